@@ -1,0 +1,101 @@
+"""Checkpoints: weights anyone can load, and beside them what a trainer needs to go on exactly.
+
+`trainer-<step>.pt` is written first; replacing `model.safetensors`, whose metadata names it, is the commit
+point; older trainer files are deleted after. Neither file can execute anything when it is loaded.
+"""
+
+import pickle
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from engine.errors import CheckpointError
+from engine.files import replacing
+
+WEIGHTS = "model.safetensors"
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """Weights and buffers of a model at a step, and the name of the trainer file that goes with them."""
+
+    step: int
+    trainer: str
+    tensors: dict[str, Tensor]
+
+
+def save_checkpoint(folder: Path, step: int, model: nn.Module, trainer: dict[str, Any]) -> None:
+    """Write a checkpoint. Raises OSError; the previous one is then still whole."""
+    folder.mkdir(exist_ok=True)
+    name = f"trainer-{step}.pt"
+    with replacing(folder / name) as temporary:
+        torch.save(trainer, temporary)
+    tensors = {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
+    with replacing(folder / WEIGHTS) as temporary:
+        save_file(tensors, temporary, metadata={"step": str(step), "trainer": name})
+    for old in folder.glob("trainer-*.pt"):
+        if old.name != name:
+            old.unlink(missing_ok=True)
+
+
+def checkpoint_step(folder: Path) -> int | None:
+    """Step of the checkpoint in a run's folder, without reading its weights; None when there is none.
+
+    Raises CheckpointError when it is damaged.
+    """
+    path = folder / WEIGHTS
+    if not path.exists():
+        return None
+    return _read(path, tensors=False).step
+
+
+def load_weights(folder: Path) -> Weights:
+    """Read a checkpoint's weights. Raises CheckpointError when there are none or they are damaged."""
+    path = folder / WEIGHTS
+    if not path.exists():
+        raise CheckpointError(f"{folder.parent.name} has no weights yet: it was not trained up to its first checkpoint.")
+    return _read(path, tensors=True)
+
+
+def load_trainer(folder: Path, weights: Weights) -> dict[str, Any]:
+    """Read the trainer's state that belongs to these weights. Raises CheckpointError."""
+    path = folder / weights.trainer
+    try:
+        state: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read: {error.strerror or error}. The weights are whole, so the run "
+                              "can be looked at and evaluated, but not resumed.") from None
+    except (RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError):
+        raise CheckpointError(f"{path} is damaged. The weights are whole, so the run can be looked at and evaluated, "
+                              "but not resumed.") from None
+    return state
+
+
+def fill(model: nn.Module, weights: Weights, run: str) -> None:
+    """Copy weights into a model. Raises CheckpointError when they do not fit it."""
+    try:
+        model.load_state_dict(weights.tensors)
+    except RuntimeError:
+        raise CheckpointError(f"The weights of {run} do not fit its settings; config.json or the checkpoint was "
+                              "changed.") from None
+
+
+def _read(path: Path, *, tensors: bool) -> Weights:
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            values = {key: file.get_tensor(key) for key in file.keys()} if tensors else {}  # noqa: SIM118
+        step, trainer = int(metadata["step"]), metadata["trainer"]
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read: {error.strerror or error}.") from None
+    except (SafetensorError, KeyError, ValueError):
+        raise CheckpointError(f"{path} is damaged: it is cut short or not a checkpoint. The curves and settings of the "
+                              "run are kept; train it again with the same settings.") from None
+    if Path(trainer).name != trainer:
+        raise CheckpointError(f"{path} is not valid: it names a trainer file outside its folder.")
+    return Weights(step, trainer, values)

@@ -1,0 +1,294 @@
+"""RunConfig: one typed, validated description of a training run.
+
+The form in the window, the command line, the file on disk and the error messages all come from these
+fields. A new hyper-parameter is one field here and one use.
+"""
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic.fields import FieldInfo
+
+from engine.errors import ConfigError
+
+ENVELOPE = frozenset({"schema", "created", "versions", "resolved"})
+"""Keys of a run's config.json that are not settings: where and with what the run was made."""
+
+SCHEMA = 1
+"""Version of config.json. Raise it, and migrate in `RunConfig.from_json`, when a name changes meaning."""
+
+
+class Group(StrEnum):
+    """Headings under which the form shows the fields, in order."""
+
+    DATA = "Data and method"
+    WEIGHT = "Weight of the KL"
+    CAPACITY = "Capacity"
+    NETWORK = "Network and optimiser"
+    LENGTH = "Length"
+    MACHINE = "Machine"
+    SAVING = "Recording"
+
+
+ObjectiveName = Literal["vae", "beta-vae", "annealed-abs", "annealed-relu"]
+DatasetName = Literal["dsprites", "mnist"]
+DeviceName = Literal["auto", "cpu", "cuda", "mps"]
+
+OBJECTIVE_TITLES: dict[str, str] = {
+    "vae": "VAE",
+    "beta-vae": "β-VAE",
+    "annealed-abs": "Annealed VAE (abs)",
+    "annealed-relu": "Annealed VAE (ReLU)",
+}
+DATASET_TITLES: dict[str, str] = {"dsprites": "dSprites", "mnist": "MNIST"}
+ANNEALED = ("annealed-abs", "annealed-relu")
+"""The objectives that hold KL at a capacity C."""
+
+CHOICE_TITLES: dict[str, dict[str, str]] = {
+    "dataset": DATASET_TITLES,
+    "objective": OBJECTIVE_TITLES,
+    "device": {"auto": "Automatic", "cpu": "CPU", "cuda": "GPU (CUDA)", "mps": "GPU (Apple)"},
+}
+
+
+def _setting(default: Any, title: str, help: str, group: Group, unit: str = "", **limits: Any) -> Any:
+    extra = {"group": group.value, "unit": unit}
+    return Field(default, title=title, description=help, json_schema_extra=extra, **limits)
+
+
+class RunConfig(BaseModel):
+    """The settings of one run. Immutable; every value is checked against its range.
+
+    Capacities are in nats, lengths in epochs or steps (parameter updates), `capacity_epochs` in epochs.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
+
+    dataset: DatasetName = _setting(
+        "dsprites", "Data set", "The images to learn from. dSprites is drawn on this machine; MNIST is "
+        "read from a folder or downloaded.", Group.DATA)
+    data_folder: Path | None = _setting(
+        None, "Data folder", "Where the data set's files are. Empty: the application's own cache, filled by "
+        "drawing (dSprites) or downloading (MNIST).", Group.DATA)
+    objective: ObjectiveName = _setting(
+        "annealed-relu", "Method", "What is minimised: VAE: reconstruction + KL (Eq. 3). β-VAE: "
+        "reconstruction + β KL (Eq. 4). Annealed: reconstruction + γ |KL − C| (Eq. 5) or γ ReLU(KL − C) "
+        "(Eq. 6), with C rising from 0.", Group.DATA)
+    conditional: bool = _setting(
+        False, "Conditional", "Give the decoder the class label (MNIST: the digit; dSprites: the shape) "
+        "beside the latents, so that the latents need not carry it. The encoder does not see it.", Group.DATA)
+
+    beta: float = _setting(
+        4.0, "β", "Weight of the KL divergence in the β-VAE. 1 is the plain VAE; larger values disentangle "
+        "more and reconstruct less sharply.", Group.WEIGHT, ge=0, le=1000)
+    gamma: float = _setting(
+        100.0, "γ", "Weight of the distance between KL and the capacity C in the annealed VAEs.",
+        Group.CAPACITY, ge=0, le=100_000)
+    capacity_max: float = _setting(
+        20.0, "C max", "Capacity at the end of its ramp: how much information, in nats, the latents may "
+        "carry about an image.", Group.CAPACITY, "nats", ge=0, le=1000)
+    capacity_epochs: float = _setting(
+        20.0, "C reached after", "Epochs over which C rises linearly from 0 to C max, step by step. "
+        "Fractions are allowed.", Group.CAPACITY, "epochs", ge=0, le=100_000)
+
+    latents: int = _setting(
+        10, "Latents", "Number of latent variables, the size of z.", Group.NETWORK, ge=1, le=256)
+    learning_rate: float = _setting(
+        5e-4, "Learning rate", "Step size of the Adam optimiser, constant over the run.", Group.NETWORK,
+        ge=1e-7, le=1)
+    batch_size: int = _setting(
+        64, "Batch", "Images in a training step.", Group.NETWORK, "images", ge=2, le=8192)
+
+    epochs: int = _setting(
+        100, "Epochs", "Passes over the training images. Not used when a number of steps is set.",
+        Group.LENGTH, "epochs", ge=1, le=100_000)
+    steps: int | None = _setting(
+        None, "Steps", "Length of the run in training steps. Empty: as many as the epochs make.",
+        Group.LENGTH, "steps", ge=1, le=1_000_000_000)
+    seed: int = _setting(
+        0, "Seed", "Start of the random numbers: initial weights, order of the images, noise. The same seed "
+        "and settings give the same run on the CPU.", Group.LENGTH, ge=0, le=2**31 - 1)
+
+    device: DeviceName = _setting(
+        "auto", "Device", "Where to compute. Automatic takes a GPU where there is one.", Group.MACHINE)
+    threads: int = _setting(
+        0, "Threads", "CPU threads for the computation. 0: as PyTorch chooses on this machine.",
+        Group.MACHINE, "threads", ge=0, le=1024)
+
+    log_steps: int = _setting(
+        50, "Record every", "Steps between two points of the curves; each point is the mean over them.",
+        Group.SAVING, "steps", ge=1, le=1_000_000)
+    checkpoint_steps: int = _setting(
+        1000, "Save every", "Steps between two checkpoints: what a crash can lose at most.", Group.SAVING,
+        "steps", ge=1, le=10_000_000)
+    preview_steps: int = _setting(
+        500, "Pictures every", "Steps between two sets of live pictures.", Group.SAVING, "steps",
+        ge=1, le=10_000_000)
+
+    @field_validator("data_folder")
+    @classmethod
+    def _absolute(cls, value: Path | None) -> Path | None:
+        return value.expanduser().absolute() if value else None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_is_none(cls, values: Any) -> Any:
+        """An empty field in a form or on the command line means "not set"."""
+        if isinstance(values, dict):
+            return {k: None if v == "" and k in ("data_folder", "steps") else v for k, v in values.items()}
+        return values
+
+    @property
+    def annealed(self) -> bool:
+        """Whether the objective has a capacity C."""
+        return self.objective in ANNEALED
+
+    @property
+    def method_title(self) -> str:
+        """The method in words, e.g. "Conditional β-VAE"."""
+        title = OBJECTIVE_TITLES[self.objective]
+        return f"Conditional {title}" if self.conditional else title
+
+    def total_steps(self, images: int) -> int:
+        """Length of the run in steps, on a data set with that many training images."""
+        return self.steps if self.steps is not None else self.epochs * self.steps_per_epoch(images)
+
+    def steps_per_epoch(self, images: int) -> int:
+        """Steps in one pass: the last partial batch counts, unless it is a single image."""
+        full, rest = divmod(images, self.batch_size)
+        return max(1, full + (1 if rest > 1 else 0))
+
+    def capacity(self, step: int, steps_per_epoch: int) -> float | None:
+        """C in nats at a step (counted from 1), linear from 0 to `capacity_max`; None without a capacity."""
+        if not self.annealed:
+            return None
+        ramp = self.capacity_epochs * steps_per_epoch
+        return self.capacity_max * min(1.0, step / ramp) if ramp > 0 else self.capacity_max
+
+    def warnings(self, images: int) -> list[str]:
+        """Settings that are valid alone but not together, each as a sentence."""
+        found = []
+        per_epoch = self.steps_per_epoch(images)
+        total = self.total_steps(images)
+        reached = self.capacity(total, per_epoch)
+        if reached is not None and reached < self.capacity_max * 0.999:
+            found.append(
+                f"C will reach only {reached:.3g} of {self.capacity_max:g} nats within the run: it lasts "
+                f"{total / per_epoch:.3g} epochs and C needs {self.capacity_epochs:g}."
+            )
+        if self.objective == "beta-vae" and self.beta < 1:
+            found.append(f"β is {self.beta:g}: below 1 the objective is no lower bound on the likelihood.")
+        if self.batch_size > images:
+            found.append(f"A batch of {self.batch_size:,} is more than the {images:,} training images.")
+        if self.log_steps > total:
+            found.append(f"The run has {total:,} steps and records a point every {self.log_steps:,}: "
+                         "the curves will have a single point.")
+        return found
+
+    def changed(self, **changes: Any) -> "RunConfig":
+        """Return a copy with some fields replaced, validated again. Raises ConfigError."""
+        return RunConfig.parse(self.model_dump() | changes)
+
+    @classmethod
+    def parse(cls, values: dict[str, Any]) -> "RunConfig":
+        """Validate named values (strings are converted). Raises ConfigError naming field, value and range."""
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            raise ConfigError(" ".join(_sentence(e) for e in error.errors())) from None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields as JSON values, with the schema version."""
+        return {"schema": SCHEMA} | self.model_dump(mode="json")
+
+    @classmethod
+    def from_json(cls, values: Any) -> "RunConfig":
+        """Read what `to_json` wrote, or a run's whole config.json.
+
+        Raises ConfigError for another schema, an unknown field or a value out of range.
+        """
+        if not isinstance(values, dict):
+            raise ConfigError("The settings must be a JSON object of field names and values.")
+        schema = values.get("schema", SCHEMA)
+        if schema != SCHEMA:
+            raise ConfigError(f"The settings have schema {schema!r}; this version reads schema {SCHEMA}. "
+                              "They were written by another version of Disentangle Studio.")
+        return cls.parse({k: v for k, v in values.items() if k not in ENVELOPE})
+
+    @classmethod
+    def load(cls, path: Path) -> "RunConfig":
+        """Read settings from a JSON file. Raises ConfigError with the file's name."""
+        try:
+            return cls.from_json(json.loads(path.read_text(encoding="utf-8")))
+        except OSError as error:
+            raise ConfigError(f"{path} cannot be read: {error.strerror or error}.") from None
+        except (ValueError, RecursionError) as error:
+            raise ConfigError(f"{path} is not valid JSON: {error}.") from None
+        except ConfigError as error:
+            raise ConfigError(f"{path}: {error}") from None
+
+
+def unit_of(field: FieldInfo) -> str:
+    """Unit of a field ("nats", "epochs", ...), empty where it has none."""
+    return str(_extra(field).get("unit", ""))
+
+
+def group_of(field: FieldInfo) -> Group:
+    """Heading under which a form shows the field."""
+    return Group(str(_extra(field)["group"]))
+
+
+def limits_of(field: FieldInfo) -> tuple[float | None, float | None]:
+    """Smallest and largest allowed value of a number field; None where there is no bound."""
+    low = next((m.ge for m in field.metadata if hasattr(m, "ge")), None)
+    high = next((m.le for m in field.metadata if hasattr(m, "le")), None)
+    return low, high
+
+
+def choices_of(name: str, field: FieldInfo) -> list[tuple[str, str]]:
+    """(value, title) pairs of a field that takes one of a few names; empty for others."""
+    values = [v for v in get_args(field.annotation) if isinstance(v, str)]
+    return [(value, CHOICE_TITLES.get(name, {}).get(value, value)) for value in values]
+
+
+def range_text(field: FieldInfo) -> str:
+    """Range of a field in words, e.g. "from 0 to 1,000 nats"."""
+    low, high = limits_of(field)
+    if low is None or high is None:
+        return ""
+    unit = unit_of(field)
+    return f"from {low:,g} to {high:,.10g}{' ' + unit if unit else ''}"
+
+
+def _extra(field: FieldInfo) -> dict[str, Any]:
+    extra = field.json_schema_extra
+    return extra if isinstance(extra, dict) else {}
+
+
+def _sentence(error: Any) -> str:
+    """One pydantic error as a sentence that names the field, the value and what is allowed."""
+    name = str(error["loc"][0]) if error["loc"] else "settings"
+    value = error.get("input")
+    field = RunConfig.model_fields.get(name)
+    if field is None:
+        if error["type"] == "extra_forbidden":
+            return f"There is no setting {name!r}. The settings are: {', '.join(RunConfig.model_fields)}."
+        return f"The settings are not valid: {error['msg']}."
+    choices = [v for v, _ in choices_of(name, field)]
+    if choices:
+        return f"{name} is {value!r}; it must be one of {', '.join(choices)}."
+    allowed = range_text(field)
+    kind = _kind(field)
+    return f"{name} is {value!r}; it must be {kind}{' ' + allowed if allowed else ''}."
+
+
+def _kind(field: FieldInfo) -> str:
+    types = get_args(field.annotation) or (field.annotation,)
+    if bool in types:
+        return "true or false"
+    if int in types:
+        return "a whole number"
+    return "a number" if float in types else "a folder"

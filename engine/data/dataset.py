@@ -1,0 +1,120 @@
+"""A data set as the rest of the engine knows it: uint8 images, optional labels, optional factors."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Images: TypeAlias = NDArray[np.uint8]
+Indices: TypeAlias = NDArray[np.int64]
+
+
+class ImageStore(Protocol):
+    """Images by position. Kept as they are stored; turned into uint8 pixels only when asked for."""
+
+    def __len__(self) -> int:
+        """Return the number of images."""
+
+    def __call__(self, indices: Indices) -> Images:
+        """Return images as uint8 (n, height, width, channels), 0 black to 255 white."""
+
+
+@dataclass(frozen=True, slots=True)
+class ArrayStore:
+    """Images that lie in memory as uint8 (n, height, width, channels)."""
+
+    array: Images
+
+    def __len__(self) -> int:
+        return len(self.array)
+
+    def __call__(self, indices: Indices) -> Images:
+        """Return the images at these positions."""
+        return self.array[indices]
+
+
+@dataclass(frozen=True, slots=True)
+class BitStore:
+    """Black-and-white images as packed bits, uint8 (n, height * width / 8), in memory or memory-mapped."""
+
+    bits: Images
+    height: int
+    width: int
+
+    def __len__(self) -> int:
+        return len(self.bits)
+
+    def __call__(self, indices: Indices) -> Images:
+        """Return the images at these positions, 0 or 255, with one channel."""
+        pixels = np.unpackbits(self.bits[indices], axis=1)
+        np.multiply(pixels, 255, out=pixels)
+        return pixels.reshape(-1, self.height, self.width, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Factors:
+    """Ground-truth factors of variation on a full grid, the last one changing fastest.
+
+    `values[k]` holds the physical value of each class of factor k; image i has the classes
+    `unravel_index(i, sizes)`.
+    """
+
+    names: tuple[str, ...]
+    values: tuple[NDArray[np.float64], ...]
+    value_names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Number of classes of each factor."""
+        return tuple(len(v) for v in self.values)
+
+    def classes(self, indices: Indices) -> NDArray[np.int64]:
+        """Class of every factor for these images, (n, factors)."""
+        return np.stack(np.unravel_index(indices, self.sizes), axis=1).astype(np.int64)
+
+    def index(self, classes: NDArray[np.int64]) -> Indices:
+        """Positions of the images with these classes, (n, factors) to (n,)."""
+        return np.asarray(np.ravel_multi_index(tuple(np.asarray(classes).T), self.sizes), dtype=np.int64)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dataset:
+    """Images with what is known about them.
+
+    `splits` maps "train" and "test", or "all" where the field uses the whole set, to positions.
+    `labels` are class numbers for every image, int64 (n,), named by `label_names`.
+    """
+
+    name: str
+    title: str
+    store: ImageStore
+    image_shape: tuple[int, int, int]
+    splits: Mapping[str, Indices]
+    source: str
+    labels: NDArray[np.int64] | None = None
+    label_names: tuple[str, ...] = ()
+    factors: Factors | None = None
+
+    def __len__(self) -> int:
+        return len(self.store)
+
+    def images(self, indices: Indices) -> Images:
+        """Images at these positions, uint8 (n, height, width, channels)."""
+        return self.store(np.asarray(indices, dtype=np.int64))
+
+    @property
+    def classes(self) -> int:
+        """Number of label classes; 0 without labels."""
+        return len(self.label_names)
+
+    @property
+    def training(self) -> Indices:
+        """Positions of the training images."""
+        return self.splits.get("train", self.splits.get("all", np.empty(0, np.int64)))
+
+    @property
+    def headline_split(self) -> str:
+        """The split whose numbers are quoted first: "test", or "all" where there is none."""
+        return "test" if "test" in self.splits else "all"

@@ -1,0 +1,61 @@
+"""IDX, the file format of MNIST: a header of big-endian integers, then the bytes.
+
+Format: Yann LeCun's MNIST page. Two zero bytes, the type (8: unsigned byte), the number of dimensions, the
+dimensions as 32-bit integers.
+"""
+
+import gzip
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.errors import DataError
+
+UNSIGNED_BYTE = 8
+LARGEST = 2**31
+"""More bytes than this are refused before any memory is taken."""
+
+
+def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
+    """Read an IDX file of unsigned bytes with that many dimensions, gzip-compressed or raw.
+
+    Raises DataError when the file is missing, truncated, corrupt, of another type or shape, or longer than
+    its header says.
+    """
+    try:
+        with _open(path) as file:
+            shape = _header(path, file.read(4 + 4 * dimensions), dimensions)
+            size = int(np.prod(shape, dtype=np.int64))
+            if size > LARGEST:
+                raise DataError(f"{path.name} promises {size:,} bytes, more than any data set of this kind has; "
+                                "the file is damaged.")
+            data = file.read(size)
+            if len(data) < size:
+                raise DataError(f"{path.name} is cut short: it promises {size:,} bytes and holds {len(data):,}. "
+                                "Download it again.")
+            if file.read(1):
+                raise DataError(f"{path.name} holds more than the {size:,} bytes it promises; it is damaged.")
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise DataError(f"{path.name} is damaged and cannot be unpacked ({error}). Download it again.") from None
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror or error}.") from None
+    return np.frombuffer(data, np.uint8).reshape(shape)
+
+
+def _open(path: Path) -> "gzip.GzipFile | object":
+    with path.open("rb") as file:
+        compressed = file.read(2) == b"\x1f\x8b"
+    return gzip.open(path, "rb") if compressed else path.open("rb")
+
+
+def _header(path: Path, head: bytes, dimensions: int) -> tuple[int, ...]:
+    if len(head) < 4 + 4 * dimensions:
+        raise DataError(f"{path.name} is cut short: its header is missing.")
+    zero, kind, count = struct.unpack(">HBB", head[:4])
+    if zero != 0 or kind != UNSIGNED_BYTE or count != dimensions:
+        raise DataError(f"{path.name} is not an IDX file with {dimensions} dimensions of bytes "
+                        f"(it starts with {head[:4].hex(' ')}).")
+    return struct.unpack(f">{dimensions}I", head[4:])

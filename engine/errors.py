@@ -1,0 +1,33 @@
+"""What can go wrong, as exceptions whose message is a sentence for a person.
+
+Each is raised where the cause is known and shown as it is, in the window or on stderr: what happened,
+what was kept, and what to do.
+"""
+
+
+class StudioError(Exception):
+    """The base of every error that this application explains to its user."""
+
+
+class ConfigError(StudioError):
+    """A setting is unknown, of the wrong type or out of its range."""
+
+
+class DataError(StudioError):
+    """A data set is missing, damaged or not what it claims to be."""
+
+
+class RunError(StudioError):
+    """A run folder cannot be created, read or written."""
+
+
+class RunLockedError(RunError):
+    """Another process or window is writing the run."""
+
+
+class CheckpointError(RunError):
+    """A checkpoint is missing, damaged or does not fit its run."""
+
+
+class TrainingDivergedError(StudioError):
+    """The loss became NaN or infinite."""

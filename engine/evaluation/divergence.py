@@ -1,0 +1,17 @@
+"""Summaries of the KL divergence of posteriors from the prior."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+ACTIVE_NATS = 0.1
+"""A latent with a mean KL above this carries information about the image."""
+
+
+def active_latents(kl_per_latent: NDArray[np.float64]) -> int:
+    """Number of latents whose mean KL over the images exceeds 0.1 nats. `kl_per_latent` is (latents,)."""
+    return int(np.sum(kl_per_latent > ACTIVE_NATS))
+
+
+def latents_by_kl(kl_per_latent: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Latents ordered by mean KL, largest first; equal ones keep their order."""
+    return np.argsort(-np.asarray(kl_per_latent), kind="stable").astype(np.int64)

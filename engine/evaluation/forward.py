@@ -1,0 +1,70 @@
+"""One pass of a model over images, giving what every metric of reconstructions needs, image by image."""
+
+from collections.abc import Generator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from engine.errors import RunError
+from engine.evaluation.sharpness import laplacian_variance
+from engine.events import Event, Progress, Request
+from engine.models.loading import TrainedModel
+from engine.models.vae import sample
+from engine.objectives import kl_per_latent, reconstruction_per_image
+from engine.tensors import to_tensor
+
+BATCH = 250
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ForwardPass:
+    """Values per image: losses and KL in nats, sharpness in squared grey levels; `kl` is (n, latents)."""
+
+    reconstruction: NDArray[np.float64]
+    reconstruction_mean: NDArray[np.float64]
+    kl: NDArray[np.float64]
+    sharpness: NDArray[np.float64]
+    sharpness_originals: NDArray[np.float64]
+
+
+def forward(
+    trained: TrainedModel, indices: NDArray[np.int64], seed: int, what: str, *, sharpness: bool
+) -> Generator[Event, Request | None, ForwardPass]:
+    """Encode and decode these images, with z sampled and with z the posterior mean.
+
+    Yields Progress in images. Raises RunError when the weights give values that are not finite.
+    """
+    noise = torch.Generator().manual_seed(seed)
+    parts: list[tuple[NDArray[np.float64], ...]] = []
+    for start in range(0, len(indices), BATCH):
+        chosen = indices[start:start + BATCH]
+        parts.append(_batch(trained, chosen, noise, sharpness))
+        yield Progress(min(start + BATCH, len(indices)), len(indices), what, "images")
+    passed = ForwardPass(*(np.concatenate(values) for values in zip(*parts, strict=True)))
+    if not (np.isfinite(passed.reconstruction).all() and np.isfinite(passed.kl).all()):
+        raise RunError(f"The weights of {trained.run.name} give values that are not numbers; the run diverged. "
+                       "It cannot be evaluated.")
+    return passed
+
+
+@torch.no_grad()
+def _batch(
+    trained: TrainedModel, indices: NDArray[np.int64], noise: torch.Generator, sharpness: bool
+) -> tuple[NDArray[np.float64], ...]:
+    originals = trained.dataset.images(indices)
+    images, labels = to_tensor(originals), trained.labels(indices)
+    mean, log_variance = trained.model.encode(images)
+    sampled = trained.model.logits(sample(mean, log_variance, noise), labels)
+    at_mean = trained.model.logits(mean, labels)
+    values = (
+        reconstruction_per_image(sampled, images),
+        reconstruction_per_image(at_mean, images),
+        kl_per_latent(mean, log_variance),
+    )
+    arrays = tuple(v.double().numpy() for v in values)
+    if not sharpness:
+        return (*arrays, np.empty(0), np.empty(0))
+    pixels = torch.sigmoid(at_mean).permute(0, 2, 3, 1).numpy() * 255.0
+    return (*arrays, laplacian_variance(pixels), laplacian_variance(originals))

@@ -1,0 +1,1 @@
+"""Encoder, decoder, and the VAE that joins them."""

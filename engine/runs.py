@@ -1,0 +1,272 @@
+"""A run on disk: a folder that people can read, copy and zip.
+
+config.json, state.json, metrics.csv, checkpoint/, previews/, evaluation.json, marks.json and lock, as
+described in the README. Every file is replaced at once or only appended to, so a run killed at any moment
+opens again.
+"""
+
+import json
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from engine import __version__
+from engine.config import RunConfig
+from engine.errors import ConfigError, RunError, RunLockedError
+from engine.files import write_json
+
+STATES = ("new", "running", "paused", "finished", "stopped", "failed", "interrupted")
+RECORDED_LIBRARIES = ("torch", "torchvision", "numpy", "pydantic")
+LOCK_PATIENCE = 0.5
+"""Seconds to wait for a lock: another window may hold it for a moment to see whether a run is alive."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunState:
+    """Where a run stands. `step` of `total`; `message` says why, where there is something to say."""
+
+    state: str = "new"
+    step: int = 0
+    total: int = 0
+    message: str = ""
+
+    @property
+    def active(self) -> bool:
+        """Whether somebody is training the run now."""
+        return self.state in ("running", "paused")
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether the run could go on from where it is."""
+        return self.state in ("stopped", "failed", "interrupted", "new")
+
+
+class Run:
+    """One run folder. Reading needs no lock; whoever writes holds `locked()`."""
+
+    def __init__(self, path: Path, config: RunConfig, resolved: dict[str, Any]) -> None:
+        self.path = path
+        self.config = config
+        self.resolved = resolved
+
+    @classmethod
+    def create(cls, root: Path, config: RunConfig, name: str | None = None) -> "Run":
+        """Make a new run folder below `root`; a name that is taken gets the suffix -2, -3, ...
+
+        Raises RunError when the folder cannot be written.
+        """
+        base = slug(name) if name else f"{config.objective}-{config.dataset}-{config.seed}"
+        if not name and config.conditional:
+            base = f"conditional-{base}"
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+            path = _new_folder(root, base)
+            write_json(path / "config.json", config.to_json() | {
+                "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+                "versions": _versions(),
+            })
+        except OSError as error:
+            raise RunError(f"The run cannot be saved in {root}: {error.strerror or error}. Choose another folder "
+                           "for runs (--runs on the command line).") from None
+        run = cls(path, config, {})
+        if name and slug(name) != name:
+            run.write_marks(run.marks() | {"name": name})
+        return run
+
+    @classmethod
+    def open(cls, path: Path) -> "Run":
+        """Open a run folder. Raises RunError when it is none or its settings are damaged."""
+        file = path / "config.json"
+        if not file.is_file():
+            raise RunError(f"{path} is not a run: it has no config.json.")
+        try:
+            values = json.loads(file.read_text(encoding="utf-8"))
+            config = RunConfig.from_json(values)
+        except OSError as error:
+            raise RunError(f"{file} cannot be read: {error.strerror or error}.") from None
+        except (ValueError, RecursionError) as error:
+            raise RunError(f"{file} is damaged: it is not valid JSON ({error}).") from None
+        except ConfigError as error:
+            raise RunError(f"{file} is not valid: {error}") from None
+        resolved = values.get("resolved")
+        return cls(path, config, resolved if isinstance(resolved, dict) else {})
+
+    @property
+    def name(self) -> str:
+        """The name a person gave the run, or that of its folder."""
+        return str(self.marks().get("name") or self.path.name)
+
+    @property
+    def metrics_file(self) -> Path:
+        """The curves."""
+        return self.path / "metrics.csv"
+
+    @property
+    def checkpoint_folder(self) -> Path:
+        """Where weights and the trainer's state are."""
+        return self.path / "checkpoint"
+
+    @property
+    def previews_folder(self) -> Path:
+        """Where the pictures over time are."""
+        return self.path / "previews"
+
+    def state(self) -> RunState:
+        """Where the run stands. One that says it is running but that nobody holds was interrupted."""
+        values = _read_object(self.path / "state.json")
+        try:
+            state = RunState(str(values.get("state", "new")), int(values.get("step", 0)),
+                             int(values.get("total", 0)), str(values.get("message", "")))
+        except (TypeError, ValueError):
+            state = RunState()
+        if state.state not in STATES:
+            return RunState()
+        if state.active and not self.is_locked():
+            return RunState("interrupted", state.step, state.total, "The application ended while it trained.")
+        return state
+
+    def write_state(self, state: RunState) -> None:
+        """Record where the run stands. Raises OSError."""
+        write_json(self.path / "state.json", {
+            "state": state.state, "step": state.step, "total": state.total, "message": state.message,
+        })
+
+    def marks(self) -> dict[str, Any]:
+        """What a person added: name, tags, colour, notes, names of latents."""
+        return _read_object(self.path / "marks.json")
+
+    def write_marks(self, marks: dict[str, Any]) -> None:
+        """Record what a person added. Raises RunError."""
+        try:
+            write_json(self.path / "marks.json", marks)
+        except OSError as error:
+            raise RunError(f"{self.path} cannot be written: {error.strerror or error}.") from None
+
+    def evaluation(self) -> dict[str, Any]:
+        """The run's entry of evaluation.json; empty when it was not evaluated."""
+        return _read_object(self.path / "evaluation.json")
+
+    def write_evaluation(self, result: dict[str, Any]) -> None:
+        """Keep the metrics. Raises RunError."""
+        try:
+            write_json(self.path / "evaluation.json", result)
+        except OSError as error:
+            raise RunError(f"The metrics cannot be kept in {self.path}: {error.strerror or error}.") from None
+
+    def resolve(self, device: str, threads: int) -> None:
+        """Keep the device and thread count the run started with, for a resume to use again. Raises OSError."""
+        self.resolved = {"device": device, "threads": threads}
+        self._rewrite_config({"resolved": self.resolved})
+
+    def lengthen(self, epochs: int | None, steps: int | None) -> None:
+        """Set a new total length. Raises ConfigError or RunError."""
+        self.config = self.config.changed(
+            epochs=epochs if epochs is not None else self.config.epochs, steps=steps)
+        try:
+            self._rewrite_config(self.config.to_json())
+        except OSError as error:
+            raise RunError(f"{self.path} cannot be written: {error.strerror or error}.") from None
+
+    def _rewrite_config(self, changes: dict[str, Any]) -> None:
+        write_json(self.path / "config.json", _read_object(self.path / "config.json") | changes)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the run for writing. Raises RunLockedError when another process or window does."""
+        lock = FileLock(self.path / "lock")
+        try:
+            lock.acquire(timeout=LOCK_PATIENCE, poll_interval=0.05)
+        except Timeout:
+            raise RunLockedError(f"{self.name} is being trained by another window or process. It can be looked at "
+                                 "meanwhile, not changed.") from None
+        except OSError as error:
+            raise RunError(f"{self.path} cannot be written: {error.strerror or error}.") from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def is_locked(self) -> bool:
+        """Whether somebody holds the run for writing."""
+        if not (self.path / "lock").exists():
+            return False
+        lock = FileLock(self.path / "lock")
+        try:
+            lock.acquire(timeout=0)
+        except (Timeout, OSError):
+            return True
+        lock.release()
+        return False
+
+
+def list_runs(root: Path) -> list[Path]:
+    """Run folders below `root`, oldest first."""
+    try:
+        found = [(file.stat().st_ctime, file.parent) for file in root.glob("*/config.json")]
+    except OSError:
+        return []
+    return [path for _, path in sorted(found)]
+
+
+def find_run(name: str, root: Path) -> Run:
+    """Open a run given as a folder, or as a name below `root`. Raises RunError."""
+    for path in (Path(name), root / name):
+        if (path / "config.json").is_file():
+            return Run.open(path.absolute())
+    if Path(name).is_dir():
+        raise RunError(f"{name} is not a run: it has no config.json.")
+    known = [path.name for path in list_runs(root)][-5:]
+    hint = f" The newest there are: {', '.join(reversed(known))}." if known else " There are none yet."
+    raise RunError(f"There is no run {name!r}, neither as a folder nor in {root}.{hint}")
+
+
+def delete_run(path: Path) -> None:
+    """Remove a run folder and all in it. Raises RunError."""
+    try:
+        shutil.rmtree(path)
+    except OSError as error:
+        raise RunError(f"{path} cannot be removed: {error.strerror or error}.") from None
+
+
+def slug(name: str) -> str:
+    """Return a name as a folder's name: word characters, dots, dashes; never empty or hidden."""
+    return re.sub(r"[^\w.-]+", "-", name).strip("-.")[:80] or "run"
+
+
+def _new_folder(root: Path, base: str) -> Path:
+    number = 1
+    while True:
+        path = root / (base if number == 1 else f"{base}-{number}")
+        try:
+            path.mkdir()
+        except FileExistsError:
+            number += 1
+        else:
+            return path
+
+
+def _versions() -> dict[str, str]:
+    found = {"disentangle-studio": __version__}
+    for library in RECORDED_LIBRARIES:
+        try:
+            found[library] = version(library)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _read_object(path: Path) -> dict[str, Any]:
+    """A JSON object from a file; empty when the file is missing or damaged."""
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return values if isinstance(values, dict) else {}

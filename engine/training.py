@@ -1,0 +1,313 @@
+"""The training loop: a generator of events, and the run folder it writes as it goes.
+
+The order of the images is a function of (seed, epoch) and the noise comes from a generator of the job's own,
+so on the CPU, with the same thread count, a run is the same bit for bit each time, also when it is stopped
+and resumed.
+"""
+
+import errno
+import math
+import time
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from engine.checkpoints import fill, load_trainer, load_weights, save_checkpoint
+from engine.checkpoints import checkpoint_step as saved_step
+from engine.config import RunConfig
+from engine.data import Dataset, load_dataset, prepare
+from engine.errors import RunError, TrainingDivergedError
+from engine.events import (
+    CheckpointSaved,
+    Event,
+    Finished,
+    Job,
+    Paused,
+    Progress,
+    Request,
+    StepMetrics,
+    TrainingStarted,
+    Warned,
+)
+from engine.metrics_file import MetricsWriter, cut_back
+from engine.models.vae import VAE, build, sample
+from engine.objectives import kl_per_latent, objective, reconstruction_per_image
+from engine.previews import Previewer, save_preview
+from engine.runs import Run, RunState
+from engine.tensors import choose_device, to_tensor
+
+
+def train(run: Run) -> Job:
+    """Train a run to its length, from its last checkpoint or from the beginning.
+
+    Yields TrainingStarted, then per step StepMetrics, Preview and CheckpointSaved where they are due and a
+    Progress, and at last Finished. Asked to pause, it saves a checkpoint and yields Paused; asked to stop, or
+    closed, it saves a checkpoint and ends.
+
+    Raises
+    ------
+    RunLockedError
+        Another window or process is training the run.
+    DataError, CheckpointError, ConfigError
+        The data set or the checkpoint cannot be used.
+    TrainingDivergedError
+        The loss became NaN or infinite. The last checkpoint is kept.
+    RunError
+        The run folder cannot be written any more. The last checkpoint is kept.
+    """
+    with run.locked():
+        trainer: Trainer | None = None
+        try:
+            for event in prepare(run.config.dataset, run.config.data_folder):
+                if isinstance(event, Progress) and (yield event) is Request.STOP:
+                    run.write_state(RunState("stopped", message="Stopped before training began."))
+                    yield Finished(run.path, stopped=True)
+                    return
+            trainer = Trainer(run)
+            yield from trainer.loop()
+        except Exception as error:
+            reason = _explain(error, run)
+            reached = (trainer.step, trainer.total) if trainer else (run.state().step, run.state().total)
+            _try_state(run, RunState("failed", *reached, str(reason)))
+            if reason is error:
+                raise
+            raise reason from error
+
+
+@dataclass
+class Clock:
+    """Seconds spent training, pauses left out."""
+
+    seconds: float = 0.0
+    started: float | None = None
+
+    def start(self) -> None:
+        """Go on counting."""
+        self.started = time.perf_counter()
+
+    def stop(self) -> None:
+        """Stop counting."""
+        if self.started is not None:
+            self.seconds += time.perf_counter() - self.started
+            self.started = None
+
+    def read(self) -> float:
+        """Seconds so far."""
+        return self.seconds + (time.perf_counter() - self.started if self.started is not None else 0.0)
+
+
+class Trainer:
+    """All that a run needs while it trains: network, optimiser, random numbers, and the sums for the curves."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.device, threads = _resolve(run)
+        self.dataset: Dataset = load_dataset(run.config.dataset, run.config.data_folder)
+        self.config: RunConfig = run.config
+        self.indices = self.dataset.training
+        self.steps_per_epoch = self.config.steps_per_epoch(len(self.indices))
+        self.total = self.config.total_steps(len(self.indices))
+
+        # Channels last is what the CPU's convolutions are fastest with; it changes no value's meaning.
+        self.model: VAE = build(self.config, self.dataset).to(self.device, memory_format=torch.channels_last)
+        self.optimiser = torch.optim.Adam(self.model.parameters(), lr=self.config.learning_rate, fused=True)
+        self.noise = torch.Generator(self.device).manual_seed(self.config.seed)
+        self.sums = torch.zeros(3 + self.config.latents, dtype=torch.float64, device=self.device)
+        self.summed = 0
+        self.step = 0
+        self.clock = Clock()
+        self.order: np.ndarray[Any, Any] = np.empty(0)
+        self.order_epoch = -1
+        self.previewer = Previewer(self.config, self.dataset, self.device)
+
+        self._restore()
+        cut_back(run.metrics_file, lambda step: step <= self.step and step % self.config.log_steps == 0)
+        self.metrics = MetricsWriter(run.metrics_file, self.config.latents)
+        self.saved_step = self.step if self.step else -1
+        self.state_time = 0.0
+        self._write_state("running")
+
+    def loop(self) -> Generator[Event, Request | None, None]:
+        """Step until the run's length is reached, telling of each step and obeying pause and stop."""
+        for message in self.config.warnings(len(self.indices)):
+            yield Warned(message)
+        yield TrainingStarted(self.run.path, self.step, self.total, self.config.batch_size)
+        self.model.train()
+        try:
+            while self.step < self.total:
+                self.clock.start()
+                events = self._advance()
+                self.clock.stop()
+                request = None
+                for event in events:
+                    request = (yield event) or request
+                if request is Request.STOP:
+                    break
+                if request is Request.PAUSE:
+                    self._save()
+                    self._write_state("paused")
+                    yield CheckpointSaved(self.step)
+                    yield Paused(self.step)
+                    self._write_state("running")
+        except GeneratorExit:
+            self._save()
+            self._write_state("stopped")
+            raise
+        stopped = self.step < self.total
+        self._save()
+        self._write_state("stopped" if stopped else "finished")
+        yield CheckpointSaved(self.step)
+        yield Finished(self.run.path, self.step, stopped)
+
+    def _advance(self) -> list[Event]:
+        """Do one step and whatever is due after it; return what there is to tell, with everything on disk."""
+        values = self._train_step()
+        self.step += 1
+        self.sums += values
+        self.summed += 1
+        events: list[Event] = []
+        config, last = self.config, self.step == self.total
+        if self.step % config.log_steps == 0 or last:
+            metrics = self._means()
+            self.metrics.append(metrics)
+            events.append(metrics)
+            if time.monotonic() - self.state_time > 1:
+                self._write_state("running")
+        if self.step % config.preview_steps == 0 or last or self.step == 1:
+            preview = self.previewer(self.model, self.step, self._kl_means())
+            save_preview(self.run.previews_folder, preview)
+            events.append(preview)
+        # A row before its time, at the end of the run, is not a period of its own: should the run be
+        # lengthened, the period goes on.
+        if self.step % config.log_steps == 0:
+            self.sums.zero_()
+            self.summed = 0
+        if self.step % config.checkpoint_steps == 0 and not last:
+            self._save()
+            events.append(CheckpointSaved(self.step))
+        events.append(Progress(self.step, self.total, "Training", "steps"))
+        return events
+
+    def _train_step(self) -> Tensor:
+        """One update of the weights. Returns loss, reconstruction, KL, and KL per latent, float64 (3 + latents,)."""
+        images, labels = self._batch()
+        mean, log_variance = self.model.encode(images)
+        z = sample(mean, log_variance, self.noise)
+        reconstruction = reconstruction_per_image(self.model.logits(z, labels), images).mean()
+        kl_each = kl_per_latent(mean, log_variance).mean(0)
+        kl = kl_each.sum()
+        loss = objective(reconstruction, kl, self._capacity(self.step + 1), self.config)
+        if not math.isfinite(loss.item()):
+            raise TrainingDivergedError(self._diverged())
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        self.optimiser.step()
+        with torch.no_grad():
+            return torch.cat([torch.stack([loss, reconstruction, kl]), kl_each]).double()
+
+    def _batch(self) -> tuple[Tensor, Tensor | None]:
+        """The images of the next step, and their labels for a conditional model."""
+        epoch, position = divmod(self.step, self.steps_per_epoch)
+        if epoch != self.order_epoch:
+            rng = np.random.default_rng((self.config.seed, epoch))
+            self.order, self.order_epoch = rng.permutation(self.indices), epoch
+        chosen = self.order[position * self.config.batch_size:(position + 1) * self.config.batch_size]
+        images = to_tensor(self.dataset.images(chosen), self.device)
+        if not self.config.conditional or self.dataset.labels is None:
+            return images, None
+        return images, torch.from_numpy(self.dataset.labels[chosen]).to(self.device)
+
+    def _capacity(self, step: int) -> float | None:
+        return self.config.capacity(step, self.steps_per_epoch)
+
+    def _means(self) -> StepMetrics:
+        loss, reconstruction, kl, *each = (self.sums / self.summed).tolist()
+        capacities = [self._capacity(step) for step in range(self.step - self.summed + 1, self.step + 1)]
+        known = [c for c in capacities if c is not None]
+        return StepMetrics(
+            step=self.step,
+            epoch=self.step / self.steps_per_epoch,
+            seconds=self.clock.read(),
+            loss=loss,
+            reconstruction=reconstruction,
+            kl=kl,
+            capacity=sum(known) / len(known) if known else None,
+            kl_per_latent=tuple(each),
+        )
+
+    def _kl_means(self) -> tuple[float, ...]:
+        return tuple((self.sums[3:] / self.summed).tolist())
+
+    def _diverged(self) -> str:
+        kept = f"The checkpoint of step {self.saved_step:,} is kept" if self.saved_step > 0 else "No checkpoint was due yet"
+        return (f"The loss became NaN or infinite at step {self.step + 1:,}. {kept}. Try a smaller learning rate "
+                f"(it is {self.config.learning_rate:g})" + (f" or a smaller γ (it is {self.config.gamma:g})."
+                                                           if self.config.annealed else "."))
+
+    def _save(self) -> None:
+        if self.saved_step == self.step:
+            return
+        save_checkpoint(self.run.checkpoint_folder, self.step, self.model, {
+            "step": self.step,
+            "optimiser": self.optimiser.state_dict(),
+            "noise": self.noise.get_state(),
+            "sums": self.sums.cpu(),
+            "summed": self.summed,
+            "seconds": self.clock.read(),
+        })
+        self.saved_step = self.step
+
+    def _restore(self) -> None:
+        """Take up the run's last checkpoint, if it has one."""
+        if saved_step(self.run.checkpoint_folder) is None:
+            return
+        weights = load_weights(self.run.checkpoint_folder)
+        state = load_trainer(self.run.checkpoint_folder, weights)
+        fill(self.model, weights, self.run.name)
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.noise.set_state(state["noise"])
+        self.sums.copy_(state["sums"])
+        self.summed = state["summed"]
+        self.clock.seconds = state["seconds"]
+        self.step = weights.step
+
+    def _write_state(self, state: str) -> None:
+        self.run.write_state(RunState(state, self.step, self.total))
+        self.state_time = time.monotonic()
+
+
+def _resolve(run: Run) -> tuple[torch.device, int]:
+    """Return the device and thread count of the run: as stored by its first start, or chosen now and stored."""
+    device = choose_device(str(run.resolved.get("device", run.config.device)))
+    threads = int(run.resolved.get("threads", 0)) or run.config.threads or torch.get_num_threads()
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise RunError("The run asks for a CUDA GPU, and PyTorch finds none on this machine. Choose the device "
+                       "cpu or auto for a new run.")
+    torch.set_num_threads(threads)
+    if not run.resolved:
+        run.resolve(device.type, threads)
+    return device, threads
+
+
+def _explain(error: Exception, run: Run) -> Exception:
+    """Return an error of the file system as a sentence about the run; others as they are."""
+    if not isinstance(error, OSError):
+        return error
+    if error.errno == errno.ENOSPC:
+        return RunError(f"The disk is full: {run.path} cannot be written. The last checkpoint is kept; make room, then "
+                        "resume the run.")
+    if not run.path.exists():
+        return RunError(f"The run's folder {run.path} is gone; it was moved or deleted while training.")
+    return RunError(f"{run.path} cannot be written: {error.strerror or error}. The last checkpoint is kept; resume the "
+                    "run when the cause is gone.")
+
+
+def _try_state(run: Run, state: RunState) -> None:
+    try:
+        run.write_state(state)
+    except OSError:
+        return  # the folder cannot be written; the error on its way to the user says so
