@@ -58,7 +58,9 @@ def load_weights(folder: Path) -> Weights:
     """Read a checkpoint's weights. Raises CheckpointError when there are none or they are damaged."""
     path = folder / WEIGHTS
     if not path.exists():
-        raise CheckpointError(f"{folder.parent.name} has no weights yet: it was not trained up to its first checkpoint.")
+        raise CheckpointError(
+            f"{folder.parent.name} has no weights yet: it was not trained up to its first checkpoint."
+        )
     return _read(path, tensors=True)
 
 
@@ -68,11 +70,14 @@ def load_trainer(folder: Path, weights: Weights) -> dict[str, Any]:
     try:
         state: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
     except OSError as error:
-        raise CheckpointError(f"{path} cannot be read: {error.strerror or error}. The weights are whole, so the run "
-                              "can be looked at and evaluated, but not resumed.") from None
+        raise CheckpointError(
+            f"{path} cannot be read: {error.strerror or error}. The weights are whole, so the run "
+            "can be looked at and evaluated, but not resumed."
+        ) from None
     except (RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError):
-        raise CheckpointError(f"{path} is damaged. The weights are whole, so the run can be looked at and evaluated, "
-                              "but not resumed.") from None
+        raise CheckpointError(
+            f"{path} is damaged. The weights are whole, so the run can be looked at and evaluated, but not resumed."
+        ) from None
     return state
 
 
@@ -81,8 +86,9 @@ def fill(model: nn.Module, weights: Weights, run: str) -> None:
     try:
         model.load_state_dict(weights.tensors)
     except RuntimeError:
-        raise CheckpointError(f"The weights of {run} do not fit its settings; config.json or the checkpoint was "
-                              "changed.") from None
+        raise CheckpointError(
+            f"The weights of {run} do not fit its settings; config.json or the checkpoint was changed."
+        ) from None
 
 
 def _read(path: Path, *, tensors: bool) -> Weights:
@@ -94,8 +100,10 @@ def _read(path: Path, *, tensors: bool) -> Weights:
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read: {error.strerror or error}.") from None
     except (SafetensorError, KeyError, ValueError):
-        raise CheckpointError(f"{path} is damaged: it is cut short or not a checkpoint. The curves and settings of the "
-                              "run are kept; train it again with the same settings.") from None
+        raise CheckpointError(
+            f"{path} is damaged: it is cut short or not a checkpoint. The curves and settings of the "
+            "run are kept; train it again with the same settings."
+        ) from None
     if Path(trainer).name != trainer:
         raise CheckpointError(f"{path} is not valid: it names a trainer file outside its folder.")
     return Weights(step, trainer, values)

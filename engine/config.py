@@ -55,7 +55,7 @@ CHOICE_TITLES: dict[str, dict[str, str]] = {
 
 
 def _setting(default: Any, title: str, help: str, group: Group, unit: str = "", **limits: Any) -> Any:
-    extra = {"group": group.value, "unit": unit}
+    extra: dict[str, Any] = {"group": group.value, "unit": unit}
     return Field(default, title=title, description=help, json_schema_extra=extra, **limits)
 
 
@@ -68,65 +68,138 @@ class RunConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
 
     dataset: DatasetName = _setting(
-        "dsprites", "Data set", "The images to learn from. dSprites is drawn on this machine; MNIST is "
-        "read from a folder or downloaded.", Group.DATA)
+        "dsprites",
+        "Data set",
+        "The images to learn from. dSprites is drawn on this machine; MNIST is read from a folder or downloaded.",
+        Group.DATA,
+    )
     data_folder: Path | None = _setting(
-        None, "Data folder", "Where the data set's files are. Empty: the application's own cache, filled by "
-        "drawing (dSprites) or downloading (MNIST).", Group.DATA)
+        None,
+        "Data folder",
+        "Where the data set's files are. Empty: the application's own cache, filled by "
+        "drawing (dSprites) or downloading (MNIST).",
+        Group.DATA,
+    )
     objective: ObjectiveName = _setting(
-        "annealed-relu", "Method", "What is minimised: VAE: reconstruction + KL (Eq. 3). β-VAE: "
+        "annealed-relu",
+        "Method",
+        "What is minimised: VAE: reconstruction + KL (Eq. 3). β-VAE: "
         "reconstruction + β KL (Eq. 4). Annealed: reconstruction + γ |KL − C| (Eq. 5) or γ ReLU(KL − C) "
-        "(Eq. 6), with C rising from 0.", Group.DATA)
+        "(Eq. 6), with C rising from 0.",
+        Group.DATA,
+    )
     conditional: bool = _setting(
-        False, "Conditional", "Give the decoder the class label (MNIST: the digit; dSprites: the shape) "
-        "beside the latents, so that the latents need not carry it. The encoder does not see it.", Group.DATA)
+        False,
+        "Conditional",
+        "Give the decoder the class label (MNIST: the digit; dSprites: the shape) "
+        "beside the latents, so that the latents need not carry it. The encoder does not see it.",
+        Group.DATA,
+    )
 
     beta: float = _setting(
-        4.0, "β", "Weight of the KL divergence in the β-VAE. 1 is the plain VAE; larger values disentangle "
-        "more and reconstruct less sharply.", Group.WEIGHT, ge=0, le=1000)
+        4.0,
+        "β",
+        "Weight of the KL divergence in the β-VAE. 1 is the plain VAE; larger values disentangle "
+        "more and reconstruct less sharply.",
+        Group.WEIGHT,
+        ge=0,
+        le=1000,
+    )
     gamma: float = _setting(
-        100.0, "γ", "Weight of the distance between KL and the capacity C in the annealed VAEs.",
-        Group.CAPACITY, ge=0, le=100_000)
+        100.0,
+        "γ",
+        "Weight of the distance between KL and the capacity C in the annealed VAEs.",
+        Group.CAPACITY,
+        ge=0,
+        le=100_000,
+    )
     capacity_max: float = _setting(
-        20.0, "C max", "Capacity at the end of its ramp: how much information, in nats, the latents may "
-        "carry about an image.", Group.CAPACITY, "nats", ge=0, le=1000)
+        20.0,
+        "C max",
+        "Capacity at the end of its ramp: how much information, in nats, the latents may carry about an image.",
+        Group.CAPACITY,
+        "nats",
+        ge=0,
+        le=1000,
+    )
     capacity_epochs: float = _setting(
-        20.0, "C reached after", "Epochs over which C rises linearly from 0 to C max, step by step. "
-        "Fractions are allowed.", Group.CAPACITY, "epochs", ge=0, le=100_000)
+        20.0,
+        "C reached after",
+        "Epochs over which C rises linearly from 0 to C max, step by step. Fractions are allowed.",
+        Group.CAPACITY,
+        "epochs",
+        ge=0,
+        le=100_000,
+    )
 
-    latents: int = _setting(
-        10, "Latents", "Number of latent variables, the size of z.", Group.NETWORK, ge=1, le=256)
+    latents: int = _setting(10, "Latents", "Number of latent variables, the size of z.", Group.NETWORK, ge=1, le=256)
     learning_rate: float = _setting(
-        5e-4, "Learning rate", "Step size of the Adam optimiser, constant over the run.", Group.NETWORK,
-        ge=1e-7, le=1)
-    batch_size: int = _setting(
-        64, "Batch", "Images in a training step.", Group.NETWORK, "images", ge=2, le=8192)
+        5e-4, "Learning rate", "Step size of the Adam optimiser, constant over the run.", Group.NETWORK, ge=1e-7, le=1
+    )
+    batch_size: int = _setting(64, "Batch", "Images in a training step.", Group.NETWORK, "images", ge=2, le=8192)
 
     epochs: int = _setting(
-        100, "Epochs", "Passes over the training images. Not used when a number of steps is set.",
-        Group.LENGTH, "epochs", ge=1, le=100_000)
+        100,
+        "Epochs",
+        "Passes over the training images. Not used when a number of steps is set.",
+        Group.LENGTH,
+        "epochs",
+        ge=1,
+        le=100_000,
+    )
     steps: int | None = _setting(
-        None, "Steps", "Length of the run in training steps. Empty: as many as the epochs make.",
-        Group.LENGTH, "steps", ge=1, le=1_000_000_000)
+        None,
+        "Steps",
+        "Length of the run in training steps. Empty: as many as the epochs make.",
+        Group.LENGTH,
+        "steps",
+        ge=1,
+        le=1_000_000_000,
+    )
     seed: int = _setting(
-        0, "Seed", "Start of the random numbers: initial weights, order of the images, noise. The same seed "
-        "and settings give the same run on the CPU.", Group.LENGTH, ge=0, le=2**31 - 1)
+        0,
+        "Seed",
+        "Start of the random numbers: initial weights, order of the images, noise. The same seed "
+        "and settings give the same run on the CPU.",
+        Group.LENGTH,
+        ge=0,
+        le=2**31 - 1,
+    )
 
     device: DeviceName = _setting(
-        "auto", "Device", "Where to compute. Automatic takes a GPU where there is one.", Group.MACHINE)
+        "auto", "Device", "Where to compute. Automatic takes a GPU where there is one.", Group.MACHINE
+    )
     threads: int = _setting(
-        0, "Threads", "CPU threads for the computation. 0: as PyTorch chooses on this machine.",
-        Group.MACHINE, "threads", ge=0, le=1024)
+        0,
+        "Threads",
+        "CPU threads for the computation. 0: as PyTorch chooses on this machine.",
+        Group.MACHINE,
+        "threads",
+        ge=0,
+        le=1024,
+    )
 
     log_steps: int = _setting(
-        50, "Record every", "Steps between two points of the curves; each point is the mean over them.",
-        Group.SAVING, "steps", ge=1, le=1_000_000)
+        50,
+        "Record every",
+        "Steps between two points of the curves; each point is the mean over them.",
+        Group.SAVING,
+        "steps",
+        ge=1,
+        le=1_000_000,
+    )
     checkpoint_steps: int = _setting(
-        1000, "Save every", "Steps between two checkpoints: what a crash can lose at most.", Group.SAVING,
-        "steps", ge=1, le=10_000_000)
+        1000,
+        "Save every",
+        "Steps between two checkpoints: what a crash can lose at most.",
+        Group.SAVING,
+        "steps",
+        ge=1,
+        le=10_000_000,
+    )
     preview_steps: int = _setting(
-        500, "Pictures every", "Steps between two sets of live pictures.", Group.SAVING, "steps",
-        ge=1, le=10_000_000)
+        500, "Pictures every", "Steps between two sets of live pictures.", Group.SAVING, "steps", ge=1, le=10_000_000
+    )
 
     @field_validator("data_folder")
     @classmethod
@@ -184,8 +257,10 @@ class RunConfig(BaseModel):
         if self.batch_size > images:
             found.append(f"A batch of {self.batch_size:,} is more than the {images:,} training images.")
         if self.log_steps > total:
-            found.append(f"The run has {total:,} steps and records a point every {self.log_steps:,}: "
-                         "the curves will have a single point.")
+            found.append(
+                f"The run has {total:,} steps and records a point every {self.log_steps:,}: "
+                "the curves will have a single point."
+            )
         return found
 
     def changed(self, **changes: Any) -> "RunConfig":
@@ -214,8 +289,10 @@ class RunConfig(BaseModel):
             raise ConfigError("The settings must be a JSON object of field names and values.")
         schema = values.get("schema", SCHEMA)
         if schema != SCHEMA:
-            raise ConfigError(f"The settings have schema {schema!r}; this version reads schema {SCHEMA}. "
-                              "They were written by another version of Disentangle Studio.")
+            raise ConfigError(
+                f"The settings have schema {schema!r}; this version reads schema {SCHEMA}. "
+                "They were written by another version of Disentangle Studio."
+            )
         return cls.parse({k: v for k, v in values.items() if k not in ENVELOPE})
 
     @classmethod

@@ -69,4 +69,3 @@ def drive(job: Job, control: Control) -> Iterator[Event]:
             request = control.request
     finally:
         job.close()
-

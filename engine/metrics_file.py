@@ -22,8 +22,9 @@ def row(metrics: StepMetrics) -> str:
     """Return one line of metrics.csv, without its end. Values have nine significant digits."""
     values = [metrics.epoch, metrics.seconds, metrics.loss, metrics.reconstruction, metrics.kl]
     capacity = "" if metrics.capacity is None else f"{metrics.capacity:.9g}"
-    return ",".join([str(metrics.step), *(f"{v:.9g}" for v in values), capacity,
-                     *(f"{v:.9g}" for v in metrics.kl_per_latent)])
+    return ",".join(
+        [str(metrics.step), *(f"{v:.9g}" for v in values), capacity, *(f"{v:.9g}" for v in metrics.kl_per_latent)]
+    )
 
 
 class MetricsWriter:
@@ -83,7 +84,7 @@ class MetricsReader:
     @property
     def kl_per_latent(self) -> NDArray[np.float64]:
         """KL of each latent, (rows, latents), a view."""
-        return self._values[: self._count, len(COLUMNS):]
+        return self._values[: self._count, len(COLUMNS) :]
 
     def refresh(self) -> bool:
         """Read new rows; True when something changed. A file that shrank or was replaced is read anew."""

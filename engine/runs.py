@@ -69,13 +69,19 @@ class Run:
         try:
             root.mkdir(parents=True, exist_ok=True)
             path = _new_folder(root, base)
-            write_json(path / "config.json", config.to_json() | {
-                "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-                "versions": _versions(),
-            })
+            write_json(
+                path / "config.json",
+                config.to_json()
+                | {
+                    "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+                    "versions": _versions(),
+                },
+            )
         except OSError as error:
-            raise RunError(f"The run cannot be saved in {root}: {error.strerror or error}. Choose another folder "
-                           "for runs (--runs on the command line).") from None
+            raise RunError(
+                f"The run cannot be saved in {root}: {error.strerror or error}. Choose another folder "
+                "for runs (--runs on the command line)."
+            ) from None
         run = cls(path, config, {})
         if name and slug(name) != name:
             run.write_marks(run.marks() | {"name": name})
@@ -123,8 +129,12 @@ class Run:
         """Where the run stands. One that says it is running but that nobody holds was interrupted."""
         values = _read_object(self.path / "state.json")
         try:
-            state = RunState(str(values.get("state", "new")), int(values.get("step", 0)),
-                             int(values.get("total", 0)), str(values.get("message", "")))
+            state = RunState(
+                str(values.get("state", "new")),
+                int(values.get("step", 0)),
+                int(values.get("total", 0)),
+                str(values.get("message", "")),
+            )
         except (TypeError, ValueError):
             state = RunState()
         if state.state not in STATES:
@@ -135,9 +145,15 @@ class Run:
 
     def write_state(self, state: RunState) -> None:
         """Record where the run stands. Raises OSError."""
-        write_json(self.path / "state.json", {
-            "state": state.state, "step": state.step, "total": state.total, "message": state.message,
-        })
+        write_json(
+            self.path / "state.json",
+            {
+                "state": state.state,
+                "step": state.step,
+                "total": state.total,
+                "message": state.message,
+            },
+        )
 
     def marks(self) -> dict[str, Any]:
         """What a person added: name, tags, colour, notes, names of latents."""
@@ -168,8 +184,7 @@ class Run:
 
     def lengthen(self, epochs: int | None, steps: int | None) -> None:
         """Set a new total length. Raises ConfigError or RunError."""
-        self.config = self.config.changed(
-            epochs=epochs if epochs is not None else self.config.epochs, steps=steps)
+        self.config = self.config.changed(epochs=epochs if epochs is not None else self.config.epochs, steps=steps)
         try:
             self._rewrite_config(self.config.to_json())
         except OSError as error:
@@ -185,8 +200,10 @@ class Run:
         try:
             lock.acquire(timeout=LOCK_PATIENCE, poll_interval=0.05)
         except Timeout:
-            raise RunLockedError(f"{self.name} is being trained by another window or process. It can be looked at "
-                                 "meanwhile, not changed.") from None
+            raise RunLockedError(
+                f"{self.name} is being trained by another window or process. It can be looked at "
+                "meanwhile, not changed."
+            ) from None
         except OSError as error:
             raise RunError(f"{self.path} cannot be written: {error.strerror or error}.") from None
         try:

@@ -16,8 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine.checkpoints import fill, load_trainer, load_weights, save_checkpoint
 from engine.checkpoints import checkpoint_step as saved_step
+from engine.checkpoints import fill, load_trainer, load_weights, save_checkpoint
 from engine.config import RunConfig
 from engine.data import Dataset, load_dataset, prepare
 from engine.errors import RunError, TrainingDivergedError
@@ -36,7 +36,8 @@ from engine.events import (
 from engine.metrics_file import MetricsWriter, cut_back
 from engine.models.vae import VAE, build, sample
 from engine.objectives import kl_per_latent, objective, reconstruction_per_image
-from engine.previews import Previewer, save_preview
+from engine.previewer import Previewer
+from engine.previews import save_preview
 from engine.runs import Run, RunState
 from engine.tensors import choose_device, to_tensor
 
@@ -105,7 +106,7 @@ class Trainer:
 
     def __init__(self, run: Run) -> None:
         self.run = run
-        self.device, threads = _resolve(run)
+        self.device = _resolve(run)
         self.dataset: Dataset = load_dataset(run.config.dataset, run.config.data_folder)
         self.config: RunConfig = run.config
         self.indices = self.dataset.training
@@ -113,7 +114,7 @@ class Trainer:
         self.total = self.config.total_steps(len(self.indices))
 
         # Channels last is what the CPU's convolutions are fastest with; it changes no value's meaning.
-        self.model: VAE = build(self.config, self.dataset).to(self.device, memory_format=torch.channels_last)
+        self.model: VAE = build(self.config, self.dataset).to(self.device).to(memory_format=torch.channels_last)
         self.optimiser = torch.optim.Adam(self.model.parameters(), lr=self.config.learning_rate, fused=True)
         self.noise = torch.Generator(self.device).manual_seed(self.config.seed)
         self.sums = torch.zeros(3 + self.config.latents, dtype=torch.float64, device=self.device)
@@ -215,7 +216,7 @@ class Trainer:
         if epoch != self.order_epoch:
             rng = np.random.default_rng((self.config.seed, epoch))
             self.order, self.order_epoch = rng.permutation(self.indices), epoch
-        chosen = self.order[position * self.config.batch_size:(position + 1) * self.config.batch_size]
+        chosen = self.order[position * self.config.batch_size : (position + 1) * self.config.batch_size]
         images = to_tensor(self.dataset.images(chosen), self.device)
         if not self.config.conditional or self.dataset.labels is None:
             return images, None
@@ -243,22 +244,33 @@ class Trainer:
         return tuple((self.sums[3:] / self.summed).tolist())
 
     def _diverged(self) -> str:
-        kept = f"The checkpoint of step {self.saved_step:,} is kept" if self.saved_step > 0 else "No checkpoint was due yet"
-        return (f"The loss became NaN or infinite at step {self.step + 1:,}. {kept}. Try a smaller learning rate "
-                f"(it is {self.config.learning_rate:g})" + (f" or a smaller γ (it is {self.config.gamma:g})."
-                                                           if self.config.annealed else "."))
+        kept = (
+            f"The checkpoint of step {self.saved_step:,} is kept"
+            if self.saved_step > 0
+            else "No checkpoint was due yet"
+        )
+        return (
+            f"The loss became NaN or infinite at step {self.step + 1:,}. {kept}. Try a smaller learning rate "
+            f"(it is {self.config.learning_rate:g})"
+            + (f" or a smaller γ (it is {self.config.gamma:g})." if self.config.annealed else ".")
+        )
 
     def _save(self) -> None:
         if self.saved_step == self.step:
             return
-        save_checkpoint(self.run.checkpoint_folder, self.step, self.model, {
-            "step": self.step,
-            "optimiser": self.optimiser.state_dict(),
-            "noise": self.noise.get_state(),
-            "sums": self.sums.cpu(),
-            "summed": self.summed,
-            "seconds": self.clock.read(),
-        })
+        save_checkpoint(
+            self.run.checkpoint_folder,
+            self.step,
+            self.model,
+            {
+                "step": self.step,
+                "optimiser": self.optimiser.state_dict(),
+                "noise": self.noise.get_state(),
+                "sums": self.sums.cpu(),
+                "summed": self.summed,
+                "seconds": self.clock.read(),
+            },
+        )
         self.saved_step = self.step
 
     def _restore(self) -> None:
@@ -280,17 +292,19 @@ class Trainer:
         self.state_time = time.monotonic()
 
 
-def _resolve(run: Run) -> tuple[torch.device, int]:
-    """Return the device and thread count of the run: as stored by its first start, or chosen now and stored."""
+def _resolve(run: Run) -> torch.device:
+    """Set the thread count and return the device: as stored by the run's first start, or chosen now and stored."""
     device = choose_device(str(run.resolved.get("device", run.config.device)))
     threads = int(run.resolved.get("threads", 0)) or run.config.threads or torch.get_num_threads()
     if device.type == "cuda" and not torch.cuda.is_available():
-        raise RunError("The run asks for a CUDA GPU, and PyTorch finds none on this machine. Choose the device "
-                       "cpu or auto for a new run.")
+        raise RunError(
+            "The run asks for a CUDA GPU, and PyTorch finds none on this machine. Choose the device "
+            "cpu or auto for a new run."
+        )
     torch.set_num_threads(threads)
     if not run.resolved:
         run.resolve(device.type, threads)
-    return device, threads
+    return device
 
 
 def _explain(error: Exception, run: Run) -> Exception:
@@ -298,12 +312,16 @@ def _explain(error: Exception, run: Run) -> Exception:
     if not isinstance(error, OSError):
         return error
     if error.errno == errno.ENOSPC:
-        return RunError(f"The disk is full: {run.path} cannot be written. The last checkpoint is kept; make room, then "
-                        "resume the run.")
+        return RunError(
+            f"The disk is full: {run.path} cannot be written. The last checkpoint is kept; make room, then "
+            "resume the run."
+        )
     if not run.path.exists():
         return RunError(f"The run's folder {run.path} is gone; it was moved or deleted while training.")
-    return RunError(f"{run.path} cannot be written: {error.strerror or error}. The last checkpoint is kept; resume the "
-                    "run when the cause is gone.")
+    return RunError(
+        f"{run.path} cannot be written: {error.strerror or error}. The last checkpoint is kept; resume the "
+        "run when the cause is gone."
+    )
 
 
 def _try_state(run: Run, state: RunState) -> None:

@@ -45,7 +45,7 @@ def mean_kl(trained: TrainedModel, images: int = KL_IMAGES) -> NDArray[np.float6
     indices = sample_of(trained.dataset, trained.dataset.headline_split, images)
     sums = np.zeros(trained.model.latents)
     for start in range(0, len(indices), 250):
-        chosen = indices[start:start + 250]
+        chosen = indices[start : start + 250]
         sums += kl_per_latent(*trained.model.encode(to_tensor(trained.dataset.images(chosen)))).double().sum(0).numpy()
     return sums / len(indices)
 
@@ -61,8 +61,9 @@ def choose_latents(
         wrong = [i for i in latents if not 0 <= i < len(kl)]
         if wrong:
             raise ConfigError(f"There is no latent {wrong[0]}; the model has {len(kl)}, numbered from 0.")
-    return tuple(int(i) for i in latents_by_kl(kl)
-                 if (not latents or i in latents) and (min_kl is None or kl[i] >= min_kl))
+    return tuple(
+        int(i) for i in latents_by_kl(kl) if (not latents or i in latents) and (min_kl is None or kl[i] >= min_kl)
+    )
 
 
 @torch.no_grad()
@@ -93,7 +94,7 @@ def traverse(
     values = torch.linspace(span[0], span[1], steps)
     z = mean.repeat(1 + len(latents) * steps, 1)
     for row, latent in enumerate(latents):
-        z[1 + row * steps:1 + (row + 1) * steps, latent] = values
+        z[1 + row * steps : 1 + (row + 1) * steps, latent] = values
     chosen = None
     if own is not None:
         chosen = (own if label is None else torch.tensor([label])).repeat(len(z))

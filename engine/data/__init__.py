@@ -19,6 +19,7 @@ class DatasetStatus:
     name: str
     title: str
     images: int
+    training_images: int
     image_shape: tuple[int, int, int]
     state: str
     description: str
@@ -28,12 +29,20 @@ def list_datasets() -> list[DatasetStatus]:
     """Every data set the application knows, with its state."""
     return [
         DatasetStatus(
-            "dsprites", DATASET_TITLES["dsprites"], dsprites.COUNT, (64, 64, 1),
+            "dsprites",
+            DATASET_TITLES["dsprites"],
+            dsprites.COUNT,
+            dsprites.COUNT,
+            (64, 64, 1),
             "ready" if dsprites.is_prepared() else "drawn on first use (377 MB)",
             "2D shapes from 5 factors: shape, scale, orientation, x, y; re-drawn offline",
         ),
         DatasetStatus(
-            "mnist", DATASET_TITLES["mnist"], 70_000, (28, 28, 1),
+            "mnist",
+            DATASET_TITLES["mnist"],
+            70_000,
+            60_000,
+            (28, 28, 1),
             "ready" if mnist.is_downloaded() else "downloaded on first use (12 MB), or read from --data",
             "handwritten digits with labels, 60,000 for training and 10,000 for testing",
         ),

@@ -119,8 +119,9 @@ def prepare() -> Job:
             _require_space(path.parent, COUNT * ROW_BYTES)
             yield from _draw_all(path)
         except OSError as error:
-            raise DataError(f"dSprites cannot be drawn into {path.parent}: {error.strerror or error}. "
-                            "It needs 377 MB there.") from None
+            raise DataError(
+                f"dSprites cannot be drawn into {path.parent}: {error.strerror or error}. It needs 377 MB there."
+            ) from None
     yield Finished(message=f"dSprites is ready: {COUNT:,} images in {path}")
 
 
@@ -140,8 +141,10 @@ def _classes(sprite: int) -> tuple[int, int, int]:
 def _require_space(folder: Path, size: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < size + 2**26:
-        raise DataError(f"dSprites needs {size / 1e6:.0f} MB in {folder}, but only {free / 1e6:.0f} MB are free. "
-                        "Make room there and try again.")
+        raise DataError(
+            f"dSprites needs {size / 1e6:.0f} MB in {folder}, but only {free / 1e6:.0f} MB are free. "
+            "Make room there and try again."
+        )
 
 
 def load_dsprites() -> Dataset:

@@ -8,6 +8,7 @@ import gzip
 import struct
 import zlib
 from pathlib import Path
+from typing import IO, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,12 +31,15 @@ def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
             shape = _header(path, file.read(4 + 4 * dimensions), dimensions)
             size = int(np.prod(shape, dtype=np.int64))
             if size > LARGEST:
-                raise DataError(f"{path.name} promises {size:,} bytes, more than any data set of this kind has; "
-                                "the file is damaged.")
+                raise DataError(
+                    f"{path.name} promises {size:,} bytes, more than any data set of this kind has; "
+                    "the file is damaged."
+                )
             data = file.read(size)
             if len(data) < size:
-                raise DataError(f"{path.name} is cut short: it promises {size:,} bytes and holds {len(data):,}. "
-                                "Download it again.")
+                raise DataError(
+                    f"{path.name} is cut short: it promises {size:,} bytes and holds {len(data):,}. Download it again."
+                )
             if file.read(1):
                 raise DataError(f"{path.name} holds more than the {size:,} bytes it promises; it is damaged.")
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
@@ -45,10 +49,10 @@ def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
     return np.frombuffer(data, np.uint8).reshape(shape)
 
 
-def _open(path: Path) -> "gzip.GzipFile | object":
+def _open(path: Path) -> IO[bytes]:
     with path.open("rb") as file:
         compressed = file.read(2) == b"\x1f\x8b"
-    return gzip.open(path, "rb") if compressed else path.open("rb")
+    return cast(IO[bytes], gzip.open(path, "rb")) if compressed else path.open("rb")
 
 
 def _header(path: Path, head: bytes, dimensions: int) -> tuple[int, ...]:
@@ -56,6 +60,8 @@ def _header(path: Path, head: bytes, dimensions: int) -> tuple[int, ...]:
         raise DataError(f"{path.name} is cut short: its header is missing.")
     zero, kind, count = struct.unpack(">HBB", head[:4])
     if zero != 0 or kind != UNSIGNED_BYTE or count != dimensions:
-        raise DataError(f"{path.name} is not an IDX file with {dimensions} dimensions of bytes "
-                        f"(it starts with {head[:4].hex(' ')}).")
+        raise DataError(
+            f"{path.name} is not an IDX file with {dimensions} dimensions of bytes "
+            f"(it starts with {head[:4].hex(' ')})."
+        )
     return struct.unpack(f">{dimensions}I", head[4:])

@@ -24,18 +24,24 @@ def load_mnist(folder: Path | None) -> Dataset:
     source = f"IDX files in {folder}" if folder else "downloaded by torchvision"
     folder = folder or download()
     if not folder.is_dir():
-        raise DataError(f"The data folder {folder} does not exist. Choose the folder that holds MNIST's four "
-                        "IDX files (train-images-idx3-ubyte, ...), or leave it empty to download them.")
+        raise DataError(
+            f"The data folder {folder} does not exist. Choose the folder that holds MNIST's four "
+            "IDX files (train-images-idx3-ubyte, ...), or leave it empty to download them."
+        )
     images, labels, splits, start = [], [], {}, 0
     for split, prefix in PARTS.items():
         pixels = read_idx(_find(folder, f"{prefix}-images-idx3-ubyte"), 3)
         digits = read_idx(_find(folder, f"{prefix}-labels-idx1-ubyte"), 1)
         if pixels.shape[1:] != (SIDE, SIDE):
-            raise DataError(f"The {split} images in {folder} are {pixels.shape[1]} x {pixels.shape[2]} pixels; "
-                            f"MNIST's are {SIDE} x {SIDE}.")
+            raise DataError(
+                f"The {split} images in {folder} are {pixels.shape[1]} x {pixels.shape[2]} pixels; "
+                f"MNIST's are {SIDE} x {SIDE}."
+            )
         if len(pixels) != len(digits) or not len(pixels):
-            raise DataError(f"{folder} holds {len(pixels):,} {split} images but {len(digits):,} labels; "
-                            "the files do not belong together.")
+            raise DataError(
+                f"{folder} holds {len(pixels):,} {split} images but {len(digits):,} labels; "
+                "the files do not belong together."
+            )
         if digits.max() > 9:
             raise DataError(f"The {split} labels in {folder} go up to {digits.max()}; digits end at 9.")
         images.append(pixels)
@@ -61,8 +67,9 @@ def _find(folder: Path, name: str) -> Path:
             path = folder / (candidate + suffix)
             if path.is_file():
                 return path
-    raise DataError(f"{folder} has no {name} or {name}.gz. MNIST needs four files: images and labels, "
-                    "for train and t10k.")
+    raise DataError(
+        f"{folder} has no {name} or {name}.gz. MNIST needs four files: images and labels, for train and t10k."
+    )
 
 
 def _cached_folder() -> Path:

@@ -66,13 +66,15 @@ def _compute(run: Run) -> Any:
     passed = yield from forward(trained, chosen, SEED, f"{what}: {split} images", sharpness=True)
     results = _headline(passed, split)
     if "train" in dataset.splits:
-        training = yield from forward(trained, sample_of(dataset, "train"), SEED, f"{what}: training images",
-                                      sharpness=False)
+        training = yield from forward(
+            trained, sample_of(dataset, "train"), SEED, f"{what}: training images", sharpness=False
+        )
         results |= _training(training)
     else:
         reason = f"{dataset.title} has no training split of its own: its numbers are over all images"
-        results |= {name: {"value": None, "reason": reason}
-                    for name in ("reconstruction_train", "reconstruction_train_mean")}
+        results |= {
+            name: {"value": None, "reason": reason} for name in ("reconstruction_train", "reconstruction_train_mean")
+        }
     return {
         "run": str(run.path),
         "name": run.name,
@@ -101,12 +103,23 @@ def _headline(passed: ForwardPass, split: str) -> dict[str, Any]:
         "reconstruction_mean": _mean(passed.reconstruction_mean, "nats", BCE, split, "mean"),
         "kl": _mean(kl, "nats", "KL of the posterior from N(0, 1), summed over latents, mean over images", split),
         "elbo": _mean(-passed.reconstruction - kl, "nats", "-(reconstruction + KL), one sample of z", split, "sampled"),
-        "active_latents": _value(active_latents(passed.kl.mean(0)), "latents",
-                                 f"latents with a mean KL above {ACTIVE_NATS} nats", split, len(kl)),
+        "active_latents": _value(
+            active_latents(passed.kl.mean(0)),
+            "latents",
+            f"latents with a mean KL above {ACTIVE_NATS} nats",
+            split,
+            len(kl),
+        ),
         "sharpness": _mean(sharp, "grey levels²", SHARPNESS_PROTOCOL, split, "mean"),
         "sharpness_originals": _mean(originals, "grey levels²", SHARPNESS_PROTOCOL, split),
-        "sharpness_ratio": _value(float(sharp.mean() / originals.mean()) if originals.mean() else None, "",
-                                  "sharpness of reconstructions over that of the originals", split, len(sharp), "mean"),
+        "sharpness_ratio": _value(
+            float(sharp.mean() / originals.mean()) if originals.mean() else None,
+            "",
+            "sharpness of reconstructions over that of the originals",
+            split,
+            len(sharp),
+            "mean",
+        ),
     }
 
 

@@ -39,13 +39,15 @@ def forward(
     noise = torch.Generator().manual_seed(seed)
     parts: list[tuple[NDArray[np.float64], ...]] = []
     for start in range(0, len(indices), BATCH):
-        chosen = indices[start:start + BATCH]
+        chosen = indices[start : start + BATCH]
         parts.append(_batch(trained, chosen, noise, sharpness))
         yield Progress(min(start + BATCH, len(indices)), len(indices), what, "images")
     passed = ForwardPass(*(np.concatenate(values) for values in zip(*parts, strict=True)))
     if not (np.isfinite(passed.reconstruction).all() and np.isfinite(passed.kl).all()):
-        raise RunError(f"The weights of {trained.run.name} give values that are not numbers; the run diverged. "
-                       "It cannot be evaluated.")
+        raise RunError(
+            f"The weights of {trained.run.name} give values that are not numbers; the run diverged. "
+            "It cannot be evaluated."
+        )
     return passed
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 PROTOCOL = "variance of the Laplacian (cv2.Laplacian, aperture 1, float64) of images in 0..255, mean over images"
 
 
-def laplacian_variance(images: NDArray[np.floating]) -> NDArray[np.float64]:
+def laplacian_variance(images: NDArray[np.floating | np.uint8]) -> NDArray[np.float64]:
     """Variance of the Laplacian of each image, (n,), in squared grey levels.
 
     Parameters

@@ -48,7 +48,9 @@ def row_of(run: Run) -> Row | None:
     metrics = kept.get("metrics")
     if not isinstance(metrics, dict):
         return None
-    return Row(run.name, run.config.method_title, run.config.dataset, run.config.seed, int(kept.get("step", 0)), metrics)
+    return Row(
+        run.name, run.config.method_title, run.config.dataset, run.config.seed, int(kept.get("step", 0)), metrics
+    )
 
 
 def shown(row: Row, column: Column) -> str:
@@ -65,8 +67,10 @@ def heading(column: Column) -> str:
 
 def markdown(rows: Sequence[Row]) -> str:
     """Return the table as Markdown."""
-    lines = ["| Run | Method | Data set | Seed | Step | " + " | ".join(heading(c) for c in COLUMNS) + " |",
-             "|---|---|---|---|---|" + "---|" * len(COLUMNS)]
+    lines = [
+        "| Run | Method | Data set | Seed | Step | " + " | ".join(heading(c) for c in COLUMNS) + " |",
+        "|---|---|---|---|---|" + "---|" * len(COLUMNS),
+    ]
     lines += ["| " + " | ".join(_cells(row)) + " |" for row in rows]
     return "\n".join(lines) + "\n"
 

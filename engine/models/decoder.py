@@ -44,10 +44,17 @@ class Decoder(nn.Module):
         for i in reversed(range(len(architecture.convolutions))):
             c = architecture.convolutions[i]
             plain = (sides[i + 1] - 1) * c.stride - 2 * c.padding + c.kernel
-            layers.append(nn.ConvTranspose2d(
-                widths[i + 1], widths[i], c.kernel, c.stride, c.padding,
-                output_padding=sides[i] - plain, bias=i == 0,
-            ))
+            layers.append(
+                nn.ConvTranspose2d(
+                    widths[i + 1],
+                    widths[i],
+                    c.kernel,
+                    c.stride,
+                    c.padding,
+                    output_padding=sides[i] - plain,
+                    bias=i == 0,
+                )
+            )
             if i:
                 layers += [nn.BatchNorm2d(widths[i]), nn.ReLU(inplace=True)]
         self.pixels = nn.Sequential(*layers)

@@ -68,8 +68,10 @@ def build(config: RunConfig, dataset: Dataset) -> VAE:
     Raises ConfigError when a conditional model is asked for data without labels.
     """
     if config.conditional and dataset.labels is None:
-        raise ConfigError(f"conditional needs class labels, and {dataset.title} has none. Turn it off, or choose "
-                          "a data set with labels.")
+        raise ConfigError(
+            f"conditional needs class labels, and {dataset.title} has none. Turn it off, or choose "
+            "a data set with labels."
+        )
     model = VAE(dataset.image_shape, config.latents, dataset.classes if config.conditional else 0)
     initialise(model, torch.Generator().manual_seed(config.seed))
     return model

@@ -1,0 +1,391 @@
+"""The terminal: the same jobs as the window's, under a progress bar.
+
+Progress goes to stderr, results to stdout. Exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted; a
+failure is one line on stderr that says what to do.
+"""
+
+import argparse
+import json
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn
+
+from tqdm import tqdm
+
+from engine import __version__
+from engine.config import DATASET_TITLES, OBJECTIVE_TITLES, RunConfig
+from engine.errors import ConfigError, StudioError
+from engine.events import Evaluated, Event, Finished, Job, Progress, StepMetrics, TrainingStarted, Warned
+from engine.jobs import Control, drive
+from engine.paths import default_runs_folder
+from engine.presets import quick_preset
+from engine.runs import Run, find_run
+
+COMMANDS = ("train", "resume", "evaluate", "traverse", "datasets", "demo")
+INTERRUPTED = 130
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are one line on stderr, exit status 2."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong and where to read more."""
+        self.exit(2, f"{self.prog}: {message[:1].upper()}{message[1:].rstrip('.')}. See {self.prog} --help.\n")
+
+
+def parser() -> Parser:
+    """Return the whole command line, the window's options included."""
+    main = Parser(
+        prog="main.py",
+        description="Train variational autoencoders, watch their latent space come apart into "
+        "factors, and measure it. Without a command: open the window.",
+    )
+    main.add_argument("--version", action="version", version=f"Disentangle Studio {__version__}")
+    main.add_argument("--theme", choices=["light", "dark", "system"], help="colours of the window")
+    _runs_option(main)
+    commands = main.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
+
+    train = commands.add_parser("train", help="train a run", description="Train a run; prints its folder.")
+    train.add_argument("--dataset", metavar="N", help=f"one of {', '.join(DATASET_TITLES)}")
+    train.add_argument("--objective", metavar="N", help=f"one of {', '.join(OBJECTIVE_TITLES)}")
+    train.add_argument("--conditional", action="store_true", default=None, help="give the decoder the class label")
+    length = train.add_mutually_exclusive_group()
+    length.add_argument("--epochs", metavar="N", help="length in passes over the data")
+    length.add_argument("--steps", metavar="N", help="length in training steps")
+    train.add_argument("--seed", metavar="S", help="start of the random numbers")
+    train.add_argument("--name", help="name of the run (default: method, data set and seed)")
+    train.add_argument(
+        "--config", type=Path, metavar="FILE", help="start from settings in a JSON file, or a run's config.json"
+    )
+    train.add_argument(
+        "--set", action="append", default=[], metavar="FIELD=VALUE", help="any other setting, e.g. gamma=1000"
+    )
+    _data_option(train)
+    _machine_options(train)
+    _runs_option(train)
+    train.set_defaults(do=_train)
+
+    resume = commands.add_parser(
+        "resume", help="go on with a run", description="Go on with a run from its last checkpoint."
+    )
+    resume.add_argument("run", metavar="RUN", help="a run's folder, or its name")
+    longer = resume.add_mutually_exclusive_group()
+    longer.add_argument("--epochs", type=int, metavar="N", help="new total length in epochs")
+    longer.add_argument("--steps", type=int, metavar="N", help="new total length in steps")
+    _runs_option(resume)
+    resume.set_defaults(do=_resume)
+
+    evaluate = commands.add_parser("evaluate", help="compute metrics", description="Compute the metrics of runs.")
+    evaluate.add_argument("runs_given", nargs="+", metavar="RUN", help="a run's folder, or its name")
+    evaluate.add_argument("--metrics", metavar="A,B", help="only these")
+    evaluate.add_argument("--json", action="store_true", help="print JSON with protocols instead of a table")
+    _runs_option(evaluate)
+    evaluate.set_defaults(do=_evaluate)
+
+    traverse = commands.add_parser("traverse", help="draw a latent traversal", description="Draw a latent traversal.")
+    traverse.add_argument("run", metavar="RUN", help="a run's folder, or its name")
+    traverse.add_argument("--output", type=Path, required=True, metavar="FILE", help="a .png, .svg, .pdf or .npz file")
+    traverse.add_argument(
+        "--image", type=int, metavar="INDEX", help="image to start from (default: one of the test images)"
+    )
+    which = traverse.add_mutually_exclusive_group()
+    which.add_argument("--latents", metavar="1,4,7", help="latents to show (default: all, by KL)")
+    which.add_argument("--min-kl", type=float, metavar="X", help="show latents with at least this mean KL, in nats")
+    traverse.add_argument("--range", type=float, nargs=2, default=(-3.0, 3.0), metavar=("LOW", "HIGH"))
+    traverse.add_argument("--steps", type=int, default=11, help="values in the range (default 11)")
+    traverse.add_argument(
+        "--label", type=int, metavar="L", help="class for a conditional model (default: the image's own)"
+    )
+    _runs_option(traverse)
+    traverse.set_defaults(do=_traverse)
+
+    datasets = commands.add_parser(
+        "datasets", help="list or prepare data sets", description="List data sets, or prepare one."
+    )
+    datasets.add_argument("action", nargs="?", choices=["prepare"])
+    datasets.add_argument("dataset", nargs="?", metavar="NAME")
+    _data_option(datasets)
+    datasets.set_defaults(do=_datasets)
+
+    demo = commands.add_parser(
+        "demo",
+        help="the two-minute preset, end to end, without a window",
+        description="Train the two-minute preset and leave curves, pictures and a table as files.",
+    )
+    demo.add_argument(
+        "--output", type=Path, metavar="DIR", help="where to put them (default: report/ in the run's folder)"
+    )
+    _machine_options(demo)
+    _runs_option(demo)
+    demo.set_defaults(do=_demo)
+    return main
+
+
+def run_command(arguments: argparse.Namespace) -> int:
+    """Carry out a parsed command; return the exit status."""
+    try:
+        return int(arguments.do(arguments))
+    except ConfigError as error:
+        return _fail(error, 2)
+    except StudioError as error:
+        return _fail(error, 1)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 1
+    except MemoryError:
+        return _fail(
+            StudioError("There is not enough memory for this. Close other programs or take smaller batches."), 1
+        )
+
+
+def _fail(error: Exception, status: int) -> int:
+    print(f"main.py: {' '.join(str(error).split())}", file=sys.stderr)
+    return status
+
+
+def _train(arguments: argparse.Namespace) -> int:
+    run = Run.create(arguments.runs, _config(arguments), arguments.name)
+    return _train_run(run)
+
+
+def _config(arguments: argparse.Namespace) -> RunConfig:
+    """Settings from --config, then the options, then --set, validated together."""
+    values: dict[str, Any] = RunConfig.load(arguments.config).model_dump() if arguments.config else {}
+    for field in ("dataset", "objective", "conditional", "epochs", "steps", "seed", "device", "threads"):
+        given = getattr(arguments, field, None)
+        if given is not None:
+            values[field] = given
+    if arguments.epochs is not None:
+        values["steps"] = None
+    if arguments.data is not None:
+        values["data_folder"] = arguments.data
+    for pair in arguments.set:
+        field, equals, value = pair.partition("=")
+        if not equals:
+            raise ConfigError(f"--set {pair} lacks a value; write --set {pair}=VALUE.")
+        values[field.strip()] = value.strip()
+    return RunConfig.parse(values)
+
+
+def _train_run(run: Run) -> int:
+    from engine.training import train
+
+    status = 0
+    with _stop_on_interrupt() as control:
+        for event in _shown(train(run), control):
+            if isinstance(event, Warned):
+                print(f"Note: {event.message}", file=sys.stderr)
+            if isinstance(event, Finished) and event.stopped:
+                print(f"Stopped; resume with: python main.py resume {run.path}", file=sys.stderr)
+                status = INTERRUPTED
+    print(run.path)
+    return status
+
+
+def _resume(arguments: argparse.Namespace) -> int:
+    from engine.checkpoints import checkpoint_step
+
+    run = find_run(arguments.run, arguments.runs)
+    if arguments.epochs is not None or arguments.steps is not None:
+        with run.locked():
+            run.lengthen(arguments.epochs, arguments.steps)
+    state, step = run.state(), checkpoint_step(run.checkpoint_folder)
+    if step is not None and run.config.steps is not None and step > run.config.steps:
+        raise ConfigError(f"{run.name} is at step {step:,} already; a total of {run.config.steps:,} would be shorter.")
+    if state.state == "finished" and arguments.epochs is None and arguments.steps is None:
+        print(f"{run.name} has reached its length; give a new one with --epochs or --steps.", file=sys.stderr)
+        print(run.path)
+        return 0
+    return _train_run(run)
+
+
+def _evaluate(arguments: argparse.Namespace) -> int:
+    from engine.evaluation.evaluate import evaluate
+    from engine.evaluation.table import markdown, row_of
+
+    metrics = arguments.metrics.split(",") if arguments.metrics else None
+    runs = [find_run(name, arguments.runs) for name in arguments.runs_given]
+    results = []
+    for run in runs:
+        results += [event.result for event in _shown(evaluate(run, metrics), Control()) if isinstance(event, Evaluated)]
+    if arguments.json:
+        print(json.dumps(results, indent=2, ensure_ascii=False))
+    elif metrics:
+        for result in results:
+            for name, entry in dict(result["metrics"]).items():  # type: ignore[call-overload]
+                value = entry["reason"] if entry["value"] is None else f"{entry['value']:.6g} {entry['unit']}".strip()
+                print(f"{result['name']}  {name}  {value}")
+    else:
+        print(markdown([row for row in map(row_of, runs) if row]), end="")
+    return 0
+
+
+def _traverse(arguments: argparse.Namespace) -> int:
+    import numpy as np
+
+    from engine.data import load_dataset
+    from engine.evaluation.evaluate import sample_of
+    from engine.figures import FORMATS, check_format, save, traversal_figure
+    from engine.files import replacing
+    from engine.models.loading import load_model
+    from engine.report import caption_of
+    from engine.traversal import choose_latents, mean_kl, traverse
+
+    kind = check_format(arguments.output, (*FORMATS, "npz"))
+    if not 2 <= arguments.steps <= 101:
+        raise ConfigError(f"--steps is {arguments.steps}; it must be from 2 to 101.")
+    run = find_run(arguments.run, arguments.runs)
+    latents = _numbers(arguments.latents) if arguments.latents else None
+    trained = load_model(run, load_dataset(run.config.dataset, run.config.data_folder))
+    kl = mean_kl(trained)
+    chosen = choose_latents(kl, latents, arguments.min_kl)
+    if not chosen:
+        raise StudioError(
+            f"No latent of {run.name} has a mean KL of {arguments.min_kl:g} nats; the largest is {kl.max():.3g}."
+        )
+    dataset = trained.dataset
+    image = int(sample_of(dataset, dataset.headline_split, 1)[0]) if arguments.image is None else arguments.image
+    result = traverse(trained, image, chosen, kl, tuple(arguments.range), arguments.steps, arguments.label)
+    if kind == "npz":
+        arguments.output.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(arguments.output) as temporary, temporary.open("wb") as file:
+            np.savez_compressed(
+                file,
+                images=result.images,
+                original=result.original,
+                reconstruction=result.reconstruction,
+                latents=np.array(result.latents),
+                values=np.array(result.values),
+                kl=np.array(result.kl),
+                mean=result.mean,
+                deviation=result.deviation,
+            )
+    else:
+        names = {int(k): str(v) for k, v in dict(run.marks().get("latents", {})).items()}
+        save(traversal_figure(result, caption_of(run, image, result.step), names), arguments.output)
+    print(arguments.output)
+    return 0
+
+
+def _numbers(text: str) -> list[int]:
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise ConfigError(f"--latents is {text!r}; write the numbers with commas, e.g. 1,4,7.") from None
+
+
+def _datasets(arguments: argparse.Namespace) -> int:
+    from engine.data import list_datasets, prepare
+
+    if arguments.action:
+        if not arguments.dataset:
+            raise ConfigError("datasets prepare needs a name, e.g. datasets prepare dsprites.")
+        for event in _shown(prepare(arguments.dataset, arguments.data), Control()):
+            if isinstance(event, Finished):
+                print(event.message)
+        return 0
+    for status in list_datasets():
+        height, width, _ = status.image_shape
+        size = f"{status.images:,} images, {height} x {width}"
+        print(f"{status.name:<10} {size:<26} {status.state}\n{'':<10} {status.description}")
+    return 0
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    from engine.report import write_report
+
+    preset = quick_preset()
+    changes = {name: value for name in ("device", "threads") if (value := getattr(arguments, name)) is not None}
+    run = Run.create(arguments.runs, preset.config.changed(**changes), "demo")
+    print(f"{preset.title}. {preset.description}", file=sys.stderr)
+    status = _train_run(run)
+    if status:
+        return status
+    folder = (arguments.output or run.path / "report").absolute()
+    for event in _shown(write_report(run, folder), Control()):
+        if isinstance(event, Finished):
+            print((folder / "table.md").read_text(encoding="utf-8"), file=sys.stderr)
+            print(event.message, file=sys.stderr)
+    print(folder)
+    return 0
+
+
+def _shown(job: Job, control: Control) -> Iterator[Event]:
+    """Drive a job and draw its progress on stderr."""
+    bar: tqdm[NoReturn] | None = None
+    what = ""
+    try:
+        for event in drive(job, control):
+            if isinstance(event, TrainingStarted) and event.step:
+                print(f"Resuming at step {event.step:,} of {event.total:,}.", file=sys.stderr)
+            if isinstance(event, Progress):
+                if bar is None or event.what != what:
+                    if bar is not None:
+                        bar.close()
+                    what = event.what
+                    bar = tqdm(
+                        total=event.total,
+                        initial=max(0, event.done - 1),
+                        desc=what,
+                        unit=f" {event.unit}",
+                        mininterval=0.5,
+                        dynamic_ncols=True,
+                        leave=False,
+                        disable=None,
+                    )
+                bar.update(event.done - bar.n)
+            elif isinstance(event, StepMetrics) and bar is not None:
+                numbers = {"reconstruction": f"{event.reconstruction:.1f}", "KL": f"{event.kl:.2f}"}
+                if event.capacity is not None:
+                    numbers["C"] = f"{event.capacity:.2f}"
+                bar.set_postfix(numbers, refresh=False)
+            yield event
+    finally:
+        if bar is not None:
+            bar.close()
+
+
+@contextmanager
+def _stop_on_interrupt() -> Iterator[Control]:
+    """Turn the first Ctrl-C (or a request to terminate) into a stop that keeps the run; the second is immediate."""
+    control = Control()
+
+    def ask(number: int, frame: object) -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        control.stop()
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield control
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _runs_option(to: argparse.ArgumentParser) -> None:
+    # Given before the command or after it; SUPPRESS keeps the command's default from hiding the first.
+    default: Any = default_runs_folder() if to.prog == "main.py" else argparse.SUPPRESS
+    to.add_argument("--runs", type=_folder, default=default, metavar="DIR", help="folder that holds the runs")
+
+
+def _data_option(to: argparse.ArgumentParser) -> None:
+    to.add_argument("--data", type=_folder, metavar="DIR", help="folder with the data set's files")
+
+
+def _machine_options(to: argparse.ArgumentParser) -> None:
+    to.add_argument("--device", metavar="D", help="auto, cpu, cuda or mps")
+    to.add_argument("--threads", metavar="N", help="CPU threads, 0 as PyTorch chooses")
+
+
+def _folder(text: str) -> Path:
+    return Path(text).expanduser().absolute()
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """Parse the command line. Exits with status 2 and one line on stderr when it is wrong."""
+    return parser().parse_args(arguments)

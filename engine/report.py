@@ -1,0 +1,57 @@
+"""A run as files one can show: curves, reconstructions, a traversal and a table."""
+
+from pathlib import Path
+
+from engine.data import load_dataset
+from engine.errors import RunError
+from engine.evaluation.evaluate import evaluate, sample_of
+from engine.evaluation.table import comma_separated, markdown, row_of
+from engine.events import Finished, Job, Progress
+from engine.figures import curves_figure, reconstructions_figure, save, traversal_figure
+from engine.files import write_bytes
+from engine.models.loading import load_model
+from engine.previews import list_previews, load_preview
+from engine.runs import Run
+from engine.traversal import choose_latents, mean_kl, traverse
+
+
+def write_report(run: Run, folder: Path) -> Job:
+    """Evaluate a run and write curves.png, reconstructions.png, traversal.png, table.md and table.csv.
+
+    Raises RunError when the folder cannot be written, and what `evaluate` raises.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(f"{folder} cannot be made: {error.strerror or error}.") from None
+    yield from evaluate(run)
+    yield Progress(0, 3, "Drawing figures", "figures")
+    save(curves_figure(run), folder / "curves.png")
+    yield Progress(1, 3, "Drawing figures", "figures")
+    previews = [p for p in map(load_preview, reversed(list_previews(run.previews_folder))) if p]
+    if previews:
+        newest = previews[0]
+        save(
+            reconstructions_figure(newest.originals, newest.reconstructions, f"{run.name}, step {newest.step:,}"),
+            folder / "reconstructions.png",
+        )
+    yield Progress(2, 3, "Drawing figures", "figures")
+    dataset = load_dataset(run.config.dataset, run.config.data_folder)
+    trained = load_model(run, dataset)
+    kl = mean_kl(trained)
+    image = int(sample_of(dataset, dataset.headline_split, 1)[0])
+    traversal = traverse(trained, image, choose_latents(kl), kl)
+    save(traversal_figure(traversal, caption_of(run, image, traversal.step)), folder / "traversal.png")
+    row = row_of(run)
+    try:
+        write_bytes(folder / "table.md", markdown([row] if row else []).encode())
+        write_bytes(folder / "table.csv", comma_separated([row] if row else []).encode())
+    except OSError as error:
+        raise RunError(f"{folder} cannot be written: {error.strerror or error}.") from None
+    yield Progress(3, 3, "Drawing figures", "figures")
+    yield Finished(run.path, traversal.step, message=f"Figures and table are in {folder}")
+
+
+def caption_of(run: Run, image: int, step: int) -> str:
+    """Return the words under a traversal: which run, image and step."""
+    return f"{run.name} ({run.config.method_title}, seed {run.config.seed}), image {image}, step {step:,}"

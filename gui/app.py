@@ -1,0 +1,33 @@
+"""Starting the window."""
+
+import sys
+from pathlib import Path
+
+import pyqtgraph as pg
+from PySide6.QtCore import QSettings, QTimer
+from PySide6.QtWidgets import QApplication
+
+from engine.paths import APP
+from gui import theme
+from gui.main_window import MainWindow, ThemeFollower
+
+
+def run_app(runs: Path, theme_name: str | None) -> int:
+    """Open the window over a folder of runs and return the exit status when it is closed."""
+    app = QApplication(sys.argv[:1])
+    app.setApplicationName(APP)
+    app.setOrganizationName(APP)
+    app.setStyle("Fusion")
+    pg.setConfigOptions(antialias=False)
+    settings = QSettings()
+    if theme_name is not None:
+        settings.setValue("theme", theme_name)
+    theme.choose_scheme(str(settings.value("theme", "system")))
+    theme.apply(app)
+    window = MainWindow(runs, settings)
+    follower = ThemeFollower(app, window)
+    window.show()
+    QTimer.singleShot(0, window.training_page.settings.presets.setFocus)
+    status = app.exec()
+    del follower
+    return status

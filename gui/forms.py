@@ -1,0 +1,272 @@
+"""A form built from RunConfig's fields: label, tooltip, unit, range and choices all come from there."""
+
+from pathlib import Path
+from typing import Any, get_args
+
+from PySide6.QtCore import QSignalBlocker, Qt, Signal, Slot
+from PySide6.QtGui import QPalette
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QFileDialog,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QStyle,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from engine.config import Group, RunConfig, choices_of, group_of, range_text, unit_of
+from engine.errors import ConfigError
+
+ALWAYS = (Group.DATA, Group.WEIGHT, Group.CAPACITY, Group.NETWORK, Group.LENGTH)
+"""Groups that are always open; the others are below "More settings"."""
+
+
+class TextField(QLineEdit):
+    """A line to type a number or a name in, with its unit at the right."""
+
+    def __init__(self, unit: str) -> None:
+        super().__init__()
+        self._unit = QLabel(unit, self)
+        self._unit.setObjectName("muted")
+        self._unit.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self._unit.adjustSize()
+        if unit:
+            self.setTextMargins(0, 0, self._unit.sizeHint().width() + 4, 0)
+
+    def resizeEvent(self, event: Any) -> None:
+        """Keep the unit at the right."""
+        super().resizeEvent(event)
+        size = self._unit.sizeHint()
+        self._unit.setGeometry(self.width() - size.width() - 8, 0, size.width(), self.height())
+
+
+class FolderField(QWidget):
+    """A folder to type or choose; empty for the default."""
+
+    edited = Signal()
+
+    def __init__(self, placeholder: str) -> None:
+        super().__init__()
+        self.line = QLineEdit()
+        self.line.setPlaceholderText(placeholder)
+        self.line.textChanged.connect(self.edited)
+        button = QToolButton()
+        button.setObjectName("button")
+        button.setIcon(self.style().standardIcon(QStyle.StandardPixmap.SP_DirOpenIcon))
+        button.setToolTip("Choose a folder")
+        button.clicked.connect(self._choose)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        layout.addWidget(self.line, 1)
+        layout.addWidget(button)
+        self.setFocusProxy(self.line)
+
+    @Slot()
+    def _choose(self) -> None:
+        folder = QFileDialog.getExistingDirectory(self, "Folder with the data set's files", self.line.text())
+        if folder:
+            self.line.setText(folder)
+
+
+class ConfigForm(QWidget):
+    """Edits the fields of a RunConfig. `changed` comes after every edit, valid or not."""
+
+    changed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._editors: dict[str, QWidget] = {}
+        self._labels: dict[str, QLabel] = {}
+        self._headings: dict[Group, QLabel] = {}
+        self._errors: dict[str, str] = {}
+        self._basis = RunConfig()
+        self._more_open = False
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        self._grid = QGridLayout()
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setHorizontalSpacing(8)
+        self._grid.setVerticalSpacing(5)
+        self._grid.setColumnStretch(1, 1)
+        layout.addLayout(self._grid)
+        self._more = QPushButton("More settings  ▸")
+        self._more.setObjectName("link")
+        self._more.setToolTip("Machine and recording")
+        self._more.clicked.connect(self._toggle_more)
+        self._build()
+        self.show_config(RunConfig())
+
+    def _build(self) -> None:
+        row = 0
+        for group in Group:
+            if group not in ALWAYS and self._more.parent() is None:
+                self._grid.addWidget(self._more, row, 0, 1, 2)
+                row += 1
+            heading = QLabel(group.value)
+            heading.setObjectName("group")
+            self._headings[group] = heading
+            if group is not Group.DATA:
+                self._grid.addWidget(heading, row, 0, 1, 2)
+                row += 1
+            for name, field in RunConfig.model_fields.items():
+                if group_of(field) is group:
+                    self._add(name, row)
+                    row += 1
+
+    def _add(self, name: str, row: int) -> None:
+        field = RunConfig.model_fields[name]
+        label = QLabel(field.title or name)
+        label.setWordWrap(True)
+        editor = self._editor(name)
+        allowed = range_text(field)
+        limits = f" Allowed: {allowed}." if allowed else ""
+        tip = f"<p><b>{field.title}</b> ({name})<br>{field.description}{limits}</p>"
+        label.setToolTip(tip)
+        editor.setToolTip(tip)
+        editor.setAccessibleName(field.title or name)
+        editor.setObjectName(f"field-{name}")
+        label.setBuddy(editor)
+        self._labels[name], self._editors[name] = label, editor
+        self._grid.addWidget(label, row, 0)
+        self._grid.addWidget(editor, row, 1)
+
+    def _editor(self, name: str) -> QWidget:
+        field = RunConfig.model_fields[name]
+        choices = choices_of(name, field)
+        if choices:
+            combo = QComboBox()
+            combo.setMinimumContentsLength(8)
+            combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+            for value, title in choices:
+                combo.addItem(title, value)
+            combo.currentIndexChanged.connect(self._edited)
+            return combo
+        if field.annotation is bool:
+            box = QCheckBox()
+            box.toggled.connect(self._edited)
+            return box
+        if Path in get_args(field.annotation):
+            folder = FolderField("automatic")
+            folder.edited.connect(self._edited)
+            return folder
+        line = TextField(unit_of(field))
+        if type(None) in get_args(field.annotation):
+            line.setPlaceholderText("from epochs")
+        line.textChanged.connect(self._edited)
+        return line
+
+    def show_config(self, config: RunConfig) -> None:
+        """Show these settings, as what later edits differ from."""
+        self._basis = config
+        for name, editor in self._editors.items():
+            with QSignalBlocker(editor):
+                _put(editor, getattr(config, name))
+        self._edited()
+
+    def config(self) -> RunConfig:
+        """Return the settings as typed. Raises ConfigError naming each field that is wrong."""
+        return RunConfig.parse(self._values())
+
+    @property
+    def errors(self) -> list[str]:
+        """What is wrong now, a sentence each."""
+        return list(self._errors.values())
+
+    @property
+    def differences(self) -> int:
+        """How many fields differ from the settings last shown."""
+        return sum(self._label_differs(name) for name in self._editors)
+
+    def _values(self) -> dict[str, Any]:
+        return {name: _get(editor) for name, editor in self._editors.items()}
+
+    def _label_differs(self, name: str) -> bool:
+        return name not in self._errors and _get(self._editors[name]) != _shown(getattr(self._basis, name))
+
+    @Slot()
+    def _edited(self) -> None:
+        self._errors = {}
+        for name, value in self._values().items():
+            try:
+                RunConfig.parse({name: value})
+            except ConfigError as error:
+                self._errors[name] = str(error)
+            _mark(self._editors[name], name in self._errors)
+            font = self._labels[name].font()
+            font.setBold(self._label_differs(name))
+            self._labels[name].setFont(font)
+        self._show_relevant()
+        self.changed.emit()
+
+    @Slot()
+    def _toggle_more(self) -> None:
+        self._more_open = not self._more_open
+        self._more.setText("More settings  ▾" if self._more_open else "More settings  ▸")
+        self._show_relevant()
+
+    def _show_relevant(self) -> None:
+        """Hide what the chosen method does not use, and what is below a closed heading."""
+        objective = _get(self._editors["objective"])
+        hidden_groups = set() if self._more_open else {group for group in Group if group not in ALWAYS}
+        if objective != "beta-vae":
+            hidden_groups.add(Group.WEIGHT)
+        if objective not in ("annealed-abs", "annealed-relu"):
+            hidden_groups.add(Group.CAPACITY)
+        for name, field in RunConfig.model_fields.items():
+            visible = group_of(field) not in hidden_groups
+            self._labels[name].setVisible(visible)
+            self._editors[name].setVisible(visible)
+        for group, heading in self._headings.items():
+            heading.setVisible(group not in hidden_groups and group is not Group.DATA)
+        epochs = self._editors["epochs"]
+        epochs.setEnabled(not _get(self._editors["steps"]))
+
+
+def _shown(value: Any) -> Any:
+    """A setting as its editor holds it."""
+    if isinstance(value, bool):
+        return value
+    if value is None:
+        return ""
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _put(editor: QWidget, value: Any) -> None:
+    if isinstance(editor, QComboBox):
+        editor.setCurrentIndex(max(0, editor.findData(value)))
+    elif isinstance(editor, QCheckBox):
+        editor.setChecked(value)
+    elif isinstance(editor, FolderField):
+        with QSignalBlocker(editor.line):
+            editor.line.setText(_shown(value))
+    elif isinstance(editor, QLineEdit):
+        editor.setText(_shown(value))
+
+
+def _get(editor: QWidget) -> Any:
+    if isinstance(editor, QComboBox):
+        return editor.currentData()
+    if isinstance(editor, QCheckBox):
+        return editor.isChecked()
+    if isinstance(editor, FolderField):
+        return editor.line.text().strip()
+    assert isinstance(editor, QLineEdit)
+    return editor.text().strip()
+
+
+def _mark(editor: QWidget, invalid: bool) -> None:
+    """Show whether what an editor holds is valid."""
+    line = editor.line if isinstance(editor, FolderField) else editor
+    if isinstance(line, QLineEdit) and bool(line.property("invalid")) != invalid:
+        line.setProperty("invalid", invalid)
+        line.style().unpolish(line)
+        line.style().polish(line)
+        line.setPalette(QPalette())

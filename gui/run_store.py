@@ -1,0 +1,125 @@
+"""The runs as the window knows them: read from disk, followed while they change, never written here.
+
+What trains in this window and what trains in a terminal appear the same way.
+"""
+
+from pathlib import Path
+
+from PySide6.QtCore import QObject, QTimer, Signal, Slot
+
+from engine.errors import StudioError
+from engine.metrics_file import MetricsReader
+from engine.runs import Run, RunState, list_runs
+
+POLL_MS = 500
+
+
+class RunItem:
+    """One run with what the list and the curves show of it."""
+
+    def __init__(self, run: Run, colour: int) -> None:
+        self.run = run
+        self.colour = colour
+        self.state = run.state()
+        self.name = run.name
+        self.metrics = MetricsReader(run.metrics_file)
+        self.metrics.refresh()
+        self._stamps = self._read_stamps()
+
+    @property
+    def path(self) -> Path:
+        """The run's folder."""
+        return self.run.path
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether a checkpoint was saved."""
+        return self._stamps[2] is not None
+
+    @property
+    def weights_stamp(self) -> object:
+        """Something that changes with each checkpoint."""
+        return self._stamps[2]
+
+    def last(self, column: str) -> float | None:
+        """The newest value of a curve, or None before the first."""
+        values = self.metrics.column(column)
+        return float(values[-1]) if len(values) else None
+
+    def refresh(self) -> bool:
+        """Read what changed on disk; True when something did."""
+        stamps = self._read_stamps()
+        changed = self.metrics.refresh()
+        if stamps != self._stamps or self.state.active:
+            state, name = self.run.state(), self.run.name
+            changed = changed or stamps != self._stamps or state != self.state
+            self.state, self.name, self._stamps = state, name, stamps
+        return changed
+
+    def _read_stamps(self) -> tuple[object, ...]:
+        files = ("state.json", "marks.json", "checkpoint/model.safetensors", "evaluation.json", "config.json")
+        return tuple(_stamp(self.run.path / name) for name in files)
+
+
+class RunStore(QObject):
+    """All runs below a folder, newest first. `listed` when runs came or went, `updated(path)` when one changed."""
+
+    listed = Signal()
+    updated = Signal(object)
+
+    def __init__(self, root: Path, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.root = root
+        self.items: list[RunItem] = []
+        self._broken: set[Path] = set()
+        self._timer = QTimer(self)
+        self._timer.setInterval(POLL_MS)
+        self._timer.timeout.connect(self.refresh)
+
+    def start(self) -> None:
+        """Read the runs and follow them from now on."""
+        self.refresh()
+        self._timer.start()
+
+    def close(self) -> None:
+        """Follow no more."""
+        self._timer.stop()
+
+    def find(self, path: Path) -> RunItem | None:
+        """Return the run in that folder."""
+        return next((item for item in self.items if item.path == path), None)
+
+    @Slot()
+    def refresh(self) -> None:
+        """Look at the disk."""
+        found = list_runs(self.root)
+        known = {item.path for item in self.items}
+        kept = [item for item in self.items if item.path in set(found)]
+        new: list[RunItem] = []
+        for path in found:
+            if path in known or path in self._broken:
+                continue
+            try:
+                new.append(RunItem(Run.open(path), len(known) + len(new)))
+            except StudioError:
+                self._broken.add(path)  # not a run, or its settings are damaged; it is left alone
+        if new or len(kept) != len(self.items):
+            self.items = [*reversed(new), *kept]
+            self.listed.emit()
+        for item in kept:
+            if item.refresh():
+                self.updated.emit(item.path)
+
+
+def _stamp(path: Path) -> object:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino
+
+
+def state_words(state: RunState) -> str:
+    """Return a state as the list says it."""
+    words = {"new": "not started", "running": "training", "stopped": "stopped early", "finished": "done"}
+    return words.get(state.state, state.state)

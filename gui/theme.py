@@ -1,0 +1,182 @@
+"""Colours and shapes of the window, light and dark, in one place."""
+
+from dataclasses import dataclass
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QColor, QPalette
+from PySide6.QtWidgets import QApplication
+
+SCHEMES = {
+    "light": Qt.ColorScheme.Light,
+    "dark": Qt.ColorScheme.Dark,
+    "system": Qt.ColorScheme.Unknown,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """The colours that everything in the window is drawn with."""
+
+    window: str
+    card: str
+    field: str
+    border: str
+    text: str
+    muted: str
+    faint: str
+    accent: str
+    on_accent: str
+    accent_soft: str
+    warning: str
+    error: str
+    runs: tuple[str, ...]
+
+
+LIGHT = Tokens(
+    window="#f2f3f5",
+    card="#ffffff",
+    field="#f7f8fa",
+    border="#dfe2e7",
+    text="#1b1e23",
+    muted="#636a75",
+    faint="#e7e9ed",
+    accent="#1f5fc8",
+    on_accent="#ffffff",
+    accent_soft="#e8effb",
+    warning="#8a5a00",
+    error="#b3261e",
+    runs=("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#B8860B", "#56B4E9", "#7A5195", "#6E6E6E"),
+)
+DARK = Tokens(
+    window="#16181c",
+    card="#202329",
+    field="#191b20",
+    border="#363a42",
+    text="#e9ebee",
+    muted="#a0a6b0",
+    faint="#2c3037",
+    accent="#5c9bff",
+    on_accent="#0d1320",
+    accent_soft="#28344a",
+    warning="#f0b849",
+    error="#ff8a80",
+    runs=("#F08030", "#4BA3DB", "#2CC295", "#E09AC4", "#E6B93D", "#8CCDF5", "#B48BD0", "#A8A8A8"),
+)
+"""Run colours after Okabe & Ito (2008), the dark ones lightened for the dark background."""
+
+
+def tokens() -> Tokens:
+    """Return the colours in force."""
+    return DARK if is_dark() else LIGHT
+
+
+def is_dark() -> bool:
+    """Whether the window is dark now."""
+    return QApplication.styleHints().colorScheme() == Qt.ColorScheme.Dark
+
+
+def choose_scheme(name: str) -> None:
+    """Set "light", "dark", or "system" to follow the desktop."""
+    QApplication.styleHints().setColorScheme(SCHEMES[name])
+
+
+def apply(app: QApplication) -> None:
+    """Give the application the palette and style sheet of the scheme in force."""
+    t = tokens()
+    palette = QPalette()
+    for role, colour in (
+        (QPalette.ColorRole.Window, t.window),
+        (QPalette.ColorRole.Base, t.card),
+        (QPalette.ColorRole.AlternateBase, t.field),
+        (QPalette.ColorRole.Button, t.card),
+        (QPalette.ColorRole.Text, t.text),
+        (QPalette.ColorRole.WindowText, t.text),
+        (QPalette.ColorRole.ButtonText, t.text),
+        (QPalette.ColorRole.ToolTipBase, t.card),
+        (QPalette.ColorRole.ToolTipText, t.text),
+        (QPalette.ColorRole.PlaceholderText, t.muted),
+        (QPalette.ColorRole.Highlight, t.accent),
+        (QPalette.ColorRole.HighlightedText, t.on_accent),
+        (QPalette.ColorRole.Mid, t.border),
+    ):
+        palette.setColor(role, QColor(colour))
+    for role in (QPalette.ColorRole.Text, QPalette.ColorRole.WindowText, QPalette.ColorRole.ButtonText):
+        palette.setColor(QPalette.ColorGroup.Disabled, role, QColor(t.muted))
+    app.setPalette(palette)
+    app.setStyleSheet(style_sheet(t))
+
+
+def style_sheet(t: Tokens) -> str:
+    """Return the style sheet for these colours."""
+    return f"""
+    QWidget {{ color: {t.text}; font-size: 13px; }}
+    QMainWindow, QDialog, QMessageBox {{ background: {t.window}; }}
+    QToolTip {{ background: {t.card}; color: {t.text}; border: 1px solid {t.border}; padding: 5px; }}
+    QScrollArea, QScrollArea > QWidget > QWidget {{ background: transparent; border: none; }}
+    QFrame#card {{ background: {t.card}; border: 1px solid {t.border}; border-radius: 8px; }}
+    QFrame#header, QFrame#footer {{ background: {t.card}; border: none; }}
+    QFrame#header {{ border-bottom: 1px solid {t.border}; }}
+    QFrame#footer {{ border-top: 1px solid {t.border}; }}
+    QFrame#banner {{ background: {t.card}; border: 1px solid {t.error}; border-radius: 8px; }}
+    QLabel#title {{ font-weight: 600; }}
+    QLabel#app {{ font-weight: 600; font-size: 14px; }}
+    QLabel#group {{ font-weight: 600; color: {t.muted}; font-size: 12px; padding-top: 6px; }}
+    QLabel#muted {{ color: {t.muted}; font-size: 12px; }}
+    QLabel#warning {{ color: {t.warning}; font-size: 12px; }}
+    QLabel#error {{ color: {t.error}; font-size: 12px; }}
+    QLabel#empty {{ color: {t.muted}; font-size: 14px; }}
+    QLabel#pill {{ border: 1px solid {t.border}; border-radius: 5px; padding: 2px 8px; font-size: 12px;
+        color: {t.muted}; }}
+
+    QPushButton, QToolButton#button {{ background: {t.card}; border: 1px solid {t.border}; border-radius: 6px;
+        padding: 6px 12px; }}
+    QPushButton:hover, QToolButton#button:hover {{ border-color: {t.muted}; }}
+    QPushButton:pressed {{ background: {t.faint}; }}
+    QPushButton:focus, QToolButton#button:focus {{ border-color: {t.accent}; }}
+    QPushButton:disabled {{ color: {t.muted}; background: {t.field}; }}
+    QPushButton#primary {{ background: {t.accent}; border-color: {t.accent}; color: {t.on_accent};
+        font-weight: 600; }}
+    QPushButton#primary:hover {{ background: {t.accent}; border-color: {t.text}; }}
+    QPushButton#primary:disabled {{ background: {t.faint}; border-color: {t.faint}; color: {t.muted}; }}
+    QPushButton#tab {{ background: transparent; border: 1px solid transparent; padding: 7px 15px;
+        color: {t.muted}; font-weight: 500; }}
+    QPushButton#tab:hover {{ color: {t.text}; }}
+    QPushButton#tab:checked {{ background: {t.accent_soft}; color: {t.accent}; font-weight: 600; }}
+    QPushButton#tab:focus {{ border-color: {t.accent}; }}
+    QPushButton#link {{ background: transparent; border: none; color: {t.muted}; text-align: left; padding: 6px 0; }}
+    QPushButton#link:hover, QPushButton#link:focus {{ color: {t.accent}; }}
+
+    QLineEdit, QComboBox, QSpinBox, QDoubleSpinBox {{ background: {t.field}; border: 1px solid {t.border};
+        border-radius: 5px; padding: 4px 7px; min-height: 18px; selection-background-color: {t.accent};
+        selection-color: {t.on_accent}; }}
+    QLineEdit:focus, QComboBox:focus, QSpinBox:focus, QDoubleSpinBox:focus {{ border-color: {t.accent}; }}
+    QLineEdit[invalid="true"] {{ border-color: {t.error}; }}
+    QLineEdit:disabled, QComboBox:disabled {{ color: {t.muted}; }}
+    QComboBox::drop-down {{ border: none; width: 20px; }}
+    QComboBox QAbstractItemView {{ background: {t.card}; border: 1px solid {t.border}; outline: none;
+        selection-background-color: {t.accent_soft}; selection-color: {t.text}; padding: 3px; }}
+    QMenu {{ background: {t.card}; border: 1px solid {t.border}; padding: 4px; }}
+    QMenu::item {{ padding: 5px 22px 5px 12px; border-radius: 4px; }}
+    QMenu::item:selected {{ background: {t.accent_soft}; }}
+    QMenu::item:disabled {{ color: {t.muted}; }}
+    QMenu::separator {{ height: 1px; background: {t.border}; margin: 4px 6px; }}
+
+    QListView, QTableView {{ background: transparent; border: none; outline: none; }}
+    QTableView {{ gridline-color: {t.faint}; selection-background-color: {t.accent_soft};
+        selection-color: {t.text}; }}
+    QHeaderView, QHeaderView::section {{ background: {t.card}; border: none; }}
+    QHeaderView::section {{ padding: 6px 10px; border-bottom: 1px solid {t.border}; font-weight: 600; }}
+    QTableView::item {{ padding: 4px 10px; }}
+    QTableCornerButton::section {{ background: {t.card}; border: none; }}
+
+    QProgressBar {{ background: {t.faint}; border: none; border-radius: 3px; max-height: 6px; min-height: 6px; }}
+    QProgressBar::chunk {{ background: {t.accent}; border-radius: 3px; }}
+    QScrollBar:vertical {{ background: transparent; width: 10px; margin: 0; }}
+    QScrollBar:horizontal {{ background: transparent; height: 10px; margin: 0; }}
+    QScrollBar::handle {{ background: {t.border}; border-radius: 4px; min-height: 28px; min-width: 28px; margin: 1px; }}
+    QScrollBar::handle:hover {{ background: {t.muted}; }}
+    QScrollBar::add-line, QScrollBar::sub-line {{ width: 0; height: 0; }}
+    QScrollBar::add-page, QScrollBar::sub-page {{ background: transparent; }}
+    QSplitter::handle {{ background: transparent; }}
+    QCheckBox {{ spacing: 7px; }}
+    """

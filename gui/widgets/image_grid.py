@@ -1,0 +1,175 @@
+"""A grid of small images with headings, painted in one widget."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QPoint, QPointF, QRect, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QHelpEvent, QImage, QMouseEvent, QPainter, QPainterPath, QPaintEvent, QPen
+from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
+
+from gui.theme import tokens
+
+GAP = 4
+RADIUS = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of images, uint8 (n, height, width, channels), with a title, a note below it, and tooltips."""
+
+    images: NDArray[np.uint8]
+    title: str = ""
+    note: str = ""
+    tips: Sequence[str] = field(default_factory=tuple)
+
+
+class ImageGrid(QWidget):
+    """Rows of square images, as large as fit. `clicked(row, column)` on a press."""
+
+    clicked = Signal(int, int)
+
+    def __init__(self, *, side: int = 0, head: bool = False, largest: int = 96) -> None:
+        super().__init__()
+        self._side = side
+        self._head = 20 if head else 0
+        self._largest = largest
+        self._rows: list[Row] = []
+        self._images: list[list[QImage]] = []
+        self._headings: Sequence[str] = ()
+        self._framed: int | None = None
+        self.setMouseTracking(True)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+
+    def show_rows(self, rows: Sequence[Row], headings: Sequence[str] = (), framed: int | None = None) -> None:
+        """Show these rows; `framed` is a column drawn with a frame (the original)."""
+        self._rows = list(rows)
+        self._images = [[to_qimage(image) for image in row.images] for row in rows]
+        self._headings, self._framed = headings, framed
+        self.updateGeometry()
+        self.update()
+
+    @property
+    def rows(self) -> list[Row]:
+        """What is shown."""
+        return self._rows
+
+    def _columns(self) -> int:
+        return max((len(row.images) for row in self._rows), default=0)
+
+    def cell(self) -> int:
+        """Side of an image on the screen, in pixels."""
+        columns = self._columns()
+        if not columns:
+            return 0
+        wide = (self.width() - self._side + GAP) // columns - GAP
+        high = (self.height() - self._head + GAP) // len(self._rows) - GAP
+        return max(8, min(wide, high, self._largest))
+
+    def sizeHint(self) -> QSize:
+        """Return the size at which images are as large as the width allows."""
+        columns = self._columns()
+        if not columns:
+            return QSize(120, 24)
+        cell = max(8, min((self.width() - self._side + GAP) // columns - GAP, self._largest))
+        return QSize(self._side + columns * (cell + GAP), self._head + len(self._rows) * (cell + GAP))
+
+    def minimumSizeHint(self) -> QSize:
+        """Images may shrink to 16 pixels."""
+        return QSize(self._side + self._columns() * 18, self._head + len(self._rows) * 18)
+
+    def hasHeightForWidth(self) -> bool:
+        """A wider grid is higher."""
+        return True
+
+    def heightForWidth(self, width: int) -> int:
+        """Return the height at which the images fill the width."""
+        columns = self._columns()
+        if not columns:
+            return 24
+        cell = max(8, min((width - self._side + GAP) // columns - GAP, self._largest))
+        return self._head + len(self._rows) * (cell + GAP)
+
+    def _rect(self, row: int, column: int) -> QRect:
+        cell = self.cell()
+        return QRect(self._side + column * (cell + GAP), self._head + row * (cell + GAP), cell, cell)
+
+    def _at(self, position: QPoint) -> tuple[int, int] | None:
+        for row, images in enumerate(self._images):
+            for column in range(len(images)):
+                if self._rect(row, column).contains(position):
+                    return row, column
+        return None
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Tell which image was pressed."""
+        found = self._at(event.position().toPoint())
+        if found:
+            self.clicked.emit(*found)
+
+    def event(self, event: Any) -> bool:
+        """Show the tooltip of the image under the pointer."""
+        if isinstance(event, QHelpEvent):
+            found = self._at(event.pos())
+            tips = self._rows[found[0]].tips if found else ()
+            if found and found[1] < len(tips):
+                QToolTip.showText(event.globalPos(), tips[found[1]], self)
+                return True
+        return super().event(event)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw headings and images."""
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+        colours = tokens()
+        small = self.font()
+        small.setPixelSize(11)
+        for column, heading in enumerate(self._headings):
+            box = self._rect(0, column)
+            painter.setFont(small)
+            painter.setPen(QColor(colours.muted))
+            painter.drawText(
+                QRect(box.x() - 4, 0, box.width() + 8, self._head - 3), Qt.AlignmentFlag.AlignCenter, heading
+            )
+        for number, images in enumerate(self._images):
+            self._paint_title(painter, number)
+            for column, image in enumerate(images):
+                frame = QRectF(self._rect(number, column))
+                path = QPainterPath()
+                path.addRoundedRect(frame, RADIUS, RADIUS)
+                painter.save()
+                painter.setClipPath(path)
+                painter.drawImage(frame, image)
+                painter.restore()
+                framed = column == self._framed
+                painter.setPen(QPen(QColor(colours.accent if framed else colours.border), 2 if framed else 1))
+                painter.drawPath(path)
+
+    def _paint_title(self, painter: QPainter, number: int) -> None:
+        if not self._side:
+            return
+        row, colours, box = self._rows[number], tokens(), self._rect(number, 0)
+        font = self.font()
+        font.setPixelSize(13)
+        font.setBold(True)
+        painter.setFont(font)
+        painter.setPen(QColor(colours.text))
+        middle = box.center().y()
+        painter.drawText(QPointF(0, middle if row.note else middle + 5), row.title)
+        if row.note:
+            font.setBold(False)
+            font.setPixelSize(11)
+            painter.setFont(font)
+            painter.setPen(QColor(colours.muted))
+            painter.drawText(QPointF(0, middle + 14), row.note)
+
+
+def to_qimage(image: NDArray[np.uint8]) -> QImage:
+    """Return a uint8 image (height, width, 1 or 3 channels) as a QImage with its own memory."""
+    height, width, channels = image.shape
+    data = np.ascontiguousarray(image)
+    kind = QImage.Format.Format_Grayscale8 if channels == 1 else QImage.Format.Format_RGB888
+    return QImage(data.data, width, height, width * channels, kind).copy()

@@ -1,0 +1,67 @@
+"""The line at the bottom: what is being done, how far, how fast, and the time left."""
+
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar
+
+from gui.training.session import TrainingSession
+from gui.widgets.layouts import label
+
+
+class StatusBar(QFrame):
+    """Shows the training session."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setObjectName("footer")
+        self.setFixedHeight(32)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(14, 0, 14, 0)
+        layout.setSpacing(10)
+        self.task = label("Ready", "title")
+        self.name = label("", "muted")
+        self.bar = QProgressBar()
+        self.bar.setTextVisible(False)
+        self.bar.setFixedWidth(160)
+        self.words = label("", "muted")
+        self.speed = label("", "muted")
+        for widget in (self.task, self.name, self.bar, self.words):
+            layout.addWidget(widget)
+        layout.addStretch(1)
+        layout.addWidget(self.speed)
+        self.bar.hide()
+
+    def show_session(self, session: TrainingSession) -> None:
+        """Show where the run that trains here is."""
+        progress = session.progress
+        self.bar.setVisible(session.active and progress is not None)
+        if not session.active or session.run is None:
+            self.task.setText("Ready")
+            for text in (self.name, self.words, self.speed):
+                text.setText("")
+            return
+        self.name.setText(session.run.name)
+        preparing = progress is not None and progress.what != "Training"
+        if session.stopping:
+            self.task.setText("Stopping")
+        elif session.paused:
+            self.task.setText("Paused")
+        else:
+            self.task.setText(progress.what if progress and preparing else "Training" if progress else "Starting")
+        if progress is None:
+            self.words.setText("loading the data set and the network")
+            return
+        self.bar.setMaximum(progress.total)
+        self.bar.setValue(progress.done)
+        done = f"{100 * progress.done / max(1, progress.total):.0f} %"
+        left = session.seconds_left
+        waiting = preparing or session.paused or left is None
+        self.words.setText(done if waiting or left is None else f"{done} · {duration(left)} left")
+        self.speed.setText(f"{session.images_per_second:,.0f} images/s" if session.images_per_second else "")
+
+
+def duration(seconds: float) -> str:
+    """Return a length of time in words, e.g. "2 min"."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"

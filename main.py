@@ -1,0 +1,44 @@
+"""Disentangle Studio: the door. No argument opens the window; a subcommand runs the same engine headless."""
+
+import multiprocessing
+import os
+import sys
+from pathlib import Path
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the application; return its exit status."""
+    multiprocessing.freeze_support()
+    # Threads of the computation that wait must not spin: beside the window, or another program, spinning
+    # makes a training step many times slower. Read by OpenMP when torch is loaded.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    sys.path.insert(0, str(Path(__file__).resolve().parent))
+    if sys.stdout is not None and hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(encoding="utf-8", errors="replace")
+    from engine.cli import parse, run_command
+
+    parsed = parse(sys.argv[1:] if arguments is None else arguments)
+    if parsed.command:
+        return run_command(parsed)
+
+    from gui.screen import find_problem, no_screen
+
+    if no_screen():
+        print(
+            "There is no screen here, so instead of the window this runs the demo: the two-minute preset, end to end.",
+            file=sys.stderr,
+        )
+        return run_command(parse(["--runs", str(parsed.runs), "demo"]))
+    problem = find_problem()
+    if problem:
+        print(f"main.py: {problem}", file=sys.stderr)
+        return 1
+    if sys.platform == "win32":
+        import torch  # noqa: F401  (on Windows its libraries must be loaded before Qt's)
+    from gui.app import run_app
+
+    return run_app(parsed.runs, parsed.theme)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Icons, presets and other data that come with the application."""
