@@ -25,6 +25,12 @@ from engine.files import write_json
 
 STATES = ("new", "running", "paused", "finished", "stopped", "failed", "interrupted")
 RECORDED_LIBRARIES = ("torch", "torchvision", "numpy", "pydantic")
+SHORT_TITLES = {
+    "vae": "VAE",
+    "beta-vae": "β-VAE",
+    "annealed-abs": "annealed abs",
+    "annealed-relu": "annealed ReLU",
+}
 LOCK_PATIENCE = 0.5
 """Seconds to wait for a lock: another window may hold it for a moment to see whether a run is alive."""
 
@@ -63,9 +69,7 @@ class Run:
 
         Raises RunError when the folder cannot be written.
         """
-        base = slug(name) if name else f"{config.objective}-{config.dataset}-{config.seed}"
-        if not name and config.conditional:
-            base = f"conditional-{base}"
+        base = slug(name) if name else default_folder(config)
         try:
             root.mkdir(parents=True, exist_ok=True)
             path = _new_folder(root, base)
@@ -107,8 +111,14 @@ class Run:
 
     @property
     def name(self) -> str:
-        """The name a person gave the run, or that of its folder."""
-        return str(self.marks().get("name") or self.path.name)
+        """The name a person gave the run; else its method and seed, or what its folder is called."""
+        given = self.marks().get("name")
+        if given:
+            return str(given)
+        base, number = default_folder(self.config), self.path.name.rpartition("-")[2]
+        if self.path.name == base:
+            return default_title(self.config)
+        return f"{default_title(self.config)} ({number})" if self.path.name == f"{base}-{number}" else self.path.name
 
     @property
     def metrics_file(self) -> Path:
@@ -256,6 +266,17 @@ def delete_run(path: Path) -> None:
 def slug(name: str) -> str:
     """Return a name as a folder's name: word characters, dots, dashes; never empty or hidden."""
     return re.sub(r"[^\w.-]+", "-", name).strip("-.")[:80] or "run"
+
+
+def default_folder(config: RunConfig) -> str:
+    """Return what a run's folder is called unless it is given a name."""
+    return f"{'conditional-' if config.conditional else ''}{config.objective}-{config.dataset}-{config.seed}"
+
+
+def default_title(config: RunConfig) -> str:
+    """Return what a run is called until it is given a name, e.g. "cond. annealed ReLU · 0"."""
+    short = SHORT_TITLES[config.objective]
+    return f"{'cond. ' if config.conditional else ''}{short} · {config.seed}"
 
 
 def _new_folder(root: Path, base: str) -> Path:

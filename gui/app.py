@@ -22,8 +22,8 @@ def run_app(runs: Path, theme_name: str | None) -> int:
     settings = QSettings()
     if theme_name is not None:
         settings.setValue("theme", theme_name)
-    theme.choose_scheme(str(settings.value("theme", "system")))
-    theme.apply(app)
+    chosen = str(settings.value("theme", "system"))
+    theme.choose_scheme(app, chosen if chosen in theme.SCHEMES else "system")
     window = MainWindow(runs, settings)
     follower = ThemeFollower(app, window)
     window.show()

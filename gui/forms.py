@@ -220,8 +220,9 @@ class ConfigForm(QWidget):
             hidden_groups.add(Group.WEIGHT)
         if objective not in ("annealed-abs", "annealed-relu"):
             hidden_groups.add(Group.CAPACITY)
+        reads_folder = _get(self._editors["dataset"]) != "dsprites"
         for name, field in RunConfig.model_fields.items():
-            visible = group_of(field) not in hidden_groups
+            visible = group_of(field) not in hidden_groups and (name != "data_folder" or reads_folder)
             self._labels[name].setVisible(visible)
             self._editors[name].setVisible(visible)
         for group, heading in self._headings.items():

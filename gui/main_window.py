@@ -251,7 +251,10 @@ class MainWindow(QMainWindow):
         chosen = str(self._settings.value("theme", "system"))
         chosen = names[(names.index(chosen) + 1) % len(names)] if chosen in names else "system"
         self._settings.setValue("theme", chosen)
-        theme.choose_scheme(chosen)
+        app = QApplication.instance()
+        assert isinstance(app, QApplication)
+        theme.choose_scheme(app, chosen)
+        self.apply_theme()
         self._show_theme()
 
     def _show_theme(self) -> None:

@@ -6,11 +6,15 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QPalette
 from PySide6.QtWidgets import QApplication
 
+from engine.paths import RESOURCES
+
 SCHEMES = {
     "light": Qt.ColorScheme.Light,
     "dark": Qt.ColorScheme.Dark,
     "system": Qt.ColorScheme.Unknown,
 }
+
+CHOSEN = "disentangle-scheme"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +75,22 @@ def tokens() -> Tokens:
 
 
 def is_dark() -> bool:
-    """Whether the window is dark now."""
+    """Whether the window is dark now: as chosen, or as the desktop says."""
+    app = QApplication.instance()
+    chosen = app.property(CHOSEN) if app is not None else None
+    if chosen in ("light", "dark"):
+        return bool(chosen == "dark")
     return QApplication.styleHints().colorScheme() == Qt.ColorScheme.Dark
 
 
-def choose_scheme(name: str) -> None:
-    """Set "light", "dark", or "system" to follow the desktop."""
-    QApplication.styleHints().setColorScheme(SCHEMES[name])
+def choose_scheme(app: QApplication, name: str) -> None:
+    """Set "light", "dark", or "system" to follow the desktop.
+
+    The choice is kept on the application, since not every desktop lets Qt change its scheme.
+    """
+    app.setProperty(CHOSEN, name)
+    app.styleHints().setColorScheme(SCHEMES[name])
+    apply(app)
 
 
 def apply(app: QApplication) -> None:
@@ -108,6 +121,7 @@ def apply(app: QApplication) -> None:
 
 def style_sheet(t: Tokens) -> str:
     """Return the style sheet for these colours."""
+    icons, scheme = (RESOURCES / "icons").as_posix(), "dark" if t is DARK else "light"
     return f"""
     QWidget {{ color: {t.text}; font-size: 13px; }}
     QMainWindow, QDialog, QMessageBox {{ background: {t.window}; }}
@@ -139,9 +153,9 @@ def style_sheet(t: Tokens) -> str:
     QPushButton#primary:hover {{ background: {t.accent}; border-color: {t.text}; }}
     QPushButton#primary:disabled {{ background: {t.faint}; border-color: {t.faint}; color: {t.muted}; }}
     QPushButton#tab {{ background: transparent; border: 1px solid transparent; padding: 7px 15px;
-        color: {t.muted}; font-weight: 500; }}
+        color: {t.muted}; font-weight: 600; }}
     QPushButton#tab:hover {{ color: {t.text}; }}
-    QPushButton#tab:checked {{ background: {t.accent_soft}; color: {t.accent}; font-weight: 600; }}
+    QPushButton#tab:checked {{ background: {t.accent_soft}; color: {t.accent}; }}
     QPushButton#tab:focus {{ border-color: {t.accent}; }}
     QPushButton#link {{ background: transparent; border: none; color: {t.muted}; text-align: left; padding: 6px 0; }}
     QPushButton#link:hover, QPushButton#link:focus {{ color: {t.accent}; }}
@@ -152,7 +166,18 @@ def style_sheet(t: Tokens) -> str:
     QLineEdit:focus, QComboBox:focus, QSpinBox:focus, QDoubleSpinBox:focus {{ border-color: {t.accent}; }}
     QLineEdit[invalid="true"] {{ border-color: {t.error}; }}
     QLineEdit:disabled, QComboBox:disabled {{ color: {t.muted}; }}
-    QComboBox::drop-down {{ border: none; width: 20px; }}
+    QComboBox::drop-down {{ border: none; width: 18px; }}
+    QComboBox::down-arrow {{ image: url("{icons}/chevron-{scheme}.svg"); width: 10px; height: 10px; }}
+    QCheckBox::indicator {{ width: 15px; height: 15px; border: 1px solid {t.muted}; border-radius: 4px;
+        background: {t.field}; }}
+    QCheckBox::indicator:checked {{ background: {t.accent}; border-color: {t.accent};
+        image: url("{icons}/check-{scheme}.svg"); }}
+    QCheckBox::indicator:focus {{ border-color: {t.accent}; }}
+    QSpinBox::up-button, QDoubleSpinBox::up-button, QSpinBox::down-button, QDoubleSpinBox::down-button {{
+        border: none; background: transparent; width: 16px; }}
+    QSpinBox::up-arrow, QDoubleSpinBox::up-arrow {{ image: url("{icons}/up-{scheme}.svg"); width: 8px; height: 8px; }}
+    QSpinBox::down-arrow, QDoubleSpinBox::down-arrow {{ image: url("{icons}/chevron-{scheme}.svg");
+        width: 8px; height: 8px; }}
     QComboBox QAbstractItemView {{ background: {t.card}; border: 1px solid {t.border}; outline: none;
         selection-background-color: {t.accent_soft}; selection-color: {t.text}; padding: 3px; }}
     QMenu {{ background: {t.card}; border: 1px solid {t.border}; padding: 4px; }}

@@ -22,7 +22,7 @@ class Column:
 
 COLUMNS = (
     Column("reconstruction", "Reconstruction", "nats", 2, "↓"),
-    Column("reconstruction_mean", "Reconstruction, z = mean", "nats", 2, "↓"),
+    Column("reconstruction_mean", "at z = mean", "nats", 2, "↓"),
     Column("kl", "KL", "nats", 2),
     Column("active_latents", "Active latents", "", 0),
     Column("sharpness", "Sharpness", "grey levels²", 0, "↑"),

@@ -9,7 +9,7 @@ from engine.config import DATASET_TITLES
 from engine.evaluation.table import COLUMNS, Column, Row, row_of, shown
 from gui.run_store import RunItem
 
-FIXED = ("Run", "Method", "Data set", "Seed", "Step")
+FIXED = ("Run", "Data set", "Step")
 Index = QModelIndex | QPersistentModelIndex
 
 
@@ -48,6 +48,8 @@ class MetricsModel(QAbstractTableModel):
         """Titles with the arrow that says which way is better; the protocol as tooltip."""
         if orientation == Qt.Orientation.Vertical:
             return None
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            return _alignment(section)
         column = COLUMNS[section - len(FIXED)] if section >= len(FIXED) else None
         if role == Qt.ItemDataRole.DisplayRole:
             if column is None:
@@ -64,15 +66,13 @@ class MetricsModel(QAbstractTableModel):
         row, number = self.rows[index.row()], index.column()
         column = COLUMNS[number - len(FIXED)] if number >= len(FIXED) else None
         if role == Qt.ItemDataRole.DisplayRole:
-            fixed = (row.name, row.method, DATASET_TITLES.get(row.dataset, row.dataset), str(row.seed), f"{row.step:,}")
+            fixed = (row.name, DATASET_TITLES.get(row.dataset, row.dataset), f"{row.step:,}")
             return fixed[number] if column is None else shown(row, column)
         if role == Qt.ItemDataRole.TextAlignmentRole:
-            right = column is not None or FIXED[number] in ("Seed", "Step")
-            return int(
-                (Qt.AlignmentFlag.AlignRight if right else Qt.AlignmentFlag.AlignLeft) | Qt.AlignmentFlag.AlignVCenter
-            )
+            return _alignment(number)
         if column is None:
-            return row.name if role == Qt.ItemDataRole.ToolTipRole else None
+            tip = f"<p><b>{row.name}</b><br>{row.method}, seed {row.seed}</p>"
+            return tip if role == Qt.ItemDataRole.ToolTipRole else None
         if role == Qt.ItemDataRole.FontRole and _value(row, column) == self._best.get(
             (column.metric, row.dataset), object()
         ):
@@ -82,6 +82,12 @@ class MetricsModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.ToolTipRole:
             return f"<p>{_protocol(row, column)}</p>"
         return None
+
+
+def _alignment(number: int) -> int:
+    """Numbers stand at the right, words at the left."""
+    side = Qt.AlignmentFlag.AlignLeft if number < 2 else Qt.AlignmentFlag.AlignRight
+    return int(side | Qt.AlignmentFlag.AlignVCenter)
 
 
 def _value(row: Row, column: Column) -> float | None:

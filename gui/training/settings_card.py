@@ -69,7 +69,7 @@ class SettingsCard(Card):
         for button in (self.start_button, self.pause_button, self.stop_button):
             buttons.addWidget(button, 1)
         self.body.addLayout(buttons)
-        self.setFixedWidth(268)
+        self.setFixedWidth(286)
         self._choose_preset(0)
         self.show_idle()
 

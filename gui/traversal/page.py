@@ -171,6 +171,7 @@ class TraversalPage(QWidget):
         traversal = answer.traversal
         with QSignalBlocker(self.index):
             self.index.setMaximum(answer.images - 1)
+            self.index.setSuffix(f" of {answer.images:,}")
             self.index.setValue(answer.image)
         self._show_labels(answer)
         shown = [
@@ -188,7 +189,7 @@ class TraversalPage(QWidget):
         )
         active = sum(kl > ACTIVE_NATS for kl in traversal.kl)
         self.count.setText(
-            f"of {answer.images:,} images\n\n{active} of {len(traversal.latents)} latents carry more than "
+            f"{active} of {len(traversal.latents)} latents carry more than "
             f"{ACTIVE_NATS} nats. Latents are ordered by their mean KL over the data."
         )
         self.card.note.setText(f"{self._item.name} · step {traversal.step:,}")
