@@ -75,6 +75,7 @@ def parser() -> Parser:
     longer = resume.add_mutually_exclusive_group()
     longer.add_argument("--epochs", type=int, metavar="N", help="new total length in epochs")
     longer.add_argument("--steps", type=int, metavar="N", help="new total length in steps")
+    _data_option(resume)
     _runs_option(resume)
     resume.set_defaults(do=_resume)
 
@@ -82,6 +83,8 @@ def parser() -> Parser:
     evaluate.add_argument("runs_given", nargs="+", metavar="RUN", help="a run's folder, or its name")
     evaluate.add_argument("--metrics", metavar="A,B", help="only these")
     evaluate.add_argument("--json", action="store_true", help="print JSON with protocols instead of a table")
+    _data_option(evaluate)
+    _threads_option(evaluate)
     _runs_option(evaluate)
     evaluate.set_defaults(do=_evaluate)
 
@@ -99,6 +102,8 @@ def parser() -> Parser:
     traverse.add_argument(
         "--label", type=int, metavar="L", help="class for a conditional model (default: the image's own)"
     )
+    _data_option(traverse)
+    _threads_option(traverse)
     _runs_option(traverse)
     traverse.set_defaults(do=_traverse)
 
@@ -188,15 +193,10 @@ def _train_run(run: Run) -> int:
 
 
 def _resume(arguments: argparse.Namespace) -> int:
-    from engine.checkpoints import checkpoint_step
-
-    run = find_run(arguments.run, arguments.runs)
+    run = _find(arguments.run, arguments)
     if arguments.epochs is not None or arguments.steps is not None:
-        with run.locked():
-            run.lengthen(arguments.epochs, arguments.steps)
-    state, step = run.state(), checkpoint_step(run.checkpoint_folder)
-    if step is not None and run.config.steps is not None and step > run.config.steps:
-        raise ConfigError(f"{run.name} is at step {step:,} already; a total of {run.config.steps:,} would be shorter.")
+        _lengthen(run, arguments.epochs, arguments.steps)
+    state = run.state()
     if state.state == "finished" and arguments.epochs is None and arguments.steps is None:
         print(f"{run.name} has reached its length; give a new one with --epochs or --steps.", file=sys.stderr)
         print(run.path)
@@ -204,12 +204,26 @@ def _resume(arguments: argparse.Namespace) -> int:
     return _train_run(run)
 
 
+def _lengthen(run: Run, epochs: int | None, steps: int | None) -> None:
+    """Set a new total length, not below what is trained already."""
+    from engine.checkpoints import checkpoint_step
+    from engine.data import list_datasets
+
+    new = run.config.changed(epochs=epochs if epochs is not None else run.config.epochs, steps=steps)
+    images = next(status.training_images for status in list_datasets() if status.name == new.dataset)
+    reached, total = checkpoint_step(run.checkpoint_folder) or 0, new.total_steps(images)
+    if reached > total:
+        raise ConfigError(f"{run.name} is at step {reached:,} already; a total of {total:,} steps would be shorter.")
+    with run.locked():
+        run.lengthen(epochs, steps)
+
+
 def _evaluate(arguments: argparse.Namespace) -> int:
     from engine.evaluation.evaluate import evaluate
     from engine.evaluation.table import markdown, row_of
 
     metrics = arguments.metrics.split(",") if arguments.metrics else None
-    runs = [find_run(name, arguments.runs) for name in arguments.runs_given]
+    runs = [_find(name, arguments) for name in arguments.runs_given]
     results = []
     for run in runs:
         results += [event.result for event in _shown(evaluate(run, metrics), Control()) if isinstance(event, Evaluated)]
@@ -239,7 +253,7 @@ def _traverse(arguments: argparse.Namespace) -> int:
     kind = check_format(arguments.output, (*FORMATS, "npz"))
     if not 2 <= arguments.steps <= 101:
         raise ConfigError(f"--steps is {arguments.steps}; it must be from 2 to 101.")
-    run = find_run(arguments.run, arguments.runs)
+    run = _find(arguments.run, arguments)
     latents = _numbers(arguments.latents) if arguments.latents else None
     trained = load_model(run, load_dataset(run.config.dataset, run.config.data_folder))
     kl = mean_kl(trained)
@@ -270,6 +284,21 @@ def _traverse(arguments: argparse.Namespace) -> int:
         save(traversal_figure(result, caption_of(run, image, result.step), names), arguments.output)
     print(arguments.output)
     return 0
+
+
+def _find(name: str, arguments: argparse.Namespace) -> Run:
+    """Open a run; --data says where its data set is now, --threads how many threads to use."""
+    run = find_run(name, arguments.runs)
+    if arguments.data is not None:
+        run.config = run.config.changed(data_folder=arguments.data)
+    threads = getattr(arguments, "threads", None)
+    if threads is not None:
+        import torch
+
+        count = run.config.changed(threads=threads).threads
+        if count:
+            torch.set_num_threads(count)
+    return run
 
 
 def _numbers(text: str) -> list[int]:
@@ -379,6 +408,10 @@ def _data_option(to: argparse.ArgumentParser) -> None:
 
 def _machine_options(to: argparse.ArgumentParser) -> None:
     to.add_argument("--device", metavar="D", help="auto, cpu, cuda or mps")
+    _threads_option(to)
+
+
+def _threads_option(to: argparse.ArgumentParser) -> None:
     to.add_argument("--threads", metavar="N", help="CPU threads, 0 as PyTorch chooses")
 
 

@@ -196,7 +196,7 @@ class Run:
         """Set a new total length. Raises ConfigError or RunError."""
         self.config = self.config.changed(epochs=epochs if epochs is not None else self.config.epochs, steps=steps)
         try:
-            self._rewrite_config(self.config.to_json())
+            self._rewrite_config({"epochs": self.config.epochs, "steps": self.config.steps})
         except OSError as error:
             raise RunError(f"{self.path} cannot be written: {error.strerror or error}.") from None
 

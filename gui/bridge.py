@@ -14,7 +14,7 @@ from typing import Any
 from PySide6.QtCore import QObject, QThread, Signal
 
 from engine.errors import StudioError
-from engine.events import Event, Job, Preview, Progress
+from engine.events import Event, Job, Paused, Preview, Progress
 from engine.jobs import Control, drive
 
 INTERVAL = 0.1
@@ -53,7 +53,8 @@ class JobThread(QThread):
             for event in drive(self._make_job(), self.control):
                 _add(batch, event)
                 now = time.monotonic()
-                if now - sent >= INTERVAL:
+                # After a pause nothing more may come for hours: what is there is told at once.
+                if now - sent >= INTERVAL or isinstance(event, Paused):
                     self.events.emit(batch)
                     batch, sent = [], now
         except Exception as error:  # the edge between engine and window: every failure becomes a sentence

@@ -1,0 +1,108 @@
+"""What all tests share: folders of their own, a small real data set, and a run trained on it."""
+
+import os
+
+# Idle OpenMP threads must sleep, not spin: several test processes may share the processors.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+import gzip
+import shutil
+import struct
+from pathlib import Path
+
+import hypothesis
+import numpy as np
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[1]
+
+hypothesis.settings.register_profile("studio", deadline=None, derandomize=True, database=None)
+hypothesis.settings.load_profile("studio")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def private_folders(tmp_path_factory):
+    """Keep the application's cache, runs and settings of whoever runs the tests out of the way."""
+    folder = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("CACHE", "DATA", "CONFIG"):
+            patch.setenv(f"XDG_{name}_HOME", str(folder / name.lower()))
+        yield folder
+    shutil.rmtree(folder, ignore_errors=True)  # the drawn dSprites alone are 377 MB
+
+
+@pytest.fixture(scope="session")
+def shared_data():
+    """The original data sets beside the project, where they are present."""
+    folder = PROJECT / "../shared/data"
+    if not folder.is_dir():
+        pytest.skip("the original data sets are not beside the project (../shared/data)")
+    return folder.resolve()
+
+
+def idx_bytes(array):
+    """Bytes of an IDX file, as LeCun's page describes the format."""
+    return struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape) + array.astype(np.uint8).tobytes()
+
+
+@pytest.fixture(scope="session")
+def digits_folder(tmp_path_factory, private_folders):
+    """Scikit-learn's 1,797 handwritten digits as MNIST's four files: 1,500 for training (gzip), 297 for testing."""
+    from PIL import Image
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    small = (digits.images * 255 / 16).round().astype(np.uint8)
+    images = np.stack([np.asarray(Image.fromarray(d).resize((28, 28), Image.Resampling.BILINEAR)) for d in small])
+    folder = tmp_path_factory.mktemp("digits")
+    for prefix, part in (("train", slice(0, 1500)), ("t10k", slice(1500, None))):
+        files = {f"{prefix}-images-idx3-ubyte": images[part], f"{prefix}-labels-idx1-ubyte": digits.target[part]}
+        for name, array in files.items():
+            if prefix == "train":
+                (folder / f"{name}.gz").write_bytes(gzip.compress(idx_bytes(array)))
+            else:
+                (folder / name).write_bytes(idx_bytes(array))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def make_run(digits_folder):
+    """Make an untrained run on the small digits: `make_run(folder, name=None, **settings)`."""
+    from engine.config import RunConfig
+    from engine.runs import Run
+
+    defaults = {
+        "dataset": "mnist",
+        "data_folder": digits_folder,
+        "objective": "vae",
+        "batch_size": 32,
+        "steps": 60,
+        "device": "cpu",
+        "log_steps": 10,
+        "checkpoint_steps": 25,
+        "preview_steps": 30,
+    }
+
+    def make(folder, name=None, **settings):
+        return Run.create(folder, RunConfig.parse(defaults | settings), name)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tmp_path_factory, make_run):
+    """A run trained for 60 steps. Shared by the whole session: tests that write to it take `tiny_copy`."""
+    from engine.training import train
+
+    run = make_run(tmp_path_factory.mktemp("tiny"), name="tiny")
+    for _ in train(run):
+        pass
+    return run
+
+
+@pytest.fixture
+def tiny_copy(tmp_path, tiny_run):
+    """A copy of the trained run, for one test to change."""
+    from engine.runs import Run
+
+    return Run.open(Path(shutil.copytree(tiny_run.path, tmp_path / "tiny")))

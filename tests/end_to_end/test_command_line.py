@@ -1,0 +1,264 @@
+"""The command line, as scripts use it: names, files, exit codes, and one line on stderr when something is wrong."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import main
+from engine import cli
+from engine.checkpoints import checkpoint_step
+from engine.runs import Run
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def run_main(tmp_path, monkeypatch, capsys):
+    """Run a command in this process over a folder of runs of its own; return status, stdout and stderr."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        try:
+            status = main.main([str(a) for a in arguments] + ["--runs", str(tmp_path / "runs")])
+        except SystemExit as stop:
+            status = int(stop.code or 0)
+        out, err = capsys.readouterr()
+        return status, out, err
+
+    return call
+
+
+SMALL = ("--set", "batch_size=32", "--set", "log_steps=10", "--set", "checkpoint_steps=20", "--set", "preview_steps=20")
+
+
+def test_train_evaluate_traverse_and_resume(run_main, digits_folder, tmp_path):
+    status, out, _ = run_main(
+        "train",
+        "--dataset",
+        "mnist",
+        "--data",
+        digits_folder,
+        "--objective",
+        "beta-vae",
+        "--steps",
+        40,
+        "--seed",
+        3,
+        *SMALL,
+    )
+    assert status == 0
+    folder = Path(out.splitlines()[-1])
+    assert folder == tmp_path / "runs" / "beta-vae-mnist-3"
+    config = json.loads((folder / "config.json").read_text())
+    assert (config["schema"], config["seed"], config["batch_size"]) == (1, 3, 32)
+    assert config["data_folder"] == str(digits_folder)
+    assert config["resolved"]["threads"] >= 1
+
+    status, out, _ = run_main("evaluate", "beta-vae-mnist-3", "--json")
+    [result] = json.loads(out)
+    assert status == 0
+    assert result["step"] == 40
+    headline = result["metrics"]["reconstruction"]
+    assert headline["protocol"]["split"] == "test"
+    assert headline["protocol"]["n"] == 297
+    low, high = headline["interval"]
+    assert low < headline["value"] < high
+
+    picture = tmp_path / "out" / "grid.png"
+    status, out, _ = run_main("traverse", folder, "--output", picture, "--steps", 5, "--latents", "1,2")
+    assert status == 0
+    assert out.strip() == str(picture)
+    with Image.open(picture) as image:
+        assert image.width > image.height > 100
+
+    arrays = tmp_path / "grid.npz"
+    assert run_main("traverse", folder, "--output", arrays, "--steps", 5, "--range", -2, 2)[0] == 0
+    with np.load(arrays, allow_pickle=False) as saved:
+        assert saved["images"].shape == (10, 5, 28, 28, 1)
+        assert saved["values"].tolist() == [-2, -1, 0, 1, 2]
+
+    status, out, _ = run_main("resume", "beta-vae-mnist-3", "--steps", 55)
+    assert status == 0
+    assert checkpoint_step(folder / "checkpoint") == 55
+    assert Run.open(folder).state().state == "finished"
+
+
+def test_a_taken_name_gets_a_suffix(run_main, digits_folder):
+    arguments = ("train", "--dataset", "mnist", "--data", digits_folder, "--steps", 1, "--name", "mine")
+    names = [Path(run_main(*arguments)[1].splitlines()[-1]).name for _ in range(2)]
+    assert names == ["mine", "mine-2"]
+
+
+def test_settings_can_come_from_another_run(run_main, digits_folder, tmp_path):
+    run_main("train", "--dataset", "mnist", "--data", digits_folder, "--steps", 1, "--name", "a", "--set", "gamma=7")
+    run_main("train", "--config", tmp_path / "runs" / "a" / "config.json", "--name", "b", "--seed", 9)
+    config = Run.open(tmp_path / "runs" / "b").config
+    assert (config.gamma, config.seed, config.steps) == (7, 9, 1)
+
+
+def test_the_ramp_that_does_not_end_in_time_is_said(run_main, digits_folder):
+    _, _, err = run_main("train", "--dataset", "mnist", "--data", digits_folder, "--steps", 2)
+    assert "C will reach only" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        (["nonsense"], 2, "nonsense"),
+        (["train", "--objective", "gan"], 2, "objective is 'gan'; it must be one of vae, beta-vae"),
+        (["train", "--epochs", "many"], 2, "epochs is 'many'; it must be a whole number from 1"),
+        (["train", "--set", "learning_rate=5"], 2, "learning_rate is '5'; it must be a number from 1e-07 to 1"),
+        (["train", "--set", "learningrate=5"], 2, "There is no setting 'learningrate'"),
+        (["train", "--set", "gamma"], 2, "--set gamma lacks a value"),
+        (["train", "--config", "nowhere.json"], 2, "nowhere.json cannot be read"),
+        (["train", "--dataset", "mnist", "--data", "nowhere", "--steps", "1"], 1, "does not exist"),
+        (["evaluate", "nothing"], 1, "There is no run 'nothing'"),
+        (["resume", "nothing"], 1, "There is no run 'nothing'"),
+        (["traverse", "nothing", "--output", "x.jpg"], 2, "x.jpg has no ending"),
+        (["evaluate"], 2, "RUN"),
+        (["train", "--epochs", "1", "--steps", "1"], 2, "not allowed with"),
+    ],
+)
+def test_what_is_wrong_is_one_line_on_stderr(run_main, arguments, status, words):
+    code, out, err = run_main(*arguments)
+    assert code == status
+    assert words in err
+    assert len(err.strip().splitlines()) == 1
+    assert "Traceback" not in err
+    assert out == ""
+
+
+def test_a_wrong_field_in_a_config_file_names_the_file_and_the_field(run_main, tmp_path):
+    file = tmp_path / "mine.json"
+    file.write_text('{"schema": 1, "latents": 0}')
+    status, _, err = run_main("train", "--config", file)
+    assert status == 2
+    assert f"{file}: latents is 0; it must be a whole number from 1 to 256." in err
+
+
+def test_a_truncated_data_file_is_named(run_main, digits_folder, tmp_path):
+    folder = tmp_path / "cut"
+    folder.mkdir()
+    for file in digits_folder.iterdir():
+        content = file.read_bytes()
+        (folder / file.name).write_bytes(content[:-100] if file.name.startswith("train-images") else content)
+    status, _, err = run_main("train", "--dataset", "mnist", "--data", folder, "--steps", 1)
+    assert status == 1
+    assert "train-images-idx3-ubyte" in err
+    assert Run.open(tmp_path / "runs" / "annealed-relu-mnist-0").state().state == "failed"
+
+
+def test_a_checkpoint_cut_in_half_is_a_sentence_and_loses_nothing(run_main, digits_folder, tmp_path):
+    run_main("train", "--dataset", "mnist", "--data", digits_folder, "--steps", 20, "--name", "r", *SMALL)
+    folder = tmp_path / "runs" / "r"
+    weights = folder / "checkpoint" / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[: weights.stat().st_size // 2])
+    curves = (folder / "metrics.csv").read_bytes()
+    for command in (
+        ["evaluate", "r"],
+        ["traverse", "r", "--output", tmp_path / "t.png"],
+        ["resume", "r", "--steps", "30"],
+    ):
+        status, _, err = run_main(*command)
+        assert status == 1
+        assert "is damaged" in err
+        assert "Traceback" not in err
+    assert (folder / "metrics.csv").read_bytes() == curves
+
+
+def test_a_place_that_cannot_be_written_is_a_sentence(tmp_path, capsys):
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    assert main.main(["train", "--steps", "1", "--runs", str(blocked)]) == 1
+    assert "cannot be saved" in capsys.readouterr().err
+
+
+def test_a_run_cannot_be_made_shorter_than_it_is(run_main, digits_folder, tmp_path):
+    run_main("train", "--dataset", "mnist", "--data", digits_folder, "--steps", 20, "--name", "r", *SMALL)
+    status, _, err = run_main("resume", "r", "--steps", 10)
+    assert status == 2
+    assert "at step 20 already" in err
+    assert Run.open(tmp_path / "runs" / "r").config.steps == 20
+
+
+def test_datasets_lists_and_prepares(run_main, capsys):
+    assert main.main(["datasets", "prepare", "dsprites"]) == 0
+    assert "737,280 images" in capsys.readouterr().out
+    assert main.main(["datasets"]) == 0
+    out = capsys.readouterr().out
+    assert "dsprites" in out
+    assert "mnist" in out
+    assert "ready" in out
+    assert main.main(["datasets", "prepare", "cifar"]) == 1
+    assert "There is no data set 'cifar'" in capsys.readouterr().err
+
+
+def test_the_demo_leaves_curves_pictures_and_a_table(run_main, tmp_path, monkeypatch):
+    preset = cli.quick_preset()
+    short = preset.config.changed(steps=12, log_steps=2, preview_steps=6)
+    monkeypatch.setattr(cli, "quick_preset", lambda: type(preset)("x", preset.title, preset.description, short))
+    status, out, err = run_main("demo", "--output", tmp_path / "report")
+    assert status == 0, err
+    folder = Path(out.splitlines()[-1])
+    assert folder == tmp_path / "report"
+    for name in ("curves.png", "reconstructions.png", "traversal.png"):
+        with Image.open(folder / name) as image:
+            assert np.asarray(image.convert("L")).std() > 5  # something is drawn
+    assert "| Reconstruction ↓ (nats) |" in (folder / "table.md").read_text()
+
+
+def command(*arguments: object) -> list[str]:
+    return [sys.executable, str(ROOT / "main.py"), *map(str, arguments)]
+
+
+def test_ctrl_c_saves_a_checkpoint_prints_the_folder_and_exits_130(digits_folder, tmp_path):
+    process = subprocess.Popen(
+        command(
+            "train", "--dataset", "mnist", "--data", digits_folder, "--steps", 1_000_000, "--runs", tmp_path, *SMALL
+        ),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    folder = tmp_path / "annealed-relu-mnist-0"
+    while process.poll() is None and not (folder / "checkpoint" / "model.safetensors").exists():
+        pass
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert out.splitlines()[-1] == str(folder)
+    run = Run.open(folder)
+    assert run.state().state == "stopped"
+    assert checkpoint_step(run.checkpoint_folder) == run.state().step
+    assert "Traceback" not in err
+
+
+def test_without_a_screen_the_app_says_so_and_runs_the_demo(tmp_path):
+    environment = {k: v for k, v in os.environ.items() if k not in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")}
+    process = subprocess.Popen(
+        command("--runs", tmp_path), env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    metrics = tmp_path / "demo" / "metrics.csv"
+    while process.poll() is None and not (metrics.exists() and metrics.read_text().count("\n") > 2):
+        pass
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert "There is no screen here" in err
+    assert out.strip() == str(tmp_path / "demo")
+    assert process.returncode == 130
+
+
+def test_the_engine_and_the_command_line_load_no_qt_and_help_loads_no_torch():
+    code = (
+        "import sys, main\ntry: main.main(['--help'])\nexcept SystemExit: pass\n"
+        "print([m for m in ('torch', 'PySide6', 'cv2', 'sklearn', 'matplotlib') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"

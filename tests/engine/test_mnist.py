@@ -1,0 +1,187 @@
+"""MNIST: four files that belong together, or a sentence that says which do not."""
+
+import gzip
+import hashlib
+import shutil
+import struct
+
+import numpy as np
+import pytest
+import torchvision
+from sklearn.datasets import load_digits
+
+from engine.data import list_datasets, load_dataset
+from engine.data.mnist import is_downloaded
+from engine.errors import DataError
+from engine.paths import cache_folder
+
+FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
+
+
+@pytest.fixture
+def folder(tmp_path, digits_folder):
+    """A copy of the four files, for a test to spoil."""
+    return shutil.copytree(digits_folder, tmp_path / "digits")
+
+
+@pytest.fixture
+def empty_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def write(path, array):
+    head = struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape)
+    path.write_bytes(head + array.astype(np.uint8).tobytes())
+
+
+def test_the_published_files_hold_what_is_published(shared_data):
+    # LeCun's page: 60,000 and 10,000 images; the first training label is 5, the first of the test set 7.
+    dataset = load_dataset("mnist", shared_data / "mnist")
+    assert {split: len(indices) for split, indices in dataset.splits.items()} == {"train": 60_000, "test": 10_000}
+    assert dataset.labels is not None
+    assert dataset.labels[dataset.splits["train"]][:5].tolist() == [5, 0, 4, 1, 9]
+    assert dataset.labels[dataset.splits["test"]][0] == 7
+    assert dataset.images(dataset.training[:2]).shape == (2, 28, 28, 1)
+    # Mean and deviation that everyone normalises MNIST's training images with: 0.1307 and 0.3081.
+    training = dataset.images(dataset.training) / 255
+    assert training.mean() == pytest.approx(0.1307, abs=5e-5)
+    assert training.std() == pytest.approx(0.3081, abs=5e-5)
+
+
+def test_images_and_labels_stay_together_across_the_splits(digits_folder):
+    dataset = load_dataset("mnist", digits_folder)
+    digits = load_digits()
+    assert len(dataset) == 1797
+    np.testing.assert_array_equal(dataset.labels, digits.target)
+    assert dataset.training.tolist() == list(range(1500))
+    assert dataset.splits["test"].tolist() == list(range(1500, 1797))
+    assert dataset.headline_split == "test"
+    # Where the small original is brightest the enlarged image is bright too.
+    for index in (0, 1499, 1500, 1796):
+        small = digits.images[index]
+        row, column = np.unravel_index(small.argmax(), small.shape)
+        assert dataset.images(np.array([index]))[0, int((row + 0.5) * 3.5), int((column + 0.5) * 3.5), 0] > 128
+
+
+def test_digits_are_white_on_black_with_ten_classes_and_no_factors(digits_folder):
+    dataset = load_dataset("mnist", digits_folder)
+    assert dataset.images(np.arange(100))[:, 0, 0].mean() < 20
+    assert dataset.classes == 10
+    assert dataset.factors is None
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_missing_file_is_named(folder, name):
+    (folder / name).unlink(missing_ok=True)
+    (folder / f"{name}.gz").unlink(missing_ok=True)
+    with pytest.raises(DataError, match=f"{name} or {name}.gz"):
+        load_dataset("mnist", folder)
+
+
+def test_a_missing_folder_is_named_with_what_belongs_there(tmp_path):
+    with pytest.raises(DataError, match=r"nowhere does not exist.*train-images-idx3-ubyte"):
+        load_dataset("mnist", tmp_path / "nowhere")
+
+
+def test_files_named_with_a_dot_as_some_copies_are_count_too(folder):
+    for path in list(folder.iterdir()):
+        path.rename(folder / path.name.replace("-idx", ".idx"))
+    assert len(load_dataset("mnist", folder)) == 1797
+
+
+@pytest.mark.parametrize(("prefix", "split", "images"), [("train", "train", "1,500"), ("t10k", "test", "297")])
+def test_another_number_of_labels_than_images_is_refused(folder, prefix, split, images):
+    (folder / f"{prefix}-labels-idx1-ubyte.gz").unlink(missing_ok=True)
+    write(folder / f"{prefix}-labels-idx1-ubyte", np.zeros(290))
+    with pytest.raises(DataError, match=f"{images} {split} images but 290 labels"):
+        load_dataset("mnist", folder)
+
+
+def test_files_without_images_are_refused(folder):
+    write(folder / "t10k-images-idx3-ubyte", np.zeros((0, 28, 28)))
+    write(folder / "t10k-labels-idx1-ubyte", np.zeros(0))
+    with pytest.raises(DataError, match="0 test images"):
+        load_dataset("mnist", folder)
+
+
+def test_images_of_another_size_are_refused_with_both_sizes(folder):
+    write(folder / "t10k-images-idx3-ubyte", np.zeros((297, 32, 32)))
+    with pytest.raises(DataError, match="32 x 32 pixels; MNIST's are 28 x 28"):
+        load_dataset("mnist", folder)
+
+
+def test_a_label_above_nine_is_refused(folder):
+    write(folder / "t10k-labels-idx1-ubyte", np.full(297, 26))
+    with pytest.raises(DataError, match="26; digits end at 9"):
+        load_dataset("mnist", folder)
+
+
+def test_a_damaged_file_is_refused_with_its_name(folder):
+    path = folder / "train-images-idx3-ubyte.gz"
+    path.write_bytes(path.read_bytes()[:5000])
+    with pytest.raises(DataError, match=r"train-images-idx3-ubyte\.gz"):
+        load_dataset("mnist", folder)
+
+
+@pytest.mark.parametrize(
+    "error", [OSError("<urlopen error [Errno -3] no name>"), RuntimeError("File not found or corrupted.")]
+)
+def test_a_download_that_fails_says_what_to_do(empty_cache, monkeypatch, error):
+    def offline(*_, **__):
+        raise error
+
+    monkeypatch.setattr(torchvision.datasets, "MNIST", offline)
+    with pytest.raises(DataError, match=r"could not be downloaded.*--data") as failure:
+        load_dataset("mnist")
+    assert str(error).rstrip(".") in str(failure.value)
+    assert "downloaded on first use" in {s.name: s.state for s in list_datasets()}["mnist"]
+
+
+@pytest.fixture
+def downloads(monkeypatch, digits_folder):
+    """Replace torchvision's download by one from the small digits, which it writes where torchvision does."""
+    calls = []
+
+    def fetch(root, download):
+        assert download
+        calls.append(root)
+        raw = root / "MNIST" / "raw"
+        for path in digits_folder.iterdir():
+            target = raw / path.name.removesuffix(".gz")
+            # As torchvision's check does: what is there already is taken as it is.
+            if not target.exists():
+                raw.mkdir(parents=True, exist_ok=True)
+                content = path.read_bytes()
+                target.write_bytes(gzip.decompress(content) if path.suffix == ".gz" else content)
+
+    monkeypatch.setattr(torchvision.datasets, "MNIST", fetch)
+    return calls
+
+
+def test_without_a_folder_the_files_are_downloaded_once(empty_cache, downloads):
+    assert not is_downloaded()
+    assert len(load_dataset("mnist")) == 1797
+    assert len(load_dataset("mnist")) == 1797
+    assert len(downloads) == 1
+    assert is_downloaded()
+    assert all(cache_folder() in path.parents for path in empty_cache.rglob("*-ubyte"))
+
+
+def test_a_download_cut_short_does_not_stay_in_the_way(empty_cache, downloads):
+    # A process killed while torchvision unpacks leaves half a file under its final name.
+    load_dataset("mnist")
+    half = next(empty_cache.rglob("train-images-idx3-ubyte"))
+    half.write_bytes(half.read_bytes()[:100_000])
+    try:
+        dataset = load_dataset("mnist")
+    except DataError as error:
+        assert str(half.parent) in str(error), "the message must say which folder to empty"
+    else:
+        assert len(dataset) == 1797
+
+
+def test_the_originals_here_are_the_published_ones(shared_data):
+    # md5 of train-images-idx3-ubyte.gz as torchvision publishes it.
+    content = (shared_data / "mnist/train-images-idx3-ubyte.gz").read_bytes()
+    assert hashlib.md5(content).hexdigest() == "f68b3c2dcbeaaa9fbdd348bbdeb94873"

@@ -1,0 +1,126 @@
+"""Losses against torch.distributions, and Equations 3 to 6 of the report by hand."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.distributions import Bernoulli, Normal, kl_divergence
+
+from engine.config import RunConfig
+from engine.objectives import kl_per_latent, objective, reconstruction_per_image
+
+OBJECTIVES = ("vae", "beta-vae", "annealed-abs", "annealed-relu")
+nats = st.floats(0, 500, allow_nan=False)
+
+
+@pytest.fixture
+def rng():
+    return torch.Generator().manual_seed(7)
+
+
+def test_kl_agrees_with_torch_distributions(rng):
+    mean = torch.randn(50, 10, generator=rng, dtype=torch.float64) * 3
+    log_variance = torch.randn(50, 10, generator=rng, dtype=torch.float64) * 2
+    expected = kl_divergence(Normal(mean, (0.5 * log_variance).exp()), Normal(0.0, 1.0))
+    torch.testing.assert_close(kl_per_latent(mean, log_variance), expected)
+
+
+def test_a_posterior_that_is_the_prior_has_no_kl():
+    assert torch.equal(kl_per_latent(torch.zeros(3, 2), torch.zeros(3, 2)), torch.zeros(3, 2))
+
+
+def test_reconstruction_agrees_with_bernoulli_log_probabilities(rng):
+    logits = torch.randn(6, 1, 28, 28, generator=rng, dtype=torch.float64) * 4
+    images = torch.randint(0, 2, (6, 1, 28, 28), generator=rng).double()
+    expected = -Bernoulli(logits=logits).log_prob(images).sum((1, 2, 3))
+    torch.testing.assert_close(reconstruction_per_image(logits, images), expected)
+
+
+def test_reconstruction_of_grey_pixels_is_the_cross_entropy(rng):
+    # The definition, -x ln p - (1 - x) ln(1 - p), written out; Bernoulli itself takes only 0 and 1.
+    logits = torch.randn(4, 1, 8, 8, generator=rng, dtype=torch.float64)
+    images = torch.rand(4, 1, 8, 8, generator=rng, dtype=torch.float64)
+    p = 1 / (1 + (-logits).exp())
+    expected = (-images * p.log() - (1 - images) * (1 - p).log()).sum((1, 2, 3))
+    torch.testing.assert_close(reconstruction_per_image(logits, images), expected)
+
+
+def test_undecided_pixels_cost_ln_2_each_summed_not_averaged():
+    loss = reconstruction_per_image(torch.zeros(2, 1, 64, 64), torch.ones(2, 1, 64, 64))
+    assert loss.tolist() == pytest.approx([4096 * 0.6931471805599453] * 2, rel=1e-6)
+
+
+def test_extreme_logits_stay_finite():
+    # Closed form: a certain and wrong pixel costs |logit| nats, a certain and right one nothing.
+    logits = torch.tensor([[[[200.0, -200.0]]]])
+    assert reconstruction_per_image(logits, torch.tensor([[[[0.0, 1.0]]]])).item() == pytest.approx(400)
+    assert reconstruction_per_image(logits, torch.tensor([[[[1.0, 0.0]]]])).item() == pytest.approx(0)
+
+
+def loss_of(name, reconstruction, kl, capacity=None, **settings):
+    config = RunConfig(objective=name, **settings)
+    double = torch.float64
+    return objective(
+        torch.tensor(reconstruction, dtype=double), torch.tensor(kl, dtype=double), capacity, config
+    ).item()
+
+
+@pytest.mark.parametrize(
+    ("name", "kl", "expected"),
+    [
+        ("vae", 12.0, 80 + 12),
+        ("beta-vae", 12.0, 80 + 4 * 12),
+        ("annealed-abs", 12.0, 80 + 100 * (15 - 12)),
+        ("annealed-abs", 17.0, 80 + 100 * (17 - 15)),
+        ("annealed-relu", 12.0, 80),
+        ("annealed-relu", 17.0, 80 + 100 * (17 - 15)),
+        ("annealed-relu", 15.0, 80),
+    ],
+)
+def test_equations_3_to_6_by_hand(name, kl, expected):
+    # Reconstruction 80 nats, beta 4, gamma 100, C = 15 nats.
+    capacity = 15.0 if name.startswith("annealed") else None
+    assert loss_of(name, 80.0, kl, capacity, beta=4, gamma=100) == pytest.approx(expected)
+
+
+@given(nats, nats)
+def test_beta_1_is_the_plain_vae(reconstruction, kl):
+    assert loss_of("beta-vae", reconstruction, kl, beta=1) == loss_of("vae", reconstruction, kl)
+
+
+@given(nats, nats, st.floats(0, 1000))
+def test_without_capacity_both_annealed_objectives_are_gamma_times_kl(reconstruction, kl, gamma):
+    # An identity, since KL is never negative: gamma then has beta's part.
+    expected = loss_of("beta-vae", reconstruction, kl, beta=gamma)
+    for name in ("annealed-abs", "annealed-relu"):
+        assert loss_of(name, reconstruction, kl, 0.0, gamma=gamma) == pytest.approx(expected)
+
+
+@given(nats, nats, nats)
+def test_abs_and_relu_agree_above_the_capacity_and_only_there_pull_below_it(reconstruction, kl, capacity):
+    absolute = loss_of("annealed-abs", reconstruction, kl, capacity, gamma=10)
+    relu = loss_of("annealed-relu", reconstruction, kl, capacity, gamma=10)
+    if kl >= capacity:
+        assert absolute == pytest.approx(relu)
+    else:
+        assert relu == pytest.approx(reconstruction)
+        assert absolute - relu == pytest.approx(10 * (capacity - kl))
+
+
+@pytest.mark.parametrize(
+    ("name", "below", "above"), [("annealed-abs", -100.0, 100.0), ("annealed-relu", 0.0, 100.0), ("vae", 1.0, 1.0)]
+)
+def test_the_gradient_with_respect_to_kl_is_that_of_the_equation(name, below, above):
+    # Derivatives by hand: gamma * sign(KL - C), gamma * [KL > C], 1.
+    for kl, expected in ((10.0, below), (20.0, above)):
+        at = torch.tensor(kl, requires_grad=True)
+        objective(torch.tensor(80.0), at, 15.0, RunConfig(objective=name, gamma=100)).backward()
+        assert at.grad is not None
+        assert at.grad.item() == expected
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_reconstruction_is_never_weighted(name):
+    # Nothing may be rescaled by image or batch size, or beta would mean something else.
+    difference = loss_of(name, 81.0, 17.0, 15.0) - loss_of(name, 80.0, 17.0, 15.0)
+    assert difference == pytest.approx(1)

@@ -1,0 +1,56 @@
+"""The window in tests: settings of its own, and nothing left running."""
+
+import pytest
+from PySide6.QtCore import QSettings, QThread, QTimer
+from PySide6.QtWidgets import QApplication
+
+from gui import theme
+from gui.main_window import MainWindow
+
+
+@pytest.fixture(autouse=True)
+def nothing_outlives_a_test():
+    """Fail a test that leaves a thread running or a timer ticking."""
+    import gc
+
+    yield
+    app = QApplication.instance()
+    if app is None:
+        return
+    app.processEvents()
+    # By type, since asking some objects for their class warns.
+    threads = [o for o in gc.get_objects() if issubclass(type(o), QThread) and _alive(o)]
+    running = [thread for thread in threads if thread.isRunning() and thread is not app.thread()]
+    ticking = [o for o in gc.get_objects() if type(o) is QTimer and _alive(o) and o.isActive()]
+    assert not running, f"threads still running: {running}"
+    assert not ticking, f"timers still active: {ticking}"
+
+
+def _alive(thing: object) -> bool:
+    import shiboken6
+
+    return shiboken6.isValid(thing)
+
+
+@pytest.fixture
+def settings(tmp_path):
+    return QSettings(str(tmp_path / "settings.ini"), QSettings.Format.IniFormat)
+
+
+@pytest.fixture
+def window(qtbot, qapp, tmp_path, settings):
+    theme.choose_scheme(qapp, "light")
+    made = MainWindow(tmp_path / "runs", settings)
+    qtbot.addWidget(made, before_close_func=_end)
+    made.show()
+    return made
+
+
+def _end(window: MainWindow) -> None:
+    """Stop what runs without asking, as a test's end is no place for a question."""
+    window.training.stop()
+    window.evaluation.cancel()
+    for session in (window.training, window.evaluation):
+        if session._thread is not None:
+            session._thread.wait()
+    QApplication.processEvents()

@@ -1,0 +1,186 @@
+"""Jobs in a thread: batches, pause, stop, cancel, failures, and the newest request only."""
+
+import threading
+
+import pytest
+from PySide6.QtCore import QObject, QThread, Slot
+
+from engine.errors import StudioError
+from engine.events import Finished, Paused, Progress, Request, StepMetrics
+from gui.bridge import JobThread, LatestWorker
+
+
+class Receiver(QObject):
+    """Keeps what arrives, and in which thread."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.batches: list[list[object]] = []
+        self.answers: list[tuple[object, object]] = []
+        self.failures: list[str] = []
+        self.threads: set[QThread] = set()
+
+    @Slot(list)
+    def take(self, batch: list[object]) -> None:
+        self.batches.append(batch)
+        self.threads.add(QThread.currentThread())
+
+    @Slot(object, object)
+    def answer(self, key: object, result: object) -> None:
+        self.answers.append((key, result))
+        self.threads.add(QThread.currentThread())
+
+    @Slot(object, str)
+    def fail(self, key: object, message: str) -> None:
+        self.failures.append(message)
+
+    @property
+    def events(self) -> list[object]:
+        return [event for batch in self.batches for event in batch]
+
+
+def row(step: int) -> StepMetrics:
+    return StepMetrics(step, 0.0, 0.0, 0.0, 0.0, 0.0, None, ())
+
+
+@pytest.fixture
+def host(qapp):
+    parent = QObject()
+    made: list[JobThread] = []
+
+    def start(job):
+        thread, receiver = JobThread(job, parent), Receiver()
+        thread.events.connect(receiver.take)
+        made.append(thread)
+        return thread, receiver
+
+    yield start
+    for thread in made:
+        thread.control.cancel()
+        thread.wait()
+    parent.deleteLater()
+
+
+def test_every_event_but_outdated_progress_arrives_in_order_in_the_windows_thread(qtbot, qapp, host):
+    def job():
+        for step in range(1000):
+            yield row(step)
+            yield Progress(step, 1000)
+        yield Finished()
+
+    thread, receiver = host(job)
+    with qtbot.waitSignal(thread.finished):
+        thread.start()
+    qapp.processEvents()
+    rows = [event.step for event in receiver.events if isinstance(event, StepMetrics)]
+    assert rows == list(range(1000))
+    assert receiver.events[-1] == Finished()
+    assert len(receiver.batches) < 20  # a thousand steps in well under two seconds: ten batches a second
+    assert receiver.threads == {qapp.thread()}
+
+
+def test_a_job_pauses_goes_on_and_stops(qtbot, host):
+    started = threading.Event()
+
+    def job():
+        step = 0
+        while True:
+            step += 1
+            started.set()
+            request = yield Progress(step, 0)
+            if request is Request.PAUSE:
+                yield Paused(step)
+            if request is Request.STOP:
+                yield Finished(step=step, stopped=True)
+                return
+
+    thread, receiver = host(job)
+    thread.start()
+    assert started.wait(5)
+    thread.control.pause()
+    qtbot.waitUntil(lambda: any(isinstance(event, Paused) for event in receiver.events), timeout=5000)
+    thread.control.resume()
+    with qtbot.waitSignal(thread.finished):
+        thread.control.stop()
+    qtbot.waitUntil(lambda: isinstance(receiver.events[-1], Finished))
+    assert receiver.events[-1].stopped
+
+
+def test_cancelling_closes_the_job(qtbot, host):
+    started, closed = threading.Event(), threading.Event()
+
+    def job():
+        try:
+            while True:
+                started.set()
+                yield Progress(0, 1)
+        finally:
+            closed.set()
+
+    thread, _ = host(job)
+    thread.start()
+    assert started.wait(5)
+    with qtbot.waitSignal(thread.finished):
+        thread.control.cancel()
+    assert closed.is_set()
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (StudioError("The data folder is gone."), "The data folder is gone."),
+        (MemoryError(), "There is not enough memory for this"),
+        (ZeroDivisionError("division by zero"), "Something unexpected happened (ZeroDivisionError"),
+    ],
+)
+def test_a_failure_becomes_a_sentence(qtbot, host, error, sentence):
+    def job():
+        yield row(1)
+        raise error
+
+    thread, receiver = host(job)
+    with qtbot.waitSignal(thread.failed) as failed:
+        thread.start()
+    assert failed.args[0].startswith(sentence)
+    thread.wait()
+    assert receiver.events == [row(1)]
+
+
+def test_only_the_newest_waiting_request_is_answered(qtbot, qapp):
+    parent, receiver = QObject(), Receiver()
+    worker = LatestWorker(parent)
+    worker.answered.connect(receiver.answer)
+    busy, go = threading.Event(), threading.Event()
+
+    def first():
+        busy.set()
+        go.wait(5)
+        return "first"
+
+    worker.ask(1, first)
+    assert busy.wait(5)
+    for key in range(2, 50):
+        worker.ask(key, lambda key=key: key)
+    with qtbot.waitSignals([worker.answered, worker.answered]):
+        go.set()
+    assert receiver.answers == [(1, "first"), (49, 49)]
+    assert receiver.threads == {qapp.thread()}
+    worker.close()
+    assert not worker.isRunning()
+
+
+def test_a_failed_request_does_not_end_the_worker(qtbot):
+    parent, receiver = QObject(), Receiver()
+    worker = LatestWorker(parent)
+    worker.failed.connect(receiver.fail)
+
+    def broken():
+        raise StudioError("No weights yet.")
+
+    with qtbot.waitSignal(worker.failed):
+        worker.ask(1, broken)
+    with qtbot.waitSignal(worker.answered) as answer:
+        worker.ask(2, lambda: "fine")
+    assert receiver.failures == ["No weights yet."]
+    assert answer.args == [2, "fine"]
+    worker.close()

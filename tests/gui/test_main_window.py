@@ -1,0 +1,265 @@
+"""The window, used as a person would: start, watch, stop, traverse, evaluate, close, reopen."""
+
+import pytest
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtWidgets import QMessageBox
+
+from engine.checkpoints import checkpoint_step
+from engine.config import RunConfig
+from engine.runs import Run, list_runs
+from gui.main_window import MainWindow
+
+WAIT = 60_000
+
+
+@pytest.fixture
+def small(digits_folder):
+    """Settings of a run that trains in seconds."""
+    return RunConfig(
+        dataset="mnist",
+        data_folder=digits_folder,
+        objective="annealed-relu",
+        capacity_epochs=0.5,
+        steps=40,
+        batch_size=32,
+        log_steps=5,
+        checkpoint_steps=20,
+        preview_steps=10,
+    )
+
+
+def press(qtbot, button):
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+
+
+def train(qtbot, window, config):
+    """Fill the form, press Start, wait for the end."""
+    window.training_page.settings.show_config(config)
+    with qtbot.waitSignal(window.training.ended, timeout=WAIT):
+        press(qtbot, window.training_page.settings.start_button)
+    window.store.refresh()
+
+
+def test_a_run_is_started_watched_traversed_and_evaluated(qtbot, window, small):
+    train(qtbot, window, small)
+    assert window.banner.isHidden()
+    [item] = window.store.items
+    assert item.state.state == "finished"
+    assert window.run_list.items() == [item]
+
+    curves = window.training_page.curves
+    x, y = curves.kl.plot.getPlotItem().listDataItems()[0].getData()
+    assert list(x) == list(range(5, 41, 5))
+    assert list(y) == list(item.metrics.column("kl"))
+    assert window.training_page.pictures.step.text() == "step 40"
+    assert len(window.training_page.pictures.traversal.rows) == 5
+
+    press(qtbot, window._tabs.button(1))
+    page = window.traversal_page
+    qtbot.waitUntil(lambda: page._answer is not None, timeout=WAIT)
+    traversal = page._answer.traversal
+    assert [row.title for row in page.grid.rows] == [f"z{i}" for i in traversal.latents]
+    assert list(traversal.kl) == sorted(traversal.kl, reverse=True)
+    assert len(page.grid.rows[0].images) == 1 + page.steps.value()
+
+    press(qtbot, window._tabs.button(2))
+    with qtbot.waitSignal(window.evaluation.ended, timeout=WAIT):
+        press(qtbot, window.metrics_page.evaluate_button)
+    model = window.metrics_page.model
+    assert model.rowCount() == 1
+    kept = Run.open(item.path).evaluation()["metrics"]["reconstruction"]["value"]
+    assert model.index(0, 3).data() == f"{kept:.2f}"
+
+
+def test_stopping_keeps_the_run_and_the_window_can_resume_it(qtbot, window, small):
+    window.training_page.settings.show_config(small.changed(steps=100_000))
+    press(qtbot, window.training_page.settings.start_button)
+    qtbot.waitUntil(lambda: window.training.progress is not None and window.training.progress.done > 3, timeout=WAIT)
+    with qtbot.waitSignal(window.training.ended, timeout=WAIT):
+        press(qtbot, window.training_page.settings.stop_button)
+    [item] = window.store.items
+    stopped = checkpoint_step(item.run.checkpoint_folder)
+    assert item.state.state == "stopped"
+    assert stopped == item.state.step > 3
+
+    window.run_list.resume.emit(item.path)
+    qtbot.waitUntil(
+        lambda: window.training.progress is not None and window.training.progress.done > stopped, timeout=WAIT
+    )
+    with qtbot.waitSignal(window.training.ended, timeout=WAIT):
+        press(qtbot, window.training_page.settings.stop_button)
+    assert checkpoint_step(item.run.checkpoint_folder) > stopped
+
+
+def test_pause_and_resume(qtbot, window, small):
+    card = window.training_page.settings
+    card.show_config(small.changed(steps=100_000))
+    press(qtbot, card.start_button)
+    qtbot.waitUntil(lambda: window.training.progress is not None and window.training.progress.done > 1, timeout=WAIT)
+    press(qtbot, card.pause_button)
+    qtbot.waitUntil(lambda: window.training.paused, timeout=WAIT)
+    step = checkpoint_step(window.training.run.checkpoint_folder)
+    assert card.pause_button.text() == "Resume"
+    assert window.status.task.text() == "Paused"
+    press(qtbot, card.pause_button)
+    qtbot.waitUntil(lambda: window.training.progress.done > step, timeout=WAIT)
+
+
+@pytest.mark.parametrize("answer", [True, False])
+def test_closing_while_a_run_trains_asks_and_stops_only_when_told(qtbot, window, small, monkeypatch, answer):
+    window.training_page.settings.show_config(small.changed(steps=100_000))
+    press(qtbot, window.training_page.settings.start_button)
+    qtbot.waitUntil(lambda: window.training.progress is not None and window.training.progress.done > 3, timeout=WAIT)
+    asked = []
+
+    def choose(box):
+        asked.append(box.text())
+        role = QMessageBox.ButtonRole.AcceptRole if answer else QMessageBox.ButtonRole.RejectRole
+        next(b for b in box.buttons() if box.buttonRole(b) == role).click()
+        return 0
+
+    monkeypatch.setattr(QMessageBox, "exec", choose)
+    window.close()
+    assert asked == ["A run is training."]
+    if answer:
+        qtbot.waitUntil(lambda: not window.isVisible(), timeout=WAIT)
+        [path] = list_runs(window.store.root)
+        assert Run.open(path).state().state == "stopped"
+        assert checkpoint_step(path / "checkpoint") > 3
+    else:
+        assert window.isVisible()
+        assert window.training.active
+
+
+def test_a_reopened_window_shows_the_runs_and_its_place(qtbot, window, small, settings):
+    train(qtbot, window, small)
+    window._splitter.setSizes([333, 600])
+    place = window._splitter.sizes()
+    window.close()
+    again = MainWindow(window.store.root, settings)
+    qtbot.addWidget(again)
+    again.show()
+    assert [item.name for item in again.store.items] == ["annealed ReLU · 0"]
+    assert again._splitter.sizes() == place
+    assert len(again.run_list.items()) == 1
+
+
+def test_a_run_started_elsewhere_appears_and_its_curves_move(qtbot, window, small):
+    from engine.events import StepMetrics
+    from engine.training import train as job_of
+
+    job = job_of(Run.create(window.store.root, small))
+    rows = 0
+    for event in job:
+        rows += isinstance(event, StepMetrics)
+        if rows == 2:
+            break
+    qtbot.waitUntil(lambda: bool(window.store.items) and len(window.store.items[0].metrics) == 2)
+    assert window.store.items[0].state.state == "running"
+    list(job)
+    qtbot.waitUntil(lambda: len(window.store.items[0].metrics) == 8 and window.store.items[0].state.state == "finished")
+    x, _ = window.training_page.curves.kl.plot.getPlotItem().listDataItems()[0].getData()
+    assert len(x) == 8
+
+
+def test_renaming_a_run_in_the_list_is_kept_with_the_run(qtbot, window, small):
+    run = Run.create(window.store.root, small)
+    window.store.refresh()
+    model = window.run_list.view.model()
+    assert model.setData(model.index(0), "thick digits")
+    assert Run.open(run.path).name == "thick digits"
+    assert model.index(0).data() == "thick digits"
+
+
+def test_the_settings_of_a_run_can_be_used_again(qtbot, window, small):
+    run = Run.create(window.store.root, small.changed(seed=41))
+    window.store.refresh()
+    window.run_list.use_settings.emit(run.path)
+    assert window.training_page.settings.form.config().seed == 41
+
+
+@pytest.mark.parametrize(
+    ("damage", "sentence"),
+    [
+        ("missing", "does not exist"),
+        ("truncated", "cut short"),
+    ],
+)
+def test_bad_data_is_explained_in_the_banner(qtbot, window, small, tmp_path, digits_folder, damage, sentence):
+    folder = tmp_path / "digits"
+    if damage == "truncated":
+        folder.mkdir()
+        for file in digits_folder.iterdir():
+            content = file.read_bytes()
+            (folder / file.name).write_bytes(content[: len(content) // 2] if "t10k-images" in file.name else content)
+    train(qtbot, window, small.changed(data_folder=folder))
+    assert sentence in window.banner.text.text()
+    assert "Traceback" not in window.banner.text.text()
+    assert window.banner.isVisible()
+    assert window.store.items[0].state.state == "failed"
+
+
+def test_a_folder_that_cannot_be_written_is_explained(qtbot, window, small, tmp_path):
+    blocked = tmp_path / "file"
+    blocked.write_text("not a folder")
+    window._runs = blocked
+    window.training_page.settings.show_config(small)
+    press(qtbot, window.training_page.settings.start_button)
+    assert "cannot be saved" in window.banner.text.text()
+    assert not window.training.active
+
+
+def test_damaged_weights_are_explained_on_the_traversal_page_and_in_the_metrics(qtbot, window, small):
+    train(qtbot, window, small)
+    weights = window.store.items[0].path / "checkpoint" / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    window.store.refresh()
+    press(qtbot, window._tabs.button(1))
+    qtbot.waitUntil(lambda: "damaged" in window.traversal_page._message.text(), timeout=WAIT)
+    press(qtbot, window._tabs.button(2))
+    with qtbot.waitSignal(window.evaluation.ended, timeout=WAIT):
+        press(qtbot, window.metrics_page.evaluate_button)
+    assert "damaged" in window.metrics_page.words.text()
+
+
+def test_a_folder_with_damaged_settings_is_left_out_of_the_list(window, small):
+    run = Run.create(window.store.root, small)
+    (run.path / "config.json").write_text('{"schema": 1, "latents": -3}')
+    window.store.refresh()
+    assert window.store.items == []
+
+
+def test_invalid_settings_cannot_be_started(window):
+    card = window.training_page.settings
+    card.form.findChild(object, "field-batch_size").setText("0")
+    assert not card.start_button.isEnabled()
+    assert "batch_size is '0'; it must be a whole number from 2 to 8,192 images." in card.errors.text()
+
+
+def test_a_ramp_that_does_not_end_in_time_is_said(window):
+    card = window.training_page.settings
+    card.show_config(RunConfig(steps=1000))
+    # 1,000 steps of 64 images are 1000 / 11,520 epochs; C rises by 1 nat an epoch: 0.0868.
+    assert "C will reach only 0.0868 of 20 nats" in card.warnings.text()
+
+
+def test_the_keyboard_reaches_every_page(qtbot, window):
+    qtbot.waitActive(window)
+    for number in (2, 3, 1):
+        qtbot.keyClick(window, getattr(Qt.Key, f"Key_{number}"), Qt.KeyboardModifier.ControlModifier)
+        assert window.pages.currentIndex() == number - 1
+
+
+def test_clicking_a_tile_is_told_with_its_place(qtbot, window, tiny_run):
+    from engine.previews import list_previews, load_preview
+    from gui.widgets.image_grid import ImageGrid, Row
+
+    preview = load_preview(list_previews(tiny_run.previews_folder)[-1])
+    grid = ImageGrid()
+    qtbot.addWidget(grid)
+    grid.resize(400, 200)
+    grid.show_rows([Row(preview.originals), Row(preview.reconstructions)])
+    step = grid.cell() + 4
+    with qtbot.waitSignal(grid.clicked) as clicked:
+        qtbot.mouseClick(grid, Qt.MouseButton.LeftButton, pos=QPoint(2 * step + 5, step + 5))
+    assert clicked.args == [1, 2]

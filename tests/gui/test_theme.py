@@ -1,0 +1,35 @@
+"""Light and dark: chosen, or followed."""
+
+import pytest
+
+from gui import theme
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance of a colour (WCAG 2.1)."""
+    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one: str, two: str) -> float:
+    light, dark = sorted((luminance(one), luminance(two)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize("tokens", [theme.LIGHT, theme.DARK], ids=["light", "dark"])
+def test_text_can_be_read_in_both_schemes(tokens):
+    # WCAG 2.1, level AA: 4.5 for text, 3 for what is drawn.
+    for colour in (tokens.text, tokens.muted, tokens.warning, tokens.error, tokens.accent):
+        assert contrast(colour, tokens.card) >= 4.5, colour
+    assert contrast(tokens.on_accent, tokens.accent) >= 4.5
+    for colour in tokens.runs:
+        assert contrast(colour, tokens.card) >= 2.3, colour
+
+
+def test_a_chosen_scheme_is_in_force_whatever_the_desktop_says(qapp):
+    for name, dark in (("dark", True), ("light", False)):
+        theme.choose_scheme(qapp, name)
+        assert theme.is_dark() is dark
+        assert qapp.palette().window().color().lightness() < 128 if dark else True
+    assert theme.tokens() is theme.LIGHT
