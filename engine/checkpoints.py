@@ -4,7 +4,6 @@
 point; older trainer files are deleted after. Neither file can execute anything when it is loaded.
 """
 
-import pickle
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,7 +73,7 @@ def load_trainer(folder: Path, weights: Weights) -> dict[str, Any]:
             f"{path} cannot be read: {error.strerror or error}. The weights are whole, so the run "
             "can be looked at and evaluated, but not resumed."
         ) from None
-    except (RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError):
+    except Exception:  # a damaged file makes torch.load raise nearly anything
         raise CheckpointError(
             f"{path} is damaged. The weights are whole, so the run can be looked at and evaluated, but not resumed."
         ) from None
@@ -104,6 +103,6 @@ def _read(path: Path, *, tensors: bool) -> Weights:
             f"{path} is damaged: it is cut short or not a checkpoint. The curves and settings of the "
             "run are kept; train it again with the same settings."
         ) from None
-    if Path(trainer).name != trainer:
-        raise CheckpointError(f"{path} is not valid: it names a trainer file outside its folder.")
+    if trainer != f"trainer-{step}.pt":
+        raise CheckpointError(f"{path} is not valid: it names a trainer file that is not its own.")
     return Weights(step, trainer, values)

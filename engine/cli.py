@@ -207,10 +207,10 @@ def _resume(arguments: argparse.Namespace) -> int:
 def _lengthen(run: Run, epochs: int | None, steps: int | None) -> None:
     """Set a new total length, not below what is trained already."""
     from engine.checkpoints import checkpoint_step
-    from engine.data import list_datasets
+    from engine.data import load_dataset
 
     new = run.config.changed(epochs=epochs if epochs is not None else run.config.epochs, steps=steps)
-    images = next(status.training_images for status in list_datasets() if status.name == new.dataset)
+    images = len(load_dataset(*new.data).training)
     reached, total = checkpoint_step(run.checkpoint_folder) or 0, new.total_steps(images)
     if reached > total:
         raise ConfigError(f"{run.name} is at step {reached:,} already; a total of {total:,} steps would be shorter.")
@@ -255,7 +255,7 @@ def _traverse(arguments: argparse.Namespace) -> int:
         raise ConfigError(f"--steps is {arguments.steps}; it must be from 2 to 101.")
     run = _find(arguments.run, arguments)
     latents = _numbers(arguments.latents) if arguments.latents else None
-    trained = load_model(run, load_dataset(run.config.dataset, run.config.data_folder))
+    trained = load_model(run, load_dataset(*run.config.data))
     kl = mean_kl(trained)
     chosen = choose_latents(kl, latents, arguments.min_kl)
     if not chosen:
@@ -309,7 +309,7 @@ def _numbers(text: str) -> list[int]:
 
 
 def _datasets(arguments: argparse.Namespace) -> int:
-    from engine.data import list_datasets, prepare
+    from engine.data import ENTRIES, disk_used, prepare
 
     if arguments.action:
         if not arguments.dataset:
@@ -318,10 +318,11 @@ def _datasets(arguments: argparse.Namespace) -> int:
             if isinstance(event, Finished):
                 print(event.message)
         return 0
-    for status in list_datasets():
-        height, width, _ = status.image_shape
-        size = f"{status.images:,} images, {height} x {width}"
-        print(f"{status.name:<10} {size:<26} {status.state}\n{'':<10} {status.description}")
+    for entry in ENTRIES.values():
+        size = f"{entry.images:,} images, {' x '.join(map(str, entry.shape[:2]))}" if entry.images else "your own"
+        used = disk_used(entry.name)
+        state = entry.state() + (f", {used / 1e6:,.0f} MB on disk" if used else "")
+        print(f"{entry.name:<14} {size:<26} {state}\n{'':<14} {entry.description} {entry.licence}.")
     return 0
 
 
@@ -416,7 +417,10 @@ def _threads_option(to: argparse.ArgumentParser) -> None:
 
 
 def _folder(text: str) -> Path:
-    return Path(text).expanduser().absolute()
+    try:
+        return Path(text).expanduser().absolute()
+    except RuntimeError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:

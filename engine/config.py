@@ -34,7 +34,7 @@ class Group(StrEnum):
 
 
 ObjectiveName = Literal["vae", "beta-vae", "annealed-abs", "annealed-relu"]
-DatasetName = Literal["dsprites", "mnist"]
+DatasetName = Literal["dsprites", "mnist", "fashion-mnist", "kmnist", "digits", "images", "arrays"]
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 
 OBJECTIVE_TITLES: dict[str, str] = {
@@ -43,7 +43,19 @@ OBJECTIVE_TITLES: dict[str, str] = {
     "annealed-abs": "Annealed VAE (abs)",
     "annealed-relu": "Annealed VAE (ReLU)",
 }
-DATASET_TITLES: dict[str, str] = {"dsprites": "dSprites", "mnist": "MNIST"}
+DATASET_TITLES: dict[str, str] = {
+    "dsprites": "dSprites",
+    "mnist": "MNIST",
+    "fashion-mnist": "Fashion-MNIST",
+    "kmnist": "KMNIST",
+    "digits": "Digits",
+    "images": "Own pictures",
+    "arrays": "Own arrays",
+}
+OWN_DATA = ("images", "arrays")
+"""Data sets that are the user's own files: a folder of pictures, an .npz file."""
+
+IMAGE_SIZES = (32, 64, 128)
 ANNEALED = ("annealed-abs", "annealed-relu")
 """The objectives that hold KL at a capacity C."""
 
@@ -70,15 +82,25 @@ class RunConfig(BaseModel):
     dataset: DatasetName = _setting(
         "dsprites",
         "Data set",
-        "The images to learn from. dSprites is drawn on this machine; MNIST is read from a folder or downloaded.",
+        "The images to learn from. dSprites is drawn on this machine, Digits comes with the application, the MNIST "
+        "family is read from a folder or downloaded; own pictures and arrays are yours.",
         Group.DATA,
     )
     data_folder: Path | None = _setting(
         None,
         "Data folder",
-        "Where the data set's files are. Empty: the application's own cache, filled by "
-        "drawing (dSprites) or downloading (MNIST).",
+        "Where the data set's files are: a folder, or an .npz file for own arrays. Empty: the application's own cache, "
+        "filled by drawing or downloading.",
         Group.DATA,
+    )
+    image_size: int = _setting(
+        64,
+        "Picture size",
+        "Side to which own pictures are resized, after they are cut to their central square.",
+        Group.DATA,
+        "pixels",
+        ge=min(IMAGE_SIZES),
+        le=max(IMAGE_SIZES),
     )
     objective: ObjectiveName = _setting(
         "annealed-relu",
@@ -204,7 +226,17 @@ class RunConfig(BaseModel):
     @field_validator("data_folder")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
-        return value.expanduser().absolute() if value else None
+        try:
+            return value.expanduser().absolute() if value else None
+        except RuntimeError as error:
+            raise ValueError(str(error)) from None
+
+    @field_validator("image_size")
+    @classmethod
+    def _known_size(cls, value: int) -> int:
+        if value not in IMAGE_SIZES:
+            raise ValueError("not one of the sizes there are networks for")
+        return value
 
     @model_validator(mode="before")
     @classmethod
@@ -213,6 +245,11 @@ class RunConfig(BaseModel):
         if isinstance(values, dict):
             return {k: None if v == "" and k in ("data_folder", "steps") else v for k, v in values.items()}
         return values
+
+    @property
+    def data(self) -> tuple[str, Path | None, int]:
+        """Which data set, from where, at what size: the arguments of `engine.data.load_dataset`."""
+        return self.dataset, self.data_folder, self.image_size
 
     @property
     def annealed(self) -> bool:
@@ -327,6 +364,8 @@ def limits_of(field: FieldInfo) -> tuple[float | None, float | None]:
 
 def choices_of(name: str, field: FieldInfo) -> list[tuple[str, str]]:
     """(value, title) pairs of a field that takes one of a few names; empty for others."""
+    if name == "image_size":
+        return [(str(size), str(size)) for size in IMAGE_SIZES]
     values = [v for v in get_args(field.annotation) if isinstance(v, str)]
     return [(value, CHOICE_TITLES.get(name, {}).get(value, value)) for value in values]
 

@@ -131,13 +131,19 @@ def _grid(tiles: NDArray[np.uint8], columns: int, head: list[str], side: list[st
             ha="right",
             va="center",
             fontsize=6.5,
+            parse_math=False,
         )
     for column, text in enumerate(head):
         figure.text(
-            (left + (column + 0.47) * CELL) / width, (height - top + 0.06) / height, text, ha="center", fontsize=6.5
+            (left + (column + 0.47) * CELL) / width,
+            (height - top + 0.06) / height,
+            text,
+            ha="center",
+            fontsize=6.5,
+            parse_math=False,
         )
     if caption:
-        figure.text(0.08 / width, 0.1 / height, caption, fontsize=6.5, color="#444444")
+        figure.text(0.08 / width, 0.1 / height, caption, fontsize=6.5, color="#444444", parse_math=False)
     return figure
 
 

@@ -46,7 +46,7 @@ def cut_back(path: Path, keep: Callable[[int], bool]) -> None:
     if not path.exists():
         return
     first, *rows = path.read_bytes().split(b"\n")
-    kept = [line for line in rows[:-1] if keep(int(line.split(b",", 1)[0]))]
+    kept = [line for line in rows[:-1] if (step := line.split(b",", 1)[0]).isdigit() and keep(int(step))]
     write_bytes(path, b"\n".join([first, *kept, b""]))
 
 
@@ -92,11 +92,13 @@ class MetricsReader:
             with self._path.open("rb") as file:
                 status = os.fstat(file.fileno())
                 identity = (status.st_dev, status.st_ino)
+                changed = False
                 if identity != self._identity or status.st_size < self._offset:
+                    changed = self._count > 0
                     self._forget()
                     self._identity = identity
                 if status.st_size == self._offset:
-                    return False
+                    return changed
                 file.seek(self._offset)
                 text = file.read()
         except OSError:
@@ -110,7 +112,7 @@ class MetricsReader:
             self.names = tuple(lines.pop(0).split(","))
             self._values = np.empty((256, len(self.names)))
         self._append(lines)
-        return bool(lines)
+        return bool(lines) or changed
 
     def _append(self, lines: list[str]) -> None:
         needed = self._count + len(lines)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, PngImagePlugin, UnidentifiedImageError
+from PIL import Image, PngImagePlugin
 
 from engine.events import Preview
 from engine.files import replacing
@@ -65,7 +65,7 @@ def load_preview(path: Path) -> Preview | None:
             latents=tuple(about["latents"]),
             kl_per_latent=tuple(about["kl"]),
         )
-    except (OSError, KeyError, ValueError, TypeError, SyntaxError, UnidentifiedImageError):
+    except (OSError, LookupError, ArithmeticError, ValueError, TypeError, SyntaxError, RecursionError):
         return None
 
 

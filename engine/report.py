@@ -36,7 +36,7 @@ def write_report(run: Run, folder: Path) -> Job:
             folder / "reconstructions.png",
         )
     yield Progress(2, 3, "Drawing figures", "figures")
-    dataset = load_dataset(run.config.dataset, run.config.data_folder)
+    dataset = load_dataset(*run.config.data)
     trained = load_model(run, dataset)
     kl = mean_kl(trained)
     image = int(sample_of(dataset, dataset.headline_split, 1)[0])

@@ -8,10 +8,10 @@ opens again.
 import json
 import re
 import shutil
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -58,10 +58,11 @@ class RunState:
 class Run:
     """One run folder. Reading needs no lock; whoever writes holds `locked()`."""
 
-    def __init__(self, path: Path, config: RunConfig, resolved: dict[str, Any]) -> None:
+    def __init__(self, path: Path, config: RunConfig, resolved: dict[str, Any], created: str = "") -> None:
         self.path = path
         self.config = config
         self.resolved = resolved
+        self.created = created
 
     @classmethod
     def create(cls, root: Path, config: RunConfig, name: str | None = None) -> "Run":
@@ -70,6 +71,7 @@ class Run:
         Raises RunError when the folder cannot be written.
         """
         base = slug(name) if name else default_folder(config)
+        created = datetime.now(UTC).isoformat(timespec="milliseconds")
         try:
             root.mkdir(parents=True, exist_ok=True)
             path = _new_folder(root, base)
@@ -77,7 +79,7 @@ class Run:
                 path / "config.json",
                 config.to_json()
                 | {
-                    "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+                    "created": created,
                     "versions": _versions(),
                 },
             )
@@ -86,7 +88,7 @@ class Run:
                 f"The run cannot be saved in {root}: {error.strerror or error}. Choose another folder "
                 "for runs (--runs on the command line)."
             ) from None
-        run = cls(path, config, {})
+        run = cls(path, config, {}, created)
         if name and slug(name) != name:
             run.write_marks(run.marks() | {"name": name})
         return run
@@ -107,7 +109,7 @@ class Run:
         except ConfigError as error:
             raise RunError(f"{file} is not valid: {error}") from None
         resolved = values.get("resolved")
-        return cls(path, config, resolved if isinstance(resolved, dict) else {})
+        return cls(path, config, resolved if isinstance(resolved, dict) else {}, str(values.get("created", "")))
 
     @property
     def name(self) -> str:
@@ -145,7 +147,7 @@ class Run:
                 int(values.get("total", 0)),
                 str(values.get("message", "")),
             )
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             state = RunState()
         if state.state not in STATES:
             return RunState()
@@ -235,23 +237,23 @@ class Run:
 
 
 def list_runs(root: Path) -> list[Path]:
-    """Run folders below `root`, oldest first."""
+    """Run folders below `root`, by name."""
     try:
-        found = [(file.stat().st_ctime, file.parent) for file in root.glob("*/config.json")]
+        return sorted(file.parent for file in root.glob("*/config.json"))
     except OSError:
         return []
-    return [path for _, path in sorted(found)]
 
 
 def find_run(name: str, root: Path) -> Run:
     """Open a run given as a folder, or as a name below `root`. Raises RunError."""
     for path in (Path(name), root / name):
-        if (path / "config.json").is_file():
+        if _is_there(path / "config.json"):
             return Run.open(path.absolute())
-    if Path(name).is_dir():
+    if _is_there(Path(name)):
         raise RunError(f"{name} is not a run: it has no config.json.")
-    known = [path.name for path in list_runs(root)][-5:]
-    hint = f" The newest there are: {', '.join(reversed(known))}." if known else " There are none yet."
+    known = [path.name for path in list_runs(root)]
+    shown = ", ".join(known[:5]) + (", ..." if len(known) > 5 else "")
+    hint = f" There are: {shown}." if known else " There are none yet."
     raise RunError(f"There is no run {name!r}, neither as a folder nor in {root}.{hint}")
 
 
@@ -265,7 +267,8 @@ def delete_run(path: Path) -> None:
 
 def slug(name: str) -> str:
     """Return a name as a folder's name: word characters, dots, dashes; never empty or hidden."""
-    return re.sub(r"[^\w.-]+", "-", name).strip("-.")[:80] or "run"
+    cut = re.sub(r"[^\w.-]+", "-", name).strip("-.")[:80].encode()[:200].decode(errors="ignore")
+    return cut.rstrip("-.") or "run"
 
 
 def default_folder(config: RunConfig) -> str:
@@ -308,3 +311,11 @@ def _read_object(path: Path) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError):
         return {}
     return values if isinstance(values, dict) else {}
+
+
+def _is_there(path: Path) -> bool:
+    """Whether a path exists; a name that no file can have does not."""
+    try:
+        return path.exists()
+    except OSError:
+        return False

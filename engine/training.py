@@ -63,7 +63,7 @@ def train(run: Run) -> Job:
     with run.locked():
         trainer: Trainer | None = None
         try:
-            for event in prepare(run.config.dataset, run.config.data_folder):
+            for event in prepare(*run.config.data):
                 if isinstance(event, Progress) and (yield event) is Request.STOP:
                     run.write_state(RunState("stopped", message="Stopped before training began."))
                     yield Finished(run.path, stopped=True)
@@ -107,7 +107,7 @@ class Trainer:
     def __init__(self, run: Run) -> None:
         self.run = run
         self.device = _resolve(run)
-        self.dataset: Dataset = load_dataset(run.config.dataset, run.config.data_folder)
+        self.dataset: Dataset = load_dataset(*run.config.data)
         self.config: RunConfig = run.config
         self.indices = self.dataset.training
         self.steps_per_epoch = self.config.steps_per_epoch(len(self.indices))
@@ -134,7 +134,7 @@ class Trainer:
 
     def loop(self) -> Generator[Event, Request | None, None]:
         """Step until the run's length is reached, telling of each step and obeying pause and stop."""
-        for message in self.config.warnings(len(self.indices)):
+        for message in (*self.dataset.notes, *self.config.warnings(len(self.indices))):
             yield Warned(message)
         yield TrainingStarted(self.run.path, self.step, self.total, self.config.batch_size)
         self.model.train()

@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
 )
 
 from engine.config import Group, RunConfig, choices_of, group_of, range_text, unit_of
+from engine.data import ENTRIES
 from engine.errors import ConfigError
 
 ALWAYS = (Group.DATA, Group.WEIGHT, Group.CAPACITY, Group.NETWORK, Group.LENGTH)
@@ -47,19 +48,19 @@ class TextField(QLineEdit):
 
 
 class FolderField(QWidget):
-    """A folder to type or choose; empty for the default."""
+    """A folder or file to type or choose; empty for the default."""
 
     edited = Signal()
 
-    def __init__(self, placeholder: str) -> None:
+    def __init__(self) -> None:
         super().__init__()
+        self._kind = "folder"
         self.line = QLineEdit()
-        self.line.setPlaceholderText(placeholder)
         self.line.textChanged.connect(self.edited)
         button = QToolButton()
         button.setObjectName("button")
         button.setIcon(self.style().standardIcon(QStyle.StandardPixmap.SP_DirOpenIcon))
-        button.setToolTip("Choose a folder")
+        button.setToolTip("Choose it")
         button.clicked.connect(self._choose)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -68,11 +69,20 @@ class FolderField(QWidget):
         layout.addWidget(button)
         self.setFocusProxy(self.line)
 
+    def accept(self, kind: str, *, required: bool) -> None:
+        """Say what is taken: "folder", "file" or "folder or file"; and whether it may be empty."""
+        self._kind = kind
+        self.line.setPlaceholderText(f"choose a {kind}" if required else "automatic")
+
     @Slot()
     def _choose(self) -> None:
-        folder = QFileDialog.getExistingDirectory(self, "Folder with the data set's files", self.line.text())
-        if folder:
-            self.line.setText(folder)
+        start = self.line.text()
+        if self._kind == "folder":
+            chosen = QFileDialog.getExistingDirectory(self, "Folder with the data set's files", start)
+        else:
+            chosen, _ = QFileDialog.getOpenFileName(self, "File with the data set", start, "NumPy arrays (*.npz)")
+        if chosen:
+            self.line.setText(chosen)
 
 
 class ConfigForm(QWidget):
@@ -154,7 +164,7 @@ class ConfigForm(QWidget):
             box.toggled.connect(self._edited)
             return box
         if Path in get_args(field.annotation):
-            folder = FolderField("automatic")
+            folder = FolderField()
             folder.edited.connect(self._edited)
             return folder
         line = TextField(unit_of(field))
@@ -169,6 +179,13 @@ class ConfigForm(QWidget):
         for name, editor in self._editors.items():
             with QSignalBlocker(editor):
                 _put(editor, getattr(config, name))
+        self._edited()
+
+    def set_values(self, **values: Any) -> None:
+        """Change some fields, as if they were typed."""
+        for name, value in values.items():
+            with QSignalBlocker(self._editors[name]):
+                _put(self._editors[name], value)
         self._edited()
 
     def config(self) -> RunConfig:
@@ -220,9 +237,15 @@ class ConfigForm(QWidget):
             hidden_groups.add(Group.WEIGHT)
         if objective not in ("annealed-abs", "annealed-relu"):
             hidden_groups.add(Group.CAPACITY)
-        reads_folder = _get(self._editors["dataset"]) != "dsprites"
+        dataset = ENTRIES[_get(self._editors["dataset"])]
+        folder = self._editors["data_folder"]
+        assert isinstance(folder, FolderField)
+        folder.accept(dataset.path_kind, required=dataset.own)
+        unused = {"data_folder"} if not dataset.path_kind else set()
+        if dataset.name != "images":
+            unused.add("image_size")
         for name, field in RunConfig.model_fields.items():
-            visible = group_of(field) not in hidden_groups and (name != "data_folder" or reads_folder)
+            visible = group_of(field) not in hidden_groups and name not in unused
             self._labels[name].setVisible(visible)
             self._editors[name].setVisible(visible)
         for group, heading in self._headings.items():
@@ -242,7 +265,7 @@ def _shown(value: Any) -> Any:
 
 def _put(editor: QWidget, value: Any) -> None:
     if isinstance(editor, QComboBox):
-        editor.setCurrentIndex(max(0, editor.findData(value)))
+        editor.setCurrentIndex(max(0, editor.findData(_shown(value))))
     elif isinstance(editor, QCheckBox):
         editor.setChecked(value)
     elif isinstance(editor, FolderField):

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from PySide6.QtCore import QObject, QSettings, Qt, QTimer, QUrl, Slot
-from PySide6.QtGui import QCloseEvent, QDesktopServices, QIcon, QKeySequence, QShortcut
+from PySide6.QtGui import QCloseEvent, QDesktopServices, QDragEnterEvent, QDropEvent, QIcon, QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QApplication,
     QButtonGroup,
@@ -25,6 +25,7 @@ from engine.events import Progress
 from engine.paths import APP, RESOURCES
 from engine.runs import Run
 from gui import theme
+from gui.data.page import DataPage
 from gui.metrics.page import MetricsPage
 from gui.metrics.session import EvaluationSession
 from gui.run_store import RunStore
@@ -36,7 +37,7 @@ from gui.widgets.layouts import label
 from gui.widgets.run_list import RunList
 from gui.widgets.status_bar import StatusBar
 
-TABS = ("Training", "Traversal", "Metrics")
+TABS = ("Training", "Traversal", "Metrics", "Data")
 
 
 class MainWindow(QMainWindow):
@@ -59,7 +60,8 @@ class MainWindow(QMainWindow):
         self.training_page = TrainingPage()
         self.traversal_page = TraversalPage()
         self.metrics_page = MetricsPage()
-        for page in (self.training_page, self.traversal_page, self.metrics_page):
+        self.data_page = DataPage()
+        for page in (self.training_page, self.traversal_page, self.metrics_page, self.data_page):
             self.pages.addWidget(page)
         self.banner = Banner()
         self.status = StatusBar()
@@ -134,6 +136,7 @@ class MainWindow(QMainWindow):
         self.run_list.resume.connect(self._resume)
         self.run_list.open_folder.connect(self._open_folder)
         self.store.updated.connect(self._run_updated)
+        self.store.unreadable.connect(self.banner.say)
         card = self.training_page.settings
         card.start.connect(self._start)
         card.pause.connect(self.training.pause)
@@ -147,6 +150,9 @@ class MainWindow(QMainWindow):
         self.metrics_page.cancel.connect(self.evaluation.cancel)
         self.evaluation.progressed.connect(self._evaluation_progressed)
         self.evaluation.ended.connect(self._evaluation_ended)
+        self.data_page.use.connect(self._use_data)
+        self.data_page.failed.connect(self.banner.say)
+        self.setAcceptDrops(True)
         self._tabs.button(0).setChecked(True)
 
     # What is shown
@@ -166,7 +172,7 @@ class MainWindow(QMainWindow):
             self.training_page.show_runs(items)
         elif page is self.traversal_page:
             self.traversal_page.show_run(items[0] if items else None)
-        else:
+        elif page is self.metrics_page:
             self.metrics_page.show_runs(self.store.items)
 
     @Slot(object)
@@ -203,6 +209,24 @@ class MainWindow(QMainWindow):
         if item is not None:
             self.training_page.settings.show_config(item.run.config)
             self._show_page(0)
+
+    @Slot(str, object)
+    def _use_data(self, name: str, path: Path | None) -> None:
+        self.training_page.settings.form.set_values(dataset=name, data_folder=path)
+        self._show_page(TABS.index("Training"))
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Take a folder, or an .npz file."""
+        if _dropped_path(event) is not None:
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Open what was dropped on the data page."""
+        path = _dropped_path(event)
+        if path is not None:
+            event.acceptProposedAction()
+            self._show_page(TABS.index("Data"))
+            self.data_page.open_path(path)
 
     @Slot(object)
     def _open_folder(self, path: Path) -> None:
@@ -287,6 +311,7 @@ class MainWindow(QMainWindow):
             return
         self.store.close()
         self.traversal_page.close_worker()
+        self.data_page.close_worker()
         self._settings.setValue("geometry", self.saveGeometry())
         self._settings.setValue("splitter", self._splitter.saveState())
         event.accept()
@@ -303,6 +328,15 @@ class MainWindow(QMainWindow):
     def _close_when_idle(self) -> None:
         if self._closing and not self.training.active and not self.evaluation.active:
             QTimer.singleShot(0, self.close)
+
+
+def _dropped_path(event: QDropEvent) -> Path | None:
+    """Return the folder or .npz file that is dropped; None for anything else, or several."""
+    urls = event.mimeData().urls()
+    if len(urls) != 1 or not urls[0].isLocalFile():
+        return None
+    path = Path(urls[0].toLocalFile())
+    return path if path.is_dir() or path.suffix.lower() == ".npz" else None
 
 
 class ThemeFollower(QObject):

@@ -62,10 +62,15 @@ class RunItem:
 
 
 class RunStore(QObject):
-    """All runs below a folder, newest first. `listed` when runs came or went, `updated(path)` when one changed."""
+    """All runs below a folder, newest first.
+
+    `listed` when runs came or went, `updated(path)` when one changed, `unreadable(sentence)` when a folder looks like
+    a run but cannot be opened.
+    """
 
     listed = Signal()
     updated = Signal(object)
+    unreadable = Signal(str)
 
     def __init__(self, root: Path, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -95,16 +100,18 @@ class RunStore(QObject):
         found = list_runs(self.root)
         known = {item.path for item in self.items}
         kept = [item for item in self.items if item.path in set(found)]
-        new: list[RunItem] = []
+        new: list[Run] = []
         for path in found:
-            if path in known or path in self._broken:
-                continue
-            try:
-                new.append(RunItem(Run.open(path), len(known) + len(new)))
-            except StudioError:
-                self._broken.add(path)  # not a run, or its settings are damaged; it is left alone
+            if path not in known and path not in self._broken:
+                try:
+                    new.append(Run.open(path))
+                except StudioError as error:
+                    self._broken.add(path)
+                    self.unreadable.emit(f"{error} The run is left out of the list; its folder was not changed.")
+        new.sort(key=lambda run: (run.created, run.path.name))
         if new or len(kept) != len(self.items):
-            self.items = [*reversed(new), *kept]
+            items = [*kept, *(RunItem(run, len(known) + number) for number, run in enumerate(new))]
+            self.items = sorted(items, key=lambda item: (item.run.created, item.path.name), reverse=True)
             self.listed.emit()
         for item in kept:
             if item.refresh():

@@ -186,6 +186,13 @@ def style_sheet(t: Tokens) -> str:
     QMenu::item:disabled {{ color: {t.muted}; }}
     QMenu::separator {{ height: 1px; background: {t.border}; margin: 4px 6px; }}
 
+    QListWidget::item {{ padding: 7px 8px; border-radius: 6px; color: {t.text}; }}
+    QListWidget::item:selected {{ background: {t.accent_soft}; color: {t.text}; }}
+    QSlider::groove:horizontal {{ height: 4px; background: {t.faint}; border-radius: 2px; }}
+    QSlider::sub-page:horizontal {{ background: {t.accent}; border-radius: 2px; }}
+    QSlider::handle:horizontal {{ width: 14px; height: 14px; margin: -5px 0; border-radius: 7px;
+        background: {t.accent}; }}
+    QSlider::handle:horizontal:focus {{ border: 2px solid {t.text}; width: 10px; height: 10px; }}
     QListView, QTableView {{ background: transparent; border: none; outline: none; }}
     QTableView {{ gridline-color: {t.faint}; selection-background-color: {t.accent_soft};
         selection-color: {t.text}; }}

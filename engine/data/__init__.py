@@ -1,71 +1,207 @@
-"""The one door to images: `load_dataset(name, folder)`."""
+"""The one door to images: `load_dataset(name, ...)`, and what can be said of a data set before it is loaded."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.config import DATASET_TITLES
-from engine.data import dsprites, mnist
+from engine.data import digits, dsprites, mnist, own
+from engine.data.cache import prepared_folder, size_on_disk
 from engine.data.dataset import ArrayStore, BitStore, Dataset, Factors
 from engine.errors import DataError
-from engine.events import Finished, Job, Progress
+from engine.events import Finished, Job
 
-__all__ = ["ArrayStore", "BitStore", "Dataset", "DatasetStatus", "Factors", "list_datasets", "load_dataset", "prepare"]
+__all__ = [
+    "ENTRIES",
+    "ArrayStore",
+    "BitStore",
+    "Dataset",
+    "Entry",
+    "Factors",
+    "delete_cached",
+    "disk_used",
+    "load_dataset",
+    "prepare",
+]
 
 
 @dataclass(frozen=True, slots=True)
-class DatasetStatus:
-    """What can be said of a data set without loading it."""
+class Entry:
+    """A data set the application knows: what it is, before anything is read.
+
+    `images` and `training_images` are None, and `shape` is empty, where only the user's files tell. `path_kind` says
+    what the data folder may be: "" nothing, "folder", "file", "folder or file"; it is required when `own`.
+    """
 
     name: str
     title: str
-    images: int
-    training_images: int
-    image_shape: tuple[int, int, int]
-    state: str
     description: str
+    images: int | None
+    training_images: int | None
+    shape: tuple[int, ...]
+    classes: str
+    factors: str
+    licence: str
+    citation: str
+    path_kind: str
+    own: bool
+    state: Callable[[], str]
+    cached: Callable[[], list[Path]]
 
 
-def list_datasets() -> list[DatasetStatus]:
-    """Every data set the application knows, with its state."""
-    return [
-        DatasetStatus(
-            "dsprites",
-            DATASET_TITLES["dsprites"],
-            dsprites.COUNT,
-            dsprites.COUNT,
-            (64, 64, 1),
-            "ready" if dsprites.is_prepared() else "drawn on first use (377 MB)",
-            "2D shapes from 5 factors: shape, scale, orientation, x, y; re-drawn offline",
+def _mnist_entry(name: str, description: str, licence: str, citation: str) -> Entry:
+    def state() -> str:
+        return "ready" if mnist.is_downloaded(name) else "needs download (or choose a folder)"
+
+    return Entry(
+        name=name,
+        title=mnist.FAMILY[name].title,
+        description=description,
+        images=70_000,
+        training_images=60_000,
+        shape=(28, 28, 1),
+        classes=", ".join(mnist.FAMILY[name].classes),
+        factors="",
+        licence=licence,
+        citation=citation,
+        path_kind="folder",
+        own=False,
+        state=state,
+        cached=lambda: [path for path in [mnist.cached_folder(name)] if path.exists()],
+    )
+
+
+def _own_entry(name: str, title: str, description: str, path_kind: str) -> Entry:
+    return Entry(
+        name=name,
+        title=title,
+        description=description,
+        images=None,
+        training_images=None,
+        shape=(),
+        classes="from the data",
+        factors="from the data" if name == "arrays" else "",
+        licence="yours",
+        citation="",
+        path_kind=path_kind,
+        own=True,
+        state=lambda: f"choose a {path_kind}",
+        cached=lambda: [*prepared_folder().glob("own-*")],
+    )
+
+
+ENTRIES: dict[str, Entry] = {
+    entry.name: entry
+    for entry in (
+        Entry(
+            name="dsprites",
+            title="dSprites",
+            description="2D shapes that vary in shape, scale, orientation and position; drawn on this machine.",
+            images=dsprites.COUNT,
+            training_images=dsprites.COUNT,
+            shape=(64, 64, 1),
+            classes=", ".join(dsprites.SHAPES),
+            factors=", ".join(f"{n} ({s})" for n, s in zip(dsprites.NAMES, dsprites.SIZES, strict=True)),
+            licence="Apache 2.0",
+            citation="L. Matthey, I. Higgins, D. Hassabis, A. Lerchner. dSprites: Disentanglement testing sprites "
+            "dataset. 2017.",
+            path_kind="folder or file",
+            own=False,
+            state=lambda: "ready" if dsprites.is_drawn() else "needs preparing: drawn in seconds, 377 MB",
+            cached=dsprites.cached_files,
         ),
-        DatasetStatus(
+        _mnist_entry(
             "mnist",
-            DATASET_TITLES["mnist"],
-            70_000,
-            60_000,
-            (28, 28, 1),
-            "ready" if mnist.is_downloaded() else "downloaded on first use (12 MB), or read from --data",
-            "handwritten digits with labels, 60,000 for training and 10,000 for testing",
+            "Handwritten digits.",
+            "CC BY-SA 3.0",
+            "Y. LeCun, C. Cortes, C. Burges. The MNIST database of handwritten digits. 1998.",
         ),
-    ]
+        _mnist_entry(
+            "fashion-mnist",
+            "Pictures of clothes.",
+            "MIT",
+            "H. Xiao, K. Rasul, R. Vollgraf. Fashion-MNIST: a novel image dataset for benchmarking machine learning "
+            "algorithms. arXiv:1708.07747, 2017.",
+        ),
+        _mnist_entry(
+            "kmnist",
+            "Handwritten cursive Japanese characters.",
+            "CC BY-SA 4.0",
+            "T. Clanuwat, M. Bober-Irizar, A. Kitamoto, A. Lamb, K. Yamamoto, D. Ha. Deep learning for classical "
+            "Japanese literature. arXiv:1812.01718, 2018.",
+        ),
+        Entry(
+            name="digits",
+            title="Digits",
+            description="Small handwritten digits, enlarged from 8 x 8; trains in seconds, the one to try things with.",
+            images=digits.COUNT,
+            training_images=digits.COUNT - digits.COUNT // 10,
+            shape=(32, 32, 1),
+            classes=", ".join("0123456789"),
+            factors="",
+            licence="CC BY 4.0",
+            citation="E. Alpaydin, C. Kaynak. Optical recognition of handwritten digits. UCI Machine Learning "
+            "Repository, 1998.",
+            path_kind="",
+            own=False,
+            state=lambda: "ready",
+            cached=list,
+        ),
+        _own_entry(
+            "images",
+            "Own pictures",
+            "A folder of PNG, JPEG or WebP; sub-folders are classes. Cut to squares and resized.",
+            "folder",
+        ),
+        _own_entry(
+            "arrays",
+            "Own arrays",
+            "An .npz file with images, and optionally labels, factors (n x k whole numbers) and factor_names.",
+            "file",
+        ),
+    )
+}
 
 
-def prepare(name: str, folder: Path | None = None) -> Job:
-    """Make a data set ready to load: draw or download it where needed, with progress.
+def prepare(name: str, path: Path | None = None, size: int = 64) -> Job:
+    """Make a data set ready to load: draw, download or read it where needed, with progress.
 
-    Raises DataError when the name is unknown or that fails.
+    `path` is the user's folder or file, `size` the side to which own pictures are resized. Raises DataError when the
+    name is unknown or that fails.
     """
     if name == "dsprites":
-        yield from dsprites.prepare()
-    elif name == "mnist":
-        yield Progress(0, 1, "Looking for MNIST")
-        where = folder or mnist.download()
-        yield Finished(message=f"MNIST is ready in {where}")
+        yield from dsprites.prepare(path)
+    elif name in mnist.FAMILY:
+        yield from mnist.prepare(name, path)
+    elif name == "digits":
+        yield Finished(message="Digits are ready; they come with scikit-learn")
+    elif name in ("images", "arrays"):
+        yield from own.prepare(path, size)
     else:
-        raise DataError(f"There is no data set {name!r}. There are: {', '.join(DATASET_TITLES)}.")
+        raise DataError(f"There is no data set {name!r}. There are: {', '.join(ENTRIES)}.")
 
 
-def load_dataset(name: str, folder: Path | None = None) -> Dataset:
+def load_dataset(name: str, path: Path | None = None, size: int = 64) -> Dataset:
     """Load a data set, preparing it first where needed. Raises DataError."""
-    for _ in prepare(name, folder):
+    for _ in prepare(name, path, size):
         pass
-    return dsprites.load_dsprites() if name == "dsprites" else mnist.load_mnist(folder)
+    if name == "dsprites":
+        return dsprites.load(path)
+    if name in mnist.FAMILY:
+        return mnist.load(name, path)
+    return digits.load() if name == "digits" else own.load(path, size)
+
+
+def disk_used(name: str) -> int:
+    """Bytes that a data set takes in the cache."""
+    return size_on_disk(ENTRIES[name].cached())
+
+
+def delete_cached(name: str) -> None:
+    """Remove what a data set has put into the cache; the user's own files are never touched. Raises DataError."""
+    import shutil
+
+    for path in ENTRIES[name].cached():
+        try:
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+        except OSError as error:
+            raise DataError(f"{path} cannot be removed: {error.strerror or error}.") from None

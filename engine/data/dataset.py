@@ -53,17 +53,19 @@ class BitStore:
         return pixels.reshape(-1, self.height, self.width, 1)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Factors:
-    """Ground-truth factors of variation on a full grid, the last one changing fastest.
+    """Ground-truth factors of variation.
 
-    `values[k]` holds the physical value of each class of factor k; image i has the classes
-    `unravel_index(i, sizes)`.
+    `values[k]` holds the value of each class of factor k. Without a `table` the images are a full grid, the last factor
+    changing fastest; with one, `table` holds the classes of every image, int64 (n, factors), and the grid may have
+    holes.
     """
 
     names: tuple[str, ...]
     values: tuple[NDArray[np.float64], ...]
     value_names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    table: NDArray[np.int64] | None = None
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -72,11 +74,19 @@ class Factors:
 
     def classes(self, indices: Indices) -> NDArray[np.int64]:
         """Class of every factor for these images, (n, factors)."""
+        if self.table is not None:
+            return self.table[indices]
         return np.stack(np.unravel_index(indices, self.sizes), axis=1).astype(np.int64)
 
-    def index(self, classes: NDArray[np.int64]) -> Indices:
-        """Positions of the images with these classes, (n, factors) to (n,)."""
-        return np.asarray(np.ravel_multi_index(tuple(np.asarray(classes).T), self.sizes), dtype=np.int64)
+    def nearest(self, classes: NDArray[np.int64]) -> int:
+        """Position of the image with these classes, (factors,); in a grid with holes, of the nearest one.
+
+        Nearest is the least sum over factors of the distance between classes, each as a share of its factor's range.
+        """
+        if self.table is None:
+            return int(np.ravel_multi_index(tuple(classes), self.sizes))
+        spread = np.maximum(np.array(self.sizes) - 1, 1)
+        return int(np.argmin((np.abs(self.table - classes) / spread).sum(axis=1)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,7 +94,8 @@ class Dataset:
     """Images with what is known about them.
 
     `splits` maps "train" and "test", or "all" where the field uses the whole set, to positions.
-    `labels` are class numbers for every image, int64 (n,), named by `label_names`.
+    `labels` are class numbers for every image, int64 (n,), named by `label_names`. `notes` are sentences about what
+    was found while it was read.
     """
 
     name: str
@@ -96,6 +107,7 @@ class Dataset:
     labels: NDArray[np.int64] | None = None
     label_names: tuple[str, ...] = ()
     factors: Factors | None = None
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.store)

@@ -9,14 +9,17 @@ whose centre lies right of x, so a row is the exclusive or of one mask per cross
 a row depends on y alone, so the 32 x positions of a shape are drawn together.
 """
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.data.cache import key_of, require_space, stamp
 from engine.data.dataset import BitStore, Dataset, Factors
+from engine.data.download import Remote, download
+from engine.data.npz import open_npz
 from engine.errors import DataError
 from engine.events import Finished, Job, Progress
 from engine.files import replacing
@@ -30,6 +33,9 @@ COUNT = int(np.prod(SIZES))
 ROW_BYTES = SIDE * SIDE // 8
 FINE = 256
 """Vertices are rounded to this fraction of a pixel."""
+
+OFFICIAL_NAME = "dsprites_ndarray_co1sh3sc6or40x32y32_64x64.npz"
+OFFICIAL = Remote((f"https://github.com/google-deepmind/dsprites-dataset/raw/master/{OFFICIAL_NAME}",))
 
 SCALES = np.linspace(0.5, 1.0, 6)
 ANGLES = np.linspace(0.0, 2 * np.pi, 40)
@@ -96,73 +102,123 @@ def draw(indices: NDArray[np.int64]) -> NDArray[np.uint8]:
     return result
 
 
-def cache_file() -> Path:
-    """Where the drawn images are kept: 737,280 x 512 bytes, nothing else."""
-    return cache_folder() / "dsprites-drawn-v1.bits"
+def prepare(official: Path | None = None) -> Job:
+    """Draw all images into the cache; or, given the official .npz (or its folder), pack its images there.
 
-
-def is_prepared() -> bool:
-    """Whether all images lie drawn in the cache."""
-    path = cache_file()
-    return path.is_file() and path.stat().st_size == COUNT * ROW_BYTES
-
-
-def prepare() -> Job:
-    """Draw all images into the cache, with progress. Closing the job leaves nothing behind.
-
-    Raises DataError when the disk is too full or the cache cannot be written.
+    Closing the job leaves nothing behind. Raises DataError when the disk is too full, the cache cannot be written, or
+    the file is not the official one.
     """
-    path = cache_file()
-    if not is_prepared():
+    path = _packed_file(official)
+    if not _complete(path):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            _require_space(path.parent, COUNT * ROW_BYTES)
-            yield from _draw_all(path)
+            require_space(path.parent, COUNT * ROW_BYTES, "dSprites")
+            with replacing(path) as temporary, temporary.open("wb") as file:
+                yield from _draw_all(file) if official is None else _pack_all(_official_file(official), file)
         except OSError as error:
             raise DataError(
-                f"dSprites cannot be drawn into {path.parent}: {error.strerror or error}. It needs 377 MB there."
+                f"dSprites cannot be written into {path.parent}: {error.strerror or error}. It needs 377 MB there."
             ) from None
     yield Finished(message=f"dSprites is ready: {COUNT:,} images in {path}")
 
 
-def _draw_all(path: Path) -> Iterator[Progress]:
-    sprites = int(np.prod(SIZES[:3]))
-    with replacing(path) as temporary, temporary.open("wb") as file:
-        for sprite in range(sprites):
-            file.write(draw_positions(*_classes(sprite)).data)
-            yield Progress((sprite + 1) * 1024, COUNT, "Drawing dSprites", "images")
-
-
-def _classes(sprite: int) -> tuple[int, int, int]:
-    shape, scale, orientation = np.unravel_index(sprite, SIZES[:3])
-    return int(shape), int(scale), int(orientation)
-
-
-def _require_space(folder: Path, size: int) -> None:
-    free = shutil.disk_usage(folder).free
-    if free < size + 2**26:
-        raise DataError(
-            f"dSprites needs {size / 1e6:.0f} MB in {folder}, but only {free / 1e6:.0f} MB are free. "
-            "Make room there and try again."
-        )
-
-
-def load_dsprites() -> Dataset:
-    """Open the drawn images, memory-mapped. `prepare` must have run; raises DataError otherwise."""
-    if not is_prepared():
-        raise DataError("dSprites is not drawn yet. Run: python main.py datasets prepare dsprites")
+def load(official: Path | None = None) -> Dataset:
+    """Open the packed images, memory-mapped. `prepare` must have run; raises DataError otherwise."""
+    path = _packed_file(official)
+    if not _complete(path):
+        raise DataError("dSprites is not prepared yet. Run: python main.py datasets prepare dsprites")
     try:
-        bits = np.memmap(cache_file(), np.uint8, "r", shape=(COUNT, ROW_BYTES))
+        bits = np.memmap(path, np.uint8, "r", shape=(COUNT, ROW_BYTES))
     except OSError as error:
-        raise DataError(f"{cache_file()} cannot be read: {error.strerror or error}.") from None
+        raise DataError(f"{path} cannot be read: {error.strerror or error}.") from None
+    drawn = "drawn on this machine from the published geometry, checked against 46,080 originals"
     return Dataset(
         name="dsprites",
         title="dSprites",
         store=BitStore(bits, SIDE, SIDE),
         image_shape=(SIDE, SIDE, 1),
         splits={"all": np.arange(COUNT)},
-        source="drawn on this machine from the published geometry, checked against 46,080 originals",
+        source=drawn if official is None else f"the official file {_official_file(official)}",
         labels=np.repeat(np.arange(len(SHAPES)), COUNT // len(SHAPES)),
         label_names=SHAPES,
         factors=factors(),
     )
+
+
+def is_drawn() -> bool:
+    """Whether all images lie drawn in the cache."""
+    return _complete(_packed_file(None))
+
+
+def cached_files() -> list[Path]:
+    """What this data set has put into the cache."""
+    folder = cache_folder()
+    return [*folder.glob("dsprites-*.bits"), *folder.glob(f"downloads/dsprites/{OFFICIAL_NAME}*")]
+
+
+def download_official() -> Job:
+    """Fetch the official file into the cache, with progress in bytes; a cut download is gone on from."""
+    path = downloaded_file()
+    yield from download(OFFICIAL, path)
+    yield from prepare(path)
+
+
+def downloaded_file() -> Path:
+    """Where the official file is kept when the application downloads it."""
+    return cache_folder() / "downloads" / "dsprites" / OFFICIAL_NAME
+
+
+def _packed_file(official: Path | None) -> Path:
+    """The cache file of the drawn images, or of an official file (by its size and time)."""
+    if official is None:
+        return cache_folder() / "dsprites-drawn-v1.bits"
+    file = _official_file(official)
+    return cache_folder() / f"dsprites-official-{key_of([str(file.absolute()), stamp(file)])}.bits"
+
+
+def _complete(path: Path) -> bool:
+    return path.is_file() and path.stat().st_size == COUNT * ROW_BYTES
+
+
+def _official_file(path: Path) -> Path:
+    if path.is_dir():
+        path = path / OFFICIAL_NAME
+    if not path.is_file():
+        raise DataError(
+            f"{path} does not exist. Choose the official dSprites file or its folder, or leave the data folder empty: "
+            "dSprites is then drawn on this machine."
+        )
+    return path
+
+
+def _draw_all(file: IO[bytes]) -> Iterator[Progress]:
+    sprites = int(np.prod(SIZES[:3]))
+    for sprite in range(sprites):
+        file.write(draw_positions(*_classes(sprite)).data)
+        yield Progress((sprite + 1) * 1024, COUNT, "Drawing dSprites", "images")
+
+
+def _pack_all(path: Path, file: IO[bytes]) -> Iterator[Progress]:
+    """Stream the images of the official file, 0 or 1 a byte, into packed bits."""
+    with open_npz(path) as archive:
+        header = archive.header("imgs")
+        if header.shape != (COUNT, SIDE, SIDE) or header.dtype != np.uint8:
+            raise DataError(
+                f"{path.name} is not the official dSprites file: its images are {header.shape} {header.dtype}, "
+                f"not {(COUNT, SIDE, SIDE)} uint8."
+            )
+        rest, done = b"", 0
+        for chunk in archive.chunks("imgs", 1024 * SIDE * SIDE):
+            rest += chunk
+            whole = len(rest) - len(rest) % (SIDE * SIDE)
+            pixels = np.frombuffer(rest, np.uint8, whole)
+            if pixels.max(initial=0) > 1:
+                raise DataError(f"{path.name} is damaged: its pixels are not all 0 or 1.")
+            file.write(np.packbits(pixels).data)
+            rest, done = rest[whole:], done + whole // (SIDE * SIDE)
+            yield Progress(done, COUNT, f"Reading {path.name}", "images")
+
+
+def _classes(sprite: int) -> tuple[int, int, int]:
+    shape, scale, orientation = np.unravel_index(sprite, SIZES[:3])
+    return int(shape), int(scale), int(orientation)

@@ -5,6 +5,7 @@ dimensions as 32-bit integers.
 """
 
 import gzip
+import math
 import struct
 import zlib
 from pathlib import Path
@@ -29,24 +30,31 @@ def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
     try:
         with _open(path) as file:
             shape = _header(path, file.read(4 + 4 * dimensions), dimensions)
-            size = int(np.prod(shape, dtype=np.int64))
-            if size > LARGEST:
+            size = math.prod(shape)
+            if size > LARGEST or math.prod(max(n, 1) for n in shape) > LARGEST:
                 raise DataError(
-                    f"{path.name} promises {size:,} bytes, more than any data set of this kind has; "
-                    "the file is damaged."
+                    f"{path} promises {size:,} bytes, more than any data set of this kind has; the file is damaged."
                 )
-            data = file.read(size)
+            data = _read(file, size)
             if len(data) < size:
                 raise DataError(
-                    f"{path.name} is cut short: it promises {size:,} bytes and holds {len(data):,}. Download it again."
+                    f"{path} is cut short: it promises {size:,} bytes and holds {len(data):,}. Download it again."
                 )
             if file.read(1):
-                raise DataError(f"{path.name} holds more than the {size:,} bytes it promises; it is damaged.")
+                raise DataError(f"{path} holds more than the {size:,} bytes it promises; it is damaged.")
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise DataError(f"{path.name} is damaged and cannot be unpacked ({error}). Download it again.") from None
+        raise DataError(f"{path} is damaged and cannot be unpacked ({error}). Download it again.") from None
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}.") from None
     return np.frombuffer(data, np.uint8).reshape(shape)
+
+
+def _read(file: IO[bytes], size: int) -> bytes:
+    """Read up to `size` bytes, in pieces: a damaged header must not make us take memory the file cannot fill."""
+    data = bytearray()
+    while len(data) < size and (part := file.read(min(2**22, size - len(data)))):
+        data += part
+    return bytes(data)
 
 
 def _open(path: Path) -> IO[bytes]:
@@ -57,11 +65,10 @@ def _open(path: Path) -> IO[bytes]:
 
 def _header(path: Path, head: bytes, dimensions: int) -> tuple[int, ...]:
     if len(head) < 4 + 4 * dimensions:
-        raise DataError(f"{path.name} is cut short: its header is missing.")
+        raise DataError(f"{path} is cut short: its header is missing.")
     zero, kind, count = struct.unpack(">HBB", head[:4])
     if zero != 0 or kind != UNSIGNED_BYTE or count != dimensions:
         raise DataError(
-            f"{path.name} is not an IDX file with {dimensions} dimensions of bytes "
-            f"(it starts with {head[:4].hex(' ')})."
+            f"{path} is not an IDX file with {dimensions} dimensions of bytes (it starts with {head[:4].hex(' ')})."
         )
     return struct.unpack(f">{dimensions}I", head[4:])

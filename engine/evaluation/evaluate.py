@@ -47,18 +47,22 @@ def evaluate(run: Run, metrics: Sequence[str] | None = None) -> Job:
     if step is None:
         raise CheckpointError(f"{run.name} has no weights yet: it was not trained up to its first checkpoint.")
     kept = run.evaluation()
-    if kept.get("step") != step or not set(METRICS) <= set(kept.get("metrics", {})):
+    if kept.get("step") != step or not set(METRICS) <= set(kept.get("metrics") or {}):
         kept = yield from _compute(run)
         run.write_evaluation(kept)
-    result = kept | {"name": run.name, "metrics": {name: kept["metrics"][name] for name in wanted}}
+    result = kept | {
+        "run": str(run.path),
+        "name": run.name,
+        "metrics": {name: kept["metrics"][name] for name in wanted},
+    }
     yield Evaluated(run.path, result)
 
 
 def _compute(run: Run) -> Any:
-    for event in prepare(run.config.dataset, run.config.data_folder):
+    for event in prepare(*run.config.data):
         if isinstance(event, Progress):
             yield event
-    dataset = load_dataset(run.config.dataset, run.config.data_folder)
+    dataset = load_dataset(*run.config.data)
     trained = load_model(run, dataset)
     split = dataset.headline_split
     what = f"Evaluating {run.name}"

@@ -71,7 +71,7 @@ def markdown(rows: Sequence[Row]) -> str:
         "| Run | Method | Data set | Seed | Step | " + " | ".join(heading(c) for c in COLUMNS) + " |",
         "|---|---|---|---|---|" + "---|" * len(COLUMNS),
     ]
-    lines += ["| " + " | ".join(_cells(row)) + " |" for row in rows]
+    lines += ["| " + " | ".join(c.replace("|", r"\|") for c in _cells(row)) + " |" for row in rows]
     return "\n".join(lines) + "\n"
 
 

@@ -26,7 +26,8 @@ class Decoder(nn.Module):
         transposed convolution       32 x 14 x 14   4x4, stride 2, padding 1
         transposed convolution        1 x 28 x 28   4x4, stride 2, padding 1 (logits)
 
-    Batch normalisation and ReLU follow each transposed convolution but the last.
+    32 x 32 and 128 x 128 have the layers of 64 x 64; their maps are half or twice as wide. Batch normalisation and ReLU
+    follow each transposed convolution but the last.
     """
 
     def __init__(self, channels: int, side: int, inputs: int) -> None:

@@ -27,7 +27,8 @@ class Encoder(nn.Module):
         convolution                 256 x  1 x  1   4x4, stride 1, padding 0
         linear                      2 x latents
 
-    The convolutions have no bias of their own: batch normalisation adds one.
+    32 x 32 and 128 x 128 have the layers of 64 x 64; their maps are half or twice as wide. The convolutions have no
+    bias of their own: batch normalisation adds one.
     """
 
     def __init__(self, channels: int, side: int, latents: int) -> None:

@@ -34,6 +34,8 @@ def _halving(*widths: int) -> tuple[Convolution, ...]:
 
 ARCHITECTURES: dict[int, Architecture] = {
     28: Architecture((*_halving(32, 64), Convolution(128, 3, 2, 1), Convolution(256, 4, 1, 0)), hidden=0),
+    32: Architecture(_halving(32, 32, 64, 64), hidden=256),
     64: Architecture(_halving(32, 32, 64, 64), hidden=256),
+    128: Architecture(_halving(32, 32, 64, 64), hidden=256),
 }
-"""By the side of the image in pixels."""
+"""By the side of the image in pixels. 28 and 64 are the report's; 32 and 128 use the layers of 64."""

@@ -22,7 +22,7 @@ class VAE(nn.Module):
     Parameters
     ----------
     image_shape
-        Height, width, channels; height and width equal and 28 or 64.
+        Height, width, channels; height and width equal and 28, 32, 64 or 128; 1 or 3 channels.
     latents
         Number of latent variables.
     classes

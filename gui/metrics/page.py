@@ -78,7 +78,7 @@ class MetricsPage(QWidget):
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.bar.setFixedWidth(220)
-        self.words = label("", "muted")
+        self.words = label("", "muted", wrap=True)
         self.cancel_button = QPushButton("Cancel")
         self.cancel_button.setToolTip("End the evaluation; what is computed stays")
         self.cancel_button.clicked.connect(self.cancel)

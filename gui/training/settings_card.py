@@ -4,7 +4,7 @@ from PySide6.QtCore import QSignalBlocker, Qt, Signal, Slot
 from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QPushButton, QScrollArea, QSizePolicy
 
 from engine.config import RunConfig
-from engine.data import list_datasets
+from engine.data import ENTRIES
 from engine.errors import ConfigError
 from engine.presets import Preset, shipped_presets
 from gui.forms import ConfigForm
@@ -21,7 +21,6 @@ class SettingsCard(Card):
 
     def __init__(self) -> None:
         super().__init__("Settings")
-        self._training_images = {status.name: status.training_images for status in list_datasets()}
         self._presets: list[Preset] = shipped_presets()
         self.presets = QComboBox()
         self.presets.setAccessibleName("Preset")
@@ -133,10 +132,13 @@ class SettingsCard(Card):
                 self.errors.setText(str(error))
                 self.errors.show()
             else:
-                images = self._training_images[config.dataset]
-                warnings = config.warnings(images)
-                steps = config.total_steps(images)
-                note = f"{steps:,} steps, {steps / config.steps_per_epoch(images):.3g} epochs of {images:,} images"
+                images = ENTRIES[config.dataset].training_images
+                if images is None:
+                    note = "How long an epoch is will be known when the images are read."
+                else:
+                    warnings = config.warnings(images)
+                    steps = config.total_steps(images)
+                    note = f"{steps:,} steps, {steps / config.steps_per_epoch(images):.3g} epochs of {images:,} images"
                 changed = self.form.differences
                 if changed:
                     note += f"\n{changed} setting{'s differ' if changed > 1 else ' differs'} from the preset"

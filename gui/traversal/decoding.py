@@ -58,7 +58,7 @@ class Decoder:
         key = (request.run, weights.stat().st_mtime_ns if weights.exists() else None)
         if key != self._key or self._trained is None:
             self._trained = None
-            trained = load_model(run, load_dataset(run.config.dataset, run.config.data_folder))
+            trained = load_model(run, load_dataset(*run.config.data))
             self._kl = mean_kl(trained)
             self._trained, self._key = trained, key
         dataset = self._trained.dataset

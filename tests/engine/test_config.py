@@ -11,7 +11,11 @@ from engine.config import RunConfig, choices_of, group_of, limits_of, range_text
 from engine.errors import ConfigError
 
 FIELDS = RunConfig.model_fields
-NUMBERS = [name for name, field in FIELDS.items() if field.annotation in (int, float, int | None)]
+NUMBERS = [
+    name
+    for name, field in FIELDS.items()
+    if field.annotation in (int, float, int | None) and not choices_of(name, field)
+]
 OUT_OF_RANGE = [
     (name, value)
     for name in NUMBERS
@@ -105,7 +109,7 @@ def test_a_value_that_is_not_finite_is_refused(name, value):
         ("beta", "large", "a number from 0"),
         ("conditional", "perhaps", "true or false"),
         ("objective", "gan", "vae, beta-vae, annealed-abs, annealed-relu"),
-        ("dataset", "cifar", "dsprites, mnist"),
+        ("dataset", "cifar", "dsprites"),
         ("data_folder", 3, "a folder"),
     ],
 )
@@ -143,7 +147,7 @@ def test_a_changed_copy_is_validated_again():
     config = RunConfig(beta=2)
     assert config.changed(beta="8").beta == 8
     assert config.beta == 2
-    with pytest.raises(ConfigError, match="^beta is -8"):
+    with pytest.raises(ConfigError, match=r"^beta is -8"):
         config.changed(beta=-8)
 
 

@@ -214,7 +214,14 @@ def test_images_survive_the_way_to_the_network_and_back():
 
 
 def test_probabilities_become_the_nearest_grey_level():
-    assert to_images(torch.tensor([[[0.0, 0.001, 0.003, 0.5, 0.999, 1.0]]]))[0, :, 0].tolist() == [0, 0, 1, 128, 255, 255]
+    assert to_images(torch.tensor([[[0.0, 0.001, 0.003, 0.5, 0.999, 1.0]]]))[0, :, 0].tolist() == [
+        0,
+        0,
+        1,
+        128,
+        255,
+        255,
+    ]
 
 
 def test_a_named_device_is_taken_as_it_is():

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -280,18 +281,20 @@ def test_a_folder_without_settings_is_no_run(tmp_path):
         Run.open(tmp_path)
 
 
-def test_runs_are_listed_oldest_first_whatever_was_done_to_them_since(tmp_path):
-    first = Run.create(tmp_path, CONFIG, "b-first")
-    while Run.create(tmp_path, CONFIG, "probe").path.stat().st_ctime <= first.path.stat().st_ctime:
-        pass  # until the clock of the file system has moved on
-    for probe in tmp_path.glob("probe*"):
-        delete_run(probe)
-    second = Run.create(tmp_path, CONFIG, "a-second")
+def test_only_folders_with_settings_are_listed_as_runs(tmp_path):
+    paths = [Run.create(tmp_path, CONFIG, name).path for name in ("b", "a", "c")]
     (tmp_path / "not a run").mkdir()
-    assert list_runs(tmp_path) == [first.path, second.path]
-    while (first.path / "config.json").stat().st_ctime <= (second.path / "config.json").stat().st_ctime:
-        first.lengthen(epochs=9, steps=None)
-    assert list_runs(tmp_path) == [first.path, second.path]
+    (tmp_path / "file").write_bytes(b"")
+    assert sorted(list_runs(tmp_path)) == sorted(paths)
+
+
+def test_when_a_run_was_made_does_not_change_with_its_length(run):
+    created = json.loads((run.path / "config.json").read_text(encoding="utf-8"))["created"]
+    made = datetime.fromisoformat(created)
+    assert made.tzinfo is not None  # a run may be looked at in another time zone
+    assert abs(datetime.now(UTC) - made) < timedelta(minutes=10)
+    run.lengthen(epochs=9, steps=None)
+    assert json.loads((run.path / "config.json").read_text(encoding="utf-8"))["created"] == created
 
 
 def test_a_folder_for_runs_that_is_not_there_has_none(tmp_path):
@@ -307,7 +310,7 @@ def test_a_run_is_found_by_its_folder_and_by_its_name(run, monkeypatch):
 
 
 def test_a_run_that_is_not_there_is_refused_with_those_that_are(run):
-    with pytest.raises(RunError, match=r"no run 'secnd'.*The newest there are: first\.") as error:
+    with pytest.raises(RunError, match=r"no run 'secnd'.*first\.") as error:
         find_run("secnd", run.path.parent)
     assert str(run.path.parent) in str(error.value)
 

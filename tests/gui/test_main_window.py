@@ -222,11 +222,12 @@ def test_damaged_weights_are_explained_on_the_traversal_page_and_in_the_metrics(
     assert "damaged" in window.metrics_page.words.text()
 
 
-def test_a_folder_with_damaged_settings_is_left_out_of_the_list(window, small):
+def test_a_folder_with_damaged_settings_is_left_out_of_the_list_and_said(window, small):
     run = Run.create(window.store.root, small)
     (run.path / "config.json").write_text('{"schema": 1, "latents": -3}')
     window.store.refresh()
     assert window.store.items == []
+    assert "latents is -3; it must be a whole number from 1 to 256." in window.banner.text.text()
 
 
 def test_invalid_settings_cannot_be_started(window):

@@ -1,0 +1,69 @@
+"""Prepared data sets in the user's cache: pixels in a file that is mapped, not read, and the rest beside it."""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from engine.errors import DataError
+from engine.paths import cache_folder
+
+SPARE = 2**26
+"""Bytes to leave free on a disk that is filled."""
+
+
+def key_of(parts: Iterable[object]) -> str:
+    """Return a name for a prepared copy: it changes when anything it was made from does."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(repr(part).encode())
+    return digest.hexdigest()[:20]
+
+
+def stamp(path: Path) -> tuple[int, int]:
+    """Size and time of the last change of a file. Raises OSError."""
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns
+
+
+def prepared_folder() -> Path:
+    """Make and return the folder of prepared copies. Raises DataError."""
+    folder = cache_folder() / "prepared"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"The cache folder {folder} cannot be made: {error.strerror or error}.") from None
+    return folder
+
+
+def require_space(folder: Path, size: int, what: str) -> None:
+    """Raise DataError when the disk of `folder` has no room for `size` bytes."""
+    free = shutil.disk_usage(folder).free
+    if free < size + SPARE:
+        raise DataError(
+            f"{what} needs {size / 1e6:,.0f} MB in {folder}, but only {free / 1e6:,.0f} MB are free. "
+            "Make room there and try again."
+        )
+
+
+def split_90_10(count: int) -> dict[str, np.ndarray[tuple[int], np.dtype[np.int64]]]:
+    """Positions of a seeded random 90 % for training and 10 % for testing, each in order."""
+    order = np.random.default_rng(0).permutation(count)
+    tests = max(1, count // 10) if count > 1 else 0
+    return {"train": np.sort(order[tests:]), "test": np.sort(order[:tests])}
+
+
+def size_on_disk(paths: Iterable[Path]) -> int:
+    """Bytes that these files and folders take."""
+    total = 0
+    for path in paths:
+        files = (Path(root) / name for root, _, names in os.walk(path) for name in names) if path.is_dir() else [path]
+        for file in files:
+            try:
+                total += file.stat().st_size
+            except OSError:
+                continue
+    return total

@@ -1,0 +1,117 @@
+"""Reading arrays out of .npz files that may come from anywhere: bounded, streamed, nothing executed."""
+
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+from engine.errors import DataError
+
+LARGEST = 2**33
+"""More bytes than this in one array are refused, whatever the file's size."""
+
+
+@dataclass(frozen=True, slots=True)
+class ArrayHeader:
+    """What an array in the file says of itself."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[np.generic]
+
+    @property
+    def bytes(self) -> int:
+        """Size of the array when unpacked."""
+        size = self.dtype.itemsize
+        for length in self.shape:
+            size *= length
+        return size
+
+
+class NpzFile:
+    """An .npz file, opened. Use with `with open_npz(path) as file`."""
+
+    def __init__(self, path: Path, archive: zipfile.ZipFile) -> None:
+        self.path = path
+        self._archive = archive
+        self.names = tuple(name[:-4] for name in archive.namelist() if name.endswith(".npy"))
+
+    def header(self, name: str) -> ArrayHeader:
+        """Read the shape and type of an array. Raises DataError for object arrays and unbounded sizes."""
+        with self._open(name) as stream:
+            return self._header(name, stream)
+
+    def read(self, name: str) -> NDArray[np.generic]:
+        """Read a whole array. Raises DataError."""
+        header = self.header(name)
+        data = b"".join(self.chunks(name, 2**22))
+        return np.frombuffer(data, header.dtype).reshape(header.shape)
+
+    def chunks(self, name: str, size: int) -> Iterator[bytes]:
+        """Yield the bytes of an array, at most `size` at a time. Raises DataError when there are fewer or more."""
+        with self._open(name) as stream:
+            header = self._header(name, stream)
+            left = header.bytes
+            while left:
+                part = stream.read(min(size, left))
+                if not part:
+                    raise DataError(f"{self.path.name} is cut short: {name!r} ends {left:,} bytes too early.")
+                left -= len(part)
+                yield part
+            if stream.read(1):
+                raise DataError(f"{self.path.name} is damaged: {name!r} is longer than it says.")
+
+    @contextmanager
+    def _open(self, name: str) -> Iterator[IO[bytes]]:
+        try:
+            with self._archive.open(f"{name}.npy") as stream:
+                yield stream
+        except KeyError:
+            raise DataError(
+                f"{self.path.name} has no array {name!r}; it has {', '.join(self.names) or 'none'}."
+            ) from None
+        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, struct.error) as error:
+            raise DataError(f"{self.path.name} is damaged: {name!r} cannot be unpacked ({error}).") from None
+        except OSError as error:
+            raise DataError(f"{self.path} cannot be read: {error.strerror or error}.") from None
+
+    def _header(self, name: str, stream: IO[bytes]) -> ArrayHeader:
+        try:
+            version = npy.read_magic(stream)
+            reader = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+            shape, fortran, dtype = reader(stream)
+        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError, OverflowError) as error:
+            raise DataError(f"{self.path.name} is damaged: {name!r} is no array ({error}).") from None
+        if dtype.hasobject:
+            raise DataError(
+                f"{name!r} in {self.path.name} is an array of Python objects, which could execute anything; "
+                "save it as numbers or strings."
+            )
+        if fortran and len(shape) > 1:
+            raise DataError(f"{name!r} in {self.path.name} is in Fortran order; save numpy.ascontiguousarray of it.")
+        header = ArrayHeader(shape, dtype)
+        if any(length < 0 for length in shape) or header.bytes > LARGEST:
+            raise DataError(
+                f"{name!r} in {self.path.name} says it has {header.bytes:,} bytes; at most {LARGEST:,} are read."
+            )
+        return header
+
+
+@contextmanager
+def open_npz(path: Path) -> Iterator[NpzFile]:
+    """Open an .npz file for reading. Raises DataError when it is none."""
+    try:
+        archive = zipfile.ZipFile(path)
+    except zipfile.BadZipFile:
+        raise DataError(f"{path} is not an .npz file, or is cut short.") from None
+    except (OSError, ValueError, struct.error, NotImplementedError) as error:
+        raise DataError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}.") from None
+    with archive:
+        yield NpzFile(path, archive)

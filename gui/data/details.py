@@ -1,0 +1,52 @@
+"""What the data page shows of a data set, read away from the window's thread."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.data import Dataset, load_dataset
+
+SAMPLES = 48
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Details:
+    """A loaded data set and a page of its images."""
+
+    dataset: Dataset
+    samples: NDArray[np.uint8]
+    indices: NDArray[np.int64]
+
+
+def read_details(name: str, path: Path | None, size: int, page: int) -> Details:
+    """Load a data set that is ready, and draw a page of samples; each page is another. Raises DataError."""
+    dataset = load_dataset(name, path, size)
+    count = min(SAMPLES, len(dataset))
+    indices = np.sort(np.random.default_rng(page).choice(len(dataset), count, replace=False))
+    return Details(dataset, dataset.images(indices), indices)
+
+
+def label_of(dataset: Dataset, index: int) -> str:
+    """Return the class of an image in words, or its position where there are no classes."""
+    if dataset.labels is None:
+        return f"image {index:,}"
+    return f"image {index:,}: {dataset.label_names[int(dataset.labels[index])]}"
+
+
+def values_of(dataset: Dataset, index: int) -> str:
+    """Return the factors of an image in words; empty where there are none."""
+    if dataset.factors is None:
+        return ""
+    classes = dataset.factors.classes(np.array([index]))[0]
+    return ", ".join(value_words(dataset, k, int(c)) for k, c in enumerate(classes))
+
+
+def value_words(dataset: Dataset, factor: int, number: int) -> str:
+    """Return a value of a factor in words, e.g. "scale 0.60"."""
+    factors = dataset.factors
+    assert factors is not None
+    name = factors.names[factor]
+    named = factors.value_names.get(name)
+    return f"{name} {named[number] if named else format(factors.values[factor][number], '.3g')}"

@@ -1,0 +1,69 @@
+"""Sliders for ground-truth factors: the image that has these values, or the nearest there is."""
+
+import numpy as np
+from PySide6.QtCore import QSignalBlocker, Qt, Signal, Slot
+from PySide6.QtWidgets import QGridLayout, QLabel, QSlider, QWidget
+
+from engine.data import Dataset
+from gui.data.details import value_words
+from gui.widgets.layouts import label
+
+
+class FactorSliders(QWidget):
+    """One slider a factor. `moved(index)` names the image."""
+
+    moved = Signal(int)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._grid = QGridLayout(self)
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setColumnStretch(1, 1)
+        self._dataset: Dataset | None = None
+        self._sliders: list[QSlider] = []
+        self._words: list[QLabel] = []
+
+    def show_dataset(self, dataset: Dataset | None) -> None:
+        """Offer the factors of a data set; none for one without."""
+        while (item := self._grid.takeAt(0)) is not None:
+            widget = item.widget()
+            if widget is not None:
+                widget.deleteLater()
+        self._dataset, self._sliders, self._words = dataset, [], []
+        if dataset is None or dataset.factors is None:
+            return
+        for row, (name, size) in enumerate(zip(dataset.factors.names, dataset.factors.sizes, strict=True)):
+            slider = QSlider(Qt.Orientation.Horizontal)
+            slider.setRange(0, size - 1)
+            slider.setPageStep(max(1, size // 8))
+            slider.setAccessibleName(name)
+            slider.setToolTip(f"{name}: {size} values")
+            slider.valueChanged.connect(self._moved)
+            words = label("", "muted")
+            words.setMinimumWidth(120)
+            self._grid.addWidget(label(name), row, 0)
+            self._grid.addWidget(slider, row, 1)
+            self._grid.addWidget(words, row, 2)
+            self._sliders.append(slider)
+            self._words.append(words)
+        self.show_image(len(dataset) // 2)
+
+    def show_image(self, index: int) -> None:
+        """Put the sliders where an image is."""
+        dataset = self._dataset
+        if dataset is None or dataset.factors is None:
+            return
+        for slider, value in zip(self._sliders, dataset.factors.classes(np.array([index]))[0], strict=True):
+            with QSignalBlocker(slider):
+                slider.setValue(int(value))
+        self._moved()
+
+    @Slot()
+    def _moved(self) -> None:
+        dataset = self._dataset
+        if dataset is None or dataset.factors is None:
+            return
+        wanted = np.array([slider.value() for slider in self._sliders])
+        for number, (words, value) in enumerate(zip(self._words, wanted, strict=True)):
+            words.setText(value_words(dataset, number, int(value)))
+        self.moved.emit(dataset.factors.nearest(wanted))

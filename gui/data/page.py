@@ -1,0 +1,401 @@
+"""The data page: every data set with its state, samples, factors; prepare, download, delete."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from PySide6.QtCore import Qt, QUrl, Signal, Slot
+from PySide6.QtGui import QDesktopServices
+from PySide6.QtWidgets import (
+    QFileDialog,
+    QHBoxLayout,
+    QListWidget,
+    QListWidgetItem,
+    QMessageBox,
+    QProgressBar,
+    QPushButton,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+
+from engine.data import ENTRIES, Entry, delete_cached, disk_used, prepare
+from engine.data.dsprites import download_official, downloaded_file
+from engine.errors import StudioError
+from engine.events import Job, Progress
+from gui.bridge import JobThread, LatestWorker
+from gui.data.details import Details, label_of, read_details, values_of
+from gui.data.factor_sliders import FactorSliders
+from gui.widgets.image_grid import ImageGrid, Row
+from gui.widgets.layouts import Card, label
+
+COLUMNS = 12
+
+
+class DataPage(QWidget):
+    """Emits `use(name, path)` to train on a data set, and `failed` with a sentence."""
+
+    use = Signal(str, object)
+    failed = Signal(str)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._paths: dict[str, Path] = {}
+        self._size = 64
+        self._page = 0
+        self._details: Details | None = None
+        self._asked: object = None
+        self._thread: JobThread | None = None
+        self.worker = LatestWorker(self)
+        self.worker.answered.connect(self._answered)
+        self.worker.failed.connect(self._unreadable)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(8)
+        layout.addWidget(self._list_card())
+        layout.addWidget(self._details_card(), 1)
+        self.list.setCurrentRow(0)
+
+    def _list_card(self) -> Card:
+        card = Card("Data sets")
+        card.setFixedWidth(268)
+        self.list = QListWidget()
+        self.list.setAccessibleName("Data sets")
+        self.list.setSpacing(2)
+        for entry in ENTRIES.values():
+            item = QListWidgetItem(entry.title)
+            item.setData(Qt.ItemDataRole.UserRole, entry.name)
+            self.list.addItem(item)
+        self.list.currentRowChanged.connect(self._chosen)
+        card.body.addWidget(self.list, 1)
+        card.body.addWidget(
+            label("Drop a folder of pictures or an .npz file anywhere on the window to open it.", "muted", wrap=True)
+        )
+        return card
+
+    def _details_card(self) -> Card:
+        self.card = Card("")
+        self.state = label("", "pill")
+        self.card.head.insertWidget(1, self.state)
+        self.facts = label("", wrap=True)
+        self.facts.setTextFormat(Qt.TextFormat.RichText)
+        self.facts.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.card.body.addWidget(self.facts)
+
+        buttons = QHBoxLayout()
+        self.prepare_button = self._button(buttons, "Prepare", "Draw, download or read the images now", self._prepare)
+        self.choose_button = self._button(buttons, "Choose…", "Choose the folder or file with the images", self._choose)
+        self.official_button = self._button(
+            buttons, "Download the official file", "26 MB, from its authors' page", self._download_official
+        )
+        self.folder_button = self._button(buttons, "Open folder", "Show where it is kept", self._open_folder)
+        self.delete_button = self._button(
+            buttons, "Delete prepared copy", "Remove it from the cache; your own files stay", self._delete
+        )
+        buttons.addStretch(1)
+        self.use_button = self._button(buttons, "Train on this", "Choose it in the training form", self._use)
+        self.use_button.setObjectName("primary")
+        self.card.body.addLayout(buttons)
+
+        progress = QHBoxLayout()
+        self.bar = QProgressBar()
+        self.bar.setTextVisible(False)
+        self.bar.setFixedWidth(220)
+        self.words = label("", "muted", wrap=True)
+        self.cancel_button = QPushButton("Cancel")
+        self.cancel_button.clicked.connect(self.cancel)
+        progress.addWidget(self.bar)
+        progress.addWidget(self.words, 1)
+        progress.addWidget(self.cancel_button)
+        self.card.body.addLayout(progress)
+
+        shown = QWidget()
+        column = QVBoxLayout(shown)
+        column.setContentsMargins(0, 0, 0, 0)
+        self.factor_title = label("Factors", "group")
+        self.factor_row = QWidget()
+        row = QHBoxLayout(self.factor_row)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(16)
+        self.picture = ImageGrid(largest=132)
+        self.picture.setFixedSize(140, 140)
+        self.sliders = FactorSliders()
+        self.sliders.moved.connect(self._show_image)
+        row.addWidget(self.picture)
+        row.addWidget(self.sliders, 1)
+        self.sample_head = QWidget()
+        head = QHBoxLayout(self.sample_head)
+        head.setContentsMargins(0, 0, 0, 0)
+        head.addWidget(label("Samples", "group"))
+        more = QPushButton("Others")
+        more.setToolTip("Show other images of the data set")
+        more.clicked.connect(self._next_page)
+        head.addStretch(1)
+        head.addWidget(more)
+        self.samples = ImageGrid(largest=72)
+        self.samples.clicked.connect(self._sample_clicked)
+        for widget in (self.factor_title, self.factor_row, self.sample_head, self.samples):
+            column.addWidget(widget)
+        column.addStretch(1)
+        area = QScrollArea()
+        area.setWidget(shown)
+        area.setWidgetResizable(True)
+        self.card.body.addWidget(area, 1)
+        self._show_idle()
+        return self.card
+
+    def _button(self, layout: QHBoxLayout, title: str, tip: str, slot: Callable[[], None]) -> QPushButton:
+        button = QPushButton(title)
+        button.setToolTip(tip)
+        button.clicked.connect(slot)
+        layout.addWidget(button)
+        return button
+
+    @property
+    def entry(self) -> Entry:
+        """The data set that is chosen."""
+        item = self.list.currentItem()
+        return ENTRIES[item.data(Qt.ItemDataRole.UserRole)]
+
+    @property
+    def path(self) -> Path | None:
+        """The folder or file chosen for it."""
+        return self._paths.get(self.entry.name)
+
+    def open_path(self, path: Path) -> None:
+        """Show a folder of pictures or an .npz file, prepared with progress."""
+        name = "images" if path.is_dir() else "arrays"
+        self._paths[name] = path
+        row = list(ENTRIES).index(name)
+        if self.list.currentRow() == row:
+            self._chosen(row)
+        else:
+            self.list.setCurrentRow(row)
+        self._prepare()
+
+    def close_worker(self) -> None:
+        """End the threads."""
+        self.worker.close()
+        if self._thread is not None:
+            self._thread.control.cancel()
+            self._thread.wait()
+
+    def refresh(self) -> None:
+        """Show what is true now."""
+        entry, path = self.entry, self.path
+        ready = entry.state() == "ready" or path is not None
+        self.card.title.setText(entry.title)
+        self.state.setText("ready" if entry.state() == "ready" else "chosen" if path else entry.state())
+        self.facts.setText(self._facts(entry, path))
+        needed = not ready or (entry.name == "dsprites" and path is None and entry.state() != "ready")
+        self.prepare_button.setVisible(needed and not entry.own)
+        self.prepare_button.setText("Download" if entry.path_kind == "folder" and not entry.own else "Prepare")
+        self.choose_button.setVisible(bool(entry.path_kind))
+        self.official_button.setVisible(entry.name == "dsprites" and path is None)
+        self.delete_button.setVisible(bool(entry.cached()))
+        self.folder_button.setVisible(path is not None or bool(entry.cached()))
+        self.use_button.setEnabled(ready or not entry.own)
+
+    def _facts(self, entry: Entry, path: Path | None) -> str:
+        lines = [entry.description]
+        details = self._details
+        if details is not None and details.dataset.name == entry.name:
+            data = details.dataset
+            height, width, channels = data.image_shape
+            splits = ", ".join(f"{name}: {len(indices):,}" for name, indices in data.splits.items())
+            colour = "grey" if channels == 1 else "colour"
+            lines.append(f"<b>{len(data):,}</b> images, {height} × {width}, {colour} ({splits})")
+            lines.append(f"Source: {data.source}")
+            if data.label_names:
+                lines.append(f"Classes: {', '.join(data.label_names[:20])}{', …' if data.classes > 20 else ''}")
+            if data.factors is not None:
+                sizes = zip(data.factors.names, data.factors.sizes, strict=True)
+                lines.append("Factors: " + ", ".join(f"{name} ({size})" for name, size in sizes))
+            lines += list(data.notes)
+        else:
+            if entry.images:
+                lines.append(f"<b>{entry.images:,}</b> images, {' × '.join(map(str, entry.shape[:2]))}")
+            lines.append(f"Classes: {entry.classes}")
+            if entry.factors:
+                lines.append(f"Factors: {entry.factors}")
+        lines.append(f"Licence: {entry.licence}" + (f" · {entry.citation}" if entry.citation else ""))
+        used = disk_used(entry.name)
+        if used:
+            lines.append(f"Disk used in the cache: {used / 1e6:,.0f} MB")
+        if path is not None:
+            lines.append(f"From {path}")
+        return "<br>".join(lines)
+
+    # Reading
+
+    @Slot(int)
+    def _chosen(self, row: int) -> None:
+        self._details = None
+        self._page = 0
+        for widget in (self.factor_title, self.factor_row, self.sample_head, self.samples):
+            widget.hide()
+        self.refresh()
+        if self.isVisible():
+            self._read()
+
+    def showEvent(self, event: object) -> None:
+        """Read what is ready."""
+        self.refresh()
+        self._read()
+
+    def _read(self) -> None:
+        """Ask for samples, if the images are ready without work."""
+        entry, path = self.entry, self.path
+        if self._thread is not None or (entry.state() != "ready" and path is None):
+            return
+        asked = (entry.name, path, self._size, self._page)
+        if asked == self._asked and self._details is not None:
+            return
+        self._asked = asked
+        self.worker.ask(asked, lambda: read_details(*asked))
+
+    @Slot(object, object)
+    def _answered(self, key: object, details: Details) -> None:
+        if key != self._asked:
+            return
+        new = self._details is None
+        self._details = details
+        dataset = details.dataset
+        rows = []
+        for start in range(0, len(details.samples), COLUMNS):
+            part = slice(start, start + COLUMNS)
+            tips = [f"{label_of(dataset, int(i))} {values_of(dataset, int(i))}".strip() for i in details.indices[part]]
+            rows.append(Row(details.samples[part], tips=tips))
+        self.samples.show_rows(rows)
+        has_factors = dataset.factors is not None
+        self.sample_head.show()
+        self.samples.show()
+        self.factor_title.setVisible(has_factors)
+        self.factor_row.setVisible(has_factors)
+        if new:
+            self.sliders.show_dataset(dataset)
+        self.refresh()
+
+    @Slot(object, str)
+    def _unreadable(self, key: object, message: str) -> None:
+        if key == self._asked:
+            self._asked = None
+            self.words.setText(message)
+
+    @Slot(int)
+    def _show_image(self, index: int) -> None:
+        if self._details is not None:
+            self.picture.show_rows([Row(self._details.dataset.images(np.array([index])))])
+
+    @Slot(int, int)
+    def _sample_clicked(self, row: int, column: int) -> None:
+        if self._details is not None:
+            self.sliders.show_image(int(self._details.indices[row * COLUMNS + column]))
+
+    @Slot()
+    def _next_page(self) -> None:
+        self._page += 1
+        self._read()
+
+    # Doing
+
+    @Slot()
+    def _prepare(self) -> None:
+        name, path, size = self.entry.name, self.path, self._size
+        self._start(lambda: prepare(name, path, size))
+
+    @Slot()
+    def _download_official(self) -> None:
+        self._start(download_official)
+
+    def _start(self, make_job: Callable[[], Job]) -> None:
+        if self._thread is not None:
+            return
+        self.words.setText("")
+        self._thread = JobThread(make_job, self)
+        self._thread.events.connect(self._progressed)
+        self._thread.finished.connect(self._done)
+        for widget in (self.bar, self.cancel_button):
+            widget.show()
+        self.list.setEnabled(False)
+        self._thread.start()
+
+    @Slot()
+    def cancel(self) -> None:
+        """End what is being prepared at its next step."""
+        if self._thread is not None:
+            self._thread.control.cancel()
+
+    @Slot(list)
+    def _progressed(self, events: list[object]) -> None:
+        for event in events:
+            if isinstance(event, Progress):
+                self.bar.setMaximum(1000)
+                self.bar.setValue(1000 * event.done // max(1, event.total))
+                self.words.setText(
+                    f"{event.what} · {_amount(event.done, event.unit)} of {_amount(event.total, event.unit)}"
+                )
+
+    @Slot()
+    def _done(self) -> None:
+        assert self._thread is not None
+        thread, self._thread = self._thread, None
+        self._show_idle()
+        self.words.setText(thread.error or ("Cancelled." if thread.control.cancelled else ""))
+        if self.entry.name == "dsprites" and not thread.error and downloaded_file().exists():
+            self._paths["dsprites"] = downloaded_file()
+        thread.deleteLater()
+        self._asked, self._details = None, None
+        self.refresh()
+        if not thread.error and not thread.control.cancelled:
+            self._read()
+
+    def _show_idle(self) -> None:
+        self.bar.hide()
+        self.cancel_button.hide()
+        self.list.setEnabled(True)
+
+    @Slot()
+    def _choose(self) -> None:
+        if self.entry.path_kind == "folder":
+            chosen = QFileDialog.getExistingDirectory(self, "Folder with the images")
+        else:
+            chosen, _ = QFileDialog.getOpenFileName(self, "File with the images", "", "NumPy arrays (*.npz)")
+        if chosen:
+            self._paths[self.entry.name] = Path(chosen)
+            self._chosen(self.list.currentRow())
+            self._prepare()
+
+    @Slot()
+    def _open_folder(self) -> None:
+        cached = self.entry.cached()
+        where = self.path or (cached[0] if cached else None)
+        if where is not None:
+            QDesktopServices.openUrl(QUrl.fromLocalFile(str(where if where.is_dir() else where.parent)))
+
+    @Slot()
+    def _delete(self) -> None:
+        used = disk_used(self.entry.name) / 1e6
+        answer = QMessageBox.question(
+            self,
+            "Delete prepared copy",
+            f"Remove {used:,.0f} MB of {self.entry.title} from the cache? They are made again when they are needed; "
+            "your own files stay.",
+        )
+        if answer != QMessageBox.StandardButton.Yes:
+            return
+        self._details, self._asked = None, None
+        self.sliders.show_dataset(None)
+        try:
+            delete_cached(self.entry.name)
+        except StudioError as error:
+            self.failed.emit(str(error))
+        self._chosen(self.list.currentRow())
+
+    @Slot()
+    def _use(self) -> None:
+        self.use.emit(self.entry.name, self.path)
+
+
+def _amount(count: int, unit: str) -> str:
+    return f"{count / 1e6:,.1f} MB" if unit == "bytes" else f"{count:,} {unit}"
