@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any, get_args
 
-from PySide6.QtCore import QSignalBlocker, Qt, Signal, Slot
+from PySide6.QtCore import QSignalBlocker, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import (
     QCheckBox,
@@ -61,6 +61,7 @@ class FolderField(QWidget):
         button.setObjectName("button")
         button.setIcon(self.style().standardIcon(QStyle.StandardPixmap.SP_DirOpenIcon))
         button.setToolTip("Choose it")
+        button.setIconSize(QSize(14, 14))
         button.clicked.connect(self._choose)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -107,6 +108,7 @@ class ConfigForm(QWidget):
         self._grid.setVerticalSpacing(5)
         self._grid.setColumnStretch(1, 1)
         layout.addLayout(self._grid)
+        layout.addStretch(1)
         self._more = QPushButton("More settings  ▸")
         self._more.setObjectName("link")
         self._more.setToolTip("Machine and recording")
@@ -122,6 +124,7 @@ class ConfigForm(QWidget):
                 row += 1
             heading = QLabel(group.value)
             heading.setObjectName("group")
+            heading.setIndent(0)
             self._headings[group] = heading
             if group is not Group.DATA:
                 self._grid.addWidget(heading, row, 0, 1, 2)

@@ -112,7 +112,7 @@ class MainWindow(QMainWindow):
         self._splitter.addWidget(self.run_list)
         self._splitter.addWidget(right)
         self._splitter.setStretchFactor(1, 1)
-        self._splitter.setSizes([226, 1000])
+        self._splitter.setSizes([238, 1000])
         self.run_list.setMinimumWidth(180)
 
         middle = QWidget()

@@ -128,5 +128,5 @@ def _stamp(path: Path) -> object:
 
 def state_words(state: RunState) -> str:
     """Return a state as the list says it."""
-    words = {"new": "not started", "running": "training", "stopped": "stopped early", "finished": "done"}
+    words = {"new": "not started", "running": "training", "finished": "done"}
     return words.get(state.state, state.state)

@@ -144,6 +144,7 @@ def style_sheet(t: Tokens) -> str:
 
     QPushButton, QToolButton#button {{ background: {t.card}; border: 1px solid {t.border}; border-radius: 6px;
         padding: 6px 12px; }}
+    QToolButton#button {{ padding: 5px 7px; }}
     QPushButton:hover, QToolButton#button:hover {{ border-color: {t.muted}; }}
     QPushButton:pressed {{ background: {t.faint}; }}
     QPushButton:focus, QToolButton#button:focus {{ border-color: {t.accent}; }}

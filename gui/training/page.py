@@ -18,7 +18,8 @@ class TrainingPage(QWidget):
         self.settings = SettingsCard()
         self.curves = Curves()
         self.pictures = LivePictures()
-        self.pictures.setFixedWidth(308)
+        self.pictures.setMinimumWidth(290)
+        self.pictures.setMaximumWidth(460)
         nothing = Card("")
         nothing.body.addWidget(
             empty_state(
@@ -38,8 +39,8 @@ class TrainingPage(QWidget):
         left = QVBoxLayout()
         left.addWidget(self.settings)
         layout.addLayout(left)
-        layout.addWidget(middle, 1)
-        layout.addWidget(self.pictures)
+        layout.addWidget(middle, 8)
+        layout.addWidget(self.pictures, 5)
         self._shown: tuple[object, ...] = ()
 
     def show_runs(self, items: list[RunItem]) -> None:

@@ -31,9 +31,7 @@ class SettingsCard(Card):
             self.presets.setItemData(self.presets.count() - 1, preset.description, Qt.ItemDataRole.ToolTipRole)
         self.presets.addItem("From a run")
         self.presets.currentIndexChanged.connect(self._choose_preset)
-        self.head.takeAt(self.head.count() - 1)
-        self.head.addWidget(self.presets, 1)
-        self.note.hide()
+        self.body.addWidget(self.presets)
 
         self.form = ConfigForm()
         self.form.changed.connect(self._show_notes)
@@ -68,7 +66,7 @@ class SettingsCard(Card):
         for button in (self.start_button, self.pause_button, self.stop_button):
             buttons.addWidget(button, 1)
         self.body.addLayout(buttons)
-        self.setFixedWidth(286)
+        self.setFixedWidth(304)
         self._choose_preset(0)
         self.show_idle()
 

@@ -81,7 +81,6 @@ def test_a_run_stopped_at_any_step_and_resumed_equals_one_that_never_stopped(tmp
     whole, parts = make(tmp_path, digits_folder), make(tmp_path, digits_folder)
     list(train(whole))
     job = train(parts)
-    advance(job, StepMetrics if step < 0 else Progress)
     while not (isinstance(event := next(job), Progress) and event.what == "Training" and event.done == step):
         pass
     rest = [job.send(Request.STOP), *job]
