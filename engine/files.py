@@ -2,11 +2,21 @@
 
 import json
 import os
-import threading
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+
+@contextmanager
+def scratch(path: Path) -> Iterator[Path]:
+    """Yield a path beside `path` that nobody else uses; whatever is there is removed when the block ends."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
+    try:
+        yield temporary
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -15,15 +25,11 @@ def replacing(path: Path) -> Iterator[Path]:
 
     Raises OSError when writing fails; `path` then still holds what it held before.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.part")
-    try:
+    with scratch(path) as temporary:
         yield temporary
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
         temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
     _flush_folder(path.parent)
 
 

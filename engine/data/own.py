@@ -18,7 +18,7 @@ from engine.data.dataset import ArrayStore, Dataset, Factors
 from engine.data.npz import NpzFile, open_npz
 from engine.errors import DataError
 from engine.events import Event, Finished, Job, Progress, Request
-from engine.files import replacing
+from engine.files import replacing, scratch
 
 ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".webp"})
 SIDES = (28, 32, 64, 128)
@@ -122,7 +122,7 @@ def _prepare_folder(folder: Path, size: int, copy: Prepared) -> Generator[Event,
     skipped: list[str] = []
     in_colour = False
     try:
-        with replacing(copy.pixels.with_suffix(".rgb")) as temporary:
+        with scratch(copy.pixels.with_suffix(".rgb")) as temporary:
             with temporary.open("wb") as out:
                 for number, file in enumerate(files, 1):
                     picture = _picture(file, size)
@@ -140,8 +140,6 @@ def _prepare_folder(folder: Path, size: int, copy: Prepared) -> Generator[Event,
             del raw
     except OSError as error:
         raise DataError(f"{folder} cannot be prepared: {error.strerror or error}.") from None
-    finally:
-        copy.pixels.with_suffix(".rgb").unlink(missing_ok=True)
     labels, names = _classes(folder, good)
     notes = []
     if skipped:
