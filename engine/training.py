@@ -134,8 +134,9 @@ class Trainer:
 
     def loop(self) -> Generator[Event, Request | None, None]:
         """Step until the run's length is reached, telling of each step and obeying pause and stop."""
-        for message in (*self.dataset.notes, *self.config.warnings(len(self.indices))):
-            yield Warned(message)
+        notes = [*self.dataset.notes, *self.config.warnings(len(self.indices))]
+        if notes:
+            yield Warned(" ".join(notes))
         yield TrainingStarted(self.run.path, self.step, self.total, self.config.batch_size)
         self.model.train()
         try:

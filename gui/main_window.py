@@ -144,7 +144,7 @@ class MainWindow(QMainWindow):
         card.stop.connect(self.training.stop)
         self.training.changed.connect(self._training_changed)
         self.training.failed.connect(self.banner.say)
-        self.training.warned.connect(self.banner.say)
+        self.training.warned.connect(self.banner.note)
         self.training.ended.connect(self._training_ended)
         self.metrics_page.evaluate.connect(self._evaluate)
         self.metrics_page.cancel.connect(self.evaluation.cancel)

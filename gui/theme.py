@@ -132,6 +132,7 @@ def style_sheet(t: Tokens) -> str:
     QFrame#header {{ border-bottom: 1px solid {t.border}; }}
     QFrame#footer {{ border-top: 1px solid {t.border}; }}
     QFrame#banner {{ background: {t.card}; border: 1px solid {t.error}; border-radius: 8px; }}
+    QFrame#banner[kind="note"] {{ border-color: {t.warning}; }}
     QLabel#title {{ font-weight: 600; }}
     QLabel#app {{ font-weight: 600; font-size: 14px; }}
     QLabel#group {{ font-weight: 600; color: {t.muted}; font-size: 12px; padding-top: 6px; }}

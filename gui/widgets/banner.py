@@ -24,6 +24,17 @@ class Banner(QFrame):
 
     @Slot(str)
     def say(self, message: str) -> None:
-        """Show a sentence."""
+        """Show what went wrong."""
+        self._show(message, "error")
+
+    @Slot(str)
+    def note(self, message: str) -> None:
+        """Show something worth knowing that stops nothing."""
+        self._show(message, "note")
+
+    def _show(self, message: str, kind: str) -> None:
         self.text.setText(message)
+        self.setProperty("kind", kind)
+        self.style().unpolish(self)
+        self.style().polish(self)
         self.show()

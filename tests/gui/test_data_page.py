@@ -1,0 +1,141 @@
+"""The data page, used as a person would: look, prepare, drop, delete, train on it."""
+
+import numpy as np
+import pytest
+from PIL import Image
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtGui import QDropEvent
+from PySide6.QtWidgets import QMessageBox, QSlider
+
+from engine.data import ENTRIES
+from engine.events import Progress
+
+WAIT = 60_000
+
+
+@pytest.fixture
+def page(qtbot, window):
+    qtbot.mouseClick(window._tabs.button(3), Qt.MouseButton.LeftButton)
+    return window.data_page
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    folder = tmp_path / "flowers"
+    rng = np.random.default_rng(0)
+    for name in ("lily", "rose"):
+        (folder / name).mkdir(parents=True)
+        for i in range(6):
+            Image.fromarray(rng.integers(0, 256, (40, 40, 3), dtype=np.uint8)).save(folder / name / f"{i}.png")
+    (folder / "rose" / "broken.png").write_bytes(b"")
+    return folder
+
+
+def choose(page, name):
+    page.list.setCurrentRow(list(ENTRIES).index(name))
+
+
+def drop(window, path):
+    """Drop a file or folder on the window, as a file manager does."""
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(path))])
+    event = QDropEvent(
+        QPointF(QPoint(300, 300)),
+        Qt.DropAction.CopyAction,
+        data,
+        Qt.MouseButton.LeftButton,
+        Qt.KeyboardModifier.NoModifier,
+    )
+    window.dropEvent(event)
+
+
+def wait_for_details(qtbot, page, name):
+    qtbot.waitUntil(lambda: page._details is not None and page._details.dataset.name == name, timeout=WAIT)
+
+
+def test_the_digits_are_ready_and_shown_with_their_facts(qtbot, page):
+    choose(page, "digits")
+    wait_for_details(qtbot, page, "digits")
+    assert page.state.text() == "ready"
+    assert "<b>1,797</b> images, 32 × 32" in page.facts.text()
+    assert "train: 1,618, test: 179" in page.facts.text()
+    assert "CC BY 4.0" in page.facts.text()
+    assert sum(len(row.images) for row in page.samples.rows) == 48
+
+
+def test_dsprites_is_prepared_and_its_factors_move_the_image(qtbot, page):
+    choose(page, "dsprites")
+    if page.prepare_button.isVisible():
+        qtbot.mouseClick(page.prepare_button, Qt.MouseButton.LeftButton)
+    wait_for_details(qtbot, page, "dsprites")
+    assert "drawn on this machine" in page.facts.text()
+    for slider, value in zip(page.sliders.findChildren(QSlider), (2, 5, 10, 31, 0), strict=True):
+        slider.setValue(value)
+    # The official order: shape, scale, orientation, x, y; the last changes fastest.
+    index = (((2 * 6 + 5) * 40 + 10) * 32 + 31) * 32 + 0
+    dataset = page._details.dataset
+    assert (page.picture.rows[0].images == dataset.images(np.array([index]))).all()
+    assert "heart" in page.sliders._words[0].text()
+
+
+def test_a_dropped_folder_is_prepared_shown_and_trained_on(qtbot, window, pictures):
+    drop(window, pictures)
+    page = window.data_page
+    assert window.pages.currentWidget() is page
+    wait_for_details(qtbot, page, "images")
+    assert "Classes: lily, rose" in page.facts.text()
+    assert "1 of 13 pictures could not be read and are left out: rose/broken.png." in page.facts.text()
+    qtbot.mouseClick(page.use_button, Qt.MouseButton.LeftButton)
+    form = window.training_page.settings.form
+    assert (form.config().dataset, form.config().data_folder) == ("images", pictures)
+    form.set_values(steps=3, batch_size=4, objective="vae", conditional=True)
+    with qtbot.waitSignal(window.training.ended, timeout=WAIT):
+        qtbot.mouseClick(window.training_page.settings.start_button, Qt.MouseButton.LeftButton)
+    [item] = window.store.items
+    assert item.state.state == "finished"
+    assert "could not be read" in window.banner.text.text()
+    with qtbot.waitSignal(window.evaluation.ended, timeout=WAIT):
+        window.metrics_page.evaluate.emit()
+    assert item.run.evaluation()["metrics"]["reconstruction"]["protocol"] == {
+        "name": "binary cross-entropy summed over pixels, mean over images", "split": "test", "n": 1, "seed": 0,
+        "z": "sampled",
+    }  # fmt: skip
+
+
+def test_a_dropped_file_that_is_no_data_set_is_explained(qtbot, window, tmp_path):
+    path = tmp_path / "broken.npz"
+    path.write_bytes(b"PK nonsense")
+    drop(window, path)
+    qtbot.waitUntil(lambda: "not an .npz file" in window.data_page.words.text(), timeout=WAIT)
+    assert window.data_page._details is None
+
+
+def test_preparing_can_be_cancelled(qtbot, page, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "empty"))
+    choose(page, "digits")
+    choose(page, "dsprites")
+    assert page.state.text().startswith("needs preparing")
+    seen = []
+
+    def cancel(events):
+        seen.extend(event for event in events if isinstance(event, Progress))
+        page.cancel()
+
+    monkeypatch.setattr(page, "_progressed", cancel)
+    page._prepare()
+    page._thread.events.connect(page.cancel)
+    qtbot.waitUntil(lambda: page._thread is None, timeout=WAIT)
+    assert page.words.text() == "Cancelled."
+    assert [file for file in (tmp_path / "empty").rglob("*") if file.is_file()] == []
+
+
+def test_a_prepared_copy_can_be_deleted_and_own_files_stay(qtbot, window, pictures, monkeypatch):
+    drop(window, pictures)
+    page = window.data_page
+    wait_for_details(qtbot, page, "images")
+    assert page.delete_button.isVisible()
+    monkeypatch.setattr(QMessageBox, "question", lambda *_: QMessageBox.StandardButton.Yes)
+    page._paths.clear()
+    qtbot.mouseClick(page.delete_button, Qt.MouseButton.LeftButton)
+    assert not ENTRIES["images"].cached()
+    assert len(list(pictures.rglob("*.png"))) == 13
