@@ -35,7 +35,11 @@ FINE = 256
 """Vertices are rounded to this fraction of a pixel."""
 
 OFFICIAL_NAME = "dsprites_ndarray_co1sh3sc6or40x32y32_64x64.npz"
-OFFICIAL = Remote((f"https://github.com/google-deepmind/dsprites-dataset/raw/master/{OFFICIAL_NAME}",))
+OFFICIAL = Remote(
+    (f"https://github.com/google-deepmind/dsprites-dataset/raw/master/{OFFICIAL_NAME}",),
+    md5="7da33b31b13a06f4b04a70402ce90c2e",
+)
+"""The md5 is the one that public loaders of the file check."""
 
 SCALES = np.linspace(0.5, 1.0, 6)
 ANGLES = np.linspace(0.0, 2 * np.pi, 40)

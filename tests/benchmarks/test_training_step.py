@@ -38,27 +38,3 @@ def test_steps_through_the_whole_job_against_the_bare_update(tmp_path: Path, bat
         f"\ndSprites, batch {batch}: {1e3 * statistics.median(job):.1f} ms a step in the job, "
         f"{1e3 * statistics.median(update):.1f} ms the update alone, ratio {ratio:.3f}"
     )
-
-
-def test_drawing_all_of_dsprites(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """From nothing to ready, then ready again, then a batch of 64."""
-    import numpy as np
-
-    from engine.data import load_dataset
-
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    times = []
-    for _ in range(2):
-        start = time.perf_counter()
-        dataset = load_dataset("dsprites")
-        times.append(time.perf_counter() - start)
-    rng, batches = np.random.default_rng(0), []
-    for _ in range(300):
-        chosen = rng.integers(0, len(dataset), 64)
-        start = time.perf_counter()
-        dataset.images(chosen)
-        batches.append(time.perf_counter() - start)
-    print(
-        f"\ndSprites: drawn in {times[0]:.2f} s, opened in {1e3 * times[1]:.1f} ms, "
-        f"a batch of 64 in {1e3 * statistics.median(batches):.3f} ms"
-    )
