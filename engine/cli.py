@@ -17,8 +17,8 @@ from tqdm import tqdm
 
 from engine import __version__
 from engine.config import DATASET_TITLES, OBJECTIVE_TITLES, RunConfig
-from engine.errors import ConfigError, StudioError
-from engine.events import Evaluated, Event, Finished, Job, Progress, StepMetrics, TrainingStarted, Warned
+from engine.errors import ConfigError, RunError, StudioError
+from engine.events import Evaluated, Event, Finished, Job, Paused, Progress, StepMetrics, TrainingStarted, Warned
 from engine.jobs import Control, drive
 from engine.paths import default_runs_folder
 from engine.presets import quick_preset
@@ -183,6 +183,8 @@ def _train_run(run: Run) -> int:
     status = 0
     with _stop_on_interrupt() as control:
         for event in _shown(train(run), control):
+            if isinstance(event, Paused) and event.message:
+                raise RunError(event.message)  # nobody waits at a terminal to make room
             if isinstance(event, Warned):
                 print(f"Note: {event.message}", file=sys.stderr)
             if isinstance(event, Finished) and event.stopped:

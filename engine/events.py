@@ -96,9 +96,14 @@ class CheckpointSaved(Event):
 
 @dataclass(frozen=True, slots=True)
 class Paused(Event):
-    """The job has saved its state and goes on when its host asks for the next event."""
+    """The job waits, and goes on when its host asks for the next event.
+
+    Without a message it was asked to, and has saved its state. With one it cannot go on for that reason, and will try
+    again.
+    """
 
     step: int
+    message: str = ""
 
 
 @dataclass(frozen=True, slots=True)

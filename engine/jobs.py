@@ -53,8 +53,8 @@ class Control:
 def drive(job: Job, control: Control) -> Iterator[Event]:
     """Iterate a job under a person's control.
 
-    A pause blocks here, after the job has yielded `Paused`. When cancelled, the job is closed and the
-    iteration ends; a job closes by itself when this iterator is.
+    A pause blocks here, after the job has yielded `Paused`; a job that cannot go on pauses itself. When cancelled, the
+    job is closed and the iteration ends; a job closes by itself when this iterator is.
     """
     request: Request | None = None
     try:
@@ -63,6 +63,8 @@ def drive(job: Job, control: Control) -> Iterator[Event]:
                 event = job.send(request)
             except StopIteration:
                 return
+            if isinstance(event, Paused) and event.message:
+                control.pause()
             yield event
             if isinstance(event, Paused):
                 control.wait()

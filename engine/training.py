@@ -8,9 +8,10 @@ and resumed.
 import errno
 import math
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -41,13 +42,16 @@ from engine.previews import save_preview
 from engine.runs import Run, RunState
 from engine.tensors import choose_device, to_tensor
 
+Kept = TypeVar("Kept")
+
 
 def train(run: Run) -> Job:
     """Train a run to its length, from its last checkpoint or from the beginning.
 
     Yields TrainingStarted, then per step StepMetrics, Preview and CheckpointSaved where they are due and a
     Progress, and at last Finished. Asked to pause, it saves a checkpoint and yields Paused; asked to stop, or
-    closed, it saves a checkpoint and ends.
+    closed, it saves a checkpoint and ends. When the disk refuses to take what is due, it yields Paused with the reason
+    and tries again when its host goes on.
 
     Raises
     ------
@@ -58,7 +62,7 @@ def train(run: Run) -> Job:
     TrainingDivergedError
         The loss became NaN or infinite. The last checkpoint is kept.
     RunError
-        The run folder cannot be written any more. The last checkpoint is kept.
+        The run folder is gone, or cannot be written and the host asked to stop. The last checkpoint is kept.
     """
     with run.locked():
         trainer: Trainer | None = None
@@ -120,6 +124,7 @@ class Trainer:
         self.sums = torch.zeros(3 + self.config.latents, dtype=torch.float64, device=self.device)
         self.summed = 0
         self.step = 0
+        self.row_step = -1
         self.clock = Clock()
         self.order: np.ndarray[Any, Any] = np.empty(0)
         self.order_epoch = -1
@@ -142,39 +147,61 @@ class Trainer:
         try:
             while self.step < self.total:
                 self.clock.start()
-                events = self._advance()
+                self._update()
                 self.clock.stop()
+                events = yield from self._persist(self._record)
                 request = None
                 for event in events:
                     request = (yield event) or request
                 if request is Request.STOP:
                     break
                 if request is Request.PAUSE:
-                    self._save()
-                    self._write_state("paused")
+                    yield from self._persist(lambda: self._save_as("paused"))
                     yield CheckpointSaved(self.step)
                     yield Paused(self.step)
-                    self._write_state("running")
+                    yield from self._persist(lambda: self._write_state("running"))
         except GeneratorExit:
-            self._save()
-            self._write_state("stopped")
+            with suppress(OSError):  # abandoned: nobody is left to tell, and the last checkpoint is whole
+                self._save_as("stopped")
             raise
         stopped = self.step < self.total
-        self._save()
-        self._write_state("stopped" if stopped else "finished")
+        yield from self._persist(lambda: self._save_as("stopped" if stopped else "finished"))
         yield CheckpointSaved(self.step)
         yield Finished(self.run.path, self.step, stopped)
 
-    def _advance(self) -> list[Event]:
-        """Do one step and whatever is due after it; return what there is to tell, with everything on disk."""
+    def _persist(self, write: Callable[[], Kept]) -> Generator[Event, Request | None, Kept]:
+        """Write; where the disk refuses, say so and wait, then write again when the host goes on.
+
+        Raises the OSError when the host asks to stop instead, or when the run's folder is gone.
+        """
+        while True:
+            try:
+                return write()
+            except OSError as error:
+                if not self.run.path.exists():
+                    raise
+                if (yield Paused(self.step, str(_explain(error, self.run)))) is Request.STOP:
+                    raise
+
+    def _update(self) -> None:
+        """Do one step, and add it to the sums that the next row of the curves is made of."""
         values = self._train_step()
         self.step += 1
         self.sums += values
         self.summed += 1
+
+    def _record(self) -> list[Event]:
+        """Write whatever is due after a step; return what there is to tell, with everything on disk.
+
+        May be called again after an OSError: what was written before it is replaced, not repeated.
+        """
         events: list[Event] = []
         config, last = self.config, self.step == self.total
         if self.step % config.log_steps == 0 or last:
             metrics = self._means()
+            if self.row_step == self.step:
+                cut_back(self.run.metrics_file, lambda step: step < self.step)
+            self.row_step = self.step
             self.metrics.append(metrics)
             events.append(metrics)
             if time.monotonic() - self.state_time > 1:
@@ -185,11 +212,16 @@ class Trainer:
             events.append(preview)
         # A row before its time, at the end of the run, is not a period of its own: should the run be
         # lengthened, the period goes on.
+        sums, summed = self.sums.clone(), self.summed
         if self.step % config.log_steps == 0:
             self.sums.zero_()
             self.summed = 0
         if self.step % config.checkpoint_steps == 0 and not last:
-            self._save()
+            try:
+                self._save()
+            except OSError:
+                self.sums, self.summed = sums, summed
+                raise
             events.append(CheckpointSaved(self.step))
         events.append(Progress(self.step, self.total, "Training", "steps"))
         return events
@@ -273,6 +305,10 @@ class Trainer:
             },
         )
         self.saved_step = self.step
+
+    def _save_as(self, state: str) -> None:
+        self._save()
+        self._write_state(state)
 
     def _restore(self) -> None:
         """Take up the run's last checkpoint, if it has one."""

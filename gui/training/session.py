@@ -97,6 +97,8 @@ class TrainingSession(QObject):
                 self._measure(event.done)
             elif isinstance(event, Paused):
                 self.paused = True
+                if event.message:
+                    self.failed.emit(f"{event.message} Training waits; press Resume to go on.")
             elif isinstance(event, Warned):
                 self.warned.emit(event.message)
             elif isinstance(event, Finished):

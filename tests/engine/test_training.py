@@ -3,6 +3,7 @@
 import csv
 import errno
 import math
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -221,21 +222,51 @@ def test_a_loss_that_is_not_a_number_stops_the_run_and_keeps_the_checkpoint(tmp_
     assert run.state().state == "finished"
 
 
-def test_a_full_disk_is_explained_and_the_checkpoint_kept(tmp_path, digits_folder, monkeypatch):
+def full(*_: object) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.mark.parametrize("what", ["save_checkpoint", "save_preview", "MetricsWriter.append", "Run.write_state"])
+def test_a_full_disk_pauses_and_when_there_is_room_the_run_goes_on_as_if_nothing_had_been(
+    tmp_path, digits_folder, monkeypatch, what
+):
+    whole, hindered = make(tmp_path, digits_folder), make(tmp_path, digits_folder)
+    list(train(whole))
+    job = train(hindered)
+    advance(job, CheckpointSaved)
+    owner, _, name = what.rpartition(".")
+    monkeypatch.setattr(getattr(training, owner) if owner else training, name, full)
+    monkeypatch.setattr(training.time, "monotonic", lambda: 1e12)  # the state is due
+    paused = advance(job, Paused)[-1]
+    assert "The disk is full" in paused.message
+    assert next(job) == paused  # still full: it tries, and waits again
+    monkeypatch.undo()
+    assert list(job)[-1] == Finished(hindered.path, 60, stopped=False)
+    assert_same(whole, hindered)
+
+
+def test_a_full_disk_that_stays_full_ends_the_run_with_its_last_checkpoint(tmp_path, digits_folder, monkeypatch):
     run = make(tmp_path, digits_folder)
     job = train(run)
     advance(job, CheckpointSaved)
-
-    def full(*_: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
     monkeypatch.setattr(training, "save_checkpoint", full)
+    advance(job, Paused)
     with pytest.raises(RunError, match=r"disk is full.*make room, then resume"):
-        list(job)
+        job.send(Request.STOP)
     monkeypatch.undo()
     assert checkpoint_step(run.checkpoint_folder) == 20
+    assert run.state().state == "failed"
     list(train(run))
     assert run.state().state == "finished"
+
+
+def test_a_folder_that_is_deleted_while_training_ends_the_run_with_a_sentence(tmp_path, digits_folder):
+    run = make(tmp_path, digits_folder)
+    job = train(run)
+    advance(job, CheckpointSaved)
+    shutil.rmtree(run.path)
+    with pytest.raises(RunError, match=r"is gone; it was moved or deleted"):
+        list(job)
 
 
 def test_a_second_trainer_of_the_same_run_is_refused(tmp_path, digits_folder):
