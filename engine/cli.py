@@ -316,6 +316,8 @@ def _datasets(arguments: argparse.Namespace) -> int:
     if arguments.action:
         if not arguments.dataset:
             raise ConfigError("datasets prepare needs a name, e.g. datasets prepare dsprites.")
+        if arguments.dataset not in ENTRIES:
+            raise ConfigError(f"There is no data set {arguments.dataset!r}. There are: {', '.join(ENTRIES)}.")
         for event in _shown(prepare(arguments.dataset, arguments.data), Control()):
             if isinstance(event, Finished):
                 print(event.message)

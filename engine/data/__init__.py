@@ -66,7 +66,7 @@ def _mnist_entry(name: str, description: str, licence: str, citation: str) -> En
         path_kind="folder",
         own=False,
         state=state,
-        cached=lambda: [path for path in [mnist.cached_folder(name)] if path.exists()],
+        cached=lambda: [path for path in [mnist.cached_folder(name)] if any(path.glob("*"))],
     )
 
 
@@ -85,7 +85,7 @@ def _own_entry(name: str, title: str, description: str, path_kind: str) -> Entry
         path_kind=path_kind,
         own=True,
         state=lambda: f"choose a {path_kind}",
-        cached=lambda: [*prepared_folder().glob("own-*")],
+        cached=lambda: [*prepared_folder().glob(f"own-{name}-*")],
     )
 
 

@@ -103,7 +103,8 @@ def _copy_of(path: Path, size: int) -> Prepared:
         raise DataError(f"{path} cannot be read: {error.strerror or error}.") from None
     key = key_of([VERSION, str(path.absolute()), *parts])
     folder = prepared_folder()
-    return Prepared(folder / f"own-{key}.npy", folder / f"own-{key}.npz")
+    name = f"own-{'images' if path.is_dir() else 'arrays'}-{key}"
+    return Prepared(folder / f"{name}.npy", folder / f"{name}.npz")
 
 
 def _pictures(folder: Path) -> list[Path]:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from engine.checkpoints import checkpoint_step
 from engine.data import Dataset, load_dataset, prepare
-from engine.errors import CheckpointError, StudioError
+from engine.errors import CheckpointError, ConfigError
 from engine.evaluation.divergence import ACTIVE_NATS, active_latents
 from engine.evaluation.forward import ForwardPass, forward
 from engine.evaluation.sharpness import PROTOCOL as SHARPNESS_PROTOCOL
@@ -37,12 +37,12 @@ METRICS: dict[str, str] = {
 def evaluate(run: Run, metrics: Sequence[str] | None = None) -> Job:
     """Compute a run's metrics (all by default), or take them from evaluation.json if its checkpoint is the same.
 
-    Yields Progress, then one Evaluated. Raises StudioError for unknown metrics, CheckpointError or DataError.
+    Yields Progress, then one Evaluated. Raises ConfigError for unknown metrics, CheckpointError or DataError.
     """
     wanted = list(metrics or METRICS)
     unknown = [name for name in wanted if name not in METRICS]
     if unknown:
-        raise StudioError(f"There is no metric {unknown[0]!r}. There are: {', '.join(METRICS)}.")
+        raise ConfigError(f"There is no metric {unknown[0]!r}. There are: {', '.join(METRICS)}.")
     step = checkpoint_step(run.checkpoint_folder)
     if step is None:
         raise CheckpointError(f"{run.name} has no weights yet: it was not trained up to its first checkpoint.")

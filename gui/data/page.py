@@ -232,6 +232,7 @@ class DataPage(QWidget):
     def _chosen(self, row: int) -> None:
         self._details = None
         self._page = 0
+        self.words.setText("")
         for widget in (self.factor_title, self.factor_row, self.sample_head, self.samples):
             widget.hide()
         self.refresh()
@@ -280,6 +281,8 @@ class DataPage(QWidget):
     def _unreadable(self, key: object, message: str) -> None:
         if key == self._asked:
             self._asked = None
+            self._paths.pop(self.entry.name, None)
+            self.refresh()
             self.words.setText(message)
 
     @Slot(int)
@@ -344,6 +347,8 @@ class DataPage(QWidget):
         self.words.setText(thread.error or ("Cancelled." if thread.control.cancelled else ""))
         if self.entry.name == "dsprites" and not thread.error and downloaded_file().exists():
             self._paths["dsprites"] = downloaded_file()
+        if thread.error:  # what cannot be read is not chosen
+            self._paths.pop(self.entry.name, None)
         thread.deleteLater()
         self._asked, self._details = None, None
         self.refresh()

@@ -23,8 +23,6 @@ class Curves(QWidget):
         self.plots = (self.reconstruction, self.kl, self.latents)
         for plot in self.plots:
             layout.addWidget(plot, 1)
-        for plot in self.plots[:-1]:
-            plot.plot.setXLink(self.latents.plot)
 
     def apply_theme(self) -> None:
         """Take the colours of the scheme in force."""

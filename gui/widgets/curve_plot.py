@@ -1,6 +1,7 @@
 """A plot of curves against the step, with a legend, in the theme's colours."""
 
 from dataclasses import dataclass
+from html import escape
 
 import numpy as np
 import pyqtgraph as pg
@@ -32,7 +33,11 @@ class CurvePlot(Card):
         super().__init__(title, unit)
         self.legend = label("")
         self.legend.setTextFormat(Qt.TextFormat.RichText)
-        self.head.addWidget(self.legend)
+        # A long legend is cut; it must not push the window's other parts aside.
+        self.legend.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.legend.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self.head.takeAt(self.head.count() - 1)
+        self.head.addWidget(self.legend, 1)
         self.plot = pg.PlotWidget()
         self.plot.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.plot.setMinimumHeight(90)
@@ -81,7 +86,7 @@ class CurvePlot(Card):
         self.legend.setText(
             "&nbsp;&nbsp; ".join(
                 f'<span style="color:{curve.colour}">{"┅" if curve.dashed else "━"}</span> '
-                f'<span style="color:{tokens().muted}">{curve.title}</span>'
+                f'<span style="color:{tokens().muted}">{escape(curve.title)}</span>'
                 for curve in curves
                 if curve.in_legend
             )

@@ -100,6 +100,12 @@ class RunDelegate(QStyledItemDelegate):
         """Return two lines and a progress bar's height."""
         return QSize(120, HEIGHT)
 
+    def setEditorData(self, editor: QWidget, index: Index) -> None:
+        """Fill the editor once: a run that trains changes while its name is typed."""
+        if not editor.property("filled"):
+            editor.setProperty("filled", True)
+            super().setEditorData(editor, index)
+
     def updateEditorGeometry(self, editor: QWidget, option: QStyleOptionViewItem, index: Index) -> None:
         """Edit the name where it stands."""
         box = option.rect

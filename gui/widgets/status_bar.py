@@ -1,5 +1,6 @@
 """The line at the bottom: what is being done, how far, how fast, and the time left."""
 
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar
 
 from gui.training.session import TrainingSession
@@ -18,6 +19,7 @@ class StatusBar(QFrame):
         layout.setSpacing(10)
         self.task = label("Ready", "title")
         self.name = label("", "muted")
+        self.name.setTextFormat(Qt.TextFormat.PlainText)
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.bar.setFixedWidth(160)

@@ -196,7 +196,7 @@ def test_datasets_lists_and_prepares(run_main, capsys):
     assert "dsprites" in out
     assert "mnist" in out
     assert "ready" in out
-    assert main.main(["datasets", "prepare", "cifar"]) == 1
+    assert main.main(["datasets", "prepare", "cifar"]) == 2
     assert "There is no data set 'cifar'" in capsys.readouterr().err
 
 
