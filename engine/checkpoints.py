@@ -2,8 +2,11 @@
 
 `trainer-<step>.pt` is written first; replacing `model.safetensors`, whose metadata names it, is the commit
 point; older trainer files are deleted after. Neither file can execute anything when it is loaded.
+
+`kept-<step>.safetensors` are copies of the weights that a person wants to come back to.
 """
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,9 +56,37 @@ def checkpoint_step(folder: Path) -> int | None:
     return _read(path, tensors=False).step
 
 
-def load_weights(folder: Path) -> Weights:
-    """Read a checkpoint's weights. Raises CheckpointError when there are none or they are damaged."""
-    path = folder / WEIGHTS
+def keep_checkpoint(folder: Path) -> int:
+    """Keep a copy of the present weights, to look at later; return their step.
+
+    Raises CheckpointError when there are none or they are damaged, OSError when the copy cannot be written.
+    """
+    weights = load_weights(folder)
+    with replacing(_kept(folder, weights.step)) as temporary:
+        metadata = {"step": str(weights.step), "trainer": weights.trainer}
+        save_file(weights.tensors, temporary, metadata=metadata)
+    return weights.step
+
+
+def kept_steps(folder: Path) -> list[int]:
+    """Steps of the checkpoints that were kept, smallest first."""
+    found = (re.fullmatch(r"kept-(\d{1,12})\.safetensors", file.name) for file in folder.glob("kept-*.safetensors"))
+    return sorted(int(match.group(1)) for match in found if match)
+
+
+def _kept(folder: Path, step: int) -> Path:
+    return folder / f"kept-{step}.safetensors"
+
+
+def load_weights(folder: Path, step: int | None = None) -> Weights:
+    """Read a checkpoint's weights: the newest, or those kept at a step.
+
+    Raises CheckpointError when there are none or they are damaged.
+    """
+    if step is not None and not _kept(folder, step).exists():
+        kept = ", ".join(f"{kept:,}" for kept in kept_steps(folder)) or "none"
+        raise CheckpointError(f"{folder.parent.name} has no checkpoint kept at step {step:,}. Kept: {kept}.")
+    path = folder / WEIGHTS if step is None else _kept(folder, step)
     if not path.exists():
         raise CheckpointError(
             f"{folder.parent.name} has no weights yet: it was not trained up to its first checkpoint."

@@ -102,6 +102,9 @@ def parser() -> Parser:
     traverse.add_argument(
         "--label", type=int, metavar="L", help="class for a conditional model (default: the image's own)"
     )
+    traverse.add_argument(
+        "--checkpoint", type=int, metavar="STEP", help="weights that were kept at a step (default: the newest)"
+    )
     _data_option(traverse)
     _threads_option(traverse)
     _runs_option(traverse)
@@ -197,27 +200,15 @@ def _train_run(run: Run) -> int:
 def _resume(arguments: argparse.Namespace) -> int:
     run = _find(arguments.run, arguments)
     if arguments.epochs is not None or arguments.steps is not None:
-        _lengthen(run, arguments.epochs, arguments.steps)
+        from engine.lengthening import lengthen
+
+        lengthen(run, arguments.epochs, arguments.steps)
     state = run.state()
     if state.state == "finished" and arguments.epochs is None and arguments.steps is None:
         print(f"{run.name} has reached its length; give a new one with --epochs or --steps.", file=sys.stderr)
         print(run.path)
         return 0
     return _train_run(run)
-
-
-def _lengthen(run: Run, epochs: int | None, steps: int | None) -> None:
-    """Set a new total length, not below what is trained already."""
-    from engine.checkpoints import checkpoint_step
-    from engine.data import load_dataset
-
-    new = run.config.changed(epochs=epochs if epochs is not None else run.config.epochs, steps=steps)
-    images = len(load_dataset(*new.data).training)
-    reached, total = checkpoint_step(run.checkpoint_folder) or 0, new.total_steps(images)
-    if reached > total:
-        raise ConfigError(f"{run.name} is at step {reached:,} already; a total of {total:,} steps would be shorter.")
-    with run.locked():
-        run.lengthen(epochs, steps)
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:
@@ -257,7 +248,7 @@ def _traverse(arguments: argparse.Namespace) -> int:
         raise ConfigError(f"--steps is {arguments.steps}; it must be from 2 to 101.")
     run = _find(arguments.run, arguments)
     latents = _numbers(arguments.latents) if arguments.latents else None
-    trained = load_model(run, load_dataset(*run.config.data))
+    trained = load_model(run, load_dataset(*run.config.data), arguments.checkpoint)
     kl = mean_kl(trained)
     chosen = choose_latents(kl, latents, arguments.min_kl)
     if not chosen:

@@ -5,9 +5,10 @@ fields. A new hyper-parameter is one field here and one use.
 """
 
 import json
+import re
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
@@ -222,6 +223,14 @@ class RunConfig(BaseModel):
     preview_steps: int = _setting(
         500, "Pictures every", "Steps between two sets of live pictures.", Group.SAVING, "steps", ge=1, le=10_000_000
     )
+    keep_steps: tuple[int, ...] = _setting(
+        (),
+        "Keep weights at",
+        "Steps whose weights are kept to come back to, with commas: 1000, 5000. Empty: only the newest are kept.",
+        Group.SAVING,
+        "steps",
+        max_length=100,
+    )
 
     @field_validator("data_folder")
     @classmethod
@@ -230,6 +239,18 @@ class RunConfig(BaseModel):
             return value.expanduser().absolute() if value else None
         except RuntimeError as error:
             raise ValueError(str(error)) from None
+
+    @field_validator("keep_steps", mode="before")
+    @classmethod
+    def _from_text(cls, value: Any) -> Any:
+        return [part for part in re.split(r"[,\s]+", value) if part] if isinstance(value, str) else value
+
+    @field_validator("keep_steps")
+    @classmethod
+    def _in_order(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if value and min(value) < 1:
+            raise ValueError("steps count from 1")
+        return tuple(sorted(set(value)))
 
     @field_validator("image_size")
     @classmethod
@@ -402,6 +423,8 @@ def _sentence(error: Any) -> str:
 
 
 def _kind(field: FieldInfo) -> str:
+    if get_origin(field.annotation) is tuple:
+        return "whole numbers from 1 with commas between them, at most 100"
     types = get_args(field.annotation) or (field.annotation,)
     if bool in types:
         return "true or false"

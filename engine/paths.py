@@ -16,3 +16,8 @@ def default_runs_folder() -> Path:
 def cache_folder() -> Path:
     """Where prepared and downloaded data sets are kept."""
     return platformdirs.user_cache_path(APP, appauthor=False)
+
+
+def presets_folder() -> Path:
+    """Where the presets that a person saved are kept."""
+    return platformdirs.user_config_path(APP, appauthor=False) / "presets"

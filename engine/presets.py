@@ -1,12 +1,17 @@
-"""Presets: named settings to start from, one TOML file each in resources/presets."""
+"""Presets: named settings to start from, one TOML file each: in resources/presets, and in a folder of one's own."""
 
 import tomllib
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import tomli_w
+
 from engine.config import RunConfig
 from engine.errors import ConfigError
-from engine.paths import RESOURCES
+from engine.files import write_bytes
+from engine.paths import RESOURCES, presets_folder
+from engine.runs import slug
 
 QUICK = "quick-dsprites"
 """The two-minute preset: the first thing a new user trains, and what `demo` runs."""
@@ -43,6 +48,50 @@ def shipped_presets() -> list[Preset]:
     """All presets that come with the application: the quick ones first."""
     presets = [load_preset(path) for path in sorted((RESOURCES / "presets").glob("*.toml"))]
     return sorted(presets, key=lambda preset: (not preset.name.startswith("quick"), preset.name != QUICK))
+
+
+def own_presets() -> list[Preset]:
+    """The presets a person saved, by title. A file that cannot be read is left out."""
+    presets = []
+    for path in presets_folder().glob("*.toml"):
+        with suppress(ConfigError):
+            presets.append(load_preset(path))
+    return sorted(presets, key=lambda preset: preset.title.casefold())
+
+
+def save_preset(title: str, description: str, config: RunConfig) -> Preset:
+    """Keep settings as a preset of one's own; one with the same title is replaced. Raises ConfigError."""
+    title = title.strip()
+    if not title:
+        raise ConfigError("A preset needs a title.")
+    settings = {name: value for name, value in config.model_dump(mode="json").items() if value is not None}
+    same = next((preset for preset in own_presets() if preset.title == title), None)
+    name = same.name if same else _free_name(slug(title))
+    text = tomli_w.dumps({"title": title, "description": description, "settings": settings})
+    path = presets_folder() / f"{name}.toml"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_bytes(path, text.encode())
+    except OSError as error:
+        raise ConfigError(f"The preset cannot be saved as {path}: {error.strerror or error}.") from None
+    return load_preset(path)
+
+
+def delete_preset(preset: Preset) -> None:
+    """Remove a preset of one's own. Raises ConfigError."""
+    path = presets_folder() / f"{preset.name}.toml"
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be removed: {error.strerror or error}.") from None
+
+
+def _free_name(base: str) -> str:
+    taken = {path.stem for path in presets_folder().glob("*.toml")}
+    number = 1
+    while (name := base if number == 1 else f"{base}-{number}") in taken:
+        number += 1
+    return name
 
 
 def quick_preset() -> Preset:

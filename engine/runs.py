@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 from filelock import FileLock, Timeout
 
@@ -31,6 +32,9 @@ SHORT_TITLES = {
     "annealed-abs": "annealed abs",
     "annealed-relu": "annealed ReLU",
 }
+COLOURS = 8
+"""Number of colours that runs are told apart by."""
+
 LOCK_PATIENCE = 0.5
 """Seconds to wait for a lock: another window may hold it for a moment to see whether a run is alive."""
 
@@ -89,8 +93,7 @@ class Run:
                 "for runs (--runs on the command line)."
             ) from None
         run = cls(path, config, {}, created)
-        if name and slug(name) != name:
-            run.write_marks(run.marks() | {"name": name})
+        run.write_marks({"colour": _rarest_colour(root)} | ({"name": name} if name and slug(name) != name else {}))
         return run
 
     @classmethod
@@ -114,13 +117,22 @@ class Run:
     @property
     def name(self) -> str:
         """The name a person gave the run; else its method and seed, or what its folder is called."""
-        given = self.marks().get("name")
+        return self.name_in(self.marks())
+
+    def name_in(self, marks: dict[str, Any]) -> str:
+        """The run's name, with the marks at hand."""
+        given = marks.get("name")
         if given:
             return str(given)
         base, number = default_folder(self.config), self.path.name.rpartition("-")[2]
         if self.path.name == base:
             return default_title(self.config)
         return f"{default_title(self.config)} ({number})" if self.path.name == f"{base}-{number}" else self.path.name
+
+    def colour_in(self, marks: dict[str, Any]) -> int:
+        """Number of the colour the run is drawn in, from 0 to COLOURS - 1; it stays with the run."""
+        kept = marks.get("colour")
+        return kept % COLOURS if isinstance(kept, int) else crc32(self.path.name.encode()) % COLOURS
 
     @property
     def metrics_file(self) -> Path:
@@ -278,8 +290,18 @@ def default_folder(config: RunConfig) -> str:
 
 def default_title(config: RunConfig) -> str:
     """Return what a run is called until it is given a name, e.g. "cond. annealed ReLU · 0"."""
-    short = SHORT_TITLES[config.objective]
-    return f"{'cond. ' if config.conditional else ''}{short} · {config.seed}"
+    return f"{method_words(config)} · {config.seed}"
+
+
+def method_words(config: RunConfig) -> str:
+    """Return a method in a few letters, e.g. "cond. annealed ReLU"."""
+    return f"{'cond. ' if config.conditional else ''}{SHORT_TITLES[config.objective]}"
+
+
+def _rarest_colour(root: Path) -> int:
+    """The colour that fewest runs below `root` have."""
+    used = [_read_object(path / "marks.json").get("colour") for path in list_runs(root)]
+    return min(range(COLOURS), key=used.count)
 
 
 def _new_folder(root: Path, base: str) -> Path:

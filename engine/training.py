@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from engine.checkpoints import checkpoint_step as saved_step
-from engine.checkpoints import fill, load_trainer, load_weights, save_checkpoint
+from engine.checkpoints import fill, keep_checkpoint, load_trainer, load_weights, save_checkpoint
 from engine.config import RunConfig
 from engine.data import Dataset, load_dataset, prepare
 from engine.errors import RunError, TrainingDivergedError
@@ -216,9 +216,12 @@ class Trainer:
         if self.step % config.log_steps == 0:
             self.sums.zero_()
             self.summed = 0
-        if self.step % config.checkpoint_steps == 0 and not last:
+        keep = self.step in config.keep_steps
+        if keep or (self.step % config.checkpoint_steps == 0 and not last):
             try:
                 self._save()
+                if keep:
+                    keep_checkpoint(self.run.checkpoint_folder)
             except OSError:
                 self.sums, self.summed = sums, summed
                 raise

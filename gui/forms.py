@@ -1,7 +1,7 @@
 """A form built from RunConfig's fields: label, tooltip, unit, range and choices all come from there."""
 
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from PySide6.QtCore import QSignalBlocker, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QPalette
@@ -173,6 +173,8 @@ class ConfigForm(QWidget):
         line = TextField(unit_of(field))
         if type(None) in get_args(field.annotation):
             line.setPlaceholderText("from epochs")
+        elif get_origin(field.annotation) is tuple:
+            line.setPlaceholderText("none")
         line.textChanged.connect(self._edited)
         return line
 
@@ -194,6 +196,11 @@ class ConfigForm(QWidget):
     def config(self) -> RunConfig:
         """Return the settings as typed. Raises ConfigError naming each field that is wrong."""
         return RunConfig.parse(self._values())
+
+    @property
+    def basis(self) -> RunConfig:
+        """The settings last shown, from which edits differ."""
+        return self._basis
 
     @property
     def errors(self) -> list[str]:
@@ -218,11 +225,10 @@ class ConfigForm(QWidget):
             try:
                 RunConfig.parse({name: value})
             except ConfigError as error:
-                self._errors[name] = str(error)
+                title = RunConfig.model_fields[name].title or name
+                self._errors[name] = str(error).replace(name, title, 1)
             _mark(self._editors[name], name in self._errors)
-            font = self._labels[name].font()
-            font.setBold(self._label_differs(name))
-            self._labels[name].setFont(font)
+            _set_property(self._labels[name], "changed", self._label_differs(name))
         self._show_relevant()
         self.changed.emit()
 
@@ -263,6 +269,8 @@ def _shown(value: Any) -> Any:
         return value
     if value is None:
         return ""
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
@@ -292,8 +300,15 @@ def _get(editor: QWidget) -> Any:
 def _mark(editor: QWidget, invalid: bool) -> None:
     """Show whether what an editor holds is valid."""
     line = editor.line if isinstance(editor, FolderField) else editor
-    if isinstance(line, QLineEdit) and bool(line.property("invalid")) != invalid:
-        line.setProperty("invalid", invalid)
-        line.style().unpolish(line)
-        line.style().polish(line)
+    if isinstance(line, QLineEdit) and _set_property(line, "invalid", invalid):
         line.setPalette(QPalette())
+
+
+def _set_property(widget: QWidget, name: str, value: bool) -> bool:
+    """Set what the style sheet looks at; True when it changed."""
+    if bool(widget.property(name)) == value:
+        return False
+    widget.setProperty(name, value)
+    widget.style().unpolish(widget)
+    widget.style().polish(widget)
+    return True

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QMainWindow,
+    QMenu,
     QMessageBox,
     QPushButton,
     QSplitter,
@@ -20,22 +21,26 @@ from PySide6.QtWidgets import (
 )
 
 from engine.config import RunConfig
-from engine.errors import StudioError
 from engine.events import Progress
 from engine.paths import APP, RESOURCES
-from engine.runs import Run
 from gui import theme
 from gui.data.page import DataPage
+from gui.keys import KeysDialog
 from gui.metrics.page import MetricsPage
 from gui.metrics.session import EvaluationSession
-from gui.run_store import RunStore
+from gui.run_store import RunItem, RunStore
+from gui.runs.actions import RunActions
+from gui.runs.run_list import RunList
+from gui.training.estimator import Estimator
 from gui.training.page import TrainingPage
+from gui.training.queue_card import QueueCard
 from gui.training.session import TrainingSession
+from gui.training.settings_card import SettingsCard
 from gui.traversal.page import TraversalPage
 from gui.widgets.banner import Banner
 from gui.widgets.layouts import label
-from gui.widgets.run_list import RunList
 from gui.widgets.status_bar import StatusBar
+from gui.words import count
 
 TABS = ("Training", "Traversal", "Metrics", "Data")
 
@@ -53,11 +58,14 @@ class MainWindow(QMainWindow):
         self._closing = False
 
         self.store = RunStore(runs, self)
-        self.training = TrainingSession(self)
+        self.training = TrainingSession(runs, self)
         self.evaluation = EvaluationSession(self)
-        self.run_list = RunList(self.store)
+        self.run_list = RunList(self.store, settings)
+        self.actions_of_runs = RunActions(self.run_list, self.store, self.training, settings, self)
+        self.queue_card = QueueCard(self.training, self.store)
+        self.estimator = Estimator(self.store, self.training, self)
         self.pages = QStackedWidget()
-        self.training_page = TrainingPage()
+        self.training_page = TrainingPage(SettingsCard(settings, self.estimator, runs))
         self.traversal_page = TraversalPage()
         self.metrics_page = MetricsPage()
         self.data_page = DataPage()
@@ -67,8 +75,10 @@ class MainWindow(QMainWindow):
         self.status = StatusBar()
         self._lay_out()
         self._connect()
-        self._restore_geometry()
+        self._restore_place()
         self.store.start()
+        self._show_queue()
+        self._offer_unfinished()
 
     def _lay_out(self) -> None:
         header = QFrame()
@@ -99,6 +109,12 @@ class MainWindow(QMainWindow):
         self._theme.setToolTip("Light, dark, or as the desktop")
         self._theme.clicked.connect(self._next_theme)
         bar.addWidget(self._theme)
+        menu = QPushButton("Menu")
+        menu.setObjectName("tab")
+        menu.setToolTip("Undo, run actions, keys, quit (Alt+M)")
+        menu.setShortcut("Alt+M")
+        menu.setMenu(self._menu())
+        bar.addWidget(menu)
 
         right = QWidget()
         column = QVBoxLayout(right)
@@ -109,11 +125,17 @@ class MainWindow(QMainWindow):
         self._splitter = QSplitter(Qt.Orientation.Horizontal)
         self._splitter.setHandleWidth(8)
         self._splitter.setChildrenCollapsible(False)
-        self._splitter.addWidget(self.run_list)
+        left = QWidget()
+        lists = QVBoxLayout(left)
+        lists.setContentsMargins(0, 0, 0, 0)
+        lists.setSpacing(8)
+        lists.addWidget(self.run_list, 1)
+        lists.addWidget(self.queue_card)
+        left.setMinimumWidth(190)
+        self._splitter.addWidget(left)
         self._splitter.addWidget(right)
         self._splitter.setStretchFactor(1, 1)
-        self._splitter.setSizes([238, 1000])
-        self.run_list.setMinimumWidth(180)
+        self._splitter.setSizes([248, 1000])
 
         middle = QWidget()
         inner = QHBoxLayout(middle)
@@ -132,9 +154,10 @@ class MainWindow(QMainWindow):
     def _connect(self) -> None:
         self._tabs.idClicked.connect(self._show_page)
         self.run_list.selected.connect(self._show_runs)
-        self.run_list.use_settings.connect(self._use_settings)
-        self.run_list.resume.connect(self._resume)
-        self.run_list.open_folder.connect(self._open_folder)
+        self.actions_of_runs.use_settings.connect(self._use_settings)
+        self.actions_of_runs.failed.connect(self.banner.say)
+        self.actions_of_runs.noted.connect(self.banner.note)
+        self.actions_of_runs.undoable.connect(self._offer_undo)
         self.store.updated.connect(self._run_updated)
         self.store.unreadable.connect(self.banner.say)
         card = self.training_page.settings
@@ -142,10 +165,15 @@ class MainWindow(QMainWindow):
         card.pause.connect(self.training.pause)
         card.go_on.connect(self.training.resume)
         card.stop.connect(self.training.stop)
+        card.cancel.connect(self.training.cancel)
         self.training.changed.connect(self._training_changed)
         self.training.failed.connect(self.banner.say)
         self.training.warned.connect(self.banner.note)
+        self.training.began.connect(self._training_began)
         self.training.ended.connect(self._training_ended)
+        self.training.cancelled.connect(self._discard)
+        self.training.queue_changed.connect(self._show_queue)
+        self.store.listed.connect(self._show_queue)
         self.metrics_page.evaluate.connect(self._evaluate)
         self.metrics_page.cancel.connect(self.evaluation.cancel)
         self.evaluation.progressed.connect(self._evaluation_progressed)
@@ -157,8 +185,31 @@ class MainWindow(QMainWindow):
 
     # What is shown
 
+    def _menu(self) -> QMenu:
+        """The window's menu: what has no button of its own, and every key."""
+        menu = QMenu(self)
+        stack = self.actions_of_runs.undo_stack
+        undo, redo = stack.createUndoAction(menu, "Undo"), stack.createRedoAction(menu, "Redo")
+        undo.setShortcut(QKeySequence.StandardKey.Undo)
+        redo.setShortcut(QKeySequence.StandardKey.Redo)
+        menu.addActions([undo, redo])
+        self.addActions([undo, redo])
+        menu.addSeparator()
+        menu.addAction("Runs folder", self._open_runs_folder)
+        menu.addAction("Keys…", QKeySequence("Ctrl+/"), self._show_keys)
+        menu.addSeparator()
+        menu.addAction("Quit", QKeySequence("Ctrl+Q"), self.close)
+        self.addActions(menu.actions())
+        return menu
+
+    @Slot()
+    def _show_keys(self) -> None:
+        KeysDialog(self).exec()
+
     @Slot(int)
     def _show_page(self, number: int) -> None:
+        if self._tabs.button(self.pages.currentIndex()).hasFocus():
+            self._tabs.button(number).setFocus()
         self._tabs.button(number).setChecked(True)
         self.pages.setCurrentIndex(number)
         self._show_runs()
@@ -185,23 +236,55 @@ class MainWindow(QMainWindow):
     @Slot(object)
     def _start(self, config: RunConfig) -> None:
         self.banner.hide()
-        path = self.training.start(self._runs, config)
+        path = self.training.start(config)
         if path is not None:
             self.store.refresh()
-            self.run_list.select(path)
+            if self.training.run is not None and path == self.training.run.path:
+                self.run_list.select(path)
+
+    def _offer_unfinished(self) -> None:
+        """Offer to go on with what an earlier session, or a crash, left unfinished."""
+        kept = self._settings.value("dismissed", [])
+        dismissed = [str(mark) for mark in kept] if isinstance(kept, list) else [str(kept)]
+        left = [item for item in self.store.items if item.state.state == "interrupted" and not item.hidden]
+        left = [item for item in left if _mark_of(item) not in dismissed]
+        waiting = [item for item in self.store.items if item.place is not None and item not in left]
+        names = [item.name for item in (*left, *sorted(waiting, key=lambda item: item.place or 0))]
+        if not names:
+            return
+        shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+        verb = "was" if len(names) == 1 else "were"
+        self.banner.offer(
+            f"{count(len(names), 'run')} {verb} not finished: {shown}. Nothing that was saved is lost.",
+            "Go on training",
+            lambda: self._go_on_with(left),
+            lambda: self._settings.setValue("dismissed", [*dismissed, *map(_mark_of, left)]),
+        )
+
+    def _go_on_with(self, interrupted: list[RunItem]) -> None:
+        """Train what was interrupted, then what waits."""
+        for item in interrupted:
+            self.training.train_or_queue(item.path)
+        self.training.hold(False)
+
+    @Slot()
+    def _show_queue(self) -> None:
+        """Give each run its place in the queue."""
+        for item in self.store.items:
+            item.place = self.training.queue.position(item.path)
+        self.run_list.repaint_runs()
 
     @Slot(object)
-    def _resume(self, path: Path) -> None:
-        if self.training.active:
-            self.banner.say("A run is training already. Stop it, or wait for its end, before resuming another.")
-            return
-        try:
-            run = Run.open(path)
-        except StudioError as error:
-            self.banner.say(str(error))
-            return
-        self.banner.hide()
-        self.run_list.select(self.training.go_on_with(run))
+    def _discard(self, path: Path) -> None:
+        """Move a cancelled run to the trash."""
+        self.store.refresh()
+        item = self.store.find(path)
+        if item is not None:
+            self.actions_of_runs.trash_runs([item])
+
+    @Slot(str)
+    def _offer_undo(self, message: str) -> None:
+        self.banner.note_undoable(f"{message} Ctrl+Z undoes it.", self.actions_of_runs.undo_stack.undo)
 
     @Slot(object)
     def _use_settings(self, path: Path) -> None:
@@ -228,9 +311,10 @@ class MainWindow(QMainWindow):
             self._show_page(TABS.index("Data"))
             self.data_page.open_path(path)
 
-    @Slot(object)
-    def _open_folder(self, path: Path) -> None:
-        QDesktopServices.openUrl(QUrl.fromLocalFile(str(path)))
+    @Slot()
+    def _open_runs_folder(self) -> None:
+        if not QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._runs))):
+            self.banner.note(f"Runs are kept in {self._runs}")
 
     @Slot()
     def _training_changed(self) -> None:
@@ -242,8 +326,15 @@ class MainWindow(QMainWindow):
         percent = f"{100 * progress.done / max(1, progress.total):.0f} % – " if session.active and progress else ""
         self.setWindowTitle(percent + APP)
 
-    @Slot()
-    def _training_ended(self) -> None:
+    @Slot(object)
+    def _training_began(self, path: Path) -> None:
+        """Show a run that begins, unless several are being looked at."""
+        self.store.refresh()
+        if len(self.run_list.items()) <= 1:
+            self.run_list.select(path)
+
+    @Slot(object)
+    def _training_ended(self, path: Path) -> None:
         self.training_page.settings.show_idle()
         self.store.refresh()
         self._close_when_idle()
@@ -290,7 +381,7 @@ class MainWindow(QMainWindow):
         self.training_page.apply_theme()
         self._show_runs()
 
-    def _restore_geometry(self) -> None:
+    def _restore_place(self) -> None:
         geometry = self._settings.value("geometry")
         if geometry is None or not self.restoreGeometry(geometry):
             screen = self.screen().availableGeometry()
@@ -298,6 +389,9 @@ class MainWindow(QMainWindow):
         splitter = self._settings.value("splitter")
         if splitter is not None:
             self._splitter.restoreState(splitter)
+        tab = str(self._settings.value("tab", 0))
+        if tab.isdigit() and int(tab) < len(TABS):
+            self._show_page(int(tab))
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Ask when a run trains; stop it, keep it, and close when it has ended."""
@@ -305,20 +399,33 @@ class MainWindow(QMainWindow):
             event.ignore()
             if not self._closing and (not self.training.active or self._may_stop()):
                 self._closing = True
-                self.training.stop()
+                self._keep_place()
+                self.hide()  # what is left is a checkpoint to write; nobody need watch it
+                self.training.close()
                 self.evaluation.cancel()
                 self._close_when_idle()
             return
+        if not self._closing:
+            self._keep_place()
         self.store.close()
+        self.banner.close_timer()
+        self.estimator.close()
         self.traversal_page.close_worker()
         self.data_page.close_worker()
+        event.accept()
+
+    def _keep_place(self) -> None:
+        """Remember layout, tab and form for the next session."""
         self._settings.setValue("geometry", self.saveGeometry())
         self._settings.setValue("splitter", self._splitter.saveState())
-        event.accept()
+        self._settings.setValue("tab", self.pages.currentIndex())
+        self.training_page.settings.keep()
 
     def _may_stop(self) -> bool:
         box = QMessageBox(QMessageBox.Icon.Question, APP, "A run is training.", parent=self)
-        box.setInformativeText("Stop it and close? What it has learned is kept, and it can be resumed later.")
+        box.setInformativeText(
+            "Stop it and close? What it has learned is kept, and the next start offers to go on with it."
+        )
         stop = box.addButton("Stop and close", QMessageBox.ButtonRole.AcceptRole)
         stay = box.addButton("Go on training", QMessageBox.ButtonRole.RejectRole)
         box.setDefaultButton(stay)
@@ -328,6 +435,11 @@ class MainWindow(QMainWindow):
     def _close_when_idle(self) -> None:
         if self._closing and not self.training.active and not self.evaluation.active:
             QTimer.singleShot(0, self.close)
+
+
+def _mark_of(item: RunItem) -> str:
+    """What a dismissed offer is remembered by: the run, and how far it was."""
+    return f"{item.path.name} {item.state.step}"
 
 
 def _dropped_path(event: QDropEvent) -> Path | None:

@@ -3,13 +3,14 @@
 What trains in this window and what trains in a terminal appear the same way.
 """
 
+from contextlib import suppress
 from pathlib import Path
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from engine.errors import StudioError
 from engine.metrics_file import MetricsReader
-from engine.runs import Run, RunState, list_runs
+from engine.runs import Run, list_runs
 
 POLL_MS = 500
 
@@ -17,14 +18,23 @@ POLL_MS = 500
 class RunItem:
     """One run with what the list and the curves show of it."""
 
-    def __init__(self, run: Run, colour: int) -> None:
+    def __init__(self, run: Run) -> None:
         self.run = run
-        self.colour = colour
         self.state = run.state()
-        self.name = run.name
+        self.place: int | None = None
+        """Place in the queue, from 0; None when the run does not wait."""
         self.metrics = MetricsReader(run.metrics_file)
         self.metrics.refresh()
+        self._read_marks()
         self._stamps = self._read_stamps()
+
+    def _read_marks(self) -> None:
+        marks = self.run.marks()
+        self.name = self.run.name_in(marks)
+        self.colour = self.run.colour_in(marks)
+        self.hidden = marks.get("hidden") is True
+        tags = marks.get("tags")
+        self.tags = [str(tag) for tag in tags] if isinstance(tags, list) else []
 
     @property
     def path(self) -> Path:
@@ -32,9 +42,22 @@ class RunItem:
         return self.run.path
 
     @property
+    def seconds(self) -> float:
+        """Time spent training, pauses left out."""
+        return self.last("seconds") or 0.0
+
+    @property
     def has_weights(self) -> bool:
         """Whether a checkpoint was saved."""
         return self._stamps[2] is not None
+
+    @property
+    def weights_size(self) -> int:
+        """Bytes of the newest weights; 0 before the first checkpoint."""
+        try:
+            return (self.run.checkpoint_folder / "model.safetensors").stat().st_size
+        except OSError:
+            return 0
 
     @property
     def weights_stamp(self) -> object:
@@ -51,9 +74,14 @@ class RunItem:
         stamps = self._read_stamps()
         changed = self.metrics.refresh()
         if stamps != self._stamps or self.state.active:
-            state, name = self.run.state(), self.run.name
+            state = self.run.state()
             changed = changed or stamps != self._stamps or state != self.state
-            self.state, self.name, self._stamps = state, name, stamps
+            if stamps[1] != self._stamps[1]:
+                self._read_marks()
+            if stamps[4] != self._stamps[4]:
+                with suppress(StudioError):  # damaged since: what was read before stays
+                    self.run = Run.open(self.path)
+            self.state, self._stamps = state, stamps
         return changed
 
     def _read_stamps(self) -> tuple[object, ...]:
@@ -108,9 +136,8 @@ class RunStore(QObject):
                 except StudioError as error:
                     self._broken.add(path)
                     self.unreadable.emit(f"{error} The run is left out of the list; its folder was not changed.")
-        new.sort(key=lambda run: (run.created, run.path.name))
         if new or len(kept) != len(self.items):
-            items = [*kept, *(RunItem(run, len(known) + number) for number, run in enumerate(new))]
+            items = [*kept, *map(RunItem, new)]
             self.items = sorted(items, key=lambda item: (item.run.created, item.path.name), reverse=True)
             self.listed.emit()
         for item in kept:
@@ -126,7 +153,15 @@ def _stamp(path: Path) -> object:
     return status.st_mtime_ns, status.st_size, status.st_ino
 
 
-def state_words(state: RunState) -> str:
-    """Return a state as the list says it."""
+def state_words(item: RunItem) -> str:
+    """Return a run's state as the list says it."""
+    if item.place is not None and not item.state.active:
+        return f"queued, {ordinal(item.place + 1)}"
     words = {"new": "not started", "running": "training", "finished": "done"}
-    return words.get(state.state, state.state)
+    return words.get(item.state.state, item.state.state)
+
+
+def ordinal(number: int) -> str:
+    """Return "1st", "2nd", "3rd", "4th", ..."""
+    ending = "th" if 10 <= number % 100 <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"

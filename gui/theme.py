@@ -133,9 +133,11 @@ def style_sheet(t: Tokens) -> str:
     QFrame#footer {{ border-top: 1px solid {t.border}; }}
     QFrame#banner {{ background: {t.card}; border: 1px solid {t.error}; border-radius: 8px; }}
     QFrame#banner[kind="note"] {{ border-color: {t.warning}; }}
+    QFrame#banner[kind="offer"] {{ border-color: {t.accent}; }}
     QLabel#title {{ font-weight: 600; }}
     QLabel#app {{ font-weight: 600; font-size: 14px; }}
     QLabel#group {{ font-weight: 600; color: {t.muted}; font-size: 12px; padding-top: 6px; }}
+    QLabel[changed="true"] {{ color: {t.accent}; }}
     QLabel#muted {{ color: {t.muted}; font-size: 12px; }}
     QLabel#warning {{ color: {t.warning}; font-size: 12px; }}
     QLabel#error {{ color: {t.error}; font-size: 12px; }}
@@ -145,6 +147,7 @@ def style_sheet(t: Tokens) -> str:
 
     QPushButton, QToolButton#button {{ background: {t.card}; border: 1px solid {t.border}; border-radius: 6px;
         padding: 6px 12px; }}
+    QToolButton#button::menu-indicator {{ image: none; }}
     QToolButton#button {{ padding: 5px 7px; }}
     QPushButton:hover, QToolButton#button:hover {{ border-color: {t.muted}; }}
     QPushButton:pressed {{ background: {t.faint}; }}

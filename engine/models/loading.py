@@ -1,4 +1,4 @@
-"""A trained model, ready to look at: weights of a run's last checkpoint, in eval mode, with its data set."""
+"""A trained model, ready to look at: weights of one of a run's checkpoints, in eval mode, with its data set."""
 
 from dataclasses import dataclass
 
@@ -29,9 +29,9 @@ class TrainedModel:
         return torch.from_numpy(self.dataset.labels[indices])
 
 
-def load_model(run: Run, dataset: Dataset) -> TrainedModel:
-    """Load a run's last checkpoint. Raises CheckpointError or ConfigError."""
-    weights = load_weights(run.checkpoint_folder)
+def load_model(run: Run, dataset: Dataset, step: int | None = None) -> TrainedModel:
+    """Load a run's last checkpoint, or the one kept at a step. Raises CheckpointError or ConfigError."""
+    weights = load_weights(run.checkpoint_folder, step)
     model = build(run.config, dataset)
     fill(model, weights, run.name)
     return TrainedModel(run, dataset, model.eval().to(memory_format=torch.channels_last), weights.step)

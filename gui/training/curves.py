@@ -4,9 +4,9 @@ import numpy as np
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from gui.run_store import RunItem
+from gui.runs.delegate import run_colour
 from gui.theme import tokens
 from gui.widgets.curve_plot import Curve, CurvePlot
-from gui.widgets.run_list import run_colour
 
 
 class Curves(QWidget):

@@ -13,9 +13,9 @@ from gui.widgets.layouts import Card, empty_state
 class TrainingPage(QWidget):
     """Shows the selected runs; what is done with a run is the main window's."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: SettingsCard) -> None:
         super().__init__()
-        self.settings = SettingsCard()
+        self.settings = settings
         self.curves = Curves()
         self.pictures = LivePictures()
         self.pictures.setMinimumWidth(290)

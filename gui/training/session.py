@@ -1,4 +1,4 @@
-"""The run that trains in this window: starting, pausing, stopping it, and how fast it goes."""
+"""The run that trains in this window and the ones that wait: starting, pausing, stopping, and how fast it goes."""
 
 import time
 from collections.abc import Callable
@@ -9,24 +9,36 @@ from PySide6.QtCore import QObject, Signal, Slot
 from engine.config import RunConfig
 from engine.errors import StudioError
 from engine.events import Finished, Job, Paused, Progress, TrainingStarted, Warned
+from engine.queue import RunQueue, Waiting
 from engine.runs import Run
 from gui.bridge import JobThread
 
 
 class TrainingSession(QObject):
-    """At most one run at a time. `changed` whenever its state or progress did; `failed` with a sentence."""
+    """At most one run trains at a time; when it ends, however it does, the next of the queue begins.
+
+    `changed` whenever its state or progress did, `queue_changed` when the queue did, `failed` and `warned` with a
+    sentence, `began(path)` and `ended(path)` with a run's folder, `cancelled(path)` when the run is to be discarded.
+    """
 
     changed = Signal()
+    queue_changed = Signal()
     failed = Signal(str)
     warned = Signal(str)
-    ended = Signal()
+    began = Signal(object)
+    ended = Signal(object)
+    cancelled = Signal(object)
 
-    def __init__(self, parent: QObject) -> None:
+    def __init__(self, root: Path, parent: QObject) -> None:
         super().__init__(parent)
+        self.root = root
         self._thread: JobThread | None = None
+        self.queue = RunQueue(root)
+        self.held = len(self.queue) > 0
+        """Whether the queue waits for somebody to let it go on, as one from an earlier session does."""
         self.run: Run | None = None
         self.progress: Progress | None = None
-        self.paused = self.stopping = False
+        self.paused = self.stopping = self.cancelling = False
         self.images_per_second = 0.0
         self._batch = 0
         self._mark = (0.0, 0)
@@ -43,27 +55,93 @@ class TrainingSession(QObject):
             return None
         return (self.progress.total - self.progress.done) * self._batch / self.images_per_second
 
-    def start(self, root: Path, config: RunConfig) -> Path | None:
-        """Create a run and train it; return its folder, or None when `failed` said why not."""
+    # Starting, and the queue
+
+    def start(self, config: RunConfig) -> Path | None:
+        """Create a run and train it, or put it at the end of the queue while another trains.
+
+        Returns its folder, or None when `failed` said why not.
+        """
         try:
-            run = Run.create(root, config)
+            run = Run.create(self.root, config)
         except StudioError as error:
             self.failed.emit(str(error))
             return None
-        return self.go_on_with(run)
+        self.train_or_queue(run.path)
+        return run.path
 
-    def go_on_with(self, run: Run) -> Path:
-        """Train a run from its last checkpoint, or from the beginning."""
+    def train_or_queue(self, path: Path, *, more_epochs: int = 0) -> None:
+        """Train a run from its last checkpoint, now or when the queue reaches it; first make it longer, if asked."""
+        if not self.active:
+            self._begin(Waiting(path.name, more_epochs), path)
+            return
+        if self.run is not None and path == self.run.path:
+            return
+        self.held = False
+        self._change_queue(lambda: self.queue.add(path, more_epochs=more_epochs))
+
+    def unqueue(self, path: Path) -> None:
+        """Take a run out of the queue; its folder stays."""
+        self._change_queue(lambda: self.queue.remove(path))
+
+    def move(self, path: Path, by: int) -> None:
+        """Move a run towards the front of the queue (negative) or its end."""
+        self._change_queue(lambda: self.queue.move(path, by))
+
+    def order(self, names: list[str]) -> None:
+        """Give the queue this order."""
+        self._change_queue(lambda: self.queue.order(names))
+
+    def hold(self, held: bool) -> None:
+        """Let the queue wait after the present run, or go on; when nothing trains, it goes on at once."""
+        self.held = held
+        self.queue_changed.emit()
+        if not held and not self.active:
+            self._next()
+
+    def _change_queue(self, change: Callable[[], object]) -> None:
+        try:
+            change()
+        except StudioError as error:
+            self.failed.emit(str(error))
+        self.queue_changed.emit()
+
+    def _next(self) -> None:
+        """Begin the next run of the queue that can be opened."""
+        while not self.active:
+            try:
+                waiting = self.queue.take()
+            except StudioError as error:
+                self.failed.emit(str(error))
+                self.held = True
+                break
+            if waiting is None:
+                break
+            self._begin(waiting, self.queue.path(waiting))
+        self.queue_changed.emit()
+
+    def _begin(self, waiting: Waiting, path: Path) -> None:
+        """Train a run in a thread of its own."""
+        try:
+            run = Run.open(path)
+        except StudioError as error:
+            self.failed.emit(str(error))
+            return
+        if self.queue.position(path) is not None:
+            self._change_queue(lambda: self.queue.remove(path))
         self.run = run
-        self.progress, self.paused, self.stopping, self.images_per_second = None, False, False, 0.0
+        self.progress, self.images_per_second = None, 0.0
+        self.paused = self.stopping = self.cancelling = False
         self._batch, self._mark = 0, (0.0, 0)
-        self._thread = JobThread(_training_of(run), self)
+        self._thread = JobThread(_training_of(run, waiting.more_epochs), self)
         self._thread.events.connect(self._take)
-        self._thread.failed.connect(self.failed)
+        self._thread.failed.connect(self._failed)
         self._thread.finished.connect(self._finished)
         self._thread.start()
+        self.began.emit(path)
         self.changed.emit()
-        return run.path
+
+    # While a run trains
 
     def pause(self) -> None:
         """Save a checkpoint and wait."""
@@ -84,6 +162,19 @@ class TrainingSession(QObject):
             self.stopping = True
             self._thread.control.stop()
             self.changed.emit()
+
+    def cancel(self) -> None:
+        """End the run now; `cancelled` says when it can be discarded."""
+        self.cancelling = self.active
+        self.stop()
+
+    def close(self) -> None:
+        """End the run now, and put it first in the queue, so that the next session can offer to go on with it."""
+        if self._thread is not None and self.run is not None and not self.stopping:
+            run = self.run
+            self._change_queue(lambda: self.queue.add(run.path, first=True))
+        self.held = True
+        self.stop()
 
     @Slot(list)
     def _take(self, events: list[object]) -> None:
@@ -117,20 +208,34 @@ class TrainingSession(QObject):
             self.images_per_second = speed if not self.images_per_second else 0.7 * self.images_per_second + 0.3 * speed
             self._mark = (now, step)
 
+    @Slot(str)
+    def _failed(self, message: str) -> None:
+        waits = " The next run of the queue begins." if len(self.queue) and not self.held else ""
+        self.failed.emit(f"{self.run.name}: {message}{waits}" if self.run else message)
+
     @Slot()
     def _finished(self) -> None:
         assert self._thread is not None
+        assert self.run is not None
         self._thread.deleteLater()
         self._thread = None
-        self.paused = self.stopping = False
+        path, cancelled = self.run.path, self.cancelling
+        self.paused = self.stopping = self.cancelling = False
         self.changed.emit()
-        self.ended.emit()
+        self.ended.emit(path)
+        if cancelled:
+            self.cancelled.emit(path)
+        if not self.held:
+            self._next()
 
 
-def _training_of(run: Run) -> Callable[[], Job]:
+def _training_of(run: Run, more_epochs: int) -> Callable[[], Job]:
     def make() -> Job:
+        from engine.lengthening import add_epochs
         from engine.training import train
 
+        if more_epochs:
+            add_epochs(run, more_epochs)
         return train(run)
 
     return make

@@ -1,40 +1,74 @@
-"""The card with presets, the settings form, and the buttons that start and stop a run."""
+"""The card with presets, the settings form, and the buttons that start, queue and stop runs."""
 
-from PySide6.QtCore import QSignalBlocker, Qt, Signal, Slot
-from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QPushButton, QScrollArea, QSizePolicy
+import json
+from pathlib import Path
+
+from PySide6.QtCore import QSettings, QSignalBlocker, Qt, Signal, Slot
+from PySide6.QtWidgets import (
+    QComboBox,
+    QFrame,
+    QHBoxLayout,
+    QInputDialog,
+    QMenu,
+    QMessageBox,
+    QPushButton,
+    QScrollArea,
+    QSizePolicy,
+    QToolButton,
+)
 
 from engine.config import RunConfig
 from engine.data import ENTRIES
 from engine.errors import ConfigError
-from engine.presets import Preset, shipped_presets
+from engine.estimates import Estimate
+from engine.presets import Preset, delete_preset, own_presets, save_preset, shipped_presets
 from gui.forms import ConfigForm
+from gui.training.estimator import Estimator, too_large
 from gui.widgets.layouts import Card, label
+from gui.words import count, duration, room
+
+FROM_RUN = "From a run"
+KEPT = "form"
 
 
 class SettingsCard(Card):
-    """Emits `start(config)`, `pause`, `go_on` and `stop`."""
+    """Emits `start(config)` (to train now or after the present run), `pause`, `go_on`, `stop` and `cancel`."""
 
     start = Signal(object)
     pause = Signal()
     go_on = Signal()
     stop = Signal()
+    cancel = Signal()
 
-    def __init__(self) -> None:
+    def __init__(self, settings: QSettings, estimator: Estimator, runs: Path) -> None:
         super().__init__("Settings")
-        self._presets: list[Preset] = shipped_presets()
+        self._settings, self._estimator, self._runs = settings, estimator, runs
+        self._estimate: Estimate | None = None
+        self._training = False
         self.presets = QComboBox()
         self.presets.setAccessibleName("Preset")
         self.presets.setMinimumContentsLength(12)
         self.presets.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        for preset in self._presets:
-            self.presets.addItem(preset.title)
-            self.presets.setItemData(self.presets.count() - 1, preset.description, Qt.ItemDataRole.ToolTipRole)
-        self.presets.addItem("From a run")
-        self.presets.currentIndexChanged.connect(self._choose_preset)
-        self.body.addWidget(self.presets)
+        self.preset_menu = QMenu(self)
+        self._save_preset = self.preset_menu.addAction("Save as preset…", self._save)
+        self._reset = self.preset_menu.addAction("Back to the preset", self._reset_form)
+        self._delete_preset = self.preset_menu.addAction("Delete preset…", self._delete)
+        self.preset_menu.aboutToShow.connect(self._enable_preset_menu)
+        more = QToolButton()
+        more.setObjectName("button")
+        more.setText("⋯")
+        more.setToolTip("Save these settings as a preset, go back to the preset, delete one")
+        more.setAccessibleName("Presets menu")
+        more.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        more.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        more.setMenu(self.preset_menu)
+        row = QHBoxLayout()
+        row.setSpacing(4)
+        row.addWidget(self.presets, 1)
+        row.addWidget(more)
+        self.body.addLayout(row)
 
         self.form = ConfigForm()
-        self.form.changed.connect(self._show_notes)
         area = QScrollArea()
         area.setWidget(self.form)
         area.setWidgetResizable(True)
@@ -47,59 +81,172 @@ class SettingsCard(Card):
         self.errors = label("", "error", wrap=True)
         for line in (self.notes, self.warnings, self.errors):
             self.body.addWidget(line)
-
-        self.start_button = QPushButton("Start")
-        self.start_button.setObjectName("primary")
-        self.start_button.setToolTip("Train with these settings (Ctrl+Return)")
-        self.start_button.setShortcut("Ctrl+Return")
-        self.start_button.clicked.connect(self._start)
-        self.pause_button = QPushButton("Pause")
-        self.pause_button.setToolTip("Save a checkpoint and wait (Ctrl+P)")
-        self.pause_button.setShortcut("Ctrl+P")
-        self.pause_button.clicked.connect(self._pause_or_go_on)
-        self.stop_button = QPushButton("Stop")
-        self.stop_button.setToolTip("End the run now and keep what it has learned (Ctrl+.)")
-        self.stop_button.setShortcut("Ctrl+.")
-        self.stop_button.clicked.connect(self.stop)
-        buttons = QHBoxLayout()
-        buttons.setSpacing(6)
-        for button in (self.start_button, self.pause_button, self.stop_button):
-            buttons.addWidget(button, 1)
-        self.body.addLayout(buttons)
+        self._add_buttons()
         self.setFixedWidth(304)
-        self._choose_preset(0)
+
+        self._list_presets()
+        self.presets.currentIndexChanged.connect(self._choose_preset)
+        self.form.changed.connect(self._edited)
+        estimator.told.connect(self._estimated)
+        self._restore()
         self.show_idle()
 
-    def show_config(self, config: RunConfig) -> None:
-        """Show the settings of a run."""
+    def _add_buttons(self) -> None:
+        self.start_button = _button("Start", "", "Ctrl+Return", self._start)
+        self.start_button.setObjectName("primary")
+        self.pause_button = _button("Pause", "Save a checkpoint and wait (Ctrl+P)", "Ctrl+P", self._pause_or_go_on)
+        self.stop_button = _button(
+            "Stop", "End the run now and keep what it has learned; the queue goes on (Ctrl+.)", "Ctrl+.", self.stop
+        )
+        self.cancel_button = _button(
+            "Cancel",
+            "End the run now and move it to the trash; Ctrl+Z brings it back (Ctrl+Shift+.)",
+            "Ctrl+Shift+.",
+            self.cancel,
+        )
+        self.body.addWidget(self.start_button)
+        buttons = QHBoxLayout()
+        buttons.setSpacing(6)
+        for button in (self.pause_button, self.stop_button, self.cancel_button):
+            buttons.addWidget(button, 1)
+        self.body.addLayout(buttons)
+
+    # Presets
+
+    def _list_presets(self) -> None:
+        """Fill the box: shipped presets, own ones, and the place for a run's settings."""
         with QSignalBlocker(self.presets):
-            self.presets.setCurrentIndex(self.presets.count() - 1)
-        self.form.show_config(config)
+            self.presets.clear()
+            for preset in shipped_presets():
+                self._add_preset(preset, own=False)
+            own = own_presets()
+            if own:
+                self.presets.insertSeparator(self.presets.count())
+            for preset in own:
+                self._add_preset(preset, own=True)
+            self.presets.insertSeparator(self.presets.count())
+            self.presets.addItem(FROM_RUN)
 
-    def show_idle(self) -> None:
-        """Nothing trains: a run can be started."""
-        self._buttons(start=not self.form.errors, pause=False, stop=False)
-        self.pause_button.setText("Pause")
+    def _add_preset(self, preset: Preset, *, own: bool) -> None:
+        self.presets.addItem(preset.title, (preset, own))
+        self.presets.setItemData(self.presets.count() - 1, preset.description, Qt.ItemDataRole.ToolTipRole)
 
-    def show_training(self, *, paused: bool = False, stopping: bool = False) -> None:
-        """A run trains: it can be paused and stopped."""
-        self._buttons(start=False, pause=not stopping, stop=not stopping)
-        self.pause_button.setText("Resume" if paused else "Pause")
-        self.stop_button.setText("Stopping…" if stopping else "Stop")
+    @property
+    def preset(self) -> Preset | None:
+        """The chosen preset; None when the form shows a run's settings."""
+        data = self.presets.currentData()
+        return data[0] if data else None
 
-    def _buttons(self, *, start: bool, pause: bool, stop: bool) -> None:
-        self.start_button.setEnabled(start)
-        self.start_button.setVisible(start or not stop)
-        self.pause_button.setEnabled(pause)
-        self.stop_button.setEnabled(stop)
-        if not stop and not pause:
-            self.stop_button.setText("Stop")
+    def _show_preset(self, title: str) -> None:
+        """Choose a preset in the box without changing the form."""
+        with QSignalBlocker(self.presets):
+            self.presets.setCurrentIndex(max(0, self.presets.findText(title)))
 
     @Slot(int)
     def _choose_preset(self, index: int) -> None:
-        if index < len(self._presets):
-            self.form.show_config(self._presets[index].config)
-            self.presets.setToolTip(self._presets[index].description)
+        preset = self.preset
+        if preset is not None:
+            self.form.show_config(preset.config)
+            self.presets.setToolTip(preset.description)
+
+    @Slot()
+    def _enable_preset_menu(self) -> None:
+        data = self.presets.currentData()
+        self._save_preset.setEnabled(not self.form.errors)
+        self._reset.setEnabled(self.form.differences > 0)
+        self._reset.setText("Back to the preset" if data else "Back to the run's settings")
+        self._delete_preset.setEnabled(bool(data and data[1]))
+
+    @Slot()
+    def _save(self) -> None:
+        data = self.presets.currentData()
+        proposal = data[0].title if data and data[1] else ""
+        title, accepted = QInputDialog.getText(
+            self, "Save as preset", "Title. A preset of yours with the same title is replaced.", text=proposal
+        )
+        if not accepted:
+            return
+        try:
+            config = self.form.config()
+            preset = save_preset(title, f"{config.method_title}, saved by you.", config)
+        except ConfigError as error:
+            self.errors.setText(str(error))
+            self.errors.show()
+            return
+        self._list_presets()
+        self._show_preset(preset.title)
+        self.form.show_config(preset.config)
+
+    @Slot()
+    def _reset_form(self) -> None:
+        self.form.show_config(self.form.basis)
+
+    @Slot()
+    def _delete(self) -> None:
+        preset = self.preset
+        if preset is None:
+            return
+        question = f"Delete the preset “{preset.title}”? Runs made with it stay as they are."
+        if QMessageBox.question(self, "Delete preset", question) != QMessageBox.StandardButton.Yes:
+            return
+        try:
+            delete_preset(preset)
+        except ConfigError as error:
+            self.errors.setText(str(error))
+            self.errors.show()
+            return
+        self._list_presets()
+        self._show_preset(FROM_RUN)
+
+    # What the form shows
+
+    def show_config(self, config: RunConfig) -> None:
+        """Show the settings of a run."""
+        self._show_preset(FROM_RUN)
+        self.form.show_config(config)
+
+    def _restore(self) -> None:
+        """Show what the form held when the window was last closed; else the first preset."""
+        try:
+            kept = json.loads(str(self._settings.value(KEPT, "")))
+            basis, config = (RunConfig.from_json(kept[name]) for name in ("basis", "config"))
+        except (ValueError, LookupError, TypeError, ConfigError):
+            self._choose_preset(0)
+            return
+        self._show_preset(str(kept.get("preset", FROM_RUN)))
+        self.form.show_config(basis)
+        self.form.set_values(**{name: getattr(config, name) for name in RunConfig.model_fields})
+
+    def keep(self) -> None:
+        """Remember what the form holds, for the next session; settings that are not valid are not kept."""
+        if not self.form.errors:
+            kept = {"preset": self.presets.currentText(), "basis": self.form.basis.to_json()}
+            self._settings.setValue(KEPT, json.dumps(kept | {"config": self.form.config().to_json()}))
+
+    # Buttons
+
+    def show_idle(self) -> None:
+        """Nothing trains: a run can be started."""
+        self._show_buttons(training=False)
+
+    def show_training(self, *, paused: bool = False, stopping: bool = False) -> None:
+        """A run trains: it can be paused, stopped and cancelled, and others can be queued."""
+        self._show_buttons(training=True, paused=paused, stopping=stopping)
+
+    def _show_buttons(self, *, training: bool, paused: bool = False, stopping: bool = False) -> None:
+        self._training = training
+        self.start_button.setText("Queue" if training else "Start")
+        self.start_button.setToolTip(
+            f"Train with these settings {'when the runs before it have ended' if training else 'now'} (Ctrl+Return)"
+        )
+        self.start_button.setShortcut("Ctrl+Return")  # a new text forgets it
+        self.start_button.setEnabled(not self.form.errors)
+        for button in (self.pause_button, self.stop_button, self.cancel_button):
+            button.setEnabled(training and not stopping)
+        self.pause_button.setText("Resume" if paused else "Pause")
+        self.pause_button.setShortcut("Ctrl+P")
+        self.stop_button.setText("Stopping…" if stopping else "Stop")
+        self.stop_button.setShortcut("Ctrl+.")
 
     @Slot()
     def _start(self) -> None:
@@ -115,33 +262,62 @@ class SettingsCard(Card):
         else:
             self.go_on.emit()
 
+    # Notes
+
     @Slot()
-    def _show_notes(self) -> None:
-        """Say what is wrong, what does not fit together, and how long the run is."""
+    def _edited(self) -> None:
+        """Ask for a new estimate, and say what is wrong, what does not fit together, and how long the run is."""
+        self._estimate = None
+        config: RunConfig | None = None
         errors = self.form.errors
-        self.errors.setText(" ".join(errors))
-        self.errors.setVisible(bool(errors))
-        warnings: list[str] = []
-        note = ""
         if not errors:
             try:
                 config = self.form.config()
             except ConfigError as error:
-                self.errors.setText(str(error))
-                self.errors.show()
+                errors = [str(error)]
+        self.errors.setText(" ".join(errors))
+        self.errors.setVisible(bool(errors))
+        self.start_button.setEnabled(not errors)
+        self._show_notes(config)
+        self._estimator.ask(config)
+
+    @Slot(object, object)
+    def _estimated(self, config: RunConfig, answer: Estimate | None) -> None:
+        if answer is not None and not self.form.errors and config == self.form.config():
+            self._estimate = answer
+            self._show_notes(config)
+
+    def _show_notes(self, config: RunConfig | None) -> None:
+        lines: list[str] = []
+        warnings: list[str] = []
+        if config is not None:
+            images, needs = ENTRIES[config.dataset].training_images, self._estimate
+            if images is not None:
+                steps = config.total_steps(images)
+                warnings = config.warnings(images)
+                epochs = steps / config.steps_per_epoch(images)
+                lines.append(f"{steps:,} steps, {epochs:.3g} epochs of {images:,} images")
+            elif needs is None:
+                lines.append("How long an epoch is will be known when the images are read.")
             else:
-                images = ENTRIES[config.dataset].training_images
-                if images is None:
-                    note = "How long an epoch is will be known when the images are read."
-                else:
-                    warnings = config.warnings(images)
-                    steps = config.total_steps(images)
-                    note = f"{steps:,} steps, {steps / config.steps_per_epoch(images):.3g} epochs of {images:,} images"
-                changed = self.form.differences
-                if changed:
-                    note += f"\n{changed} setting{'s differ' if changed > 1 else ' differs'} from the preset"
-        self.notes.setText(note)
+                lines.append(f"{needs.steps:,} steps")
+            if needs is not None:
+                lines.append(f"About {duration(needs.seconds)} on this machine, {room(needs.disk)} on disk")
+                warnings += [text] if (text := too_large(needs, self._runs)) else []
+            if config.data_folder is not None and not config.data_folder.exists():
+                warnings.append(f"{config.data_folder} does not exist.")
+            if self.form.differences:
+                origin = "preset" if self.presets.currentText() != FROM_RUN else "run"
+                verb = "differs" if self.form.differences == 1 else "differ"
+                lines.append(f"{count(self.form.differences, 'setting')} {verb} from the {origin}")
+        self.notes.setText("\n".join(lines))
         self.warnings.setText(" ".join(warnings))
         self.warnings.setVisible(bool(warnings))
-        if not self.stop_button.isEnabled():
-            self.start_button.setEnabled(not errors)
+
+
+def _button(text: str, tip: str, keys: str, slot: object) -> QPushButton:
+    button = QPushButton(text)
+    button.setToolTip(tip)
+    button.setShortcut(keys)
+    button.clicked.connect(slot)
+    return button

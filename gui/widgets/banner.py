@@ -1,13 +1,18 @@
 """A message across the top of the page: what happened, what was kept and what to do."""
 
-from PySide6.QtCore import Qt, Slot
+from collections.abc import Callable
+
+from PySide6.QtCore import Qt, QTimer, Slot
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton
 
 from gui.widgets.layouts import label
 
+NOTE_MS = 15_000
+"""How long a note stays; an error stays until it is dismissed."""
+
 
 class Banner(QFrame):
-    """Hidden until it has something to say; stays until it is dismissed or replaced."""
+    """Hidden until it has something to say. Errors and offers stay until they are answered, notes for a while."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -15,11 +20,21 @@ class Banner(QFrame):
         layout = QHBoxLayout(self)
         layout.setContentsMargins(12, 8, 8, 8)
         self.text = label("", wrap=True)
+        self.text.setTextFormat(Qt.TextFormat.PlainText)
         self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         layout.addWidget(self.text, 1)
-        close = QPushButton("Dismiss")
-        close.clicked.connect(self.hide)
-        layout.addWidget(close, 0, Qt.AlignmentFlag.AlignTop)
+        self.action = QPushButton()
+        self.action.clicked.connect(self._act)
+        layout.addWidget(self.action, 0, Qt.AlignmentFlag.AlignTop)
+        self.dismiss = QPushButton("Dismiss")
+        self.dismiss.clicked.connect(self._dismissed)
+        layout.addWidget(self.dismiss, 0, Qt.AlignmentFlag.AlignTop)
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(NOTE_MS)
+        self._timer.timeout.connect(self.hide)
+        self._accepted: Callable[[], None] | None = None
+        self._refused: Callable[[], None] | None = None
         self.hide()
 
     @Slot(str)
@@ -29,12 +44,47 @@ class Banner(QFrame):
 
     @Slot(str)
     def note(self, message: str) -> None:
-        """Show something worth knowing that stops nothing."""
-        self._show(message, "note")
+        """Show something worth knowing that stops nothing; not in the place of an error or a question."""
+        if self.isHidden() or self.property("kind") == "note":
+            self._show(message, "note")
+            self._timer.start()
 
-    def _show(self, message: str, kind: str) -> None:
+    def offer(self, message: str, action: str, accepted: Callable[[], None], refused: Callable[[], None]) -> None:
+        """Ask something with a button: `accepted` is called when it is pressed, `refused` when it is dismissed."""
+        self._show(message, "offer", action)
+        self.dismiss.setText("Not now")
+        self._accepted, self._refused = accepted, refused
+
+    def note_undoable(self, message: str, undo: Callable[[], None]) -> None:
+        """Show for a while what was done, with a button that takes it back."""
+        self._show(message, "note", "Undo")
+        self._accepted = undo
+        self._timer.start()
+
+    def _show(self, message: str, kind: str, action: str = "") -> None:
+        self._timer.stop()
+        self._accepted = self._refused = None
         self.text.setText(message)
+        self.action.setText(action)
+        self.action.setVisible(bool(action))
+        self.dismiss.setText("Dismiss")
         self.setProperty("kind", kind)
         self.style().unpolish(self)
         self.style().polish(self)
         self.show()
+
+    @Slot()
+    def _act(self) -> None:
+        self.hide()
+        if self._accepted is not None:
+            self._accepted()
+
+    @Slot()
+    def _dismissed(self) -> None:
+        self.hide()
+        if self._refused is not None:
+            self._refused()
+
+    def close_timer(self) -> None:
+        """Stop counting down; the window closes."""
+        self._timer.stop()

@@ -5,6 +5,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar
 
 from gui.training.session import TrainingSession
 from gui.widgets.layouts import label
+from gui.words import duration
 
 
 class StatusBar(QFrame):
@@ -57,13 +58,5 @@ class StatusBar(QFrame):
         left = session.seconds_left
         waiting = preparing or session.paused or left is None
         self.words.setText(done if waiting or left is None else f"{done} · {duration(left)} left")
-        self.speed.setText(f"{session.images_per_second:,.0f} images/s" if session.images_per_second else "")
-
-
-def duration(seconds: float) -> str:
-    """Return a length of time in words, e.g. "2 min"."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    if seconds < 5400:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"
+        speed = 0.0 if waiting else session.images_per_second
+        self.speed.setText(f"{speed:,.0f} images/s" if speed else "")

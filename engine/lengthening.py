@@ -1,0 +1,41 @@
+"""Making a run longer: its total length grows, and training goes on from where it was."""
+
+from engine.checkpoints import checkpoint_step
+from engine.data import load_dataset
+from engine.errors import ConfigError, RunError
+from engine.runs import Run, RunState
+
+
+def lengthen(run: Run, epochs: int | None, steps: int | None) -> None:
+    """Set a new total length, in epochs or in steps, not below what is trained already.
+
+    Raises ConfigError, DataError, RunError, or RunLockedError when the run is being trained.
+    """
+    new = run.config.changed(epochs=epochs if epochs is not None else run.config.epochs, steps=steps)
+    total = new.total_steps(_images(run))
+    reached = checkpoint_step(run.checkpoint_folder) or 0
+    if reached > total:
+        raise ConfigError(f"{run.name} is at step {reached:,} already; a total of {total:,} steps would be shorter.")
+    with run.locked():
+        run.lengthen(epochs, steps)
+        if reached < total and run.state().state == "finished":
+            _write_state(run, RunState("stopped", reached, total, "Lengthened, not yet trained to its new end."))
+
+
+def add_epochs(run: Run, count: int) -> None:
+    """Make a run `count` epochs longer than it is. Raises as `lengthen` does."""
+    if run.config.steps is None:
+        lengthen(run, run.config.epochs + count, None)
+    else:
+        lengthen(run, None, run.config.steps + count * run.config.steps_per_epoch(_images(run)))
+
+
+def _write_state(run: Run, state: RunState) -> None:
+    try:
+        run.write_state(state)
+    except OSError as error:
+        raise RunError(f"{run.path} cannot be written: {error.strerror or error}.") from None
+
+
+def _images(run: Run) -> int:
+    return len(load_dataset(*run.config.data).training)

@@ -1,0 +1,93 @@
+"""What is trained next: runs in their order, kept in the runs folder so that it outlives the window."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from engine.errors import RunError
+from engine.files import write_json
+
+FILE = "queue.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A run that waits, by its folder's name below the runs folder; `more_epochs` are added to its length first."""
+
+    run: str
+    more_epochs: int = 0
+
+
+class RunQueue:
+    """The runs that wait, first to last. Each change is on disk when its method returns; RunError when it cannot be."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self.waiting: tuple[Waiting, ...] = _read(root / FILE)
+
+    def __len__(self) -> int:
+        return len(self.waiting)
+
+    def path(self, waiting: Waiting) -> Path:
+        """The folder of a run that waits."""
+        return self._root / waiting.run
+
+    def position(self, path: Path) -> int | None:
+        """Place of a run, from 0; None when it does not wait."""
+        names = [entry.run for entry in self.waiting]
+        return names.index(path.name) if path.parent == self._root and path.name in names else None
+
+    def add(self, path: Path, *, more_epochs: int = 0, first: bool = False) -> None:
+        """Append a run, or put it first. One that waits already is moved, and keeps the epochs to add."""
+        old = self.position(path)
+        if old is not None:
+            more_epochs = more_epochs or self.waiting[old].more_epochs
+        rest = [entry for entry in self.waiting if entry.run != path.name]
+        entry = Waiting(path.name, more_epochs)
+        self._change([entry, *rest] if first else [*rest, entry])
+
+    def remove(self, path: Path) -> None:
+        """Take a run out."""
+        self._change([entry for entry in self.waiting if entry.run != path.name])
+
+    def move(self, path: Path, by: int) -> None:
+        """Move a run towards the front (negative) or the back."""
+        place = self.position(path)
+        if place is not None:
+            entries = list(self.waiting)
+            entry = entries.pop(place)
+            entries.insert(max(0, place + by), entry)
+            self._change(entries)
+
+    def order(self, names: list[str]) -> None:
+        """Give the runs this order; those that are not named come last."""
+        rank = {name: place for place, name in enumerate(names)}
+        self._change(sorted(self.waiting, key=lambda entry: rank.get(entry.run, len(rank))))
+
+    def take(self) -> Waiting | None:
+        """Remove the first run whose folder is there, and return it."""
+        present = [entry for entry in self.waiting if (self._root / entry.run / "config.json").is_file()]
+        if len(present) < len(self.waiting) or present:
+            self._change(present[1:])
+        return present[0] if present else None
+
+    def _change(self, entries: list[Waiting]) -> None:
+        self.waiting = tuple(entries)
+        try:
+            if entries:
+                self._root.mkdir(parents=True, exist_ok=True)
+                write_json(self._root / FILE, [asdict(entry) for entry in entries])
+            else:
+                (self._root / FILE).unlink(missing_ok=True)
+        except OSError as error:
+            raise RunError(f"The queue cannot be kept in {self._root}: {error.strerror or error}.") from None
+
+
+def _read(path: Path) -> tuple[Waiting, ...]:
+    """What a queue file holds; nothing when it is missing or damaged, or names what cannot be a run below the root."""
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        entries = [Waiting(str(value["run"]), max(0, int(value.get("more_epochs", 0)))) for value in values]
+    except (OSError, ValueError, RecursionError, LookupError, TypeError, AttributeError):
+        return ()
+    return tuple(entry for entry in entries if Path(entry.run).name == entry.run)

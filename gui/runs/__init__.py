@@ -1,0 +1,1 @@
+"""The list of runs beside every page, and what is done with runs."""

@@ -1,0 +1,267 @@
+"""What is done with the selected runs: the context menu, the keys, and what is behind them."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QObject, QPoint, QSettings, Qt, QUrl, Signal, Slot
+from PySide6.QtGui import QAction, QColor, QDesktopServices, QIcon, QKeySequence, QPainter, QPixmap, QUndoStack
+from PySide6.QtWidgets import QInputDialog, QMenu, QWidget
+
+from engine.errors import StudioError
+from engine.runs import COLOURS
+from gui.run_store import RunItem, RunStore
+from gui.runs.compare import CompareDialog
+from gui.runs.run_list import RunList
+from gui.runs.undo import ChangeMarks, TrashRuns
+from gui.theme import tokens
+from gui.training.session import TrainingSession
+from gui.words import count
+
+MORE_EPOCHS = 20
+COLOUR_NAMES = ("vermilion", "blue", "green", "pink", "ochre", "sky blue", "violet", "grey")
+
+
+class RunActions(QObject):
+    """Fills the run list's menu and carries it out.
+
+    `use_settings(path)` asks for a run's settings in the form; `failed`, `noted` with a sentence; `undoable(sentence)`
+    after something that Ctrl+Z takes back.
+    """
+
+    use_settings = Signal(object)
+    failed = Signal(str)
+    noted = Signal(str)
+    undoable = Signal(str)
+
+    def __init__(
+        self, run_list: RunList, store: RunStore, session: TrainingSession, settings: QSettings, parent: QWidget
+    ) -> None:
+        super().__init__(parent)
+        self._list, self._store, self._session, self._settings = run_list, store, session, settings
+        self._window = parent
+        self.undo_stack = QUndoStack(self)
+        self.undo_stack.indexChanged.connect(store.refresh)
+        self._build(run_list.menu)
+        run_list.menu.aboutToShow.connect(self._enable)
+        run_list.renamed.connect(self._rename)
+        run_list.colour_asked.connect(self._ask_colour)
+
+    def _build(self, menu: QMenu) -> None:
+        self.go_on = self._add(menu, "Resume", self._resume, "Ctrl+Shift+R")
+        self.longer = self._add(menu, "Train longer…", self._train_longer)
+        self.unqueue = self._add(menu, "Take out of the queue", self._unqueue)
+        menu.addSeparator()
+        self.use = self._add(menu, "Use these settings", self._use, "Ctrl+U")
+        self.again = self._add(menu, "Train again with another seed", self._train_again, "Ctrl+D")
+        self.compare = self._add(menu, "Compare settings…", self._compare, "Ctrl+K")
+        menu.addSeparator()
+        self.rename = self._add(menu, "Rename", self._list.rename, "F2", shown_only=True)
+        self.tags = self._add(menu, "Tags…", self._ask_tags, "Ctrl+T")
+        self._colours = menu.addMenu("Colour")
+        self._colours.aboutToShow.connect(self._fill_colours)
+        self._colours.triggered.connect(self._colour_chosen)
+        self.hide = self._add(menu, "Hide", self._toggle_hidden, "Ctrl+H")
+        self.keep = self._add(menu, "Keep these weights", self._keep_checkpoint)
+        self.keep.setToolTip("Keep a copy of the newest weights, to come back to on the Traversal tab")
+        menu.addSeparator()
+        self.folder = self._add(menu, "Open folder", self._open_folder, "Ctrl+O")
+        self.trash = self._add(menu, "Move to trash", self._trash, "Del")
+        self._colour_targets: list[Path] = []
+
+    def _add(
+        self, menu: QMenu, text: str, slot: Callable[[], None], keys: str = "", *, shown_only: bool = False
+    ) -> QAction:
+        action = menu.addAction(text)
+        if keys:
+            action.setShortcut(QKeySequence(keys))
+            if keys == "Del":
+                action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+            # The view itself edits on F2; the menu only says so.
+            if not shown_only:
+                self._list.view.addAction(action)
+        action.triggered.connect(slot)
+        return action
+
+    @Slot()
+    def _enable(self) -> None:
+        """Enable what applies to the selection."""
+        items = self._list.items()
+        one = items[0] if len(items) == 1 else None
+        training = self._session.active
+        waits = any(item.place is not None for item in items)
+        resumable = [item for item in items if item.state.unfinished and item.place is None]
+        self.go_on.setEnabled(bool(resumable))
+        self.go_on.setText("Resume after the present run" if training else "Resume")
+        self.longer.setEnabled(any(item.state.state == "finished" for item in items))
+        self.unqueue.setVisible(waits)
+        for action in (self.use, self.rename, self.folder):
+            action.setEnabled(one is not None)
+        self.again.setEnabled(bool(items))
+        self.compare.setEnabled(len(items) > 1)
+        self.keep.setEnabled(one is not None and one.has_weights)
+        self.tags.setEnabled(bool(items))
+        self._colours.setEnabled(bool(items))
+        self.hide.setEnabled(bool(items))
+        self.hide.setText("Show again" if items and all(item.hidden for item in items) else "Hide")
+        self.trash.setEnabled(any(not item.state.active for item in items))
+
+    # Training
+
+    @Slot()
+    def _resume(self) -> None:
+        for item in self._list.items():
+            if item.state.unfinished:
+                self._session.train_or_queue(item.path)
+
+    @Slot()
+    def _train_longer(self) -> None:
+        items = [item for item in self._list.items() if item.state.state == "finished"]
+        names = items[0].name if len(items) == 1 else count(len(items), "run")
+        epochs, accepted = QInputDialog.getInt(
+            self._window,
+            "Train longer",
+            f"Epochs to add to {names}. Training goes on from where it ended; C and the rest stay as they are.",
+            MORE_EPOCHS,
+            1,
+            100_000,
+        )
+        if accepted:
+            for item in items:
+                self._session.train_or_queue(item.path, more_epochs=epochs)
+
+    @Slot()
+    def _unqueue(self) -> None:
+        for item in self._list.items():
+            self._session.unqueue(item.path)
+
+    @Slot()
+    def _use(self) -> None:
+        for item in self._list.items()[:1]:
+            self.use_settings.emit(item.path)
+
+    @Slot()
+    def _train_again(self) -> None:
+        """Queue the same settings with the smallest seed that no run of these settings has."""
+        for item in self._list.items():
+            config = item.run.config
+            same = [other.run.config for other in self._store.items]
+            used = {other.seed for other in same if other.changed(seed=config.seed) == config}
+            self._session.start(config.changed(seed=next(s for s in range(len(used) + 1) if s not in used)))
+            self._store.refresh()
+
+    @Slot()
+    def _compare(self) -> None:
+        items = self._list.items()
+        if len(items) > 1:
+            CompareDialog(items, self._window).exec()
+
+    # Marks
+
+    @Slot(object, str)
+    def _rename(self, path: Path, name: str) -> None:
+        self._mark("renaming a run", {path: {"name": name}})
+
+    @Slot()
+    def _ask_tags(self) -> None:
+        items = self._list.items()
+        if not items:
+            return
+        common = [tag for tag in items[0].tags if all(tag in item.tags for item in items)]
+        names = items[0].name if len(items) == 1 else count(len(items), "run")
+        text, accepted = QInputDialog.getText(
+            self._window, "Tags", f"Tags of {names}, with spaces between them:", text=" ".join(common)
+        )
+        if accepted:
+            given = list(dict.fromkeys(tag.strip("#,") for tag in text.split() if tag.strip("#,")))
+            gone = set(common) - set(given)
+            changes = {
+                item.path: {"tags": [*(t for t in item.tags if t not in gone and t not in given), *given] or None}
+                for item in items
+            }
+            self._mark("changing tags", changes)
+
+    @Slot(object, QPoint)
+    def _ask_colour(self, path: Path, place: QPoint) -> None:
+        self._fill_colours()
+        self._colour_targets = [path]
+        self._colours.popup(place)
+
+    @Slot()
+    def _fill_colours(self) -> None:
+        self._colour_targets = [item.path for item in self._list.items()]
+        self._colours.clear()
+        for number in range(COLOURS):
+            action = self._colours.addAction(_swatch(tokens().runs[number]), COLOUR_NAMES[number])
+            action.setData(number)
+
+    @Slot(QAction)
+    def _colour_chosen(self, action: QAction) -> None:
+        self._mark("choosing a colour", {path: {"colour": int(action.data())} for path in self._colour_targets})
+
+    @Slot()
+    def _toggle_hidden(self) -> None:
+        items = self._list.items()
+        hide = not all(item.hidden for item in items)
+        if not items:
+            return
+        self._mark("hiding runs" if hide else "showing runs", {i.path: {"hidden": hide or None} for i in items})
+        if hide:
+            self.undoable.emit(f"{count(len(items), 'run')} hidden. The ⇅ menu of the run list shows hidden runs.")
+
+    def _mark(self, text: str, changes: dict[Path, dict[str, Any]]) -> None:
+        self.undo_stack.push(ChangeMarks(text, changes, self.failed.emit))
+
+    @Slot()
+    def _keep_checkpoint(self) -> None:
+        from engine.checkpoints import keep_checkpoint
+
+        for item in self._list.items()[:1]:
+            try:
+                step = keep_checkpoint(item.run.checkpoint_folder)
+            except StudioError as error:
+                self.failed.emit(str(error))
+            except OSError as error:
+                self.failed.emit(f"The weights cannot be kept in {item.path}: {error.strerror or error}.")
+            else:
+                where = "choose them on the Traversal tab"
+                self.noted.emit(f"The weights of {item.name} at step {step:,} are kept; {where}.")
+
+    # Files
+
+    @Slot()
+    def _open_folder(self) -> None:
+        for item in self._list.items()[:1]:
+            if not QDesktopServices.openUrl(QUrl.fromLocalFile(str(item.path))):
+                self.noted.emit(f"The run is in {item.path}")
+
+    @Slot()
+    def _trash(self) -> None:
+        items = self._list.items()
+        if items:
+            self.trash_runs(items)
+
+    def trash_runs(self, items: list[RunItem]) -> None:
+        """Move runs to the system's trash; Ctrl+Z brings them back."""
+        for item in items:
+            if item.place is not None:
+                self._session.unqueue(item.path)
+        command = TrashRuns([item.path for item in items], self.failed.emit)
+        names = items[0].name if len(items) == 1 else count(len(items), "run")
+        self.undo_stack.push(command)
+        if command.moved:
+            words = names if command.moved == len(items) else count(command.moved, "run")
+            self.undoable.emit(f"{words} moved to the trash.")
+
+
+def _swatch(colour: str) -> QIcon:
+    """A dot in a colour."""
+    pixmap = QPixmap(32, 32)
+    pixmap.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(pixmap)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(QColor(colour))
+    painter.drawEllipse(4, 4, 24, 24)
+    painter.end()
+    return QIcon(pixmap)

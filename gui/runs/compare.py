@@ -1,0 +1,105 @@
+"""The settings of several runs side by side: only what differs, or all."""
+
+from PySide6.QtCore import Qt, Slot
+from PySide6.QtGui import QGuiApplication, QKeySequence, QShortcut
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QDialog,
+    QHBoxLayout,
+    QHeaderView,
+    QPushButton,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from engine.config import RunConfig, choices_of, unit_of
+from gui.run_store import RunItem
+from gui.widgets.layouts import label
+from gui.words import count
+
+
+def settings_table(items: list[RunItem], *, all_settings: bool = False) -> list[tuple[str, list[str]]]:
+    """Rows of setting and one value a run; only the settings in which the runs differ, unless all are asked for."""
+    rows = []
+    for name, field in RunConfig.model_fields.items():
+        titles = dict(choices_of(name, field))
+        values = [getattr(item.run.config, name) for item in items]
+        if all_settings or any(value != values[0] for value in values):
+            title, unit = field.title or name, unit_of(field)
+            rows.append((f"{title} ({unit})" if unit else title, [_words(value, titles) for value in values]))
+    return rows
+
+
+class CompareDialog(QDialog):
+    """Shows `settings_table`; Copy takes it as text with tabs, for a spreadsheet."""
+
+    def __init__(self, items: list[RunItem], parent: QWidget) -> None:
+        super().__init__(parent)
+        self._items = items
+        self.setWindowTitle("Compare settings")
+        self.words = label("", "muted")
+        self.table = QTableWidget()
+        self.table.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
+        self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        self.table.horizontalHeader().setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        self.table.verticalHeader().setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        self.all = QCheckBox("All settings")
+        self.all.toggled.connect(self._fill)
+        copy = QPushButton("Copy")
+        copy.setToolTip("Copy the table as text with tabs (Ctrl+C)")
+        copy.clicked.connect(self._copy)
+        QShortcut(QKeySequence(QKeySequence.StandardKey.Copy), self).activated.connect(self._copy)
+        close = QPushButton("Close")
+        close.clicked.connect(self.accept)
+        close.setDefault(True)
+        buttons = QHBoxLayout()
+        buttons.addWidget(self.all)
+        buttons.addStretch(1)
+        buttons.addWidget(copy)
+        buttons.addWidget(close)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(14, 14, 14, 14)
+        layout.setSpacing(10)
+        layout.addWidget(self.words)
+        layout.addWidget(self.table, 1)
+        layout.addLayout(buttons)
+        self._fill()
+        self.resize(min(320 + 170 * len(items), 1100), 420)
+
+    @Slot()
+    def _fill(self) -> None:
+        rows = settings_table(self._items, all_settings=self.all.isChecked())
+        differing = len(settings_table(self._items))
+        self.words.setText(
+            f"{count(differing, 'setting')} of {len(RunConfig.model_fields)} differ{'s' if differing == 1 else ''}."
+            if differing
+            else "These runs have the same settings."
+        )
+        self.table.setColumnCount(len(self._items))
+        self.table.setHorizontalHeaderLabels([item.name for item in self._items])
+        self.table.setRowCount(len(rows))
+        self.table.setVerticalHeaderLabels([title for title, _ in rows])
+        for row, (_, values) in enumerate(rows):
+            for column, value in enumerate(values):
+                self.table.setItem(row, column, QTableWidgetItem(value))
+
+    @Slot()
+    def _copy(self) -> None:
+        rows = settings_table(self._items, all_settings=self.all.isChecked())
+        lines = [["setting", *(item.name for item in self._items)], *([title, *values] for title, values in rows)]
+        QGuiApplication.clipboard().setText("\n".join("\t".join(line) for line in lines))
+
+
+def _words(value: object, titles: dict[str, str]) -> str:
+    """A setting's value as the table shows it."""
+    if value is None or value == ():
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, tuple):
+        return ", ".join(f"{part:,}" for part in value)
+    if isinstance(value, float):
+        return f"{value:g}"
+    return titles.get(str(value), f"{value:,}" if isinstance(value, int) else str(value))

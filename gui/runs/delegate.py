@@ -1,0 +1,130 @@
+"""How a run is painted in the list."""
+
+from PySide6.QtCore import QAbstractItemModel, QEvent, QPoint, QRect, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QFontMetrics, QMouseEvent, QPainter, QPen
+from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
+
+from engine.config import DATASET_TITLES
+from engine.runs import method_words
+from gui.run_store import RunItem, state_words
+from gui.runs.model import Index
+from gui.theme import tokens
+from gui.words import duration
+
+HEIGHT = 70
+TEXT_LEFT = 23
+
+
+class RunDelegate(QStyledItemDelegate):
+    """Paints a run: colour, name, data set, method and seed, state, tags, last reconstruction and KL, progress.
+
+    `dot_clicked(index)` after a click on the colour.
+    """
+
+    dot_clicked = Signal(object)
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
+        """Return three lines' height."""
+        return QSize(120, HEIGHT)
+
+    def setEditorData(self, editor: QWidget, index: Index) -> None:
+        """Fill the editor once: a run that trains changes while its name is typed."""
+        if not editor.property("filled"):
+            editor.setProperty("filled", True)
+            super().setEditorData(editor, index)
+
+    def updateEditorGeometry(self, editor: QWidget, option: QStyleOptionViewItem, index: Index) -> None:
+        """Edit the name where it stands."""
+        box = option.rect
+        editor.setGeometry(box.left() + TEXT_LEFT - 1, box.top() + 2, box.width() - TEXT_LEFT - 3, 28)
+
+    def editorEvent(self, event: QEvent, model: QAbstractItemModel, option: QStyleOptionViewItem, index: Index) -> bool:
+        """Tell of a click on the dot."""
+        if isinstance(event, QMouseEvent) and event.type() == QEvent.Type.MouseButtonPress:
+            at = event.position()
+            on_dot = at.x() < option.rect.left() + TEXT_LEFT and at.y() < option.rect.top() + 30
+            if on_dot and event.button() == Qt.MouseButton.LeftButton:
+                self.dot_clicked.emit(index)
+                return True
+        return bool(super().editorEvent(event, model, option, index))
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        """Draw one run."""
+        item: RunItem = index.data(Qt.ItemDataRole.UserRole)
+        colours, box = tokens(), option.rect
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        state = option.state
+        if state & QStyle.StateFlag.State_Selected:
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(QColor(colours.accent_soft))
+            painter.drawRoundedRect(QRectF(box).adjusted(0, 1, 0, -1), 6, 6)
+        if state & QStyle.StateFlag.State_HasFocus:
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.setPen(QPen(QColor(colours.accent), 1))
+            painter.drawRoundedRect(QRectF(box).adjusted(0.5, 1.5, -0.5, -1.5), 6, 6)
+        if item.hidden:
+            painter.setOpacity(0.5)
+        colour = QColor(run_colour(item))
+        painter.setPen(QPen(colour, 2))
+        painter.setBrush(colour if item.state.state == "finished" or item.state.active else Qt.BrushStyle.NoBrush)
+        painter.drawEllipse(QPoint(box.left() + 11, box.top() + 16), 4, 4)
+        self._paint_text(painter, item, box)
+        if item.state.step and item.state.total and item.state.state != "finished":
+            self._paint_progress(painter, item, box, colour)
+        painter.restore()
+
+    def _paint_text(self, painter: QPainter, item: RunItem, box: QRect) -> None:
+        colours, config = tokens(), item.run.config
+        reconstruction, kl = item.last("reconstruction"), item.last("kl")
+        left, width = box.left() + TEXT_LEFT, box.width() - TEXT_LEFT - 8
+        state_colour = {"failed": colours.error, "interrupted": colours.warning}.get(item.state.state, colours.muted)
+        lines = [
+            (5, 20, 13, colours.text, item.name, "" if reconstruction is None else f"{reconstruction:.1f}"),
+            (
+                25,
+                16,
+                11,
+                colours.muted,
+                f"{DATASET_TITLES[config.dataset]} · {method_words(config)} · seed {config.seed}",
+                "" if kl is None else f"KL {kl:.1f}",
+            ),
+            (41, 16, 11, state_colour, _state_line(item), duration(item.seconds) if item.seconds else ""),
+        ]
+        font = painter.font()
+        for top, height, size, colour, text, value in lines:
+            line = QRect(left, box.top() + top, width, height)
+            font.setPixelSize(size)
+            painter.setFont(font)
+            metrics = QFontMetrics(font)
+            painter.setPen(QColor(colours.text if size == 13 else colours.muted))
+            painter.drawText(line, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, value)
+            painter.setPen(QColor(colour))
+            room = line.width() - (metrics.horizontalAdvance(value) + 8 if value else 0)
+            painter.drawText(
+                line,
+                Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter,
+                metrics.elidedText(text, Qt.TextElideMode.ElideRight, room),
+            )
+
+    def _paint_progress(self, painter: QPainter, item: RunItem, box: QRect, colour: QColor) -> None:
+        track = QRectF(box.left() + TEXT_LEFT, box.bottom() - 8, box.width() - TEXT_LEFT - 8, 3)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(QColor(tokens().faint))
+        painter.drawRoundedRect(track, 1.5, 1.5)
+        painter.setBrush(colour)
+        track.setWidth(track.width() * min(1.0, item.state.step / item.state.total))
+        painter.drawRoundedRect(track, 1.5, 1.5)
+
+
+def run_colour(item: RunItem) -> str:
+    """Return the colour a run is drawn in everywhere."""
+    palette = tokens().runs
+    return palette[item.colour % len(palette)]
+
+
+def _state_line(item: RunItem) -> str:
+    words = state_words(item)
+    if item.state.state not in ("new", "finished") and item.state.total and item.place is None:
+        words += f" {100 * item.state.step / item.state.total:.0f} %"
+    return "  ".join([words, *(f"#{tag}" for tag in item.tags)])

@@ -1,0 +1,179 @@
+"""The runs as a list that can be filtered and sorted."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import (
+    QAbstractListModel,
+    QModelIndex,
+    QObject,
+    QPersistentModelIndex,
+    QSortFilterProxyModel,
+    Qt,
+    Signal,
+    Slot,
+)
+
+from engine.config import DATASET_TITLES
+from engine.runs import method_words
+from gui.run_store import RunItem, RunStore, state_words
+from gui.words import duration
+
+Index = QModelIndex | QPersistentModelIndex
+
+SORTS: dict[str, Callable[[RunItem], Any]] = {
+    "Started": lambda item: (item.run.created, item.path.name),
+    "Name": lambda item: item.name.casefold(),
+    "Data set": lambda item: DATASET_TITLES[item.run.config.dataset].casefold(),
+    "Method": lambda item: method_words(item.run.config),
+    "State": lambda item: item.state.state,
+    "Progress": lambda item: item.state.step / max(1, item.state.total),
+    "Reconstruction": lambda item: _number(item.last("reconstruction")),
+    "KL": lambda item: _number(item.last("kl")),
+    "Seed": lambda item: item.run.config.seed,
+    "Time trained": lambda item: item.seconds,
+    "Colour": lambda item: item.colour,
+    "Tags": lambda item: tuple(item.tags),
+}
+"""What the list can be sorted by."""
+
+
+class RunListModel(QAbstractListModel):
+    """The store's runs for a list view; a row's UserRole is its RunItem, its EditRole its name."""
+
+    renamed = Signal(object, str)
+
+    def __init__(self, store: RunStore) -> None:
+        super().__init__(store)
+        self._store = store
+        store.listed.connect(self._reset)
+        store.updated.connect(self._update)
+
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 (Qt's signature)
+        """Number of runs."""
+        return 0 if parent.isValid() else len(self._store.items)
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """What the view asks of a run."""
+        item = self._store.items[index.row()]
+        if role == Qt.ItemDataRole.UserRole:
+            return item
+        if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.EditRole):
+            return item.name
+        if role == Qt.ItemDataRole.AccessibleTextRole:
+            return f"{item.name}, {words_of(item)}"
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return _tip(item)
+        return None
+
+    def flags(self, index: Index) -> Qt.ItemFlag:
+        """Runs can be selected and renamed."""
+        return Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemIsEditable
+
+    def setData(self, index: Index, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:
+        """Tell that a run was given a name."""
+        name = str(value).strip()
+        item = self._store.items[index.row()]
+        if not name or name == item.name:
+            return False
+        self.renamed.emit(item.path, name)
+        return True
+
+    @Slot()
+    def _reset(self) -> None:
+        self.beginResetModel()
+        self.endResetModel()
+
+    @Slot(object)
+    def _update(self, path: Path) -> None:
+        for row, item in enumerate(self._store.items):
+            if item.path == path:
+                index = self.index(row)
+                self.dataChanged.emit(index, index)
+
+
+class RunFilter(QSortFilterProxyModel):
+    """Leaves out what a filter or "hidden" leaves out, and sorts by one of `SORTS`."""
+
+    def __init__(self, parent: QObject) -> None:
+        super().__init__(parent)
+        self._words: list[str] = []
+        self.show_hidden = False
+        self.by = "Started"
+        self.descending = True
+        self._sort()
+
+    def show_only(self, text: str) -> None:
+        """Keep the runs that have each of the words in what the list says of them."""
+        self.beginFilterChange()
+        self._words = text.casefold().split()
+        self.endFilterChange(QSortFilterProxyModel.Direction.Rows)
+
+    def include_hidden(self, shown: bool) -> None:
+        """Show the hidden runs too, or not."""
+        self.beginFilterChange()
+        self.show_hidden = shown
+        self.endFilterChange(QSortFilterProxyModel.Direction.Rows)
+
+    def sort_by(self, by: str, *, descending: bool) -> None:
+        """Sort by one of `SORTS`; for an unknown name nothing changes."""
+        if by in SORTS:
+            self.by, self.descending = by, descending
+            self._sort()
+
+    def _sort(self) -> None:
+        self.invalidate()
+        self.sort(0, Qt.SortOrder.DescendingOrder if self.descending else Qt.SortOrder.AscendingOrder)
+
+    def filterAcceptsRow(self, row: int, parent: Index) -> bool:
+        """Whether a run is shown."""
+        item = self._item(self.sourceModel().index(row, 0, parent))
+        if item.hidden and not self.show_hidden:
+            return False
+        text = f"{item.name} {words_of(item)}".casefold()
+        return all(word in text for word in self._words)
+
+    def lessThan(self, left: Index, right: Index) -> bool:
+        """Order of two runs; those alike by the order in which they were started."""
+        first, second = self._item(left), self._item(right)
+        key, started = SORTS[self.by], SORTS["Started"]
+        return bool((key(first), started(first)) < (key(second), started(second)))
+
+    def _item(self, index: Index) -> RunItem:
+        item: RunItem = self.sourceModel().data(index, Qt.ItemDataRole.UserRole)
+        return item
+
+
+def words_of(item: RunItem) -> str:
+    """What the list says of a run beside its name, in one line."""
+    config = item.run.config
+    parts = [DATASET_TITLES[config.dataset], method_words(config), f"seed {config.seed}", state_words(item)]
+    return ", ".join([*parts, *(f"#{tag}" for tag in item.tags)])
+
+
+def _number(value: float | None) -> float:
+    """For sorting: what is not known comes last when ascending."""
+    return float("inf") if value is None or value != value else value
+
+
+def _tip(item: RunItem) -> str:
+    config, state = item.run.config, item.state
+    lines = [
+        f"<b>{_escaped(item.name)}</b>",
+        f"{config.method_title}, {DATASET_TITLES[config.dataset]}, seed {config.seed}",
+        f"{state_words(item)}, step {state.step:,} of {state.total:,}",
+    ]
+    if item.seconds:
+        lines.append(f"trained for {duration(item.seconds)}")
+    if item.run.created:
+        lines.append(f"made {item.run.created[:16].replace('T', ' ')} UTC")
+    if item.tags:
+        lines.append("tags: " + _escaped(", ".join(item.tags)))
+    if item.last("reconstruction") is not None:
+        lines.append("Right: last reconstruction loss and KL, in nats")
+    return "<p>" + "<br>".join(lines + ([_escaped(state.message)] if state.message else [])) + "</p>"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;")

@@ -1,0 +1,240 @@
+"""The card with the runs, at the left of every page: filter, sort, select, rename."""
+
+from pathlib import Path
+
+from PySide6.QtCore import QItemSelection, QPoint, QSettings, Qt, Signal, Slot
+from PySide6.QtGui import QAction, QActionGroup, QKeySequence, QShortcut
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QHBoxLayout,
+    QLineEdit,
+    QListView,
+    QMenu,
+    QStackedLayout,
+    QToolButton,
+    QWidget,
+)
+
+from gui.run_store import RunItem, RunStore
+from gui.runs.delegate import RunDelegate
+from gui.runs.model import SORTS, Index, RunFilter, RunListModel
+from gui.widgets.layouts import Card, empty_state, label
+from gui.words import count
+
+NO_RUNS = "No runs yet.\n\nPress Start to train the two-minute preset."
+NONE_SHOWN = "No run fits the filter."
+
+
+class RunList(Card):
+    """Shows the store's runs. `selected` after the selection changed, `renamed(path, name)` after an edit."""
+
+    selected = Signal()
+    renamed = Signal(object, str)
+    colour_asked = Signal(object, QPoint)
+
+    def __init__(self, store: RunStore, settings: QSettings) -> None:
+        super().__init__("Runs")
+        self._store = store
+        self._settings = settings
+        self._model = RunListModel(store)
+        self._model.renamed.connect(self.renamed)
+        self.shown = RunFilter(self)
+        self.shown.setSourceModel(self._model)
+        self.shown.sort_by(str(settings.value("runs/sort", "Started")), descending=_flag(settings, "runs/descending"))
+        self.view = QListView()
+        self.view.setModel(self.shown)
+        delegate = RunDelegate(self.view)
+        delegate.dot_clicked.connect(self._dot_clicked)
+        self.view.setItemDelegate(delegate)
+        self.view.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.view.setEditTriggers(
+            QAbstractItemView.EditTrigger.DoubleClicked | QAbstractItemView.EditTrigger.EditKeyPressed
+        )
+        self.view.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.view.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.view.setAccessibleName("Runs")
+        self.view.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.view.customContextMenuRequested.connect(self._context_menu)
+        self.view.selectionModel().selectionChanged.connect(self._selection_changed)
+        self.menu = QMenu(self)
+        self._empty = empty_state(NO_RUNS)
+        self._stack = QStackedLayout()
+        self._stack.addWidget(self._empty)
+        self._stack.addWidget(self.view)
+        self.body.addWidget(self._filter_line())
+        self.body.addLayout(self._stack, 1)
+        self._count = label("", "muted")
+        self.body.addWidget(self._count)
+        self._chosen: list[Path] = []
+        store.listed.connect(self._listed)
+        self._listed()
+
+    def _filter_line(self) -> QWidget:
+        line = QWidget()
+        row = QHBoxLayout(line)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(4)
+        self.filter = QLineEdit()
+        self.filter.setPlaceholderText("Filter")
+        self.filter.setClearButtonEnabled(True)
+        self.filter.setAccessibleName("Filter the runs")
+        self.filter.setToolTip(
+            "Show only runs whose name, data set, method, seed, state or #tag has these words (Ctrl+F)"
+        )
+        self.filter.textChanged.connect(self._filter_changed)
+        QShortcut(QKeySequence(QKeySequence.StandardKey.Find), self).activated.connect(self._focus_filter)
+        row.addWidget(self.filter, 1)
+        self._sort_button = _menu_button("⇅", "Sort the runs, show hidden ones")
+        self._sort_button.setMenu(self._sort_menu())
+        row.addWidget(self._sort_button)
+        self.actions_button = _menu_button("⋯", "What can be done with the selected runs")
+        self.actions_button.setMenu(self.menu)
+        row.addWidget(self.actions_button)
+        return line
+
+    def _sort_menu(self) -> QMenu:
+        menu = QMenu(self)
+        menu.addSection("Sort by")
+        self._sort_choices = QActionGroup(menu)
+        for title in SORTS:
+            action = menu.addAction(title)
+            action.setCheckable(True)
+            action.setChecked(title == self.shown.by)
+            self._sort_choices.addAction(action)
+        self._sort_choices.triggered.connect(self._sort_chosen)
+        menu.addSeparator()
+        self._descending = menu.addAction("Largest or newest first")
+        self._descending.setCheckable(True)
+        self._descending.setChecked(self.shown.descending)
+        self._descending.toggled.connect(self._direction_chosen)
+        menu.addSeparator()
+        self._hidden = menu.addAction("Show hidden runs")
+        self._hidden.setCheckable(True)
+        self._hidden.toggled.connect(self._hidden_toggled)
+        return menu
+
+    def items(self) -> list[RunItem]:
+        """Return the selected runs, in the order of the list."""
+        return [item for item in self.shown_items() if item.path in self._chosen]
+
+    def shown_items(self) -> list[RunItem]:
+        """Return the runs that the filter leaves, in the order of the list."""
+        return [self.shown.index(row, 0).data(Qt.ItemDataRole.UserRole) for row in range(self.shown.rowCount())]
+
+    def select(self, path: Path) -> None:
+        """Select one run, and show it."""
+        self._chosen = [path]
+        if path not in [item.path for item in self.shown_items()]:
+            self.filter.clear()
+        self._restore()
+        chosen = self.view.selectionModel().selectedIndexes()
+        if chosen:
+            self.view.scrollTo(chosen[0])
+        self.selected.emit()
+
+    def rename(self) -> None:
+        """Let the name of the selected run be typed."""
+        chosen = self.view.selectionModel().selectedIndexes()
+        if chosen:
+            self.view.setFocus()
+            self.view.edit(chosen[0])
+
+    def repaint_runs(self) -> None:
+        """Paint the runs anew: something that is not on disk changed, such as the queue."""
+        self.view.viewport().update()
+
+    @Slot()
+    def _listed(self) -> None:
+        self._chosen = [path for path in self._chosen if self._store.find(path)]
+        shown = self.shown_items()
+        if not self._chosen and shown:
+            self._chosen = [shown[0].path]
+        self._show_count()
+        self._restore()
+        self.selected.emit()
+
+    def _show_count(self) -> None:
+        total, shown = len(self._store.items), self.shown.rowCount()
+        self._empty.setText(NONE_SHOWN if total else NO_RUNS)
+        self._stack.setCurrentIndex(1 if shown else 0)
+        words = count(total, "run") if shown == total else f"{shown} of {count(total, 'run')} shown"
+        self._count.setText(words if total else "")
+
+    def _restore(self) -> None:
+        """Select in the view what is selected."""
+        selection = QItemSelection()
+        for row, item in enumerate(self.shown_items()):
+            if item.path in self._chosen:
+                index = self.shown.index(row, 0)
+                selection.select(index, index)
+        chooser = self.view.selectionModel()
+        chooser.blockSignals(True)
+        chooser.select(selection, chooser.SelectionFlag.ClearAndSelect)
+        if selection.indexes() and not chooser.currentIndex().isValid():
+            chooser.setCurrentIndex(selection.indexes()[0], chooser.SelectionFlag.NoUpdate)
+        chooser.blockSignals(False)
+        self.view.viewport().update()
+
+    @Slot()
+    def _selection_changed(self) -> None:
+        chosen = [index.data(Qt.ItemDataRole.UserRole).path for index in self.view.selectedIndexes()]
+        if chosen != self._chosen:
+            self._chosen = chosen
+            self.view.viewport().update()
+            self.selected.emit()
+
+    @Slot()
+    def _focus_filter(self) -> None:
+        self.filter.setFocus()
+        self.filter.selectAll()
+
+    @Slot(str)
+    def _filter_changed(self, text: str) -> None:
+        self.shown.show_only(text)
+        self._listed()
+
+    @Slot(bool)
+    def _hidden_toggled(self, shown: bool) -> None:
+        self.shown.include_hidden(shown)
+        self._listed()
+
+    @Slot(QAction)
+    def _sort_chosen(self, action: QAction) -> None:
+        self._sort(action.text(), descending=action.text() == "Started")
+        self._descending.setChecked(self.shown.descending)
+
+    @Slot(bool)
+    def _direction_chosen(self, descending: bool) -> None:
+        self._sort(self.shown.by, descending=descending)
+
+    def _sort(self, by: str, *, descending: bool) -> None:
+        self.shown.sort_by(by, descending=descending)
+        self._settings.setValue("runs/sort", by)
+        self._settings.setValue("runs/descending", descending)
+        self._restore()
+
+    @Slot(object)
+    def _dot_clicked(self, index: Index) -> None:
+        corner = self.view.visualRect(index).topLeft() + QPoint(4, 28)
+        self.colour_asked.emit(index.data(Qt.ItemDataRole.UserRole).path, self.view.viewport().mapToGlobal(corner))
+
+    @Slot(QPoint)
+    def _context_menu(self, position: QPoint) -> None:
+        if self.view.indexAt(position).isValid():
+            self.menu.popup(self.view.viewport().mapToGlobal(position))
+
+
+def _menu_button(text: str, tip: str) -> QToolButton:
+    button = QToolButton()
+    button.setObjectName("button")
+    button.setText(text)
+    button.setToolTip(tip)
+    button.setAccessibleName(tip)
+    button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+    button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+    return button
+
+
+def _flag(settings: QSettings, key: str) -> bool:
+    """A remembered yes or no; yes unless it was turned off."""
+    return str(settings.value(key, "true")).casefold() != "false"

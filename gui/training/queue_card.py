@@ -1,0 +1,115 @@
+"""The queue, below the run list: what is trained next, in which order."""
+
+from PySide6.QtCore import QEvent, QObject, Qt, Slot
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import QAbstractItemView, QHBoxLayout, QListWidget, QListWidgetItem, QPushButton, QToolButton
+
+from gui.run_store import RunStore
+from gui.training.session import TrainingSession
+from gui.widgets.layouts import Card
+from gui.words import count
+
+ROW_HEIGHT = 28
+ROWS_SHOWN = 5
+
+
+class QueueCard(Card):
+    """Hidden while nothing waits. Drag, or Alt+Up and Alt+Down, to reorder; Delete takes a run out."""
+
+    def __init__(self, session: TrainingSession, store: RunStore) -> None:
+        super().__init__("Queue")
+        self._session, self._store = session, store
+        self.hold = QPushButton()
+        self.hold.clicked.connect(self._toggle_hold)
+        self.head.addWidget(self.hold)
+        self.list = QListWidget()
+        self.list.setAccessibleName("Queue")
+        self.list.setDragDropMode(QAbstractItemView.DragDropMode.InternalMove)
+        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.list.setTextElideMode(Qt.TextElideMode.ElideRight)
+        self.list.setToolTip("Drag to reorder (Alt+Up, Alt+Down). Delete takes a run out; it stays in the list.")
+        self.list.model().rowsMoved.connect(self._dragged)
+        self.list.installEventFilter(self)
+        self.body.addWidget(self.list)
+        buttons = QHBoxLayout()
+        buttons.setSpacing(4)
+        for text, tip, slot in (
+            ("↑", "Train it earlier (Alt+Up)", self._up),
+            ("↓", "Train it later (Alt+Down)", self._down),
+            ("✕", "Take it out of the queue (Delete)", self._remove),
+        ):
+            button = QToolButton()
+            button.setObjectName("button")
+            button.setText(text)
+            button.setToolTip(tip)
+            button.setAccessibleName(tip)
+            button.clicked.connect(slot)
+            buttons.addWidget(button)
+        buttons.addStretch(1)
+        self.body.addLayout(buttons)
+        session.queue_changed.connect(self._show)
+        store.listed.connect(self._show)
+        self._show()
+
+    @Slot()
+    def _show(self) -> None:
+        waiting = self._session.queue.waiting
+        self.setVisible(bool(waiting))
+        chosen = self._chosen()
+        self.list.clear()
+        for place, entry in enumerate(waiting):
+            run = self._store.find(self._session.queue.path(entry))
+            more = f"  + {count(entry.more_epochs, 'epoch')}" if entry.more_epochs else ""
+            row = QListWidgetItem(f"{place + 1}  {run.name if run else entry.run}{more}")
+            row.setData(Qt.ItemDataRole.UserRole, entry.run)
+            self.list.addItem(row)
+            if entry.run == chosen:
+                self.list.setCurrentItem(row)
+        self.list.setFixedHeight(ROW_HEIGHT * min(max(1, len(waiting)), ROWS_SHOWN) + 4)
+        held = self._session.held
+        self.hold.setText("Start queue" if held else "Hold")
+        self.hold.setToolTip(
+            "Train these runs, one after the other" if held else "Let the queue wait when the present run ends"
+        )
+
+    def _chosen(self) -> str:
+        item = self.list.currentItem()
+        return str(item.data(Qt.ItemDataRole.UserRole)) if item else ""
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Keys in the list."""
+        if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
+            alt = event.modifiers() & Qt.KeyboardModifier.AltModifier
+            if event.key() == Qt.Key.Key_Delete:
+                self._remove()
+                return True
+            if alt and event.key() in (Qt.Key.Key_Up, Qt.Key.Key_Down):
+                self._move(-1 if event.key() == Qt.Key.Key_Up else 1)
+                return True
+        return super().eventFilter(watched, event)
+
+    @Slot()
+    def _toggle_hold(self) -> None:
+        self._session.hold(not self._session.held)
+
+    @Slot()
+    def _dragged(self) -> None:
+        names = [str(self.list.item(row).data(Qt.ItemDataRole.UserRole)) for row in range(self.list.count())]
+        self._session.order(names)
+
+    @Slot()
+    def _up(self) -> None:
+        self._move(-1)
+
+    @Slot()
+    def _down(self) -> None:
+        self._move(1)
+
+    def _move(self, by: int) -> None:
+        if self._chosen():
+            self._session.move(self._session.root / self._chosen(), by)
+
+    @Slot()
+    def _remove(self) -> None:
+        if self._chosen():
+            self._session.unqueue(self._session.root / self._chosen())

@@ -1,0 +1,25 @@
+"""Numbers as people say them."""
+
+
+def duration(seconds: float) -> str:
+    """Return a length of time in words, e.g. "2 min"."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    if seconds < 48 * 3600:
+        return f"{seconds / 3600:.1f} h"
+    return f"{seconds / 86400:.1f} days"
+
+
+def room(size: float) -> str:
+    """Return a number of bytes in words, e.g. "12 MB"."""
+    for unit, factor in (("GB", 1e9), ("MB", 1e6)):
+        if size >= factor:
+            return f"{size / factor:.3g} {unit}"
+    return f"{size / 1e3:.0f} kB"
+
+
+def count(number: int, thing: str) -> str:
+    """Return how many there are of a thing, e.g. "1 run", "2 runs"."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
