@@ -6,7 +6,6 @@ point; older trainer files are deleted after. Neither file can execute anything 
 `kept-<step>.safetensors` are copies of the weights that a person wants to come back to.
 """
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from torch import Tensor, nn
 
 from engine.errors import CheckpointError
 from engine.files import replacing
+from engine.runs import kept_steps
 
 WEIGHTS = "model.safetensors"
 
@@ -66,12 +66,6 @@ def keep_checkpoint(folder: Path) -> int:
         metadata = {"step": str(weights.step), "trainer": weights.trainer}
         save_file(weights.tensors, temporary, metadata=metadata)
     return weights.step
-
-
-def kept_steps(folder: Path) -> list[int]:
-    """Steps of the checkpoints that were kept, smallest first."""
-    found = (re.fullmatch(r"kept-(\d{1,12})\.safetensors", file.name) for file in folder.glob("kept-*.safetensors"))
-    return sorted(int(match.group(1)) for match in found if match)
 
 
 def _kept(folder: Path, step: int) -> Path:

@@ -248,6 +248,12 @@ class Run:
         return False
 
 
+def kept_steps(checkpoint_folder: Path) -> list[int]:
+    """Steps whose weights a person kept, smallest first."""
+    found = (re.fullmatch(r"kept-(\d{1,12})\.safetensors", file.name) for file in checkpoint_folder.glob("kept-*"))
+    return sorted(int(match.group(1)) for match in found if match)
+
+
 def list_runs(root: Path) -> list[Path]:
     """Run folders below `root`, by name."""
     try:

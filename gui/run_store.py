@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from engine.errors import StudioError
 from engine.metrics_file import MetricsReader
-from engine.runs import Run, list_runs
+from engine.runs import Run, kept_steps, list_runs
 
 POLL_MS = 500
 
@@ -58,6 +58,11 @@ class RunItem:
             return (self.run.checkpoint_folder / "model.safetensors").stat().st_size
         except OSError:
             return 0
+
+    @property
+    def kept_steps(self) -> list[int]:
+        """Steps whose weights were kept, smallest first."""
+        return kept_steps(self.run.checkpoint_folder)
 
     @property
     def weights_stamp(self) -> object:

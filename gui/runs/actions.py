@@ -59,8 +59,10 @@ class RunActions(QObject):
         self.rename = self._add(menu, "Rename", self._list.rename, "F2", shown_only=True)
         self.tags = self._add(menu, "Tags…", self._ask_tags, "Ctrl+T")
         self._colours = menu.addMenu("Colour")
-        self._colours.aboutToShow.connect(self._fill_colours)
-        self._colours.triggered.connect(self._colour_chosen)
+        self._colours.aboutToShow.connect(self._show_colours)
+        self._dot_colours = QMenu(menu)
+        for choice in (self._colours, self._dot_colours):
+            choice.triggered.connect(self._colour_chosen)
         self.hide = self._add(menu, "Hide", self._toggle_hidden, "Ctrl+H")
         self.keep = self._add(menu, "Keep these weights", self._keep_checkpoint)
         self.keep.setToolTip("Keep a copy of the newest weights, to come back to on the Traversal tab")
@@ -183,17 +185,14 @@ class RunActions(QObject):
 
     @Slot(object, QPoint)
     def _ask_colour(self, path: Path, place: QPoint) -> None:
-        self._fill_colours()
+        _fill_with_colours(self._dot_colours)
         self._colour_targets = [path]
-        self._colours.popup(place)
+        self._dot_colours.popup(place)
 
     @Slot()
-    def _fill_colours(self) -> None:
+    def _show_colours(self) -> None:
+        _fill_with_colours(self._colours)
         self._colour_targets = [item.path for item in self._list.items()]
-        self._colours.clear()
-        for number in range(COLOURS):
-            action = self._colours.addAction(_swatch(tokens().runs[number]), COLOUR_NAMES[number])
-            action.setData(number)
 
     @Slot(QAction)
     def _colour_chosen(self, action: QAction) -> None:
@@ -252,6 +251,12 @@ class RunActions(QObject):
         if command.moved:
             words = names if command.moved == len(items) else count(command.moved, "run")
             self.undoable.emit(f"{words} moved to the trash.")
+
+
+def _fill_with_colours(menu: QMenu) -> None:
+    menu.clear()
+    for number in range(COLOURS):
+        menu.addAction(_swatch(tokens().runs[number]), COLOUR_NAMES[number]).setData(number)
 
 
 def _swatch(colour: str) -> QIcon:

@@ -1,9 +1,10 @@
 """Runs to the system's trash, and back."""
 
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
-from PySide6.QtCore import QFile
+from PySide6.QtCore import QFile, QStandardPaths
 
 from engine.errors import RunError, RunLockedError
 from engine.runs import Run
@@ -17,13 +18,19 @@ def move_to_trash(path: Path) -> Path | None:
     run = Run.open(path)
     if run.is_locked():
         raise RunLockedError(f"{run.name} is being trained; stop it before it is moved to the trash.")
-    moved, place = QFile.moveToTrash(str(path))
-    if not moved:
+    # On Linux the trash is in here; Qt does not make the folder on a system that never had one.
+    with suppress(OSError):
+        Path(QStandardPaths.writableLocation(QStandardPaths.StandardLocation.GenericDataLocation)).mkdir(
+            parents=True, exist_ok=True
+        )
+    file = QFile(str(path))
+    if not file.moveToTrash():
         raise RunError(
             f"{path} cannot be moved to the trash: this disk has none, or it cannot be written. "
             "The run is as it was; to remove it for good, delete its folder."
         )
-    return Path(place) if place else None
+    place = Path(file.fileName())  # the name follows the file, where the system tells
+    return place if place != path else None
 
 
 def restore(trashed: Path, path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
@@ -21,11 +21,12 @@ class Estimator(QObject):
     """Answers `ask(config)` with `told(config, Estimate or None)`, now or when it was measured."""
 
     told = Signal(object, object)
+    _measured: ClassVar[dict[tuple[Any, ...], Pace | None]] = {}
+    """What was measured since the application started, by `pace_key`; None: it could not be."""
 
     def __init__(self, store: RunStore, session: TrainingSession, parent: QObject) -> None:
         super().__init__(parent)
         self._store, self._session = store, session
-        self._measured: dict[tuple[Any, ...], Pace | None] = {}
         self._config: RunConfig | None = None
         self.worker = LatestWorker(self)
         self.worker.answered.connect(self._answered)
@@ -51,7 +52,7 @@ class Estimator(QObject):
 
     def close(self) -> None:
         """End the thread that measures."""
-        self._timer.stop()
+        self.ask(None)
         self.worker.close()
 
     @Slot()

@@ -296,7 +296,8 @@ class SettingsCard(Card):
                 steps = config.total_steps(images)
                 warnings = config.warnings(images)
                 epochs = steps / config.steps_per_epoch(images)
-                lines.append(f"{steps:,} steps, {epochs:.3g} epochs of {images:,} images")
+                lines.append(f"{steps:,} steps, {epochs:.3g} epochs")
+                self.notes.setToolTip(f"An epoch is a pass over the {images:,} training images.")
             elif needs is None:
                 lines.append("How long an epoch is will be known when the images are read.")
             else:

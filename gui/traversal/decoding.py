@@ -24,6 +24,8 @@ class Request:
     high: float
     steps: int
     label: int | None = None
+    checkpoint: int | None = None
+    """Step of weights that were kept; None: the newest."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,10 +57,10 @@ class Decoder:
 
         run = Run.open(request.run)
         weights = run.checkpoint_folder / "model.safetensors"
-        key = (request.run, weights.stat().st_mtime_ns if weights.exists() else None)
+        key = (request.run, request.checkpoint or (weights.stat().st_mtime_ns if weights.exists() else None))
         if key != self._key or self._trained is None:
             self._trained = None
-            trained = load_model(run, load_dataset(*run.config.data))
+            trained = load_model(run, load_dataset(*run.config.data), request.checkpoint)
             self._kl = mean_kl(trained)
             self._trained, self._key = trained, key
         dataset = self._trained.dataset

@@ -89,6 +89,9 @@ class TraversalPage(QWidget):
         self.label_box = QComboBox()
         self.label_box.setToolTip("The class the decoder is given")
         self.label_title = label("Class")
+        self.weights = QComboBox()
+        self.weights.setToolTip("The newest weights, or those that were kept at a step")
+        self.weights_title = label("Weights")
         rows: list[tuple[str, QWidget]] = [
             ("Image", self.index),
             ("From", self.low),
@@ -103,6 +106,8 @@ class TraversalPage(QWidget):
             fields.addWidget(editor, row, 1)
         fields.addWidget(self.label_title, len(rows), 0)
         fields.addWidget(self.label_box, len(rows), 1)
+        fields.addWidget(self.weights_title, len(rows) + 1, 0)
+        fields.addWidget(self.weights, len(rows) + 1, 1)
         fields.setColumnStretch(1, 1)
         card.body.addLayout(fields)
         self.count = label("", "muted", wrap=True)
@@ -119,6 +124,7 @@ class TraversalPage(QWidget):
         self.high.valueChanged.connect(self._ask)
         self.steps.valueChanged.connect(self._ask)
         self.label_box.currentIndexChanged.connect(self._ask)
+        self.weights.currentIndexChanged.connect(self._ask)
         return card
 
     def show_run(self, item: RunItem | None) -> None:
@@ -137,8 +143,25 @@ class TraversalPage(QWidget):
             with QSignalBlocker(self.label_box):
                 self.label_box.clear()
         self._item = item
+        self._list_weights(item)
         if self.isVisible():
             self._ask()
+
+    def _list_weights(self, item: RunItem) -> None:
+        """Offer the weights that were kept beside the newest."""
+        kept = item.kept_steps
+        if self.weights.count() != len(kept) + 1 or self.weights.property("run") != str(item.path):
+            same = self.weights.property("run") == str(item.path)
+            chosen = self.weights.currentData() if same else None
+            with QSignalBlocker(self.weights):
+                self.weights.clear()
+                self.weights.addItem("newest", None)
+                for step in kept:
+                    self.weights.addItem(f"step {step:,}", step)
+                self.weights.setCurrentIndex(max(0, self.weights.findData(chosen)))
+            self.weights.setProperty("run", str(item.path))
+        for widget in (self.weights, self.weights_title):
+            widget.setVisible(bool(kept))
 
     def close_worker(self) -> None:
         """End the thread that decodes."""
@@ -153,8 +176,11 @@ class TraversalPage(QWidget):
         if self._item is None or not self._item.has_weights:
             return
         chosen = self.label_box.currentData()
-        request = Request(self._item.path, self._image, self.low.value(), self.high.value(), self.steps.value(), chosen)
-        asked = (request, self._item.weights_stamp)
+        kept = self.weights.currentData()
+        request = Request(
+            self._item.path, self._image, self.low.value(), self.high.value(), self.steps.value(), chosen, kept
+        )
+        asked = (request, self._item.weights_stamp if kept is None else None)
         if asked == self._asked:
             return
         self._asked = asked
@@ -219,8 +245,8 @@ class TraversalPage(QWidget):
         self.card.note.setText("")
         self.pictures.show_rows([])
         self.count.setText("")
-        self.label_title.hide()
-        self.label_box.hide()
+        for widget in (self.label_title, self.label_box, self.weights, self.weights_title):
+            widget.hide()
         self.export.setEnabled(False)
         self._stack.setCurrentIndex(0)
 

@@ -48,7 +48,7 @@ def window(qtbot, qapp, tmp_path, settings):
 
 def _end(window: MainWindow) -> None:
     """Stop what runs without asking, as a test's end is no place for a question."""
-    window.training.stop()
+    window.training.close()
     window.evaluation.cancel()
     for session in (window.training, window.evaluation):
         if session._thread is not None:

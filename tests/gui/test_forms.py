@@ -57,7 +57,7 @@ def test_a_value_out_of_range_is_marked_and_named(form):
     assert isinstance(line, QLineEdit)
     line.setText("7")
     assert line.property("invalid")
-    assert form.errors == ["learning_rate is '7'; it must be a number from 1e-07 to 1."]
+    assert form.errors == ["Learning rate is '7'; it must be a number from 1e-07 to 1."]
     with pytest.raises(ConfigError, match="learning_rate"):
         form.config()
     line.setText("0.001")
@@ -69,7 +69,7 @@ def test_a_value_out_of_range_is_marked_and_named(form):
 def test_what_is_no_number_is_refused(form, text):
     editor(form, "latents").setText(text)
     assert form.errors
-    assert form.errors[0].startswith("latents is")
+    assert form.errors[0].startswith("Latents is")
 
 
 def test_what_the_method_does_not_use_is_hidden(form):

@@ -82,7 +82,7 @@ def test_stopping_keeps_the_run_and_the_window_can_resume_it(qtbot, window, smal
     assert item.state.state == "stopped"
     assert stopped == item.state.step > 3
 
-    window.run_list.resume.emit(item.path)
+    window.actions_of_runs.go_on.trigger()
     qtbot.waitUntil(
         lambda: window.training.progress is not None and window.training.progress.done > stopped, timeout=WAIT
     )
@@ -122,7 +122,8 @@ def test_closing_while_a_run_trains_asks_and_stops_only_when_told(qtbot, window,
     window.close()
     assert asked == ["A run is training."]
     if answer:
-        qtbot.waitUntil(lambda: not window.isVisible(), timeout=WAIT)
+        assert not window.isVisible()
+        qtbot.waitUntil(lambda: not window.training.active, timeout=WAIT)
         [path] = list_runs(window.store.root)
         assert Run.open(path).state().state == "stopped"
         assert checkpoint_step(path / "checkpoint") > 3
@@ -166,15 +167,17 @@ def test_renaming_a_run_in_the_list_is_kept_with_the_run(qtbot, window, small):
     run = Run.create(window.store.root, small)
     window.store.refresh()
     model = window.run_list.view.model()
-    assert model.setData(model.index(0), "thick digits")
+    model.setData(model.index(0, 0), "thick digits")
     assert Run.open(run.path).name == "thick digits"
-    assert model.index(0).data() == "thick digits"
+    assert model.index(0, 0).data() == "thick digits"
+    window.actions_of_runs.undo_stack.undo()
+    assert Run.open(run.path).name == model.index(0, 0).data() == "annealed ReLU · 0"
 
 
 def test_the_settings_of_a_run_can_be_used_again(qtbot, window, small):
     run = Run.create(window.store.root, small.changed(seed=41))
     window.store.refresh()
-    window.run_list.use_settings.emit(run.path)
+    window.actions_of_runs.use.trigger()
     assert window.training_page.settings.form.config().seed == 41
 
 
@@ -202,7 +205,7 @@ def test_bad_data_is_explained_in_the_banner(qtbot, window, small, tmp_path, dig
 def test_a_folder_that_cannot_be_written_is_explained(qtbot, window, small, tmp_path):
     blocked = tmp_path / "file"
     blocked.write_text("not a folder")
-    window._runs = blocked
+    window.training.root = blocked
     window.training_page.settings.show_config(small)
     press(qtbot, window.training_page.settings.start_button)
     assert "cannot be saved" in window.banner.text.text()
@@ -234,7 +237,7 @@ def test_invalid_settings_cannot_be_started(window):
     card = window.training_page.settings
     card.form.findChild(object, "field-batch_size").setText("0")
     assert not card.start_button.isEnabled()
-    assert "batch_size is '0'; it must be a whole number from 2 to 8,192 images." in card.errors.text()
+    assert "Batch is '0'; it must be a whole number from 2 to 8,192 images." in card.errors.text()
 
 
 def test_a_ramp_that_does_not_end_in_time_is_said(window):

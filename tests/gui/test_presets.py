@@ -1,0 +1,83 @@
+"""Presets of one's own, and the form that remembers what it held."""
+
+import pytest
+from PySide6.QtWidgets import QInputDialog, QMessageBox
+
+from engine.presets import own_presets, presets_folder
+from gui.main_window import MainWindow
+
+
+@pytest.fixture(autouse=True)
+def no_presets():
+    yield
+    for file in presets_folder().glob("*"):
+        file.unlink()
+
+
+def save(window, monkeypatch, title):
+    monkeypatch.setattr(QInputDialog, "getText", lambda *_, text: (title, True))
+    window.training_page.settings._save_preset.trigger()
+
+
+def field(window, name):
+    return window.training_page.settings.form.findChild(object, f"field-{name}")
+
+
+def test_settings_are_saved_as_a_preset_and_chosen_again(window, monkeypatch):
+    card = window.training_page.settings
+    field(window, "gamma").setText("321")
+    field(window, "keep_steps").setText("2000, 1000")
+    save(window, monkeypatch, "Mine / γ")
+    assert card.presets.currentText() == "Mine / γ"
+    assert card.form.differences == 0
+    [kept] = own_presets()
+    assert (kept.config.gamma, kept.config.keep_steps) == (321, (1000, 2000))
+    card.presets.setCurrentIndex(1)
+    assert field(window, "gamma").text() != "321"
+    card.presets.setCurrentIndex(card.presets.findText("Mine / γ"))
+    assert field(window, "gamma").text() == "321"
+
+
+def test_the_same_title_replaces_and_another_does_not(window, monkeypatch):
+    for title, gamma in (("a b", "1"), ("a-b", "2"), ("a b", "3")):
+        field(window, "gamma").setText(gamma)
+        save(window, monkeypatch, title)
+    assert {preset.title: preset.config.gamma for preset in own_presets()} == {"a b": 3, "a-b": 2}
+
+
+def test_a_preset_is_deleted(window, monkeypatch):
+    save(window, monkeypatch, "Mine")
+    monkeypatch.setattr(QMessageBox, "question", lambda *_: QMessageBox.StandardButton.Yes)
+    window.training_page.settings._delete_preset.trigger()
+    assert own_presets() == []
+    assert window.training_page.settings.presets.findText("Mine") == -1
+
+
+def test_the_form_is_as_it_was_left(qtbot, window, settings):
+    card = window.training_page.settings
+    card.presets.setCurrentIndex(2)
+    field(window, "seed").setText("77")
+    before = card.form.config()
+    window.close()
+    again = MainWindow(window.store.root, settings)
+    qtbot.addWidget(again)
+    restored = again.training_page.settings
+    assert restored.form.config() == before
+    assert restored.form.differences == 1
+    assert restored.presets.currentIndex() == 2
+    again.close()
+
+
+def test_what_the_settings_file_holds_may_be_damaged(qtbot, window, settings):
+    window.close()
+    for damage in ("", "{", "7", '{"basis": {}, "config": {"latents": -1}}'):
+        settings.setValue("form", damage)
+        again = MainWindow(window.store.root, settings)
+        qtbot.addWidget(again)
+        assert again.training_page.settings.form.errors == []
+        again.close()
+
+
+def test_the_estimate_is_told(qtbot, window):
+    qtbot.waitUntil(lambda: "on this machine" in window.training_page.settings.notes.text(), timeout=60_000)
+    assert "4,400 steps" in window.training_page.settings.notes.text()

@@ -1,0 +1,160 @@
+"""The queue in the window: runs train one after the other, whatever becomes of each."""
+
+import pytest
+from PySide6.QtCore import Qt
+
+from engine.checkpoints import checkpoint_step
+from engine.queue import RunQueue
+from engine.runs import Run
+from gui.main_window import MainWindow
+
+WAIT = 60_000
+
+
+@pytest.fixture
+def small(make_run, tmp_path):
+    """Settings of a run that trains in a second."""
+    return make_run(tmp_path / "elsewhere", objective="vae", steps=20).config
+
+
+@pytest.fixture
+def long(small):
+    """Settings of a run that does not end by itself."""
+    return small.changed(steps=100_000)
+
+
+def start(window, config):
+    window.training_page.settings.show_config(config)
+    window.training_page.settings.start_button.click()
+
+
+def trains(window):
+    return window.training.progress is not None and window.training.progress.done > 2
+
+
+def states(window):
+    window.store.refresh()
+    return {item.run.config.seed: item.state.state for item in window.store.items}
+
+
+def test_runs_train_one_after_the_other_and_a_failure_stops_nothing(qtbot, window, long, small, tmp_path):
+    start(window, long)
+    qtbot.waitUntil(lambda: trains(window), timeout=WAIT)
+    start(window, small.changed(seed=1, data_folder=tmp_path / "gone"))
+    start(window, small.changed(seed=2))
+    assert window.training_page.settings.start_button.text() == "Queue"
+    assert len(window.training.queue) == 2
+    assert window.queue_card.isVisible()
+    window.training_page.settings.stop_button.click()
+    qtbot.waitUntil(lambda: not window.training.active and not len(window.training.queue), timeout=WAIT)
+    assert states(window) == {0: "stopped", 1: "failed", 2: "finished"}
+    assert window.queue_card.isHidden()
+
+
+def test_the_queue_is_reordered_and_shortened(qtbot, window, long):
+    start(window, long)
+    qtbot.waitUntil(lambda: trains(window), timeout=WAIT)
+    for seed in (1, 2, 3):
+        start(window, long.changed(seed=seed))
+    card = window.queue_card
+    card.list.setCurrentRow(2)
+    qtbot.keyClick(card.list, Qt.Key.Key_Up, Qt.KeyboardModifier.AltModifier)
+    assert [entry.run[-1] for entry in window.training.queue.waiting] == ["1", "3", "2"]
+    card.list.setCurrentRow(0)
+    qtbot.keyClick(card.list, Qt.Key.Key_Delete)
+    assert [entry.run[-1] for entry in RunQueue(window.store.root).waiting] == ["3", "2"]
+    places = {item.run.config.seed: item.place for item in window.store.items}
+    assert places == {0: None, 1: None, 2: 1, 3: 0}
+
+
+def test_a_held_queue_waits_until_it_is_let_go(qtbot, window, long, small):
+    start(window, long)
+    qtbot.waitUntil(lambda: trains(window), timeout=WAIT)
+    start(window, small.changed(seed=1))
+    window.queue_card.hold.click()
+    with qtbot.waitSignal(window.training.ended, timeout=WAIT):
+        window.training_page.settings.stop_button.click()
+    assert not window.training.active
+    assert len(window.training.queue) == 1
+    with qtbot.waitSignal(window.training.ended, timeout=WAIT):
+        window.queue_card.hold.click()
+    assert states(window)[1] == "finished"
+
+
+def test_what_was_cancelled_is_in_the_trash_and_undo_brings_it_back(qtbot, window, long):
+    start(window, long)
+    qtbot.waitUntil(lambda: trains(window), timeout=WAIT)
+    path = window.training.run.path
+    with qtbot.waitSignal(window.training.cancelled, timeout=WAIT):
+        window.training_page.settings.cancel_button.click()
+    assert not path.exists()
+    assert window.store.items == []
+    assert "moved to the trash" in window.banner.text.text()
+    window.banner.action.click()
+    assert [item.path for item in window.store.items] == [path]
+    assert checkpoint_step(path / "checkpoint") > 2
+    assert Run.open(path).state().state == "stopped"
+
+
+def test_the_next_session_offers_what_was_left_and_goes_on(qtbot, window, settings, long, small):
+    start(window, long)
+    qtbot.waitUntil(lambda: trains(window), timeout=WAIT)
+    start(window, small.changed(seed=1))
+    window.training.close()
+    qtbot.waitUntil(lambda: not window.training.active, timeout=WAIT)
+    window.close()
+    first = Run.open(window.training.run.path)
+    step = checkpoint_step(first.checkpoint_folder)
+
+    again = MainWindow(window.store.root, settings)
+    qtbot.addWidget(again)
+    again.show()
+    assert "2 runs were not finished: VAE · 0, VAE · 1" in again.banner.text.text()
+    assert not again.training.active
+    again.banner.action.click()
+    qtbot.waitUntil(lambda: trains(again) and again.training.progress.done > step, timeout=WAIT)
+    assert again.training.run.path == first.path
+    again.training.stop()
+    qtbot.waitUntil(lambda: not again.training.active and not len(again.training.queue), timeout=WAIT)
+    assert states(again) == {0: "stopped", 1: "finished"}
+    again.close()
+
+
+def test_an_interrupted_run_is_offered_until_the_offer_is_dismissed(qtbot, window, settings, small, tiny_run):
+    import shutil
+
+    from engine.runs import RunState
+
+    run = Run.open(shutil.copytree(tiny_run.path, window.store.root / "tiny"))
+    run.write_state(RunState("running", 25, 60))  # as a killed process leaves it
+    for offered in (True, False):
+        again = MainWindow(window.store.root, settings)
+        qtbot.addWidget(again)
+        assert ("tiny" in again.banner.text.text()) == offered
+        again.banner.dismiss.click()
+        again.close()
+
+
+def test_a_finished_run_is_trained_longer(qtbot, window, small, monkeypatch):
+    from PySide6.QtWidgets import QInputDialog
+
+    start(window, small)
+    qtbot.waitUntil(lambda: window.training.active, timeout=WAIT)
+    qtbot.waitUntil(lambda: not window.training.active, timeout=WAIT)
+    window.store.refresh()
+    monkeypatch.setattr(QInputDialog, "getInt", lambda *_: (1, True))
+    with qtbot.waitSignal(window.training.ended, timeout=WAIT):
+        window.actions_of_runs.longer.trigger()
+    [item] = window.store.items
+    assert item.run.config.steps == 20 + 47  # an epoch of 1,500 images in batches of 32
+    assert (item.state.state, item.state.step) == ("finished", 67)
+
+
+def test_the_same_settings_with_another_seed(qtbot, window, long):
+    start(window, long)
+    qtbot.waitUntil(lambda: trains(window), timeout=WAIT)
+    window.actions_of_runs.again.trigger()
+    window.actions_of_runs.again.trigger()
+    seeds = sorted(item.run.config.seed for item in window.store.items)
+    assert seeds == [0, 1, 2]
+    assert len(window.training.queue) == 2
