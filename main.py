@@ -29,6 +29,12 @@ def main(arguments: list[str] | None = None) -> int:
             file=sys.stderr,
         )
         return run_command(parse(["--runs", str(parsed.runs), "demo"]))
+    from gui.desktop.single import Place
+
+    place = Place(parsed.runs)
+    status = place.enter()
+    if status is not None:
+        return status
     problem = find_problem()
     if problem:
         print(f"main.py: {problem}", file=sys.stderr)
@@ -37,7 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
         import torch  # noqa: F401  (on Windows its libraries must be loaded before Qt's)
     from gui.app import run_app
 
-    return run_app(parsed.runs, parsed.theme)
+    return run_app(parsed.runs, parsed.theme, place)
 
 
 if __name__ == "__main__":
