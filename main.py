@@ -29,12 +29,16 @@ def main(arguments: list[str] | None = None) -> int:
             file=sys.stderr,
         )
         return run_command(parse(["--runs", str(parsed.runs), "demo"]))
+    from engine.errors import StudioError
     from gui.desktop.single import Place
 
     place = Place(parsed.runs)
-    status = place.enter()
-    if status is not None:
-        return status
+    try:
+        if not place.enter():
+            return 0
+    except StudioError as error:
+        print(f"main.py: {error}", file=sys.stderr)
+        return 1
     problem = find_problem()
     if problem:
         print(f"main.py: {problem}", file=sys.stderr)

@@ -83,7 +83,7 @@ class Listener(QObject):
             socket.abort()
 
     def _answer(self, socket: QLocalSocket) -> None:
-        word, _, token = socket.readLine().data().decode(errors="replace").strip().partition(" ")
+        word, _, token = bytes(socket.readLine().data()).decode(errors="replace").strip().partition(" ")
         if word != "show":
             socket.abort()
             return

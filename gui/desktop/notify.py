@@ -3,13 +3,14 @@
 import sys
 from typing import Protocol
 
-from PySide6.QtCore import QObject, QSettings, Signal, Slot
-from PySide6.QtWidgets import QApplication, QSystemTrayIcon, QWidget
+from PySide6.QtCore import QObject, QSettings, Slot
+from PySide6.QtWidgets import QApplication, QWidget
 
 from gui.desktop.listener import bring_up
+from gui.desktop.tray import TrayMessenger
 from gui.run_store import RunItem
 
-STATES = {"finished": "has finished", "stopped": "was stopped", "failed": "has failed", "paused": "is paused"}
+STATES = {"finished": "has finished", "stopped": "was stopped", "failed": "has failed"}
 
 
 class Messenger(Protocol):
@@ -18,13 +19,16 @@ class Messenger(Protocol):
     def send(self, title: str, text: str) -> None:
         """Show it; returns at once."""
 
+    def close(self) -> None:
+        """Take away what is left of it."""
+
 
 class Notifier(QObject):
     """Tells of what ended while the window was not in front, unless the setting `notifications` is off."""
 
-    def __init__(self, window: QWidget, settings: QSettings) -> None:
+    def __init__(self, window: QWidget, settings: QSettings, system: str = sys.platform) -> None:
         super().__init__(window)
-        self._window, self._settings = window, settings
+        self._window, self._settings, self._system = window, settings, system
         self._messenger: Messenger | None = None
 
     def say(self, title: str, text: str) -> None:
@@ -38,55 +42,32 @@ class Notifier(QObject):
         self._messenger.send(title, text)
 
     def close(self) -> None:
-        """Take away what a notification left on the screen."""
-        if isinstance(self._messenger, TrayMessenger):
-            self._messenger.hide()
+        """Take away what notifications left on the screen."""
+        if self._messenger is not None:
+            self._messenger.close()
 
     def _connect(self) -> Messenger:
-        messenger: TrayMessenger | PortalMessenger
-        if sys.platform == "linux":
-            from gui.desktop.portal import PortalMessenger
+        if self._system in ("win32", "darwin"):
+            tray = TrayMessenger(self, self._window.windowIcon())
+            tray.clicked.connect(self._come_up)
+            return tray
+        from gui.desktop.portal import PortalMessenger
 
-            messenger = PortalMessenger(self)
-        else:
-            messenger = TrayMessenger(self, self._window)
-        messenger.clicked.connect(self._come_up)
-        return messenger
+        portal = PortalMessenger(self)
+        portal.clicked.connect(self._come_up)
+        return portal
 
     @Slot()
     def _come_up(self) -> None:
         bring_up(self._window)
 
 
-class TrayMessenger(QObject):
-    """Windows and macOS: a message of an icon in the tray, which is there from the first message on."""
-
-    clicked = Signal()
-
-    def __init__(self, parent: QObject, window: QWidget) -> None:
-        super().__init__(parent)
-        self._tray = QSystemTrayIcon(window.windowIcon(), self)
-        self._tray.messageClicked.connect(self.clicked)
-        self._tray.activated.connect(self._activated)
-
-    def send(self, title: str, text: str) -> None:
-        """Show a message."""
-        self._tray.show()
-        self._tray.showMessage(title, text, self._tray.icon())
-
-    def hide(self) -> None:
-        """Take the icon away."""
-        self._tray.hide()
-
-    @Slot()
-    def _activated(self) -> None:
-        self.clicked.emit()
-
-
 def ending(item: RunItem) -> tuple[str, str]:
-    """Return title and text for a run that ended, as "annealed abs · 1 has finished", "reconstruction 22.7 nats, ..."."""
+    """Return the words for a run that ended: "abs · 1 has finished" and "reconstruction 22.7, KL 9.0 nats"."""
     title = f"{item.name} {STATES.get(item.state.state, 'has ended')}"
     if item.state.state == "failed" and item.state.message:
         return title, item.state.message
-    values = [(name, item.last(column)) for name, column in (("reconstruction", "reconstruction"), ("KL", "kl"))]
-    return title, ", ".join(f"{name} {value:.1f} nats" for name, value in values if value is not None)
+    reconstruction, kl = item.last("reconstruction"), item.last("kl")
+    if reconstruction is None or kl is None:
+        return title, "It had not come to its first values."
+    return title, f"reconstruction {reconstruction:.1f}, KL {kl:.1f} nats"

@@ -4,8 +4,9 @@ import html
 import logging
 import os
 import shutil
+from typing import Any
 
-from PySide6.QtCore import QObject, QProcess, Signal, Slot
+from PySide6.QtCore import SLOT, QObject, QProcess, Signal, Slot
 from PySide6.QtDBus import QDBusMessage, QDBusPendingCallWatcher
 
 from engine.paths import APP, RESOURCES
@@ -32,7 +33,8 @@ class PortalMessenger(QObject):
         self._count = 0
         self._bus = bus.session()
         if self._bus is not None:
-            self._bus.connect("", PATH, INTERFACE, "ActionInvoked", self, b"1_chosen(QDBusMessage)")
+            slot: Any = SLOT("_chosen(QDBusMessage)")  # PySide6's own types say bytes, and it takes none
+            self._bus.connect("", PATH, INTERFACE, "ActionInvoked", self, slot)
 
     def send(self, title: str, text: str) -> None:
         """Show a notification; the answer, or its lack, is seen to later."""
@@ -44,6 +46,15 @@ class PortalMessenger(QObject):
         arguments: list[object] = [f"{self._prefix}{self._count}", content]
         watcher = bus.call(self._bus, TARGET, "AddNotification", arguments, self, self._answered)
         watcher.setProperty("words", [title, text])
+
+    def close(self) -> None:
+        """Withdraw the notifications: nobody is left to hear of a click."""
+        for number in range(1, self._count + 1):
+            message = QDBusMessage.createMethodCall(*TARGET, "RemoveNotification")
+            message.setArguments([f"{self._prefix}{number}"])
+            if self._bus is not None:
+                self._bus.send(message)
+        self._count = 0
 
     @Slot(QDBusPendingCallWatcher)
     def _answered(self, watcher: QDBusPendingCallWatcher) -> None:
@@ -62,5 +73,6 @@ def _notify_send(title: str, text: str) -> None:
     if program is None:
         log.info("no notification: there is neither a portal nor notify-send")
         return
-    icon = str(RESOURCES / "icons" / "icon.svg")
-    QProcess.startDetached(program, [f"--app-name={APP}", f"--icon={icon}", "--", title, html.escape(text, quote=False)])
+    icon = RESOURCES / "icons" / "icon.svg"
+    body = html.escape(text, quote=False)  # read as markup, unlike the title
+    QProcess.startDetached(program, [f"--app-name={APP}", f"--icon={icon}", "--", title, body])

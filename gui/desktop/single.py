@@ -16,11 +16,15 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from engine.errors import StudioError
 from engine.paths import APP, cache_folder
 from gui.desktop import APP_ID
 
 PATIENCE = 2.0
 """Seconds that a second start waits for the first window to answer."""
+
+POLL = 0.05
+"""Seconds between two attempts, while the first window is not listening yet, or is closing."""
 
 LONGEST_ADDRESS = 100
 """Bytes of a socket's path: systems allow 104 to 108."""
@@ -42,29 +46,30 @@ class Place:
         self._lock = FileLock(folder / f"{name}.lock")
         self.address = _address(folder, name)
 
-    def enter(self, patience: float = PATIENCE) -> int | None:
-        """Return None for the first window, which may open, and otherwise the exit status of a start that may not.
+    def enter(self, patience: float = PATIENCE) -> bool:
+        """Return whether this start is the first, whose window may open; otherwise the first window came up.
 
-        That is 0 when the first window came up. It is 1, with a sentence on stderr, when it did not answer within
-        `patience` seconds: a second window beside one that hangs, or is only slow to start, is what nobody asked for.
+        Raises
+        ------
+        StudioError
+            The first window did not answer within `patience` seconds. A second one beside a window that hangs, or is
+            only slow to start, is what nobody asked for.
         """
         if self._take():
-            return None
+            return True
         from gui.desktop.listener import ask
 
         end = time.monotonic() + patience
         while (left := end - time.monotonic()) > 0:
             if ask(self.address, left):
-                return 0
+                return False
             if sys.platform != "win32" and self._take():
-                return None  # the first one was closing
-            time.sleep(min(0.05, max(0.0, end - time.monotonic())))
-        print(
-            f"main.py: {APP} is open over {self._runs} already, but its window does not answer. "
-            "Try again in a moment, or end that program first.",
-            file=sys.stderr,
+                return True  # the first one was closing
+            time.sleep(POLL)
+        raise StudioError(
+            f"{APP} is open over {self._runs} already, but its window does not answer. "
+            "Try again in a moment, or end that program first."
         )
-        return 1
 
     def leave(self) -> None:
         """Let another window have the place."""
