@@ -78,6 +78,7 @@ class Place:
     def _take(self) -> bool:
         """Whether this process has the place now. Where nothing can be locked, every start has it."""
         try:
+            Path(self._lock.lock_file).parent.mkdir(parents=True, exist_ok=True)
             self._lock.acquire(timeout=0)
         except Timeout:
             return False

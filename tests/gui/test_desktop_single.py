@@ -168,6 +168,16 @@ def test_a_token_of_the_desktop_reaches_the_first_window(qtbot, first, tmp_path,
     assert os.environ["XDG_ACTIVATION_TOKEN"] == "abc-123"
 
 
+def test_without_a_runtime_folder_the_cache_folder_serves(tmp_path, monkeypatch):
+    monkeypatch.delenv("XDG_RUNTIME_DIR")
+    monkeypatch.setattr("gui.desktop.single.cache_folder", lambda: tmp_path / "new" / "cache")
+    place = Place(tmp_path)
+    assert place.enter()
+    with pytest.raises(StudioError, match="does not answer"):
+        Place(tmp_path).enter(patience=0.1)
+    place.leave()
+
+
 def test_where_nothing_can_be_locked_every_start_opens(tmp_path, monkeypatch):
     blocked = tmp_path / "file"
     blocked.write_text("not a folder")
