@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: run test test-slow bench standalone clean
+.PHONY: run test test-slow bench standalone menu clean
 
 run: $(READY)
 	@$(BIN)/python main.py
@@ -24,6 +24,16 @@ bench: $(READY)
 # A folder that starts without Python: dist/DisentangleStudio.
 standalone: $(READY)
 	$(BIN)/pyinstaller --noconfirm build.spec
+
+# Linux: an entry in the desktop's menu, by which docks know the window's icon and its progress.
+MENU = $(or $(XDG_DATA_HOME),$(HOME)/.local/share)/applications
+menu: $(READY)
+	@mkdir -p "$(MENU)"
+	@printf '%s\n' '[Desktop Entry]' 'Type=Application' 'Name=Disentangle Studio' \
+	  'Comment=Train variational autoencoders' 'Exec="$(CURDIR)/$(BIN)/python" "$(CURDIR)/main.py"' \
+	  'Icon=$(CURDIR)/resources/icons/icon.svg' 'Categories=Science;' \
+	  'StartupWMClass=Disentangle Studio' > "$(MENU)/disentangle-studio.desktop"
+	@echo "$(MENU)/disentangle-studio.desktop"
 
 $(READY): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

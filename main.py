@@ -29,6 +29,16 @@ def main(arguments: list[str] | None = None) -> int:
             file=sys.stderr,
         )
         return run_command(parse(["--runs", str(parsed.runs), "demo"]))
+    from engine.errors import StudioError
+    from gui.desktop.single import Place
+
+    place = Place(parsed.runs)
+    try:
+        if not place.enter():
+            return 0
+    except StudioError as error:
+        print(f"main.py: {error}", file=sys.stderr)
+        return 1
     problem = find_problem()
     if problem:
         print(f"main.py: {problem}", file=sys.stderr)
@@ -37,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
         import torch  # noqa: F401  (on Windows its libraries must be loaded before Qt's)
     from gui.app import run_app
 
-    return run_app(parsed.runs, parsed.theme)
+    return run_app(parsed.runs, parsed.theme, place)
 
 
 if __name__ == "__main__":

@@ -5,18 +5,24 @@ from pathlib import Path
 
 import pyqtgraph as pg
 from PySide6.QtCore import QSettings, QTimer
+from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
 
-from engine.paths import APP
+from engine.paths import APP, RESOURCES
 from gui import theme
+from gui.desktop import APP_ID
+from gui.desktop.listener import Listener
+from gui.desktop.single import Place
 from gui.main_window import MainWindow, ThemeFollower
 
 
-def run_app(runs: Path, theme_name: str | None) -> int:
-    """Open the window over a folder of runs and return the exit status when it is closed."""
+def run_app(runs: Path, theme_name: str | None, place: Place) -> int:
+    """Open the window over a folder of runs, whose place this process has; return the exit status when it is closed."""
     app = QApplication(sys.argv[:1])
     app.setApplicationName(APP)
     app.setOrganizationName(APP)
+    app.setDesktopFileName(APP_ID)
+    app.setWindowIcon(QIcon(str(RESOURCES / "icons" / "icon.svg")))
     app.setStyle("Fusion")
     pg.setConfigOptions(antialias=False)
     settings = QSettings()
@@ -26,8 +32,11 @@ def run_app(runs: Path, theme_name: str | None) -> int:
     theme.choose_scheme(app, chosen if chosen in theme.SCHEMES else "system")
     window = MainWindow(runs, settings)
     follower = ThemeFollower(app, window)
+    listener = Listener(place.address, window)
     window.show()
     QTimer.singleShot(0, window.training_page.settings.presets.setFocus)
     status = app.exec()
+    listener.close()
+    place.leave()
     del follower
     return status

@@ -1,11 +1,16 @@
 """The window in tests: settings of its own, and nothing left running."""
 
+import os
+
 import pytest
 from PySide6.QtCore import QSettings, QThread, QTimer
 from PySide6.QtWidgets import QApplication
 
 from gui import theme
 from gui.main_window import MainWindow
+
+# No test tells the desktop of whoever runs it anything.
+os.environ["DBUS_SESSION_BUS_ADDRESS"] = os.environ["DBUS_SYSTEM_BUS_ADDRESS"] = "unix:path=/nonexistent"
 
 
 @pytest.fixture(autouse=True)
