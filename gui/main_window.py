@@ -25,6 +25,8 @@ from engine.events import Progress
 from engine.paths import APP, RESOURCES
 from gui import theme
 from gui.data.page import DataPage
+from gui.desktop.desktop import Desktop
+from gui.desktop.notify import ending
 from gui.keys import KeysDialog
 from gui.metrics.page import MetricsPage
 from gui.metrics.session import EvaluationSession
@@ -60,6 +62,7 @@ class MainWindow(QMainWindow):
         self.store = RunStore(runs, self)
         self.training = TrainingSession(runs, self)
         self.evaluation = EvaluationSession(self)
+        self.desktop = Desktop(self, settings)
         self.run_list = RunList(self.store, settings)
         self.actions_of_runs = RunActions(self.run_list, self.store, self.training, settings, self)
         self.queue_card = QueueCard(self.training, self.store)
@@ -325,6 +328,8 @@ class MainWindow(QMainWindow):
         progress = session.progress
         percent = f"{100 * progress.done / max(1, progress.total):.0f} % – " if session.active and progress else ""
         self.setWindowTitle(percent + APP)
+        self.desktop.show_progress(progress.done / max(1, progress.total) if session.active and progress else None)
+        self.desktop.training(session.active and not session.paused)
 
     @Slot(object)
     def _training_began(self, path: Path) -> None:
@@ -337,6 +342,9 @@ class MainWindow(QMainWindow):
     def _training_ended(self, path: Path) -> None:
         self.training_page.settings.show_idle()
         self.store.refresh()
+        item = self.store.find(path)
+        if item is not None and not self._closing:
+            self.desktop.run_ended(*ending(item))
         self._close_when_idle()
 
     @Slot()
@@ -407,6 +415,7 @@ class MainWindow(QMainWindow):
             return
         if not self._closing:
             self._keep_place()
+        self.desktop.close()
         self.store.close()
         self.banner.close_timer()
         self.estimator.close()

@@ -105,7 +105,7 @@ def test_a_folder_that_cannot_be_written_is_said(root, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("engine.queue.write_json", full)
-    with pytest.raises(RunError, match="queue cannot be kept.*No space left"):
+    with pytest.raises(RunError, match=r"queue cannot be kept.*No space left"):
         queue.add(root / "a")
 
 

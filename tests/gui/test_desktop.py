@@ -103,9 +103,9 @@ def test_on_macos_caffeinate_runs_while_a_run_trains(qtbot, tmp_path, monkeypatc
 def test_the_words_for_a_run_that_ended(tmp_path):
     run = Run.create(tmp_path, RunConfig(dataset="digits", objective="annealed-abs", seed=1, latents=1, steps=10))
     run.write_state(RunState("stopped", 0, 10))
-    assert ending(RunItem(run, 0)) == ("annealed abs · 1 was stopped", "It had not come to its first values.")
+    assert ending(RunItem(run)) == ("annealed abs · 1 was stopped", "It had not come to its first values.")
     run.metrics_file.write_text(f"{header(1)}\n5,1,1,30,29,1,,1\n10,2,2,22.75,22.71,9.04,,9.04\n")
     run.write_state(RunState("finished", 10, 10))
-    assert ending(RunItem(run, 0)) == ("annealed abs · 1 has finished", "reconstruction 22.7, KL 9.0 nats")
+    assert ending(RunItem(run)) == ("annealed abs · 1 has finished", "reconstruction 22.7, KL 9.0 nats")
     run.write_state(RunState("failed", 10, 10, "The loss became NaN at step 11."))
-    assert ending(RunItem(run, 0)) == ("annealed abs · 1 has failed", "The loss became NaN at step 11.")
+    assert ending(RunItem(run)) == ("annealed abs · 1 has failed", "The loss became NaN at step 11.")

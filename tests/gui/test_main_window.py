@@ -175,7 +175,7 @@ def test_renaming_a_run_in_the_list_is_kept_with_the_run(qtbot, window, small):
 
 
 def test_the_settings_of_a_run_can_be_used_again(qtbot, window, small):
-    run = Run.create(window.store.root, small.changed(seed=41))
+    Run.create(window.store.root, small.changed(seed=41))
     window.store.refresh()
     window.actions_of_runs.use.trigger()
     assert window.training_page.settings.form.config().seed == 41
