@@ -255,6 +255,8 @@ class MainWindow(QMainWindow):
         names = [item.name for item in (*left, *sorted(waiting, key=lambda item: item.place or 0))]
         if not names:
             return
+        if left:
+            self.run_list.select(left[0].path)
         shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
         verb = "was" if len(names) == 1 else "were"
         self.banner.offer(

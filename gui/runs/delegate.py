@@ -87,9 +87,9 @@ class RunDelegate(QStyledItemDelegate):
                 11,
                 colours.muted,
                 f"{DATASET_TITLES[config.dataset]} · {method_words(config)} · seed {config.seed}",
-                "" if kl is None else f"KL {kl:.1f}",
+                "",
             ),
-            (41, 16, 11, state_colour, _state_line(item), duration(item.seconds) if item.seconds else ""),
+            (41, 16, 11, state_colour, _state_line(item), "" if kl is None else f"KL {kl:.1f}"),
         ]
         font = painter.font()
         for top, height, size, colour, text, value in lines:
@@ -127,4 +127,6 @@ def _state_line(item: RunItem) -> str:
     words = state_words(item)
     if item.state.state not in ("new", "finished") and item.state.total and item.place is None:
         words += f" {100 * item.state.step / item.state.total:.0f} %"
+    if item.seconds and item.place is None:
+        words += f" · {duration(item.seconds)}"
     return "  ".join([words, *(f"#{tag}" for tag in item.tags)])
