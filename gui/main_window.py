@@ -424,6 +424,8 @@ class MainWindow(QMainWindow):
         self.traversal_page.close_worker()
         self.data_page.close_worker()
         event.accept()
+        if self._closing:
+            QApplication.quit()  # a hidden window does not end the application when it is closed
 
     def _keep_place(self) -> None:
         """Remember layout, tab and form for the next session."""

@@ -66,7 +66,7 @@ class CompareDialog(QDialog):
         layout.addWidget(self.table, 1)
         layout.addLayout(buttons)
         self._fill()
-        self.resize(min(320 + 170 * len(items), 1100), 420)
+        self.resize(min(320 + 170 * len(items), 1100), min(560, 200 + 32 * self.table.rowCount()))
 
     @Slot()
     def _fill(self) -> None:
