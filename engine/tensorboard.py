@@ -1,0 +1,111 @@
+"""Runs as TensorBoard event files, for those who compare them with other programs' runs there.
+
+The package `tensorboard` is an optional extra; it is loaded when the first run is written.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.errors import RunError
+from engine.events import Finished, Job, Preview, Progress
+from engine.files import place_folder, scratch_folder
+from engine.metrics_file import COLUMNS, MetricsReader
+from engine.previews import list_previews, load_preview
+from engine.runs import Run, distinct_names, new_folder, slug
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
+
+VALUES = ("loss", "reconstruction", "kl", "capacity")
+ROWS = 200
+"""Rows written between two reports of progress."""
+
+
+def write_events(runs: Sequence[Run], folder: Path) -> Job:
+    """Write scalars and pictures of runs into a new folder, a sub-folder a run. Yields Progress and Finished.
+
+    Scalars are as in metrics.csv, rounded to TensorBoard's float32; the wall time is when the run was created and the
+    seconds it had trained by then. Raises RunError when TensorBoard is not installed, when the folder exists and is
+    not empty, or cannot be written.
+    """
+    check_installed()
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise RunError(f"{folder} exists already. TensorBoard's files go to a new folder: choose another name.")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with scratch_folder(folder) as temporary:
+            for run, name in zip(runs, distinct_names(runs), strict=True):
+                yield from _write_run(run, new_folder(temporary, slug(name)))
+            place_folder(temporary, folder)
+    except OSError as error:
+        raise RunError(f"{folder} cannot be written: {error.strerror or error}.") from None
+    yield Finished(message=f'Saved to {folder}; to look at it: tensorboard --logdir "{folder}"')
+
+
+def check_installed() -> None:
+    """Raise RunError, with what to do, when TensorBoard is not installed."""
+    try:
+        import torch.utils.tensorboard  # noqa: F401
+    except ImportError:
+        raise RunError(
+            "TensorBoard's files need its package, which is not installed. Install it with: pip install tensorboard"
+        ) from None
+
+
+def _write_run(run: Run, folder: Path) -> Job:
+    from torch.utils.tensorboard import SummaryWriter
+
+    reader = MetricsReader(run.metrics_file)
+    reader.refresh()
+    pictures = list_previews(run.previews_folder)
+    rows = np.flatnonzero(np.isfinite(reader.column("step")) & np.isfinite(reader.column("seconds")))
+    step, seconds = reader.column("step")[rows], reader.column("seconds")[rows]
+    begin = _begin(run)
+    total = len(rows) + len(pictures)
+    with SummaryWriter(str(folder)) as writer:
+        for number, row in enumerate(rows):
+            if number % ROWS == 0:
+                yield Progress(number, total, f"Saving {run.name}", "points")
+            _add_row(writer, reader, row, begin + seconds[number])
+        for number, path in enumerate(pictures, len(rows)):
+            yield Progress(number, total, f"Saving {run.name}", "points")
+            preview = load_preview(path)
+            if preview is not None:
+                when = begin + (float(np.interp(preview.step, step, seconds)) if len(step) else 0.0)
+                for tag, picture in _pictures(preview):
+                    writer.add_image(tag, picture, preview.step, when, dataformats="HWC")
+
+
+def _begin(run: Run) -> float:
+    """When a run began, in seconds since 1970."""
+    try:
+        return datetime.fromisoformat(run.created).timestamp()
+    except (ValueError, OverflowError, OSError):  # not said, or changed by hand
+        return (run.path / "config.json").stat().st_mtime
+
+
+def _add_row(writer: "SummaryWriter", reader: MetricsReader, row: np.intp, when: float) -> None:
+    step = int(reader.column("step")[row])
+    for name in (*VALUES, *reader.names[len(COLUMNS) :]):
+        value = reader.column(name)[row]
+        if not np.isnan(value):
+            tag = name if name in VALUES else f"kl_per_latent/{name.replace('kl_', 'z')}"
+            writer.add_scalar(tag, value, step, when)
+
+
+def _pictures(preview: Preview) -> Iterator[tuple[str, NDArray[np.uint8]]]:
+    """Tag and picture (height, width, channels): originals above reconstructions, and the traversal."""
+    yield "reconstructions", _tiled(np.stack([preview.originals, preview.reconstructions]))
+    if len(preview.traversal):
+        yield "traversal", _tiled(preview.traversal)
+
+
+def _tiled(tiles: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Lay (rows, columns, height, width, channels) out as one picture."""
+    rows, columns, height, width, channels = tiles.shape
+    return tiles.transpose(0, 2, 1, 3, 4).reshape(rows * height, columns * width, channels)
