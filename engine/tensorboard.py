@@ -3,6 +3,8 @@
 The package `tensorboard` is an optional extra; it is loaded when the first run is written.
 """
 
+import importlib.util
+import sys
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -49,12 +51,14 @@ def write_events(runs: Sequence[Run], folder: Path) -> Job:
 
 def check_installed() -> None:
     """Raise RunError, with what to do, when TensorBoard is not installed."""
-    try:
-        import torch.utils.tensorboard  # noqa: F401
-    except ImportError:
-        raise RunError(
-            "TensorBoard's files need its package, which is not installed. Install it with: pip install tensorboard"
-        ) from None
+    if importlib.util.find_spec("tensorboard") is not None:
+        return
+    if getattr(sys, "frozen", False):
+        raise RunError("TensorBoard's files need Python and the package tensorboard; this is the standalone program.")
+    raise RunError(
+        "TensorBoard's files need its package, which is not installed. Install it with: "
+        f'"{sys.executable}" -m pip install tensorboard'
+    )
 
 
 def _write_run(run: Run, folder: Path) -> Job:
