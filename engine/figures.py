@@ -113,10 +113,13 @@ def _curves_of_one(run: Run, reader: MetricsReader) -> "Figure":
     if run.config.annealed:
         middle.plot(step, reader.column("capacity"), color="#333333", ls="--", lw=1, label="capacity C")
     _plot_latents(right, reader)
-    for axes, title in ((left, "Loss and reconstruction"), (middle, "KL divergence"), (right, "KL per latent")):
-        _finish(axes, title)
-        if len(step):
-            axes.legend(fontsize=7, frameon=False, ncols=2 if axes is right and reader.latents > 5 else 1)
+    _finish(right, "KL per latent")
+    _finish(left, "Loss and reconstruction")
+    _finish(middle, "KL divergence")
+    if len(step):
+        # Fixed places: looking for the best one takes seconds for a long run.
+        left.legend(fontsize=7, frameon=False, loc="upper right")
+        middle.legend(fontsize=7, frameon=False, loc="upper left")
     figure.suptitle(run.name, fontsize=10, parse_math=False)
     return figure
 
@@ -140,8 +143,6 @@ def _curves_of_several(runs: Sequence[Run], readers: Sequence[MetricsReader]) ->
         first = first or axes
         _plot_latents(axes, reader)
         _finish(axes, f"KL per latent, {name}")
-        if len(reader):
-            axes.legend(fontsize=7, frameon=False, ncols=2 if reader.latents > 5 else 1)
     annealed = any(run.config.annealed for run in runs)
     for axes, title in zip(
         shared, ("Loss", "Reconstruction", "KL, capacity C dashed" if annealed else "KL"), strict=True
@@ -164,6 +165,8 @@ def _plot_latents(axes: "Axes", reader: MetricsReader) -> None:
         axes.plot(
             step, reader.column(f"kl_{latent}"), color=OKABE_ITO[latent % len(OKABE_ITO)], lw=1, label=f"z{latent}"
         )
+    if len(step):
+        axes.legend(fontsize=7, frameon=False, loc="upper left", ncols=2 if reader.latents > 5 else 1)
 
 
 def _finish(axes: "Axes", title: str) -> None:

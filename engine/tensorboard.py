@@ -4,24 +4,26 @@ The package `tensorboard` is an optional extra; it is loaded when the first run 
 """
 
 import importlib.util
+import io
+import math
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+from PIL import Image
 
 from engine.errors import RunError
-from engine.events import Finished, Job, Preview, Progress
+from engine.events import Finished, Job, Progress
 from engine.files import place_folder, scratch_folder
 from engine.metrics_file import COLUMNS, MetricsReader
-from engine.previews import list_previews, load_preview
+from engine.previews import list_previews
 from engine.runs import Run, distinct_names, new_folder, slug
 
 if TYPE_CHECKING:
-    from torch.utils.tensorboard import SummaryWriter
+    from tensorboard.compat.proto.summary_pb2 import Summary
 
 VALUES = ("loss", "reconstruction", "kl", "capacity")
 ROWS = 200
@@ -62,7 +64,7 @@ def check_installed() -> None:
 
 
 def _write_run(run: Run, folder: Path) -> Job:
-    from torch.utils.tensorboard import SummaryWriter
+    from torch.utils.tensorboard import FileWriter
 
     reader = MetricsReader(run.metrics_file)
     reader.refresh()
@@ -71,18 +73,21 @@ def _write_run(run: Run, folder: Path) -> Job:
     step, seconds = reader.column("step")[rows], reader.column("seconds")[rows]
     begin = _begin(run)
     total = len(rows) + len(pictures)
-    with SummaryWriter(str(folder)) as writer:
+    writer = FileWriter(str(folder), max_queue=ROWS)
+    try:
         for number, row in enumerate(rows):
             if number % ROWS == 0:
                 yield Progress(number, total, f"Saving {run.name}", "points")
-            _add_row(writer, reader, row, begin + seconds[number])
+            writer.add_summary(_scalars(reader, row), int(step[number]), begin + seconds[number])
         for number, path in enumerate(pictures, len(rows)):
             yield Progress(number, total, f"Saving {run.name}", "points")
-            preview = load_preview(path)
-            if preview is not None:
-                when = begin + (float(np.interp(preview.step, step, seconds)) if len(step) else 0.0)
-                for tag, picture in _pictures(preview):
-                    writer.add_image(tag, picture, preview.step, when, dataformats="HWC")
+            summary = _picture(path)
+            if summary is not None:
+                at = int(path.stem)
+                when = begin + (float(np.interp(at, step, seconds)) if len(step) else 0.0)
+                writer.add_summary(summary, at, when)
+    finally:
+        writer.close()
 
 
 def _begin(run: Run) -> float:
@@ -93,23 +98,29 @@ def _begin(run: Run) -> float:
         return (run.path / "config.json").stat().st_mtime
 
 
-def _add_row(writer: "SummaryWriter", reader: MetricsReader, row: np.intp, when: float) -> None:
-    step = int(reader.column("step")[row])
+def _scalars(reader: MetricsReader, row: np.intp) -> "Summary":
+    """One row of the curves; values that it does not have are left out."""
+    from tensorboard.compat.proto.summary_pb2 import Summary
+
+    values = []
     for name in (*VALUES, *reader.names[len(COLUMNS) :]):
-        value = reader.column(name)[row]
-        if not np.isnan(value):
+        value = float(reader.column(name)[row])
+        if not math.isnan(value):
             tag = name if name in VALUES else f"kl_per_latent/{name.replace('kl_', 'z')}"
-            writer.add_scalar(tag, value, step, when)
+            values.append(Summary.Value(tag=tag, simple_value=value))
+    return Summary(value=values)
 
 
-def _pictures(preview: Preview) -> Iterator[tuple[str, NDArray[np.uint8]]]:
-    """Tag and picture (height, width, channels): originals above reconstructions, and the traversal."""
-    yield "reconstructions", _tiled(np.stack([preview.originals, preview.reconstructions]))
-    if len(preview.traversal):
-        yield "traversal", _tiled(preview.traversal)
+def _picture(path: Path) -> "Summary | None":
+    """A kept preview as it is: originals, reconstructions, then a row a latent. None when it is no picture."""
+    from tensorboard.compat.proto.summary_pb2 import Summary
 
-
-def _tiled(tiles: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Lay (rows, columns, height, width, channels) out as one picture."""
-    rows, columns, height, width, channels = tiles.shape
-    return tiles.transpose(0, 2, 1, 3, 4).reshape(rows * height, columns * width, channels)
+    try:
+        content = path.read_bytes()
+        with Image.open(io.BytesIO(content)) as image:
+            width, height, channels = image.width, image.height, len(image.getbands())
+        int(path.stem)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return None
+    picture = Summary.Image(height=height, width=width, colorspace=channels, encoded_image_string=content)
+    return Summary(value=[Summary.Value(tag="pictures", image=picture)])

@@ -11,7 +11,7 @@ from PIL import Image
 
 from engine.errors import RunError
 from engine.events import Finished, Progress
-from engine.previews import list_previews, load_preview
+from engine.previews import list_previews
 from engine.tensorboard import write_events
 
 
@@ -57,19 +57,21 @@ def test_the_capacity_is_written_where_there_is_one(tmp_path, make_run):
     assert [(point.step, point.value) for point in read(folder).Scalars("capacity")] == [(10, 2.5)]
 
 
-def test_pictures_are_those_of_the_run(tmp_path, tiny_run):
+def test_pictures_are_those_of_the_run(tmp_path, tiny_copy):
     pytest.importorskip("tensorboard")
-    write(tmp_path / "events", tiny_run)
-    events = read(tmp_path / "events" / "tiny")
-    previews = [load_preview(path) for path in list_previews(tiny_run.previews_folder)]
-    for tag in ("reconstructions", "traversal"):
-        found = events.Images(tag)
-        assert [image.step for image in found] == [preview.step for preview in previews]
-    picture = np.asarray(Image.open(io.BytesIO(events.Images("reconstructions")[-1].encoded_image_string)).convert("L"))
-    np.testing.assert_array_equal(picture[:28, 28:56], previews[-1].originals[1, ..., 0])
-    np.testing.assert_array_equal(picture[28:, :28], previews[-1].reconstructions[0, ..., 0])
-    traversal = np.asarray(Image.open(io.BytesIO(events.Images("traversal")[-1].encoded_image_string)).convert("L"))
-    np.testing.assert_array_equal(traversal[28:56, 56:84], previews[-1].traversal[1, 2, ..., 0])
+    kept = [path.read_bytes() for path in list_previews(tiny_copy.previews_folder)]
+    (tiny_copy.previews_folder / "000000040.png").write_bytes(b"no picture")
+    write(tmp_path / "events", tiny_copy)
+    found = read(tmp_path / "events" / "tiny").Images("pictures")
+    assert [image.step for image in found] == [1, 30, 60]
+    assert [image.encoded_image_string for image in found] == kept
+    for image in found:
+        with Image.open(io.BytesIO(image.encoded_image_string)) as picture:
+            assert picture.size == (image.width, image.height)
+    begin = datetime.fromisoformat(tiny_copy.created).timestamp()
+    with tiny_copy.metrics_file.open() as file:
+        last = list(csv.DictReader(file))[-1]
+    assert found[-1].wall_time == pytest.approx(begin + float(last["seconds"]))
 
 
 def test_runs_have_folders_of_their_own_and_nothing_else_is_left(tmp_path, tiny_run):
