@@ -52,7 +52,8 @@ def check_format(path: Path, formats: Sequence[str] = FORMATS) -> str:
 def save(figure: "Figure", path: Path, dpi: int = 200) -> None:
     """Write a figure in the format of its name, atomically. Raises ConfigError or RunError.
 
-    Words in an SVG stay words, which can be searched and edited. A sign that the font lacks is drawn as a box.
+    Words in an SVG stay words, which can be searched and edited. A sign that the font lacks is drawn as a box. Long
+    lines are drawn in pieces, which is faster.
     """
     import matplotlib
 
@@ -61,7 +62,7 @@ def save(figure: "Figure", path: Path, dpi: int = 200) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with (
             replacing(path) as temporary,
-            matplotlib.rc_context({"svg.fonttype": "none"}),
+            matplotlib.rc_context({"svg.fonttype": "none", "agg.path.chunksize": 1000}),
             warnings.catch_warnings(action="ignore"),
         ):
             figure.savefig(temporary, format=suffix, dpi=dpi)
