@@ -6,6 +6,7 @@ point; older trainer files are deleted after. Neither file can execute anything 
 `kept-<step>.safetensors` are copies of the weights that a person wants to come back to.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -103,6 +104,22 @@ def load_trainer(folder: Path, weights: Weights) -> dict[str, Any]:
             f"{path} is damaged. The weights are whole, so the run can be looked at and evaluated, but not resumed."
         ) from None
     return state
+
+
+def read_files(folder: Path) -> tuple[int, dict[str, bytes]] | None:
+    """Return a checkpoint's step and its files by name, as they belong together, also while training replaces them.
+
+    None when there is no checkpoint; only the weights when the trainer's file is missing. Raises CheckpointError or
+    OSError.
+    """
+    path = folder / WEIGHTS
+    while (step := checkpoint_step(folder)) is not None:
+        files = {WEIGHTS: path.read_bytes()}
+        with suppress(FileNotFoundError):
+            files[f"trainer-{step}.pt"] = (folder / f"trainer-{step}.pt").read_bytes()
+        if checkpoint_step(folder) == step:  # no newer one came meanwhile
+            return step, files
+    return None
 
 
 def fill(model: nn.Module, weights: Weights, run: str) -> None:

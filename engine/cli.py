@@ -13,18 +13,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
-from tqdm import tqdm
-
-from engine import __version__
+from engine import __version__, cli_export
+from engine.cli_progress import shown
 from engine.config import DATASET_TITLES, OBJECTIVE_TITLES, RunConfig
 from engine.errors import ConfigError, RunError, StudioError
-from engine.events import Evaluated, Event, Finished, Job, Paused, Progress, StepMetrics, TrainingStarted, Warned
-from engine.jobs import Control, drive
+from engine.events import Evaluated, Finished, Paused, Warned
+from engine.jobs import Control
 from engine.paths import default_runs_folder
 from engine.presets import quick_preset
 from engine.runs import Run, find_run
 
-COMMANDS = ("train", "resume", "evaluate", "traverse", "datasets", "demo")
+COMMANDS = ("train", "resume", "evaluate", "traverse", "datasets", "demo", "export", "import")
 INTERRUPTED = 130
 
 
@@ -129,6 +128,8 @@ def parser() -> Parser:
     _machine_options(demo)
     _runs_option(demo)
     demo.set_defaults(do=_demo)
+    for added in cli_export.add_commands(commands):
+        _runs_option(added)
     return main
 
 
@@ -185,7 +186,7 @@ def _train_run(run: Run) -> int:
 
     status = 0
     with _stop_on_interrupt() as control:
-        for event in _shown(train(run), control):
+        for event in shown(train(run), control):
             if isinstance(event, Paused) and event.message:
                 raise RunError(event.message)  # nobody waits at a terminal to make room
             if isinstance(event, Warned):
@@ -219,7 +220,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     runs = [_find(name, arguments) for name in arguments.runs_given]
     results = []
     for run in runs:
-        results += [event.result for event in _shown(evaluate(run, metrics), Control()) if isinstance(event, Evaluated)]
+        results += [event.result for event in shown(evaluate(run, metrics), Control()) if isinstance(event, Evaluated)]
     if arguments.json:
         print(json.dumps(results, indent=2, ensure_ascii=False))
     elif metrics:
@@ -309,7 +310,7 @@ def _datasets(arguments: argparse.Namespace) -> int:
             raise ConfigError("datasets prepare needs a name, e.g. datasets prepare dsprites.")
         if arguments.dataset not in ENTRIES:
             raise ConfigError(f"There is no data set {arguments.dataset!r}. There are: {', '.join(ENTRIES)}.")
-        for event in _shown(prepare(arguments.dataset, arguments.data), Control()):
+        for event in shown(prepare(arguments.dataset, arguments.data), Control()):
             if isinstance(event, Finished):
                 print(event.message)
         return 0
@@ -332,47 +333,12 @@ def _demo(arguments: argparse.Namespace) -> int:
     if status:
         return status
     folder = (arguments.output or run.path / "report").absolute()
-    for event in _shown(write_report(run, folder), Control()):
+    for event in shown(write_report(run, folder), Control()):
         if isinstance(event, Finished):
             print((folder / "table.md").read_text(encoding="utf-8"), file=sys.stderr)
             print(event.message, file=sys.stderr)
     print(folder)
     return 0
-
-
-def _shown(job: Job, control: Control) -> Iterator[Event]:
-    """Drive a job and draw its progress on stderr."""
-    bar: tqdm[NoReturn] | None = None
-    what = ""
-    try:
-        for event in drive(job, control):
-            if isinstance(event, TrainingStarted) and event.step:
-                print(f"Resuming at step {event.step:,} of {event.total:,}.", file=sys.stderr)
-            if isinstance(event, Progress):
-                if bar is None or event.what != what:
-                    if bar is not None:
-                        bar.close()
-                    what = event.what
-                    bar = tqdm(
-                        total=event.total,
-                        initial=max(0, event.done - 1),
-                        desc=what,
-                        unit=f" {event.unit}",
-                        mininterval=0.5,
-                        dynamic_ncols=True,
-                        leave=False,
-                        disable=None,
-                    )
-                bar.update(event.done - bar.n)
-            elif isinstance(event, StepMetrics) and bar is not None:
-                numbers = {"reconstruction": f"{event.reconstruction:.1f}", "KL": f"{event.kl:.2f}"}
-                if event.capacity is not None:
-                    numbers["C"] = f"{event.capacity:.2f}"
-                bar.set_postfix(numbers, refresh=False)
-            yield event
-    finally:
-        if bar is not None:
-            bar.close()
 
 
 @contextmanager

@@ -124,5 +124,12 @@ class Evaluated(Event):
     result: dict[str, object] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Imported(Event):
+    """A run came in from an archive and is now in this folder."""
+
+    run: Path
+
+
 Job: TypeAlias = Generator[Event, Request | None, None]
 """A long piece of work. Close it to abandon it; send a Request to ask something of it."""

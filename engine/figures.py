@@ -1,5 +1,7 @@
 """Figures as a paper would print them, drawn without a screen: curves, reconstructions, traversals."""
 
+import math
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,10 +12,11 @@ from numpy.typing import NDArray
 from engine.errors import ConfigError, RunError
 from engine.files import replacing
 from engine.metrics_file import MetricsReader
-from engine.runs import Run
+from engine.runs import Run, distinct_names
 from engine.traversal import Traversal
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 FORMATS = ("png", "svg", "pdf")
@@ -31,6 +34,9 @@ OKABE_ITO = (
 )
 """Colours that colour-blind people tell apart (Okabe & Ito 2008), the yellow darkened for white paper."""
 
+STYLES = ("-", "-.", ":")
+"""Lines of the runs beyond the tenth, when the colours begin again. Dashes are the capacity's."""
+
 CELL = 0.55
 """Side of a picture in a grid, in inches."""
 
@@ -44,11 +50,21 @@ def check_format(path: Path, formats: Sequence[str] = FORMATS) -> str:
 
 
 def save(figure: "Figure", path: Path, dpi: int = 200) -> None:
-    """Write a figure in the format of its name, atomically. Raises ConfigError or RunError."""
+    """Write a figure in the format of its name, atomically. Raises ConfigError or RunError.
+
+    Words in an SVG stay words, which can be searched and edited. A sign that the font lacks is drawn as a box. Long
+    lines are drawn in pieces, which is faster.
+    """
+    import matplotlib
+
     suffix = check_format(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as temporary:
+        with (
+            replacing(path) as temporary,
+            matplotlib.rc_context({"svg.fonttype": "none", "agg.path.chunksize": 1000}),
+            warnings.catch_warnings(action="ignore"),
+        ):
             figure.savefig(temporary, format=suffix, dpi=dpi)
     except OSError as error:
         raise RunError(f"{path} cannot be written: {error.strerror or error}.") from None
@@ -77,10 +93,18 @@ def reconstructions_figure(
     return _grid(tiles, len(originals), [""] * len(originals), ["originals", "recon-\nstructions"], caption)
 
 
-def curves_figure(run: Run) -> "Figure":
-    """Draw reconstruction, KL with the capacity C, and KL per latent against the step."""
-    reader = MetricsReader(run.metrics_file)
-    reader.refresh()
+def curves_figure(*runs: Run) -> "Figure":
+    """Draw loss and reconstruction, KL with the capacity C dashed, and KL per latent, in nats against the step.
+
+    Several runs share the panels, a colour each; only KL per latent has a panel for every run.
+    """
+    readers = [MetricsReader(run.metrics_file) for run in runs]
+    for reader in readers:
+        reader.refresh()
+    return _curves_of_one(runs[0], readers[0]) if len(runs) == 1 else _curves_of_several(runs, readers)
+
+
+def _curves_of_one(run: Run, reader: MetricsReader) -> "Figure":
     figure = _figure(11, 3.2)
     left, middle, right = figure.subplots(1, 3)
     step = reader.column("step")
@@ -89,18 +113,69 @@ def curves_figure(run: Run) -> "Figure":
     middle.plot(step, reader.column("kl"), color=OKABE_ITO[0], lw=1.2, label="KL")
     if run.config.annealed:
         middle.plot(step, reader.column("capacity"), color="#333333", ls="--", lw=1, label="capacity C")
+    _plot_latents(right, reader)
+    _finish(right, "KL per latent")
+    _finish(left, "Loss and reconstruction")
+    _finish(middle, "KL divergence")
+    if len(step):
+        # Fixed places: looking for the best one takes seconds for a long run.
+        left.legend(fontsize=7, frameon=False, loc="upper right")
+        middle.legend(fontsize=7, frameon=False, loc="upper left")
+    figure.suptitle(run.name, fontsize=10, parse_math=False)
+    return figure
+
+
+def _curves_of_several(runs: Sequence[Run], readers: Sequence[MetricsReader]) -> "Figure":
+    names = distinct_names(runs)
+    rows = 1 + math.ceil(len(runs) / 3)
+    figure = _figure(11, 0.3 * math.ceil(len(runs) / 4) + 2.9 * rows)
+    grid = figure.add_gridspec(rows, 3)
+    shared = [figure.add_subplot(grid[0, column]) for column in range(3)]
+    for number, (run, reader) in enumerate(zip(runs, readers, strict=True)):
+        colour, style = OKABE_ITO[number % len(OKABE_ITO)], STYLES[number // len(OKABE_ITO) % len(STYLES)]
+        step = reader.column("step")
+        for axes, column in zip(shared, ("loss", "reconstruction", "kl"), strict=True):
+            axes.plot(step, reader.column(column), color=colour, ls=style, lw=1.1)
+        if run.config.annealed:
+            shared[2].plot(step, reader.column("capacity"), color=colour, ls="--", lw=0.9, alpha=0.7)
+    first = None
+    for number, (name, reader) in enumerate(zip(names, readers, strict=True)):
+        axes = figure.add_subplot(grid[1 + number // 3, number % 3], sharex=first, sharey=first)
+        first = first or axes
+        _plot_latents(axes, reader)
+        _finish(axes, f"KL per latent, {name}")
+    annealed = any(run.config.annealed for run in runs)
+    for axes, title in zip(
+        shared, ("Loss", "Reconstruction", "KL, capacity C dashed" if annealed else "KL"), strict=True
+    ):
+        _finish(axes, title)
+    lines = [shared[0].get_lines()[number] for number in range(len(runs))]
+    # A name that begins with "_" would be left out of the legend: the words are put in afterwards.
+    legend = figure.legend(
+        lines, ["run"] * len(lines), loc="outside upper center", ncols=min(4, len(runs)), fontsize=8, frameon=False
+    )
+    for text, name in zip(legend.get_texts(), names, strict=True):
+        text.set_parse_math(False)
+        text.set_text(name)
+    return figure
+
+
+def _plot_latents(axes: "Axes", reader: MetricsReader) -> None:
+    step = reader.column("step")
     for latent in range(reader.latents):
-        right.plot(
+        axes.plot(
             step, reader.column(f"kl_{latent}"), color=OKABE_ITO[latent % len(OKABE_ITO)], lw=1, label=f"z{latent}"
         )
-    for axes, title in ((left, "Loss and reconstruction"), (middle, "KL divergence"), (right, "KL per latent")):
-        axes.set_title(f"{title} (nats)", fontsize=10)
-        axes.set_xlabel("step", fontsize=9)
-        axes.tick_params(labelsize=8)
-        axes.spines[["top", "right"]].set_visible(False)
-        if len(step):
-            axes.legend(fontsize=7, frameon=False, ncols=2 if axes is right and reader.latents > 5 else 1)
-    return figure
+    if len(step):
+        axes.legend(fontsize=7, frameon=False, loc="upper left", ncols=2 if reader.latents > 5 else 1)
+
+
+def _finish(axes: "Axes", title: str) -> None:
+    """Give a panel its title and axes."""
+    axes.set_title(f"{title} (nats)", fontsize=10, parse_math=False)
+    axes.set_xlabel("step", fontsize=9)
+    axes.tick_params(labelsize=8)
+    axes.spines[["top", "right"]].set_visible(False)
 
 
 def _grid(tiles: NDArray[np.uint8], columns: int, head: list[str], side: list[str], caption: str) -> "Figure":

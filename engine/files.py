@@ -3,6 +3,7 @@
 import json
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,15 +34,39 @@ def replacing(path: Path) -> Iterator[Path]:
     _flush_folder(path.parent)
 
 
+@contextmanager
+def scratch_folder(path: Path) -> Iterator[Path]:
+    """Yield a new folder beside `path` that nobody else uses; what is left of it is removed when the block ends."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
+    temporary.mkdir()
+    try:
+        yield temporary
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def place_folder(temporary: Path, path: Path) -> None:
+    """Put a finished folder in its place at once. Raises OSError when something other than an empty folder is there."""
+    if os.name == "nt" and path.is_dir():
+        path.rmdir()
+    temporary.replace(path)
+    _flush_folder(path.parent)
+
+
 def write_bytes(path: Path, content: bytes) -> None:
     """Write bytes atomically."""
     with replacing(path) as temporary:
         temporary.write_bytes(content)
 
 
+def json_bytes(value: Any) -> bytes:
+    """Return a value as indented UTF-8 JSON."""
+    return (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode()
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write a value as indented UTF-8 JSON, atomically."""
-    write_bytes(path, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
+    write_bytes(path, json_bytes(value))
 
 
 def _flush_folder(folder: Path) -> None:

@@ -50,6 +50,23 @@ def cut_back(path: Path, keep: Callable[[int], bool]) -> None:
     write_bytes(path, b"\n".join([first, *kept, b""]))
 
 
+def whole_lines(path: Path, last_step: int | None = None) -> list[str]:
+    """Return the header and the rows (up to a step) as they are, without a line that is being written.
+
+    Empty when there is no file yet. Raises OSError.
+    """
+    try:
+        lines = path.read_bytes().decode("ascii", "replace").split("\n")[:-1]
+    except FileNotFoundError:
+        return []
+    if last_step is None:
+        return lines
+    steps = (line.split(",", 1)[0] for line in lines[1:])
+    return lines[:1] + [
+        line for line, step in zip(lines[1:], steps, strict=True) if step.isdigit() and int(step) <= last_step
+    ]
+
+
 class MetricsReader:
     """Follows a metrics.csv: `refresh` reads what was appended since, whoever wrote it.
 

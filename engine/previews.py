@@ -65,7 +65,10 @@ def load_preview(path: Path) -> Preview | None:
             latents=tuple(about["latents"]),
             kl_per_latent=tuple(about["kl"]),
         )
-    except (OSError, LookupError, ArithmeticError, ValueError, TypeError, SyntaxError, RecursionError):
+    except (
+        *(OSError, LookupError, ArithmeticError, ValueError, TypeError, SyntaxError, RecursionError),
+        Image.DecompressionBombError,
+    ):
         return None
 
 

@@ -8,7 +8,8 @@ opens again.
 import json
 import re
 import shutil
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -58,6 +59,10 @@ class RunState:
         """Whether the run could go on from where it is."""
         return self.state in ("stopped", "failed", "interrupted", "new")
 
+    def values(self) -> dict[str, object]:
+        """Return what state.json holds."""
+        return {"state": self.state, "step": self.step, "total": self.total, "message": self.message}
+
 
 class Run:
     """One run folder. Reading needs no lock; whoever writes holds `locked()`."""
@@ -78,7 +83,7 @@ class Run:
         created = datetime.now(UTC).isoformat(timespec="milliseconds")
         try:
             root.mkdir(parents=True, exist_ok=True)
-            path = _new_folder(root, base)
+            path = new_folder(root, base)
             write_json(
                 path / "config.json",
                 config.to_json()
@@ -169,15 +174,7 @@ class Run:
 
     def write_state(self, state: RunState) -> None:
         """Record where the run stands. Raises OSError."""
-        write_json(
-            self.path / "state.json",
-            {
-                "state": state.state,
-                "step": state.step,
-                "total": state.total,
-                "message": state.message,
-            },
-        )
+        write_json(self.path / "state.json", state.values())
 
     def marks(self) -> dict[str, Any]:
         """What a person added: name, tags, colour, notes, names of latents."""
@@ -310,7 +307,17 @@ def _rarest_colour(root: Path) -> int:
     return min(range(COLOURS), key=used.count)
 
 
-def _new_folder(root: Path, base: str) -> Path:
+def distinct_names(runs: Sequence[Run]) -> list[str]:
+    """Return the runs' names; where several are the same, with what tells them apart."""
+    names = [run.name for run in runs]
+    for more in (lambda run: run.path.name, lambda run: run.path.parent):
+        taken = Counter(names)
+        names = [f"{name} ({more(run)})" if taken[name] > 1 else name for name, run in zip(names, runs, strict=True)]
+    return names
+
+
+def new_folder(root: Path, base: str) -> Path:
+    """Make a folder below `root`; a name that is taken gets the suffix -2, -3, ... Raises OSError."""
     number = 1
     while True:
         path = root / (base if number == 1 else f"{base}-{number}")

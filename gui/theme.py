@@ -178,6 +178,12 @@ def style_sheet(t: Tokens) -> str:
     QCheckBox::indicator:checked {{ background: {t.accent}; border-color: {t.accent};
         image: url("{icons}/check-{scheme}.svg"); }}
     QCheckBox::indicator:focus {{ border-color: {t.accent}; }}
+    QRadioButton::indicator {{ width: 14px; height: 14px; border: 1px solid {t.muted}; border-radius: 8px;
+        background: {t.field}; }}
+    QRadioButton::indicator:checked {{ width: 6px; height: 6px; border: 5px solid {t.accent};
+        background: {t.on_accent}; }}
+    QRadioButton::indicator:focus {{ border-color: {t.accent}; }}
+    QRadioButton::indicator:disabled {{ border-color: {t.border}; }}
     QSpinBox::up-button, QDoubleSpinBox::up-button, QSpinBox::down-button, QDoubleSpinBox::down-button {{
         border: none; background: transparent; width: 16px; }}
     QSpinBox::up-arrow, QDoubleSpinBox::up-arrow {{ image: url("{icons}/up-{scheme}.svg"); width: 8px; height: 8px; }}
@@ -198,7 +204,9 @@ def style_sheet(t: Tokens) -> str:
     QSlider::handle:horizontal {{ width: 14px; height: 14px; margin: -5px 0; border-radius: 7px;
         background: {t.accent}; }}
     QSlider::handle:horizontal:focus {{ border: 2px solid {t.text}; width: 10px; height: 10px; }}
-    QListView, QTableView {{ background: transparent; border: none; outline: none; }}
+    QListView, QTreeView, QTableView {{ background: {t.card}; border: none; outline: none; }}
+    QFileDialog QListView, QFileDialog QTreeView {{ border: 1px solid {t.border};
+        selection-background-color: {t.accent_soft}; selection-color: {t.text}; }}
     QTableView {{ gridline-color: {t.faint}; selection-background-color: {t.accent_soft};
         selection-color: {t.text}; }}
     QHeaderView, QHeaderView::section {{ background: {t.card}; border: none; }}
@@ -215,5 +223,5 @@ def style_sheet(t: Tokens) -> str:
     QScrollBar::add-line, QScrollBar::sub-line {{ width: 0; height: 0; }}
     QScrollBar::add-page, QScrollBar::sub-page {{ background: transparent; }}
     QSplitter::handle {{ background: transparent; }}
-    QCheckBox {{ spacing: 7px; }}
+    QCheckBox, QRadioButton {{ spacing: 7px; }}
     """

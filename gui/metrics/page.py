@@ -1,12 +1,9 @@
 """The metrics page: evaluate the selected runs, read and export the table."""
 
-from pathlib import Path
-
-from PySide6.QtCore import Signal, Slot
+from PySide6.QtCore import QSettings, Signal, Slot
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import (
     QAbstractItemView,
-    QFileDialog,
     QHBoxLayout,
     QHeaderView,
     QProgressBar,
@@ -23,6 +20,7 @@ from engine.files import write_bytes
 from gui.metrics.table_model import MetricsModel
 from gui.run_store import RunItem
 from gui.widgets.layouts import Card, empty_state, label
+from gui.widgets.save_dialog import CSV, MARKDOWN, ask_file, proposed_name
 
 
 class MetricsPage(QWidget):
@@ -118,10 +116,10 @@ class MetricsPage(QWidget):
 
     @Slot()
     def _export(self) -> None:
-        name, _ = QFileDialog.getSaveFileName(self, "Save the table", "table.csv", "Tables (*.csv *.md)")
-        if not name:
+        name = proposed_name([row.name for row in self.model.rows], "metrics")
+        path = ask_file(self, QSettings(), "Save the table", name, (CSV, MARKDOWN))
+        if path is None:
             return
-        path = Path(name)
         text = markdown(self.model.rows) if path.suffix.lower() == ".md" else comma_separated(self.model.rows)
         try:
             write_bytes(path, text.encode())

@@ -1,15 +1,13 @@
 """The traversal page: an image, and the grid of what each latent makes of it."""
 
 import random
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QSignalBlocker, Slot
+from PySide6.QtCore import QSettings, QSignalBlocker, Slot
 from PySide6.QtWidgets import (
     QComboBox,
     QDoubleSpinBox,
-    QFileDialog,
     QGridLayout,
     QHBoxLayout,
     QPushButton,
@@ -26,6 +24,7 @@ from gui.run_store import RunItem
 from gui.traversal.decoding import Answer, Decoder, Request
 from gui.widgets.image_grid import ImageGrid, Row
 from gui.widgets.layouts import Card, empty_state, label
+from gui.widgets.save_dialog import PICTURES, ask_file, proposed_name
 
 NOTHING = "Choose a run at the left, or train one: its latent space appears here."
 
@@ -262,21 +261,21 @@ class TraversalPage(QWidget):
 
     @Slot()
     def _export(self) -> None:
-        if self._answer is None:
+        answer = self._answer
+        if answer is None or self._item is None:
             return
-        name, _ = QFileDialog.getSaveFileName(
-            self, "Save the traversal", "traversal.png", "Pictures (*.png *.svg *.pdf)"
-        )
-        if not name:
+        name = proposed_name([self._item.name], "traversal")
+        path = ask_file(self, QSettings(), "Save the traversal", name, PICTURES)
+        if path is None:
             return
         from engine.figures import save, traversal_figure
 
         try:
-            save(traversal_figure(self._answer.traversal, self._answer.caption), Path(name))
+            save(traversal_figure(answer.traversal, answer.caption), path)
         except StudioError as error:
             self.count.setText(str(error))
         else:
-            self.count.setText(f"Saved as {name}")
+            self.count.setText(f"Saved as {path}")
 
 
 def _with_original(original: NDArray[np.uint8], images: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -123,6 +123,11 @@ def test_the_ramp_that_does_not_end_in_time_is_said(run_main, digits_folder):
         (["resume", "nothing"], 1, "There is no run 'nothing'"),
         (["traverse", "nothing", "--output", "x.jpg"], 2, "x.jpg has no ending"),
         (["evaluate"], 2, "RUN"),
+        (["export", "nothing", "--output", "x.jpg"], 2, "x.jpg has no ending"),
+        (["export", "nothing", "--output", "x.csv"], 1, "There is no run 'nothing'"),
+        (["export", "nothing", "--output", "x.zip", "--tensorboard"], 2, "--tensorboard writes to a folder"),
+        (["export", "nothing"], 2, "--output"),
+        (["import", "nothing.zip"], 1, "nothing.zip cannot be read"),
         (["train", "--epochs", "1", "--steps", "1"], 2, "not allowed with"),
     ],
 )
@@ -262,3 +267,19 @@ def test_the_engine_and_the_command_line_load_no_qt_and_help_loads_no_torch():
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_export_and_import(run_main, tiny_run, tmp_path):
+    archive = tmp_path / "out" / "tiny.zip"
+    assert run_main("export", tiny_run.path, "--output", archive)[:2] == (0, f"{archive}\n")
+    for name in ("tiny", "tiny-2"):
+        status, out, _ = run_main("import", archive)
+        assert (status, out) == (0, f"{tmp_path / 'runs' / name}\n")
+    picture = tmp_path / "out" / "curves.png"
+    assert run_main("export", "tiny", "tiny-2", "--output", picture)[:2] == (0, f"{picture}\n")
+    with Image.open(picture) as image:
+        assert np.asarray(image.convert("L")).std() > 5
+    events = tmp_path / "events"
+    pytest.importorskip("tensorboard")
+    assert run_main("export", "tiny", "--output", events, "--tensorboard")[:2] == (0, f"{events}\n")
+    assert len(list(events.glob("*/events.out.tfevents.*"))) == 1

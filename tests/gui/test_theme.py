@@ -1,6 +1,7 @@
 """Light and dark: chosen, or followed."""
 
 import pytest
+from PySide6.QtWidgets import QCompleter
 
 from gui import theme
 
@@ -33,3 +34,17 @@ def test_a_chosen_scheme_is_in_force_whatever_the_desktop_says(qapp):
         assert theme.is_dark() is dark
         assert qapp.palette().window().color().lightness() < 128 if dark else True
     assert theme.tokens() is theme.LIGHT
+
+
+@pytest.mark.parametrize("name", ["light", "dark"])
+def test_a_list_in_a_window_of_its_own_can_be_read(qtbot, qapp, name):
+    # As the names that a file dialog offers while one types.
+    theme.choose_scheme(qapp, name)
+    completer = QCompleter(["tmp"])
+    view = completer.popup()
+    qtbot.addWidget(view)
+    view.resize(200, 100)
+    pixels = view.grab().toImage()
+    assert pixels.pixelColor(100, 90).name() == theme.tokens().card
+    assert pixels.pixelColor(100, 90).alpha() == 255
+    theme.choose_scheme(qapp, "light")

@@ -1,0 +1,59 @@
+"""The commands `export` and `import`."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from engine.cli_progress import shown
+from engine.errors import ConfigError
+from engine.events import Imported
+from engine.jobs import Control
+from engine.runs import find_run
+
+
+def add_commands(commands: "argparse._SubParsersAction[Any]") -> list[argparse.ArgumentParser]:
+    """Add both commands, and return them for the options that every command has."""
+    export = commands.add_parser(
+        "export",
+        help="save curves or whole runs to a file",
+        description="Save runs to a file whose ending says what: their curves (.png, .svg, .pdf, .csv), or all there "
+        "is of them (.zip, for `import` on another machine). With --tensorboard: to a folder of event files.",
+    )
+    export.add_argument("runs_given", nargs="+", metavar="RUN", help="a run's folder, or its name")
+    export.add_argument("--output", type=Path, required=True, metavar="FILE", help="where to")
+    export.add_argument("--tensorboard", action="store_true", help="write TensorBoard event files to a new folder")
+    export.set_defaults(do=_export)
+    imported = commands.add_parser(
+        "import",
+        help="take runs from a .zip",
+        description="Make run folders from a .zip that `export` wrote; prints them.",
+    )
+    imported.add_argument("file", type=Path, metavar="FILE", help="a .zip file")
+    imported.set_defaults(do=_import)
+    return [export, imported]
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    from engine.export import ENDINGS, export
+    from engine.figures import check_format
+    from engine.tensorboard import write_events
+
+    output = arguments.output.absolute()
+    if arguments.tensorboard and output.suffix.lower().lstrip(".") in ENDINGS:
+        raise ConfigError(f"{output.name} is a file's name; --tensorboard writes to a folder.")
+    if not arguments.tensorboard:
+        check_format(output, ENDINGS)
+    runs = [find_run(name, arguments.runs) for name in arguments.runs_given]
+    for _ in shown(write_events(runs, output) if arguments.tensorboard else export(runs, output), Control()):
+        pass
+    print(output)
+    return 0
+
+
+def _import(arguments: argparse.Namespace) -> int:
+    from engine.archive import read_archive
+
+    for event in shown(read_archive(arguments.file, arguments.runs), Control()):
+        if isinstance(event, Imported):
+            print(event.run)
+    return 0

@@ -1,0 +1,45 @@
+"""A job in the terminal: its progress as a bar on stderr."""
+
+import sys
+from collections.abc import Iterator
+from typing import NoReturn
+
+from tqdm import tqdm
+
+from engine.events import Event, Job, Progress, StepMetrics, TrainingStarted
+from engine.jobs import Control, drive
+
+
+def shown(job: Job, control: Control) -> Iterator[Event]:
+    """Drive a job and draw its progress on stderr."""
+    bar: tqdm[NoReturn] | None = None
+    what = ""
+    try:
+        for event in drive(job, control):
+            if isinstance(event, TrainingStarted) and event.step:
+                print(f"Resuming at step {event.step:,} of {event.total:,}.", file=sys.stderr)
+            if isinstance(event, Progress):
+                if bar is None or event.what != what:
+                    if bar is not None:
+                        bar.close()
+                    what = event.what
+                    bar = tqdm(
+                        total=event.total,
+                        initial=max(0, event.done - 1),
+                        desc=what,
+                        unit=f" {event.unit}",
+                        mininterval=0.5,
+                        dynamic_ncols=True,
+                        leave=False,
+                        disable=None,
+                    )
+                bar.update(event.done - bar.n)
+            elif isinstance(event, StepMetrics) and bar is not None:
+                numbers = {"reconstruction": f"{event.reconstruction:.1f}", "KL": f"{event.kl:.2f}"}
+                if event.capacity is not None:
+                    numbers["C"] = f"{event.capacity:.2f}"
+                bar.set_postfix(numbers, refresh=False)
+            yield event
+    finally:
+        if bar is not None:
+            bar.close()

@@ -1,0 +1,70 @@
+"""Runs as files for other programs: curves as a picture or a table, whole runs as an archive."""
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+from engine.archive import write_archive
+from engine.errors import RunError
+from engine.events import Finished, Job, Progress
+from engine.figures import FORMATS, check_format, curves_figure, save
+from engine.files import write_bytes
+from engine.metrics_file import header, whole_lines
+from engine.runs import Run, distinct_names
+
+ENDINGS = (*FORMATS, "csv", "zip")
+
+
+def export(runs: Sequence[Run], path: Path) -> Job:
+    """Write runs to a file; its ending says what: curves (.png, .svg, .pdf, .csv) or all there is of them (.zip).
+
+    Yields Progress and Finished. Raises ConfigError for another ending, RunError when there is nothing to write or the
+    file cannot be written.
+    """
+    kind = check_format(path, ENDINGS)
+    if kind == "zip":
+        yield from write_archive(runs, path)
+        return
+    yield Progress(0, 1, "Writing curves" if kind == "csv" else "Drawing curves", "file")
+    tables = _tables(runs)
+    if not any(len(lines) > 1 for lines in tables):
+        names = " and ".join(distinct_names(runs))
+        raise RunError(f"There are no curves of {names} yet: the first point comes after some steps of training.")
+    if kind == "csv":
+        _write(path, _one_table(tables[0]) if len(runs) == 1 else _long_table(runs, tables))
+    else:
+        save(curves_figure(*runs), path)
+    yield Finished(message=f"Saved to {path}")
+
+
+def _tables(runs: Sequence[Run]) -> list[list[str]]:
+    try:
+        return [whole_lines(run.metrics_file) for run in runs]
+    except OSError as error:
+        raise RunError(f"{error.filename} cannot be read: {error.strerror or error}.") from None
+
+
+def _one_table(lines: list[str]) -> str:
+    return "\n".join(lines) + "\n"
+
+
+def _long_table(runs: Sequence[Run], tables: Sequence[list[str]]) -> str:
+    """Rows of all runs below each other, the run's name first; latents that a run does not have are left empty."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    columns = header(max(run.config.latents for run in runs)).split(",")
+    writer.writerow(["run", *columns])
+    for name, lines in zip(distinct_names(runs), tables, strict=True):
+        for line in lines[1:]:
+            values = line.split(",")
+            writer.writerow([name, *values, *[""] * (len(columns) - len(values))])
+    return text.getvalue()
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_bytes(path, text.encode())
+    except OSError as error:
+        raise RunError(f"{path} cannot be written: {error.strerror or error}.") from None

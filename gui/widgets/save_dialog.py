@@ -1,0 +1,118 @@
+"""Asking where to save: one way for all pages."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from PySide6.QtCore import QSettings, QStandardPaths
+from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
+
+from engine.errors import ConfigError
+from engine.runs import slug
+
+FOLDER = "save-folder"
+"""Name of the setting that holds where something was saved last."""
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """Something a file can be saved as: the ending without its dot, and what it is called."""
+
+    ending: str
+    title: str
+
+
+PNG, SVG, PDF = Format("png", "PNG picture"), Format("svg", "SVG drawing"), Format("pdf", "PDF document")
+PICTURES = (PNG, SVG, PDF)
+CSV = Format("csv", "CSV table")
+MARKDOWN = Format("md", "Markdown table")
+ZIP = Format("zip", "ZIP archive")
+
+
+def ask_file(parent: QWidget, settings: QSettings, title: str, name: str, formats: Sequence[Format]) -> Path | None:
+    """Ask for a file to save, with `name` (without ending) proposed; None when the person decides otherwise.
+
+    The path that is returned ends in one of the formats, and may be replaced when it exists.
+    """
+    dialog = QFileDialog(parent, title, str(last_folder(settings)))
+    dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+    dialog.setFileMode(QFileDialog.FileMode.AnyFile)
+    # Asked here, about the name with its ending.
+    dialog.setOption(QFileDialog.Option.DontConfirmOverwrite)
+    filters = [f"{each.title} (*.{each.ending})" for each in formats]
+    dialog.setNameFilters(filters)
+    dialog.selectFile(name)
+    try:
+        while dialog.exec():
+            chosen = formats[max(0, filters.index(dialog.selectedNameFilter()))]
+            try:
+                path = with_ending(Path(dialog.selectedFiles()[0]), chosen, formats)
+            except ConfigError as error:
+                QMessageBox.warning(parent, title, str(error))
+                continue
+            if not path.exists() or _may_replace(parent, title, path):
+                settings.setValue(FOLDER, str(path.parent))
+                return path
+        return None
+    finally:
+        dialog.deleteLater()
+
+
+def ask_new_folder(parent: QWidget, settings: QSettings, title: str, name: str) -> Path | None:
+    """Ask in which folder to make a new one; return the path of the new one, a name that nothing has yet."""
+    chosen = QFileDialog.getExistingDirectory(parent, title, str(last_folder(settings)))
+    if not chosen:
+        return None
+    settings.setValue(FOLDER, chosen)
+    path, number = Path(chosen) / name, 1
+    while path.exists():
+        number += 1
+        path = Path(chosen) / f"{name}-{number}"
+    return path
+
+
+def with_ending(path: Path, chosen: Format, formats: Sequence[Format]) -> Path:
+    """Return a path with the chosen format's ending where it has none. Raises ConfigError for one that is no format's.
+
+    A dot and a digit, as in "beta 0.5", begin no ending.
+    """
+    endings = [each.ending for each in formats]
+    if path.suffix.lower().lstrip(".") in endings:
+        wanted = path
+    elif re.fullmatch(r"\.[A-Za-z][A-Za-z0-9]{0,7}", path.suffix):
+        known = " or ".join(f".{ending}" for ending in endings)
+        raise ConfigError(
+            f"{path.name} cannot be saved: this is written as {known}. Give one of these endings, or none to take that "
+            "of the chosen kind of file."
+        )
+    else:
+        wanted = path.with_name(f"{path.name.rstrip('.')}.{chosen.ending}")
+    if wanted.is_dir():
+        raise ConfigError(f"{wanted.name} is a folder; give the file another name.")
+    return wanted
+
+
+def proposed_name(runs: Sequence[str], content: str) -> str:
+    """Return a file's name without ending, made of the runs' names and what it holds."""
+    return slug(f"{runs[0] if len(runs) == 1 else f'{len(runs)} runs'} {content}")
+
+
+def last_folder(settings: QSettings) -> Path:
+    """Where something was saved last; the person's documents at first, or when that folder is gone."""
+    kept = str(settings.value(FOLDER, ""))
+    if kept and Path(kept).is_dir():
+        return Path(kept)
+    documents = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.DocumentsLocation)
+    return Path(documents) if Path(documents).is_dir() else Path.home()
+
+
+def _may_replace(parent: QWidget, title: str, path: Path) -> bool:
+    box = QMessageBox(QMessageBox.Icon.Question, title, f"{path.name} exists already.", parent=parent)
+    box.setInformativeText(f"Replace it? It is in {path.parent}.")
+    replace = box.addButton("Replace", QMessageBox.ButtonRole.AcceptRole)
+    other = box.addButton("Choose another name", QMessageBox.ButtonRole.RejectRole)
+    box.setDefaultButton(other)
+    box.exec()
+    box.deleteLater()
+    return box.clickedButton() is replace

@@ -1,0 +1,342 @@
+"""Whole runs as archives: what comes back is what went in, and a stranger's archive can do no harm."""
+
+import io
+import json
+import pickle
+import stat
+import threading
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from engine.archive import read_archive, write_archive
+from engine.checkpoints import checkpoint_step, load_trainer, load_weights, read_files, save_checkpoint
+from engine.errors import CheckpointError, RunError, StudioError
+from engine.events import CheckpointSaved, Finished, Imported, Progress, Request, StepMetrics
+from engine.runs import Run
+from engine.training import train
+
+
+def write(path, *runs):
+    *progress, last = write_archive(runs, path)
+    assert all(isinstance(event, Progress) for event in progress)
+    assert last == Finished(message=f"Saved to {path}")
+    return path
+
+
+def read(path, root):
+    return [Run.open(event.run) for event in read_archive(path, root) if isinstance(event, Imported)]
+
+
+def rows(run):
+    """metrics.csv without the seconds, which no two trainings share."""
+    lines = run.metrics_file.read_text().splitlines()
+    return [line.split(",")[:2] + line.split(",")[3:] for line in lines]
+
+
+def assert_same(first, second):
+    assert rows(first) == rows(second)
+    one, two = (load_weights(run.checkpoint_folder).tensors for run in (first, second))
+    assert one.keys() == two.keys()
+    assert all(torch.equal(one[name], two[name]) for name in one)
+
+
+def test_what_comes_back_is_what_went_in(tmp_path, tiny_copy):
+    tiny_copy.write_marks({"name": "dünne Ziffern", "tags": ["a"]})
+    tiny_copy.write_evaluation({"step": 60, "metrics": {}})
+    (tiny_copy.path / "lock").touch()
+    [back] = read(write(tmp_path / "run.zip", tiny_copy), tmp_path / "other")
+    files = {p.relative_to(tiny_copy.path): p.read_bytes() for p in tiny_copy.path.rglob("*") if p.is_file()}
+    assert {p.relative_to(back.path): p.read_bytes() for p in back.path.rglob("*") if p.is_file()} == {
+        name: content for name, content in files.items() if name != Path("lock")
+    }
+    assert back.name == "dünne Ziffern"
+    assert back.path.parent == tmp_path / "other"
+    assert back.state() == tiny_copy.state()
+
+
+def test_a_run_stopped_and_taken_elsewhere_goes_on_as_one_that_never_stopped(tmp_path, make_run):
+    whole, cut = (make_run(tmp_path, steps=60, objective="annealed-relu") for _ in range(2))
+    list(train(whole))
+    job, answer = train(cut), None
+    try:
+        while True:
+            event = job.send(answer)
+            answer = Request.STOP if isinstance(event, Progress) and event.done == 37 else None
+    except StopIteration:
+        pass
+    [back] = read(write(tmp_path / "cut.zip", cut), tmp_path / "elsewhere")
+    assert (back.state().state, back.state().step) == ("stopped", 37)
+    list(train(back))
+    assert_same(back, whole)
+
+
+def test_a_run_that_trains_is_taken_as_it_was_at_its_last_checkpoint(tmp_path, make_run):
+    run = make_run(tmp_path, steps=60)
+    job = train(run)
+    seen = []
+    while not any(isinstance(event, StepMetrics) and event.step == 40 for event in seen):
+        seen.append(next(job))
+    assert [event.step for event in seen if isinstance(event, CheckpointSaved)] == [25]
+    [back] = read(write(tmp_path / "run.zip", run), tmp_path / "elsewhere")
+    assert (back.state().state, back.state().step, back.state().total) == ("stopped", 25, 60)
+    assert [row[0] for row in rows(back)] == ["step", "10", "20"]
+    assert [path.stem for path in sorted(back.previews_folder.iterdir())] == ["000000001"]
+    list(job)
+    list(train(back))
+    assert_same(back, run)
+
+
+def test_files_of_a_checkpoint_belong_together_while_it_is_replaced(tmp_path):
+    folder, last, over = tmp_path / "checkpoint", 150, threading.Event()
+
+    def save():
+        model = nn.Linear(1, 1)
+        for step in range(1, last + 1):
+            nn.init.constant_(model.weight, step)
+            save_checkpoint(folder, step, model, {"step": step})
+        over.set()
+
+    thread = threading.Thread(target=save)
+    thread.start()
+    steps = []
+    while not over.is_set():
+        found = read_files(folder) if folder.exists() else None
+        if found is None:
+            continue
+        step, files = found
+        assert set(files) == {"model.safetensors", f"trainer-{step}.pt"}
+        assert torch.load(io.BytesIO(files[f"trainer-{step}.pt"]), weights_only=True) == {"step": step}
+        (tmp_path / "model.safetensors").write_bytes(files["model.safetensors"])
+        weights = load_weights(tmp_path)
+        assert weights.step == step == weights.tensors["weight"].item()
+        steps.append(step)
+    thread.join()
+    assert steps == sorted(steps)
+    assert len(set(steps)) > 5
+
+
+def test_weights_without_their_trainer_are_kept(tmp_path, tiny_copy):
+    (tiny_copy.checkpoint_folder / "trainer-60.pt").unlink()
+    [back] = read(write(tmp_path / "run.zip", tiny_copy), tmp_path / "other")
+    assert [path.name for path in back.checkpoint_folder.iterdir()] == ["model.safetensors"]
+
+
+def test_a_new_run_can_be_taken_elsewhere_too(tmp_path, make_run):
+    [back] = read(write(tmp_path / "run.zip", make_run(tmp_path)), tmp_path / "other")
+    assert checkpoint_step(back.checkpoint_folder) is None
+    assert back.state().state == "new"
+
+
+def test_several_runs_fit_in_one_archive_and_a_taken_name_gets_a_number(tmp_path, make_run):
+    runs = [make_run(tmp_path / folder, name="same", seed=seed) for folder, seed in (("a", 1), ("b", 2))]
+    path = write(tmp_path / "runs.zip", *runs)
+    (tmp_path / "root" / "same").mkdir(parents=True)
+    back = read(path, tmp_path / "root")
+    assert [run.config.seed for run in back] == [1, 2]
+    assert [run.path.name for run in back] == ["same-2", "same-2-2"]
+
+
+def test_an_archive_made_by_hand_is_read_and_what_is_no_runs_is_left_out(tmp_path, tiny_run):
+    path = tmp_path / "mine.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("__MACOSX/._config", b"x")
+        for file in tiny_run.path.rglob("*"):
+            archive.write(file, file.relative_to(tiny_run.path))
+        archive.writestr("report/curves.png", b"x")
+        archive.writestr("run.sh", b"x")
+        archive.writestr("checkpoint/trainer-7.pt", b"not this checkpoint's")
+    [back] = read(path, tmp_path / "root")
+    assert back.path.name == "mine"
+    assert sorted(file.name for file in back.path.iterdir()) == [
+        *("checkpoint", "config.json", "metrics.csv", "previews", "state.json"),
+    ]
+    assert_same(back, tiny_run)
+    assert sorted(file.name for file in back.checkpoint_folder.iterdir()) == ["model.safetensors", "trainer-60.pt"]
+
+
+@pytest.mark.parametrize("way", ["write", "read"])
+def test_cancelling_leaves_nothing(tmp_path, tiny_run, way):
+    path = write(tmp_path / "run.zip", tiny_run)
+    (tmp_path / "root").mkdir()
+    job = (
+        write_archive([tiny_run], tmp_path / "root" / "new.zip")
+        if way == "write"
+        else read_archive(path, tmp_path / "root")
+    )
+    for _ in range(3):
+        next(job)
+    assert list((tmp_path / "root").iterdir())
+    job.close()
+    assert list((tmp_path / "root").iterdir()) == []
+
+
+# Archives of strangers
+
+
+@pytest.fixture
+def config(tiny_run):
+    return (tiny_run.path / "config.json").read_bytes()
+
+
+def member(name, mode=stat.S_IFREG | 0o644):
+    info = zipfile.ZipInfo(name)
+    info.external_attr = mode << 16
+    return info
+
+
+def refused(path, root, words):
+    before = sorted(path.parent.rglob("*"))
+    with pytest.raises(RunError, match=words):
+        list(read_archive(path, root))
+    assert sorted(path.parent.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("info", "words"),
+    [
+        (member("/etc/cron.d/x"), "path of another folder"),
+        (member("C:/Windows/x"), "path of another folder"),
+        (member("run\\..\\..\\x"), "path of another folder"),
+        (member("../config.json"), "leads outside"),
+        (member("run/checkpoint/../../../x"), "leads outside"),
+        (member("run/metrics.csv", stat.S_IFLNK | 0o777), "link or device"),
+        (member("run/checkpoint", stat.S_IFLNK | 0o777), "link or device"),
+        (member("run/lock", stat.S_IFIFO | 0o644), "link or device"),
+        (member("run/config.json"), "several files of one name"),
+    ],
+    ids=lambda value: value.filename if isinstance(value, zipfile.ZipInfo) else "",
+)
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_an_archive_that_reaches_outside_its_folder_is_refused_as_a_whole(tmp_path, config, info, words):
+    (tmp_path / "root").mkdir()
+    with zipfile.ZipFile(tmp_path / "bad.zip", "w") as archive:
+        archive.writestr("run/config.json", config)
+        archive.writestr(info, b"/etc/passwd")
+    refused(tmp_path / "bad.zip", tmp_path / "root", words)
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "words"),
+    [
+        ("state.json", 1_000_001, "too large"),
+        ("previews/000000001.png", 64_000_001, "too large"),
+    ],
+)
+def test_a_small_archive_that_unpacks_to_too_much_is_refused_before_it_is_unpacked(tmp_path, config, name, size, words):
+    (tmp_path / "root").mkdir()
+    path = tmp_path / "bomb.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("run/config.json", config)
+        archive.writestr(f"run/{name}", bytes(size))
+    assert path.stat().st_size < size / 500
+    refused(path, tmp_path / "root", words)
+
+
+def test_a_size_that_is_a_lie_unpacks_no_further_than_it_says(tmp_path, config):
+    (tmp_path / "root").mkdir()
+    path = tmp_path / "lie.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("run/config.json", config)
+        archive.writestr("run/state.json", bytes(5_000_000))
+    content = path.read_bytes()
+    path.write_bytes(content.replace((5_000_000).to_bytes(4, "little"), (100).to_bytes(4, "little")))
+    refused(path, tmp_path / "root", "damaged")
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        ({"config.json": None, "notes.txt": b"x"}, "holds no run"),
+        ({"config.json": None, "a/b/config.json": b"{}"}, "holds no run"),
+        ({"config.json": b"{"}, "config.json is damaged"),
+        ({"config.json": b'{"schema": 1, "latents": -3}'}, "latents is -3"),
+        ({"metrics.csv": b"step," + b"x," * 1_000_000 + b"\n"}, "metrics.csv is not that of its settings"),
+        ({"state.json": b'{"state": "finished", "step": 1, "total": 1' + b"0" * 300 + b"}"}, "state.json"),
+        ({"checkpoint/model.safetensors": b"\xff" * 100}, "is damaged"),
+        ({"config.json": b'{"schema": 1, "resolved": {"device": "evil"}}'}, "device is 'evil'"),
+    ],
+    ids=["no run", "deep", "not json", "settings", "columns", "steps", "weights", "device"],
+)
+def test_what_is_no_run_is_refused_in_words(tmp_path, config, files, words):
+    (tmp_path / "root").mkdir()
+    path = tmp_path / "bad.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in ({"config.json": config} | files).items():
+            if content is not None:
+                archive.writestr(name, content)
+    refused(path, tmp_path / "root", words)
+
+
+@pytest.mark.parametrize("content", [b"", b"PK", b"not a zip", b"PK\x05\x06" + b"\xff" * 18])
+def test_a_file_that_is_no_archive_is_refused_in_words(tmp_path, content):
+    (tmp_path / "root").mkdir()
+    (tmp_path / "bad.zip").write_bytes(content)
+    refused(tmp_path / "bad.zip", tmp_path / "root", "not a .zip file|damaged")
+
+
+def test_a_file_that_is_not_there_is_said(tmp_path):
+    with pytest.raises(RunError, match=r"none\.zip cannot be read: No such file"):
+        list(read_archive(tmp_path / "none.zip", tmp_path))
+
+
+class Exploit:
+    """Pickled, it would make a file when it is loaded."""
+
+    def __init__(self, target):
+        self.target = target
+
+    def __reduce__(self):
+        return Path.touch, (self.target,)
+
+
+def test_a_trainer_file_with_code_in_it_executes_nothing(tmp_path, tiny_copy):
+    target = tmp_path / "executed"
+    for content in (pickle.dumps(Exploit(target)), _torch_pickle(Exploit(target))):
+        (tiny_copy.checkpoint_folder / "trainer-60.pt").write_bytes(content)
+        [back] = read(write(tmp_path / "run.zip", tiny_copy), tmp_path / "root")
+        back.lengthen(None, 80)
+        with pytest.raises(CheckpointError, match="damaged"):
+            load_trainer(back.checkpoint_folder, load_weights(back.checkpoint_folder))
+        with pytest.raises(CheckpointError):
+            list(train(back))
+        assert not target.exists()
+
+
+def _torch_pickle(value):
+    content = io.BytesIO()
+    torch.save({"step": value}, content)
+    return content.getvalue()
+
+
+def test_damaged_archives_are_read_or_refused_in_words_and_leave_nothing(tmp_path, tiny_run):
+    # 300 copies with a few bytes changed, cut or inserted; most in the directory at the end, where names and sizes are.
+    content = write(tmp_path / "run.zip", tiny_run).read_bytes()
+    rng, count = np.random.default_rng(0), 0
+    directory = content.rindex(b"PK\x05\x06") - 900
+    for number in range(300):
+        data = bytearray(content)
+        for _ in range(rng.integers(1, 5)):
+            where = int(rng.integers(directory if number % 3 else 0, len(data)))
+            kind = rng.integers(0, 3)
+            if kind == 0:
+                data[where] = int(rng.integers(0, 256))
+            elif kind == 1:
+                del data[where : where + int(rng.integers(1, 20))]
+            else:
+                data[where:where] = bytes(rng.integers(0, 256, 4, dtype=np.uint8))
+            data = data or bytearray(b"PK")
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        (tmp_path / "damaged.zip").write_bytes(data)
+        try:
+            for run in read(tmp_path / "damaged.zip", folder):
+                json.loads((run.path / "config.json").read_text())
+        except StudioError:
+            count += 1
+        assert [path for path in folder.iterdir() if path.name.startswith(".")] == []
+    assert count > 100
