@@ -22,14 +22,14 @@ from engine.events import Finished, Imported, Job, Progress
 from engine.files import json_bytes, place_folder, replacing, scratch_folder
 from engine.metrics_file import header, whole_lines
 from engine.previews import list_previews
-from engine.runs import Run, RunState, new_folder, slug
+from engine.runs import Run, RunState, kept_steps, new_folder, slug
 
 MB = 1_000_000
 LIMITS = {
     r"(config|state|marks)\.json": 1 * MB,
     r"evaluation\.json": 16 * MB,
     r"metrics\.csv": 256 * MB,
-    r"checkpoint/model\.safetensors": 1000 * MB,
+    r"checkpoint/(model|kept-[0-9]{1,12})\.safetensors": 1000 * MB,
     r"checkpoint/trainer-[0-9]{1,12}\.pt": 2000 * MB,
     r"previews/[0-9]{1,12}\.png": 64 * MB,
 }
@@ -119,6 +119,9 @@ def _files_of(run: Run) -> dict[str, bytes | Path]:
     last = step if state.active else None
     if state.active:
         state = RunState("finished" if 0 < state.total <= step else "stopped", step, state.total)
+    for kept in kept_steps(run.checkpoint_folder):
+        if last is None or kept <= last:
+            files[f"checkpoint/kept-{kept}.safetensors"] = run.checkpoint_folder / f"kept-{kept}.safetensors"
     lines = whole_lines(run.metrics_file, last)
     if lines:
         files["metrics.csv"] = ("\n".join(lines) + "\n").encode()

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from PySide6.QtCore import QSettings, Qt, Slot
 from PySide6.QtWidgets import (
     QButtonGroup,
     QDialog,
     QDialogButtonBox,
+    QFileDialog,
     QHBoxLayout,
     QProgressBar,
     QPushButton,
@@ -21,7 +23,7 @@ from engine.events import Finished, Job, Progress
 from engine.runs import Run
 from gui.bridge import JobThread
 from gui.widgets.layouts import label
-from gui.widgets.save_dialog import CSV, PICTURES, ZIP, Format, ask_file, ask_new_folder, proposed_name
+from gui.widgets.save_dialog import CSV, PICTURES, ZIP, Format, ask_file, ask_new_folder, last_folder, proposed_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,20 @@ def _ask_and_export(parent: QWidget, settings: QSettings, runs: Sequence[Run], k
         yield from export(runs, path) if kind.formats else write_events(runs, path)
 
     return JobDialog(parent, kind.title, job).carry_out()
+
+
+def import_runs(parent: QWidget, settings: QSettings, root: Path) -> str:
+    """Ask for a .zip with runs and put them below `root`. Returns and raises as `export_runs` does."""
+    name, _ = QFileDialog.getOpenFileName(parent, "Import runs", str(last_folder(settings)), "Saved runs (*.zip)")
+    if not name:
+        return ""
+
+    def job() -> Job:
+        from engine.archive import read_archive
+
+        yield from read_archive(Path(name), root)
+
+    return JobDialog(parent, "Import runs", job).carry_out()
 
 
 class KindDialog(QDialog):

@@ -198,6 +198,7 @@ class MainWindow(QMainWindow):
         menu.addActions([undo, redo])
         self.addActions([undo, redo])
         menu.addSeparator()
+        menu.addAction("Import runs…", self.actions_of_runs.import_runs)
         menu.addAction("Runs folder", self._open_runs_folder)
         menu.addAction("Keys…", QKeySequence("Ctrl+/"), self._show_keys)
         menu.addSeparator()

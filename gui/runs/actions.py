@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QInputDialog, QMenu, QWidget
 
 from engine.errors import StudioError
 from engine.runs import COLOURS
+from gui.export import export_runs, import_runs
 from gui.run_store import RunItem, RunStore
 from gui.runs.compare import CompareDialog
 from gui.runs.run_list import RunList
@@ -67,6 +68,7 @@ class RunActions(QObject):
         self.keep = self._add(menu, "Keep these weights", self._keep_checkpoint)
         self.keep.setToolTip("Keep a copy of the newest weights, to come back to on the Traversal tab")
         menu.addSeparator()
+        self.export = self._add(menu, "Export…", self._export, "Ctrl+Shift+E")
         self.folder = self._add(menu, "Open folder", self._open_folder, "Ctrl+O")
         self.trash = self._add(menu, "Move to trash", self._trash, "Del")
         self._colour_targets: list[Path] = []
@@ -100,6 +102,7 @@ class RunActions(QObject):
         for action in (self.use, self.rename, self.folder):
             action.setEnabled(one is not None)
         self.again.setEnabled(bool(items))
+        self.export.setEnabled(bool(items))
         self.compare.setEnabled(len(items) > 1)
         self.keep.setEnabled(one is not None and one.has_weights)
         self.tags.setEnabled(bool(items))
@@ -227,6 +230,28 @@ class RunActions(QObject):
                 self.noted.emit(f"The weights of {item.name} at step {step:,} are kept; {where}.")
 
     # Files
+
+    @Slot()
+    def _export(self) -> None:
+        items = self._list.items()
+        if items:
+            self._told(lambda: export_runs(self._window, self._settings, [item.run for item in items]))
+
+    @Slot()
+    def import_runs(self) -> None:
+        """Ask for a .zip and add the runs in it."""
+        self._told(lambda: import_runs(self._window, self._settings, self._store.root))
+        self._store.refresh()
+
+    def _told(self, work: Callable[[], str]) -> None:
+        """Do something that ends in a sentence, and pass the sentence on."""
+        try:
+            words = work()
+        except StudioError as error:
+            self.failed.emit(str(error))
+        else:
+            if words:
+                self.noted.emit(words)
 
     @Slot()
     def _open_folder(self) -> None:
