@@ -57,7 +57,7 @@ class MainWindow(QMainWindow):
         self.evaluation = EvaluationSession(self)
         self.run_list = RunList(self.store)
         self.pages = QStackedWidget()
-        self.training_page = TrainingPage()
+        self.training_page = TrainingPage(settings)
         self.traversal_page = TraversalPage()
         self.metrics_page = MetricsPage()
         self.data_page = DataPage()
