@@ -45,13 +45,23 @@ class MetricsWriter:
 
     def __init__(self, path: Path, latents: int) -> None:
         self._path = path
-        if not path.exists():
-            write_bytes(path, (header(latents) + "\n").encode())
+        begin_rows(path, header(latents))
 
     def append(self, metrics: StepMetrics) -> None:
         """Add a row. Raises OSError."""
-        with self._path.open("ab", buffering=0) as file:
-            file.write((row(metrics) + "\n").encode())
+        add_row(self._path, row(metrics))
+
+
+def begin_rows(path: Path, first: str) -> None:
+    """Make a file with this first line, unless there is one. Raises OSError."""
+    if not path.exists():
+        write_bytes(path, (first + "\n").encode())
+
+
+def add_row(path: Path, line: str) -> None:
+    """Append a line in one write. Raises OSError."""
+    with path.open("ab", buffering=0) as file:
+        file.write((line + "\n").encode())
 
 
 def cut_back(path: Path, keep: Callable[[int], bool]) -> None:

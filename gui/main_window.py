@@ -310,6 +310,7 @@ class MainWindow(QMainWindow):
                 self._close_when_idle()
             return
         self.store.close()
+        self.training_page.close_worker()
         self.traversal_page.close_worker()
         self.data_page.close_worker()
         self._settings.setValue("geometry", self.saveGeometry())

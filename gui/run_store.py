@@ -13,6 +13,9 @@ from engine.runs import Run, RunState, list_runs
 
 POLL_MS = 500
 
+READ_BYTES = 200_000
+"""What is read of a metrics file at a time, about 5 ms: a longer one is read on where it is shown."""
+
 
 class RunItem:
     """One run with what the list and the curves show of it."""
@@ -23,7 +26,7 @@ class RunItem:
         self.state = run.state()
         self.name = run.name
         self.metrics = MetricsReader(run.metrics_file)
-        self.metrics.refresh()
+        self.metrics.refresh(READ_BYTES)
         self._stamps = self._read_stamps()
 
     @property
@@ -43,13 +46,12 @@ class RunItem:
 
     def last(self, column: str) -> float | None:
         """The newest value of a curve, or None before the first."""
-        values = self.metrics.column(column)
-        return float(values[-1]) if len(values) else None
+        return self.metrics.newest(column)
 
     def refresh(self) -> bool:
         """Read what changed on disk; True when something did."""
         stamps = self._read_stamps()
-        changed = self.metrics.refresh()
+        changed = self.metrics.refresh(READ_BYTES)
         if stamps != self._stamps or self.state.active:
             state, name = self.run.state(), self.run.name
             changed = changed or stamps != self._stamps or state != self.state

@@ -74,6 +74,7 @@ class Curves(QWidget):
             plot.canvas.pointed.connect(self._point)
         self._items: Sequence[RunItem] = ()
         self._options = ViewOptions()
+        self._held_out: dict[Path, MetricsReader] = {}
         self._smooth: dict[tuple[Path, str], SmoothColumn] = {}
         self._zoomed: tuple[float, float] | None = None
 
@@ -97,6 +98,11 @@ class Curves(QWidget):
         self._items = [item for item in items if len(item.metrics)]
         shown = {item.path for item in self._items}
         self._smooth = {key: kept for key, kept in self._smooth.items() if key[0] in shown}
+        self._held_out = {
+            item.path: self._held_out.get(item.path) or MetricsReader(item.run.held_out_file) for item in self._items
+        }
+        for reader in self._held_out.values():
+            reader.refresh()
         self._draw()
 
     def _draw(self) -> None:
@@ -141,7 +147,24 @@ class Curves(QWidget):
         title = item.name if several else "reconstruction"
         reconstruction = self._curve(item, "reconstruction", title, run_colour(item), group=group)
         # With several runs, or a loss that is nearly all penalty, the second curve would only be in the way.
-        return [reconstruction] if several else [self._curve(item, "loss", "loss", tokens().muted), reconstruction]
+        curves = [reconstruction] if several else [self._curve(item, "loss", "loss", tokens().muted), reconstruction]
+        held_out = self._held_out[item.path]
+        if len(held_out):
+            x, y = held_out.column(self._options.view.column), held_out.column("reconstruction")
+            drawn = Curve(
+                f"held-out {item.path}",
+                "held-out",
+                x,
+                y,
+                run_colour(item),
+                style=Qt.PenStyle.DotLine,
+                marked=True,
+                group=group,
+                in_legend=not several,
+                read=not several,
+            )
+            curves.append(drawn)
+        return curves
 
     def _divergences(self, item: RunItem, several: bool) -> list[Curve]:
         group = str(item.path) if several else ""

@@ -1,15 +1,20 @@
 """The training page: settings, live curves, live pictures."""
 
-from PySide6.QtCore import QSettings, Qt, Signal, Slot
+from PySide6.QtCore import QSettings, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QHideEvent
 from PySide6.QtWidgets import QHBoxLayout, QSplitter, QStackedLayout, QVBoxLayout, QWidget
 
-from engine.previews import list_previews, load_preview
 from gui.run_store import RunItem
 from gui.training.curves import Curves
+from gui.training.health_line import HealthLine
 from gui.training.live_pictures import LivePictures
 from gui.training.settings_card import SettingsCard
 from gui.training.view_options import OptionsBar
 from gui.widgets.layouts import Card, empty_state
+
+READ_MS = 15
+READ_BYTES = 200_000
+"""What is read of a long metrics file at a time, and how often, until all of it is there: 5 ms each."""
 
 FIRST = (
     "Loss, KL and capacity appear here while a run trains.\n\n"
@@ -50,24 +55,53 @@ class TrainingPage(QWidget):
         right.setSpacing(6)
         right.addWidget(self.options)
         right.addWidget(self.splitter, 1)
+        self.health = HealthLine()
+        right.addWidget(self.health)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(8)
         layout.addWidget(self.settings)
         layout.addLayout(right, 1)
-        self._shown: tuple[object, ...] = ()
+        self._items: list[RunItem] = []
+        self._reader = QTimer(self)
+        self._reader.setInterval(READ_MS)
+        self._reader.timeout.connect(self._read_on)
         self.curves.show_options(self.options.options)
         self.options.changed.connect(self._look)
         self.options.export.connect(self.export)
 
     def show_runs(self, items: list[RunItem]) -> None:
         """Draw the curves of these runs, and the newest pictures of the first."""
+        self._items = items
         filled = any(len(item.metrics) for item in items)
         self._stack.setCurrentIndex(1 if filled else 0)
         self._empty.setText(_why_empty(items))
         self.options.export_button.setEnabled(filled)
         self.curves.show_runs(items)
-        self._show_newest_preview(items)
+        self.pictures.show_run(items[0] if items else None)
+        self.health.show_run(items[0] if items else None, named=len(items) > 1)
+        if self.isVisible() and any(item.metrics.behind for item in items):
+            self._reader.start()
+
+    @Slot()
+    def _read_on(self) -> None:
+        """Read more of a metrics file that is too long to be read at once."""
+        behind = [item for item in self._items if item.metrics.behind]
+        if behind:
+            behind[0].metrics.refresh(READ_BYTES)
+        if not any(item.metrics.behind for item in self._items):
+            self._reader.stop()
+            self.show_runs(self._items)
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Read no further while nobody looks."""
+        super().hideEvent(event)
+        self._reader.stop()
+
+    def close_worker(self) -> None:
+        """End what runs beside the window."""
+        self._reader.stop()
+        self.pictures.close_worker()
 
     def apply_theme(self) -> None:
         """Take the colours of the scheme in force."""
@@ -77,17 +111,6 @@ class TrainingPage(QWidget):
     def _look(self) -> None:
         self.curves.show_options(self.options.options)
 
-    def _show_newest_preview(self, items: list[RunItem]) -> None:
-        if not items:
-            self.pictures.show_preview(None)
-            self._shown = ()
-            return
-        kept = list_previews(items[0].run.previews_folder)
-        newest = (items[0].path, kept[-1] if kept else None)
-        if newest != self._shown:
-            self.pictures.show_preview(load_preview(kept[-1]) if kept else None)
-            self._shown = newest
-
 
 def _why_empty(items: list[RunItem]) -> str:
     """Say why there are no curves: what happened to the run, or what to do first."""
@@ -96,4 +119,4 @@ def _why_empty(items: list[RunItem]) -> str:
     item = items[0]
     if item.state.active:
         return f"The first point comes after {item.run.config.log_steps:,} steps."
-    return item.state.message or "This run has recorded no points yet."
+    return item.state.message or "This run has not begun: it has recorded no points yet."
