@@ -41,8 +41,7 @@ class Smoothing:
             return smooth
         finite = np.isfinite(smooth)
         points = smooth[finite]
-        counts = self._count + np.arange(1, len(points) + 1)
-        smooth[finite] = self._sums(points) / self._weights(counts)
+        smooth[finite] = self._sums(points) / self._weights(len(points))
         self._count += len(points)
         return smooth
 
@@ -50,17 +49,23 @@ class Smoothing:
         """s_n = f s_(n-1) + x_n, as a cumulative sum over blocks in which no power of f vanishes."""
         sums = np.empty_like(points)
         block = max(1, int(_EXPONENT / -math.log(self.factor)))
+        powers = self.factor ** np.arange(1.0, min(block, len(points)) + 1)
+        inverse = 1 / powers
         for first in range(0, len(points), block):
             part = points[first : first + block]
-            powers = self.factor ** np.arange(1.0, len(part) + 1)
-            sums[first : first + block] = powers * (self._sum + np.cumsum(part / powers))
+            added = self._sum + np.cumsum(part * inverse[: len(part)])
+            sums[first : first + block] = added * powers[: len(part)]
             self._sum = float(sums[first + len(part) - 1])
         return sums
 
-    def _weights(self, counts: NDArray[np.int64]) -> Values:
-        """Sum of f^i for i from 0 to below n, that is (1 - f^n) / (1 - f), exact also for f close to 1."""
-        rest = 1 - self.factor
-        return np.asarray(-np.expm1(counts * math.log1p(-rest)) / rest)
+    def _weights(self, number: int) -> Values:
+        """Sums of f^i for i from 0 to below n, that is (1 - f^n) / (1 - f), for the next points; exact for f near 1."""
+        rest, rate = 1 - self.factor, math.log1p(self.factor - 1)
+        weights = np.full(number, 1 / rest)
+        # From where f^n is below the precision of a float on, nothing changes any more.
+        early = max(0, min(number, math.ceil(-40 / rate) - self._count))
+        weights[:early] *= -np.expm1(rate * np.arange(self._count + 1, self._count + early + 1))
+        return weights
 
 
 def smooth(values: Values, factor: float) -> Values:
@@ -104,11 +109,12 @@ def value_range(curves: Iterable[Values], *, ignore_outliers: bool) -> tuple[flo
     ends: list[float] = []
     for values in curves:
         # A sample of the points has the same percentiles, at a cost that does not grow.
-        finite = values[:: len(values) // 4096 + 1] if ignore_outliers else values
+        finite = values[:: len(values) // 2048 + 1] if ignore_outliers else values
         finite = finite[np.isfinite(finite)]
-        if len(finite):
-            share = [OUTLIERS, 100 - OUTLIERS] if ignore_outliers else [0, 100]
-            ends.extend(np.percentile(finite, share).tolist())
+        if len(finite) and ignore_outliers:
+            ends.extend(np.percentile(finite, [OUTLIERS, 100 - OUTLIERS]).tolist())
+        elif len(finite):
+            ends.extend([float(finite.min()), float(finite.max())])
     if not ends:
         return None
     low, high = min(ends), max(ends)

@@ -40,8 +40,7 @@ class LivePictures(Card):
             "Beside its name: its KL in nats."
         )
         self.play = QPushButton("▶")
-        self.play.setObjectName("segment")
-        self.play.setFixedWidth(34)
+        self.play.setFixedWidth(38)
         self.play.setToolTip("Play how the pictures came about (Space)")
         self.play.setAccessibleName("Play the history")
         self.play.clicked.connect(self._play_or_stop)
@@ -56,6 +55,7 @@ class LivePictures(Card):
         self._item: RunItem | None = None
         self._paths: list[Path] = []
         self._asked: Path | None = None
+        self._arrived: Path | None = None
         self.preview: Preview | None = None
         self._worker = LatestWorker(self)
         self._worker.answered.connect(self._answered)
@@ -101,11 +101,10 @@ class LivePictures(Card):
             control.setEnabled(len(paths) > 1)
         if another:
             self._stop()
-            self._asked = None
+            self._asked = self._arrived = None
+            self._show(None)
         if paths:
             self._show_chosen()
-        else:
-            self._show(None)
 
     @property
     def live(self) -> bool:
@@ -138,7 +137,7 @@ class LivePictures(Card):
 
     @Slot()
     def _next(self) -> None:
-        if self.preview is not None and self._asked is not None and self.preview.step == int(self._asked.stem):
+        if self._arrived == self._asked:
             self.slider.setValue(self.slider.value() + 1)
         if self.live:
             self._stop()
@@ -155,7 +154,11 @@ class LivePictures(Card):
 
     @Slot(object, object)
     def _answered(self, path: Path, preview: Preview | None) -> None:
-        if path == self._asked or (self._asked and path.parent == self._asked.parent and preview):
+        """Show what was read, also when another is asked for by now, but not pictures of another run."""
+        if self._asked is None or path.parent != self._asked.parent:
+            return
+        self._arrived = path
+        if preview is not None:  # a damaged picture is passed over
             self._show(preview)
 
     def _show(self, preview: Preview | None) -> None:

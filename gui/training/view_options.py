@@ -129,8 +129,8 @@ class OptionsBar(QWidget):
                 smoothing if 0 <= smoothing <= 0.999 else default.smoothing,
                 View(
                     column if column in COLUMNS else default.view.column,
-                    self._settings.value("curves/logarithmic", False, bool) is True,
-                    self._settings.value("curves/ignore_outliers", False, bool) is True,
+                    str(self._settings.value("curves/logarithmic", False)).lower() == "true",
+                    str(self._settings.value("curves/ignore_outliers", False)).lower() == "true",
                 ),
             )
         )

@@ -15,6 +15,8 @@ class PlaceAxis(pg.AxisItem):
     def __init__(self) -> None:
         super().__init__("bottom")
         self.enableAutoSIPrefix(False)
+        # Lines are what is slow to paint: none for the ticks between those with a number.
+        self.setStyle(maxTickLevel=0)
         self.column = "step"
 
     def show_column(self, column: str) -> None:
@@ -44,6 +46,8 @@ class ValueAxis(pg.AxisItem):
     def __init__(self) -> None:
         super().__init__("left")
         self.enableAutoSIPrefix(False)
+        # Lines are what is slow to paint: none for the ticks between those with a number.
+        self.setStyle(maxTickLevel=0)
         self.logarithmic = False
 
     def tickValues(self, minVal: float, maxVal: float, size: float) -> Any:

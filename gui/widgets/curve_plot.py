@@ -246,12 +246,11 @@ class CurvePlot(Card):
                 if values is None:
                     continue
                 heights = self._heights(values[part])
-                seen.append(heights)
+                few_x, few = thinned(x, heights, points)
+                # The extremes are among the few; only of all can be said what most of them are.
+                seen.append(heights if self._view.ignore_outliers else few)
                 wanted.add(key)
-                item = self._item(key)
-                self._style(item, curve, faint=values is curve.raw)
-                item.setData(*thinned(x, heights, points))
-                item.show()
+                self._draw(key, curve, few_x, few, faint=values is curve.raw)
         for key, item in self._items.items():
             if key not in wanted:
                 item.hide()
@@ -264,22 +263,25 @@ class CurvePlot(Card):
     def _heights(self, values: Values) -> Values:
         return logarithms(values) if self._view.logarithmic else values
 
-    def _item(self, key: str) -> pg.PlotDataItem:
+    def _draw(self, key: str, curve: Curve, x: Values, y: Values, *, faint: bool) -> None:
         item = self._items.get(key)
         if item is None:
             item = pg.PlotDataItem(connect="finite")
-            item.setZValue(-1 if key.startswith("raw ") else 1)
+            item.setZValue(-1 if faint else 1)
             self._items[key] = item
             self.canvas.addItem(item, ignoreBounds=True)
-        return item
-
-    def _style(self, item: pg.PlotDataItem, curve: Curve, *, faint: bool) -> None:
-        colour = _faint(curve.colour) if faint else pg.mkColor(curve.colour)
-        item.setPen(pg.mkPen(colour, width=1, style=Qt.PenStyle.SolidLine if faint else curve.style))
-        item.setSymbol("o" if not faint and (curve.marked or len(curve.x) == 1) else None)
-        item.setSymbolSize(4)
-        item.setSymbolBrush(colour)
-        item.setSymbolPen(None)
+        colour = _faint(curve.colour) if faint else curve.colour
+        style = Qt.PenStyle.SolidLine if faint else curve.style
+        item.setData(
+            x,
+            y,
+            pen=pg.mkPen(colour, width=1, style=style),
+            symbol="o" if not faint and (curve.marked or len(x) == 1) else None,
+            symbolSize=4,
+            symbolBrush=colour,
+            symbolPen=None,
+        )
+        item.show()
 
     def _forget_items(self) -> None:
         """Remove what belongs to no curve any more."""
@@ -293,11 +295,11 @@ class CurvePlot(Card):
         self._redraw()
 
 
-def _faint(colour: str) -> object:
+def _faint(colour: str) -> str:
     """A colour mixed into the card's: as faint as a transparent one, and much faster to draw."""
     front, back = pg.mkColor(colour), pg.mkColor(tokens().card)
     mixed = [round(0.28 * f + 0.72 * b) for f, b in zip(front.getRgb()[:3], back.getRgb()[:3], strict=True)]
-    return pg.mkColor(*mixed)
+    return "#{:02x}{:02x}{:02x}".format(*mixed)
 
 
 def _index_at(curve: Curve, x: float, reach: float) -> int | None:
