@@ -12,7 +12,7 @@ OUTLIERS = 5.0
 """Per cent of a curve's points, at either end of their range, that may be left out of view (as in TensorBoard)."""
 
 _EXPONENT = 230.0
-"""Powers of the factor are kept above exp(-230), about 1e-100, so that nothing overflows."""
+"""Powers of the factor are kept above exp(-230), about 1e-100: nothing overflows, and what is below is nothing."""
 
 
 class Smoothing:
@@ -46,16 +46,22 @@ class Smoothing:
         return smooth
 
     def _sums(self, points: Values) -> Values:
-        """s_n = f s_(n-1) + x_n, as a cumulative sum over blocks in which no power of f vanishes."""
-        sums = np.empty_like(points)
-        block = max(1, int(_EXPONENT / -math.log(self.factor)))
-        powers = self.factor ** np.arange(1.0, min(block, len(points)) + 1)
-        inverse = 1 / powers
-        for first in range(0, len(points), block):
-            part = points[first : first + block]
-            added = self._sum + np.cumsum(part * inverse[: len(part)])
-            sums[first : first + block] = added * powers[: len(part)]
-            self._sum = float(sums[first + len(part) - 1])
+        """s_n = f s_(n-1) + x_n, as cumulative sums over blocks in which no power of f vanishes.
+
+        A block is long enough that of what came before only the block just before it is felt.
+        """
+        block = max(1, min(len(points), int(_EXPONENT / -math.log(self.factor))))
+        powers = self.factor ** np.arange(1.0, block + 1)
+        table = np.zeros((-(-len(points) // block), block))
+        table.reshape(-1)[: len(points)] = points
+        table /= powers
+        np.cumsum(table, axis=1, out=table)
+        table *= powers
+        table[1:] += powers * table[:-1, -1:].copy()
+        if len(table):
+            table[0] += powers * self._sum
+        sums = table.reshape(-1)[: len(points)]
+        self._sum = float(sums[-1]) if len(sums) else self._sum
         return sums
 
     def _weights(self, number: int) -> Values:

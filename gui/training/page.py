@@ -1,7 +1,7 @@
 """The training page: settings, live curves, live pictures."""
 
 from PySide6.QtCore import QSettings, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QHideEvent
+from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QSplitter, QStackedLayout, QVBoxLayout, QWidget
 
 from gui.run_store import RunItem
@@ -80,7 +80,10 @@ class TrainingPage(QWidget):
         self.curves.show_runs(items)
         self.pictures.show_run(items[0] if items else None)
         self.health.show_run(items[0] if items else None, named=len(items) > 1)
-        if self.isVisible() and any(item.metrics.behind for item in items):
+        self._follow()
+
+    def _follow(self) -> None:
+        if self.isVisible() and any(item.metrics.behind for item in self._items):
             self._reader.start()
 
     @Slot()
@@ -92,6 +95,11 @@ class TrainingPage(QWidget):
         if not any(item.metrics.behind for item in self._items):
             self._reader.stop()
             self.show_runs(self._items)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Read what is still to be read."""
+        super().showEvent(event)
+        self._follow()
 
     def hideEvent(self, event: QHideEvent) -> None:
         """Read no further while nobody looks."""

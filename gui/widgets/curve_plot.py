@@ -21,6 +21,9 @@ from gui.widgets.readout import Reading, Readout
 MOST_POINTS = 4000
 """Points of a curve that are ever drawn."""
 
+MOST_BOLD = 6
+"""Curves that are drawn with lines two pixels wide: slower to paint, and a tangle where there are many."""
+
 Values = NDArray[np.float64]
 
 
@@ -239,7 +242,9 @@ class CurvePlot(Card):
         points = min(MOST_POINTS, 2 * int(max(200, self.canvas.area().width()) * self.devicePixelRatioF()))
         wanted: set[str] = set()
         seen: list[Values] = []
-        for curve in self.shown_curves():
+        shown = self.shown_curves()
+        bold = len(shown) <= MOST_BOLD
+        for curve in shown:
             part = visible(curve.x, low, high)
             x = curve.x[part]
             for key, values in ((f"raw {curve.key}", curve.raw), (curve.key, curve.y)):
@@ -250,7 +255,8 @@ class CurvePlot(Card):
                 # The extremes are among the few; only of all can be said what most of them are.
                 seen.append(heights if self._view.ignore_outliers else few)
                 wanted.add(key)
-                self._draw(key, curve, few_x, few, faint=values is curve.raw)
+                faint = values is curve.raw
+                self._draw(key, curve, few_x, few, faint=faint, bold=bold and not (faint or curve.marked))
         for key, item in self._items.items():
             if key not in wanted:
                 item.hide()
@@ -263,7 +269,7 @@ class CurvePlot(Card):
     def _heights(self, values: Values) -> Values:
         return logarithms(values) if self._view.logarithmic else values
 
-    def _draw(self, key: str, curve: Curve, x: Values, y: Values, *, faint: bool) -> None:
+    def _draw(self, key: str, curve: Curve, x: Values, y: Values, *, faint: bool, bold: bool) -> None:
         item = self._items.get(key)
         if item is None:
             item = pg.PlotDataItem(connect="finite")
@@ -275,7 +281,7 @@ class CurvePlot(Card):
         item.setData(
             x,
             y,
-            pen=pg.mkPen(colour, width=1, style=style),
+            pen=pg.mkPen(colour, width=2 if bold else 1, style=style),
             symbol="o" if not faint and (curve.marked or len(x) == 1) else None,
             symbolSize=4,
             symbolBrush=colour,

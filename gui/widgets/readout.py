@@ -12,9 +12,8 @@ from gui.theme import tokens
 
 LINE = 15
 MARGIN = 6
-DOT = 14
-VALUE = 40
-"""Pixels that a dot and a value take."""
+DOT = 12
+"""Pixels that a dot takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +43,7 @@ class Readout(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self._heading = ""
         self._readings: Sequence[Reading] = ()
-        self._rows = self._names = 1
+        self._rows = self._names = self._figures = 1
         self._missing = 0
         self.hide()
 
@@ -59,16 +58,19 @@ class Readout(QWidget):
         room = (area.right() - pointer if right else pointer - area.left()) - 16 - 2 * MARGIN
         high = self._plot.height() - area.top() - 4
         rows = max(1, int((high - 2 * MARGIN) // LINE) - 1)
-        columns = max(1, min(-(-len(readings) // rows), int(room // (DOT + VALUE))))
+        self._figures = max((metrics.horizontalAdvance(r.words) for r in readings), default=0) + 8
+        columns = max(1, min(-(-len(readings) // rows), int(room // (DOT + self._figures))))
         ordered = sorted(readings, key=lambda r: -math.inf if r.value is None else r.value, reverse=True)
         self._readings = ordered[: rows * columns]
         self._missing = len(ordered) - len(self._readings)
         self._rows = min(rows, -(-len(self._readings) // columns)) if self._readings else 0
         longest = max((metrics.horizontalAdvance(r.title) for r in self._readings), default=0) + 6
-        free = room / columns - VALUE - DOT
-        self._names = int(min(longest, free, 150)) if free > 18 else 0
+        free = room / columns - self._figures - DOT
+        self._names = int(min(longest, free, 150)) if free >= min(longest, 30) else 0
         self._heading = heading + (f"  (+{self._missing} more)" if self._missing else "")
-        width = max(columns * (DOT + VALUE + self._names), metrics.horizontalAdvance(self._heading)) + 2 * MARGIN
+        width = (
+            max(columns * (DOT + self._figures + self._names), metrics.horizontalAdvance(self._heading)) + 2 * MARGIN
+        )
         height = (self._rows + 1) * LINE + 2 * MARGIN - 2
         left = area.right() - width - 2 if right else area.left() + 2
         self.setGeometry(int(left), int(area.top()) + 2, int(width), int(height))
@@ -97,13 +99,13 @@ class Readout(QWidget):
         painter.drawText(QRectF(MARGIN, MARGIN - 2, self.width() - MARGIN, LINE), left, self._heading)
         for number, reading in enumerate(self._readings):
             column, row = divmod(number, self._rows)
-            x, y = MARGIN + column * (DOT + VALUE + self._names), MARGIN - 2 + (row + 1) * LINE
+            x, y = MARGIN + column * (DOT + self._figures + self._names), MARGIN - 2 + (row + 1) * LINE
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(QColor(reading.colour))
             painter.drawEllipse(QPointF(x + 4, y + LINE / 2), 3.5, 3.5)
             painter.setPen(QColor(colours.text))
-            painter.drawText(QRectF(x + 12, y, VALUE, LINE), left, reading.words)
+            painter.drawText(QRectF(x + DOT, y, self._figures, LINE), left, reading.words)
             painter.setPen(QColor(colours.muted))
             if self._names:
                 title = painter.fontMetrics().elidedText(reading.title, Qt.TextElideMode.ElideRight, self._names)
-                painter.drawText(QRectF(x + 10 + VALUE, y, self._names, LINE), left, title)
+                painter.drawText(QRectF(x + DOT + self._figures, y, self._names, LINE), left, title)

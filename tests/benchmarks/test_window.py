@@ -149,10 +149,12 @@ def test_redraw_of_long_curves(qapp, open_window, tmp_path, rows):
     page = window.training_page
     page.show_runs(window.run_list.items())
     qapp.processEvents()
-    times: dict[str, list[float]] = {"new points": [], "crosshair": [], "zoom": [], "smoothing": []}
+    names = ("new points", "crosshair", "zoom", "smoothing")
+    times: dict[str, list[float]] = {name: [] for name in names}
+    processor: dict[str, list[float]] = {name: [] for name in names}
     for number in range(40):
         for name in times:
-            started = time.perf_counter()
+            started, used = time.perf_counter(), time.thread_time()
             if name == "new points":
                 page.show_runs(window.run_list.items())
             elif name == "crosshair":
@@ -163,9 +165,10 @@ def test_redraw_of_long_curves(qapp, open_window, tmp_path, rows):
                 page.options.smoothing.setValue(10 + number % 20)
             qapp.processEvents()
             times[name].append(time.perf_counter() - started)
+            processor[name].append(time.thread_time() - used)
     print(f"\n{rows:,} rows: all read after {took:.1f} s, busy at most {1e3 * longest:.0f} ms at once")
     for name, seconds in times.items():
-        print(f"  {name}: {percentiles(seconds)}")
+        print(f"  {name}: {percentiles(seconds)}; of the processor's time {percentiles(processor[name])}")
 
 
 def test_memory_of_a_million_steps(tmp_path):
