@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from engine.curves import Smoothing
@@ -56,8 +56,6 @@ class Curves(QWidget):
     The plots are moved and zoomed along x together, and share one crosshair.
     """
 
-    pointed = Signal(object)
-
     def __init__(self) -> None:
         super().__init__()
         layout = QVBoxLayout(self)
@@ -72,6 +70,7 @@ class Curves(QWidget):
             plot.canvas.zoomed.connect(self._zoom)
             plot.canvas.all_asked.connect(self._show_all)
             plot.canvas.pointed.connect(self._point)
+            plot.readout.setParent(self)
         self._items: Sequence[RunItem] = ()
         self._options = ViewOptions()
         self._held_out: dict[Path, MetricsReader] = {}
@@ -213,8 +212,9 @@ class Curves(QWidget):
 
     @Slot(object)
     def _point(self, x: float | None) -> None:
-        for plot in self.plots:
-            plot.point_at(x)
+        pointed = self.sender()
+        for plot in sorted(self.plots, key=lambda plot: plot.canvas is pointed):  # that one's values on top
+            plot.point_at(x, here=plot.canvas is pointed)
 
 
 def _cut(name: str) -> str:

@@ -159,6 +159,7 @@ class CurvePlot(Card):
         self._items: dict[str, pg.PlotDataItem] = {}
         self._view = View()
         self._pointer: float | None = None
+        self._here = False
         self.apply_theme()
 
     def _put_legend_beside_title(self) -> None:
@@ -206,9 +207,12 @@ class CurvePlot(Card):
         """Curves that the legend does not hide."""
         return [curve for curve in self._curves if (curve.group or curve.key) not in self.legend.hidden]
 
-    def point_at(self, x: float | None) -> None:
-        """Draw the crosshair at a place and write the curves' values there; None takes it away."""
-        self._pointer = x
+    def point_at(self, x: float | None, *, here: bool) -> None:
+        """Draw the crosshair at a place and write the curves' values there; None takes it away.
+
+        `here` says that the pointer is over this plot, and all values are wanted.
+        """
+        self._pointer, self._here = x, here
         # All of it: pyqtgraph leaves traces of a line that moved while the range did.
         self.canvas.viewport().update()
         low, high = self.canvas.across()
@@ -233,7 +237,7 @@ class CurvePlot(Card):
         ]
         heading = {"step": f"step {x:,.0f}", "epoch": f"epoch {x:.2f}", "seconds": clock(max(0, x), fine=True)}
         pixel = self.canvas.mapFromScene(self.canvas.box.mapViewToScene(QPointF(x, 0))).x()
-        self.readout.show_readings(heading[self._view.column], readings, self.canvas.area(), pixel)
+        self.readout.show_readings(heading[self._view.column], readings, self.canvas.area(), pixel, whole=here)
 
     @Slot()
     def _redraw(self) -> None:
@@ -264,7 +268,7 @@ class CurvePlot(Card):
         found = value_range(seen, ignore_outliers=self._view.ignore_outliers)
         if found:
             self.canvas.box.setYRange(*found, padding=0)
-        self.point_at(self._pointer)
+        self.point_at(self._pointer, here=self._here)
 
     def _heights(self, values: Values) -> Values:
         return logarithms(values) if self._view.logarithmic else values

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtCore import QPoint, QPointF, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPaintEvent
 from PySide6.QtWidgets import QWidget
 
@@ -35,7 +35,10 @@ class Reading:
 
 
 class Readout(QWidget):
-    """A small panel over a plot, on the side where the pointer is not; as many columns as its lines need."""
+    """A small panel over a plot, on the side where the pointer is not; as many columns as its lines need.
+
+    It is a child of the plot until a parent that several plots share lets it reach beyond its own.
+    """
 
     def __init__(self, plot: QWidget) -> None:
         super().__init__(plot)
@@ -47,16 +50,18 @@ class Readout(QWidget):
         self._missing = 0
         self.hide()
 
-    def show_readings(self, heading: str, readings: Sequence[Reading], area: QRectF, pointer: float) -> None:
+    def show_readings(
+        self, heading: str, readings: Sequence[Reading], area: QRectF, pointer: float, *, whole: bool
+    ) -> None:
         """Show readings, the largest first, left or right of the pointer.
 
-        `area`, where curves are drawn, and `pointer` are in pixels of the parent. Where not all readings find room, the
-        heading says how many are missing.
+        `area`, where curves are drawn, and `pointer` are in pixels of the plot. With `whole` the panel may reach beyond
+        the plot so that all readings are shown; else, where they find no room, the heading says how many are missing.
         """
         metrics = QFontMetrics(self._small())
         right = pointer < area.center().x()
         room = (area.right() - pointer if right else pointer - area.left()) - 16 - 2 * MARGIN
-        high = self._plot.height() - area.top() - 4
+        high = (self.parentWidget() if whole else self._plot).height() - (0 if whole else area.top()) - 4
         rows = max(1, int((high - 2 * MARGIN) // LINE) - 1)
         self._figures = max((metrics.horizontalAdvance(r.words) for r in readings), default=0) + 8
         columns = max(1, min(-(-len(readings) // rows), int(room // (DOT + self._figures))))
@@ -73,10 +78,16 @@ class Readout(QWidget):
         )
         height = (self._rows + 1) * LINE + 2 * MARGIN - 2
         left = area.right() - width - 2 if right else area.left() + 2
-        self.setGeometry(int(left), int(area.top()) + 2, int(width), int(height))
+        place = self._plot.mapTo(self.parentWidget(), QPoint(int(left), int(area.top()) + 2))
+        place.setY(max(0, min(place.y(), self.parentWidget().height() - height)))
+        self.setGeometry(QRect(place, QSize(int(width), height)))
         self.show()
         self.raise_()
         self.update()
+
+    def parentWidget(self) -> QWidget:
+        """Return what the panel lies over; it always has one."""
+        return super().parentWidget() or self._plot
 
     def _small(self) -> QFont:
         font = QFont(self.font())
@@ -90,7 +101,7 @@ class Readout(QWidget):
         painter.setFont(self._small())
         colours = tokens()
         back = QColor(colours.card)
-        back.setAlpha(228)
+        back.setAlpha(240)
         painter.setBrush(back)
         painter.setPen(QColor(colours.border))
         painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 5, 5)

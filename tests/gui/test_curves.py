@@ -239,11 +239,14 @@ def test_the_crosshair_reads_ten_runs_beside_the_pointer(page, show, tmp_path):
     for share in (0.2, 0.45, 0.8):
         for plot in page.curves.plots:
             x, place = hover(plot, share)
-            assert plot.readout.isVisible()
-            assert not plot.readout.geometry().contains(place)
-            assert plot.canvas.rect().contains(plot.readout.geometry())
+            assert len(plot.readout._readings) == (3 if plot is page.curves.latents else 10)
+            for each in page.curves.plots:
+                assert each.readout.isVisible()
+                assert not each.readout.geometry().contains(plot.canvas.mapTo(page.curves, place))
+                assert page.curves.rect().contains(each.readout.geometry())
     row = int(np.abs(items[0].metrics.column("step") - x).argmin())
     for plot, column in ((page.curves.reconstruction, "reconstruction"), (page.curves.kl, "kl")):
+        hover(plot, 0.8)
         read = {reading.title: reading.value for reading in plot.readout._readings}
         assert read == {item.name: item.metrics.column(column)[row] for item in items}
     page.curves.kl.canvas.pointed.emit(None)
