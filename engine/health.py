@@ -26,6 +26,10 @@ LEAST_GAIN = 1e-3
 """Share of the reconstruction loss that counts as an improvement."""
 
 
+UNSEEN_GAIN = 1e-2
+"""Share of the reconstruction loss that may hide in the noise of a curve that is said not to improve."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class CurveData:
     """The curves of a run, one value a row; `capacity` is NaN without one, `kl_per_latent` is (rows, latents)."""
@@ -90,8 +94,9 @@ def improvement_words(curves: CurveData) -> str:
     """Say for how many epochs the reconstruction has not improved, or how fast it still does.
 
     It has not improved since its average over a fortieth of the run was first as good as it ever was, but for a
-    thousandth or the noise of that average. Nothing is said of a run with few rows, nor of a rest shorter than an epoch
-    or a tenth of the run: within it a slow improvement would not be seen.
+    thousandth or the noise of that average, if the straight line through the rest cannot have fallen by a hundredth
+    either. It improves where that line falls by more than three standard errors. Nothing is said of what lies between,
+    of a run with few rows, and of a rest shorter than an epoch or a tenth of the run.
     """
     finite = np.isfinite(curves.reconstruction)
     epoch, values = _shortened(curves.epoch[finite]), _shortened(curves.reconstruction[finite])
@@ -104,15 +109,28 @@ def improvement_words(curves: CurveData) -> str:
     # Differences of neighbours show the noise alone: the curve itself hardly moves from one row to the next.
     noise = float(np.std(np.diff(values[-4 * window :]))) / np.sqrt(2 * window)
     least = max(LEAST_GAIN * abs(float(average[-1])), 3 * noise)
-    rest = float(epoch[-1] - epoch[np.argmax(average <= average.min() + least)])
-    if rest >= max(1.0, epoch[-1] / 10):
+    first = int(np.argmax(average <= average.min() + least))
+    rest = float(epoch[-1] - epoch[first])
+    recent = max(len(average) - first, SETTLED, len(average) // 10)
+    slope, error = _slope(epoch[-recent:], values[-len(average) :][-recent:])
+    if slope < -3 * error:
+        return f"Reconstruction still improves, by {-slope:.2g} nats an epoch."
+    most_gained = (2 * error - slope) * rest
+    if rest >= max(1.0, epoch[-1] / 10) and most_gained <= UNSEEN_GAIN * abs(float(average[-1])):
         count = int(rest)
         return f"Reconstruction has not improved for {count} epoch{'s' if count > 1 else ''}."
-    back = -1 - min(4 * window, len(average) - 1)
-    passed, gain = float(epoch[-1] - epoch[back]), float(average[back] - average[-1])
-    if passed <= 0 or gain <= least:
-        return ""
-    return f"Reconstruction still improves, by {gain / passed:.2g} nats an epoch."
+    return ""
+
+
+def _slope(x: Values, y: Values) -> tuple[float, float]:
+    """Slope of the straight line through these points by least squares, and its standard error."""
+    x, y = x - x.mean(), y - y.mean()
+    spread = float(x @ x)
+    if spread == 0 or len(x) < 3:
+        return 0.0, float("inf")
+    slope = float(x @ y) / spread
+    rest = y - slope * x
+    return slope, float(np.sqrt(rest @ rest / (len(x) - 2) / spread))
 
 
 def _shortened(values: Values) -> Values:
