@@ -28,7 +28,7 @@ MB = 1_000_000
 LIMITS = {
     r"(config|state|marks)\.json": 1 * MB,
     r"evaluation\.json": 16 * MB,
-    r"metrics\.csv": 256 * MB,
+    r"(metrics|held_out)\.csv": 256 * MB,
     r"checkpoint/(model|kept-[0-9]{1,12})\.safetensors": 1000 * MB,
     r"checkpoint/trainer-[0-9]{1,12}\.pt": 2000 * MB,
     r"previews/[0-9]{1,12}\.png": 64 * MB,
@@ -122,9 +122,10 @@ def _files_of(run: Run) -> dict[str, bytes | Path]:
     for kept in kept_steps(run.checkpoint_folder):
         if last is None or kept <= last:
             files[f"checkpoint/kept-{kept}.safetensors"] = run.checkpoint_folder / f"kept-{kept}.safetensors"
-    lines = whole_lines(run.metrics_file, last)
-    if lines:
-        files["metrics.csv"] = ("\n".join(lines) + "\n").encode()
+    for file in (run.metrics_file, run.held_out_file):
+        lines = whole_lines(file, last)
+        if lines:
+            files[file.name] = ("\n".join(lines) + "\n").encode()
     files["state.json"] = json_bytes(state.values())
     for picture in list_previews(run.previews_folder):
         if picture.stem.isdigit() and (last is None or int(picture.stem) <= last):

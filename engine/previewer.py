@@ -14,6 +14,19 @@ LATENT_ROWS = 5
 RANGE = 3.0
 
 
+class EvaluationCopy:
+    """A copy of the model that is being trained, in eval mode: asking it changes nothing in the one that trains."""
+
+    def __init__(self, config: RunConfig, dataset: Dataset, device: torch.device) -> None:
+        self._model = VAE(dataset.image_shape, config.latents, dataset.classes if config.conditional else 0)
+        self._model.to(device).eval()
+
+    def __call__(self, model: VAE) -> VAE:
+        """Return the copy with the weights that the model has now."""
+        self._model.load_state_dict(model.state_dict())
+        return self._model
+
+
 class Previewer:
     """Decodes a few fixed images with a copy of the model in eval mode, so that training is not disturbed."""
 
@@ -25,27 +38,25 @@ class Previewer:
         self._labels = None
         if config.conditional and dataset.labels is not None:
             self._labels = torch.from_numpy(dataset.labels[chosen]).to(device)
-        classes = dataset.classes if config.conditional else 0
-        self._model = VAE(dataset.image_shape, config.latents, classes).to(device).eval()
+        self._copy = EvaluationCopy(config, dataset, device)
         self._device = device
 
     @torch.no_grad()
     def __call__(self, model: VAE, step: int, kl: tuple[float, ...]) -> Preview:
         """Reconstruct the originals, and traverse the latents of largest KL from the first one."""
-        self._model.load_state_dict(model.state_dict())
-        self._model.eval()
-        mean, _ = self._model.encode(to_tensor(self._originals, self._device))
+        frozen = self._copy(model)
+        mean, _ = frozen.encode(to_tensor(self._originals, self._device))
         latents = tuple(int(i) for i in np.argsort(-np.asarray(kl), kind="stable")[:LATENT_ROWS])
         z = mean[:1].repeat(len(latents) * COLUMNS, 1)
         values = torch.linspace(-RANGE, RANGE, COLUMNS, device=self._device)
         for number, latent in enumerate(latents):
             z[number * COLUMNS : (number + 1) * COLUMNS, latent] = values
         label = self._labels[:1].repeat(len(z)) if self._labels is not None else None
-        traversal = to_images(self._model.decode(z, label))
+        traversal = to_images(frozen.decode(z, label))
         return Preview(
             step=step,
             originals=self._originals,
-            reconstructions=to_images(self._model.decode(mean, self._labels)),
+            reconstructions=to_images(frozen.decode(mean, self._labels)),
             traversal=traversal.reshape(len(latents), COLUMNS, *traversal.shape[1:]),
             latents=latents,
             kl_per_latent=kl,

@@ -19,9 +19,12 @@ COLUMNS = 8
 
 TEXT = "disentangle-studio"
 
+MOST = 400
+"""Pictures that a run keeps: some tens of megabytes at most, and more than anybody watches."""
+
 
 def save_preview(folder: Path, preview: Preview) -> None:
-    """Keep a preview as `<step>.png`. Raises OSError."""
+    """Keep a preview as `<step>.png`, and of more than `MOST` about evenly spaced ones. Raises OSError."""
     folder.mkdir(exist_ok=True)
     count, height, width, channels = preview.originals.shape
     rows = [_padded(preview.originals), _padded(preview.reconstructions), *preview.traversal]
@@ -41,11 +44,23 @@ def save_preview(folder: Path, preview: Preview) -> None:
     )
     with replacing(folder / f"{preview.step:09d}.png") as temporary:
         Image.fromarray(grid.squeeze(-1) if channels == 1 else grid).save(temporary, "png", pnginfo=text)
+    _thin_out(folder)
+
+
+def _thin_out(folder: Path) -> None:
+    """Bring the pictures down to `MOST`: the one whose neighbours are closest goes, never the first or the newest.
+
+    So they stay about evenly spaced over the run, however long it becomes.
+    """
+    kept = list_previews(folder)
+    while len(kept) > MOST:
+        steps = np.array([int(path.stem) for path in kept])
+        kept.pop(1 + int(np.argmin(steps[2:] - steps[:-2]))).unlink(missing_ok=True)
 
 
 def list_previews(folder: Path) -> list[Path]:
     """Kept previews, oldest first."""
-    return sorted(folder.glob("[0-9]*.png"))
+    return sorted(path for path in folder.glob("[0-9]*.png") if path.stem.isdecimal())
 
 
 def load_preview(path: Path) -> Preview | None:

@@ -1,6 +1,6 @@
 """A run on disk: a folder that people can read, copy and zip.
 
-config.json, state.json, metrics.csv, checkpoint/, previews/, evaluation.json, marks.json and lock, as
+config.json, state.json, metrics.csv, held_out.csv, checkpoint/, previews/, evaluation.json, marks.json and lock, as
 described in the README. Every file is replaced at once or only appended to, so a run killed at any moment
 opens again.
 """
@@ -143,6 +143,11 @@ class Run:
     def metrics_file(self) -> Path:
         """The curves."""
         return self.path / "metrics.csv"
+
+    @property
+    def held_out_file(self) -> Path:
+        """The curves on images that are not trained on, where the data set has some."""
+        return self.path / "held_out.csv"
 
     @property
     def checkpoint_folder(self) -> Path:

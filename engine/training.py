@@ -34,6 +34,7 @@ from engine.events import (
     TrainingStarted,
     Warned,
 )
+from engine.held_out import HeldOut
 from engine.metrics_file import MetricsWriter, cut_back
 from engine.models.vae import VAE, build, sample
 from engine.objectives import kl_per_latent, objective, reconstruction_per_image
@@ -129,9 +130,12 @@ class Trainer:
         self.order: np.ndarray[Any, Any] = np.empty(0)
         self.order_epoch = -1
         self.previewer = Previewer(self.config, self.dataset, self.device)
+        self.held_out = HeldOut(run, self.dataset, self.device) if "test" in self.dataset.splits else None
 
         self._restore()
         cut_back(run.metrics_file, lambda step: step <= self.step and step % self.config.log_steps == 0)
+        if self.held_out:
+            self.held_out.cut_back(self.step)
         self.metrics = MetricsWriter(run.metrics_file, self.config.latents)
         self.saved_step = self.step if self.step else -1
         self.state_time = 0.0
@@ -209,6 +213,8 @@ class Trainer:
         if self.step % config.preview_steps == 0 or last or self.step == 1:
             preview = self.previewer(self.model, self.step, self._kl_means())
             save_preview(self.run.previews_folder, preview)
+            if self.held_out:
+                self.held_out.record(self.model, self.step, self.step / self.steps_per_epoch, self.clock.read())
             events.append(preview)
         # A row before its time, at the end of the run, is not a period of its own: should the run be
         # lengthened, the period goes on.

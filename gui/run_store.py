@@ -14,6 +14,9 @@ from engine.runs import Run, kept_steps, list_runs
 
 POLL_MS = 500
 
+READ_BYTES = 200_000
+"""What is read of a metrics file at a time, about 5 ms: a longer one is read on where it is shown."""
+
 
 class RunItem:
     """One run with what the list and the curves show of it."""
@@ -24,7 +27,7 @@ class RunItem:
         self.place: int | None = None
         """Place in the queue, from 0; None when the run does not wait."""
         self.metrics = MetricsReader(run.metrics_file)
-        self.metrics.refresh()
+        self.metrics.refresh(READ_BYTES)
         self._read_marks()
         self._stamps = self._read_stamps()
 
@@ -71,13 +74,12 @@ class RunItem:
 
     def last(self, column: str) -> float | None:
         """The newest value of a curve, or None before the first."""
-        values = self.metrics.column(column)
-        return float(values[-1]) if len(values) else None
+        return self.metrics.newest(column)
 
     def refresh(self) -> bool:
         """Read what changed on disk; True when something did."""
         stamps = self._read_stamps()
-        changed = self.metrics.refresh()
+        changed = self.metrics.refresh(READ_BYTES)
         if stamps != self._stamps or self.state.active:
             state = self.run.state()
             changed = changed or stamps != self._stamps or state != self.state

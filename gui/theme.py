@@ -162,6 +162,9 @@ def style_sheet(t: Tokens) -> str:
     QPushButton#tab:hover {{ color: {t.text}; }}
     QPushButton#tab:checked {{ background: {t.accent_soft}; color: {t.accent}; }}
     QPushButton#tab:focus {{ border-color: {t.accent}; }}
+    QPushButton#segment {{ padding: 4px 9px; border-radius: 0; margin-right: -1px; font-size: 12px;
+        color: {t.muted}; }}
+    QPushButton#segment:checked {{ background: {t.accent_soft}; color: {t.accent}; }}
     QPushButton#link {{ background: transparent; border: none; color: {t.muted}; text-align: left; padding: 6px 0; }}
     QPushButton#link:hover, QPushButton#link:focus {{ color: {t.accent}; }}
 

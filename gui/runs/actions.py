@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QInputDialog, QMenu, QWidget
 
 from engine.errors import StudioError
 from engine.runs import COLOURS
-from gui.export import export_runs, import_runs
+from gui.export import ask_and_export_curves, export_runs, import_runs
 from gui.run_store import RunItem, RunStore
 from gui.runs.compare import CompareDialog
 from gui.runs.run_list import RunList
@@ -236,6 +236,13 @@ class RunActions(QObject):
         items = self._list.items()
         if items:
             self._told(lambda: export_runs(self._window, self._settings, [item.run for item in items]))
+
+    @Slot()
+    def export_curves(self) -> None:
+        """Ask where to save the curves of the selected runs, and save them."""
+        items = self._list.items()
+        if items:
+            self._told(lambda: ask_and_export_curves(self._window, self._settings, [item.run for item in items]))
 
     @Slot()
     def import_runs(self) -> None:

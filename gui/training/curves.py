@@ -1,16 +1,60 @@
 """The three plots of the training page: reconstruction, KL with the capacity C, KL per latent."""
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
+from engine.curves import Smoothing
+from engine.metrics_file import MetricsReader
 from gui.run_store import RunItem
 from gui.runs.delegate import run_colour
 from gui.theme import tokens
+from gui.training.view_options import ViewOptions
 from gui.widgets.curve_plot import Curve, CurvePlot
+
+STYLES = (Qt.PenStyle.SolidLine, Qt.PenStyle.DashLine, Qt.PenStyle.DotLine, Qt.PenStyle.DashDotLine)
+LEAST_FACTOR = 1e-4
+
+
+class SmoothColumn:
+    """A smoothed column of a run's metrics, kept up to date at the cost of the new rows."""
+
+    def __init__(self, factor: float) -> None:
+        self._factor = factor
+        self._version = -1
+        self._restart(1)
+
+    def _restart(self, stride: int) -> None:
+        # Where each row stands for several, the average forgets as much as it would have over all of them.
+        factor = self._factor**stride
+        self._average = Smoothing(factor if factor > LEAST_FACTOR else 0.0)
+        self._values, self._count = np.empty(256), 0
+
+    def follow(self, metrics: MetricsReader, name: str) -> NDArray[np.float64]:
+        """Return the smoothed column, a view."""
+        if metrics.version != self._version:
+            self._version = metrics.version
+            self._restart(metrics.stride)
+        new = metrics.column(name)[self._count :]
+        needed = self._count + len(new)
+        if needed > len(self._values):
+            grown = np.empty(max(needed, 2 * len(self._values)))
+            grown[: self._count] = self._values[: self._count]
+            self._values = grown
+        self._values[self._count : needed] = self._average.append(new)
+        self._count = needed
+        return self._values[:needed]
 
 
 class Curves(QWidget):
-    """Curves of the selected runs, one colour a run; KL per latent of the first of them, one colour a latent."""
+    """Curves of the selected runs, one colour a run; KL per latent of the first of them, one colour a latent.
+
+    The plots are moved and zoomed along x together, and share one crosshair.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -18,69 +62,160 @@ class Curves(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(8)
         self.reconstruction = CurvePlot("Loss and reconstruction", "nats")
-        self.kl = CurvePlot("KL divergence, and capacity C", "nats")
+        self.kl = CurvePlot("KL divergence", "nats")
         self.latents = CurvePlot("KL per latent", "nats")
         self.plots = (self.reconstruction, self.kl, self.latents)
         for plot in self.plots:
             layout.addWidget(plot, 1)
+            plot.canvas.zoomed.connect(self._zoom)
+            plot.canvas.all_asked.connect(self._show_all)
+            plot.canvas.pointed.connect(self._point)
+            plot.readout.setParent(self)
+        self._items: Sequence[RunItem] = ()
+        self._options = ViewOptions()
+        self._held_out: dict[Path, MetricsReader] = {}
+        self._smooth: dict[tuple[Path, str], SmoothColumn] = {}
+        self._zoomed: tuple[float, float] | None = None
 
     def apply_theme(self) -> None:
         """Take the colours of the scheme in force."""
         for plot in self.plots:
             plot.apply_theme()
+        self._draw()
 
-    def show_runs(self, items: list[RunItem]) -> None:
+    def show_options(self, options: ViewOptions) -> None:
+        """Look at the curves in another way."""
+        if options.smoothing != self._options.smoothing:
+            self._smooth = {}
+        if options.view.column != self._options.view.column:
+            self._zoomed = None
+        self._options = options
+        self._draw()
+
+    def show_runs(self, items: Sequence[RunItem]) -> None:
         """Draw what the runs' metrics hold now."""
-        items = [item for item in items if len(item.metrics)]
-        self.reconstruction.show_curves([curve for item in items for curve in _losses(item, len(items) > 1)])
-        self.kl.show_curves([curve for item in items for curve in _divergences(item, len(items) > 1)])
-        self.latents.note.setText(f"nats · {items[0].name}" if len(items) > 1 else "nats")
-        self.latents.show_curves(_per_latent(items[0]) if items else [])
+        self._items = [item for item in items if len(item.metrics)]
+        shown = {item.path for item in self._items}
+        self._smooth = {key: kept for key, kept in self._smooth.items() if key[0] in shown}
+        self._held_out = {
+            item.path: self._held_out.get(item.path) or MetricsReader(item.run.held_out_file) for item in self._items
+        }
+        for reader in self._held_out.values():
+            reader.refresh()
+        self._draw()
 
+    def _draw(self) -> None:
+        items, several, view = self._items, len(self._items) > 1, self._options.view
+        across = self._zoomed or self._all()
+        self.reconstruction.title.setText("Reconstruction" if several else "Loss and reconstruction")
+        self.reconstruction.show_curves([c for item in items for c in self._losses(item, several)], view, across)
+        annealed = any(item.run.config.annealed for item in items)
+        self.kl.title.setText("KL divergence, and capacity C" if annealed else "KL divergence")
+        self.kl.show_curves([c for item in items for c in self._divergences(item, several)], view, across)
+        self.latents.note.setText(f"nats · {_cut(items[0].name)}" if several else "nats")
+        self.latents.show_curves(self._per_latent(items[0]) if items else [], view, across)
 
-def _losses(item: RunItem, several: bool) -> list[Curve]:
-    step = item.metrics.column("step")
-    title = item.name if several else "reconstruction"
-    loss = Curve(f"loss {item.path}", "loss", step, item.metrics.column("loss"), tokens().muted, in_legend=not several)
-    reconstruction = Curve(f"rec {item.path}", title, step, item.metrics.column("reconstruction"), run_colour(item))
-    # With several runs, or a loss that is nearly all penalty, the second curve would only be in the way.
-    return [reconstruction] if several else [loss, reconstruction]
+    def _all(self) -> tuple[float, float]:
+        """From the first to the last point of all runs that are shown."""
+        columns = [item.metrics.column(self._options.view.column) for item in self._items]
+        ends = [value for column in columns for value in (column[0], column[-1]) if np.isfinite(value)]
+        low, high = (min(ends), max(ends)) if ends else (0.0, 1.0)
+        # From the origin: a run begins at step 0, though its first point comes later.
+        low = 0.0 if low > 0 else float(low)
+        return low, float(high) if high > low else low + 1.0
 
+    def _curve(self, item: RunItem, column: str, title: str, colour: str, **drawn: object) -> Curve:
+        """Return a column as a curve, smoothed, with the raw one behind it."""
+        raw = item.metrics.column(column)
+        smooth = raw
+        if self._options.smoothing:
+            kept = self._smooth.setdefault((item.path, column), SmoothColumn(self._options.smoothing))
+            smooth = kept.follow(item.metrics, column)
+        return Curve(
+            f"{column} {item.path}",
+            title,
+            item.metrics.column(self._options.view.column),
+            smooth,
+            colour,
+            raw=raw if self._options.smoothing else None,
+            **drawn,  # type: ignore[arg-type]
+        )
 
-def _divergences(item: RunItem, several: bool) -> list[Curve]:
-    step = item.metrics.column("step")
-    curves = [
-        Curve(f"kl {item.path}", item.name if several else "KL", step, item.metrics.column("kl"), run_colour(item))
-    ]
-    if item.run.config.annealed:
-        curves.append(
-            Curve(
-                f"c {item.path}",
-                "C",
-                step,
-                item.metrics.column("capacity"),
-                tokens().text,
-                dashed=True,
+    def _losses(self, item: RunItem, several: bool) -> list[Curve]:
+        group = str(item.path) if several else ""
+        title = item.name if several else "reconstruction"
+        reconstruction = self._curve(item, "reconstruction", title, run_colour(item), group=group)
+        # With several runs, or a loss that is nearly all penalty, the second curve would only be in the way.
+        curves = [reconstruction] if several else [self._curve(item, "loss", "loss", tokens().muted), reconstruction]
+        held_out = self._held_out[item.path]
+        if len(held_out):
+            x, y = held_out.column(self._options.view.column), held_out.column("reconstruction")
+            drawn = Curve(
+                f"held-out {item.path}",
+                "held-out",
+                x,
+                y,
+                run_colour(item),
+                style=Qt.PenStyle.DotLine,
+                marked=True,
+                group=group,
                 in_legend=not several,
+                read=not several,
             )
-        )
-    return curves
+            curves.append(drawn)
+        return curves
+
+    def _divergences(self, item: RunItem, several: bool) -> list[Curve]:
+        group = str(item.path) if several else ""
+        curves = [self._curve(item, "kl", item.name if several else "KL", run_colour(item), group=group)]
+        if item.run.config.annealed:
+            x, capacity = item.metrics.column(self._options.view.column), item.metrics.column("capacity")
+            curves.append(
+                Curve(
+                    f"capacity {item.path}",
+                    "C",
+                    x,
+                    capacity,
+                    run_colour(item) if several else tokens().text,
+                    style=Qt.PenStyle.DashLine,
+                    group=group,
+                    in_legend=not several,
+                    read=not several,
+                )
+            )
+        return curves
+
+    def _per_latent(self, item: RunItem) -> list[Curve]:
+        palette = tokens().runs
+        return [
+            self._curve(
+                item,
+                f"kl_{latent}",
+                f"z{latent}",
+                palette[latent % len(palette)],
+                style=STYLES[latent // len(palette) % len(STYLES)],
+            )
+            for latent in range(item.metrics.latents)
+        ]
+
+    @Slot(float, float)
+    def _zoom(self, low: float, high: float) -> None:
+        self._zoomed = low, high
+        for plot in self.plots:
+            plot.show_range(low, high)
+
+    @Slot()
+    def _show_all(self) -> None:
+        self._zoomed = None
+        for plot in self.plots:
+            plot.show_range(*self._all())
+
+    @Slot(object)
+    def _point(self, x: float | None) -> None:
+        pointed = self.sender()
+        for plot in sorted(self.plots, key=lambda plot: plot.canvas is pointed):  # that one's values on top
+            plot.point_at(x, here=plot.canvas is pointed)
 
 
-def _per_latent(item: RunItem) -> list[Curve]:
-    """One curve a latent; the legend names the ones that carry most now."""
-    step, kl = item.metrics.column("step"), item.metrics.kl_per_latent
-    palette = tokens().runs
-    first = set(np.argsort(-kl[-1], kind="stable")[:5].tolist())
-    return [
-        Curve(
-            f"z{i} {item.path}",
-            f"z{i}",
-            step,
-            kl[:, i],
-            palette[i % len(palette)],
-            dashed=i >= len(palette),
-            in_legend=i in first,
-        )
-        for i in range(item.metrics.latents)
-    ]
+def _cut(name: str) -> str:
+    return name if len(name) <= 24 else name[:23] + "…"

@@ -1,14 +1,32 @@
-"""The card with live pictures: originals, reconstructions, and a traversal of the latents of largest KL."""
+"""The card with live pictures: originals, reconstructions, and a traversal of the latents of largest KL.
 
-from PySide6.QtWidgets import QStackedLayout, QVBoxLayout, QWidget
+A slider goes back through their history, and a button plays it.
+"""
+
+from pathlib import Path
+
+import numpy as np
+from PySide6.QtCore import QSignalBlocker, Qt, QTimer, Slot
+from PySide6.QtGui import QHideEvent
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QSlider, QStackedLayout, QVBoxLayout, QWidget
 
 from engine.events import Preview
+from engine.previews import list_previews, load_preview
+from gui.bridge import LatestWorker
+from gui.run_store import RunItem
 from gui.widgets.image_grid import ImageGrid, Row
 from gui.widgets.layouts import Card, empty_state, label
 
+SECONDS = 20
+"""About how long a history plays."""
+
 
 class LivePictures(Card):
-    """Shows a preview of a run, live or the last one kept."""
+    """Shows the previews of a run: the newest as they come, or older ones as the slider says.
+
+    Pictures are read in a thread of their own, so that a slow disk does not hold up the window. Whoever owns the card
+    calls `close_worker` at the end.
+    """
 
     def __init__(self) -> None:
         super().__init__("Live")
@@ -17,6 +35,35 @@ class LivePictures(Card):
         self.originals = ImageGrid(largest=56)
         self.reconstructions = ImageGrid(largest=56)
         self.traversal = ImageGrid(side=44, largest=56)
+        self.traversal.setToolTip(
+            "One latent a row, changed from −3 to +3 while the others stay at the first original's posterior mean. "
+            "Beside its name: its KL in nats."
+        )
+        self.play = QPushButton("▶")
+        self.play.setFixedWidth(38)
+        self.play.setToolTip("Play how the pictures came about (Space)")
+        self.play.setAccessibleName("Play the history")
+        self.play.clicked.connect(self._play_or_stop)
+        self.slider = QSlider(Qt.Orientation.Horizontal)
+        self.slider.setAccessibleName("History of the pictures")
+        self.slider.setToolTip("Earlier pictures, also with the arrow keys; at the right end the newest, as they come")
+        self.slider.valueChanged.connect(self._show_chosen)
+        self._stack = QStackedLayout()
+        self._stack.addWidget(empty_state("Pictures appear here while a run trains."))
+        self._stack.addWidget(self._lay_out())
+        self.body.addLayout(self._stack, 1)
+        self._item: RunItem | None = None
+        self._paths: list[Path] = []
+        self._asked: Path | None = None
+        self._arrived: Path | None = None
+        self.preview: Preview | None = None
+        self._worker = LatestWorker(self)
+        self._worker.answered.connect(self._answered)
+        self._timer = QTimer(self)
+        self._timer.timeout.connect(self._next)
+        self._show(None)
+
+    def _lay_out(self) -> QWidget:
         shown = QWidget()
         layout = QVBoxLayout(shown)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -28,20 +75,100 @@ class LivePictures(Card):
         ):
             layout.addWidget(label(title, "muted"))
             layout.addWidget(grid)
+        scrubber = QHBoxLayout()
+        scrubber.setSpacing(8)
+        scrubber.addWidget(self.play)
+        scrubber.addWidget(self.slider, 1)
+        layout.addSpacing(4)
+        layout.addLayout(scrubber)
         layout.addStretch(1)
-        self._stack = QStackedLayout()
-        self._stack.addWidget(empty_state("Pictures appear here while a run trains."))
-        self._stack.addWidget(shown)
-        self.body.addLayout(self._stack, 1)
-        self.show_preview(None)
+        return shown
 
-    def show_preview(self, preview: Preview | None) -> None:
+    def show_run(self, item: RunItem | None) -> None:
+        """Show the previews of this run; as long as the slider is at its right end, the newest."""
+        paths = list_previews(item.run.previews_folder) if item else []
+        another = item is None or self._item is None or item.path != self._item.path
+        if paths == self._paths and not another:
+            return
+        following = another or self.live
+        chosen = self._paths[self.slider.value()] if self._paths and not following else None
+        self._item, self._paths = item, paths
+        with QSignalBlocker(self.slider):
+            self.slider.setMaximum(max(0, len(paths) - 1))
+            earlier = [path for path in paths if chosen and path.name <= chosen.name]
+            self.slider.setValue(len(earlier) - 1 if earlier else len(paths) - 1)
+        for control in (self.play, self.slider):
+            control.setEnabled(len(paths) > 1)
+        if another:
+            self._stop()
+            self._asked = self._arrived = None
+            self._show(None)
+        if paths:
+            self._show_chosen()
+
+    @property
+    def live(self) -> bool:
+        """Whether the newest pictures are shown as they come."""
+        return self.slider.value() == self.slider.maximum()
+
+    def close_worker(self) -> None:
+        """End the reading thread."""
+        self._stop()
+        self._worker.close()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Stop playing when nobody looks."""
+        super().hideEvent(event)
+        self._stop()
+
+    @Slot()
+    def _play_or_stop(self) -> None:
+        if self._timer.isActive():
+            self._stop()
+            return
+        if self.live:
+            self.slider.setValue(0)
+        self._timer.start(min(250, max(40, 1000 * SECONDS // len(self._paths))))
+        self.play.setText("❚❚")
+
+    def _stop(self) -> None:
+        self._timer.stop()
+        self.play.setText("▶")
+
+    @Slot()
+    def _next(self) -> None:
+        if self._arrived == self._asked:
+            self.slider.setValue(self.slider.value() + 1)
+        if self.live:
+            self._stop()
+
+    @Slot()
+    def _show_chosen(self) -> None:
+        if not self._paths:
+            return
+        path = self._paths[self.slider.value()]
+        self.title.setText("Live" if self.live else "History")
+        if path != self._asked:
+            self._asked = path
+            self._worker.ask(path, lambda: load_preview(path))
+
+    @Slot(object, object)
+    def _answered(self, path: Path, preview: Preview | None) -> None:
+        """Show what was read, also when another is asked for by now, but not pictures of another run."""
+        if self._asked is None or path.parent != self._asked.parent:
+            return
+        self._arrived = path
+        if preview is not None:  # a damaged picture is passed over
+            self._show(preview)
+
+    def _show(self, preview: Preview | None) -> None:
         """Show these pictures, or say that there are none."""
+        self.preview = preview
         self._stack.setCurrentIndex(0 if preview is None else 1)
         self.step.setVisible(preview is not None)
         if preview is None:
             return
-        self.step.setText(f"step {preview.step:,}")
+        self.step.setText(f"step {preview.step:,}{self._capacity_words(preview.step)}")
         self.originals.show_rows([Row(preview.originals)])
         self.reconstructions.show_rows([Row(preview.reconstructions)])
         self.traversal.show_rows(
@@ -50,7 +177,11 @@ class LivePictures(Card):
                 for images, latent in zip(preview.traversal, preview.latents, strict=True)
             ]
         )
-        self.traversal.setToolTip(
-            "One latent a row, changed from −3 to +3 while the others stay at the first "
-            "original's posterior mean. Below its name: its KL in nats."
-        )
+
+    def _capacity_words(self, step: int) -> str:
+        """Say where C was when the pictures were made, for a run that has it."""
+        if self._item is None or not self._item.run.config.annealed or not len(self._item.metrics):
+            return ""
+        steps, capacity = self._item.metrics.column("step"), self._item.metrics.column("capacity")
+        value = float(np.interp(step, steps, capacity))
+        return f" · C {value:.1f}" if np.isfinite(value) else ""

@@ -1,65 +1,130 @@
 """The training page: settings, live curves, live pictures."""
 
-from PySide6.QtWidgets import QHBoxLayout, QStackedLayout, QVBoxLayout, QWidget
+from PySide6.QtCore import QSettings, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QHideEvent, QShowEvent
+from PySide6.QtWidgets import QHBoxLayout, QSplitter, QStackedLayout, QVBoxLayout, QWidget
 
-from engine.previews import list_previews, load_preview
 from gui.run_store import RunItem
 from gui.training.curves import Curves
+from gui.training.health_line import HealthLine
 from gui.training.live_pictures import LivePictures
 from gui.training.settings_card import SettingsCard
+from gui.training.view_options import OptionsBar
 from gui.widgets.layouts import Card, empty_state
+
+READ_MS = 15
+READ_BYTES = 200_000
+"""What is read of a long metrics file at a time, and how often, until all of it is there: 5 ms each."""
+
+FIRST = (
+    "Loss, KL and capacity appear here while a run trains.\n\n"
+    "The settings at the left are a preset that takes about two minutes: press Start."
+)
 
 
 class TrainingPage(QWidget):
-    """Shows the selected runs; what is done with a run is the main window's."""
+    """Shows the selected runs; what is done with a run is the main window's. `export` asks to save the curves."""
 
-    def __init__(self, settings: SettingsCard) -> None:
+    export = Signal()
+
+    def __init__(self, card: SettingsCard, settings: QSettings) -> None:
         super().__init__()
-        self.settings = settings
+        self.settings = card
+        self.options = OptionsBar(settings)
         self.curves = Curves()
         self.pictures = LivePictures()
-        self.pictures.setMinimumWidth(290)
-        self.pictures.setMaximumWidth(460)
+        self.pictures.setMinimumWidth(230)
         nothing = Card("")
-        nothing.body.addWidget(
-            empty_state(
-                "Loss, KL and capacity appear here while a run trains.\n\n"
-                "The settings at the left are a preset that takes about two minutes: press Start."
-            ),
-            1,
-        )
+        self._empty = empty_state(FIRST)
+        nothing.body.addWidget(self._empty, 1)
         middle = QWidget()
+        middle.setMinimumWidth(250)
         self._stack = QStackedLayout(middle)
         self._stack.setContentsMargins(0, 0, 0, 0)
         self._stack.addWidget(nothing)
         self._stack.addWidget(self.curves)
+        self.splitter = QSplitter(Qt.Orientation.Horizontal)
+        self.splitter.setHandleWidth(8)
+        self.splitter.setChildrenCollapsible(False)
+        self.splitter.addWidget(middle)
+        self.splitter.addWidget(self.pictures)
+        self.splitter.setStretchFactor(0, 3)
+        self.splitter.setStretchFactor(1, 2)
+        self.splitter.setSizes([520, 330])
+        right = QVBoxLayout()
+        right.setSpacing(6)
+        right.addWidget(self.options)
+        right.addWidget(self.splitter, 1)
+        self.health = HealthLine()
+        right.addWidget(self.health)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(8)
-        left = QVBoxLayout()
-        left.addWidget(self.settings)
-        layout.addLayout(left)
-        layout.addWidget(middle, 8)
-        layout.addWidget(self.pictures, 5)
-        self._shown: tuple[object, ...] = ()
+        layout.addWidget(self.settings)
+        layout.addLayout(right, 1)
+        self._items: list[RunItem] = []
+        self._reader = QTimer(self)
+        self._reader.setInterval(READ_MS)
+        self._reader.timeout.connect(self._read_on)
+        self.curves.show_options(self.options.options)
+        self.options.changed.connect(self._look)
+        self.options.export.connect(self.export)
 
     def show_runs(self, items: list[RunItem]) -> None:
         """Draw the curves of these runs, and the newest pictures of the first."""
-        self._stack.setCurrentIndex(1 if any(len(item.metrics) for item in items) else 0)
+        self._items = items
+        filled = any(len(item.metrics) for item in items)
+        self._stack.setCurrentIndex(1 if filled else 0)
+        self._empty.setText(_why_empty(items))
+        self.options.export_button.setEnabled(filled)
         self.curves.show_runs(items)
-        self._show_newest_preview(items)
+        self.pictures.show_run(items[0] if items else None)
+        self.health.show_run(items[0] if items else None, named=len(items) > 1)
+        self._follow()
+
+    def _follow(self) -> None:
+        if self.isVisible() and any(item.metrics.behind for item in self._items):
+            self._reader.start()
+
+    @Slot()
+    def _read_on(self) -> None:
+        """Read more of a metrics file that is too long to be read at once."""
+        behind = [item for item in self._items if item.metrics.behind]
+        if behind:
+            behind[0].metrics.refresh(READ_BYTES)
+        if not any(item.metrics.behind for item in self._items):
+            self._reader.stop()
+            self.show_runs(self._items)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Read what is still to be read."""
+        super().showEvent(event)
+        self._follow()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Read no further while nobody looks."""
+        super().hideEvent(event)
+        self._reader.stop()
+
+    def close_worker(self) -> None:
+        """End what runs beside the window."""
+        self._reader.stop()
+        self.pictures.close_worker()
 
     def apply_theme(self) -> None:
         """Take the colours of the scheme in force."""
         self.curves.apply_theme()
 
-    def _show_newest_preview(self, items: list[RunItem]) -> None:
-        if not items:
-            self.pictures.show_preview(None)
-            self._shown = ()
-            return
-        kept = list_previews(items[0].run.previews_folder)
-        newest = (items[0].path, kept[-1] if kept else None)
-        if newest != self._shown:
-            self.pictures.show_preview(load_preview(kept[-1]) if kept else None)
-            self._shown = newest
+    @Slot()
+    def _look(self) -> None:
+        self.curves.show_options(self.options.options)
+
+
+def _why_empty(items: list[RunItem]) -> str:
+    """Say why there are no curves: what happened to the run, or what to do first."""
+    if not items:
+        return FIRST
+    item = items[0]
+    if item.state.active:
+        return f"The first point comes after {item.run.config.log_steps:,} steps."
+    return item.state.message or "This run has not begun: it has recorded no points yet."

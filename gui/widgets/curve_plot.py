@@ -1,93 +1,320 @@
-"""A plot of curves against the step, with a legend, in the theme's colours."""
+"""A plot of curves in the theme's colours: legend, crosshair, and no more points than the screen can show."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 
 import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QSizePolicy
+from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Signal, Slot
+from PySide6.QtGui import QKeyEvent, QMouseEvent
+from PySide6.QtWidgets import QSizePolicy, QWidget
 
+from engine.curves import logarithms, nearest, thinned, value_range, visible
 from gui.theme import tokens
-from gui.widgets.layouts import Card, label
+from gui.widgets.axes import PlaceAxis, ValueAxis, clock
+from gui.widgets.flow import FlowLayout
+from gui.widgets.layouts import Card
+from gui.widgets.legend import Entry, Legend
+from gui.widgets.readout import Reading, Readout
+
+MOST_POINTS = 4000
+"""Points of a curve that are ever drawn."""
+
+MOST_BOLD = 6
+"""Curves that are drawn with lines two pixels wide: slower to paint, and a tangle where there are many."""
+
+Values = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Curve:
-    """One curve: what it is called, its points, and how it is drawn."""
+    """One curve: its points in full, and how it is drawn.
+
+    `raw` is drawn faintly behind, at the same `x`. Curves of one `group` have one entry in the legend, the first's
+    (all those with `in_legend`), and are shown and hidden together.
+    """
 
     key: str
     title: str
-    x: NDArray[np.float64]
-    y: NDArray[np.float64]
+    x: Values
+    y: Values
     colour: str
-    dashed: bool = False
+    raw: Values | None = None
+    style: Qt.PenStyle = Qt.PenStyle.SolidLine
+    marked: bool = False
+    group: str = ""
     in_legend: bool = True
+    read: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """How all plots of a page look at their curves. `column` is what is along the axis below."""
+
+    column: str = "step"
+    logarithmic: bool = False
+    ignore_outliers: bool = False
+
+
+class Canvas(pg.PlotWidget):
+    """The plot itself; tells what a hand does to it.
+
+    `zoomed(low, high)` after a zoom or a move along x, `all_asked` to see everything, `pointed(x)` where the pointer
+    is, None when it left.
+    """
+
+    zoomed = Signal(float, float)
+    all_asked = Signal()
+    pointed = Signal(object)
+
+    def __init__(self) -> None:
+        self.place, self.value = PlaceAxis(), ValueAxis()
+        super().__init__(axisItems={"bottom": self.place, "left": self.value})
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.setMinimumHeight(70)
+        self.setMenuEnabled(False)
+        self.hideButtons()
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.getPlotItem().layout.setContentsMargins(0, 4, 8, 0)
+        self.value.setWidth(44)
+        self.value.setStyle(hideOverlappingLabels=True)
+        self.box = self.getPlotItem().getViewBox()
+        self.box.disableAutoRange()
+        # Only along x: the values that are then in view always fill the height.
+        self.box.setMouseEnabled(x=True, y=False)
+        self.box.sigRangeChangedManually.connect(self._moved)
+        self.scene().sigMouseMoved.connect(self._point)
+
+    def area(self) -> QRectF:
+        """Where curves are drawn, in pixels of this widget."""
+        scene = self.box.sceneBoundingRect()
+        return QRectF(self.mapFromScene(scene.topLeft()), self.mapFromScene(scene.bottomRight()))
+
+    def across(self) -> tuple[float, float]:
+        """Return the range of x in view."""
+        low, high = self.box.viewRange()[0]
+        return float(low), float(high)
+
+    @Slot(object)
+    def _moved(self, axes: object) -> None:
+        self.zoomed.emit(*self.across())
+
+    @Slot(object)
+    def _point(self, position: QPointF) -> None:
+        inside = self.box.sceneBoundingRect().contains(position)
+        self.pointed.emit(float(self.box.mapSceneToView(position).x()) if inside else None)
+
+    def leaveEvent(self, event: QEvent) -> None:
+        """Tell that the pointer left."""
+        super().leaveEvent(event)
+        self.pointed.emit(None)
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        """Show everything again."""
+        self.all_asked.emit()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Zoom with + and -, move with the arrows, show everything with Home."""
+        low, high = self.across()
+        width = high - low
+        moves = {
+            Qt.Key.Key_Plus: (low + width / 8, high - width / 8),
+            Qt.Key.Key_Equal: (low + width / 8, high - width / 8),
+            Qt.Key.Key_Minus: (low - width / 6, high + width / 6),
+            Qt.Key.Key_Left: (low - width / 10, high - width / 10),
+            Qt.Key.Key_Right: (low + width / 10, high + width / 10),
+        }
+        if event.key() == Qt.Key.Key_Home:
+            self.all_asked.emit()
+        elif event.key() in moves:
+            self.zoomed.emit(*moves[Qt.Key(event.key())])
+        else:
+            event.ignore()
 
 
 class CurvePlot(Card):
-    """A card with a title, a legend in words, and curves. `show_curves` replaces what is shown."""
+    """A card with a title, a legend, and curves. `show_curves` replaces what is shown."""
 
-    def __init__(self, title: str, unit: str, x_title: str = "step") -> None:
+    def __init__(self, title: str, unit: str) -> None:
         super().__init__(title, unit)
-        self.legend = label("")
-        self.legend.setTextFormat(Qt.TextFormat.RichText)
-        # A long legend is cut; it must not push the window's other parts aside.
-        self.legend.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self.legend.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        self.head.takeAt(self.head.count() - 1)
-        self.head.addWidget(self.legend, 1)
-        self.plot = pg.PlotWidget()
-        self.plot.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self.plot.setMinimumHeight(90)
-        self.plot.setMenuEnabled(False)
-        self.plot.hideButtons()
-        self.plot.getPlotItem().layout.setContentsMargins(0, 4, 8, 0)
-        self.plot.getAxis("bottom").enableAutoSIPrefix(False)
-        self.plot.getAxis("left").enableAutoSIPrefix(False)
-        self.plot.getAxis("left").setWidth(44)
-        self.plot.setToolTip(f"{title} ({unit}) by {x_title}. Wheel: zoom. Drag: move. Double-click: show all.")
-        self.body.addWidget(self.plot, 1)
+        self.legend = Legend()
+        self.legend.toggled.connect(self._redraw)
+        self._put_legend_beside_title()
+        self.canvas = Canvas()
+        self.canvas.setAccessibleName(title)
+        self.title.setToolTip(
+            "Wheel or + and −: zoom along x. Drag or arrow keys: move. Double-click or Home: show all. "
+            "All plots move together."
+        )
+        self.body.addWidget(self.canvas, 1)
+        self._line = pg.InfiniteLine(movable=False)
+        self._dots = pg.ScatterPlotItem(size=7)
+        for mark in (self._line, self._dots):
+            mark.setZValue(10)
+            mark.hide()
+            self.canvas.addItem(mark, ignoreBounds=True)
+        self.readout = Readout(self.canvas)
+        self._curves: Sequence[Curve] = ()
         self._items: dict[str, pg.PlotDataItem] = {}
+        self._view = View()
+        self._pointer: float | None = None
+        self._here = False
         self.apply_theme()
 
-    def mouseDoubleClickEvent(self, event: object) -> None:
-        """Show all of every curve again."""
-        self.plot.enableAutoRange()
+    def _put_legend_beside_title(self) -> None:
+        """The legend stands beside the title where there is room, else below it."""
+        while self.head.count():
+            self.head.takeAt(0)
+        top = QWidget()
+        flow = FlowLayout(top, spacing=8, line_spacing=3)
+        for widget in (self.title, self.note, self.legend):
+            flow.addWidget(widget)
+        self.head.addWidget(top, 1)
 
     def apply_theme(self) -> None:
         """Take the colours of the scheme in force."""
         colours = tokens()
-        self.plot.setBackground(colours.card)
-        for side in ("left", "bottom"):
-            axis = self.plot.getAxis(side)
+        self.canvas.setBackground(colours.card)
+        for axis in (self.canvas.place, self.canvas.value):
             axis.setPen(colours.border)
             axis.setTextPen(colours.muted)
-        self.plot.showGrid(x=False, y=True, alpha=0.12)
+        self.canvas.showGrid(x=False, y=True, alpha=0.12)
+        self._line.setPen(pg.mkPen(colours.muted, width=1, style=Qt.PenStyle.DashLine))
 
-    def show_curves(self, curves: list[Curve]) -> None:
-        """Show these curves; those shown before under the same key are moved, not made anew."""
-        for key in set(self._items) - {curve.key for curve in curves}:
-            self.plot.removeItem(self._items.pop(key))
-        for curve in curves:
-            item = self._items.get(curve.key)
-            if item is None:
-                # Given data at once, an item with clipToView raises in pyqtgraph 0.14 with Qt 6.10.
-                item = pg.PlotDataItem(autoDownsample=True, clipToView=True, connect="finite")
-                self._items[curve.key] = item
-                self.plot.addItem(item)
-            style = Qt.PenStyle.DashLine if curve.dashed else Qt.PenStyle.SolidLine
-            item.setPen(pg.mkPen(curve.colour, width=1, style=style))
-            item.setSymbol("o" if len(curve.x) == 1 else None)
-            item.setSymbolSize(4)
-            item.setSymbolBrush(curve.colour)
-            item.setData(curve.x, curve.y)
-        self.legend.setText(
-            "&nbsp;&nbsp; ".join(
-                f'<span style="color:{curve.colour}">{"┅" if curve.dashed else "━"}</span> '
-                f'<span style="color:{tokens().muted}">{escape(curve.title)}</span>'
-                for curve in curves
-                if curve.in_legend
-            )
+    @property
+    def drawn(self) -> dict[str, pg.PlotDataItem]:
+        """What is on the canvas: by the curve's key, and by "raw " and the key for what is behind it."""
+        return {key: item for key, item in self._items.items() if item.isVisible()}
+
+    def show_curves(self, curves: Sequence[Curve], view: View, across: tuple[float, float]) -> None:
+        """Show these curves from `across[0]` to `across[1]`; those shown before under the same key are moved."""
+        self._curves, self._view = curves, view
+        entries = {c.group or c.key: c for c in reversed(curves) if c.in_legend}
+        self.legend.show_entries(
+            [Entry(key, c.title, c.colour, c.style, c.marked) for key, c in reversed(list(entries.items()))]
         )
+        self.canvas.value.logarithmic = view.logarithmic
+        self.canvas.place.show_column(view.column)
+        self.show_range(*across)
+
+    def show_range(self, low: float, high: float) -> None:
+        """Show the curves from `low` to `high`."""
+        self.canvas.box.setXRange(low, high, padding=0)
+        self._redraw()
+
+    def shown_curves(self) -> list[Curve]:
+        """Curves that the legend does not hide."""
+        return [curve for curve in self._curves if (curve.group or curve.key) not in self.legend.hidden]
+
+    def point_at(self, x: float | None, *, here: bool) -> None:
+        """Draw the crosshair at a place and write the curves' values there; None takes it away.
+
+        `here` says that the pointer is over this plot, and all values are wanted.
+        """
+        self._pointer, self._here = x, here
+        # All of it: pyqtgraph leaves traces of a line that moved while the range did.
+        self.canvas.viewport().update()
+        low, high = self.canvas.across()
+        if x is None or not low <= x <= high:
+            for mark in (self._line, self._dots, self.readout):
+                mark.hide()
+            return
+        self._line.setValue(x)
+        self._line.show()
+        read = [curve for curve in self.shown_curves() if curve.read]
+        indices = [_index_at(curve, x, (high - low) / 50) for curve in read]
+        self._dots.setData(
+            [
+                {"pos": (c.x[i], self._heights(c.y[i : i + 1])[0]), "brush": c.colour, "pen": tokens().card}
+                for c, i in zip(read, indices, strict=True)
+                if i is not None
+            ]
+        )
+        self._dots.show()
+        readings = [
+            Reading(c.title, None if i is None else float(c.y[i]), c.colour) for c, i in zip(read, indices, strict=True)
+        ]
+        heading = {"step": f"step {x:,.0f}", "epoch": f"epoch {x:.2f}", "seconds": clock(max(0, x), fine=True)}
+        pixel = self.canvas.mapFromScene(self.canvas.box.mapViewToScene(QPointF(x, 0))).x()
+        self.readout.show_readings(heading[self._view.column], readings, self.canvas.area(), pixel, whole=here)
+
+    @Slot()
+    def _redraw(self) -> None:
+        """Give the canvas what is in view, thinned to its width, and fit the height to it."""
+        low, high = self.canvas.across()
+        points = min(MOST_POINTS, 2 * int(max(200, self.canvas.area().width()) * self.devicePixelRatioF()))
+        wanted: set[str] = set()
+        seen: list[Values] = []
+        shown = self.shown_curves()
+        bold = len(shown) <= MOST_BOLD
+        for curve in shown:
+            part = visible(curve.x, low, high)
+            x = curve.x[part]
+            for key, values in ((f"raw {curve.key}", curve.raw), (curve.key, curve.y)):
+                if values is None:
+                    continue
+                heights = self._heights(values[part])
+                few_x, few = thinned(x, heights, points)
+                # The extremes are among the few; only of all can be said what most of them are.
+                seen.append(heights if self._view.ignore_outliers else few)
+                wanted.add(key)
+                faint = values is curve.raw
+                self._draw(key, curve, few_x, few, faint=faint, bold=bold and not (faint or curve.marked))
+        for key, item in self._items.items():
+            if key not in wanted:
+                item.hide()
+        self._forget_items()
+        found = value_range(seen, ignore_outliers=self._view.ignore_outliers)
+        if found:
+            self.canvas.box.setYRange(*found, padding=0)
+        self.point_at(self._pointer, here=self._here)
+
+    def _heights(self, values: Values) -> Values:
+        return logarithms(values) if self._view.logarithmic else values
+
+    def _draw(self, key: str, curve: Curve, x: Values, y: Values, *, faint: bool, bold: bool) -> None:
+        item = self._items.get(key)
+        if item is None:
+            item = pg.PlotDataItem(connect="finite")
+            item.setZValue(-1 if faint else 1)
+            self._items[key] = item
+            self.canvas.addItem(item, ignoreBounds=True)
+        colour = _faint(curve.colour) if faint else curve.colour
+        style = Qt.PenStyle.SolidLine if faint else curve.style
+        item.setData(
+            x,
+            y,
+            pen=pg.mkPen(colour, width=2 if bold else 1, style=style),
+            symbol="o" if not faint and (curve.marked or len(x) == 1) else None,
+            symbolSize=4,
+            symbolBrush=colour,
+            symbolPen=None,
+        )
+        item.show()
+
+    def _forget_items(self) -> None:
+        """Remove what belongs to no curve any more."""
+        known = {curve.key for curve in self._curves}
+        for key in [key for key in self._items if key.removeprefix("raw ") not in known]:
+            self.canvas.removeItem(self._items.pop(key))
+
+    def resizeEvent(self, event: object) -> None:
+        """Thin the curves to the new width."""
+        super().resizeEvent(event)  # type: ignore[arg-type]
+        self._redraw()
+
+
+def _faint(colour: str) -> str:
+    """A colour mixed into the card's: as faint as a transparent one, and much faster to draw."""
+    front, back = pg.mkColor(colour), pg.mkColor(tokens().card)
+    mixed = [round(0.28 * f + 0.72 * b) for f, b in zip(front.getRgb()[:3], back.getRgb()[:3], strict=True)]
+    return "#{:02x}{:02x}{:02x}".format(*mixed)
+
+
+def _index_at(curve: Curve, x: float, reach: float) -> int | None:
+    """Return the point of a curve nearest to x; None where the curve is a gap, or ended more than `reach` before."""
+    index = nearest(curve.x, x)
+    if index is None or not curve.x[0] - reach <= x <= curve.x[-1] + reach:
+        return None
+    return index if np.isfinite(curve.y[index]) else None

@@ -158,13 +158,15 @@ class ImageGrid(QWidget):
         painter.setFont(font)
         painter.setPen(QColor(colours.text))
         middle = box.center().y()
-        painter.drawText(QPointF(0, middle if row.note else middle + 5), row.title)
+        beside = bool(row.note) and box.height() < 28
+        painter.drawText(QPointF(0, middle + 5 if beside or not row.note else middle), row.title)
         if row.note:
+            left = painter.fontMetrics().horizontalAdvance(row.title) + 4 if beside else 0
             font.setBold(False)
             font.setPixelSize(11)
             painter.setFont(font)
             painter.setPen(QColor(colours.muted))
-            painter.drawText(QPointF(0, middle + 14), row.note)
+            painter.drawText(QPointF(left, middle + (5 if beside else 14)), row.note)
 
 
 def to_qimage(image: NDArray[np.uint8]) -> QImage:

@@ -211,3 +211,66 @@ def test_cutting_back_a_file_that_is_not_there_makes_none(path):
 def test_a_second_writer_goes_on_with_the_file(written):
     MetricsWriter(written, 2).append(metrics(60))
     assert len(read(written)) == 6
+
+
+def long_file(path, count, seed=0):
+    """A file of many rows, and its values as a table."""
+    rng = np.random.default_rng(seed)
+    step = np.arange(1, count + 1)
+    table = np.column_stack([step, step / 64, step / 8, rng.integers(0, 4096, (count, 6)) / 64])
+    lines = "\n".join(",".join(f"{value:.9g}" for value in values) for values in table)
+    path.write_text(f"{header(2)}\n{lines}\n")
+    return table
+
+
+@pytest.mark.parametrize("budget", [None, 500, 7000])
+@pytest.mark.parametrize("count", [255, 256, 257, 5000])
+def test_a_long_file_is_kept_as_if_it_had_been_written_less_often(path, count, budget):
+    table = long_file(path, count)
+    reader = MetricsReader(path, keep=256)
+    reader.refresh(budget)
+    while reader.behind:
+        assert reader.newest("step") == count  # the newest row is known before all are read
+        reader.refresh(budget)
+    stride = reader.stride
+    assert 128 <= len(reader) < 256 or count < 256
+    assert len(reader) == count // stride
+    groups = table[: count - count % stride].reshape(-1, stride, 9)
+    for number, name in enumerate(reader.names):
+        # Steps, epochs and seconds are those of a group's last row, all else its mean: what a row of the file is.
+        expected = groups[:, -1, number] if number < 3 else groups[:, :, number].mean(axis=1)
+        np.testing.assert_allclose(reader.column(name), expected, rtol=1e-12)
+    assert reader.newest("kl_1") == table[-1, -1]
+
+
+def test_reading_on_gives_the_same_as_reading_at_once_while_the_file_grows(path):
+    writer = MetricsWriter(path, 2)
+    reader = MetricsReader(path, keep=64)
+    version = reader.version
+    for step in range(1, 700):
+        writer.append(metrics(step))
+        reader.refresh()
+        if reader.version == version:  # nothing but new rows since
+            assert reader.column("step")[0] == reader.stride
+        version = reader.version
+    again = MetricsReader(path, keep=64)
+    again.refresh()
+    assert again.stride == reader.stride > 1
+    for name in reader.names:
+        np.testing.assert_array_equal(again.column(name), reader.column(name))
+
+
+def test_all_rows_are_kept_when_asked_for(path):
+    table = long_file(path, 5000)
+    reader = MetricsReader(path, keep=None)
+    reader.refresh()
+    np.testing.assert_array_equal(reader.column("step"), table[:, 0])
+
+
+def test_a_bad_line_among_good_ones_costs_only_itself(path):
+    table = long_file(path, 300)
+    lines = path.read_bytes().split(b"\n")
+    lines[100] += b",1"
+    lines[200] = lines[200].replace(b",", b";", 1)
+    path.write_bytes(b"\n".join(lines))
+    assert read(path).column("step").tolist() == np.delete(table[:, 0], [99, 199]).tolist()

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from engine import previews
 from engine.data import load_dataset
 from engine.events import Preview
 from engine.models.loading import load_model
@@ -59,6 +60,19 @@ def test_previews_are_listed_in_the_order_of_their_steps(tmp_path):
     (tmp_path / "notes.txt").write_bytes(b"")
     steps = [load_preview(path).step for path in list_previews(tmp_path)]  # type: ignore[union-attr]
     assert steps == [30, 200, 1000, 100_000]
+
+
+def test_a_long_history_is_thinned_evenly(tmp_path, monkeypatch):
+    monkeypatch.setattr(previews, "MOST", 40)
+    steps = [1, *range(500, 150_001, 500)]
+    for step in steps:
+        save_preview(tmp_path, make_preview(step, rows=1, images=1, side=4))
+        kept = [int(path.stem) for path in list_previews(tmp_path)]
+        assert len(kept) <= 40
+        assert (kept[0], kept[-1]) == (1, step)
+    # 150,000 steps in 40 pictures are 3,750 each; doubling the distance where it must be leaves at most four times it.
+    assert np.diff(kept).max() <= 4 * 3750
+    assert set(kept) <= set(steps)
 
 
 def test_a_folder_that_is_not_there_has_no_previews(tmp_path):

@@ -41,11 +41,25 @@ def make(folder: Path, digits: Path, **changes: object) -> Run:
 
 def curves(run: Run) -> list[list[str]]:
     """Rows of metrics.csv without the seconds, which no two runs share."""
-    with run.metrics_file.open() as file:
+    return without_seconds(run.metrics_file)
+
+
+def held_out(run: Run) -> list[list[str]]:
+    """Rows of held_out.csv without the seconds."""
+    return without_seconds(run.held_out_file)
+
+
+def without_seconds(path: Path) -> list[list[str]]:
+    with path.open() as file:
         return [row[:2] + row[3:] for row in csv.reader(file)]
 
 
 def assert_same(first: Run, second: Run) -> None:
+    assert held_out(first) == held_out(second)
+    assert_trained_the_same(first, second)
+
+
+def assert_trained_the_same(first: Run, second: Run) -> None:
     assert curves(first) == curves(second)
     one, two = (load_weights(run.checkpoint_folder).tensors for run in (first, second))
     assert one.keys() == two.keys()
@@ -204,7 +218,8 @@ def test_looking_at_pictures_does_not_change_training(tmp_path, digits_folder):
     often, seldom = make(tmp_path, digits_folder, preview_steps=1), make(tmp_path, digits_folder, preview_steps=1000)
     list(train(often))
     list(train(seldom))
-    assert_same(often, seldom)
+    assert_trained_the_same(often, seldom)
+    assert held_out(often)[0::60] == held_out(seldom)[0::2]
 
 
 def test_a_loss_that_is_not_a_number_stops_the_run_and_keeps_the_checkpoint(tmp_path, digits_folder):
@@ -304,4 +319,5 @@ def test_every_method_trains_on_drawn_sprites(tmp_path, objective, conditional):
     run = Run.create(tmp_path, config)
     events = list(train(run))
     assert events[-1] == Finished(run.path, 4, stopped=False)
+    assert not run.held_out_file.exists()  # dSprites has no test split
     assert all(math.isfinite(event.loss) for event in events if isinstance(event, StepMetrics))

@@ -48,7 +48,7 @@ def test_a_run_is_started_watched_traversed_and_evaluated(qtbot, window, small):
     assert window.run_list.items() == [item]
 
     curves = window.training_page.curves
-    x, y = curves.kl.plot.getPlotItem().listDataItems()[0].getData()
+    x, y = curves.kl.drawn[f"raw kl {item.path}"].getData()
     assert list(x) == list(range(5, 41, 5))
     assert list(y) == list(item.metrics.column("kl"))
     assert window.training_page.pictures.step.text() == "step 40"
@@ -159,7 +159,7 @@ def test_a_run_started_elsewhere_appears_and_its_curves_move(qtbot, window, smal
     assert window.store.items[0].state.state == "running"
     list(job)
     qtbot.waitUntil(lambda: len(window.store.items[0].metrics) == 8 and window.store.items[0].state.state == "finished")
-    x, _ = window.training_page.curves.kl.plot.getPlotItem().listDataItems()[0].getData()
+    x, _ = window.training_page.curves.kl.drawn[f"kl {window.store.items[0].path}"].getData()
     assert len(x) == 8
 
 

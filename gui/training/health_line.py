@@ -1,0 +1,61 @@
+"""One line below the curves: how the first selected run does, in words."""
+
+from html import escape
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QColor, QPainter, QPaintEvent
+from PySide6.QtWidgets import QSizePolicy, QWidget
+
+from engine.health import CurveData, health
+from gui.run_store import RunItem
+from gui.theme import tokens
+
+
+class HealthLine(QWidget):
+    """Sentences in one line, elided where it is too narrow for them; all of them in the tooltip."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.text = ""
+
+    def sizeHint(self) -> QSize:
+        """Return the height of a line."""
+        return QSize(100, 18)
+
+    def show_run(self, item: RunItem | None, *, named: bool) -> None:
+        """Say how a run does; `named` where others are shown beside it."""
+        text = ""
+        if item is not None and len(item.metrics):
+            failed = [item.state.message] if item.state.state == "failed" and item.state.message else []
+            text = " ".join([*failed, *health(_curves(item))])
+            if text and named:
+                text = f"{item.name}: {text}"
+        if text != self.text:
+            self.text = text
+            self.setToolTip(f"<p>{escape(text)}</p>" if text else "")
+            self.setAccessibleName(text)
+            self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Write the line."""
+        painter = QPainter(self)
+        font = self.font()
+        font.setPixelSize(12)
+        painter.setFont(font)
+        painter.setPen(QColor(tokens().muted))
+        words = painter.fontMetrics().elidedText(self.text, Qt.TextElideMode.ElideRight, self.width() - 4)
+        painter.drawText(self.rect().adjusted(2, 0, 0, 0), Qt.AlignmentFlag.AlignVCenter, words)
+
+
+def _curves(item: RunItem) -> CurveData:
+    column = item.metrics.column
+    return CurveData(
+        step=column("step"),
+        epoch=column("epoch"),
+        loss=column("loss"),
+        reconstruction=column("reconstruction"),
+        kl=column("kl"),
+        capacity=column("capacity"),
+        kl_per_latent=item.metrics.kl_per_latent,
+    )

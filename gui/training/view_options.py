@@ -1,0 +1,137 @@
+"""How the curves are looked at: smoothing, scale, and what is along x. Kept in the settings."""
+
+import math
+from dataclasses import dataclass, field
+
+from PySide6.QtCore import QSettings, Qt, Signal, Slot
+from PySide6.QtWidgets import QButtonGroup, QCheckBox, QHBoxLayout, QLabel, QPushButton, QSlider, QWidget
+
+from gui.widgets.curve_plot import View
+from gui.widgets.flow import FlowLayout
+from gui.widgets.layouts import label
+
+COLUMNS = {"step": "Step", "epoch": "Epoch", "seconds": "Time"}
+POSITIONS = 60
+"""Of the smoothing slider; 20 of them make the average ten times longer."""
+
+
+@dataclass(frozen=True, slots=True)
+class ViewOptions:
+    """What the options bar says. `smoothing` is the factor of the average, from 0 to 0.999."""
+
+    smoothing: float = 0.6
+    view: View = field(default_factory=View)
+
+
+class OptionsBar(QWidget):
+    """Sliders, boxes and buttons above the curves. `changed` after a person changed one, `export` on that button."""
+
+    changed = Signal()
+    export = Signal()
+
+    def __init__(self, settings: QSettings) -> None:
+        super().__init__()
+        self._settings = settings
+        flow = FlowLayout(self, spacing=14, line_spacing=4)
+        self.smoothing = QSlider(Qt.Orientation.Horizontal)
+        self.smoothing.setRange(0, POSITIONS)
+        self.smoothing.setPageStep(5)
+        self.smoothing.setFixedWidth(86)
+        self.smoothing.setAccessibleName("Smoothing")
+        self._factor = label("", "muted")
+        self._factor.setFixedWidth(34)
+        flow.addWidget(self._smoothing_box())
+        self._columns = QButtonGroup(self)
+        self._columns.setExclusive(True)
+        flow.addWidget(self._columns_box())
+        self.logarithmic = QCheckBox("&Log y")
+        self.logarithmic.setToolTip("Logarithmic values. What is not positive is a gap.")
+        self.outliers = QCheckBox("&Ignore outliers")
+        self.outliers.setToolTip("Fit the height to the middle 90 % of each curve's points in view.")
+        self.export_button = QPushButton("Export…")
+        self.export_button.setToolTip("Save these curves as a figure or a table")
+        for widget in (self.logarithmic, self.outliers, self.export_button):
+            flow.addWidget(widget)
+        self._load()
+        self.smoothing.valueChanged.connect(self._change)
+        self._columns.idClicked.connect(self._change)
+        self.logarithmic.toggled.connect(self._change)
+        self.outliers.toggled.connect(self._change)
+        self.export_button.clicked.connect(self.export)
+
+    def _smoothing_box(self) -> QWidget:
+        box = QWidget()
+        row = QHBoxLayout(box)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(7)
+        words = QLabel("S&moothing")
+        words.setBuddy(self.smoothing)
+        for widget in (words, self.smoothing, self._factor):
+            row.addWidget(widget)
+        box.setToolTip(
+            "Debiased exponential average of the recorded points; the points themselves stay faintly visible. "
+            "0.9 averages over about 10 points, 0.99 over 100."
+        )
+        return box
+
+    def _columns_box(self) -> QWidget:
+        box = QWidget()
+        row = QHBoxLayout(box)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(0)
+        tips = ("Steps along x", "Passes over the data along x", "Time spent training along x, pauses left out")
+        for number, (title, tip) in enumerate(zip(COLUMNS.values(), tips, strict=True)):
+            button = QPushButton(title)
+            button.setObjectName("segment")
+            button.setCheckable(True)
+            button.setToolTip(tip)
+            self._columns.addButton(button, number)
+            row.addWidget(button)
+        return box
+
+    @property
+    def options(self) -> ViewOptions:
+        """What is chosen."""
+        column = list(COLUMNS)[max(0, self._columns.checkedId())]
+        view = View(column, self.logarithmic.isChecked(), self.outliers.isChecked())
+        return ViewOptions(1 - 10 ** (-self.smoothing.value() / 20), view)
+
+    def show_options(self, options: ViewOptions) -> None:
+        """Choose these, as a person would."""
+        self.smoothing.setValue(round(-20 * math.log10(1 - options.smoothing)))
+        self._columns.button(list(COLUMNS).index(options.view.column)).click()
+        self.logarithmic.setChecked(options.view.logarithmic)
+        self.outliers.setChecked(options.view.ignore_outliers)
+
+    @Slot()
+    def _change(self) -> None:
+        options = self.options
+        self._factor.setText(f"{options.smoothing:.3f}" if options.smoothing > 0.99 else f"{options.smoothing:.2f}")
+        for name, value in (
+            ("smoothing", round(options.smoothing, 4)),
+            ("column", options.view.column),
+            ("logarithmic", options.view.logarithmic),
+            ("ignore_outliers", options.view.ignore_outliers),
+        ):
+            self._settings.setValue(f"curves/{name}", value)
+        self.changed.emit()
+
+    def _load(self) -> None:
+        """Take up what was chosen last time; what is no valid choice is left at its default."""
+        default = ViewOptions()
+        try:
+            smoothing = float(str(self._settings.value("curves/smoothing", default.smoothing)))
+        except ValueError:
+            smoothing = default.smoothing
+        column = str(self._settings.value("curves/column", default.view.column))
+        self.show_options(
+            ViewOptions(
+                smoothing if 0 <= smoothing <= 0.999 else default.smoothing,
+                View(
+                    column if column in COLUMNS else default.view.column,
+                    str(self._settings.value("curves/logarithmic", False)).lower() == "true",
+                    str(self._settings.value("curves/ignore_outliers", False)).lower() == "true",
+                ),
+            )
+        )
+        self._change()

@@ -1,0 +1,94 @@
+"""Axes of the curve plots: short numbers, times in minutes and hours, values on a logarithmic scale."""
+
+import math
+from typing import Any
+
+import pyqtgraph as pg
+
+TIMES = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 4 * 3600, 8 * 3600, 24 * 3600)
+"""Seconds between two ticks."""
+
+
+class PlaceAxis(pg.AxisItem):
+    """The axis below: steps and epochs as short numbers, seconds as times."""
+
+    def __init__(self) -> None:
+        super().__init__("bottom")
+        self.enableAutoSIPrefix(False)
+        # Lines are what is slow to paint: none for the ticks between those with a number.
+        self.setStyle(maxTickLevel=0)
+        self.column = "step"
+
+    def show_column(self, column: str) -> None:
+        """Say what is along the axis: "step", "epoch" or "seconds"."""
+        self.column = column
+        self.picture = None
+        self.update()
+
+    def tickSpacing(self, minVal: float, maxVal: float, size: float) -> Any:
+        """Return the distance between ticks: whole seconds, minutes or hours for a time, whole steps."""
+        if self.column != "seconds":
+            spacing = super().tickSpacing(minVal, maxVal, size)
+            return [(max(1, d), o) for d, o in spacing] if self.column == "step" else spacing
+        wanted = (maxVal - minVal) / max(2, size / 70)
+        return [(next((t for t in TIMES if t >= wanted), math.ceil(wanted / 86400) * 86400), 0)]
+
+    def tickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:
+        """Write the ticks."""
+        if self.column == "seconds":
+            return [clock(v, fine=spacing < 60) if v >= 0 else "" for v in values]
+        return [short(v) if v >= 0 else "" for v in values]
+
+
+class ValueAxis(pg.AxisItem):
+    """The axis at the left. Where `logarithmic`, positions are powers of ten and ticks say the values."""
+
+    def __init__(self) -> None:
+        super().__init__("left")
+        self.enableAutoSIPrefix(False)
+        # Lines are what is slow to paint: none for the ticks between those with a number.
+        self.setStyle(maxTickLevel=0)
+        self.logarithmic = False
+
+    def tickValues(self, minVal: float, maxVal: float, size: float) -> Any:
+        """Return ticks at 1, 2 and 5 times the powers of ten, or at powers alone where there are many."""
+        if not self.logarithmic:
+            return super().tickValues(minVal, maxVal, size)
+        room = max(2, size / 22)
+        powers = range(math.floor(minVal), math.ceil(maxVal) + 1)
+        values: list[float] = []
+        for steps, every in (((1, 2, 5), 1), ((1, 3), 1), ((1,), 1), ((1,), max(2, math.ceil(len(powers) / room)))):
+            values = [p + math.log10(s) for p in powers[::every] for s in steps]
+            values = [v for v in values if minVal <= v <= maxVal]
+            if len(values) <= room:
+                break
+        if len(values) < 2:
+            linear = super().tickValues(10**minVal, 10**maxVal, size)[:1]
+            values = [math.log10(v) for _, group in linear for v in group if v > 0]
+        return [(1.0, values)]
+
+    def tickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:
+        """Write the ticks."""
+        if not self.logarithmic:
+            return [short(v) for v in values] if spacing >= 1 else super().tickStrings(values, scale, spacing)
+        return [short(10**v) for v in values]
+
+
+def short(value: float) -> str:
+    """Return a number as an axis says it, e.g. "1.5k" or "2M"."""
+    for size, letter in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
+        if abs(value) >= size:
+            unit = 1e3 if letter == "k" else size
+            return f"{value / unit:.6g}{letter}"
+    return f"{value:.6g}"
+
+
+def clock(seconds: float, *, fine: bool = False) -> str:
+    """Return a time since the start, e.g. "40 s", "5 min" or "1:20 h"; `fine` keeps the seconds of minutes."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes}:{rest:02} min" if fine else f"{minutes} min"
+    return f"{minutes // 60}:{minutes % 60:02} h"

@@ -1,0 +1,148 @@
+"""A legend in words whose entries show and hide curves."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal, Slot
+from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QAbstractButton, QFrame, QScrollArea, QSizePolicy, QWidget
+
+from gui.theme import tokens
+from gui.widgets.flow import FlowLayout
+
+WIDEST = 150
+"""Pixels that a name may take; a longer one is elided, and whole in the tooltip."""
+
+SAMPLE = 14
+LINE = 17
+LINES = 2
+"""Lines seen at once; more are scrolled to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What the legend says of a curve, or of a group of curves that are shown and hidden together."""
+
+    key: str
+    title: str
+    colour: str
+    style: Qt.PenStyle = Qt.PenStyle.SolidLine
+    marked: bool = False
+
+
+class EntryButton(QAbstractButton):
+    """A sample of the line and a name; checked while the curve is shown."""
+
+    def __init__(self, entry: Entry, checked: bool) -> None:
+        super().__init__()
+        self.entry = entry
+        self.setCheckable(True)
+        self.setChecked(checked)
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.setAccessibleName(f"{entry.title}, shown" if checked else f"{entry.title}, hidden")
+        self.setToolTip(f"<p>{escape(entry.title)}</p><p>Click to show or hide.</p>")
+
+    def sizeHint(self) -> QSize:
+        """Return the size of sample and name."""
+        words = min(WIDEST, QFontMetrics(self._small()).horizontalAdvance(self.entry.title))
+        return QSize(SAMPLE + 5 + words + 2, LINE)
+
+    def _small(self) -> QFont:
+        font = QFont(self.font())
+        font.setPixelSize(12)
+        return font
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw the sample and the name."""
+        painter = QPainter(self)
+        colours, shown, middle = tokens(), self.isChecked(), self.height() / 2
+        colour = QColor(self.entry.colour if shown else colours.border)
+        painter.setPen(QPen(colour, 2, self.entry.style))
+        painter.drawLine(QPointF(0, middle), QPointF(SAMPLE, middle))
+        if self.entry.marked:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setBrush(colour)
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.drawEllipse(QPointF(SAMPLE / 2, middle), 3, 3)
+        font = self._small()
+        font.setStrikeOut(not shown)
+        painter.setFont(font)
+        painter.setPen(QColor(colours.text if self.underMouse() else colours.muted))
+        box = QRectF(SAMPLE + 5, 0, self.width() - SAMPLE - 5, self.height())
+        words = painter.fontMetrics().elidedText(self.entry.title, Qt.TextElideMode.ElideRight, int(box.width()) + 1)
+        painter.drawText(box, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, words)
+        if self.hasFocus():
+            painter.setPen(QPen(QColor(colours.accent), 1))
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 3, 3)
+
+
+class Legend(QScrollArea):
+    """Entries in up to two lines, more by scrolling. `toggled(key, shown)` when one is clicked."""
+
+    toggled = Signal(str, bool)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setWidgetResizable(True)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
+        policy.setHeightForWidth(True)
+        self.setSizePolicy(policy)
+        self._inside = QWidget()
+        self._flow = FlowLayout(self._inside, spacing=10, line_spacing=0)
+        self.setWidget(self._inside)
+        self._entries: tuple[Entry, ...] = ()
+        self.hidden: set[str] = set()
+
+    @property
+    def buttons(self) -> list[EntryButton]:
+        """The entries."""
+        return [button for button in self._inside.findChildren(EntryButton) if not button.isHidden()]
+
+    def show_entries(self, entries: Sequence[Entry]) -> None:
+        """Show these entries; what was hidden stays hidden."""
+        if tuple(entries) == self._entries:
+            return
+        focused = next((b.entry.key for b in self._inside.findChildren(EntryButton) if b.hasFocus()), None)
+        self._entries = tuple(entries)
+        for old in self.buttons:
+            self._flow.removeWidget(old)
+            old.hide()
+            old.deleteLater()
+        for entry in entries:
+            button = EntryButton(entry, entry.key not in self.hidden)
+            button.toggled.connect(self._toggle)
+            self._flow.addWidget(button)
+            button.show()
+            if entry.key == focused:
+                button.setFocus()
+        self.updateGeometry()
+
+    def sizeHint(self) -> QSize:
+        """Return the size in one line."""
+        return QSize(self._flow.sizeHint().width(), LINE)
+
+    def minimumSizeHint(self) -> QSize:
+        """A legend may be as narrow as one entry."""
+        return QSize(40, LINE)
+
+    def hasHeightForWidth(self) -> bool:
+        """A narrow legend has more lines."""
+        return True
+
+    def heightForWidth(self, width: int) -> int:
+        """Return the height of the lines seen at once."""
+        return min(max(LINE, self._flow.heightForWidth(width)), LINES * LINE)
+
+    @Slot(bool)
+    def _toggle(self, shown: bool) -> None:
+        button = self.sender()
+        assert isinstance(button, EntryButton)
+        key = button.entry.key
+        self.hidden = self.hidden - {key} if shown else self.hidden | {key}
+        self.toggled.emit(key, shown)

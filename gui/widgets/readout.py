@@ -1,0 +1,122 @@
+"""The values of all curves at one place, written beside them."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from PySide6.QtCore import QPoint, QPointF, QRect, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPaintEvent
+from PySide6.QtWidgets import QWidget
+
+from gui.theme import tokens
+
+LINE = 15
+MARGIN = 6
+DOT = 12
+"""Pixels that a dot takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The value of a curve, and how the curve is told apart."""
+
+    title: str
+    value: float | None
+    colour: str
+
+    @property
+    def words(self) -> str:
+        """The value with about four digits; a dash where there is none."""
+        if self.value is None:
+            return "–"
+        if abs(self.value) >= 1e5:
+            return f"{self.value:.4g}"
+        return f"{self.value:.1f}" if abs(self.value) >= 99.95 else f"{self.value:.2f}"
+
+
+class Readout(QWidget):
+    """A small panel over a plot, on the side where the pointer is not; as many columns as its lines need.
+
+    It is a child of the plot until a parent that several plots share lets it reach beyond its own.
+    """
+
+    def __init__(self, plot: QWidget) -> None:
+        super().__init__(plot)
+        self._plot = plot
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self._heading = ""
+        self._readings: Sequence[Reading] = ()
+        self._rows = self._names = self._figures = 1
+        self._missing = 0
+        self.hide()
+
+    def show_readings(
+        self, heading: str, readings: Sequence[Reading], area: QRectF, pointer: float, *, whole: bool
+    ) -> None:
+        """Show readings, the largest first, left or right of the pointer.
+
+        `area`, where curves are drawn, and `pointer` are in pixels of the plot. With `whole` the panel may reach beyond
+        the plot so that all readings are shown; else, where they find no room, the heading says how many are missing.
+        """
+        metrics = QFontMetrics(self._small())
+        right = pointer < area.center().x()
+        room = (area.right() - pointer if right else pointer - area.left()) - 16 - 2 * MARGIN
+        high = (self.parentWidget() if whole else self._plot).height() - (0 if whole else area.top()) - 4
+        rows = max(1, int((high - 2 * MARGIN) // LINE) - 1)
+        self._figures = max((metrics.horizontalAdvance(r.words) for r in readings), default=0) + 8
+        columns = max(1, min(-(-len(readings) // rows), int(room // (DOT + self._figures))))
+        ordered = sorted(readings, key=lambda r: -math.inf if r.value is None else r.value, reverse=True)
+        self._readings = ordered[: rows * columns]
+        self._missing = len(ordered) - len(self._readings)
+        self._rows = min(rows, -(-len(self._readings) // columns)) if self._readings else 0
+        longest = max((metrics.horizontalAdvance(r.title) for r in self._readings), default=0) + 6
+        free = room / columns - self._figures - DOT
+        self._names = int(min(longest, free, 150)) if free >= min(longest, 30) else 0
+        self._heading = heading + (f"  (+{self._missing} more)" if self._missing else "")
+        width = (
+            max(columns * (DOT + self._figures + self._names), metrics.horizontalAdvance(self._heading)) + 2 * MARGIN
+        )
+        height = (self._rows + 1) * LINE + 2 * MARGIN - 2
+        left = area.right() - width - 2 if right else area.left() + 2
+        place = self._plot.mapTo(self.parentWidget(), QPoint(int(left), int(area.top()) + 2))
+        place.setY(max(0, min(place.y(), self.parentWidget().height() - height)))
+        self.setGeometry(QRect(place, QSize(int(width), height)))
+        self.show()
+        self.raise_()
+        self.update()
+
+    def parentWidget(self) -> QWidget:
+        """Return what the panel lies over; it always has one."""
+        return super().parentWidget() or self._plot
+
+    def _small(self) -> QFont:
+        font = QFont(self.font())
+        font.setPixelSize(11)
+        return font
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw heading, dots, values and names."""
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setFont(self._small())
+        colours = tokens()
+        back = QColor(colours.card)
+        back.setAlpha(240)
+        painter.setBrush(back)
+        painter.setPen(QColor(colours.border))
+        painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 5, 5)
+        painter.setPen(QColor(colours.muted))
+        left = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+        painter.drawText(QRectF(MARGIN, MARGIN - 2, self.width() - MARGIN, LINE), left, self._heading)
+        for number, reading in enumerate(self._readings):
+            column, row = divmod(number, self._rows)
+            x, y = MARGIN + column * (DOT + self._figures + self._names), MARGIN - 2 + (row + 1) * LINE
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(QColor(reading.colour))
+            painter.drawEllipse(QPointF(x + 4, y + LINE / 2), 3.5, 3.5)
+            painter.setPen(QColor(colours.text))
+            painter.drawText(QRectF(x + DOT, y, self._figures, LINE), left, reading.words)
+            painter.setPen(QColor(colours.muted))
+            if self._names:
+                title = painter.fontMetrics().elidedText(reading.title, Qt.TextElideMode.ElideRight, self._names)
+                painter.drawText(QRectF(x + DOT + self._figures, y, self._names, LINE), left, title)
