@@ -12,9 +12,7 @@ from engine.held_out import HEADER
 from engine.metrics_file import MetricsWriter, add_row, begin_rows
 from engine.previews import save_preview
 from engine.runs import Run, RunState
-from gui.run_store import RunStore
 from gui.training import page as page_module
-from gui.training.page import TrainingPage
 from gui.training.view_options import OptionsBar
 from gui.widgets.curve_plot import MOST_POINTS
 
@@ -39,23 +37,21 @@ def write_rows(run, first, last, seed=0):
 
 
 @pytest.fixture
-def page(qtbot, qapp, settings):
-    made = TrainingPage(settings)
-    qtbot.addWidget(made, before_close_func=TrainingPage.close_worker)
-    made.resize(1100, 640)
-    made.show()
-    return made
+def page(qtbot, window):
+    """The page by itself, with room."""
+    window.resize(1500, 800)
+    return window.training_page
 
 
 @pytest.fixture
-def show(page, tmp_path):
+def show(window):
     """Show all runs of the folder, the newest first as in the list; again, after they changed."""
-    store = RunStore(tmp_path / "runs")
 
     def shown():
-        store.refresh()
-        page.show_runs(store.items)
-        return store.items
+        window.store.refresh()
+        window.run_list.view.selectAll()
+        window._show_runs()
+        return window.store.items
 
     return shown
 
