@@ -1,6 +1,7 @@
 """The convolutions of the two networks: their shapes as tables, and the layers themselves."""
 
 from dataclasses import dataclass
+from typing import cast
 
 from torch import Tensor, nn
 from torch.nn import functional
@@ -54,38 +55,34 @@ class Down(nn.Conv2d):
         """(n, in_channels, height, width) to (n, out_channels, height, width)."""
         if self.padding != (0, 0) or input.shape[2:] != self.kernel_size:
             return super().forward(input)
-        return functional.linear(_rows(input), _rows(self.weight), self.bias)[:, :, None, None]
+        pixels: Tensor = functional.linear(_rows(input), _rows(self.weight), self.bias)
+        return pixels[:, :, None, None]
 
 
 class Up(nn.ConvTranspose2d):
     """A transposed convolution. From a single pixel, or to a single channel, it is a matrix product on a CPU.
 
     The second sums overlapping pieces afterwards. oneDNN takes half as long again, or more, for these two cases.
+    Groups and dilation are not provided for.
     """
 
     def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
         """(n, in_channels, height, width) to (n, out_channels, height, width)."""
-        if input.shape[2:] == (1, 1) and self.padding == (0, 0) and self.bias is None:
+        padding = cast(tuple[int, ...], self.padding)  # never a word here, as it may be in Conv2d
+        if input.shape[2:] == (1, 1) and padding == self.output_padding == (0, 0) and self.bias is None:
             pixels = input.flatten(1) @ _rows(self.weight)
-            return pixels.unflatten(1, (*self.kernel_size, self.out_channels)).permute(0, 3, 1, 2)
+            images: Tensor = pixels.unflatten(1, (*self.kernel_size, self.out_channels))
+            return images.permute(0, 3, 1, 2)
         if self.out_channels == 1 and input.device.type == "cpu":
             pieces = functional.linear(input.permute(0, 2, 3, 1), self.weight.flatten(1).t())
-            image = functional.fold(
-                pieces.flatten(1, 2).transpose(1, 2),
-                self._sides(input),
-                self.kernel_size,
-                padding=self.padding,
-                stride=self.stride,
+            sides = tuple(
+                (side - 1) * self.stride[i] - 2 * padding[i] + self.kernel_size[i] + self.output_padding[i]
+                for i, side in enumerate(input.shape[2:])
             )
+            columns = pieces.flatten(1, 2).transpose(1, 2)
+            image: Tensor = functional.fold(columns, sides, self.kernel_size, padding=padding, stride=self.stride)
             return image if self.bias is None else image + self.bias
         return super().forward(input, output_size)
-
-    def _sides(self, input: Tensor) -> list[int]:
-        """Height and width of the output."""
-        return [
-            (side - 1) * self.stride[i] - 2 * int(self.padding[i]) + self.kernel_size[i] + self.output_padding[i]
-            for i, side in enumerate(input.shape[2:])
-        ]
 
 
 def _rows(images: Tensor) -> Tensor:

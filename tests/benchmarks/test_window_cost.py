@@ -22,7 +22,7 @@ SECONDS = 2.0
 
 @pytest.mark.parametrize("dataset", ["digits", "dsprites"])
 def test_training_in_the_window_against_headless(tmp_path: Path, dataset: str) -> None:
-    """Print the ratio of the time of a step, by the clock and by processor time, and how busy the window's own thread was."""
+    """Print the ratio of a step's time, by the clock and of processors, and how busy the window's own thread was."""
     command = [sys.executable, __file__, dataset, str(tmp_path)]
     environment = os.environ | {"QT_QPA_PLATFORM": "offscreen"}
     if shutil.which("xvfb-run"):
@@ -127,7 +127,8 @@ def measure(dataset: str, folder: Path) -> None:
     print(
         f"{dataset}, batch {config.batch_size}, {app.platformName()}: "
         f"{statistics.median(w[0] for w, _ in pairs):.2f} ms a step in the window, "
-        f"{statistics.median(a[0] for _, a in pairs):.2f} ms headless: {ratio(clock)}; of processors {ratio(processor)}; "
+        f"{statistics.median(a[0] for _, a in pairs):.2f} ms headless: {ratio(clock)}; "
+        f"of processors {ratio(processor)}; "
         f"the window's thread is busy {100 * statistics.median(w[2] for w, _ in pairs):.1f} % of the time"
     )
 
