@@ -16,7 +16,7 @@ import pytest
 
 pytestmark = pytest.mark.benchmark
 ROOT = Path(__file__).resolve().parents[2]
-PAIRS = 24
+PAIRS = 20
 SECONDS = 2.0
 
 
