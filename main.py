@@ -16,7 +16,9 @@ def main(arguments: list[str] | None = None) -> int:
     if sys.stdout is not None and hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(encoding="utf-8", errors="replace")
     from engine.cli import parse, run_command
+    from engine.memory import keep_freed_memory
 
+    keep_freed_memory()
     parsed = parse(sys.argv[1:] if arguments is None else arguments)
     if parsed.command:
         return run_command(parsed)

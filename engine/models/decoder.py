@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from engine.models.layers import ARCHITECTURES
+from engine.models.layers import ARCHITECTURES, Up
 
 
 class Decoder(nn.Module):
@@ -46,7 +46,7 @@ class Decoder(nn.Module):
             c = architecture.convolutions[i]
             plain = (sides[i + 1] - 1) * c.stride - 2 * c.padding + c.kernel
             layers.append(
-                nn.ConvTranspose2d(
+                Up(
                     widths[i + 1],
                     widths[i],
                     c.kernel,

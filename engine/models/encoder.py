@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from engine.models.layers import ARCHITECTURES
+from engine.models.layers import ARCHITECTURES, Down
 
 
 class Encoder(nn.Module):
@@ -38,7 +38,7 @@ class Encoder(nn.Module):
         width = channels
         for c in architecture.convolutions:
             layers += [
-                nn.Conv2d(width, c.width, c.kernel, c.stride, c.padding, bias=False),
+                Down(width, c.width, c.kernel, c.stride, c.padding, bias=False),
                 nn.BatchNorm2d(c.width),
                 nn.ReLU(inplace=True),
             ]

@@ -11,6 +11,7 @@ from engine.config import RunConfig
 from engine.data import ArrayStore, Dataset
 from engine.data import load_dataset as load
 from engine.errors import CheckpointError, ConfigError
+from engine.models.layers import Down, Up
 from engine.models.loading import load_model
 from engine.models.vae import VAE, build, initialise, sample
 from engine.tensors import choose_device, to_images, to_tensor
@@ -256,3 +257,29 @@ def test_a_run_without_a_checkpoint_says_so(tmp_path, make_run, digits_folder):
     run = make_run(tmp_path, name="fresh")
     with pytest.raises(CheckpointError, match="fresh has no weights yet"):
         load_model(run, load("mnist", digits_folder))
+
+
+@pytest.mark.parametrize(
+    ("kind", "plain", "arguments", "side"),
+    [
+        (Down, nn.Conv2d, (8, 6, 4), 4),
+        (Down, nn.Conv2d, (8, 6, 4), 5),
+        (Up, nn.ConvTranspose2d, (8, 6, 4, 1, 0, 0, 1, False), 1),
+        (Up, nn.ConvTranspose2d, (8, 1, 4, 2, 1), 7),
+        (Up, nn.ConvTranspose2d, (8, 1, 3, 2, 1, 1), 4),
+        (Up, nn.ConvTranspose2d, (8, 3, 4, 2, 1), 7),
+    ],
+)
+def test_convolutions_computed_as_matrix_products_agree_with_torch(rng, kind, plain, arguments, side):
+    """Values and all gradients against torch's own layers, in double precision."""
+    ours, theirs = kind(*arguments).double(), plain(*arguments).double()
+    theirs.load_state_dict(ours.state_dict())
+    ours.to(memory_format=torch.channels_last)
+    images = torch.randn(3, 8, side, side, generator=rng, dtype=torch.float64)
+    results = []
+    for layer in (ours, theirs):
+        given = images.clone().requires_grad_()
+        put_out = layer(given)
+        put_out.square().sum().backward()
+        results.append([put_out, given.grad, *(parameter.grad for parameter in layer.parameters())])
+    torch.testing.assert_close(*results)
