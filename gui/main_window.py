@@ -254,11 +254,11 @@ class MainWindow(QMainWindow):
         left = [item for item in self.store.items if item.state.state == "interrupted" and not item.hidden]
         left = [item for item in left if _mark_of(item) not in dismissed]
         waiting = [item for item in self.store.items if item.place is not None and item not in left]
-        names = [item.name for item in (*left, *sorted(waiting, key=lambda item: item.place or 0))]
-        if not names:
+        unfinished = [*left, *sorted(waiting, key=lambda item: item.place or 0)]
+        if not unfinished:
             return
-        if left:
-            self.run_list.select(left[0].path)
+        self.run_list.select(unfinished[0].path)
+        names = [item.name for item in unfinished]
         shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
         verb = "was" if len(names) == 1 else "were"
         self.banner.offer(

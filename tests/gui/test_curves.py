@@ -96,7 +96,7 @@ def test_only_new_rows_are_smoothed(page, show, tmp_path, monkeypatch):
     monkeypatch.setattr(Smoothing, "append", lambda self, values: asked.append(len(values)) or plain(self, values))
     write_rows(run, 51, 53, seed=7)
     show()
-    assert set(asked) == {3}
+    assert {rows for rows in asked if rows} == {3}
     monkeypatch.undo()
     expected = smooth(item.metrics.column("loss"), page.options.options.smoothing)
     np.testing.assert_allclose(drawn(page.curves.reconstruction, f"loss {item.path}")[1], expected)
