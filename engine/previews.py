@@ -58,6 +58,13 @@ def _thin_out(folder: Path) -> None:
         kept.pop(1 + int(np.argmin(steps[2:] - steps[:-2]))).unlink(missing_ok=True)
 
 
+def drop_after(folder: Path, step: int) -> None:
+    """Remove the pictures of steps that a resumed run has yet to do again. Raises OSError."""
+    for path in list_previews(folder):
+        if int(path.stem) > step:
+            path.unlink(missing_ok=True)
+
+
 def list_previews(folder: Path) -> list[Path]:
     """Kept previews, oldest first."""
     return sorted(path for path in folder.glob("[0-9]*.png") if path.stem.isdecimal())

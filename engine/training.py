@@ -39,7 +39,7 @@ from engine.metrics_file import MetricsWriter, cut_back
 from engine.models.vae import VAE, build, sample
 from engine.objectives import kl_per_latent, objective, reconstruction_per_image
 from engine.previewer import Previewer
-from engine.previews import save_preview
+from engine.previews import drop_after, save_preview
 from engine.runs import Run, RunState
 from engine.tensors import choose_device, to_tensor
 
@@ -134,6 +134,7 @@ class Trainer:
 
         self._restore()
         cut_back(run.metrics_file, lambda step: step <= self.step and step % self.config.log_steps == 0)
+        drop_after(run.previews_folder, self.step)
         if self.held_out:
             self.held_out.cut_back(self.step)
         self.metrics = MetricsWriter(run.metrics_file, self.config.latents)

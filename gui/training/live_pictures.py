@@ -24,8 +24,8 @@ SECONDS = 20
 class LivePictures(Card):
     """Shows the previews of a run: the newest as they come, or older ones as the slider says.
 
-    Pictures are read in a thread of their own, so that a slow disk does not hold up the window. Whoever owns the card
-    calls `close_worker` at the end.
+    Earlier pictures are read in a thread of their own, so that a hand on the slider never waits for the disk. Whoever
+    owns the card calls `close_worker` at the end.
     """
 
     def __init__(self) -> None:
@@ -148,14 +148,18 @@ class LivePictures(Card):
             return
         path = self._paths[self.slider.value()]
         self.title.setText("Live" if self.live else "History")
-        if path != self._asked:
-            self._asked = path
+        if path == self._asked:
+            return
+        self._asked = path
+        if self.live:
+            self._answered(path, load_preview(path))  # one picture, just written: a few milliseconds
+        else:
             self._worker.ask(path, lambda: load_preview(path))
 
     @Slot(object, object)
     def _answered(self, path: Path, preview: Preview | None) -> None:
         """Show what was read, also when another is asked for by now, but not pictures of another run."""
-        if self._asked is None or path.parent != self._asked.parent:
+        if self._asked is None or path.parent != self._asked.parent or (self.live and path != self._asked):
             return
         self._arrived = path
         if preview is not None:  # a damaged picture is passed over

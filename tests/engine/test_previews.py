@@ -12,7 +12,7 @@ from engine.data import load_dataset
 from engine.events import Preview
 from engine.models.loading import load_model
 from engine.previewer import Previewer
-from engine.previews import list_previews, load_preview, save_preview
+from engine.previews import drop_after, list_previews, load_preview, save_preview
 
 
 def make_preview(step=30, images=8, rows=5, side=28, channels=1):
@@ -73,6 +73,13 @@ def test_a_long_history_is_thinned_evenly(tmp_path, monkeypatch):
     # 150,000 steps in 40 pictures are 3,750 each; doubling the distance where it must be leaves at most four times it.
     assert np.diff(kept).max() <= 4 * 3750
     assert set(kept) <= set(steps)
+
+
+def test_pictures_of_what_a_resumed_run_will_do_again_are_dropped(tmp_path):
+    for step in (1, 30, 60, 90):
+        save_preview(tmp_path, make_preview(step))
+    drop_after(tmp_path, 60)
+    assert [int(path.stem) for path in list_previews(tmp_path)] == [1, 30, 60]
 
 
 def test_a_folder_that_is_not_there_has_no_previews(tmp_path):

@@ -120,6 +120,9 @@ def test_a_run_whose_process_died_resumes_from_its_last_checkpoint_and_ends_the_
     assert killed.state().state == "interrupted"
     list(train(killed))
     assert_same(whole, killed)
+    assert [p.name for p in list_previews(killed.previews_folder)] == (
+        [p.name for p in list_previews(whole.previews_folder)]
+    )
 
 
 def test_a_lengthened_run_equals_one_that_was_that_long_from_the_start(tmp_path, digits_folder):

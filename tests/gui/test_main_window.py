@@ -51,7 +51,7 @@ def test_a_run_is_started_watched_traversed_and_evaluated(qtbot, window, small):
     x, y = curves.kl.drawn[f"raw kl {item.path}"].getData()
     assert list(x) == list(range(5, 41, 5))
     assert list(y) == list(item.metrics.column("kl"))
-    assert window.training_page.pictures.step.text() == "step 40"
+    assert window.training_page.pictures.step.text() == "step 40 · C 20.0"
     assert len(window.training_page.pictures.traversal.rows) == 5
 
     press(qtbot, window._tabs.button(1))
