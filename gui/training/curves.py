@@ -1,11 +1,12 @@
 """The three plots of the training page: reconstruction, KL with the capacity C, KL per latent."""
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import Qt, Slot
+from PySide6.QtCore import Qt, QTimer, Slot
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from engine.curves import Smoothing
@@ -14,10 +15,16 @@ from gui.run_store import RunItem
 from gui.runs.delegate import run_colour
 from gui.theme import tokens
 from gui.training.view_options import ViewOptions
-from gui.widgets.curve_plot import Curve, CurvePlot
+from gui.widgets.curve_plot import Curve, CurvePlot, View
 
 STYLES = (Qt.PenStyle.SolidLine, Qt.PenStyle.DashLine, Qt.PenStyle.DotLine, Qt.PenStyle.DashDotLine)
 LEAST_FACTOR = 1e-4
+
+REDRAW_MS = 1000
+"""Time between two redraws of curves that grow: each takes processor time from the training beside it."""
+
+TURN_MS = 40
+"""Time between two plots of one redraw: all three at once would be a frame that takes too long."""
 
 
 class SmoothColumn:
@@ -76,6 +83,15 @@ class Curves(QWidget):
         self._held_out: dict[Path, MetricsReader] = {}
         self._smooth: dict[tuple[Path, str], SmoothColumn] = {}
         self._zoomed: tuple[float, float] | None = None
+        self._turn = QTimer(self)
+        self._turn.setSingleShot(True)
+        self._turn.timeout.connect(self._draw_next)
+        self._next = 0
+        self._drawn_at = 0.0
+
+    def close_timer(self) -> None:
+        """Draw no more; the window closes."""
+        self._turn.stop()
 
     def apply_theme(self) -> None:
         """Take the colours of the scheme in force."""
@@ -93,7 +109,8 @@ class Curves(QWidget):
         self._draw()
 
     def show_runs(self, items: Sequence[RunItem]) -> None:
-        """Draw what the runs' metrics hold now."""
+        """Draw what the runs' metrics hold now: other runs at once, the same ones when it is time again."""
+        before = [item.path for item in self._items]
         self._items = [item for item in items if len(item.metrics)]
         shown = {item.path for item in self._items}
         self._smooth = {key: kept for key, kept in self._smooth.items() if key[0] in shown}
@@ -102,16 +119,46 @@ class Curves(QWidget):
         }
         for reader in self._held_out.values():
             reader.refresh()
-        self._draw()
+        if before != [item.path for item in self._items]:
+            self._draw()
+        elif not self._turn.isActive():
+            self._next = 0
+            since = 1000 * (time.monotonic() - self._drawn_at)
+            self._turn.start(max(TURN_MS, round(REDRAW_MS - since)))
 
     def _draw(self) -> None:
-        items, several, view = self._items, len(self._items) > 1, self._options.view
-        across = self._zoomed or self._all()
+        """Draw all plots now."""
+        self._turn.stop()
+        for number in range(len(self.plots)):
+            self._draw_plot(number)
+
+    @Slot()
+    def _draw_next(self) -> None:
+        """Draw one plot, and leave the window some time before the next."""
+        self._draw_plot(self._next)
+        self._next += 1
+        if self._next < len(self.plots):
+            self._turn.start(TURN_MS)
+
+    def _draw_plot(self, number: int) -> None:
+        self._drawn_at = time.monotonic()
+        (self._draw_losses, self._draw_divergences, self._draw_latents)[number](
+            self._items, self._options.view, self._zoomed or self._all()
+        )
+
+    def _draw_losses(self, items: Sequence[RunItem], view: View, across: tuple[float, float]) -> None:
+        several = len(items) > 1
         self.reconstruction.title.setText("Reconstruction" if several else "Loss and reconstruction")
         self.reconstruction.show_curves([c for item in items for c in self._losses(item, several)], view, across)
+
+    def _draw_divergences(self, items: Sequence[RunItem], view: View, across: tuple[float, float]) -> None:
+        several = len(items) > 1
         annealed = any(item.run.config.annealed for item in items)
         self.kl.title.setText("KL divergence, and capacity C" if annealed else "KL divergence")
         self.kl.show_curves([c for item in items for c in self._divergences(item, several)], view, across)
+
+    def _draw_latents(self, items: Sequence[RunItem], view: View, across: tuple[float, float]) -> None:
+        several = len(items) > 1
         self.latents.note.setText(f"nats · {_cut(items[0].name)}" if several else "nats")
         self.latents.show_curves(self._per_latent(items[0]) if items else [], view, across)
 

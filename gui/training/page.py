@@ -109,6 +109,7 @@ class TrainingPage(QWidget):
     def close_worker(self) -> None:
         """End what runs beside the window."""
         self._reader.stop()
+        self.curves.close_timer()
         self.pictures.close_worker()
 
     def apply_theme(self) -> None:

@@ -16,6 +16,7 @@ WIDEST = 150
 
 SAMPLE = 14
 LINE = 17
+BAR = 12
 LINES = 2
 """Lines seen at once; more are scrolled to."""
 
@@ -124,8 +125,8 @@ class Legend(QScrollArea):
         self.updateGeometry()
 
     def sizeHint(self) -> QSize:
-        """Return the size in one line."""
-        return QSize(self._flow.sizeHint().width(), LINE)
+        """Return the size in one line, with room for a scroll bar: one that came while it was narrower must go."""
+        return QSize(self._flow.sizeHint().width() + BAR, LINE)
 
     def minimumSizeHint(self) -> QSize:
         """A legend may be as narrow as one entry."""

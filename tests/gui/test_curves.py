@@ -51,6 +51,7 @@ def show(window):
         window.store.refresh()
         window.run_list.view.selectAll()
         window._show_runs()
+        window.training_page.curves._draw()  # what it does by itself within a second
         return window.store.items
 
     return shown
