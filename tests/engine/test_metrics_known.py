@@ -154,6 +154,12 @@ def test_dci_of_a_mixture_is_low_and_still_informative(small):
     assert mixed[2] > 0.9
 
 
+def test_dci_of_nothing_is_nothing(small):
+    # A collapsed posterior: no tree can split, so no latent has an importance.
+    classes, tests = small
+    assert dci_of(np.zeros(classes.shape), classes, np.zeros(tests.shape), tests)[:2] == (0, 0)
+
+
 def test_dci_of_noise_is_low_and_tells_at_chance(small):
     classes, tests = small
     rng = np.random.default_rng(5)

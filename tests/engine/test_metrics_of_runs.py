@@ -26,8 +26,6 @@ from engine.models.loading import load_model
 from engine.runs import Run
 from engine.training import train
 
-QUICK = ("mig", "sap", "factor_vae", "beta_vae", "disentanglement")
-
 
 @pytest.fixture(scope="module")
 def squares(tmp_path_factory):
@@ -190,12 +188,10 @@ def changed(run, tmp_path):
 
 def test_a_collapsed_posterior_has_stated_values(changed):
     change_weights(changed, lambda name, value: value * 0 if name.startswith("encoder.statistics") else value)
-    values = result_of(changed)["metrics"]
-    for name in ("factor_vae", "mig", "sap", "dci_disentanglement", "dci_completeness", "kl", "total_correlation"):
-        assert values[name]["value"] == 0, name
-    assert values["active_latents"]["value"] == 0
-    for name in ("disentanglement", "beta_vae"):
-        assert values[name]["value"] == pytest.approx(1 / 3, abs=0.03)
+    nothing = ("factor_vae", "mig", "sap", "kl", "active_latents", "total_correlation", "mean_correlation")
+    values = result_of(changed, [*nothing, "beta_vae"])["metrics"]
+    assert {values[name]["value"] for name in nothing} == {0}
+    assert values["beta_vae"]["value"] == pytest.approx(1 / 3, abs=0.03)
 
 
 def test_a_constant_latent_scores_like_any_other(changed):
@@ -205,8 +201,9 @@ def test_a_constant_latent_scores_like_any_other(changed):
         return value
 
     change_weights(changed, still)
-    metrics = result_of(changed, [*QUICK, "total_correlation", "mean_correlation"])["metrics"]
-    assert all(0 <= metrics[name]["value"] <= 1 for name in QUICK)
+    scores = ("mig", "sap", "factor_vae", "beta_vae")
+    metrics = result_of(changed, [*scores, "total_correlation"])["metrics"]
+    assert all(0 < metrics[name]["value"] <= 1 for name in scores)
     assert metrics["total_correlation"]["protocol"]["latents"] == 3
 
 
