@@ -11,19 +11,10 @@ from numpy.typing import NDArray
 from engine.checkpoints import WEIGHTS, checkpoint_step
 from engine.data import Dataset, load_dataset, prepare
 from engine.errors import CheckpointError, ConfigError
-from engine.evaluation.correlation import (
-    MEAN_CORRELATION,
-    TOTAL_CORRELATION,
-    correlation_intervals,
-    mean_correlation,
-    total_correlation,
-    varying,
-)
-from engine.evaluation.divergence import ACTIVE_NATS, active_latents
-from engine.evaluation.forward import ForwardPass, forward
+from engine.evaluation.forward import forward
 from engine.evaluation.ground_truth import SCORES, GroundTruth
-from engine.evaluation.results import SEED, Results, entry, mean_entry, missing
-from engine.evaluation.sharpness import PROTOCOL as SHARPNESS_PROTOCOL
+from engine.evaluation.results import SEED, missing
+from engine.evaluation.summaries import correlation_results, headline_results, training_results
 from engine.events import Evaluated, Event, Job, Progress, Request
 from engine.models.loading import TrainedModel, load_model
 from engine.processes import Children
@@ -153,7 +144,7 @@ def _compute_headline(trained: TrainedModel, what: str) -> Computing:
         trained, sample_of(trained.dataset, split), SEED, f"{what}: {split} images", sharpness=True
     )
     return {
-        "metrics": _headline(passed, split) | _correlations(passed, split),
+        "metrics": headline_results(passed, split) | correlation_results(passed, split),
         "kl_per_latent": [round(float(v), 6) for v in passed.kl.mean(0)],
     }
 
@@ -164,7 +155,7 @@ def _compute_training(trained: TrainedModel, what: str) -> Computing:
         reason = f"{dataset.title} has no training split of its own: its numbers are over all images"
         return {"metrics": {name: missing(reason) for name in TRAINING}}
     passed = yield from forward(trained, sample_of(dataset, "train"), SEED, f"{what}: training images", sharpness=False)
-    return {"metrics": _training(passed)}
+    return {"metrics": training_results(passed)}
 
 
 def sample_of(dataset: Dataset, split: str, limit: int = IMAGES) -> NDArray[np.int64]:
@@ -173,59 +164,3 @@ def sample_of(dataset: Dataset, split: str, limit: int = IMAGES) -> NDArray[np.i
     if len(indices) <= limit:
         return indices
     return np.sort(np.random.default_rng(SEED).choice(indices, limit, replace=False))
-
-
-BCE = "binary cross-entropy summed over pixels, mean over images"
-
-
-def _headline(passed: ForwardPass, split: str) -> Results:
-    kl = passed.kl.sum(1)
-    sharp, originals = passed.sharpness, passed.sharpness_originals
-    name = "sharpness of reconstructions over that of the originals"
-    return {
-        "reconstruction": mean_entry(passed.reconstruction, "nats", BCE, split, "sampled"),
-        "reconstruction_mean": mean_entry(passed.reconstruction_mean, "nats", BCE, split, "mean"),
-        "kl": mean_entry(kl, "nats", "KL of the posterior from N(0, 1), summed over latents, mean over images", split),
-        "elbo": mean_entry(
-            -passed.reconstruction - kl, "nats", "-(reconstruction + KL), one sample of z", split, "sampled"
-        ),
-        "active_latents": entry(
-            active_latents(passed.kl.mean(0)),
-            "latents",
-            f"latents with a mean KL above {ACTIVE_NATS} nats",
-            split,
-            len(kl),
-        ),
-        "sharpness": mean_entry(sharp, "grey levels²", SHARPNESS_PROTOCOL, split, "mean"),
-        "sharpness_originals": mean_entry(originals, "grey levels²", SHARPNESS_PROTOCOL, split),
-        "sharpness_ratio": entry(float(sharp.mean() / originals.mean()), "", name, split, len(sharp), z="mean")
-        if originals.mean()
-        else missing("the originals have no edges"),
-    }
-
-
-def _training(passed: ForwardPass) -> Results:
-    return {
-        "reconstruction_train": mean_entry(passed.reconstruction, "nats", BCE, "train", "sampled"),
-        "reconstruction_train_mean": mean_entry(passed.reconstruction_mean, "nats", BCE, "train", "mean"),
-    }
-
-
-def _correlations(passed: ForwardPass, split: str) -> Results:
-    images, latents = passed.means.shape
-    if images <= latents:
-        reason = f"{images:,} {split} images are too few to tell how {latents} latents correlate"
-        return {"total_correlation": missing(reason), "mean_correlation": missing(reason)}
-    codes = varying(passed.means)
-    total, mean = total_correlation(codes), mean_correlation(codes)
-    intervals = correlation_intervals(codes, SEED)
-    return {
-        "total_correlation": entry(
-            total, "nats", TOTAL_CORRELATION, split, images, z="mean", interval=intervals[0], latents=codes.shape[1]
-        )
-        if np.isfinite(total)
-        else missing("two latents or more are linearly dependent: the total correlation is infinite"),
-        "mean_correlation": entry(
-            mean, "", MEAN_CORRELATION, split, images, z="mean", interval=intervals[1], latents=codes.shape[1]
-        ),
-    }

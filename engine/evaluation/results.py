@@ -51,7 +51,9 @@ def missing(reason: str) -> dict[str, Any]:
 @cache
 def versions() -> dict[str, str]:
     """Versions of the libraries that numbers depend on."""
+    import cv2
     import sklearn
     import torch
 
-    return {"numpy": np.__version__, "scikit-learn": str(sklearn.__version__), "torch": str(torch.__version__)}
+    libraries = {"numpy": np, "opencv": cv2, "scikit-learn": sklearn, "torch": torch}
+    return {name: str(library.__version__) for name, library in libraries.items()}

@@ -169,7 +169,7 @@ def test_every_number_says_its_protocol(evaluated):
             continue
         training = "train" in name
         protocol = entry["protocol"]
-        assert set(protocol["versions"]) == {"numpy", "scikit-learn", "torch"}
+        assert set(protocol["versions"]) == {"numpy", "opencv", "scikit-learn", "torch"}
         assert protocol["name"]
         assert protocol["split"] == ("train" if training else "test")
         assert protocol["n"] == (1500 if training else 297)
