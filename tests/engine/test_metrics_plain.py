@@ -6,12 +6,14 @@ import statistics
 import numpy as np
 import pytest
 import torch
+from scipy.optimize import minimize
 from scipy.stats import binomtest, entropy
 from sklearn.metrics import mutual_info_score
 from torch.distributions import MultivariateNormal, kl_divergence
 
 from engine.data.dataset import Factors
 from engine.evaluation import dci
+from engine.evaluation.beta_vae import beta_vae_score
 from engine.evaluation.correlation import correlation_intervals, mean_correlation, total_correlation, varying
 from engine.evaluation.factor_vae import factor_vae_score
 from engine.evaluation.intervals import bootstrap, wilson
@@ -26,7 +28,7 @@ from engine.evaluation.sampling import (
     draw_pairs,
     pair_sums,
 )
-from engine.evaluation.sap import sap
+from engine.evaluation.sap import latent_accuracies, sap
 
 
 @pytest.fixture
@@ -153,6 +155,51 @@ def test_mutual_information_agrees_with_scikit_learn(rng):
 
 def test_a_factor_that_never_varies_in_the_sample_does_not_count():
     assert gap(np.array([[0.5, 0.0], [0.2, 0.0]]), np.array([1.0, 0.0])) == pytest.approx(0.3)
+
+
+def test_the_beta_vae_scores_regression_agrees_with_one_written_in_torch(rng):
+    # Cross-entropy summed over points plus |W|^2 / 2 (C = 1), minimised by torch's L-BFGS in double precision.
+    factor, test_factor = rng.integers(0, 3, 300), rng.integers(0, 3, 400)
+
+    def features(factor):
+        values = np.abs(rng.normal(1, 0.5, (len(factor), 4)))
+        values[np.arange(len(factor)), factor] *= 0.6
+        return values
+
+    training, testing = features(factor), features(test_factor)
+    x, y = torch.tensor(training), torch.tensor(factor)
+    weights, bias = (torch.zeros(shape, dtype=torch.double, requires_grad=True) for shape in ((4, 3), (3,)))
+    optimiser = torch.optim.LBFGS([weights, bias], max_iter=500, line_search_fn="strong_wolfe", tolerance_grad=1e-10)
+
+    def closure():
+        optimiser.zero_grad()
+        loss = torch.nn.functional.cross_entropy(x @ weights + bias, y, reduction="sum") + weights.square().sum() / 2
+        loss.backward()
+        return loss
+
+    optimiser.step(closure)
+    told = (torch.tensor(testing) @ weights + bias).argmax(1).numpy()
+    plain = np.mean(told == test_factor)
+    assert 0.4 < plain < 0.95
+    assert beta_vae_score(training, factor, testing, test_factor) == pytest.approx(plain, abs=1 / 400)
+
+
+def test_saps_machine_agrees_with_its_objective_minimised_by_scipy(rng):
+    # One latent, two classes of 1 to 3: (w^2 + b^2) / 2 + C sum_i c_i max(0, 1 - y_i (w x_i + b))^2, c balanced.
+    classes = (rng.random(400) < 0.25).astype(int)
+    codes, C = 0.3 * classes + rng.normal(0, 0.3, 400), 0.01
+    sign, balance = 2 * classes - 1, 400 / (2 * np.bincount(classes))[classes]
+
+    def loss(parameters):
+        slack = np.maximum(0, 1 - sign * (parameters[0] * codes + parameters[1]))
+        return (parameters**2).sum() / 2 + C * (balance * slack**2).sum()
+
+    w, b = minimize(loss, np.zeros(2), tol=1e-10).x
+    tests = rng.normal(0.1, 0.4, 1000)
+    told = (w * tests + b > 0).astype(int)
+    assert 0.1 < told.mean() < 0.9
+    [accuracy] = latent_accuracies(codes, classes[:, None], tests, told[:, None])
+    assert accuracy >= 0.998
 
 
 def test_sap_is_the_mean_gap_between_the_two_best():
