@@ -15,7 +15,8 @@ from engine.models.vae import sample
 from engine.objectives import kl_per_latent, reconstruction_per_image
 from engine.tensors import to_tensor
 
-BATCH = 250
+BATCH = 100
+"""Images at a time. More are slower: their feature maps leave the processor's cache."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
