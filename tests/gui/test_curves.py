@@ -295,6 +295,7 @@ def test_a_long_file_is_read_on_while_shown_and_few_points_are_drawn(qtbot, page
     assert item.last("step") == 90_000
     qtbot.waitUntil(lambda: not item.metrics.behind)
     assert len(item.metrics) == 9000
+    qtbot.waitUntil(lambda: all(plot.canvas.across()[1] > 80_000 for plot in page.curves.plots))
     for plot in page.curves.plots:
         assert plot.canvas.across() == pytest.approx((0, 90_000))
         for curve in plot.drawn.values():

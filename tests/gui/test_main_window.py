@@ -48,6 +48,7 @@ def test_a_run_is_started_watched_traversed_and_evaluated(qtbot, window, small):
     assert window.run_list.items() == [item]
 
     curves = window.training_page.curves
+    qtbot.waitUntil(lambda: len(curves.kl.drawn[f"raw kl {item.path}"].getData()[0]) == 8)
     x, y = curves.kl.drawn[f"raw kl {item.path}"].getData()
     assert list(x) == list(range(5, 41, 5))
     assert list(y) == list(item.metrics.column("kl"))
