@@ -160,8 +160,8 @@ def test_a_run_started_elsewhere_appears_and_its_curves_move(qtbot, window, smal
     assert window.store.items[0].state.state == "running"
     list(job)
     qtbot.waitUntil(lambda: len(window.store.items[0].metrics) == 8 and window.store.items[0].state.state == "finished")
-    x, _ = window.training_page.curves.kl.drawn[f"kl {window.store.items[0].path}"].getData()
-    assert len(x) == 8
+    drawn = window.training_page.curves.kl.drawn[f"kl {window.store.items[0].path}"]
+    qtbot.waitUntil(lambda: len(drawn.getData()[0]) == 8)
 
 
 def test_renaming_a_run_in_the_list_is_kept_with_the_run(qtbot, window, small):
