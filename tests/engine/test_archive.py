@@ -153,7 +153,7 @@ def test_an_archive_made_by_hand_is_read_and_what_is_no_runs_is_left_out(tmp_pat
     [back] = read(path, tmp_path / "root")
     assert back.path.name == "mine"
     assert sorted(file.name for file in back.path.iterdir()) == [
-        *("checkpoint", "config.json", "metrics.csv", "previews", "state.json"),
+        *("checkpoint", "config.json", "held_out.csv", "marks.json", "metrics.csv", "previews", "state.json"),
     ]
     assert_same(back, tiny_run)
     assert sorted(file.name for file in back.checkpoint_folder.iterdir()) == ["model.safetensors", "trainer-60.pt"]
