@@ -44,6 +44,15 @@ CELL = 0.55
 GAP = 0.06
 """Between pictures in a grid, as a share of a cell."""
 
+SMALLEST = 0.07
+"""Smallest side of a picture in a grid, in inches."""
+
+EDGE = 0.08
+"""Around a grid with words, in inches."""
+
+LINE = 6.5 / 72
+"""Height of a grid's letters, in inches."""
+
 LETTER = 0.052
 """Width of a letter in a grid's words, in inches."""
 
@@ -214,20 +223,14 @@ def _grid(
     Words are smaller where the tiles are.
     """
     rows, columns = tiles.shape[:2]
-    side_letters = max(max(map(len, text.split("\n"))) for text in side)
-    edge = 0.08 if labels else 0.0
-
-    def margin(letter: float) -> float:
-        return max(0.75 * letter / LETTER, 2 * edge + letter * side_letters) if labels else 0.0
-
-    def cell_for(left: float) -> float:
-        return CELL if width is None else (width - left - edge) / (columns - GAP)
-
-    shrunk = min(1.0, max(0.6, cell_for(margin(0.8 * LETTER)) / 0.4))
-    letter, left = shrunk * LETTER, margin(shrunk * LETTER)
-    cell = cell_for(left)
-    if cell < 0.05:
+    edge = EDGE if labels else 0.0
+    shrunk, left, cell = _layout(columns, side, width) if labels else (1.0, 0.0, _cell(columns, width))
+    if cell < 2.4 * LINE * shrunk:  # no room for two lines
+        side = [text.split("\n")[0] for text in side]
+        shrunk, left, cell = _layout(columns, side, width) if labels else (shrunk, left, cell)
+    if cell < SMALLEST:
         raise ConfigError(f"{columns} pictures beside each other need more than {2.54 * (width or 0):.1f} cm.")
+    letter = shrunk * LETTER
     total = left + (columns - GAP) * cell + edge
     lines = textwrap.wrap(caption, max(10, int((total - 2 * edge) / letter)))
     bottom = (0.15 + 0.12 * len(lines)) * shrunk if lines else edge
@@ -236,7 +239,7 @@ def _grid(
     figure = _figure(total, height, constrained=False)
 
     def write(x: float, y: float, text: str, **how: Any) -> None:
-        figure.text(x / total, y / height, text, fontsize=6.5 * shrunk, parse_math=False, **how)
+        figure.text(x / total, y / height, text, fontsize=72 * LINE * shrunk, parse_math=False, **how)
 
     for row, column in np.ndindex(rows, columns):
         x, y, shown = left + column * cell, bottom + (rows - 1 - row) * cell, (1 - GAP) * cell
@@ -253,6 +256,21 @@ def _grid(
     if lines:
         write(edge, edge, "\n".join(lines), color="#444444")
     return figure
+
+
+def _layout(columns: int, side: list[str], width: float | None) -> tuple[float, float, float]:
+    """How much smaller the words of a grid are, its left margin and the side of its cells, in inches."""
+    letters = max(len(line) for text in side for line in text.split("\n"))
+
+    def margin(shrunk: float) -> float:
+        return max(0.75 * shrunk, 2 * EDGE + LETTER * shrunk * letters)
+
+    shrunk = min(1.0, max(0.6, _cell(columns, width, margin(0.8) + EDGE) / 0.4))
+    return shrunk, margin(shrunk), _cell(columns, width, margin(shrunk) + EDGE)
+
+
+def _cell(columns: int, width: float | None, margins: float = 0.0) -> float:
+    return CELL if width is None else (width - margins) / (columns - GAP)
 
 
 def _show(figure: "Figure", tile: NDArray[np.uint8], box: tuple[float, float, float, float]) -> None:

@@ -60,8 +60,8 @@ def open_picture(path: Path, largest: int) -> Image.Image:
     or has more than `largest` pixels.
     """
     try:
-        with warnings.catch_warnings(), Image.open(path, formats=FORMATS) as opened:
-            warnings.simplefilter("ignore")  # Pillow warns of large pictures and odd metadata; both are dealt with here
+        # Pillow warns of large pictures and odd metadata; both are dealt with here.
+        with warnings.catch_warnings(action="ignore"), Image.open(path, formats=FORMATS) as opened:
             if opened.width * opened.height > largest:
                 raise _too_large(path, largest)
             image = ImageOps.exif_transpose(opened)
