@@ -221,16 +221,14 @@ def test_window_visible_after_start(tmp_path):
     script = (
         "import os, sys, time\n"
         "from gui.main_window import MainWindow\n"
-        "from gui.app import run_app\n"
         "from PySide6.QtCore import QTimer\n"
-        "from PySide6.QtWidgets import QApplication\n"
         "shown = MainWindow.paintEvent\n"
         "def paint(self, event):\n"
         "    shown(self, event)\n"
-        "    QTimer.singleShot(0, lambda: (print(time.time(), flush=True), QApplication.exit(0)))\n"
+        "    QTimer.singleShot(0, lambda: (print(time.time(), flush=True), self.close()))\n"
         "MainWindow.paintEvent = paint\n"
-        "from pathlib import Path\n"
-        "sys.exit(run_app(Path(sys.argv[1]), 'light'))\n"
+        "from main import main\n"
+        "sys.exit(main(['--theme', 'light', '--runs', sys.argv[1]]))\n"
     )
     seconds = []
     for _ in range(7):
