@@ -10,6 +10,7 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -81,7 +82,12 @@ def parser() -> Parser:
     evaluate = commands.add_parser("evaluate", help="compute metrics", description="Compute the metrics of runs.")
     evaluate.add_argument("runs_given", nargs="+", metavar="RUN", help="a run's folder, or its name")
     evaluate.add_argument("--metrics", metavar="A,B", help="only these")
-    evaluate.add_argument("--json", action="store_true", help="print JSON with protocols instead of a table")
+    how = evaluate.add_mutually_exclusive_group()
+    how.add_argument("--json", action="store_true", help="print JSON with protocols instead of a table")
+    how.add_argument("--format", choices=["markdown", "csv", "latex"], help="format of the table (default markdown)")
+    evaluate.add_argument(
+        "--by-method", action="store_true", help="one row a method: mean and standard deviation over its runs"
+    )
     _data_option(evaluate)
     _threads_option(evaluate)
     _runs_option(evaluate)
@@ -214,23 +220,47 @@ def _resume(arguments: argparse.Namespace) -> int:
 
 def _evaluate(arguments: argparse.Namespace) -> int:
     from engine.evaluation.evaluate import evaluate
-    from engine.evaluation.table import markdown, row_of
+    from engine.evaluation.table import FORMATS, row_of
 
-    metrics = arguments.metrics.split(",") if arguments.metrics else None
+    metrics = [name.strip() for name in arguments.metrics.split(",")] if arguments.metrics else None
     runs = [_find(name, arguments) for name in arguments.runs_given]
-    results = []
+    results: list[dict[str, Any]] = []
     for run in runs:
         results += [event.result for event in shown(evaluate(run, metrics), Control()) if isinstance(event, Evaluated)]
     if arguments.json:
         print(json.dumps(results, indent=2, ensure_ascii=False))
-    elif metrics:
+    elif metrics and not (arguments.format or arguments.by_method):
         for result in results:
-            for name, entry in dict(result["metrics"]).items():  # type: ignore[call-overload]
-                value = entry["reason"] if entry["value"] is None else f"{entry['value']:.6g} {entry['unit']}".strip()
-                print(f"{result['name']}  {name}  {value}")
+            for name, entry in result["metrics"].items():
+                print(f"{result['name']}  {name}  {_value_of(entry)}")
     else:
-        print(markdown([row for row in map(row_of, runs) if row]), end="")
+        rows = [
+            replace(row, metrics=result["metrics"])
+            for run, result in zip(runs, results, strict=True)
+            if (row := row_of(run))
+        ]
+        print(FORMATS[arguments.format or "markdown"](rows, methods=arguments.by_method), end="")
+        for line in _reasons(results):
+            print(line, file=sys.stderr)
     return 0
+
+
+def _value_of(entry: dict[str, Any]) -> str:
+    if entry["value"] is None:
+        return str(entry["reason"])
+    interval = entry.get("interval")
+    within = f"  (95 %: {interval[0]:.6g} to {interval[1]:.6g})" if interval else ""
+    return f"{entry['value']:.6g} {entry['unit']}".strip() + within
+
+
+def _reasons(results: list[dict[str, Any]]) -> list[str]:
+    """Why values are missing, each reason once, with the metrics it is the reason for."""
+    lacking: dict[str, list[str]] = {}
+    for result in results:
+        for name, entry in result["metrics"].items():
+            if entry["value"] is None and name not in lacking.setdefault(entry["reason"], []):
+                lacking[entry["reason"]].append(name)
+    return [f"No {', '.join(names)}: {reason}." for reason, names in lacking.items()]
 
 
 def _traverse(arguments: argparse.Namespace) -> int:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from engine.data import load_dataset
 from engine.errors import RunError
-from engine.evaluation.evaluate import evaluate, sample_of
+from engine.evaluation.evaluate import WITHOUT_FACTORS, evaluate, sample_of
 from engine.evaluation.table import comma_separated, markdown, row_of
 from engine.events import Finished, Job, Progress
 from engine.figures import curves_figure, reconstructions_figure, save, traversal_figure
@@ -16,7 +16,7 @@ from engine.traversal import choose_latents, mean_kl, traverse
 
 
 def write_report(run: Run, folder: Path) -> Job:
-    """Evaluate a run and write curves.png, reconstructions.png, traversal.png, table.md and table.csv.
+    """Evaluate a run by what needs no factors; write curves.png, reconstructions.png, traversal.png and table.md, .csv.
 
     Raises RunError when the folder cannot be written, and what `evaluate` raises.
     """
@@ -24,7 +24,7 @@ def write_report(run: Run, folder: Path) -> Job:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RunError(f"{folder} cannot be made: {error.strerror or error}.") from None
-    yield from evaluate(run)
+    yield from evaluate(run, WITHOUT_FACTORS)
     yield Progress(0, 3, "Drawing figures", "figures")
     save(curves_figure(run), folder / "curves.png")
     yield Progress(1, 3, "Drawing figures", "figures")

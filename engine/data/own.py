@@ -4,14 +4,13 @@ A picture is turned upright (EXIF), laid on black where it is transparent, cut t
 Pillow's Lanczos filter. If any is in colour all are kept as RGB, else as grey. Sub-folders become classes.
 """
 
-import warnings
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from engine.data.cache import key_of, prepared_folder, require_space, split_90_10, stamp
 from engine.data.dataset import ArrayStore, Dataset, Factors
@@ -19,12 +18,10 @@ from engine.data.npz import NpzFile, open_npz
 from engine.errors import DataError
 from engine.events import Event, Finished, Job, Progress, Request
 from engine.files import replacing, scratch
+from engine.pictures_in import LARGEST_PICTURE, on_black, open_picture
 
 ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".webp"})
 SIDES = (28, 32, 64, 128)
-LARGEST_PICTURE = 100_000_000
-"""Pixels; larger pictures are skipped."""
-
 COLOURFUL = 12
 """A picture is in colour when its channels differ by more than this somewhere (JPEG's greys are not quite grey)."""
 
@@ -152,28 +149,9 @@ def _prepare_folder(folder: Path, size: int, copy: Prepared) -> Generator[Event,
 def _picture(file: Path, size: int) -> NDArray[np.uint8] | None:
     """One picture as uint8 (size, size, 3); None when it cannot be read."""
     try:
-        with warnings.catch_warnings(), Image.open(file) as opened:
-            warnings.simplefilter("ignore")  # Pillow warns of large pictures and odd metadata; both are dealt with here
-            if opened.width * opened.height > LARGEST_PICTURE:
-                return None
-            image: Image.Image = ImageOps.exif_transpose(opened)
-            if image.mode.startswith("I") or image.mode == "F":
-                values = np.asarray(image, dtype=np.float64)
-                scale = 255 / 65535 if values.max(initial=0) > 255 else 1
-                image = Image.fromarray(np.clip(values * scale, 0, 255).astype(np.uint8))
-            if "A" in image.getbands() or "transparency" in image.info:
-                image = image.convert("RGBA")
-                image = Image.alpha_composite(Image.new("RGBA", image.size, (0, 0, 0, 255)), image)
-            return np.asarray(ImageOps.fit(image.convert("RGB"), (size, size), Image.Resampling.LANCZOS))
-    except (
-        OSError,
-        ValueError,
-        SyntaxError,
-        EOFError,
-        MemoryError,
-        Image.DecompressionBombError,
-        UnidentifiedImageError,
-    ):
+        image = on_black(open_picture(file, LARGEST_PICTURE))
+        return np.asarray(ImageOps.fit(image, (size, size), Image.Resampling.LANCZOS))
+    except (DataError, MemoryError):
         return None
 
 

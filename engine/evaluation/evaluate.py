@@ -1,25 +1,31 @@
 """The evaluation of a run: a job that computes its metrics and keeps them in evaluation.json."""
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Generator, Sequence
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
-from engine.checkpoints import checkpoint_step
+from engine.checkpoints import WEIGHTS, checkpoint_step
 from engine.data import Dataset, load_dataset, prepare
 from engine.errors import CheckpointError, ConfigError
-from engine.evaluation.divergence import ACTIVE_NATS, active_latents
-from engine.evaluation.forward import ForwardPass, forward
-from engine.evaluation.sharpness import PROTOCOL as SHARPNESS_PROTOCOL
-from engine.events import Evaluated, Job, Progress
-from engine.models.loading import load_model
+from engine.evaluation.forward import forward
+from engine.evaluation.ground_truth import SCORES, GroundTruth
+from engine.evaluation.results import SEED, missing
+from engine.evaluation.summaries import correlation_results, headline_results, training_results
+from engine.events import Evaluated, Event, Job, Progress, Request
+from engine.models.loading import TrainedModel, load_model
+from engine.processes import Children
 from engine.runs import Run
 
 IMAGES = 10_000
 """Images a metric is computed on: MNIST's whole test split; of larger splits a seeded sample."""
 
-SEED = 0
+VERSION = 1
+"""Raise it when a metric is computed differently, so that what was kept is computed again."""
+
 METRICS: dict[str, str] = {
     "reconstruction": "Reconstruction loss",
     "reconstruction_mean": "Reconstruction loss, z = mean",
@@ -31,25 +37,42 @@ METRICS: dict[str, str] = {
     "sharpness": "Sharpness",
     "sharpness_originals": "Sharpness of the originals",
     "sharpness_ratio": "Sharpness ratio",
+    "total_correlation": "Total correlation",
+    "mean_correlation": "Mean correlation of latents",
+    "disentanglement": "Disentanglement score of the report",
+    "beta_vae": "β-VAE score",
+    "factor_vae": "FactorVAE score",
+    "mig": "Mutual information gap",
+    "sap": "SAP",
+    "dci_disentanglement": "DCI disentanglement",
+    "dci_completeness": "DCI completeness",
+    "dci_informativeness": "DCI informativeness",
 }
+TRAINING = ("reconstruction_train", "reconstruction_train_mean")
+GROUND_TRUTH = tuple(name for names in SCORES for name in names)
+HEADLINE = tuple(name for name in METRICS if name not in TRAINING and name not in GROUND_TRUTH)
+WITHOUT_FACTORS = tuple(name for name in METRICS if name not in GROUND_TRUTH)
+"""Metrics that need no ground-truth factors; seconds each."""
+
+Computing = Generator[Event, Request | None, dict[str, Any]]
 
 
 def evaluate(run: Run, metrics: Sequence[str] | None = None) -> Job:
     """Compute a run's metrics (all by default), or take them from evaluation.json if its checkpoint is the same.
 
-    Yields Progress, then one Evaluated. Raises ConfigError for unknown metrics, CheckpointError or DataError.
+    Metrics that are not there yet are added to those that are, and kept as soon as each is known. Yields Progress, then
+    one Evaluated. Raises ConfigError for unknown metrics, CheckpointError, DataError or RunError.
     """
-    wanted = list(metrics or METRICS)
+    wanted = list(dict.fromkeys(metrics or METRICS))
     unknown = [name for name in wanted if name not in METRICS]
     if unknown:
         raise ConfigError(f"There is no metric {unknown[0]!r}. There are: {', '.join(METRICS)}.")
-    step = checkpoint_step(run.checkpoint_folder)
-    if step is None:
+    if checkpoint_step(run.checkpoint_folder) is None:
         raise CheckpointError(f"{run.name} has no weights yet: it was not trained up to its first checkpoint.")
-    kept = run.evaluation()
-    if kept.get("step") != step or not set(METRICS) <= set(kept.get("metrics") or {}):
-        kept = yield from _compute(run)
-        run.write_evaluation(kept)
+    kept = _kept(run, _key(run))
+    lacking = [name for name in wanted if name not in kept["metrics"]]
+    if lacking:
+        kept = yield from _compute(run, lacking)
     result = kept | {
         "run": str(run.path),
         "name": run.name,
@@ -58,34 +81,81 @@ def evaluate(run: Run, metrics: Sequence[str] | None = None) -> Job:
     yield Evaluated(run.path, result)
 
 
-def _compute(run: Run) -> Any:
+def _key(run: Run) -> str:
+    """What kept metrics belong to: these weights, computed this way."""
+    try:
+        weights = (run.checkpoint_folder / WEIGHTS).read_bytes()
+    except OSError as error:
+        raise CheckpointError(f"The weights of {run.name} cannot be read: {error.strerror or error}.") from None
+    return f"{VERSION}-{hashlib.sha256(weights).hexdigest()[:16]}"
+
+
+def _kept(run: Run, key: str) -> dict[str, Any]:
+    """What evaluation.json holds for these weights, its metrics a dict, empty when there are none."""
+    kept = run.evaluation()
+    if kept.get("checkpoint") == key and isinstance(kept.get("metrics"), dict):
+        return kept
+    return {"metrics": {}}
+
+
+def _compute(run: Run, lacking: Sequence[str]) -> Computing:
     for event in prepare(*run.config.data):
         if isinstance(event, Progress):
             yield event
     dataset = load_dataset(*run.config.data)
-    trained = load_model(run, dataset)
-    split = dataset.headline_split
+    key, trained = _load(run, dataset)
     what = f"Evaluating {run.name}"
-    chosen = sample_of(dataset, split)
-    passed = yield from forward(trained, chosen, SEED, f"{what}: {split} images", sharpness=True)
-    results = _headline(passed, split)
-    if "train" in dataset.splits:
-        training = yield from forward(
-            trained, sample_of(dataset, "train"), SEED, f"{what}: training images", sharpness=False
-        )
-        results |= _training(training)
-    else:
-        reason = f"{dataset.title} has no training split of its own: its numbers are over all images"
-        results |= {
-            name: {"value": None, "reason": reason} for name in ("reconstruction_train", "reconstruction_train_mean")
-        }
+    kept = _kept(run, key)
+    with Children(torch.get_num_threads()) as children:
+        truth = GroundTruth(trained, children, what)
+        if set(lacking) & set(HEADLINE):
+            kept = _keep(trained, key, (yield from _compute_headline(trained, what)))
+        if set(lacking) & set(TRAINING):
+            kept = _keep(trained, key, (yield from _compute_training(trained, what)))
+        for names in SCORES:
+            if set(lacking) & set(names):
+                kept = _keep(trained, key, {"metrics": (yield from truth.compute(names))})
+    return kept
+
+
+def _load(run: Run, dataset: Dataset) -> tuple[str, TrainedModel]:
+    """The model and the key of its weights, also while a training run replaces them."""
+    while True:
+        key = _key(run)
+        trained = load_model(run, dataset)
+        if key == _key(run):
+            return key, trained
+
+
+def _keep(trained: TrainedModel, key: str, new: dict[str, Any]) -> dict[str, Any]:
+    """Add to evaluation.json, and return what it holds now."""
+    run = trained.run
+    before = _kept(run, key)
+    metrics = before["metrics"] | new["metrics"]
+    about = {"run": str(run.path), "name": run.name, "step": trained.step, "checkpoint": key}
+    kept = before | new | about | {"metrics": {name: metrics[name] for name in METRICS if name in metrics}}
+    run.write_evaluation(kept)
+    return kept
+
+
+def _compute_headline(trained: TrainedModel, what: str) -> Computing:
+    split = trained.dataset.headline_split
+    passed = yield from forward(
+        trained, sample_of(trained.dataset, split), SEED, f"{what}: {split} images", sharpness=True
+    )
     return {
-        "run": str(run.path),
-        "name": run.name,
-        "step": trained.step,
-        "metrics": {name: results[name] for name in METRICS},
+        "metrics": headline_results(passed, split) | correlation_results(passed, split),
         "kl_per_latent": [round(float(v), 6) for v in passed.kl.mean(0)],
     }
+
+
+def _compute_training(trained: TrainedModel, what: str) -> Computing:
+    dataset = trained.dataset
+    if "train" not in dataset.splits:
+        reason = f"{dataset.title} has no training split of its own: its numbers are over all images"
+        return {"metrics": {name: missing(reason) for name in TRAINING}}
+    passed = yield from forward(trained, sample_of(dataset, "train"), SEED, f"{what}: training images", sharpness=False)
+    return {"metrics": training_results(passed)}
 
 
 def sample_of(dataset: Dataset, split: str, limit: int = IMAGES) -> NDArray[np.int64]:
@@ -94,55 +164,3 @@ def sample_of(dataset: Dataset, split: str, limit: int = IMAGES) -> NDArray[np.i
     if len(indices) <= limit:
         return indices
     return np.sort(np.random.default_rng(SEED).choice(indices, limit, replace=False))
-
-
-BCE = "binary cross-entropy summed over pixels, mean over images"
-
-
-def _headline(passed: ForwardPass, split: str) -> dict[str, Any]:
-    kl = passed.kl.sum(1)
-    sharp, originals = passed.sharpness, passed.sharpness_originals
-    return {
-        "reconstruction": _mean(passed.reconstruction, "nats", BCE, split, "sampled"),
-        "reconstruction_mean": _mean(passed.reconstruction_mean, "nats", BCE, split, "mean"),
-        "kl": _mean(kl, "nats", "KL of the posterior from N(0, 1), summed over latents, mean over images", split),
-        "elbo": _mean(-passed.reconstruction - kl, "nats", "-(reconstruction + KL), one sample of z", split, "sampled"),
-        "active_latents": _value(
-            active_latents(passed.kl.mean(0)),
-            "latents",
-            f"latents with a mean KL above {ACTIVE_NATS} nats",
-            split,
-            len(kl),
-        ),
-        "sharpness": _mean(sharp, "grey levels²", SHARPNESS_PROTOCOL, split, "mean"),
-        "sharpness_originals": _mean(originals, "grey levels²", SHARPNESS_PROTOCOL, split),
-        "sharpness_ratio": _value(
-            float(sharp.mean() / originals.mean()) if originals.mean() else None,
-            "",
-            "sharpness of reconstructions over that of the originals",
-            split,
-            len(sharp),
-            "mean",
-        ),
-    }
-
-
-def _training(passed: ForwardPass) -> dict[str, Any]:
-    return {
-        "reconstruction_train": _mean(passed.reconstruction, "nats", BCE, "train", "sampled"),
-        "reconstruction_train_mean": _mean(passed.reconstruction_mean, "nats", BCE, "train", "mean"),
-    }
-
-
-def _mean(values: NDArray[np.float64], unit: str, name: str, split: str, z: str | None = None) -> dict[str, Any]:
-    """A mean over images with its 95 % interval (normal approximation of the mean)."""
-    mean = float(values.mean())
-    half = 1.96 * float(values.std(ddof=1)) / len(values) ** 0.5 if len(values) > 1 else 0.0
-    return _value(mean, unit, name, split, len(values), z) | {"interval": [mean - half, mean + half]}
-
-
-def _value(value: float | None, unit: str, name: str, split: str, n: int, z: str | None = None) -> dict[str, Any]:
-    protocol: dict[str, Any] = {"name": name, "split": split, "n": n, "seed": SEED}
-    if z:
-        protocol["z"] = z
-    return {"value": value, "unit": unit, "protocol": protocol}

@@ -20,11 +20,12 @@ BATCH = 250
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ForwardPass:
-    """Values per image: losses and KL in nats, sharpness in squared grey levels; `kl` is (n, latents)."""
+    """Values per image: losses and KL in nats, sharpness in squared grey levels; `kl` and `means` are (n, latents)."""
 
     reconstruction: NDArray[np.float64]
     reconstruction_mean: NDArray[np.float64]
     kl: NDArray[np.float64]
+    means: NDArray[np.float64]
     sharpness: NDArray[np.float64]
     sharpness_originals: NDArray[np.float64]
 
@@ -43,12 +44,17 @@ def forward(
         parts.append(_batch(trained, chosen, noise, sharpness))
         yield Progress(min(start + BATCH, len(indices)), len(indices), what, "images")
     passed = ForwardPass(*(np.concatenate(values) for values in zip(*parts, strict=True)))
-    if not (np.isfinite(passed.reconstruction).all() and np.isfinite(passed.kl).all()):
+    require_finite(trained, passed.reconstruction, passed.kl)
+    return passed
+
+
+def require_finite(trained: TrainedModel, *values: NDArray[np.floating]) -> None:
+    """Raise RunError unless all that the model gave are finite numbers."""
+    if not all(np.isfinite(array).all() for array in values):
         raise RunError(
             f"The weights of {trained.run.name} give values that are not numbers; the run diverged. "
             "It cannot be evaluated."
         )
-    return passed
 
 
 @torch.no_grad()
@@ -64,6 +70,7 @@ def _batch(
         reconstruction_per_image(sampled, images),
         reconstruction_per_image(at_mean, images),
         kl_per_latent(mean, log_variance),
+        mean,
     )
     arrays = tuple(v.double().numpy() for v in values)
     if not sharpness:

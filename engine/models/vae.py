@@ -32,6 +32,7 @@ class VAE(nn.Module):
     def __init__(self, image_shape: tuple[int, int, int], latents: int, classes: int = 0) -> None:
         super().__init__()
         side, _, channels = image_shape
+        self.image_shape = image_shape
         self.latents = latents
         self.classes = classes
         self.encoder = Encoder(channels, side, latents)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -70,6 +71,16 @@ def test_train_evaluate_traverse_and_resume(run_main, digits_folder, tmp_path):
     assert headline["protocol"]["n"] == 297
     low, high = headline["interval"]
     assert low < headline["value"] < high
+
+    status, out, err = run_main("evaluate", folder, "--format", "csv", "--by-method")
+    assert status == 0
+    assert out.splitlines()[1].startswith("β-VAE,mnist,1,")
+    assert "No mig, " not in out
+    assert err.count("MNIST has no ground-truth factors") == 1
+    status, out, _ = run_main("evaluate", folder, "--metrics", "kl, mig")
+    first, second = out.splitlines()
+    assert re.fullmatch(r"β-VAE · 3  kl  [\d.]+ nats  \(95 %: [\d.]+ to [\d.]+\)", first)
+    assert second == "β-VAE · 3  mig  MNIST has no ground-truth factors"
 
     picture = tmp_path / "out" / "grid.png"
     status, out, _ = run_main("traverse", folder, "--output", picture, "--steps", 5, "--latents", "1,2")

@@ -15,7 +15,7 @@ from engine.data import load_dataset
 from engine.errors import CheckpointError, DataError, RunError, StudioError
 from engine.evaluation import evaluate as module
 from engine.evaluation.divergence import active_latents, latents_by_kl
-from engine.evaluation.evaluate import METRICS, evaluate, sample_of
+from engine.evaluation.evaluate import GROUND_TRUTH, HEADLINE, METRICS, evaluate, sample_of
 from engine.evaluation.sharpness import laplacian_variance
 from engine.evaluation.table import COLUMNS, comma_separated, heading, markdown, row_of
 from engine.events import Evaluated, Progress
@@ -164,8 +164,12 @@ def test_every_number_says_its_protocol(evaluated):
     assert result["step"] == 60
     assert list(result["metrics"]) == list(METRICS)
     for name, entry in result["metrics"].items():
+        if name in GROUND_TRUTH:
+            assert entry == {"value": None, "reason": "MNIST has no ground-truth factors"}
+            continue
         training = "train" in name
         protocol = entry["protocol"]
+        assert set(protocol["versions"]) == {"numpy", "opencv", "scikit-learn", "torch"}
         assert protocol["name"]
         assert protocol["split"] == ("train" if training else "test")
         assert protocol["n"] == (1500 if training else 297)
@@ -213,10 +217,44 @@ def test_evaluating_leaves_torchs_global_random_state_alone(tiny_copy):
     assert torch.equal(torch.get_rng_state(), state)
 
 
-def test_only_the_metrics_asked_for_are_told_and_all_are_kept(tiny_copy):
+def test_only_what_was_asked_for_is_told_and_what_came_with_it_is_kept(tiny_copy):
     result = result_of(tiny_copy, ["kl", "elbo"])
     assert list(result["metrics"]) == ["kl", "elbo"]
-    assert list(tiny_copy.evaluation()["metrics"]) == list(METRICS)
+    assert list(tiny_copy.evaluation()["metrics"]) == list(HEADLINE)
+
+
+def test_asking_for_more_metrics_adds_them(tiny_copy, evaluated, monkeypatch):
+    result_of(tiny_copy, ["reconstruction"])
+    splits, forward = [], module.forward
+
+    def spied(trained, indices, *arguments, **options):
+        splits.append(len(indices))
+        return forward(trained, indices, *arguments, **options)
+
+    monkeypatch.setattr(module, "forward", spied)
+    assert result_of(tiny_copy)["metrics"] == evaluated[1]["metrics"]
+    assert splits == [1500]  # the test images were kept, only the training images are new
+
+
+def test_other_weights_at_the_same_step_are_evaluated_anew(tiny_copy):
+    result_of(tiny_copy, ["kl"])
+    weights = load_weights(tiny_copy.checkpoint_folder)
+    state = load_trainer(tiny_copy.checkpoint_folder, weights)
+    model = torch.nn.Module()
+    model.state_dict = lambda: {k: v * 0 for k, v in weights.tensors.items()}  # type: ignore[method-assign]
+    save_checkpoint(tiny_copy.checkpoint_folder, 60, model, state)
+    # Closed form: an encoder of zeros gives N(0, 1), whose divergence from N(0, 1) is 0.
+    assert result_of(tiny_copy, ["kl"])["metrics"]["kl"]["value"] == 0
+
+
+def test_total_and_mean_correlation_agree_with_numpys_corrcoef(evaluated, trained, plain):
+    images = torch.tensor(plain["originals"][..., 0] / 255, dtype=torch.float32)[:, None]
+    with torch.no_grad():
+        correlations = np.corrcoef(trained.model.encode(images)[0].double().numpy(), rowvar=False)
+    values = evaluated[1]["metrics"]
+    assert values["total_correlation"]["value"] == pytest.approx(-np.log(np.linalg.det(correlations)) / 2, rel=1e-3)
+    apart = np.abs(correlations[~np.eye(len(correlations), dtype=bool)])
+    assert values["mean_correlation"]["value"] == pytest.approx(apart.mean(), rel=1e-3)
 
 
 def test_an_unknown_metric_is_refused_with_those_there_are(tiny_run):
@@ -270,12 +308,17 @@ def test_weights_that_give_no_numbers_are_said_to_have_diverged(tiny_copy):
     assert tiny_copy.evaluation() == {}
 
 
-def test_an_evaluation_abandoned_midway_keeps_nothing(tiny_copy):
+def test_an_evaluation_abandoned_midway_keeps_what_was_computed(tiny_copy):
     job = evaluate(tiny_copy)
     while next(job).unit != "images":
         pass
     job.close()
     assert tiny_copy.evaluation() == {}
+    job = evaluate(tiny_copy)
+    while "training" not in next(job).what:
+        pass
+    job.close()
+    assert list(tiny_copy.evaluation()["metrics"]) == list(HEADLINE)
 
 
 def test_progress_ends_at_its_total(tiny_copy):
@@ -323,12 +366,13 @@ def test_a_table_has_a_line_for_each_run_and_the_values_rounded(evaluated):
     assert row is not None
     head, rule, line, end = markdown([row]).split("\n")
     assert end == ""
-    assert head.count("|") == rule.count("|") == line.count("|") == 5 + len(COLUMNS) + 1
+    columns = [column for column in COLUMNS if column.metric not in GROUND_TRUTH]  # MNIST has none of these
+    assert head.count("|") == rule.count("|") == line.count("|") == 5 + len(columns) + 1
     assert f"{result['metrics']['reconstruction']['value']:.2f}" in line
     assert "tiny" in line
     assert "VAE" in line
     first, second = comma_separated([row]).strip().split("\r\n")
-    assert first.split(",")[5:] == [heading(column) for column in COLUMNS]
+    assert first.split(",")[5:] == [heading(column) for column in columns]
     assert second.startswith("tiny,VAE,mnist,0,60,")
 
 

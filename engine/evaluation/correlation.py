@@ -1,0 +1,54 @@
+"""How far latents vary together, which needs no ground truth: both from the correlations of the posterior means.
+
+Correlations depend neither on the order nor on the scale of latents. Latents that are constant are left out.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.evaluation.intervals import bootstrap
+
+TOTAL_CORRELATION = (
+    "total correlation of the posterior means, as of a Gaussian with their covariance (disentanglement_lib; "
+    "Locatello et al. 2019): -ln det(correlations) / 2"
+)
+MEAN_CORRELATION = "mean of |Pearson correlation| between the posterior means of two latents, over all pairs"
+
+
+def varying(codes: NDArray[np.floating]) -> NDArray[np.float64]:
+    """The latents, (images, latents), that are not constant to within single precision, standardised."""
+    values = np.asarray(codes, dtype=np.float64)
+    mean, deviation = values.mean(axis=0), values.std(axis=0)
+    keep = deviation > 1e-6 * np.maximum(np.abs(mean), 1e-6)
+    return np.asarray((values[:, keep] - mean[keep]) / deviation[keep])
+
+
+def total_correlation(codes: NDArray[np.floating], weights: NDArray[np.float64] | None = None) -> float:
+    """Total correlation in nats, at least 0; infinite where latents are linearly dependent.
+
+    `codes` is (images, latents), not constant; `weights` (images,) counts how often each image is taken.
+    """
+    if codes.shape[1] < 2:
+        return 0.0
+    sign, log_determinant = np.linalg.slogdet(_correlations(codes, weights))
+    return max(0.0, -0.5 * float(log_determinant)) if sign > 0 else float("inf")
+
+
+def mean_correlation(codes: NDArray[np.floating], weights: NDArray[np.float64] | None = None) -> float:
+    """Mean |correlation| over all pairs of latents, 0..1; arguments as of `total_correlation`."""
+    if codes.shape[1] < 2:
+        return 0.0
+    return float(np.abs(_correlations(codes, weights)[np.triu_indices(codes.shape[1], 1)]).mean())
+
+
+def correlation_intervals(codes: NDArray[np.floating], seed: int) -> tuple[tuple[float, float], tuple[float, float]]:
+    """95 % bootstrap intervals over images of the total and of the mean correlation."""
+    total = bootstrap(lambda weights: total_correlation(codes, weights), len(codes), seed)
+    mean = bootstrap(lambda weights: mean_correlation(codes, weights), len(codes), seed)
+    return (max(0.0, total[0]), total[1]), (max(0.0, mean[0]), min(1.0, mean[1]))
+
+
+def _correlations(codes: NDArray[np.floating], weights: NDArray[np.float64] | None) -> NDArray[np.float64]:
+    covariance = np.cov(codes, rowvar=False, aweights=weights, ddof=0)
+    deviation = np.sqrt(np.diag(covariance))
+    return np.asarray(covariance / np.outer(deviation, deviation))

@@ -1,0 +1,86 @@
+"""DCI: C. Eastwood & C. K. I. Williams, "A Framework for the Quantitative Evaluation of Disentangled Representations".
+
+ICLR 2018, as in disentanglement_lib: gradient-boosted trees tell each factor from all latents, and their importances
+say which latent serves which factor. Trees split at thresholds, so neither the order nor the scale of latents matters,
+but for ties. No interval: the importances come from one fit, whose spread over training sets only more fits would
+show, and informativeness is a mean of accuracies of unlike factors on the same images.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.processes import Tell
+
+TREES = 100
+"""Boosting stages; each grows one tree a class. scikit-learn's default, as are all other settings."""
+
+PROTOCOL = "{} (Eastwood & Williams 2018): gradient-boosted trees tell each factor from all latents; {}"
+DISENTANGLEMENT = PROTOCOL.format(
+    "DCI disentanglement", "1 - entropy of a latent's importances over factors, weighted by the latent's importance"
+)
+COMPLETENESS = PROTOCOL.format(
+    "DCI completeness", "1 - entropy of a factor's importances over latents, weighted by the factor's importance"
+)
+INFORMATIVENESS = PROTOCOL.format("DCI informativeness", "accuracy on other images, mean over factors")
+
+
+class FactorFit(NamedTuple):
+    """What the trees of one factor found: `importance` (latents,), sum 1 or 0, and `accuracy` on the test images."""
+
+    importance: NDArray[np.float64]
+    accuracy: float
+
+
+def fit_factor(
+    codes: NDArray[np.floating],
+    classes: NDArray[np.int64],
+    test_codes: NDArray[np.floating],
+    test_classes: NDArray[np.int64],
+    seed: int,
+    tell: Tell = lambda units: None,
+) -> FactorFit:
+    """Fit the trees of one factor; `codes` (images, latents), `classes` (images,). Tells of every tree grown.
+
+    A factor with one class among the training images is predicted as that class, and needs no latent.
+    """
+    from sklearn.ensemble import GradientBoostingClassifier
+
+    if not np.ptp(classes):
+        return FactorFit(np.zeros(codes.shape[1]), float(np.mean(test_classes == classes[0])))
+    trees = trees_of(classes) // TREES
+
+    def grown(stage: int, model: object, variables: object) -> bool:
+        tell((stage + 1) * trees)
+        return False
+
+    model = GradientBoostingClassifier(random_state=seed)
+    model.fit(codes, classes, monitor=grown)
+    return FactorFit(model.feature_importances_, float(model.score(test_codes, test_classes)))
+
+
+def trees_of(classes: NDArray[np.int64]) -> int:
+    """Trees that a factor needs: one a class and stage, or one a stage for two classes."""
+    number = len(np.unique(classes))
+    return TREES * (number if number > 2 else 1)
+
+
+def disentanglement(importance: NDArray[np.float64]) -> float:
+    """How far each latent serves one factor only, 0..1; `importance` is (latents, factors), at least two factors."""
+    return _concentration(importance)
+
+
+def completeness(importance: NDArray[np.float64]) -> float:
+    """How far each factor is told by one latent only, 0..1; `importance` is (latents, factors), two latents or more."""
+    return _concentration(importance.T)
+
+
+def _concentration(importance: NDArray[np.float64]) -> float:
+    """1 - entropy of each row, in units of its maximum, averaged with the rows' sums as weights; 0 when all are 0."""
+    weights = importance.sum(axis=1)
+    used = importance[weights > 0] / weights[weights > 0, None]
+    if not len(used):
+        return 0.0
+    entropy = -(used * np.log(used, out=np.zeros_like(used), where=used > 0)).sum(axis=1) / np.log(used.shape[1])
+    return float(np.average(1 - entropy, weights=weights[weights > 0]))

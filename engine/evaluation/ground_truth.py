@@ -1,0 +1,222 @@
+"""The scores that need ground-truth factors: images are drawn, encoded once, and looked up; each with its protocol."""
+
+from collections.abc import Callable, Generator
+from functools import cached_property
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.data import Dataset
+from engine.evaluation import beta_vae, dci, disentanglement, factor_vae, mig, sap
+from engine.evaluation.intervals import wilson
+from engine.evaluation.representation import Representation
+from engine.evaluation.results import SEED, Results, entry, missing
+from engine.evaluation.sampling import (
+    BATCH,
+    FEWEST_IMAGES,
+    MOST_CLASSES,
+    TESTING,
+    TRAINING,
+    Batches,
+    Groups,
+    Pairs,
+    batch_variances,
+    draw_batches,
+    draw_images,
+    draw_pairs,
+    pair_sums,
+)
+from engine.events import Event, Request
+from engine.models.loading import TrainedModel
+from engine.processes import Children
+
+Computing: TypeAlias = Generator[Event, Request | None, Results]
+DCI = ("dci_disentanglement", "dci_completeness", "dci_informativeness")
+
+
+class GroundTruth:
+    """The scores of one model. What several need (groups, pairs, posterior means) is made once, when first needed."""
+
+    def __init__(self, trained: TrainedModel, children: Children, what: str) -> None:
+        self._dataset = trained.dataset
+        self._representation = Representation(trained)
+        self._children = children
+        self._what = what
+
+    def compute(self, names: tuple[str, ...]) -> Computing:
+        """Compute the scores of one entry of `SCORES`. Yields Progress; results are as in evaluation.json."""
+        reason = self._reason
+        if reason:
+            return {name: missing(reason) for name in names}
+        return (yield from SCORES[names](self))
+
+    @cached_property
+    def _reason(self) -> str:
+        """Why there can be no score; empty when there can."""
+        return reason_against(self._dataset, self._groups, self._representation.means.shape[1])
+
+    @cached_property
+    def _groups(self) -> Groups | None:
+        factors = self._dataset.factors
+        return None if factors is None else Groups.of(factors, len(self._dataset))
+
+    @property
+    def groups(self) -> Groups:
+        """The images by the classes of their factors."""
+        assert self._groups is not None
+        return self._groups
+
+    @cached_property
+    def pairs(self) -> Pairs:
+        """Pairs that agree in a factor: points to fit on, then points to test on."""
+        return draw_pairs(self.groups, TRAINING + TESTING, np.random.default_rng(SEED))
+
+    @cached_property
+    def batches(self) -> Batches:
+        """Images that agree in a factor: points to fit on, then points to test on."""
+        return draw_batches(self.groups, TRAINING + TESTING, np.random.default_rng(SEED))
+
+    @cached_property
+    def images(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Images to fit on and others to test on."""
+        return draw_images(len(self._dataset), np.random.default_rng(SEED))
+
+    def means(self, *images: NDArray[np.int64]) -> Generator[Event, Request | None, NDArray[np.float32]]:
+        """Posterior means of all images, (images, latents), of which these are encoded."""
+        yield from self._representation.encode(np.concatenate([i.ravel() for i in images]), f"{self._what}: encoding")
+        return self._representation.means
+
+    @cached_property
+    def _sums(self) -> NDArray[np.float64]:
+        return pair_sums(self._representation.means, self.pairs)
+
+    def pair_points(self, scale: float) -> Generator[Event, Request | None, tuple[NDArray[Any], ...]]:
+        """Scaled sums over pairs and their factor, of the points to fit on and of those to test on."""
+        yield from self.means(self.pairs.first, self.pairs.second)
+        sums, factor = self._sums * scale, self.pairs.factor
+        return sums[:TRAINING], factor[:TRAINING], sums[TRAINING:], factor[TRAINING:]
+
+    def in_child(
+        self,
+        work: Callable[..., Any],
+        tasks: list[tuple[Any, ...]],
+        what: str,
+        unit: str,
+        sizes: list[int] | None = None,
+    ) -> Generator[Event, Request | None, list[Any]]:
+        """Run a fit where cancelling ends it at once."""
+        return self._children.run(work, tasks, f"{self._what}: {what}", unit, sizes)
+
+    def entry(self, value: float, protocol: str, **more: Any) -> dict[str, Any]:
+        """A score with the protocol's name, its counts, and the factors it is over."""
+        return entry(value, "", protocol, "all", z="mean", factors=list(self.groups.names), **more)
+
+    def table(self, values: NDArray[np.float64]) -> dict[str, Any]:
+        """A (latents, factors) matrix behind a score, as kept in evaluation.json."""
+        return {"factors": list(self.groups.names), "latents": np.round(values, 6).tolist()}
+
+
+def reason_against(dataset: Dataset, groups: Groups | None, latents: int) -> str:
+    """Why a data set or model cannot be scored, as a sentence; empty when it can."""
+    if groups is None:
+        return f"{dataset.title} has no ground-truth factors"
+    if len(groups.names) < 2:
+        return f"{dataset.title} has fewer than two factors that vary"
+    if latents < 2:
+        return "a model with one latent cannot be scored: scores compare latents"
+    if len(dataset) < FEWEST_IMAGES:
+        return f"{dataset.title} has {len(dataset)} images; the scores need at least {FEWEST_IMAGES}"
+    used = (groups.counts > 0).sum(axis=1)
+    if used.max() > MOST_CLASSES:
+        most = groups.names[int(used.argmax())]
+        return f"factor {most!r} has {used.max():,} values; scores by classes take up to {MOST_CLASSES}"
+    return ""
+
+
+def _disentanglement(truth: GroundTruth) -> Computing:
+    points = yield from truth.pair_points(1.0)
+    work = disentanglement.disentanglement_score
+    [value] = yield from truth.in_child(work, [points], "disentanglement, SVM", "fits")
+    return {"disentanglement": _of_pairs(truth, value, disentanglement.PROTOCOL)}
+
+
+def _beta_vae(truth: GroundTruth) -> Computing:
+    points = yield from truth.pair_points(1 / BATCH)
+    [value] = yield from truth.in_child(beta_vae.beta_vae_score, [points], "β-VAE score, regression", "fits")
+    return {"beta_vae": _of_pairs(truth, value, beta_vae.PROTOCOL)}
+
+
+def _of_pairs(truth: GroundTruth, value: float, protocol: str) -> dict[str, Any]:
+    return truth.entry(value, protocol, n=TRAINING, n_test=TESTING, pairs=BATCH, interval=wilson(value, TESTING))
+
+
+def _factor_vae(truth: GroundTruth) -> Computing:
+    sample, batches = truth.images[0], truth.batches
+    means = yield from truth.means(sample, batches.images)
+    variances, factor = batch_variances(means, batches), batches.factor
+    value = factor_vae.factor_vae_score(
+        means[sample].astype(np.float64).var(axis=0, ddof=1),
+        variances[:TRAINING],
+        factor[:TRAINING],
+        variances[TRAINING:],
+        factor[TRAINING:],
+    )
+    counts = {"n": TRAINING, "n_test": TESTING, "batch": BATCH, "n_variance": len(sample)}
+    return {"factor_vae": truth.entry(value, factor_vae.PROTOCOL, interval=wilson(value, TESTING), **counts)}
+
+
+def _mig(truth: GroundTruth) -> Computing:
+    sample = truth.images[0]
+    means = yield from truth.means(sample)
+    codes, classes = means[sample], truth.groups.classes[sample]
+    information = mig.mutual_information(codes, classes)
+    value = mig.gap(information, mig.entropies(classes))
+    result = truth.entry(value, mig.PROTOCOL, n=len(sample), interval=mig.mig_interval(codes, classes, SEED))
+    return {"mig": result | {"mutual_information": truth.table(information)}}
+
+
+def _sap(truth: GroundTruth) -> Computing:
+    training, testing = truth.images
+    means = yield from truth.means(training, testing)
+    classes, test_classes = truth.groups.classes[training], truth.groups.classes[testing]
+    tasks = [(means[training, j], classes, means[testing, j], test_classes) for j in range(means.shape[1])]
+    accuracies = np.stack((yield from truth.in_child(sap.latent_accuracies, tasks, "SAP, SVMs", "latents")))
+    result = truth.entry(sap.sap(accuracies), sap.PROTOCOL, n=len(training), n_test=len(testing))
+    return {"sap": result | {"accuracies": truth.table(accuracies)}}
+
+
+def _dci(truth: GroundTruth) -> Computing:
+    training, testing = truth.images
+    means = yield from truth.means(training, testing)
+    classes, test_classes = truth.groups.classes[training], truth.groups.classes[testing]
+    codes, test_codes = means[training], means[testing]
+    tasks = [
+        (codes, column, test_codes, test_column, SEED)
+        for column, test_column in zip(classes.T, test_classes.T, strict=True)
+    ]
+    sizes = [dci.trees_of(column) for column in classes.T]
+    fits: list[dci.FactorFit] = yield from truth.in_child(dci.fit_factor, tasks, "DCI, boosted trees", "trees", sizes)
+    importance = np.stack([fit.importance for fit in fits], axis=1)
+    accuracies = {name: round(fit.accuracy, 6) for name, fit in zip(truth.groups.names, fits, strict=True)}
+    counts = {"n": len(training), "n_test": len(testing)}
+    return {
+        "dci_disentanglement": truth.entry(dci.disentanglement(importance), dci.DISENTANGLEMENT, **counts)
+        | {"importance": truth.table(importance)},
+        "dci_completeness": truth.entry(dci.completeness(importance), dci.COMPLETENESS, **counts),
+        "dci_informativeness": truth.entry(
+            float(np.mean([fit.accuracy for fit in fits])), dci.INFORMATIVENESS, **counts
+        )
+        | {"accuracies": accuracies},
+    }
+
+
+SCORES: dict[tuple[str, ...], Callable[[GroundTruth], Computing]] = {
+    ("mig",): _mig,
+    ("sap",): _sap,
+    ("factor_vae",): _factor_vae,
+    ("beta_vae",): _beta_vae,
+    ("disentanglement",): _disentanglement,
+    DCI: _dci,
+}
+"""What is computed together, the quickest first."""

@@ -1,0 +1,111 @@
+"""Drawing images by their factors, as the disentanglement scores do: positions only, no pixels, no model."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.data.dataset import Factors
+
+BATCH = 64
+"""Pairs, or images, behind one point of a score (disentanglement_lib's batch size; the report's L)."""
+
+TRAINING, TESTING = 10_000, 5_000
+"""Points, or images, a score is fitted on and tested on."""
+
+FEWEST_IMAGES = 100
+MOST_CLASSES = 256
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Groups:
+    """The images of a data set grouped by the class of each factor that varies.
+
+    `classes` is int64 (images, factors). `order[k]` lists the images by their class of factor k, those of class c from
+    `starts[k, c]`, `counts[k, c]` of them.
+    """
+
+    names: tuple[str, ...]
+    classes: NDArray[np.int64]
+    order: NDArray[np.int64]
+    starts: NDArray[np.int64]
+    counts: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, factors: Factors, images: int) -> "Groups":
+        """Group `images` images; factors of one class only are left out."""
+        classes = factors.classes(np.arange(images))
+        varying = [k for k in range(classes.shape[1]) if np.ptp(classes[:, k])]
+        classes = np.ascontiguousarray(classes[:, varying])
+        counts = np.zeros((len(varying), classes.max(initial=0) + 1), np.int64)
+        for k, column in enumerate(classes.T):
+            counts[k] = np.bincount(column, minlength=counts.shape[1])
+        order = np.argsort(classes.astype(np.int32), axis=0, kind="stable").T
+        names = tuple(factors.names[k] for k in varying)
+        return cls(names, classes, np.ascontiguousarray(order), np.cumsum(counts, axis=1) - counts, counts)
+
+    def sharing(
+        self, factor: NDArray[np.int64], images: NDArray[np.int64], rng: np.random.Generator
+    ) -> NDArray[np.int64]:
+        """Draw for each image one that has its class of a factor, uniformly; `factor` is as `images` or broadcasts."""
+        group = self.classes[images, factor]
+        place = (rng.random(images.shape) * self.counts[factor, group]).astype(np.int64)
+        drawn: NDArray[np.int64] = self.order[factor, self.starts[factor, group] + place]
+        return drawn
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pairs:
+    """Points of pairs that agree in a factor: `factor` (points,), `first` and `second` (points, 64)."""
+
+    factor: NDArray[np.int64]
+    first: NDArray[np.int64]
+    second: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batches:
+    """Points of images that agree in a factor: `factor` (points,), `images` (points, 64)."""
+
+    factor: NDArray[np.int64]
+    images: NDArray[np.int64]
+
+
+def draw_pairs(groups: Groups, points: int, rng: np.random.Generator, batch: int = BATCH) -> Pairs:
+    """For each point a factor at random, then pairs of random images that agree in it (Higgins et al. 2017)."""
+    factor = rng.integers(0, len(groups.names), points)
+    first = rng.integers(0, len(groups.classes), (points, batch))
+    return Pairs(factor, first, groups.sharing(factor[:, None], first, rng))
+
+
+def draw_batches(groups: Groups, points: int, rng: np.random.Generator, batch: int = BATCH) -> Batches:
+    """For each point a factor at random, then images that all have one class of it (Kim & Mnih 2018)."""
+    factor = rng.integers(0, len(groups.names), points)
+    alike = np.repeat(rng.integers(0, len(groups.classes), (points, 1)), batch, axis=1)
+    return Batches(factor, groups.sharing(factor[:, None], alike, rng))
+
+
+def draw_images(images: int, rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """10,000 images to fit on and 5,000 others to test on; of fewer than 15,000 all, two thirds and one third."""
+    drawn = rng.permutation(images)[: TRAINING + TESTING]
+    cut = min(TRAINING, len(drawn) * 2 // 3)
+    return drawn[:cut], drawn[cut:]
+
+
+def pair_sums(means: NDArray[np.float32], pairs: Pairs) -> NDArray[np.float64]:
+    """Sum over a point's pairs of |z_u - z_v|, (points, latents), from the posterior means of all images."""
+    return np.concatenate(
+        [
+            np.abs(means[first].astype(np.float64) - means[second]).sum(axis=1)
+            for first, second in zip(_chunks(pairs.first), _chunks(pairs.second), strict=True)
+        ]
+    )
+
+
+def batch_variances(means: NDArray[np.float32], batches: Batches) -> NDArray[np.float64]:
+    """Variance of each latent over a point's images (ddof 1), (points, latents)."""
+    return np.concatenate([means[part].astype(np.float64).var(axis=1, ddof=1) for part in _chunks(batches.images)])
+
+
+def _chunks(positions: NDArray[np.int64], points: int = 500) -> list[NDArray[np.int64]]:
+    return [positions[start : start + points] for start in range(0, len(positions), points)]

@@ -1,0 +1,52 @@
+"""Which ground-truth factor each latent follows, in numbers."""
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.evaluation.evaluate import sample_of
+from engine.evaluation.mig import entropies, mutual_information
+from engine.evaluation.representation import Representation
+from engine.events import Event, Request
+from engine.models.loading import TrainedModel
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """The factor that a latent follows most; `share` of the factor's entropy that the latent tells, 0..1."""
+
+    latent: int
+    factor: str
+    share: float
+
+
+def links(means: NDArray[np.floating], factors: NDArray[np.int64], names: Sequence[str]) -> list[Link]:
+    """Return the factor each latent follows most, a link for each latent in order.
+
+    From posterior means (images, latents) and classes of factors (images, factors), whole numbers from 0. Mutual
+    information as MIG has it (Chen et al. 2018; 20 bins of equal width), as a share of the factor's entropy. Factors
+    that do not vary are left out; empty when none does.
+    """
+    entropy = entropies(factors)
+    varying = np.flatnonzero(entropy > 0)
+    if not len(varying):
+        return []
+    shares = np.clip(mutual_information(means, factors[:, varying]) / entropy[varying], 0, 1)
+    best = shares.argmax(axis=1)
+    return [Link(i, names[varying[k]], float(shares[i, k])) for i, k in enumerate(best)]
+
+
+def find_links(trained: TrainedModel) -> Generator[Event, Request | None, list[Link]]:
+    """Links of a model over at most 10,000 images of its data set; empty where that has no factors.
+
+    Yields Progress in images. Raises RunError when the weights give values that are not finite.
+    """
+    dataset = trained.dataset
+    if dataset.factors is None or not trained.has_data:
+        return []
+    chosen = sample_of(dataset, dataset.headline_split)
+    representation = Representation(trained)
+    yield from representation.encode(chosen, "Finding what each latent follows")
+    return links(representation.means[chosen], dataset.factors.classes(chosen), dataset.factors.names)

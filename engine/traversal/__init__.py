@@ -1,0 +1,25 @@
+"""Latent traversals as arrays, no drawing: change one latent, keep the others, look."""
+
+from engine.traversal.coding import Posterior, decode, encode
+from engine.traversal.grid import Traversal, choose_latents, class_grid, difference, mean_kl, traverse, traverse_from
+from engine.traversal.start import Start, start_from_image, start_from_picture, start_from_prior
+from engine.traversal.walk import between, walk
+
+__all__ = [
+    "Posterior",
+    "Start",
+    "Traversal",
+    "between",
+    "choose_latents",
+    "class_grid",
+    "decode",
+    "difference",
+    "encode",
+    "mean_kl",
+    "start_from_image",
+    "start_from_picture",
+    "start_from_prior",
+    "traverse",
+    "traverse_from",
+    "walk",
+]

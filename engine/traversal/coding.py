@@ -1,0 +1,60 @@
+"""From images to posteriors and from latents back to images, numpy in and out."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from engine.errors import ConfigError
+from engine.models.loading import TrainedModel
+from engine.tensors import to_images, to_tensor
+
+BATCH = 64
+"""Images encoded at a time. More are slower: their feature maps leave the processor's cache."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Posterior:
+    """Gaussian posteriors of n images: mean, standard deviation and log-variance, each float64 (n, latents)."""
+
+    mean: NDArray[np.float64]
+    deviation: NDArray[np.float64]
+    log_variance: NDArray[np.float64]
+
+
+@torch.no_grad()
+def encode(trained: TrainedModel, images: NDArray[np.uint8]) -> Posterior:
+    """Posteriors of images, uint8 (n, height, width, channels)."""
+    latents = trained.model.latents
+    mean, log_variance = np.empty((len(images), latents)), np.empty((len(images), latents))
+    for first in range(0, len(images), BATCH):
+        part = slice(first, first + BATCH)
+        found = trained.model.encode(to_tensor(images[part]))
+        mean[part], log_variance[part] = (tensor.double().numpy() for tensor in found)
+    return Posterior(mean, np.exp(0.5 * log_variance), log_variance)
+
+
+@torch.no_grad()
+def decode(
+    trained: TrainedModel, z: NDArray[np.floating], labels: NDArray[np.int64] | None = None
+) -> NDArray[np.uint8]:
+    """Images of latents (n, latents), and of class numbers (n,) if the model is conditional; uint8 (n, h, w, c).
+
+    One at a time: a convolution over a larger batch adds in another order, and a picture would differ in its last grey
+    level by what is decoded beside it. At these sizes a batch is no faster on a CPU. Raises ConfigError when labels are
+    missing or not asked for.
+    """
+    model = trained.model
+    if bool(model.classes) != (labels is not None):
+        raise ConfigError(
+            f"{trained.run.name} is conditional: it needs a label for every image."
+            if model.classes
+            else f"{trained.run.name} is not conditional: it takes no label."
+        )
+    inputs = torch.from_numpy(np.asarray(z, np.float32))
+    classes = None if labels is None else torch.from_numpy(np.asarray(labels, np.int64))
+    images = np.empty((len(inputs), *model.image_shape), np.uint8)
+    for i in range(len(inputs)):
+        images[i] = to_images(model.decode(inputs[i : i + 1], None if classes is None else classes[i : i + 1]))[0]
+    return images

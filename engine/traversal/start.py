@@ -1,0 +1,80 @@
+"""Where a traversal starts: an image of the data, a picture from elsewhere, or the prior."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.errors import ConfigError, DataError
+from engine.models.loading import TrainedModel
+from engine.traversal.coding import encode
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Start:
+    """A point in latent space and what it stands for.
+
+    `original` is uint8 (height, width, channels), None for the prior. `mean` and `deviation` (latents,) are the
+    posterior's, or the point and 1 for the prior. `label` is the class that a conditional model's decoder is given,
+    None for other models. `words` name it in a caption: "image 1,234", "drawn", "file seven.png", "the prior".
+    """
+
+    original: NDArray[np.uint8] | None
+    mean: NDArray[np.float64]
+    deviation: NDArray[np.float64]
+    label: int | None
+    words: str
+
+
+def start_from_image(trained: TrainedModel, index: int) -> Start:
+    """Start from an image of the data set, with its own label. Raises ConfigError when there is no such image."""
+    dataset = trained.dataset
+    if not 0 <= index < len(dataset):
+        raise ConfigError(f"There is no image {index}; {dataset.title} has {len(dataset):,}, numbered from 0.")
+    where = np.array([index])
+    labels = trained.labels(where)
+    return _start(trained, dataset.images(where)[0], None if labels is None else int(labels[0]), f"image {index:,}")
+
+
+def start_from_picture(
+    trained: TrainedModel, picture: NDArray[np.uint8], words: str, label: int | None = None
+) -> Start:
+    """Start from a picture of the model's own shape, uint8 (height, width, channels).
+
+    A conditional model takes `label`, class 0 unless given. Raises ConfigError for a label that is not there, DataError
+    for another shape.
+    """
+    if picture.shape != trained.model.image_shape:
+        raise DataError(f"The picture is {picture.shape}; {trained.run.name} takes {trained.model.image_shape}.")
+    return _start(trained, picture, checked_label(trained, label, 0), words)
+
+
+def start_from_prior(trained: TrainedModel, draw: int | None = None, label: int | None = None) -> Start:
+    """Start from the prior: from its mean, z = 0, or from a sample of it, numbered by `draw`. Needs no data set.
+
+    A conditional model takes `label`, class 0 unless given. Raises ConfigError for a label that is not there.
+    """
+    latents = trained.model.latents
+    mean = np.zeros(latents) if draw is None else np.random.default_rng(draw).standard_normal(latents)
+    words = "the prior" if draw is None else f"the prior, draw {draw:,}"
+    return Start(None, mean, np.ones(latents), checked_label(trained, label, 0), words)
+
+
+def checked_label(trained: TrainedModel, label: int | None, otherwise: int | None) -> int | None:
+    """Return the label to decode with: the one given, or the other; None for a model without labels.
+
+    Raises ConfigError for a label that is not there.
+    """
+    classes = trained.model.classes
+    if label is not None and not classes:
+        raise ConfigError(f"{trained.run.name} is not conditional: it takes no label.")
+    if label is not None and not 0 <= label < classes:
+        raise ConfigError(f"There is no label {label}; {trained.dataset.title} has {classes}, numbered from 0.")
+    if not classes:
+        return None
+    return otherwise if label is None else label
+
+
+def _start(trained: TrainedModel, picture: NDArray[np.uint8], label: int | None, words: str) -> Start:
+    posterior = encode(trained, picture[None])
+    return Start(picture, posterior.mean[0], posterior.deviation[0], label, words)

@@ -1,0 +1,47 @@
+"""The walk between two points in latent space."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.models.loading import TrainedModel
+from engine.traversal.coding import decode
+from engine.traversal.start import Start
+
+PARALLEL = 1e-6
+"""Sine of the angle below which two directions count as the same, or as opposite."""
+
+
+def walk(trained: TrainedModel, a: Start, b: Start, steps: int, *, spherical: bool) -> NDArray[np.uint8]:
+    """Decode `steps` points from one start to the other, both ends included; uint8 (steps, height, width, channels).
+
+    A conditional model is given the label of the nearer end; in the middle, that of `b`.
+    """
+    labels = None
+    if a.label is not None and b.label is not None:
+        labels = np.where(np.linspace(0, 1, steps) < 0.5, a.label, b.label)
+    return decode(trained, between(a.mean, b.mean, steps, spherical=spherical), labels)
+
+
+def between(a: NDArray[np.float64], b: NDArray[np.float64], steps: int, *, spherical: bool) -> NDArray[np.float64]:
+    """Points from a to b, (steps, latents), evenly spaced in t = 0..1.
+
+    Linear: (1 - t) a + t b. Spherical: the direction turns evenly, by Shoemake's slerp (SIGGRAPH 1985), and the norm
+    grows evenly::
+
+        ((1 - t) |a| + t |b|) * (sin((1 - t) w) a / |a| + sin(t w) b / |b|) / sin(w),    cos(w) = a . b / (|a| |b|)
+
+    In many dimensions samples of the prior lie near a sphere, which a straight line cuts through. Where there is no one
+    arc, the walk is linear: between parallel or opposite vectors, and from or to the origin.
+    """
+    t = np.linspace(0, 1, steps)[:, None]
+    straight = (1 - t) * a + t * b
+    norm_a, norm_b = float(np.linalg.norm(a)), float(np.linalg.norm(b))
+    if not spherical or norm_a == 0 or norm_b == 0:
+        return straight
+    angle = float(np.arccos(np.clip(a @ b / (norm_a * norm_b), -1, 1)))
+    if np.sin(angle) < PARALLEL:
+        return straight
+    direction = (np.sin((1 - t) * angle) * a / norm_a + np.sin(t * angle) * b / norm_b) / np.sin(angle)
+    points: NDArray[np.float64] = ((1 - t) * norm_a + t * norm_b) * direction
+    points[0], points[-1] = a, b
+    return points

@@ -1,0 +1,241 @@
+"""Ground-truth scores of a trained run, from its images to evaluation.json, and what cannot be scored."""
+
+import json
+import multiprocessing
+import shutil
+import time
+
+import numpy as np
+import pytest
+import torch
+
+from engine.checkpoints import load_trainer, load_weights, save_checkpoint
+from engine.config import RunConfig
+from engine.data import load_dataset
+from engine.data.dataset import ArrayStore, Dataset, Factors
+from engine.errors import RunError
+from engine.evaluation import ground_truth as module
+from engine.evaluation.evaluate import GROUND_TRUTH, evaluate
+from engine.evaluation.ground_truth import reason_against
+from engine.evaluation.intervals import wilson
+from engine.evaluation.mig import mig
+from engine.evaluation.representation import Representation
+from engine.evaluation.sampling import Groups, draw_images
+from engine.events import Evaluated, Progress
+from engine.models.loading import load_model
+from engine.runs import Run
+from engine.training import train
+
+
+@pytest.fixture(scope="module")
+def squares(tmp_path_factory):
+    """An .npz of 8 x 8 x 3 images: a square at a position in x and y, of three greys; a fourth factor is constant."""
+    x, y, grey = (part.ravel() for part in np.indices((8, 8, 3)))
+    images = np.zeros((192, 28, 28), np.uint8)
+    for image, left, top, level in zip(images, 3 * x, 3 * y, 85 * (grey + 1), strict=True):
+        image[top : top + 6, left : left + 6] = level
+    path = tmp_path_factory.mktemp("squares") / "squares.npz"
+    factors = np.stack([x, y, grey, np.zeros_like(x)], axis=1)
+    np.savez(path, images=images, factors=factors, factor_names=np.array(["x", "y", "grey", "nothing"]))
+    return path
+
+
+@pytest.fixture(scope="module")
+def run(squares, tmp_path_factory):
+    config = RunConfig.parse(
+        {
+            "dataset": "arrays",
+            "data_folder": squares,
+            "objective": "vae",
+            "latents": 4,
+            "batch_size": 32,
+            "steps": 120,
+            "device": "cpu",
+        }
+    )
+    made = Run.create(tmp_path_factory.mktemp("runs"), config, "squares")
+    for _ in train(made):
+        pass
+    return made
+
+
+def result_of(run, metrics=None):
+    *_, last = evaluate(run, metrics)
+    assert isinstance(last, Evaluated)
+    return last.result
+
+
+@pytest.fixture(scope="module")
+def scored(run):
+    return result_of(run)
+
+
+@pytest.fixture(scope="module")
+def means(run, squares):
+    """Posterior means of all images, encoded plainly, one at a time."""
+    trained = load_model(run, load_dataset("arrays", squares))
+    images = torch.tensor(trained.dataset.images(np.arange(192))[..., 0] / 255, dtype=torch.float32)[:, None]
+    with torch.no_grad():
+        return np.concatenate([trained.model.encode(image[None])[0].numpy() for image in images])
+
+
+def test_every_score_has_a_value_its_counts_and_its_factors(scored):
+    entries = {name: scored["metrics"][name] for name in GROUND_TRUTH}
+    for name, entry in entries.items():
+        assert 0 <= entry["value"] <= 1, name
+        protocol = entry["protocol"]
+        assert protocol["factors"] == ["x", "y", "grey"]
+        assert (protocol["split"], protocol["z"], protocol["seed"]) == ("all", "mean", 0)
+    counts = {name: (entry["protocol"]["n"], entry["protocol"].get("n_test")) for name, entry in entries.items()}
+    points, images = (10_000, 5_000), (128, 64)
+    assert counts["disentanglement"] == counts["beta_vae"] == counts["factor_vae"] == points
+    assert counts["sap"] == counts["dci_disentanglement"] == counts["dci_informativeness"] == images
+    assert counts["mig"] == (128, None)
+    with_interval = {name for name, entry in entries.items() if "interval" in entry}
+    assert with_interval == {"disentanglement", "beta_vae", "factor_vae", "mig"}
+    assert entries["beta_vae"]["interval"] == pytest.approx(wilson(entries["beta_vae"]["value"], 5000))
+    json.dumps(scored)
+
+
+def test_a_trained_model_is_better_than_chance(scored):
+    for name in ("disentanglement", "beta_vae", "factor_vae"):
+        assert scored["metrics"][name]["value"] > 0.4  # chance is a third
+
+
+def test_mig_is_that_of_plainly_encoded_images(scored, means):
+    images, _ = draw_images(192, np.random.default_rng(0))
+    x, y, grey = (part.ravel() for part in np.indices((8, 8, 3)))
+    expected = mig(means[images], np.stack([x, y, grey], axis=1)[images])
+    assert scored["metrics"]["mig"]["value"] == pytest.approx(expected, abs=0.02)  # an image may lie on a bin's edge
+
+
+def test_the_disentanglement_score_agrees_with_encoding_each_pair(scored, means):
+    # Section 3.3 of the report as it is written: draw factor values, look both images up, sum, fit, score.
+    from sklearn.svm import SVC
+
+    rng = np.random.default_rng(11)
+    sizes = (8, 8, 3)
+
+    def point():
+        k = rng.integers(3)
+        total = np.zeros(4)
+        for _ in range(64):
+            u, v = [int(rng.integers(n)) for n in sizes], [int(rng.integers(n)) for n in sizes]
+            v[k] = u[k]
+            total += np.abs(means[np.ravel_multi_index(u, sizes)] - means[np.ravel_multi_index(v, sizes)])
+        return total, k
+
+    sums, factor = map(np.array, zip(*(point() for _ in range(1500)), strict=True))
+    standard = (sums - sums[:1000].mean(0)) / sums[:1000].std(0)
+    plain = SVC(kernel="linear", C=1).fit(standard[:1000], factor[:1000]).score(standard[1000:], factor[1000:])
+    # Five standard deviations of a share of 500 points, and a little for fewer points to fit on.
+    value = scored["metrics"]["disentanglement"]["value"]
+    assert value == pytest.approx(plain, abs=5 * (value * (1 - value) / 500) ** 0.5 + 0.02)
+
+
+def test_every_image_is_encoded_once_however_many_metrics_look_at_it(run, squares, monkeypatch):
+    representation, encoded = Representation(load_model(run, load_dataset("arrays", squares))), []
+    plain = representation._encode
+    monkeypatch.setattr(representation, "_encode", lambda images: encoded.extend(images) or plain(images))
+    for images in (np.array([5, 3, 5]), np.array([[3, 4], [191, 5]]), np.arange(192)):
+        events = list(representation.encode(images, "Encoding"))
+        assert all(isinstance(event, Progress) for event in events)
+    assert sorted(encoded) == list(range(192))
+    assert list(representation.encode(np.arange(192), "Encoding")) == []
+
+
+def test_folding_batch_normalisation_into_convolutions_changes_no_mean(run, squares, means):
+    representation = Representation(load_model(run, load_dataset("arrays", squares)))
+    for _ in representation.encode(np.arange(192), "Encoding"):
+        pass
+    np.testing.assert_allclose(representation.means, means, atol=1e-5)
+
+
+def test_scores_are_the_same_alone_and_with_all_others(run, scored, tmp_path):
+    alone = Run.open(shutil.copytree(run.path, tmp_path / "alone"))
+    (alone.path / "evaluation.json").unlink()
+    result = result_of(alone, ["factor_vae", "mig"])
+    assert list(result["metrics"]) == ["factor_vae", "mig"]
+    for name in ("factor_vae", "mig"):
+        assert result["metrics"][name] == scored["metrics"][name]
+
+
+def test_cancelling_during_the_trees_ends_their_processes_and_keeps_the_other_scores(run, tmp_path):
+    copied = Run.open(shutil.copytree(run.path, tmp_path / "cancelled"))
+    (copied.path / "evaluation.json").unlink(missing_ok=True)
+    job = evaluate(copied, ["mig", "dci_disentanglement"])
+    while (event := next(job)).unit != "trees" or not event.done:
+        pass
+    start = time.monotonic()
+    job.close()
+    assert time.monotonic() - start < 2
+    assert multiprocessing.active_children() == []
+    assert list(copied.evaluation()["metrics"]) == ["mig"]
+
+
+def change_weights(run, change):
+    weights = load_weights(run.checkpoint_folder)
+    state = load_trainer(run.checkpoint_folder, weights)
+    model = torch.nn.Module()
+    model.state_dict = lambda: {k: change(k, v.clone()) for k, v in weights.tensors.items()}  # type: ignore[method-assign]
+    save_checkpoint(run.checkpoint_folder, weights.step, model, state)
+
+
+@pytest.fixture
+def changed(run, tmp_path):
+    return Run.open(shutil.copytree(run.path, tmp_path / "changed"))
+
+
+def test_a_collapsed_posterior_has_stated_values(changed):
+    change_weights(changed, lambda name, value: value * 0 if name.startswith("encoder.statistics") else value)
+    nothing = ("factor_vae", "mig", "sap", "kl", "active_latents", "total_correlation", "mean_correlation")
+    values = result_of(changed, [*nothing, "beta_vae"])["metrics"]
+    assert {values[name]["value"] for name in nothing} == {0}
+    assert values["beta_vae"]["value"] == pytest.approx(1 / 3, abs=0.03)
+
+
+def test_a_constant_latent_scores_like_any_other(changed):
+    def still(name, value):
+        if name.startswith("encoder.statistics"):
+            value[0] = 0
+        return value
+
+    change_weights(changed, still)
+    scores = ("mig", "sap", "factor_vae", "beta_vae")
+    metrics = result_of(changed, [*scores, "total_correlation"])["metrics"]
+    assert all(0 < metrics[name]["value"] <= 1 for name in scores)
+    assert metrics["total_correlation"]["protocol"]["latents"] == 3
+
+
+def test_weights_that_give_no_numbers_are_said_to_have_diverged(changed):
+    change_weights(changed, lambda name, value: value * float("nan") if value.is_floating_point() else value)
+    with pytest.raises(RunError, match="diverged"):
+        result_of(changed, ["mig"])
+
+
+def dataset(classes):
+    values = tuple(np.arange(column.max() + 1.0) for column in classes.T)
+    names = tuple("abcdef"[: classes.shape[1]])
+    store = ArrayStore(np.zeros((len(classes), 28, 28, 1), np.uint8))
+    splits, factors = {"all": np.arange(len(classes))}, Factors(names, values, table=classes)
+    return Dataset("arrays", "Mine", store, (28, 28, 1), splits, "", factors=factors)
+
+
+@pytest.mark.parametrize(
+    ("classes", "latents", "words"),
+    [
+        (np.indices((20, 20)).reshape(2, -1).T, 10, ""),
+        (np.indices((20, 1)).reshape(2, -1).T, 10, "Mine has fewer than two factors that vary"),
+        (np.indices((7, 7)).reshape(2, -1).T, 10, "Mine has 49 images; the scores need at least 100"),
+        (np.indices((300, 2)).reshape(2, -1).T, 10, "factor 'a' has 300 values; scores by classes take up to 256"),
+        (np.indices((20, 20)).reshape(2, -1).T, 1, "a model with one latent cannot be scored: scores compare latents"),
+    ],
+)
+def test_what_cannot_be_scored_is_said(classes, latents, words):
+    data = dataset(classes)
+    assert reason_against(data, Groups.of(data.factors, len(data)), latents) == words
+
+
+def test_scores_cover_all_names(scored):
+    assert {name for names in module.SCORES for name in names} == set(GROUND_TRUTH)
+    assert set(GROUND_TRUTH) <= set(scored["metrics"])
