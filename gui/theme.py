@@ -180,7 +180,10 @@ def style_sheet(t: Tokens) -> str:
         color: {t.muted}; }}
     QPushButton#small:hover {{ color: {t.accent}; }}
     QPushButton#small:focus {{ border-color: {t.accent}; }}
-    QPushButton#segment::menu-indicator {{ image: none; }}
+    QPushButton#segment[tight="true"] {{ padding: 4px 5px; }}
+    QPushButton#segment[last="true"] {{ margin-right: 0; }}
+    QPushButton#compact {{ padding: 4px 9px; font-size: 12px; }}
+    QPushButton#compact:checked {{ background: {t.accent_soft}; color: {t.accent}; border-color: {t.accent}; }}
     QLineEdit[invalid="true"] {{ border-color: {t.error}; }}
     QLineEdit:disabled, QComboBox:disabled {{ color: {t.muted}; }}
     QComboBox::drop-down {{ border: none; width: 18px; }}

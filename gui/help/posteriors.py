@@ -1,5 +1,7 @@
 """The report's Figure 1, to play with: two posteriors in one latent, and what beta does to them."""
 
+from math import exp, pi, sqrt
+
 from PySide6.QtCore import QPointF, QRectF, Qt, Slot
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen, QPolygonF
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QHBoxLayout, QSizePolicy, QSlider, QVBoxLayout, QWidget
@@ -152,9 +154,10 @@ class PosteriorPlot(QWidget):
             colour = QColor(colours.runs[number])
             painter.setPen(QPen(colour, 2))
             painter.drawPolyline(_line(curve, values, highest, box))
-            peak = _line([max(curve)], [posterior.mean], highest, box)[0]
-            side = -34 if number == 0 else -4
-            painter.drawText(QRectF(peak.x() + side, peak.y() - 22, 38, 18), Qt.AlignmentFlag.AlignCenter, "x₁x₂"[2 * number :][:2])
+            x, top = _x(posterior.mean, box), box.bottom() - max(curve) / highest * box.height()
+            beside = -34 if number == 0 else -4
+            name = ("x₁", "x₂")[number]
+            painter.drawText(QRectF(x + beside, top - 22, 38, 18), Qt.AlignmentFlag.AlignCenter, name)
         self._paint_axis(painter, box)
 
     def _paint_axis(self, painter: QPainter, box: QRectF) -> None:
@@ -166,14 +169,16 @@ class PosteriorPlot(QWidget):
         font.setPixelSize(11)
         painter.setFont(font)
         for z in (-2, -1, 0, 1, 2):
-            x = box.center().x() + z * box.width() / (2 * SPAN)
+            x = _x(z, box)
             text = "z = 0" if z == 0 else f"{z:+d}".replace("-", "−")
             painter.drawText(QRectF(x - 25, box.bottom() + 4, 50, 16), Qt.AlignmentFlag.AlignCenter, text)
 
 
-def _density(posterior: Posterior, z: float) -> float:
-    from math import exp, pi, sqrt
+def _x(z: float, box: QRectF) -> float:
+    return box.center().x() + z * box.width() / (2 * SPAN)
 
+
+def _density(posterior: Posterior, z: float) -> float:
     distance = (z - posterior.mean) / posterior.deviation
     return exp(-(distance**2) / 2) / (posterior.deviation * sqrt(2 * pi))
 
@@ -182,7 +187,7 @@ def _line(heights: list[float], values: list[float], highest: float, box: QRectF
     """Points of a curve in the plot's box."""
     return QPolygonF(
         [
-            QPointF(box.center().x() + z * box.width() / (2 * SPAN), box.bottom() - height / highest * box.height())
+            QPointF(_x(z, box), box.bottom() - height / highest * box.height())
             for z, height in zip(values, heights, strict=True)
         ]
     )

@@ -165,7 +165,8 @@ def decode_one(loaded: Loaded, z: NDArray[np.float64], label: int | None) -> NDA
     """Decode latents (latents,) to an image, uint8 (height, width, channels)."""
     from engine.traversal import decode
 
-    return decode(loaded.trained, z[None], None if label is None else np.array([label]))[0]
+    decoded: NDArray[np.uint8] = decode(loaded.trained, z[None], None if label is None else np.array([label]))[0]
+    return decoded
 
 
 def names_of(run: Run) -> dict[int, str]:
@@ -235,10 +236,14 @@ def _same_start(loaded: Loaded, first: Loaded, start: "Start", request: Request)
     from engine.traversal import start_from_picture
 
     trained, other = loaded.trained, first.trained
-    if start.original is None or (isinstance(request.source, ImageAt) and trained.run.config.data == other.run.config.data):
+    if start.original is None or (
+        isinstance(request.source, ImageAt) and trained.run.config.data == other.run.config.data
+    ):
         return _start(loaded, request.source, request.label)[0]
     if trained.model.image_shape != start.original.shape:
-        mine, its = ("{} × {}, {} channels".format(*shape) for shape in (trained.model.image_shape, start.original.shape))
+        mine, its = (
+            "{} × {}, {} channels".format(*shape) for shape in (trained.model.image_shape, start.original.shape)
+        )
         raise ConfigError(f"It takes images of {mine}; this one is {its}.".replace(", 1 channels", ""))
     return start_from_picture(trained, start.original, start.words, _possible(loaded, request.label))
 

@@ -12,7 +12,6 @@ from PySide6.QtWidgets import (
     QSpinBox,
     QStackedLayout,
     QStackedWidget,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -73,22 +72,23 @@ class GridCard(Card):
             button = QPushButton(title)
             button.setObjectName("segment")
             button.setCheckable(True)
+            button.setProperty("last", number == len(VIEWS) - 1)
             button.setToolTip(tip)
             self.views.addButton(button, number)
             segments.addWidget(button)
         self.difference = QPushButton("Difference")
-        self.difference.setObjectName("segment")
+        self.difference.setObjectName("compact")
         self.difference.setCheckable(True)
         self.difference.setToolTip("Add what each latent changes over the range: white where it changes most (Ctrl+I)")
         self.difference.setShortcut("Ctrl+I")
         self.difference.toggled.connect(self._difference_toggled)
         self.play_button = QPushButton("▶ Play")
-        self.play_button.setObjectName("segment")
+        self.play_button.setObjectName("compact")
         self.play_button.setToolTip("Move the latents to and fro, one after the other (Ctrl+Space)")
         self.play_button.setShortcut("Ctrl+Space")
         self.play_button.clicked.connect(self.play)
         self.export = QPushButton("Export")
-        self.export.setObjectName("segment")
+        self.export.setObjectName("compact")
         self.export.setToolTip("Save what is shown, as a paper prints it (Ctrl+E)")
         self.export.setShortcut("Ctrl+E")
         self.export_menu = QMenu(self.export)
@@ -127,18 +127,17 @@ class GridCard(Card):
     def _load(self) -> None:
         """Take up the range of last time."""
         default = Range()
-        for box, name, value in (
-            (self.low, "low", default.low),
-            (self.high, "high", default.high),
-            (self.steps, "steps", default.steps),
-        ):
-            try:
-                value = float(str(self._settings.value(f"traversal/{name}", value)))
-            except ValueError:
-                pass
-            box.setValue(int(value) if box is self.steps else value)
+        low, high, steps = (self._kept(name, getattr(default, name)) for name in ("low", "high", "steps"))
+        self.set_range(Range(low, high, int(steps)))
+        for box in (self.low, self.high, self.steps):
             box.valueChanged.connect(self._range_changed)
         self.views.button(LATENTS).setChecked(True)
+
+    def _kept(self, name: str, default: float) -> float:
+        try:
+            return float(str(self._settings.value(f"traversal/{name}", default)))
+        except ValueError:
+            return default
 
     @property
     def range(self) -> Range:
@@ -153,8 +152,9 @@ class GridCard(Card):
 
     def set_range(self, wanted: Range) -> None:
         """Set the range, as a person would."""
-        for box, value in ((self.low, wanted.low), (self.high, wanted.high), (self.steps, wanted.steps)):
-            box.setValue(value)
+        self.low.setValue(wanted.low)
+        self.high.setValue(wanted.high)
+        self.steps.setValue(wanted.steps)
 
     def show_view(self, view: int) -> None:
         """Bring a view to the front, as a person would."""
@@ -188,8 +188,9 @@ class GridCard(Card):
             widget.setEnabled(shown)
 
     def _show_options(self) -> None:
-        for number, view in enumerate((self.latents, self.classes, self.walk)):
-            view.options.setVisible(number == self.view or (number == LATENTS and self.view == COMPARE))
+        parts = (self.latents.options, self.classes.options, self.walk.options)
+        for number, options in enumerate(parts):
+            options.setVisible(number == self.view or (number == LATENTS and self.view == COMPARE))
         self.latents.latents.setVisible(self.view == LATENTS)
         for widget in self._range_parts:
             widget.setVisible(self.view != WALK)

@@ -10,7 +10,6 @@ from gui.traversal.labels import value_words
 from gui.traversal.track import TICKS, LatentTrack
 from gui.widgets.layouts import label
 
-NAME_WIDTH = 104
 NAME_LENGTH = 40
 """Signs that a latent's name may have."""
 
@@ -39,14 +38,14 @@ class LatentRow(QWidget):
         self.bar = KlBar()
         self.track = LatentTrack()
         self.track.setAccessibleName(f"Latent {latent}")
-        self.value = QDoubleSpinBox()
+        self.value = SignedBox()
         self.value.setObjectName("inplace")
         self.value.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
         self.value.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.value.setRange(-20, 20)
         self.value.setDecimals(2)
         self.value.setSingleStep(0.1)
-        self.value.setFixedWidth(54)
+        self.value.setFixedWidth(56)
         self.value.setKeyboardTracking(False)
         self.value.setAccessibleName(f"Value of latent {latent}")
         self.value.setToolTip("Exact value, in standard deviations of the prior")
@@ -62,29 +61,28 @@ class LatentRow(QWidget):
         self.play_button.clicked.connect(self._play)
 
     def _lay_out(self) -> None:
-        names = QWidget()
-        names.setFixedWidth(NAME_WIDTH)
-        column = QVBoxLayout(names)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        first = QHBoxLayout()
-        first.setSpacing(3)
-        first.addWidget(self.title)
-        first.addWidget(self.name, 1)
-        column.addLayout(first)
-        column.addWidget(self.link)
-        self.link.hide()
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 3, 0, 3)
-        layout.setSpacing(5)
-        for widget in (names, self.bar):
-            layout.addWidget(widget)
-        layout.addWidget(self.track, 1)
-        layout.addWidget(self.value)
-        layout.addWidget(self.play_button)
+        words = QHBoxLayout()
+        words.setSpacing(4)
+        words.addWidget(self.title)
+        words.addWidget(self.name, 1)
+        words.addWidget(self.link)
+        controls = QHBoxLayout()
+        controls.setSpacing(6)
+        controls.addWidget(self.bar)
+        controls.addWidget(self.track, 1)
+        controls.addWidget(self.value)
+        controls.addWidget(self.play_button)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 2, 0, 4)
+        layout.setSpacing(0)
+        layout.addLayout(words)
+        layout.addLayout(controls)
 
     def show_latent(self, kl: float, highest: float, mean: float, deviation: float | None) -> None:
-        """Show a latent's mean KL (nats; `highest` fills the bar) and the image's posterior; no deviation from the prior."""
+        """Show a latent's mean KL and the image's posterior, without a deviation where latents come from the prior.
+
+        KL is in nats; `highest` fills the bar.
+        """
         self._mean = mean
         active = kl > ACTIVE_NATS
         self.bar.show_kl(kl, highest)
@@ -106,7 +104,6 @@ class LatentRow(QWidget):
         """Show the factor that the latent follows; nothing for data without factors."""
         self.link.setText(words)
         self.link.setToolTip(tip)
-        self.link.setVisible(bool(words))
 
     def set_range(self, low: float, high: float) -> None:
         """Set the slider's ends."""
@@ -153,6 +150,14 @@ class LatentRow(QWidget):
     @Slot()
     def _play(self) -> None:
         self.play.emit(self.latent)
+
+
+class SignedBox(QDoubleSpinBox):
+    """A number that always shows its sign, but for 0."""
+
+    def textFromValue(self, value: float) -> str:
+        """Return the number as it is shown."""
+        return value_words(value).replace("−", "-")
 
 
 class KlBar(QWidget):

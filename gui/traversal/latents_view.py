@@ -45,6 +45,7 @@ class LatentsView(QWidget):
         self.min_kl.setAccessibleName("Least KL")
         self.min_kl.setToolTip("Show the latents whose mean KL over the data is at least this")
         self.latents = QPushButton("Latents")
+        self.latents.setObjectName("compact")
         self.latents.setToolTip("Choose the latents that are shown")
         self.menu = QMenu(self.latents)
         self.menu.triggered.connect(self._toggled)
@@ -72,9 +73,7 @@ class LatentsView(QWidget):
             if kl >= self.min_kl.value() and latent not in self._hidden
         ]
 
-    def show_traversal(
-        self, traversal: "Traversal", changes: NDArray[np.uint8], names: Mapping[int, str]
-    ) -> None:
+    def show_traversal(self, traversal: "Traversal", changes: NDArray[np.uint8], names: Mapping[int, str]) -> None:
         """Show these rows; `changes` is what each latent changes, uint8 (latents, height, width, channels)."""
         self._traversal, self._changes, self._names = traversal, changes, names
         self._list_latents()
@@ -103,7 +102,7 @@ class LatentsView(QWidget):
         if original is not None:
             headings.insert(0, "original")
         self.grid.show_rows(
-            rows, [*headings, *(["changes"] if self.with_difference else [])], framed=None if original is None else 0
+            rows, [*headings, *(["change"] if self.with_difference else [])], framed=None if original is None else 0
         )
 
     def _list_latents(self) -> None:

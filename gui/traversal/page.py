@@ -25,7 +25,16 @@ from gui.traversal.export import Exports
 from gui.traversal.grid_card import CLASSES, COMPARE, WALK, GridCard
 from gui.traversal.linking import Linker
 from gui.traversal.player import Player
-from gui.traversal.requests import ClassesWanted, CompareWanted, ImageAt, LatentsWanted, Request, WalkWanted, Wanted, Weights
+from gui.traversal.requests import (
+    ClassesWanted,
+    CompareWanted,
+    ImageAt,
+    LatentsWanted,
+    Request,
+    WalkWanted,
+    Wanted,
+    Weights,
+)
 from gui.traversal.sliders_card import SlidersCard
 from gui.traversal.source_card import SourceCard
 from gui.widgets.save_dialog import last_folder
@@ -162,9 +171,7 @@ class TraversalPage(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Put the sliders below the image where there is little width."""
         narrow = self.width() < NARROW
-        self._left.setDirection(
-            QBoxLayout.Direction.TopToBottom if narrow else QBoxLayout.Direction.LeftToRight
-        )
+        self._left.setDirection(QBoxLayout.Direction.TopToBottom if narrow else QBoxLayout.Direction.LeftToRight)
         self.source.set_narrow(narrow, self.sliders.width())
 
     # Asking
@@ -229,7 +236,7 @@ class TraversalPage(QWidget):
     def _step_words(self, step: int) -> str:
         item = self.item
         live = item is not None and item.state.active and self.source.checkpoint is None
-        return f"{item.name if item else ''} · step {step:,}{' · live' if live else ''}"
+        return f"step {step:,}{' · live' if live else ''}"
 
     def _show_result(self, answer: Answer) -> None:
         card, result = self.card, answer.result

@@ -1,6 +1,7 @@
 """The card with a slider for each latent, ordered by mean KL."""
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,7 @@ class SlidersCard(Card):
 
     def __init__(self) -> None:
         super().__init__("Latents, by KL")
-        self.setFixedWidth(326)
+        self.setFixedWidth(296)
         self._span = (-3.0, 3.0)
         self._mean: NDArray[np.float64] | None = None
         self._touched: set[int] = set()
@@ -29,7 +30,7 @@ class SlidersCard(Card):
         second = QHBoxLayout()
         self.step = label("", "pill")
         self.reset_button = QPushButton("Reset all")
-        self.reset_button.setObjectName("segment")
+        self.reset_button.setObjectName("compact")
         self.reset_button.setToolTip("Every latent back to the image's own value (Ctrl+0)")
         self.reset_button.setShortcut("Ctrl+0")
         self.reset_button.clicked.connect(self.reset)
@@ -161,5 +162,5 @@ class SlidersCard(Card):
 def _tab_in_order(rows: Sequence[LatentRow]) -> None:
     """Let Tab go from row to row as they are shown."""
     parts = [part for row in rows for part in (row.name, row.track, row.value, row.play_button)]
-    for one, other in zip(parts, parts[1:], strict=False):
+    for one, other in pairwise(parts):
         QWidget.setTabOrder(one, other)

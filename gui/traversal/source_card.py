@@ -15,7 +15,6 @@ from PySide6.QtWidgets import (
     QPushButton,
     QScrollArea,
     QSpinBox,
-    QStackedWidget,
     QVBoxLayout,
     QWidget,
 )
@@ -55,10 +54,10 @@ class SourceCard(Card):
         self._picture: GivenPicture | None = None
         self._number = 0
         self._prior = FromPrior(0)
-        self.pictures = ImageGrid(head=True, largest=112)
+        self.pictures = ImageGrid(head=True, largest=118)
         self.pictures.setFixedHeight(138)
         self.segments = QButtonGroup(self)
-        self.stack = QStackedWidget()
+        self.pages: list[QWidget] = []
         self.words = label("", "muted", wrap=True)
         self.body.addWidget(self._segment_row())
         self.body.addWidget(self.pictures)
@@ -67,8 +66,8 @@ class SourceCard(Card):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
         for page in (self._image_page(), self._factor_page(), self._draw_page(), self._file_page(), self._prior_page()):
-            self.stack.addWidget(page)
-        column.addWidget(self.stack)
+            self.pages.append(page)
+            column.addWidget(page)
         column.addLayout(self._choices())
         column.addWidget(self.words)
         column.addStretch(1)
@@ -92,6 +91,8 @@ class SourceCard(Card):
             button = QPushButton(title)
             button.setObjectName("segment")
             button.setCheckable(True)
+            button.setProperty("tight", True)
+            button.setProperty("last", number == len(SEGMENTS) - 1)
             button.setToolTip(tip)
             self.segments.addButton(button, number)
             layout.addWidget(button)
@@ -143,7 +144,7 @@ class SourceCard(Card):
         return button
 
     def _factor_page(self) -> QWidget:
-        self.factors = FactorSliders()
+        self.factors = FactorSliders(compact=True)
         self.factors.moved.connect(self._factor_moved)
         return self.factors
 
@@ -157,7 +158,9 @@ class SourceCard(Card):
         layout = QVBoxLayout(page)
         layout.setContentsMargins(0, 0, 0, 0)
         row = QHBoxLayout()
-        self.open_button = self._button(row, "Open a picture…", "PNG, JPEG, WebP, GIF, BMP or TIFF", "", "Open a picture")
+        self.open_button = self._button(
+            row, "Open a picture…", "PNG, JPEG, WebP, GIF, BMP or TIFF", "", "Open a picture"
+        )
         self.open_button.clicked.connect(self.open_asked)
         layout.addLayout(row)
         layout.addWidget(label("Or drop one on this page, or paste one with Ctrl+V.", "muted", wrap=True))
@@ -171,7 +174,9 @@ class SourceCard(Card):
         self.again = self._button(row, "Draw again", "Other latents from N(0, 1)", "", "Draw latents again")
         self.again.clicked.connect(self._draw_prior)
         layout.addLayout(row)
-        layout.addWidget(label("Every latent is drawn from the prior N(0, 1); there is no original.", "muted", wrap=True))
+        layout.addWidget(
+            label("Every latent is drawn from the prior N(0, 1); there is no original.", "muted", wrap=True)
+        )
         return page
 
     def _choices(self) -> QGridLayout:
@@ -272,7 +277,7 @@ class SourceCard(Card):
         if gone and self.segments.checkedId() in (IMAGE, FACTORS):
             with QSignalBlocker(self.segments):
                 self.segments.button(PRIOR).setChecked(True)
-            self.stack.setCurrentIndex(PRIOR)
+            self._show_page(PRIOR)
 
     def _show_dataset(self, dataset: Dataset | None) -> None:
         self._dataset = dataset
@@ -302,7 +307,11 @@ class SourceCard(Card):
             with QSignalBlocker(self.factors):
                 self.factors.show_image(index)
         if self._dataset is not None:
-            own = f"Class {self._dataset.label_names[int(self._dataset.labels[index])]}" if self._dataset.labels is not None else ""
+            own = (
+                f"Class {self._dataset.label_names[int(self._dataset.labels[index])]}"
+                if self._dataset.labels is not None
+                else ""
+            )
             self.words.setText(values_of(self._dataset, index) or own)
 
     def show_pictures(self, original: NDArray[np.uint8] | None, decoded: NDArray[np.uint8]) -> None:
@@ -345,14 +354,18 @@ class SourceCard(Card):
         """Choose where the image comes from, and tell."""
         with QSignalBlocker(self.segments):
             self.segments.button(segment).setChecked(True)
-        self.stack.setCurrentIndex(segment)
+        self._show_page(segment)
         self.changed.emit()
+
+    def _show_page(self, number: int) -> None:
+        for other, page in enumerate(self.pages):
+            page.setVisible(other == number)
 
     @Slot(int, bool)
     def _segment_chosen(self, number: int, checked: bool) -> None:
         if not checked:
             return
-        self.stack.setCurrentIndex(number)
+        self._show_page(number)
         if number == DRAW and not self.board.canvas.empty:
             self._drawn()
         else:
@@ -427,3 +440,10 @@ class SourceCard(Card):
         among = self._within()
         if among is not None and len(among) and self._index not in among:
             self._go(1)
+
+
+def _about(dataset: Dataset, index: int) -> str:
+    """What is known of an image: its factors, or its class."""
+    if dataset.factors is not None:
+        return values_of(dataset, index)
+    return f"Class {dataset.label_names[int(dataset.labels[index])]}" if dataset.labels is not None else ""

@@ -43,9 +43,11 @@ class WalkView(QWidget):
         self.index.setToolTip("Position in the data set of the image at the end")
         self.index.valueChanged.connect(self._index_changed)
         self.random = QPushButton("Random end")
+        self.random.setObjectName("compact")
         self.random.setToolTip("Walk to another image of the data set")
         self.random.clicked.connect(self._draw_lots)
         self.take = QPushButton("End here")
+        self.take.setObjectName("compact")
         self.take.setToolTip("Make the image at the left the end; then choose another to begin with")
         self.take.clicked.connect(self.take_source)
         for widget in (label("To image", "muted"), self.index, self.random, self.take):
