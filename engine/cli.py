@@ -14,17 +14,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
-from engine import __version__, cli_export
+from engine import __version__, cli_export, cli_traverse
+from engine.cli_options import data_option, find, machine_options, runs_option, threads_option
 from engine.cli_progress import shown
 from engine.config import DATASET_TITLES, OBJECTIVE_TITLES, RunConfig
 from engine.errors import ConfigError, RunError, StudioError
 from engine.events import Evaluated, Finished, Paused, Warned
 from engine.jobs import Control
-from engine.paths import default_runs_folder
 from engine.presets import quick_preset
-from engine.runs import Run, find_run
+from engine.runs import Run
 
-COMMANDS = ("train", "resume", "evaluate", "traverse", "datasets", "demo", "export", "import")
+COMMANDS = ("train", "resume", "evaluate", "traverse", "latents", "datasets", "demo", "export", "import")
 INTERRUPTED = 130
 
 
@@ -45,7 +45,7 @@ def parser() -> Parser:
     )
     main.add_argument("--version", action="version", version=f"Disentangle Studio {__version__}")
     main.add_argument("--theme", choices=["light", "dark", "system"], help="colours of the window")
-    _runs_option(main)
+    runs_option(main)
     commands = main.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
 
     train = commands.add_parser("train", help="train a run", description="Train a run; prints its folder.")
@@ -63,9 +63,9 @@ def parser() -> Parser:
     train.add_argument(
         "--set", action="append", default=[], metavar="FIELD=VALUE", help="any other setting, e.g. gamma=1000"
     )
-    _data_option(train)
-    _machine_options(train)
-    _runs_option(train)
+    data_option(train)
+    machine_options(train)
+    runs_option(train)
     train.set_defaults(do=_train)
 
     resume = commands.add_parser(
@@ -75,8 +75,8 @@ def parser() -> Parser:
     longer = resume.add_mutually_exclusive_group()
     longer.add_argument("--epochs", type=int, metavar="N", help="new total length in epochs")
     longer.add_argument("--steps", type=int, metavar="N", help="new total length in steps")
-    _data_option(resume)
-    _runs_option(resume)
+    data_option(resume)
+    runs_option(resume)
     resume.set_defaults(do=_resume)
 
     evaluate = commands.add_parser("evaluate", help="compute metrics", description="Compute the metrics of runs.")
@@ -88,39 +88,19 @@ def parser() -> Parser:
     evaluate.add_argument(
         "--by-method", action="store_true", help="one row a method: mean and standard deviation over its runs"
     )
-    _data_option(evaluate)
-    _threads_option(evaluate)
-    _runs_option(evaluate)
+    data_option(evaluate)
+    threads_option(evaluate)
+    runs_option(evaluate)
     evaluate.set_defaults(do=_evaluate)
 
-    traverse = commands.add_parser("traverse", help="draw a latent traversal", description="Draw a latent traversal.")
-    traverse.add_argument("run", metavar="RUN", help="a run's folder, or its name")
-    traverse.add_argument("--output", type=Path, required=True, metavar="FILE", help="a .png, .svg, .pdf or .npz file")
-    traverse.add_argument(
-        "--image", type=int, metavar="INDEX", help="image to start from (default: one of the test images)"
-    )
-    which = traverse.add_mutually_exclusive_group()
-    which.add_argument("--latents", metavar="1,4,7", help="latents to show (default: all, by KL)")
-    which.add_argument("--min-kl", type=float, metavar="X", help="show latents with at least this mean KL, in nats")
-    traverse.add_argument("--range", type=float, nargs=2, default=(-3.0, 3.0), metavar=("LOW", "HIGH"))
-    traverse.add_argument("--steps", type=int, default=11, help="values in the range (default 11)")
-    traverse.add_argument(
-        "--label", type=int, metavar="L", help="class for a conditional model (default: the image's own)"
-    )
-    traverse.add_argument(
-        "--checkpoint", type=int, metavar="STEP", help="weights that were kept at a step (default: the newest)"
-    )
-    _data_option(traverse)
-    _threads_option(traverse)
-    _runs_option(traverse)
-    traverse.set_defaults(do=_traverse)
+    cli_traverse.add_commands(commands)
 
     datasets = commands.add_parser(
         "datasets", help="list or prepare data sets", description="List data sets, or prepare one."
     )
     datasets.add_argument("action", nargs="?", choices=["prepare"])
     datasets.add_argument("dataset", nargs="?", metavar="NAME")
-    _data_option(datasets)
+    data_option(datasets)
     datasets.set_defaults(do=_datasets)
 
     demo = commands.add_parser(
@@ -131,11 +111,11 @@ def parser() -> Parser:
     demo.add_argument(
         "--output", type=Path, metavar="DIR", help="where to put them (default: report/ in the run's folder)"
     )
-    _machine_options(demo)
-    _runs_option(demo)
+    machine_options(demo)
+    runs_option(demo)
     demo.set_defaults(do=_demo)
     for added in cli_export.add_commands(commands):
-        _runs_option(added)
+        runs_option(added)
     return main
 
 
@@ -205,7 +185,7 @@ def _train_run(run: Run) -> int:
 
 
 def _resume(arguments: argparse.Namespace) -> int:
-    run = _find(arguments.run, arguments)
+    run = find(arguments.run, arguments)
     if arguments.epochs is not None or arguments.steps is not None:
         from engine.lengthening import lengthen
 
@@ -223,7 +203,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     from engine.evaluation.table import FORMATS, row_of
 
     metrics = [name.strip() for name in arguments.metrics.split(",")] if arguments.metrics else None
-    runs = [_find(name, arguments) for name in arguments.runs_given]
+    runs = [find(name, arguments) for name in arguments.runs_given]
     results: list[dict[str, Any]] = []
     for run in runs:
         results += [event.result for event in shown(evaluate(run, metrics), Control()) if isinstance(event, Evaluated)]
@@ -261,75 +241,6 @@ def _reasons(results: list[dict[str, Any]]) -> list[str]:
             if entry["value"] is None and name not in lacking.setdefault(entry["reason"], []):
                 lacking[entry["reason"]].append(name)
     return [f"No {', '.join(names)}: {reason}." for reason, names in lacking.items()]
-
-
-def _traverse(arguments: argparse.Namespace) -> int:
-    import numpy as np
-
-    from engine.data import load_dataset
-    from engine.evaluation.evaluate import sample_of
-    from engine.figures import FORMATS, check_format, save, traversal_figure
-    from engine.files import replacing
-    from engine.models.loading import load_model
-    from engine.report import caption_of
-    from engine.traversal import choose_latents, mean_kl, traverse
-
-    kind = check_format(arguments.output, (*FORMATS, "npz"))
-    if not 2 <= arguments.steps <= 101:
-        raise ConfigError(f"--steps is {arguments.steps}; it must be from 2 to 101.")
-    run = _find(arguments.run, arguments)
-    latents = _numbers(arguments.latents) if arguments.latents else None
-    trained = load_model(run, load_dataset(*run.config.data), arguments.checkpoint)
-    kl = mean_kl(trained)
-    chosen = choose_latents(kl, latents, arguments.min_kl)
-    if not chosen:
-        raise StudioError(
-            f"No latent of {run.name} has a mean KL of {arguments.min_kl:g} nats; the largest is {kl.max():.3g}."
-        )
-    dataset = trained.dataset
-    image = int(sample_of(dataset, dataset.headline_split, 1)[0]) if arguments.image is None else arguments.image
-    result = traverse(trained, image, chosen, kl, tuple(arguments.range), arguments.steps, arguments.label)
-    if kind == "npz":
-        arguments.output.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(arguments.output) as temporary, temporary.open("wb") as file:
-            np.savez_compressed(
-                file,
-                images=result.images,
-                original=result.original,
-                reconstruction=result.reconstruction,
-                latents=np.array(result.latents),
-                values=np.array(result.values),
-                kl=np.array(result.kl),
-                mean=result.mean,
-                deviation=result.deviation,
-            )
-    else:
-        names = {int(k): str(v) for k, v in dict(run.marks().get("latents", {})).items()}
-        save(traversal_figure(result, caption_of(run, image, result.step), names), arguments.output)
-    print(arguments.output)
-    return 0
-
-
-def _find(name: str, arguments: argparse.Namespace) -> Run:
-    """Open a run; --data says where its data set is now, --threads how many threads to use."""
-    run = find_run(name, arguments.runs)
-    if arguments.data is not None:
-        run.config = run.config.changed(data_folder=arguments.data)
-    threads = getattr(arguments, "threads", None)
-    if threads is not None:
-        import torch
-
-        count = run.config.changed(threads=threads).threads
-        if count:
-            torch.set_num_threads(count)
-    return run
-
-
-def _numbers(text: str) -> list[int]:
-    try:
-        return [int(part) for part in text.split(",")]
-    except ValueError:
-        raise ConfigError(f"--latents is {text!r}; write the numbers with commas, e.g. 1,4,7.") from None
 
 
 def _datasets(arguments: argparse.Namespace) -> int:
@@ -386,32 +297,6 @@ def _stop_on_interrupt() -> Iterator[Control]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _runs_option(to: argparse.ArgumentParser) -> None:
-    # Given before the command or after it; SUPPRESS keeps the command's default from hiding the first.
-    default: Any = default_runs_folder() if to.prog == "main.py" else argparse.SUPPRESS
-    to.add_argument("--runs", type=_folder, default=default, metavar="DIR", help="folder that holds the runs")
-
-
-def _data_option(to: argparse.ArgumentParser) -> None:
-    to.add_argument("--data", type=_folder, metavar="DIR", help="folder with the data set's files")
-
-
-def _machine_options(to: argparse.ArgumentParser) -> None:
-    to.add_argument("--device", metavar="D", help="auto, cpu, cuda or mps")
-    _threads_option(to)
-
-
-def _threads_option(to: argparse.ArgumentParser) -> None:
-    to.add_argument("--threads", metavar="N", help="CPU threads, 0 as PyTorch chooses")
-
-
-def _folder(text: str) -> Path:
-    try:
-        return Path(text).expanduser().absolute()
-    except RuntimeError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:

@@ -1,10 +1,11 @@
 """Figures as a paper would print them, drawn without a screen: curves, reconstructions, traversals."""
 
 import math
+import textwrap
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +41,12 @@ STYLES = ("-", "-.", ":")
 CELL = 0.55
 """Side of a picture in a grid, in inches."""
 
+LETTER = 0.052
+"""Width of a letter in a grid's words, in inches."""
+
+METADATA = {"png": "Description", "svg": "Description", "pdf": "Subject"}
+"""Where each format keeps the caption, so that it stays with a figure that does not show it."""
+
 
 def check_format(path: Path, formats: Sequence[str] = FORMATS) -> str:
     """Return the format that a file's name asks for. Raises ConfigError when it is none of these."""
@@ -49,7 +56,7 @@ def check_format(path: Path, formats: Sequence[str] = FORMATS) -> str:
     return suffix
 
 
-def save(figure: "Figure", path: Path, dpi: int = 200) -> None:
+def save(figure: "Figure", path: Path, dpi: int = 200, caption: str = "") -> None:
     """Write a figure in the format of its name, atomically. Raises ConfigError or RunError.
 
     Words in an SVG stay words, which can be searched and edited. A sign that the font lacks is drawn as a box. Long
@@ -65,24 +72,36 @@ def save(figure: "Figure", path: Path, dpi: int = 200) -> None:
             matplotlib.rc_context({"svg.fonttype": "none", "agg.path.chunksize": 1000}),
             warnings.catch_warnings(action="ignore"),
         ):
-            figure.savefig(temporary, format=suffix, dpi=dpi)
+            figure.savefig(temporary, format=suffix, dpi=dpi, metadata={METADATA[suffix]: caption} if caption else None)
     except OSError as error:
         raise RunError(f"{path} cannot be written: {error.strerror or error}.") from None
 
 
-def traversal_figure(traversal: Traversal, caption: str = "", names: dict[int, str] | None = None) -> "Figure":
-    """Draw the grid of the report's Figures 2-5: the original first, then one row a latent over the range."""
-    rows, columns = traversal.images.shape[:2]
-    head = [None, *(f"{v:+.1f}" for v in traversal.values)]
+def traversal_figure(
+    traversal: Traversal,
+    caption: str = "",
+    names: Mapping[int, str] | None = None,
+    *,
+    labels: bool = True,
+    width: float | None = None,
+) -> "Figure":
+    """Draw the grid of the report's Figures 2-5: the original first, then one row a latent over the range.
+
+    From the prior there is no original: first comes where it starts, decoded. `width` in cm. Raises ConfigError when
+    that is too narrow.
+    """
+    rows = len(traversal.images)
+    original, first = (
+        (traversal.reconstruction, "start") if traversal.original is None else (traversal.original, "original")
+    )
+    decimals = 1 if np.allclose(traversal.values, np.round(traversal.values, 1)) else 2
+    head = [first, *(f"{value:+.{decimals}f}" for value in traversal.values)]
     side = [
         f"z{i}" + (f"\n{names[i]}" if names and i in names else f"\n{k:.2f} nats")
         for i, k in zip(traversal.latents, traversal.kl, strict=True)
     ]
-    tiles = np.concatenate(
-        [np.broadcast_to(traversal.original, (rows, 1, *traversal.original.shape)), traversal.images], 1
-    )
-    head[0] = "original"
-    return _grid(tiles, columns + 1, [str(h) for h in head], side, caption)
+    tiles = np.concatenate([np.broadcast_to(original, (rows, 1, *original.shape)), traversal.images], 1)
+    return _grid(tiles, head, side, caption, labels=labels, width=None if width is None else width / 2.54)
 
 
 def reconstructions_figure(
@@ -90,7 +109,7 @@ def reconstructions_figure(
 ) -> "Figure":
     """Draw originals above their reconstructions, each uint8 (n, height, width, channels)."""
     tiles = np.stack([originals, reconstructions])
-    return _grid(tiles, len(originals), [""] * len(originals), ["originals", "recon-\nstructions"], caption)
+    return _grid(tiles, [""] * len(originals), ["originals", "recon-\nstructions"], caption)
 
 
 def curves_figure(*runs: Run) -> "Figure":
@@ -178,48 +197,57 @@ def _finish(axes: "Axes", title: str) -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def _grid(tiles: NDArray[np.uint8], columns: int, head: list[str], side: list[str], caption: str) -> "Figure":
-    """Lay uint8 tiles (rows, columns, height, width, channels) out with headings above and beside."""
-    rows = len(tiles)
-    left, top, bottom = 0.75, 0.25, 0.35 if caption else 0.05
-    width, height = left + columns * CELL + 0.05, top + rows * CELL + bottom
-    figure = _figure(width, height, constrained=False)
-    for row in range(rows):
-        for column in range(columns):
-            box = (
-                (left + column * CELL) / width,
-                (bottom + (rows - 1 - row) * CELL) / height,
-                0.94 * CELL / width,
-                0.94 * CELL / height,
-            )
-            axes = figure.add_axes(box)
-            axes.set_axis_off()
-            tile = tiles[row, column]
-            grey = tile.shape[-1] == 1
-            axes.imshow(
-                tile[..., 0] if grey else tile, cmap="gray" if grey else None, vmin=0, vmax=255, interpolation="nearest"
-            )
-        figure.text(
-            (left - 0.08) / width,
-            (bottom + (rows - row - 0.53) * CELL) / height,
-            side[row],
-            ha="right",
-            va="center",
-            fontsize=6.5,
-            parse_math=False,
-        )
-    for column, text in enumerate(head):
-        figure.text(
-            (left + (column + 0.47) * CELL) / width,
-            (height - top + 0.06) / height,
-            text,
-            ha="center",
-            fontsize=6.5,
-            parse_math=False,
-        )
-    if caption:
-        figure.text(0.08 / width, 0.1 / height, caption, fontsize=6.5, color="#444444", parse_math=False)
+def _grid(
+    tiles: NDArray[np.uint8],
+    head: list[str],
+    side: list[str],
+    caption: str,
+    *,
+    labels: bool = True,
+    width: float | None = None,
+) -> "Figure":
+    """Lay uint8 tiles (rows, columns, height, width, channels) out with headings above and beside; width in inches."""
+    rows, columns = tiles.shape[:2]
+    left, top = (max(0.75, 0.15 + LETTER * max(map(_longest, side))), 0.25) if labels else (0.03, 0.03)
+    cell = CELL if width is None else (width - left - 0.05) / columns
+    if cell < 0.05:
+        raise ConfigError(f"{columns} pictures beside each other need more than {2.54 * (width or 0):.1f} cm.")
+    total = left + columns * cell + 0.05
+    lines = textwrap.wrap(caption, max(10, int((total - 0.16) / LETTER)))
+    bottom = 0.12 + 0.12 * len(lines) if lines else 0.03
+    height = top + rows * cell + bottom
+    figure = _figure(total, height, constrained=False)
+
+    def write(x: float, y: float, text: str, **how: Any) -> None:
+        figure.text(x / total, y / height, text, fontsize=6.5, parse_math=False, **how)
+
+    for row, column in np.ndindex(rows, columns):
+        x, y = left + column * cell, bottom + (rows - 1 - row) * cell
+        _show(figure, tiles[row, column], (x / total, y / height, 0.94 * cell / total, 0.94 * cell / height))
+    if labels:
+        for row, text in enumerate(side):
+            write(left - 0.08, bottom + (rows - row - 0.53) * cell, text, ha="right", va="center")
+        every = max(1, math.ceil(LETTER * (2 + max(map(len, head[1:]), default=0)) / cell))
+        for column, text in enumerate(head):
+            if column == 0 or (column - 1) % every == 0:
+                write(left + (column + 0.47) * cell, height - top + 0.06, text, ha="center")
+    if lines:
+        write(0.08, 0.08, "\n".join(lines), color="#444444")
     return figure
+
+
+def _show(figure: "Figure", tile: NDArray[np.uint8], box: tuple[float, float, float, float]) -> None:
+    """Put one picture in a box, in shares of the figure."""
+    axes = figure.add_axes(box)
+    axes.set_axis_off()
+    grey = tile.shape[-1] == 1
+    axes.imshow(
+        tile[..., 0] if grey else tile, cmap="gray" if grey else None, vmin=0, vmax=255, interpolation="nearest"
+    )
+
+
+def _longest(text: str) -> int:
+    return max(map(len, text.split("\n")))
 
 
 def _figure(width: float, height: float, *, constrained: bool = True) -> "Figure":

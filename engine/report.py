@@ -1,5 +1,6 @@
 """A run as files one can show: curves, reconstructions, a traversal and a table."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from engine.data import load_dataset
@@ -9,10 +10,11 @@ from engine.evaluation.table import comma_separated, markdown, row_of
 from engine.events import Finished, Job, Progress
 from engine.figures import curves_figure, reconstructions_figure, save, traversal_figure
 from engine.files import write_bytes
+from engine.latent_names import latent_names, latent_title
 from engine.models.loading import load_model
 from engine.previews import list_previews, load_preview
 from engine.runs import Run
-from engine.traversal import choose_latents, mean_kl, traverse
+from engine.traversal import Traversal, choose_latents, mean_kl, traverse
 
 
 def write_report(run: Run, folder: Path) -> Job:
@@ -41,7 +43,9 @@ def write_report(run: Run, folder: Path) -> Job:
     kl = mean_kl(trained)
     image = int(sample_of(dataset, dataset.headline_split, 1)[0])
     traversal = traverse(trained, image, choose_latents(kl), kl)
-    save(traversal_figure(traversal, caption_of(run, image, traversal.step)), folder / "traversal.png")
+    names = latent_names(run.marks())
+    caption = traversal_caption(run, f"image {image:,}", traversal, names)
+    save(traversal_figure(traversal, caption, names), folder / "traversal.png", caption=caption)
     row = row_of(run)
     try:
         write_bytes(folder / "table.md", markdown([row] if row else []).encode())
@@ -54,4 +58,16 @@ def write_report(run: Run, folder: Path) -> Job:
 
 def caption_of(run: Run, image: int, step: int) -> str:
     """Return the words under a traversal: which run, image and step."""
-    return f"{run.name} ({run.config.method_title}, seed {run.config.seed}), image {image}, step {step:,}"
+    return _caption(run, f"image {image:,}", step)
+
+
+def traversal_caption(run: Run, start: str, traversal: Traversal, names: Mapping[int, str]) -> str:
+    """Return the words under a traversal: run, where it starts, step, label, latents and their range."""
+    label = "" if traversal.label is None else f", label {traversal.label}"
+    latents = ", ".join(latent_title(latent, names) for latent in traversal.latents)
+    low, high = traversal.values[0], traversal.values[-1]
+    return f"{_caption(run, start, traversal.step)}{label}: {latents} from {low:+g} to {high:+g}"
+
+
+def _caption(run: Run, start: str, step: int) -> str:
+    return f"{run.name} ({run.config.method_title}, seed {run.config.seed}), {start}, step {step:,}"

@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from engine.errors import ConfigError
+from engine.evaluation.forward import require_finite
 from engine.models.loading import TrainedModel
 from engine.tensors import to_images, to_tensor
 
@@ -25,13 +26,17 @@ class Posterior:
 
 @torch.no_grad()
 def encode(trained: TrainedModel, images: NDArray[np.uint8]) -> Posterior:
-    """Posteriors of images, uint8 (n, height, width, channels)."""
+    """Posteriors of images, uint8 (n, height, width, channels).
+
+    Raises RunError when the weights give values that are not finite.
+    """
     latents = trained.model.latents
     mean, log_variance = np.empty((len(images), latents)), np.empty((len(images), latents))
     for first in range(0, len(images), BATCH):
         part = slice(first, first + BATCH)
         found = trained.model.encode(to_tensor(images[part]))
         mean[part], log_variance[part] = (tensor.double().numpy() for tensor in found)
+    require_finite(trained, mean, log_variance)
     return Posterior(mean, np.exp(0.5 * log_variance), log_variance)
 
 

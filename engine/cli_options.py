@@ -1,0 +1,53 @@
+"""Options that several commands share, and the run they name."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from engine.paths import default_runs_folder
+from engine.runs import Run, find_run
+
+
+def runs_option(to: argparse.ArgumentParser) -> None:
+    """Where runs are kept."""
+    # Given before the command or after it; SUPPRESS keeps the command's default from hiding the first.
+    default: Any = default_runs_folder() if to.prog == "main.py" else argparse.SUPPRESS
+    to.add_argument("--runs", type=_folder, default=default, metavar="DIR", help="folder that holds the runs")
+
+
+def data_option(to: argparse.ArgumentParser) -> None:
+    """Where the data set is."""
+    to.add_argument("--data", type=_folder, metavar="DIR", help="folder with the data set's files")
+
+
+def machine_options(to: argparse.ArgumentParser) -> None:
+    """What computes."""
+    to.add_argument("--device", metavar="D", help="auto, cpu, cuda or mps")
+    threads_option(to)
+
+
+def threads_option(to: argparse.ArgumentParser) -> None:
+    """With how many threads."""
+    to.add_argument("--threads", metavar="N", help="CPU threads, 0 as PyTorch chooses")
+
+
+def find(name: str, arguments: argparse.Namespace) -> Run:
+    """Open a run; --data says where its data set is now, --threads how many threads to use. Raises StudioError."""
+    run = find_run(name, arguments.runs)
+    if arguments.data is not None:
+        run.config = run.config.changed(data_folder=arguments.data)
+    threads = getattr(arguments, "threads", None)
+    if threads is not None:
+        import torch
+
+        count = run.config.changed(threads=threads).threads
+        if count:
+            torch.set_num_threads(count)
+    return run
+
+
+def _folder(text: str) -> Path:
+    try:
+        return Path(text).expanduser().absolute()
+    except RuntimeError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None

@@ -1,0 +1,154 @@
+"""The commands `traverse` and `latents`."""
+
+import argparse
+import math
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from engine.cli_options import data_option, find, runs_option, threads_option
+from engine.cli_progress import shown
+from engine.errors import ConfigError, StudioError
+from engine.jobs import Control
+
+if TYPE_CHECKING:
+    from engine.models.loading import TrainedModel
+    from engine.runs import Run
+    from engine.traversal import Start
+
+
+def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
+    """Add both commands."""
+    traverse = commands.add_parser(
+        "traverse",
+        help="draw a latent traversal",
+        description="Draw a latent traversal to a file whose ending says as what: the grid of a paper's figure (.png, "
+        ".svg, .pdf), an animation (.gif), or the arrays (.npz).",
+    )
+    _add_source(traverse)
+    which = traverse.add_mutually_exclusive_group()
+    which.add_argument("--latents", metavar="1,4,7", help="latents to show (default: all, by KL)")
+    which.add_argument("--min-kl", type=float, metavar="X", help="show latents with at least this mean KL, in nats")
+    which.add_argument(
+        "--figure", type=int, choices=(2, 3, 4, 5), help="as this figure of the report: latents with significant KL"
+    )
+    traverse.add_argument("--range", type=float, nargs=2, default=(-3.0, 3.0), metavar=("LOW", "HIGH"))
+    traverse.add_argument("--steps", type=int, default=11, help="values in the range (default 11)")
+    traverse.add_argument(
+        "--label", type=int, metavar="L", help="class for a conditional model (default: the image's own, else 0)"
+    )
+    traverse.add_argument("--no-labels", action="store_true", help="pictures only, without words and caption")
+    traverse.add_argument("--width", type=float, metavar="CM", help="width of the figure in centimetres")
+    traverse.add_argument("--dpi", type=int, default=200, help="dots an inch (default 200)")
+    traverse.add_argument("--frames", action="store_true", help="with .gif: its frames too, as .png in a folder beside")
+    traverse.set_defaults(do=_traverse)
+
+    latents = commands.add_parser(
+        "latents",
+        help="save the latents of the whole data set",
+        description="Encode every image of a run's data set; save means, log-variances, labels and factors as .npz.",
+    )
+    latents.add_argument("run", metavar="RUN", help="a run's folder, or its name")
+    latents.add_argument("--output", type=Path, required=True, metavar="FILE", help="an .npz file")
+    latents.set_defaults(do=_latents)
+    for command in (traverse, latents):
+        command.add_argument(
+            "--checkpoint", type=int, metavar="STEP", help="weights that were kept at a step (default: the newest)"
+        )
+        data_option(command)
+        threads_option(command)
+        runs_option(command)
+
+
+def _add_source(traverse: argparse.ArgumentParser) -> None:
+    traverse.add_argument("run", metavar="RUN", help="a run's folder, or its name")
+    traverse.add_argument(
+        "--output", type=Path, required=True, metavar="FILE", help="a .png, .svg, .pdf, .gif or .npz file"
+    )
+    source = traverse.add_mutually_exclusive_group()
+    source.add_argument("--image", type=int, metavar="INDEX", help="image to start from (default: a test image)")
+    source.add_argument("--input", type=Path, metavar="FILE", help="picture to start from")
+    source.add_argument("--prior", action="store_true", help="start from the prior's mean; needs no data set")
+
+
+def _traverse(arguments: argparse.Namespace) -> int:
+    _check(arguments)
+    from engine.export_traversal import ENDINGS, Look, save_frames, save_traversal
+    from engine.figures import check_format
+    from engine.latent_names import latent_names
+    from engine.report import traversal_caption
+    from engine.report_figures import MIN_KL, REPORT_FIGURES
+    from engine.traversal import choose_latents, mean_kl, traverse_from
+
+    kind = check_format(arguments.output, ENDINGS)
+    if arguments.frames and kind != "gif":
+        raise ConfigError(f"--frames goes with a .gif file; {arguments.output.name} is none.")
+    Look(arguments.width, arguments.dpi).check()
+    latents = _numbers(arguments.latents) if arguments.latents else None
+    run = find(arguments.run, arguments)
+    if arguments.figure:
+        REPORT_FIGURES[arguments.figure].check(run)
+    least = MIN_KL if arguments.figure else arguments.min_kl
+    trained, start = _start(run, arguments)
+    kl = mean_kl(trained)
+    chosen = choose_latents(kl, latents, least)
+    if not chosen:
+        raise StudioError(f"No latent of {run.name} has a mean KL of {least:g} nats; the largest is {kl.max():.3g}.")
+    result = traverse_from(trained, start, chosen, kl, tuple(arguments.range), arguments.steps, arguments.label)
+    names = latent_names(run.marks())
+    caption = traversal_caption(run, start.words, result, names)
+    look = Look(arguments.width, arguments.dpi, not arguments.no_labels, caption, names)
+    if arguments.frames:
+        save_frames(result, arguments.output.with_suffix(""), look)
+    save_traversal(result, arguments.output, look)
+    print(arguments.output)
+    return 0
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    low, high = arguments.range
+    if not (math.isfinite(low) and math.isfinite(high)) or low == high:
+        raise ConfigError(f"--range is {low:g} {high:g}; it must be two different numbers.")
+    if not 2 <= arguments.steps <= 101:
+        raise ConfigError(f"--steps is {arguments.steps}; it must be from 2 to 101.")
+
+
+def _start(run: "Run", arguments: argparse.Namespace) -> "tuple[TrainedModel, Start]":
+    """Load the model and what to start from; a picture or the prior need no data set."""
+    from engine.data import load_dataset
+    from engine.evaluation.evaluate import sample_of
+    from engine.models.loading import load_model, load_model_as_possible
+    from engine.pictures_in import fit_picture, read_picture, style_of
+    from engine.traversal import start_from_image, start_from_picture, start_from_prior
+
+    if arguments.prior or arguments.input is not None:
+        picture = None if arguments.prior else read_picture(arguments.input)
+        trained, missing = load_model_as_possible(run, arguments.checkpoint)
+        if missing:
+            print(f"Note: without the data set, KL is as training logged it. {missing}", file=sys.stderr)
+        if picture is None:
+            return trained, start_from_prior(trained, label=arguments.label)
+        fitted = fit_picture(picture, trained.model.image_shape, style_of(run.config.dataset))
+        return trained, start_from_picture(trained, fitted, f"file {arguments.input.name}", arguments.label)
+    trained = load_model(run, load_dataset(*run.config.data), arguments.checkpoint)
+    index = arguments.image
+    if index is None:
+        index = int(sample_of(trained.dataset, trained.dataset.headline_split, 1)[0])
+    return trained, start_from_image(trained, index)
+
+
+def _numbers(text: str) -> list[int]:
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise ConfigError(f"--latents is {text!r}; write the numbers with commas, e.g. 1,4,7.") from None
+
+
+def _latents(arguments: argparse.Namespace) -> int:
+    from engine.export_traversal import save_latents
+
+    run = find(arguments.run, arguments)
+    for _ in shown(save_latents(run, arguments.output, arguments.checkpoint), Control()):
+        pass
+    print(arguments.output)
+    return 0
