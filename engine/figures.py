@@ -112,6 +112,22 @@ def reconstructions_figure(
     return _grid(tiles, [""] * len(originals), ["originals", "recon-\nstructions"], caption)
 
 
+def pictures_figure(
+    tiles: NDArray[np.uint8],
+    head: list[str],
+    side: list[str],
+    caption: str = "",
+    *,
+    labels: bool = True,
+    width: float | None = None,
+) -> "Figure":
+    """Draw any grid of pictures, uint8 (rows, columns, height, width, channels), with words above and beside it.
+
+    `width` in cm. Raises ConfigError when that is too narrow.
+    """
+    return _grid(tiles, head, side, caption, labels=labels, width=None if width is None else width / 2.54)
+
+
 def curves_figure(*runs: Run) -> "Figure":
     """Draw loss and reconstruction, KL with the capacity C dashed, and KL per latent, in nats against the step.
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from engine.data import Dataset
 from engine.errors import ConfigError, RunError, StudioError
+from engine.latent_names import latent_names
 from engine.runs import Run
 from gui.traversal.compare_view import Compared
 from gui.traversal.requests import (
@@ -169,14 +170,6 @@ def decode_one(loaded: Loaded, z: NDArray[np.float64], label: int | None) -> NDA
     return decoded
 
 
-def names_of(run: Run) -> dict[int, str]:
-    """Return the names that a person gave a run's latents."""
-    kept = run.marks().get("latents")
-    if not isinstance(kept, dict):
-        return {}
-    return {int(key): str(name) for key, name in kept.items() if str(key).isdigit() and name}
-
-
 def _load(weights: Weights, data: dict[object, Dataset]) -> Loaded:
     from engine.data import load_dataset
     from engine.errors import DataError
@@ -253,4 +246,4 @@ def _compared(loaded: Loaded, start: "Start", label: int | None, chosen: Range) 
 
     run = loaded.trained.run
     grid = traverse_from(loaded.trained, start, loaded.order, loaded.kl, chosen.span, chosen.steps, label)
-    return Compared(run.name, names_of(run), grid)
+    return Compared(run.name, latent_names(run.marks()), grid)

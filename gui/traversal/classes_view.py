@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QSignalBlocker, Signal, Slot
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QVBoxLayout, QWidget
 
-from gui.traversal.labels import heading_words, latent_words, value_words
+from engine.latent_names import latent_title
+from gui.traversal.labels import heading_words, value_words
 from gui.widgets.image_grid import ImageGrid, Row
 from gui.widgets.layouts import label
 
@@ -51,7 +52,7 @@ class ClassesView(QWidget):
 
     def list_latents(self, order: Sequence[int], names: Mapping[int, str]) -> None:
         """Offer the latents, by KL."""
-        pairs = [(latent_words(latent, names), latent) for latent in order]
+        pairs = [(latent_title(latent, names), latent) for latent in order]
         if [(self.latents.itemText(n), self.latents.itemData(n)) for n in range(self.latents.count())] == pairs:
             return
         chosen = self.latents.currentData()

@@ -1,6 +1,6 @@
-"""Words for values and latents."""
+"""Words for the values of latents."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 
 def value_words(value: float, decimals: int = 2) -> str:
@@ -17,9 +17,3 @@ def heading_words(values: Sequence[float]) -> list[str]:
     else:
         decimals = 2
     return [value_words(value, max(1, decimals)) for value in values]
-
-
-def latent_words(latent: int, names: Mapping[int, str]) -> str:
-    """Return a latent's number, with the name a person gave it."""
-    name = names.get(latent, "")
-    return f"z{latent} {name}" if name else f"z{latent}"

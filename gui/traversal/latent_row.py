@@ -5,13 +5,11 @@ from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
 from engine.evaluation.divergence import ACTIVE_NATS
+from engine.latent_names import LONGEST
 from gui.theme import tokens
 from gui.traversal.labels import value_words
 from gui.traversal.track import TICKS, LatentTrack
 from gui.widgets.layouts import label
-
-NAME_LENGTH = 40
-"""Signs that a latent's name may have."""
 
 
 class LatentRow(QWidget):
@@ -29,7 +27,7 @@ class LatentRow(QWidget):
         self.title = label(f"z{latent}", "title")
         self.name = QLineEdit()
         self.name.setObjectName("inplace")
-        self.name.setMaxLength(NAME_LENGTH)
+        self.name.setMaxLength(LONGEST)
         self.name.setPlaceholderText("name")
         self.name.setAccessibleName(f"Name of latent {latent}")
         self.name.setToolTip("Give this latent a name, for example thickness; it is kept with the run")

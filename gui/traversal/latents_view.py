@@ -9,7 +9,8 @@ from PySide6.QtCore import QSignalBlocker, Signal, Slot
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QDoubleSpinBox, QHBoxLayout, QMenu, QPushButton, QVBoxLayout, QWidget
 
-from gui.traversal.labels import heading_words, latent_words, value_words
+from engine.latent_names import latent_title
+from gui.traversal.labels import heading_words, value_words
 from gui.widgets.image_grid import ImageGrid, Row
 from gui.widgets.layouts import label
 
@@ -107,7 +108,7 @@ class LatentsView(QWidget):
 
     def _list_latents(self) -> None:
         assert self._traversal is not None
-        pairs = [(latent, latent_words(latent, self._names)) for latent in self._traversal.latents]
+        pairs = [(latent, latent_title(latent, self._names)) for latent in self._traversal.latents]
         if [(action.data(), action.text()) for action in self.menu.actions()] == pairs:
             return
         self.menu.clear()
@@ -163,6 +164,6 @@ class LatentsView(QWidget):
         if not found:
             self.hovered.emit("")
         elif found[1] is not None:
-            self.hovered.emit(f"{latent_words(found[0], self._names)} = {value_words(found[1])}")
+            self.hovered.emit(f"{latent_title(found[0], self._names)} = {value_words(found[1])}")
         else:
             self.hovered.emit(self.grid.rows[row].tips[column])

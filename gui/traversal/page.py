@@ -18,9 +18,10 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QBoxLayout, QFileDialog, QHBoxLayout, QWidget
 
+from engine.latent_names import latent_names
 from gui.bridge import LatestWorker
 from gui.run_store import RunItem
-from gui.traversal.answering import Answer, Answerer, Classes, Latents, Walk, decode_one, names_of
+from gui.traversal.answering import Answer, Answerer, Classes, Latents, Walk, decode_one
 from gui.traversal.export import Exports
 from gui.traversal.grid_card import CLASSES, COMPARE, WALK, GridCard
 from gui.traversal.linking import Linker
@@ -129,6 +130,11 @@ class TraversalPage(QWidget):
         return self._answer
 
     @property
+    def request(self) -> Request | None:
+        """What was asked for to show that."""
+        return self._shown
+
+    @property
     def names(self) -> dict[int, str]:
         """The names of the run's latents."""
         return self._names
@@ -149,7 +155,7 @@ class TraversalPage(QWidget):
             self._say(NOTHING if item is None else _why_none(item))
             return
         self.source.list_weights(item)
-        self._show_names(names_of(item.run))
+        self._show_names(latent_names(item.run.marks()))
         if self.isVisible():
             self._ask()
 
