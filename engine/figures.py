@@ -41,6 +41,18 @@ STYLES = ("-", "-.", ":")
 CELL = 0.55
 """Side of a picture in a grid, in inches."""
 
+GAP = 0.06
+"""Between pictures in a grid, as a share of a cell."""
+
+SMALLEST = 0.07
+"""Smallest side of a picture in a grid, in inches."""
+
+EDGE = 0.08
+"""Around a grid with words, in inches."""
+
+LINE = 6.5 / 72
+"""Height of a grid's letters, in inches."""
+
 LETTER = 0.052
 """Width of a letter in a grid's words, in inches."""
 
@@ -222,34 +234,59 @@ def _grid(
     labels: bool = True,
     width: float | None = None,
 ) -> "Figure":
-    """Lay uint8 tiles (rows, columns, height, width, channels) out with headings above and beside; width in inches."""
+    """Lay uint8 tiles (rows, columns, height, width, channels) out with headings above and beside; width in inches.
+
+    Words are smaller where the tiles are.
+    """
     rows, columns = tiles.shape[:2]
-    left, top = (max(0.75, 0.15 + LETTER * max(map(_longest, side))), 0.25) if labels else (0.03, 0.03)
-    cell = CELL if width is None else (width - left - 0.05) / columns
-    if cell < 0.05:
+    edge = EDGE if labels else 0.0
+    shrunk, left, cell = _layout(columns, side, width) if labels else (1.0, 0.0, _cell(columns, width))
+    if cell < 2.4 * LINE * shrunk:  # no room for two lines
+        side = [text.split("\n")[0] for text in side]
+        shrunk, left, cell = _layout(columns, side, width) if labels else (shrunk, left, cell)
+    if cell < SMALLEST:
         raise ConfigError(f"{columns} pictures beside each other need more than {2.54 * (width or 0):.1f} cm.")
-    total = left + columns * cell + 0.05
-    lines = textwrap.wrap(caption, max(10, int((total - 0.16) / LETTER)))
-    bottom = 0.12 + 0.12 * len(lines) if lines else 0.03
-    height = top + rows * cell + bottom
+    letter = shrunk * LETTER
+    total = left + (columns - GAP) * cell + edge
+    lines = textwrap.wrap(caption, max(10, int((total - 2 * edge) / letter)))
+    bottom = (0.15 + 0.12 * len(lines)) * shrunk if lines else edge
+    top = bottom + (rows - GAP) * cell
+    height = top + (0.22 * shrunk if labels else 0.0)
     figure = _figure(total, height, constrained=False)
 
     def write(x: float, y: float, text: str, **how: Any) -> None:
-        figure.text(x / total, y / height, text, fontsize=6.5, parse_math=False, **how)
+        figure.text(x / total, y / height, text, fontsize=72 * LINE * shrunk, parse_math=False, **how)
 
     for row, column in np.ndindex(rows, columns):
-        x, y = left + column * cell, bottom + (rows - 1 - row) * cell
-        _show(figure, tiles[row, column], (x / total, y / height, 0.94 * cell / total, 0.94 * cell / height))
+        x, y, shown = left + column * cell, bottom + (rows - 1 - row) * cell, (1 - GAP) * cell
+        _show(figure, tiles[row, column], (x / total, y / height, shown / total, shown / height))
     if labels:
         for row, text in enumerate(side):
-            write(left - 0.08, bottom + (rows - row - 0.53) * cell, text, ha="right", va="center")
-        every = max(1, math.ceil(LETTER * (2 + max(map(len, head[1:]), default=0)) / cell))
+            write(left - edge, bottom + (rows - row - 0.53) * cell, text, ha="right", va="center")
+        every = max(1, math.ceil(letter * (2 + max(map(len, head[1:]), default=0)) / cell))
         for column, text in enumerate(head):
-            if column == 0 or (column - 1) % every == 0:
-                write(left + (column + 0.47) * cell, height - top + 0.06, text, ha="center")
+            if column == 0 and letter * len(text) > cell:
+                write(left + (1 - GAP) * cell, top + 0.07 * shrunk, text, ha="right")
+            elif column == 0 or (column - 1) % every == 0:
+                write(left + (column + 0.47) * cell, top + 0.07 * shrunk, text, ha="center")
     if lines:
-        write(0.08, 0.08, "\n".join(lines), color="#444444")
+        write(edge, edge, "\n".join(lines), color="#444444")
     return figure
+
+
+def _layout(columns: int, side: list[str], width: float | None) -> tuple[float, float, float]:
+    """How much smaller the words of a grid are, its left margin and the side of its cells, in inches."""
+    letters = max(len(line) for text in side for line in text.split("\n"))
+
+    def margin(shrunk: float) -> float:
+        return max(0.75 * shrunk, 2 * EDGE + LETTER * shrunk * letters)
+
+    shrunk = min(1.0, max(0.6, _cell(columns, width, margin(0.8) + EDGE) / 0.4))
+    return shrunk, margin(shrunk), _cell(columns, width, margin(shrunk) + EDGE)
+
+
+def _cell(columns: int, width: float | None, margins: float = 0.0) -> float:
+    return CELL if width is None else (width - margins) / (columns - GAP)
 
 
 def _show(figure: "Figure", tile: NDArray[np.uint8], box: tuple[float, float, float, float]) -> None:
@@ -260,10 +297,6 @@ def _show(figure: "Figure", tile: NDArray[np.uint8], box: tuple[float, float, fl
     axes.imshow(
         tile[..., 0] if grey else tile, cmap="gray" if grey else None, vmin=0, vmax=255, interpolation="nearest"
     )
-
-
-def _longest(text: str) -> int:
-    return max(map(len, text.split("\n")))
 
 
 def _figure(width: float, height: float, *, constrained: bool = True) -> "Figure":

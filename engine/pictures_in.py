@@ -60,8 +60,8 @@ def open_picture(path: Path, largest: int) -> Image.Image:
     or has more than `largest` pixels.
     """
     try:
-        with warnings.catch_warnings(), Image.open(path, formats=FORMATS) as opened:
-            warnings.simplefilter("ignore")  # Pillow warns of large pictures and odd metadata; both are dealt with here
+        # Pillow warns of large pictures and odd metadata; both are dealt with here.
+        with warnings.catch_warnings(action="ignore"), Image.open(path, formats=FORMATS) as opened:
             if opened.width * opened.height > largest:
                 raise _too_large(path, largest)
             image = ImageOps.exif_transpose(opened)
@@ -71,15 +71,15 @@ def open_picture(path: Path, largest: int) -> Image.Image:
                 image = Image.fromarray(np.clip(np.nan_to_num(values) * scale, 0, 255).astype(np.uint8))
             transparent = "A" in image.getbands() or "transparency" in image.info
             return image.convert("RGBA" if transparent else "RGB")
+    except DataError:
+        raise
     except UnidentifiedImageError:
         raise DataError(f"{path.name} is not a picture that can be read: use {', '.join(FORMATS[:-1])}.") from None
     except Image.DecompressionBombError:
         raise _too_large(path, largest) from None
-    except FileNotFoundError:
-        raise DataError(f"There is no file {path}.") from None
     except MemoryError:
         raise DataError(f"There is not enough memory to read {path.name}.") from None
-    except (OSError, ValueError, SyntaxError, EOFError, OverflowError) as error:
+    except Exception as error:  # a damaged file makes Pillow raise nearly anything
         reason = error.strerror if isinstance(error, OSError) and error.strerror else "it is cut short or damaged"
         raise DataError(f"{path.name} cannot be read: {reason}.") from None
 
