@@ -4,7 +4,16 @@ from math import exp, pi, sqrt
 
 from PySide6.QtCore import QPointF, QRectF, Qt, Slot
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen, QPolygonF
-from PySide6.QtWidgets import QDialog, QDialogButtonBox, QHBoxLayout, QSizePolicy, QSlider, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QDialog,
+    QDialogButtonBox,
+    QHBoxLayout,
+    QPushButton,
+    QSizePolicy,
+    QSlider,
+    QVBoxLayout,
+    QWidget,
+)
 
 from engine.posterior_width import Posterior, best_posterior, divergence, overlap, reconstruction_loss
 from gui.theme import tokens
@@ -16,15 +25,18 @@ TARGETS = (-0.8, 0.8)
 PRECISION = 12.0
 """The decoder's a^2 / v: with beta = 1 the posteriors are about as narrow as an active latent's in a real VAE."""
 
-BETAS = tuple(10 ** (n / 40) for n in range(-40, 61))
-"""What the slider goes through: 0.1 to 32, in equal ratios."""
+BETAS = tuple(10 ** (n / 40) for n in range(-40, 81))
+"""What the slider goes through: 0.1 to 100, in equal ratios."""
+
+DRAWN = -1.2
+"""Where the dot lies: this many standard deviations from its posterior's mean."""
 
 SPAN = 2.6
 """The plot's half width, in standard deviations of the prior."""
 
 ABOUT = (
-    "Two images, x₁ and x₂, are encoded into one latent z. The curves are their posteriors q(z|x); the dashed one is "
-    "the prior N(0, 1)."
+    "Two images, x₁ and x₂, are encoded into one latent z. The curves are their posteriors q(z | x); the dashed one "
+    "is the prior N(0, 1). The dot x̃ is a z drawn from the posterior of x₂."
 )
 ASSUMPTION = (
     "Computed, not drawn by hand: a linear decoder x = a z with Gaussian noise of variance v, a²/v = 12. "
@@ -50,7 +62,7 @@ class FigureOneDialog(QDialog):
         self.slider.setRange(0, len(BETAS) - 1)
         self.slider.setPageStep(12)
         self.slider.setAccessibleName("beta")
-        self.slider.setToolTip("Weight of the KL term, from 0.1 to 32; arrow keys move it")
+        self.slider.setToolTip("Weight of the KL term, from 0.1 to 100; arrow keys move it")
         self.beta = label("", "title")
         self.beta.setMinimumWidth(70)
         row = QHBoxLayout()
@@ -65,7 +77,8 @@ class FigureOneDialog(QDialog):
         layout.addWidget(self.numbers)
         layout.addWidget(self.words)
         layout.addWidget(label(ASSUMPTION, "muted", wrap=True))
-        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+        buttons = QDialogButtonBox()
+        buttons.addButton(QPushButton("Close"), QDialogButtonBox.ButtonRole.RejectRole)
         buttons.rejected.connect(self.reject)
         layout.addWidget(buttons)
         self.slider.valueChanged.connect(self._moved)
@@ -94,8 +107,8 @@ def sentence(shared: float) -> str:
     wrong = 100 * shared / 2
     if wrong < 2:
         return (
-            "The posteriors hardly touch. A z drawn from one is never mistaken for the other's, so the two images may "
-            "lie side by side and look nothing alike."
+            "The posteriors hardly touch. A z drawn from one is hardly ever mistaken for the other's, so the two "
+            "images may lie side by side and look nothing alike."
         )
     if wrong < 20:
         return (
@@ -158,6 +171,11 @@ class PosteriorPlot(QWidget):
             beside = -34 if number == 0 else -4
             name = ("x₁", "x₂")[number]
             painter.drawText(QRectF(x + beside, top - 22, 38, 18), Qt.AlignmentFlag.AlignCenter, name)
+        z = other.mean + DRAWN * other.deviation
+        dot = QPointF(_x(z, box), box.bottom() - _density(other, z) / highest * box.height())
+        painter.setBrush(QColor(colours.runs[1]))
+        painter.drawEllipse(dot, 4, 4)
+        painter.drawText(QPointF(dot.x() - 18, dot.y() - 4), "x̃")
         self._paint_axis(painter, box)
 
     def _paint_axis(self, painter: QPainter, box: QRectF) -> None:

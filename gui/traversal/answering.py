@@ -4,7 +4,7 @@ The engine's modules that load torch are imported when the first request comes, 
 at once.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -118,6 +118,8 @@ class Answerer:
         return Answer(loaded, start, index, label, decoded, self._result(request, loaded, start, label))
 
     def _load(self, weights: Weights) -> Loaded:
+        if not weights.run.is_dir():
+            raise RunError(f"{weights.run.name} is gone: its folder was moved or deleted.")
         found = self._models.pop(weights, None)
         if found is None:
             found = _load(weights, self._data)
@@ -143,8 +145,9 @@ class Answerer:
                 return Classes(class_grid(trained, start, latent, chosen.span, chosen.steps), latent, values)
             case WalkWanted(end=source, steps=steps):
                 end, _ = _start(loaded, source, request.label)
-                ways = (False, True)
-                images = np.stack([walk(trained, start, end, steps, spherical=way) for way in ways])
+                end = replace(end, label=_label(loaded, end, request.label))
+                begin, ways = replace(start, label=label), (False, True)
+                images = np.stack([walk(trained, begin, end, steps, spherical=way) for way in ways])
                 return Walk(images, tuple(between(start.mean, end.mean, steps, spherical=way) for way in ways), end)
             case CompareWanted(others=others, range=chosen):
                 return (
@@ -177,8 +180,6 @@ def _load(weights: Weights, data: dict[object, Dataset]) -> Loaded:
     from engine.models.loading import load_model, load_model_without_data
     from engine.traversal import mean_kl
 
-    if not weights.run.is_dir():
-        raise RunError(f"{weights.run.name} is gone: its folder was moved or deleted.")
     run, gone = Run.open(weights.run), ""
     try:
         dataset = data.pop(run.config.data, None) or load_dataset(*run.config.data)
@@ -208,9 +209,21 @@ def _start(loaded: Loaded, source: Source, label: int | None) -> "tuple[Start, i
             return start_from_image(trained, index), index
         case GivenPicture(pixels=pixels, words=words):
             picture = fit_picture(pixels, trained.model.image_shape, style_of(trained.run.config.dataset))
-            return start_from_picture(trained, picture, words, _possible(loaded, label)), None
+            chosen = _possible(loaded, label)
+            start = start_from_picture(trained, picture, words, chosen)
+            return replace(start, label=_best_label(loaded, start) if chosen is None else chosen), None
     seed = source.seed if isinstance(source, FromPrior) else 0
     return start_from_prior(trained, seed, _possible(loaded, label)), None
+
+
+def _best_label(loaded: Loaded, start: "Start") -> int | None:
+    """The class that reconstructs a picture best, by the sum of squared differences; None without classes."""
+    classes = loaded.trained.model.classes
+    if not classes or start.original is None:
+        return None
+    pictures = np.stack([decode_one(loaded, start.mean, label) for label in range(classes)])
+    errors = ((pictures.astype(float) - start.original) ** 2).sum(axis=(1, 2, 3))
+    return int(errors.argmin())
 
 
 def _possible(loaded: Loaded, label: int | None) -> int | None:
@@ -238,7 +251,8 @@ def _same_start(loaded: Loaded, first: Loaded, start: "Start", request: Request)
             "{} × {}, {} channels".format(*shape) for shape in (trained.model.image_shape, start.original.shape)
         )
         raise ConfigError(f"It takes images of {mine}; this one is {its}.".replace(", 1 channels", ""))
-    return start_from_picture(trained, start.original, start.words, _possible(loaded, request.label))
+    begin = start_from_picture(trained, start.original, start.words)
+    return replace(begin, label=_best_label(loaded, begin))
 
 
 def _compared(loaded: Loaded, start: "Start", label: int | None, chosen: Range) -> Compared:

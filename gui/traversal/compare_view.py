@@ -16,7 +16,7 @@ from gui.widgets.layouts import label
 if TYPE_CHECKING:
     from engine.traversal import Traversal
 
-NARROWEST = 290
+NARROWEST = 400
 """Width in pixels that a run is given at least, before the next goes below it."""
 
 

@@ -49,7 +49,7 @@ class LatentRow(QWidget):
         self.value.setToolTip("Exact value, in standard deviations of the prior")
         self.play_button = QPushButton("▶")
         self.play_button.setObjectName("small")
-        self.play_button.setFixedWidth(22)
+        self.play_button.setFixedWidth(18)
         self.play_button.setAccessibleName(f"Play latent {latent}")
         self.play_button.setToolTip(f"Move z{latent} to and fro through the range")
         self._lay_out()

@@ -41,7 +41,7 @@ from gui.traversal.source_card import SourceCard
 from gui.widgets.save_dialog import last_folder
 
 NOTHING = "Choose a run at the left, or train one: its latent space appears here."
-NARROW = 900
+NARROW = 1045
 """Width in pixels below which the sliders go below the image."""
 
 PICTURES = "Pictures (*.png *.jpg *.jpeg *.webp *.gif *.bmp *.tif *.tiff)"
@@ -152,7 +152,7 @@ class TraversalPage(QWidget):
             self.card.begin_run()
         if item is None or not item.has_weights:
             self._asked = None
-            self._say(NOTHING if item is None else _why_none(item))
+            self._say(_why_none(item, before))
             return
         self.source.list_weights(item)
         self._show_names(latent_names(item.run.marks()))
@@ -225,6 +225,8 @@ class TraversalPage(QWidget):
         self.source.show_data(loaded.dataset, loaded.gone)
         if answer.index is not None:
             self.source.show_image(answer.index)
+        else:
+            self.source.say(_about(answer))
         self.card.walk.list_images(0 if loaded.dataset is None else len(loaded.dataset))
         deviation = None if start.original is None else start.deviation
         self.sliders.show_latents(loaded.kl, loaded.order, start.mean, deviation, keep=keep)
@@ -250,7 +252,7 @@ class TraversalPage(QWidget):
         if card.view == CLASSES and not answer.loaded.class_names:
             card.say("This model is not conditional: its decoder is given no class. Train one with “conditional” on.")
             return
-        if card.view == COMPARE and not isinstance(result, tuple):
+        if card.view == COMPARE and self._asked is not None and not isinstance(self._asked.wanted, CompareWanted):
             card.say("Select two or more runs in the list (Ctrl or Shift) to see them side by side.")
             return
         if isinstance(result, Latents):
@@ -258,7 +260,7 @@ class TraversalPage(QWidget):
         elif isinstance(result, Classes):
             card.classes.show_grid(result.images, result.latent, result.values, answer.loaded.class_names)
         elif isinstance(result, Walk):
-            card.walk.show_walk(result.images, result.paths)
+            card.walk.show_walk(result.images, result.paths, (answer.start.original, result.end.original))
         else:
             card.compare.show_runs(result, card.latents.min_kl.value())
         card.show_grid()
@@ -321,9 +323,9 @@ class TraversalPage(QWidget):
     @Slot()
     def _grid_changed(self) -> None:
         self.sliders.set_range(*self.card.range.span)
-        if self.card.view == CLASSES and self._answer is not None:
-            self._show_result(self._answer)
         self._ask()
+        if self._answer is not None:
+            self._show_result(self._answer)
 
     @Slot()
     def _rows_chosen(self) -> None:
@@ -469,8 +471,19 @@ def _picture_of(event: QDropEvent) -> Path | None:
     return None if path.is_dir() or path.suffix.lower() == ".npz" else path
 
 
-def _why_none(item: RunItem) -> str:
-    """Say why a run has nothing to show yet."""
+def _about(answer: Answer) -> str:
+    """Say what is shown that is no image of the data set, and why there is none where the data set is gone."""
+    words = answer.start.words
+    if answer.loaded.class_names and answer.label is not None:
+        words += f", decoded as {answer.loaded.class_names[answer.label]}"
+    return f"{words[0].upper()}{words[1:]}. {answer.loaded.gone}".strip()
+
+
+def _why_none(item: RunItem | None, before: RunItem | None) -> str:
+    """Say why a run has nothing to show, or that none is chosen; `before` was shown until now."""
+    if item is None:
+        gone = before is not None and not before.path.exists()
+        return f"{before.name} is gone: its folder was moved or deleted. {NOTHING}" if before and gone else NOTHING
     if item.state.state == "failed" and item.state.message:
         return f"{item.name} failed before its first checkpoint: {item.state.message}"
     return (

@@ -21,7 +21,7 @@ class SlidersCard(Card):
 
     def __init__(self) -> None:
         super().__init__("Latents, by KL")
-        self.setFixedWidth(296)
+        self.setFixedWidth(286)
         self._span = (-3.0, 3.0)
         self._mean: NDArray[np.float64] | None = None
         self._touched: set[int] = set()

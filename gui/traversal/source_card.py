@@ -36,7 +36,7 @@ SEGMENTS = (
     ("File", "A picture from a file or the clipboard"),
     ("Prior", "Latents drawn from the prior, without an image"),
 )
-WIDTH = 264
+WIDTH = 242
 
 
 class SourceCard(Card):
@@ -54,8 +54,8 @@ class SourceCard(Card):
         self._picture: GivenPicture | None = None
         self._number = 0
         self._prior = FromPrior(0)
-        self.pictures = ImageGrid(head=True, largest=118)
-        self.pictures.setFixedHeight(138)
+        self.pictures = ImageGrid(head=True, largest=106)
+        self.pictures.setFixedHeight(128)
         self.segments = QButtonGroup(self)
         self.pages: list[QWidget] = []
         self.words = label("", "muted", wrap=True)
@@ -113,6 +113,8 @@ class SourceCard(Card):
         self.index.valueChanged.connect(self._index_typed)
         self.category = QComboBox()
         self.category.setAccessibleName("Only of class")
+        for box in (self.index, self.category):
+            box.setMinimumWidth(90)
         self.category.setToolTip("Random, next and previous stay within this class")
         self.category.currentIndexChanged.connect(self._category_chosen)
         self.category_title = label("Only class")
@@ -185,7 +187,10 @@ class SourceCard(Card):
         layout.setHorizontalSpacing(6)
         self.label_box = QComboBox()
         self.label_box.setAccessibleName("Class")
-        self.label_box.setToolTip("The class that the decoder of this conditional model is given")
+        self.label_box.setToolTip(
+            "The class that the decoder of this conditional model is given. As the image: its own class; for a picture "
+            "without one, the class that reconstructs it best."
+        )
         self.label_title = label("Decode as")
         self.weights = QComboBox()
         self.weights.setAccessibleName("Weights")
@@ -193,6 +198,7 @@ class SourceCard(Card):
         self.weights_title = label("Weights")
         for row, (title, box) in enumerate(((self.label_title, self.label_box), (self.weights_title, self.weights))):
             title.setBuddy(box)
+            box.setMinimumWidth(90)
             title.hide()
             box.hide()
             box.currentIndexChanged.connect(self.changed)
@@ -258,7 +264,7 @@ class SourceCard(Card):
         """Offer the classes of a conditional model; none for another."""
         if names and not self.label_box.count():
             with QSignalBlocker(self.label_box):
-                self.label_box.addItem("the image's own", None)
+                self.label_box.addItem("as the image", None)
                 for number, name in enumerate(names):
                     self.label_box.addItem(name, number)
         for widget in (self.label_box, self.label_title):
@@ -288,7 +294,6 @@ class SourceCard(Card):
             self.category.clear()
             if dataset is not None:
                 self.index.setMaximum(len(dataset) - 1)
-                self.index.setSuffix(f" of {len(dataset):,}")
                 if dataset.labels is not None:
                     self.category.addItem("any", None)
                     for number, name in enumerate(dataset.label_names):
@@ -329,8 +334,8 @@ class SourceCard(Card):
     def set_narrow(self, narrow: bool, width: int) -> None:
         """Take less height, above the sliders and as wide as they; or stand beside them."""
         self.setFixedWidth(width if narrow else WIDTH)
-        self.setMaximumHeight(330 if narrow else 16_777_215)
-        self.pictures.setFixedHeight(94 if narrow else 138)
+        self.setMaximumHeight(350 if narrow else 16_777_215)
+        self.pictures.setFixedHeight(94 if narrow else 128)
 
     def clear_pictures(self) -> None:
         """Show no pictures."""
@@ -444,6 +449,7 @@ class SourceCard(Card):
 
 def _about(dataset: Dataset, index: int) -> str:
     """What is known of an image: its factors, or its class."""
-    if dataset.factors is not None:
-        return values_of(dataset, index)
-    return f"Class {dataset.label_names[int(dataset.labels[index])]}" if dataset.labels is not None else ""
+    known = values_of(dataset, index)
+    if not known and dataset.labels is not None:
+        known = f"class {dataset.label_names[int(dataset.labels[index])]}"
+    return f"One of {len(dataset):,} images{': ' if known else ''}{known}"

@@ -29,6 +29,7 @@ class WalkView(QWidget):
         super().__init__()
         self._given: Source | None = None
         self._paths: tuple[NDArray[np.float64], ...] = ()
+        self._first = 0
         self._images = 0
         self.options = QWidget()
         row = QHBoxLayout(self.options)
@@ -52,7 +53,7 @@ class WalkView(QWidget):
         self.take.clicked.connect(self.take_source)
         for widget in (label("To image", "muted"), self.index, self.random, self.take):
             row.addWidget(widget)
-        self.grid = ImageGrid(side=70, head=True, largest=96, keys=True)
+        self.grid = ImageGrid(side=74, head=True, largest=96, keys=True)
         self.grid.setAccessibleName("The walk; arrow keys and Return")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -90,13 +91,31 @@ class WalkView(QWidget):
             self._given = source
         self.changed.emit()
 
-    def show_walk(self, images: NDArray[np.uint8], paths: tuple[NDArray[np.float64], ...]) -> None:
-        """Show both ways, uint8 (2, steps, height, width, channels), with the latents (steps, latents) on them."""
-        self._paths = paths
-        shares = np.linspace(0, 1, images.shape[1])
-        tips = [f"{share:.0%} of the way" for share in shares]
-        rows = [Row(row, title, tips=tips) for title, row in zip(("straight", "spherical"), images, strict=True)]
-        self.grid.show_rows(rows, [f"{share:.0%}" for share in shares])
+    def show_walk(
+        self,
+        images: NDArray[np.uint8],
+        paths: tuple[NDArray[np.float64], ...],
+        ends: tuple[NDArray[np.uint8] | None, NDArray[np.uint8] | None],
+    ) -> None:
+        """Show both ways, uint8 (2, steps, height, width, channels), with the latents (steps, latents) on them.
+
+        `ends` are the two images, None for one from the prior.
+        """
+        parts = [images]
+        heads = [f"{share:.0%}" for share in np.linspace(0, 1, images.shape[1])]
+        tips = [f"{head} of the way" for head in heads]
+        begin, end = ends
+        if begin is not None:
+            parts.insert(0, np.stack([begin[None]] * 2))
+            heads.insert(0, "from")
+            tips.insert(0, "The image at the left")
+        if end is not None:
+            parts.append(np.stack([end[None]] * 2))
+            heads.append("to")
+            tips.append("The image at the end")
+        self._paths, self._first = paths, int(begin is not None)
+        titled = zip(("straight", "spherical"), np.concatenate(parts, axis=1), strict=True)
+        self.grid.show_rows([Row(row, title, tips=tips) for title, row in titled], heads)
 
     @Slot()
     def _index_changed(self) -> None:
@@ -111,7 +130,9 @@ class WalkView(QWidget):
     @Slot(int, int)
     def _clicked(self, row: int, column: int) -> None:
         if row < len(self._paths):
-            self.picked.emit(self._paths[row][column])
+            place = column - self._first
+            if 0 <= place < len(self._paths[row]):
+                self.picked.emit(self._paths[row][place])
 
     @Slot(int, int)
     def _hovered(self, row: int, column: int) -> None:
