@@ -312,12 +312,7 @@ class SourceCard(Card):
             with QSignalBlocker(self.factors):
                 self.factors.show_image(index)
         if self._dataset is not None:
-            own = (
-                f"Class {self._dataset.label_names[int(self._dataset.labels[index])]}"
-                if self._dataset.labels is not None
-                else ""
-            )
-            self.words.setText(values_of(self._dataset, index) or own)
+            self.words.setText(_about(self._dataset, index))
 
     def show_pictures(self, original: NDArray[np.uint8] | None, decoded: NDArray[np.uint8]) -> None:
         """Show the original, where there is one, beside what the sliders decode to."""

@@ -94,6 +94,6 @@ def test_figure_one_says_what_a_larger_beta_does(qtbot):
         said.append(dialog.words.text().split(":")[0].split(".")[0])
         overlaps.append(int(dialog.numbers.text().split("overlap ")[1].split(" %")[0]))
     assert dialog.beta.text() == "β = 100"
-    assert len({text for text in said}) == 4
+    assert len(set(said)) == 4
     assert overlaps == sorted(overlaps)
     assert overlaps[0] == 0
