@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from gui.traversal.latent_row import LatentRow
 from gui.widgets.layouts import Card, label
@@ -20,24 +20,22 @@ class SlidersCard(Card):
     play = Signal(int)
 
     def __init__(self) -> None:
-        super().__init__("Latents, by KL")
+        super().__init__("Latents")
+        self.title.setToolTip("Ordered by their mean KL over the data, largest first")
         self.setFixedWidth(286)
         self._span = (-3.0, 3.0)
         self._mean: NDArray[np.float64] | None = None
         self._touched: set[int] = set()
         self.rows: list[LatentRow] = []
         self.order: list[int] = []
-        second = QHBoxLayout()
         self.step = label("", "pill")
         self.reset_button = QPushButton("Reset all")
         self.reset_button.setObjectName("compact")
         self.reset_button.setToolTip("Every latent back to the image's own value (Ctrl+0)")
         self.reset_button.setShortcut("Ctrl+0")
         self.reset_button.clicked.connect(self.reset)
-        second.addWidget(self.step)
-        second.addStretch(1)
-        second.addWidget(self.reset_button)
-        self.body.addLayout(second)
+        self.head.insertWidget(1, self.step)
+        self.head.addWidget(self.reset_button)
         inside = QWidget()
         self._column = QVBoxLayout(inside)
         self._column.setContentsMargins(0, 0, 4, 0)
