@@ -10,11 +10,9 @@ from threadpoolctl import ThreadpoolController
 
 from engine.errors import ConfigError
 from engine.evaluation.forward import require_finite
+from engine.evaluation.representation import BATCH
 from engine.models.loading import TrainedModel
 from engine.tensors import to_images, to_tensor
-
-BATCH = 64
-"""Images encoded at a time. More are slower: their feature maps leave the processor's cache."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
