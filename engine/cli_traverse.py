@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.cli_options import data_option, find, runs_option, threads_option
 from engine.cli_progress import shown
-from engine.errors import ConfigError, StudioError
+from engine.errors import ConfigError, DataError, StudioError
 from engine.jobs import Control
 
 if TYPE_CHECKING:
@@ -130,10 +130,14 @@ def _start(run: "Run", arguments: argparse.Namespace) -> "tuple[TrainedModel, St
             return trained, start_from_prior(trained, label=arguments.label)
         fitted = fit_picture(picture, trained.model.image_shape, style_of(run.config.dataset))
         return trained, start_from_picture(trained, fitted, f"file {arguments.input.name}", arguments.label)
-    trained = load_model(run, load_dataset(*run.config.data), arguments.checkpoint)
+    try:
+        dataset = load_dataset(*run.config.data)
+    except DataError as error:
+        raise DataError(f"{error} With --prior or --input it can be done without the data set.") from None
+    trained = load_model(run, dataset, arguments.checkpoint)
     index = arguments.image
     if index is None:
-        index = int(sample_of(trained.dataset, trained.dataset.headline_split, 1)[0])
+        index = int(sample_of(dataset, dataset.headline_split, 1)[0])
     return trained, start_from_image(trained, index)
 
 

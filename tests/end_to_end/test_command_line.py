@@ -20,22 +20,6 @@ from engine.runs import Run
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.fixture
-def run_main(tmp_path, monkeypatch, capsys):
-    """Run a command in this process over a folder of runs of its own; return status, stdout and stderr."""
-    monkeypatch.setattr(sys, "path", list(sys.path))
-
-    def call(*arguments: object) -> tuple[int, str, str]:
-        try:
-            status = main.main([str(a) for a in arguments] + ["--runs", str(tmp_path / "runs")])
-        except SystemExit as stop:
-            status = int(stop.code or 0)
-        out, err = capsys.readouterr()
-        return status, out, err
-
-    return call
-
-
 SMALL = ("--set", "batch_size=32", "--set", "log_steps=10", "--set", "checkpoint_steps=20", "--set", "preview_steps=20")
 
 
