@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QColor, QImage, QKeyEvent, QKeySequence, QMouseEvent, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QBoxLayout, QButtonGroup, QPushButton, QSizePolicy, QWidget
 
 from gui.theme import tokens
 
@@ -172,7 +172,7 @@ class DrawingBoard(QWidget):
         self.canvas = Canvas()
         self.canvas.changed.connect(self._changed)
         self._tools = QButtonGroup(self)
-        tools = QHBoxLayout()
+        tools = self._buttons = QBoxLayout(QBoxLayout.Direction.LeftToRight)
         tools.setSpacing(0)
         for number, (title, tip) in enumerate((("Pen", "Draw in white"), ("Eraser", "Draw in black"))):
             button = QPushButton(title)
@@ -196,12 +196,20 @@ class DrawingBoard(QWidget):
         tools.addWidget(self.undo_button)
         tools.addSpacing(6)
         tools.addWidget(self.clear_button)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(6)
-        layout.addWidget(self.canvas)
-        layout.addLayout(tools)
+        self._parts = QBoxLayout(QBoxLayout.Direction.TopToBottom, self)
+        self._parts.setContentsMargins(0, 0, 0, 0)
+        self._parts.setSpacing(6)
+        self._parts.addWidget(self.canvas)
+        self._parts.addLayout(tools)
         self._show_possible()
+
+    def set_narrow(self, narrow: bool) -> None:
+        """Put the tools beside a smaller canvas, or below it."""
+        beside, below = QBoxLayout.Direction.LeftToRight, QBoxLayout.Direction.TopToBottom
+        self._parts.setDirection(beside if narrow else below)
+        self._buttons.setDirection(below if narrow else beside)
+        side = SIDE // 2 + 8 if narrow else SIDE
+        self.canvas.setMaximumSize(side, side)
 
     @Slot(int, bool)
     def _choose(self, number: int, checked: bool) -> None:

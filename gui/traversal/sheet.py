@@ -11,6 +11,7 @@ from engine.latent_names import latent_title
 from gui.traversal.answering import Answer, Classes, Walk
 from gui.traversal.compare_view import Compared
 from gui.traversal.labels import heading_words
+from gui.traversal.walk_view import WAYS, with_ends
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,8 +42,8 @@ def sheet_of(answer: Answer, names: Mapping[int, str], min_kl: float) -> Sheet |
             words = f"{about}: {latent_title(latent, names)} from {values[0]:+g} to {values[-1]:+g} in every class"
             return Sheet(images, heading_words(values), list(answer.loaded.class_names), words)
         case Walk(images=images, end=end):
-            head = [f"{share:.0%}" for share in np.linspace(0, 1, images.shape[1])]
-            return Sheet(images, head, ["straight", "spherical"], f"{about}, to {end.words}")
+            tiles, head = with_ends(images, start.original, end.original)
+            return Sheet(tiles, head, list(WAYS), f"{about}, to {end.words}")
         case tuple():
             return _compared(result, start.words, min_kl)
     return None

@@ -23,7 +23,7 @@ from engine.data import Dataset
 from gui.data.details import values_of
 from gui.data.factor_sliders import FactorSliders
 from gui.run_store import RunItem
-from gui.traversal.canvas import SIDE, DrawingBoard
+from gui.traversal.canvas import DrawingBoard
 from gui.traversal.requests import FromPrior, GivenPicture, ImageAt, Source
 from gui.widgets.image_grid import ImageGrid, Row
 from gui.widgets.layouts import Card, label
@@ -330,7 +330,7 @@ class SourceCard(Card):
         """Take less height, above the sliders and as wide as they; or stand beside them."""
         self.setFixedWidth(width if narrow else WIDTH)
         self.setMaximumHeight(366 if narrow else 16_777_215)
-        self.board.canvas.setMaximumHeight(SIDE // 2 if narrow else SIDE)
+        self.board.set_narrow(narrow)
         self.pictures.setFixedHeight(94 if narrow else 128)
 
     def clear_pictures(self) -> None:

@@ -11,6 +11,7 @@ from gui.traversal.requests import ImageAt, Source
 from gui.widgets.image_grid import ImageGrid, Row
 from gui.widgets.layouts import label
 
+WAYS = ("straight", "spherical")
 HELP = (
     "Straight: z = (1 − t) a + t b. Spherical: along the arc from a to b, which keeps about the length that latents of "
     "the prior have. a is the image at the left, b the end."
@@ -101,20 +102,11 @@ class WalkView(QWidget):
 
         `ends` are the two images, None for one from the prior.
         """
-        parts = [images]
-        heads = [f"{share:.0%}" for share in np.linspace(0, 1, images.shape[1])]
-        tips = [f"{head} of the way" for head in heads]
-        begin, end = ends
-        if begin is not None:
-            parts.insert(0, np.stack([begin[None]] * 2))
-            heads.insert(0, "from")
-            tips.insert(0, "The image at the left")
-        if end is not None:
-            parts.append(np.stack([end[None]] * 2))
-            heads.append("to")
-            tips.append("The image at the end")
-        self._paths, self._first = paths, int(begin is not None)
-        titled = zip(("straight", "spherical"), np.concatenate(parts, axis=1), strict=True)
+        tiles, heads = with_ends(images, *ends)
+        words = {"from": "The image at the left", "to": "The image at the end"}
+        tips = [words.get(head, f"{head} of the way") for head in heads]
+        self._paths, self._first = paths, heads.index("0%")
+        titled = zip(WAYS, tiles, strict=True)
         self.grid.show_rows([Row(row, title, tips=tips) for title, row in titled], heads)
 
     @Slot()
@@ -137,3 +129,20 @@ class WalkView(QWidget):
     @Slot(int, int)
     def _hovered(self, row: int, column: int) -> None:
         self.hovered.emit(f"{self.grid.rows[row].title}, {self.grid.rows[row].tips[column]}" if row >= 0 else "")
+
+
+def with_ends(
+    images: NDArray[np.uint8], begin: NDArray[np.uint8] | None, end: NDArray[np.uint8] | None
+) -> tuple[NDArray[np.uint8], list[str]]:
+    """Put the two images, where there are any, before and after a walk's (2, steps, height, width, channels).
+
+    Returns them with the words above each column.
+    """
+    parts, heads = [images], [f"{share:.0%}" for share in np.linspace(0, 1, images.shape[1])]
+    if begin is not None:
+        parts.insert(0, np.stack([begin[None]] * len(images)))
+        heads.insert(0, "from")
+    if end is not None:
+        parts.append(np.stack([end[None]] * len(images)))
+        heads.append("to")
+    return np.concatenate(parts, axis=1), heads
