@@ -72,8 +72,8 @@ def save(figure: "Figure", path: Path, dpi: int = 200, caption: str = "") -> Non
     """Write a figure in the format of its name, atomically. Raises ConfigError or RunError.
 
     Words in an SVG stay words, which can be searched and edited, and pictures single ones. The caption, where given, is
-    kept in the file's metadata too. A sign that the font lacks is drawn as a box. Long
-    lines are drawn in pieces, which is faster.
+    kept in the file's metadata too. A sign that the font lacks is drawn as a box. Long lines are drawn in pieces,
+    which is faster.
     """
     import matplotlib
 
