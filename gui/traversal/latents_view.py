@@ -40,11 +40,10 @@ class LatentsView(QWidget):
         self.min_kl.setRange(0, 50)
         self.min_kl.setDecimals(2)
         self.min_kl.setSingleStep(0.1)
-        self.min_kl.setSuffix(" nats")
-        self.min_kl.setSpecialValueText("any KL")
-        self.min_kl.setFixedWidth(92)
+        self.min_kl.setSpecialValueText("any")
+        self.min_kl.setFixedWidth(74)
         self.min_kl.setAccessibleName("Least KL")
-        self.min_kl.setToolTip("Show the latents whose mean KL over the data is at least this")
+        self.min_kl.setToolTip("Show the latents whose mean KL over the data is at least this many nats")
         self.latents = QPushButton("Latents")
         self.latents.setObjectName("compact")
         self.latents.setToolTip("Choose the latents that are shown")
@@ -57,6 +56,8 @@ class LatentsView(QWidget):
         self.grid.setAccessibleName("Grid of latents; arrow keys and Return")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
+        self.nothing = label("", "empty", wrap=True)
+        layout.addWidget(self.nothing)
         layout.addWidget(self.grid)
         self.grid.clicked.connect(self._clicked)
         self.grid.hovered.connect(self._hovered)
@@ -106,6 +107,12 @@ class LatentsView(QWidget):
             rows, [*headings, *(["change"] if self.with_difference else [])], framed=None if original is None else 0
         )
 
+        self.nothing.setVisible(not rows)
+        self.nothing.setText(
+            f"No latent that is ticked has a mean KL of {self.min_kl.value():.2f} nats or more. The largest is "
+            f"{max(traversal.kl, default=0.0):.2f} nats."
+        )
+
     def _list_latents(self) -> None:
         assert self._traversal is not None
         pairs = [(latent, latent_title(latent, self._names)) for latent in self._traversal.latents]
@@ -123,6 +130,7 @@ class LatentsView(QWidget):
         self._traversal, self._changes = None, None
         self._hidden.clear()
         self.menu.clear()
+        self.nothing.hide()
 
     def show_only(self, min_kl: float) -> None:
         """Show every latent of at least this KL."""

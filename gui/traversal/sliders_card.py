@@ -29,9 +29,10 @@ class SlidersCard(Card):
         self.rows: list[LatentRow] = []
         self.order: list[int] = []
         self.step = label("", "pill")
-        self.reset_button = QPushButton("Reset all")
+        self.reset_button = QPushButton("Reset")
         self.reset_button.setObjectName("compact")
         self.reset_button.setToolTip("Every latent back to the image's own value (Ctrl+0)")
+        self.reset_button.setAccessibleName("Reset all latents")
         self.reset_button.setShortcut("Ctrl+0")
         self.reset_button.clicked.connect(self.reset)
         self.head.insertWidget(1, self.step)
@@ -92,7 +93,8 @@ class SlidersCard(Card):
             row.show_latent(float(kl[latent]), highest, given, None if deviation is None else float(deviation[latent]))
             if latent not in self._touched:
                 row.put(given)
-        if list(order) != self.order:
+        held = any(row.track.isSliderDown() for row in self.rows)
+        if list(order) != self.order and not held:
             self.order = list(order)
             for place, latent in enumerate(order):
                 self._column.removeWidget(self.rows[latent])

@@ -386,3 +386,11 @@ def test_only_the_newest_of_what_the_hand_asks_is_decoded(qtbot, show, tiny_run)
     assert np.array_equal(decoded(page), last)
     assert isinstance(page.hand, LatestWorker)
     QApplication.processEvents()
+
+
+def test_where_no_latent_is_left_the_grid_says_so(show, tiny_run):
+    page = show(tiny_run)
+    page.card.latents.min_kl.setValue(50)
+    assert page.card.latents.grid.rows == []
+    assert f"The largest is {page.answer.loaded.kl.max():.2f} nats" in page.card.latents.nothing.text()
+    assert page.card.latents.nothing.isVisible()
