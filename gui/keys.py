@@ -16,6 +16,8 @@ ELSEWHERE = {
     "Ctrl+1 … Ctrl+4": "Training, Traversal, Metrics, Data",
     "Ctrl+F": "Filter the runs",
     "Alt+Up, Alt+Down": "In the queue: train a run earlier, later",
+    "Ctrl+R": "On the Traversal tab: another image at random",
+    "Alt+Left, Alt+Right": "On the Traversal tab: the image before, after",
     "Ctrl+V": "On the Traversal tab: take the picture on the clipboard",
     "Tab, Shift+Tab": "Next field, previous field",
 }

@@ -1,22 +1,18 @@
 """The traversal page: an image, a slider for each latent, and the grid of what each latent makes of the image."""
 
-from pathlib import Path
-
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QSettings, Qt, Signal, Slot
 from PySide6.QtGui import (
     QDragEnterEvent,
     QDropEvent,
-    QGuiApplication,
     QHideEvent,
-    QImage,
     QKeySequence,
     QResizeEvent,
     QShortcut,
     QShowEvent,
 )
-from PySide6.QtWidgets import QBoxLayout, QFileDialog, QHBoxLayout, QWidget
+from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QWidget
 
 from engine.latent_names import latent_names
 from gui.bridge import LatestWorker
@@ -24,6 +20,7 @@ from gui.run_store import RunItem
 from gui.traversal.answering import Answer, Answerer, Classes, Latents, Walk, decode_one
 from gui.traversal.export import Exports
 from gui.traversal.grid_card import CLASSES, COMPARE, WALK, GridCard
+from gui.traversal.incoming import Incoming
 from gui.traversal.linking import Linker
 from gui.traversal.player import Player
 from gui.traversal.requests import (
@@ -38,13 +35,10 @@ from gui.traversal.requests import (
 )
 from gui.traversal.sliders_card import SlidersCard
 from gui.traversal.source_card import SourceCard
-from gui.widgets.save_dialog import last_folder
 
 NOTHING = "Choose a run at the left, or train one: its latent space appears here."
 NARROW = 1045
 """Width in pixels below which the sliders go below the image."""
-
-PICTURES = "Pictures (*.png *.jpg *.jpeg *.webp *.gif *.bmp *.tif *.tiff)"
 
 
 class TraversalPage(QWidget):
@@ -57,7 +51,6 @@ class TraversalPage(QWidget):
 
     def __init__(self, settings: QSettings) -> None:
         super().__init__()
-        self._settings = settings
         self._items: list[RunItem] = []
         self._asked: Request | None = None
         self._answer: Answer | None = None
@@ -71,9 +64,7 @@ class TraversalPage(QWidget):
         self.hand = LatestWorker(self)
         self.hand.answered.connect(self._decode_arrived)
         self.hand.failed.connect(self._decode_failed)
-        self.reader = LatestWorker(self)
-        self.reader.answered.connect(self._picture_arrived)
-        self.reader.failed.connect(self._picture_failed)
+        self.incoming = Incoming(self, settings)
         self.linker = Linker(self)
         self.linker.found.connect(self._show_links)
         self.player = Player(self)
@@ -96,12 +87,14 @@ class TraversalPage(QWidget):
         self.setAcceptDrops(True)
         paste = QShortcut(QKeySequence.StandardKey.Paste, self)
         paste.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-        paste.activated.connect(self._paste)
+        paste.activated.connect(self.incoming.paste)
         self._say(NOTHING)
 
     def _connect(self) -> None:
         self.source.changed.connect(self._ask)
-        self.source.open_asked.connect(self._open)
+        self.source.open_asked.connect(self.incoming.ask)
+        self.incoming.arrived.connect(self.source.give_picture)
+        self.incoming.failed.connect(self.source.say)
         self.sliders.moved.connect(self._decode)
         self.sliders.named.connect(self._named)
         self.sliders.play.connect(self._play_one)
@@ -163,7 +156,8 @@ class TraversalPage(QWidget):
         """End what runs beside the window."""
         self.player.stop()
         self.linker.close()
-        for worker in (self.reader, self.hand, self.worker):
+        self.incoming.close()
+        for worker in (self.hand, self.worker):
             worker.close()
 
     def showEvent(self, event: QShowEvent) -> None:
@@ -393,82 +387,13 @@ class TraversalPage(QWidget):
 
     # Pictures from elsewhere
 
-    @Slot()
-    def _open(self) -> None:
-        name, _ = QFileDialog.getOpenFileName(self, "Open a picture", str(last_folder(self._settings)), PICTURES)
-        if name:
-            self.open_picture(Path(name))
-
-    def open_picture(self, path: Path) -> None:
-        """Take a picture file as the image; read beside the window."""
-        self.reader.ask(path, lambda: _read(path))
-
-    @Slot(object, object)
-    def _picture_arrived(self, path: Path, pixels: NDArray[np.uint8]) -> None:
-        self.source.give_picture(pixels, f"file {path.name}")
-
-    @Slot(object, str)
-    def _picture_failed(self, path: Path, message: str) -> None:
-        self.source.say(message)
-
-    @Slot()
-    def _paste(self) -> None:
-        data = QGuiApplication.clipboard().mimeData()
-        paths = [Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()]
-        if len(paths) == 1:
-            self.open_picture(paths[0])
-        elif data.hasImage():
-            self._take_image(QImage(data.imageData()), "pasted picture")
-        else:
-            self.source.say("There is no picture on the clipboard.")
-
-    def _take_image(self, image: QImage, words: str) -> None:
-        if image.isNull():
-            self.source.say("That picture cannot be read.")
-        else:
-            self.source.give_picture(to_pixels(image), words)
-
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Take a picture; what is no picture is the window's."""
-        data = event.mimeData()
-        if _picture_of(event) is not None or (data.hasImage() and not data.hasUrls()):
-            event.acceptProposedAction()
-        else:
-            event.ignore()
+        event.setAccepted(self.incoming.welcomes(event.mimeData()))
 
     def dropEvent(self, event: QDropEvent) -> None:
         """Take a picture as the image."""
-        path = _picture_of(event)
-        if path is not None:
-            event.acceptProposedAction()
-            self.open_picture(path)
-        elif event.mimeData().hasImage():
-            event.acceptProposedAction()
-            self._take_image(QImage(event.mimeData().imageData()), "dropped picture")
-        else:
-            event.ignore()
-
-
-def to_pixels(image: QImage) -> NDArray[np.uint8]:
-    """Return a QImage as uint8 (height, width, 4), with its transparency."""
-    image = image.convertToFormat(QImage.Format.Format_RGBA8888)
-    rows = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), image.bytesPerLine())
-    return rows[:, : 4 * image.width()].reshape(image.height(), image.width(), 4).copy()
-
-
-def _read(path: Path) -> NDArray[np.uint8]:
-    from engine.pictures_in import read_picture
-
-    return read_picture(path)
-
-
-def _picture_of(event: QDropEvent) -> Path | None:
-    """Return the one file that is dropped; None for a folder, an .npz file (the data page's), several, or none."""
-    urls = event.mimeData().urls()
-    if len(urls) != 1 or not urls[0].isLocalFile():
-        return None
-    path = Path(urls[0].toLocalFile())
-    return None if path.is_dir() or path.suffix.lower() == ".npz" else path
+        event.setAccepted(self.incoming.take(event.mimeData()))
 
 
 def _about(answer: Answer) -> str:

@@ -1,11 +1,11 @@
 """The card that says where the image comes from: data set, factors, drawing, file, or the prior."""
 
-import random
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QSignalBlocker, Qt, Signal, Slot
+from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QButtonGroup,
     QComboBox,
@@ -14,7 +14,6 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QPushButton,
     QScrollArea,
-    QSpinBox,
     QVBoxLayout,
     QWidget,
 )
@@ -24,6 +23,7 @@ from gui.data.details import values_of
 from gui.data.factor_sliders import FactorSliders
 from gui.run_store import RunItem
 from gui.traversal.canvas import DrawingBoard
+from gui.traversal.image_picker import ImagePicker, named_button
 from gui.traversal.requests import FromPrior, GivenPicture, ImageAt, Source
 from gui.widgets.image_grid import ImageGrid, Row
 from gui.widgets.layouts import Card, label
@@ -58,6 +58,8 @@ class SourceCard(Card):
         self.pictures.setFixedHeight(128)
         self.segments = QButtonGroup(self)
         self.pages: list[QWidget] = []
+        self.images = ImagePicker()
+        self.images.picked.connect(self.choose_image)
         self.words = label("", "muted", wrap=True)
         self.body.addWidget(self._segment_row())
         self.body.addWidget(self.pictures)
@@ -65,7 +67,7 @@ class SourceCard(Card):
         column = QVBoxLayout(below)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
-        for page in (self._image_page(), self._factor_page(), self._draw_page(), self._file_page(), self._prior_page()):
+        for page in (self.images, self._factor_page(), self._draw_page(), self._file_page(), self._prior_page()):
             self.pages.append(page)
             column.addWidget(page)
         column.addLayout(self._choices())
@@ -77,6 +79,12 @@ class SourceCard(Card):
         area.setFrameShape(QFrame.Shape.NoFrame)
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.body.addWidget(area, 1)
+        for keys, slot in (
+            ("Ctrl+R", self._draw_lots),
+            ("Alt+Left", self.images.step_back),
+            ("Alt+Right", self.images.step_on),
+        ):
+            QShortcut(QKeySequence(keys), self).activated.connect(slot)
         self.segments.idToggled.connect(self._segment_chosen)
         self.segments.button(IMAGE).setChecked(True)
 
@@ -99,52 +107,6 @@ class SourceCard(Card):
         layout.addStretch(1)
         return row
 
-    def _image_page(self) -> QWidget:
-        page = QWidget()
-        layout = QGridLayout(page)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setHorizontalSpacing(6)
-        self.index = QSpinBox()
-        self.index.setRange(0, 10_000_000)
-        self.index.setGroupSeparatorShown(True)
-        self.index.setKeyboardTracking(False)
-        self.index.setAccessibleName("Image")
-        self.index.setToolTip("Position of the image in the data set, from 0")
-        self.index.valueChanged.connect(self._index_typed)
-        self.category = QComboBox()
-        self.category.setAccessibleName("Only of class")
-        for box in (self.index, self.category):
-            box.setMinimumWidth(90)
-        self.category.setToolTip("Random, next and previous stay within this class")
-        self.category.currentIndexChanged.connect(self._category_chosen)
-        self.category_title = label("Only class")
-        buttons = QHBoxLayout()
-        buttons.setSpacing(6)
-        self.previous = self._button(buttons, "‹", "The image before (Alt+Left)", "Alt+Left", "Previous image")
-        self.random = self._button(buttons, "Random", "Another image (Ctrl+R)", "Ctrl+R", "Random image")
-        self.next = self._button(buttons, "›", "The image after (Alt+Right)", "Alt+Right", "Next image")
-        self.previous.clicked.connect(self._step_back)
-        self.random.clicked.connect(self._draw_lots)
-        self.next.clicked.connect(self._step_on)
-        layout.addWidget(label("Position"), 0, 0)
-        layout.addWidget(self.index, 0, 1)
-        layout.addWidget(self.category_title, 1, 0)
-        layout.addWidget(self.category, 1, 1)
-        layout.addLayout(buttons, 2, 0, 1, 2)
-        layout.setColumnStretch(1, 1)
-        return page
-
-    def _button(self, layout: QHBoxLayout, text: str, tip: str, keys: str, name: str) -> QPushButton:
-        button = QPushButton(text)
-        button.setToolTip(tip)
-        button.setAccessibleName(name)
-        if keys:
-            button.setShortcut(keys)
-        if len(text) == 1:
-            button.setFixedWidth(40)
-        layout.addWidget(button, 0 if len(text) == 1 else 1)
-        return button
-
     def _factor_page(self) -> QWidget:
         self.factors = FactorSliders(compact=True)
         self.factors.moved.connect(self._factor_moved)
@@ -160,9 +122,8 @@ class SourceCard(Card):
         layout = QVBoxLayout(page)
         layout.setContentsMargins(0, 0, 0, 0)
         row = QHBoxLayout()
-        self.open_button = self._button(
-            row, "Open a picture…", "PNG, JPEG, WebP, GIF, BMP or TIFF", "", "Open a picture"
-        )
+        kinds = "PNG, JPEG, WebP, GIF, BMP or TIFF"
+        self.open_button = named_button(row, "Open a picture…", kinds, "Open a picture")
         self.open_button.clicked.connect(self.open_asked)
         layout.addLayout(row)
         layout.addWidget(label("Or drop one on this page, or paste one with Ctrl+V.", "muted", wrap=True))
@@ -173,7 +134,7 @@ class SourceCard(Card):
         layout = QVBoxLayout(page)
         layout.setContentsMargins(0, 0, 0, 0)
         row = QHBoxLayout()
-        self.again = self._button(row, "Draw again", "Other latents from N(0, 1)", "", "Draw latents again")
+        self.again = named_button(row, "Draw again", "Other latents from N(0, 1)", "Draw latents again")
         self.again.clicked.connect(self._draw_prior)
         layout.addLayout(row)
         layout.addWidget(
@@ -289,25 +250,16 @@ class SourceCard(Card):
         self._dataset = dataset
         has_factors = dataset is not None and dataset.factors is not None
         self.segments.button(FACTORS).setVisible(has_factors)
-        with QSignalBlocker(self.factors), QSignalBlocker(self.category), QSignalBlocker(self.index):
+        self.images.show_dataset(dataset)
+        with QSignalBlocker(self.factors):
             self.factors.show_dataset(dataset if has_factors else None)
-            self.category.clear()
-            if dataset is not None:
-                self.index.setMaximum(len(dataset) - 1)
-                if dataset.labels is not None:
-                    self.category.addItem("any", None)
-                    for number, name in enumerate(dataset.label_names):
-                        self.category.addItem(name, number)
-        for widget in (self.category, self.category_title):
-            widget.setVisible(bool(self.category.count()))
         if not has_factors and self.segments.checkedId() == FACTORS:
             self.segments.button(IMAGE).setChecked(True)
 
     def show_image(self, index: int) -> None:
         """Put the fields where the image is that was decoded."""
         self._index = index
-        with QSignalBlocker(self.index):
-            self.index.setValue(index)
+        self.images.show_image(index)
         if self._dataset is not None and self.segments.checkedId() != FACTORS:
             with QSignalBlocker(self.factors):
                 self.factors.show_image(index)
@@ -344,11 +296,11 @@ class SourceCard(Card):
         self._choose(DRAW if drawn else FILE)
         self.words.setText(words)
 
+    @Slot(int)
     def choose_image(self, index: int) -> None:
         """Take an image of the data set."""
         self._index = index
-        with QSignalBlocker(self.index):
-            self.index.setValue(index)
+        self.images.show_image(index)
         self._choose(IMAGE)
 
     def _choose(self, segment: int) -> None:
@@ -373,10 +325,6 @@ class SourceCard(Card):
             self.changed.emit()
 
     @Slot(int)
-    def _index_typed(self, index: int) -> None:
-        self.choose_image(index)
-
-    @Slot(int)
     def _factor_moved(self, index: int) -> None:
         self._index = index
         self.changed.emit()
@@ -390,57 +338,17 @@ class SourceCard(Card):
             self.give_picture(self.board.canvas.pixels, "drawn by hand", drawn=True)
 
     @Slot()
+    def _draw_lots(self) -> None:
+        """Another image at random; other latents where they come from the prior."""
+        if self.segments.checkedId() == PRIOR:
+            self._draw_prior()
+        else:
+            self.images.draw_lots()
+
+    @Slot()
     def _draw_prior(self) -> None:
         self._prior = replace(self._prior, seed=self._prior.seed + 1)
         self._choose(PRIOR)
-
-    # Other images
-
-    def _within(self) -> NDArray[np.int64] | None:
-        """Positions of the images of the class that is chosen; None: all."""
-        wanted = self.category.currentData()
-        if self._dataset is None or self._dataset.labels is None or wanted is None:
-            return None
-        return np.flatnonzero(self._dataset.labels == wanted)
-
-    def _go(self, by: int) -> None:
-        if self._dataset is None:
-            return
-        among, here = self._within(), self._index or 0
-        if among is None:
-            index = (here + by) % len(self._dataset)
-        elif len(among):
-            place = int(np.searchsorted(among, here, side="left" if by < 0 else "right"))
-            index = int(among[(place - 1 if by < 0 else place) % len(among)])
-        else:
-            return
-        self.choose_image(index)
-
-    @Slot()
-    def _step_back(self) -> None:
-        self._go(-1)
-
-    @Slot()
-    def _step_on(self) -> None:
-        self._go(1)
-
-    @Slot()
-    def _draw_lots(self) -> None:
-        if self.segments.checkedId() == PRIOR:
-            self._draw_prior()
-        elif self._dataset is not None:
-            among = self._within()
-            if among is None:
-                self.choose_image(random.randrange(len(self._dataset)))
-            elif len(among):
-                self.choose_image(int(random.choice(among)))
-
-    @Slot()
-    def _category_chosen(self) -> None:
-        """Go to the first image of the class from here on."""
-        among = self._within()
-        if among is not None and len(among) and self._index not in among:
-            self._go(1)
 
 
 def _about(dataset: Dataset, index: int) -> str:

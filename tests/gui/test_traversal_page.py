@@ -136,7 +136,7 @@ def test_other_images_of_the_class_are_found_by_keys(qtbot, show, window, tiny_r
     page = show(tiny_run)
     labels = load_dataset("mnist", digits_folder).labels
     among = list(np.flatnonzero(labels == 3))
-    page.source.category.setCurrentIndex(page.source.category.findData(3))
+    page.source.images.category.setCurrentIndex(page.source.images.category.findData(3))
     window.activateWindow()
     qtbot.waitUntil(window.isActiveWindow)
     for keys, step in ((Qt.Key.Key_Right, 1), (Qt.Key.Key_Left, -1)):
@@ -192,8 +192,8 @@ def test_pictures_are_dropped_pasted_drawn_and_refused_in_words(qtbot, show, win
 
     QGuiApplication.clipboard().setImage(to_qimage(stroke[..., None]))
     page.setFocus()
-    page._paste()
-    qtbot.waitUntil(lambda: page.answer.start.words == "pasted picture", timeout=WAIT)
+    page.incoming.paste()
+    qtbot.waitUntil(lambda: page.answer.start.words == "a picture from the clipboard", timeout=WAIT)
 
     page.source.segments.button(DRAW).click()
     canvas = page.source.board.canvas
@@ -281,7 +281,7 @@ def test_without_its_data_the_prior_still_works_and_it_is_said(qtbot, window, ma
 def test_a_run_that_is_deleted_or_failed_is_a_sentence(qtbot, show, window, tiny_run, make_run):
     page = show(tiny_run)
     shutil.rmtree(page.item.path)
-    page.source.random.click()
+    page.source.images.random.click()
     qtbot.waitUntil(lambda: "is gone" in page.card.message.text(), timeout=WAIT)
     window.store.refresh()
     failed = make_run(window.store.root, name="failed")
