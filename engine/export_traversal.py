@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 from engine.data import Dataset, load_dataset, prepare
 from engine.errors import ConfigError, RunError
 from engine.evaluation.forward import require_finite
+from engine.evaluation.representation import BATCH, fused
 from engine.events import Finished, Job, Progress
 from engine.figures import FORMATS, check_format, save, traversal_figure
 from engine.files import place_folder, replacing, scratch_folder
@@ -27,7 +28,6 @@ FRAME_SIDE = 280
 """Side of an animation's picture in pixels, nearly, unless a width is given."""
 
 FRAME_MILLISECONDS = 80
-BATCH = 64
 CENTIMETRES = 2.54
 """In an inch."""
 
@@ -169,11 +169,12 @@ def save_latents(run: Run, path: Path, step: int | None = None) -> Job:
     dataset = load_dataset(*run.config.data)
     trained = load_model(run, dataset, step)
     count = len(dataset)
+    encoder = fused(trained.model.encoder)
     statistics = np.empty((2, count, trained.model.latents), np.float32)
     for first in range(0, count, BATCH):
         chosen = np.arange(first, min(first + BATCH, count))
         with torch.inference_mode():
-            found = trained.model.encode(to_tensor(dataset.images(chosen)))
+            found = encoder(to_tensor(dataset.images(chosen)))
         statistics[0, chosen], statistics[1, chosen] = (tensor.numpy() for tensor in found)
         require_finite(trained, statistics[:, chosen])
         yield Progress(first + len(chosen), count, f"Encoding {dataset.title}", "images")

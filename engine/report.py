@@ -56,11 +56,6 @@ def write_report(run: Run, folder: Path) -> Job:
     yield Finished(run.path, traversal.step, message=f"Figures and table are in {folder}")
 
 
-def caption_of(run: Run, image: int, step: int) -> str:
-    """Return the words under a traversal: which run, image and step."""
-    return _caption(run, f"image {image:,}", step)
-
-
 def traversal_caption(run: Run, start: str, traversal: Traversal, names: Mapping[int, str]) -> str:
     """Return the words under a traversal: run, where it starts, step, label, latents and their range."""
     label = "" if traversal.label is None else f", label {traversal.label}"

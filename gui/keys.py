@@ -16,6 +16,9 @@ ELSEWHERE = {
     "Ctrl+1 … Ctrl+4": "Training, Traversal, Metrics, Data",
     "Ctrl+F": "Filter the runs",
     "Alt+Up, Alt+Down": "In the queue: train a run earlier, later",
+    "Ctrl+R": "On the Traversal tab: another image at random",
+    "Alt+Left, Alt+Right": "On the Traversal tab: the image before, after",
+    "Ctrl+V": "On the Traversal tab: take the picture on the clipboard",
     "Tab, Shift+Tab": "Next field, previous field",
 }
 """Keys that belong to no button and no menu entry."""
@@ -27,7 +30,8 @@ def keys_of(window: QWidget) -> dict[str, str]:
     things: list[QAction | QAbstractButton] = [*window.findChildren(QAction), *window.findChildren(QAbstractButton)]
     for thing in things:
         keys = thing.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
-        words = thing.text().replace("&", "").rstrip("…")
+        named = thing.accessibleName() if isinstance(thing, QAbstractButton) else ""
+        words = named or thing.text().replace("&", "").rstrip("…")
         if keys and words:
             found.setdefault(keys, words)
     return found

@@ -27,6 +27,7 @@ from gui import theme
 from gui.data.page import DataPage
 from gui.desktop.desktop import Desktop
 from gui.desktop.notify import ending
+from gui.help.posteriors import FigureOneDialog
 from gui.keys import KeysDialog
 from gui.metrics.page import MetricsPage
 from gui.metrics.session import EvaluationSession
@@ -69,7 +70,7 @@ class MainWindow(QMainWindow):
         self.estimator = Estimator(self.store, self.training, self)
         self.pages = QStackedWidget()
         self.training_page = TrainingPage(SettingsCard(settings, self.estimator, runs), settings)
-        self.traversal_page = TraversalPage()
+        self.traversal_page = TraversalPage(settings)
         self.metrics_page = MetricsPage()
         self.data_page = DataPage()
         for page in (self.training_page, self.traversal_page, self.metrics_page, self.data_page):
@@ -182,6 +183,7 @@ class MainWindow(QMainWindow):
         self.metrics_page.cancel.connect(self.evaluation.cancel)
         self.evaluation.progressed.connect(self._evaluation_progressed)
         self.evaluation.ended.connect(self._evaluation_ended)
+        self.traversal_page.named.connect(self.actions_of_runs.name_latents)
         self.data_page.use.connect(self._use_data)
         self.data_page.failed.connect(self.banner.say)
         self.setAcceptDrops(True)
@@ -201,6 +203,7 @@ class MainWindow(QMainWindow):
         menu.addSeparator()
         menu.addAction("Import runs…", self.actions_of_runs.import_runs)
         menu.addAction("Runs folder", self._open_runs_folder)
+        menu.addAction("What β does…", self._show_figure_one)
         menu.addAction("Keys…", QKeySequence("Ctrl+/"), self._show_keys)
         menu.addSeparator()
         menu.addAction("Quit", QKeySequence("Ctrl+Q"), self.close)
@@ -210,6 +213,10 @@ class MainWindow(QMainWindow):
     @Slot()
     def _show_keys(self) -> None:
         KeysDialog(self).exec()
+
+    @Slot()
+    def _show_figure_one(self) -> None:
+        FigureOneDialog(self).exec()
 
     @Slot(int)
     def _show_page(self, number: int) -> None:
@@ -227,7 +234,7 @@ class MainWindow(QMainWindow):
         if page is self.training_page:
             self.training_page.show_runs(items)
         elif page is self.traversal_page:
-            self.traversal_page.show_run(items[0] if items else None)
+            self.traversal_page.show_runs(items)
         elif page is self.metrics_page:
             self.metrics_page.show_runs(self.store.items)
 

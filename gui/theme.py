@@ -172,6 +172,18 @@ def style_sheet(t: Tokens) -> str:
         border-radius: 5px; padding: 4px 7px; min-height: 18px; selection-background-color: {t.accent};
         selection-color: {t.on_accent}; }}
     QLineEdit:focus, QComboBox:focus, QSpinBox:focus, QDoubleSpinBox:focus {{ border-color: {t.accent}; }}
+    QLineEdit#inplace, QDoubleSpinBox#inplace {{ background: transparent; border: 1px solid transparent;
+        padding: 1px 3px; }}
+    QLineEdit#inplace:hover, QDoubleSpinBox#inplace:hover {{ border-color: {t.border}; }}
+    QLineEdit#inplace:focus, QDoubleSpinBox#inplace:focus {{ background: {t.field}; border-color: {t.accent}; }}
+    QPushButton#small {{ background: transparent; border: 1px solid transparent; padding: 3px 2px; font-size: 10px;
+        color: {t.muted}; }}
+    QPushButton#small:hover {{ color: {t.accent}; }}
+    QPushButton#small:focus {{ border-color: {t.accent}; }}
+    QPushButton#segment[tight="true"] {{ padding: 4px 5px; }}
+    QPushButton#segment[last="true"] {{ margin-right: 0; }}
+    QPushButton#compact {{ padding: 4px 9px; font-size: 12px; }}
+    QPushButton#compact:checked {{ background: {t.accent_soft}; color: {t.accent}; border-color: {t.accent}; }}
     QLineEdit[invalid="true"] {{ border-color: {t.error}; }}
     QLineEdit:disabled, QComboBox:disabled {{ color: {t.muted}; }}
     QComboBox::drop-down {{ border: none; width: 18px; }}

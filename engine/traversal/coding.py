@@ -1,18 +1,18 @@
 """From images to posteriors and from latents back to images, numpy in and out."""
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController
 
 from engine.errors import ConfigError
 from engine.evaluation.forward import require_finite
+from engine.evaluation.representation import BATCH
 from engine.models.loading import TrainedModel
 from engine.tensors import to_images, to_tensor
-
-BATCH = 64
-"""Images encoded at a time. More are slower: their feature maps leave the processor's cache."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,8 +47,9 @@ def decode(
     """Images of latents (n, latents), and of class numbers (n,) if the model is conditional; uint8 (n, h, w, c).
 
     One at a time: a convolution over a larger batch adds in another order, and a picture would differ in its last grey
-    level by what is decoded beside it. At these sizes a batch is no faster on a CPU. Raises ConfigError when labels are
-    missing or not asked for.
+    level by what is decoded beside it; at these sizes a batch is no faster on a CPU. By one thread: beside a run that
+    trains, waiting for a second one takes many times longer than the millisecond of work. Raises ConfigError when
+    labels are missing or not asked for.
     """
     model = trained.model
     if bool(model.classes) != (labels is not None):
@@ -60,6 +61,13 @@ def decode(
     inputs = torch.from_numpy(np.asarray(z, np.float32))
     classes = None if labels is None else torch.from_numpy(np.asarray(labels, np.int64))
     images = np.empty((len(inputs), *model.image_shape), np.uint8)
-    for i in range(len(inputs)):
-        images[i] = to_images(model.decode(inputs[i : i + 1], None if classes is None else classes[i : i + 1]))[0]
+    with _thread_pools().limit(limits=1, user_api="openmp"):
+        for i in range(len(inputs)):
+            images[i] = to_images(model.decode(inputs[i : i + 1], None if classes is None else classes[i : i + 1]))[0]
     return images
+
+
+@cache
+def _thread_pools() -> ThreadpoolController:
+    """OpenMP as torch has loaded it. Its number of threads belongs to the thread that sets it: no other is slowed."""
+    return ThreadpoolController()

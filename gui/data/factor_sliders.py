@@ -10,12 +10,13 @@ from gui.widgets.layouts import label
 
 
 class FactorSliders(QWidget):
-    """One slider a factor. `moved(index)` names the image."""
+    """One slider a factor. `moved(index)` names the image; `compact` leaves the factor's name out of its value."""
 
     moved = Signal(int)
 
-    def __init__(self) -> None:
+    def __init__(self, *, compact: bool = False) -> None:
         super().__init__()
+        self._compact = compact
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setColumnStretch(1, 1)
@@ -40,7 +41,7 @@ class FactorSliders(QWidget):
             slider.setToolTip(f"{name}: {size} values")
             slider.valueChanged.connect(self._moved)
             words = label("", "muted")
-            words.setMinimumWidth(120)
+            words.setMinimumWidth(46 if self._compact else 120)
             self._grid.addWidget(label(name), row, 0)
             self._grid.addWidget(slider, row, 1)
             self._grid.addWidget(words, row, 2)
@@ -65,5 +66,6 @@ class FactorSliders(QWidget):
             return
         wanted = np.array([slider.value() for slider in self._sliders])
         for number, (words, value) in enumerate(zip(self._words, wanted, strict=True)):
-            words.setText(value_words(dataset, number, int(value)))
+            text = value_words(dataset, number, int(value))
+            words.setText(text.removeprefix(dataset.factors.names[number]).strip() if self._compact else text)
         self.moved.emit(dataset.factors.nearest(wanted))

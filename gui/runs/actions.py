@@ -211,6 +211,12 @@ class RunActions(QObject):
         if hide:
             self.undoable.emit(f"{count(len(items), 'run')} hidden. The ⇅ menu of the run list shows hidden runs.")
 
+    @Slot(object, object)
+    def name_latents(self, path: Path, names: dict[int, str]) -> None:
+        """Name a run's latents, by number; can be undone."""
+        kept = {str(latent): name for latent, name in names.items()}
+        self._mark("naming a latent", {path: {"latents": kept or None}})
+
     def _mark(self, text: str, changes: dict[Path, dict[str, Any]]) -> None:
         self.undo_stack.push(ChangeMarks(text, changes, self.failed.emit))
 

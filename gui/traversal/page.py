@@ -1,282 +1,417 @@
-"""The traversal page: an image, and the grid of what each latent makes of it."""
-
-import random
+"""The traversal page: an image, a slider for each latent, and the grid of what each latent makes of the image."""
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QSettings, QSignalBlocker, Slot
-from PySide6.QtWidgets import (
-    QComboBox,
-    QDoubleSpinBox,
-    QGridLayout,
-    QHBoxLayout,
-    QPushButton,
-    QScrollArea,
-    QSpinBox,
-    QStackedLayout,
-    QWidget,
+from PySide6.QtCore import QSettings, Qt, Signal, Slot
+from PySide6.QtGui import (
+    QDragEnterEvent,
+    QDropEvent,
+    QHideEvent,
+    QKeySequence,
+    QResizeEvent,
+    QShortcut,
+    QShowEvent,
 )
+from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QWidget
 
-from engine.errors import StudioError
-from engine.evaluation.divergence import ACTIVE_NATS
+from engine.latent_names import latent_names
 from gui.bridge import LatestWorker
 from gui.run_store import RunItem
-from gui.traversal.decoding import Answer, Decoder, Request
-from gui.widgets.image_grid import ImageGrid, Row
-from gui.widgets.layouts import Card, empty_state, label
-from gui.widgets.save_dialog import PICTURES, ask_file, proposed_name
+from gui.traversal.answering import Answer, Answerer, Classes, Latents, Walk, decode_one
+from gui.traversal.export import Exports
+from gui.traversal.grid_card import CLASSES, COMPARE, WALK, GridCard
+from gui.traversal.incoming import Incoming
+from gui.traversal.linking import Linker
+from gui.traversal.player import Player
+from gui.traversal.requests import (
+    ClassesWanted,
+    CompareWanted,
+    ImageAt,
+    LatentsWanted,
+    Request,
+    WalkWanted,
+    Wanted,
+    Weights,
+)
+from gui.traversal.sliders_card import SlidersCard
+from gui.traversal.source_card import SourceCard
 
 NOTHING = "Choose a run at the left, or train one: its latent space appears here."
+NARROW = 1045
+"""Width in pixels below which the sliders go below the image."""
 
 
 class TraversalPage(QWidget):
-    """Shows the first selected run: the paper's grid, latents ordered by KL, refreshed with each checkpoint."""
+    """Shows the first selected run; the others beside it where they are compared.
 
-    def __init__(self) -> None:
+    `named(path, names)` when a person named a latent: names by number, for that run.
+    """
+
+    named = Signal(object, object)
+
+    def __init__(self, settings: QSettings) -> None:
         super().__init__()
-        self._item: RunItem | None = None
-        self._asked: object = None
+        self._items: list[RunItem] = []
+        self._asked: Request | None = None
         self._answer: Answer | None = None
-        self._decoder = Decoder()
+        self._shown: Request | None = None
+        self._names: dict[int, str] = {}
+        self._decoded = 0
+        self._answerer = Answerer()
         self.worker = LatestWorker(self)
         self.worker.answered.connect(self._answered)
         self.worker.failed.connect(self._failed)
+        self.hand = LatestWorker(self)
+        self.hand.answered.connect(self._decode_arrived)
+        self.hand.failed.connect(self._decode_failed)
+        self.incoming = Incoming(self, settings)
+        self.linker = Linker(self)
+        self.linker.found.connect(self._show_links)
+        self.player = Player(self)
+        self.player.step.connect(self._play_step)
+        self.player.changed.connect(self._playing_changed)
 
+        self.source, self.sliders, self.card = SourceCard(), SlidersCard(), GridCard(settings)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(8)
-        layout.addWidget(self._image_card())
-        self.card = Card("Traversal")
-        self.export = QPushButton("Export…")
-        self.export.setToolTip("Save the grid as PNG, SVG or PDF, as a paper prints it (Ctrl+E)")
-        self.export.setShortcut("Ctrl+E")
-        self.export.clicked.connect(self._export)
-        self.card.head.addWidget(self.export)
-        self.grid = ImageGrid(side=74, head=True, largest=84)
-        area = QScrollArea()
-        area.setWidget(self.grid)
-        area.setWidgetResizable(True)
-        self._message = empty_state(NOTHING)
-        self._stack = QStackedLayout()
-        self._stack.addWidget(self._message)
-        self._stack.addWidget(area)
-        self.card.body.addLayout(self._stack, 1)
+        self._left = QBoxLayout(QBoxLayout.Direction.LeftToRight)
+        self._left.setSpacing(8)
+        self._left.addWidget(self.source)
+        self._left.addWidget(self.sliders)
+        layout.addLayout(self._left)
         layout.addWidget(self.card, 1)
+        self.exports = Exports(self, settings)
+        self.exports.fill(self.card.export_menu)
+        self._connect()
+        self.setAcceptDrops(True)
+        paste = QShortcut(QKeySequence.StandardKey.Paste, self)
+        paste.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        paste.activated.connect(self.incoming.paste)
         self._say(NOTHING)
 
-    def _image_card(self) -> Card:
-        card = Card("Image")
-        card.setFixedWidth(268)
-        self.pictures = ImageGrid(head=True, largest=116)
-        card.body.addWidget(self.pictures)
-        fields = QGridLayout()
-        fields.setHorizontalSpacing(8)
-        self.index = QSpinBox()
-        self.index.setRange(0, 10_000_000)
-        self.index.setToolTip("Position of the image in the data set, from 0")
-        self.low, self.high = QDoubleSpinBox(), QDoubleSpinBox()
-        for box, value, which in ((self.low, -3.0, "lowest"), (self.high, 3.0, "highest")):
-            box.setRange(-20, 20)
-            box.setSingleStep(0.5)
-            box.setDecimals(1)
-            box.setValue(value)
-            box.setToolTip(f"The {which} value a latent takes, in standard deviations of the prior")
-        self.steps = QSpinBox()
-        self.steps.setRange(2, 31)
-        self.steps.setValue(9)
-        self.steps.setToolTip("Values in the range")
-        self.label_box = QComboBox()
-        self.label_box.setToolTip("The class the decoder is given")
-        self.label_title = label("Class")
-        self.weights = QComboBox()
-        self.weights.setToolTip("The newest weights, or those that were kept at a step")
-        self.weights_title = label("Weights")
-        rows: list[tuple[str, QWidget]] = [
-            ("Image", self.index),
-            ("From", self.low),
-            ("To", self.high),
-            ("Steps", self.steps),
-        ]
-        for row, (title, editor) in enumerate(rows):
-            name = label(title)
-            name.setBuddy(editor)
-            editor.setAccessibleName(title)
-            fields.addWidget(name, row, 0)
-            fields.addWidget(editor, row, 1)
-        fields.addWidget(self.label_title, len(rows), 0)
-        fields.addWidget(self.label_box, len(rows), 1)
-        fields.addWidget(self.weights_title, len(rows) + 1, 0)
-        fields.addWidget(self.weights, len(rows) + 1, 1)
-        fields.setColumnStretch(1, 1)
-        card.body.addLayout(fields)
-        self.count = label("", "muted", wrap=True)
-        card.body.addWidget(self.count)
-        card.body.addStretch(1)
-        self.random = QPushButton("Random image")
-        self.random.setToolTip("Another image of the data set (Ctrl+R)")
-        self.random.setShortcut("Ctrl+R")
-        self.random.clicked.connect(self._random)
-        card.body.addWidget(self.random)
-        self._image: int | None = None
-        self.index.valueChanged.connect(self._index_changed)
-        self.low.valueChanged.connect(self._ask)
-        self.high.valueChanged.connect(self._ask)
-        self.steps.valueChanged.connect(self._ask)
-        self.label_box.currentIndexChanged.connect(self._ask)
-        self.weights.currentIndexChanged.connect(self._ask)
-        return card
+    def _connect(self) -> None:
+        self.source.changed.connect(self._ask)
+        self.source.open_asked.connect(self.incoming.ask)
+        self.incoming.arrived.connect(self.source.give_picture)
+        self.incoming.failed.connect(self.source.say)
+        self.sliders.moved.connect(self._decode)
+        self.sliders.named.connect(self._named)
+        self.sliders.play.connect(self._play_one)
+        card = self.card
+        card.changed.connect(self._grid_changed)
+        card.play.connect(self._play_all)
+        card.latents.picked.connect(self._take_value)
+        card.latents.chosen.connect(self._rows_chosen)
+        card.classes.picked.connect(self._take_class)
+        card.classes.changed.connect(self._ask)
+        card.walk.changed.connect(self._ask)
+        card.walk.take_source.connect(self._end_walk_here)
+        card.walk.picked.connect(self._take_latents)
+        self.sliders.set_range(*card.range.span)
 
-    def show_run(self, item: RunItem | None) -> None:
-        """Show this run, with its newest weights."""
+    # The run
+
+    @property
+    def item(self) -> RunItem | None:
+        """The run that is shown."""
+        return self._items[0] if self._items else None
+
+    @property
+    def answer(self) -> Answer | None:
+        """What is shown of it; None while there is nothing to show."""
+        return self._answer
+
+    @property
+    def request(self) -> Request | None:
+        """What was asked for to show that."""
+        return self._shown
+
+    @property
+    def names(self) -> dict[int, str]:
+        """The names of the run's latents."""
+        return self._names
+
+    def show_runs(self, items: list[RunItem]) -> None:
+        """Show the first of these runs, with its newest weights, and compare it with the others where asked."""
+        before = self.item
+        self._items = items
+        item = self.item
+        if item is None or before is None or item.path != before.path:
+            self.player.stop()
+            self._answer = self._asked = self._shown = None
+            self.source.begin_run(item)
+            self.sliders.clear()
+            self.card.begin_run()
         if item is None or not item.has_weights:
-            self._item, self._asked, self._answer = item, None, None
-            self._say(
-                NOTHING
-                if item is None
-                else f"{item.name} has no weights yet: they are saved with its first "
-                f"checkpoint, after {item.run.config.checkpoint_steps:,} steps or when it is stopped."
-            )
+            self._asked = None
+            self._say(_why_none(item, before))
             return
-        if self._item is None or item.path != self._item.path:
-            self._image = None
-            with QSignalBlocker(self.label_box):
-                self.label_box.clear()
-        self._item = item
-        self._list_weights(item)
+        self.source.list_weights(item)
+        self._show_names(latent_names(item.run.marks()))
         if self.isVisible():
             self._ask()
 
-    def _list_weights(self, item: RunItem) -> None:
-        """Offer the weights that were kept beside the newest."""
-        kept = item.kept_steps
-        if self.weights.count() != len(kept) + 1 or self.weights.property("run") != str(item.path):
-            same = self.weights.property("run") == str(item.path)
-            chosen = self.weights.currentData() if same else None
-            with QSignalBlocker(self.weights):
-                self.weights.clear()
-                self.weights.addItem("newest", None)
-                for step in kept:
-                    self.weights.addItem(f"step {step:,}", step)
-                self.weights.setCurrentIndex(max(0, self.weights.findData(chosen)))
-            self.weights.setProperty("run", str(item.path))
-        for widget in (self.weights, self.weights_title):
-            widget.setVisible(bool(kept))
-
     def close_worker(self) -> None:
-        """End the thread that decodes."""
-        self.worker.close()
+        """End what runs beside the window."""
+        self.player.stop()
+        self.linker.close()
+        self.incoming.close()
+        for worker in (self.hand, self.worker):
+            worker.close()
 
-    def showEvent(self, event: object) -> None:
+    def showEvent(self, event: QShowEvent) -> None:
         """Catch up with what changed while the page was hidden."""
         self._ask()
 
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Play no more when nobody looks."""
+        self.player.stop()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Put the sliders below the image where there is little width."""
+        narrow = self.width() < NARROW
+        self._left.setDirection(QBoxLayout.Direction.TopToBottom if narrow else QBoxLayout.Direction.LeftToRight)
+        self.source.set_narrow(narrow, self.sliders.width())
+
+    # Asking
+
+    def _wanted(self, item: RunItem) -> Wanted:
+        card, view = self.card, self.card.view
+        if view == CLASSES and item.run.config.conditional:
+            return ClassesWanted(card.classes.latent, card.range)
+        if view == WALK:
+            return WalkWanted(card.walk.end, card.range.steps)
+        others = tuple(Weights(other.path, None, other.weights_stamp) for other in self._items[1:] if other.has_weights)
+        if view == COMPARE and others:
+            return CompareWanted(others, card.range)
+        return LatentsWanted(card.range)
+
     @Slot()
     def _ask(self) -> None:
-        if self._item is None or not self._item.has_weights:
+        item = self.item
+        if item is None or not item.has_weights:
             return
-        chosen = self.label_box.currentData()
-        kept = self.weights.currentData()
-        request = Request(
-            self._item.path, self._image, self.low.value(), self.high.value(), self.steps.value(), chosen, kept
-        )
-        asked = (request, self._item.weights_stamp if kept is None else None)
-        if asked == self._asked:
+        kept = self.source.checkpoint
+        weights = Weights(item.path, kept, item.weights_stamp if kept is None else None)
+        request = Request(weights, self.source.source, self.source.chosen_label, self._wanted(item))
+        if request == self._asked:
             return
-        self._asked = asked
+        self._asked = request
         if self._answer is None:
             self._say("Loading the model…")
-        decoder = self._decoder
-        self.worker.ask(asked, lambda: decoder(request))
+        answerer = self._answerer
+        self.worker.ask(request, lambda: answerer(request))
 
     @Slot(object, object)
-    def _answered(self, key: object, answer: Answer) -> None:
-        if key != self._asked or self._item is None:
+    def _answered(self, request: Request, answer: Answer) -> None:
+        if request != self._asked or self.item is None:
             return
-        self._answer = answer
-        traversal = answer.traversal
-        with QSignalBlocker(self.index):
-            self.index.setMaximum(answer.images - 1)
-            self.index.setSuffix(f" of {answer.images:,}")
-            self.index.setValue(answer.image)
-        self._show_labels(answer)
-        shown = [
-            Row(
-                images=_with_original(traversal.original, images),
-                title=f"z{latent}",
-                note=f"{kl:.2f} nats",
-                tips=["The image of the data set", *(f"z{latent} = {value:+.2f}" for value in traversal.values)],
-            )
-            for latent, kl, images in zip(traversal.latents, traversal.kl, traversal.images, strict=True)
-        ]
-        self.grid.show_rows(shown, ["original", *(f"{value:+.1f}" for value in traversal.values)], framed=0)
-        self.pictures.show_rows(
-            [Row(_with_original(traversal.original, traversal.reconstruction[None]))], ["original", "reconstruction"]
+        before = self._shown
+        same_run = before is not None and (before.weights.run, before.weights.checkpoint) == (
+            request.weights.run,
+            request.weights.checkpoint,
         )
-        active = sum(kl > ACTIVE_NATS for kl in traversal.kl)
-        self.count.setText(
-            f"{active} of {len(traversal.latents)} latents carry more than "
-            f"{ACTIVE_NATS} nats. Latents are ordered by their mean KL over the data."
-        )
-        self.card.note.setText(f"{self._item.name} · step {traversal.step:,}")
-        self.export.setEnabled(True)
-        self._stack.setCurrentIndex(1)
+        keep = same_run and before is not None and before.source == request.source
+        self._answer, self._shown = answer, request
+        loaded, start = answer.loaded, answer.start
+        self.source.show_classes(loaded.class_names)
+        self.source.show_data(loaded.dataset, loaded.gone)
+        if answer.index is not None:
+            self.source.show_image(answer.index)
+        else:
+            self.source.say(_about(answer))
+        self.card.walk.list_images(0 if loaded.dataset is None else len(loaded.dataset))
+        deviation = None if start.original is None else start.deviation
+        self.sliders.show_latents(loaded.kl, loaded.order, start.mean, deviation, keep=keep)
+        self.sliders.show_step(self._step_words(loaded.trained.step))
+        self._show_names(self._names)
+        self._show_links(loaded.weights)
+        self.linker.ask(loaded)
+        self.source.show_pictures(start.original, answer.decoded)
+        if self.sliders.touched:
+            self._decode()
+        self._show_result(answer)
+        if loaded.gone and request.source != self.source.source:
+            self._ask()
 
-    def _show_labels(self, answer: Answer) -> None:
-        """Offer the classes of a conditional model; -1 is the image's own."""
-        conditional = bool(answer.label_names)
-        self.label_title.setVisible(conditional)
-        self.label_box.setVisible(conditional)
-        if conditional and not self.label_box.count():
-            with QSignalBlocker(self.label_box):
-                self.label_box.addItem("the image's own", None)
-                for number, name in enumerate(answer.label_names):
-                    self.label_box.addItem(name, number)
+    def _step_words(self, step: int) -> str:
+        item = self.item
+        live = item is not None and item.state.active and self.source.checkpoint is None
+        return f"step {step:,}{' · live' if live else ''}"
+
+    def _show_result(self, answer: Answer) -> None:
+        card, result = self.card, answer.result
+        card.classes.list_latents(answer.loaded.order, self._names)
+        if card.view == CLASSES and not answer.loaded.class_names:
+            card.say("This model is not conditional: its decoder is given no class. Train one with “conditional” on.")
+            return
+        if card.view == COMPARE and self._asked is not None and not isinstance(self._asked.wanted, CompareWanted):
+            card.say("Select two or more runs in the list (Ctrl or Shift) to see them side by side.")
+            return
+        if isinstance(result, Latents):
+            card.latents.show_traversal(result.traversal, result.changes, self._names)
+        elif isinstance(result, Classes):
+            card.classes.show_grid(result.images, result.latent, result.values, answer.loaded.class_names)
+        elif isinstance(result, Walk):
+            card.walk.show_walk(result.images, result.paths, (answer.start.original, result.end.original))
+        else:
+            card.compare.show_runs(result, card.latents.min_kl.value())
+        card.show_grid()
 
     @Slot(object, str)
-    def _failed(self, key: object, message: str) -> None:
-        if key == self._asked:
-            self._answer = None
+    def _failed(self, request: Request, message: str) -> None:
+        if request == self._asked:
+            self._answer = self._shown = None
+            self.sliders.clear()
             self._say(message)
 
     def _say(self, text: str) -> None:
         """Show a sentence instead of the grid."""
-        self._message.setText(text)
-        self.card.note.setText("")
-        self.pictures.show_rows([])
-        self.count.setText("")
-        for widget in (self.label_title, self.label_box, self.weights, self.weights_title):
-            widget.hide()
-        self.export.setEnabled(False)
-        self._stack.setCurrentIndex(0)
+        self.player.stop()
+        self.card.say(text)
+        self.source.clear_pictures()
+        if self._answer is None:
+            self.sliders.clear()
+
+    # The sliders
+
+    @Slot()
+    def _decode(self) -> None:
+        """Decode what the sliders say; of what waits only the newest counts."""
+        answer = self._answer
+        if answer is None or not len(self.sliders.rows):
+            return
+        z, loaded, label = self.sliders.z, answer.loaded, answer.label
+        self.hand.ask(answer, lambda: decode_one(loaded, z, label))
+
+    @Slot(object, object)
+    def _decode_arrived(self, answer: Answer, decoded: NDArray[np.uint8]) -> None:
+        self.player.waiting = False
+        if answer is self._answer:
+            self.source.show_pictures(answer.start.original, decoded)
+
+    @Slot(object, str)
+    def _decode_failed(self, answer: Answer, message: str) -> None:
+        self.player.stop()
+        if answer is self._answer:
+            self.card.words.setText(message)
+
+    @Slot(int, float)
+    def _take_value(self, latent: int, value: float) -> None:
+        """Put the sliders where a cell of the grid is: one latent there, the others at the image's own."""
+        if self._answer is not None:
+            z = self._answer.start.mean.copy()
+            z[latent] = value
+            self.sliders.put(z)
+
+    @Slot(int, float, int)
+    def _take_class(self, latent: int, value: float, number: int) -> None:
+        self._take_value(latent, value)
+        self.source.label_box.setCurrentIndex(self.source.label_box.findData(number))
+
+    @Slot(object)
+    def _take_latents(self, z: NDArray[np.float64]) -> None:
+        self.sliders.put(z)
+
+    @Slot()
+    def _grid_changed(self) -> None:
+        self.sliders.set_range(*self.card.range.span)
+        self._ask()
+        if self._answer is not None:
+            self._show_result(self._answer)
+
+    @Slot()
+    def _rows_chosen(self) -> None:
+        if self._answer is not None and self.card.view == COMPARE:
+            self._show_result(self._answer)
+
+    @Slot()
+    def _end_walk_here(self) -> None:
+        source = self.source.source
+        index = self._answer.index if self._answer is not None else None
+        self.card.walk.end_at(source if index is None else ImageAt(index))
+
+    # Playing
 
     @Slot(int)
-    def _index_changed(self, value: int) -> None:
-        self._image = value
-        self._ask()
-
-    @Slot()
-    def _random(self) -> None:
-        if self._answer is not None:
-            self.index.setValue(random.randrange(self._answer.images))
-
-    @Slot()
-    def _export(self) -> None:
-        answer = self._answer
-        if answer is None or self._item is None:
-            return
-        name = proposed_name([self._item.name], "traversal")
-        path = ask_file(self, QSettings(), "Save the traversal", name, PICTURES)
-        if path is None:
-            return
-        from engine.figures import save, traversal_figure
-
-        try:
-            save(traversal_figure(answer.traversal, answer.caption), path)
-        except StudioError as error:
-            self.count.setText(str(error))
+    def _play_one(self, latent: int) -> None:
+        if self.player.playing:
+            self.player.stop()
         else:
-            self.count.setText(f"Saved as {path}")
+            self._play([latent])
+
+    @Slot()
+    def _play_all(self) -> None:
+        if self.player.playing:
+            self.player.stop()
+            return
+        latents, answer = self.card.latents, self._answer
+        if answer is not None and isinstance(answer.result, Latents):
+            self._play([answer.result.traversal.latents[row] for row in latents.shown])
+        else:
+            self._play(list(self.sliders.order))
+
+    def _play(self, latents: list[int]) -> None:
+        z = self.sliders.z
+        if len(z):
+            self.player.start([(latent, float(z[latent])) for latent in latents], *self.card.range.span)
+
+    @Slot(int, float)
+    def _play_step(self, latent: int, value: float) -> None:
+        self.sliders.set_latent(latent, value)
+
+    @Slot()
+    def _playing_changed(self) -> None:
+        self.card.show_playing(self.player.playing)
+
+    # Names and links
+
+    @Slot(int, str)
+    def _named(self, latent: int, name: str) -> None:
+        if self.item is not None:
+            names = {**self._names, latent: name}
+            self.named.emit(self.item.path, {number: text for number, text in sorted(names.items()) if text})
+
+    def _show_names(self, names: dict[int, str]) -> None:
+        changed = names != self._names
+        self._names = names
+        self.sliders.show_names(names)
+        if changed and self._answer is not None:
+            self._show_result(self._answer)
+
+    @Slot(object)
+    def _show_links(self, weights: Weights) -> None:
+        if self._answer is not None and self._answer.loaded.weights == weights:
+            self.sliders.show_links(self.linker.words_of(weights))
+
+    # Pictures from elsewhere
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Take a picture; what is no picture is the window's."""
+        event.setAccepted(self.incoming.welcomes(event.mimeData()))
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Take a picture as the image."""
+        event.setAccepted(self.incoming.take(event.mimeData()))
 
 
-def _with_original(original: NDArray[np.uint8], images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    return np.concatenate([original[None], images])
+def _about(answer: Answer) -> str:
+    """Say what is shown that is no image of the data set, and why there is none where the data set is gone."""
+    words = answer.start.words
+    if answer.loaded.class_names and answer.label is not None:
+        words += f", decoded as {answer.loaded.class_names[answer.label]}"
+    return f"{words[0].upper()}{words[1:]}. {answer.loaded.gone}".strip()
+
+
+def _why_none(item: RunItem | None, before: RunItem | None) -> str:
+    """Say why a run has nothing to show, or that none is chosen; `before` was shown until now."""
+    if item is None:
+        gone = before is not None and not before.path.exists()
+        return f"{before.name} is gone: its folder was moved or deleted. {NOTHING}" if before and gone else NOTHING
+    if item.state.state == "failed" and item.state.message:
+        return f"{item.name} failed before its first checkpoint: {item.state.message}"
+    return (
+        f"{item.name} has no weights yet: they are saved with its first checkpoint, after "
+        f"{item.run.config.checkpoint_steps:,} steps or when it is stopped."
+    )

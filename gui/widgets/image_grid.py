@@ -6,8 +6,19 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QPoint, QPointF, QRect, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QHelpEvent, QImage, QMouseEvent, QPainter, QPainterPath, QPaintEvent, QPen
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import (
+    QColor,
+    QFocusEvent,
+    QHelpEvent,
+    QImage,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPainterPath,
+    QPaintEvent,
+    QPen,
+)
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from gui.theme import tokens
@@ -27,11 +38,16 @@ class Row:
 
 
 class ImageGrid(QWidget):
-    """Rows of square images, as large as fit. `clicked(row, column)` on a press."""
+    """Rows of square images, as large as fit.
+
+    `clicked(row, column)` on a press, or on Return where the arrow keys went if `keys`; `hovered(row, column)` when
+    pointer or keys come to an image, (-1, -1) when they leave.
+    """
 
     clicked = Signal(int, int)
+    hovered = Signal(int, int)
 
-    def __init__(self, *, side: int = 0, head: bool = False, largest: int = 96) -> None:
+    def __init__(self, *, side: int = 0, head: bool = False, largest: int = 96, keys: bool = False) -> None:
         super().__init__()
         self._side = side
         self._head = 20 if head else 0
@@ -40,6 +56,9 @@ class ImageGrid(QWidget):
         self._images: list[list[QImage]] = []
         self._headings: Sequence[str] = ()
         self._framed: int | None = None
+        self._under: tuple[int, int] | None = None
+        if keys:
+            self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMouseTracking(True)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
 
@@ -48,6 +67,8 @@ class ImageGrid(QWidget):
         self._rows = list(rows)
         self._images = [[to_qimage(image) for image in row.images] for row in rows]
         self._headings, self._framed = headings, framed
+        if self._under and (self._under[0] >= len(rows) or self._under[1] >= len(rows[self._under[0]].images)):
+            self._come_to(None)
         self.updateGeometry()
         self.update()
 
@@ -109,6 +130,43 @@ class ImageGrid(QWidget):
         if found:
             self.clicked.emit(*found)
 
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        """Tell which image is below the pointer."""
+        self._come_to(self._at(event.position().toPoint()))
+
+    def leaveEvent(self, event: QEvent) -> None:
+        """Tell that none is."""
+        self._come_to(None)
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        """Tell that the keys are elsewhere."""
+        super().focusOutEvent(event)
+        self._come_to(None)
+
+    def _come_to(self, place: tuple[int, int] | None) -> None:
+        if place != self._under:
+            self._under = place
+            self.hovered.emit(*(place or (-1, -1)))
+            self.update()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Go from image to image, and press the one that is reached."""
+        row, column = self._under or (0, -1)
+        moves = {
+            Qt.Key.Key_Left: (0, -1),
+            Qt.Key.Key_Right: (0, 1),
+            Qt.Key.Key_Up: (-1, 0),
+            Qt.Key.Key_Down: (1, 0),
+        }
+        if event.key() in moves and self._rows:
+            down, right = moves[Qt.Key(event.key())]
+            row = min(max(row + down, 0), len(self._rows) - 1)
+            self._come_to((row, min(max(column + right, 0), len(self._images[row]) - 1)))
+        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space) and self._under:
+            self.clicked.emit(*self._under)
+        else:
+            super().keyPressEvent(event)
+
     def event(self, event: Any) -> bool:
         """Show the tooltip of the image under the pointer."""
         if isinstance(event, QHelpEvent):
@@ -144,7 +202,7 @@ class ImageGrid(QWidget):
                 painter.setClipPath(path)
                 painter.drawImage(frame, image)
                 painter.restore()
-                framed = column == self._framed
+                framed = column == self._framed or (self.hasFocus() and (number, column) == self._under)
                 painter.setPen(QPen(QColor(colours.accent if framed else colours.border), 2 if framed else 1))
                 painter.drawPath(path)
 

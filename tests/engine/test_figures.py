@@ -8,6 +8,7 @@ import xml.etree.ElementTree as ElementTree
 import matplotlib
 import numpy as np
 import pytest
+from matplotlib.image import BboxImage
 from PIL import Image
 
 from engine.errors import ConfigError, RunError
@@ -84,7 +85,8 @@ def test_a_folder_that_is_not_there_is_made_and_nothing_else_is_left(tmp_path, t
 
 def shown(figure):
     """Pictures of a figure, by row from the top and column from the left."""
-    boxes = [(axes.get_position(), axes.get_images()[0].get_array()) for axes in figure.axes]
+    images = [artist for artist in figure.artists if isinstance(artist, BboxImage)]
+    boxes = [(image.get_window_extent(), image.get_array()) for image in images]
     tops = sorted({round(box.y0, 4) for box, _ in boxes}, reverse=True)
     lefts = sorted({round(box.x0, 4) for box, _ in boxes})
     return {(tops.index(round(box.y0, 4)), lefts.index(round(box.x0, 4))): np.asarray(array) for box, array in boxes}

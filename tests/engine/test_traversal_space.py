@@ -1,5 +1,7 @@
 """Latent space: where one can start in it, walks through it, and models whose data set is gone."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import torch
@@ -90,6 +92,26 @@ def test_labels_and_models_must_fit(trained, conditional):
         decode(trained, np.zeros((1, 10)), np.array([1]))
     with pytest.raises(ConfigError, match="by label is conditional"):
         decode(conditional, np.zeros((1, 10)))
+
+
+def test_decoding_takes_one_thread_and_leaves_those_of_others_alone(trained, monkeypatch):
+    seen = []
+    plain = trained.model.decode
+
+    def watched(*arguments):
+        with ThreadPoolExecutor(1) as other:
+            seen.append((torch.get_num_threads(), other.submit(torch.get_num_threads).result()))
+        return plain(*arguments)
+
+    monkeypatch.setattr(trained.model, "decode", watched)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        decode(trained, np.zeros((1, 10)))
+        assert seen == [(1, 2)]
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_a_class_grid_draws_each_class_as_a_traversal_with_its_label_does(conditional):

@@ -57,11 +57,11 @@ def test_a_run_is_started_watched_traversed_and_evaluated(qtbot, window, small):
 
     press(qtbot, window._tabs.button(1))
     page = window.traversal_page
-    qtbot.waitUntil(lambda: page._answer is not None, timeout=WAIT)
-    traversal = page._answer.traversal
-    assert [row.title for row in page.grid.rows] == [f"z{i}" for i in traversal.latents]
+    qtbot.waitUntil(lambda: page.answer is not None, timeout=WAIT)
+    traversal, grid = page.answer.result.traversal, page.card.latents.grid
+    assert [row.title for row in grid.rows] == [f"z{i}" for i in traversal.latents]
     assert list(traversal.kl) == sorted(traversal.kl, reverse=True)
-    assert len(page.grid.rows[0].images) == 1 + page.steps.value()
+    assert len(grid.rows[0].images) == 1 + page.card.steps.value()
 
     press(qtbot, window._tabs.button(2))
     with qtbot.waitSignal(window.evaluation.ended, timeout=WAIT):
@@ -219,7 +219,7 @@ def test_damaged_weights_are_explained_on_the_traversal_page_and_in_the_metrics(
     weights.write_bytes(weights.read_bytes()[:1000])
     window.store.refresh()
     press(qtbot, window._tabs.button(1))
-    qtbot.waitUntil(lambda: "damaged" in window.traversal_page._message.text(), timeout=WAIT)
+    qtbot.waitUntil(lambda: "damaged" in window.traversal_page.card.message.text(), timeout=WAIT)
     press(qtbot, window._tabs.button(2))
     with qtbot.waitSignal(window.evaluation.ended, timeout=WAIT):
         press(qtbot, window.metrics_page.evaluate_button)

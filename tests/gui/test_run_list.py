@@ -143,6 +143,6 @@ def test_the_weights_of_a_run_are_kept_and_looked_at_again(qtbot, window, tiny_r
     assert window.store.find(run.path).kept_steps == [60]
     window._tabs.button(1).click()
     page = window.traversal_page
-    page.weights.setCurrentIndex(page.weights.findData(60))
-    qtbot.waitUntil(lambda: page._answer is not None, timeout=60_000)
-    assert page._answer.traversal.step == 60
+    page.source.weights.setCurrentIndex(page.source.weights.findData(60))
+    qtbot.waitUntil(lambda: page.answer is not None, timeout=60_000)
+    assert page.answer.result.traversal.step == 60

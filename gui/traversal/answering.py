@@ -1,0 +1,263 @@
+"""What the traversal page asks of the engine, away from the window's thread.
+
+The engine's modules that load torch are imported when the first request comes, so that the window is there
+at once.
+"""
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.data import Dataset
+from engine.errors import ConfigError, RunError, StudioError
+from engine.latent_names import latent_names
+from engine.runs import Run
+from gui.traversal.compare_view import Compared
+from gui.traversal.requests import (
+    ClassesWanted,
+    CompareWanted,
+    FromPrior,
+    GivenPicture,
+    ImageAt,
+    LatentsWanted,
+    Range,
+    Request,
+    Source,
+    WalkWanted,
+    Weights,
+)
+
+if TYPE_CHECKING:
+    from engine.models.loading import TrainedModel
+    from engine.traversal import Start, Traversal
+
+KEPT = 8
+"""Models that are kept in memory, a few MB each."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Loaded:
+    """Weights ready to decode with, the mean KL of each latent (nats) and their order by it.
+
+    `gone` says why the data set is not there; empty when it is.
+    """
+
+    weights: Weights
+    trained: "TrainedModel"
+    kl: NDArray[np.float64]
+    order: tuple[int, ...]
+    gone: str
+
+    @property
+    def dataset(self) -> Dataset | None:
+        """The data set; None where it is gone."""
+        return self.trained.dataset if self.trained.has_data else None
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The classes of a conditional model; none for another."""
+        return self.trained.dataset.label_names if self.trained.model.classes else ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Latents:
+    """Every latent over the range, and what each changes, uint8 (latents, height, width, channels)."""
+
+    traversal: "Traversal"
+    changes: NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Classes:
+    """One latent in every class, uint8 (classes, values, height, width, channels)."""
+
+    images: NDArray[np.uint8]
+    latent: int
+    values: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Walk:
+    """The way to another image, straight and spherical: images, and the latents (steps, latents) they are made of."""
+
+    images: NDArray[np.uint8]
+    paths: tuple[NDArray[np.float64], ...]
+    end: "Start"
+
+
+Result: TypeAlias = Latents | Classes | Walk | tuple[Compared, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answer:
+    """What was asked for. `index` is the image's position, where it is one of the data set's."""
+
+    loaded: Loaded
+    start: "Start"
+    index: int | None
+    label: int | None
+    decoded: NDArray[np.uint8]
+    result: Result
+
+
+class Answerer:
+    """Answers requests, keeping the models it used last. Used from one thread only."""
+
+    def __init__(self) -> None:
+        self._models: dict[Weights, Loaded] = {}
+        self._data: dict[object, Dataset] = {}
+
+    def __call__(self, request: Request) -> Answer:
+        """Load what is needed, and decode. Raises StudioError."""
+        loaded = self._load(request.weights)
+        start, index = _start(loaded, request.source, request.label)
+        label = _label(loaded, start, request.label)
+        decoded = decode_one(loaded, start.mean, label)
+        return Answer(loaded, start, index, label, decoded, self._result(request, loaded, start, label))
+
+    def _load(self, weights: Weights) -> Loaded:
+        if not weights.run.is_dir():
+            raise RunError(f"{weights.run.name} is gone: its folder was moved or deleted.")
+        found = self._models.pop(weights, None)
+        if found is None:
+            found = _load(weights, self._data)
+        # Older weights of a run that trains are not asked for again.
+        self._models = {
+            key: kept
+            for key, kept in list(self._models.items())[-KEPT + 1 :]
+            if (key.run, key.checkpoint) != (weights.run, weights.checkpoint)
+        } | {weights: found}
+        return found
+
+    def _result(self, request: Request, loaded: Loaded, start: "Start", label: int | None) -> Result:
+        from engine.traversal import between, class_grid, difference, traverse_from, walk
+
+        trained, wanted = loaded.trained, request.wanted
+        match wanted:
+            case LatentsWanted(range=chosen):
+                grid = traverse_from(trained, start, loaded.order, loaded.kl, chosen.span, chosen.steps, label)
+                return Latents(grid, np.stack([difference(row) for row in grid.images]))
+            case ClassesWanted(latent=latent, range=chosen):
+                latent = loaded.order[0] if latent is None else latent
+                values = tuple(np.linspace(*chosen.span, chosen.steps).round(12).tolist())
+                return Classes(class_grid(trained, start, latent, chosen.span, chosen.steps), latent, values)
+            case WalkWanted(end=source, steps=steps):
+                end, _ = _start(loaded, source, request.label)
+                end = replace(end, label=_label(loaded, end, request.label))
+                begin, ways = replace(start, label=label), (False, True)
+                images = np.stack([walk(trained, begin, end, steps, spherical=way) for way in ways])
+                return Walk(images, tuple(between(start.mean, end.mean, steps, spherical=way) for way in ways), end)
+            case CompareWanted(others=others, range=chosen):
+                return (
+                    _compared(loaded, start, label, chosen),
+                    *(self._other(other, loaded, start, request, chosen) for other in others),
+                )
+
+    def _other(self, weights: Weights, first: Loaded, start: "Start", request: Request, chosen: Range) -> Compared:
+        """The same image in another run; where that cannot be, the reason."""
+        try:
+            loaded = self._load(weights)
+            begin = _same_start(loaded, first, start, request)
+            return _compared(loaded, begin, _label(loaded, begin, request.label), chosen)
+        except StudioError as error:
+            return Compared(weights.run.name, {}, None, str(error))
+
+
+def decode_one(loaded: Loaded, z: NDArray[np.float64], label: int | None) -> NDArray[np.uint8]:
+    """Decode latents (latents,) to an image, uint8 (height, width, channels)."""
+    from engine.traversal import decode
+
+    decoded: NDArray[np.uint8] = decode(loaded.trained, z[None], None if label is None else np.array([label]))[0]
+    return decoded
+
+
+def _load(weights: Weights, data: dict[object, Dataset]) -> Loaded:
+    from engine.data import load_dataset
+    from engine.errors import DataError
+    from engine.evaluation.divergence import latents_by_kl
+    from engine.models.loading import load_model, load_model_without_data
+    from engine.traversal import mean_kl
+
+    run, gone = Run.open(weights.run), ""
+    try:
+        dataset = data.pop(run.config.data, None) or load_dataset(*run.config.data)
+        data[run.config.data] = dataset
+        while len(data) > 2:
+            data.pop(next(iter(data)))
+        trained = load_model(run, dataset, weights.checkpoint)
+    except DataError as error:
+        gone = f"{error} Pictures, drawings and the prior still work."
+        trained = load_model_without_data(run, weights.checkpoint)
+    kl = mean_kl(trained)
+    return Loaded(weights, trained, kl, tuple(int(latent) for latent in latents_by_kl(kl)), gone)
+
+
+def _start(loaded: Loaded, source: Source, label: int | None) -> "tuple[Start, int | None]":
+    """Where the traversal starts, and the image's position if it is one of the data set's."""
+    from engine.evaluation.evaluate import sample_of
+    from engine.pictures_in import fit_picture, style_of
+    from engine.traversal import start_from_image, start_from_picture, start_from_prior
+
+    trained, dataset = loaded.trained, loaded.dataset
+    match source:
+        case ImageAt(index=index) if dataset is not None:
+            if index is None:
+                index = int(sample_of(dataset, dataset.headline_split, 1)[0])
+            index = min(index, len(dataset) - 1)
+            return start_from_image(trained, index), index
+        case GivenPicture(pixels=pixels, words=words):
+            picture = fit_picture(pixels, trained.model.image_shape, style_of(trained.run.config.dataset))
+            chosen = _possible(loaded, label)
+            start = start_from_picture(trained, picture, words, chosen)
+            return replace(start, label=_best_label(loaded, start) if chosen is None else chosen), None
+    seed = source.seed if isinstance(source, FromPrior) else 0
+    return start_from_prior(trained, seed, _possible(loaded, label)), None
+
+
+def _best_label(loaded: Loaded, start: "Start") -> int | None:
+    """The class that reconstructs a picture best, by the sum of squared differences; None without classes."""
+    classes = loaded.trained.model.classes
+    if not classes or start.original is None:
+        return None
+    pictures = np.stack([decode_one(loaded, start.mean, label) for label in range(classes)])
+    errors = ((pictures.astype(float) - start.original) ** 2).sum(axis=(1, 2, 3))
+    return int(errors.argmin())
+
+
+def _possible(loaded: Loaded, label: int | None) -> int | None:
+    """A label, if the model takes it."""
+    return label if label is not None and label < loaded.trained.model.classes else None
+
+
+def _label(loaded: Loaded, start: "Start", label: int | None) -> int | None:
+    """The class that the decoder is given: the one chosen, or the start's own."""
+    chosen = _possible(loaded, label)
+    return start.label if chosen is None else chosen
+
+
+def _same_start(loaded: Loaded, first: Loaded, start: "Start", request: Request) -> "Start":
+    """The start of another run's traversal, in this one. Raises ConfigError where its images have another shape."""
+    from engine.traversal import start_from_picture
+
+    trained, other = loaded.trained, first.trained
+    if start.original is None or (
+        isinstance(request.source, ImageAt) and trained.run.config.data == other.run.config.data
+    ):
+        return _start(loaded, request.source, request.label)[0]
+    if trained.model.image_shape != start.original.shape:
+        mine, its = (
+            "{} × {}, {} channels".format(*shape) for shape in (trained.model.image_shape, start.original.shape)
+        )
+        raise ConfigError(f"It takes images of {mine}; this one is {its}.".replace(", 1 channels", ""))
+    begin = start_from_picture(trained, start.original, start.words)
+    return replace(begin, label=_best_label(loaded, begin))
+
+
+def _compared(loaded: Loaded, start: "Start", label: int | None, chosen: Range) -> Compared:
+    from engine.traversal import traverse_from
+
+    run = loaded.trained.run
+    grid = traverse_from(loaded.trained, start, loaded.order, loaded.kl, chosen.span, chosen.steps, label)
+    return Compared(run.name, latent_names(run.marks()), grid)

@@ -1,0 +1,221 @@
+"""Saving what the traversal page shows: pictures, animations, numbers, and the latents of the whole data set."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, QSettings, Slot
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QDialog, QMenu
+
+from engine.errors import ConfigError, StudioError
+from engine.events import Finished, Job
+from engine.report_figures import MIN_KL, REPORT_FIGURES, SPAN
+from gui.export import JobDialog
+from gui.traversal.answering import Latents
+from gui.traversal.picture_dialog import PictureDialog
+from gui.traversal.requests import Range
+from gui.traversal.sheet import sheet_of
+from gui.widgets.save_dialog import PICTURES, Format, ask_file, ask_new_folder, proposed_name
+
+if TYPE_CHECKING:
+    from engine.traversal import Traversal
+    from gui.traversal.page import TraversalPage
+
+GIF, NPZ = Format("gif", "GIF animation"), Format("npz", "NumPy arrays")
+REPORT_STEPS = 11
+"""Values in the range of the report's figures, as on the command line."""
+
+
+class Exports(QObject):
+    """Fills the export menu and carries it out; what came of it is told in the card's last line."""
+
+    def __init__(self, page: "TraversalPage", settings: QSettings) -> None:
+        super().__init__(page)
+        self._page, self._settings = page, settings
+        self._figures: list[QAction] = []
+
+    def fill(self, menu: QMenu) -> None:
+        """Offer what can be saved, and the report's figures to look at."""
+        menu.setToolTipsVisible(True)
+        self._picture = menu.addAction("Picture…", self.save_picture)
+        self._picture.setToolTip("What is shown, as PNG, SVG or PDF")
+        self._animation = menu.addAction("Animation…", self.save_animation)
+        self._animation.setToolTip("Each latent in turn, as GIF")
+        self._frames = menu.addAction("Frames…", self.save_frames)
+        self._frames.setToolTip("The animation's pictures, in a new folder")
+        self._numbers = menu.addAction("Numbers…", self.save_numbers)
+        self._numbers.setToolTip("Images, values, KL and posterior as .npz")
+        menu.addSeparator()
+        self._latents = menu.addAction("Latents of the whole data set…", self.save_latents)
+        self._latents.setToolTip("Means, log-variances, labels and factors of every image as .npz")
+        menu.addSeparator()
+        for figure in REPORT_FIGURES.values():
+            action = menu.addAction(f"Show as Figure {figure.number}: {figure.title}")
+            action.setData(figure.number)
+            action.triggered.connect(self._show_figure)
+            self._figures.append(action)
+        menu.aboutToShow.connect(self._enable)
+
+    @Slot()
+    def _enable(self) -> None:
+        """Enable what applies to what is shown."""
+        answer, item = self._page.answer, self._page.item
+        traversal = self._traversal() is not None
+        for action in (self._animation, self._frames, self._numbers):
+            action.setEnabled(traversal)
+        self._latents.setEnabled(answer is not None and answer.loaded.dataset is not None)
+        for action in self._figures:
+            try:
+                if item is not None:
+                    REPORT_FIGURES[action.data()].check(item.run)
+                action.setEnabled(item is not None)
+            except ConfigError:
+                action.setEnabled(False)
+
+    def _traversal(self) -> "Traversal | None":
+        """The rows of the grid of latents that are shown."""
+        answer = self._page.answer
+        if answer is None or not isinstance(answer.result, Latents):
+            return None
+        whole, rows = answer.result.traversal, self._page.card.latents.shown
+        if not rows:
+            return None
+        return replace(
+            whole,
+            images=whole.images[rows],
+            latents=tuple(whole.latents[row] for row in rows),
+            kl=tuple(whole.kl[row] for row in rows),
+        )
+
+    def _caption(self, traversal: "Traversal") -> str:
+        from engine.report import traversal_caption
+
+        answer = self._page.answer
+        assert answer is not None
+        return traversal_caption(answer.loaded.trained.run, answer.start.words, traversal, self._page.names)
+
+    @Slot()
+    def save_picture(self) -> None:
+        """Ask how large and where, and save what is shown."""
+        answer, traversal = self._page.answer, self._traversal()
+        if answer is None:
+            return
+        sheet = (
+            None
+            if traversal is not None
+            else sheet_of(answer, self._page.names, self._page.card.latents.min_kl.value())
+        )
+        if traversal is None and sheet is None:
+            self._tell("There is nothing to save: no latent is shown.")
+            return
+        dialog = PictureDialog(self._page, self._settings)
+        accepted = dialog.exec() == QDialog.DialogCode.Accepted
+        width, dpi, labels = dialog.width_cm, dialog.dpi, dialog.labels
+        dialog.deleteLater()
+        if not accepted:
+            return
+
+        def write(path: Path) -> None:
+            from engine.export_traversal import Look, save_traversal
+
+            if traversal is not None:
+                names = self._page.names
+                save_traversal(traversal, path, Look(width, dpi, labels, self._caption(traversal), names))
+            elif sheet is not None:
+                sheet.save(path, width, dpi, labels=labels)
+
+        self._save_file("Save the picture", PICTURES, write)
+
+    @Slot()
+    def save_animation(self) -> None:
+        """Ask where, and save the latents as an animation."""
+        self._save_traversal("Save the animation", GIF)
+
+    @Slot()
+    def save_numbers(self) -> None:
+        """Ask where, and save the arrays."""
+        self._save_traversal("Save the numbers", NPZ)
+
+    def _save_traversal(self, title: str, kind: Format) -> None:
+        traversal = self._traversal()
+        if traversal is None:
+            return
+
+        def write(path: Path) -> None:
+            from engine.export_traversal import Look, save_traversal
+
+            save_traversal(traversal, path, Look(caption=self._caption(traversal), names=self._page.names))
+
+        self._save_file(title, (kind,), write)
+
+    @Slot()
+    def save_frames(self) -> None:
+        """Ask for a folder, and save the animation's pictures in a new one there."""
+        traversal = self._traversal()
+        if traversal is None:
+            return
+        name = self._name("frames")
+        folder = ask_new_folder(self._page, self._settings, f"Frames: where to make the folder {name}", name)
+        if folder is None:
+            return
+
+        def write(path: Path) -> None:
+            from engine.export_traversal import Look, save_frames
+
+            save_frames(traversal, path, Look(names=self._page.names))
+
+        self._carry_out("Save the frames", _job(write, folder))
+
+    @Slot()
+    def save_latents(self) -> None:
+        """Ask where, and save the posteriors of every image, with progress."""
+        item, shown = self._page.item, self._page.request
+        if item is None or shown is None:
+            return
+        path = ask_file(self._page, self._settings, "Save the latents of the data set", self._name("latents"), (NPZ,))
+        if path is None:
+            return
+        run, checkpoint = item.run, shown.weights.checkpoint
+
+        def job() -> Job:
+            from engine.export_traversal import save_latents
+
+            yield from save_latents(run, path, checkpoint)
+
+        self._carry_out("Save the latents of the data set", job)
+
+    def _name(self, content: str) -> str:
+        item = self._page.item
+        return proposed_name([item.name if item else ""], content)
+
+    def _save_file(self, title: str, formats: tuple[Format, ...], write: Callable[[Path], None]) -> None:
+        path = ask_file(self._page, self._settings, title, self._name("traversal"), formats)
+        if path is not None:
+            self._carry_out(title, _job(write, path))
+
+    def _carry_out(self, title: str, make_job: Callable[[], Job]) -> None:
+        try:
+            self._tell(JobDialog(self._page, title, make_job).carry_out())
+        except StudioError as error:
+            self._tell(str(error))
+
+    def _tell(self, words: str) -> None:
+        self._page.card.words.setText(words)
+
+    @Slot()
+    def _show_figure(self) -> None:
+        """Show the run as the report's figure does: its range, and the latents with significant KL."""
+        card = self._page.card
+        card.show_view(0)
+        card.set_range(Range(*SPAN, REPORT_STEPS))
+        card.latents.show_only(MIN_KL)
+
+
+def _job(write: Callable[[Path], None], path: Path) -> Callable[[], Job]:
+    def job() -> Job:
+        write(path)
+        yield Finished(message=f"Saved as {path}")
+
+    return job

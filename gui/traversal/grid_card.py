@@ -1,0 +1,229 @@
+"""The card at the right: the grid of latents, of classes, a walk, or several runs, over a range."""
+
+from PySide6.QtCore import QSettings, Qt, Signal, Slot
+from PySide6.QtWidgets import (
+    QButtonGroup,
+    QDoubleSpinBox,
+    QFrame,
+    QHBoxLayout,
+    QMenu,
+    QPushButton,
+    QScrollArea,
+    QSpinBox,
+    QStackedLayout,
+    QStackedWidget,
+    QWidget,
+)
+
+from gui.traversal.classes_view import ClassesView
+from gui.traversal.compare_view import CompareView
+from gui.traversal.latents_view import LatentsView
+from gui.traversal.requests import Range
+from gui.traversal.walk_view import WalkView
+from gui.widgets.flow import FlowLayout
+from gui.widgets.layouts import Card, empty_state, label
+
+LATENTS, CLASSES, WALK, COMPARE = range(4)
+VIEWS = (
+    ("Latents", "One latent a row, the others fixed"),
+    ("Classes", "One latent against all classes of a conditional model"),
+    ("Walk", "From this image to another"),
+    ("Compare", "The selected runs side by side"),
+)
+
+
+class GridCard(Card):
+    """`changed` when the view or the range is another; `play` starts or stops the latents, in turn."""
+
+    changed = Signal()
+    play = Signal()
+
+    def __init__(self, settings: QSettings) -> None:
+        super().__init__("")
+        self.title.hide()
+        self.note.hide()
+        self._settings = settings
+        self.latents, self.classes, self.walk, self.compare = LatentsView(), ClassesView(), WalkView(), CompareView()
+        self.views = QButtonGroup(self)
+        self._build_head()
+        self._build_options()
+        self.words = label("", "muted")
+        self.words.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self._views = QStackedWidget()
+        for view in (self.latents, self.classes, self.walk, self.compare):
+            self._views.addWidget(_scrolled(view))
+        self.message = empty_state("")
+        holder = QWidget()
+        self._stack = QStackedLayout(holder)
+        self._stack.addWidget(self.message)
+        self._stack.addWidget(self._views)
+        self.body.addWidget(holder, 1)
+        self.body.addWidget(self.words)
+        for view in (self.latents, self.classes, self.walk):
+            view.hovered.connect(self._hovered)
+        self._load()
+        self.views.idToggled.connect(self._view_chosen)
+        self._show_options()
+
+    def _build_head(self) -> None:
+        segments = QHBoxLayout()
+        segments.setSpacing(0)
+        for number, (title, tip) in enumerate(VIEWS):
+            button = QPushButton(title)
+            button.setObjectName("segment")
+            button.setCheckable(True)
+            button.setProperty("last", number == len(VIEWS) - 1)
+            button.setToolTip(tip)
+            self.views.addButton(button, number)
+            segments.addWidget(button)
+        self.difference = QPushButton("Difference")
+        self.difference.setObjectName("compact")
+        self.difference.setCheckable(True)
+        self.difference.setToolTip("Add what each latent changes over the range: white where it changes most (Ctrl+I)")
+        self.difference.setShortcut("Ctrl+I")
+        self.difference.toggled.connect(self._difference_toggled)
+        self.play_button = QPushButton("▶ Play")
+        self.play_button.setObjectName("compact")
+        self.play_button.setToolTip("Move the latents to and fro, one after the other (Ctrl+Space)")
+        self.play_button.setAccessibleName("Play the latents")
+        self.play_button.setShortcut("Ctrl+Space")
+        self.play_button.clicked.connect(self.play)
+        self.export = QPushButton("Export")
+        self.export.setObjectName("compact")
+        self.export.setToolTip("Save what is shown, as a paper prints it (Ctrl+E)")
+        self.export.setShortcut("Ctrl+E")
+        self.export_menu = QMenu(self.export)
+        self.export.setMenu(self.export_menu)
+        self.head.insertLayout(0, segments)
+        for button in (self.difference, self.play_button, self.export):
+            self.head.addWidget(button)
+
+    def _build_options(self) -> None:
+        options = QWidget()
+        flow = FlowLayout(options, spacing=10)
+        ends = QWidget()
+        row = QHBoxLayout(ends)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(5)
+        self.low, self.high, self.steps = QDoubleSpinBox(), QDoubleSpinBox(), QSpinBox()
+        for box, which in ((self.low, "Lowest"), (self.high, "Highest")):
+            box.setRange(-20, 20)
+            box.setSingleStep(0.5)
+            box.setDecimals(1)
+            box.setFixedWidth(60)
+            box.setAccessibleName(f"{which} value")
+            box.setToolTip(f"{which} value that a latent takes, in standard deviations of the prior")
+        self.steps.setRange(2, 31)
+        self.steps.setFixedWidth(48)
+        self.steps.setAccessibleName("Steps")
+        self.steps.setToolTip("Number of values in the range")
+        self._range_parts = (label("Range", "muted"), self.low, label("to", "muted"), self.high)
+        for widget in (*self._range_parts, label("Steps", "muted"), self.steps):
+            row.addWidget(widget)
+        flow.addWidget(ends)
+        for view in (self.latents, self.classes, self.walk):
+            flow.addWidget(view.options)
+        self.body.addWidget(options)
+
+    def _load(self) -> None:
+        """Take up the range of last time."""
+        default = Range()
+        low, high, steps = (self._kept(name, getattr(default, name)) for name in ("low", "high", "steps"))
+        self.set_range(Range(low, high, int(steps)))
+        for box in (self.low, self.high, self.steps):
+            box.valueChanged.connect(self._range_changed)
+        self.views.button(LATENTS).setChecked(True)
+
+    def _kept(self, name: str, default: float) -> float:
+        try:
+            return float(str(self._settings.value(f"traversal/{name}", default)))
+        except ValueError:
+            return default
+
+    @property
+    def range(self) -> Range:
+        """The values that a latent takes; lowest first."""
+        ends = sorted((self.low.value(), self.high.value()))
+        return Range(ends[0], ends[1], self.steps.value())
+
+    @property
+    def view(self) -> int:
+        """Which view is in front."""
+        return max(LATENTS, self.views.checkedId())
+
+    def set_range(self, wanted: Range) -> None:
+        """Set the range, as a person would."""
+        self.low.setValue(wanted.low)
+        self.high.setValue(wanted.high)
+        self.steps.setValue(wanted.steps)
+
+    def show_view(self, view: int) -> None:
+        """Bring a view to the front, as a person would."""
+        self.views.button(view).setChecked(True)
+
+    def begin_run(self) -> None:
+        """Forget what is another run's."""
+        for view in (self.latents, self.classes, self.walk):
+            view.begin_run()
+
+    def say(self, text: str) -> None:
+        """Show a sentence instead of the grid."""
+        self.message.setText(text)
+        self._stack.setCurrentIndex(0)
+        self.words.setText("")
+        self._enable()
+
+    def show_grid(self) -> None:
+        """Show the view in front."""
+        self._stack.setCurrentIndex(1)
+        self._enable()
+
+    def show_playing(self, playing: bool) -> None:
+        """Say on the button what it does now."""
+        self.play_button.setText("❚❚ Stop" if playing else "▶ Play")
+
+    def _enable(self) -> None:
+        shown = self._stack.currentIndex() == 1
+        self.difference.setEnabled(shown and self.view == LATENTS)
+        for widget in (self.play_button, self.export):
+            widget.setEnabled(shown)
+
+    def _show_options(self) -> None:
+        parts = (self.latents.options, self.classes.options, self.walk.options)
+        for number, options in enumerate(parts):
+            options.setVisible(number == self.view or (number == LATENTS and self.view == COMPARE))
+        self.latents.latents.setVisible(self.view == LATENTS)
+        for widget in self._range_parts:
+            widget.setVisible(self.view != WALK)
+
+    @Slot(int, bool)
+    def _view_chosen(self, number: int, checked: bool) -> None:
+        if checked:
+            self._views.setCurrentIndex(number)
+            self._show_options()
+            self._enable()
+            self.changed.emit()
+
+    @Slot(bool)
+    def _difference_toggled(self, on: bool) -> None:
+        self.latents.with_difference = on
+        self.latents.draw()
+
+    @Slot()
+    def _range_changed(self) -> None:
+        for box, name in ((self.low, "low"), (self.high, "high"), (self.steps, "steps")):
+            self._settings.setValue(f"traversal/{name}", box.value())
+        self.changed.emit()
+
+    @Slot(str)
+    def _hovered(self, words: str) -> None:
+        self.words.setText(words)
+
+
+def _scrolled(view: QWidget) -> QScrollArea:
+    area = QScrollArea()
+    area.setWidget(view)
+    area.setWidgetResizable(True)
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    return area

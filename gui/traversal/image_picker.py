@@ -1,0 +1,124 @@
+"""Chooses an image of the data set: by position, the next, the one before, or at random, within a class if wanted."""
+
+import random
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QSignalBlocker, Signal, Slot
+from PySide6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QPushButton, QSpinBox, QWidget
+
+from engine.data import Dataset
+from gui.widgets.layouts import label
+
+
+class ImagePicker(QWidget):
+    """Emits `picked(index)`."""
+
+    picked = Signal(int)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._dataset: Dataset | None = None
+        self.index = QSpinBox()
+        self.index.setRange(0, 10_000_000)
+        self.index.setGroupSeparatorShown(True)
+        self.index.setKeyboardTracking(False)
+        self.index.setAccessibleName("Image")
+        self.index.setToolTip("Position of the image in the data set, from 0")
+        self.index.valueChanged.connect(self.picked)
+        self.category = QComboBox()
+        self.category.setAccessibleName("Only of class")
+        self.category.setToolTip("Random, next and previous stay within this class")
+        self.category.currentIndexChanged.connect(self._category_chosen)
+        self.category_title = label("Only class")
+        buttons = QHBoxLayout()
+        buttons.setSpacing(6)
+        self.previous = named_button(buttons, "‹", "The image before (Alt+Left)", "Previous image")
+        self.random = named_button(buttons, "Random", "Another image (Ctrl+R)", "Random image")
+        self.next = named_button(buttons, "›", "The image after (Alt+Right)", "Next image")
+        self.previous.clicked.connect(self.step_back)
+        self.random.clicked.connect(self.draw_lots)
+        self.next.clicked.connect(self.step_on)
+        layout = QGridLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setHorizontalSpacing(6)
+        for row, (title, box) in enumerate(((label("Position"), self.index), (self.category_title, self.category))):
+            title.setBuddy(box)
+            box.setMinimumWidth(90)
+            layout.addWidget(title, row, 0)
+            layout.addWidget(box, row, 1)
+        layout.addLayout(buttons, 2, 0, 1, 2)
+        layout.setColumnStretch(1, 1)
+
+    def show_dataset(self, dataset: Dataset | None) -> None:
+        """Offer the images and classes of a data set."""
+        self._dataset = dataset
+        with QSignalBlocker(self.category), QSignalBlocker(self.index):
+            self.category.clear()
+            if dataset is not None:
+                self.index.setMaximum(len(dataset) - 1)
+                if dataset.labels is not None:
+                    self.category.addItem("any", None)
+                    for number, name in enumerate(dataset.label_names):
+                        self.category.addItem(name, number)
+        for widget in (self.category, self.category_title):
+            widget.setVisible(bool(self.category.count()))
+
+    def show_image(self, index: int) -> None:
+        """Show the position of an image that was chosen elsewhere."""
+        with QSignalBlocker(self.index):
+            self.index.setValue(index)
+
+    @Slot()
+    def draw_lots(self) -> None:
+        """Pick an image at random, of the class that is chosen."""
+        among = self._within()
+        if self._dataset is not None and among is None:
+            self.picked.emit(random.randrange(len(self._dataset)))
+        elif among is not None and len(among):
+            self.picked.emit(int(random.choice(among)))
+
+    def _within(self) -> NDArray[np.int64] | None:
+        """Positions of the images of the class that is chosen; None: all."""
+        wanted = self.category.currentData()
+        if self._dataset is None or self._dataset.labels is None or wanted is None:
+            return None
+        return np.flatnonzero(self._dataset.labels == wanted)
+
+    def _go(self, by: int) -> None:
+        if self._dataset is None:
+            return
+        among, here = self._within(), self.index.value()
+        if among is None:
+            self.picked.emit((here + by) % len(self._dataset))
+        elif len(among):
+            place = int(np.searchsorted(among, here, side="left" if by < 0 else "right"))
+            self.picked.emit(int(among[(place - 1 if by < 0 else place) % len(among)]))
+
+    @Slot()
+    def step_back(self) -> None:
+        """Pick the image before."""
+        self._go(-1)
+
+    @Slot()
+    def step_on(self) -> None:
+        """Pick the image after."""
+        self._go(1)
+
+    @Slot()
+    def _category_chosen(self) -> None:
+        """Go to the first image of the class from here on."""
+        among = self._within()
+        if among is not None and len(among) and self.index.value() not in among:
+            self._go(1)
+
+
+def named_button(layout: QHBoxLayout, text: str, tip: str, name: str) -> QPushButton:
+    """Add a button with a name for who cannot see it; one of a single sign is small."""
+    button = QPushButton(text)
+    button.setToolTip(tip)
+    button.setAccessibleName(name)
+    if len(text) == 1:
+        button.setFixedWidth(40)
+    layout.addWidget(button, 0 if len(text) == 1 else 1)
+    return button

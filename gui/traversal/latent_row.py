@@ -1,0 +1,189 @@
+"""One latent as a row: its name, what it follows, its KL, its slider and its exact value."""
+
+from PySide6.QtCore import QRectF, QSignalBlocker, Qt, Signal, Slot
+from PySide6.QtGui import QColor, QPainter, QPaintEvent
+from PySide6.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
+
+from engine.evaluation.divergence import ACTIVE_NATS
+from engine.latent_names import LONGEST
+from gui.theme import tokens
+from gui.traversal.labels import value_words
+from gui.traversal.track import TICKS, LatentTrack
+from gui.widgets.layouts import label
+
+
+class LatentRow(QWidget):
+    """Emits `moved(latent)` for each new value, `named(latent, name)`, and `play(latent)`."""
+
+    moved = Signal(int)
+    named = Signal(int, str)
+    play = Signal(int)
+
+    def __init__(self, latent: int) -> None:
+        super().__init__()
+        self.latent = latent
+        self._mean = 0.0
+        self._name = ""
+        self.title = label(f"z{latent}", "title")
+        self.name = QLineEdit()
+        self.name.setObjectName("inplace")
+        self.name.setMaxLength(LONGEST)
+        self.name.setPlaceholderText("name")
+        self.name.setAccessibleName(f"Name of latent {latent}")
+        self.name.setToolTip("Give this latent a name, for example thickness; it is kept with the run")
+        self.name.editingFinished.connect(self._named)
+        self.link = label("", "muted")
+        self.bar = KlBar()
+        self.track = LatentTrack()
+        self.track.setAccessibleName(f"Latent {latent}")
+        self.value = SignedBox()
+        self.value.setObjectName("inplace")
+        self.value.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
+        self.value.setAlignment(Qt.AlignmentFlag.AlignRight)
+        self.value.setRange(-20, 20)
+        self.value.setDecimals(2)
+        self.value.setSingleStep(0.1)
+        self.value.setFixedWidth(56)
+        self.value.setKeyboardTracking(False)
+        self.value.setAccessibleName(f"Value of latent {latent}")
+        self.value.setToolTip("Exact value, in standard deviations of the prior")
+        self.play_button = QPushButton("▶")
+        self.play_button.setObjectName("small")
+        self.play_button.setFixedWidth(18)
+        self.play_button.setAccessibleName(f"Play latent {latent}")
+        self.play_button.setToolTip(f"Move z{latent} to and fro through the range")
+        self._lay_out()
+        self.track.valueChanged.connect(self._slid)
+        self.track.reset.connect(self.reset)
+        self.value.valueChanged.connect(self._typed)
+        self.play_button.clicked.connect(self._play)
+
+    def _lay_out(self) -> None:
+        words = QHBoxLayout()
+        words.setSpacing(4)
+        words.addWidget(self.title)
+        words.addWidget(self.name, 1)
+        words.addWidget(self.link)
+        controls = QHBoxLayout()
+        controls.setSpacing(6)
+        controls.addWidget(self.bar)
+        controls.addWidget(self.track, 1)
+        controls.addWidget(self.value)
+        controls.addWidget(self.play_button)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 2, 0, 4)
+        layout.setSpacing(0)
+        layout.addLayout(words)
+        layout.addLayout(controls)
+
+    def show_latent(self, kl: float, highest: float, mean: float, deviation: float | None) -> None:
+        """Show a latent's mean KL and the image's posterior, without a deviation where latents come from the prior.
+
+        KL is in nats; `highest` fills the bar.
+        """
+        self._mean = mean
+        active = kl > ACTIVE_NATS
+        self.bar.show_kl(kl, highest)
+        self.title.setEnabled(active)
+        self.track.show_posterior(None if deviation is None else mean, deviation or 0.0, active=active)
+        tip = f"z{self.latent}, in standard deviations of the prior. Double-click: back to {value_words(mean)}."
+        if deviation is not None:
+            tip += f"\nPosterior of the image: mean {value_words(mean)}, standard deviation {deviation:.2f}."
+        self.track.setToolTip(tip)
+
+    def show_name(self, name: str) -> None:
+        """Show the name a person gave, unless it is being edited."""
+        self._name = name
+        if not self.name.hasFocus():
+            self.name.setText(name)
+            self.name.setCursorPosition(0)
+
+    def show_link(self, words: str, tip: str) -> None:
+        """Show the factor that the latent follows; nothing for data without factors."""
+        self.link.setText(words)
+        self.link.setToolTip(tip)
+
+    def set_range(self, low: float, high: float) -> None:
+        """Set the slider's ends."""
+        with QSignalBlocker(self.track):
+            self.track.set_range(low, high)
+            self.track.setValue(round(self.value.value() * TICKS))
+
+    @property
+    def number(self) -> float:
+        """The value, in standard deviations of the prior."""
+        return self.value.value()
+
+    def put(self, number: float) -> None:
+        """Set the value without telling."""
+        with QSignalBlocker(self.track), QSignalBlocker(self.value):
+            self.value.setValue(number)
+            self.track.setValue(round(number * TICKS))
+
+    @Slot()
+    def reset(self) -> None:
+        """Go back to the image's own value."""
+        self.put(self._mean)
+        self.moved.emit(self.latent)
+
+    @Slot(int)
+    def _slid(self, ticks: int) -> None:
+        with QSignalBlocker(self.value):
+            self.value.setValue(ticks / TICKS)
+        self.moved.emit(self.latent)
+
+    @Slot(float)
+    def _typed(self, number: float) -> None:
+        with QSignalBlocker(self.track):
+            self.track.setValue(round(number * TICKS))
+        self.moved.emit(self.latent)
+
+    @Slot()
+    def _named(self) -> None:
+        name = " ".join(self.name.text().split())
+        if name != self._name:
+            self._name = name
+            self.named.emit(self.latent, name)
+
+    @Slot()
+    def _play(self) -> None:
+        self.play.emit(self.latent)
+
+
+class SignedBox(QDoubleSpinBox):
+    """A number that always shows its sign, but for 0."""
+
+    def textFromValue(self, value: float) -> str:
+        """Return the number as it is shown."""
+        return value_words(value).replace("−", "-")
+
+
+class KlBar(QWidget):
+    """The mean KL of a latent as a bar."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._share = 0.0
+        self._active = True
+        self.setFixedSize(34, 16)
+
+    def show_kl(self, kl: float, highest: float) -> None:
+        """Show `kl` nats; the bar is full at `highest`."""
+        self._share = min(1.0, max(0.0, kl / highest)) if highest > 0 else 0.0
+        self._active = kl > ACTIVE_NATS
+        self.setToolTip(f"Mean KL over the data: {kl:.2f} nats")
+        self.setAccessibleDescription(self.toolTip())
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw the bar."""
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen)
+        colours = tokens()
+        painter.setBrush(QColor(colours.faint))
+        painter.drawRoundedRect(QRectF(0, 5, self.width(), 6), 3, 3)
+        painter.setBrush(QColor(colours.runs[0]))
+        painter.setOpacity(1.0 if self._active else 0.5)
+        if self._share > 0:
+            painter.drawRoundedRect(QRectF(0, 5, max(2.0, self._share * self.width()), 6), 3, 3)

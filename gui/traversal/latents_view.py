@@ -1,0 +1,177 @@
+"""The grid of the report's Figures 2-5: the original, then one latent a row over the range."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QSignalBlocker, Signal, Slot
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QDoubleSpinBox, QHBoxLayout, QMenu, QPushButton, QVBoxLayout, QWidget
+
+from engine.latent_names import latent_title
+from gui.traversal.labels import heading_words, value_words
+from gui.widgets.image_grid import ImageGrid, Row
+from gui.widgets.layouts import label
+
+if TYPE_CHECKING:
+    from engine.traversal import Traversal
+
+
+class LatentsView(QWidget):
+    """`picked(latent, value)` on a press; `hovered(words)`; `chosen` when other rows are shown."""
+
+    picked = Signal(int, float)
+    hovered = Signal(str)
+    chosen = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._traversal: Traversal | None = None
+        self._changes: NDArray[np.uint8] | None = None
+        self._names: Mapping[int, str] = {}
+        self._hidden: set[int] = set()
+        self.with_difference = False
+        self.options = QWidget()
+        row = QHBoxLayout(self.options)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(6)
+        self.min_kl = QDoubleSpinBox()
+        self.min_kl.setRange(0, 50)
+        self.min_kl.setDecimals(2)
+        self.min_kl.setSingleStep(0.1)
+        self.min_kl.setSpecialValueText("any")
+        self.min_kl.setFixedWidth(74)
+        self.min_kl.setAccessibleName("Least KL")
+        self.min_kl.setToolTip("Show the latents whose mean KL over the data is at least this many nats")
+        self.latents = QPushButton("Latents")
+        self.latents.setObjectName("compact")
+        self.latents.setToolTip("Choose the latents that are shown")
+        self.menu = QMenu(self.latents)
+        self.menu.triggered.connect(self._toggled)
+        self.latents.setMenu(self.menu)
+        for widget in (label("KL ≥", "muted"), self.min_kl, self.latents):
+            row.addWidget(widget)
+        self.grid = ImageGrid(side=82, head=True, largest=84, keys=True)
+        self.grid.setAccessibleName("Grid of latents; arrow keys and Return")
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        self.nothing = label("", "empty", wrap=True)
+        layout.addWidget(self.nothing)
+        layout.addWidget(self.grid)
+        self.grid.clicked.connect(self._clicked)
+        self.grid.hovered.connect(self._hovered)
+        self.min_kl.valueChanged.connect(self._choose)
+
+    @property
+    def shown(self) -> list[int]:
+        """Rows of the traversal that are shown: above the KL, and not unticked."""
+        traversal = self._traversal
+        if traversal is None:
+            return []
+        return [
+            row
+            for row, (latent, kl) in enumerate(zip(traversal.latents, traversal.kl, strict=True))
+            if kl >= self.min_kl.value() and latent not in self._hidden
+        ]
+
+    def show_traversal(self, traversal: "Traversal", changes: NDArray[np.uint8], names: Mapping[int, str]) -> None:
+        """Show these rows; `changes` is what each latent changes, uint8 (latents, height, width, channels)."""
+        self._traversal, self._changes, self._names = traversal, changes, names
+        self._list_latents()
+        self.draw()
+
+    def draw(self) -> None:
+        """Draw the rows that are chosen."""
+        traversal, changes = self._traversal, self._changes
+        if traversal is None or changes is None:
+            return
+        original = traversal.original
+        rows = []
+        for number in self.shown:
+            latent = traversal.latents[number]
+            parts = [traversal.images[number]]
+            tips = [f"z{latent} = {value_words(v)}" for v in traversal.values]
+            if original is not None:
+                parts.insert(0, original[None])
+                tips.insert(0, "The image")
+            if self.with_difference:
+                parts.append(changes[number][None])
+                tips.append(f"What z{latent} changes over the range: white where it changes most")
+            name = self._names.get(latent, "")
+            rows.append(Row(np.concatenate(parts), f"z{latent}", name or f"{traversal.kl[number]:.2f} nats", tips))
+        headings = heading_words(traversal.values)
+        if original is not None:
+            headings.insert(0, "original")
+        self.grid.show_rows(
+            rows, [*headings, *(["change"] if self.with_difference else [])], framed=None if original is None else 0
+        )
+
+        self.nothing.setVisible(not rows)
+        self.nothing.setText(
+            f"No latent that is ticked has a mean KL of {self.min_kl.value():.2f} nats or more. The largest is "
+            f"{max(traversal.kl, default=0.0):.2f} nats."
+        )
+
+    def _list_latents(self) -> None:
+        assert self._traversal is not None
+        pairs = [(latent, latent_title(latent, self._names)) for latent in self._traversal.latents]
+        if [(action.data(), action.text()) for action in self.menu.actions()] == pairs:
+            return
+        self.menu.clear()
+        for latent, words in pairs:
+            action = self.menu.addAction(words)
+            action.setData(latent)
+            action.setCheckable(True)
+            action.setChecked(latent not in self._hidden)
+
+    def begin_run(self) -> None:
+        """Show all latents of another run."""
+        self._traversal, self._changes = None, None
+        self._hidden.clear()
+        self.menu.clear()
+        self.nothing.hide()
+
+    def show_only(self, min_kl: float) -> None:
+        """Show every latent of at least this KL."""
+        self._hidden.clear()
+        with QSignalBlocker(self.min_kl):
+            self.min_kl.setValue(min_kl)
+        for action in self.menu.actions():
+            action.setChecked(True)
+        self._choose()
+
+    @Slot(QAction)
+    def _toggled(self, action: QAction) -> None:
+        self._hidden ^= {action.data()}
+        self._choose()
+
+    @Slot()
+    def _choose(self) -> None:
+        self.draw()
+        self.chosen.emit()
+
+    def _value_at(self, row: int, column: int) -> tuple[int, float | None] | None:
+        """The latent of a cell and its value; None for the original."""
+        traversal, shown = self._traversal, self.shown
+        if traversal is None or not 0 <= row < len(shown):
+            return None
+        place = column - (traversal.original is not None)
+        latent = traversal.latents[shown[row]]
+        return latent, traversal.values[place] if 0 <= place < len(traversal.values) else None
+
+    @Slot(int, int)
+    def _clicked(self, row: int, column: int) -> None:
+        found = self._value_at(row, column)
+        if found and found[1] is not None:
+            self.picked.emit(*found)
+
+    @Slot(int, int)
+    def _hovered(self, row: int, column: int) -> None:
+        found = self._value_at(row, column)
+        if not found:
+            self.hovered.emit("")
+        elif found[1] is not None:
+            self.hovered.emit(f"{latent_title(found[0], self._names)} = {value_words(found[1])}")
+        else:
+            self.hovered.emit(self.grid.rows[row].tips[column])

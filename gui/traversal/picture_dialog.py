@@ -1,0 +1,89 @@
+"""Asks how a picture is saved: its width, its resolution, with labels or without."""
+
+from PySide6.QtCore import QSettings
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QDialog,
+    QDialogButtonBox,
+    QDoubleSpinBox,
+    QFormLayout,
+    QPushButton,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
+
+from gui.widgets.layouts import label
+
+CAPTION = "Labels and caption"
+
+
+class PictureDialog(QDialog):
+    """Its answers are remembered when they are accepted."""
+
+    def __init__(self, parent: QWidget, settings: QSettings) -> None:
+        super().__init__(parent)
+        self._settings = settings
+        self.setWindowTitle("Save the picture")
+        self.width_box = QDoubleSpinBox()
+        self.width_box.setRange(0, 200)
+        self.width_box.setDecimals(1)
+        self.width_box.setSuffix(" cm")
+        self.width_box.setSpecialValueText("as it comes")
+        self.width_box.setToolTip("Width of the picture; a column of a paper is about 8.5 cm, a page 17 cm")
+        self.dpi_box = QSpinBox()
+        self.dpi_box.setRange(20, 2400)
+        self.dpi_box.setSingleStep(50)
+        self.dpi_box.setToolTip("Dots an inch, for PNG")
+        self.labels_box = QCheckBox(CAPTION)
+        self.labels_box.setToolTip("Values above, latents beside, and below: run, image, latents and range")
+        self.width_box.setValue(_number(settings.value("traversal/width"), 0.0))
+        self.dpi_box.setValue(int(_number(settings.value("traversal/dpi"), 200)))
+        self.labels_box.setChecked(str(settings.value("traversal/labels", True)).lower() != "false")
+        form = QFormLayout()
+        form.addRow("Width", self.width_box)
+        form.addRow("Dots an inch", self.dpi_box)
+        form.addRow("", self.labels_box)
+        buttons = QDialogButtonBox()
+        buttons.addButton(QPushButton("Cancel"), QDialogButtonBox.ButtonRole.RejectRole)
+        self.save = QPushButton("Save as…")
+        self.save.setObjectName("primary")
+        self.save.setDefault(True)
+        buttons.addButton(self.save, QDialogButtonBox.ButtonRole.AcceptRole)
+        buttons.accepted.connect(self.accept)
+        buttons.rejected.connect(self.reject)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(18, 16, 18, 16)
+        layout.setSpacing(12)
+        layout.addWidget(label("Picture", "title"))
+        layout.addLayout(form)
+        layout.addWidget(buttons)
+
+    def accept(self) -> None:
+        """Remember the answers."""
+        self._settings.setValue("traversal/width", self.width_box.value())
+        self._settings.setValue("traversal/dpi", self.dpi_box.value())
+        self._settings.setValue("traversal/labels", self.labels_box.isChecked())
+        super().accept()
+
+    @property
+    def width_cm(self) -> float | None:
+        """Width in centimetres; None: as it comes."""
+        return self.width_box.value() or None
+
+    @property
+    def dpi(self) -> int:
+        """Dots an inch."""
+        return self.dpi_box.value()
+
+    @property
+    def labels(self) -> bool:
+        """Whether there are labels and a caption."""
+        return self.labels_box.isChecked()
+
+
+def _number(kept: object, default: float) -> float:
+    try:
+        return float(str(kept))
+    except ValueError:
+        return default

@@ -1,0 +1,61 @@
+"""Moves latents to and fro, one after the other, until stopped."""
+
+from collections.abc import Iterator, Sequence
+from itertools import cycle
+
+import numpy as np
+from PySide6.QtCore import QObject, QTimer, Signal, Slot
+
+INTERVAL_MS = 40
+TICKS = 72
+"""Pictures for one latent, about three seconds."""
+
+
+class Player(QObject):
+    """`step(latent, value)` for each picture; `changed` when it starts or stops."""
+
+    step = Signal(int, float)
+    changed = Signal()
+
+    def __init__(self, parent: QObject) -> None:
+        super().__init__(parent)
+        self._path: Iterator[tuple[int, float]] = iter(())
+        self.waiting = False
+        """Whether the last picture has not come yet: the next step waits for it."""
+        self._timer = QTimer(self)
+        self._timer.setInterval(INTERVAL_MS)
+        self._timer.timeout.connect(self._next)
+
+    @property
+    def playing(self) -> bool:
+        """Whether latents are moving."""
+        return self._timer.isActive()
+
+    def start(self, latents: Sequence[tuple[int, float]], low: float, high: float) -> None:
+        """Move these latents, each from its value to `high`, to `low` and back, again and again."""
+        if latents:
+            self._path = _paths(latents, low, high)
+            self.waiting = False
+            self._timer.start()
+            self.changed.emit()
+
+    def stop(self) -> None:
+        """Stop where it is."""
+        if self.playing:
+            self._timer.stop()
+            self.changed.emit()
+
+    @Slot()
+    def _next(self) -> None:
+        if not self.waiting:
+            self.waiting = True
+            self.step.emit(*next(self._path))
+
+
+def _paths(latents: Sequence[tuple[int, float]], low: float, high: float) -> Iterator[tuple[int, float]]:
+    for latent, own in cycle(latents):
+        way = abs(high - own) + (high - low) + abs(own - low)
+        for begin, end in ((own, high), (high, low), (low, own)):
+            count = max(2, round(TICKS * abs(end - begin) / way)) if way else 2
+            for value in np.linspace(begin, end, count + 1)[1:]:
+                yield latent, float(value)

@@ -1,0 +1,166 @@
+"""The card with a slider for each latent, ordered by mean KL."""
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtWidgets import QFrame, QPushButton, QScrollArea, QVBoxLayout, QWidget
+
+from gui.traversal.latent_row import LatentRow
+from gui.widgets.layouts import Card, label
+
+
+class SlidersCard(Card):
+    """`moved` when the latents are others now, `named(latent, name)`, `play(latent)`."""
+
+    moved = Signal()
+    named = Signal(int, str)
+    play = Signal(int)
+
+    def __init__(self) -> None:
+        super().__init__("Latents")
+        self.title.setToolTip("Ordered by their mean KL over the data, largest first")
+        self.setFixedWidth(286)
+        self._span = (-3.0, 3.0)
+        self._mean: NDArray[np.float64] | None = None
+        self._touched: set[int] = set()
+        self.rows: list[LatentRow] = []
+        self.order: list[int] = []
+        self.step = label("", "pill")
+        self.reset_button = QPushButton("Reset")
+        self.reset_button.setObjectName("compact")
+        self.reset_button.setToolTip("Every latent back to the image's own value (Ctrl+0)")
+        self.reset_button.setAccessibleName("Reset all latents")
+        self.reset_button.setShortcut("Ctrl+0")
+        self.reset_button.clicked.connect(self.reset)
+        self.head.insertWidget(1, self.step)
+        self.head.addWidget(self.reset_button)
+        inside = QWidget()
+        self._column = QVBoxLayout(inside)
+        self._column.setContentsMargins(0, 0, 4, 0)
+        self._column.setSpacing(0)
+        self._column.addStretch(1)
+        area = QScrollArea()
+        area.setWidget(inside)
+        area.setWidgetResizable(True)
+        area.setFrameShape(QFrame.Shape.NoFrame)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.body.addWidget(area, 1)
+
+    @property
+    def z(self) -> NDArray[np.float64]:
+        """The latents as the sliders have them, (latents,)."""
+        return np.array([row.number for row in self.rows])
+
+    @property
+    def touched(self) -> bool:
+        """Whether a person moved a latent away from the image's own value."""
+        return bool(self._touched)
+
+    def clear(self) -> None:
+        """Show no latents."""
+        for row in self.rows:
+            self._column.removeWidget(row)
+            row.deleteLater()
+        self.rows, self.order, self._mean = [], [], None
+        self._touched.clear()
+        self.step.hide()
+        self.reset_button.setEnabled(False)
+
+    def show_latents(
+        self,
+        kl: NDArray[np.float64],
+        order: Sequence[int],
+        mean: NDArray[np.float64],
+        deviation: NDArray[np.float64] | None,
+        *,
+        keep: bool,
+    ) -> None:
+        """Show latents by KL and put the sliders at `mean`; with `keep`, those a person moved stay.
+
+        `deviation` is that of the image's posterior; None for latents from the prior.
+        """
+        if len(self.rows) != len(kl):
+            self._make_rows(len(kl))
+        if not keep:
+            self._touched.clear()
+        self._mean = mean
+        highest = float(kl.max(initial=0.0))
+        for latent, row in enumerate(self.rows):
+            given = float(mean[latent])
+            row.show_latent(float(kl[latent]), highest, given, None if deviation is None else float(deviation[latent]))
+            if latent not in self._touched:
+                row.put(given)
+        held = any(row.track.isSliderDown() for row in self.rows)
+        if list(order) != self.order and not held:
+            self.order = list(order)
+            for place, latent in enumerate(order):
+                self._column.removeWidget(self.rows[latent])
+                self._column.insertWidget(place, self.rows[latent])
+            _tab_in_order([self.rows[latent] for latent in order])
+        self.reset_button.setEnabled(True)
+
+    def _make_rows(self, count: int) -> None:
+        self.clear()
+        for latent in range(count):
+            row = LatentRow(latent)
+            row.set_range(*self._span)
+            row.moved.connect(self._row_moved)
+            row.named.connect(self.named)
+            row.play.connect(self.play)
+            self.rows.append(row)
+
+    def set_range(self, low: float, high: float) -> None:
+        """Set the ends of all sliders."""
+        self._span = (low, high)
+        for row in self.rows:
+            row.set_range(low, high)
+
+    def show_step(self, words: str) -> None:
+        """Say which weights these are."""
+        self.step.setText(words)
+        self.step.show()
+
+    def show_names(self, names: Mapping[int, str]) -> None:
+        """Show the names that a person gave."""
+        for row in self.rows:
+            row.show_name(names.get(row.latent, ""))
+
+    def show_links(self, links: Mapping[int, tuple[str, str]]) -> None:
+        """Show for each latent the factor it follows, as words and a tooltip."""
+        for row in self.rows:
+            row.show_link(*links.get(row.latent, ("", "")))
+
+    def put(self, z: NDArray[np.float64]) -> None:
+        """Set all latents, as a person would."""
+        for row, value in zip(self.rows, z, strict=True):
+            if abs(row.number - value) > 0.005:
+                self._touched.add(row.latent)
+            row.put(float(value))
+        self.moved.emit()
+
+    def set_latent(self, latent: int, value: float) -> None:
+        """Set one latent, as a person would."""
+        self.rows[latent].put(value)
+        self._row_moved(latent)
+
+    @Slot()
+    def reset(self) -> None:
+        """Put every latent at the image's own value."""
+        if self._mean is not None:
+            self.put(self._mean)
+            self._touched.clear()
+
+    @Slot(int)
+    def _row_moved(self, latent: int) -> None:
+        self._touched.add(latent)
+        self.moved.emit()
+
+
+def _tab_in_order(rows: Sequence[LatentRow]) -> None:
+    """Let Tab go from row to row as they are shown."""
+    parts = [part for row in rows for part in (row.name, row.track, row.value, row.play_button)]
+    for one, other in pairwise(parts):
+        QWidget.setTabOrder(one, other)

@@ -1,0 +1,359 @@
+"""The card that says where the image comes from: data set, factors, drawing, file, or the prior."""
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QSignalBlocker, Qt, Signal, Slot
+from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtWidgets import (
+    QButtonGroup,
+    QComboBox,
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QPushButton,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+
+from engine.data import Dataset
+from gui.data.details import values_of
+from gui.data.factor_sliders import FactorSliders
+from gui.run_store import RunItem
+from gui.traversal.canvas import DrawingBoard
+from gui.traversal.image_picker import ImagePicker, named_button
+from gui.traversal.requests import FromPrior, GivenPicture, ImageAt, Source
+from gui.widgets.image_grid import ImageGrid, Row
+from gui.widgets.layouts import Card, label
+
+IMAGE, FACTORS, DRAW, FILE, PRIOR = range(5)
+SEGMENTS = (
+    ("Image", "An image of the data set, by its position or its class"),
+    ("Factors", "The image that has these ground-truth factors"),
+    ("Draw", "Draw an image by hand"),
+    ("File", "A picture from a file or the clipboard"),
+    ("Prior", "Latents drawn from the prior, without an image"),
+)
+WIDTH = 242
+
+
+class SourceCard(Card):
+    """`changed` when another image, class or weights are chosen; `open_asked` for a file."""
+
+    changed = Signal()
+    open_asked = Signal()
+
+    def __init__(self) -> None:
+        super().__init__("Image")
+        self.setFixedWidth(WIDTH)
+        self._dataset: Dataset | None = None
+        self._known = False
+        self._index: int | None = None
+        self._picture: GivenPicture | None = None
+        self._number = 0
+        self._prior = FromPrior(0)
+        self.pictures = ImageGrid(head=True, largest=106)
+        self.pictures.setFixedHeight(128)
+        self.segments = QButtonGroup(self)
+        self.pages: list[QWidget] = []
+        self.images = ImagePicker()
+        self.images.picked.connect(self.choose_image)
+        self.words = label("", "muted", wrap=True)
+        self.body.addWidget(self._segment_row())
+        self.body.addWidget(self.pictures)
+        below = QWidget()
+        column = QVBoxLayout(below)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(8)
+        for page in (self.images, self._factor_page(), self._draw_page(), self._file_page(), self._prior_page()):
+            self.pages.append(page)
+            column.addWidget(page)
+        column.addLayout(self._choices())
+        column.addWidget(self.words)
+        column.addStretch(1)
+        area = QScrollArea()
+        area.setWidget(below)
+        area.setWidgetResizable(True)
+        area.setFrameShape(QFrame.Shape.NoFrame)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.body.addWidget(area, 1)
+        for keys, slot in (
+            ("Ctrl+R", self._draw_lots),
+            ("Alt+Left", self.images.step_back),
+            ("Alt+Right", self.images.step_on),
+        ):
+            QShortcut(QKeySequence(keys), self).activated.connect(slot)
+        self.segments.idToggled.connect(self._segment_chosen)
+        self.segments.button(IMAGE).setChecked(True)
+
+    # Layout
+
+    def _segment_row(self) -> QWidget:
+        row = QWidget()
+        layout = QHBoxLayout(row)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        for number, (title, tip) in enumerate(SEGMENTS):
+            button = QPushButton(title)
+            button.setObjectName("segment")
+            button.setCheckable(True)
+            button.setProperty("tight", True)
+            button.setProperty("last", number == len(SEGMENTS) - 1)
+            button.setToolTip(tip)
+            self.segments.addButton(button, number)
+            layout.addWidget(button)
+        layout.addStretch(1)
+        return row
+
+    def _factor_page(self) -> QWidget:
+        self.factors = FactorSliders(compact=True)
+        self.factors.moved.connect(self._factor_moved)
+        return self.factors
+
+    def _draw_page(self) -> QWidget:
+        self.board = DrawingBoard()
+        self.board.changed.connect(self._drawn)
+        return self.board
+
+    def _file_page(self) -> QWidget:
+        page = QWidget()
+        layout = QVBoxLayout(page)
+        layout.setContentsMargins(0, 0, 0, 0)
+        row = QHBoxLayout()
+        kinds = "PNG, JPEG, WebP, GIF, BMP or TIFF"
+        self.open_button = named_button(row, "Open a picture…", kinds, "Open a picture")
+        self.open_button.clicked.connect(self.open_asked)
+        layout.addLayout(row)
+        layout.addWidget(label("Or drop one on this page, or paste one with Ctrl+V.", "muted", wrap=True))
+        return page
+
+    def _prior_page(self) -> QWidget:
+        page = QWidget()
+        layout = QVBoxLayout(page)
+        layout.setContentsMargins(0, 0, 0, 0)
+        row = QHBoxLayout()
+        self.again = named_button(row, "Draw again", "Other latents from N(0, 1)", "Draw latents again")
+        self.again.clicked.connect(self._draw_prior)
+        layout.addLayout(row)
+        layout.addWidget(
+            label("Every latent is drawn from the prior N(0, 1); there is no original.", "muted", wrap=True)
+        )
+        return page
+
+    def _choices(self) -> QGridLayout:
+        """The class the decoder is given, and the weights."""
+        layout = QGridLayout()
+        layout.setHorizontalSpacing(6)
+        self.label_box = QComboBox()
+        self.label_box.setAccessibleName("Class")
+        self.label_box.setToolTip(
+            "The class that the decoder of this conditional model is given. As the image: its own class; for a picture "
+            "without one, the class that reconstructs it best."
+        )
+        self.label_title = label("Decode as")
+        self.weights = QComboBox()
+        self.weights.setAccessibleName("Weights")
+        self.weights.setToolTip("The newest weights, or those that were kept at a step")
+        self.weights_title = label("Weights")
+        for row, (title, box) in enumerate(((self.label_title, self.label_box), (self.weights_title, self.weights))):
+            title.setBuddy(box)
+            box.setMinimumWidth(90)
+            title.hide()
+            box.hide()
+            box.currentIndexChanged.connect(self.changed)
+            layout.addWidget(title, row, 0)
+            layout.addWidget(box, row, 1)
+        layout.setColumnStretch(1, 1)
+        return layout
+
+    # What is chosen
+
+    @property
+    def source(self) -> Source:
+        """Where the image comes from."""
+        chosen = self.segments.checkedId()
+        if chosen == PRIOR:
+            return self._prior
+        if chosen in (DRAW, FILE) and self._picture is not None and self._picture.drawn == (chosen == DRAW):
+            return self._picture
+        return ImageAt(self._index)
+
+    @property
+    def chosen_label(self) -> int | None:
+        """The class for the decoder; None: the image's own."""
+        value = self.label_box.currentData()
+        return value if isinstance(value, int) else None
+
+    @property
+    def checkpoint(self) -> int | None:
+        """The step of the kept weights that are chosen; None: the newest."""
+        value = self.weights.currentData()
+        return value if isinstance(value, int) else None
+
+    # What is shown
+
+    def begin_run(self, item: RunItem | None) -> None:
+        """Begin with another run: its own typical image and class."""
+        self._index, self._known = None, False
+        self._show_dataset(None)
+        with QSignalBlocker(self.label_box):
+            self.label_box.clear()
+        for widget in (self.label_box, self.label_title):
+            widget.hide()
+        if item is not None:
+            self.list_weights(item)
+
+    def list_weights(self, item: RunItem) -> None:
+        """Offer the weights that were kept beside the newest."""
+        kept = item.kept_steps
+        same = self.weights.property("run") == str(item.path)
+        if self.weights.count() != len(kept) + 1 or not same:
+            chosen = self.weights.currentData() if same else None
+            with QSignalBlocker(self.weights):
+                self.weights.clear()
+                self.weights.addItem("newest", None)
+                for step in kept:
+                    self.weights.addItem(f"step {step:,}", step)
+                self.weights.setCurrentIndex(max(0, self.weights.findData(chosen)))
+            self.weights.setProperty("run", str(item.path))
+        for widget in (self.weights, self.weights_title):
+            widget.setVisible(bool(kept))
+
+    def show_classes(self, names: tuple[str, ...]) -> None:
+        """Offer the classes of a conditional model; none for another."""
+        if names and not self.label_box.count():
+            with QSignalBlocker(self.label_box):
+                self.label_box.addItem("as the image", None)
+                for number, name in enumerate(names):
+                    self.label_box.addItem(name, number)
+        for widget in (self.label_box, self.label_title):
+            widget.setVisible(bool(names))
+
+    def show_data(self, dataset: Dataset | None, gone: str = "") -> None:
+        """Offer what the data set has; `gone` says why there is none, and the prior is chosen."""
+        if not self._known or dataset is not self._dataset:
+            self._known = True
+            self._show_dataset(dataset)
+        for number in (IMAGE, FACTORS):
+            self.segments.button(number).setEnabled(dataset is not None)
+        self.words.setText(gone)
+        self.words.setObjectName("warning" if gone else "muted")
+        self.words.style().polish(self.words)
+        if gone and self.segments.checkedId() in (IMAGE, FACTORS):
+            with QSignalBlocker(self.segments):
+                self.segments.button(PRIOR).setChecked(True)
+            self._show_page(PRIOR)
+
+    def _show_dataset(self, dataset: Dataset | None) -> None:
+        self._dataset = dataset
+        has_factors = dataset is not None and dataset.factors is not None
+        self.segments.button(FACTORS).setVisible(has_factors)
+        self.images.show_dataset(dataset)
+        with QSignalBlocker(self.factors):
+            self.factors.show_dataset(dataset if has_factors else None)
+        if not has_factors and self.segments.checkedId() == FACTORS:
+            self.segments.button(IMAGE).setChecked(True)
+
+    def show_image(self, index: int) -> None:
+        """Put the fields where the image is that was decoded."""
+        self._index = index
+        self.images.show_image(index)
+        if self._dataset is not None and self.segments.checkedId() != FACTORS:
+            with QSignalBlocker(self.factors):
+                self.factors.show_image(index)
+        if self._dataset is not None:
+            self.words.setText(_about(self._dataset, index))
+
+    def show_pictures(self, original: NDArray[np.uint8] | None, decoded: NDArray[np.uint8]) -> None:
+        """Show the original, where there is one, beside what the sliders decode to."""
+        if original is None:
+            self.pictures.show_rows([Row(decoded[None], tips=["What the sliders decode to"])], ["decoded"])
+        else:
+            tips = ["The image", "What the sliders decode to"]
+            self.pictures.show_rows([Row(np.stack([original, decoded]), tips=tips)], ["original", "decoded"])
+
+    def say(self, words: str) -> None:
+        """Show a sentence below the image."""
+        self.words.setText(words)
+
+    def set_narrow(self, narrow: bool, width: int) -> None:
+        """Take less height, above the sliders and as wide as they; or stand beside them."""
+        self.setFixedWidth(width if narrow else WIDTH)
+        self.setMaximumHeight(366 if narrow else 16_777_215)
+        self.board.set_narrow(narrow)
+        self.pictures.setFixedHeight(94 if narrow else 128)
+
+    def clear_pictures(self) -> None:
+        """Show no pictures."""
+        self.pictures.show_rows([])
+
+    def give_picture(self, pixels: NDArray[np.uint8], words: str, *, drawn: bool = False) -> None:
+        """Take a picture from elsewhere as the image."""
+        self._number += 1
+        self._picture = GivenPicture(self._number, words, drawn, pixels)
+        self._choose(DRAW if drawn else FILE)
+        self.words.setText(words)
+
+    @Slot(int)
+    def choose_image(self, index: int) -> None:
+        """Take an image of the data set."""
+        self._index = index
+        self.images.show_image(index)
+        self._choose(IMAGE)
+
+    def _choose(self, segment: int) -> None:
+        """Choose where the image comes from, and tell."""
+        with QSignalBlocker(self.segments):
+            self.segments.button(segment).setChecked(True)
+        self._show_page(segment)
+        self.changed.emit()
+
+    def _show_page(self, number: int) -> None:
+        for other, page in enumerate(self.pages):
+            page.setVisible(other == number)
+
+    @Slot(int, bool)
+    def _segment_chosen(self, number: int, checked: bool) -> None:
+        if not checked:
+            return
+        self._show_page(number)
+        if number == DRAW and not self.board.canvas.empty:
+            self._drawn()
+        else:
+            self.changed.emit()
+
+    @Slot(int)
+    def _factor_moved(self, index: int) -> None:
+        self._index = index
+        self.changed.emit()
+
+    @Slot()
+    def _drawn(self) -> None:
+        if self.board.canvas.empty:
+            self._picture = None
+            self.changed.emit()
+        else:
+            self.give_picture(self.board.canvas.pixels, "drawn by hand", drawn=True)
+
+    @Slot()
+    def _draw_lots(self) -> None:
+        """Another image at random; other latents where they come from the prior."""
+        if self.segments.checkedId() == PRIOR:
+            self._draw_prior()
+        else:
+            self.images.draw_lots()
+
+    @Slot()
+    def _draw_prior(self) -> None:
+        self._prior = replace(self._prior, seed=self._prior.seed + 1)
+        self._choose(PRIOR)
+
+
+def _about(dataset: Dataset, index: int) -> str:
+    """What is known of an image: its factors, or its class."""
+    known = values_of(dataset, index)
+    if not known and dataset.labels is not None:
+        known = f"class {dataset.label_names[int(dataset.labels[index])]}"
+    return f"One of {len(dataset):,} images{': ' if known else ''}{known}"
