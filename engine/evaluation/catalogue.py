@@ -34,8 +34,8 @@ GROUPS = {
     RECONSTRUCTION: "seconds",
     LATENTS: "seconds",
     SHARPNESS: "seconds",
-    FACTORS: "about a minute on dSprites",
-    DCI: "minutes on dSprites",
+    FACTORS: "some minutes on dSprites",
+    DCI: "many minutes on dSprites",
 }
 """Groups of metrics, in order, and roughly how long each takes."""
 
@@ -45,7 +45,11 @@ SLOW = (DCI,)
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A metric as a table shows it. `better` is "↓", "↑" or ""; `about` is a sentence; `usual` ones are shown first."""
+    """A metric as a table shows it.
+
+    `better` is "↓", "↑" or ""; `short` a few words on unit or protocol; `about` a sentence; `usual` ones
+    are shown first.
+    """
 
     metric: str
     title: str
@@ -53,6 +57,7 @@ class Column:
     decimals: int
     better: str
     group: str
+    short: str
     about: str
     usual: bool = False
 
@@ -70,48 +75,48 @@ class Column:
 
 _BCE = "Binary cross-entropy summed over pixels, mean over images"
 COLUMNS = (
-    Column("reconstruction", "Reconstruction", "nats", 2, "↓", RECONSTRUCTION,
+    Column("reconstruction", "Reconstruction", "nats", 2, "↓", RECONSTRUCTION, "nats, z sampled",
            f"{_BCE}; test images (all where the data set has no split), z sampled.", usual=True),
-    Column("reconstruction_mean", "at z = mean", "nats", 2, "↓", RECONSTRUCTION,
+    Column("reconstruction_mean", "at z = mean", "nats", 2, "↓", RECONSTRUCTION, "nats, z = mean",
            f"{_BCE}; test images, z = posterior mean."),
-    Column("reconstruction_train", "Training reconstruction", "nats", 2, "↓", RECONSTRUCTION,
+    Column("reconstruction_train", "Training reconstruction", "nats", 2, "↓", RECONSTRUCTION, "nats, z sampled",
            f"{_BCE}; training images, z sampled."),
-    Column("reconstruction_train_mean", "training at z = mean", "nats", 2, "↓", RECONSTRUCTION,
+    Column("reconstruction_train_mean", "training at z = mean", "nats", 2, "↓", RECONSTRUCTION, "nats, z = mean",
            f"{_BCE}; training images, z = posterior mean."),
-    Column("elbo", "ELBO", "nats", 2, "↑", RECONSTRUCTION,
+    Column("elbo", "ELBO", "nats", 2, "↑", RECONSTRUCTION, "nats, z sampled",
            "-(reconstruction + KL): a lower bound on the log likelihood, up to what binary cross-entropy leaves out."),
-    Column("kl", "KL", "nats", 2, "", LATENTS,
+    Column("kl", "KL", "nats", 2, "", LATENTS, "nats",
            "KL of the posterior from N(0, 1), summed over latents: what the code says about an image. "
            "Neither way is better by itself.", usual=True),
-    Column("active_latents", "Active latents", "", 0, "", LATENTS,
-           "Latents whose mean KL is above a small threshold: those that are used.", usual=True),
-    Column("total_correlation", "Total correlation", "nats", 3, "↓", LATENTS,
+    Column("active_latents", "Active latents", "", 0, "", LATENTS, "mean KL above 0.1",
+           "Latents whose mean KL is above 0.1 nats: those that are used.", usual=True),
+    Column("total_correlation", "Total correlation", "nats", 3, "↓", LATENTS, "nats, Gaussian",
            "Dependence between the posterior means of all latents, as if they were Gaussian. Needs no factors."),
-    Column("mean_correlation", "Mean correlation", "", 3, "↓", LATENTS,
+    Column("mean_correlation", "Mean correlation", "", 3, "↓", LATENTS, "of posterior means",
            "Mean absolute correlation between the posterior means of two latents. Needs no factors."),
-    Column("sharpness", "Sharpness", "grey levels²", 0, "↑", SHARPNESS,
+    Column("sharpness", "Sharpness", "grey levels²", 0, "↑", SHARPNESS, "grey levels²",
            "Variance of the Laplacian of reconstructions, z = mean, images in 0..255.", usual=True),
-    Column("sharpness_originals", "Sharpness of originals", "grey levels²", 0, "", SHARPNESS,
+    Column("sharpness_originals", "Sharpness of originals", "grey levels²", 0, "", SHARPNESS, "grey levels²",
            "Variance of the Laplacian of the images themselves."),
-    Column("sharpness_ratio", "Sharpness ratio", "", 3, "↑", SHARPNESS,
+    Column("sharpness_ratio", "Sharpness ratio", "", 3, "↑", SHARPNESS, "to the originals",
            "Sharpness of reconstructions over that of the originals."),
-    Column("disentanglement", "Disentanglement", "", 3, "↑", FACTORS,
+    Column("disentanglement", "Disentanglement", "", 3, "↑", FACTORS, "report's protocol",
            "The report's score: a linear SVM tells from sums of |z_u − z_v| over 64 pairs that agree in one factor "
            "which factor it is; accuracy on other points.", usual=True),
-    Column("beta_vae", "β-VAE score", "", 3, "↑", FACTORS,
+    Column("beta_vae", "β-VAE score", "", 3, "↑", FACTORS, "Higgins et al.",
            "Higgins et al. 2017: logistic regression on mean |z_u − z_v| over 64 pairs; accuracy on other points."),
-    Column("factor_vae", "FactorVAE score", "", 3, "↑", FACTORS,
+    Column("factor_vae", "FactorVAE score", "", 3, "↑", FACTORS, "Kim & Mnih",
            "Kim & Mnih 2018: the latent that varies least in images that agree in a factor votes for that factor.",
            usual=True),
-    Column("mig", "MIG", "", 3, "↑", FACTORS,
+    Column("mig", "MIG", "", 3, "↑", FACTORS, "Chen et al.",
            "Chen et al. 2018: gap in mutual information between the two latents that know most about a factor, over "
            "its entropy, mean over factors.", usual=True),
-    Column("sap", "SAP", "", 3, "↑", FACTORS,
+    Column("sap", "SAP", "", 3, "↑", FACTORS, "Kumar et al.",
            "Kumar et al. 2018: gap in accuracy between the two latents that best predict a factor, mean over factors."),
-    Column("dci_disentanglement", "DCI disentanglement", "", 3, "↑", DCI,
+    Column("dci_disentanglement", "DCI disentanglement", "", 3, "↑", DCI, "boosted trees",
            "Eastwood & Williams 2018: whether each latent matters to one factor only, by boosted trees.", usual=True),
-    Column("dci_completeness", "DCI completeness", "", 3, "↑", DCI,
+    Column("dci_completeness", "DCI completeness", "", 3, "↑", DCI, "boosted trees",
            "Eastwood & Williams 2018: whether each factor needs one latent only, by boosted trees."),
-    Column("dci_informativeness", "DCI informativeness", "", 3, "↑", DCI,
+    Column("dci_informativeness", "DCI informativeness", "", 3, "↑", DCI, "boosted trees",
            "Eastwood & Williams 2018: accuracy with which boosted trees predict the factors from the latents."),
 )  # fmt: skip
