@@ -200,7 +200,10 @@ def _resume(arguments: argparse.Namespace) -> int:
 
 def _evaluate(arguments: argparse.Namespace) -> int:
     from engine.evaluation.evaluate import evaluate
-    from engine.evaluation.table import FORMATS, row_of
+    from engine.evaluation.grouping import METHOD
+    from engine.evaluation.rows import row_of
+    from engine.evaluation.table import table_of
+    from engine.evaluation.table_formats import FORMATS
 
     metrics = [name.strip() for name in arguments.metrics.split(",")] if arguments.metrics else None
     runs = [find(name, arguments) for name in arguments.runs_given]
@@ -219,7 +222,8 @@ def _evaluate(arguments: argparse.Namespace) -> int:
             for run, result in zip(runs, results, strict=True)
             if (row := row_of(run))
         ]
-        print(FORMATS[arguments.format or "markdown"](rows, methods=arguments.by_method), end="")
+        table = table_of(rows, (METHOD,) if arguments.by_method else None).filled()
+        print(FORMATS[arguments.format or "markdown"](table), end="")
         for line in _reasons(results):
             print(line, file=sys.stderr)
     return 0

@@ -6,7 +6,9 @@ from pathlib import Path
 from engine.data import load_dataset
 from engine.errors import RunError
 from engine.evaluation.evaluate import WITHOUT_FACTORS, evaluate, sample_of
-from engine.evaluation.table import comma_separated, markdown, row_of
+from engine.evaluation.rows import row_of
+from engine.evaluation.table import table_of
+from engine.evaluation.table_formats import comma_separated, markdown
 from engine.events import Finished, Job, Progress
 from engine.figures import curves_figure, reconstructions_figure, save, traversal_figure
 from engine.files import write_bytes
@@ -47,9 +49,10 @@ def write_report(run: Run, folder: Path) -> Job:
     caption = traversal_caption(run, f"image {image:,}", traversal, names)
     save(traversal_figure(traversal, caption, names), folder / "traversal.png", caption=caption)
     row = row_of(run)
+    table = table_of([row] if row else []).filled()
     try:
-        write_bytes(folder / "table.md", markdown([row] if row else []).encode())
-        write_bytes(folder / "table.csv", comma_separated([row] if row else []).encode())
+        write_bytes(folder / "table.md", markdown(table).encode())
+        write_bytes(folder / "table.csv", comma_separated(table).encode())
     except OSError as error:
         raise RunError(f"{folder} cannot be written: {error.strerror or error}.") from None
     yield Progress(3, 3, "Drawing figures", "figures")

@@ -71,7 +71,7 @@ class MainWindow(QMainWindow):
         self.pages = QStackedWidget()
         self.training_page = TrainingPage(SettingsCard(settings, self.estimator, runs), settings)
         self.traversal_page = TraversalPage(settings)
-        self.metrics_page = MetricsPage()
+        self.metrics_page = MetricsPage(settings)
         self.data_page = DataPage()
         for page in (self.training_page, self.traversal_page, self.metrics_page, self.data_page):
             self.pages.addWidget(page)
@@ -236,7 +236,7 @@ class MainWindow(QMainWindow):
         elif page is self.traversal_page:
             self.traversal_page.show_runs(items)
         elif page is self.metrics_page:
-            self.metrics_page.show_runs(self.store.items)
+            self.metrics_page.show_runs(self.store.items, items)
 
     @Slot(object)
     def _run_updated(self, path: Path) -> None:
@@ -364,7 +364,7 @@ class MainWindow(QMainWindow):
         if not items:
             self.metrics_page.show_idle("Select runs at the left first.")
             return
-        self.evaluation.start([item.run for item in items])
+        self.evaluation.start([item.run for item in items], self.metrics_page.chooser.metrics)
         self.metrics_page.show_progress(Progress(0, 1, "Loading"))
 
     @Slot(object)
@@ -374,7 +374,7 @@ class MainWindow(QMainWindow):
     @Slot(str)
     def _evaluation_ended(self, words: str) -> None:
         self.metrics_page.show_idle(words)
-        self.metrics_page.show_runs(self.store.items)
+        self.metrics_page.show_runs(self.store.items, self.run_list.items())
         self._close_when_idle()
 
     # Theme, geometry, closing
@@ -398,6 +398,7 @@ class MainWindow(QMainWindow):
     def apply_theme(self) -> None:
         """Take the colours of the scheme in force."""
         self.training_page.apply_theme()
+        self.metrics_page.apply_theme()
         self._show_runs()
 
     def _restore_place(self) -> None:
@@ -432,6 +433,7 @@ class MainWindow(QMainWindow):
         self.estimator.close()
         self.training_page.close_worker()
         self.traversal_page.close_worker()
+        self.metrics_page.close_worker()
         self.data_page.close_worker()
         event.accept()
         if self._closing:

@@ -72,6 +72,11 @@ class RunItem:
         """Something that changes with each checkpoint."""
         return self._stamps[2]
 
+    @property
+    def evaluation_stamp(self) -> object:
+        """Something that changes with the metrics, or with what a person added or set."""
+        return self._stamps[1], self._stamps[3], self._stamps[4]
+
     def last(self, column: str) -> float | None:
         """The newest value of a curve, or None before the first."""
         return self.metrics.newest(column)

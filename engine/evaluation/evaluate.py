@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from engine.checkpoints import WEIGHTS, checkpoint_step
 from engine.data import Dataset, load_dataset, prepare
 from engine.errors import CheckpointError, ConfigError
+from engine.evaluation.catalogue import METRICS, VERSION
 from engine.evaluation.forward import forward
 from engine.evaluation.ground_truth import SCORES, GroundTruth
 from engine.evaluation.results import SEED, missing
@@ -23,31 +24,6 @@ from engine.runs import Run
 IMAGES = 10_000
 """Images a metric is computed on: MNIST's whole test split; of larger splits a seeded sample."""
 
-VERSION = 1
-"""Raise it when a metric is computed differently, so that what was kept is computed again."""
-
-METRICS: dict[str, str] = {
-    "reconstruction": "Reconstruction loss",
-    "reconstruction_mean": "Reconstruction loss, z = mean",
-    "reconstruction_train": "Reconstruction loss, training images",
-    "reconstruction_train_mean": "Reconstruction loss, training images, z = mean",
-    "kl": "KL divergence",
-    "elbo": "ELBO",
-    "active_latents": "Active latents",
-    "sharpness": "Sharpness",
-    "sharpness_originals": "Sharpness of the originals",
-    "sharpness_ratio": "Sharpness ratio",
-    "total_correlation": "Total correlation",
-    "mean_correlation": "Mean correlation of latents",
-    "disentanglement": "Disentanglement score of the report",
-    "beta_vae": "β-VAE score",
-    "factor_vae": "FactorVAE score",
-    "mig": "Mutual information gap",
-    "sap": "SAP",
-    "dci_disentanglement": "DCI disentanglement",
-    "dci_completeness": "DCI completeness",
-    "dci_informativeness": "DCI informativeness",
-}
 TRAINING = ("reconstruction_train", "reconstruction_train_mean")
 GROUND_TRUTH = tuple(name for names in SCORES for name in names)
 HEADLINE = tuple(name for name in METRICS if name not in TRAINING and name not in GROUND_TRUTH)

@@ -1,90 +1,151 @@
-"""The table that gathers evaluated runs: one row a run or a method, one column a metric, as text in several formats."""
+"""The table that gathers evaluated runs: one row a run or a group of runs, one column a metric.
 
-import csv
-import io
+What is shown in the window and what is written to a file are the same `Table`.
+"""
+
 import statistics
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
-from engine.runs import Run
+from engine.evaluation.catalogue import COLUMNS, Column
+from engine.evaluation.grouping import RowGroup, differing, grouped, setting_title
+from engine.evaluation.protocols import protocol_words
+from engine.evaluation.rows import Row
+from engine.paper_tables import NOTE, SHARPNESS_NOTE, Published, published
+
+DASH = "–"
+REPORT = "report:"
+"""Begins the key of a column with the report's numbers; the metric follows."""
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
-    """A metric as the table shows it: title, unit, decimals, and which way is better ("↓", "↑" or "")."""
+class Heading:
+    """A column: its key (a metric, "report:" and a metric, or what identifies a row), title, and metric if any."""
 
-    metric: str
+    key: str
     title: str
-    unit: str
-    decimals: int
-    better: str = ""
+    column: Column | None = None
+    numeric: bool = True
 
-
-COLUMNS = (
-    Column("reconstruction", "Reconstruction", "nats", 2, "↓"),
-    Column("reconstruction_mean", "at z = mean", "nats", 2, "↓"),
-    Column("kl", "KL", "nats", 2),
-    Column("active_latents", "Active latents", "", 0),
-    Column("sharpness", "Sharpness", "grey levels²", 0, "↑"),
-    Column("sharpness_ratio", "Sharpness ratio", "", 3, "↑"),
-    Column("disentanglement", "Disentanglement", "", 3, "↑"),
-    Column("beta_vae", "β-VAE score", "", 3, "↑"),
-    Column("factor_vae", "FactorVAE score", "", 3, "↑"),
-    Column("mig", "MIG", "", 3, "↑"),
-    Column("sap", "SAP", "", 3, "↑"),
-    Column("dci_disentanglement", "DCI disentanglement", "", 3, "↑"),
-    Column("dci_completeness", "DCI completeness", "", 3, "↑"),
-    Column("dci_informativeness", "DCI informativeness", "", 3, "↑"),
-    Column("total_correlation", "Total correlation", "nats", 3, "↓"),
-    Column("mean_correlation", "Mean correlation", "", 3, "↓"),
-)
+    @property
+    def published(self) -> bool:
+        """Whether the column holds the report's numbers."""
+        return self.key.startswith(REPORT)
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One evaluated run."""
+class Cell:
+    """What a cell says; what it is sorted and drawn by; whether it is the best of its data set; how it came about."""
 
-    name: str
-    method: str
-    dataset: str
-    seed: int
-    step: int
-    metrics: dict[str, Any]
+    text: str
+    value: float | None = None
+    deviation: float | None = None
+    best: bool = False
+    note: str = ""
 
 
-def row_of(run: Run) -> Row | None:
-    """Return the run's row, or None when it was not evaluated."""
-    kept = run.evaluation()
-    metrics = kept.get("metrics")
-    if not isinstance(metrics, dict):
-        return None
-    return Row(
-        run.name, run.config.method_title, run.config.dataset, run.config.seed, int(kept.get("step", 0)), metrics
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A row of the table, and the runs it is of."""
+
+    rows: tuple[Row, ...]
+    cells: tuple[Cell, ...]
+
+    @property
+    def title(self) -> str:
+        """What the row is called."""
+        return self.cells[0].text
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Headings and lines; each line has a cell for each heading."""
+
+    headings: tuple[Heading, ...]
+    lines: tuple[Line, ...]
+
+    def index(self, key: str) -> int | None:
+        """Place of a column; None where there is none of that key."""
+        return next((number for number, heading in enumerate(self.headings) if heading.key == key), None)
+
+    def sorted_by(self, key: str, *, descending: bool = False) -> "Table":
+        """Return the table in the order of a column; rows without a value come last, equal ones stay in order."""
+        place = self.index(key)
+        if place is None:
+            return self
+        if not self.headings[place].numeric:
+            lines = sorted(self.lines, key=lambda line: line.cells[place].text.casefold(), reverse=descending)
+            return replace(self, lines=tuple(lines))
+        with_value = [line for line in self.lines if line.cells[place].value is not None]
+        ordered = sorted(with_value, key=lambda line: line.cells[place].value or 0.0, reverse=descending)
+        return replace(self, lines=(*ordered, *(line for line in self.lines if line.cells[place].value is None)))
+
+    def only(self, keys: Collection[str]) -> "Table":
+        """Return the table with these columns alone."""
+        kept = [number for number, heading in enumerate(self.headings) if heading.key in keys]
+        return Table(
+            tuple(self.headings[number] for number in kept),
+            tuple(replace(line, cells=tuple(line.cells[number] for number in kept)) for line in self.lines),
+        )
+
+    def filled(self) -> "Table":
+        """Return the table without the columns of metrics in which no row has a value."""
+        return self.only(self.filled_keys())
+
+    def filled_keys(self) -> set[str]:
+        """Keys of the columns that identify rows, and of those in which a row has a value."""
+        return {
+            heading.key
+            for number, heading in enumerate(self.headings)
+            if heading.column is None or any(line.cells[number].value is not None for line in self.lines)
+        }
+
+    def notes(self) -> list[str]:
+        """Sentences that belong below the table."""
+        found = []
+        if any(heading.published for heading in self.headings):
+            found.append(NOTE)
+        if self.index(f"{REPORT}sharpness") is not None:
+            found.append(SHARPNESS_NOTE)
+        for line in self.lines:
+            names = differing(line.rows)
+            if names:
+                settings = ", ".join(setting_title(name) for name in names)
+                found.append(f"{line.title} ({line.rows[0].dataset}): the runs also differ in {settings}.")
+        return found
+
+
+def table_of(rows: Sequence[Row], by: Sequence[str] | None = None, *, report: bool = False) -> Table:
+    """Return the table of these runs: one row a run, or, with `by`, a group as `grouped` makes them.
+
+    A group has mean, standard deviation (n - 1) and number of runs. With `report` the report's numbers stand beside
+    ours where it has some for the data set and method of a row.
+    """
+    if by is None:
+        lines: list[tuple[tuple[Row, ...], list[Cell]]] = [((row,), _run_cells(row)) for row in rows]
+        lead = [Heading("name", "Run", numeric=False), Heading("method", "Method", numeric=False),
+                Heading("dataset", "Data set", numeric=False), Heading("seed", "Seed"),
+                Heading("step", "Step")]  # fmt: skip
+    else:
+        groups = grouped(rows, by)
+        lines = [(group.rows, _group_cells(group)) for group in groups]
+        lead = [Heading("name", "Method" if "method" in by else "Runs", numeric=False),
+                Heading("dataset", "Data set", numeric=False), Heading("n", "n")]  # fmt: skip
+    printed = [_printed(members) if report else {} for members, _ in lines]
+    headings = list(lead)
+    columns = [list(column) for column in zip(*(cells for _, cells in lines), strict=True)] or [[] for _ in lead]
+    datasets = [members[0].dataset for members, _ in lines]
+    for column in COLUMNS:
+        headings.append(Heading(column.metric, column.heading, column))
+        cells = [_value_cell(members, column, single=by is None) for members, _ in lines]
+        columns.append(_with_best(cells, datasets, column))
+        if any(column.metric in numbers for numbers in printed):
+            headings.append(Heading(REPORT + column.metric, f"{column.title} (report)", column))
+            columns.append([_printed_cell(numbers.get(column.metric), column) for numbers in printed])
+    return Table(
+        tuple(headings),
+        tuple(Line(members, tuple(column[n] for column in columns)) for n, (members, _) in enumerate(lines)),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class MethodRow:
-    """Runs of one method on one data set, as rows of their own."""
-
-    method: str
-    dataset: str
-    runs: tuple[Row, ...]
-
-
-def by_method(rows: Sequence[Row]) -> list[MethodRow]:
-    """Gather runs by data set and method, in the order in which each first comes."""
-    groups: dict[tuple[str, str], list[Row]] = {}
-    for row in rows:
-        groups.setdefault((row.method, row.dataset), []).append(row)
-    return [MethodRow(method, dataset, tuple(runs)) for (method, dataset), runs in groups.items()]
-
-
-def values_of(rows: Sequence[Row], column: Column) -> list[float]:
-    """Return the values of a metric in those rows that have one."""
-    found = (row.metrics.get(column.metric, {}).get("value") for row in rows)
-    return [float(value) for value in found if value is not None]
 
 
 def spread_of(values: Sequence[float]) -> tuple[float | None, float | None]:
@@ -95,101 +156,74 @@ def spread_of(values: Sequence[float]) -> tuple[float | None, float | None]:
     )
 
 
-def columns_of(rows: Sequence[Row]) -> list[Column]:
-    """Return the columns in which any row has a value."""
-    return [column for column in COLUMNS if values_of(rows, column)]
-
-
-def shown(row: Row, column: Column) -> str:
-    """Return a cell's text; a dash where there is no value."""
-    return _number(row.metrics.get(column.metric, {}).get("value"), column)
-
-
 def shown_spread(values: Sequence[float], column: Column) -> str:
     """Return "mean ± standard deviation", the mean alone of one value, a dash of none."""
     mean, deviation = spread_of(values)
     # A mean over runs needs a decimal where each run has a whole number.
-    column = replace(column, decimals=max(column.decimals, 1)) if len(values) > 1 else column
-    return _number(mean, column) + ("" if deviation is None else f" ± {_number(deviation, column)}")
+    decimals = max(column.decimals, 1) if len(values) > 1 else column.decimals
+    if mean is None:
+        return DASH
+    return f"{mean:.{decimals}f}" + ("" if deviation is None else f" ± {deviation:.{decimals}f}")
 
 
-def heading(column: Column) -> str:
-    """Return a column's heading with the arrow and the unit."""
-    unit = f" ({column.unit})" if column.unit else ""
-    return f"{column.title}{' ' + column.better if column.better else ''}{unit}"
-
-
-def markdown(rows: Sequence[Row], *, methods: bool = False) -> str:
-    """Return the table as Markdown: one row a run, or a method with mean, standard deviation and number of runs."""
-    head, *body = _lines(rows, methods)
-    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    lines += ["| " + " | ".join(cell.replace("|", r"\|") for cell in line) + " |" for line in body]
-    return "\n".join(lines) + "\n"
-
-
-def comma_separated(rows: Sequence[Row], *, methods: bool = False) -> str:
-    """Return the table as CSV."""
-    text = io.StringIO()
-    csv.writer(text).writerows(_lines(rows, methods))
-    return text.getvalue()
-
-
-def latex(rows: Sequence[Row], *, methods: bool = False) -> str:
-    """Return the table as a LaTeX tabular; it needs the package booktabs."""
-    head, *body = ([_latex_cell(cell) for cell in line] for line in _lines(rows, methods))
-    words = 3 if not methods else 2
-    lines = [
-        rf"\begin{{tabular}}{{{'l' * words}{'r' * (len(head) - words)}}}",
-        r"\toprule",
-        " & ".join(head) + r" \\",
-        r"\midrule",
-        *(" & ".join(line) + r" \\" for line in body),
-        r"\bottomrule",
-        r"\end{tabular}",
-    ]
-    return "\n".join(lines) + "\n"
-
-
-FORMATS = {"markdown": markdown, "csv": comma_separated, "latex": latex}
-
-LATEX = {
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "|": r"\textbar{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "β": r"$\beta$",
-    "γ": r"$\gamma$",
-    "²": "$^2$",
-    "±": r"$\pm$",
-    "↑": r"$\uparrow$",
-    "↓": r"$\downarrow$",
-    "–": "--",
-    **{character: "\\" + character for character in "&%$#_{}"},
-}
-
-
-def _latex_cell(text: str) -> str:
-    return "".join(LATEX.get(character, character) for character in text)
-
-
-def _lines(rows: Sequence[Row], methods: bool) -> list[list[str]]:
-    """Headings, then the cells of each row; columns in which no row has a value are left out."""
-    columns = columns_of(rows)
-    headings = [heading(column) for column in columns]
-    if not methods:
-        return [
-            ["Run", "Method", "Data set", "Seed", "Step", *headings],
-            *([row.name, row.method, row.dataset, str(row.seed), str(row.step), *(shown(row, c) for c in columns)]
-              for row in rows),
-        ]  # fmt: skip
+def _run_cells(row: Row) -> list[Cell]:
+    note = f"{row.method}, seed {row.seed}" + (f": {row.note}" if row.note else "")
     return [
-        ["Method", "Data set", "n", *headings],
-        *([group.method, group.dataset, str(len(group.runs)),
-           *(shown_spread(values_of(group.runs, c), c) for c in columns)] for group in by_method(rows)),
-    ]  # fmt: skip
+        Cell(row.name, note=note),
+        Cell(row.method),
+        Cell(row.dataset),
+        Cell(str(row.seed), row.seed),
+        Cell(str(row.step) if row.metrics else DASH, row.step if row.metrics else None, note=row.note),
+    ]
 
 
-def _number(value: float | None, column: Column) -> str:
-    return "–" if value is None else f"{value:.{column.decimals}f}"
+def _group_cells(group: RowGroup) -> list[Cell]:
+    names = ", ".join(row.name for row in group.rows)
+    return [Cell(group.title, note=names), Cell(group.dataset), Cell(str(len(group.rows)), len(group.rows), note=names)]
+
+
+def _value_cell(rows: Sequence[Row], column: Column, *, single: bool) -> Cell:
+    values = [value for row in rows if (value := row.value(column.metric)) is not None]
+    if not values:
+        reasons = dict.fromkeys(row.reason(column.metric) for row in rows)
+        return Cell(DASH, note="; ".join(reasons))
+    mean, deviation = spread_of(values)
+    notes = dict.fromkeys(
+        protocol_words(row.metrics[column.metric], column, interval=single)
+        for row in rows
+        if row.value(column.metric) is not None
+    )
+    if not single:
+        each = ", ".join(f"{row.value(column.metric):.{column.decimals}f}" for row in rows
+                         if row.value(column.metric) is not None)  # fmt: skip
+        notes = {f"Mean ± standard deviation of {len(values)} of {len(rows)} runs: {each}": None, **notes}
+    return Cell(shown_spread(values, column), mean, deviation, note="\n".join(notes))
+
+
+def _with_best(cells: list[Cell], datasets: Sequence[str], column: Column) -> list[Cell]:
+    """Mark the best of each data set, as far as the decimals tell; nothing where all are alike."""
+    if not column.better:
+        return cells
+    for dataset in dict.fromkeys(datasets):
+        values = {
+            number: round(cell.value, column.decimals)
+            for number, cell in enumerate(cells)
+            if datasets[number] == dataset and cell.value is not None
+        }
+        if len(set(values.values())) > 1:
+            best = min(values.values()) if column.better == "↓" else max(values.values())
+            cells = [replace(c, best=True) if values.get(number) == best else c for number, c in enumerate(cells)]
+    return cells
+
+
+def _printed(rows: Sequence[Row]) -> dict[str, Published]:
+    """The report's numbers for these runs, if it has them for every one."""
+    each = [published(row.config) for row in rows]
+    return each[0] if all(numbers == each[0] for numbers in each) else {}
+
+
+def _printed_cell(number: Published | None, column: Column) -> Cell:
+    if number is None:
+        return Cell(DASH, note="the report has no number for this data set and method")
+    scale = f" {SHARPNESS_NOTE}" if column.metric == "sharpness" else ""
+    return Cell(number.text, number.value, note=f"Printed in {number.table} of the report.{scale}")

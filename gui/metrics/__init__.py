@@ -1,1 +1,1 @@
-"""The metrics page."""
+"""The metrics page: evaluate runs, read and export the table, look at pictures of it."""

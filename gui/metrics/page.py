@@ -1,129 +1,324 @@
-"""The metrics page: evaluate the selected runs, read and export the table."""
+"""The metrics page: evaluate the selected runs, read and export the table, look at pictures of it."""
 
-from PySide6.QtCore import QSettings, Signal, Slot
-from PySide6.QtGui import QGuiApplication
+from collections.abc import Callable, Sequence
+
+from PySide6.QtCore import QModelIndex, QSettings, Qt, Signal, Slot
+from PySide6.QtGui import QGuiApplication, QKeySequence, QShortcut
 from PySide6.QtWidgets import (
-    QAbstractItemView,
     QHBoxLayout,
-    QHeaderView,
+    QMenu,
     QProgressBar,
     QPushButton,
+    QSplitter,
     QStackedLayout,
-    QTableView,
     QVBoxLayout,
     QWidget,
 )
 
-from engine.evaluation.table import comma_separated, markdown
+from engine.errors import StudioError
+from engine.evaluation.grouping import in_order
+from engine.evaluation.rows import NOT_YET, Row, read_row
+from engine.evaluation.table import Table, table_of
+from engine.evaluation.table_formats import latex, markdown, tabbed
 from engine.events import Progress
-from engine.files import write_bytes
+from gui.metrics.chart_card import ChartCard
+from gui.metrics.chooser import MetricChooser
+from gui.metrics.colours import colours_of
+from gui.metrics.exports import reasons, save_picture, save_table
+from gui.metrics.options import TableOptions
+from gui.metrics.subject_card import SubjectCard
 from gui.metrics.table_model import MetricsModel
+from gui.metrics.table_view import MetricsView
 from gui.run_store import RunItem
+from gui.theme import tokens
 from gui.widgets.layouts import Card, empty_state, label
-from gui.widgets.save_dialog import CSV, MARKDOWN, ask_file, proposed_name
+from gui.words import count
+
+NO_RUNS = "No run is evaluated yet.\n\nSelect runs at the left (Ctrl or Shift for several) and press Evaluate (F5)."
+NONE_SELECTED = "No run is selected.\n\nSelect runs at the left, or take the tick from “Selected only”."
+LONGEST_NOTE = 210
+"""Letters of the notes below the table; the tooltip has all."""
 
 
 class MetricsPage(QWidget):
-    """Emits `evaluate` and `cancel`; shows progress and the table of all evaluated runs."""
+    """Emits `evaluate` and `cancel`; shows progress, the table of evaluated runs, and pictures of it."""
 
     evaluate = Signal()
     cancel = Signal()
 
-    def __init__(self) -> None:
+    def __init__(self, settings: QSettings) -> None:
         super().__init__()
+        self._settings = settings
+        self._items: list[RunItem] = []
+        self._selected: list[RunItem] = []
+        self._read: dict[object, tuple[object, Row]] = {}
+        self._known: list[tuple[Row, int]] = []
+        self._busy = False
+        self.full = Table((), ())
+        """The table with all its columns, sorted as it is shown."""
+        self.model = MetricsModel(self)
+        self.chooser = MetricChooser(settings)
+        self.options = TableOptions(settings)
+        self.options.changed.connect(self._show)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        card = Card("Evaluated runs")
-        layout.addWidget(card, 1)
-        self.evaluate_button = QPushButton("Evaluate selected runs")
-        self.evaluate_button.setObjectName("primary")
-        self.evaluate_button.setToolTip(
-            "Compute reconstruction loss, KL and sharpness of the runs selected at the left (F5)"
-        )
-        self.evaluate_button.setShortcut("F5")
-        self.evaluate_button.clicked.connect(self.evaluate)
-        self.copy = QPushButton("Copy as Markdown")
-        self.copy.setToolTip("Put the table on the clipboard")
-        self.copy.clicked.connect(self._copy)
+        self.charts, self.subject = ChartCard(), SubjectCard()
+        self.charts.picked.connect(self._pick)
+        self.charts.export.connect(self._save_chart)
+        self.subject.export.connect(self._save_subject)
+        below = QSplitter(Qt.Orientation.Horizontal)
+        halves = QSplitter(Qt.Orientation.Vertical)
+        for splitter in (below, halves):
+            splitter.setHandleWidth(8)
+            splitter.setChildrenCollapsible(False)
+        for card in (self.charts, self.subject):
+            below.addWidget(card)
+        below.setSizes([500, 500])
+        halves.addWidget(self._table_card())
+        halves.addWidget(below)
+        halves.setSizes([430, 400])
+        halves.setStretchFactor(0, 1)
+        halves.setStretchFactor(1, 1)
+        layout.addWidget(halves)
+        self.show_idle()
+        self._show()
+
+    def _table_card(self) -> Card:
+        card = Card("Metrics")
+        self.copy = QPushButton("Copy ▾")
+        self.copy.setToolTip("Put the table on the clipboard, as it is shown")
+        menu = QMenu(self.copy)
+        menu.addAction("As text with tabs", self._copy_text)
+        menu.addAction("As Markdown", self._copy_markdown)
+        menu.addAction("As LaTeX", self._copy_latex)
+        self.copy.setMenu(menu)
         self.export = QPushButton("Export…")
-        self.export.setToolTip("Save the table as CSV or Markdown")
+        self.export.setToolTip("Save the table as CSV, Markdown, LaTeX or JSON, as it is shown (Ctrl+E)")
+        self.export.setShortcut("Ctrl+E")
         self.export.clicked.connect(self._export)
-        for button in (self.copy, self.export, self.evaluate_button):
-            card.head.addWidget(button)
-
-        self.model = MetricsModel(self)
-        self.table = QTableView()
-        self.table.setModel(self.model)
-        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.table.setShowGrid(False)
-        self.table.setWordWrap(False)
-        self.table.setAccessibleName("Evaluated runs")
-        self.table.verticalHeader().hide()
-        self.table.verticalHeader().setDefaultSectionSize(36)
-        self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        for widget in (self.options, self.copy, self.export):
+            card.head.addWidget(widget)
+        self.view = MetricsView()
+        self.view.setModel(self.model)
+        self.view.sort_asked.connect(self._sort)
+        self.view.hide_asked.connect(self.options.hide_column)
+        self.view.columns_asked.connect(self.options.columns.open)
+        self.view.usual_asked.connect(self.options.usual_columns)
+        self.view.selectionModel().currentRowChanged.connect(self._row_changed)
+        QShortcut(QKeySequence(QKeySequence.StandardKey.Copy), self.view).activated.connect(self._copy_text)
+        self._message = empty_state(NO_RUNS)
         self._stack = QStackedLayout()
-        self._stack.addWidget(
-            empty_state(
-                "No run is evaluated yet.\n\nSelect runs at the left (Ctrl or Shift for several) and press "
-                "“Evaluate selected runs”."
-            )
-        )
-        self._stack.addWidget(self.table)
+        self._stack.addWidget(self._message)
+        self._stack.addWidget(self.view)
         card.body.addLayout(self._stack, 1)
+        self.notes = label("", "muted", wrap=True)
+        card.body.addWidget(self.notes)
+        card.body.addLayout(self._foot())
+        return card
 
+    def _foot(self) -> QHBoxLayout:
         foot = QHBoxLayout()
+        foot.setSpacing(8)
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
-        self.bar.setFixedWidth(220)
+        self.bar.setFixedWidth(160)
         self.words = label("", "muted", wrap=True)
+        self.words.setTextFormat(Qt.TextFormat.PlainText)
         self.cancel_button = QPushButton("Cancel")
         self.cancel_button.setToolTip("End the evaluation; what is computed stays")
-        self.cancel_button.clicked.connect(self.cancel)
+        self.cancel_button.clicked.connect(self._cancel)
+        self.evaluate_button = QPushButton("Evaluate")
+        self.evaluate_button.setObjectName("primary")
+        self.evaluate_button.setShortcut("F5")
+        self.evaluate_button.clicked.connect(self.evaluate)
         foot.addWidget(self.bar)
         foot.addWidget(self.words, 1)
-        foot.addWidget(self.cancel_button)
-        card.body.addLayout(foot)
-        self.show_idle()
+        for button in (self.cancel_button, self.chooser, self.evaluate_button):
+            foot.addWidget(button)
+        self.chooser.changed.connect(self._say_button)
+        return foot
 
-    def show_runs(self, items: list[RunItem]) -> None:
-        """Show the evaluated ones among all runs."""
-        self.model.show_runs(items)
-        some = bool(self.model.rows)
-        self._stack.setCurrentIndex(1 if some else 0)
-        self.copy.setEnabled(some)
-        self.export.setEnabled(some)
+    # What is shown
+
+    def show_runs(self, items: Sequence[RunItem], selected: Sequence[RunItem]) -> None:
+        """Show what is known of all runs, of which some are selected in the list."""
+        chosen = [item.path for item in selected]
+        moved = chosen != [item.path for item in self._selected]
+        self._items, self._selected = list(items), list(selected)
+        known = [(self._row_of(item), item.colour) for item in items]
+        if known != self._known or moved:
+            self._known = known
+            self._show()
+        if moved and chosen:
+            self._follow(chosen[0])
+
+    def apply_theme(self) -> None:
+        """Take the colours of the scheme in force."""
+        self.charts.apply_theme()
+        self.subject.apply_theme()
+        self._show()
+
+    def close_worker(self) -> None:
+        """End the thread that makes pictures."""
+        self.subject.close_worker()
+
+    @Slot()
+    def _show(self) -> None:
+        only = self.options.selected_only.isChecked()
+        items = self._selected if only else self._items
+        rows = in_order([row for row in map(self._row_of, items) if only or row.note != NOT_YET])
+        self.options.show_rows(rows)
+        by = self.options.by
+        table = table_of(rows, by, report=self.options.report)
+        sorting = self.options.sorting
+        self.full = table.sorted_by(sorting[0], descending=sorting[1]) if sorting else table
+        colours = colours_of(self.full, {item.path: item.colour for item in self._items}, methods=by is not None)
+        current = self._current_key()
+        shown = self.options.visible(self.full)
+        self.model.show_table(shown, [tokens().runs[number] for number in colours])
+        self.view.show_sorting(sorting)
+        self._message.setText(NONE_SELECTED if only and not self._selected else NO_RUNS)
+        self._stack.setCurrentIndex(1 if rows else 0)
+        self.copy.setEnabled(bool(rows))
+        self.export.setEnabled(bool(rows))
+        self._show_notes(shown)
+        self.charts.show_table(self.full, colours)
+        self._select_line(next((n for n, line in enumerate(self.full.lines) if _key(line.rows) == current), 0))
+        self._show_subject()
+        self._say_button()
+
+    def _row_of(self, item: RunItem) -> Row:
+        """Return a run's row, read again only when its files changed."""
+        stamp = item.evaluation_stamp
+        kept = self._read.get(item.path)
+        if kept is None or kept[0] != stamp:
+            kept = stamp, read_row(item.run)
+            self._read[item.path] = kept
+        return kept[1]
+
+    def _show_notes(self, shown: Table) -> None:
+        lines = [*shown.notes(), *reasons(self.full, self.chooser.metrics)]
+        text = " ".join(lines)
+        self.notes.setText(text if len(text) <= LONGEST_NOTE else text[: LONGEST_NOTE - 1].rstrip() + "…")
+        self.notes.setToolTip("<p>" + "<br>".join(lines) + "</p>" if lines else "")
+        self.notes.setVisible(bool(lines))
+
+    # The row in hand
+
+    @Slot(QModelIndex, QModelIndex)
+    def _row_changed(self, current: QModelIndex, previous: QModelIndex) -> None:
+        self._show_subject()
+
+    @Slot(int)
+    def _pick(self, line: int) -> None:
+        self._select_line(line)
+
+    def _follow(self, path: object) -> None:
+        """Go to the row of a run that was selected in the list."""
+        for number, line in enumerate(self.full.lines):
+            if path in [row.path for row in line.rows]:
+                self._select_line(number)
+
+    def _select_line(self, line: int) -> None:
+        if line < self.model.rowCount() and self.view.currentIndex().row() != line:
+            self.view.setCurrentIndex(self.model.index(line, 0))
+
+    def _current_key(self) -> object:
+        line = self.view.currentIndex().row()
+        lines = self.model.table.lines
+        return _key(lines[line].rows) if 0 <= line < len(lines) else None
+
+    def _show_subject(self) -> None:
+        line = self.view.currentIndex().row()
+        lines = self.full.lines
+        beside = [row for other in lines for row in other.rows[:1]]
+        self.subject.show_rows(lines[line].rows if 0 <= line < len(lines) else (), beside)
+
+    @Slot(str, bool)
+    def _sort(self, key: str, descending: bool) -> None:
+        self.options.sorting = (key, descending)
+        self._show()
+
+    # Evaluating
 
     def show_progress(self, progress: Progress) -> None:
         """Show how far the evaluation is."""
-        self.evaluate_button.setEnabled(False)
-        for widget in (self.bar, self.cancel_button):
-            widget.setVisible(True)
+        self._busy = True
+        self.bar.show()
+        self.cancel_button.show()
         self.bar.setMaximum(progress.total)
         self.bar.setValue(progress.done)
-        self.words.setText(f"{progress.what} · {progress.done:,} of {progress.total:,} {progress.unit}")
+        if self.cancel_button.isEnabled():
+            self.words.setText(f"{progress.what} · {progress.done:,} of {progress.total:,} {progress.unit}")
+        self._say_button()
 
     def show_idle(self, words: str = "") -> None:
         """Nothing is evaluated now."""
+        self._busy = False
         self.bar.hide()
         self.cancel_button.hide()
+        self.cancel_button.setEnabled(True)
         self.words.setText(words)
-        self.evaluate_button.setEnabled(True)
+        self._say_button()
 
     @Slot()
-    def _copy(self) -> None:
-        QGuiApplication.clipboard().setText(markdown(self.model.rows))
-        self.words.setText("Copied.")
+    def _cancel(self) -> None:
+        self.cancel_button.setEnabled(False)
+        self.words.setText("Cancelling…")
+        self.cancel.emit()
+
+    @Slot()
+    def _say_button(self) -> None:
+        """The button says what it would do."""
+        number, metrics = len(self._selected), len(self.chooser.metrics)
+        self.evaluate_button.setText(f"Evaluate {count(number, 'run')}" if number else "Evaluate")
+        self.evaluate_button.setEnabled(not self._busy and metrics > 0)
+        self.evaluate_button.setToolTip(
+            f"Compute {count(metrics, 'metric')} of the runs selected at the left (F5)"
+            if metrics
+            else "Choose metrics first"
+        )
+
+    # Saving
+
+    @Slot()
+    def _copy_text(self) -> None:
+        self._copy(tabbed)
+
+    @Slot()
+    def _copy_markdown(self) -> None:
+        self._copy(markdown)
+
+    @Slot()
+    def _copy_latex(self) -> None:
+        self._copy(latex)
+
+    def _copy(self, written: Callable[[Table], str]) -> None:
+        if self.model.table.lines:
+            QGuiApplication.clipboard().setText(written(self.model.table))
+            self.words.setText(f"Copied {count(self.model.rowCount(), 'row')}.")
 
     @Slot()
     def _export(self) -> None:
-        name = proposed_name([row.name for row in self.model.rows], "metrics")
-        path = ask_file(self, QSettings(), "Save the table", name, (CSV, MARKDOWN))
-        if path is None:
-            return
-        text = markdown(self.model.rows) if path.suffix.lower() == ".md" else comma_separated(self.model.rows)
+        self._save(lambda: save_table(self, self._settings, self.model.table))
+
+    @Slot()
+    def _save_chart(self) -> None:
+        self._save(lambda: save_picture(self, self._settings, self.charts.words, self.charts.figure))
+
+    @Slot()
+    def _save_subject(self) -> None:
+        self._save(lambda: save_picture(self, self._settings, self.subject.title_words, self.subject.figure))
+
+    def _save(self, save: Callable[[], str]) -> None:
         try:
-            write_bytes(path, text.encode())
-        except OSError as error:
-            self.words.setText(f"{path} cannot be written: {error.strerror or error}.")
-        else:
-            self.words.setText(f"Saved as {path}")
+            words = save()
+        except StudioError as error:
+            words = str(error)
+        if words:
+            self.words.setText(words)
+
+
+def _key(rows: Sequence[Row]) -> object:
+    """What a row of the table is known by while it is sorted and renewed."""
+    return tuple(row.path for row in rows)

@@ -1,110 +1,113 @@
-"""Evaluated runs as a table: one row a run, one column a metric, the best in bold."""
+"""A table of evaluated runs as Qt shows it: texts, bold for the best, tooltips with protocol or reason."""
 
+from collections.abc import Sequence
+from html import escape
 from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
-from PySide6.QtGui import QFont
+from PySide6.QtGui import QColor, QFont, QPainter, QPixmap
 
-from engine.config import DATASET_TITLES
-from engine.evaluation.table import COLUMNS, Column, Row, row_of, shown
-from gui.run_store import RunItem
+from engine.evaluation.table import Cell, Heading, Table
+from gui.theme import tokens
 
-FIXED = ("Run", "Data set", "Step")
 Index = QModelIndex | QPersistentModelIndex
+Role = Qt.ItemDataRole
+HEADING = int(Role.UserRole) + 1
+"""Role under which a header asks for the heading itself."""
+
+BETTER = {"↓": "Lower is better.", "↑": "Higher is better.", "": ""}
 
 
 class MetricsModel(QAbstractTableModel):
-    """The table of the metrics page. Sorting and export go by what is shown."""
+    """Shows the table it is given; `colours` has one for each row."""
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
-        self.rows: list[Row] = []
-        self._best: dict[tuple[str, str], float] = {}
+        self.table = Table((), ())
+        self._colours: Sequence[str] = ()
 
-    def show_runs(self, items: list[RunItem]) -> None:
-        """Show those of these runs that are evaluated."""
-        rows = [row for row in (row_of(item.run) for item in items) if row is not None]
-        if rows == self.rows:
+    def show_table(self, table: Table, colours: Sequence[str]) -> None:
+        """Show another table."""
+        if table == self.table and colours == self._colours:
             return
         self.beginResetModel()
-        self.rows = rows
-        self._best = {}
-        for column in COLUMNS:
-            for dataset in {row.dataset for row in rows}:
-                values = [v for row in rows if row.dataset == dataset and (v := _value(row, column)) is not None]
-                if column.better and len(values) > 1:
-                    self._best[column.metric, dataset] = min(values) if column.better == "↓" else max(values)
+        self.table, self._colours = table, colours
         self.endResetModel()
 
     def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 (Qt's signature)
-        """Number of evaluated runs."""
-        return 0 if parent.isValid() else len(self.rows)
+        """Number of rows."""
+        return 0 if parent.isValid() else len(self.table.lines)
 
     def columnCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
-        """What identifies a run, then the metrics."""
-        return 0 if parent.isValid() else len(FIXED) + len(COLUMNS)
+        """Number of columns."""
+        return 0 if parent.isValid() else len(self.table.headings)
 
-    def headerData(self, section: int, orientation: Qt.Orientation, role: int = 0) -> Any:
-        """Titles with the arrow that says which way is better; the protocol as tooltip."""
-        if orientation == Qt.Orientation.Vertical:
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Role.DisplayRole) -> Any:
+        """Titles; what a metric is, which way is better and by which protocol as tooltip."""
+        if orientation == Qt.Orientation.Vertical or section >= len(self.table.headings):
             return None
-        if role == Qt.ItemDataRole.TextAlignmentRole:
-            return _alignment(section)
-        column = COLUMNS[section - len(FIXED)] if section >= len(FIXED) else None
-        if role == Qt.ItemDataRole.DisplayRole:
-            if column is None:
-                return FIXED[section]
-            return f"{column.title} {column.better}".strip() + (f"\n{column.unit}" if column.unit else "\n")
-        if role == Qt.ItemDataRole.ToolTipRole and column is not None:
-            better = {"↓": "Lower is better.", "↑": "Higher is better."}.get(column.better, "")
-            protocols = {_protocol(row, column) for row in self.rows if _value(row, column) is not None}
-            return f"<p><b>{column.title}</b>. {better}<br>{'<br>'.join(sorted(protocols))}</p>"
-        return None
+        heading = self.table.headings[section]
+        if role == HEADING:
+            return heading
+        if role == Role.DisplayRole:
+            return heading.title
+        if role == Role.ToolTipRole:
+            return _heading_tip(heading)
+        return _alignment(heading) if role == Role.TextAlignmentRole else None
 
-    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        """A cell's text, alignment, and bold where it is the best on its data set."""
-        row, number = self.rows[index.row()], index.column()
-        column = COLUMNS[number - len(FIXED)] if number >= len(FIXED) else None
-        if role == Qt.ItemDataRole.DisplayRole:
-            fixed = (row.name, DATASET_TITLES.get(row.dataset, row.dataset), f"{row.step:,}")
-            return fixed[number] if column is None else shown(row, column)
-        if role == Qt.ItemDataRole.TextAlignmentRole:
-            return _alignment(number)
-        if column is None:
-            tip = f"<p><b>{row.name}</b><br>{row.method}, seed {row.seed}</p>"
-            return tip if role == Qt.ItemDataRole.ToolTipRole else None
-        if role == Qt.ItemDataRole.FontRole and _value(row, column) == self._best.get(
-            (column.metric, row.dataset), object()
-        ):
-            font = QFont()
-            font.setBold(True)
-            return font
-        if role == Qt.ItemDataRole.ToolTipRole:
-            return f"<p>{_protocol(row, column)}</p>"
+    def data(self, index: Index, role: int = Role.DisplayRole) -> Any:
+        """A cell's text, alignment, font and tooltip."""
+        heading = self.table.headings[index.column()]
+        cell = self.table.lines[index.row()].cells[index.column()]
+        if role == Role.DisplayRole:
+            return cell.text
+        if role == Role.TextAlignmentRole:
+            return _alignment(heading)
+        if role == Role.FontRole:
+            return _font(heading, cell)
+        if role == Role.ForegroundRole and (heading.published or (heading.column and cell.value is None)):
+            return QColor(tokens().muted)
+        if role == Role.ToolTipRole and cell.note:
+            lines = "<br>".join(escape(line) for line in cell.note.split("\n"))
+            return f"<p><b>{escape(heading.column.name if heading.column else cell.text)}</b><br>{lines}</p>"
+        if role == Role.DecorationRole and index.column() == 0 and index.row() < len(self._colours):
+            return _dot(self._colours[index.row()])
         return None
 
 
-def _alignment(number: int) -> int:
+def _heading_tip(heading: Heading) -> str:
+    column = heading.column
+    if column is None:
+        words = {"n": "Number of runs", "step": "Step of the weights that were evaluated"}
+        return words.get(heading.key, heading.title)
+    if heading.published:
+        return f"<p><b>{column.name}, as the report prints it</b><br>Nguyen and Qiu, Tables 1 and 2.</p>"
+    return f"<p><b>{column.name}</b><br>{escape(column.about)} {BETTER[column.better]}</p>"
+
+
+def _font(heading: Heading, cell: Cell) -> QFont | None:
+    if not (cell.best or heading.published):
+        return None
+    font = QFont()
+    font.setBold(cell.best)
+    font.setItalic(heading.published)
+    return font
+
+
+def _alignment(heading: Heading) -> int:
     """Numbers stand at the right, words at the left."""
-    side = Qt.AlignmentFlag.AlignLeft if number < 2 else Qt.AlignmentFlag.AlignRight
+    side = Qt.AlignmentFlag.AlignRight if heading.numeric else Qt.AlignmentFlag.AlignLeft
     return int(side | Qt.AlignmentFlag.AlignVCenter)
 
 
-def _value(row: Row, column: Column) -> float | None:
-    value = row.metrics.get(column.metric, {}).get("value")
-    return None if value is None else float(value)
-
-
-def _protocol(row: Row, column: Column) -> str:
-    """How a value was computed, in words; or why there is none."""
-    entry = row.metrics.get(column.metric, {})
-    if entry.get("value") is None:
-        return str(entry.get("reason", "not computed"))
-    protocol = entry.get("protocol", {})
-    words = f"{protocol.get('name', '')}; {protocol.get('n', 0):,} images ({protocol.get('split', '')})"
-    if protocol.get("z"):
-        words += f", z {protocol['z']}" if protocol["z"] == "sampled" else ", z = posterior mean"
-    interval = entry.get("interval")
-    if interval:
-        words += f"; 95 % interval {interval[0]:.2f} to {interval[1]:.2f}"
-    return words
+def _dot(colour: str) -> QPixmap:
+    picture = QPixmap(22, 22)
+    picture.setDevicePixelRatio(2)
+    picture.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(picture)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(QColor(colour))
+    painter.drawEllipse(0, 0, 10, 10)
+    painter.end()
+    return picture

@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
 )
 
 from engine.config import RunConfig, choices_of, unit_of
+from engine.evaluation.grouping import value_words
 from gui.run_store import RunItem
 from gui.widgets.layouts import label
 from gui.words import count
@@ -28,7 +29,7 @@ def settings_table(items: list[RunItem], *, all_settings: bool = False) -> list[
         values = [getattr(item.run.config, name) for item in items]
         if all_settings or any(value != values[0] for value in values):
             title, unit = field.title or name, unit_of(field)
-            rows.append((f"{title} ({unit})" if unit else title, [_words(value, titles) for value in values]))
+            rows.append((f"{title} ({unit})" if unit else title, [value_words(value, titles) for value in values]))
     return rows
 
 
@@ -90,16 +91,3 @@ class CompareDialog(QDialog):
         rows = settings_table(self._items, all_settings=self.all.isChecked())
         lines = [["setting", *(item.name for item in self._items)], *([title, *values] for title, values in rows)]
         QGuiApplication.clipboard().setText("\n".join("\t".join(line) for line in lines))
-
-
-def _words(value: object, titles: dict[str, str]) -> str:
-    """A setting's value as the table shows it."""
-    if value is None or value == ():
-        return "–"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, tuple):
-        return ", ".join(f"{part:,}" for part in value)
-    if isinstance(value, float):
-        return f"{value:g}"
-    return titles.get(str(value), f"{value:,}" if isinstance(value, int) else str(value))

@@ -14,10 +14,13 @@ from engine.checkpoints import load_trainer, load_weights, save_checkpoint
 from engine.data import load_dataset
 from engine.errors import CheckpointError, DataError, RunError, StudioError
 from engine.evaluation import evaluate as module
+from engine.evaluation.catalogue import COLUMNS
 from engine.evaluation.divergence import active_latents, latents_by_kl
 from engine.evaluation.evaluate import GROUND_TRUTH, HEADLINE, METRICS, evaluate, sample_of
+from engine.evaluation.rows import row_of
 from engine.evaluation.sharpness import laplacian_variance
-from engine.evaluation.table import COLUMNS, comma_separated, heading, markdown, row_of
+from engine.evaluation.table import table_of
+from engine.evaluation.table_formats import comma_separated, markdown
 from engine.events import Evaluated, Progress
 from engine.models.loading import load_model
 from engine.runs import Run
@@ -364,16 +367,16 @@ def test_a_table_has_a_line_for_each_run_and_the_values_rounded(evaluated):
     run, result = evaluated
     row = row_of(run)
     assert row is not None
-    head, rule, line, end = markdown([row]).split("\n")
+    head, rule, line, end = markdown(table_of([row]).filled()).split("\n")
     assert end == ""
     columns = [column for column in COLUMNS if column.metric not in GROUND_TRUTH]  # MNIST has none of these
     assert head.count("|") == rule.count("|") == line.count("|") == 5 + len(columns) + 1
     assert f"{result['metrics']['reconstruction']['value']:.2f}" in line
     assert "tiny" in line
     assert "VAE" in line
-    first, second = comma_separated([row]).strip().split("\r\n")
-    assert first.split(",")[5:] == [heading(column) for column in columns]
-    assert second.startswith("tiny,VAE,mnist,0,60,")
+    first, second = comma_separated(table_of([row]).filled()).strip().split("\r\n")
+    assert first.split(",")[5:] == [column.heading for column in columns]
+    assert second.startswith("tiny,VAE,MNIST,0,60,")
 
 
 def test_a_run_that_was_not_evaluated_has_no_row(tiny_run):
@@ -385,7 +388,7 @@ def test_a_pipe_or_comma_in_a_runs_name_does_not_break_its_table(evaluated, tmp_
     run.write_marks({"name": "γ|1,5"})
     row = row_of(run)
     assert row is not None
-    head, _, line, _ = markdown([row]).split("\n")
+    head, _, line, _ = markdown(table_of([row]).filled()).split("\n")
     cells = line.replace(r"\|", "").count("|")
     assert cells == head.count("|")
-    assert '"γ|1,5"' in comma_separated([row])
+    assert '"γ|1,5"' in comma_separated(table_of([row]).filled())

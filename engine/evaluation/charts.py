@@ -1,0 +1,112 @@
+"""What the pictures of the metrics show, as numbers: points, bars and matrices. The window and a file draw the same."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.evaluation.catalogue import Column
+from engine.evaluation.rows import Row
+from engine.evaluation.table import REPORT, Line, Table
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A run between two metrics; `line` is its row's number in the table."""
+
+    row: Row
+    line: int
+    x: float
+    y: float
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A metric of a row of the table: its value, the ends of its error bar, and the report's number where comparable.
+
+    The error bar is the mean ± the standard deviation over runs, or the 95 % interval of a single run.
+    """
+
+    title: str
+    line: int
+    value: float
+    low: float | None = None
+    high: float | None = None
+    printed: float | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Matrix:
+    """A value for every latent and factor, (latents, factors), float64; latents ordered by KL, largest first."""
+
+    title: str
+    unit: str
+    latents: tuple[str, ...]
+    factors: tuple[str, ...]
+    values: NDArray[np.float64]
+
+
+MATRICES = {
+    "mutual_information": ("mig", "Mutual information", "nats"),
+    "accuracies": ("sap", "Accuracy of each latent (SAP)", ""),
+    "importance": ("dci_disentanglement", "Importance (DCI)", ""),
+}
+"""Matrices behind scores, by their name in evaluation.json: the metric they are kept with, title and unit."""
+
+
+def points(table: Table, x: str, y: str) -> list[Point]:
+    """Return a point for each run of the table that has both metrics."""
+    found = []
+    for number, line in enumerate(table.lines):
+        for row in line.rows:
+            across, up = row.value(x), row.value(y)
+            if across is not None and up is not None:
+                found.append(Point(row, number, across, up))
+    return found
+
+
+def bars(table: Table, column: Column) -> list[Bar]:
+    """Return a bar for each row of the table that has a value, in the table's order."""
+    place, printed = table.index(column.metric), table.index(REPORT + column.metric)
+    if place is None:
+        return []
+    several = len({line.rows[0].dataset for line in table.lines}) > 1
+    found = []
+    for number, line in enumerate(table.lines):
+        cell = line.cells[place]
+        if cell.value is not None:
+            title = f"{line.title}, {line.rows[0].dataset}" if several else line.title
+            low, high = _ends(line, column.metric, cell.value, cell.deviation)
+            # The report's sharpness is on another scale.
+            beside = line.cells[printed].value if printed is not None and column.metric != "sharpness" else None
+            found.append(Bar(title, number, cell.value, low, high, beside))
+    return found
+
+
+def matrix(row: Row, name: str) -> Matrix | None:
+    """Return a matrix of `MATRICES`; None where the run has none, or one that is damaged."""
+    metric, title, unit = MATRICES[name]
+    kept = row.metrics.get(metric, {}).get(name)
+    if not isinstance(kept, dict) or "latents" not in kept or "factors" not in kept:
+        return None
+    try:
+        values = np.array(kept["latents"], dtype=np.float64)
+    except (TypeError, ValueError):
+        return None
+    factors = tuple(map(str, kept["factors"])) if isinstance(kept["factors"], list) else ()
+    if values.ndim != 2 or values.shape[1] != len(factors) or not values.size or not np.isfinite(values).all():
+        return None
+    order = _by_kl(row.kl_per_latent, len(values))
+    return Matrix(title, unit, tuple(f"z{latent}" for latent in order), factors, values[order])
+
+
+def _by_kl(kl: Sequence[float], latents: int) -> list[int]:
+    return sorted(range(latents), key=lambda latent: -kl[latent]) if len(kl) == latents else list(range(latents))
+
+
+def _ends(line: Line, metric: str, value: float, deviation: float | None) -> tuple[float | None, float | None]:
+    if deviation is not None:
+        return value - deviation, value + deviation
+    interval = line.rows[0].metrics.get(metric, {}).get("interval") if len(line.rows) == 1 else None
+    return (float(interval[0]), float(interval[1])) if interval else (None, None)

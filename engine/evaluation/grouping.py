@@ -1,0 +1,84 @@
+"""Runs gathered by what they have in common: method, data set, and any settings."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from engine.config import OBJECTIVE_TITLES, RunConfig, choices_of, unit_of
+from engine.evaluation.rows import Row
+
+METHOD = "method"
+NO_METHOD = ("dataset", "data_folder", "objective", "conditional")
+"""Settings that method and data set stand for."""
+
+INCIDENTAL = ("seed", "device", "threads", "log_steps", "checkpoint_steps", "preview_steps")
+"""Settings in which runs of one experiment may differ."""
+
+
+@dataclass(frozen=True, slots=True)
+class RowGroup:
+    """Runs that share a row of the table."""
+
+    title: str
+    dataset: str
+    rows: tuple[Row, ...]
+
+
+def grouped(rows: Sequence[Row], by: Sequence[str] = (METHOD,)) -> list[RowGroup]:
+    """Gather runs by data set and by `by`: "method", names of settings. In the order in which each first comes."""
+    groups: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        groups.setdefault((title_of(row, by), row.dataset), []).append(row)
+    return [RowGroup(title, dataset, tuple(members)) for (title, dataset), members in groups.items()]
+
+
+def title_of(row: Row, by: Sequence[str]) -> str:
+    """Return what a group with this run in it is called, e.g. "β-VAE, β = 4"."""
+    parts = [row.method] if METHOD in by else []
+    parts += [f"{setting_title(name)} = {setting_words(row.config, name)}" for name in by if name != METHOD]
+    return ", ".join(parts) or "All runs"
+
+
+def in_order(rows: Sequence[Row]) -> list[Row]:
+    """Return runs by data set, method (in the report's order), and seed."""
+    methods = list(OBJECTIVE_TITLES)
+    return sorted(
+        rows,
+        key=lambda row: (
+            row.dataset.casefold(),
+            row.config.conditional,
+            methods.index(row.config.objective),
+            row.seed,
+            row.name,
+        ),
+    )
+
+
+def differing(rows: Sequence[Row]) -> list[str]:
+    """Names of settings in which these runs differ, but for method and data set and what is incidental."""
+    names = [name for name in RunConfig.model_fields if name not in NO_METHOD and name not in INCIDENTAL]
+    return [name for name in names if len({getattr(row.config, name) for row in rows}) > 1]
+
+
+def setting_title(name: str) -> str:
+    """Return a setting's title."""
+    return RunConfig.model_fields[name].title or name
+
+
+def setting_words(config: RunConfig, name: str) -> str:
+    """Return a setting's value in words, with its unit."""
+    unit = unit_of(RunConfig.model_fields[name])
+    words = value_words(getattr(config, name), dict(choices_of(name, RunConfig.model_fields[name])))
+    return f"{words} {unit}" if unit and words != "–" else words
+
+
+def value_words(value: object, titles: dict[str, str]) -> str:
+    """Return a value of a setting in words; `titles` are those of the values it can take."""
+    if value is None or value == ():
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, tuple):
+        return ", ".join(f"{part:,}" for part in value)
+    if isinstance(value, float):
+        return f"{value:g}"
+    return titles.get(str(value), f"{value:,}" if isinstance(value, int) else str(value))

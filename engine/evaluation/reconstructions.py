@@ -1,0 +1,39 @@
+"""A few images beside what a model makes of them, each with its sharpness."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from engine.evaluation.evaluate import sample_of
+from engine.evaluation.sharpness import laplacian_variance
+from engine.models.loading import TrainedModel
+from engine.tensors import to_tensor
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reconstructions:
+    """Images uint8 (n, height, width, channels), and sharpness of each before rounding (n,), squared grey levels."""
+
+    images: NDArray[np.uint8]
+    sharpness: NDArray[np.float64]
+
+
+def originals(trained: TrainedModel, number: int) -> Reconstructions:
+    """Return the first images of a seeded sample of the headline split: the same for every run on a data set."""
+    images = trained.dataset.images(_chosen(trained, number))
+    return Reconstructions(images, laplacian_variance(images))
+
+
+@torch.no_grad()
+def reconstructions(trained: TrainedModel, number: int) -> Reconstructions:
+    """Return what a model makes of `originals`, z = posterior mean."""
+    chosen = _chosen(trained, number)
+    mean, _ = trained.model.encode(to_tensor(trained.dataset.images(chosen)))
+    grey = torch.sigmoid(trained.model.logits(mean, trained.labels(chosen))).permute(0, 2, 3, 1).numpy() * 255.0
+    return Reconstructions(np.rint(grey).astype(np.uint8), laplacian_variance(grey))
+
+
+def _chosen(trained: TrainedModel, number: int) -> NDArray[np.int64]:
+    return sample_of(trained.dataset, trained.dataset.headline_split, number)

@@ -1,0 +1,133 @@
+"""A table as text: Markdown, CSV, LaTeX, JSON, or with tabs; rows, columns, order and rounding as they are shown."""
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from typing import Any
+
+from engine.evaluation.table import Cell, Heading, Table
+
+LATEX = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "|": r"\textbar{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "β": r"$\beta$",
+    "γ": r"$\gamma$",
+    "²": "$^2$",
+    "±": r"$\pm$",
+    "↑": r"$\uparrow$",
+    "↓": r"$\downarrow$",
+    "–": "--",
+    "−": "$-$",
+    "“": "``",
+    "”": "''",
+    "·": r"$\cdot$",
+    "…": r"\ldots{}",
+    **{character: "\\" + character for character in "&%$#_{}"},
+}
+
+
+def markdown(table: Table) -> str:
+    """Return the table as Markdown, the best in bold, its notes below."""
+    lines = [_pipes([heading.title for heading in table.headings])]
+    lines.append("|" + "".join("---:|" if heading.numeric else "---|" for heading in table.headings))
+    lines += [_pipes([f"**{cell.text}**" if cell.best else cell.text for cell in line.cells]) for line in table.lines]
+    notes = [f"\n{note}" for note in table.notes()]
+    return "\n".join([*lines, *notes]) + "\n"
+
+
+def comma_separated(table: Table) -> str:
+    """Return the table as CSV."""
+    text = io.StringIO()
+    csv.writer(text).writerows(_texts(table))
+    return text.getvalue()
+
+
+def tabbed(table: Table) -> str:
+    """Return the table as text with tabs, as spreadsheets take it."""
+    return "\n".join("\t".join(cell.replace("\t", " ") for cell in line) for line in _texts(table)) + "\n"
+
+
+def latex(table: Table) -> str:
+    """Return the table as a LaTeX tabular, the best in bold, its notes as comments. Needs the package booktabs."""
+    lines = [
+        *(f"% {_one_line(note)}" for note in table.notes()),
+        rf"\begin{{tabular}}{{{''.join('r' if heading.numeric else 'l' for heading in table.headings)}}}",
+        r"\toprule",
+        _row([_latex_heading(heading) for heading in table.headings]),
+        r"\midrule",
+        *(_row([_latex_cell(cell) for cell in line.cells]) for line in table.lines),
+        r"\bottomrule",
+        r"\end{tabular}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def json_text(table: Table) -> str:
+    """Return the table as JSON: columns, then for each row its cells in their order, and the notes.
+
+    A number is rounded as it is shown; `text` is what is shown.
+    """
+    columns = [{"key": heading.key, "title": heading.title} | _about(heading) for heading in table.headings]
+    rows = [[_json_cell(cell) for cell in line.cells] for line in table.lines]
+    content = {"columns": columns, "rows": rows, "notes": table.notes()}
+    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+
+
+FORMATS: dict[str, Callable[[Table], str]] = {
+    "markdown": markdown,
+    "csv": comma_separated,
+    "latex": latex,
+}
+"""What the command line writes."""
+ENDINGS = {"md": markdown, "csv": comma_separated, "tex": latex, "json": json_text}
+"""How a file of each ending is written."""
+
+
+def _texts(table: Table) -> list[list[str]]:
+    return [[h.title for h in table.headings], *([cell.text for cell in line.cells] for line in table.lines)]
+
+
+def _pipes(cells: list[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |"
+
+
+def _row(cells: list[str]) -> str:
+    return " & ".join(cells) + r" \\"
+
+
+def _latex_heading(heading: Heading) -> str:
+    text = escaped(heading.title)
+    return rf"\textit{{{text}}}" if heading.published else text
+
+
+def _latex_cell(cell: Cell) -> str:
+    text = escaped(cell.text)
+    return rf"\textbf{{{text}}}" if cell.best else text
+
+
+def escaped(text: str) -> str:
+    """Return text as LaTeX prints it."""
+    return "".join(LATEX.get(character, character) for character in text)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _about(heading: Heading) -> dict[str, Any]:
+    if heading.column is None:
+        return {}
+    return {"unit": heading.column.unit, "better": heading.column.better, "report": heading.published}
+
+
+def _json_cell(cell: Cell) -> dict[str, Any]:
+    found: dict[str, Any] = {"text": cell.text}
+    if cell.value is not None:
+        numbers = [float(part) for part in cell.text.split(" ± ")]
+        found |= {"value": numbers[0]} | ({"deviation": numbers[1]} if len(numbers) > 1 else {})
+    return found | ({"best": True} if cell.best else {}) | ({"about": cell.note} if cell.note else {})

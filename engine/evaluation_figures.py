@@ -1,0 +1,128 @@
+"""Pictures of metrics as a paper would print them: scatter, bars, matrices, reconstructions compared."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.evaluation.catalogue import Column
+from engine.evaluation.charts import Bar, Matrix, Point
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+INK, GREY, ORANGE = "#1b1e23", "#636a75", "#D55E00"
+CELL = 0.55
+"""Side of a picture in a grid, in inches."""
+
+
+def scatter_figure(
+    points: Sequence[Point], titles: Sequence[str], colours: Sequence[str], x: Column, y: Column
+) -> "Figure":
+    """Draw runs between two metrics. `titles` and `colours` are those of the table's rows."""
+    figure = _figure(5.2, 3.8)
+    axes = figure.subplots()
+    lines = list(dict.fromkeys(point.line for point in points))
+    for line in lines:
+        own = [point for point in points if point.line == line]
+        axes.scatter([p.x for p in own], [p.y for p in own], s=42, color=colours[line], alpha=0.85, linewidths=0)
+    axes.set_xlabel(x.heading, fontsize=9)
+    axes.set_ylabel(y.heading, fontsize=9)
+    _clean(axes)
+    if lines:
+        # A name that begins with "_" would be left out of the legend: the words are put in afterwards.
+        legend = figure.legend(axes.collections, ["row"] * len(lines), loc="outside right upper", fontsize=7,
+                               frameon=False)  # fmt: skip
+        for text, line in zip(legend.get_texts(), lines, strict=True):
+            text.set_parse_math(False)
+            text.set_text(titles[line])
+    return figure
+
+
+def bars_figure(bars: Sequence[Bar], colours: Sequence[str], column: Column, caption: str = "") -> "Figure":
+    """Draw a bar for each row, the first at the top, with its error bar; the report's number is a diamond."""
+    figure = _figure(5.2, 1.1 + 0.32 * max(1, len(bars)))
+    axes = figure.subplots()
+    places = np.arange(len(bars))
+    axes.barh(places, [b.value for b in bars], height=0.62, color=[colours[b.line] for b in bars])
+    for place, bar in zip(places, bars, strict=True):
+        if bar.low is not None and bar.high is not None:
+            ends = [[bar.value - bar.low], [bar.high - bar.value]]
+            axes.errorbar(bar.value, place, xerr=ends, color=INK, capsize=3, lw=1.1)
+        if bar.printed is not None:
+            axes.plot(bar.printed, place, marker="D", ms=6, mfc="white", mec=INK, ls="")
+    axes.set_yticks(places)
+    for label in axes.set_yticklabels([bar.title for bar in bars]):
+        label.set_parse_math(False)
+    axes.invert_yaxis()
+    axes.set_xlabel(column.heading, fontsize=9)
+    _clean(axes)
+    if caption:
+        figure.supxlabel(caption, fontsize=7, color=GREY, parse_math=False)
+    return figure
+
+
+def matrix_figure(matrix: Matrix, caption: str = "") -> "Figure":
+    """Draw a value for each latent and factor: the darker the larger."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    rows, columns = matrix.values.shape
+    figure = _figure(1.2 + 0.8 * columns, 1.1 + 0.34 * rows)
+    axes = figure.subplots()
+    tint = LinearSegmentedColormap.from_list("tint", ["#f4f5f7", ORANGE])
+    top = float(matrix.values.max()) or 1.0
+    axes.imshow(matrix.values, cmap=tint, vmin=0, vmax=top, aspect="auto")
+    for row in range(rows):
+        for column in range(columns):
+            value = float(matrix.values[row, column])
+            axes.text(column, row, f"{value:.2f}", ha="center", va="center", fontsize=8,
+                      color="white" if value > 0.6 * top else INK)  # fmt: skip
+    axes.set_xticks(range(columns))
+    for label in axes.set_xticklabels(matrix.factors, fontsize=8):
+        label.set_parse_math(False)
+    axes.set_yticks(range(rows), matrix.latents, fontsize=8)
+    axes.tick_params(length=0, top=False, labeltop=True, labelbottom=False)
+    axes.spines[:].set_visible(False)
+    unit = f" ({matrix.unit})" if matrix.unit else ""
+    axes.set_title(f"{matrix.title}{unit}", fontsize=9)
+    if caption:
+        figure.supxlabel(caption, fontsize=7, color=GREY, parse_math=False)
+    return figure
+
+
+def compared_figure(rows: Sequence[tuple[str, NDArray[np.uint8]]]) -> "Figure":
+    """Draw rows of images, uint8 (n, height, width, channels), with words at the left; the originals first."""
+    columns = max(len(images) for _, images in rows)
+    left, width = 1.9, 1.9 + columns * CELL + 0.05
+    height = len(rows) * CELL + 0.1
+    figure = _figure(width, height, constrained=False)
+    for number, (words, images) in enumerate(rows):
+        bottom = height - 0.05 - (number + 1) * CELL
+        for column, image in enumerate(images):
+            place = ((left + column * CELL) / width, bottom / height, 0.94 * CELL / width, 0.94 * CELL / height)
+            axes = figure.add_axes(place)
+            axes.set_axis_off()
+            grey = image.shape[-1] == 1
+            shown = image[..., 0] if grey else image
+            axes.imshow(shown, cmap="gray" if grey else None, vmin=0, vmax=255, interpolation="nearest")
+        figure.text((left - 0.08) / width, (bottom + 0.47 * CELL) / height, words, ha="right", va="center",
+                    fontsize=6.5, parse_math=False)  # fmt: skip
+    return figure
+
+
+def _clean(axes: "Axes") -> None:
+    axes.tick_params(labelsize=8)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(color="#e7e9ed", lw=0.7)
+    axes.set_axisbelow(True)
+
+
+def _figure(width: float, height: float, *, constrained: bool = True) -> "Figure":
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure: Figure = Figure(figsize=(width, height), layout="constrained" if constrained else None)
+    FigureCanvasAgg(figure)
+    return figure

@@ -1,0 +1,133 @@
+"""The picture that compares rows of the table: scatter of two metrics, or bars of one."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QSignalBlocker, Signal, Slot
+from PySide6.QtWidgets import QComboBox, QPushButton, QStackedLayout
+
+from engine.evaluation.catalogue import COLUMNS, Column
+from engine.evaluation.charts import bars, points
+from engine.evaluation.table import Table
+from gui.metrics.charts import BarChart, ScatterChart
+from gui.theme import LIGHT, tokens
+from gui.widgets.layouts import Card, empty_state, label
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+SCATTER, BARS = range(2)
+NOTHING = "A point for each run appears here when runs are evaluated."
+PREFERRED = ("disentanglement", "sharpness", "kl")
+"""Metrics that reconstruction is shown against unless another is chosen."""
+
+
+class ChartCard(Card):
+    """`picked(line)` when a point is pressed, `export` on that button."""
+
+    picked = Signal(int)
+    export = Signal()
+
+    def __init__(self) -> None:
+        super().__init__("")
+        self.title.hide()
+        self.note.hide()
+        self._table = Table((), ())
+        self._colours: Sequence[int] = ()
+        self.kind = QComboBox()
+        self.kind.addItems(["Scatter", "Bars"])
+        self.kind.setAccessibleName("Kind of picture")
+        self.across, self.up = QComboBox(), QComboBox()
+        self.across.setToolTip("Metric across")
+        self.up.setToolTip("Metric up")
+        self._against = label("against", "muted")
+        for box in (self.across, self.up):
+            box.setMinimumContentsLength(9)
+            box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+            box.setAccessibleName(box.toolTip())
+        self.save = QPushButton("Save…")
+        self.save.setToolTip("Save this picture as PNG, SVG or PDF, as a paper prints it")
+        self.save.clicked.connect(self.export)
+        self.head.takeAt(self.head.count() - 1)
+        for widget, stretch in ((self.kind, 0), (self.across, 1), (self._against, 0), (self.up, 1), (self.save, 0)):
+            self.head.addWidget(widget, stretch)
+        self.scatter, self.bar_chart = ScatterChart(), BarChart()
+        self.scatter.picked.connect(self.picked)
+        self._message = empty_state(NOTHING)
+        self._stack = QStackedLayout()
+        for page in (self.scatter, self.bar_chart, self._message):
+            self._stack.addWidget(page)
+        self.body.addLayout(self._stack, 1)
+        for box in (self.kind, self.across, self.up):
+            box.activated.connect(self._chosen)
+        self._wanted = {"x": "reconstruction", "y": ""}
+
+    def show_table(self, table: Table, colours: Sequence[int]) -> None:
+        """Show the runs of a table; `colours` are numbers of run colours, one a row."""
+        self._table, self._colours = table, colours
+        known = [
+            c for c in COLUMNS if any(row.value(c.metric) is not None for line in table.lines for row in line.rows)
+        ]
+        names = [column.metric for column in known]
+        y = self._wanted["y"] or next((n for n in PREFERRED if n in names), "")
+        for box, wanted in ((self.across, self._wanted["x"]), (self.up, y)):
+            with QSignalBlocker(box):
+                if [box.itemData(i) for i in range(box.count())] != names:
+                    box.clear()
+                    for column in known:
+                        box.addItem(column.title, column.metric)
+                box.setCurrentIndex(max(0, box.findData(wanted)))
+        self._draw()
+
+    def apply_theme(self) -> None:
+        """Take the colours of the scheme in force."""
+        for chart in (self.scatter, self.bar_chart):
+            chart.apply_theme()
+        self._draw()
+
+    def figure(self) -> "Figure":
+        """Draw what is shown as a paper prints it."""
+        from engine.evaluation_figures import bars_figure, scatter_figure
+
+        x, y = self._columns()
+        assert x is not None
+        assert y is not None
+        paper = [LIGHT.runs[number] for number in self._colours]
+        titles = [line.title for line in self._table.lines]
+        if self.kind.currentIndex() == SCATTER:
+            return scatter_figure(points(self._table, x.metric, y.metric), titles, paper, x, y)
+        return bars_figure(bars(self._table, y), paper, y)
+
+    @property
+    def words(self) -> str:
+        """What the picture shows, for a file's name."""
+        x, y = self.across.currentText(), self.up.currentText()
+        return f"{y} against {x}" if self.kind.currentIndex() == SCATTER else y
+
+    @Slot()
+    def _chosen(self) -> None:
+        self._wanted = {"x": str(self.across.currentData()), "y": str(self.up.currentData())}
+        self._draw()
+
+    def _columns(self) -> tuple[Column | None, Column | None]:
+        by_name = {column.metric: column for column in COLUMNS}
+        return by_name.get(str(self.across.currentData())), by_name.get(str(self.up.currentData()))
+
+    def _draw(self) -> None:
+        scatter = self.kind.currentIndex() == SCATTER
+        self.across.setVisible(scatter)
+        self._against.setVisible(scatter)
+        x, y = self._columns()
+        self.save.setEnabled(x is not None)
+        colours = [tokens().runs[number] for number in self._colours]
+        if x is None or y is None:
+            self._message.setText(NOTHING)
+            self._stack.setCurrentWidget(self._message)
+        elif scatter:
+            found = points(self._table, x.metric, y.metric)
+            self.scatter.show_points(found, colours, x, y)
+            self._stack.setCurrentWidget(self.scatter if found else self._message)
+            self._message.setText(f"No run has both “{x.name}” and “{y.name}”.")
+        else:
+            self.bar_chart.show_bars(bars(self._table, y), colours, y)
+            self._stack.setCurrentWidget(self.bar_chart)

@@ -1,0 +1,137 @@
+"""Scatter and bars on the screen."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyqtgraph as pg
+from PySide6.QtCore import Signal, Slot
+from PySide6.QtGui import QMouseEvent
+from PySide6.QtWidgets import QSizePolicy
+
+from engine.evaluation.catalogue import Column
+from engine.evaluation.charts import Bar, Point
+from gui.theme import tokens
+
+LONGEST = 24
+"""Letters of a bar's name that are shown."""
+
+
+class Chart(pg.PlotWidget):
+    """A plot in the theme's colours."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.setMinimumSize(160, 90)
+        self.setMenuEnabled(False)
+        self.hideButtons()
+        self.plot = self.getPlotItem()
+        self.plot.layout.setContentsMargins(0, 4, 10, 0)
+        self.across, self.up = self.plot.getAxis("bottom"), self.plot.getAxis("left")
+        for axis in (self.across, self.up):
+            axis.enableAutoSIPrefix(False)
+        self.apply_theme()
+
+    def apply_theme(self) -> None:
+        """Take the colours of the scheme in force."""
+        colours = tokens()
+        self.setBackground(colours.card)
+        for axis in (self.across, self.up):
+            axis.setPen(colours.border)
+            axis.setTextPen(colours.muted)
+        self.showGrid(x=True, y=True, alpha=0.12)
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        """Show everything again."""
+        self.plot.enableAutoRange()
+
+
+class ScatterChart(Chart):
+    """Runs between two metrics; `picked(line)` when a point is pressed. Wheel and drag zoom and move."""
+
+    picked = Signal(int)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.points = pg.ScatterPlotItem(size=12, hoverable=True, hoverSize=15, tip=self._tip)
+        self.points.sigClicked.connect(self._clicked)
+        self.addItem(self.points)
+        self._shown: Sequence[Point] = ()
+        self._columns: tuple[Column, Column] | None = None
+
+    def show_points(self, points: Sequence[Point], colours: Sequence[str], x: Column, y: Column) -> None:
+        """Show a dot for each point, in the colour of its row."""
+        moved = self._columns != (x, y) or len(points) != len(self._shown)
+        self._shown, self._columns = points, (x, y)
+        self.across.setLabel(x.heading)
+        self.up.setLabel(y.heading)
+        self.points.setData(
+            [
+                {"pos": (p.x, p.y), "brush": pg.mkBrush(colours[p.line]), "pen": tokens().card, "data": number}
+                for number, p in enumerate(points)
+            ]
+        )
+        if moved:
+            self.plot.enableAutoRange()
+
+    def _tip(self, x: float, y: float, data: int) -> str:
+        if self._columns is None or not 0 <= data < len(self._shown):
+            return ""
+        first, second = self._columns
+        name = self._shown[data].row.name
+        return f"{name}\n{first.title} {x:.{first.decimals}f}\n{second.title} {y:.{second.decimals}f}"
+
+    @Slot(object, object, object)
+    def _clicked(self, item: object, spots: Sequence[pg.SpotItem], event: object) -> None:
+        if len(spots):
+            self.picked.emit(self._shown[spots[0].data()].line)
+
+
+class BarChart(Chart):
+    """A bar for each row, the first at the top, with its error bar; a diamond is the report's number."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setMouseEnabled(x=False, y=False)
+        self.plot.getViewBox().invertY(True)
+        self.bars = pg.BarGraphItem(x0=[], y=[], height=0.6, width=[])
+        self.errors = pg.ErrorBarItem(beam=0.2)
+        self.printed = pg.ScatterPlotItem(symbol="d", size=11)
+        for item in (self.bars, self.errors, self.printed):
+            self.addItem(item)
+
+    def show_bars(self, bars: Sequence[Bar], colours: Sequence[str], column: Column) -> None:
+        """Show these bars, each in the colour of its row."""
+        theme = tokens()
+        places = np.arange(len(bars), dtype=float)
+        values = np.array([bar.value for bar in bars])
+        self.bars.setOpts(x0=np.zeros(len(bars)), y=places, width=values, height=0.6,
+                          brushes=[colours[bar.line] for bar in bars], pen=None)  # fmt: skip
+        ended = [(place, bar) for place, bar in enumerate(bars) if bar.low is not None and bar.high is not None]
+        self.errors.setData(
+            x=np.array([bar.value for _, bar in ended]),
+            y=np.array([float(place) for place, _ in ended]),
+            left=np.array([bar.value - (bar.low or 0.0) for _, bar in ended]),
+            right=np.array([(bar.high or 0.0) - bar.value for _, bar in ended]),
+            pen=pg.mkPen(theme.text, width=1),
+        )
+        self.printed.setData(
+            [{"pos": (bar.printed, place)} for place, bar in enumerate(bars) if bar.printed is not None],
+            brush=theme.card, pen=theme.text,
+        )  # fmt: skip
+        self.across.setLabel(column.heading)
+        self.up.setTicks([[(place, _short(bar.title)) for place, bar in enumerate(bars)]])
+        self.plot.setYRange(-0.6, max(0.6, len(bars) - 0.4), padding=0)
+        ends = [0.0, *(v for bar in bars for v in (bar.value, bar.low, bar.high, bar.printed) if v is not None)]
+        self.plot.setXRange(min(ends), max(ends) or 1.0, padding=0.04)
+        self.setToolTip(
+            "Error bars: ± standard deviation over runs, or the 95 % interval of a single run."
+            + (" Diamonds: the report's numbers." if any(bar.printed is not None for bar in bars) else "")
+        )
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        """All is shown already."""
+
+
+def _short(title: str) -> str:
+    return title if len(title) <= LONGEST else title[: LONGEST - 1] + "…"

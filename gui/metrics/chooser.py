@@ -1,0 +1,42 @@
+"""Which metrics are computed: a check box each, in groups, remembered."""
+
+from PySide6.QtCore import QSettings, Slot
+
+from engine.evaluation.catalogue import COLUMNS, GROUPS, METRICS, SLOW
+from gui.metrics.options import metric_choices
+from gui.widgets.check_popup import CheckPopup, ChoiceGroup
+
+KEPT = "metrics/chosen"
+USUAL = tuple(column.metric for column in COLUMNS if column.group not in SLOW)
+
+
+class MetricChooser(CheckPopup):
+    """The button says how many metrics are chosen."""
+
+    def __init__(self, settings: QSettings) -> None:
+        super().__init__("Metrics")
+        self._settings = settings
+        self.setToolTip("Which metrics Evaluate computes")
+        choices = metric_choices()
+        self.show_groups([ChoiceGroup(group, choices[group], time) for group, time in GROUPS.items()])
+        self.add_preset("All", "Every metric; DCI takes minutes on dSprites", list(METRICS))
+        self.add_preset("All but DCI", "Every metric that takes no minutes", USUAL)
+        self.add_preset("None", "Begin from nothing", ())
+        kept = settings.value(KEPT)
+        names = [kept] if isinstance(kept, str) else kept
+        self.choose([n for n in names if n in METRICS] if isinstance(names, list) and names else USUAL)
+        self.changed.connect(self._changed)
+        self._say()
+
+    @property
+    def metrics(self) -> list[str]:
+        """Names of the chosen metrics, in the order of the table."""
+        return [name for name in METRICS if name in self.chosen]
+
+    @Slot()
+    def _changed(self) -> None:
+        self._settings.setValue(KEPT, self.metrics)
+        self._say()
+
+    def _say(self) -> None:
+        self.setText(f"Metrics: {len(self.metrics)} of {len(METRICS)} ▾")

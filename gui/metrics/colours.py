@@ -1,0 +1,27 @@
+"""Which colour each row of the table has, as numbers of run colours."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from engine.evaluation.table import Table
+from engine.runs import COLOURS
+
+OF_METHODS = {"vae": 1, "beta-vae": 2, "annealed-abs": 4, "annealed-relu": 0}
+OTHERS = (3, 5, 6, 7, 1, 2, 4, 0)
+
+
+def colours_of(table: Table, of_runs: Mapping[Path, int], *, methods: bool) -> list[int]:
+    """Return a colour for each row: a run's own; for methods one each, the same wherever the method comes."""
+    found: list[int] = []
+    by_title: dict[str, int] = {}
+    for line in table.lines:
+        first = line.rows[0]
+        if not methods:
+            found.append(of_runs.get(first.path, 0) if first.path else 0)
+            continue
+        if line.title not in by_title:
+            usual = OF_METHODS[first.config.objective]
+            free = [c for c in (usual, *OTHERS) if c not in by_title.values()]
+            by_title[line.title] = free[0] if free else len(by_title) % COLOURS
+        found.append(by_title[line.title])
+    return found

@@ -1,0 +1,166 @@
+"""How the table is looked at: runs or methods, what they are gathered by, which columns. Kept in the settings."""
+
+import json
+from collections.abc import Sequence
+
+from PySide6.QtCore import QSettings, Signal, Slot
+from PySide6.QtWidgets import QButtonGroup, QCheckBox, QHBoxLayout, QPushButton, QWidget
+
+from engine.config import RunConfig
+from engine.evaluation.catalogue import COLUMNS, GROUPS
+from engine.evaluation.grouping import METHOD, differing, setting_title
+from engine.evaluation.rows import Row
+from engine.evaluation.table import REPORT, Heading, Table
+from gui.widgets.check_popup import CheckPopup, Choice, ChoiceGroup
+
+LEAD = {"method": "Method", "dataset": "Data set", "seed": "Seed", "step": "Step", "n": "Number of runs"}
+"""Columns that identify a row and can be hidden."""
+
+USUAL = frozenset({"name", "dataset", "n", "step"} | {c.metric for c in COLUMNS if c.usual})
+REPORT_COLUMNS = "report"
+"""Key of the choice that shows the report's numbers."""
+
+
+class TableOptions(QWidget):
+    """Buttons above the table. `changed` after a person changed one."""
+
+    changed = Signal()
+
+    def __init__(self, settings: QSettings) -> None:
+        super().__init__()
+        self._settings = settings
+        self._columns = _kept_columns(settings)
+        self._offered: set[str] = set()
+        self.sorting: tuple[str, bool] | None = None
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(6)
+        self.segments = QButtonGroup(self)
+        pair = QHBoxLayout()
+        pair.setSpacing(0)
+        tips = ("A row for each run", "A row for each method: mean ± standard deviation over its runs")
+        for number, (title, tip) in enumerate(zip(("Runs", "Methods"), tips, strict=True)):
+            button = QPushButton(title)
+            button.setObjectName("segment")
+            button.setCheckable(True)
+            button.setToolTip(tip)
+            self.segments.addButton(button, number)
+            pair.addWidget(button)
+        row.addLayout(pair)
+        self.group_by = CheckPopup("Group by ▾")
+        self.group_by.setToolTip("What the runs of a row have in common, beside the data set")
+        self.selected_only = QCheckBox("&Selected only")
+        self.selected_only.setToolTip("Only the runs selected at the left, evaluated or not; else all evaluated runs")
+        self.columns = CheckPopup("Columns ▾")
+        self.columns.setToolTip("Which columns are shown; also by the menu of a heading")
+        for widget in (self.group_by, self.selected_only, self.columns):
+            row.addWidget(widget)
+        self._load()
+        self.segments.idClicked.connect(self._change)
+        self.group_by.changed.connect(self._change)
+        self.selected_only.toggled.connect(self._change)
+        self.columns.changed.connect(self._columns_chosen)
+
+    @property
+    def by(self) -> tuple[str, ...] | None:
+        """What runs are gathered by; None for a row for each run."""
+        if self.segments.checkedId() == 0:
+            return None
+        order = [METHOD, *RunConfig.model_fields]
+        return tuple(sorted(self.group_by.chosen, key=order.index)) or (METHOD,)
+
+    @property
+    def report(self) -> bool:
+        """Whether the report's numbers are shown."""
+        return self._columns.get(REPORT_COLUMNS, True)
+
+    def show_rows(self, rows: Sequence[Row]) -> None:
+        """Offer to gather by the settings in which these runs differ."""
+        names = [name for name in differing(rows) if name != METHOD]
+        chosen = self.group_by.chosen
+        settings = tuple(Choice(name, setting_title(name), f"A row for each value of {setting_title(name)}")
+                         for name in names)  # fmt: skip
+        groups = [ChoiceGroup("Runs with the same", (Choice(METHOD, "Method"), *settings))]
+        self.group_by.show_groups(groups)
+        if not self.group_by.chosen:
+            self.group_by.choose(chosen or {METHOD})
+        self.group_by.setVisible(self.by is not None)
+
+    def visible(self, table: Table) -> Table:
+        """Return what is shown of a table: the columns chosen, else the usual ones with a value."""
+        filled = table.filled_keys()
+        shown = {heading.key for heading in table.headings if self._shows(heading, filled)}
+        self._offer_columns(table, shown)
+        return table.only(shown)
+
+    def hide_column(self, key: str) -> None:
+        """Hide a column from now on."""
+        self._columns[REPORT_COLUMNS if key.startswith(REPORT) else key] = False
+        self._keep_columns()
+
+    @Slot()
+    def usual_columns(self) -> None:
+        """Forget which columns were chosen."""
+        self._columns = {}
+        self._keep_columns()
+
+    def _shows(self, heading: Heading, filled: set[str]) -> bool:
+        if heading.published and heading.column is not None:
+            return self.report and self._columns.get(heading.column.metric, heading.column.usual)
+        return self._columns.get(heading.key, heading.key in USUAL and heading.key in filled) or heading.key == "name"
+
+    def _offer_columns(self, table: Table, shown: set[str]) -> None:
+        keys = {heading.key for heading in table.headings}
+        about = tuple(Choice(key, title) for key, title in LEAD.items() if key in keys)
+        groups = [ChoiceGroup("About the runs", (*about, Choice(REPORT_COLUMNS, "The report's numbers", _REPORT_TIP)))]
+        groups += [ChoiceGroup(group, choices) for group, choices in metric_choices().items()]
+        self.columns.show_groups(groups)
+        self.columns.choose(shown | ({REPORT_COLUMNS} if self.report else set()))
+        self._offered = self.columns.chosen
+
+    @Slot()
+    def _columns_chosen(self) -> None:
+        """Keep what differs from what was shown: columns left alone go on following what has values."""
+        chosen = self.columns.chosen
+        for key in self._offered - chosen:
+            self._columns[key] = False
+        for key in chosen - self._offered:
+            self._columns[key] = True
+        self._offered = chosen
+        self._keep_columns()
+
+    def _keep_columns(self) -> None:
+        self._settings.setValue("metrics/columns", json.dumps(self._columns))
+        self.changed.emit()
+
+    def _load(self) -> None:
+        methods = str(self._settings.value("metrics/rows", "runs")) == "methods"
+        self.segments.button(1 if methods else 0).setChecked(True)
+        self.selected_only.setChecked(str(self._settings.value("metrics/selected-only", "false")) == "true")
+
+    @Slot()
+    def _change(self) -> None:
+        self.group_by.setVisible(self.by is not None)
+        self._settings.setValue("metrics/rows", "runs" if self.by is None else "methods")
+        self._settings.setValue("metrics/selected-only", "true" if self.selected_only.isChecked() else "false")
+        self.changed.emit()
+
+
+def metric_choices() -> dict[str, tuple[Choice, ...]]:
+    """Return a check box for each metric, by group."""
+    return {
+        group: tuple(Choice(c.metric, c.name, f"<p>{c.about}</p>") for c in COLUMNS if c.group == group)
+        for group in GROUPS
+    }
+
+
+_REPORT_TIP = "<p>What Nguyen and Qiu print for the same data set and method, beside ours.</p>"
+
+
+def _kept_columns(settings: QSettings) -> dict[str, bool]:
+    """Columns that a person showed or hid, by key."""
+    try:
+        kept = json.loads(str(settings.value("metrics/columns", "{}")))
+    except ValueError:
+        return {}
+    return {str(key): value is True for key, value in kept.items()} if isinstance(kept, dict) else {}

@@ -1,0 +1,67 @@
+"""Reconstructions of several runs side by side, made away from the window's thread.
+
+The engine's modules that load torch are imported when the first request comes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.errors import StudioError
+from engine.runs import Run
+
+if TYPE_CHECKING:
+    from engine.evaluation.reconstructions import Reconstructions
+
+IMAGES = 8
+MOST_RUNS = 6
+"""Runs whose reconstructions are shown at once."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Compared:
+    """The originals, and for each run what it makes of them or a sentence that says why nothing can be shown."""
+
+    originals: "Reconstructions"
+    runs: tuple[tuple[str, "Reconstructions | str"], ...]
+
+
+class Comparer:
+    """Keeps what it made of each run's weights. Used from one thread only."""
+
+    def __init__(self) -> None:
+        self._kept: dict[Path, tuple[object, Reconstructions, Reconstructions]] = {}
+
+    def __call__(self, asked: Sequence[tuple[Path, str]]) -> Compared:
+        """Reconstruct the same images by each of these runs (folder, name), all on one data set. Raises StudioError."""
+        found: list[tuple[str, Reconstructions | str]] = []
+        first = None
+        problem = "There is nothing to show."
+        for path, name in asked:
+            try:
+                images, made = self._of(path)
+            except StudioError as error:
+                problem = str(error)
+                found.append((name, problem))
+            else:
+                first = images if first is None else first
+                found.append((name, made))
+        if first is None:
+            raise StudioError(problem)
+        return Compared(first, tuple(found))
+
+    def _of(self, path: Path) -> "tuple[Reconstructions, Reconstructions]":
+        from engine.data import load_dataset
+        from engine.evaluation.reconstructions import originals, reconstructions
+        from engine.models.loading import load_model
+
+        run = Run.open(path)
+        weights = run.checkpoint_folder / "model.safetensors"
+        stamp = weights.stat().st_mtime_ns if weights.exists() else None
+        kept = self._kept.get(path)
+        if kept is None or kept[0] != stamp:
+            trained = load_model(run, load_dataset(*run.config.data))
+            kept = stamp, originals(trained, IMAGES), reconstructions(trained, IMAGES)
+            self._kept[path] = kept
+        return kept[1:]

@@ -1,0 +1,200 @@
+"""The picture of a row of the table: what each latent knows of each factor, or reconstructions with sharpness."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QSignalBlocker, Qt, Signal, Slot
+from PySide6.QtWidgets import QComboBox, QPushButton, QScrollArea, QStackedLayout
+
+from engine.evaluation.charts import MATRICES, Matrix, matrix
+from engine.evaluation.rows import Row
+from gui.bridge import LatestWorker
+from gui.metrics.pictures import MOST_RUNS, Compared, Comparer
+from gui.widgets.heat_map import HeatMap
+from gui.widgets.image_grid import ImageGrid
+from gui.widgets.image_grid import Row as Images
+from gui.widgets.layouts import Card, empty_state, label
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+RECONSTRUCTIONS = "reconstructions"
+VIEWS = {name: title for name, (_, title, _) in MATRICES.items()} | {RECONSTRUCTIONS: "Reconstructions"}
+NOTHING = "Press a row of the table to see what its latents know of the factors."
+SHARPNESS = "Sharpness: mean over the images shown, z = mean; that of each in its tooltip"
+TIPS = {
+    "mutual_information": "{row} tells {value} nats about {column}",
+    "accuracies": "{row} alone tells {column} in {value} of images",
+    "importance": "{row} has {value} of the importance for {column}",
+}
+
+
+class SubjectCard(Card):
+    """Shows the runs of the table's current row; `export` on that button."""
+
+    export = Signal()
+
+    def __init__(self) -> None:
+        super().__init__("")
+        self.title.hide()
+        self._rows: Sequence[Row] = ()
+        self._beside: Sequence[Row] = ()
+        self._matrix: Matrix | None = None
+        self._compared: Compared | None = None
+        self._asked: object = None
+        self._comparer = Comparer()
+        self.worker = LatestWorker(self)
+        self.worker.answered.connect(self._answered)
+        self.worker.failed.connect(self._failed)
+        self.view = QComboBox()
+        for name, title in VIEWS.items():
+            self.view.addItem(title, name)
+        self.view.setAccessibleName("Picture")
+        self.view.setToolTip("What is shown of the table's current row")
+        self.view.activated.connect(self._chosen)
+        self.run = QComboBox()
+        self.run.setToolTip("Which run of the row")
+        self.run.setAccessibleName("Run")
+        self.run.setMinimumContentsLength(8)
+        self.run.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.run.activated.connect(self._chosen)
+        self.save = QPushButton("Save…")
+        self.save.setToolTip("Save this picture as PNG, SVG or PDF, as a paper prints it")
+        self.save.clicked.connect(self.export)
+        self.head.takeAt(self.head.count() - 1)
+        self.note.hide()
+        for widget, stretch in ((self.view, 0), (self.run, 1), (self.save, 0)):
+            self.head.addWidget(widget, stretch)
+        self.map = HeatMap()
+        self.grid = ImageGrid(side=128, largest=72)
+        area = QScrollArea()
+        area.setWidget(self.grid)
+        area.setWidgetResizable(True)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._pictures = area
+        self._message = empty_state(NOTHING)
+        self._stack = QStackedLayout()
+        for page in (self.map, area, self._message):
+            self._stack.addWidget(page)
+        self.body.addLayout(self._stack, 1)
+        self.words = label("", "muted", wrap=True)
+        self.body.addWidget(self.words)
+        self._draw()
+
+    def show_rows(self, rows: Sequence[Row], beside: Sequence[Row]) -> None:
+        """Show the runs of one row; `beside` are runs to compare reconstructions with."""
+        self._rows, self._beside = rows, beside
+        kept = self.run.currentData()
+        with QSignalBlocker(self.run):
+            self.run.clear()
+            for row in rows:
+                self.run.addItem(row.name, row.path)
+            self.run.setCurrentIndex(max(0, self.run.findData(kept)))
+        self.run.setVisible(bool(rows))
+        self.run.setEnabled(len(rows) > 1)
+        self._draw()
+
+    def apply_theme(self) -> None:
+        """Take the colours of the scheme in force."""
+        self.map.update()
+        self.grid.update()
+
+    def close_worker(self) -> None:
+        """End the thread that makes pictures."""
+        self.worker.close()
+
+    @property
+    def row(self) -> Row | None:
+        """The run that is shown."""
+        return self._rows[self.run.currentIndex()] if 0 <= self.run.currentIndex() < len(self._rows) else None
+
+    @property
+    def title_words(self) -> str:
+        """What the picture shows, for a file's name."""
+        return self.view.currentText()
+
+    def figure(self) -> "Figure":
+        """Draw what is shown as a paper prints it."""
+        from engine.evaluation_figures import compared_figure, matrix_figure
+
+        if self._matrix is not None and self.row is not None:
+            return matrix_figure(self._matrix, f"{self.row.name} ({self.row.dataset}, {self.row.method})")
+        return compared_figure([(f"{row.title}\n{row.note}", row.images) for row in self.grid.rows])
+
+    @Slot()
+    def _chosen(self) -> None:
+        self._draw()
+
+    def _draw(self) -> None:
+        self._matrix, self._asked = None, None
+        self.words.setText("")
+        row, name = self.row, str(self.view.currentData())
+        if row is None:
+            self._say(NOTHING)
+        elif name == RECONSTRUCTIONS:
+            self._ask(row)
+        else:
+            self._show_matrix(row, name)
+
+    def _show_matrix(self, row: Row, name: str) -> None:
+        found = matrix(row, name)
+        metric = MATRICES[name][0]
+        if found is None:
+            reason = row.reason(metric) if row.value(metric) is None else "this table was not kept; evaluate again"
+            self._say(f"{VIEWS[name]}: {reason}.")
+            return
+        self._matrix = found
+        self.map.show_values(found.values, found.latents, found.factors, TIPS[name])
+        self.words.setText(f"{found.unit + '; ' if found.unit else ''}latents ordered by KL, largest first")
+        self.save.setEnabled(True)
+        self._stack.setCurrentWidget(self.map)
+
+    def _ask(self, row: Row) -> None:
+        """Have the same images reconstructed by this run and others on its data set."""
+        others = [other for other in self._beside if other.dataset == row.dataset and other.path != row.path]
+        runs = [r for r in (row, *others) if r.path is not None][:MOST_RUNS]
+        asked = tuple((r.path, r.name) for r in runs if r.path is not None)
+        self._asked = asked
+        if self._compared is None:
+            self._say("Reconstructing…")
+        self.worker.ask(asked, lambda: self._comparer(asked))
+
+    @Slot(object, object)
+    def _answered(self, asked: object, compared: Compared) -> None:
+        if asked != self._asked:
+            return
+        self._compared = compared
+        first = compared.originals
+        rows = [Images(first.images, "Originals", _sharpness(first.sharpness.mean()), _tips(first.sharpness))]
+        failed = []
+        for name, made in compared.runs:
+            if isinstance(made, str):
+                failed.append(f"{name}: {made}")
+            else:
+                title = name if len(name) <= 17 else name[:16] + "…"
+                rows.append(Images(made.images, title, _sharpness(made.sharpness.mean()), _tips(made.sharpness)))
+        self.grid.show_rows(rows)
+        self.words.setText(" ".join(failed) or SHARPNESS)
+        self.save.setEnabled(True)
+        self._stack.setCurrentWidget(self._pictures)
+
+    @Slot(object, str)
+    def _failed(self, asked: object, sentence: str) -> None:
+        if asked == self._asked:
+            self._compared = None
+            self._say(sentence)
+
+    def _say(self, sentence: str) -> None:
+        self._message.setText(sentence)
+        self.save.setEnabled(False)
+        self._stack.setCurrentWidget(self._message)
+
+
+def _sharpness(value: float) -> str:
+    return f"sharpness {value:,.0f}"
+
+
+def _tips(values: NDArray[np.float64]) -> list[str]:
+    return [_sharpness(value) for value in values]

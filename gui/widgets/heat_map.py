@@ -1,0 +1,99 @@
+"""A table of tinted cells: a value for every row and column."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QPoint, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QHelpEvent, QPainter, QPaintEvent
+from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
+
+from gui.theme import tokens
+
+SIDE, HEAD, GAP = 40, 24, 3
+
+
+class HeatMap(QWidget):
+    """The larger a value, the stronger its cell; the largest of all is drawn full."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.values: NDArray[np.float64] = np.empty((0, 0))
+        self._rows: Sequence[str] = ()
+        self._columns: Sequence[str] = ()
+        self._tip = ""
+        self.setMouseTracking(True)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+
+    def show_values(self, values: NDArray[np.float64], rows: Sequence[str], columns: Sequence[str], tip: str) -> None:
+        """Show values (rows, columns), 0 or more; `tip` is a tooltip with {row}, {column} and {value} in it."""
+        self.values, self._rows, self._columns, self._tip = values, rows, columns, tip
+        self.update()
+
+    def minimumSizeHint(self) -> QSize:
+        """Return a size at which values can still be read."""
+        return QSize(SIDE + 44 * max(1, len(self._columns)), HEAD + 16 * max(1, len(self._rows)))
+
+    def _cell(self, row: int, column: int) -> QRectF:
+        wide = (self.width() - SIDE) / max(1, len(self._columns))
+        high = min(44.0, (self.height() - HEAD) / max(1, len(self._rows)))
+        return QRectF(SIDE + column * wide, HEAD + row * high, wide - GAP, high - GAP)
+
+    def event(self, event: Any) -> bool:
+        """Show the value of the cell under the pointer in words."""
+        if isinstance(event, QHelpEvent):
+            QToolTip.showText(event.globalPos(), self.tip_at(event.pos()), self)
+            return True
+        return super().event(event)
+
+    def tip_at(self, place: QPoint) -> str:
+        """Return what the tooltip says at a place."""
+        for row in range(len(self._rows)):
+            for column in range(len(self._columns)):
+                if self._cell(row, column).contains(place):
+                    value = f"{self.values[row, column]:.3f}"
+                    return self._tip.format(row=self._rows[row], column=self._columns[column], value=value)
+        return ""
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw headings and cells."""
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        colours = tokens()
+        font = self.font()
+        font.setPixelSize(11)
+        painter.setFont(font)
+        painter.setPen(QColor(colours.muted))
+        for column, title in enumerate(self._columns):
+            box = self._cell(0, column)
+            words = painter.fontMetrics().elidedText(title, Qt.TextElideMode.ElideRight, int(box.width()))
+            painter.drawText(QRectF(box.x(), 0, box.width(), HEAD - 4), Qt.AlignmentFlag.AlignCenter, words)
+        top = float(self.values.max()) if self.values.size else 1.0
+        for row, title in enumerate(self._rows):
+            font.setBold(True)
+            painter.setFont(font)
+            painter.setPen(QColor(colours.text))
+            box = self._cell(row, 0)
+            left = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+            painter.drawText(QRectF(0, box.y(), SIDE, box.height()), left, title)
+            font.setBold(False)
+            painter.setFont(font)
+            for column in range(len(self._columns)):
+                self._paint_cell(painter, row, column, top or 1.0)
+
+    def _paint_cell(self, painter: QPainter, row: int, column: int, top: float) -> None:
+        colours, box = tokens(), self._cell(row, column)
+        share = max(0.0, float(self.values[row, column]) / top)
+        fill = _mixed(QColor(colours.field), QColor(colours.runs[0]), share)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(fill)
+        painter.drawRoundedRect(box, 3, 3)
+        painter.setPen(QColor("#ffffff" if fill.lightnessF() < 0.55 else "#15171b"))
+        if box.height() >= 11:
+            painter.drawText(box, Qt.AlignmentFlag.AlignCenter, f"{self.values[row, column]:.2f}")
+
+
+def _mixed(low: QColor, high: QColor, share: float) -> QColor:
+    pairs = ((low.red(), high.red()), (low.green(), high.green()), (low.blue(), high.blue()))
+    return QColor(*(round(a + (b - a) * share) for a, b in pairs))
