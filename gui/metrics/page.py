@@ -129,7 +129,6 @@ class MetricsPage(QWidget):
         self.cancel_button.clicked.connect(self._cancel)
         self.evaluate_button = QPushButton("Evaluate")
         self.evaluate_button.setObjectName("primary")
-        self.evaluate_button.setShortcut("F5")
         self.evaluate_button.clicked.connect(self.evaluate)
         foot.addWidget(self.bar)
         foot.addWidget(self.words, 1)
@@ -272,6 +271,7 @@ class MetricsPage(QWidget):
         """The button says what it would do."""
         number, metrics = len(self._selected), len(self.chooser.metrics)
         self.evaluate_button.setText(f"Evaluate {count(number, 'run')}" if number else "Evaluate")
+        self.evaluate_button.setShortcut("F5")  # a new text forgets it
         self.evaluate_button.setEnabled(not self._busy and metrics > 0)
         self.evaluate_button.setToolTip(
             f"Compute {count(metrics, 'metric')} of the runs selected at the left (F5)"
