@@ -85,7 +85,7 @@ class MetricsPage(QWidget):
 
     def _table_card(self) -> Card:
         card = Card("Metrics")
-        self.copy = QPushButton("Copy ▾")
+        self.copy = QPushButton("Copy")
         self.copy.setToolTip("Put the table on the clipboard, as it is shown")
         menu = QMenu(self.copy)
         menu.addAction("As text with tabs", self._copy_text)
