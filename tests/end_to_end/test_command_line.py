@@ -74,7 +74,7 @@ def test_train_evaluate_traverse_and_resume(run_main, digits_folder, tmp_path):
 
     status, out, err = run_main("evaluate", folder, "--format", "csv", "--by-method")
     assert status == 0
-    assert out.splitlines()[1].startswith("β-VAE,mnist,1,")
+    assert out.splitlines()[1].startswith("β-VAE,MNIST,1,")
     assert "No mig, " not in out
     assert err.count("MNIST has no ground-truth factors") == 1
     status, out, _ = run_main("evaluate", folder, "--metrics", "kl, mig")
