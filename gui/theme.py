@@ -192,6 +192,7 @@ def style_sheet(t: Tokens) -> str:
         background: {t.field}; }}
     QCheckBox::indicator:checked {{ background: {t.accent}; border-color: {t.accent};
         image: url("{icons}/check-{scheme}.svg"); }}
+    QCheckBox::indicator:indeterminate {{ background: {t.accent_soft}; border-color: {t.accent}; }}
     QCheckBox::indicator:focus {{ border-color: {t.accent}; }}
     QRadioButton::indicator {{ width: 14px; height: 14px; border: 1px solid {t.muted}; border-radius: 8px;
         background: {t.field}; }}

@@ -10,7 +10,7 @@ from gui.theme import tokens
 from gui.widgets.frozen_table import FrozenTable
 
 HEIGHT = 46
-MARGIN = 10
+MARGIN = 13
 
 
 class Header(QHeaderView):

@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
 
 from gui.widgets.layouts import label
 
-HIGHEST = 460
+HIGHEST = 560
 """Pixels; a panel with more scrolls."""
 
 

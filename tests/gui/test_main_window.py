@@ -67,7 +67,7 @@ def test_a_run_is_started_watched_traversed_and_evaluated(qtbot, window, small):
     with qtbot.waitSignal(window.evaluation.ended, timeout=WAIT):
         press(qtbot, window.metrics_page.evaluate_button)
     model = window.metrics_page.model
-    assert model.rowCount() == 1
+    qtbot.waitUntil(lambda: model.rowCount() == 1, timeout=WAIT)
     kept = Run.open(item.path).evaluation()["metrics"]["reconstruction"]["value"]
     assert model.index(0, 3).data() == f"{kept:.2f}"
 
