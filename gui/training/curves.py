@@ -87,6 +87,7 @@ class Curves(QWidget):
         self._turn.setSingleShot(True)
         self._turn.timeout.connect(self._draw_next)
         self._next = 0
+        self._stale = False
         self._drawn_at = 0.0
 
     def close_timer(self) -> None:
@@ -122,9 +123,15 @@ class Curves(QWidget):
         if before != [item.path for item in self._items]:
             self._draw()
         elif not self._turn.isActive():
-            self._next = 0
-            since = 1000 * (time.monotonic() - self._drawn_at)
-            self._turn.start(max(TURN_MS, round(REDRAW_MS - since)))
+            self._draw_later()
+        elif self._next:
+            self._stale = True  # the first plots of this turn are drawn already
+
+    def _draw_later(self) -> None:
+        """Draw the plots one by one when it is time again."""
+        self._next, self._stale = 0, False
+        since = 1000 * (time.monotonic() - self._drawn_at)
+        self._turn.start(max(TURN_MS, round(REDRAW_MS - since)))
 
     def _draw(self) -> None:
         """Draw all plots now."""
@@ -139,6 +146,8 @@ class Curves(QWidget):
         self._next += 1
         if self._next < len(self.plots):
             self._turn.start(TURN_MS)
+        elif self._stale:
+            self._draw_later()
 
     def _draw_plot(self, number: int) -> None:
         self._drawn_at = time.monotonic()

@@ -380,3 +380,18 @@ def test_a_damaged_picture_in_the_history_is_passed_over(qtbot, pictures, show):
     qtbot.mouseClick(pictures.play, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: pictures.live and not pictures._timer.isActive())
     qtbot.waitUntil(lambda: pictures.step.text().startswith("step 300"))
+
+
+def test_points_that_come_between_two_plots_are_drawn_on_all(qtbot, page, show, window, tmp_path):
+    run = make_run(tmp_path / "runs", "one", rows=20)
+    [item] = show()
+    curves = page.curves
+    write_rows(run, 21, 22)
+    window.store.refresh()
+    curves.show_runs([item])
+    curves._draw_next()  # the first of the three plots
+    write_rows(run, 23, 25)
+    window.store.refresh()
+    curves.show_runs([item])
+    keys = ((curves.reconstruction, f"loss {item.path}"), (curves.kl, f"kl {item.path}"))
+    qtbot.waitUntil(lambda: all(drawn(plot, key)[0][-1] == 250 for plot, key in keys), timeout=10_000)
