@@ -20,9 +20,10 @@ from engine.checkpoints import checkpoint_step, read_files
 from engine.errors import ConfigError, RunError
 from engine.events import Finished, Imported, Job, Progress
 from engine.files import json_bytes, place_folder, replacing, scratch_folder
+from engine.kept import kept_file, kept_steps
 from engine.metrics_file import header, whole_lines
 from engine.previews import list_previews
-from engine.runs import Run, RunState, kept_steps, new_folder, slug
+from engine.runs import Run, RunState, new_folder, slug
 
 MB = 1_000_000
 LIMITS = {
@@ -121,7 +122,8 @@ def _files_of(run: Run) -> dict[str, bytes | Path]:
         state = RunState("finished" if 0 < state.total <= step else "stopped", step, state.total)
     for kept in kept_steps(run.checkpoint_folder):
         if last is None or kept <= last:
-            files[f"checkpoint/kept-{kept}.safetensors"] = run.checkpoint_folder / f"kept-{kept}.safetensors"
+            file = kept_file(run.checkpoint_folder, kept)
+            files[f"checkpoint/{file.name}"] = file
     for file in (run.metrics_file, run.held_out_file):
         lines = whole_lines(file, last)
         if lines:

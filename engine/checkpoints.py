@@ -2,8 +2,6 @@
 
 `trainer-<step>.pt` is written first; replacing `model.safetensors`, whose metadata names it, is the commit
 point; older trainer files are deleted after. Neither file can execute anything when it is loaded.
-
-`kept-<step>.safetensors` are copies of the weights that a person wants to come back to.
 """
 
 from contextlib import suppress
@@ -18,9 +16,7 @@ from torch import Tensor, nn
 
 from engine.errors import CheckpointError
 from engine.files import replacing
-from engine.runs import kept_steps
-
-WEIGHTS = "model.safetensors"
+from engine.kept import WEIGHTS, damaged, kept_file, kept_steps, no_weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,35 +53,17 @@ def checkpoint_step(folder: Path) -> int | None:
     return _read(path, tensors=False).step
 
 
-def keep_checkpoint(folder: Path) -> int:
-    """Keep a copy of the present weights, to look at later; return their step.
-
-    Raises CheckpointError when there are none or they are damaged, OSError when the copy cannot be written.
-    """
-    weights = load_weights(folder)
-    with replacing(_kept(folder, weights.step)) as temporary:
-        metadata = {"step": str(weights.step), "trainer": weights.trainer}
-        save_file(weights.tensors, temporary, metadata=metadata)
-    return weights.step
-
-
-def _kept(folder: Path, step: int) -> Path:
-    return folder / f"kept-{step}.safetensors"
-
-
 def load_weights(folder: Path, step: int | None = None) -> Weights:
     """Read a checkpoint's weights: the newest, or those kept at a step.
 
     Raises CheckpointError when there are none or they are damaged.
     """
-    if step is not None and not _kept(folder, step).exists():
+    if step is not None and not kept_file(folder, step).exists():
         kept = ", ".join(f"{kept:,}" for kept in kept_steps(folder)) or "none"
         raise CheckpointError(f"{folder.parent.name} has no checkpoint kept at step {step:,}. Kept: {kept}.")
-    path = folder / WEIGHTS if step is None else _kept(folder, step)
+    path = folder / WEIGHTS if step is None else kept_file(folder, step)
     if not path.exists():
-        raise CheckpointError(
-            f"{folder.parent.name} has no weights yet: it was not trained up to its first checkpoint."
-        )
+        raise no_weights(folder)
     return _read(path, tensors=True)
 
 
@@ -141,10 +119,7 @@ def _read(path: Path, *, tensors: bool) -> Weights:
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read: {error.strerror or error}.") from None
     except (SafetensorError, KeyError, ValueError):
-        raise CheckpointError(
-            f"{path} is damaged: it is cut short or not a checkpoint. The curves and settings of the "
-            "run are kept; train it again with the same settings."
-        ) from None
+        raise damaged(path) from None
     if trainer != f"trainer-{step}.pt":
         raise CheckpointError(f"{path} is not valid: it names a trainer file that is not its own.")
     return Weights(step, trainer, values)

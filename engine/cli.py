@@ -24,7 +24,6 @@ from engine.jobs import Control
 from engine.presets import quick_preset
 from engine.runs import Run
 
-COMMANDS = ("train", "resume", "evaluate", "traverse", "latents", "datasets", "demo", "export", "import")
 INTERRUPTED = 130
 
 

@@ -114,7 +114,7 @@ def improvement_words(curves: CurveData) -> str:
     recent = max(len(average) - first, SETTLED, len(average) // 10)
     slope, error = _slope(epoch[-recent:], values[-len(average) :][-recent:])
     if slope < -3 * error:
-        return f"Reconstruction still improves, by {-slope:.2g} nats an epoch."
+        return f"Reconstruction still improves, by {float(f'{-slope:.2g}'):,.10g} nats an epoch."
     most_gained = (2 * error - slope) * rest
     if rest >= max(1.0, epoch[-1] / 10) and most_gained <= UNSEEN_GAIN * abs(float(average[-1])):
         count = int(rest)

@@ -7,7 +7,6 @@ opens again.
 
 import json
 import re
-import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -250,12 +249,6 @@ class Run:
         return False
 
 
-def kept_steps(checkpoint_folder: Path) -> list[int]:
-    """Steps whose weights a person kept, smallest first."""
-    found = (re.fullmatch(r"kept-(\d{1,12})\.safetensors", file.name) for file in checkpoint_folder.glob("kept-*"))
-    return sorted(int(match.group(1)) for match in found if match)
-
-
 def list_runs(root: Path) -> list[Path]:
     """Run folders below `root`, by name."""
     try:
@@ -275,14 +268,6 @@ def find_run(name: str, root: Path) -> Run:
     shown = ", ".join(known[:5]) + (", ..." if len(known) > 5 else "")
     hint = f" There are: {shown}." if known else " There are none yet."
     raise RunError(f"There is no run {name!r}, neither as a folder nor in {root}.{hint}")
-
-
-def delete_run(path: Path) -> None:
-    """Remove a run folder and all in it. Raises RunError."""
-    try:
-        shutil.rmtree(path)
-    except OSError as error:
-        raise RunError(f"{path} cannot be removed: {error.strerror or error}.") from None
 
 
 def slug(name: str) -> str:

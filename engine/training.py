@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from engine.checkpoints import checkpoint_step as saved_step
-from engine.checkpoints import fill, keep_checkpoint, load_trainer, load_weights, save_checkpoint
+from engine.checkpoints import fill, load_trainer, load_weights, save_checkpoint
 from engine.config import RunConfig
 from engine.data import Dataset, load_dataset, prepare
 from engine.errors import RunError, TrainingDivergedError
@@ -35,6 +35,7 @@ from engine.events import (
     Warned,
 )
 from engine.held_out import HeldOut
+from engine.kept import keep_checkpoint
 from engine.metrics_file import MetricsWriter, cut_back
 from engine.models.vae import VAE, build, sample
 from engine.objectives import kl_per_latent, objective, reconstruction_per_image

@@ -13,12 +13,14 @@ from gui import theme
 from gui.desktop import APP_ID
 from gui.desktop.listener import Listener
 from gui.desktop.single import Place
+from gui.garbage import Collector
 from gui.main_window import MainWindow, ThemeFollower
 
 
 def run_app(runs: Path, theme_name: str | None, place: Place) -> int:
     """Open the window over a folder of runs, whose place this process has; return the exit status when it is closed."""
     app = QApplication(sys.argv[:1])
+    collector = Collector(app)
     app.setApplicationName(APP)
     app.setOrganizationName(APP)
     app.setDesktopFileName(APP_ID)
@@ -36,6 +38,7 @@ def run_app(runs: Path, theme_name: str | None, place: Place) -> int:
     window.show()
     QTimer.singleShot(0, window.training_page.settings.presets.setFocus)
     status = app.exec()
+    collector.close()
     listener.close()
     place.leave()
     del follower

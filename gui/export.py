@@ -8,7 +8,6 @@ from PySide6.QtCore import QSettings, Qt, Slot
 from PySide6.QtWidgets import (
     QButtonGroup,
     QDialog,
-    QDialogButtonBox,
     QFileDialog,
     QHBoxLayout,
     QProgressBar,
@@ -23,7 +22,17 @@ from engine.events import Finished, Job, Progress
 from engine.runs import Run
 from gui.bridge import JobThread
 from gui.widgets.layouts import label
-from gui.widgets.save_dialog import CSV, PICTURES, ZIP, Format, ask_file, ask_new_folder, last_folder, proposed_name
+from gui.widgets.save_dialog import (
+    CSV,
+    PICTURES,
+    ZIP,
+    Format,
+    ask_file,
+    ask_new_folder,
+    last_folder,
+    proposed_name,
+    save_buttons,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,14 +141,7 @@ class KindDialog(QDialog):
             layout.addWidget(button)
             layout.addWidget(help)
         self._group.button(0).setChecked(True)
-        buttons = QDialogButtonBox()
-        buttons.addButton(QPushButton("Cancel"), QDialogButtonBox.ButtonRole.RejectRole)
-        self.save = QPushButton("Save as…")
-        self.save.setObjectName("primary")
-        self.save.setDefault(True)
-        buttons.addButton(self.save, QDialogButtonBox.ButtonRole.AcceptRole)
-        buttons.accepted.connect(self.accept)
-        buttons.rejected.connect(self.reject)
+        buttons, self.save = save_buttons(self)
         layout.addSpacing(6)
         layout.addWidget(buttons)
 

@@ -3,17 +3,13 @@
 from pathlib import Path
 
 from PySide6.QtCore import QObject, QSettings, Qt, QTimer, QUrl, Slot
-from PySide6.QtGui import QCloseEvent, QDesktopServices, QDragEnterEvent, QDropEvent, QIcon, QKeySequence, QShortcut
+from PySide6.QtGui import QCloseEvent, QDesktopServices, QDragEnterEvent, QDropEvent, QIcon, QKeySequence
 from PySide6.QtWidgets import (
     QApplication,
-    QButtonGroup,
-    QFrame,
     QHBoxLayout,
-    QLabel,
     QMainWindow,
     QMenu,
     QMessageBox,
-    QPushButton,
     QSplitter,
     QStackedWidget,
     QVBoxLayout,
@@ -27,13 +23,15 @@ from gui import theme
 from gui.data.page import DataPage
 from gui.desktop.desktop import Desktop
 from gui.desktop.notify import ending
+from gui.header import TABS, Header
 from gui.help.posteriors import FigureOneDialog
 from gui.keys import KeysDialog
 from gui.metrics.page import MetricsPage
 from gui.metrics.session import EvaluationSession
-from gui.run_store import RunItem, RunStore
+from gui.run_store import RunStore
 from gui.runs.actions import RunActions
 from gui.runs.run_list import RunList
+from gui.runs.unfinished import offer_unfinished
 from gui.training.estimator import Estimator
 from gui.training.page import TrainingPage
 from gui.training.queue_card import QueueCard
@@ -41,11 +39,7 @@ from gui.training.session import TrainingSession
 from gui.training.settings_card import SettingsCard
 from gui.traversal.page import TraversalPage
 from gui.widgets.banner import Banner
-from gui.widgets.layouts import label
 from gui.widgets.status_bar import StatusBar
-from gui.words import count
-
-TABS = ("Training", "Traversal", "Metrics", "Data")
 
 
 class MainWindow(QMainWindow):
@@ -77,49 +71,16 @@ class MainWindow(QMainWindow):
             self.pages.addWidget(page)
         self.banner = Banner()
         self.status = StatusBar()
+        self.header = Header(self._menu(), self)
         self._lay_out()
         self._connect()
+        self.header.show_theme(str(settings.value("theme", "system")))
         self._restore_place()
         self.store.start()
         self._show_queue()
-        self._offer_unfinished()
+        offer_unfinished(self.store, self.training, self.run_list, self.banner, settings)
 
     def _lay_out(self) -> None:
-        header = QFrame()
-        header.setObjectName("header")
-        header.setFixedHeight(48)
-        bar = QHBoxLayout(header)
-        bar.setContentsMargins(14, 0, 14, 0)
-        bar.setSpacing(4)
-        icon = QLabel()
-        icon.setPixmap(QIcon(str(RESOURCES / "icons" / "icon.svg")).pixmap(22, 22))
-        bar.addWidget(icon)
-        bar.addSpacing(6)
-        bar.addWidget(label(APP, "app"))
-        bar.addSpacing(28)
-        self._tabs = QButtonGroup(self)
-        for number, title in enumerate(TABS):
-            button = QPushButton(title)
-            button.setObjectName("tab")
-            button.setCheckable(True)
-            button.setToolTip(f"{title} (Ctrl+{number + 1})")
-            self._tabs.addButton(button, number)
-            bar.addWidget(button)
-            shortcut = QShortcut(QKeySequence(f"Ctrl+{number + 1}"), self)
-            shortcut.activated.connect(button.click)
-        bar.addStretch(1)
-        self._theme = QPushButton()
-        self._theme.setObjectName("tab")
-        self._theme.setToolTip("Light, dark, or as the desktop")
-        self._theme.clicked.connect(self._next_theme)
-        bar.addWidget(self._theme)
-        menu = QPushButton("Menu")
-        menu.setObjectName("tab")
-        menu.setToolTip("Undo, run actions, keys, quit (Alt+M)")
-        menu.setShortcut("Alt+M")
-        menu.setMenu(self._menu())
-        bar.addWidget(menu)
-
         right = QWidget()
         column = QVBoxLayout(right)
         column.setContentsMargins(0, 0, 0, 0)
@@ -149,14 +110,14 @@ class MainWindow(QMainWindow):
         rows = QVBoxLayout(whole)
         rows.setContentsMargins(0, 0, 0, 0)
         rows.setSpacing(0)
-        rows.addWidget(header)
+        rows.addWidget(self.header)
         rows.addWidget(middle, 1)
         rows.addWidget(self.status)
         self.setCentralWidget(whole)
-        self._show_theme()
 
     def _connect(self) -> None:
-        self._tabs.idClicked.connect(self._show_page)
+        self.header.page_chosen.connect(self._show_page)
+        self.header.theme_asked.connect(self._next_theme)
         self.run_list.selected.connect(self._show_runs)
         self.actions_of_runs.use_settings.connect(self._use_settings)
         self.actions_of_runs.failed.connect(self.banner.say)
@@ -187,7 +148,6 @@ class MainWindow(QMainWindow):
         self.data_page.use.connect(self._use_data)
         self.data_page.failed.connect(self.banner.say)
         self.setAcceptDrops(True)
-        self._tabs.button(0).setChecked(True)
 
     # What is shown
 
@@ -220,9 +180,7 @@ class MainWindow(QMainWindow):
 
     @Slot(int)
     def _show_page(self, number: int) -> None:
-        if self._tabs.button(self.pages.currentIndex()).hasFocus():
-            self._tabs.button(number).setFocus()
-        self._tabs.button(number).setChecked(True)
+        self.header.show_page(number, self.pages.currentIndex())
         self.pages.setCurrentIndex(number)
         self._show_runs()
 
@@ -253,33 +211,6 @@ class MainWindow(QMainWindow):
             self.store.refresh()
             if self.training.run is not None and path == self.training.run.path:
                 self.run_list.select(path)
-
-    def _offer_unfinished(self) -> None:
-        """Offer to go on with what an earlier session, or a crash, left unfinished."""
-        kept = self._settings.value("dismissed", [])
-        dismissed = [str(mark) for mark in kept] if isinstance(kept, list) else [str(kept)]
-        left = [item for item in self.store.items if item.state.state == "interrupted" and not item.hidden]
-        left = [item for item in left if _mark_of(item) not in dismissed]
-        waiting = [item for item in self.store.items if item.place is not None and item not in left]
-        unfinished = [*left, *sorted(waiting, key=lambda item: item.place or 0)]
-        if not unfinished:
-            return
-        self.run_list.select(unfinished[0].path)
-        names = [item.name for item in unfinished]
-        shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-        verb = "was" if len(names) == 1 else "were"
-        self.banner.offer(
-            f"{count(len(names), 'run')} {verb} not finished: {shown}. Nothing that was saved is lost.",
-            "Go on training",
-            lambda: self._go_on_with(left),
-            lambda: self._settings.setValue("dismissed", [*dismissed, *map(_mark_of, left)]),
-        )
-
-    def _go_on_with(self, interrupted: list[RunItem]) -> None:
-        """Train what was interrupted, then what waits."""
-        for item in interrupted:
-            self.training.train_or_queue(item.path)
-        self.training.hold(False)
 
     @Slot()
     def _show_queue(self) -> None:
@@ -389,11 +320,7 @@ class MainWindow(QMainWindow):
         assert isinstance(app, QApplication)
         theme.choose_scheme(app, chosen)
         self.apply_theme()
-        self._show_theme()
-
-    def _show_theme(self) -> None:
-        chosen = str(self._settings.value("theme", "system"))
-        self._theme.setText({"light": "Light", "dark": "Dark"}.get(chosen, "System"))
+        self.header.show_theme(chosen)
 
     def apply_theme(self) -> None:
         """Take the colours of the scheme in force."""
@@ -460,11 +387,6 @@ class MainWindow(QMainWindow):
     def _close_when_idle(self) -> None:
         if self._closing and not self.training.active and not self.evaluation.active:
             QTimer.singleShot(0, self.close)
-
-
-def _mark_of(item: RunItem) -> str:
-    """What a dismissed offer is remembered by: the run, and how far it was."""
-    return f"{item.path.name} {item.state.step}"
 
 
 def _dropped_path(event: QDropEvent) -> Path | None:

@@ -9,8 +9,9 @@ from pathlib import Path
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from engine.errors import StudioError
+from engine.kept import kept_steps
 from engine.metrics_file import MetricsReader
-from engine.runs import Run, kept_steps, list_runs
+from engine.runs import Run, list_runs
 
 POLL_MS = 500
 

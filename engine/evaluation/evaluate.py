@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from engine.checkpoints import WEIGHTS, checkpoint_step
+from engine.checkpoints import checkpoint_step
 from engine.data import Dataset, load_dataset, prepare
 from engine.errors import CheckpointError, ConfigError
 from engine.evaluation.catalogue import METRICS, VERSION
@@ -17,6 +17,7 @@ from engine.evaluation.ground_truth import SCORES, GroundTruth
 from engine.evaluation.results import SEED, missing
 from engine.evaluation.summaries import correlation_results, headline_results, training_results
 from engine.events import Evaluated, Event, Job, Progress, Request
+from engine.kept import WEIGHTS
 from engine.models.loading import TrainedModel, load_model
 from engine.processes import Children
 from engine.runs import Run

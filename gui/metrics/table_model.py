@@ -5,10 +5,11 @@ from html import escape
 from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
-from PySide6.QtGui import QColor, QFont, QPainter, QPixmap
+from PySide6.QtGui import QColor, QFont
 
 from engine.evaluation.table import Cell, Heading, Table
 from gui.theme import tokens
+from gui.widgets.dot import dot
 
 Index = QModelIndex | QPersistentModelIndex
 Role = Qt.ItemDataRole
@@ -71,7 +72,7 @@ class MetricsModel(QAbstractTableModel):
             lines = "<br>".join(escape(line) for line in cell.note.split("\n"))
             return f"<p><b>{escape(heading.column.name if heading.column else cell.text)}</b><br>{lines}</p>"
         if role == Role.DecorationRole and index.column() == 0 and index.row() < len(self._colours):
-            return _dot(self._colours[index.row()])
+            return dot(self._colours[index.row()])
         return None
 
 
@@ -98,16 +99,3 @@ def _alignment(heading: Heading) -> int:
     """Numbers stand at the right, words at the left."""
     side = Qt.AlignmentFlag.AlignRight if heading.numeric else Qt.AlignmentFlag.AlignLeft
     return int(side | Qt.AlignmentFlag.AlignVCenter)
-
-
-def _dot(colour: str) -> QPixmap:
-    picture = QPixmap(22, 22)
-    picture.setDevicePixelRatio(2)
-    picture.fill(Qt.GlobalColor.transparent)
-    painter = QPainter(picture)
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    painter.setPen(Qt.PenStyle.NoPen)
-    painter.setBrush(QColor(colour))
-    painter.drawEllipse(0, 0, 10, 10)
-    painter.end()
-    return picture

@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QObject, QPoint, QSettings, Qt, QUrl, Signal, Slot
-from PySide6.QtGui import QAction, QColor, QDesktopServices, QIcon, QKeySequence, QPainter, QPixmap, QUndoStack
+from PySide6.QtGui import QAction, QDesktopServices, QIcon, QKeySequence, QUndoStack
 from PySide6.QtWidgets import QInputDialog, QMenu, QWidget
 
 from engine.errors import StudioError
+from engine.kept import keep_checkpoint
 from engine.runs import COLOURS
 from gui.export import ask_and_export_curves, export_runs, import_runs
 from gui.run_store import RunItem, RunStore
@@ -17,6 +18,7 @@ from gui.runs.run_list import RunList
 from gui.runs.undo import ChangeMarks, TrashRuns
 from gui.theme import tokens
 from gui.training.session import TrainingSession
+from gui.widgets.dot import dot
 from gui.words import count
 
 MORE_EPOCHS = 20
@@ -222,8 +224,6 @@ class RunActions(QObject):
 
     @Slot()
     def _keep_checkpoint(self) -> None:
-        from engine.checkpoints import keep_checkpoint
-
         for item in self._list.items()[:1]:
             try:
                 step = keep_checkpoint(item.run.checkpoint_folder)
@@ -294,17 +294,4 @@ class RunActions(QObject):
 def _fill_with_colours(menu: QMenu) -> None:
     menu.clear()
     for number in range(COLOURS):
-        menu.addAction(_swatch(tokens().runs[number]), COLOUR_NAMES[number]).setData(number)
-
-
-def _swatch(colour: str) -> QIcon:
-    """A dot in a colour."""
-    pixmap = QPixmap(32, 32)
-    pixmap.fill(Qt.GlobalColor.transparent)
-    painter = QPainter(pixmap)
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    painter.setPen(Qt.PenStyle.NoPen)
-    painter.setBrush(QColor(colour))
-    painter.drawEllipse(4, 4, 24, 24)
-    painter.end()
-    return QIcon(pixmap)
+        menu.addAction(QIcon(dot(tokens().runs[number], 16)), COLOUR_NAMES[number]).setData(number)

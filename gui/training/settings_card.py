@@ -44,7 +44,6 @@ class SettingsCard(Card):
         super().__init__("Settings")
         self._settings, self._estimator, self._runs = settings, estimator, runs
         self._estimate: Estimate | None = None
-        self._training = False
         self.presets = QComboBox()
         self.presets.setAccessibleName("Preset")
         self.presets.setMinimumContentsLength(12)
@@ -234,7 +233,6 @@ class SettingsCard(Card):
         self._show_buttons(training=True, paused=paused, stopping=stopping)
 
     def _show_buttons(self, *, training: bool, paused: bool = False, stopping: bool = False) -> None:
-        self._training = training
         self.start_button.setText("Queue" if training else "Start")
         self.start_button.setToolTip(
             f"Train with these settings {'when the runs before it have ended' if training else 'now'} (Ctrl+Return)"

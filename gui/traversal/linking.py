@@ -38,11 +38,6 @@ class Linker(QObject):
         self._asked = loaded.weights
         self._worker.ask(loaded.weights, lambda: _find(loaded, self._over))
 
-    @property
-    def idle(self) -> bool:
-        """Whether nothing is being found."""
-        return self._asked is None or self._asked in self._known
-
     def words_of(self, weights: Weights) -> dict[int, tuple[str, str]]:
         """For each latent that follows a factor: "x position, 0.81", and a sentence that explains it."""
         return {

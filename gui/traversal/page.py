@@ -56,7 +56,6 @@ class TraversalPage(QWidget):
         self._answer: Answer | None = None
         self._shown: Request | None = None
         self._names: dict[int, str] = {}
-        self._decoded = 0
         self._answerer = Answerer()
         self.worker = LatestWorker(self)
         self.worker.answered.connect(self._answered)

@@ -4,16 +4,15 @@ from PySide6.QtCore import QSettings
 from PySide6.QtWidgets import (
     QCheckBox,
     QDialog,
-    QDialogButtonBox,
     QDoubleSpinBox,
     QFormLayout,
-    QPushButton,
     QSpinBox,
     QVBoxLayout,
     QWidget,
 )
 
 from gui.widgets.layouts import label
+from gui.widgets.save_dialog import save_buttons
 
 CAPTION = "Labels and caption"
 
@@ -44,14 +43,7 @@ class PictureDialog(QDialog):
         form.addRow("Width", self.width_box)
         form.addRow("Dots an inch", self.dpi_box)
         form.addRow("", self.labels_box)
-        buttons = QDialogButtonBox()
-        buttons.addButton(QPushButton("Cancel"), QDialogButtonBox.ButtonRole.RejectRole)
-        self.save = QPushButton("Save as…")
-        self.save.setObjectName("primary")
-        self.save.setDefault(True)
-        buttons.addButton(self.save, QDialogButtonBox.ButtonRole.AcceptRole)
-        buttons.accepted.connect(self.accept)
-        buttons.rejected.connect(self.reject)
+        buttons, self.save = save_buttons(self)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(18, 16, 18, 16)
         layout.setSpacing(12)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from PySide6.QtCore import QSettings, QStandardPaths
-from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
+from PySide6.QtWidgets import QDialog, QDialogButtonBox, QFileDialog, QMessageBox, QPushButton, QWidget
 
 from engine.errors import ConfigError
 from engine.runs import slug
@@ -28,6 +28,19 @@ PICTURES = (PNG, SVG, PDF)
 CSV = Format("csv", "CSV table")
 MARKDOWN = Format("md", "Markdown table")
 ZIP = Format("zip", "ZIP archive")
+
+
+def save_buttons(dialog: QDialog) -> tuple[QDialogButtonBox, QPushButton]:
+    """Return the buttons of a dialog that asks what to save, and the one that saves."""
+    buttons = QDialogButtonBox()
+    buttons.addButton(QPushButton("Cancel"), QDialogButtonBox.ButtonRole.RejectRole)
+    save = QPushButton("Save as…")
+    save.setObjectName("primary")
+    save.setDefault(True)
+    buttons.addButton(save, QDialogButtonBox.ButtonRole.AcceptRole)
+    buttons.accepted.connect(dialog.accept)
+    buttons.rejected.connect(dialog.reject)
+    return buttons, save
 
 
 def ask_file(parent: QWidget, settings: QSettings, title: str, name: str, formats: Sequence[Format]) -> Path | None:

@@ -90,7 +90,7 @@ def report(what: str, times: np.ndarray) -> None:
 def test_slider_to_pixels(qapp, window):
     [item] = window.store.items
     window.run_list.select(item.path)
-    window._tabs.button(1).click()
+    window.header.tabs.button(1).click()
     page = window.traversal_page
     wait_until(lambda: page.answer is not None)
     wait_until(lambda: page.linker.idle)

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engine.latent_names import name_latent
 from engine.runs import Run
 
 
@@ -47,7 +46,7 @@ def test_each_ending_gives_that_kind_of_file(run_main, run, tmp_path):
 
 
 def test_a_png_has_the_width_and_resolution_asked_for_and_a_caption_with_names(run_main, run, tmp_path):
-    name_latent(run, 2, "thickness")
+    run.write_marks(run.marks() | {"latents": {"2": "thickness"}})
     file = tmp_path / "t.png"
     arguments = ["--latents", "2", "--range", "-1", "1", "--width", 10, "--dpi", 254, "--image", 3]
     for more in ([], ["--no-labels"]):

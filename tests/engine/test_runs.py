@@ -1,6 +1,7 @@
 """Run folders: names, states, locks, and what happens when their files are damaged."""
 
 import json
+import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from engine.config import RunConfig
 from engine.errors import RunError, RunLockedError
-from engine.runs import STATES, Run, RunState, delete_run, find_run, list_runs, slug
+from engine.runs import STATES, Run, RunState, find_run, list_runs, slug
 
 CONFIG = RunConfig(dataset="mnist", objective="beta-vae", seed=3)
 PROJECT = Path(__file__).resolve().parents[2]
@@ -267,13 +268,11 @@ def test_runs_that_cannot_be_saved_say_where_and_what_to_do(tmp_path, below):
 
 
 def test_a_run_whose_folder_is_gone_cannot_be_marked_or_held(run):
-    delete_run(run.path)
+    shutil.rmtree(run.path)
     with pytest.raises(RunError, match="cannot be"):
         run.write_marks({"name": "x"})
     with pytest.raises(RunError, match="cannot be"):
         run.write_evaluation({})
-    with pytest.raises(RunError, match="cannot be removed"):
-        delete_run(run.path)
 
 
 def test_a_folder_without_settings_is_no_run(tmp_path):
@@ -331,11 +330,3 @@ def test_a_name_that_no_file_system_takes_is_refused_like_any_other(tmp_path, mo
     monkeypatch.chdir(tmp_path)
     with pytest.raises(RunError, match="run"):
         find_run(name, tmp_path)
-
-
-def test_a_deleted_run_leaves_nothing(run):
-    run.write_state(RunState("finished", 5, 5))
-    with run.locked():
-        pass
-    delete_run(run.path)
-    assert list(run.path.parent.iterdir()) == []

@@ -106,6 +106,25 @@ def test_a_run_stopped_at_any_step_and_resumed_equals_one_that_never_stopped(tmp
     assert_same(whole, parts)
 
 
+def test_a_resume_is_exact_with_two_threads_too(tmp_path, digits_folder, two_threads):
+    whole, parts = (make(tmp_path, digits_folder, threads=2) for _ in range(2))
+    list(train(whole))
+    job = train(parts)
+    advance(job, StepMetrics, 2)
+    job.close()
+    assert torch.get_num_threads() == 2
+    list(train(parts))
+    assert_same(whole, parts)
+
+
+@pytest.fixture
+def two_threads():
+    """Leave the number of threads as it was."""
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
 def test_a_run_whose_process_died_resumes_from_its_last_checkpoint_and_ends_the_same(tmp_path, digits_folder):
     whole, killed = make(tmp_path, digits_folder), make(tmp_path, digits_folder)
     list(train(whole))

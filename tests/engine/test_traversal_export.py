@@ -1,6 +1,5 @@
 """Exported traversals, read back with other programs' eyes; and the latents of a data set."""
 
-import json
 from xml.etree import ElementTree
 
 import numpy as np
@@ -11,7 +10,7 @@ from engine.errors import ConfigError, RunError
 from engine.events import Finished, Progress
 from engine.export_traversal import Look, frames, save_frames, save_latents, save_traversal
 from engine.figures import traversal_figure
-from engine.latent_names import latent_names, latent_title, name_latent
+from engine.latent_names import latent_names, latent_title
 from engine.report import traversal_caption, write_report
 from engine.report_figures import REPORT_FIGURES
 from engine.traversal import choose_latents, encode, start_from_prior, traverse, traverse_from
@@ -147,22 +146,13 @@ def test_a_caption_of_a_conditional_model_says_the_label(conditional):
 
 
 def test_names_of_latents_are_kept_with_the_run_and_shown_in_its_report(tmp_path, tiny_copy):
-    before = tiny_copy.marks()
-    name_latent(tiny_copy, 3, "  thick\nness ")
-    name_latent(tiny_copy, 5, "slant")
-    name_latent(tiny_copy, 5, "")
-    assert json.loads((tiny_copy.path / "marks.json").read_text()) == before | {"latents": {"3": "thick ness"}}
+    tiny_copy.write_marks(tiny_copy.marks() | {"latents": {"3": "thick ness"}})
     assert latent_names(tiny_copy.marks()) == {3: "thick ness"}
     assert (latent_title(3, {3: "thickness"}), latent_title(4, {3: "thickness"})) == ("z3 (thickness)", "z4")
     for _ in write_report(tiny_copy, tmp_path / "report"):
         pass
     with Image.open(tmp_path / "report" / "traversal.png") as image:
         assert "z3 (thick ness)" in image.text["Description"]
-
-
-def test_a_latent_that_is_not_there_gets_no_name(tiny_copy):
-    with pytest.raises(ConfigError, match="no latent 10"):
-        name_latent(tiny_copy, 10, "slant")
 
 
 @pytest.mark.parametrize("kept", [None, [], "x", {"a": "b", "3": 4, "-1": "c", "5": ""}])

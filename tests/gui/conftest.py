@@ -7,10 +7,19 @@ from PySide6.QtCore import QSettings, QThread, QTimer
 from PySide6.QtWidgets import QApplication
 
 from gui import theme
+from gui.garbage import Collector
 from gui.main_window import MainWindow
 
 # No test tells the desktop of whoever runs it anything.
 os.environ["DBUS_SESSION_BUS_ADDRESS"] = os.environ["DBUS_SYSTEM_BUS_ADDRESS"] = "unix:path=/nonexistent"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def garbage(qapp):
+    """As in the application: no other thread frees a widget."""
+    collector = Collector()
+    yield
+    collector.close()
 
 
 @pytest.fixture(autouse=True)

@@ -15,7 +15,7 @@ WAIT = 60_000
 
 @pytest.fixture
 def page(qtbot, window):
-    qtbot.mouseClick(window._tabs.button(3), Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(window.header.tabs.button(3), Qt.MouseButton.LeftButton)
     return window.data_page
 
 

@@ -1,8 +1,11 @@
 """The window, used as a person would: start, watch, stop, traverse, evaluate, close, reopen."""
 
+import re
+
 import pytest
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtWidgets import QMessageBox
+from PySide6.QtGui import QAction, QShortcut
+from PySide6.QtWidgets import QAbstractButton, QMessageBox, QPushButton
 
 from engine.checkpoints import checkpoint_step
 from engine.config import RunConfig
@@ -55,7 +58,7 @@ def test_a_run_is_started_watched_traversed_and_evaluated(qtbot, window, small):
     assert window.training_page.pictures.step.text() == "step 40 · C 20.0"
     assert len(window.training_page.pictures.traversal.rows) == 5
 
-    press(qtbot, window._tabs.button(1))
+    press(qtbot, window.header.tabs.button(1))
     page = window.traversal_page
     qtbot.waitUntil(lambda: page.answer is not None, timeout=WAIT)
     traversal, grid = page.answer.result.traversal, page.card.latents.grid
@@ -63,7 +66,7 @@ def test_a_run_is_started_watched_traversed_and_evaluated(qtbot, window, small):
     assert list(traversal.kl) == sorted(traversal.kl, reverse=True)
     assert len(grid.rows[0].images) == 1 + page.card.steps.value()
 
-    press(qtbot, window._tabs.button(2))
+    press(qtbot, window.header.tabs.button(2))
     with qtbot.waitSignal(window.evaluation.ended, timeout=WAIT):
         press(qtbot, window.metrics_page.evaluate_button)
     model = window.metrics_page.model
@@ -144,6 +147,7 @@ def test_a_reopened_window_shows_the_runs_and_its_place(qtbot, window, small, se
     assert [item.name for item in again.store.items] == ["annealed ReLU · 0"]
     assert again._splitter.sizes() == place
     assert len(again.run_list.items()) == 1
+    again.close()  # here, since only this function refers to it
 
 
 def test_a_run_started_elsewhere_appears_and_its_curves_move(qtbot, window, small):
@@ -218,9 +222,9 @@ def test_damaged_weights_are_explained_on_the_traversal_page_and_in_the_metrics(
     weights = window.store.items[0].path / "checkpoint" / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:1000])
     window.store.refresh()
-    press(qtbot, window._tabs.button(1))
+    press(qtbot, window.header.tabs.button(1))
     qtbot.waitUntil(lambda: "damaged" in window.traversal_page.card.message.text(), timeout=WAIT)
-    press(qtbot, window._tabs.button(2))
+    press(qtbot, window.header.tabs.button(2))
     with qtbot.waitSignal(window.evaluation.ended, timeout=WAIT):
         press(qtbot, window.metrics_page.evaluate_button)
     assert "damaged" in window.metrics_page.words.text()
@@ -253,6 +257,30 @@ def test_the_keyboard_reaches_every_page(qtbot, window):
     for number in (2, 3, 1):
         qtbot.keyClick(window, getattr(Qt.Key, f"Key_{number}"), Qt.KeyboardModifier.ControlModifier)
         assert window.pages.currentIndex() == number - 1
+
+
+def test_the_keys_that_tooltips_name_work_whatever_a_button_says_at_the_moment(qtbot, window, small):
+    """A new text makes a Qt button forget its key; each page changes texts as runs are chosen and trained."""
+
+    def wrong():
+        known = {shortcut.key().toString() for shortcut in window.findChildren(QShortcut)}
+        known |= {
+            thing.shortcut().toString() for kind in (QAction, QAbstractButton) for thing in window.findChildren(kind)
+        }
+        named = (
+            re.search(r"\(((?:Ctrl|Alt|Shift)\+\S+|F\d+)\)$", b.toolTip()) for b in window.findChildren(QPushButton)
+        )
+        return {match.group(1) for match in named if match} - known
+
+    assert wrong() == set()
+    start = window.training_page.settings.start_button
+    window.training_page.settings.show_config(small.changed(steps=100_000))
+    press(qtbot, start)
+    qtbot.waitUntil(lambda: window.training.progress is not None, timeout=WAIT)
+    for page in (1, 2, 3, 0):
+        press(qtbot, window.header.tabs.button(page))
+        assert wrong() == set()
+    assert start.text() == "Queue"
 
 
 def test_clicking_a_tile_is_told_with_its_place(qtbot, window, tiny_run):

@@ -141,7 +141,7 @@ def test_the_weights_of_a_run_are_kept_and_looked_at_again(qtbot, window, tiny_r
     window.actions_of_runs.keep.trigger()
     assert "step 60 are kept" in window.banner.text.text()
     assert window.store.find(run.path).kept_steps == [60]
-    window._tabs.button(1).click()
+    window.header.tabs.button(1).click()
     page = window.traversal_page
     page.source.weights.setCurrentIndex(page.source.weights.findData(60))
     qtbot.waitUntil(lambda: page.answer is not None, timeout=60_000)

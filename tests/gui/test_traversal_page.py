@@ -43,7 +43,7 @@ def show(qtbot, window):
         window.store.refresh()
         paths = [window.store.root / f"{number}-{run.path.name}" for number, run in enumerate(runs)]
         window.run_list.select(paths[0])
-        window._tabs.button(1).click()
+        window.header.tabs.button(1).click()
         settled(qtbot, window.traversal_page)
         return window.traversal_page
 
@@ -265,7 +265,7 @@ def test_without_its_data_the_prior_still_works_and_it_is_said(qtbot, window, ma
     file.write_text(json.dumps(config))
     window.store.refresh()
     window.run_list.select(window.store.root / "tiny")
-    window._tabs.button(1).click()
+    window.header.tabs.button(1).click()
     page = window.traversal_page
     settled(qtbot, page)
     assert page.source.segments.checkedId() == PRIOR
@@ -322,7 +322,7 @@ def test_the_factor_that_a_latent_follows_is_said_and_factor_sliders_choose_the_
         pass
     window.store.refresh()
     window.run_list.select(run.path)
-    window._tabs.button(1).click()
+    window.header.tabs.button(1).click()
     page = window.traversal_page
     settled(qtbot, page)
     qtbot.waitUntil(lambda: any(row.link.text() for row in page.sliders.rows), timeout=WAIT)

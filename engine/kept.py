@@ -1,0 +1,61 @@
+"""Weights that a person keeps to come back to: copies of a checkpoint's weights, `kept-<step>.safetensors` beside it.
+
+Loads no torch, since the window keeps weights too.
+"""
+
+import json
+import re
+from pathlib import Path
+
+from safetensors import SafetensorError, deserialize
+
+from engine.errors import CheckpointError
+from engine.files import write_bytes
+
+WEIGHTS = "model.safetensors"
+"""A checkpoint's weights, in its folder; the metadata name their step."""
+
+
+def kept_file(checkpoint_folder: Path, step: int) -> Path:
+    """Where the weights of a step are, if they were kept."""
+    return checkpoint_folder / f"kept-{step}.safetensors"
+
+
+def kept_steps(checkpoint_folder: Path) -> list[int]:
+    """Steps whose weights were kept, smallest first."""
+    found = (re.fullmatch(r"kept-(\d{1,12})\.safetensors", file.name) for file in checkpoint_folder.glob("kept-*"))
+    return sorted(int(match.group(1)) for match in found if match)
+
+
+def keep_checkpoint(checkpoint_folder: Path) -> int:
+    """Keep a copy of the present weights; return their step.
+
+    Raises CheckpointError when there are none or they are damaged, OSError when the copy cannot be written.
+    """
+    path = checkpoint_folder / WEIGHTS
+    try:
+        content = path.read_bytes()  # in one go: a run that trains replaces the file
+    except FileNotFoundError:
+        raise no_weights(checkpoint_folder) from None
+    try:
+        deserialize(content)
+        length = int.from_bytes(content[:8], "little")
+        step = int(json.loads(content[8 : 8 + length])["__metadata__"]["step"])
+    except (SafetensorError, ValueError, LookupError, TypeError):
+        raise damaged(path) from None
+    write_bytes(kept_file(checkpoint_folder, step), content)
+    return step
+
+
+def no_weights(checkpoint_folder: Path) -> CheckpointError:
+    """The error for a run without a checkpoint."""
+    name = checkpoint_folder.parent.name
+    return CheckpointError(f"{name} has no weights yet: it was not trained up to its first checkpoint.")
+
+
+def damaged(path: Path) -> CheckpointError:
+    """The error for weights that cannot be read."""
+    return CheckpointError(
+        f"{path} is damaged: it is cut short or not a checkpoint. The curves and settings of the run are kept; train "
+        "it again with the same settings."
+    )
