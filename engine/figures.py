@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.colours import PALETTE
 from engine.errors import ConfigError, RunError
 from engine.files import replacing
+from engine.latent_names import latent_names, latent_title
 from engine.metrics_file import MetricsReader
 from engine.runs import Run, distinct_names
 from engine.traversal import Traversal
@@ -21,22 +23,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FORMATS = ("png", "svg", "pdf")
-OKABE_ITO = (
-    "#0072B2",
-    "#D55E00",
-    "#009E73",
-    "#E69F00",
-    "#CC79A7",
-    "#56B4E9",
-    "#999999",
-    "#B8A800",
-    "#333333",
-    "#8C510A",
-)
-"""Colours that colour-blind people tell apart (Okabe & Ito 2008), the yellow darkened for white paper."""
-
 STYLES = ("-", "-.", ":")
-"""Lines of the runs beyond the tenth, when the colours begin again. Dashes are the capacity's."""
+"""Lines of what shares a colour with something before it. Dashes are the capacity's."""
 
 CELL = 0.55
 """Side of a picture in a grid, in inches."""
@@ -155,13 +143,14 @@ def curves_figure(*runs: Run) -> "Figure":
 def _curves_of_one(run: Run, reader: MetricsReader) -> "Figure":
     figure = _figure(11, 3.2)
     left, middle, right = figure.subplots(1, 3)
+    colour = PALETTE[run.colour_in(run.marks())]
     step = reader.column("step")
     left.plot(step, reader.column("loss"), color="#999999", lw=1, label="loss")
-    left.plot(step, reader.column("reconstruction"), color=OKABE_ITO[0], lw=1.2, label="reconstruction")
-    middle.plot(step, reader.column("kl"), color=OKABE_ITO[0], lw=1.2, label="KL")
+    left.plot(step, reader.column("reconstruction"), color=colour, lw=1.2, label="reconstruction")
+    middle.plot(step, reader.column("kl"), color=colour, lw=1.2, label="KL")
     if run.config.annealed:
         middle.plot(step, reader.column("capacity"), color="#333333", ls="--", lw=1, label="capacity C")
-    _plot_latents(right, reader)
+    _plot_latents(right, reader, latent_names(run.marks()))
     _finish(right, "KL per latent")
     _finish(left, "Loss and reconstruction")
     _finish(middle, "KL divergence")
@@ -179,18 +168,17 @@ def _curves_of_several(runs: Sequence[Run], readers: Sequence[MetricsReader]) ->
     figure = _figure(11, 0.3 * math.ceil(len(runs) / 4) + 2.9 * rows)
     grid = figure.add_gridspec(rows, 3)
     shared = [figure.add_subplot(grid[0, column]) for column in range(3)]
-    for number, (run, reader) in enumerate(zip(runs, readers, strict=True)):
-        colour, style = OKABE_ITO[number % len(OKABE_ITO)], STYLES[number // len(OKABE_ITO) % len(STYLES)]
+    for run, reader, (colour, style) in zip(runs, readers, _lines(runs), strict=True):
         step = reader.column("step")
         for axes, column in zip(shared, ("loss", "reconstruction", "kl"), strict=True):
             axes.plot(step, reader.column(column), color=colour, ls=style, lw=1.1)
         if run.config.annealed:
             shared[2].plot(step, reader.column("capacity"), color=colour, ls="--", lw=0.9, alpha=0.7)
     first = None
-    for number, (name, reader) in enumerate(zip(names, readers, strict=True)):
+    for number, (run, name, reader) in enumerate(zip(runs, names, readers, strict=True)):
         axes = figure.add_subplot(grid[1 + number // 3, number % 3], sharex=first, sharey=first)
         first = first or axes
-        _plot_latents(axes, reader)
+        _plot_latents(axes, reader, latent_names(run.marks()))
         _finish(axes, f"KL per latent, {name}")
     annealed = any(run.config.annealed for run in runs)
     for axes, title in zip(
@@ -208,14 +196,29 @@ def _curves_of_several(runs: Sequence[Run], readers: Sequence[MetricsReader]) ->
     return figure
 
 
-def _plot_latents(axes: "Axes", reader: MetricsReader) -> None:
+def _lines(runs: Sequence[Run]) -> list[tuple[str, str]]:
+    """Colour and style of each run's line: the run's own colour, another style where one before has it."""
+    numbers = [run.colour_in(run.marks()) for run in runs]
+    return [
+        (PALETTE[number], STYLES[numbers[:place].count(number) % len(STYLES)]) for place, number in enumerate(numbers)
+    ]
+
+
+def _plot_latents(axes: "Axes", reader: MetricsReader, names: Mapping[int, str]) -> None:
     step = reader.column("step")
     for latent in range(reader.latents):
         axes.plot(
-            step, reader.column(f"kl_{latent}"), color=OKABE_ITO[latent % len(OKABE_ITO)], lw=1, label=f"z{latent}"
+            step,
+            reader.column(f"kl_{latent}"),
+            color=PALETTE[latent % len(PALETTE)],
+            ls=STYLES[latent // len(PALETTE) % len(STYLES)],
+            lw=1,
+            label=latent_title(latent, names),
         )
     if len(step):
-        axes.legend(fontsize=7, frameon=False, loc="upper left", ncols=2 if reader.latents > 5 else 1)
+        legend = axes.legend(fontsize=7, frameon=False, loc="upper left", ncols=2 if reader.latents > 5 else 1)
+        for text in legend.get_texts():
+            text.set_parse_math(False)
 
 
 def _finish(axes: "Axes", title: str) -> None:

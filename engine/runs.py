@@ -20,6 +20,7 @@ from zlib import crc32
 from filelock import FileLock, Timeout
 
 from engine import __version__
+from engine.colours import PALETTE
 from engine.config import RunConfig
 from engine.errors import ConfigError, RunError, RunLockedError
 from engine.files import write_json
@@ -32,7 +33,7 @@ SHORT_TITLES = {
     "annealed-abs": "annealed abs",
     "annealed-relu": "annealed ReLU",
 }
-COLOURS = 8
+COLOURS = len(PALETTE)
 """Number of colours that runs are told apart by."""
 
 LOCK_PATIENCE = 0.5

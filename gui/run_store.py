@@ -10,6 +10,7 @@ from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from engine.errors import StudioError
 from engine.kept import kept_steps
+from engine.latent_names import latent_names
 from engine.metrics_file import MetricsReader
 from engine.runs import Run, list_runs
 
@@ -37,6 +38,7 @@ class RunItem:
         self.name = self.run.name_in(marks)
         self.colour = self.run.colour_in(marks)
         self.hidden = marks.get("hidden") is True
+        self.latent_names = latent_names(marks)
         tags = marks.get("tags")
         self.tags = [str(tag) for tag in tags] if isinstance(tags, list) else []
 

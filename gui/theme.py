@@ -6,6 +6,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QPalette
 from PySide6.QtWidgets import QApplication
 
+from engine.colours import PALETTE
 from engine.paths import RESOURCES
 
 SCHEMES = {
@@ -49,7 +50,7 @@ LIGHT = Tokens(
     accent_soft="#e8effb",
     warning="#8a5a00",
     error="#b3261e",
-    runs=("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#B8860B", "#56B4E9", "#7A5195", "#6E6E6E"),
+    runs=PALETTE,
 )
 DARK = Tokens(
     window="#16181c",

@@ -10,6 +10,7 @@ from PySide6.QtCore import Qt, QTimer, Slot
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from engine.curves import Smoothing
+from engine.latent_names import latent_title
 from engine.metrics_file import MetricsReader
 from gui.run_store import RunItem
 from gui.runs.delegate import run_colour
@@ -247,7 +248,7 @@ class Curves(QWidget):
             self._curve(
                 item,
                 f"kl_{latent}",
-                f"z{latent}",
+                _cut(latent_title(latent, item.latent_names)),
                 palette[latent % len(palette)],
                 style=STYLES[latent // len(palette) % len(STYLES)],
             )

@@ -11,6 +11,7 @@ from PySide6.QtGui import QHideEvent
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QSlider, QStackedLayout, QVBoxLayout, QWidget
 
 from engine.events import Preview
+from engine.latent_names import latent_title
 from engine.previews import list_previews, load_preview
 from gui.bridge import LatestWorker
 from gui.run_store import RunItem
@@ -37,7 +38,7 @@ class LivePictures(Card):
         self.traversal = ImageGrid(side=44, largest=56)
         self.traversal.setToolTip(
             "One latent a row, changed from −3 to +3 while the others stay at the first original's posterior mean. "
-            "Beside its name: its KL in nats."
+            "Beside its number: the name you gave it on the Traversal page, or its KL in nats."
         )
         self.play = QPushButton("▶")
         self.play.setFixedWidth(38)
@@ -53,6 +54,7 @@ class LivePictures(Card):
         self._stack.addWidget(self._lay_out())
         self.body.addLayout(self._stack, 1)
         self._item: RunItem | None = None
+        self._names: dict[int, str] = {}
         self._paths: list[Path] = []
         self._asked: Path | None = None
         self._arrived: Path | None = None
@@ -88,6 +90,11 @@ class LivePictures(Card):
         """Show the previews of this run; as long as the slider is at its right end, the newest."""
         paths = list_previews(item.run.previews_folder) if item else []
         another = item is None or self._item is None or item.path != self._item.path
+        names = item.latent_names if item else {}
+        if names != self._names:
+            self._names = names
+            if not another:
+                self._show(self.preview)
         if paths == self._paths and not another:
             return
         following = another or self.live
@@ -177,7 +184,12 @@ class LivePictures(Card):
         self.reconstructions.show_rows([Row(preview.reconstructions)])
         self.traversal.show_rows(
             [
-                Row(images, f"z{latent}", f"{preview.kl_per_latent[latent]:.1f}")
+                Row(
+                    images,
+                    f"z{latent}",
+                    self._names.get(latent) or f"{preview.kl_per_latent[latent]:.1f}",
+                    [f"{latent_title(latent, self._names)}, {preview.kl_per_latent[latent]:.2f} nats"] * len(images),
+                )
                 for images, latent in zip(preview.traversal, preview.latents, strict=True)
             ]
         )

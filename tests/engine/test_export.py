@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from engine.colours import PALETTE
 from engine.errors import ConfigError, RunError
 from engine.events import Finished
 from engine.export import export
@@ -80,6 +81,7 @@ def test_an_svg_is_xml_and_names_its_runs_in_words(tmp_path, make_run, names):
 def test_several_runs_share_panels_and_show_what_their_metrics_files_hold(tmp_path, make_run, tiny_run):
     other = filled(make_run(tmp_path, objective="annealed-abs", latents=3), 3, [(10, 3.25), (20, 4)])
     other.metrics_file.write_text(other.metrics_file.read_text().replace(",,", ",7,"))
+    other.write_marks({"colour": tiny_run.colour_in(tiny_run.marks()) + 1})
     figure = curves_figure(tiny_run, other)
     loss, reconstruction, kl, latents, other_latents = figure.axes
     for axes, column in ((loss, 3), (reconstruction, 4), (kl, 5)):
@@ -95,9 +97,12 @@ def test_several_runs_share_panels_and_show_what_their_metrics_files_hold(tmp_pa
     assert [text.get_text() for text in figure.legends[0].get_texts()] == [tiny_run.name, other.name]
 
 
-def test_the_lines_of_many_runs_differ(tiny_run):
-    lines = curves_figure(*[tiny_run] * 12).axes[0].get_lines()
+def test_runs_keep_their_colours_and_differ_all_the_same(tmp_path, make_run):
+    runs = [filled(make_run(tmp_path), 10, [(10, 1)]) for _ in range(12)]
+    lines = curves_figure(*runs).axes[0].get_lines()
     assert len({(line.get_color(), line.get_linestyle()) for line in lines}) == 12
+    [alone] = curves_figure(runs[5]).axes[1].get_lines()
+    assert alone.get_color() == lines[5].get_color() == PALETTE[5]
 
 
 def test_a_sign_that_the_font_lacks_is_no_failure(tmp_path, make_run, tiny_run):

@@ -147,7 +147,7 @@ def test_curves_show_what_the_metrics_file_holds(tiny_run):
     for label, column in [("loss", "loss"), ("KL", "kl"), ("z3", "kl_3"), ("reconstruction", "reconstruction")]:
         np.testing.assert_array_equal(lines[label].get_xdata(), values[:, 0])
         np.testing.assert_array_equal(lines[label].get_ydata(), values[:, head.index(column)])
-    assert len({line.get_color() for line in right.get_lines()}) == 10
+    assert len({(line.get_color(), line.get_linestyle()) for line in right.get_lines()}) == 10
 
 
 def test_an_annealed_run_shows_its_capacity(tmp_path, make_run):
@@ -157,6 +157,14 @@ def test_an_annealed_run_shows_its_capacity(tmp_path, make_run):
     run.metrics_file.write_text(f"{head}\n{row}\n")
     (capacity,) = [line for line in curves_figure(run).axes[1].get_lines() if line.get_label() == "capacity C"]
     assert list(capacity.get_ydata()) == [2.5]
+
+
+def test_names_of_latents_are_in_the_legend_as_they_were_typed(tiny_copy):
+    tiny_copy.write_marks({"latents": {"3": "slant $x$"}})
+    figure = curves_figure(tiny_copy)
+    words = [text.get_text() for text in figure.axes[2].get_legend().get_texts()]
+    assert words[2:5] == ["z2", "z3 (slant $x$)", "z4"]
+    figure.canvas.draw()
 
 
 def test_a_run_without_curves_yet_gives_an_empty_figure_that_can_be_saved(tmp_path, make_run):

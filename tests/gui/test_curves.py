@@ -295,9 +295,9 @@ def test_a_long_file_is_read_on_while_shown_and_few_points_are_drawn(qtbot, page
     assert item.last("step") == 90_000
     qtbot.waitUntil(lambda: not item.metrics.behind)
     assert len(item.metrics) == 9000
-    qtbot.waitUntil(lambda: all(plot.canvas.across()[1] > 80_000 for plot in page.curves.plots))
+    whole = pytest.approx((0, 90_000))
+    qtbot.waitUntil(lambda: all(plot.canvas.across() == whole for plot in page.curves.plots))
     for plot in page.curves.plots:
-        assert plot.canvas.across() == pytest.approx((0, 90_000))
         for curve in plot.drawn.values():
             assert 200 < len(curve.getData()[0]) <= MOST_POINTS
 
@@ -363,6 +363,18 @@ def test_the_slider_goes_back_and_stays_there_while_new_pictures_come(qtbot, pic
     QTest.keyClick(pictures.slider, Qt.Key.Key_End)
     qtbot.waitUntil(lambda: pictures.step.text() == "step 500 · C 5.0")
     assert pictures.title.text() == "Live"
+
+
+def test_a_latent_is_called_by_the_name_a_person_gave_it(qtbot, pictures, page, show):
+    [item] = show()
+    assert [row.note for row in pictures.traversal.rows] == ["2.0", "0.5"]
+    item.run.write_marks({"latents": {"1": "slant"}})
+    item.refresh()
+    page.show_runs([item])
+    assert [(row.title, row.note) for row in pictures.traversal.rows] == [("z1", "slant"), ("z0", "0.5")]
+    assert pictures.traversal.rows[0].tips[0] == "z1 (slant), 2.00 nats"
+    legend = page.curves.latents.legend
+    qtbot.waitUntil(lambda: "z1 (slant)" in [button.entry.title for button in legend.buttons])
 
 
 def test_the_history_plays_to_its_end(qtbot, pictures):
