@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,15 @@ OUTLIERS = 5.0
 
 _EXPONENT = 230.0
 """Powers of the factor are kept above exp(-230), about 1e-100: nothing overflows, and what is below is nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """How curves are looked at. `column` is what is along the axis below: step, epoch or seconds."""
+
+    column: str = "step"
+    logarithmic: bool = False
+    ignore_outliers: bool = False
 
 
 class Smoothing:

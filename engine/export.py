@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from engine.archive import write_archive
+from engine.curves import View
+from engine.curves_figure import curves_figure
 from engine.errors import RunError
 from engine.events import Finished, Job, Progress
-from engine.figures import FORMATS, check_format, curves_figure, save
+from engine.figures import FORMATS, check_format, save
 from engine.files import write_bytes
 from engine.metrics_file import header, whole_lines
 from engine.runs import Run, distinct_names
@@ -16,9 +18,10 @@ from engine.runs import Run, distinct_names
 ENDINGS = (*FORMATS, "csv", "zip")
 
 
-def export(runs: Sequence[Run], path: Path) -> Job:
+def export(runs: Sequence[Run], path: Path, *, view: View | None = None, smoothing: float = 0.0) -> Job:
     """Write runs to a file; its ending says what: curves (.png, .svg, .pdf, .csv) or all there is of them (.zip).
 
+    `view` and `smoothing` are of pictures, as `curves_figure` takes them; tables hold what was recorded.
     Yields Progress and Finished. Raises ConfigError for another ending, RunError when there is nothing to write or the
     file cannot be written.
     """
@@ -34,7 +37,7 @@ def export(runs: Sequence[Run], path: Path) -> Job:
     if kind == "csv":
         _write(path, _one_table(tables[0]) if len(runs) == 1 else _long_table(runs, tables))
     else:
-        save(curves_figure(*runs), path)
+        save(curves_figure(*runs, view=view, smoothing=smoothing), path)
     yield Finished(message=f"Saved to {path}")
 
 

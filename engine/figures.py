@@ -10,22 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.colours import PALETTE
 from engine.errors import ConfigError, RunError
 from engine.files import replacing
-from engine.latent_names import latent_names, latent_title
-from engine.metrics_file import MetricsReader
-from engine.runs import Run, distinct_names
 from engine.traversal import Traversal
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 FORMATS = ("png", "svg", "pdf")
-STYLES = ("-", "-.", ":")
-"""Lines of what shares a colour with something before it. Dashes are the capacity's."""
-
 CELL = 0.55
 """Side of a picture in a grid, in inches."""
 
@@ -129,106 +121,6 @@ def pictures_figure(
     return _grid(tiles, head, side, caption, labels=labels, width=None if width is None else width / 2.54)
 
 
-def curves_figure(*runs: Run) -> "Figure":
-    """Draw loss and reconstruction, KL with the capacity C dashed, and KL per latent, in nats against the step.
-
-    Several runs share the panels, a colour each; only KL per latent has a panel for every run.
-    """
-    readers = [MetricsReader(run.metrics_file) for run in runs]
-    for reader in readers:
-        reader.refresh()
-    return _curves_of_one(runs[0], readers[0]) if len(runs) == 1 else _curves_of_several(runs, readers)
-
-
-def _curves_of_one(run: Run, reader: MetricsReader) -> "Figure":
-    figure = _figure(11, 3.2)
-    left, middle, right = figure.subplots(1, 3)
-    colour = PALETTE[run.colour_in(run.marks())]
-    step = reader.column("step")
-    left.plot(step, reader.column("loss"), color="#999999", lw=1, label="loss")
-    left.plot(step, reader.column("reconstruction"), color=colour, lw=1.2, label="reconstruction")
-    middle.plot(step, reader.column("kl"), color=colour, lw=1.2, label="KL")
-    if run.config.annealed:
-        middle.plot(step, reader.column("capacity"), color="#333333", ls="--", lw=1, label="capacity C")
-    _plot_latents(right, reader, latent_names(run.marks()))
-    _finish(right, "KL per latent")
-    _finish(left, "Loss and reconstruction")
-    _finish(middle, "KL divergence")
-    if len(step):
-        # Fixed places: looking for the best one takes seconds for a long run.
-        left.legend(fontsize=7, frameon=False, loc="upper right")
-        middle.legend(fontsize=7, frameon=False, loc="upper left")
-    figure.suptitle(run.name, fontsize=10, parse_math=False)
-    return figure
-
-
-def _curves_of_several(runs: Sequence[Run], readers: Sequence[MetricsReader]) -> "Figure":
-    names = distinct_names(runs)
-    rows = 1 + math.ceil(len(runs) / 3)
-    figure = _figure(11, 0.3 * math.ceil(len(runs) / 4) + 2.9 * rows)
-    grid = figure.add_gridspec(rows, 3)
-    shared = [figure.add_subplot(grid[0, column]) for column in range(3)]
-    for run, reader, (colour, style) in zip(runs, readers, _lines(runs), strict=True):
-        step = reader.column("step")
-        for axes, column in zip(shared, ("loss", "reconstruction", "kl"), strict=True):
-            axes.plot(step, reader.column(column), color=colour, ls=style, lw=1.1)
-        if run.config.annealed:
-            shared[2].plot(step, reader.column("capacity"), color=colour, ls="--", lw=0.9, alpha=0.7)
-    first = None
-    for number, (run, name, reader) in enumerate(zip(runs, names, readers, strict=True)):
-        axes = figure.add_subplot(grid[1 + number // 3, number % 3], sharex=first, sharey=first)
-        first = first or axes
-        _plot_latents(axes, reader, latent_names(run.marks()))
-        _finish(axes, f"KL per latent, {name}")
-    annealed = any(run.config.annealed for run in runs)
-    for axes, title in zip(
-        shared, ("Loss", "Reconstruction", "KL, capacity C dashed" if annealed else "KL"), strict=True
-    ):
-        _finish(axes, title)
-    lines = [shared[0].get_lines()[number] for number in range(len(runs))]
-    # A name that begins with "_" would be left out of the legend: the words are put in afterwards.
-    legend = figure.legend(
-        lines, ["run"] * len(lines), loc="outside upper center", ncols=min(4, len(runs)), fontsize=8, frameon=False
-    )
-    for text, name in zip(legend.get_texts(), names, strict=True):
-        text.set_parse_math(False)
-        text.set_text(name)
-    return figure
-
-
-def _lines(runs: Sequence[Run]) -> list[tuple[str, str]]:
-    """Colour and style of each run's line: the run's own colour, another style where one before has it."""
-    numbers = [run.colour_in(run.marks()) for run in runs]
-    return [
-        (PALETTE[number], STYLES[numbers[:place].count(number) % len(STYLES)]) for place, number in enumerate(numbers)
-    ]
-
-
-def _plot_latents(axes: "Axes", reader: MetricsReader, names: Mapping[int, str]) -> None:
-    step = reader.column("step")
-    for latent in range(reader.latents):
-        axes.plot(
-            step,
-            reader.column(f"kl_{latent}"),
-            color=PALETTE[latent % len(PALETTE)],
-            ls=STYLES[latent // len(PALETTE) % len(STYLES)],
-            lw=1,
-            label=latent_title(latent, names),
-        )
-    if len(step):
-        legend = axes.legend(fontsize=7, frameon=False, loc="upper left", ncols=2 if reader.latents > 5 else 1)
-        for text in legend.get_texts():
-            text.set_parse_math(False)
-
-
-def _finish(axes: "Axes", title: str) -> None:
-    """Give a panel its title and axes."""
-    axes.set_title(f"{title} (nats)", fontsize=10, parse_math=False)
-    axes.set_xlabel("step", fontsize=9)
-    axes.tick_params(labelsize=8)
-    axes.spines[["top", "right"]].set_visible(False)
-
-
 def _grid(
     tiles: NDArray[np.uint8],
     head: list[str],
@@ -256,7 +148,7 @@ def _grid(
     bottom = (0.15 + 0.12 * len(lines)) * shrunk if lines else edge
     top = bottom + (rows - GAP) * cell
     height = top + (0.22 * shrunk if labels else 0.0)
-    figure = _figure(total, height, constrained=False)
+    figure = blank_figure(total, height, constrained=False)
 
     def write(x: float, y: float, text: str, **how: Any) -> None:
         figure.text(x / total, y / height, text, fontsize=72 * LINE * shrunk, parse_math=False, **how)
@@ -305,7 +197,8 @@ def _show(figure: "Figure", tile: NDArray[np.uint8], box: tuple[float, float, fl
     figure.add_artist(image)
 
 
-def _figure(width: float, height: float, *, constrained: bool = True) -> "Figure":
+def blank_figure(width: float, height: float, *, constrained: bool = True) -> "Figure":
+    """Return an empty figure, width and height in inches, that needs no screen."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

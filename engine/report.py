@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from engine.curves_figure import curves_figure
 from engine.data import load_dataset
 from engine.errors import RunError
 from engine.evaluation.evaluate import WITHOUT_FACTORS, evaluate, sample_of
@@ -10,7 +11,7 @@ from engine.evaluation.rows import row_of
 from engine.evaluation.table import table_of
 from engine.evaluation.table_formats import comma_separated, markdown
 from engine.events import Finished, Job, Progress
-from engine.figures import curves_figure, reconstructions_figure, save, traversal_figure
+from engine.figures import reconstructions_figure, save, traversal_figure
 from engine.files import write_bytes
 from engine.latent_names import latent_names, latent_title
 from engine.models.loading import load_model

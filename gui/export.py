@@ -21,6 +21,7 @@ from engine.errors import StudioError
 from engine.events import Finished, Job, Progress
 from engine.runs import Run
 from gui.bridge import JobThread
+from gui.training.view_options import ViewOptions
 from gui.widgets.layouts import label
 from gui.widgets.save_dialog import (
     CSV,
@@ -65,6 +66,10 @@ EVENTS = Kind("TensorBoard event files", "A folder with scalars and pictures, fo
 KINDS = (CURVES, TABLE, ARCHIVE, EVENTS)
 
 
+RECORDED = ViewOptions(smoothing=0)
+"""Curves as they were recorded, along the steps."""
+
+
 def export_runs(parent: QWidget, settings: QSettings, runs: Sequence[Run]) -> str:
     """Ask what to save of these runs and where, and save it. Returns a sentence, empty when the person cancels.
 
@@ -77,13 +82,18 @@ def export_runs(parent: QWidget, settings: QSettings, runs: Sequence[Run]) -> st
     return _ask_and_export(parent, settings, runs, kind) if chosen else ""
 
 
-def ask_and_export_curves(parent: QWidget, settings: QSettings, runs: Sequence[Run]) -> str:
-    """Ask where to save the curves of these runs, as a picture or a table, and save them; as `export_runs`."""
+def ask_and_export_curves(parent: QWidget, settings: QSettings, runs: Sequence[Run], options: ViewOptions) -> str:
+    """Ask where to save the curves of these runs, as seen in a picture or all in a table, and save them.
+
+    Returns and raises as `export_runs` does.
+    """
     kind = Kind("Save the curves", "", "curves", (*PICTURES, CSV))
-    return _ask_and_export(parent, settings, runs, kind)
+    return _ask_and_export(parent, settings, runs, kind, options)
 
 
-def _ask_and_export(parent: QWidget, settings: QSettings, runs: Sequence[Run], kind: Kind) -> str:
+def _ask_and_export(
+    parent: QWidget, settings: QSettings, runs: Sequence[Run], kind: Kind, options: ViewOptions = RECORDED
+) -> str:
     name = proposed_name([run.name for run in runs], kind.content)
     if kind.formats:
         path = ask_file(parent, settings, kind.title, name, kind.formats)
@@ -97,7 +107,10 @@ def _ask_and_export(parent: QWidget, settings: QSettings, runs: Sequence[Run], k
         from engine.export import export
         from engine.tensorboard import write_events
 
-        yield from export(runs, path) if kind.formats else write_events(runs, path)
+        if kind.formats:
+            yield from export(runs, path, view=options.view, smoothing=options.smoothing)
+        else:
+            yield from write_events(runs, path)
 
     return JobDialog(parent, kind.title, job).carry_out()
 

@@ -18,6 +18,7 @@ from gui.runs.run_list import RunList
 from gui.runs.undo import ChangeMarks, TrashRuns
 from gui.theme import tokens
 from gui.training.session import TrainingSession
+from gui.training.view_options import ViewOptions
 from gui.widgets.dot import dot
 from gui.words import count
 
@@ -243,12 +244,14 @@ class RunActions(QObject):
         if items:
             self._told(lambda: export_runs(self._window, self._settings, [item.run for item in items]))
 
-    @Slot()
-    def export_curves(self) -> None:
-        """Ask where to save the curves of the selected runs, and save them."""
+    @Slot(object)
+    def export_curves(self, options: ViewOptions) -> None:
+        """Ask where to save the curves of the selected runs, and save them as they are looked at."""
         items = self._list.items()
         if items:
-            self._told(lambda: ask_and_export_curves(self._window, self._settings, [item.run for item in items]))
+            self._told(
+                lambda: ask_and_export_curves(self._window, self._settings, [item.run for item in items], options)
+            )
 
     @Slot()
     def import_runs(self) -> None:

@@ -23,9 +23,10 @@ FIRST = (
 
 
 class TrainingPage(QWidget):
-    """Shows the selected runs; what is done with a run is the main window's. `export` asks to save the curves."""
+    """Shows the selected runs; what is done with a run is the main window's. `export(options)` asks to save the curves
+    as they are looked at."""
 
-    export = Signal()
+    export = Signal(object)
 
     def __init__(self, card: SettingsCard, settings: QSettings) -> None:
         super().__init__()
@@ -68,7 +69,7 @@ class TrainingPage(QWidget):
         self._reader.timeout.connect(self._read_on)
         self.curves.show_options(self.options.options)
         self.options.changed.connect(self._look)
-        self.options.export.connect(self.export)
+        self.options.export.connect(self._export)
 
     def show_runs(self, items: list[RunItem]) -> None:
         """Draw the curves of these runs, and the newest pictures of the first."""
@@ -115,6 +116,10 @@ class TrainingPage(QWidget):
     def apply_theme(self) -> None:
         """Take the colours of the scheme in force."""
         self.curves.apply_theme()
+
+    @Slot()
+    def _export(self) -> None:
+        self.export.emit(self.options.options)
 
     @Slot()
     def _look(self) -> None:

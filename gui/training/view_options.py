@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from PySide6.QtCore import QSettings, Qt, Signal, Slot
 from PySide6.QtWidgets import QButtonGroup, QCheckBox, QHBoxLayout, QLabel, QPushButton, QSlider, QWidget
 
-from gui.widgets.curve_plot import View
+from engine.curves import View
 from gui.widgets.flow import FlowLayout
 from gui.widgets.layouts import label
 

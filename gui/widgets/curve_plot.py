@@ -10,7 +10,7 @@ from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Signal, Slot
 from PySide6.QtGui import QKeyEvent, QMouseEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from engine.curves import logarithms, nearest, thinned, value_range, visible
+from engine.curves import View, logarithms, nearest, thinned, value_range, visible
 from gui.theme import tokens
 from gui.widgets.axes import PlaceAxis, ValueAxis, clock
 from gui.widgets.flow import FlowLayout
@@ -46,15 +46,6 @@ class Curve:
     group: str = ""
     in_legend: bool = True
     read: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """How all plots of a page look at their curves. `column` is what is along the axis below."""
-
-    column: str = "step"
-    logarithmic: bool = False
-    ignore_outliers: bool = False
 
 
 class Canvas(pg.PlotWidget):

@@ -8,10 +8,11 @@ import pytest
 from PIL import Image
 
 from engine.colours import PALETTE
+from engine.curves import View, smooth
+from engine.curves_figure import curves_figure
 from engine.errors import ConfigError, RunError
 from engine.events import Finished
 from engine.export import export
-from engine.figures import curves_figure
 from engine.runs import Run, distinct_names
 
 
@@ -95,6 +96,22 @@ def test_several_runs_share_panels_and_show_what_their_metrics_files_hold(tmp_pa
     assert capacity.get_color() == second.get_color() != first.get_color()
     assert (len(latents.get_lines()), len(other_latents.get_lines())) == (10, 3)
     assert [text.get_text() for text in figure.legends[0].get_texts()] == [tiny_run.name, other.name]
+
+
+def test_a_picture_shows_the_curves_as_they_are_looked_at(tmp_path, make_run):
+    """The recorded points faint behind their average, along minutes, the steep beginning cut."""
+    run = filled(make_run(tmp_path), 2, [(10 * n, 1000 / n**2) for n in range(1, 41)])
+    view = View("seconds", ignore_outliers=True)
+    axes = curves_figure(run, view=view, smoothing=0.9).axes[1]
+    points, average = axes.get_lines()
+    columns = np.array([[float(row[2]), float(row[5])] for row in table(run.metrics_file)[1:]])
+    np.testing.assert_allclose(points.get_xydata(), columns / [60, 1])
+    np.testing.assert_allclose(average.get_ydata(), smooth(columns[:, 1], 0.9))
+    assert points.get_alpha() < 0.5
+    assert axes.get_ylim()[1] < 500
+    assert axes.get_xlabel() == "training time (min)"
+    logarithmic = curves_figure(run, view=View(logarithmic=True)).axes[1]
+    assert logarithmic.get_yscale() == "log"
 
 
 def test_runs_keep_their_colours_and_differ_all_the_same(tmp_path, make_run):

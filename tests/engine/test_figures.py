@@ -11,11 +11,11 @@ import pytest
 from matplotlib.image import BboxImage
 from PIL import Image
 
+from engine.curves_figure import curves_figure
 from engine.errors import ConfigError, RunError
 from engine.events import Finished
 from engine.figures import (
     check_format,
-    curves_figure,
     reconstructions_figure,
     save,
     traversal_figure,

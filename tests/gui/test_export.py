@@ -10,6 +10,7 @@ from engine.errors import StudioError
 from engine.events import Finished, Progress
 from gui import export
 from gui.export import JobDialog, KindDialog, ask_and_export_curves, export_runs
+from gui.training.view_options import ViewOptions
 
 
 @pytest.fixture
@@ -75,14 +76,17 @@ def test_a_run_is_saved_as_what_was_chosen(qtbot, parent, settings, tmp_path, ti
 
 def test_curves_are_saved_without_the_first_question(parent, settings, tmp_path, tiny_run, save_as):
     asked = save_as(tmp_path / "both.csv")
-    assert ask_and_export_curves(parent, settings, [tiny_run, tiny_run]) == f"Saved to {tmp_path / 'both.csv'}"
+    assert (
+        ask_and_export_curves(parent, settings, [tiny_run, tiny_run], ViewOptions())
+        == f"Saved to {tmp_path / 'both.csv'}"
+    )
     assert asked[0][0] == "2-runs-curves"
     assert [each.ending for each in asked[0][1]] == ["png", "svg", "pdf", "csv"]
 
 
 def test_nothing_is_saved_when_the_person_decides_otherwise(parent, settings, tiny_run, save_as):
     save_as(None)
-    assert ask_and_export_curves(parent, settings, [tiny_run]) == ""
+    assert ask_and_export_curves(parent, settings, [tiny_run], ViewOptions()) == ""
     QTimer.singleShot(0, lambda: QApplication.activeModalWidget().reject())
     assert export_runs(parent, settings, [tiny_run]) == ""
 
@@ -91,7 +95,7 @@ def test_a_failure_is_an_error_in_words(parent, settings, tmp_path, tiny_run, sa
     (tmp_path / "file").write_bytes(b"")
     save_as(tmp_path / "file" / "curves.csv")
     with pytest.raises(StudioError, match=r"curves\.csv cannot be written"):
-        ask_and_export_curves(parent, settings, [tiny_run])
+        ask_and_export_curves(parent, settings, [tiny_run], ViewOptions())
 
 
 def test_progress_is_shown_and_cancel_ends_the_job(qtbot, parent):
