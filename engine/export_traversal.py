@@ -63,19 +63,9 @@ def save_traversal(traversal: Traversal, path: Path, look: Look) -> None:
     kind = check_format(path, ENDINGS)
     look.check()
     if kind == "gif":
-        first, *others = frames(traversal, look)
-        with _writing(path) as temporary:
-            first.save(
-                temporary,
-                "gif",
-                save_all=True,
-                append_images=others,
-                duration=FRAME_MILLISECONDS,
-                loop=0,
-                comment=look.caption.encode(),
-            )
+        save_animation(frames(traversal, look), path, look.caption)
     elif kind == "npz":
-        _write_arrays(path, _arrays(traversal, look))
+        write_arrays(path, _arrays(traversal, look))
     else:
         caption = look.caption if look.labels else ""
         figure = traversal_figure(traversal, caption, look.names, labels=look.labels, width=look.width)
@@ -88,12 +78,32 @@ def save_frames(traversal: Traversal, folder: Path, look: Look) -> None:
     Raises ConfigError for a size out of range, RunError when the folder is not new or cannot be written.
     """
     look.check()
+    write_frames(frames(traversal, look), folder)
+
+
+def save_animation(pictures: list[Image.Image], path: Path, caption: str) -> None:
+    """Write pictures as a GIF that goes on for ever. Raises RunError."""
+    first, *others = pictures
+    with _writing(path) as temporary:
+        first.save(
+            temporary,
+            "gif",
+            save_all=True,
+            append_images=others,
+            duration=FRAME_MILLISECONDS,
+            loop=0,
+            comment=caption.encode(),
+        )
+
+
+def write_frames(pictures: list[Image.Image], folder: Path) -> None:
+    """Write pictures into a new folder, as 0001.png, ...; raises RunError when it is not new or cannot be written."""
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         if folder.exists():
             raise RunError(f"{folder} is there already; choose a new folder for the frames.")
         with scratch_folder(folder) as temporary:
-            for number, frame in enumerate(frames(traversal, look), 1):
+            for number, frame in enumerate(pictures, 1):
                 frame.save(temporary / f"{number:04d}.png")
             place_folder(temporary, folder)
     except OSError as error:
@@ -110,7 +120,7 @@ def frames(traversal: Traversal, look: Look) -> list[Image.Image]:
     scale = max(1, round(wanted / width))
     size = (width * scale, height * scale)
     strip = max(14, size[0] // 12) if look.labels else 0
-    font = _font(strip * 0.6) if look.labels else None
+    font = label_font(strip * 0.6) if look.labels else None
     there = range(len(traversal.values))
     found = []
     for row, latent in enumerate(traversal.latents):
@@ -128,8 +138,8 @@ def frames(traversal: Traversal, look: Look) -> list[Image.Image]:
     return found
 
 
-def _font(size: float) -> ImageFont.FreeTypeFont:
-    """Matplotlib's font, which has the signs of most languages' names."""
+def label_font(size: float) -> ImageFont.FreeTypeFont:
+    """Return Matplotlib's font, which has the signs of most languages' names."""
     import matplotlib
 
     return ImageFont.truetype(Path(matplotlib.get_data_path()) / "fonts/ttf/DejaVuSans.ttf", size)
@@ -179,7 +189,7 @@ def save_latents(run: Run, path: Path, step: int | None = None) -> Job:
         require_finite(trained, statistics[:, chosen])
         yield Progress(first + len(chosen), count, f"Encoding {dataset.title}", "images")
     arrays = {"means": statistics[0], "log_variances": statistics[1], "step": np.array(trained.step)}
-    _write_arrays(path, arrays | _known(dataset), compress=False)
+    write_arrays(path, arrays | _known(dataset), compress=False)
     yield Finished(run.path, trained.step, message=f"The latents of {count:,} images are in {path}")
 
 
@@ -203,7 +213,8 @@ def _known(dataset: Dataset) -> dict[str, Any]:
     return known
 
 
-def _write_arrays(path: Path, arrays: dict[str, Any], *, compress: bool = True) -> None:
+def write_arrays(path: Path, arrays: dict[str, Any], *, compress: bool = True) -> None:
+    """Write arrays as .npz. Raises RunError."""
     with _writing(path) as temporary, temporary.open("wb") as file:
         (np.savez_compressed if compress else np.savez)(file, **arrays)
 

@@ -1,7 +1,7 @@
 """Saving what the traversal page shows: pictures, animations, numbers, and the latents of the whole data set."""
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ from gui.traversal.sheet import sheet_of
 from gui.widgets.save_dialog import PICTURES, Format, ask_file, ask_new_folder, proposed_name
 
 if TYPE_CHECKING:
+    from engine.sheets import Sheet
     from engine.traversal import Traversal
     from gui.traversal.page import TraversalPage
 
@@ -42,11 +43,11 @@ class Exports(QObject):
         self._picture = menu.addAction("Picture…", self.save_picture)
         self._picture.setToolTip("What is shown, as PNG, SVG or PDF")
         self._animation = menu.addAction("Animation…", self.save_animation)
-        self._animation.setToolTip("Each latent in turn, as GIF")
+        self._animation.setToolTip("Each latent in turn, or the view from left to right, as GIF")
         self._frames = menu.addAction("Frames…", self.save_frames)
         self._frames.setToolTip("The animation's pictures, in a new folder")
         self._numbers = menu.addAction("Numbers…", self.save_numbers)
-        self._numbers.setToolTip("Images, values, KL and posterior as .npz")
+        self._numbers.setToolTip("Images, values, latents and what else is known of them as .npz")
         menu.addSeparator()
         self._latents = menu.addAction("Latents of the whole data set…", self.save_latents)
         self._latents.setToolTip("Means, log-variances, labels and factors of every image as .npz")
@@ -62,9 +63,8 @@ class Exports(QObject):
     def _enable(self) -> None:
         """Enable what applies to what is shown."""
         answer, item = self._page.answer, self._page.item
-        traversal = self._traversal() is not None
-        for action in (self._animation, self._frames, self._numbers):
-            action.setEnabled(traversal)
+        for action in (self._picture, self._animation, self._frames, self._numbers):
+            action.setEnabled(answer is not None)
         self._latents.setEnabled(answer is not None and answer.loaded.dataset is not None)
         for action in self._figures:
             try:
@@ -96,77 +96,57 @@ class Exports(QObject):
         assert answer is not None
         return traversal_caption(answer.loaded.trained.run, answer.start.words, traversal, self._page.names)
 
+    def _shown(self) -> "_Shown | None":
+        """What is shown, to be saved; None, and a sentence, where that is nothing."""
+        answer, traversal = self._page.answer, self._traversal()
+        if answer is None:
+            return None
+        if traversal is not None:
+            return _Shown(traversal, self._caption(traversal), self._page.names)
+        sheet = sheet_of(answer, self._page.names, self._page.card.latents.min_kl.value())
+        if sheet is None:
+            self._tell("There is nothing to save: no latent is shown.")
+            return None
+        return _Shown(sheet)
+
     @Slot()
     def save_picture(self) -> None:
         """Ask how large and where, and save what is shown."""
-        answer, traversal = self._page.answer, self._traversal()
-        if answer is None:
-            return
-        sheet = (
-            None
-            if traversal is not None
-            else sheet_of(answer, self._page.names, self._page.card.latents.min_kl.value())
-        )
-        if traversal is None and sheet is None:
-            self._tell("There is nothing to save: no latent is shown.")
+        shown = self._shown()
+        if shown is None:
             return
         dialog = PictureDialog(self._page, self._settings)
         accepted = dialog.exec() == QDialog.DialogCode.Accepted
         width, dpi, labels = dialog.width_cm, dialog.dpi, dialog.labels
         dialog.deleteLater()
-        if not accepted:
-            return
-
-        def write(path: Path) -> None:
-            from engine.export_traversal import Look, save_traversal
-
-            if traversal is not None:
-                names = self._page.names
-                save_traversal(traversal, path, Look(width, dpi, labels, self._caption(traversal), names))
-            elif sheet is not None:
-                sheet.save(path, width, dpi, labels=labels)
-
-        self._save_file("Save the picture", PICTURES, write)
+        if accepted:
+            self._save_file("Save the picture", PICTURES, lambda path: shown.save(path, width, dpi, labels=labels))
 
     @Slot()
     def save_animation(self) -> None:
-        """Ask where, and save the latents as an animation."""
-        self._save_traversal("Save the animation", GIF)
+        """Ask where, and save what is shown as an animation."""
+        self._save_shown("Save the animation", GIF)
 
     @Slot()
     def save_numbers(self) -> None:
         """Ask where, and save the arrays."""
-        self._save_traversal("Save the numbers", NPZ)
+        self._save_shown("Save the numbers", NPZ)
 
-    def _save_traversal(self, title: str, kind: Format) -> None:
-        traversal = self._traversal()
-        if traversal is None:
-            return
-
-        def write(path: Path) -> None:
-            from engine.export_traversal import Look, save_traversal
-
-            save_traversal(traversal, path, Look(caption=self._caption(traversal), names=self._page.names))
-
-        self._save_file(title, (kind,), write)
+    def _save_shown(self, title: str, kind: Format) -> None:
+        shown = self._shown()
+        if shown is not None:
+            self._save_file(title, (kind,), shown.save)
 
     @Slot()
     def save_frames(self) -> None:
         """Ask for a folder, and save the animation's pictures in a new one there."""
-        traversal = self._traversal()
-        if traversal is None:
+        shown = self._shown()
+        if shown is None:
             return
         name = self._name("frames")
         folder = ask_new_folder(self._page, self._settings, f"Frames: where to make the folder {name}", name)
-        if folder is None:
-            return
-
-        def write(path: Path) -> None:
-            from engine.export_traversal import Look, save_frames
-
-            save_frames(traversal, path, Look(names=self._page.names))
-
-        self._carry_out("Save the frames", _job(write, folder))
+        if folder is not None:
+            self._carry_out("Save the frames", _job(shown.save_frames, folder))
 
     @Slot()
     def save_latents(self) -> None:
@@ -211,6 +191,35 @@ class Exports(QObject):
         card.show_view(0)
         card.set_range(Range(*SPAN, REPORT_STEPS))
         card.latents.show_only(MIN_KL)
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """A grid of latents, or a sheet of another view, and how it is saved."""
+
+    content: "Traversal | Sheet"
+    caption: str = ""
+    names: Mapping[int, str] = field(default_factory=dict)
+
+    def save(self, path: Path, width: float | None = None, dpi: int = 200, *, labels: bool = True) -> None:
+        from engine.export_traversal import Look, save_traversal
+        from engine.sheets import Sheet
+
+        look = Look(width, dpi, labels, self.caption, self.names)
+        if isinstance(self.content, Sheet):
+            self.content.save(path, look)
+        else:
+            save_traversal(self.content, path, look)
+
+    def save_frames(self, folder: Path) -> None:
+        from engine.export_traversal import Look, save_frames
+        from engine.sheets import Sheet
+
+        look = Look(names=self.names)
+        if isinstance(self.content, Sheet):
+            self.content.save_frames(folder, look)
+        else:
+            save_frames(self.content, folder, look)
 
 
 def _job(write: Callable[[Path], None], path: Path) -> Callable[[], Job]:

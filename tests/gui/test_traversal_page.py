@@ -367,6 +367,14 @@ def test_what_is_shown_is_saved(qtbot, show, window, tiny_run, tmp_path, monkeyp
     (tmp_path / "out.pdf").unlink()
     page.exports.save_picture()
     assert (tmp_path / "out.pdf").exists()
+    page.exports.save_numbers()
+    arrays = np.load(tmp_path / "out.npz")
+    assert np.array_equal(arrays["images"][:, 1:-1], page.answer.result.images)
+    assert np.array_equal(arrays["latents"], page.answer.result.paths)
+    page.exports.save_animation()
+    with Image.open(tmp_path / "out.gif") as animation:
+        steps = page.answer.result.images.shape[1]
+        assert animation.n_frames == 2 * steps - 2  # there and back, the two ends once
     page.card.show_view(LATENTS)
     settled(qtbot, page)
     page.exports.save_latents()
