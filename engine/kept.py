@@ -15,6 +15,9 @@ from engine.files import write_bytes
 WEIGHTS = "model.safetensors"
 """A checkpoint's weights, in its folder; the metadata name their step."""
 
+LONGEST_HEAD = 1_000_000
+"""Bytes. The head of a file of weights has some hundred for each of its tensors."""
+
 
 def kept_file(checkpoint_folder: Path, step: int) -> Path:
     """Where the weights of a step are, if they were kept."""
@@ -39,12 +42,27 @@ def keep_checkpoint(checkpoint_folder: Path) -> int:
         raise no_weights(checkpoint_folder) from None
     try:
         deserialize(content)
-        length = int.from_bytes(content[:8], "little")
-        step = int(json.loads(content[8 : 8 + length])["__metadata__"]["step"])
+        step = _step_in(content)
     except (SafetensorError, ValueError, LookupError, TypeError):
         raise damaged(path) from None
     write_bytes(kept_file(checkpoint_folder, step), content)
     return step
+
+
+def weights_step(checkpoint_folder: Path) -> int | None:
+    """Step of the newest weights, from the head of their file; None when there are none, or they cannot be read."""
+    try:
+        with (checkpoint_folder / WEIGHTS).open("rb") as file:
+            head = file.read(8)
+            return _step_in(head + file.read(min(int.from_bytes(head, "little"), LONGEST_HEAD)))
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
+
+
+def _step_in(content: bytes) -> int:
+    """The step that the metadata at the beginning of a file of weights name (safetensors' format)."""
+    length = int.from_bytes(content[:8], "little")
+    return int(json.loads(content[8 : 8 + length])["__metadata__"]["step"])
 
 
 def no_weights(checkpoint_folder: Path) -> CheckpointError:

@@ -8,6 +8,7 @@ from typing import Any
 
 from engine.config import DATASET_TITLES, OWN_DATA, RunConfig
 from engine.evaluation.catalogue import METRICS, VERSION
+from engine.kept import weights_step
 from engine.runs import Run
 
 NOT_YET = "not evaluated yet"
@@ -19,7 +20,8 @@ OTHER_VERSION = "evaluation.json was written by another version of Disentangle S
 class Row:
     """A run with its metrics as in evaluation.json; `note` says why there are none.
 
-    `dataset` is what runs are compared within: the data set's title, of own data with the file's name.
+    `dataset` is what runs are compared within: the data set's title, of own data with the file's name. `newest` is the
+    step of the weights there are now, which may have been trained on since.
     """
 
     name: str
@@ -32,11 +34,17 @@ class Row:
     path: Path | None = None
     kl_per_latent: tuple[float, ...] = ()
     note: str = ""
+    newest: int | None = None
 
     def value(self, metric: str) -> float | None:
         """Return a metric's value, or None where there is none."""
         value = self.metrics.get(metric, {}).get("value")
         return None if value is None else float(value)
+
+    @property
+    def older(self) -> bool:
+        """Whether the metrics are of earlier weights than the run has now."""
+        return bool(self.metrics) and self.newest is not None and self.newest != self.step
 
     def reason(self, metric: str) -> str:
         """Why a metric has no value."""
@@ -60,6 +68,7 @@ def read_row(run: Run) -> Row:
         run.path,
         tuple(map(float, known)),
         note,
+        weights_step(run.checkpoint_folder),
     )
 
 

@@ -173,8 +173,18 @@ def _run_cells(row: Row) -> list[Cell]:
         Cell(row.method),
         Cell(row.dataset),
         Cell(str(row.seed), row.seed),
-        Cell(str(row.step) if row.metrics else DASH, row.step if row.metrics else None, note=row.note),
+        _step_cell(row),
     ]
+
+
+def _step_cell(row: Row) -> Cell:
+    """The step that a row's metrics are of, and the step of the run's weights where they moved on."""
+    if not row.metrics:
+        return Cell(DASH, note=row.note)
+    if not row.older:
+        return Cell(str(row.step), row.step, note=row.note)
+    note = f"The run was trained on to step {row.newest}; these numbers are of step {row.step}. Evaluate it again."
+    return Cell(f"{row.step} (now {row.newest})", row.step, note=note)
 
 
 def _group_cells(group: RowGroup) -> list[Cell]:

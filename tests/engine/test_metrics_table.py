@@ -42,6 +42,23 @@ def lines_of(text):
     return list(csv.reader(io.StringIO(text)))
 
 
+def test_numbers_of_earlier_weights_are_told_from_those_of_now(tiny_copy):
+    from engine.evaluation.evaluate import evaluate
+    from engine.lengthening import lengthen
+    from engine.training import train
+
+    for _ in evaluate(tiny_copy, ("kl",)):
+        pass
+    step = [heading.title for heading in table_of([read_row(tiny_copy)]).headings].index("Step")
+    assert table_of([read_row(tiny_copy)]).lines[0].cells[step].text == "60"
+    lengthen(tiny_copy, None, 80)
+    for _ in train(Run.open(tiny_copy.path)):
+        pass
+    found = table_of([read_row(tiny_copy)]).lines[0].cells[step]
+    assert found.text == "60 (now 80)"
+    assert "Evaluate it again" in found.note
+
+
 def test_a_method_has_the_mean_and_standard_deviation_of_its_runs(rows):
     head, *body = lines_of(comma_separated(table_of(rows, METHODS).filled()))
     assert head == ["Method", "Data set", "n", "Reconstruction ↓ (nats)", "Active latents", "MIG ↑"]
