@@ -118,8 +118,8 @@ class Table:
 def table_of(rows: Sequence[Row], by: Sequence[str] | None = None, *, report: bool = False) -> Table:
     """Return the table of these runs: one row a run, or, with `by`, a group as `grouped` makes them.
 
-    A group has mean, standard deviation (n - 1) and number of evaluated runs. With `report` the report's numbers stand beside
-    ours where it has some for the data set and method of a row.
+    A group has mean, standard deviation (n - 1) and number of evaluated runs. With `report` the report's numbers stand
+    beside ours where it has some for the data set and method of a row.
     """
     if by is None:
         lines: list[tuple[tuple[Row, ...], list[Cell]]] = [((row,), _run_cells(row)) for row in rows]

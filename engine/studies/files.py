@@ -18,6 +18,13 @@ from engine.studies.study import Cell, Method, Study
 KEYS = ("title", "about", "seeds", "metrics", "settings", "quick", "methods")
 MOST_SEEDS = 1000
 
+ELSEWHERE = {
+    "seed": "seeds = [0, 1, 2] at the top says which there are",
+    "device": "a study is the same on every machine, and --device chooses it where the study is run",
+    "threads": "a study is the same on every machine, and --threads chooses them where the study is run",
+}
+"""Settings that a study file does not set, and what does."""
+
 
 def load_study(
     name: str | Path, quick: bool = False, seeds: int | None = None, *, data_folder: Path | None = None
@@ -81,9 +88,11 @@ def _study(path: Path, values: dict[str, Any], quick: bool, seeds: int | None, d
         common = _over(common, replaced)
     numbers = _seeds(chosen["seeds"]) if seeds is None else _first(seeds)
     methods = _methods(values["methods"])
-    place = {} if data_folder is None else {"data_folder": data_folder}
+    place = {} if data_folder is None else {"data_folder": data_folder.absolute()}
     cells = tuple(
-        Cell(method, seed, _config(method, common, place | {"seed": seed})) for seed in numbers for method in methods
+        Cell(method, seed, _config(method, common, place | {"seed": seed}, path.parent))
+        for seed in numbers
+        for method in methods
     )
     _check_distinct([cell for cell in cells if cell.seed == numbers[0]])
     about = (_text(values, "title"), _text(values, "about"))
@@ -137,8 +146,9 @@ def _table(value: Any, where: str) -> dict[str, Any]:
 def _settings(value: Any, where: str) -> dict[str, Any]:
     """Named settings of a table, checked one by one so that the sentence can say where the wrong one is."""
     table = _table(value, where)
-    if "seed" in table:
-        raise ConfigError(f"{where}: the seed is not set there; seeds = [0, 1, 2] at the top says which.")
+    for name, instead in ELSEWHERE.items():
+        if name in table:
+            raise ConfigError(f"{where}: {name} is not set there; {instead}.")
     try:
         RunConfig.parse(table)
     except ConfigError as error:
@@ -169,9 +179,12 @@ def _over(common: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
     return common | own
 
 
-def _config(method: Method, common: dict[str, Any], last: dict[str, Any]) -> RunConfig:
+def _config(method: Method, common: dict[str, Any], last: dict[str, Any], folder: Path) -> RunConfig:
+    values = _over(common, dict(method.settings)) | last
+    if values.get("data_folder"):
+        values["data_folder"] = folder / Path(values["data_folder"]).expanduser()  # of a file's own, beside it
     try:
-        return RunConfig.parse(_over(common, dict(method.settings)) | last)
+        return RunConfig.parse(values)
     except ConfigError as error:
         raise ConfigError(f"method {method.title!r}: {error}") from None
 
