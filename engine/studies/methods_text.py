@@ -112,7 +112,8 @@ def _network(entries: Sequence[_Entry]) -> str:
 def _training(entries: Sequence[_Entry]) -> str:
     rate = _common(entries, lambda config: f"{config.learning_rate:g}")
     batch = _common(entries, lambda config: f"{config.batch_size:,}")
-    return f"Adam, learning rate {rate}, batches of {batch} images, {_common(entries, _length)}."
+    length = _common(entries, _length)
+    return f"The optimiser was Adam with a learning rate of {rate}, in batches of {batch} images, for {length}."
 
 
 def _length(config: RunConfig) -> str:
@@ -167,9 +168,10 @@ def _metrics(entries: Sequence[_Entry]) -> list[str]:
 def _software(entries: Sequence[_Entry]) -> str:
     used: dict[str, dict[str, None]] = {}
     for entry in entries:
-        found = dict(entry.about.get("versions") or {})
+        found: dict[str, Any] = {}
         for metric in entry.row.metrics.values():
             found |= metric.get("protocol", {}).get("versions", {})
+        found |= entry.about.get("versions") or {}
         for library, version in found.items():
             used.setdefault(library, {})[str(version)] = None
     named = [f"{title} {' and '.join(used[name])}" for name, title in LIBRARIES.items() if name in used]
