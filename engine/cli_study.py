@@ -91,7 +91,8 @@ def _dry_run(study: "Study", arguments: argparse.Namespace, machine: dict[str, A
     if not needed.cells:
         print("Nothing is left to do.")
         return 0
-    how = f"{needed.plan.workers} at a time, {needed.plan.threads or 'default'} threads each"
+    threads = needed.plan.threads
+    how = f"{needed.plan.workers} at a time" + (f", {threads} thread{'s' if threads > 1 else ''} each" if threads else "")
     time = "an unknown time" if needed.seconds is None else f"about {duration(needed.seconds)}"
     print(f"{needed.cells} of {len(study.cells)} runs are left: {time}, {needed.disk / 1e6:,.0f} MB on disk; {how}.")
     return 0

@@ -15,7 +15,7 @@ from typing import TypeAlias
 from filelock import FileLock, Timeout
 
 from engine.config import RunConfig
-from engine.data import prepare
+from engine.data import load_dataset, prepare
 from engine.errors import RunError, RunLockedError, StudioError
 from engine.estimates import pace_key
 from engine.events import Event, Finished, Job, Paused, Progress, Request, Warned
@@ -127,6 +127,7 @@ class _StudyJob:
                 for event in prepare(*data):
                     if isinstance(event, Progress) and (yield event) is Request.STOP:
                         return Request.STOP
+                load_dataset(*data)  # whether it can be
             except StudioError as error:
                 self._unusable[data], failed = str(error), error
         if failed is not None and len(self._unusable) == len(wanted):
