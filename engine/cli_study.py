@@ -92,7 +92,9 @@ def _dry_run(study: "Study", arguments: argparse.Namespace, machine: dict[str, A
         print("Nothing is left to do.")
         return 0
     threads = needed.plan.threads
-    how = f"{needed.plan.workers} at a time" + (f", {threads} thread{'s' if threads > 1 else ''} each" if threads else "")
+    how = f"{needed.plan.workers} at a time" + (
+        f", {threads} thread{'s' if threads > 1 else ''} each" if threads else ""
+    )
     time = "an unknown time" if needed.seconds is None else f"about {duration(needed.seconds)}"
     print(f"{needed.cells} of {len(study.cells)} runs are left: {time}, {needed.disk / 1e6:,.0f} MB on disk; {how}.")
     return 0

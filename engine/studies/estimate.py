@@ -1,14 +1,17 @@
 """How long a study will take on this machine, told before, and what of it is left while it runs."""
 
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, TypeAlias
 
 from engine.config import RunConfig
+from engine.data import ENTRIES
 from engine.errors import StudioError
 from engine.estimates import Pace, estimate, measure_pace, pace_key, pace_of
 from engine.evaluation.catalogue import COLUMNS, DCI, FACTORS
+from engine.events import Event, Request
 from engine.kept import WEIGHTS
 from engine.metrics_file import MetricsReader
 from engine.processes import Children
@@ -17,8 +20,17 @@ from engine.studies.machine import Plan, plan_for
 from engine.studies.standing import CellState, expected_steps, standing
 from engine.studies.study import Study
 
-EVALUATION_STEPS = {"": 400, FACTORS: 4500, DCI: 6000}
-"""What metrics of a group take, in training steps of batch 64: on dSprites, with one thread, measured."""
+Key: TypeAlias = tuple[Any, ...]
+"""What the pace of a run depends on; as `engine.estimates.pace_key` makes it."""
+
+FORWARD_STEPS = 1.2
+"""Training steps that an image batch of the headline metrics takes; sharpness and two decodings are in it."""
+
+IMAGES = 10_000
+"""Images that the headline metrics look at, at most."""
+
+FACTOR_STEPS = {FACTORS: 3000, DCI: 6000}
+"""What scores that need factors take, in training steps of batch 64 at 64 × 64 pixels, with one thread; measured."""
 
 WITH_FACTORS = ("dsprites", "arrays")
 """Data sets for which scores that need factors are computed at all."""
@@ -84,10 +96,10 @@ def study_estimate(
     paces = known_paces(left, runs_folder, plan)
     if measure:
         paces = _measured(left, paces, plan)
-    costs = [cost_of(study, state, paces.get(pace_key(placed(state, plan)))) for state in left]
+    costs = [cost_of(study, state, paces.get(key_of(state, plan))) for state in left]
     disk = 0
     for state in left:
-        pace = paces.get(pace_key(placed(state, plan)))
+        pace = paces.get(key_of(state, plan))
         if state.run is None and pace is not None:
             disk += estimate(state.cell.config, pace).disk
     return StudyEstimate(seconds_left(costs, plan.workers), disk, len(left), plan)
@@ -98,18 +110,36 @@ def placed(state: CellState, plan: Plan) -> RunConfig:
     return state.cell.config.changed(device=plan.device, threads=plan.threads)
 
 
+def key_of(state: CellState, plan: Plan) -> Key:
+    """What a cell's pace depends on."""
+    return pace_key(_on(state.cell.config, plan.resolved, plan.threads))
+
+
+def _on(config: RunConfig, device: str, threads: int) -> RunConfig:
+    """Settings with the device and threads that they came to, by which paces are compared."""
+    return config.changed(device=device, threads=threads if device == "cpu" else 0)
+
+
 def cost_of(study: Study, state: CellState, pace: Pace | None) -> Cost:
     """What a cell still takes at a pace."""
     if state.state == "evaluated":
         return Cost()
     config = state.cell.config
     total = state.total or expected_steps(config) or (config.total_steps(pace.images) if pace else 0)
-    groups = {column.group for column in COLUMNS if column.metric in study.metrics}
-    steps = EVALUATION_STEPS[""]
-    if config.dataset in WITH_FACTORS:
-        steps += sum(EVALUATION_STEPS[group] for group in (FACTORS, DCI) if group in groups)
     left = 0 if state.state == "trained" else max(0, total - state.step)
-    return Cost(left, pace.seconds if pace else None, steps * 64 / config.batch_size)
+    return Cost(left, pace.seconds if pace else None, _evaluation_steps(study, config))
+
+
+def _evaluation_steps(study: Study, config: RunConfig) -> float:
+    """Training steps that take as long as a cell's evaluation."""
+    entry = ENTRIES[config.dataset]
+    images, training = entry.images or IMAGES, entry.training_images or IMAGES
+    looked_at = min(IMAGES, images - training or images)
+    steps = FORWARD_STEPS * looked_at / config.batch_size
+    if config.dataset in WITH_FACTORS:
+        groups = {column.group for column in COLUMNS if column.metric in study.metrics}
+        steps += sum(count for group, count in FACTOR_STEPS.items() if group in groups) * 64 / config.batch_size
+    return steps
 
 
 def seconds_left(costs: Sequence[Cost], workers: int) -> float | None:
@@ -121,15 +151,15 @@ def seconds_left(costs: Sequence[Cost], workers: int) -> float | None:
     return max(max(known, default=0.0), sum(known) / workers)
 
 
-def known_paces(states: Iterable[CellState], runs_folder: Path, plan: Plan) -> dict[tuple[object, ...], Pace]:
-    """The paces of earlier runs in the folder, by `pace_key`, as far as the cells need them."""
+def known_paces(states: Iterable[CellState], runs_folder: Path, plan: Plan) -> dict[Key, Pace]:
+    """The paces of earlier runs in the folder, by `key_of`, as far as the cells need them."""
     trained = [entry for path in list_runs(runs_folder) if (entry := _trained(path)) is not None]
-    found: dict[tuple[object, ...], Pace] = {}
+    found: dict[Key, Pace] = {}
     for state in states:
-        config = placed(state, plan)
-        pace = pace_of(trained, config)
+        key = key_of(state, plan)
+        pace = found.get(key) or pace_of(trained, _on(state.cell.config, plan.resolved, plan.threads))
         if pace is not None:
-            found[pace_key(config)] = pace
+            found[key] = pace
     return found
 
 
@@ -137,38 +167,39 @@ def _trained(path: Path) -> tuple[RunConfig, int, float, int] | None:
     """Settings, steps, seconds and bytes of weights of a run; None where there are none."""
     try:
         run = Run.open(path)
+        resolved = {name: run.resolved.get(name, getattr(run.config, name)) for name in ("device", "threads")}
+        config = _on(run.config, **resolved)
         weights = (run.checkpoint_folder / WEIGHTS).stat().st_size
     except (StudioError, OSError):
         return None
     reader = MetricsReader(run.metrics_file)
     reader.refresh(budget=4096)
     steps, seconds = reader.newest("step"), reader.newest("seconds")
-    if not steps or not seconds:
-        return None
-    return run.config, int(steps), seconds, weights
+    return (config, int(steps), seconds, weights) if steps and seconds else None
 
 
-def _measured(
-    states: Sequence[CellState], paces: dict[tuple[object, ...], Pace], plan: Plan
-) -> dict[tuple[object, ...], Pace]:
+def _measured(states: Sequence[CellState], paces: dict[Key, Pace], plan: Plan) -> dict[Key, Pace]:
     """Add what is not known yet: each pace is the median of as many children as there will be workers."""
-    wanted = {
-        pace_key(config): config
-        for state in states
-        if state.state != "evaluated" and pace_key(config := placed(state, plan)) not in paces
-    }
+    wanted = {key_of(state, plan): placed(state, plan) for state in states}
     found = dict(paces)
     for key, config in wanted.items():
+        if key in found:
+            continue
         with Children(plan.workers) as children:
             job = children.run(_measure, [(config,)] * plan.workers, "Trying a few steps", "processes")
-            try:
-                while True:
-                    next(job)
-            except StopIteration as stop:
-                each: list[Pace] = [pace for pace in stop.value if pace is not None]
+            each: list[Pace] = [pace for pace in _result(job) if pace is not None]
         if each:
             found[key] = replace(each[0], seconds=statistics.median(pace.seconds for pace in each))
     return found
+
+
+def _result(job: Generator[Event, Request | None, list[Any]]) -> list[Any]:
+    """Run a job that nobody watches to its end, and return what it returns."""
+    while True:
+        try:
+            next(job)
+        except StopIteration as stop:
+            return list(stop.value)
 
 
 def _measure(config: RunConfig) -> Pace | None:

@@ -14,11 +14,15 @@ MOST_WORKERS = 64
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """So many `workers` side by side, with so many `threads` each (0: as PyTorch chooses), on a `device`."""
+    """So many `workers` side by side, with so many `threads` each (0: as PyTorch chooses), on a `device`.
+
+    `resolved` is the device that it is on this machine.
+    """
 
     workers: int
     threads: int
     device: str
+    resolved: str
 
 
 def plan_for(cells: int, device: str = "auto", workers: int | None = None, threads: int | None = None) -> Plan:
@@ -30,8 +34,9 @@ def plan_for(cells: int, device: str = "auto", workers: int | None = None, threa
     """
     if workers is not None and not 1 <= workers <= MOST_WORKERS:
         raise ConfigError(f"workers is {workers}; it must be a whole number from 1 to {MOST_WORKERS}.")
-    if _on_gpu(device):
-        return Plan(workers or 1, threads or 0, device)
+    resolved = _resolved(device)
+    if resolved != "cpu":
+        return Plan(workers or 1, threads or 0, device, resolved)
     cores = _cores()
     if threads is None:
         threads = max(1, cores // (workers or min(cores, cells)))
@@ -39,7 +44,7 @@ def plan_for(cells: int, device: str = "auto", workers: int | None = None, threa
         room = available_memory()
         fit = cores if room is None else int(room / WORKER_MEMORY)
         workers = max(1, min(cells, cores // max(1, threads), fit))
-    return Plan(workers, threads, device)
+    return Plan(workers, threads, device, resolved)
 
 
 def _cores() -> int:
@@ -47,9 +52,9 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _on_gpu(device: str) -> bool:
+def _resolved(device: str) -> str:
     if device != "auto":
-        return device != "cpu"
+        return device
     from engine.tensors import choose_device
 
-    return choose_device(device).type != "cpu"
+    return choose_device(device).type

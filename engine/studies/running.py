@@ -17,10 +17,9 @@ from filelock import FileLock, Timeout
 from engine.config import RunConfig
 from engine.data import load_dataset, prepare
 from engine.errors import RunError, RunLockedError, StudioError
-from engine.estimates import pace_key
 from engine.events import Event, Finished, Job, Paused, Progress, Request, Warned
 from engine.runs import LOCK_PATIENCE, Run
-from engine.studies.estimate import cost_of, known_paces, placed, seconds_left
+from engine.studies.estimate import cost_of, key_of, known_paces, placed, seconds_left
 from engine.studies.events import CellFinished, CellStarted, StudyProgress
 from engine.studies.machine import Plan, plan_for
 from engine.studies.standing import CellState, State, expected_steps, standing
@@ -99,7 +98,8 @@ class _StudyJob:
         self._unusable: dict[Data, str] = {}
         self._warned: set[str] = set()
         paces = known_paces(self._states, runs_folder, plan)
-        self._costs = [cost_of(study, state, paces.get(self._pace_key(state))) for state in self._states]
+        self._keys = [key_of(state, plan) for state in self._states]
+        self._costs = [cost_of(study, state, paces.get(key_of(state, plan))) for state in self._states]
         self._since: dict[int, tuple[float, int]] = {}
         self._evaluating: dict[int, float] = {}
 
@@ -234,9 +234,6 @@ class _StudyJob:
 
     # How long it takes.
 
-    def _pace_key(self, state: CellState) -> tuple[object, ...]:
-        return pace_key(placed(state, self._plan))
-
     def _trained(self, number: int, told: Told, now: float) -> None:
         """Correct the pace by a cell that trains."""
         left = told.total - told.done
@@ -244,9 +241,9 @@ class _StudyJob:
         began, first = self._since.setdefault(number, (now, told.done))
         if now - began < 1 or told.done <= first:
             return
-        key, seconds = self._pace_key(self._states[number]), (now - began) / (told.done - first)
-        for other, state in enumerate(self._states):
-            if self._pace_key(state) == key:
+        key, seconds = self._keys[number], (now - began) / (told.done - first)
+        for other in range(len(self._states)):
+            if self._keys[other] == key:
                 self._costs[other] = replace(self._costs[other], step_seconds=seconds)
 
     def _evaluated(self, number: int, seconds: float) -> None:
