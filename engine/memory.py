@@ -4,6 +4,7 @@ import ctypes
 import os
 import re
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 # glibc's malloc.h.
@@ -28,10 +29,10 @@ def keep_freed_memory() -> None:
 
 def available_memory() -> int | None:
     """Bytes that programs can still take without swapping; half of all where only that is known, None where nothing."""
-    try:
-        found = re.search(r"^MemAvailable:\s+(\d+) kB", Path("/proc/meminfo").read_text(encoding="ascii"), re.MULTILINE)
-        if found:
+    with suppress(OSError):
+        text = Path("/proc/meminfo").read_text(encoding="ascii")
+        if found := re.search(r"^MemAvailable:\s+(\d+) kB", text, re.MULTILINE):
             return int(found.group(1)) * 1024
+    with suppress(OSError, ValueError, AttributeError):
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
-    except (OSError, ValueError, AttributeError):
-        return None
+    return None

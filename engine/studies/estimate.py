@@ -11,7 +11,7 @@ from engine.data import ENTRIES
 from engine.errors import StudioError
 from engine.estimates import Pace, estimate, measure_pace, pace_key, pace_of
 from engine.evaluation.catalogue import COLUMNS, DCI, FACTORS
-from engine.events import Event, Request
+from engine.events import Event, Job, Request
 from engine.kept import WEIGHTS
 from engine.metrics_file import MetricsReader
 from engine.processes import Children
@@ -22,6 +22,9 @@ from engine.studies.study import Study
 
 Key: TypeAlias = tuple[Any, ...]
 """What the pace of a run depends on; as `engine.estimates.pace_key` makes it."""
+
+Paces: TypeAlias = dict[Key, Pace]
+"""Paces by what they depend on."""
 
 FORWARD_STEPS = 1.2
 """Training steps that an image batch of the headline metrics takes; sharpness and two decodings are in it."""
@@ -76,6 +79,13 @@ class StudyEstimate:
     plan: Plan
 
 
+@dataclass(frozen=True, slots=True)
+class StudyEstimated(Event):
+    """What a study needs, as far as it is known so far."""
+
+    needed: StudyEstimate
+
+
 def study_estimate(
     study: Study,
     runs_folder: Path,
@@ -85,23 +95,45 @@ def study_estimate(
     *,
     measure: bool = True,
 ) -> StudyEstimate:
-    """Estimate what is left of a study, from the pace of earlier runs in the folder.
+    """Estimate what is left of a study: the last word of `estimating`, with the same arguments and errors."""
+    job = estimating(study, runs_folder, workers, device, threads, measure=measure)
+    return [event.needed for event in job if isinstance(event, StudyEstimated)][-1]
 
-    With `measure`, a pace that is not known is measured in child processes, as many side by side as there will be
-    workers; that takes some seconds. Raises ConfigError.
+
+def estimating(
+    study: Study,
+    runs_folder: Path,
+    workers: int | None = None,
+    device: str = "auto",
+    threads: int | None = None,
+    *,
+    measure: bool = True,
+    measured: Paces | None = None,
+) -> Job:
+    """Estimate what is left of a study, from the pace of earlier runs in the folder, as a job.
+
+    Yields StudyEstimated with what is known at once. With `measure`, a pace that is not known is then measured in child
+    processes, as many side by side as there will be workers, which takes some seconds, and it is yielded again;
+    `measured` holds what was measured before, and gets what is measured now. Raises ConfigError.
     """
     plan = plan_for(len(study.cells), device, workers, threads)
-    states = standing(study, runs_folder)
-    left = [state for state in states if state.state != "evaluated"]
-    paces = known_paces(left, runs_folder, plan)
-    if measure:
-        paces = _measured(left, paces, plan)
-    costs = [cost_of(study, state, paces.get(key_of(state, plan))) for state in left]
-    disk = 0
-    for state in left:
-        pace = paces.get(key_of(state, plan))
-        if state.run is None and pace is not None:
-            disk += estimate(state.cell.config, pace).disk
+    left = [state for state in standing(study, runs_folder) if state.state != "evaluated"]
+    paces = (measured or {}) | known_paces(left, runs_folder, plan)
+    yield StudyEstimated(_needed(study, left, paces, plan))
+    wanted = {key: placed(state, plan) for state in left if (key := key_of(state, plan)) not in paces}
+    if measure and wanted:
+        found = yield from _measured(wanted, plan)
+        if measured is not None:
+            measured |= found
+        yield StudyEstimated(_needed(study, left, paces | found, plan))
+
+
+def _needed(study: Study, left: Sequence[CellState], paces: Paces, plan: Plan) -> StudyEstimate:
+    """What cells need at these paces."""
+    known = [paces.get(key_of(state, plan)) for state in left]
+    costs = [cost_of(study, state, pace) for state, pace in zip(left, known, strict=True)]
+    new = [(state.cell.config, pace) for state, pace in zip(left, known, strict=True) if state.run is None and pace]
+    disk = sum(estimate(config, pace).disk for config, pace in new)
     return StudyEstimate(seconds_left(costs, plan.workers), disk, len(left), plan)
 
 
@@ -151,10 +183,10 @@ def seconds_left(costs: Sequence[Cost], workers: int) -> float | None:
     return max(max(known, default=0.0), sum(known) / workers)
 
 
-def known_paces(states: Iterable[CellState], runs_folder: Path, plan: Plan) -> dict[Key, Pace]:
+def known_paces(states: Iterable[CellState], runs_folder: Path, plan: Plan) -> Paces:
     """The paces of earlier runs in the folder, by `key_of`, as far as the cells need them."""
     trained = [entry for path in list_runs(runs_folder) if (entry := _trained(path)) is not None]
-    found: dict[Key, Pace] = {}
+    found: Paces = {}
     for state in states:
         key = key_of(state, plan)
         pace = found.get(key) or pace_of(trained, _on(state.cell.config, plan.resolved, plan.threads))
@@ -178,28 +210,16 @@ def _trained(path: Path) -> tuple[RunConfig, int, float, int] | None:
     return (config, int(steps), seconds, weights) if steps and seconds else None
 
 
-def _measured(states: Sequence[CellState], paces: dict[Key, Pace], plan: Plan) -> dict[Key, Pace]:
-    """Add what is not known yet: each pace is the median of as many children as there will be workers."""
-    wanted = {key_of(state, plan): placed(state, plan) for state in states}
-    found = dict(paces)
+def _measured(wanted: dict[Key, RunConfig], plan: Plan) -> Generator[Event, Request | None, Paces]:
+    """Measure paces: each is the median of as many children as there will be workers."""
+    found: Paces = {}
     for key, config in wanted.items():
-        if key in found:
-            continue
         with Children(plan.workers) as children:
-            job = children.run(_measure, [(config,)] * plan.workers, "Trying a few steps", "processes")
-            each: list[Pace] = [pace for pace in _result(job) if pace is not None]
+            answers = yield from children.run(_measure, [(config,)] * plan.workers, "Trying a few steps", "processes")
+        each: list[Pace] = [pace for pace in answers if pace is not None]
         if each:
             found[key] = replace(each[0], seconds=statistics.median(pace.seconds for pace in each))
     return found
-
-
-def _result(job: Generator[Event, Request | None, list[Any]]) -> list[Any]:
-    """Run a job that nobody watches to its end, and return what it returns."""
-    while True:
-        try:
-            next(job)
-        except StopIteration as stop:
-            return list(stop.value)
 
 
 def _measure(config: RunConfig) -> Pace | None:

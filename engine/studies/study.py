@@ -7,6 +7,7 @@ from typing import Any
 
 from engine.config import RunConfig
 from engine.data import ENTRIES
+from engine.runs import slug
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +61,6 @@ class Study:
 
     def run_name(self, cell: Cell) -> str:
         """What a new run of a cell is called, e.g. "table-2-beta-vae-seed-0"."""
-        from engine.runs import slug
-
         objectives = [other.config.objective for other in self.cells if other.seed == cell.seed]
         alone = objectives.count(cell.config.objective) == 1
         return f"{self.name}-{cell.config.objective if alone else slug(cell.method.title)}-seed-{cell.seed}"

@@ -237,6 +237,17 @@ def test_a_run_that_fails_leaves_the_rest_and_a_cell_that_says_why(tmp_path):
     assert table.lines[0].cells[table.index("reconstruction")].value is not None
 
 
+def test_a_row_says_which_seeds_its_mean_lacks_and_why(study, whole, tmp_path):
+    folder = Path(shutil.copytree(whole[0], tmp_path / "runs"))
+    shutil.rmtree(folder / "tiny-vae-seed-1")
+    table = study_table(study, folder)
+    assert [line.cells[table.index("n")].value for line in table.lines] == [1, 2]
+    cell = table.lines[0].cells[table.index("kl")]
+    assert "of 1 of 2 runs" in cell.note
+    assert "VAE, seed 1: not trained yet" in cell.note
+    assert missing_cells(standing(study, folder)) == ["VAE, seed 1: not trained yet."]
+
+
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs kill -9")
 def test_a_worker_that_the_system_ends_costs_its_cell_only(tmp_path):
     study = write_study(tmp_path, TINY, seeds=1)
