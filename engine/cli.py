@@ -6,17 +6,15 @@ failure is one line on stderr that says what to do.
 
 import argparse
 import json
-import signal
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
-from engine import __version__, cli_export, cli_traverse
+from engine import __version__, cli_export, cli_study, cli_traverse
 from engine.cli_options import data_option, find, machine_options, runs_option, threads_option
-from engine.cli_progress import shown
+from engine.cli_progress import shown, stop_on_interrupt
 from engine.config import DATASET_TITLES, OBJECTIVE_TITLES, RunConfig
 from engine.errors import ConfigError, RunError, StudioError
 from engine.events import Evaluated, Finished, Paused, Warned
@@ -93,6 +91,7 @@ def parser() -> Parser:
     evaluate.set_defaults(do=_evaluate)
 
     cli_traverse.add_commands(commands)
+    cli_study.add_command(commands)
 
     datasets = commands.add_parser(
         "datasets", help="list or prepare data sets", description="List data sets, or prepare one."
@@ -170,7 +169,7 @@ def _train_run(run: Run) -> int:
     from engine.training import train
 
     status = 0
-    with _stop_on_interrupt() as control:
+    with stop_on_interrupt() as control:
         for event in shown(train(run), control):
             if isinstance(event, Paused) and event.message:
                 raise RunError(event.message)  # nobody waits at a terminal to make room
@@ -283,23 +282,6 @@ def _demo(arguments: argparse.Namespace) -> int:
             print(event.message, file=sys.stderr)
     print(folder)
     return 0
-
-
-@contextmanager
-def _stop_on_interrupt() -> Iterator[Control]:
-    """Turn the first Ctrl-C (or a request to terminate) into a stop that keeps the run; the second is immediate."""
-    control = Control()
-
-    def ask(number: int, frame: object) -> None:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        control.stop()
-
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield control
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:

@@ -1,7 +1,9 @@
 """A job in the terminal: its progress as a bar on stderr."""
 
+import signal
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NoReturn
 
 from tqdm import tqdm
@@ -43,3 +45,20 @@ def shown(job: Job, control: Control) -> Iterator[Event]:
     finally:
         if bar is not None:
             bar.close()
+
+
+@contextmanager
+def stop_on_interrupt() -> Iterator[Control]:
+    """Turn the first Ctrl-C (or a request to terminate) into a stop that keeps the run; the second is immediate."""
+    control = Control()
+
+    def ask(number: int, frame: object) -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        control.stop()
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield control
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

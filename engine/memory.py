@@ -1,7 +1,11 @@
-"""How this process's memory comes from the system, where the C library lets us say."""
+"""Memory: how much there is, and how it comes from the system, where the C library lets us say."""
 
 import ctypes
+import os
+import re
 import sys
+from contextlib import suppress
+from pathlib import Path
 
 # glibc's malloc.h.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
@@ -21,3 +25,14 @@ def keep_freed_memory() -> None:
         mallopt(M_MMAP_THRESHOLD, 32 * MIB)  # the largest that glibc takes
         mallopt(M_TRIM_THRESHOLD, 512 * MIB)
         mallopt(M_ARENA_MAX, 1)
+
+
+def available_memory() -> int | None:
+    """Bytes that programs can still take without swapping; half of all where only that is known, None where nothing."""
+    with suppress(OSError):
+        text = Path("/proc/meminfo").read_text(encoding="ascii")
+        if found := re.search(r"^MemAvailable:\s+(\d+) kB", text, re.MULTILINE):
+            return int(found.group(1)) * 1024
+    with suppress(OSError, ValueError, AttributeError):
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+    return None

@@ -21,3 +21,8 @@ def cache_folder() -> Path:
 def presets_folder() -> Path:
     """Where the presets that a person saved are kept."""
     return platformdirs.user_config_path(APP, appauthor=False) / "presets"
+
+
+def studies_folder() -> Path:
+    """Where a person's own studies are looked for."""
+    return platformdirs.user_config_path(APP, appauthor=False) / "studies"

@@ -108,7 +108,7 @@ def _receive(connection: Connection, what: str) -> tuple[str, Any]:
 def _serve(connection: Connection) -> None:
     """Do one task after the other, in a child, until the parent is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=end_with_parent, daemon=True).start()
     while True:
         try:
             work, task, telling = connection.recv()
@@ -121,7 +121,8 @@ def _serve(connection: Connection) -> None:
             connection.send(("failed", traceback.format_exc()))
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
+    """Wait, in a child, until the parent is gone; then end at once. For a thread of its own."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()

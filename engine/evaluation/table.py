@@ -118,8 +118,8 @@ class Table:
 def table_of(rows: Sequence[Row], by: Sequence[str] | None = None, *, report: bool = False) -> Table:
     """Return the table of these runs: one row a run, or, with `by`, a group as `grouped` makes them.
 
-    A group has mean, standard deviation (n - 1) and number of runs. With `report` the report's numbers stand beside
-    ours where it has some for the data set and method of a row.
+    A group has mean, standard deviation (n - 1) and number of evaluated runs. With `report` the report's numbers stand
+    beside ours where it has some for the data set and method of a row.
     """
     if by is None:
         lines: list[tuple[tuple[Row, ...], list[Cell]]] = [((row,), _run_cells(row)) for row in rows]
@@ -189,7 +189,8 @@ def _step_cell(row: Row) -> Cell:
 
 def _group_cells(group: RowGroup) -> list[Cell]:
     names = ", ".join(row.name for row in group.rows)
-    return [Cell(group.title, note=names), Cell(group.dataset), Cell(str(len(group.rows)), len(group.rows), note=names)]
+    evaluated = sum(bool(row.metrics) for row in group.rows)
+    return [Cell(group.title, note=names), Cell(group.dataset), Cell(str(evaluated), evaluated, note=names)]
 
 
 def _value_cell(rows: Sequence[Row], column: Column, *, single: bool) -> Cell:
@@ -206,7 +207,8 @@ def _value_cell(rows: Sequence[Row], column: Column, *, single: bool) -> Cell:
     if not single:
         each = ", ".join(f"{row.value(column.metric):.{column.decimals}f}" for row in rows
                          if row.value(column.metric) is not None)  # fmt: skip
-        notes = {f"Mean ± standard deviation of {len(values)} of {len(rows)} runs: {each}": None, **notes}
+        lacking = {f"{row.name}: {row.reason(column.metric)}": None for row in rows if row.value(column.metric) is None}
+        notes = {f"Mean ± standard deviation of {len(values)} of {len(rows)} runs: {each}": None, **notes, **lacking}
     return Cell(shown_spread(values, column), mean, deviation, note="\n".join(notes))
 
 

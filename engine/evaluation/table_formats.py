@@ -82,6 +82,7 @@ FORMATS: dict[str, Callable[[Table], str]] = {
     "markdown": markdown,
     "csv": comma_separated,
     "latex": latex,
+    "json": json_text,
 }
 """What the command line writes."""
 ENDINGS = {"md": markdown, "csv": comma_separated, "tex": latex, "json": json_text}

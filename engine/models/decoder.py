@@ -2,7 +2,8 @@
 
 from torch import Tensor, nn
 
-from engine.models.layers import ARCHITECTURES, Up
+from engine.models.architectures import ARCHITECTURES
+from engine.models.layers import Up
 
 
 class Decoder(nn.Module):

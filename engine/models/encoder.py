@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from engine.models.layers import ARCHITECTURES, Down
+from engine.models.architectures import ARCHITECTURES
+from engine.models.layers import Down
 
 
 class Encoder(nn.Module):

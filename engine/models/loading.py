@@ -10,7 +10,7 @@ from torch import Tensor
 from engine.checkpoints import Weights, fill, load_weights
 from engine.data import ENTRIES, ArrayStore, Dataset, load_dataset
 from engine.errors import CheckpointError, DataError
-from engine.models.layers import ARCHITECTURES
+from engine.models.architectures import ARCHITECTURES
 from engine.models.vae import VAE, build
 from engine.runs import Run
 

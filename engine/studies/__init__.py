@@ -1,0 +1,34 @@
+"""Studies: methods × seeds from a small TOML file, trained, evaluated and gathered in one table. Loads no torch."""
+
+from engine.studies.estimate import StudyEstimate, StudyEstimated, estimating, study_estimate
+from engine.studies.events import CellFinished, CellStarted, StudyProgress
+from engine.studies.files import load_study, own_studies, shipped_studies
+from engine.studies.methods_text import methods_text
+from engine.studies.running import run_study
+from engine.studies.standing import CellState, standing
+from engine.studies.study import Cell, Method, Study
+from engine.studies.table import missing_cells, study_rows, study_table, why
+
+__all__ = [
+    "Cell",
+    "CellFinished",
+    "CellStarted",
+    "CellState",
+    "Method",
+    "Study",
+    "StudyEstimate",
+    "StudyEstimated",
+    "StudyProgress",
+    "estimating",
+    "load_study",
+    "methods_text",
+    "missing_cells",
+    "own_studies",
+    "run_study",
+    "shipped_studies",
+    "standing",
+    "study_estimate",
+    "study_rows",
+    "study_table",
+    "why",
+]

@@ -1,0 +1,198 @@
+"""Study files: TOML with title, about, seeds, metrics, [settings], [quick] and [[methods]].
+
+Shipped ones are in resources/studies, a person's own in a folder of the application's settings, or anywhere.
+"""
+
+import tomllib
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from engine.config import RunConfig
+from engine.errors import ConfigError
+from engine.evaluation.catalogue import METRICS
+from engine.paths import RESOURCES, studies_folder
+from engine.studies.standing import what_matters
+from engine.studies.study import Cell, Method, Study
+
+KEYS = ("title", "about", "seeds", "metrics", "settings", "quick", "methods")
+MOST_SEEDS = 1000
+
+ELSEWHERE = {
+    "seed": "seeds = [0, 1, 2] at the top says which there are",
+    "device": "a study is the same on every machine, and --device chooses it where the study is run",
+    "threads": "a study is the same on every machine, and --threads chooses them where the study is run",
+}
+"""Settings that a study file does not set, and what does."""
+
+
+def load_study(
+    name: str | Path, quick: bool = False, seeds: int | None = None, *, data_folder: Path | None = None
+) -> Study:
+    """Read a study, given as the name of a shipped or own one or as a file.
+
+    With `quick` the file's [quick] settings replace those of [settings]; `seeds` is their number, counted from 0;
+    `data_folder` is where the data set's files are. Raises ConfigError, one sentence with file and key.
+    """
+    path = _find(name)
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror or error}.") from None
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}.") from None
+    try:
+        return _study(path, values, quick, seeds, data_folder)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from None
+
+
+def shipped_studies() -> list[Study]:
+    """The studies that come with the application, at full length, by name."""
+    return [load_study(path) for path in _in_folder(RESOURCES / "studies")]
+
+
+def own_studies() -> list[Study]:
+    """A person's own studies, by name. A file that cannot be read is left out."""
+    found = []
+    for path in _in_folder(studies_folder()):
+        with suppress(ConfigError):
+            found.append(load_study(path))
+    return found
+
+
+def _in_folder(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*.toml"), key=lambda path: path.stem)
+
+
+def _find(name: str | Path) -> Path:
+    folders = (RESOURCES / "studies", studies_folder())
+    with suppress(OSError):
+        for path in (*(folder / f"{name}.toml" for folder in folders), Path(name).expanduser()):
+            if path.is_file():
+                return path.absolute()
+    known = [path.stem for folder in folders for path in _in_folder(folder)]
+    raise ConfigError(f"There is no study {str(name)!r}, neither by name nor as a file. There are: {', '.join(known)}.")
+
+
+def _study(path: Path, values: dict[str, Any], quick: bool, seeds: int | None, data_folder: Path | None) -> Study:
+    _check_keys(values)
+    common = _settings(values.get("settings", {}), "settings")
+    replaced = dict(_table(values.get("quick", {}), "quick"))
+    chosen = {key: replaced.pop(key, values.get(key)) if quick else values.get(key) for key in ("seeds", "metrics")}
+    replaced = {key: value for key, value in replaced.items() if key not in ("seeds", "metrics")}
+    _settings(replaced, "quick")
+    if quick:
+        if not values.get("quick"):
+            raise ConfigError("the study has no [quick]: it can only be run at its full length.")
+        common = _over(common, replaced)
+    numbers = _seeds(chosen["seeds"]) if seeds is None else _first(seeds)
+    methods = _methods(values["methods"])
+    place = {} if data_folder is None else {"data_folder": data_folder.absolute()}
+    cells = tuple(
+        Cell(method, seed, _config(method, common, place | {"seed": seed}, path.parent))
+        for seed in numbers
+        for method in methods
+    )
+    _check_distinct([cell for cell in cells if cell.seed == numbers[0]])
+    about = (_text(values, "title"), _text(values, "about"))
+    return Study(path.stem, *about, methods, numbers, _metrics(chosen["metrics"]), cells, quick, path)
+
+
+def _check_keys(values: dict[str, Any]) -> None:
+    for key in values:
+        if key not in KEYS:
+            raise ConfigError(f"there is no key {key!r} in a study; the keys are: {', '.join(KEYS)}.")
+    for key in KEYS:
+        if key not in values and key not in ("settings", "quick"):
+            raise ConfigError(f"the key {key!r} is missing.")
+
+
+def _text(values: dict[str, Any], key: str) -> str:
+    value = values[key]
+    if not isinstance(value, str) or not value.strip():
+        raise ConfigError(f"{key} is {value!r}; it must be words.")
+    return " ".join(value.split())
+
+
+def _seeds(value: Any) -> tuple[int, ...]:
+    whole = isinstance(value, list) and all(isinstance(seed, int) and not isinstance(seed, bool) for seed in value)
+    if not whole or not value or len(set(value)) < len(value) or len(value) > MOST_SEEDS:
+        raise ConfigError(f"seeds is {value!r}; it must be a list of different whole numbers, e.g. [0, 1, 2].")
+    return tuple(value)
+
+
+def _first(count: int) -> tuple[int, ...]:
+    if not 1 <= count <= MOST_SEEDS:
+        raise ConfigError(f"the number of seeds is {count}; it must be from 1 to {MOST_SEEDS:,}.")
+    return tuple(range(count))
+
+
+def _metrics(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or not value:
+        raise ConfigError(f"metrics is {value!r}; it must be a list of names, e.g. ['reconstruction', 'kl'].")
+    for name in value:
+        if name not in METRICS:
+            raise ConfigError(f"metrics has {name!r}, which is no metric. There are: {', '.join(METRICS)}.")
+    return tuple(dict.fromkeys(value))
+
+
+def _table(value: Any, where: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ConfigError(f"{where} is {value!r}; it must be a table of settings, [{where}].")
+    return value
+
+
+def _settings(value: Any, where: str) -> dict[str, Any]:
+    """Named settings of a table, checked one by one so that the sentence can say where the wrong one is."""
+    table = _table(value, where)
+    for name, instead in ELSEWHERE.items():
+        if name in table:
+            raise ConfigError(f"{where}: {name} is not set there; {instead}.")
+    try:
+        RunConfig.parse(table)
+    except ConfigError as error:
+        raise ConfigError(f"{where}: {error}") from None
+    return table
+
+
+def _methods(value: Any) -> tuple[Method, ...]:
+    if not isinstance(value, list) or not value or not all(isinstance(entry, dict) for entry in value):
+        raise ConfigError("methods must be tables with a title and settings, each headed [[methods]].")
+    methods = []
+    for number, entry in enumerate(value, 1):
+        settings = _settings({key: v for key, v in entry.items() if key != "title"}, f"methods, number {number}")
+        if "title" not in entry:
+            raise ConfigError(f"methods, number {number}: the key 'title' is missing.")
+        methods.append(Method(_text(entry, "title"), settings))
+    titles = [method.title for method in methods]
+    for title in titles:
+        if titles.count(title) > 1:
+            raise ConfigError(f"methods: there are two with the title {title!r}.")
+    return tuple(methods)
+
+
+def _over(common: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    """Settings with some replaced; a length in epochs takes the place of one in steps."""
+    if "epochs" in own and "steps" not in own:
+        common = {key: value for key, value in common.items() if key != "steps"}
+    return common | own
+
+
+def _config(method: Method, common: dict[str, Any], last: dict[str, Any], folder: Path) -> RunConfig:
+    values = _over(common, dict(method.settings)) | last
+    if values.get("data_folder"):
+        values["data_folder"] = folder / Path(values["data_folder"]).expanduser()  # of a file's own, beside it
+    try:
+        return RunConfig.parse(values)
+    except ConfigError as error:
+        raise ConfigError(f"method {method.title!r}: {error}") from None
+
+
+def _check_distinct(cells: list[Cell]) -> None:
+    """Refuse methods that would be the same run."""
+    known: dict[tuple[Any, ...], str] = {}
+    for cell in cells:
+        same = known.setdefault(what_matters(cell.config), cell.method.title)
+        if same != cell.method.title:
+            raise ConfigError(f"methods {same!r} and {cell.method.title!r} have the same settings.")

@@ -1,0 +1,204 @@
+"""A paragraph for a paper's methods section, from settings, run folders and the protocols of evaluations only."""
+
+import json
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from engine.config import OWN_DATA, RunConfig
+from engine.data import ENTRIES
+from engine.evaluation.catalogue import COLUMNS
+from engine.evaluation.protocols import protocol_words
+from engine.evaluation.rows import Row, dataset_title, read_row
+from engine.models.architectures import ARCHITECTURES
+from engine.runs import Run
+from engine.studies.standing import CellState, standing
+from engine.studies.study import Study
+from engine.studies.table import study_rows
+
+LIBRARIES = {
+    "disentangle-studio": "Disentangle Studio",
+    "torch": "PyTorch",
+    "numpy": "NumPy",
+    "scikit-learn": "scikit-learn",
+    "opencv": "OpenCV",
+}
+"""Libraries that numbers depend on, as people write them."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A run, or a cell without one yet: its row, with the settings, and what its config.json says of the machine."""
+
+    row: Row
+    about: dict[str, Any]
+
+    @property
+    def config(self) -> RunConfig:
+        return self.row.config
+
+
+def methods_text(source: Study | Sequence[Run], runs_folder: Path | None = None) -> str:
+    """Return how a study, or some runs, were trained and measured: a paragraph for each data set.
+
+    Of a study the runs are those in `runs_folder`; cells that are not evaluated are counted, and said to be missing.
+    """
+    if isinstance(source, Study):
+        waiting = tuple(CellState(cell, None, "waiting") for cell in source.cells)
+        rows = study_rows(source, waiting if runs_folder is None else standing(source, runs_folder))
+    else:
+        rows = [read_row(run) for run in source]
+    entries = [_Entry(row, _about(row.path)) for row in rows]
+    datasets = dict.fromkeys(row.dataset for row in rows)
+    return "\n\n".join(_paragraph([e for e in entries if e.row.dataset == dataset]) for dataset in datasets) + "\n"
+
+
+def _paragraph(entries: Sequence[_Entry]) -> str:
+    sentences = [_data(entries), _network(entries), _training(entries), _capacity(entries), _seeds(entries)]
+    sentences += [*_metrics(entries), _software(entries)]
+    return " ".join(sentence for sentence in sentences if sentence)
+
+
+def _data(entries: Sequence[_Entry]) -> str:
+    methods = {entry.row.method: _objective(entry.config) for entry in entries}
+    first = entries[0].config
+    entry = ENTRIES[first.dataset]
+    words = dataset_title(first)
+    if first.dataset not in OWN_DATA and entry.training_images is not None:
+        side = " × ".join(map(str, entry.shape[:2]))
+        which = "all" if entry.training_images == entry.images else "the"
+        words += (
+            f" ({which} {entry.training_images:,} {'images' if which == 'all' else 'training images'}, {side} pixels)"
+        )
+    listed = "; ".join(f"{title}, which minimises {formula}" for title, formula in methods.items())
+    return f"We trained on {words}: {listed}."
+
+
+def _objective(config: RunConfig) -> str:
+    """What a method minimises, with the weight that it uses."""
+    weight = {
+        "vae": "reconstruction loss + KL",
+        "beta-vae": f"reconstruction loss + β KL with β = {config.beta:g}",
+        "annealed-abs": f"reconstruction loss + γ |KL − C| with γ = {config.gamma:g}",
+        "annealed-relu": f"reconstruction loss + γ ReLU(KL − C) with γ = {config.gamma:g}",
+    }[config.objective]
+    return weight + (", its decoder given the one-hot class label" if config.conditional else "")
+
+
+def _network(entries: Sequence[_Entry]) -> str:
+    first = entries[0].config
+    shape = ENTRIES[first.dataset].shape
+    side = shape[0] if shape else first.image_size if first.dataset == "images" else 0
+    latents = _common(entries, lambda config: f"{config.latents:,}")
+    layers = ""
+    if side in ARCHITECTURES:
+        architecture = ARCHITECTURES[side]
+        widths, kernels, strides = (
+            "-".join(str(getattr(c, name)) for c in architecture.convolutions) for name in ("width", "kernel", "stride")
+        )
+        layers = f" ({widths} channels, kernels of {kernels} pixels, strides {strides})"
+        hidden = f", then a layer of {architecture.hidden} units" if architecture.hidden else ""
+        layers += f", batch normalisation and ReLU after each{hidden}"
+    else:
+        layers = ", batch normalisation and ReLU after each"
+    return (
+        f"The encoder has four convolutions{layers}; it gives mean and log-variance of {latents} latents. The decoder "
+        "mirrors it and ends in a sigmoid. The reconstruction loss is the binary cross-entropy summed over pixels."
+    )
+
+
+def _training(entries: Sequence[_Entry]) -> str:
+    rate = _common(entries, lambda config: f"{config.learning_rate:g}")
+    batch = _common(entries, lambda config: f"{config.batch_size:,}")
+    length = _common(entries, _length)
+    return f"The optimiser was Adam with a learning rate of {rate}, in batches of {batch} images, for {length}."
+
+
+def _length(config: RunConfig) -> str:
+    images = ENTRIES[config.dataset].training_images
+    if config.steps is None:
+        steps = f" ({config.total_steps(images):,} steps)" if images is not None else ""
+        return f"{config.epochs:,} epoch{'s' if config.epochs != 1 else ''}{steps}"
+    epochs = f" ({config.steps / config.steps_per_epoch(images):.3g} epochs)" if images is not None else ""
+    return f"{config.steps:,} steps{epochs}"
+
+
+def _capacity(entries: Sequence[_Entry]) -> str:
+    annealed = [entry for entry in entries if entry.config.annealed]
+    return f"C rose linearly from 0 to {_common(annealed, _ramp)}." if annealed else ""
+
+
+def _ramp(config: RunConfig) -> str:
+    images = ENTRIES[config.dataset].training_images
+    steps = "" if images is None else f" ({config.capacity_epochs * config.steps_per_epoch(images):,.0f} steps)"
+    return f"{config.capacity_max:g} nats over {config.capacity_epochs:g} epochs{steps}"
+
+
+def _seeds(entries: Sequence[_Entry]) -> str:
+    by_method = {method: _numbers(entries, method) for method in dict.fromkeys(e.row.method for e in entries)}
+    each = {f"seed{'s' if ',' in seeds else ''} {seeds}": None for seeds in by_method.values()}
+    if len(each) == 1:
+        words = f"Each method was trained with {next(iter(each))}."
+    else:
+        words = "Seeds: " + "; ".join(f"{method} {seeds}" for method, seeds in by_method.items()) + "."
+    missing = [entry for entry in entries if not entry.row.metrics]
+    if missing:
+        words += f" Of these {len(entries)} runs, {len(missing)} are not evaluated yet."
+    several = any("," in seeds for seeds in by_method.values())
+    return words + (" Numbers are mean ± standard deviation (n − 1) over seeds." if several else "")
+
+
+def _numbers(entries: Sequence[_Entry], method: str) -> str:
+    return ", ".join(str(seed) for seed in sorted({e.row.seed for e in entries if e.row.method == method}))
+
+
+def _metrics(entries: Sequence[_Entry]) -> list[str]:
+    """Each metric that has a value, with its protocol; several where runs were measured differently."""
+    sentences = []
+    for column in COLUMNS:
+        measured = [entry.row.metrics[column.metric] for entry in entries if entry.row.value(column.metric) is not None]
+        protocols = dict.fromkeys(protocol_words(found, column, interval=False) for found in measured)
+        if protocols:
+            sentences.append(f"{column.name}: {' / '.join(protocols)}.")
+    return sentences
+
+
+def _software(entries: Sequence[_Entry]) -> str:
+    used: dict[str, dict[str, None]] = {}
+    for entry in entries:
+        found: dict[str, Any] = {}
+        for metric in entry.row.metrics.values():
+            found |= metric.get("protocol", {}).get("versions", {})
+        found |= entry.about.get("versions") or {}
+        for library, version in found.items():
+            used.setdefault(library, {})[str(version)] = None
+    named = [f"{title} {' and '.join(used[name])}" for name, title in LIBRARIES.items() if name in used]
+    places = dict.fromkeys(_place(entry.about["resolved"]) for entry in entries if entry.about.get("resolved"))
+    return f"Software: {', '.join(named)}{'; ' if places else ''}{' or '.join(places)}." if named else ""
+
+
+def _place(resolved: dict[str, Any]) -> str:
+    device, threads = str(resolved.get("device")), resolved.get("threads")
+    if device != "cpu":
+        return f"trained on a GPU ({device})"
+    return f"trained on the CPU with {threads} thread{'s' if threads != 1 else ''}"
+
+
+def _common(entries: Sequence[_Entry], words: Callable[[RunConfig], str]) -> str:
+    """Words that all settings share, or each with the methods it is of."""
+    found: dict[str, dict[str, None]] = {}
+    for entry in entries:
+        found.setdefault(words(entry.config), {})[entry.row.method] = None
+    if len(found) == 1:
+        return next(iter(found))
+    return " or ".join(f"{value} ({', '.join(methods)})" for value, methods in found.items())
+
+
+def _about(path: Path | None) -> dict[str, Any]:
+    """What a run's config.json says beyond settings; empty without a run."""
+    with suppress(OSError, ValueError, RecursionError):
+        values = json.loads((path / "config.json").read_text(encoding="utf-8")) if path is not None else {}
+        return values if isinstance(values, dict) else {}
+    return {}

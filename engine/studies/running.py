@@ -1,0 +1,281 @@
+"""The job that does what is left of a study: trains, resumes and evaluates its cells, side by side in processes.
+
+What is known of a study is in its run folders; this job can be killed at any moment and started again.
+"""
+
+import logging
+import time
+from collections import deque
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeAlias
+
+from filelock import FileLock, Timeout
+
+from engine.config import RunConfig
+from engine.data import load_dataset, prepare
+from engine.errors import RunError, RunLockedError, StudioError
+from engine.events import Event, Finished, Job, Paused, Progress, Request, Warned
+from engine.runs import LOCK_PATIENCE, Run
+from engine.studies.estimate import cost_of, key_of, known_paces, placed, seconds_left
+from engine.studies.events import CellFinished, CellStarted, StudyProgress
+from engine.studies.machine import Plan, plan_for
+from engine.studies.standing import CellState, State, expected_steps, standing
+from engine.studies.study import Study
+from engine.studies.workers import Crew, Task, Told
+
+PATIENCE = 0.1
+"""Seconds between two looks at whether the job is to pause or stop."""
+
+log = logging.getLogger(__name__)
+
+Telling: TypeAlias = Generator[Event, Request | None, None]
+Data: TypeAlias = tuple[str, Path | None, int]
+
+
+def run_study(
+    study: Study,
+    runs_folder: Path,
+    workers: int | None = None,
+    device: str = "auto",
+    threads: int | None = None,
+) -> Job:
+    """Do what is left of a study: train, resume and evaluate; a cell that fails leaves the others.
+
+    `workers` runs go side by side with `threads` each; what is not given is chosen for this machine. Yields
+    StudyProgress, CellStarted, CellFinished and Warned, and at last Finished. Asked to pause or stop, and when it is
+    closed, it saves checkpoints within two seconds. A cell that failed before is tried again.
+
+    Raises
+    ------
+    ConfigError
+        Workers or threads are out of their range.
+    RunLockedError
+        The same study is running over this folder in another window or process.
+    DataError
+        The data set of all cells that are left cannot be used.
+    RunError
+        The folder cannot be written.
+    """
+    plan = plan_for(len(study.cells), device, workers, threads)
+    with _alone(study, runs_folder):
+        yield from _StudyJob(study, runs_folder, plan).events()
+
+
+@contextmanager
+def _alone(study: Study, runs_folder: Path) -> Iterator[None]:
+    """Hold a study over a folder of runs, so that nobody else trains the same cells."""
+    lock = FileLock(runs_folder / f".study-{study.name}.lock")
+    try:
+        runs_folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire(timeout=LOCK_PATIENCE, poll_interval=0.05)
+    except Timeout:
+        raise RunLockedError(
+            f"{study.title} is running over {runs_folder} in another window or process. Stop it there, or look at it "
+            "meanwhile."
+        ) from None
+    except OSError as error:
+        raise RunError(f"{runs_folder} cannot be written: {error.strerror or error}.") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+class _StudyJob:
+    """One go at a study: which cells are left, who works on which, and how long each takes."""
+
+    def __init__(self, study: Study, runs_folder: Path, plan: Plan) -> None:
+        self._study, self._folder, self._plan = study, runs_folder, plan
+        self._states = list(standing(study, runs_folder))
+        self._todo = deque(n for n, state in enumerate(self._states) if state.state != "evaluated")
+        for number in self._todo:
+            if self._states[number].state == "failed":  # tried again
+                self._states[number] = replace(self._states[number], state="paused")
+        self._held: list[int] = []
+        self._unusable: dict[Data, str] = {}
+        self._warned: set[str] = set()
+        paces = known_paces(self._states, runs_folder, plan)
+        self._keys = [key_of(state, plan) for state in self._states]
+        self._costs = [cost_of(study, state, paces.get(key_of(state, plan))) for state in self._states]
+        self._since: dict[int, tuple[float, int]] = {}
+        self._evaluating: dict[int, float] = {}
+
+    def events(self) -> Telling:
+        """Work until nothing is left, telling of it and obeying pause and stop."""
+        for warning in self._study.warnings():
+            yield from self._warn(warning)
+        if (yield from self._prepare()) is Request.STOP:
+            yield self._end(stopped=True)
+            return
+        stopped = False
+        with Crew(self._plan.workers, self._plan.threads) as crew:
+            while not stopped and (self._todo or crew.busy or self._free_again()):
+                yield from self._give(crew)
+                yield from self._hear(crew.listen(PATIENCE) if crew.busy else [])
+                stopped = (yield from self._obey(crew, (yield self._progress()))) is Request.STOP
+        yield self._end(stopped)
+
+    def _prepare(self) -> Generator[Event, Request | None, Request | None]:
+        """Make the data sets ready, once for all workers. Raises StudioError when no cell can go on."""
+        wanted = {self._data(self._states[number]) for number in self._todo}
+        failed: StudioError | None = None
+        for data in wanted:
+            try:
+                for event in prepare(*data):
+                    if isinstance(event, Progress) and (yield event) is Request.STOP:
+                        return Request.STOP
+                load_dataset(*data)  # whether it can be
+            except StudioError as error:
+                self._unusable[data], failed = str(error), error
+        if failed is not None and len(self._unusable) == len(wanted):
+            raise failed
+        return None
+
+    def _give(self, crew: Crew) -> Telling:
+        """Give each free worker a cell."""
+        while self._todo and crew.has_room:
+            number = self._todo.popleft()
+            state = self._look(number)
+            reason = self._unusable.get(self._data(state))
+            if state.state == "evaluated":
+                yield CellFinished(state)
+            elif reason is not None:
+                yield self._fail(number, reason)
+            elif state.busy:
+                self._held.append(number)
+            else:
+                run = state.run or self._new_run(state)
+                now: State = "trained" if state.state == "trained" else "training"
+                self._states[number] = state = replace(state, run=run, state=now, message="", busy=True)
+                crew.give(number, Task(run, self._study.metrics, state.cell.config.data_folder))
+                yield CellStarted(state)
+
+    def _new_run(self, state: CellState) -> Path:
+        return Run.create(self._folder, placed(state, self._plan), self._study.run_name(state.cell)).path
+
+    def _hear(self, heard: list[tuple[int, Told]]) -> Telling:
+        """Take in what workers told."""
+        now = time.monotonic()
+        for number, told in heard:
+            state = self._states[number]
+            if told.kind == "training":
+                self._states[number] = replace(state, state="training", step=told.done, total=told.total)
+                self._trained(number, told, now)
+            elif told.kind == "evaluating":
+                self._states[number] = replace(state, state="trained", step=state.total)
+                self._costs[number] = replace(self._costs[number], steps=0)
+                self._evaluating.setdefault(number, now)
+            elif told.kind == "warned":
+                yield from self._warn(told.text)
+            elif told.kind == "paused":
+                self._since.pop(number, None)
+            elif told.kind == "done":
+                yield from self._done(number, now)
+            else:
+                if told.trace:
+                    log.error("unexpected error in a worker of %s: %s", self._study.name, told.trace)
+                yield self._fail(number, told.text)
+
+    def _done(self, number: int, now: float) -> Telling:
+        state = self._look(number)
+        if state.state == "evaluated":
+            started = self._evaluating.get(number)
+            if started is not None:
+                self._evaluated(number, now - started)
+            yield CellFinished(state)
+
+    def _fail(self, number: int, reason: str) -> CellFinished:
+        self._states[number] = replace(self._look(number), state="failed", message=reason, busy=False)
+        return CellFinished(self._states[number])
+
+    def _obey(self, crew: Crew, request: Request | None) -> Generator[Event, Request | None, Request | None]:
+        if request is not Request.PAUSE:
+            return request
+        yield from self._hear(crew.pause())
+        if (yield Paused(self._done_count())) is Request.STOP:
+            return Request.STOP
+        crew.resume()
+        return None
+
+    def _free_again(self) -> bool:
+        """Put cells that another window or process held back to the others, once it lets go."""
+        free = [number for number in self._held if not self._look(number).busy]
+        self._held = [number for number in self._held if number not in free]
+        self._todo.extend(free)
+        return bool(free)
+
+    def _look(self, number: int) -> CellState:
+        """Read where a cell stands."""
+        cell = self._study.cells[number]
+        [self._states[number]] = standing(replace(self._study, cells=(cell,)), self._folder)
+        return self._states[number]
+
+    def _data(self, state: CellState) -> Data:
+        """Where a cell's images come from: as the study says, else as its run does."""
+        config: RunConfig = state.cell.config
+        if config.data_folder is None and state.run is not None:
+            config = Run.open(state.run).config
+        return config.data
+
+    def _warn(self, message: str) -> Iterator[Event]:
+        if message not in self._warned:
+            self._warned.add(message)
+            yield Warned(message)
+
+    def _end(self, stopped: bool) -> Finished:
+        done, cells = self._done_count(), len(self._states)
+        words = f"{done} of {cells} runs are trained and evaluated"
+        for number in self._held:
+            words += f"; {self._states[number].cell.title} is being trained by another window or process"
+        return Finished(stopped=stopped, message=f"{words}.")
+
+    # How long it takes.
+
+    def _trained(self, number: int, told: Told, now: float) -> None:
+        """Correct the pace by a cell that trains."""
+        left = told.total - told.done
+        self._costs[number] = replace(self._costs[number], steps=left)
+        began, first = self._since.setdefault(number, (now, told.done))
+        if now - began < 1 or told.done <= first:
+            return
+        key, seconds = self._keys[number], (now - began) / (told.done - first)
+        for other in range(len(self._states)):
+            if self._keys[other] == key:
+                self._costs[other] = replace(self._costs[other], step_seconds=seconds)
+
+    def _evaluated(self, number: int, seconds: float) -> None:
+        """Correct the length of evaluations by one that was seen."""
+        dataset = self._states[number].cell.config.dataset
+        for other, state in enumerate(self._states):
+            if state.cell.config.dataset == dataset:
+                self._costs[other] = replace(self._costs[other], evaluation_seconds=seconds)
+
+    def _progress(self) -> StudyProgress:
+        now = time.monotonic()
+        left = []
+        for number, (state, cost) in enumerate(zip(self._states, self._costs, strict=True)):
+            if state.state in ("evaluated", "failed"):
+                continue
+            started = self._evaluating.get(number)
+            if started is not None and cost.evaluation is not None:
+                cost = replace(cost, evaluation_seconds=max(0.0, cost.evaluation - (now - started)) or 1e-9)
+            left.append(cost)
+        done = sum(self._share(state) for state in self._states)
+        cells = len(self._states)
+        return StudyProgress(
+            int(1000 * done), 1000 * cells, self._study.title, "", self._done_count(), cells,
+            seconds_left(left, self._plan.workers),
+        )  # fmt: skip
+
+    def _share(self, state: CellState) -> float:
+        """Share of a cell's work that is done; its evaluation counts as a tenth."""
+        if state.state in ("evaluated", "failed"):
+            return 1.0
+        total = state.total or expected_steps(state.cell.config)
+        return 0.9 * min(1.0, state.step / total) if total else 0.0
+
+    def _done_count(self) -> int:
+        return sum(state.state == "evaluated" for state in self._states)

@@ -1,0 +1,66 @@
+"""A study: methods × seeds to be trained alike and compared in one table."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from engine.config import RunConfig
+from engine.data import ENTRIES
+from engine.runs import slug
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A row of the table: its title, and the settings in which it differs from the others."""
+
+    title: str
+    settings: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One run of a study: a method with a seed."""
+
+    method: Method
+    seed: int
+    config: RunConfig
+
+    @property
+    def title(self) -> str:
+        """What the cell is called, e.g. "β-VAE, seed 0"."""
+        return f"{self.method.title}, seed {self.seed}"
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """What a study file says. `cells` come seed by seed, so that a whole table is there after the first seed.
+
+    `name` is the stem of the file at `path`; `quick` tells whether its [quick] settings are in force.
+    """
+
+    name: str
+    title: str
+    about: str
+    methods: tuple[Method, ...]
+    seeds: tuple[int, ...]
+    metrics: tuple[str, ...]
+    cells: tuple[Cell, ...]
+    quick: bool = False
+    path: Path = Path()
+
+    def warnings(self) -> list[str]:
+        """Settings that are valid alone but not together, as sentences with the methods they are about."""
+        found: dict[str, list[str]] = {}
+        for cell in self.cells:
+            images = ENTRIES[cell.config.dataset].training_images
+            if images is not None and cell.seed == self.seeds[0]:
+                for warning in cell.config.warnings(images):
+                    found.setdefault(warning, []).append(cell.method.title)
+        return [f"{', '.join(titles)}: {warning}" for warning, titles in found.items()]
+
+    def run_name(self, cell: Cell) -> str:
+        """What a new run of a cell is called, e.g. "table-2-beta-vae-seed-0"."""
+        objectives = [other.config.objective for other in self.cells if other.seed == cell.seed]
+        alone = objectives.count(cell.config.objective) == 1
+        return f"{self.name}-{cell.config.objective if alone else slug(cell.method.title)}-seed-{cell.seed}"

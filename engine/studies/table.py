@@ -1,0 +1,64 @@
+"""The table of a study, through the one table there is: mean ± standard deviation over seeds, the report's beside."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from engine.errors import RunError
+from engine.evaluation.grouping import METHOD
+from engine.evaluation.rows import NOT_YET, Row, dataset_title, read_row
+from engine.evaluation.table import REPORT, Table, table_of
+from engine.runs import Run
+from engine.studies.standing import CellState, standing
+from engine.studies.study import Study
+
+
+def study_table(study: Study, runs_folder: Path, states: Sequence[CellState] | None = None) -> Table:
+    """Return the table as far as it is known; a cell without a number says why in its note.
+
+    `states` are those of `standing` where they are at hand, perhaps with messages that the run folders do not have.
+    """
+    rows = study_rows(study, standing(study, runs_folder) if states is None else states)
+    by_method = sorted(rows, key=lambda row: [method.title for method in study.methods].index(row.method))
+    table = table_of(by_method, (METHOD,), report=True)
+    metrics = {*study.metrics, *(f"{REPORT}{metric}" for metric in study.metrics)}
+    return table.only({heading.key for heading in table.headings if heading.column is None} | metrics)
+
+
+def study_rows(study: Study, states: Sequence[CellState]) -> list[Row]:
+    """A row for each cell, in the order of the cells; one that is not evaluated has a note instead of metrics."""
+    return [_row(study, state) for state in states]
+
+
+def missing_cells(states: Sequence[CellState]) -> list[str]:
+    """Why cells are not in the table, a sentence each."""
+    return [f"{state.cell.title}: {why(state)}." for state in states if state.state != "evaluated"]
+
+
+def why(state: CellState) -> str:
+    """Why a cell has no numbers yet, in words without a full stop."""
+    words = {
+        "waiting": "not trained yet",
+        "training": f"in training, at step {state.step:,} of {state.total:,}",
+        "paused": f"trained up to step {state.step:,} of {state.total:,}",
+        "trained": "trained, not evaluated",
+        "evaluated": "evaluated",
+        "failed": f"failed at step {state.step:,}",
+    }[state.state]
+    reason = state.message.rstrip(".")
+    return f"{words}: {reason}" if reason not in ("", NOT_YET) and state.state in ("failed", "trained") else words
+
+
+def _row(study: Study, state: CellState) -> Row:
+    cell = state.cell
+    title = dataset_title(cell.config)
+    if state.state == "evaluated" and state.run is not None:
+        try:
+            row = read_row(Run.open(state.run))
+        except RunError:
+            row = None
+        if row is not None:
+            metrics = {name: row.metrics[name] for name in study.metrics if name in row.metrics}
+            # The study's settings: a run made earlier may differ in some that do not matter.
+            return replace(row, method=cell.method.title, dataset=title, config=cell.config, metrics=metrics)
+    return Row(cell.title, cell.method.title, title, cell.seed, 0, {}, cell.config, state.run, note=why(state))
