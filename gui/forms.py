@@ -146,6 +146,7 @@ class ConfigForm(QWidget):
         editor.setToolTip(tip)
         editor.setAccessibleName(field.title or name)
         editor.setObjectName(f"field-{name}")
+        editor.setProperty("helpTopic", f"settings#{name}")
         label.setBuddy(editor)
         self._labels[name], self._editors[name] = label, editor
         self._grid.addWidget(label, row, 0)

@@ -24,8 +24,8 @@ from gui.data.page import DataPage
 from gui.desktop.desktop import Desktop
 from gui.desktop.notify import ending
 from gui.header import TABS, Header
+from gui.help.desk import HelpDesk
 from gui.help.posteriors import FigureOneDialog
-from gui.keys import KeysDialog
 from gui.metrics.page import MetricsPage
 from gui.metrics.session import EvaluationSession
 from gui.run_store import RunStore
@@ -58,6 +58,7 @@ class MainWindow(QMainWindow):
         self.training = TrainingSession(runs, self)
         self.evaluation = EvaluationSession(self)
         self.desktop = Desktop(self, settings)
+        self.help = HelpDesk(self, settings)
         self.run_list = RunList(self.store, settings)
         self.actions_of_runs = RunActions(self.run_list, self.store, self.training, settings, self)
         self.queue_card = QueueCard(self.training, self.store)
@@ -163,16 +164,14 @@ class MainWindow(QMainWindow):
         menu.addSeparator()
         menu.addAction("Import runs…", self.actions_of_runs.import_runs)
         menu.addAction("Runs folder", self._open_runs_folder)
+        menu.addSeparator()
+        menu.addAction("Help", QKeySequence("F1"), self.help.help_with_focus)
+        menu.addAction("Keyboard", QKeySequence("Ctrl+/"), self.help.show_keys)
         menu.addAction("What β does…", self._show_figure_one)
-        menu.addAction("Keys…", QKeySequence("Ctrl+/"), self._show_keys)
         menu.addSeparator()
         menu.addAction("Quit", QKeySequence("Ctrl+Q"), self.close)
         self.addActions(menu.actions())
         return menu
-
-    @Slot()
-    def _show_keys(self) -> None:
-        KeysDialog(self).exec()
 
     @Slot()
     def _show_figure_one(self) -> None:
@@ -182,6 +181,7 @@ class MainWindow(QMainWindow):
     def _show_page(self, number: int) -> None:
         self.header.show_page(number, self.pages.currentIndex())
         self.pages.setCurrentIndex(number)
+        self.setProperty("helpTopic", self.pages.currentWidget().property("helpTopic"))
         self._show_runs()
 
     @Slot()
@@ -347,6 +347,7 @@ class MainWindow(QMainWindow):
             if not self._closing and (not self.training.active or self._may_stop()):
                 self._closing = True
                 self._keep_place()
+                self.help.close()
                 self.hide()  # what is left is a checkpoint to write; nobody need watch it
                 self.training.close()
                 self.evaluation.cancel()
@@ -355,6 +356,7 @@ class MainWindow(QMainWindow):
         if not self._closing:
             self._keep_place()
         self.desktop.close()
+        self.help.close()
         self.store.close()
         self.banner.close_timer()
         self.estimator.close()

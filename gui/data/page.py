@@ -40,6 +40,7 @@ class DataPage(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
+        self.setProperty("helpTopic", "data")
         self._paths: dict[str, Path] = {}
         self._size = 64
         self._page = 0

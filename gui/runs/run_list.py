@@ -34,6 +34,7 @@ class RunList(Card):
 
     def __init__(self, store: RunStore, settings: QSettings) -> None:
         super().__init__("Runs")
+        self.setProperty("helpTopic", "runs")
         self._store = store
         self._settings = settings
         self._model = RunListModel(store)

@@ -72,7 +72,8 @@ class Curves(QWidget):
         self.kl = CurvePlot("KL divergence", "nats")
         self.latents = CurvePlot("KL per latent", "nats")
         self.plots = (self.reconstruction, self.kl, self.latents)
-        for plot in self.plots:
+        for plot, topic in zip(self.plots, ("reconstruction", "kl", "latents"), strict=True):
+            plot.setProperty("helpTopic", f"curves#{topic}")
             layout.addWidget(plot, 1)
             plot.canvas.zoomed.connect(self._zoom)
             plot.canvas.all_asked.connect(self._show_all)

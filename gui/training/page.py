@@ -29,10 +29,13 @@ class TrainingPage(QWidget):
 
     def __init__(self, card: SettingsCard, settings: QSettings) -> None:
         super().__init__()
+        self.setProperty("helpTopic", "first-steps")
         self.settings = card
         self.options = OptionsBar(settings)
+        self.options.setProperty("helpTopic", "curves#reading")
         self.curves = Curves()
         self.pictures = LivePictures()
+        self.pictures.setProperty("helpTopic", "pictures")
         self.pictures.setMinimumWidth(230)
         nothing = Card("")
         self._empty = empty_state(FIRST)

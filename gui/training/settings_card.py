@@ -42,6 +42,7 @@ class SettingsCard(Card):
 
     def __init__(self, settings: QSettings, estimator: Estimator, runs: Path) -> None:
         super().__init__("Settings")
+        self.setProperty("helpTopic", "settings")
         self._settings, self._estimator, self._runs = settings, estimator, runs
         self._estimate: Estimate | None = None
         self.presets = QComboBox()
