@@ -213,6 +213,12 @@ class ConfigForm(QWidget):
         """How many fields differ from the settings last shown."""
         return sum(self._label_differs(name) for name in self._editors)
 
+    @property
+    def edits(self) -> dict[str, Any]:
+        """What was typed in fields that differ from the settings last shown, or are wrong."""
+        typed = self._values()
+        return {name: typed[name] for name in typed if self._label_differs(name) or name in self._errors}
+
     def _values(self) -> dict[str, Any]:
         return {name: _get(editor) for name, editor in self._editors.items()}
 

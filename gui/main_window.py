@@ -9,7 +9,6 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QMainWindow,
     QMenu,
-    QMessageBox,
     QSplitter,
     QStackedWidget,
     QVBoxLayout,
@@ -18,6 +17,7 @@ from PySide6.QtWidgets import (
 
 from engine.config import RunConfig
 from engine.events import Progress
+from engine.folders import default_runs_folder
 from engine.paths import APP, RESOURCES
 from gui import theme
 from gui.data.page import DataPage
@@ -32,6 +32,9 @@ from gui.run_store import RunStore
 from gui.runs.actions import RunActions
 from gui.runs.run_list import RunList
 from gui.runs.unfinished import offer_unfinished
+from gui.settings.asking import may
+from gui.settings.dialog import SettingsDialog
+from gui.settings.preferences import read_preferences
 from gui.training.estimator import Estimator
 from gui.training.page import TrainingPage
 from gui.training.queue_card import QueueCard
@@ -53,6 +56,7 @@ class MainWindow(QMainWindow):
         self._runs = runs
         self._settings = settings
         self._closing = False
+        self._next_runs = default_runs_folder()
 
         self.store = RunStore(runs, self)
         self.training = TrainingSession(runs, self)
@@ -67,7 +71,7 @@ class MainWindow(QMainWindow):
         self.training_page = TrainingPage(SettingsCard(settings, self.estimator, runs), settings)
         self.traversal_page = TraversalPage(settings)
         self.metrics_page = MetricsPage(settings)
-        self.data_page = DataPage()
+        self.data_page = DataPage(settings)
         for page in (self.training_page, self.traversal_page, self.metrics_page, self.data_page):
             self.pages.addWidget(page)
         self.banner = Banner()
@@ -75,7 +79,8 @@ class MainWindow(QMainWindow):
         self.header = Header(self._menu(), self)
         self._lay_out()
         self._connect()
-        self.header.show_theme(str(settings.value("theme", "system")))
+        self.header.show_theme(read_preferences(settings).theme)
+        self._take_preferences()
         self._restore_place()
         self.store.start()
         self._show_queue()
@@ -164,6 +169,7 @@ class MainWindow(QMainWindow):
         menu.addSeparator()
         menu.addAction("Import runs…", self.actions_of_runs.import_runs)
         menu.addAction("Runs folder", self._open_runs_folder)
+        menu.addAction("Settings…", QKeySequence("Ctrl+,"), self._ask_settings)
         menu.addSeparator()
         menu.addAction("Help", QKeySequence("F1"), self.help.help_with_focus)
         menu.addAction("Keyboard", QKeySequence("Ctrl+/"), self.help.show_keys)
@@ -313,9 +319,12 @@ class MainWindow(QMainWindow):
     @Slot()
     def _next_theme(self) -> None:
         names = list(theme.SCHEMES)
-        chosen = str(self._settings.value("theme", "system"))
-        chosen = names[(names.index(chosen) + 1) % len(names)] if chosen in names else "system"
+        chosen = names[(names.index(read_preferences(self._settings).theme) + 1) % len(names)]
         self._settings.setValue("theme", chosen)
+        self._show_theme(chosen)
+
+    @Slot(str)
+    def _show_theme(self, chosen: str) -> None:
         app = QApplication.instance()
         assert isinstance(app, QApplication)
         theme.choose_scheme(app, chosen)
@@ -327,6 +336,27 @@ class MainWindow(QMainWindow):
         self.training_page.apply_theme()
         self.metrics_page.apply_theme()
         self._show_runs()
+
+    @Slot()
+    def _ask_settings(self) -> None:
+        dialog = SettingsDialog(self, self._settings)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.theme_chosen.connect(self._show_theme)
+        dialog.accepted.connect(self._settings_changed)
+        dialog.open()
+
+    @Slot()
+    def _settings_changed(self) -> None:
+        self._take_preferences()
+        self.training_page.settings.take_preferences()
+        self.data_page.refresh()
+        folder = default_runs_folder()
+        if folder not in (self._runs, self._next_runs):
+            self.banner.note(f"From the next start on, runs are kept in {folder}; now they are in {self._runs}.")
+        self._next_runs = folder
+
+    def _take_preferences(self) -> None:
+        self.training_page.curves.redraw_ms = round(1000 * read_preferences(self._settings).redraw_seconds)
 
     def _restore_place(self) -> None:
         geometry = self._settings.value("geometry")
@@ -376,15 +406,9 @@ class MainWindow(QMainWindow):
         self.training_page.settings.keep()
 
     def _may_stop(self) -> bool:
-        box = QMessageBox(QMessageBox.Icon.Question, APP, "A run is training.", parent=self)
-        box.setInformativeText(
-            "Stop it and close? What it has learned is kept, and the next start offers to go on with it."
-        )
-        stop = box.addButton("Stop and close", QMessageBox.ButtonRole.AcceptRole)
-        stay = box.addButton("Go on training", QMessageBox.ButtonRole.RejectRole)
-        box.setDefaultButton(stay)
-        box.exec()
-        return box.clickedButton() is stop
+        more = "Stop it and close? What it has learned is kept, and the next start offers to go on with it."
+        words = ("A run is training.", more, "Stop and close", "Go on training")
+        return may(self, self._settings, "ask_close", *words)
 
     def _close_when_idle(self) -> None:
         if self._closing and not self.training.active and not self.evaluation.active:

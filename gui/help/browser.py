@@ -14,7 +14,7 @@ from gui.theme import Tokens, tokens
 LINE = 52
 """Width of a line, in ems: 80 to 90 letters."""
 
-MARGIN = 20
+MARGIN = 8
 
 
 class HelpBrowser(QTextBrowser):
@@ -63,9 +63,9 @@ class HelpBrowser(QTextBrowser):
                 bar = self.verticalScrollBar()
                 bar.setValue(bar.value() + place.top() - self.viewport().height() // 3)
 
-    def loadResource(self, type: int, name: QUrl) -> Any:
+    def loadResource(self, type: int, name: QUrl | str) -> Any:
         """Draw a formula or an illustration; nothing is ever read from elsewhere."""
-        kind, what = name.scheme(), name.path()
+        kind, _, what = (name if isinstance(name, str) else name.toString()).partition(":")
         colours, ratio = tokens(), self.devicePixelRatioF()
         if kind == "formula":
             return formula(what, colours.text, self.em + 2, ratio)
@@ -87,9 +87,9 @@ class HelpBrowser(QTextBrowser):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Keep lines short where there is much room."""
-        spare = self.width() - self.verticalScrollBar().sizeHint().width() - LINE * self.em
+        spare = self.width() - self.verticalScrollBar().sizeHint().width() - LINE * self.em - 32
         side = max(MARGIN, spare // 2)
-        self.setViewportMargins(min(side, 3 * MARGIN), 0, max(MARGIN, spare - 3 * MARGIN) if spare > 0 else MARGIN, 0)
+        self.setViewportMargins(min(side, 2 * MARGIN), 0, max(MARGIN, spare - 2 * MARGIN) if spare > 0 else MARGIN, 0)
         super().resizeEvent(event)
 
     def _render_again(self) -> None:
@@ -103,7 +103,7 @@ class HelpBrowser(QTextBrowser):
         document = self.document()
         document.clear()  # and with it the pictures in other colours
         document.setDefaultStyleSheet(style_sheet(tokens(), self.em))
-        document.setDocumentMargin(4)
+        document.setDocumentMargin(16)
         document.setHtml(self._topic.html)
         self.setTextCursor(QTextCursor(document))
         self._paint_marks()

@@ -41,7 +41,11 @@ class HelpDesk(QObject):
     def _focus_changed(self, before: QWidget | None, now: QWidget | None) -> None:
         """Give a dialog its F1 when it is first in use."""
         top = now.window() if now is not None else None
-        if top is None or top is self._window or top.findChild(QShortcut, KEY, Qt.FindChildOption.FindDirectChildrenOnly):
+        if (
+            top is None
+            or top is self._window
+            or top.findChild(QShortcut, KEY, Qt.FindChildOption.FindDirectChildrenOnly)
+        ):
             return
         shortcut = QShortcut(QKeySequence(QKeySequence.StandardKey.HelpContents), top)
         shortcut.setObjectName(KEY)

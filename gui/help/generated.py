@@ -93,7 +93,7 @@ def metrics_topic() -> str:
         "<a href='table'>The metrics page</a>.</p>",
     ]
     for group, time in GROUPS.items():
-        parts.append(f"<h3>{escape(group)}: {escape(time)}</h3>")
+        parts.append(f"<h3>{escape(group)} · takes {escape(time)}</h3>")
         parts += [_metric(column, more.get(column.metric, {})) for column in COLUMNS if column.group == group]
     return "\n".join(parts)
 

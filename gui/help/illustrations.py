@@ -73,7 +73,7 @@ class Pen:
         self.painter.setBrush(QColor(self.colours.accent_soft))
         self.painter.drawRoundedRect(rect, 6, 6)
         self.painter.setBrush(Qt.BrushStyle.NoBrush)
-        self.words(rect, text, self.colours.text, size=12)
+        self.words(rect, text, self.colours.text, size=11)
 
     def tile(self, left: float, top: float, shape: QPainterPath, *, soft: bool = False) -> None:
         """Draw a picture as dSprites has them: white on black; `soft` as a reconstruction blurs it."""
@@ -101,9 +101,7 @@ class Pen:
         self.painter.drawLine(QPointF(rect.left(), zero), QPointF(rect.right(), zero))
 
 
-def _drawn(
-    size: QSize, paint: Callable[[Pen], None], colours: Tokens, font: QFont, ratio: float
-) -> QPixmap:
+def _drawn(size: QSize, paint: Callable[[Pen], None], colours: Tokens, font: QFont, ratio: float) -> QPixmap:
     pixmap = QPixmap(size * ratio)
     pixmap.setDevicePixelRatio(ratio)
     pixmap.fill(Qt.GlobalColor.transparent)
@@ -155,7 +153,7 @@ def _paint_vae(pen: Pen) -> None:
     pen.box(QRectF(456, top + 4, 86, TILE - 8), "decoder")
     pen.arrow(QPointF(550, middle), QPointF(572, middle))
     pen.tile(584, top, shape, soft=True)
-    pen.words(QRectF(580, top + TILE + 4, TILE + 8, 20), "x̂", t.muted)
+    pen.words(QRectF(572, top + TILE + 4, TILE + 24, 20), "x, again", t.muted)
 
 
 def _paint_posterior(pen: Pen, box: QRectF) -> None:
@@ -191,13 +189,13 @@ def _paint_score(pen: Pen) -> None:
     differences = [[abs(u - v) for u, v in zip(*pair, strict=True)] for pair in CODES]
     sums = [sum(column) for column in zip(*differences, strict=True)]
     for left, width, text in (
-        (0, 126, "pairs that agree in scale"),
+        (0, 126, "pairs of equal scale"),
         (210, 136, "posterior means"),
         (352, 84, "|zᵤ − zᵥ|"),
         (458, 108, "sum over L pairs"),
     ):
         pen.words(QRectF(left, 0, width, 32), text, t.muted, size=11)
-    pen.box(QRectF(146, rows[0], 54, rows[2] + TILE - rows[0]), "enco-\nder")
+    pen.box(QRectF(146, rows[0], 54, rows[2] + TILE - rows[0]), "encoder")
     for number, top in enumerate(rows):
         middle = top + TILE / 2
         for side, (kind, angle, x, y) in enumerate(SPRITES[number]):
@@ -209,16 +207,18 @@ def _paint_score(pen: Pen) -> None:
         pen.arrow(QPointF(346, middle), QPointF(358, middle))
         pen.bars(QRectF(366, top + 8, 56, TILE - 12), differences[number], 2.4, marked=CARRIER)
     pen.words(QRectF(0, rows[2] + TILE + 1, 126, 18), "… and so on, L pairs", t.muted, size=11)
-    for top in rows:
-        end = QPointF(456, 90 + 8 * (top > 40) + 8 * (top > 120))
-        pen.painter.setPen(QPen(QColor(t.muted), 1.2))
-        pen.painter.drawLine(QPointF(428, top + TILE / 2), end)
-    pen.bars(QRectF(468, 40, 88, 108), sums, 1.06 * max(sums), marked=CARRIER)
-    pen.arrow(QPointF(512, 154), QPointF(512, 176))
-    pen.box(QRectF(468, 182, 88, 48), "linear\nSVM")
-    pen.arrow(QPointF(562, 206), QPointF(580, 206))
+    middle = rows[1] + TILE / 2
+    pen.painter.setPen(QPen(QColor(t.muted), 1.2))
+    for top, end in zip(rows, (middle - 10, middle, middle + 10), strict=True):
+        pen.painter.drawLine(QPointF(426, top + TILE / 2), QPointF(438, end))
+    pen.words(QRectF(436, middle - 12, 24, 24), "Σ", t.text, size=16)
+    pen.arrow(QPointF(459, middle), QPointF(471, middle))
+    pen.bars(QRectF(478, 46, 84, 104), sums, 1.04 * max(sums), marked=CARRIER)
+    pen.arrow(QPointF(520, 156), QPointF(520, 178))
+    pen.box(QRectF(478, 184, 84, 46), "linear SVM")
+    pen.arrow(QPointF(566, 207), QPointF(580, 207))
     for number, factor in enumerate(FACTORS):
         chosen = factor == "scale"
         colour = t.runs[0] if chosen else t.muted
-        pen.words(QRectF(582, 158 + 19 * number, 78, 19), factor, colour, bold=chosen, size=12)
-    pen.words(QRectF(582, 120, 78, 36), "which factor?", t.text, size=11)
+        pen.words(QRectF(582, 160 + 19 * number, 78, 19), factor, colour, bold=chosen, size=12)
+    pen.words(QRectF(572, 128, 88, 24), "which factor?", t.text, size=11)

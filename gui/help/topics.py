@@ -64,7 +64,9 @@ class Library:
         self.chapters = tuple(
             Chapter(
                 chapter["title"],
-                tuple(read_topic(name, makers[name]() if name in makers else _file(name)) for name in chapter["topics"]),
+                tuple(
+                    read_topic(name, makers[name]() if name in makers else _file(name)) for name in chapter["topics"]
+                ),
             )
             for chapter in contents["chapter"]
         )

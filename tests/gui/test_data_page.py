@@ -136,7 +136,7 @@ def test_a_prepared_copy_can_be_deleted_and_own_files_stay(qtbot, window, pictur
     page = window.data_page
     wait_for_details(qtbot, page, "images")
     assert page.delete_button.isVisible()
-    monkeypatch.setattr(QMessageBox, "question", lambda *_: QMessageBox.StandardButton.Yes)
+    monkeypatch.setattr(QMessageBox, "exec", accept)
     page._paths.clear()
     qtbot.mouseClick(page.delete_button, Qt.MouseButton.LeftButton)
     assert not ENTRIES["images"].cached()

@@ -47,7 +47,7 @@ def test_the_same_title_replaces_and_another_does_not(window, monkeypatch):
 
 def test_a_preset_is_deleted(window, monkeypatch):
     save(window, monkeypatch, "Mine")
-    monkeypatch.setattr(QMessageBox, "question", lambda *_: QMessageBox.StandardButton.Yes)
+    monkeypatch.setattr(QMessageBox, "exec", accept)
     window.training_page.settings._delete_preset.trigger()
     assert own_presets() == []
     assert window.training_page.settings.presets.findText("Mine") == -1
