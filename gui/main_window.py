@@ -137,6 +137,8 @@ class MainWindow(QMainWindow):
         card.go_on.connect(self.training.resume)
         card.stop.connect(self.training.stop)
         card.cancel.connect(self.training.cancel)
+        self.training_page.quick.connect(card.start_quick)
+        self.training_page.help_asked.connect(self.help.show_topic)
         self.training_page.export.connect(self.actions_of_runs.export_curves)
         self.training.changed.connect(self._training_changed)
         self.training.failed.connect(self.banner.say)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from PySide6.QtCore import QEvent, QUrl
+from PySide6.QtCore import QEvent, QTimer, QUrl, Slot
 from PySide6.QtGui import QColor, QResizeEvent, QTextCharFormat, QTextCursor
 from PySide6.QtWidgets import QTextBrowser, QTextEdit, QWidget
 
@@ -29,6 +29,10 @@ class HelpBrowser(QTextBrowser):
         self._topic: Topic | None = None
         self._marks: list[tuple[int, int]] = []
         self._current = -1
+        self._read = 0.0
+        self._late = QTimer(self)
+        self._late.setSingleShot(True)
+        self._late.timeout.connect(self._render_again)
 
     @property
     def topic(self) -> Topic | None:
@@ -42,12 +46,15 @@ class HelpBrowser(QTextBrowser):
 
     def show_topic(self, topic: Topic, anchor: str = "") -> None:
         """Show a topic from its beginning, or from a section."""
-        if topic is not self._topic:
+        if topic is not self._topic or self._late.isActive():
+            self._late.stop()
             self._topic = topic
             self._marks, self._current = [], -1
             self._render()
         if anchor:
             self.scrollToAnchor(anchor)
+            bar = self.verticalScrollBar()
+            bar.setValue(bar.value() - self.em)  # some room above the heading
         else:
             self.verticalScrollBar().setValue(0)
 
@@ -77,12 +84,12 @@ class HelpBrowser(QTextBrowser):
         """Take the colours of another theme, or another font, and stay where one reads."""
         super().changeEvent(event)
         if event.type() in (QEvent.Type.StyleChange, QEvent.Type.PaletteChange, QEvent.Type.FontChange):
-            self._render_again()
+            self._render_later()
 
     def event(self, event: QEvent) -> bool:
         """Draw formulas anew for a screen of another scale."""
         if event.type() == QEvent.Type.DevicePixelRatioChange:
-            self._render_again()
+            self._render_later()
         return super().event(event)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -92,11 +99,16 @@ class HelpBrowser(QTextBrowser):
         self.setViewportMargins(min(side, 2 * MARGIN), 0, max(MARGIN, spare - 2 * MARGIN) if spare > 0 else MARGIN, 0)
         super().resizeEvent(event)
 
+    def _render_later(self) -> None:
+        """Render again when all of a theme's changes have come, each of which may change the height for a moment."""
+        if self._topic is not None and not self._late.isActive():
+            self._read = self.verticalScrollBar().value() / max(1.0, self.document().size().height())
+            self._late.start()
+
+    @Slot()
     def _render_again(self) -> None:
-        if self._topic is not None:
-            before = self.verticalScrollBar().value()
-            self._render()
-            self.verticalScrollBar().setValue(before)
+        self._render()
+        self.verticalScrollBar().setValue(round(self._read * self.document().size().height()))
 
     def _render(self) -> None:
         assert self._topic is not None

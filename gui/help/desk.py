@@ -35,17 +35,15 @@ class HelpDesk(QObject):
         self.shown: HelpWindow | None = None
         app = QApplication.instance()
         assert isinstance(app, QApplication)
-        app.focusChanged.connect(self._focus_changed)
+        self._following = app.focusChanged.connect(self._focus_changed)
 
     @Slot(QWidget, QWidget)
     def _focus_changed(self, before: QWidget | None, now: QWidget | None) -> None:
         """Give a dialog its F1 when it is first in use."""
         top = now.window() if now is not None else None
-        if (
-            top is None
-            or top is self._window
-            or top.findChild(QShortcut, KEY, Qt.FindChildOption.FindDirectChildrenOnly)
-        ):
+        if top is None or top is self._window:
+            return
+        if top.findChild(QShortcut, KEY, Qt.FindChildOption.FindDirectChildrenOnly) is not None:
             return
         shortcut = QShortcut(QKeySequence(QKeySequence.StandardKey.HelpContents), top)
         shortcut.setObjectName(KEY)
@@ -67,10 +65,10 @@ class HelpDesk(QObject):
         if self.shown is None:
             self.shown = HelpWindow(Library(keys_of(self._window)), self._settings)
             self.shown.asked.connect(self._do)
-        self.shown.search.clear()
-        self.shown.open_topic(where)
         self._let_through(self.shown)
         self.shown.show()
+        self.shown.search.clear()
+        self.shown.open_topic(where)
         if self.shown.isMinimized():
             self.shown.showNormal()
         self.shown.raise_()
@@ -84,7 +82,8 @@ class HelpDesk(QObject):
         window.winId()
         handle = window.windowHandle()
         if handle is not None:
-            handle.setTransientParent(modal.windowHandle() if modal is not None else None)
+            # None is allowed, though PySide's stubs do not say so.
+            handle.setTransientParent(modal.windowHandle() if modal is not None else None)  # type: ignore[arg-type]
 
     @Slot(str)
     def _do(self, name: str) -> None:
@@ -93,6 +92,7 @@ class HelpDesk(QObject):
 
     def close(self) -> None:
         """Close the help with the main window."""
+        self.disconnect(self._following)
         if self.shown is not None:
             self.shown.close()
             self.shown.deleteLater()

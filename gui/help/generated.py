@@ -86,9 +86,9 @@ def metrics_topic() -> str:
     more = tomllib.loads((RESOURCES / "help" / "metrics.toml").read_text(encoding="utf-8"))
     parts = [
         "<h1>Every metric</h1>",
-        "<p>A number without its protocol cannot be compared. Losses, KL and sharpness are means over up to 10,000 test "
-        "images, or of all images where a data set has no split; the scores that need ground-truth factors use all "
-        "images, z = posterior mean, and the factors that vary (dSprites: five, shape included). Sample counts and "
+        "<p>A number without its protocol cannot be compared. Losses, KL and sharpness are means over up to 10,000 "
+        "test images, or of all images where a data set has no split; the scores that need ground-truth factors use "
+        "all images, z = posterior mean, and the factors that vary (dSprites: five, shape included). Sample counts and "
         "settings of the published scores are those of disentanglement_lib. How to read the table: "
         "<a href='table'>The metrics page</a>.</p>",
     ]
@@ -122,7 +122,8 @@ def keyboard_topic(keys: Mapping[str, str]) -> str:
     rows = "".join(f"<tr><td><b>{escape(key)}</b></td><td>{escape(words)}</td></tr>" for key, words in keys.items())
     return (
         "<h1>Keyboard</h1><p>Everything can be done without a mouse: Tab and Shift+Tab go from field to field, Space "
-        f"presses, the arrow keys move what is in focus.</p><table><tr><th>key</th><th>what it does</th></tr>{rows}</table>"
+        "presses, the arrow keys move what is in focus.</p>"
+        f"<table><tr><th>key</th><th>what it does</th></tr>{rows}</table>"
     )
 
 
@@ -134,9 +135,9 @@ def command_line_topic() -> str:
     parts = [
         "<h1>The command line</h1>",
         "<p>The same engine without the window: <code>python main.py COMMAND</code>. Runs trained there appear in the "
-        "window, and the other way round. Progress goes to stderr; <code>train</code> and <code>resume</code> print the "
-        "run's folder as the last line on stdout. Ctrl-C saves a checkpoint and exits with 130; wrong usage exits with "
-        "2, a failure with 1, each with one line that says what to do. RUN is a run's folder, or its name.</p>",
+        "window, and the other way round. Progress goes to stderr; <code>train</code> and <code>resume</code> print "
+        "the run's folder as the last line on stdout. Ctrl-C saves a checkpoint and exits with 130; wrong usage exits "
+        "with 2, a failure with 1, each with one line that says what to do. RUN is a run's folder, or its name.</p>",
         "<h2 id='window'>The window</h2>",
         _options(main),
     ]

@@ -2,7 +2,7 @@
 
 from PySide6.QtCore import QByteArray, QSettings, Qt, QUrl, Signal, Slot
 from PySide6.QtGui import QCloseEvent, QIcon, QKeyEvent, QKeySequence, QShortcut
-from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QSplitter, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QHBoxLayout, QLineEdit, QSplitter, QToolButton, QVBoxLayout, QWidget
 
 from engine.paths import APP, RESOURCES
 from gui.help.browser import HelpBrowser
@@ -11,6 +11,7 @@ from gui.help.topics import FIRST, Library
 from gui.widgets.layouts import label
 from gui.words import count
 
+SCROLLING = (Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_PageUp, Qt.Key.Key_PageDown)
 GEOMETRY, SPLITTER = "help/geometry", "help/splitter"
 
 
@@ -47,6 +48,7 @@ class HelpWindow(QWidget):
         self._connect()
         self._restore_place()
         self.open_topic(FIRST)
+        self.search.setFocus()
 
     def _lay_out(self) -> None:
         left = QWidget()
@@ -218,9 +220,11 @@ class HelpWindow(QWidget):
     # The window
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Close with Escape."""
+        """Close with Escape; scroll the text from the search field."""
         if event.key() == Qt.Key.Key_Escape:
             self.close()
+        elif event.key() in SCROLLING:
+            QApplication.sendEvent(self.browser, event)
         else:
             super().keyPressEvent(event)
 

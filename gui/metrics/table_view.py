@@ -113,7 +113,9 @@ class MetricsView(FrozenTable):
             header.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
             header.customContextMenuRequested.connect(self._menu)
 
-    def currentChanged(self, current: QModelIndex | QPersistentModelIndex, previous: QModelIndex | QPersistentModelIndex) -> None:
+    def currentChanged(
+        self, current: QModelIndex | QPersistentModelIndex, previous: QModelIndex | QPersistentModelIndex
+    ) -> None:
         """Let F1 explain the metric whose column the current cell is in."""
         super().currentChanged(current, previous)
         self._explain(self._heading(current.column()) if current.isValid() else None)

@@ -21,7 +21,7 @@ from gui.runs.model import SORTS, Index, RunFilter, RunListModel
 from gui.widgets.layouts import Card, empty_state, label
 from gui.words import count
 
-NO_RUNS = "No runs yet.\n\nPress Start to train the two-minute preset."
+NO_RUNS = "No runs yet.\n\nWhat you train is listed here."
 NONE_SHOWN = "No run fits the filter."
 
 

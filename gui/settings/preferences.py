@@ -1,4 +1,7 @@
-"""What a person prefers, as kept in the settings; folders are apart (engine/folders.py), since the terminal has them too."""
+"""What a person prefers, as kept in the settings.
+
+Folders are apart (engine/folders.py), since the terminal uses them too.
+"""
 
 from dataclasses import dataclass, fields
 from typing import Any

@@ -21,7 +21,10 @@ STYLES = (Qt.PenStyle.SolidLine, Qt.PenStyle.DashLine, Qt.PenStyle.DotLine, Qt.P
 LEAST_FACTOR = 1e-4
 
 REDRAW_MS = 1000
-"""Time between two redraws of curves that grow, unless another is preferred: each takes processor time from the training beside it."""
+"""Time between two redraws of curves that grow, unless another is preferred.
+
+Each takes processor time from the training beside it.
+"""
 
 TURN_MS = 40
 """Time between two plots of one redraw: all three at once would be a frame that takes too long."""

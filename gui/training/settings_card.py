@@ -20,7 +20,7 @@ from engine.config import RunConfig
 from engine.data import ENTRIES
 from engine.errors import ConfigError
 from engine.estimates import Estimate
-from engine.presets import Preset, delete_preset, own_presets, save_preset, shipped_presets
+from engine.presets import Preset, delete_preset, own_presets, quick_preset, save_preset, shipped_presets
 from gui.forms import ConfigForm
 from gui.settings.asking import may
 from gui.settings.preferences import read_preferences
@@ -201,6 +201,12 @@ class SettingsCard(Card):
         self._show_preset(FROM_RUN)
 
     # What the form shows
+
+    def start_quick(self) -> None:
+        """Choose the two-minute preset, as it comes, and start it."""
+        self._show_preset(quick_preset().title)
+        self._choose_preset(self.presets.currentIndex())
+        self._start()
 
     def show_config(self, config: RunConfig) -> None:
         """Show the settings of a run."""
