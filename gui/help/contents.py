@@ -40,6 +40,7 @@ class Contents(QTreeWidget):
             for topic in chapter.topics:
                 self._add_topic(top, topic)
             top.setExpanded(True)
+        self.setColumnHidden(1, True)
         self.currentItemChanged.connect(self._current_changed)
         self.itemClicked.connect(self._clicked)
 
@@ -74,6 +75,7 @@ class Contents(QTreeWidget):
 
     def show_hits(self, found: Mapping[str, list[tuple[int, int]]] | None) -> None:
         """Show only topics and sections with hits, and how many; None: everything again."""
+        self.setColumnHidden(1, found is None)
         for name, topic in self._library.topics.items():
             spans = found.get(name, []) if found is not None else []
             counts: dict[str, int] = {}

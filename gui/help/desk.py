@@ -35,7 +35,9 @@ class HelpDesk(QObject):
         self.shown: HelpWindow | None = None
         app = QApplication.instance()
         assert isinstance(app, QApplication)
-        self._following = app.focusChanged.connect(self._focus_changed)
+        self._app = app
+        self._open = True
+        app.focusChanged.connect(self._focus_changed)
 
     @Slot(QWidget, QWidget)
     def _focus_changed(self, before: QWidget | None, now: QWidget | None) -> None:
@@ -92,7 +94,9 @@ class HelpDesk(QObject):
 
     def close(self) -> None:
         """Close the help with the main window."""
-        self.disconnect(self._following)
+        if self._open:
+            self._open = False
+            self._app.focusChanged.disconnect(self._focus_changed)
         if self.shown is not None:
             self.shown.close()
             self.shown.deleteLater()

@@ -75,10 +75,17 @@ def _facts(name: str) -> list[str]:
     default = field.default
     if default is None or default == ():
         return facts
-    words = {True: "on", False: "off"}.get(default) if isinstance(default, bool) else None
-    words = words or dict(choices).get(str(default)) or (f"{default:g}" if isinstance(default, float) else str(default))
+    words = dict(choices).get(str(default)) or _value(default)
     unit = unit_of(field)
     return [*facts, f"default {escape(words)}{' ' + unit if unit else ''}"]
+
+
+def _value(value: object) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def metrics_topic() -> str:

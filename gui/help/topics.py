@@ -81,13 +81,16 @@ class Library:
         return {name: spans for name, spans in found.items() if spans}
 
     def best(self, found: Mapping[str, list[tuple[int, int]]]) -> tuple[str, int]:
-        """Return topic and number of the hit to show first: in a heading if there is one, the first of the contents."""
+        """Return topic and number of the hit to show first: in a title, else in a heading, else the first of all."""
+        in_headings: list[tuple[str, int]] = []
         for name, topic in self.topics.items():
             for number, (start, _) in enumerate(found.get(name, ())):
                 section = topic.section_at(start)
                 if start < section.start + len(section.title):
-                    return name, number
-        return next(iter(sorted(found, key=list(self.topics).index))), 0
+                    if not section.anchor:
+                        return name, number
+                    in_headings.append((name, number))
+        return (*in_headings, *((name, 0) for name in self.topics if name in found))[0]
 
 
 def pattern_of(words: str) -> re.Pattern[str] | None:
