@@ -3,14 +3,18 @@
 A widget says its topic by the property `helpTopic` ("settings#beta"); one without has that of its parent.
 """
 
+from typing import TYPE_CHECKING
+
 from PySide6.QtCore import QObject, QSettings, Qt, Slot
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QApplication, QWidget
 
+from gui.help import FIRST, KEYBOARD
 from gui.help.posteriors import FigureOneDialog
-from gui.help.topics import FIRST, KEYBOARD, Library
-from gui.help.window import HelpWindow
 from gui.keys import keys_of
+
+if TYPE_CHECKING:
+    from gui.help.window import HelpWindow
 
 TOPIC = "helpTopic"
 KEY = "help-key"
@@ -33,6 +37,7 @@ class HelpDesk(QObject):
         super().__init__(window)
         self._window, self._settings = window, settings
         self.shown: HelpWindow | None = None
+        """Made, and its texts read, when help is first asked for."""
         app = QApplication.instance()
         assert isinstance(app, QApplication)
         self._app = app
@@ -65,6 +70,9 @@ class HelpDesk(QObject):
     def show_topic(self, where: str) -> None:
         """Show a topic in the help window, which comes to the front."""
         if self.shown is None:
+            from gui.help.topics import Library
+            from gui.help.window import HelpWindow
+
             self.shown = HelpWindow(Library(keys_of(self._window)), self._settings)
             self.shown.asked.connect(self._do)
         self._let_through(self.shown)
@@ -76,7 +84,7 @@ class HelpDesk(QObject):
         self.shown.raise_()
         self.shown.activateWindow()
 
-    def _let_through(self, window: HelpWindow) -> None:
+    def _let_through(self, window: "HelpWindow") -> None:
         """A dialog that blocks all windows does not block those that belong to it."""
         modal = QApplication.activeModalWidget()
         if modal is not None and window.isVisible():

@@ -8,11 +8,10 @@ from dataclasses import dataclass, field
 from PySide6.QtGui import QTextDocument
 
 from engine.paths import RESOURCES
+from gui.help import KEYBOARD
 from gui.help.generated import GENERATED, keyboard_topic
 
 FOLDER = RESOURCES / "help"
-FIRST = "first-steps"
-KEYBOARD = "keyboard"
 
 GREEK = {"beta": "β", "gamma": "γ", "sigma": "σ", "mu": "μ", "rho": "ρ"}
 """Letters that nobody types but searches for."""

@@ -5,9 +5,10 @@ from PySide6.QtGui import QCloseEvent, QIcon, QKeyEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QLineEdit, QSplitter, QToolButton, QVBoxLayout, QWidget
 
 from engine.paths import APP, RESOURCES
+from gui.help import FIRST
 from gui.help.browser import HelpBrowser
 from gui.help.contents import Contents
-from gui.help.topics import FIRST, Library
+from gui.help.topics import Library
 from gui.widgets.layouts import label
 from gui.words import count
 

@@ -9,14 +9,16 @@ from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QApplication, QDialog, QVBoxLayout, QWidget
 
 from engine.config import RunConfig, range_text
-from engine.evaluation.catalogue import COLUMNS
+from engine.evaluation.catalogue import COLUMNS, VERSION
+from engine.runs import Run
 from gui import theme
 from gui.forms import TextField
+from gui.help import FIRST
 from gui.help.browser import HelpBrowser
 from gui.help.desk import topic_of
 from gui.help.formulas import FOLDER, formula, sources
 from gui.help.illustrations import FIGURES
-from gui.help.topics import FIRST, Library, pattern_of
+from gui.help.topics import Library, pattern_of
 from gui.help.window import HelpWindow
 from gui.theme import DARK, LIGHT
 
@@ -303,6 +305,23 @@ def test_f1_elsewhere_opens_the_topic_of_the_place(qtbot, window):
         assert f1(qtbot, window, tab) == topic
     assert f1(qtbot, window, window.data_page.list) == "data"
     assert len([w for w in QApplication.topLevelWidgets() if isinstance(w, HelpWindow)]) == 1
+
+
+def test_the_table_says_the_metric_of_the_current_column_and_of_a_heading(qtbot, window, tmp_path):
+    run = Run.create(tmp_path / "runs", RunConfig(objective="vae"))
+    entry = {"value": 0.5, "unit": "", "protocol": {"name": "any", "n": 10, "split": "all", "z": "mean"}}
+    run.write_evaluation({"step": 1, "checkpoint": f"{VERSION}-a", "metrics": {"mig": entry, "kl": entry}})
+    window.store.refresh()
+    window.header.tabs.button(2).click()
+    view = window.metrics_page.view
+    keys = [heading.key for heading in window.metrics_page.model.table.headings]
+    for metric in ("mig", "kl"):
+        view.setCurrentIndex(view.model().index(0, keys.index(metric)))
+        assert topic_of(view) == f"metrics#{metric}"
+    view.setCurrentIndex(view.model().index(0, 0))
+    assert topic_of(view) == "table"
+    view.horizontalHeader().sectionClicked.emit(keys.index("mig"))
+    assert topic_of(view.horizontalHeader()) == "metrics#mig"
 
 
 def test_f1_works_in_a_dialog_that_blocks_the_window(qtbot, window):
