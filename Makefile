@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: run test test-slow bench standalone menu clean
+.PHONY: run test test-slow bench standalone menu formulas clean
 
 run: $(READY)
 	@$(BIN)/python main.py
@@ -24,6 +24,10 @@ bench: $(READY)
 # A folder that starts without Python: dist/DisentangleStudio.
 standalone: $(READY)
 	$(BIN)/pyinstaller --noconfirm build.spec
+
+# After an edit of resources/help/formulas.toml.
+formulas: $(READY)
+	$(BIN)/python -m gui.help.draw_formulas
 
 # Linux: an entry in the desktop's menu, by which docks know the window's icon and its progress.
 MENU = $(or $(XDG_DATA_HOME),$(HOME)/.local/share)/applications

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from engine.paths import default_runs_folder
+from engine.folders import default_runs_folder
 from engine.runs import Run, find_run
 
 

@@ -8,13 +8,13 @@ APP = "Disentangle Studio"
 RESOURCES = Path(__file__).resolve().parents[1] / "resources"
 
 
-def default_runs_folder() -> Path:
-    """Where runs are kept unless --runs or the settings say otherwise."""
+def usual_runs_folder() -> Path:
+    """Where runs are kept unless another folder was chosen."""
     return platformdirs.user_data_path(APP, appauthor=False) / "runs"
 
 
 def cache_folder() -> Path:
-    """Where prepared and downloaded data sets are kept."""
+    """Where what can be made again is kept, unless another folder was chosen for data."""
     return platformdirs.user_cache_path(APP, appauthor=False)
 
 
@@ -26,3 +26,8 @@ def presets_folder() -> Path:
 def studies_folder() -> Path:
     """Where a person's own studies are looked for."""
     return platformdirs.user_config_path(APP, appauthor=False) / "studies"
+
+
+def folders_file() -> Path:
+    """Where the choice of other folders is kept."""
+    return platformdirs.user_config_path(APP, appauthor=False) / "folders.json"

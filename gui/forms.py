@@ -146,6 +146,7 @@ class ConfigForm(QWidget):
         editor.setToolTip(tip)
         editor.setAccessibleName(field.title or name)
         editor.setObjectName(f"field-{name}")
+        editor.setProperty("helpTopic", f"settings#{name}")
         label.setBuddy(editor)
         self._labels[name], self._editors[name] = label, editor
         self._grid.addWidget(label, row, 0)
@@ -211,6 +212,12 @@ class ConfigForm(QWidget):
     def differences(self) -> int:
         """How many fields differ from the settings last shown."""
         return sum(self._label_differs(name) for name in self._editors)
+
+    @property
+    def edits(self) -> dict[str, Any]:
+        """What was typed in fields that differ from the settings last shown, or are wrong."""
+        typed = self._values()
+        return {name: typed[name] for name in typed if self._label_differs(name) or name in self._errors}
 
     def _values(self) -> dict[str, Any]:
         return {name: _get(editor) for name, editor in self._editors.items()}

@@ -1,16 +1,7 @@
 """Every key of the window, in one list."""
 
 from PySide6.QtGui import QAction, QKeySequence
-from PySide6.QtWidgets import (
-    QAbstractButton,
-    QDialog,
-    QDialogButtonBox,
-    QHeaderView,
-    QTableWidget,
-    QTableWidgetItem,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtWidgets import QAbstractButton, QWidget
 
 ELSEWHERE = {
     "Ctrl+1 … Ctrl+4": "Training, Traversal, Metrics, Data",
@@ -35,27 +26,3 @@ def keys_of(window: QWidget) -> dict[str, str]:
         if keys and words:
             found.setdefault(keys, words)
     return found
-
-
-class KeysDialog(QDialog):
-    """Lists `keys_of` the window."""
-
-    def __init__(self, window: QWidget) -> None:
-        super().__init__(window)
-        self.setWindowTitle("Keys")
-        keys = sorted(keys_of(window).items())
-        table = QTableWidget(len(keys), 2)
-        table.setHorizontalHeaderLabels(["Key", "What it does"])
-        table.verticalHeader().hide()
-        table.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
-        for row, pair in enumerate(keys):
-            for column, text in enumerate(pair):
-                table.setItem(row, column, QTableWidgetItem(text))
-        table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        table.horizontalHeader().setStretchLastSection(True)
-        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
-        buttons.rejected.connect(self.reject)
-        layout = QVBoxLayout(self)
-        layout.addWidget(table)
-        layout.addWidget(buttons)
-        self.resize(460, 520)

@@ -9,7 +9,6 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QMainWindow,
     QMenu,
-    QMessageBox,
     QSplitter,
     QStackedWidget,
     QVBoxLayout,
@@ -18,20 +17,24 @@ from PySide6.QtWidgets import (
 
 from engine.config import RunConfig
 from engine.events import Progress
+from engine.folders import default_runs_folder
 from engine.paths import APP, RESOURCES
 from gui import theme
 from gui.data.page import DataPage
 from gui.desktop.desktop import Desktop
 from gui.desktop.notify import ending
 from gui.header import TABS, Header
+from gui.help.desk import HelpDesk
 from gui.help.posteriors import FigureOneDialog
-from gui.keys import KeysDialog
 from gui.metrics.page import MetricsPage
 from gui.metrics.session import EvaluationSession
 from gui.run_store import RunStore
 from gui.runs.actions import RunActions
 from gui.runs.run_list import RunList
 from gui.runs.unfinished import offer_unfinished
+from gui.settings.asking import may
+from gui.settings.dialog import SettingsDialog
+from gui.settings.preferences import read_preferences
 from gui.training.estimator import Estimator
 from gui.training.page import TrainingPage
 from gui.training.queue_card import QueueCard
@@ -53,11 +56,13 @@ class MainWindow(QMainWindow):
         self._runs = runs
         self._settings = settings
         self._closing = False
+        self._next_runs = default_runs_folder()
 
         self.store = RunStore(runs, self)
         self.training = TrainingSession(runs, self)
         self.evaluation = EvaluationSession(self)
         self.desktop = Desktop(self, settings)
+        self.help = HelpDesk(self, settings)
         self.run_list = RunList(self.store, settings)
         self.actions_of_runs = RunActions(self.run_list, self.store, self.training, settings, self)
         self.queue_card = QueueCard(self.training, self.store)
@@ -66,7 +71,7 @@ class MainWindow(QMainWindow):
         self.training_page = TrainingPage(SettingsCard(settings, self.estimator, runs), settings)
         self.traversal_page = TraversalPage(settings)
         self.metrics_page = MetricsPage(settings)
-        self.data_page = DataPage()
+        self.data_page = DataPage(settings)
         for page in (self.training_page, self.traversal_page, self.metrics_page, self.data_page):
             self.pages.addWidget(page)
         self.banner = Banner()
@@ -74,7 +79,8 @@ class MainWindow(QMainWindow):
         self.header = Header(self._menu(), self)
         self._lay_out()
         self._connect()
-        self.header.show_theme(str(settings.value("theme", "system")))
+        self.header.show_theme(read_preferences(settings).theme)
+        self._take_preferences()
         self._restore_place()
         self.store.start()
         self._show_queue()
@@ -131,6 +137,8 @@ class MainWindow(QMainWindow):
         card.go_on.connect(self.training.resume)
         card.stop.connect(self.training.stop)
         card.cancel.connect(self.training.cancel)
+        self.training_page.quick.connect(card.start_quick)
+        self.training_page.help_asked.connect(self.help.show_topic)
         self.training_page.export.connect(self.actions_of_runs.export_curves)
         self.training.changed.connect(self._training_changed)
         self.training.failed.connect(self.banner.say)
@@ -163,16 +171,15 @@ class MainWindow(QMainWindow):
         menu.addSeparator()
         menu.addAction("Import runs…", self.actions_of_runs.import_runs)
         menu.addAction("Runs folder", self._open_runs_folder)
+        menu.addAction("Settings…", QKeySequence("Ctrl+,"), self._ask_settings)
+        menu.addSeparator()
+        menu.addAction("Help", QKeySequence("F1"), self.help.help_with_focus)
+        menu.addAction("Keyboard", QKeySequence("Ctrl+/"), self.help.show_keys)
         menu.addAction("What β does…", self._show_figure_one)
-        menu.addAction("Keys…", QKeySequence("Ctrl+/"), self._show_keys)
         menu.addSeparator()
         menu.addAction("Quit", QKeySequence("Ctrl+Q"), self.close)
         self.addActions(menu.actions())
         return menu
-
-    @Slot()
-    def _show_keys(self) -> None:
-        KeysDialog(self).exec()
 
     @Slot()
     def _show_figure_one(self) -> None:
@@ -182,6 +189,7 @@ class MainWindow(QMainWindow):
     def _show_page(self, number: int) -> None:
         self.header.show_page(number, self.pages.currentIndex())
         self.pages.setCurrentIndex(number)
+        self.setProperty("helpTopic", self.pages.currentWidget().property("helpTopic"))
         self._show_runs()
 
     @Slot()
@@ -313,9 +321,12 @@ class MainWindow(QMainWindow):
     @Slot()
     def _next_theme(self) -> None:
         names = list(theme.SCHEMES)
-        chosen = str(self._settings.value("theme", "system"))
-        chosen = names[(names.index(chosen) + 1) % len(names)] if chosen in names else "system"
+        chosen = names[(names.index(read_preferences(self._settings).theme) + 1) % len(names)]
         self._settings.setValue("theme", chosen)
+        self._show_theme(chosen)
+
+    @Slot(str)
+    def _show_theme(self, chosen: str) -> None:
         app = QApplication.instance()
         assert isinstance(app, QApplication)
         theme.choose_scheme(app, chosen)
@@ -327,6 +338,27 @@ class MainWindow(QMainWindow):
         self.training_page.apply_theme()
         self.metrics_page.apply_theme()
         self._show_runs()
+
+    @Slot()
+    def _ask_settings(self) -> None:
+        dialog = SettingsDialog(self, self._settings)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.theme_chosen.connect(self._show_theme)
+        dialog.accepted.connect(self._settings_changed)
+        dialog.open()
+
+    @Slot()
+    def _settings_changed(self) -> None:
+        self._take_preferences()
+        self.training_page.settings.take_preferences()
+        self.data_page.refresh()
+        folder = default_runs_folder()
+        if folder not in (self._runs, self._next_runs):
+            self.banner.note(f"From the next start on, runs are kept in {folder}; now they are in {self._runs}.")
+        self._next_runs = folder
+
+    def _take_preferences(self) -> None:
+        self.training_page.curves.redraw_ms = round(1000 * read_preferences(self._settings).redraw_seconds)
 
     def _restore_place(self) -> None:
         geometry = self._settings.value("geometry")
@@ -347,6 +379,7 @@ class MainWindow(QMainWindow):
             if not self._closing and (not self.training.active or self._may_stop()):
                 self._closing = True
                 self._keep_place()
+                self.help.close()
                 self.hide()  # what is left is a checkpoint to write; nobody need watch it
                 self.training.close()
                 self.evaluation.cancel()
@@ -355,6 +388,7 @@ class MainWindow(QMainWindow):
         if not self._closing:
             self._keep_place()
         self.desktop.close()
+        self.help.close()
         self.store.close()
         self.banner.close_timer()
         self.estimator.close()
@@ -374,15 +408,9 @@ class MainWindow(QMainWindow):
         self.training_page.settings.keep()
 
     def _may_stop(self) -> bool:
-        box = QMessageBox(QMessageBox.Icon.Question, APP, "A run is training.", parent=self)
-        box.setInformativeText(
-            "Stop it and close? What it has learned is kept, and the next start offers to go on with it."
-        )
-        stop = box.addButton("Stop and close", QMessageBox.ButtonRole.AcceptRole)
-        stay = box.addButton("Go on training", QMessageBox.ButtonRole.RejectRole)
-        box.setDefaultButton(stay)
-        box.exec()
-        return box.clickedButton() is stop
+        more = "Stop it and close? What it has learned is kept, and the next start offers to go on with it."
+        words = ("A run is training.", more, "Stop and close", "Go on training")
+        return may(self, self._settings, "ask_close", *words)
 
     def _close_when_idle(self) -> None:
         if self._closing and not self.training.active and not self.evaluation.active:

@@ -214,6 +214,12 @@ def style_sheet(t: Tokens) -> str:
     QMenu::item:disabled {{ color: {t.muted}; }}
     QMenu::separator {{ height: 1px; background: {t.border}; margin: 4px 6px; }}
 
+    QWidget#help-window {{ background: {t.window}; }}
+    QTextBrowser#help {{ background: {t.card}; border-left: 1px solid {t.border}; }}
+    QTreeView#contents {{ background: transparent; }}
+    QTreeView#contents::item {{ padding: 4px 2px; }}
+    QTreeView#contents::item:selected {{ background: {t.accent_soft}; color: {t.text}; }}
+
     QListWidget::item {{ padding: 7px 8px; border-radius: 6px; color: {t.text}; }}
     QListWidget::item:selected {{ background: {t.accent_soft}; color: {t.text}; }}
     QSlider::groove:horizontal {{ height: 4px; background: {t.faint}; border-radius: 2px; }}

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from engine.errors import DataError
-from engine.paths import cache_folder
+from engine.folders import data_cache
 
 SPARE = 2**26
 """Bytes to leave free on a disk that is filled."""
@@ -31,7 +31,7 @@ def stamp(path: Path) -> tuple[int, int]:
 
 def prepared_folder() -> Path:
     """Make and return the folder of prepared copies. Raises DataError."""
-    folder = cache_folder() / "prepared"
+    folder = data_cache() / "prepared"
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -23,7 +23,7 @@ from engine.data.npz import open_npz
 from engine.errors import DataError
 from engine.events import Finished, Job, Progress
 from engine.files import replacing
-from engine.paths import cache_folder
+from engine.folders import data_cache
 
 SIDE = 64
 SIZES = (3, 6, 40, 32, 32)
@@ -156,7 +156,7 @@ def is_drawn() -> bool:
 
 def cached_files() -> list[Path]:
     """What this data set has put into the cache."""
-    folder = cache_folder()
+    folder = data_cache()
     return [*folder.glob("dsprites-*.bits"), *folder.glob(f"downloads/dsprites/{OFFICIAL_NAME}*")]
 
 
@@ -169,15 +169,15 @@ def download_official() -> Job:
 
 def downloaded_file() -> Path:
     """Where the official file is kept when the application downloads it."""
-    return cache_folder() / "downloads" / "dsprites" / OFFICIAL_NAME
+    return data_cache() / "downloads" / "dsprites" / OFFICIAL_NAME
 
 
 def _packed_file(official: Path | None) -> Path:
     """The cache file of the drawn images, or of an official file (by its size and time)."""
     if official is None:
-        return cache_folder() / "dsprites-drawn-v1.bits"
+        return data_cache() / "dsprites-drawn-v1.bits"
     file = _official_file(official)
-    return cache_folder() / f"dsprites-official-{key_of([str(file.absolute()), stamp(file)])}.bits"
+    return data_cache() / f"dsprites-official-{key_of([str(file.absolute()), stamp(file)])}.bits"
 
 
 def _complete(path: Path) -> bool:

@@ -13,7 +13,7 @@ from engine.data.download import Remote, download
 from engine.data.idx import read_idx
 from engine.errors import DataError
 from engine.events import Finished, Job
-from engine.paths import cache_folder
+from engine.folders import data_cache
 
 PARTS = {"train": "train", "test": "t10k"}
 KINDS = ("images-idx3-ubyte", "labels-idx1-ubyte")
@@ -101,7 +101,7 @@ def prepare(name: str, folder: Path | None) -> Job:
 
 def cached_folder(name: str) -> Path:
     """Where a downloaded member of the family is kept."""
-    return cache_folder() / "downloads" / name
+    return data_cache() / "downloads" / name
 
 
 def is_downloaded(name: str) -> bool:

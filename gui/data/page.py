@@ -4,14 +4,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from PySide6.QtCore import Qt, QUrl, Signal, Slot
+from PySide6.QtCore import QSettings, Qt, QUrl, Signal, Slot
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
     QListWidget,
     QListWidgetItem,
-    QMessageBox,
     QProgressBar,
     QPushButton,
     QScrollArea,
@@ -26,6 +25,7 @@ from engine.events import Job, Progress
 from gui.bridge import JobThread, LatestWorker
 from gui.data.details import Details, label_of, read_details, values_of
 from gui.data.factor_sliders import FactorSliders
+from gui.settings.asking import may
 from gui.widgets.image_grid import ImageGrid, Row
 from gui.widgets.layouts import Card, label
 
@@ -38,8 +38,10 @@ class DataPage(QWidget):
     use = Signal(str, object)
     failed = Signal(str)
 
-    def __init__(self) -> None:
+    def __init__(self, settings: QSettings) -> None:
         super().__init__()
+        self._settings = settings
+        self.setProperty("helpTopic", "data")
         self._paths: dict[str, Path] = {}
         self._size = 64
         self._page = 0
@@ -381,13 +383,9 @@ class DataPage(QWidget):
     @Slot()
     def _delete(self) -> None:
         used = disk_used(self.entry.name) / 1e6
-        answer = QMessageBox.question(
-            self,
-            "Delete prepared copy",
-            f"Remove {used:,.0f} MB of {self.entry.title} from the cache? They are made again when they are needed; "
-            "your own files stay.",
-        )
-        if answer != QMessageBox.StandardButton.Yes:
+        question = f"Remove {used:,.0f} MB of {self.entry.title} from the cache?"
+        more = "They are made again when they are needed; your own files stay."
+        if not may(self, self._settings, "ask_data", question, more, "Remove", "Keep"):
             return
         self._details, self._asked = None, None
         self.sliders.show_dataset(None)

@@ -50,6 +50,7 @@ class FigureOneDialog(QDialog):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle("What β does")
+        self.setProperty("helpTopic", "methods#beta-vae")
         self.setMinimumWidth(560)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(18, 16, 18, 14)

@@ -49,6 +49,7 @@ class MetricsPage(QWidget):
     def __init__(self, settings: QSettings) -> None:
         super().__init__()
         self._settings = settings
+        self.setProperty("helpTopic", "table")
         self._items: list[RunItem] = []
         self._selected: list[RunItem] = []
         self._read: dict[object, tuple[object, Row]] = {}
@@ -60,9 +61,12 @@ class MetricsPage(QWidget):
         self.chooser = MetricChooser(settings)
         self.options = TableOptions(settings)
         self.options.changed.connect(self._show)
+        self.chooser.setProperty("helpTopic", "metrics")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         self.charts, self.subject = ChartCard(), SubjectCard()
+        for pictures in (self.charts, self.subject):
+            pictures.setProperty("helpTopic", "table#pictures")
         self.charts.picked.connect(self._pick)
         self.charts.export.connect(self._save_chart)
         self.subject.export.connect(self._save_subject)

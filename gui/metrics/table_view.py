@@ -106,11 +106,23 @@ class MetricsView(FrozenTable):
         super().__init__(Header)
         self.set_delegate(Cells(self))
         self.setAccessibleName("Evaluated runs")
+        self._explain(None)
         for view in (self, self.frozen):
             header = view.horizontalHeader()
             header.sectionClicked.connect(self._clicked)
             header.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
             header.customContextMenuRequested.connect(self._menu)
+
+    def currentChanged(
+        self, current: QModelIndex | QPersistentModelIndex, previous: QModelIndex | QPersistentModelIndex
+    ) -> None:
+        """Let F1 explain the metric whose column the current cell is in."""
+        super().currentChanged(current, previous)
+        self._explain(self._heading(current.column()) if current.isValid() else None)
+
+    def _explain(self, heading: Heading | None) -> None:
+        metric = heading.column.metric if heading is not None and heading.column is not None else ""
+        self.setProperty("helpTopic", f"metrics#{metric}" if metric else "table")
 
     def show_sorting(self, by: tuple[str, bool] | None) -> None:
         """Mark the column that the table is sorted by."""
@@ -126,6 +138,7 @@ class MetricsView(FrozenTable):
         heading = self._heading(section)
         if heading is None:
             return
+        self._explain(heading)
         first = heading.column is not None and heading.column.better != "↓"
         header = self.horizontalHeader()
         assert isinstance(header, Header)

@@ -21,7 +21,7 @@ from gui.runs.model import SORTS, Index, RunFilter, RunListModel
 from gui.widgets.layouts import Card, empty_state, label
 from gui.words import count
 
-NO_RUNS = "No runs yet.\n\nPress Start to train the two-minute preset."
+NO_RUNS = "No runs yet.\n\nWhat you train is listed here."
 NONE_SHOWN = "No run fits the filter."
 
 
@@ -34,6 +34,7 @@ class RunList(Card):
 
     def __init__(self, store: RunStore, settings: QSettings) -> None:
         super().__init__("Runs")
+        self.setProperty("helpTopic", "runs")
         self._store = store
         self._settings = settings
         self._model = RunListModel(store)

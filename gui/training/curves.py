@@ -22,7 +22,10 @@ STYLES = (Qt.PenStyle.SolidLine, Qt.PenStyle.DashLine, Qt.PenStyle.DotLine, Qt.P
 LEAST_FACTOR = 1e-4
 
 REDRAW_MS = 1000
-"""Time between two redraws of curves that grow: each takes processor time from the training beside it."""
+"""Time between two redraws of curves that grow, unless another is preferred.
+
+Each takes processor time from the training beside it.
+"""
 
 TURN_MS = 40
 """Time between two plots of one redraw: all three at once would be a frame that takes too long."""
@@ -73,7 +76,8 @@ class Curves(QWidget):
         self.kl = CurvePlot("KL divergence", "nats")
         self.latents = CurvePlot("KL per latent", "nats")
         self.plots = (self.reconstruction, self.kl, self.latents)
-        for plot in self.plots:
+        for plot, topic in zip(self.plots, ("reconstruction", "kl", "latents"), strict=True):
+            plot.setProperty("helpTopic", f"curves#{topic}")
             layout.addWidget(plot, 1)
             plot.canvas.zoomed.connect(self._zoom)
             plot.canvas.all_asked.connect(self._show_all)
@@ -84,6 +88,7 @@ class Curves(QWidget):
         self._held_out: dict[Path, MetricsReader] = {}
         self._smooth: dict[tuple[Path, str], SmoothColumn] = {}
         self._zoomed: tuple[float, float] | None = None
+        self.redraw_ms = REDRAW_MS
         self._turn = QTimer(self)
         self._turn.setSingleShot(True)
         self._turn.timeout.connect(self._draw_next)
@@ -132,7 +137,7 @@ class Curves(QWidget):
         """Draw the plots one by one when it is time again."""
         self._next, self._stale = 0, False
         since = 1000 * (time.monotonic() - self._drawn_at)
-        self._turn.start(max(TURN_MS, round(REDRAW_MS - since)))
+        self._turn.start(max(TURN_MS, round(self.redraw_ms - since)))
 
     def _draw(self) -> None:
         """Draw all plots now."""

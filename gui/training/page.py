@@ -2,7 +2,7 @@
 
 from PySide6.QtCore import QSettings, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QHideEvent, QShowEvent
-from PySide6.QtWidgets import QHBoxLayout, QSplitter, QStackedLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QSplitter, QStackedLayout, QVBoxLayout, QWidget
 
 from gui.run_store import RunItem
 from gui.training.curves import Curves
@@ -18,26 +18,32 @@ READ_BYTES = 200_000
 
 FIRST = (
     "Loss, KL and capacity appear here while a run trains.\n\n"
-    "The settings at the left are a preset that takes about two minutes: press Start."
+    "Choose settings at the left and press Start, or begin with a preset that takes about two minutes."
 )
 
 
 class TrainingPage(QWidget):
-    """Shows the selected runs; what is done with a run is the main window's. `export(options)` asks to save the curves
-    as they are looked at."""
+    """Shows the selected runs; what is done with a run is the main window's.
+
+    `export(options)` asks to save the curves as they are looked at, `quick` to train the two-minute preset,
+    `help_asked(topic)` for help.
+    """
 
     export = Signal(object)
+    quick = Signal()
+    help_asked = Signal(str)
 
     def __init__(self, card: SettingsCard, settings: QSettings) -> None:
         super().__init__()
+        self.setProperty("helpTopic", "first-steps")
         self.settings = card
         self.options = OptionsBar(settings)
+        self.options.setProperty("helpTopic", "curves#reading")
         self.curves = Curves()
         self.pictures = LivePictures()
+        self.pictures.setProperty("helpTopic", "pictures")
         self.pictures.setMinimumWidth(230)
-        nothing = Card("")
-        self._empty = empty_state(FIRST)
-        nothing.body.addWidget(self._empty, 1)
+        nothing = self._nothing_card()
         middle = QWidget()
         middle.setMinimumWidth(250)
         self._stack = QStackedLayout(middle)
@@ -71,12 +77,40 @@ class TrainingPage(QWidget):
         self.options.changed.connect(self._look)
         self.options.export.connect(self._export)
 
+    def _nothing_card(self) -> Card:
+        """Return what stands in the place of curves, with a way to the first ones."""
+        card = Card("")
+        self._empty = empty_state(FIRST)
+        self.first = QWidget()
+        row = QHBoxLayout(self.first)
+        row.setContentsMargins(0, 0, 0, 0)
+        self.quick_button = QPushButton("Train the two-minute preset")
+        self.quick_button.setToolTip("An annealed VAE on dSprites, which are drawn on this machine")
+        self.quick_button.clicked.connect(self.quick)
+        steps = QPushButton("First steps")
+        steps.setToolTip("Open the help (F1)")
+        steps.clicked.connect(self._ask_first_steps)
+        row.addStretch(1)
+        row.addWidget(self.quick_button)
+        row.addWidget(steps)
+        row.addStretch(1)
+        card.body.addStretch(1)
+        card.body.addWidget(self._empty)
+        card.body.addWidget(self.first)
+        card.body.addStretch(1)
+        return card
+
+    @Slot()
+    def _ask_first_steps(self) -> None:
+        self.help_asked.emit("first-steps")
+
     def show_runs(self, items: list[RunItem]) -> None:
         """Draw the curves of these runs, and the newest pictures of the first."""
         self._items = items
         filled = any(len(item.metrics) for item in items)
         self._stack.setCurrentIndex(1 if filled else 0)
         self._empty.setText(_why_empty(items))
+        self.first.setVisible(not items)
         self.options.export_button.setEnabled(filled)
         self.curves.show_runs(items)
         self.pictures.show_run(items[0] if items else None)

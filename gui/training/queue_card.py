@@ -18,6 +18,7 @@ class QueueCard(Card):
 
     def __init__(self, session: TrainingSession, store: RunStore) -> None:
         super().__init__("Queue")
+        self.setProperty("helpTopic", "runs#queue")
         self._session, self._store = session, store
         self.hold = QPushButton()
         self.hold.clicked.connect(self._toggle_hold)

@@ -10,7 +10,6 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QInputDialog,
     QMenu,
-    QMessageBox,
     QPushButton,
     QScrollArea,
     QSizePolicy,
@@ -21,8 +20,10 @@ from engine.config import RunConfig
 from engine.data import ENTRIES
 from engine.errors import ConfigError
 from engine.estimates import Estimate
-from engine.presets import Preset, delete_preset, own_presets, save_preset, shipped_presets
+from engine.presets import Preset, delete_preset, own_presets, quick_preset, save_preset, shipped_presets
 from gui.forms import ConfigForm
+from gui.settings.asking import may
+from gui.settings.preferences import read_preferences
 from gui.training.estimator import Estimator, too_large
 from gui.widgets.layouts import Card, label
 from gui.words import count, duration, room
@@ -42,6 +43,7 @@ class SettingsCard(Card):
 
     def __init__(self, settings: QSettings, estimator: Estimator, runs: Path) -> None:
         super().__init__("Settings")
+        self.setProperty("helpTopic", "settings")
         self._settings, self._estimator, self._runs = settings, estimator, runs
         self._estimate: Estimate | None = None
         self.presets = QComboBox()
@@ -145,7 +147,7 @@ class SettingsCard(Card):
     def _choose_preset(self, index: int) -> None:
         preset = self.preset
         if preset is not None:
-            self.form.show_config(preset.config)
+            self.form.show_config(self._begin_with(preset))
             self.presets.setToolTip(preset.description)
 
     @Slot()
@@ -185,8 +187,9 @@ class SettingsCard(Card):
         preset = self.preset
         if preset is None:
             return
-        question = f"Delete the preset “{preset.title}”? Runs made with it stay as they are."
-        if QMessageBox.question(self, "Delete preset", question) != QMessageBox.StandardButton.Yes:
+        question = f"Delete the preset “{preset.title}”?"
+        more = "Runs made with it stay as they are."
+        if not may(self, self._settings, "ask_preset", question, more, "Delete", "Keep"):
             return
         try:
             delete_preset(preset)
@@ -199,10 +202,27 @@ class SettingsCard(Card):
 
     # What the form shows
 
+    def start_quick(self) -> None:
+        """Choose the two-minute preset, as it comes, and start it."""
+        self._show_preset(quick_preset().title)
+        self._choose_preset(self.presets.currentIndex())
+        self._start()
+
     def show_config(self, config: RunConfig) -> None:
         """Show the settings of a run."""
         self._show_preset(FROM_RUN)
         self.form.show_config(config)
+
+    def take_preferences(self) -> None:
+        """Begin with what is preferred now, where the preset says nothing; what a person typed stays."""
+        preset = self.preset
+        if preset is not None:
+            edits = self.form.edits
+            self.form.show_config(self._begin_with(preset))
+            self.form.set_values(**edits)
+
+    def _begin_with(self, preset: Preset) -> RunConfig:
+        return read_preferences(self._settings).begin_with(preset.config)
 
     def _restore(self) -> None:
         """Show what the form held when the window was last closed; else the first preset."""

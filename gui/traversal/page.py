@@ -51,6 +51,7 @@ class TraversalPage(QWidget):
 
     def __init__(self, settings: QSettings) -> None:
         super().__init__()
+        self.setProperty("helpTopic", "traversal")
         self._items: list[RunItem] = []
         self._asked: Request | None = None
         self._answer: Answer | None = None
@@ -71,6 +72,8 @@ class TraversalPage(QWidget):
         self.player.changed.connect(self._playing_changed)
 
         self.source, self.sliders, self.card = SourceCard(), SlidersCard(), GridCard(settings)
+        self.source.setProperty("helpTopic", "traversal#source")
+        self.sliders.setProperty("helpTopic", "traversal#sliders")
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(8)

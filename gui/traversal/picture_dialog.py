@@ -22,6 +22,7 @@ class PictureDialog(QDialog):
 
     def __init__(self, parent: QWidget, settings: QSettings) -> None:
         super().__init__(parent)
+        self.setProperty("helpTopic", "exporting")
         self._settings = settings
         self.setWindowTitle("Save the picture")
         self.width_box = QDoubleSpinBox()

@@ -3,8 +3,8 @@
 import os
 
 import pytest
-from PySide6.QtCore import QSettings, QThread, QTimer
-from PySide6.QtWidgets import QApplication
+from PySide6.QtCore import QCoreApplication, QEvent, QSettings, QThread, QTimer
+from PySide6.QtWidgets import QApplication, QMessageBox
 
 from gui import theme
 from gui.garbage import Collector
@@ -32,6 +32,8 @@ def nothing_outlives_a_test():
     if app is None:
         return
     app.processEvents()
+    # Windows that were closed go only now: without this, each test would style those of all tests before it.
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
     # By type, since asking some objects for their class warns.
     threads = [o for o in gc.get_objects() if issubclass(type(o), QThread) and _alive(o)]
     running = [thread for thread in threads if thread.isRunning() and thread is not app.thread()]
@@ -44,6 +46,20 @@ def _alive(thing: object) -> bool:
     import shiboken6
 
     return shiboken6.isValid(thing)
+
+
+@pytest.fixture
+def agree(monkeypatch):
+    """Answer every question as if the button that does what is asked about were pressed; return what was asked."""
+    asked = []
+
+    def press(box):
+        asked.append(box.text())
+        next(b for b in box.buttons() if box.buttonRole(b) == QMessageBox.ButtonRole.AcceptRole).click()
+        return 0
+
+    monkeypatch.setattr(QMessageBox, "exec", press)
+    return asked
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent
-from PySide6.QtWidgets import QMessageBox, QSlider
+from PySide6.QtWidgets import QSlider
 
 from engine.data import ENTRIES
 from engine.events import Progress
@@ -131,12 +131,11 @@ def test_preparing_can_be_cancelled(qtbot, page, tmp_path, monkeypatch):
     assert [file for file in (tmp_path / "empty").rglob("*") if file.is_file()] == []
 
 
-def test_a_prepared_copy_can_be_deleted_and_own_files_stay(qtbot, window, pictures, monkeypatch):
+def test_a_prepared_copy_can_be_deleted_and_own_files_stay(qtbot, window, pictures, agree):
     drop(window, pictures)
     page = window.data_page
     wait_for_details(qtbot, page, "images")
     assert page.delete_button.isVisible()
-    monkeypatch.setattr(QMessageBox, "question", lambda *_: QMessageBox.StandardButton.Yes)
     page._paths.clear()
     qtbot.mouseClick(page.delete_button, Qt.MouseButton.LeftButton)
     assert not ENTRIES["images"].cached()

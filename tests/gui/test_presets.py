@@ -1,7 +1,7 @@
 """Presets of one's own, and the form that remembers what it held."""
 
 import pytest
-from PySide6.QtWidgets import QInputDialog, QMessageBox
+from PySide6.QtWidgets import QInputDialog
 
 from engine.presets import own_presets, presets_folder
 from gui.main_window import MainWindow
@@ -45,9 +45,8 @@ def test_the_same_title_replaces_and_another_does_not(window, monkeypatch):
     assert {preset.title: preset.config.gamma for preset in own_presets()} == {"a b": 3, "a-b": 2}
 
 
-def test_a_preset_is_deleted(window, monkeypatch):
+def test_a_preset_is_deleted(window, monkeypatch, agree):
     save(window, monkeypatch, "Mine")
-    monkeypatch.setattr(QMessageBox, "question", lambda *_: QMessageBox.StandardButton.Yes)
     window.training_page.settings._delete_preset.trigger()
     assert own_presets() == []
     assert window.training_page.settings.presets.findText("Mine") == -1

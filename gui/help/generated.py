@@ -1,0 +1,179 @@
+"""The help topics that are made of what the program knows of itself, so that they cannot go stale."""
+
+import argparse
+import tomllib
+from collections.abc import Callable, Mapping
+from html import escape
+
+from engine.config import Group, RunConfig, choices_of, group_of, range_text, unit_of
+from engine.evaluation import beta_vae, correlation, dci, disentanglement, factor_vae, mig, sap
+from engine.evaluation.catalogue import COLUMNS, GROUPS, Column
+from engine.paths import RESOURCES
+
+PROTOCOLS = {
+    "total_correlation": correlation.TOTAL_CORRELATION,
+    "mean_correlation": correlation.MEAN_CORRELATION,
+    "disentanglement": disentanglement.PROTOCOL,
+    "beta_vae": beta_vae.PROTOCOL,
+    "factor_vae": factor_vae.PROTOCOL,
+    "mig": mig.PROTOCOL,
+    "sap": sap.PROTOCOL,
+    "dci_disentanglement": dci.DISENTANGLEMENT,
+    "dci_completeness": dci.COMPLETENESS,
+    "dci_informativeness": dci.INFORMATIVENESS,
+}
+"""Protocols as evaluation.json has them, where they say more than the catalogue."""
+
+BETTER = {"↓": "Lower is better.", "↑": "Higher is better.", "": "Neither way is better by itself."}
+
+SEE_OF_FIELDS = {
+    "dataset": "data",
+    "data_folder": "data",
+    "image_size": "data#own",
+    "objective": "methods",
+    "conditional": "methods#conditional",
+    "beta": "methods#beta-vae",
+    "gamma": "methods#annealed-abs",
+    "capacity_max": "methods#capacity",
+    "capacity_epochs": "methods#capacity",
+    "preview_steps": "pictures",
+    "log_steps": "curves",
+    "keep_steps": "runs#keeping",
+}
+"""Where the help says more of a setting."""
+
+
+def settings_topic() -> str:
+    """Every field of RunConfig: title, help, range, default, name."""
+    parts = [
+        "<h1>Every setting</h1>",
+        "<p>The fields of the form on the Training page, in its order. The name in <code>code</code> is the one for "
+        "<code>--set</code> on the <a href='command-line'>command line</a> and in <code>config.json</code>. A label in "
+        "colour differs from the preset.</p>",
+    ]
+    for group in Group:
+        fields = {n: f for n, f in RunConfig.model_fields.items() if group_of(f) is group}
+        parts.append(f"<h3>{escape(group.value)}</h3>")
+        for name, field in fields.items():
+            facts = [f"<code>{name}</code>", *_facts(name)]
+            see = SEE_OF_FIELDS.get(name)
+            more = f" <a href='{see}'>More…</a>" if see else ""
+            parts.append(
+                f"<h2 id='{name}'>{escape(field.title or name)}</h2><p>{escape(field.description or '')}{more}</p>"
+                f"<p class='muted'>{' · '.join(facts)}</p>"
+            )
+    return "\n".join(parts)
+
+
+def _facts(name: str) -> list[str]:
+    """What is allowed in a field, and what it holds at first."""
+    field = RunConfig.model_fields[name]
+    choices = choices_of(name, field)
+    facts = [range_text(field)] if range_text(field) and not choices else []
+    if choices:
+        facts.append("one of " + ", ".join(escape(title) for _, title in choices))
+    default = field.default
+    if default is None or default == ():
+        return facts
+    words = dict(choices).get(str(default)) or _value(default)
+    unit = unit_of(field)
+    return [*facts, f"default {escape(words)}{' ' + unit if unit else ''}"]
+
+
+def _value(value: object) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def metrics_topic() -> str:
+    """Every metric of the catalogue: what it is, its protocol, and where it misleads."""
+    more = tomllib.loads((RESOURCES / "help" / "metrics.toml").read_text(encoding="utf-8"))
+    parts = [
+        "<h1>Every metric</h1>",
+        "<p>A number without its protocol cannot be compared. Losses, KL and sharpness are means over up to 10,000 "
+        "test images, or of all images where a data set has no split; the scores that need ground-truth factors use "
+        "all images, z = posterior mean, and the factors that vary (dSprites: five, shape included). Sample counts and "
+        "settings of the published scores are those of disentanglement_lib. How to read the table: "
+        "<a href='table'>The metrics page</a>.</p>",
+    ]
+    for group, time in GROUPS.items():
+        parts.append(f"<h3>{escape(group)} · takes {escape(time)}</h3>")
+        parts += [_metric(column, more.get(column.metric, {})) for column in COLUMNS if column.group == group]
+    return "\n".join(parts)
+
+
+def _metric(column: Column, more: Mapping[str, str]) -> str:
+    unit = f" In {escape(column.unit)}." if column.unit else ""
+    parts = [
+        f"<h2 id='{column.metric}'>{escape(column.name)}</h2>",
+        f"<p>{escape(column.about)} {BETTER[column.better]}{unit}</p>",
+    ]
+    if "formula" in more:
+        parts.append(f"<p class='picture'><img src='formula:{more['formula']}'></p>")
+    protocol = PROTOCOLS.get(column.metric)
+    if protocol:
+        parts.append(f"<p><b>Protocol.</b> {escape(protocol[:1].upper() + protocol[1:])}.</p>")
+    if column.metric == "disentanglement":
+        parts.append("<p><a href='score'>The score, step by step</a></p>")
+    if "misleads" in more:
+        parts.append(f"<p><b>Where it misleads.</b> {escape(more['misleads'])}</p>")
+    parts.append(f"<p class='muted'><code>{column.metric}</code></p>")
+    return "\n".join(parts)
+
+
+def keyboard_topic(keys: Mapping[str, str]) -> str:
+    """Every key of the window and what it does."""
+    rows = "".join(f"<tr><td><b>{escape(key)}</b></td><td>{escape(words)}</td></tr>" for key, words in keys.items())
+    return (
+        "<h1>Keyboard</h1><p>Everything can be done without a mouse: Tab and Shift+Tab go from field to field, Space "
+        "presses, the arrow keys move what is in focus.</p>"
+        f"<table><tr><th>key</th><th>what it does</th></tr>{rows}</table>"
+    )
+
+
+def command_line_topic() -> str:
+    """Every command with its options, from the parser that reads them."""
+    from engine.cli import parser
+
+    main = parser()
+    parts = [
+        "<h1>The command line</h1>",
+        "<p>The same engine without the window: <code>python main.py COMMAND</code>. Runs trained there appear in the "
+        "window, and the other way round. Progress goes to stderr; <code>train</code> and <code>resume</code> print "
+        "the run's folder as the last line on stdout. Ctrl-C saves a checkpoint and exits with 130; wrong usage exits "
+        "with 2, a failure with 1, each with one line that says what to do. RUN is a run's folder, or its name.</p>",
+        "<h2 id='window'>The window</h2>",
+        _options(main),
+    ]
+    for name, command in _commands(main).items():
+        words = escape(command.description or "")
+        usage = escape(" ".join(command.format_usage().removeprefix("usage: ").split()))
+        parts.append(f"<h2 id='{name}'>{name}</h2><p>{words}</p><p><code>{usage}</code></p>{_options(command)}")
+    return "\n".join(parts)
+
+
+def _commands(main: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    for action in main._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            return dict(action.choices)
+    return {}
+
+
+def _options(parser: argparse.ArgumentParser) -> str:
+    rows = []
+    for action in parser._actions:
+        if action.help and not isinstance(action, (argparse._HelpAction, argparse._SubParsersAction)):
+            names = ", ".join(action.option_strings) or str(action.metavar or action.dest)
+            rows.append(f"<tr><td><code>{escape(names)}</code></td><td>{escape(action.help)}</td></tr>")
+    return f"<table>{''.join(rows)}</table>"
+
+
+GENERATED: dict[str, Callable[[], str]] = {
+    "settings": settings_topic,
+    "metrics": metrics_topic,
+    "command-line": command_line_topic,
+}
+"""Topics that need no window; the keys do."""

@@ -1,0 +1,126 @@
+"""All help texts, in order, with what is searched in them."""
+
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from PySide6.QtGui import QTextDocument
+
+from engine.paths import RESOURCES
+from gui.help import KEYBOARD
+from gui.help.generated import GENERATED, keyboard_topic
+
+FOLDER = RESOURCES / "help"
+
+GREEK = {"beta": "β", "gamma": "γ", "sigma": "σ", "mu": "μ", "rho": "ρ"}
+"""Letters that nobody types but searches for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part of a topic with a heading of its own; `anchor` is empty for the part before the first."""
+
+    anchor: str
+    title: str
+    start: int
+    """Where it begins in the topic's text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A page of the help. `text` is what a QTextDocument of `html` shows, letter for letter."""
+
+    name: str
+    title: str
+    html: str
+    text: str = field(repr=False)
+    sections: tuple[Section, ...]
+
+    def section_at(self, place: int) -> Section:
+        """Return the section in which a letter of the text lies."""
+        return [section for section in self.sections if section.start <= place][-1]
+
+    def anchors(self) -> set[str]:
+        """Names that a link to this topic may have behind its #."""
+        return {section.anchor for section in self.sections if section.anchor}
+
+
+@dataclass(frozen=True, slots=True)
+class Chapter:
+    """A heading of the contents with its topics."""
+
+    title: str
+    topics: tuple[Topic, ...]
+
+
+class Library:
+    """Every topic by name, made when the help is opened first; `keys` are those of the window."""
+
+    def __init__(self, keys: Mapping[str, str]) -> None:
+        makers: dict[str, Callable[[], str]] = {**GENERATED, KEYBOARD: lambda: keyboard_topic(keys)}
+        contents = tomllib.loads((FOLDER / "contents.toml").read_text(encoding="utf-8"))
+        self.chapters = tuple(
+            Chapter(
+                chapter["title"],
+                tuple(
+                    read_topic(name, makers[name]() if name in makers else _file(name)) for name in chapter["topics"]
+                ),
+            )
+            for chapter in contents["chapter"]
+        )
+        self.topics = {topic.name: topic for chapter in self.chapters for topic in chapter.topics}
+
+    def find(self, words: str) -> dict[str, list[tuple[int, int]]]:
+        """Return where words occur, as (start, end) in the text of each topic that has them."""
+        pattern = pattern_of(words)
+        if pattern is None:
+            return {}
+        found = {name: [m.span() for m in pattern.finditer(topic.text)] for name, topic in self.topics.items()}
+        return {name: spans for name, spans in found.items() if spans}
+
+    def best(self, found: Mapping[str, list[tuple[int, int]]]) -> tuple[str, int]:
+        """Return topic and number of the hit to show first: in a title, else in a heading, else the first of all."""
+        in_headings: list[tuple[str, int]] = []
+        for name, topic in self.topics.items():
+            for number, (start, _) in enumerate(found.get(name, ())):
+                section = topic.section_at(start)
+                if start < section.start + len(section.title):
+                    if not section.anchor:
+                        return name, number
+                    in_headings.append((name, number))
+        return (*in_headings, *((name, 0) for name in self.topics if name in found))[0]
+
+
+def pattern_of(words: str) -> re.Pattern[str] | None:
+    """Return what matches these words, in any case, with Greek letters for their names; None for no words."""
+    words = " ".join(words.split())
+    if not words:
+        return None
+    spelt = re.escape(words).replace(r"\ ", r"\s+")
+    for name, letter in GREEK.items():
+        spelt = re.sub(rf"(?<![a-z]){name}(?![a-z])", f"(?:{name}|{letter})", spelt, flags=re.IGNORECASE)
+    return re.compile(spelt, re.IGNORECASE)
+
+
+def read_topic(name: str, html: str) -> Topic:
+    """Make a topic of its HTML: one h1, and an h2 with an id for each section."""
+    document = QTextDocument()
+    document.setHtml(html)
+    title = ""
+    sections: list[Section] = []
+    block = document.begin()
+    while block.isValid():
+        words = block.text().strip()
+        if not title and words:
+            title = words
+            sections.append(Section("", words, 0))
+        names = [anchor for span in block.textFormats() for anchor in span.format.anchorNames()]
+        if names:
+            sections.append(Section(names[0], words, block.position()))
+        block = block.next()
+    return Topic(name, title, html, document.toPlainText(), tuple(sections))
+
+
+def _file(name: str) -> str:
+    return (FOLDER / f"{name}.html").read_text(encoding="utf-8")

@@ -1,0 +1,29 @@
+"""Questions before something is done that a person may not want to be asked again."""
+
+from PySide6.QtCore import QSettings
+from PySide6.QtWidgets import QCheckBox, QMessageBox, QWidget
+
+from engine.paths import APP
+from gui.settings.preferences import KEYS, read_preferences
+
+
+def may(parent: QWidget, settings: QSettings, question: str, text: str, more: str, yes: str, no: str) -> bool:
+    """Ask, unless the preference `question` ("ask_close", ...) says to do it unasked; True to do it.
+
+    `yes` and `no` are the words of the buttons; Escape and Return mean no.
+    """
+    if not getattr(read_preferences(settings), question):
+        return True
+    box = QMessageBox(QMessageBox.Icon.Question, APP, text, parent=parent)
+    box.setInformativeText(more)
+    never = QCheckBox("Do not ask again (Settings brings the question back)")
+    box.setCheckBox(never)
+    accept = box.addButton(yes, QMessageBox.ButtonRole.AcceptRole)
+    refuse = box.addButton(no, QMessageBox.ButtonRole.RejectRole)
+    box.setDefaultButton(refuse)
+    box.exec()
+    accepted = box.clickedButton() is accept
+    if accepted and never.isChecked():
+        settings.setValue(KEYS[question], False)
+    box.deleteLater()
+    return accepted

@@ -1,0 +1,276 @@
+"""The settings dialog: what a person prefers, and which folders are used."""
+
+from pathlib import Path
+
+from PySide6.QtCore import QSettings, QSignalBlocker, Qt, Signal, Slot
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QDialog,
+    QDialogButtonBox,
+    QFileDialog,
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QLineEdit,
+    QPushButton,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+
+from engine.config import RunConfig, choices_of, unit_of
+from engine.errors import ConfigError
+from engine.folders import Folders, choose_folders, chosen_folders
+from engine.paths import cache_folder, usual_runs_folder
+from gui.forms import TextField
+from gui.settings.preferences import NEW_RUNS, REDRAW_SECONDS, Preferences, read_preferences, write_preferences
+from gui.widgets.layouts import label
+
+THEMES = {"system": "As the desktop", "light": "Light", "dark": "Dark"}
+QUESTIONS = {
+    "ask_close": ("Ask before closing the window while a run trains", "Else it is stopped and kept, without asking."),
+    "ask_preset": ("Ask before deleting a preset", "Else it is deleted at once; it cannot be brought back."),
+    "ask_data": ("Ask before deleting a prepared copy of data", "Else it is deleted at once; it can be made again."),
+    "notifications": (
+        "Notify when a run ends while another window is in front",
+        "A message of the desktop, with the run's reconstruction and KL.",
+    ),
+}
+RUNS_HINT = "Used from the next start on, here and on the command line. Runs that exist stay where they are."
+CACHE_HINT = "Used from the next data set on. What was prepared before stays there, and is made again here when needed."
+
+
+class SettingsDialog(QDialog):
+    """Changes what is kept when it is accepted; `theme_chosen(name)` at once, and again when it is cancelled."""
+
+    theme_chosen = Signal(str)
+
+    def __init__(self, parent: QWidget, settings: QSettings) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Settings")
+        self.setProperty("helpTopic", "preferences")
+        self._settings = settings
+        self._before, self._folders = read_preferences(settings), chosen_folders()
+        self._rows = 0
+        inside = QWidget()
+        self._grid = QGridLayout(inside)
+        self._grid.setContentsMargins(0, 0, 8, 0)
+        self._grid.setHorizontalSpacing(12)
+        self._grid.setVerticalSpacing(6)
+        self._grid.setColumnStretch(1, 1)
+        self._add_appearance()
+        self._add_folders()
+        self._add_new_runs()
+        self._add_questions()
+        self._grid.setRowStretch(self._rows, 1)
+        area = QScrollArea()
+        area.setWidget(inside)
+        area.setWidgetResizable(True)
+        area.setFrameShape(QFrame.Shape.NoFrame)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.error = label("", "error", wrap=True)
+        self.error.hide()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(18, 14, 12, 14)
+        layout.setSpacing(10)
+        layout.addWidget(area, 1)
+        layout.addWidget(self.error)
+        layout.addLayout(self._buttons())
+        self.show_preferences(self._before, self._folders)
+        self.theme.currentIndexChanged.connect(self._theme_changed)
+        room = parent.screen().availableGeometry()
+        self.resize(600, min(inside.sizeHint().height() + 90, room.height() - 60))
+
+    # Building
+
+    def _heading(self, text: str, topic: str) -> None:
+        self._topic = f"preferences#{topic}"
+        heading = label(text, "group")
+        heading.setIndent(0)
+        self._grid.addWidget(heading, self._rows, 0, 1, 2)
+        self._rows += 1
+
+    def _add(self, title: str, editor: QWidget, tip: str, hint: str = "") -> None:
+        """Add a row: the title, what is edited, and below it what that means."""
+        words = label(title)
+        words.setBuddy(editor)
+        editor.setToolTip(f"<p>{tip}</p>")
+        editor.setAccessibleName(title)
+        editor.setProperty("helpTopic", self._topic)
+        self._grid.addWidget(words, self._rows, 0)
+        self._grid.addWidget(editor, self._rows, 1)
+        self._rows += 1
+        if hint:
+            self._grid.addWidget(label(hint, "muted", wrap=True), self._rows, 1)
+            self._rows += 1
+
+    def _add_appearance(self) -> None:
+        self._heading("Appearance", "appearance")
+        self.theme = _combo(THEMES)
+        self._add("Theme", self.theme, "Colours of the window; shown at once, kept with OK")
+        self.redraw = _combo({str(s): f"{s:g} s" for s in REDRAW_SECONDS})
+        self._add(
+            "Redraw curves every",
+            self.redraw,
+            "How often the curves of a run that trains are drawn again. Each time takes a little from the training.",
+        )
+
+    def _add_folders(self) -> None:
+        self._heading("Folders", "folders")
+        self.runs, self.cache = QLineEdit(), QLineEdit()
+        for line, title, usual, hint in (
+            (self.runs, "Runs", usual_runs_folder(), RUNS_HINT),
+            (self.cache, "Data cache", cache_folder(), CACHE_HINT),
+        ):
+            line.setPlaceholderText(str(usual))
+            self._add(title, _FolderRow(line, f"Folder: {title.lower()}"), f"Empty: {usual}", hint)
+
+    def _add_new_runs(self) -> None:
+        self._heading("New runs, where the preset does not say otherwise", "new-runs")
+        device = RunConfig.model_fields["device"]
+        self.device = _combo(dict(choices_of("device", device)))
+        self.threads, self.preview_steps = (
+            TextField(unit_of(RunConfig.model_fields[name])) for name in ("threads", "preview_steps")
+        )
+        for name in NEW_RUNS:
+            field = RunConfig.model_fields[name]
+            self._add(field.title or name, getattr(self, name), field.description or "")
+
+    def _add_questions(self) -> None:
+        self._heading("Questions and notes", "questions")
+        self.boxes: dict[str, QCheckBox] = {}
+        for name, (title, tip) in QUESTIONS.items():
+            box = QCheckBox(title)
+            box.setToolTip(tip)
+            box.setProperty("helpTopic", self._topic)
+            self._grid.addWidget(box, self._rows, 0, 1, 2)
+            self._rows += 1
+            self.boxes[name] = box
+
+    def _buttons(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        self.defaults = QPushButton("Restore defaults")
+        self.defaults.setToolTip("Fill in what a new installation has; nothing is kept before OK")
+        self.defaults.setAutoDefault(False)
+        self.defaults.clicked.connect(self._restore_defaults)
+        buttons = QDialogButtonBox()
+        self.ok = QPushButton("OK")
+        self.ok.setObjectName("primary")
+        buttons.addButton(self.ok, QDialogButtonBox.ButtonRole.AcceptRole)
+        self.cancel = buttons.addButton("Cancel", QDialogButtonBox.ButtonRole.RejectRole)
+        self.ok.setDefault(True)
+        buttons.accepted.connect(self.accept)
+        buttons.rejected.connect(self.reject)
+        row.addWidget(self.defaults)
+        row.addStretch(1)
+        row.addWidget(buttons)
+        return row
+
+    # What is shown
+
+    def show_preferences(self, preferences: Preferences, folders: Folders) -> None:
+        """Fill in the fields."""
+        for combo, value in (
+            (self.theme, preferences.theme),
+            (self.redraw, str(preferences.redraw_seconds)),
+            (self.device, preferences.device),
+        ):
+            combo.setCurrentIndex(max(0, combo.findData(value)))
+        for line, number in ((self.threads, preferences.threads), (self.preview_steps, preferences.preview_steps)):
+            line.setText(str(number))
+        for path_line, path in ((self.runs, folders.runs), (self.cache, folders.data_cache)):
+            path_line.setText(str(path or ""))
+        for name, box in self.boxes.items():
+            box.setChecked(getattr(preferences, name))
+
+    def preferences(self) -> Preferences:
+        """Return the preferences as they are filled in. Raises ConfigError."""
+        numbers = RunConfig.parse({name: getattr(self, name).text().strip() for name in ("threads", "preview_steps")})
+        return Preferences(
+            theme=str(self.theme.currentData()),
+            redraw_seconds=float(self.redraw.currentData()),
+            device=str(self.device.currentData()),
+            threads=numbers.threads,
+            preview_steps=numbers.preview_steps,
+            **{name: box.isChecked() for name, box in self.boxes.items()},
+        )
+
+    def folders(self) -> Folders:
+        """Return the folders as they are filled in. Raises ConfigError."""
+        try:
+            runs, cache = (
+                Path(text).expanduser().absolute() if (text := line.text().strip()) else None
+                for line in (self.runs, self.cache)
+            )
+        except RuntimeError as error:
+            raise ConfigError(f"{error}.") from None
+        return Folders(runs, cache)
+
+    @Slot()
+    def _theme_changed(self) -> None:
+        self.theme_chosen.emit(str(self.theme.currentData()))
+
+    @Slot()
+    def _restore_defaults(self) -> None:
+        self.show_preferences(Preferences(), Folders())
+
+    def accept(self) -> None:
+        """Keep everything, or say what is wrong and stay."""
+        try:
+            preferences, folders = self.preferences(), self.folders()
+            if folders != self._folders:
+                choose_folders(folders)
+        except ConfigError as error:
+            self.error.setText(_titled(str(error)))
+            self.error.show()
+            return
+        write_preferences(self._settings, preferences)
+        super().accept()
+
+    def reject(self) -> None:
+        """Leave everything as it was, the theme too."""
+        if self.theme.currentData() != self._before.theme:
+            with QSignalBlocker(self.theme):
+                self.theme.setCurrentIndex(self.theme.findData(self._before.theme))
+            self.theme_chosen.emit(self._before.theme)
+        super().reject()
+
+
+class _FolderRow(QWidget):
+    """A line with a button that chooses a folder."""
+
+    def __init__(self, line: QLineEdit, title: str) -> None:
+        super().__init__()
+        self._line, self._title = line, title
+        line.setAccessibleName(title)
+        button = QPushButton("Choose…")
+        button.setAutoDefault(False)
+        button.clicked.connect(self._choose)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(6)
+        layout.addWidget(line, 1)
+        layout.addWidget(button)
+        self.setFocusProxy(line)
+
+    @Slot()
+    def _choose(self) -> None:
+        start = self._line.text() or self._line.placeholderText()
+        chosen = QFileDialog.getExistingDirectory(self, self._title, start)
+        if chosen:
+            self._line.setText(chosen)
+
+
+def _combo(choices: dict[str, str]) -> QComboBox:
+    combo = QComboBox()
+    for value, title in choices.items():
+        combo.addItem(title, value)
+    return combo
+
+
+def _titled(sentence: str) -> str:
+    """A field's error with the title that the dialog shows."""
+    for name in NEW_RUNS:
+        sentence = sentence.replace(f"{name} is", f"{RunConfig.model_fields[name].title} is", 1)
+    return sentence

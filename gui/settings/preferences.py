@@ -1,0 +1,83 @@
+"""What a person prefers, as kept in the settings.
+
+Folders are apart (engine/folders.py), since the terminal uses them too.
+"""
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+from PySide6.QtCore import QSettings
+
+from engine.config import RunConfig
+from engine.errors import ConfigError
+from gui import theme
+
+REDRAW_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0)
+
+KEYS = {
+    "theme": "theme",
+    "redraw_seconds": "curves/redraw-seconds",
+    "device": "new-runs/device",
+    "threads": "new-runs/threads",
+    "preview_steps": "new-runs/preview_steps",
+    "ask_close": "ask/close",
+    "ask_preset": "ask/delete-preset",
+    "ask_data": "ask/delete-data",
+    "notifications": "notifications",
+}
+"""Where each preference is kept."""
+
+NEW_RUNS = ("device", "threads", "preview_steps")
+"""Fields of RunConfig that new runs begin with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preferences:
+    """One value each; the defaults are those of a new installation."""
+
+    theme: str = "system"
+    redraw_seconds: float = 1.0
+    device: str = RunConfig.model_fields["device"].default
+    threads: int = RunConfig.model_fields["threads"].default
+    preview_steps: int = RunConfig.model_fields["preview_steps"].default
+    ask_close: bool = True
+    ask_preset: bool = True
+    ask_data: bool = True
+    notifications: bool = True
+
+    def begin_with(self, config: RunConfig) -> RunConfig:
+        """Return the settings of a preset, with what is preferred where the preset says nothing."""
+        silent = [name for name in NEW_RUNS if name not in config.model_fields_set]
+        filled = config.model_copy(update={name: getattr(self, name) for name in silent})
+        return RunConfig.parse(filled.model_dump())
+
+
+def read_preferences(settings: QSettings) -> Preferences:
+    """Read the preferences; one that is not valid is as in a new installation."""
+    found: dict[str, Any] = {}
+    for field in fields(Preferences):
+        kept = settings.value(KEYS[field.name])
+        value = _valid(field.name, field.default, str(kept)) if kept is not None else None
+        if value is not None:
+            found[field.name] = value
+    return Preferences(**found)
+
+
+def write_preferences(settings: QSettings, preferences: Preferences) -> None:
+    """Keep the preferences."""
+    for name, key in KEYS.items():
+        settings.setValue(key, getattr(preferences, name))
+
+
+def _valid(name: str, default: object, kept: str) -> object:
+    """Return a value as it was kept; None when it is not valid."""
+    if isinstance(default, bool):
+        return {"true": True, "false": False}.get(kept.lower())
+    if name in NEW_RUNS:
+        try:
+            return getattr(RunConfig.parse({name: kept}), name)
+        except ConfigError:
+            return None
+    if name == "theme":
+        return kept if kept in theme.SCHEMES else None
+    return next((seconds for seconds in REDRAW_SECONDS if str(seconds) == kept), None)
