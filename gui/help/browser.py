@@ -94,10 +94,13 @@ class HelpBrowser(QTextBrowser):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Keep lines short where there is much room."""
+        self._keep_lines_short()
+        super().resizeEvent(event)
+
+    def _keep_lines_short(self) -> None:
         spare = self.width() - self.verticalScrollBar().sizeHint().width() - LINE * self.em - 32
         side = max(MARGIN, spare // 2)
         self.setViewportMargins(min(side, 2 * MARGIN), 0, max(MARGIN, spare - 2 * MARGIN) if spare > 0 else MARGIN, 0)
-        super().resizeEvent(event)
 
     def _render_later(self) -> None:
         """Render again when all of a theme's changes have come, each of which may change the height for a moment."""
@@ -107,6 +110,7 @@ class HelpBrowser(QTextBrowser):
 
     @Slot()
     def _render_again(self) -> None:
+        self._keep_lines_short()
         self._render()
         self.verticalScrollBar().setValue(round(self._read * self.document().size().height()))
 
