@@ -1,6 +1,6 @@
 """Studies: methods × seeds from a small TOML file, trained, evaluated and gathered in one table. Loads no torch."""
 
-from engine.studies.estimate import StudyEstimate, study_estimate
+from engine.studies.estimate import StudyEstimate, StudyEstimated, estimating, study_estimate
 from engine.studies.events import CellFinished, CellStarted, StudyProgress
 from engine.studies.files import load_study, own_studies, shipped_studies
 from engine.studies.methods_text import methods_text
@@ -17,7 +17,9 @@ __all__ = [
     "Method",
     "Study",
     "StudyEstimate",
+    "StudyEstimated",
     "StudyProgress",
+    "estimating",
     "load_study",
     "methods_text",
     "missing_cells",

@@ -1,7 +1,7 @@
 """How long a study will take on this machine, told before, and what of it is left while it runs."""
 
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -9,6 +9,7 @@ from engine.config import RunConfig
 from engine.errors import StudioError
 from engine.estimates import Pace, estimate, measure_pace, pace_key, pace_of
 from engine.evaluation.catalogue import COLUMNS, DCI, FACTORS
+from engine.events import Event, Job, Request
 from engine.kept import WEIGHTS
 from engine.metrics_file import MetricsReader
 from engine.processes import Children
@@ -64,7 +65,30 @@ class StudyEstimate:
     plan: Plan
 
 
+@dataclass(frozen=True, slots=True)
+class StudyEstimated(Event):
+    """What a study needs, as far as it is known so far."""
+
+    needed: StudyEstimate
+
+
 def study_estimate(
+    study: Study,
+    runs_folder: Path,
+    workers: int | None = None,
+    device: str = "auto",
+    threads: int | None = None,
+) -> StudyEstimate:
+    """Estimate what is left of a study: the last word of `estimating`, with the same arguments and errors."""
+    last: StudyEstimate | None = None
+    for event in estimating(study, runs_folder, workers, device, threads):
+        if isinstance(event, StudyEstimated):
+            last = event.needed
+    assert last is not None
+    return last
+
+
+def estimating(
     study: Study,
     runs_folder: Path,
     workers: int | None = None,
@@ -72,18 +96,26 @@ def study_estimate(
     threads: int | None = None,
     *,
     measure: bool = True,
-) -> StudyEstimate:
-    """Estimate what is left of a study, from the pace of earlier runs in the folder.
+) -> Job:
+    """Estimate what is left of a study, from the pace of earlier runs in the folder, as a job.
 
-    With `measure`, a pace that is not known is measured in child processes, as many side by side as there will be
-    workers; that takes some seconds. Raises ConfigError.
+    Yields StudyEstimated with what is known at once. With `measure`, a pace that is not known is then measured in child
+    processes, as many side by side as there will be workers, which takes some seconds, and it is yielded again. Raises
+    ConfigError.
     """
     plan = plan_for(len(study.cells), device, workers, threads)
-    states = standing(study, runs_folder)
-    left = [state for state in states if state.state != "evaluated"]
+    left = [state for state in standing(study, runs_folder) if state.state != "evaluated"]
     paces = known_paces(left, runs_folder, plan)
-    if measure:
-        paces = _measured(left, paces, plan)
+    yield StudyEstimated(_needed(study, left, paces, plan))
+    if measure and any(pace_key(placed(state, plan)) not in paces for state in left):
+        paces = yield from _measured(left, paces, plan)
+        yield StudyEstimated(_needed(study, left, paces, plan))
+
+
+def _needed(
+    study: Study, left: Sequence[CellState], paces: dict[tuple[object, ...], Pace], plan: Plan
+) -> StudyEstimate:
+    """What cells need at these paces."""
     costs = [cost_of(study, state, paces.get(pace_key(placed(state, plan)))) for state in left]
     disk = 0
     for state in left:
@@ -150,22 +182,14 @@ def _trained(path: Path) -> tuple[RunConfig, int, float, int] | None:
 
 def _measured(
     states: Sequence[CellState], paces: dict[tuple[object, ...], Pace], plan: Plan
-) -> dict[tuple[object, ...], Pace]:
+) -> Generator[Event, Request | None, dict[tuple[object, ...], Pace]]:
     """Add what is not known yet: each pace is the median of as many children as there will be workers."""
-    wanted = {
-        pace_key(config): config
-        for state in states
-        if state.state != "evaluated" and pace_key(config := placed(state, plan)) not in paces
-    }
+    wanted = {pace_key(config): config for state in states if pace_key(config := placed(state, plan)) not in paces}
     found = dict(paces)
     for key, config in wanted.items():
         with Children(plan.workers) as children:
-            job = children.run(_measure, [(config,)] * plan.workers, "Trying a few steps", "processes")
-            try:
-                while True:
-                    next(job)
-            except StopIteration as stop:
-                each: list[Pace] = [pace for pace in stop.value if pace is not None]
+            answers = yield from children.run(_measure, [(config,)] * plan.workers, "Trying a few steps", "processes")
+        each: list[Pace] = [pace for pace in answers if pace is not None]
         if each:
             found[key] = replace(each[0], seconds=statistics.median(pace.seconds for pace in each))
     return found
