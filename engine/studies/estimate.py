@@ -4,6 +4,7 @@ import statistics
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeAlias
 
 from engine.config import RunConfig
 from engine.errors import StudioError
@@ -23,6 +24,10 @@ EVALUATION_STEPS = {"": 400, FACTORS: 4500, DCI: 6000}
 
 WITH_FACTORS = ("dsprites", "arrays")
 """Data sets for which scores that need factors are computed at all."""
+
+
+Paces: TypeAlias = dict[tuple[object, ...], Pace]
+"""Paces by `pace_key`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,25 +101,27 @@ def estimating(
     threads: int | None = None,
     *,
     measure: bool = True,
+    measured: Paces | None = None,
 ) -> Job:
     """Estimate what is left of a study, from the pace of earlier runs in the folder, as a job.
 
     Yields StudyEstimated with what is known at once. With `measure`, a pace that is not known is then measured in child
-    processes, as many side by side as there will be workers, which takes some seconds, and it is yielded again. Raises
-    ConfigError.
+    processes, as many side by side as there will be workers, which takes some seconds, and it is yielded again;
+    `measured` holds what was measured before, and gets what is measured now. Raises ConfigError.
     """
     plan = plan_for(len(study.cells), device, workers, threads)
     left = [state for state in standing(study, runs_folder) if state.state != "evaluated"]
-    paces = known_paces(left, runs_folder, plan)
+    paces = (measured or {}) | known_paces(left, runs_folder, plan)
     yield StudyEstimated(_needed(study, left, paces, plan))
-    if measure and any(pace_key(placed(state, plan)) not in paces for state in left):
-        paces = yield from _measured(left, paces, plan)
-        yield StudyEstimated(_needed(study, left, paces, plan))
+    wanted = {pace_key(config): config for state in left if pace_key(config := placed(state, plan)) not in paces}
+    if measure and wanted:
+        found = yield from _measured(wanted, plan)
+        if measured is not None:
+            measured |= found
+        yield StudyEstimated(_needed(study, left, paces | found, plan))
 
 
-def _needed(
-    study: Study, left: Sequence[CellState], paces: dict[tuple[object, ...], Pace], plan: Plan
-) -> StudyEstimate:
+def _needed(study: Study, left: Sequence[CellState], paces: Paces, plan: Plan) -> StudyEstimate:
     """What cells need at these paces."""
     costs = [cost_of(study, state, paces.get(pace_key(placed(state, plan)))) for state in left]
     disk = 0
@@ -153,10 +160,10 @@ def seconds_left(costs: Sequence[Cost], workers: int) -> float | None:
     return max(max(known, default=0.0), sum(known) / workers)
 
 
-def known_paces(states: Iterable[CellState], runs_folder: Path, plan: Plan) -> dict[tuple[object, ...], Pace]:
+def known_paces(states: Iterable[CellState], runs_folder: Path, plan: Plan) -> Paces:
     """The paces of earlier runs in the folder, by `pace_key`, as far as the cells need them."""
     trained = [entry for path in list_runs(runs_folder) if (entry := _trained(path)) is not None]
-    found: dict[tuple[object, ...], Pace] = {}
+    found: Paces = {}
     for state in states:
         config = placed(state, plan)
         pace = pace_of(trained, config)
@@ -180,12 +187,9 @@ def _trained(path: Path) -> tuple[RunConfig, int, float, int] | None:
     return run.config, int(steps), seconds, weights
 
 
-def _measured(
-    states: Sequence[CellState], paces: dict[tuple[object, ...], Pace], plan: Plan
-) -> Generator[Event, Request | None, dict[tuple[object, ...], Pace]]:
-    """Add what is not known yet: each pace is the median of as many children as there will be workers."""
-    wanted = {pace_key(config): config for state in states if pace_key(config := placed(state, plan)) not in paces}
-    found = dict(paces)
+def _measured(wanted: dict[tuple[object, ...], RunConfig], plan: Plan) -> Generator[Event, Request | None, Paces]:
+    """Measure paces: each is the median of as many children as there will be workers."""
+    found: Paces = {}
     for key, config in wanted.items():
         with Children(plan.workers) as children:
             answers = yield from children.run(_measure, [(config,)] * plan.workers, "Trying a few steps", "processes")
