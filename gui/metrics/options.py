@@ -51,6 +51,7 @@ class TableOptions(QWidget):
             button.setObjectName("segment")
             button.setCheckable(True)
             button.setToolTip(tip)
+            button.setProperty("last", number == len(ROWS) - 1)
             self.segments.addButton(button, number)
             pair.addWidget(button)
         row.addLayout(pair)

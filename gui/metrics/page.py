@@ -41,6 +41,8 @@ NO_STUDY = "This study cannot be used.\n\nChoose another, or open the file of on
 NONE_SELECTED = "No run is selected.\n\nSelect runs at the left, or take the tick from “Selected only”."
 LONGEST_NOTE = 210
 """Letters of the notes below the table; the tooltip has all."""
+LONGEST_NOTE_OF_STUDY = 125
+"""There it is one line, as a study has a line more above the table."""
 
 
 class MetricsPage(QWidget):
@@ -238,7 +240,8 @@ class MetricsPage(QWidget):
     def _show_notes(self, shown: Table) -> None:
         lines = [*shown.notes(), *([] if self.options.study else reasons(self.full, self.chooser.metrics))]
         text = " ".join(lines)
-        self.notes.setText(text if len(text) <= LONGEST_NOTE else text[: LONGEST_NOTE - 1].rstrip() + "…")
+        longest = LONGEST_NOTE_OF_STUDY if self.options.study else LONGEST_NOTE
+        self.notes.setText(text if len(text) <= longest else text[: longest - 1].rstrip() + "…")
         self.notes.setToolTip("<p>" + "<br>".join(lines) + "</p>" if lines else "")
         self.notes.setVisible(bool(lines))
 

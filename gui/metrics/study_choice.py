@@ -28,7 +28,7 @@ STUDY, LENGTH, DATA = "metrics/study", "metrics/study-length", "metrics/study-da
 
 
 class StudyChoice(QWidget):
-    """A row of controls. `changed` after the choice did, `failed` with a sentence when a file cannot be used."""
+    """Controls in a row. `changed` after the choice did, `failed` with a sentence when a file cannot be used."""
 
     changed = Signal()
     failed = Signal(str)
@@ -55,6 +55,7 @@ class StudyChoice(QWidget):
             button = QPushButton(title)
             button.setObjectName("segment")
             button.setCheckable(True)
+            button.setProperty("last", number == FULL)
             self.lengths.addButton(button, number)
             pair.addWidget(button)
         self.lengths.button(QUICK).setChecked(str(settings.value(LENGTH, "quick")) == "quick")
@@ -84,7 +85,6 @@ class StudyChoice(QWidget):
         row.addWidget(label("Seeds", "muted"))
         row.addWidget(self.seeds)
         row.addWidget(self.more)
-        row.addStretch(1)
 
     def load(self) -> None:
         """List the studies, the first time, and choose the one that was chosen last."""

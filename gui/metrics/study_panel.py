@@ -2,7 +2,7 @@
 
 from PySide6.QtCore import QObject, QSettings, Qt, Signal, Slot
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QCheckBox, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from engine.evaluation.table import Table
 from engine.studies import Study, StudyEstimate, methods_text
@@ -45,8 +45,13 @@ class StudyPanel(QObject):
         column = QVBoxLayout(self.top)
         column.setContentsMargins(0, 0, 0, 2)
         column.setSpacing(4)
-        for widget in (self.choice, self.told, self.warnings, self.error):
-            column.addWidget(widget)
+        row = QHBoxLayout()
+        row.setSpacing(10)
+        row.addWidget(self.choice)
+        row.addWidget(self.told, 1)
+        column.addLayout(row)
+        for line in (self.warnings, self.error):
+            column.addWidget(line)
         self.each = QCheckBox("&Each run")
         self.each.setToolTip("A row for each run, with its state, instead of one for each method")
         self.each.setChecked(str(settings.value(EACH, "false")) == "true")
@@ -208,7 +213,7 @@ class StudyPanel(QObject):
         self.told.setText(self._told())
         warnings = "" if study is None or session.active else " ".join(study.warnings())
         self.warnings.setText(warnings)
-        for line in (self.told, self.warnings, self.error):
+        for line in (self.warnings, self.error):
             line.setVisible(bool(line.text()))
         if session.active:
             self.foot.show_running(session)
