@@ -45,16 +45,20 @@ class StudyFoot(QWidget):
         for button in (self.pause, self.stop):
             button.show()
             button.setEnabled(not session.stopping)
+        if self.start.hasFocus():
+            self.stop.setFocus()  # else it would go to whatever comes next on the page
         self.start.hide()
 
     def show_idle(self, words: str, start: str, *, enabled: bool) -> None:
         """Show that nothing runs, and what `start` would do."""
-        for widget in (self.bar, self.pause, self.stop):
-            widget.hide()
         self.words.setText(words)
         self.start.setText(start)
         self.start.setEnabled(enabled)
         self.start.show()
+        if self.pause.hasFocus() or self.stop.hasFocus():
+            self.start.setFocus()
+        for widget in (self.bar, self.pause, self.stop):
+            widget.hide()
 
 
 def running_words(session: StudySession) -> str:

@@ -95,7 +95,7 @@ class SubjectCard(Card):
             self.run.clear()
             for row in rows:
                 self.run.addItem(row.name, row.path)
-            self.run.setCurrentIndex(max(0, self.run.findData(kept)))
+            self.run.setCurrentIndex(max(0, self.run.findData(kept)) if kept is not None else 0)
         self.run.setVisible(bool(rows))
         self.run.setEnabled(len(rows) > 1)
         self._draw()
