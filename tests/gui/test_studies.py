@@ -9,6 +9,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QMessageBox
 
+from engine.estimates import Pace
 from engine.evaluation.evaluate import evaluate
 from engine.evaluation.table_formats import comma_separated
 from engine.jobs import Control, drive
@@ -74,7 +75,7 @@ def open_window(request, settings, study, tmp_path, monkeypatch):
     def measured(wanted, plan):
         # Steps are tried in processes, which take seconds to begin: tests/engine/test_studies.py does.
         yield from ()
-        return {}
+        return {key: Pace(0.01, 1_000_000, 1797) for key in wanted}
 
     monkeypatch.setattr("engine.studies.estimate._measured", measured)
 
@@ -113,7 +114,8 @@ def test_a_study_says_what_is_there_goes_on_and_its_table_grows_to_the_engines(q
     assert missing == "–"
     place = page.model.index(1, page.model.table.index("reconstruction"))
     assert "trained up to step" in place.data(Qt.ItemDataRole.ToolTipRole)
-    qtbot.waitUntil(lambda: "What is left takes about" in panel.told.text(), timeout=PATIENCE)
+    # At most 40 steps, and an evaluation, which counts as 400 steps of batch 64; each of batch 32 takes 0.01 s.
+    qtbot.waitUntil(lambda: "What is left takes about 8 s" in panel.told.text(), timeout=PATIENCE)
     assert panel.told.text().startswith("2 runs: 2 methods × 1 seed, 1 done, 1 begun.")
     assert panel.foot.start.text() == "Go on"
     seen = []
