@@ -45,7 +45,7 @@ class StudyFoot(QWidget):
         for button in (self.pause, self.stop):
             button.show()
             button.setEnabled(not session.stopping)
-        if self.start.hasFocus():
+        if self.window().focusWidget() is self.start:
             self.stop.setFocus()  # else it would go to whatever comes next on the page
         self.start.hide()
 
@@ -55,7 +55,7 @@ class StudyFoot(QWidget):
         self.start.setText(start)
         self.start.setEnabled(enabled)
         self.start.show()
-        if self.pause.hasFocus() or self.stop.hasFocus():
+        if self.window().focusWidget() in (self.pause, self.stop):
             self.start.setFocus()
         for widget in (self.bar, self.pause, self.stop):
             widget.hide()
