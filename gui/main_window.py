@@ -19,6 +19,7 @@ from engine.config import RunConfig
 from engine.events import Progress
 from engine.folders import default_runs_folder
 from engine.paths import APP, RESOURCES
+from engine.studies import Study
 from gui import theme
 from gui.data.page import DataPage
 from gui.desktop.desktop import Desktop
@@ -28,6 +29,7 @@ from gui.help.desk import HelpDesk
 from gui.help.posteriors import FigureOneDialog
 from gui.metrics.page import MetricsPage
 from gui.metrics.session import EvaluationSession
+from gui.metrics.study_session import StudySession
 from gui.run_store import RunStore
 from gui.runs.actions import RunActions
 from gui.runs.run_list import RunList
@@ -44,9 +46,11 @@ from gui.traversal.page import TraversalPage
 from gui.widgets.banner import Banner
 from gui.widgets.status_bar import StatusBar
 
+TRAINING = "A run is training. A study takes all cores; it can be started when the run and its queue are done."
+
 
 class MainWindow(QMainWindow):
-    """Joins the run list, the pages and the two sessions (training, evaluation)."""
+    """Joins the run list, the pages and the three sessions (training, evaluation, study)."""
 
     def __init__(self, runs: Path, settings: QSettings) -> None:
         super().__init__()
@@ -61,6 +65,7 @@ class MainWindow(QMainWindow):
         self.store = RunStore(runs, self)
         self.training = TrainingSession(runs, self)
         self.evaluation = EvaluationSession(self)
+        self.studies = StudySession(runs, self)
         self.desktop = Desktop(self, settings)
         self.help = HelpDesk(self, settings)
         self.run_list = RunList(self.store, settings)
@@ -70,7 +75,7 @@ class MainWindow(QMainWindow):
         self.pages = QStackedWidget()
         self.training_page = TrainingPage(SettingsCard(settings, self.estimator, runs), settings)
         self.traversal_page = TraversalPage(settings)
-        self.metrics_page = MetricsPage(settings)
+        self.metrics_page = MetricsPage(settings, self.studies)
         self.data_page = DataPage(settings)
         for page in (self.training_page, self.traversal_page, self.metrics_page, self.data_page):
             self.pages.addWidget(page)
@@ -152,6 +157,12 @@ class MainWindow(QMainWindow):
         self.metrics_page.cancel.connect(self.evaluation.cancel)
         self.evaluation.progressed.connect(self._evaluation_progressed)
         self.evaluation.ended.connect(self._evaluation_ended)
+        self.metrics_page.open_run.connect(self._open_run)
+        self.studies.changed.connect(self._study_changed)
+        self.studies.moved.connect(self.store.refresh)
+        self.studies.failed.connect(self.banner.say)
+        self.studies.warned.connect(self.banner.note)
+        self.studies.ended.connect(self._study_ended)
         self.traversal_page.named.connect(self.actions_of_runs.name_latents)
         self.data_page.use.connect(self._use_data)
         self.data_page.failed.connect(self.banner.say)
@@ -275,11 +286,16 @@ class MainWindow(QMainWindow):
         self.status.show_session(session)
         if session.active:
             self.training_page.settings.show_training(paused=session.paused, stopping=session.stopping)
-        progress = session.progress
-        percent = f"{100 * progress.done / max(1, progress.total):.0f} % – " if session.active and progress else ""
-        self.setWindowTitle(percent + APP)
-        self.desktop.show_progress(progress.done / max(1, progress.total) if session.active and progress else None)
-        self.desktop.training(session.active and not session.paused)
+        self.studies.hinder(TRAINING if session.active else "")
+        self._show_outside(session if session.active else None)
+
+    def _show_outside(self, session: TrainingSession | StudySession | None) -> None:
+        """Show on the window's title and to the desktop how far the job is that has the processor."""
+        progress = session.progress if session is not None else None
+        fraction = progress.done / max(1, progress.total) if progress is not None else None
+        self.setWindowTitle(APP if fraction is None else f"{100 * fraction:.0f} % – {APP}")
+        self.desktop.show_progress(fraction)
+        self.desktop.training(session is not None and not session.paused)
 
     @Slot(object)
     def _training_began(self, path: Path) -> None:
@@ -290,7 +306,7 @@ class MainWindow(QMainWindow):
 
     @Slot(object)
     def _training_ended(self, path: Path) -> None:
-        self.training_page.settings.show_idle()
+        self.training_page.settings.show_idle(queues=self.training.blocked)
         self.store.refresh()
         item = self.store.find(path)
         if item is not None and not self._closing:
@@ -315,6 +331,37 @@ class MainWindow(QMainWindow):
         self.metrics_page.show_idle(words)
         self.metrics_page.show_runs(self.store.items, self.run_list.items())
         self._close_when_idle()
+
+    # Studies
+
+    @Slot()
+    def _study_changed(self) -> None:
+        """Show the study that runs; runs that are started meanwhile wait for its end."""
+        session = self.studies
+        if not session.active:
+            return
+        if not self.training.blocked:
+            self.training.block(True)
+            self.training_page.settings.show_idle(queues=True)
+        self.status.show_study(session)
+        self._show_outside(session)
+
+    @Slot(object, str)
+    def _study_ended(self, study: Study, words: str) -> None:
+        self.store.refresh()
+        self._training_changed()
+        if not self._closing:
+            self.desktop.run_ended(study.title, words)
+            self.training_page.settings.show_idle()
+        self.training.block(False)
+        self._close_when_idle()
+
+    @Slot(object)
+    def _open_run(self, path: Path) -> None:
+        """Select a run and show its training."""
+        self.store.refresh()
+        self.run_list.select(path)
+        self._show_page(TABS.index("Training"))
 
     # Theme, geometry, closing
 
@@ -373,16 +420,17 @@ class MainWindow(QMainWindow):
             self._show_page(int(tab))
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        """Ask when a run trains; stop it, keep it, and close when it has ended."""
-        if self.training.active or self.evaluation.active:
+        """Ask when a run trains or a study runs; stop it, keep it, and close when it has ended."""
+        if self._busy:
             event.ignore()
-            if not self._closing and (not self.training.active or self._may_stop()):
+            if not self._closing and (not (self.training.active or self.studies.active) or self._may_stop()):
                 self._closing = True
                 self._keep_place()
                 self.help.close()
                 self.hide()  # what is left is a checkpoint to write; nobody need watch it
                 self.training.close()
                 self.evaluation.cancel()
+                self.studies.stop()
                 self._close_when_idle()
             return
         if not self._closing:
@@ -408,12 +456,21 @@ class MainWindow(QMainWindow):
         self.training_page.settings.keep()
 
     def _may_stop(self) -> bool:
-        more = "Stop it and close? What it has learned is kept, and the next start offers to go on with it."
-        words = ("A run is training.", more, "Stop and close", "Go on training")
+        if self.studies.active:
+            more = "Stop it and close? What its runs have learned is kept, and “Go on” continues from there."
+            words = ("A study is running.", more, "Stop and close", "Go on with it")
+        else:
+            more = "Stop it and close? What it has learned is kept, and the next start offers to go on with it."
+            words = ("A run is training.", more, "Stop and close", "Go on training")
         return may(self, self._settings, "ask_close", *words)
 
+    @property
+    def _busy(self) -> bool:
+        """Whether a job runs that has to end before the window can go."""
+        return self.training.active or self.evaluation.active or self.studies.active
+
     def _close_when_idle(self) -> None:
-        if self._closing and not self.training.active and not self.evaluation.active:
+        if self._closing and not self._busy:
             QTimer.singleShot(0, self.close)
 
 

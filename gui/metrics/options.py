@@ -1,4 +1,4 @@
-"""How the table is looked at: runs or methods, what they are gathered by, which columns. Kept in the settings."""
+"""How the table is looked at: runs, methods or a study, gathered by what, which columns. Kept in the settings."""
 
 import json
 from collections.abc import Sequence
@@ -20,6 +20,9 @@ USUAL = frozenset({"name", "dataset", "n", "step"} | {c.metric for c in COLUMNS 
 REPORT_COLUMNS = "report"
 """Key of the choice that shows the report's numbers."""
 
+ROWS = ("runs", "methods", "study")
+"""What rows are of, as the settings keep it."""
+
 
 class TableOptions(QWidget):
     """Buttons above the table. `changed` after a person changed one."""
@@ -38,12 +41,17 @@ class TableOptions(QWidget):
         self.segments = QButtonGroup(self)
         pair = QHBoxLayout()
         pair.setSpacing(0)
-        tips = ("A row for each run", "A row for each method: mean ± standard deviation over its runs")
-        for number, (title, tip) in enumerate(zip(("Runs", "Methods"), tips, strict=True)):
+        tips = (
+            "A row for each run",
+            "A row for each method: mean ± standard deviation over its runs",
+            "Train and compare methods over seeds: the report's tables, or a study of your own",
+        )
+        for number, (title, tip) in enumerate(zip(("Runs", "Methods", "Study"), tips, strict=True)):
             button = QPushButton(title)
             button.setObjectName("segment")
             button.setCheckable(True)
             button.setToolTip(tip)
+            button.setProperty("last", number == len(ROWS) - 1)
             self.segments.addButton(button, number)
             pair.addWidget(button)
         row.addLayout(pair)
@@ -62,9 +70,18 @@ class TableOptions(QWidget):
         self.columns.changed.connect(self._columns_chosen)
 
     @property
+    def _rows(self) -> str:
+        return ROWS[self.segments.checkedId()]
+
+    @property
+    def study(self) -> bool:
+        """Whether a study is shown."""
+        return self._rows == "study"
+
+    @property
     def by(self) -> tuple[str, ...] | None:
         """What runs are gathered by; None for a row for each run."""
-        if self.segments.checkedId() == 0:
+        if self._rows == "runs":
             return None
         order = [METHOD, *RunConfig.model_fields]
         return tuple(sorted(self.group_by.chosen, key=order.index)) or (METHOD,)
@@ -84,7 +101,6 @@ class TableOptions(QWidget):
         self.group_by.show_groups(groups)
         if not self.group_by.chosen:
             self.group_by.choose(chosen or {METHOD})
-        self.group_by.setVisible(self.by is not None)
 
     def visible(self, table: Table) -> Table:
         """Return what is shown of a table: the columns chosen, else the usual ones with a value."""
@@ -134,14 +150,21 @@ class TableOptions(QWidget):
         self.changed.emit()
 
     def _load(self) -> None:
-        methods = str(self._settings.value("metrics/rows", "runs")) == "methods"
-        self.segments.button(1 if methods else 0).setChecked(True)
+        kept = str(self._settings.value("metrics/rows", "runs"))
+        self.segments.button(ROWS.index(kept) if kept in ROWS else 0).setChecked(True)
         self.selected_only.setChecked(str(self._settings.value("metrics/selected-only", "false")) == "true")
+        self._show_controls()
+
+    def _show_controls(self) -> None:
+        """Show what there is to choose; a study has its own runs and columns."""
+        self.group_by.setVisible(self._rows == "methods")
+        for widget in (self.selected_only, self.columns):
+            widget.setVisible(not self.study)
 
     @Slot()
     def _change(self) -> None:
-        self.group_by.setVisible(self.by is not None)
-        self._settings.setValue("metrics/rows", "runs" if self.by is None else "methods")
+        self._show_controls()
+        self._settings.setValue("metrics/rows", self._rows)
         self._settings.setValue("metrics/selected-only", "true" if self.selected_only.isChecked() else "false")
         self.changed.emit()
 

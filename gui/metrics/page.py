@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QModelIndex, QSettings, Qt, Signal, Slot
-from PySide6.QtGui import QGuiApplication, QKeySequence, QShortcut
+from PySide6.QtGui import QCursor, QGuiApplication, QKeySequence, QShortcut, QShowEvent
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QMenu,
@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
 from engine.errors import StudioError
 from engine.evaluation.grouping import in_order
 from engine.evaluation.rows import NOT_YET, Row, read_row
-from engine.evaluation.table import Table, table_of
+from engine.evaluation.table import Line, Table, table_of
 from engine.evaluation.table_formats import latex, markdown, tabbed
 from engine.events import Progress
 from gui.metrics.chart_card import ChartCard
@@ -26,6 +26,8 @@ from gui.metrics.chooser import MetricChooser
 from gui.metrics.colours import colours_of
 from gui.metrics.exports import reasons, save_picture, save_table
 from gui.metrics.options import TableOptions
+from gui.metrics.study_panel import StudyPanel
+from gui.metrics.study_session import StudySession
 from gui.metrics.subject_card import SubjectCard
 from gui.metrics.table_model import MetricsModel
 from gui.metrics.table_view import MetricsView
@@ -35,18 +37,22 @@ from gui.widgets.layouts import Card, empty_state, label
 from gui.words import count
 
 NO_RUNS = "No run is evaluated yet.\n\nSelect runs at the left (Ctrl or Shift for several) and press Evaluate (F5)."
+NO_STUDY = "This study cannot be used.\n\nChoose another, or open the file of one."
 NONE_SELECTED = "No run is selected.\n\nSelect runs at the left, or take the tick from “Selected only”."
 LONGEST_NOTE = 210
 """Letters of the notes below the table; the tooltip has all."""
+LONGEST_NOTE_OF_STUDY = 125
+"""There it is one line, as a study has a line more above the table."""
 
 
 class MetricsPage(QWidget):
-    """Emits `evaluate` and `cancel`; shows progress, the table of evaluated runs, and pictures of it."""
+    """Emits `evaluate`, `cancel` and `open_run(path)`; shows a table of evaluated runs or of a study, pictures."""
 
     evaluate = Signal()
     cancel = Signal()
+    open_run = Signal(object)
 
-    def __init__(self, settings: QSettings) -> None:
+    def __init__(self, settings: QSettings, studies: StudySession) -> None:
         super().__init__()
         self._settings = settings
         self.setProperty("helpTopic", "table")
@@ -62,6 +68,8 @@ class MetricsPage(QWidget):
         self.options = TableOptions(settings)
         self.options.changed.connect(self._show)
         self.chooser.setProperty("helpTopic", "metrics")
+        self.study = StudyPanel(settings, studies)
+        self.study.changed.connect(self._show)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         self.charts, self.subject = ChartCard(), SubjectCard()
@@ -70,6 +78,7 @@ class MetricsPage(QWidget):
         self.charts.picked.connect(self._pick)
         self.charts.export.connect(self._save_chart)
         self.subject.export.connect(self._save_subject)
+        self.subject.open_run.connect(self.open_run)
         below = QSplitter(Qt.Orientation.Horizontal)
         halves = QSplitter(Qt.Orientation.Vertical)
         for splitter in (below, halves):
@@ -100,14 +109,17 @@ class MetricsPage(QWidget):
         self.export.setToolTip("Save the table as CSV, Markdown, LaTeX or JSON, as it is shown (Ctrl+E)")
         self.export.setShortcut("Ctrl+E")
         self.export.clicked.connect(self._export)
-        for widget in (self.options, self.copy, self.export):
+        for widget in (self.options, self.study.each, self.study.text, self.copy, self.export):
             card.head.addWidget(widget)
+        card.body.addWidget(self.study.top)
         self.view = MetricsView()
         self.view.setModel(self.model)
         self.view.sort_asked.connect(self._sort)
         self.view.hide_asked.connect(self.options.hide_column)
         self.view.columns_asked.connect(self.options.columns.open)
         self.view.usual_asked.connect(self.options.usual_columns)
+        for view in (self.view, self.view.frozen):
+            view.doubleClicked.connect(self._open_line)
         self.view.selectionModel().currentRowChanged.connect(self._row_changed)
         QShortcut(QKeySequence(QKeySequence.StandardKey.Copy), self.view).activated.connect(self._copy_text)
         self._message = empty_state(NO_RUNS)
@@ -117,11 +129,15 @@ class MetricsPage(QWidget):
         card.body.addLayout(self._stack, 1)
         self.notes = label("", "muted", wrap=True)
         card.body.addWidget(self.notes)
-        card.body.addLayout(self._foot())
+        self._foot = self._evaluate_foot()
+        for foot in (self._foot, self.study.foot):
+            card.body.addWidget(foot)
         return card
 
-    def _foot(self) -> QHBoxLayout:
-        foot = QHBoxLayout()
+    def _evaluate_foot(self) -> QWidget:
+        whole = QWidget()
+        foot = QHBoxLayout(whole)
+        foot.setContentsMargins(0, 0, 0, 0)
         foot.setSpacing(8)
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
@@ -139,7 +155,7 @@ class MetricsPage(QWidget):
         for button in (self.cancel_button, self.chooser, self.evaluate_button):
             foot.addWidget(button)
         self.chooser.changed.connect(self._say_button)
-        return foot
+        return whole
 
     # What is shown
 
@@ -152,6 +168,7 @@ class MetricsPage(QWidget):
         if known != self._known or moved:
             self._known = known
             self._show()
+        self.study.refresh()
         if moved and chosen:
             self._follow(chosen[0])
 
@@ -162,33 +179,58 @@ class MetricsPage(QWidget):
         self._show()
 
     def close_worker(self) -> None:
-        """End the thread that makes pictures."""
+        """End the threads that make pictures and read studies."""
         self.subject.close_worker()
+        self.study.close()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Read the study that is shown, if one is, now that somebody looks."""
+        super().showEvent(event)
+        self._show()
 
     @Slot()
     def _show(self) -> None:
+        study = self.options.study
+        self.study.show_controls(shown=study and self.isVisible())
+        self._foot.setVisible(not study)
+        table = self.study.table if study else self._table_of_runs()
+        sorting = self.options.sorting
+        self.full = table.sorted_by(sorting[0], descending=sorting[1]) if sorting else table
+        colours = self._colours()
+        current = self._current_key()
+        shown = self.full if study else self.options.visible(self.full)
+        self.model.show_table(shown, [tokens().runs[number] for number in colours])
+        self.view.show_sorting(sorting)
+        self._message.setText(self._nothing())
+        self._stack.setCurrentIndex(1 if table.lines else 0)
+        self.copy.setEnabled(bool(table.lines))
+        self.export.setEnabled(bool(table.lines))
+        self._show_notes(shown)
+        self.charts.show_table(self.full, colours)
+        self._select_line(next((n for n, line in enumerate(self.full.lines) if self._key(line) == current), 0))
+        self._show_subject()
+        self._say_button()
+
+    def _table_of_runs(self) -> Table:
+        """All evaluated runs, or those selected at the left, in rows as chosen."""
         only = self.options.selected_only.isChecked()
         items = self._selected if only else self._items
         rows = in_order([row for row in map(self._row_of, items) if only or row.note != NOT_YET])
         self.options.show_rows(rows)
-        by = self.options.by
-        table = table_of(rows, by, report=self.options.report)
-        sorting = self.options.sorting
-        self.full = table.sorted_by(sorting[0], descending=sorting[1]) if sorting else table
-        colours = colours_of(self.full, {item.path: item.colour for item in self._items}, methods=by is not None)
-        current = self._current_key()
-        shown = self.options.visible(self.full)
-        self.model.show_table(shown, [tokens().runs[number] for number in colours])
-        self.view.show_sorting(sorting)
-        self._message.setText(NONE_SELECTED if only and not self._selected else NO_RUNS)
-        self._stack.setCurrentIndex(1 if rows else 0)
-        self.copy.setEnabled(bool(rows))
-        self.export.setEnabled(bool(rows))
-        self._show_notes(shown)
-        self.charts.show_table(self.full, colours)
-        self._select_line(next((n for n, line in enumerate(self.full.lines) if _key(line.rows) == current), 0))
-        self._show_subject()
-        self._say_button()
+        return table_of(rows, self.options.by, report=self.options.report)
+
+    def _colours(self) -> list[int]:
+        """Numbers of colours, one a row."""
+        if self.options.study:
+            return self.study.colours(self.full)
+        of_runs = {item.path: item.colour for item in self._items}
+        return colours_of(self.full, of_runs, methods=self.options.by is not None)
+
+    def _nothing(self) -> str:
+        """What to do while the table is empty."""
+        if self.options.study:
+            return "Reading the study…" if self.study.study else NO_STUDY
+        return NONE_SELECTED if self.options.selected_only.isChecked() and not self._selected else NO_RUNS
 
     def _row_of(self, item: RunItem) -> Row:
         """Return a run's row, read again only when its files changed."""
@@ -200,9 +242,10 @@ class MetricsPage(QWidget):
         return kept[1]
 
     def _show_notes(self, shown: Table) -> None:
-        lines = [*shown.notes(), *reasons(self.full, self.chooser.metrics)]
+        lines = [*shown.notes(), *([] if self.options.study else reasons(self.full, self.chooser.metrics))]
         text = " ".join(lines)
-        self.notes.setText(text if len(text) <= LONGEST_NOTE else text[: LONGEST_NOTE - 1].rstrip() + "…")
+        longest = LONGEST_NOTE_OF_STUDY if self.options.study else LONGEST_NOTE
+        self.notes.setText(text if len(text) <= longest else text[: longest - 1].rstrip() + "…")
         self.notes.setToolTip("<p>" + "<br>".join(lines) + "</p>" if lines else "")
         self.notes.setVisible(bool(lines))
 
@@ -229,7 +272,30 @@ class MetricsPage(QWidget):
     def _current_key(self) -> object:
         line = self.view.currentIndex().row()
         lines = self.model.table.lines
-        return _key(lines[line].rows) if 0 <= line < len(lines) else None
+        return self._key(lines[line]) if 0 <= line < len(lines) else None
+
+    def _key(self, line: Line) -> object:
+        """What a row is known by while the table is sorted and renewed; those of a study get their runs meanwhile."""
+        return line.title if self.options.study else tuple(row.path for row in line.rows)
+
+    @Slot(QModelIndex)
+    def _open_line(self, index: QModelIndex) -> None:
+        """Open the run of a row; of several, the one chosen in a menu."""
+        rows = [row for row in self.full.lines[index.row()].rows if row.path is not None]
+        if len(rows) == 1:
+            self.open_run.emit(rows[0].path)
+        elif rows:
+            menu = self.runs_menu(rows)
+            menu.exec(QCursor.pos())
+
+    def runs_menu(self, rows: Sequence[Row]) -> QMenu:
+        """Return a menu that opens one of these runs."""
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        for row in rows:
+            words = f"Open seed {row.seed}: {row.name}" + (f" ({row.note})" if row.note else "")
+            menu.addAction(words, lambda path=row.path: self.open_run.emit(path))
+        return menu
 
     def _show_subject(self) -> None:
         line = self.view.currentIndex().row()
@@ -300,7 +366,7 @@ class MetricsPage(QWidget):
     def _copy(self, written: Callable[[Table], str]) -> None:
         if self.model.table.lines:
             QGuiApplication.clipboard().setText(written(self.model.table))
-            self.words.setText(f"Copied {count(self.model.rowCount(), 'row')}.")
+            self._say(f"Copied {count(self.model.rowCount(), 'row')}.")
 
     @Slot()
     def _export(self) -> None:
@@ -320,9 +386,11 @@ class MetricsPage(QWidget):
         except StudioError as error:
             words = str(error)
         if words:
+            self._say(words)
+
+    def _say(self, words: str) -> None:
+        """Say what was done, below the table."""
+        if self.options.study:
+            self.study.say(words)
+        else:
             self.words.setText(words)
-
-
-def _key(rows: Sequence[Row]) -> object:
-    """What a row of the table is known by while it is sorted and renewed."""
-    return tuple(row.path for row in rows)

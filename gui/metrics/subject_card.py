@@ -32,9 +32,10 @@ TIPS = {
 
 
 class SubjectCard(Card):
-    """Shows the runs of the table's current row; `export` on that button."""
+    """Shows the runs of the table's current row; `export` and `open_run(path)` on those buttons."""
 
     export = Signal()
+    open_run = Signal(object)
 
     def __init__(self) -> None:
         super().__init__("")
@@ -60,12 +61,15 @@ class SubjectCard(Card):
         self.run.setMinimumContentsLength(8)
         self.run.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.run.activated.connect(self._chosen)
+        self.open = QPushButton("Open")
+        self.open.setToolTip("Select this run at the left and show its training (also: double click on its row)")
+        self.open.clicked.connect(self._open)
         self.save = QPushButton("Save…")
         self.save.setToolTip("Save this picture as PNG, SVG or PDF, as a paper prints it")
         self.save.clicked.connect(self.export)
         self.head.takeAt(self.head.count() - 1)
         self.note.hide()
-        for widget, stretch in ((self.view, 0), (self.run, 1), (self.save, 0)):
+        for widget, stretch in ((self.view, 0), (self.run, 1), (self.open, 0), (self.save, 0)):
             self.head.addWidget(widget, stretch)
         self.map = HeatMap()
         self.grid = ImageGrid(side=128, largest=72)
@@ -91,7 +95,7 @@ class SubjectCard(Card):
             self.run.clear()
             for row in rows:
                 self.run.addItem(row.name, row.path)
-            self.run.setCurrentIndex(max(0, self.run.findData(kept)))
+            self.run.setCurrentIndex(max(0, self.run.findData(kept)) if kept is not None else 0)
         self.run.setVisible(bool(rows))
         self.run.setEnabled(len(rows) > 1)
         self._draw()
@@ -124,6 +128,11 @@ class SubjectCard(Card):
         return compared_figure([(f"{row.title}\n{row.note}", row.images) for row in self.grid.rows])
 
     @Slot()
+    def _open(self) -> None:
+        if self.row is not None and self.row.path is not None:
+            self.open_run.emit(self.row.path)
+
+    @Slot()
     def _chosen(self) -> None:
         self._draw()
 
@@ -131,6 +140,7 @@ class SubjectCard(Card):
         self._matrix, self._asked = None, None
         self.words.setText("")
         row, name = self.row, str(self.view.currentData())
+        self.open.setEnabled(row is not None and row.path is not None)
         if row is None:
             self._say(NOTHING)
         elif name == RECONSTRUCTIONS:

@@ -31,6 +31,10 @@ class MetricsModel(QAbstractTableModel):
         """Show another table."""
         if table == self.table and colours == self._colours:
             return
+        if _alike(table, self.table):  # a selection, and the first half of a double click, outlive it
+            self.table, self._colours = table, colours
+            self.dataChanged.emit(self.index(0, 0), self.index(self.rowCount() - 1, self.columnCount() - 1))
+            return
         self.beginResetModel()
         self.table, self._colours = table, colours
         self.endResetModel()
@@ -74,6 +78,14 @@ class MetricsModel(QAbstractTableModel):
         if role == Role.DecorationRole and index.column() == 0 and index.row() < len(self._colours):
             return dot(self._colours[index.row()])
         return None
+
+
+def _alike(table: Table, other: Table) -> bool:
+    """Whether two tables have the same columns and rows, perhaps with other values."""
+    same = table.headings == other.headings and [line.title for line in table.lines] == [
+        line.title for line in other.lines
+    ]
+    return same and bool(table.lines)
 
 
 def _heading_tip(heading: Heading) -> str:

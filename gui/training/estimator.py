@@ -59,7 +59,8 @@ class Estimator(QObject):
     def _measure(self) -> None:
         config = self._config
         # Beside a run that trains, a few steps would be slow and would slow it.
-        if config is None or self._session.active or (ENTRIES[config.dataset].own and config.data_folder is None):
+        busy = self._session.active or self._session.blocked
+        if config is None or busy or (ENTRIES[config.dataset].own and config.data_folder is None):
             return
         self.worker.ask(config, lambda: measure_pace(config))
 

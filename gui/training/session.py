@@ -36,6 +36,8 @@ class TrainingSession(QObject):
         self.queue = RunQueue(root)
         self.held = len(self.queue) > 0
         """Whether the queue waits for somebody to let it go on, as one from an earlier session does."""
+        self.blocked = False
+        """Whether another job has the processor: runs that are started wait in the queue until it ends."""
         self.run: Run | None = None
         self.progress: Progress | None = None
         self.paused = self.stopping = self.cancelling = False
@@ -72,10 +74,10 @@ class TrainingSession(QObject):
 
     def train_or_queue(self, path: Path, *, more_epochs: int = 0) -> None:
         """Train a run from its last checkpoint, now or when the queue reaches it; first make it longer, if asked."""
-        if not self.active:
+        if not self.active and not self.blocked:
             self._begin(Waiting(path.name, more_epochs), path)
             return
-        if self.run is not None and path == self.run.path:
+        if self.active and self.run is not None and path == self.run.path:
             return
         self.held = False
         self._change_queue(lambda: self.queue.add(path, more_epochs=more_epochs))
@@ -99,6 +101,12 @@ class TrainingSession(QObject):
         if not held and not self.active:
             self._next()
 
+    def block(self, blocked: bool) -> None:
+        """Let runs wait while another job has the processor; when it has ended, the queue goes on."""
+        self.blocked = blocked
+        if not blocked and not self.held and not self.active:
+            self._next()
+
     def _change_queue(self, change: Callable[[], object]) -> None:
         try:
             change()
@@ -108,7 +116,7 @@ class TrainingSession(QObject):
 
     def _next(self) -> None:
         """Begin the next run of the queue that can be opened."""
-        while not self.active:
+        while not self.active and not self.blocked:
             try:
                 waiting = self.queue.take()
             except StudioError as error:

@@ -244,18 +244,18 @@ class SettingsCard(Card):
 
     # Buttons
 
-    def show_idle(self) -> None:
-        """Nothing trains: a run can be started."""
-        self._show_buttons(training=False)
+    def show_idle(self, *, queues: bool = False) -> None:
+        """Nothing trains: a run can be started, or queued while another job has the processor."""
+        self._show_buttons(training=False, queues=queues)
 
     def show_training(self, *, paused: bool = False, stopping: bool = False) -> None:
         """A run trains: it can be paused, stopped and cancelled, and others can be queued."""
-        self._show_buttons(training=True, paused=paused, stopping=stopping)
+        self._show_buttons(training=True, queues=True, paused=paused, stopping=stopping)
 
-    def _show_buttons(self, *, training: bool, paused: bool = False, stopping: bool = False) -> None:
-        self.start_button.setText("Queue" if training else "Start")
+    def _show_buttons(self, *, training: bool, queues: bool, paused: bool = False, stopping: bool = False) -> None:
+        self.start_button.setText("Queue" if queues else "Start")
         self.start_button.setToolTip(
-            f"Train with these settings {'when the runs before it have ended' if training else 'now'} (Ctrl+Return)"
+            f"Train with these settings {'when what runs before it has ended' if queues else 'now'} (Ctrl+Return)"
         )
         self.start_button.setShortcut("Ctrl+Return")  # a new text forgets it
         self.start_button.setEnabled(not self.form.errors)

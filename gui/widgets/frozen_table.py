@@ -43,6 +43,7 @@ class FrozenTable(QTableView):
         self.frozen.setSelectionModel(self.selectionModel())
         if model is not None:
             model.modelReset.connect(self.fit_columns)
+            model.dataChanged.connect(self.fit_columns)
 
     def set_delegate(self, delegate: QStyledItemDelegate) -> None:
         """Draw the cells of both tables with it."""

@@ -3,13 +3,15 @@
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar
 
+from engine.studies import StudyProgress
+from gui.metrics.study_session import StudySession
 from gui.training.session import TrainingSession
 from gui.widgets.layouts import label
 from gui.words import duration
 
 
 class StatusBar(QFrame):
-    """Shows the training session."""
+    """Shows the training session, or the study that runs."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -60,3 +62,20 @@ class StatusBar(QFrame):
         self.words.setText(done if waiting or left is None else f"{done} · {duration(left)} left")
         speed = 0.0 if waiting else session.images_per_second
         self.speed.setText(f"{speed:,.0f} images/s" if speed else "")
+
+    def show_study(self, session: StudySession) -> None:
+        """Show how far the study that runs here is."""
+        progress = session.progress
+        self.bar.setVisible(progress is not None)
+        self.task.setText("Stopping" if session.stopping else "Paused" if session.paused else "Study")
+        self.name.setText(session.study.title if session.study else "")
+        self.speed.setText("")
+        if progress is None:
+            self.words.setText("starting")
+            return
+        self.bar.setMaximum(max(1, progress.total))
+        self.bar.setValue(progress.done)
+        done = f"{100 * progress.done / max(1, progress.total):.0f} %"
+        left = progress.seconds_left if isinstance(progress, StudyProgress) else None
+        known = left is not None and not session.paused and not session.stopping
+        self.words.setText(f"{done} · about {duration(left)} left" if left is not None and known else done)

@@ -80,7 +80,8 @@ def _end(window: MainWindow) -> None:
     """Stop what runs without asking, as a test's end is no place for a question."""
     window.training.close()
     window.evaluation.cancel()
-    for session in (window.training, window.evaluation):
+    window.studies.stop()
+    for session in (window.training, window.evaluation, window.studies):
         if session._thread is not None:
             session._thread.wait()
     QApplication.processEvents()

@@ -20,6 +20,7 @@ from engine.runs import Run
 from gui.metrics import exports
 from gui.metrics.page import MetricsPage
 from gui.metrics.session import EvaluationSession
+from gui.metrics.study_session import StudySession
 from gui.run_store import RunItem
 from gui.widgets.save_dialog import PICTURES
 
@@ -57,12 +58,12 @@ def items(tmp_path):
 
 
 @pytest.fixture
-def make_page(qtbot, settings):
+def make_page(qtbot, settings, tmp_path):
     """Open a page over some runs; what it started ends with the test."""
     pages = []
 
     def make(items):
-        page = MetricsPage(settings)
+        page = MetricsPage(settings, StudySession(tmp_path / "runs"))
         qtbot.addWidget(page)
         pages.append(page)
         page.resize(1000, 700)

@@ -1,0 +1,222 @@
+"""Which study: a shipped one, one's own or a file; at which length, with how many seeds. Kept in the settings."""
+
+from pathlib import Path
+
+from PySide6.QtCore import QSettings, QSignalBlocker, Qt, Signal, Slot
+from PySide6.QtWidgets import (
+    QButtonGroup,
+    QComboBox,
+    QFileDialog,
+    QHBoxLayout,
+    QMenu,
+    QPushButton,
+    QSpinBox,
+    QToolButton,
+    QWidget,
+)
+
+from engine.errors import ConfigError
+from engine.studies import Study, load_study, own_studies, shipped_studies
+from gui.widgets.layouts import label
+from gui.widgets.save_dialog import last_folder
+
+FULL, QUICK = range(2)
+MOST = 100
+"""Seeds that can be asked for here."""
+
+STUDY, LENGTH, DATA = "metrics/study", "metrics/study-length", "metrics/study-data"
+
+
+class StudyChoice(QWidget):
+    """Controls in a row. `changed` after the choice did, `failed` with a sentence when a file cannot be used."""
+
+    changed = Signal()
+    failed = Signal(str)
+
+    def __init__(self, settings: QSettings) -> None:
+        super().__init__()
+        self._settings = settings
+        self._forms: tuple[Study | None, Study | None] = (None, None)
+        """The study that is chosen at full length, and quick."""
+        self._dataset = ""
+        self.study: Study | None = None
+        """What is chosen; None before `load`, and when there is no study to choose."""
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(6)
+        self.studies = QComboBox()
+        self.studies.setAccessibleName("Study")
+        self.studies.setMinimumContentsLength(22)
+        self.studies.activated.connect(self._picked)
+        self.lengths = QButtonGroup(self)
+        pair = QHBoxLayout()
+        pair.setSpacing(0)
+        for number, title in ((QUICK, "Quick"), (FULL, "Full length")):
+            button = QPushButton(title)
+            button.setObjectName("segment")
+            button.setCheckable(True)
+            button.setProperty("last", number == FULL)
+            self.lengths.addButton(button, number)
+            pair.addWidget(button)
+        self.lengths.button(QUICK).setChecked(str(settings.value(LENGTH, "quick")) == "quick")
+        self.lengths.button(FULL).setChecked(not self.lengths.button(QUICK).isChecked())
+        self.lengths.idClicked.connect(self._length_chosen)
+        self.seeds = QSpinBox()
+        self.seeds.setRange(1, MOST)
+        self.seeds.setKeyboardTracking(False)
+        self.seeds.setAccessibleName("Seeds")
+        self.seeds.setToolTip("Runs of each method, with seeds 0, 1, 2, …: mean ± standard deviation are over them")
+        self.seeds.valueChanged.connect(self._seeds_chosen)
+        self.more = QToolButton()
+        self.more.setObjectName("button")
+        self.more.setText("⋯")
+        self.more.setToolTip("A study of your own; where the data set's files are")
+        self.more.setAccessibleName("More of studies")
+        self.more.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.more.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        menu = QMenu(self.more)
+        menu.addAction("Open a study file…", self._ask_file)
+        menu.addSeparator()
+        menu.addAction("Data folder…", self._ask_data)
+        self._automatic = menu.addAction("Data folder: automatic", self._forget_data)
+        self.more.setMenu(menu)
+        row.addWidget(self.studies)
+        row.addLayout(pair)
+        row.addWidget(label("Seeds", "muted"))
+        row.addWidget(self.seeds)
+        row.addWidget(self.more)
+
+    def load(self) -> None:
+        """List the studies, the first time, and choose the one that was chosen last."""
+        if self.studies.count():
+            return
+        for study in [*shipped_studies(), *own_studies()]:
+            self._add(study)
+        kept = str(self._settings.value(STUDY, ""))
+        place = self._place(kept)
+        if place < 0 and kept and Path(kept).is_file():
+            self.open_file(Path(kept))
+        else:
+            self.studies.setCurrentIndex(max(0, place))
+            self._picked()
+
+    def open_file(self, path: Path) -> None:
+        """Choose the study of a file; `failed` says why it cannot be."""
+        try:
+            study = load_study(path)
+        except ConfigError as error:
+            self.failed.emit(str(error))
+            return
+        if self._place(str(study.path)) < 0:
+            self._add(study)
+        self.studies.setCurrentIndex(self._place(str(study.path)))
+        self._picked()
+
+    def lock(self, locked: bool) -> None:
+        """Let nothing else be chosen while a study runs."""
+        self.setEnabled(not locked)
+
+    @property
+    def quick(self) -> bool:
+        """Whether the quick form is chosen."""
+        return self.lengths.checkedId() == QUICK
+
+    def _add(self, study: Study) -> None:
+        self.studies.addItem(study.title, str(study.path))
+        self.studies.setItemData(self.studies.count() - 1, f"<p>{study.about}</p><p>{study.path}</p>", _TIP)
+
+    def _place(self, path: str) -> int:
+        return self.studies.findData(path)
+
+    @Slot()
+    def _picked(self) -> None:
+        """Read the chosen study in both lengths, as its file is now."""
+        path = Path(str(self.studies.currentData()))
+        try:
+            full = load_study(path)
+            self._dataset = full.cells[0].config.dataset
+            data = self._data_folder
+            full = load_study(path, data_folder=data)
+        except ConfigError as error:
+            self._forms, self.study = (None, None), None
+            self.failed.emit(str(error))
+            self.changed.emit()
+            return
+        quick, lacking = None, ""
+        try:
+            quick = load_study(path, quick=True, data_folder=data)
+        except ConfigError:
+            lacking = "The file has no [quick] that can be used"
+        self._forms = (full, quick)
+        self._settings.setValue(STUDY, str(full.path))
+        self.studies.setToolTip(str(self.studies.currentData(_TIP)))
+        self._automatic.setEnabled(data is not None)
+        for number, tip in ((FULL, "As the study is meant"), (QUICK, lacking or "The same comparison, shorter")):
+            self.lengths.button(number).setToolTip(tip)
+        self.lengths.button(QUICK).setEnabled(quick is not None)
+        if quick is None:
+            self.lengths.button(FULL).setChecked(True)
+        self._take_form()
+
+    @Slot(int)
+    def _length_chosen(self, number: int) -> None:
+        self._settings.setValue(LENGTH, "quick" if number == QUICK else "full")
+        self._take_form()
+
+    def _take_form(self) -> None:
+        """Take the study in the chosen length, with the seeds that its file gives it or that were asked for last."""
+        form = self._forms[self.lengths.checkedId()]
+        assert form is not None
+        kept = str(self._settings.value(self._seeds_key(form), len(form.seeds)))
+        with QSignalBlocker(self.seeds):
+            self.seeds.setValue(int(kept) if kept.isdigit() else len(form.seeds))
+        self._take_seeds(form)
+
+    @Slot()
+    def _seeds_chosen(self) -> None:
+        form = self._forms[self.lengths.checkedId()]
+        if form is not None:
+            self._settings.setValue(self._seeds_key(form), self.seeds.value())
+            self._take_seeds(form)
+
+    def _take_seeds(self, form: Study) -> None:
+        number = self.seeds.value()
+        if number == len(form.seeds):
+            self.study = form
+        else:
+            self.study = load_study(form.path, form.quick, number, data_folder=self._data_folder)
+        self.changed.emit()
+
+    @staticmethod
+    def _seeds_key(form: Study) -> str:
+        return f"metrics/study-seeds/{form.name}-{'quick' if form.quick else 'full'}"
+
+    # Files and folders
+
+    @property
+    def _data_folder(self) -> Path | None:
+        kept = str(self._settings.value(f"{DATA}/{self._dataset}", ""))
+        return Path(kept) if kept else None
+
+    @Slot()
+    def _ask_file(self) -> None:
+        folder = str(last_folder(self._settings))
+        path, _ = QFileDialog.getOpenFileName(self, "Open a study file", folder, "Studies (*.toml)")
+        if path:
+            self.open_file(Path(path))
+
+    @Slot()
+    def _ask_data(self) -> None:
+        folder = str(self._data_folder or last_folder(self._settings))
+        path = QFileDialog.getExistingDirectory(self, "Where the data set's files are", folder)
+        if path:
+            self._settings.setValue(f"{DATA}/{self._dataset}", path)
+            self._picked()
+
+    @Slot()
+    def _forget_data(self) -> None:
+        self._settings.remove(f"{DATA}/{self._dataset}")
+        self._picked()
+
+
+_TIP = Qt.ItemDataRole.ToolTipRole

@@ -1,0 +1,75 @@
+"""The line below the table in a study: how far it is, and the buttons that start, pause and stop it."""
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QWidget
+
+from engine.studies import StudyProgress
+from gui.metrics.study_session import StudySession
+from gui.widgets.layouts import label
+from gui.words import duration
+
+
+class StudyFoot(QWidget):
+    """Shows the session; the buttons are connected by whoever makes it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(8)
+        self.bar = QProgressBar()
+        self.bar.setTextVisible(False)
+        self.bar.setFixedWidth(160)
+        self.words = label("", "muted", wrap=True)
+        self.words.setTextFormat(Qt.TextFormat.PlainText)
+        self.pause = QPushButton("Pause")
+        self.stop = QPushButton("Stop")
+        self.stop.setToolTip("Save a checkpoint of each run and end; Go on continues from there (Ctrl+.)")
+        self.stop.setShortcut("Ctrl+.")
+        self.start = QPushButton("Start")
+        self.start.setObjectName("primary")
+        row.addWidget(self.bar)
+        row.addWidget(self.words, 1)
+        for button in (self.pause, self.stop, self.start):
+            row.addWidget(button)
+
+    def show_running(self, session: StudySession) -> None:
+        """Show a study that runs."""
+        progress = session.progress
+        self.bar.show()
+        self.bar.setMaximum(max(1, progress.total) if progress else 1)
+        self.bar.setValue(progress.done if progress else 0)
+        self.words.setText(running_words(session))
+        self.pause.setText("Resume" if session.paused else "Pause")
+        self.pause.setToolTip("Go on" if session.paused else "Save a checkpoint of each run and wait")
+        for button in (self.pause, self.stop):
+            button.show()
+            button.setEnabled(not session.stopping)
+        if self.window().focusWidget() is self.start:
+            self.stop.setFocus()  # else it would go to whatever comes next on the page
+        self.start.hide()
+
+    def show_idle(self, words: str, start: str, *, enabled: bool) -> None:
+        """Show that nothing runs, and what `start` would do."""
+        self.words.setText(words)
+        self.start.setText(start)
+        self.start.setEnabled(enabled)
+        self.start.show()
+        if self.window().focusWidget() in (self.pause, self.stop):
+            self.start.setFocus()
+        for widget in (self.bar, self.pause, self.stop):
+            widget.hide()
+
+
+def running_words(session: StudySession) -> str:
+    """How far the study is, in words."""
+    progress = session.progress
+    if session.stopping:
+        return "Stopping: the runs save their checkpoints…"
+    if not isinstance(progress, StudyProgress):
+        return f"{progress.what}…" if progress and progress.what else "Starting…"
+    done = f"{progress.cells_done} of {progress.cells} runs · {100 * progress.done / max(1, progress.total):.0f} %"
+    if session.paused:
+        return f"Paused · {done}"
+    left = progress.seconds_left
+    return f"{done} · {'time left: not known yet' if left is None else f'about {duration(left)} left'}"

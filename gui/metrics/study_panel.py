@@ -1,0 +1,258 @@
+"""A study on the metrics page: what is chosen, what it would take, where it stands, and the job."""
+
+from PySide6.QtCore import QObject, QSettings, Qt, Signal, Slot
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+
+from engine.evaluation.table import Table
+from engine.studies import Study, StudyEstimate, methods_text
+from gui.bridge import LatestWorker
+from gui.metrics.colours import colours_of
+from gui.metrics.study_choice import StudyChoice
+from gui.metrics.study_estimator import StudyEstimator
+from gui.metrics.study_foot import StudyFoot
+from gui.metrics.study_session import StudySession
+from gui.metrics.study_standing import Standing, read_standing
+from gui.metrics.study_words import left_words, needed_words
+from gui.widgets.layouts import label
+
+EACH = "metrics/study-each"
+
+
+class StudyPanel(QObject):
+    """Joins the controls above the table (`top`), those below it (`foot`) and the session. `changed`: the table did."""
+
+    changed = Signal()
+
+    def __init__(self, settings: QSettings, session: StudySession) -> None:
+        super().__init__()
+        self._settings, self.session = settings, session
+        self.shown = False
+        self.standing: Standing | None = None
+        self._needed: StudyEstimate | None = None
+        self._measuring = False
+        self._said = ""
+        """What was said last of the study that is chosen: how its last go ended, or what was copied."""
+        self.choice, self.foot = StudyChoice(settings), StudyFoot()
+        self.choice.changed.connect(self._choice_changed)
+        self.choice.failed.connect(self._choice_failed)
+        self.told = label("", "muted", wrap=True)
+        self.warnings = label("", "warning", wrap=True)
+        self.error = label("", "error", wrap=True)
+        for line in (self.told, self.warnings, self.error):
+            line.setTextFormat(Qt.TextFormat.PlainText)
+        self.top = QWidget()
+        column = QVBoxLayout(self.top)
+        column.setContentsMargins(0, 0, 0, 2)
+        column.setSpacing(4)
+        row = QHBoxLayout()
+        row.setSpacing(10)
+        row.addWidget(self.choice)
+        row.addWidget(self.told, 1)
+        column.addLayout(row)
+        for line in (self.warnings, self.error):
+            column.addWidget(line)
+        self.each = QCheckBox("&Each run")
+        self.each.setToolTip("A row for each run, with its state, instead of one for each method")
+        self.each.setChecked(str(settings.value(EACH, "false")) == "true")
+        self.each.toggled.connect(self._each_toggled)
+        self.text = QPushButton("Copy methods text")
+        self.text.setToolTip("Put a paragraph for a paper's methods section on the clipboard: data, network, settings, "
+                             "seeds, protocols, versions")  # fmt: skip
+        self.text.clicked.connect(self._copy_text)
+        self.foot.start.clicked.connect(self._start)
+        self.foot.pause.clicked.connect(self._pause)
+        self.foot.stop.clicked.connect(session.stop)
+        self.estimator = StudyEstimator(session.root, self)
+        self.estimator.told.connect(self._estimated)
+        self.estimator.ended.connect(self._measured)
+        self.worker = LatestWorker(self)
+        self.worker.answered.connect(self._answered)
+        self.worker.failed.connect(self._failed)
+        session.changed.connect(self._show)
+        session.moved.connect(self.refresh)
+        session.ended.connect(self._ended)
+        self.show_controls(shown=False)
+
+    @property
+    def study(self) -> Study | None:
+        """The study that is chosen."""
+        return self.choice.study
+
+    @property
+    def table(self) -> Table:
+        """The table as it is asked for; empty until it is read."""
+        if self.standing is None:
+            return Table((), ())
+        return self.standing.runs if self.each.isChecked() else self.standing.methods
+
+    def colours(self, table: Table) -> list[int]:
+        """A colour for each row: each method's own."""
+        if self.standing is None:
+            return []
+        methods = self.standing.methods
+        numbers = colours_of(methods, {}, methods=True)
+        of_method = {line.rows[0].method: number for line, number in zip(methods.lines, numbers, strict=True)}
+        return [of_method[line.rows[0].method] for line in table.lines]
+
+    def show_controls(self, *, shown: bool) -> None:
+        """Show a study on the page, or not; only then anything is read or tried."""
+        for widget in (self.top, self.foot, self.each, self.text):
+            widget.setVisible(shown)
+        if shown and not self.shown:
+            self.shown = True
+            self.choice.load()
+            self.refresh()
+            self._estimate()
+            self._show()
+        elif not shown:
+            self.shown = False
+            self.estimator.forget()
+
+    def close(self) -> None:
+        """End the threads that read and measure."""
+        self.shown = False
+        self.estimator.close()
+        self.worker.close()
+
+    # What is known
+
+    @Slot()
+    def refresh(self) -> None:
+        """Read where the study stands, beside the window's work."""
+        study, session = self.study, self.session
+        if study is None or not self.shown:
+            return
+        here = session.study is not None and session.study == study
+        failures = tuple(session.failures) if here else ()
+        working = tuple(session.working) if here else ()
+        root = session.root
+        self.worker.ask(study, lambda: read_standing(study, root, failures, working))
+
+    @Slot(object, object)
+    def _answered(self, study: Study, standing: Standing) -> None:
+        if study != self.study or standing == self.standing:
+            return
+        self.standing = standing
+        self._show()
+        self.changed.emit()
+
+    @Slot(object, str)
+    def _failed(self, study: object, sentence: str) -> None:
+        self._choice_failed(sentence)
+
+    @Slot()
+    def _choice_changed(self) -> None:
+        self.error.setText("")
+        self._said = ""
+        if self.standing is not None and self.standing.study != self.study:
+            self.standing = None
+            self.changed.emit()
+        self.refresh()
+        self._estimate()
+        self._show()
+
+    @Slot(str)
+    def _choice_failed(self, sentence: str) -> None:
+        self.error.setText(sentence)
+        self._show()
+
+    def _estimate(self) -> None:
+        self._needed, self._measuring = None, False
+        if self.study is None or not self.shown or self.session.active:
+            self.estimator.forget()
+            return
+        self._measuring = not self.session.hindrance
+        self.estimator.ask(self.study, measure=self._measuring)
+
+    @Slot(object)
+    def _estimated(self, needed: StudyEstimate) -> None:
+        self._needed = needed
+        self._show()
+
+    @Slot()
+    def _measured(self) -> None:
+        self._measuring = False
+        self._show()
+
+    # The job
+
+    @Slot()
+    def _start(self) -> None:
+        if self.study is None:
+            return
+        self.estimator.forget()
+        self._said = ""
+        self.error.setText("")
+        self.session.start(self.study)
+
+    @Slot()
+    def _pause(self) -> None:
+        if self.session.paused:
+            self.session.resume()
+        else:
+            self.session.pause()
+
+    @Slot(object, str)
+    def _ended(self, study: Study, words: str) -> None:
+        self._said = words
+        self.refresh()
+        self._estimate()
+        self._show()
+
+    # What is said
+
+    @Slot()
+    def _show(self) -> None:
+        if not self.shown:
+            return
+        study, session, standing = self.study, self.session, self.standing
+        self.choice.lock(session.active)
+        self.text.setEnabled(study is not None)
+        self.each.setEnabled(study is not None)
+        self.told.setText(self._told())
+        warnings = "" if study is None or session.active else " ".join(study.warnings())
+        self.warnings.setText(warnings)
+        for line in (self.warnings, self.error):
+            line.setVisible(bool(line.text()))
+        if session.active:
+            self.foot.show_running(session)
+            return
+        left = standing is not None and standing.done < len(standing.states)
+        begun = standing is not None and standing.done + standing.begun > 0
+        self.foot.show_idle(
+            session.hindrance if session.hindrance and left else self._said,
+            "Go on" if begun and left else "Start",
+            enabled=study is not None and left and not session.hindrance,
+        )
+        self.foot.start.setToolTip(
+            "Train and evaluate the runs that are not there yet, side by side; it can be stopped at any time"
+            if left
+            else "Every run of the study is trained and evaluated"
+        )
+        self.foot.start.setShortcut("Ctrl+Return")
+
+    def _told(self) -> str:
+        """How many runs, how many are there, and what the others will take."""
+        if self.study is None or self.standing is None:
+            return ""
+        words = left_words(self.standing, self.session)
+        if self.session.active or self.standing.done == len(self.standing.states):
+            return words
+        return f"{words} {needed_words(self._needed, self.session.root, measuring=self._measuring)}".strip()
+
+    @Slot()
+    def _each_toggled(self) -> None:
+        self._settings.setValue(EACH, "true" if self.each.isChecked() else "false")
+        self.changed.emit()
+
+    @Slot()
+    def _copy_text(self) -> None:
+        if self.study is not None:
+            QGuiApplication.clipboard().setText(methods_text(self.study, self.session.root))
+            self.say("Copied the methods text.")
+
+    def say(self, words: str) -> None:
+        """Say what was done with the table."""
+        self._said = words
+        self._show()
