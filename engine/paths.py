@@ -21,3 +21,8 @@ def cache_folder() -> Path:
 def presets_folder() -> Path:
     """Where the presets that a person saved are kept."""
     return platformdirs.user_config_path(APP, appauthor=False) / "presets"
+
+
+def log_file() -> Path:
+    """Where the window's log is kept."""
+    return platformdirs.user_log_path(APP, appauthor=False) / "studio.log"
