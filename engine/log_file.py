@@ -26,13 +26,12 @@ def start_log(path: Path) -> "LogFile | None":
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handler = LogFile(path)
-        crash = path.with_name("crash.txt").open("a", encoding="utf-8")
     except OSError:
         return None
     logging.getLogger().addHandler(handler)
     for package in ("engine", "gui"):
         logging.getLogger(package).setLevel(logging.INFO)
-    faulthandler.enable(crash)
+    faulthandler.enable(handler.crash)
     log.info("started: %s", about())
     return handler
 
@@ -74,6 +73,8 @@ class LogFile(RotatingFileHandler):
         super().__init__(path, maxBytes=SIZE, backupCount=OLDER, encoding="utf-8", errors="replace")
         self.setFormatter(logging.Formatter(FORMAT))
         self._counts: dict[str, int] = {}
+        self.crash = path.with_name("crash.txt").open("a", encoding="utf-8")
+        """Where the stack of a process that crashes goes: it cannot write a log any more."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write a record; called with the handler's lock held."""
@@ -88,3 +89,8 @@ class LogFile(RotatingFileHandler):
                 record.exc_info = record.exc_text = None
                 record.msg, record.args = f"{record.getMessage()}, {count} times so far: {place}", ()
         super().emit(record)
+
+    def close(self) -> None:
+        """Close both files."""
+        super().close()
+        self.crash.close()

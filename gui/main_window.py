@@ -24,6 +24,7 @@ from gui.data.page import DataPage
 from gui.desktop.desktop import Desktop
 from gui.desktop.notify import ending
 from gui.header import TABS, Header
+from gui.help.about import AboutMenu
 from gui.help.posteriors import FigureOneDialog
 from gui.keys import KeysDialog
 from gui.metrics.page import MetricsPage
@@ -165,6 +166,7 @@ class MainWindow(QMainWindow):
         menu.addAction("Runs folder", self._open_runs_folder)
         menu.addAction("What β does…", self._show_figure_one)
         menu.addAction("Keys…", QKeySequence("Ctrl+/"), self._show_keys)
+        AboutMenu(self, menu)
         menu.addSeparator()
         menu.addAction("Quit", QKeySequence("Ctrl+Q"), self.close)
         self.addActions(menu.actions())
