@@ -82,8 +82,8 @@ def needed(name: str, extras: Collection[str] = ()) -> dict[str, Distribution]:
 def notice_of(dist: Distribution) -> Notice:
     """Read the notice of an installed package; a licence that only names the (L)GPL is given its text."""
     metadata = dist.metadata
-    classes = [c.rsplit(" :: ", 1)[-1] for c in metadata.get_all("Classifier", []) if c.startswith("License")]
-    given = metadata.get("License-Expression") or metadata.get("License") or ""
+    classes = [c.rsplit(" :: ", 1)[-1] for c in metadata.get_all("Classifier") or () if c.startswith("License")]
+    given = next((said[0] for key in ("License-Expression", "License") if (said := metadata.get_all(key))), "")
     short = given if given and "\n" not in given and len(given) < 200 else ", ".join(classes) or given.split("\n")[0]
     texts = [
         f"{file}\n\n{_read(Path(str(dist.locate_file(file))))}"

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any
 
 from PySide6.QtCore import QObject, Qt, Signal, Slot
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtGui import QGuiApplication, QShowEvent
 from PySide6.QtWidgets import (
     QApplication,
     QDialog,
@@ -67,7 +67,8 @@ def problem_of(error: BaseException) -> Problem:
     if isinstance(error, StudioError):
         return Problem(str(error), details=f"{about()}\n\n{details}")
     said = f": {error}" if str(error) else ""
-    return Problem(f"Unexpected: {type(error).__name__}{said}", KEPT, TO_DO, f"{about()}\n\n{details}")
+    happened = f"Something unexpected happened ({type(error).__name__}{said})."
+    return Problem(happened, KEPT, TO_DO, f"{about()}\n\n{details}")
 
 
 def tell(parent: QWidget | None, title: str, problem: Problem) -> None:
@@ -84,7 +85,6 @@ class ErrorDialog(QDialog):
     def __init__(self, parent: QWidget | None, title: str) -> None:
         super().__init__(parent)
         self.setWindowTitle(title)
-        self.setMinimumWidth(520)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(18, 16, 18, 14)
         layout.setSpacing(10)
@@ -99,6 +99,7 @@ class ErrorDialog(QDialog):
         self.happened, self.kept, self.to_do = (label("", name, wrap=True) for name in ("title", "", ""))
         for line in (self.happened, self.kept, self.to_do):
             line.setTextFormat(Qt.TextFormat.PlainText)
+            line.setMinimumWidth(430)  # without it the dialog is too low for lines that wrap
             line.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             words.addWidget(line)
         head.addLayout(words, 1)
@@ -125,6 +126,7 @@ class ErrorDialog(QDialog):
         self.open_log.clicked.connect(self._open_log)
         close = QPushButton("Close")
         close.setDefault(True)
+        close.setFocus()
         close.clicked.connect(self.reject)
         for button in (self.show_details, self.copy, self.open_log):
             row.addWidget(button)
@@ -148,6 +150,11 @@ class ErrorDialog(QDialog):
             self.details.setPlainText(f"{before}\n\n{problem.details}".lstrip())
         for widget in (self.show_details, self.copy, self.open_log):
             widget.setVisible(bool(self.details.toPlainText()))
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Take the height that the words need: known once their font is."""
+        super().showEvent(event)
+        self.adjustSize()
 
     @Slot(bool)
     def _show_details(self, shown: bool) -> None:

@@ -81,6 +81,7 @@ class AboutDialog(QDialog):
         licences.clicked.connect(self._licences)
         close = QPushButton("Close")
         close.setDefault(True)
+        close.setFocus()
         close.clicked.connect(self.reject)
         foot.addWidget(licences)
         foot.addStretch(1)

@@ -43,7 +43,7 @@ def test_an_exception_in_a_slot_is_shown_once_with_details_to_copy(qtbot, presen
     dialog = presenter.dialog
     assert dialog.isVisible()
     assert not dialog.isModal()
-    assert dialog.happened.text() == "Unexpected: ZeroDivisionError: in a slot"
+    assert dialog.happened.text() == "Something unexpected happened (ZeroDivisionError: in a slot)."
     assert "on disk" in dialog.kept.text()
     assert dialog.to_do.text()
     dialog.copy.click()
@@ -82,10 +82,7 @@ def test_errors_in_threads_and_jobs_are_shown_in_one_dialog(qtbot, presenter):
     thread.join()
     qtbot.waitUntil(lambda: presenter.dialog is not None)
     first = presenter.dialog
-    try:
-        raise IndexError("in a job")
-    except IndexError as error:
-        assert "IndexError" in explain(error)
+    assert "IndexError" in explain(IndexError("in a job"))
     qtbot.waitUntil(lambda: "in a job" in first.details.toPlainText())
     assert presenter.dialog is first
     assert "in a thread" in first.details.toPlainText()
@@ -93,10 +90,7 @@ def test_errors_in_threads_and_jobs_are_shown_in_one_dialog(qtbot, presenter):
 
 def test_expected_errors_and_lack_of_memory_open_no_dialog(qtbot, presenter):
     assert explain(StudioError("The disk is full.")) == "The disk is full."
-    try:
-        raise MemoryError
-    except MemoryError as error:
-        assert "memory" in explain(error)
+    assert "memory" in explain(MemoryError())
     qtbot.wait(20)
     assert presenter.dialog is None
 
