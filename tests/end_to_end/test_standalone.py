@@ -57,26 +57,27 @@ def bare(home, **more):
 
 
 def isolated(program, *arguments):
-    """The command, without a network and with its folder mounted read-only where the system lets us do that."""
-    script = 'mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" && shift && exec "$@"'
-    command = ["unshare", "--net", "--mount", "sh", "-c", script, "sh", str(program.parent), str(program)]
+    """The command with nothing on PATH; where the system allows it without network, its folder mounted read-only."""
     allowed = subprocess.run(["unshare", "--net", "--mount", "true"], capture_output=True, check=False)
     if allowed.returncode:
         print("\nno private network and mounts here: started with the network, its files compared instead")
         return [str(program), *arguments]
-    return [*command, *arguments]
+    script = 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && exec env -u PATH "$@"'
+    tools = {name: shutil.which(name) or name for name in ("unshare", "sh")}
+    return [tools["unshare"], "--net", "--mount", tools["sh"], "-c", script, program.parent, program, *arguments]
 
 
 @pytest.mark.parametrize("name", ["DisentangleStudio", "DisentangleStudio-console"])
 def test_the_selftest_passes_where_there_is_nothing_else(moved, home, name):
     started = time.monotonic()
-    environment = bare(home, QT_QPA_PLATFORM="offscreen", PATH="/usr/sbin:/usr/bin:/sbin:/bin")
-    command = isolated(moved / name, "--selftest")
-    if command[0] == "unshare":
-        # PATH is for mount and sh; the program gets none.
-        command = [*command[:4], command[4].replace('exec "$@"', 'exec env -u PATH "$@"'), *command[5:]]
-        command = [shutil.which("unshare") or "unshare", *command[1:]]
-    done = subprocess.run(command, cwd=home, env=environment, capture_output=True, text=True, timeout=900)
+    done = subprocess.run(
+        isolated(moved / name, "--selftest"),
+        cwd=home,
+        env=bare(home, QT_QPA_PLATFORM="offscreen"),
+        capture_output=True,
+        text=True,
+        timeout=900,
+    )
     print(f"\n{done.stdout}{done.stderr}{name}: {time.monotonic() - started:.0f} s")
     assert done.returncode == 0, done.stderr
     assert "standalone" in done.stdout.splitlines()[0]
