@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: run test test-slow bench standalone menu formulas clean
+.PHONY: run test test-slow bench standalone test-standalone menu formulas clean
 
 run: $(READY)
 	@$(BIN)/python main.py
@@ -29,15 +29,14 @@ standalone: $(READY)
 formulas: $(READY)
 	$(BIN)/python -m gui.help.draw_formulas
 
+# The self-test, frozen, elsewhere, with nothing around it, and by mouse; builds first where dist/ is empty.
+test-standalone: $(READY)
+	test -x dist/DisentangleStudio/DisentangleStudio || $(MAKE) standalone
+	$(BIN)/python -m pytest -m standalone -s tests/end_to_end/test_standalone.py
+
 # Linux: an entry in the desktop's menu, by which docks know the window's icon and its progress.
-MENU = $(or $(XDG_DATA_HOME),$(HOME)/.local/share)/applications
 menu: $(READY)
-	@mkdir -p "$(MENU)"
-	@printf '%s\n' '[Desktop Entry]' 'Type=Application' 'Name=Disentangle Studio' \
-	  'Comment=Train variational autoencoders' 'Exec="$(CURDIR)/$(BIN)/python" "$(CURDIR)/main.py"' \
-	  'Icon=$(CURDIR)/resources/icons/icon.svg' 'Categories=Science;' \
-	  'StartupWMClass=Disentangle Studio' > "$(MENU)/disentangle-studio.desktop"
-	@echo "$(MENU)/disentangle-studio.desktop"
+	@resources/linux/add-to-menu "$(CURDIR)/$(BIN)/python" "$(CURDIR)/main.py"
 
 $(READY): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

@@ -25,6 +25,8 @@ def main(arguments: list[str] | None = None) -> int:
 
     from gui.screen import find_problem, no_screen
 
+    if parsed.selftest:
+        return _selftest()
     if no_screen():
         print(
             "There is no screen here, so instead of the window this runs the demo: the two-minute preset, end to end.",
@@ -45,11 +47,32 @@ def main(arguments: list[str] | None = None) -> int:
     if problem:
         print(f"main.py: {problem}", file=sys.stderr)
         return 1
-    if sys.platform == "win32":
-        import torch  # noqa: F401  (on Windows its libraries must be loaded before Qt's)
+    _load_torch_first()
     from gui.app import run_app
 
     return run_app(parsed.runs, parsed.theme, place)
+
+
+def _selftest() -> int:
+    """Go the whole path by itself, on a screen or without one."""
+    from gui.screen import find_problem, no_screen
+
+    if no_screen():
+        os.environ["QT_QPA_PLATFORM"] = "offscreen"
+    problem = find_problem()
+    if problem:
+        print(f"main.py: {problem}", file=sys.stderr)
+        return 1
+    _load_torch_first()
+    from gui.selftest import run_selftest
+
+    return run_selftest()
+
+
+def _load_torch_first() -> None:
+    """On Windows torch's libraries must be loaded before Qt's."""
+    if sys.platform == "win32":
+        import torch  # noqa: F401
 
 
 if __name__ == "__main__":

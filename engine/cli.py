@@ -42,6 +42,11 @@ def parser() -> Parser:
     )
     main.add_argument("--version", action="version", version=f"Disentangle Studio {__version__}")
     main.add_argument("--theme", choices=["light", "dark", "system"], help="colours of the window")
+    main.add_argument(
+        "--selftest",
+        action="store_true",
+        help="check that all works on this machine: train, traverse, evaluate and save in a folder of its own",
+    )
     runs_option(main)
     commands = main.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
 

@@ -31,3 +31,8 @@ def studies_folder() -> Path:
 def folders_file() -> Path:
     """Where the choice of other folders is kept."""
     return platformdirs.user_config_path(APP, appauthor=False) / "folders.json"
+
+
+def log_file() -> Path:
+    """Where the window's log is kept."""
+    return platformdirs.user_log_path(APP, appauthor=False) / "studio.log"

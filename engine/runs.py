@@ -89,7 +89,7 @@ class Run:
                 config.to_json()
                 | {
                     "created": created,
-                    "versions": _versions(),
+                    "versions": library_versions(),
                 },
             )
         except OSError as error:
@@ -320,7 +320,8 @@ def new_folder(root: Path, base: str) -> Path:
             return path
 
 
-def _versions() -> dict[str, str]:
+def library_versions() -> dict[str, str]:
+    """Versions of the application and of the libraries that results depend on."""
     found = {"disentangle-studio": __version__}
     for library in RECORDED_LIBRARIES:
         try:

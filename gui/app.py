@@ -1,32 +1,62 @@
 """Starting the window."""
 
+import logging
 import sys
 from pathlib import Path
 
 import pyqtgraph as pg
-from PySide6.QtCore import QSettings, QTimer
+from PySide6.QtCore import QSettings, QTimer, qVersion
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
 
-from engine.paths import APP, RESOURCES
+from engine.log_file import end_log, start_log
+from engine.paths import APP, RESOURCES, log_file
 from gui import theme
 from gui.desktop import APP_ID
 from gui.desktop.listener import Listener
 from gui.desktop.single import Place
+from gui.errors import Catcher, Presenter, problem_of, tell
 from gui.garbage import Collector
 from gui.main_window import MainWindow, ThemeFollower
 
+log = logging.getLogger(__name__)
 
-def run_app(runs: Path, theme_name: str | None, place: Place) -> int:
-    """Open the window over a folder of runs, whose place this process has; return the exit status when it is closed."""
+
+def make_app() -> QApplication:
+    """Return the application, named and styled, before any window."""
     app = QApplication(sys.argv[:1])
-    collector = Collector(app)
     app.setApplicationName(APP)
     app.setOrganizationName(APP)
     app.setDesktopFileName(APP_ID)
     app.setWindowIcon(QIcon(str(RESOURCES / "icons" / "icon.svg")))
     app.setStyle("Fusion")
     pg.setConfigOptions(antialias=False)
+    return app
+
+
+def run_app(runs: Path, theme_name: str | None, place: Place) -> int:
+    """Open the window over a folder of runs, whose place this process has; return the exit status when it is closed."""
+    logged = start_log(log_file())
+    app = make_app()
+    log.info("Qt %s on %s", qVersion(), app.platformName())
+    catcher = Catcher()
+    presenter = Presenter(catcher, APP)
+    collector = Collector(app)
+    try:
+        return _show_window(app, runs, theme_name, place)
+    except Exception as error:  # there is no window to go on with
+        log.warning("the window could not be opened", exc_info=error)
+        tell(None, APP, problem_of(error))
+        return 1
+    finally:
+        collector.close()
+        presenter.close()
+        catcher.close()
+        place.leave()
+        end_log(logged)
+
+
+def _show_window(app: QApplication, runs: Path, theme_name: str | None, place: Place) -> int:
     settings = QSettings()
     if theme_name is not None:
         settings.setValue("theme", theme_name)
@@ -38,8 +68,6 @@ def run_app(runs: Path, theme_name: str | None, place: Place) -> int:
     window.show()
     QTimer.singleShot(0, window.training_page.settings.presets.setFocus)
     status = app.exec()
-    collector.close()
     listener.close()
-    place.leave()
     del follower
     return status

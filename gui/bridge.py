@@ -24,12 +24,13 @@ log = logging.getLogger(__name__)
 
 
 def explain(error: BaseException) -> str:
-    """Return an exception as a sentence. One that is not ours goes to the log with its traceback."""
+    """Return an exception as a sentence. One that nobody expected goes to the log with its traceback."""
     if isinstance(error, StudioError):
         return str(error)
-    log.error("unexpected error in a job", exc_info=error)
     if isinstance(error, MemoryError):
+        log.warning("out of memory", exc_info=error)
         return "There is not enough memory for this. Close other programs, or take smaller batches."
+    log.error("unexpected error in a job", exc_info=error)
     return f"Something unexpected happened ({type(error).__name__}: {error}). Saved runs are kept."
 
 

@@ -25,6 +25,7 @@ from gui.data.page import DataPage
 from gui.desktop.desktop import Desktop
 from gui.desktop.notify import ending
 from gui.header import TABS, Header
+from gui.help.about import AboutMenu
 from gui.help.desk import HelpDesk
 from gui.help.posteriors import FigureOneDialog
 from gui.metrics.page import MetricsPage
@@ -187,6 +188,7 @@ class MainWindow(QMainWindow):
         menu.addAction("Help", QKeySequence("F1"), self.help.help_with_focus)
         menu.addAction("Keyboard", QKeySequence("Ctrl+/"), self.help.show_keys)
         menu.addAction("What β does…", self._show_figure_one)
+        AboutMenu(self, menu)
         menu.addSeparator()
         menu.addAction("Quit", QKeySequence("Ctrl+Q"), self.close)
         self.addActions(menu.actions())

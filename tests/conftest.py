@@ -25,7 +25,7 @@ def private_folders(tmp_path_factory):
     """Keep the application's cache, runs and settings of whoever runs the tests out of the way."""
     folder = tmp_path_factory.mktemp("home")
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("CACHE", "DATA", "CONFIG"):
+        for name in ("CACHE", "DATA", "CONFIG", "STATE"):
             patch.setenv(f"XDG_{name}_HOME", str(folder / name.lower()))
         yield folder
     shutil.rmtree(folder, ignore_errors=True)  # the drawn dSprites alone are 377 MB

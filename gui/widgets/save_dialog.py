@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QDialog, QDialogButtonBox, QFileDialog, QMessageBo
 
 from engine.errors import ConfigError
 from engine.runs import slug
+from gui.errors import Problem, tell
 
 FOLDER = "save-folder"
 """Name of the setting that holds where something was saved last."""
@@ -62,7 +63,7 @@ def ask_file(parent: QWidget, settings: QSettings, title: str, name: str, format
             try:
                 path = with_ending(Path(dialog.selectedFiles()[0]), chosen, formats)
             except ConfigError as error:
-                QMessageBox.warning(parent, title, str(error))
+                tell(parent, title, Problem(str(error)))
                 continue
             if not path.exists() or _may_replace(parent, title, path):
                 settings.setValue(FOLDER, str(path.parent))

@@ -6,6 +6,7 @@ import pytest
 from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 
 from engine.errors import ConfigError
+from gui.widgets import save_dialog
 from gui.widgets.save_dialog import (
     CSV,
     MARKDOWN,
@@ -61,7 +62,7 @@ def boxes(monkeypatch):
         return 0
 
     monkeypatch.setattr(QMessageBox, "exec", run)
-    monkeypatch.setattr(QMessageBox, "warning", lambda parent, title, text: said.append(text))
+    monkeypatch.setattr(save_dialog, "tell", lambda parent, title, problem: said.append(problem.happened))
     return said, press
 
 

@@ -1,0 +1,14 @@
+"""Opening the log file."""
+
+from PySide6.QtCore import QUrl
+from PySide6.QtGui import QDesktopServices
+from PySide6.QtWidgets import QMessageBox, QWidget
+
+from engine.paths import APP, log_file
+
+
+def open_log(parent: QWidget) -> None:
+    """Open the log in the program for text files; say where it is when there is none."""
+    path = log_file()
+    if not QDesktopServices.openUrl(QUrl.fromLocalFile(str(path))):
+        QMessageBox.information(parent, APP, f"The log is kept in\n{path}")
