@@ -146,6 +146,7 @@ def _shown(job: Job, control: Control) -> Iterator[Event]:
         total=1000,
         bar_format="{desc}: {percentage:3.0f}%|{bar}| {elapsed}{postfix}",
         mininterval=0.5,
+        miniters=0,
         dynamic_ncols=True,
         leave=False,
         disable=None,
