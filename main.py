@@ -42,6 +42,10 @@ def main(arguments: list[str] | None = None) -> int:
             return 0
     except StudioError as error:
         print(f"main.py: {error}", file=sys.stderr)
+        if getattr(sys, "frozen", False) and not find_problem():  # started from a menu, nobody sees stderr
+            from gui.app import say
+
+            say(str(error))
         return 1
     problem = find_problem()
     if problem:

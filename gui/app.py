@@ -15,7 +15,7 @@ from gui import theme
 from gui.desktop import APP_ID
 from gui.desktop.listener import Listener
 from gui.desktop.single import Place
-from gui.errors import Catcher, Presenter, problem_of, tell
+from gui.errors import Catcher, Presenter, Problem, problem_of, tell
 from gui.garbage import Collector
 from gui.main_window import MainWindow, ThemeFollower
 
@@ -32,6 +32,13 @@ def make_app() -> QApplication:
     app.setStyle("Fusion")
     pg.setConfigOptions(antialias=False)
     return app
+
+
+def say(sentence: str) -> None:
+    """Show why no window opens."""
+    app = make_app()
+    theme.choose_scheme(app, "system")
+    tell(None, APP, Problem(sentence))
 
 
 def run_app(runs: Path, theme_name: str | None, place: Place) -> int:

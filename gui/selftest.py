@@ -56,6 +56,7 @@ def run_selftest() -> int:
         os.environ[f"XDG_{name}_HOME"] = str(folder / name.lower())
     for name in ("APPDATA", "LOCAL_APPDATA"):
         os.environ[f"WIN_PD_OVERRIDE_{name}"] = str(folder)
+    os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(folder / "torch")
     logged = start_log(log_file())
     try:
         return SelfTest(folder).carry_out()
