@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QObject, QPoint, QSettings, Qt, QUrl, Signal, Slot
-from PySide6.QtGui import QAction, QDesktopServices, QIcon, QKeySequence, QUndoStack
+from PySide6.QtGui import QAction, QDesktopServices, QKeySequence, QUndoStack
 from PySide6.QtWidgets import QInputDialog, QMenu, QWidget
 
 from engine.errors import StudioError
@@ -297,4 +297,4 @@ class RunActions(QObject):
 def _fill_with_colours(menu: QMenu) -> None:
     menu.clear()
     for number in range(COLOURS):
-        menu.addAction(QIcon(dot(tokens().runs[number], 16)), COLOUR_NAMES[number]).setData(number)
+        menu.addAction(dot(tokens().runs[number], 16), COLOUR_NAMES[number]).setData(number)

@@ -1,11 +1,11 @@
 """A dot in a run's colour, for tables and menus."""
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QColor, QPainter, QPixmap
+from PySide6.QtGui import QColor, QIcon, QPainter, QPixmap
 
 
-def dot(colour: str, size: int = 11) -> QPixmap:
-    """Return a disc on a transparent square of `size` pixels, sharp on dense screens too."""
+def dot(colour: str, size: int = 11) -> QIcon:
+    """Return a disc on a transparent square of `size` pixels, sharp on dense screens, and not tinted where selected."""
     picture = QPixmap(2 * size, 2 * size)
     picture.setDevicePixelRatio(2)
     picture.fill(Qt.GlobalColor.transparent)
@@ -15,4 +15,6 @@ def dot(colour: str, size: int = 11) -> QPixmap:
     painter.setBrush(QColor(colour))
     painter.drawEllipse(0, 0, size - 1, size - 1)
     painter.end()
-    return picture
+    icon = QIcon(picture)
+    icon.addPixmap(picture, QIcon.Mode.Selected)
+    return icon
