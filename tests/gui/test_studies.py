@@ -16,10 +16,11 @@ from engine.evaluation.evaluate import evaluate
 from engine.evaluation.table_formats import comma_separated
 from engine.jobs import Control, drive
 from engine.runs import Run
-from engine.studies import StudyProgress, load_study, methods_text, study_table
+from engine.studies import StudyProgress, load_study, methods_text, study_estimate, study_table
 from engine.studies.workers import _do
 from engine.training import train
 from gui.header import TABS
+from gui.words import duration
 
 TINY = """
 title = "Tiny"
@@ -161,8 +162,10 @@ def test_a_study_says_what_is_there_goes_on_and_its_table_grows_to_the_engines(
     assert missing == "–"
     place = page.model.index(1, page.model.table.index("reconstruction"))
     assert "trained up to step" in place.data(Qt.ItemDataRole.ToolTipRole)
-    # At most 40 steps, and an evaluation, which counts as 400 steps of batch 64; each of batch 32 takes 0.01 s.
-    qtbot.waitUntil(lambda: "What is left takes about 8 s" in panel.told.text(), timeout=PATIENCE)
+    needed = study_estimate(study, window_with_half.store.root)
+    assert 0 < needed.seconds < 0.01 * (40 + 1.2 * 1797)  # the rest of 40 steps, and each image looked at
+    told = f"What is left takes about {duration(needed.seconds)} on this machine"
+    qtbot.waitUntil(lambda: told in panel.told.text(), timeout=PATIENCE)
     assert panel.told.text().startswith("2 runs: 2 methods × 1 seed, 1 done, 1 begun.")
     assert panel.foot.start.text() == "Go on"
     seen = []
