@@ -48,10 +48,10 @@ def notices() -> list[Notice]:
 def write_notices(files: Iterable[Path], path: Path) -> None:
     """Write the notices of the packages, and of the system's libraries, that these files come from."""
     files = {file.resolve() for file in files}
-    found = [notice_of(dist) for dist in distributions() if _owns(dist, files)]
+    found = {_normal(dist.metadata["Name"]): notice_of(dist) for dist in distributions() if _owns(dist, files)}
     own = {Path(sys.prefix).resolve(), Path(sys.base_prefix).resolve(), RESOURCES.parent}
     system = [file for file in files if not any(folder in file.parents for folder in own)]
-    everything = [python_notice(), *found, *_system_notices(system)]
+    everything = [python_notice(), *found.values(), *_system_notices(system)]
     write_json(path, [asdict(notice) for notice in _sorted(everything)])
 
 

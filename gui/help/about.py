@@ -1,5 +1,7 @@
 """About the application, the licences of its parts, and its log file."""
 
+from typing import TYPE_CHECKING
+
 from PySide6.QtCore import QObject, Qt, Slot
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import (
@@ -17,13 +19,15 @@ from PySide6.QtWidgets import (
 )
 
 from engine import __version__
-from engine.licences import Notice, notices
 from engine.log_file import about
 from engine.paths import APP, RESOURCES
 from gui.bridge import LatestWorker
 from gui.log import open_log
 from gui.widgets.layouts import label
 from gui.words import count
+
+if TYPE_CHECKING:
+    from engine.licences import Notice
 
 WHAT = "Train variational autoencoders in a window, and watch their latent space come apart into factors."
 LGPL = (
@@ -133,11 +137,11 @@ class LicencesDialog(QDialog):
         self.resize(920, 600)
         self._worker = LatestWorker(self)
         self._worker.answered.connect(self._read)
-        self._worker.ask(None, notices)
+        self._worker.ask(None, _notices)
         self.finished.connect(self._worker.close)
 
     @Slot(object, object)
-    def _read(self, key: object, read: list[Notice]) -> None:
+    def _read(self, key: object, read: "list[Notice]") -> None:
         self._notices = read
         for notice in read:
             item = QListWidgetItem(f"{notice.name} {notice.version}".rstrip())
@@ -162,6 +166,12 @@ class LicencesDialog(QDialog):
     def _show_text(self, row: int) -> None:
         notice = self._notices[row]
         self.text.setPlainText(f"{notice.name} {notice.version}\nLicence: {notice.licence}\n\n{notice.text}")
+
+
+def _notices() -> "list[Notice]":
+    from engine.licences import notices
+
+    return notices()
 
 
 def _show(dialog: QDialog) -> None:
