@@ -10,7 +10,6 @@ from PySide6.QtWidgets import QAbstractButton, QMessageBox, QPushButton
 from engine.checkpoints import checkpoint_step
 from engine.config import RunConfig
 from engine.runs import Run, list_runs
-from gui.main_window import MainWindow
 
 WAIT = 60_000
 
@@ -136,18 +135,16 @@ def test_closing_while_a_run_trains_asks_and_stops_only_when_told(qtbot, window,
         assert window.training.active
 
 
-def test_a_reopened_window_shows_the_runs_and_its_place(qtbot, window, small, settings):
+def test_a_reopened_window_shows_the_runs_and_its_place(qtbot, window, another_window, small):
     train(qtbot, window, small)
     window._splitter.setSizes([333, 600])
     place = window._splitter.sizes()
     window.close()
-    again = MainWindow(window.store.root, settings)
-    qtbot.addWidget(again)
+    again = another_window(window.store.root)
     again.show()
     assert [item.name for item in again.store.items] == ["annealed ReLU · 0"]
     assert again._splitter.sizes() == place
     assert len(again.run_list.items()) == 1
-    again.close()  # here, since only this function refers to it
 
 
 def test_a_run_started_elsewhere_appears_and_its_curves_move(qtbot, window, small):

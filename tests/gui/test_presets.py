@@ -4,7 +4,6 @@ import pytest
 from PySide6.QtWidgets import QInputDialog
 
 from engine.presets import own_presets, presets_folder
-from gui.main_window import MainWindow
 
 
 @pytest.fixture(autouse=True)
@@ -52,14 +51,13 @@ def test_a_preset_is_deleted(window, monkeypatch, agree):
     assert window.training_page.settings.presets.findText("Mine") == -1
 
 
-def test_the_form_is_as_it_was_left(qtbot, window, settings):
+def test_the_form_is_as_it_was_left(qtbot, window, settings, another_window):
     card = window.training_page.settings
     card.presets.setCurrentIndex(2)
     field(window, "seed").setText("77")
     before = card.form.config()
     window.close()
-    again = MainWindow(window.store.root, settings)
-    qtbot.addWidget(again)
+    again = another_window(window.store.root)
     restored = again.training_page.settings
     assert restored.form.config() == before
     assert restored.form.differences == 1
@@ -67,12 +65,11 @@ def test_the_form_is_as_it_was_left(qtbot, window, settings):
     again.close()
 
 
-def test_what_the_settings_file_holds_may_be_damaged(qtbot, window, settings):
+def test_what_the_settings_file_holds_may_be_damaged(qtbot, window, settings, another_window):
     window.close()
     for damage in ("", "{", "7", '{"basis": {}, "config": {"latents": -1}}'):
         settings.setValue("form", damage)
-        again = MainWindow(window.store.root, settings)
-        qtbot.addWidget(again)
+        again = another_window(window.store.root)
         assert again.training_page.settings.form.errors == []
         again.close()
 

@@ -6,7 +6,6 @@ from PySide6.QtCore import Qt
 from engine.checkpoints import checkpoint_step
 from engine.queue import RunQueue
 from engine.runs import Run
-from gui.main_window import MainWindow
 
 WAIT = 60_000
 
@@ -96,7 +95,7 @@ def test_what_was_cancelled_is_in_the_trash_and_undo_brings_it_back(qtbot, windo
     assert Run.open(path).state().state == "stopped"
 
 
-def test_the_next_session_offers_what_was_left_and_goes_on(qtbot, window, settings, long, small):
+def test_the_next_session_offers_what_was_left_and_goes_on(qtbot, window, settings, long, small, another_window):
     start(window, long)
     qtbot.waitUntil(lambda: trains(window), timeout=WAIT)
     start(window, small.changed(seed=1))
@@ -106,8 +105,7 @@ def test_the_next_session_offers_what_was_left_and_goes_on(qtbot, window, settin
     first = Run.open(window.training.run.path)
     step = checkpoint_step(first.checkpoint_folder)
 
-    again = MainWindow(window.store.root, settings)
-    qtbot.addWidget(again)
+    again = another_window(window.store.root)
     again.show()
     assert "2 runs were not finished: VAE · 0, VAE · 1" in again.banner.text.text()
     assert not again.training.active
@@ -120,7 +118,7 @@ def test_the_next_session_offers_what_was_left_and_goes_on(qtbot, window, settin
     again.close()
 
 
-def test_an_interrupted_run_is_offered_until_the_offer_is_dismissed(qtbot, window, settings, small, tiny_run):
+def test_an_interrupted_run_is_offered_until_the_offer_is_dismissed(window, another_window, tiny_run):
     import shutil
 
     from engine.runs import RunState
@@ -128,8 +126,7 @@ def test_an_interrupted_run_is_offered_until_the_offer_is_dismissed(qtbot, windo
     run = Run.open(shutil.copytree(tiny_run.path, window.store.root / "tiny"))
     run.write_state(RunState("running", 25, 60))  # as a killed process leaves it
     for offered in (True, False):
-        again = MainWindow(window.store.root, settings)
-        qtbot.addWidget(again)
+        again = another_window(window.store.root)
         assert ("tiny" in again.banner.text.text()) == offered
         again.banner.dismiss.click()
         again.close()

@@ -5,7 +5,6 @@ from PySide6.QtCore import QPoint
 from PySide6.QtWidgets import QInputDialog
 
 from engine.runs import Run
-from gui.main_window import MainWindow
 from gui.runs.compare import settings_table
 from gui.theme import tokens
 
@@ -48,13 +47,12 @@ def test_the_filter_keeps_what_has_all_words(window, runs, text, left):
     assert shown(window) == left
 
 
-def test_the_list_is_sorted_and_the_order_is_remembered(qtbot, window, runs, settings):
+def test_the_list_is_sorted_and_the_order_is_remembered(qtbot, window, runs, settings, another_window):
     menu = window.run_list._sort_button.menu()
     next(action for action in menu.actions() if action.text() == "Seed").trigger()
     assert [name[-1] for name in shown(window)] == ["1", "2", "3", "3"]
     window.close()
-    again = MainWindow(window.store.root, settings)
-    qtbot.addWidget(again)
+    again = another_window(window.store.root)
     assert [name[-1] for name in shown(again)] == ["1", "2", "3", "3"]
     again.close()
 
@@ -83,7 +81,7 @@ def test_tags_are_added_to_several_runs_and_undone_one_by_one(window, runs, monk
     assert "tags" not in Run.open(runs[1].path).marks()
 
 
-def test_each_run_has_a_colour_of_its_own_that_stays(qtbot, window, runs, settings):
+def test_each_run_has_a_colour_of_its_own_that_stays(qtbot, window, runs, settings, another_window):
     colours = {item.path: item.colour for item in window.store.items}
     assert len(set(colours.values())) == 4
     window.actions_of_runs._ask_colour(runs[1].path, QPoint())
@@ -92,8 +90,7 @@ def test_each_run_has_a_colour_of_its_own_that_stays(qtbot, window, runs, settin
     menu.close()
     assert window.store.find(runs[1].path).colour == 7
     window.close()
-    again = MainWindow(window.store.root, settings)
-    qtbot.addWidget(again)
+    again = another_window(window.store.root)
     assert {item.path: item.colour for item in again.store.items} == colours | {runs[1].path: 7}
     assert len(tokens().runs) > 7
     again.close()
