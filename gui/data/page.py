@@ -168,12 +168,12 @@ class DataPage(QWidget):
         """Show a folder of pictures or an .npz file, prepared with progress."""
         name = "images" if path.is_dir() else "arrays"
         self._paths[name] = path
+        self._start(lambda: prepare(name, path, self._size))  # before it is shown: reading would prepare it too
         row = list(ENTRIES).index(name)
         if self.list.currentRow() == row:
             self._chosen(row)
         else:
             self.list.setCurrentRow(row)
-        self._prepare()
 
     def close_worker(self) -> None:
         """End the threads."""
@@ -194,7 +194,7 @@ class DataPage(QWidget):
         self.prepare_button.setText("Download" if entry.path_kind == "folder" and not entry.own else "Prepare")
         self.choose_button.setVisible(bool(entry.path_kind))
         self.official_button.setVisible(entry.name == "dsprites" and path is None)
-        self.delete_button.setVisible(bool(entry.cached()))
+        self.delete_button.setVisible(bool(entry.cached()) and self._thread is None)
         self.folder_button.setVisible(path is not None or bool(entry.cached()))
         self.use_button.setEnabled(ready or not entry.own)
 
@@ -323,6 +323,7 @@ class DataPage(QWidget):
         for widget in (self.bar, self.cancel_button):
             widget.show()
         self.list.setEnabled(False)
+        self.delete_button.hide()
         self._thread.start()
 
     @Slot()
@@ -370,8 +371,8 @@ class DataPage(QWidget):
             chosen, _ = QFileDialog.getOpenFileName(self, "File with the images", "", "NumPy arrays (*.npz)")
         if chosen:
             self._paths[self.entry.name] = Path(chosen)
-            self._chosen(self.list.currentRow())
             self._prepare()
+            self._chosen(self.list.currentRow())
 
     @Slot()
     def _open_folder(self) -> None:
