@@ -10,7 +10,6 @@ from PySide6.QtWidgets import (
     QDialog,
     QFileDialog,
     QHBoxLayout,
-    QProgressBar,
     QPushButton,
     QRadioButton,
     QVBoxLayout,
@@ -22,7 +21,7 @@ from engine.events import Finished, Job, Progress
 from engine.runs import Run
 from gui.bridge import JobThread
 from gui.training.view_options import ViewOptions
-from gui.widgets.layouts import label
+from gui.widgets.layouts import job_bar, label
 from gui.widgets.save_dialog import (
     CSV,
     PICTURES,
@@ -175,8 +174,7 @@ class JobDialog(QDialog):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(18, 16, 18, 16)
         self.what = label("Preparing…", wrap=True)
-        self.bar = QProgressBar()
-        self.bar.setTextVisible(False)
+        self.bar = job_bar(None)
         self.bar.setMaximum(0)
         self.cancel = QPushButton("Cancel")
         self.cancel.clicked.connect(self.reject)

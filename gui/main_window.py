@@ -3,12 +3,11 @@
 from pathlib import Path
 
 from PySide6.QtCore import QObject, QSettings, Qt, QTimer, QUrl, Slot
-from PySide6.QtGui import QCloseEvent, QDesktopServices, QDragEnterEvent, QDropEvent, QIcon, QKeySequence
+from PySide6.QtGui import QCloseEvent, QDesktopServices, QDragEnterEvent, QDropEvent, QIcon
 from PySide6.QtWidgets import (
     QApplication,
     QHBoxLayout,
     QMainWindow,
-    QMenu,
     QSplitter,
     QStackedWidget,
     QVBoxLayout,
@@ -25,9 +24,7 @@ from gui.data.page import DataPage
 from gui.desktop.desktop import Desktop
 from gui.desktop.notify import ending
 from gui.header import TABS, Header
-from gui.help.about import AboutMenu
 from gui.help.desk import HelpDesk
-from gui.help.posteriors import FigureOneDialog
 from gui.metrics.page import MetricsPage
 from gui.metrics.session import EvaluationSession
 from gui.metrics.study_session import StudySession
@@ -46,6 +43,7 @@ from gui.training.settings_card import SettingsCard
 from gui.traversal.page import TraversalPage
 from gui.widgets.banner import Banner
 from gui.widgets.status_bar import StatusBar
+from gui.window_menu import WindowMenu
 
 TRAINING = "A run is training. A study takes all cores; it can be started when the run and its queue are done."
 
@@ -82,7 +80,11 @@ class MainWindow(QMainWindow):
             self.pages.addWidget(page)
         self.banner = Banner()
         self.status = StatusBar()
-        self.header = Header(self._menu(), self)
+        actions = self.actions_of_runs
+        menu = WindowMenu(
+            self, actions.undo_stack, self.help, actions.import_runs, self._open_runs_folder, self._ask_settings
+        )
+        self.header = Header(menu, self)
         self._lay_out()
         self._connect()
         self.header.show_theme(read_preferences(settings).theme)
@@ -170,33 +172,6 @@ class MainWindow(QMainWindow):
         self.setAcceptDrops(True)
 
     # What is shown
-
-    def _menu(self) -> QMenu:
-        """The window's menu: what has no button of its own, and every key."""
-        menu = QMenu(self)
-        stack = self.actions_of_runs.undo_stack
-        undo, redo = stack.createUndoAction(menu, "Undo"), stack.createRedoAction(menu, "Redo")
-        undo.setShortcut(QKeySequence.StandardKey.Undo)
-        redo.setShortcut(QKeySequence.StandardKey.Redo)
-        menu.addActions([undo, redo])
-        self.addActions([undo, redo])
-        menu.addSeparator()
-        menu.addAction("Import runs…", self.actions_of_runs.import_runs)
-        menu.addAction("Runs folder", self._open_runs_folder)
-        menu.addAction("Settings…", QKeySequence("Ctrl+,"), self._ask_settings)
-        menu.addSeparator()
-        menu.addAction("Help", QKeySequence("F1"), self.help.help_with_focus)
-        menu.addAction("Keyboard", QKeySequence("Ctrl+/"), self.help.show_keys)
-        menu.addAction("What β does…", self._show_figure_one)
-        AboutMenu(self, menu)
-        menu.addSeparator()
-        menu.addAction("Quit", QKeySequence("Ctrl+Q"), self.close)
-        self.addActions(menu.actions())
-        return menu
-
-    @Slot()
-    def _show_figure_one(self) -> None:
-        FigureOneDialog(self).exec()
 
     @Slot(int)
     def _show_page(self, number: int) -> None:

@@ -11,7 +11,6 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QListWidget,
     QListWidgetItem,
-    QProgressBar,
     QPushButton,
     QScrollArea,
     QVBoxLayout,
@@ -27,7 +26,7 @@ from gui.data.details import Details, label_of, read_details, values_of
 from gui.data.factor_sliders import FactorSliders
 from gui.settings.asking import may
 from gui.widgets.image_grid import ImageGrid, Row
-from gui.widgets.layouts import Card, label
+from gui.widgets.layouts import Card, job_bar, label
 
 COLUMNS = 12
 
@@ -100,9 +99,7 @@ class DataPage(QWidget):
         self.card.body.addLayout(buttons)
 
         progress = QHBoxLayout()
-        self.bar = QProgressBar()
-        self.bar.setTextVisible(False)
-        self.bar.setFixedWidth(220)
+        self.bar = job_bar(220)
         self.words = label("", "muted", wrap=True)
         self.cancel_button = QPushButton("Cancel")
         self.cancel_button.clicked.connect(self.cancel)

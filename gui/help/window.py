@@ -2,14 +2,14 @@
 
 from PySide6.QtCore import QByteArray, QSettings, Qt, QUrl, Signal, Slot
 from PySide6.QtGui import QCloseEvent, QIcon, QKeyEvent, QKeySequence, QShortcut
-from PySide6.QtWidgets import QApplication, QHBoxLayout, QLineEdit, QSplitter, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QHBoxLayout, QLineEdit, QSplitter, QVBoxLayout, QWidget
 
 from engine.paths import APP, RESOURCES
 from gui.help import FIRST
 from gui.help.browser import HelpBrowser
 from gui.help.contents import Contents
 from gui.help.topics import Library
-from gui.widgets.layouts import label
+from gui.widgets.layouts import label, tool_button
 from gui.words import count
 
 SCROLLING = (Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_PageUp, Qt.Key.Key_PageDown)
@@ -43,8 +43,8 @@ class HelpWindow(QWidget):
         self.search.setToolTip("Return or F3: next hit. Shift+F3: the one before. Ctrl+F: to this field.")
         self.search.setClearButtonEnabled(True)
         self.hits = label("", "muted")
-        self.back = _button("‹", "Back (Alt+Left)")
-        self.forward = _button("›", "Forward (Alt+Right)")
+        self.back = tool_button("‹", "Back (Alt+Left)")
+        self.forward = tool_button("›", "Forward (Alt+Right)")
         self._lay_out()
         self._connect()
         self._restore_place()
@@ -242,13 +242,3 @@ class HelpWindow(QWidget):
             self.resize(min(1080, room.width() - 60), min(760, room.height() - 60))
         if isinstance(splitter, QByteArray):
             self.splitter.restoreState(splitter)
-
-
-def _button(text: str, tip: str) -> QToolButton:
-    button = QToolButton()
-    button.setObjectName("button")
-    button.setText(text)
-    button.setToolTip(tip)
-    button.setAccessibleName(tip)
-    button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-    return button

@@ -5,9 +5,7 @@ from collections.abc import Callable, Sequence
 from PySide6.QtCore import QModelIndex, QSettings, Qt, Signal, Slot
 from PySide6.QtGui import QCursor, QGuiApplication, QKeySequence, QShortcut, QShowEvent
 from PySide6.QtWidgets import (
-    QHBoxLayout,
     QMenu,
-    QProgressBar,
     QPushButton,
     QSplitter,
     QStackedLayout,
@@ -33,7 +31,7 @@ from gui.metrics.table_model import MetricsModel
 from gui.metrics.table_view import MetricsView
 from gui.run_store import RunItem
 from gui.theme import tokens
-from gui.widgets.layouts import Card, empty_state, label
+from gui.widgets.layouts import Card, JobFoot, empty_state, label
 from gui.words import count
 
 NO_RUNS = "No run is evaluated yet.\n\nSelect runs at the left (Ctrl or Shift for several) and press Evaluate (F5)."
@@ -134,28 +132,17 @@ class MetricsPage(QWidget):
             card.body.addWidget(foot)
         return card
 
-    def _evaluate_foot(self) -> QWidget:
-        whole = QWidget()
-        foot = QHBoxLayout(whole)
-        foot.setContentsMargins(0, 0, 0, 0)
-        foot.setSpacing(8)
-        self.bar = QProgressBar()
-        self.bar.setTextVisible(False)
-        self.bar.setFixedWidth(160)
-        self.words = label("", "muted", wrap=True)
-        self.words.setTextFormat(Qt.TextFormat.PlainText)
+    def _evaluate_foot(self) -> JobFoot:
         self.cancel_button = QPushButton("Cancel")
         self.cancel_button.setToolTip("End the evaluation; what is computed stays")
         self.cancel_button.clicked.connect(self._cancel)
         self.evaluate_button = QPushButton("Evaluate")
         self.evaluate_button.setObjectName("primary")
         self.evaluate_button.clicked.connect(self.evaluate)
-        foot.addWidget(self.bar)
-        foot.addWidget(self.words, 1)
-        for button in (self.cancel_button, self.chooser, self.evaluate_button):
-            foot.addWidget(button)
         self.chooser.changed.connect(self._say_button)
-        return whole
+        foot = JobFoot(self.cancel_button, self.chooser, self.evaluate_button)
+        self.bar, self.words = foot.bar, foot.words
+        return foot
 
     # What is shown
 

@@ -11,13 +11,12 @@ from PySide6.QtWidgets import (
     QMenu,
     QPushButton,
     QSpinBox,
-    QToolButton,
     QWidget,
 )
 
 from engine.errors import ConfigError
 from engine.studies import Study, load_study, own_studies, shipped_studies
-from gui.widgets.layouts import label
+from gui.widgets.layouts import label, tool_button
 from gui.widgets.save_dialog import last_folder
 
 FULL, QUICK = range(2)
@@ -67,19 +66,13 @@ class StudyChoice(QWidget):
         self.seeds.setAccessibleName("Seeds")
         self.seeds.setToolTip("Runs of each method, with seeds 0, 1, 2, …: mean ± standard deviation are over them")
         self.seeds.valueChanged.connect(self._seeds_chosen)
-        self.more = QToolButton()
-        self.more.setObjectName("button")
-        self.more.setText("⋯")
-        self.more.setToolTip("A study of your own; where the data set's files are")
-        self.more.setAccessibleName("More of studies")
-        self.more.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-        self.more.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        menu = QMenu(self.more)
+        menu = QMenu(self)
+        tip = "A study of your own; where the data set's files are"
+        self.more = tool_button("⋯", tip, "More of studies", menu=menu)
         menu.addAction("Open a study file…", self._ask_file)
         menu.addSeparator()
         menu.addAction("Data folder…", self._ask_data)
         self._automatic = menu.addAction("Data folder: automatic", self._forget_data)
-        self.more.setMenu(menu)
         row.addWidget(self.studies)
         row.addLayout(pair)
         row.addWidget(label("Seeds", "muted"))

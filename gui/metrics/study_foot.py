@@ -1,37 +1,24 @@
 """The line below the table in a study: how far it is, and the buttons that start, pause and stop it."""
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QWidget
+from PySide6.QtWidgets import QPushButton
 
 from engine.studies import StudyProgress
 from gui.metrics.study_session import StudySession
-from gui.widgets.layouts import label
+from gui.widgets.layouts import JobFoot
 from gui.words import duration
 
 
-class StudyFoot(QWidget):
+class StudyFoot(JobFoot):
     """Shows the session; the buttons are connected by whoever makes it."""
 
     def __init__(self) -> None:
-        super().__init__()
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(8)
-        self.bar = QProgressBar()
-        self.bar.setTextVisible(False)
-        self.bar.setFixedWidth(160)
-        self.words = label("", "muted", wrap=True)
-        self.words.setTextFormat(Qt.TextFormat.PlainText)
         self.pause = QPushButton("Pause")
         self.stop = QPushButton("Stop")
         self.stop.setToolTip("Save a checkpoint of each run and end; Go on continues from there (Ctrl+.)")
         self.stop.setShortcut("Ctrl+.")
         self.start = QPushButton("Start")
         self.start.setObjectName("primary")
-        row.addWidget(self.bar)
-        row.addWidget(self.words, 1)
-        for button in (self.pause, self.stop, self.start):
-            row.addWidget(button)
+        super().__init__(self.pause, self.stop, self.start)
 
     def show_running(self, session: StudySession) -> None:
         """Show a study that runs."""

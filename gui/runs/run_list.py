@@ -11,14 +11,13 @@ from PySide6.QtWidgets import (
     QListView,
     QMenu,
     QStackedLayout,
-    QToolButton,
     QWidget,
 )
 
 from gui.run_store import RunItem, RunStore
 from gui.runs.delegate import RunDelegate
 from gui.runs.model import SORTS, Index, RunFilter, RunListModel
-from gui.widgets.layouts import Card, empty_state, label
+from gui.widgets.layouts import Card, empty_state, label, tool_button
 from gui.words import count
 
 NO_RUNS = "No runs yet.\n\nWhat you train is listed here."
@@ -85,11 +84,9 @@ class RunList(Card):
         self.filter.textChanged.connect(self._filter_changed)
         QShortcut(QKeySequence(QKeySequence.StandardKey.Find), self).activated.connect(self._focus_filter)
         row.addWidget(self.filter, 1)
-        self._sort_button = _menu_button("⇅", "Sort the runs, show hidden ones")
-        self._sort_button.setMenu(self._sort_menu())
+        self._sort_button = tool_button("⇅", "Sort the runs, show hidden ones", menu=self._sort_menu())
         row.addWidget(self._sort_button)
-        self.actions_button = _menu_button("⋯", "What can be done with the selected runs")
-        self.actions_button.setMenu(self.menu)
+        self.actions_button = tool_button("⋯", "What can be done with the selected runs", menu=self.menu)
         row.addWidget(self.actions_button)
         return line
 
@@ -223,17 +220,6 @@ class RunList(Card):
     def _context_menu(self, position: QPoint) -> None:
         if self.view.indexAt(position).isValid():
             self.menu.popup(self.view.viewport().mapToGlobal(position))
-
-
-def _menu_button(text: str, tip: str) -> QToolButton:
-    button = QToolButton()
-    button.setObjectName("button")
-    button.setText(text)
-    button.setToolTip(tip)
-    button.setAccessibleName(tip)
-    button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-    button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-    return button
 
 
 def _flag(settings: QSettings, key: str) -> bool:

@@ -2,11 +2,11 @@
 
 from PySide6.QtCore import QEvent, QObject, Qt, Slot
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QAbstractItemView, QHBoxLayout, QListWidget, QListWidgetItem, QPushButton, QToolButton
+from PySide6.QtWidgets import QAbstractItemView, QHBoxLayout, QListWidget, QListWidgetItem, QPushButton
 
 from gui.run_store import RunStore
 from gui.training.session import TrainingSession
-from gui.widgets.layouts import Card
+from gui.widgets.layouts import Card, tool_button
 from gui.words import count
 
 ROW_HEIGHT = 28
@@ -39,11 +39,7 @@ class QueueCard(Card):
             ("↓", "Train it later (Alt+Down)", self._down),
             ("✕", "Take it out of the queue (Delete)", self._remove),
         ):
-            button = QToolButton()
-            button.setObjectName("button")
-            button.setText(text)
-            button.setToolTip(tip)
-            button.setAccessibleName(tip)
+            button = tool_button(text, tip)
             button.clicked.connect(slot)
             buttons.addWidget(button)
         buttons.addStretch(1)

@@ -13,7 +13,6 @@ from PySide6.QtWidgets import (
     QPushButton,
     QScrollArea,
     QSizePolicy,
-    QToolButton,
 )
 
 from engine.config import RunConfig
@@ -25,7 +24,7 @@ from gui.forms import ConfigForm
 from gui.settings.asking import may
 from gui.settings.preferences import read_preferences
 from gui.training.estimator import Estimator, too_large
-from gui.widgets.layouts import Card, label
+from gui.widgets.layouts import Card, label, tool_button
 from gui.words import count, duration, room
 
 FROM_RUN = "From a run"
@@ -55,14 +54,8 @@ class SettingsCard(Card):
         self._reset = self.preset_menu.addAction("Back to the preset", self._reset_form)
         self._delete_preset = self.preset_menu.addAction("Delete preset…", self._delete)
         self.preset_menu.aboutToShow.connect(self._enable_preset_menu)
-        more = QToolButton()
-        more.setObjectName("button")
-        more.setText("⋯")
-        more.setToolTip("Save these settings as a preset, go back to the preset, delete one")
-        more.setAccessibleName("Presets menu")
-        more.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-        more.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        more.setMenu(self.preset_menu)
+        tip = "Save these settings as a preset, go back to the preset, delete one"
+        more = tool_button("⋯", tip, "Presets menu", menu=self.preset_menu)
         row = QHBoxLayout()
         row.setSpacing(4)
         row.addWidget(self.presets, 1)

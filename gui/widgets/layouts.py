@@ -1,7 +1,7 @@
 """Cards, titles and labels: the pieces every page is laid out with."""
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QProgressBar, QToolButton, QVBoxLayout, QWidget
 
 
 class Card(QFrame):
@@ -33,6 +33,46 @@ def label(text: str, name: str = "", *, wrap: bool = False) -> QLabel:
         made.setObjectName(name)
     made.setWordWrap(wrap)
     return made
+
+
+def tool_button(text: str, tip: str, name: str = "", *, menu: QMenu | None = None) -> QToolButton:
+    """Return a small button that shows a sign; `name` is read to those who cannot see it, else the tip is."""
+    made = QToolButton()
+    made.setObjectName("button")
+    made.setText(text)
+    made.setToolTip(tip)
+    made.setAccessibleName(name or tip)
+    made.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+    if menu is not None:
+        made.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        made.setMenu(menu)
+    return made
+
+
+def job_bar(width: int | None = 160) -> QProgressBar:
+    """Return the thin bar of how far a job is, as wide as its place if `width` is None."""
+    made = QProgressBar()
+    made.setTextVisible(False)
+    if width is not None:
+        made.setFixedWidth(width)
+    return made
+
+
+class JobFoot(QWidget):
+    """A line below a page: how far its job is, in a bar and in words, then the buttons given."""
+
+    def __init__(self, *buttons: QWidget) -> None:
+        super().__init__()
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(8)
+        self.bar = job_bar()
+        self.words = label("", "muted", wrap=True)
+        self.words.setTextFormat(Qt.TextFormat.PlainText)
+        row.addWidget(self.bar)
+        row.addWidget(self.words, 1)
+        for button in buttons:
+            row.addWidget(button)
 
 
 def empty_state(text: str) -> QLabel:

@@ -1,12 +1,12 @@
 """The line at the bottom: what is being done, how far, how fast, and the time left."""
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar
+from PySide6.QtWidgets import QFrame, QHBoxLayout
 
 from engine.studies import StudyProgress
 from gui.metrics.study_session import StudySession
 from gui.training.session import TrainingSession
-from gui.widgets.layouts import label
+from gui.widgets.layouts import job_bar, label
 from gui.words import duration
 
 
@@ -23,9 +23,7 @@ class StatusBar(QFrame):
         self.task = label("Ready", "title")
         self.name = label("", "muted")
         self.name.setTextFormat(Qt.TextFormat.PlainText)
-        self.bar = QProgressBar()
-        self.bar.setTextVisible(False)
-        self.bar.setFixedWidth(160)
+        self.bar = job_bar()
         self.words = label("", "muted")
         self.speed = label("", "muted")
         for widget in (self.task, self.name, self.bar, self.words):

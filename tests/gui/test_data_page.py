@@ -135,18 +135,22 @@ def test_what_is_being_prepared_is_not_read_or_deleted_meanwhile(qtbot, page, pi
     asked = []
     monkeypatch.setattr(page.worker, "ask", lambda key, work: asked.append(page._thread))
     page.open_path(pictures)
-    assert page._thread is not None and not page.delete_button.isVisible()
+    assert page._thread is not None
+    assert not page.delete_button.isVisible()
     page.refresh()
-    assert not page.delete_button.isVisible() and asked == []
+    assert not page.delete_button.isVisible()
+    assert asked == []
     qtbot.waitUntil(lambda: page._thread is None, timeout=WAIT)
-    assert asked == [None] and page.delete_button.isVisible()
+    assert asked == [None]
+    assert page.delete_button.isVisible()
 
 
 def test_a_prepared_copy_can_be_deleted_and_own_files_stay(qtbot, window, pictures, agree):
     drop(window, pictures)
     page = window.data_page
     wait_for_details(qtbot, page, "images")
-    assert page._thread is None and page.delete_button.isVisible()
+    assert page._thread is None
+    assert page.delete_button.isVisible()
     page._paths.clear()
     qtbot.mouseClick(page.delete_button, Qt.MouseButton.LeftButton)
     assert not ENTRIES["images"].cached()

@@ -1,0 +1,41 @@
+"""The window's menu: what has no button of its own, and every key."""
+
+from collections.abc import Callable
+
+from PySide6.QtGui import QKeySequence, QUndoStack
+from PySide6.QtWidgets import QMainWindow, QMenu
+
+from gui.help.about import AboutMenu
+from gui.help.desk import HelpDesk
+from gui.help.posteriors import FigureOneDialog
+
+
+class WindowMenu(QMenu):
+    """Its keys work in the whole window, the menu shown or not."""
+
+    def __init__(
+        self,
+        window: QMainWindow,
+        undo_stack: QUndoStack,
+        help_desk: HelpDesk,
+        import_runs: Callable[[], None],
+        open_runs_folder: Callable[[], None],
+        ask_settings: Callable[[], None],
+    ) -> None:
+        super().__init__(window)
+        undo, redo = undo_stack.createUndoAction(self, "Undo"), undo_stack.createRedoAction(self, "Redo")
+        undo.setShortcut(QKeySequence.StandardKey.Undo)
+        redo.setShortcut(QKeySequence.StandardKey.Redo)
+        self.addActions([undo, redo])
+        self.addSeparator()
+        self.addAction("Import runs…", import_runs)
+        self.addAction("Runs folder", open_runs_folder)
+        self.addAction("Settings…", QKeySequence("Ctrl+,"), ask_settings)
+        self.addSeparator()
+        self.addAction("Help", QKeySequence("F1"), help_desk.help_with_focus)
+        self.addAction("Keyboard", QKeySequence("Ctrl+/"), help_desk.show_keys)
+        self.addAction("What β does…", lambda: FigureOneDialog(window).exec())
+        AboutMenu(window, self)
+        self.addSeparator()
+        self.addAction("Quit", QKeySequence("Ctrl+Q"), window.close)
+        window.addActions(self.actions())
