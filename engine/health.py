@@ -114,7 +114,11 @@ def improvement_words(curves: CurveData) -> str:
     recent = max(len(average) - first, SETTLED, len(average) // 10)
     slope, error = _slope(epoch[-recent:], values[-len(average) :][-recent:])
     if slope < -3 * error:
-        return f"Reconstruction still improves, by {float(f'{-slope:.2g}'):,.10g} nats an epoch."
+        per = "an epoch"
+        if epoch[-1] < 1:  # what an epoch would gain at this pace says nothing of a run that has none
+            slope *= 100 * float(curves.epoch[finite][-1]) / int(curves.step[finite][-1])
+            per = "in 100 steps"
+        return f"Reconstruction still improves, by {float(f'{-slope:.2g}'):,.10g} nats {per}."
     most_gained = (2 * error - slope) * rest
     if rest >= max(1.0, epoch[-1] / 10) and most_gained <= UNSEEN_GAIN * abs(float(average[-1])):
         count = int(rest)

@@ -4,7 +4,6 @@ import logging
 import sys
 from pathlib import Path
 
-import pyqtgraph as pg
 from PySide6.QtCore import QSettings, QTimer, qVersion
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
@@ -30,7 +29,6 @@ def make_app() -> QApplication:
     app.setDesktopFileName(APP_ID)
     app.setWindowIcon(QIcon(str(RESOURCES / "icons" / "icon.svg")))
     app.setStyle("Fusion")
-    pg.setConfigOptions(antialias=False)
     return app
 
 
@@ -68,8 +66,9 @@ def _show_window(app: QApplication, runs: Path, theme_name: str | None, place: P
     if theme_name is not None:
         settings.setValue("theme", theme_name)
     chosen = str(settings.value("theme", "system"))
-    theme.choose_scheme(app, chosen if chosen in theme.SCHEMES else "system")
+    theme.remember_scheme(app, chosen if chosen in theme.SCHEMES else "system")
     window = MainWindow(runs, settings)
+    theme.apply(app)
     follower = ThemeFollower(app, window)
     listener = Listener(place.address, window)
     window.show()

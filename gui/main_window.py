@@ -382,7 +382,7 @@ class MainWindow(QMainWindow):
         self._next_runs = folder
 
     def _take_preferences(self) -> None:
-        self.training_page.curves.redraw_ms = round(1000 * read_preferences(self._settings).redraw_seconds)
+        self.training_page.redraw_ms = round(1000 * read_preferences(self._settings).redraw_seconds)
 
     def _restore_place(self) -> None:
         geometry = self._settings.value("geometry")

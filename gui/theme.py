@@ -85,13 +85,18 @@ def is_dark() -> bool:
 
 
 def choose_scheme(app: QApplication, name: str) -> None:
-    """Set "light", "dark", or "system" to follow the desktop.
+    """Set "light", "dark", or "system" to follow the desktop, and show it."""
+    remember_scheme(app, name)
+    apply(app)
+
+
+def remember_scheme(app: QApplication, name: str) -> None:
+    """Set the scheme; `apply` shows it. A window is built in half the time before there is a style sheet.
 
     The choice is kept on the application, since not every desktop lets Qt change its scheme.
     """
     app.setProperty(CHOSEN, name)
     app.styleHints().setColorScheme(SCHEMES[name])
-    apply(app)
 
 
 def apply(app: QApplication) -> None:

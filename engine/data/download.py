@@ -1,10 +1,6 @@
 """Downloading a file, with progress, cancel, resume, and a check of what came."""
 
 import hashlib
-import http.client
-import urllib.error
-import urllib.parse
-import urllib.request
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,6 +46,11 @@ def download(remote: Remote, path: Path) -> Generator[Event, Request | None, Non
 
 
 def _fetch(url: str, remote: Remote, path: Path) -> Generator[Event, Request | None, None]:
+    import http.client  # with these comes TLS, which would make every start wait
+    import urllib.error
+    import urllib.parse
+    import urllib.request
+
     part = path.with_name(path.name + ".part")
     have = part.stat().st_size if part.exists() else 0
     request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})

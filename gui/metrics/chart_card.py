@@ -1,6 +1,7 @@
 """The picture that compares rows of the table: scatter of two metrics, or bars of one."""
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSignalBlocker, Signal, Slot
@@ -9,12 +10,13 @@ from PySide6.QtWidgets import QComboBox, QPushButton, QStackedLayout
 from engine.evaluation.catalogue import COLUMNS, Column
 from engine.evaluation.charts import bars, points
 from engine.evaluation.table import Table
-from gui.metrics.charts import BarChart, ScatterChart
 from gui.theme import LIGHT, tokens
 from gui.widgets.layouts import Card, empty_state, label
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from gui.metrics.charts import BarChart, ScatterChart
 
 SCATTER, BARS = range(2)
 NOTHING = "A point for each run appears here when runs are evaluated."
@@ -51,16 +53,32 @@ class ChartCard(Card):
         self.head.takeAt(self.head.count() - 1)
         for widget, stretch in ((self.kind, 0), (self.across, 1), (self._against, 0), (self.up, 1), (self.save, 0)):
             self.head.addWidget(widget, stretch)
-        self.scatter, self.bar_chart = ScatterChart(), BarChart()
-        self.scatter.picked.connect(self.picked)
         self._message = empty_state(NOTHING)
         self._stack = QStackedLayout()
-        for page in (self.scatter, self.bar_chart, self._message):
-            self._stack.addWidget(page)
+        self._stack.addWidget(self._message)
         self.body.addLayout(self._stack, 1)
         for box in (self.kind, self.across, self.up):
             box.activated.connect(self._chosen)
         self._wanted = {"x": "reconstruction", "y": ""}
+
+    @cached_property
+    def scatter(self) -> "ScatterChart":
+        """Made when there is something to draw: plots load for longer than the rest of the window."""
+        from gui.metrics.charts import ScatterChart
+
+        made = ScatterChart()
+        made.picked.connect(self.picked)
+        self._stack.addWidget(made)
+        return made
+
+    @cached_property
+    def bar_chart(self) -> "BarChart":
+        """Made when there is something to draw."""
+        from gui.metrics.charts import BarChart
+
+        made = BarChart()
+        self._stack.addWidget(made)
+        return made
 
     def show_table(self, table: Table, colours: Sequence[int]) -> None:
         """Show the runs of a table; `colours` are numbers of run colours, one a row."""
@@ -81,8 +99,9 @@ class ChartCard(Card):
 
     def apply_theme(self) -> None:
         """Take the colours of the scheme in force."""
-        for chart in (self.scatter, self.bar_chart):
-            chart.apply_theme()
+        for name in ("scatter", "bar_chart"):
+            if name in self.__dict__:  # made already
+                getattr(self, name).apply_theme()
         self._draw()
 
     def figure(self) -> "Figure":

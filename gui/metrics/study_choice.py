@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
 )
 
 from engine.errors import ConfigError
+from engine.paths import RESOURCES
 from engine.studies import Study, load_study, own_studies, shipped_studies
 from gui.widgets.layouts import label, tool_button
 from gui.widgets.save_dialog import last_folder
@@ -100,9 +101,9 @@ class StudyChoice(QWidget):
         except ConfigError as error:
             self.failed.emit(str(error))
             return
-        if self._place(str(study.path)) < 0:
+        if self._place(_key(study)) < 0:
             self._add(study)
-        self.studies.setCurrentIndex(self._place(str(study.path)))
+        self.studies.setCurrentIndex(self._place(_key(study)))
         self._picked()
 
     def lock(self, locked: bool) -> None:
@@ -115,21 +116,21 @@ class StudyChoice(QWidget):
         return self.lengths.checkedId() == QUICK
 
     def _add(self, study: Study) -> None:
-        self.studies.addItem(study.title, str(study.path))
+        self.studies.addItem(study.title, _key(study))
         self.studies.setItemData(self.studies.count() - 1, f"<p>{study.about}</p><p>{study.path}</p>", _TIP)
 
-    def _place(self, path: str) -> int:
-        return self.studies.findData(path)
+    def _place(self, key: str) -> int:
+        return self.studies.findData(key)
 
     @Slot()
     def _picked(self) -> None:
         """Read the chosen study in both lengths, as its file is now."""
-        path = Path(str(self.studies.currentData()))
+        key = str(self.studies.currentData())
         try:
-            full = load_study(path)
+            full = load_study(key)
             self._dataset = full.cells[0].config.dataset
             data = self._data_folder
-            full = load_study(path, data_folder=data)
+            full = load_study(key, data_folder=data)
         except ConfigError as error:
             self._forms, self.study = (None, None), None
             self.failed.emit(str(error))
@@ -137,11 +138,11 @@ class StudyChoice(QWidget):
             return
         quick, lacking = None, ""
         try:
-            quick = load_study(path, quick=True, data_folder=data)
+            quick = load_study(key, quick=True, data_folder=data)
         except ConfigError:
             lacking = "The file has no [quick] that can be used"
         self._forms = (full, quick)
-        self._settings.setValue(STUDY, str(full.path))
+        self._settings.setValue(STUDY, key)
         self.studies.setToolTip(str(self.studies.currentData(_TIP)))
         self._automatic.setEnabled(data is not None)
         for number, tip in ((FULL, "As the study is meant"), (QUICK, lacking or "The same comparison, shorter")):
@@ -213,3 +214,8 @@ class StudyChoice(QWidget):
 
 
 _TIP = Qt.ItemDataRole.ToolTipRole
+
+
+def _key(study: Study) -> str:
+    """How it is found again: a shipped study by its name, as the application may have moved by then."""
+    return study.name if study.path.parent == RESOURCES / "studies" else str(study.path)

@@ -45,6 +45,8 @@ class SubjectCard(Card):
         self._matrix: Matrix | None = None
         self._compared: Compared | None = None
         self._asked: object = None
+        self._follows = True
+        """Whether the picture is one that the run has, as nobody has chosen another yet."""
         self._comparer = Comparer()
         self.worker = LatestWorker(self)
         self.worker.answered.connect(self._answered)
@@ -60,7 +62,7 @@ class SubjectCard(Card):
         self.run.setAccessibleName("Run")
         self.run.setMinimumContentsLength(8)
         self.run.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.run.activated.connect(self._chosen)
+        self.run.activated.connect(self._run_chosen)
         self.open = QPushButton("Open")
         self.open.setToolTip("Select this run at the left and show its training (also: double click on its row)")
         self.open.clicked.connect(self._open)
@@ -98,6 +100,8 @@ class SubjectCard(Card):
             self.run.setCurrentIndex(max(0, self.run.findData(kept)) if kept is not None else 0)
         self.run.setVisible(bool(rows))
         self.run.setEnabled(len(rows) > 1)
+        if self._follows and self.row is not None:
+            self.view.setCurrentIndex(self.view.findData(_first_view(self.row)))
         self._draw()
 
     def apply_theme(self) -> None:
@@ -134,6 +138,11 @@ class SubjectCard(Card):
 
     @Slot()
     def _chosen(self) -> None:
+        self._follows = False
+        self._draw()
+
+    @Slot()
+    def _run_chosen(self) -> None:
         self._draw()
 
     def _draw(self) -> None:
@@ -200,6 +209,14 @@ class SubjectCard(Card):
         self._message.setText(sentence)
         self.save.setEnabled(False)
         self._stack.setCurrentWidget(self._message)
+
+
+def _first_view(row: Row) -> str:
+    """The first picture that there is of a run: a table of latents and factors, else its reconstructions."""
+    tables = [name for name in VIEWS if name != RECONSTRUCTIONS and matrix(row, name) is not None]
+    if tables or row.value("reconstruction") is None:
+        return [*tables, *VIEWS][0]
+    return RECONSTRUCTIONS
 
 
 def _sharpness(value: float) -> str:

@@ -21,12 +21,6 @@ from gui.widgets.curve_plot import Curve, CurvePlot
 STYLES = (Qt.PenStyle.SolidLine, Qt.PenStyle.DashLine, Qt.PenStyle.DotLine, Qt.PenStyle.DashDotLine)
 LEAST_FACTOR = 1e-4
 
-REDRAW_MS = 1000
-"""Time between two redraws of curves that grow, unless another is preferred.
-
-Each takes processor time from the training beside it.
-"""
-
 TURN_MS = 40
 """Time between two plots of one redraw: all three at once would be a frame that takes too long."""
 
@@ -64,10 +58,11 @@ class SmoothColumn:
 class Curves(QWidget):
     """Curves of the selected runs, one colour a run; KL per latent of the first of them, one colour a latent.
 
-    The plots are moved and zoomed along x together, and share one crosshair.
+    The plots are moved and zoomed along x together, and share one crosshair. They are redrawn every `redraw_ms`
+    milliseconds at most while they grow.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, redraw_ms: int) -> None:
         super().__init__()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -88,7 +83,7 @@ class Curves(QWidget):
         self._held_out: dict[Path, MetricsReader] = {}
         self._smooth: dict[tuple[Path, str], SmoothColumn] = {}
         self._zoomed: tuple[float, float] | None = None
-        self.redraw_ms = REDRAW_MS
+        self.redraw_ms = redraw_ms
         self._turn = QTimer(self)
         self._turn.setSingleShot(True)
         self._turn.timeout.connect(self._draw_next)

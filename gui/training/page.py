@@ -1,16 +1,27 @@
 """The training page: settings, live curves, live pictures."""
 
+from functools import cached_property
+from typing import TYPE_CHECKING
+
 from PySide6.QtCore import QSettings, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QHideEvent, QShowEvent
+from PySide6.QtGui import QHideEvent, QPaintEvent, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QSplitter, QStackedLayout, QVBoxLayout, QWidget
 
 from gui.run_store import RunItem
-from gui.training.curves import Curves
 from gui.training.health_line import HealthLine
 from gui.training.live_pictures import LivePictures
 from gui.training.settings_card import SettingsCard
 from gui.training.view_options import OptionsBar
 from gui.widgets.layouts import Card, empty_state
+
+if TYPE_CHECKING:
+    from gui.training.curves import Curves
+
+REDRAW_MS = 1000
+"""Time between two redraws of curves that grow, unless another is preferred.
+
+Each takes processor time from the training beside it.
+"""
 
 READ_MS = 15
 READ_BYTES = 200_000
@@ -39,17 +50,15 @@ class TrainingPage(QWidget):
         self.settings = card
         self.options = OptionsBar(settings)
         self.options.setProperty("helpTopic", "curves#reading")
-        self.curves = Curves()
         self.pictures = LivePictures()
         self.pictures.setProperty("helpTopic", "pictures")
         self.pictures.setMinimumWidth(230)
-        nothing = self._nothing_card()
+        self._nothing = self._nothing_card()
         middle = QWidget()
         middle.setMinimumWidth(250)
         self._stack = QStackedLayout(middle)
         self._stack.setContentsMargins(0, 0, 0, 0)
-        self._stack.addWidget(nothing)
-        self._stack.addWidget(self.curves)
+        self._stack.addWidget(self._nothing)
         self.splitter = QSplitter(Qt.Orientation.Horizontal)
         self.splitter.setHandleWidth(8)
         self.splitter.setChildrenCollapsible(False)
@@ -73,9 +82,46 @@ class TrainingPage(QWidget):
         self._reader = QTimer(self)
         self._reader.setInterval(READ_MS)
         self._reader.timeout.connect(self._read_on)
-        self.curves.show_options(self.options.options)
+        self._redraw_ms = REDRAW_MS
         self.options.changed.connect(self._look)
         self.options.export.connect(self._export)
+
+    @cached_property
+    def curves(self) -> "Curves":
+        """The plots; made after the page is first seen, as they load for longer than the rest of the window."""
+        from gui.training.curves import Curves
+
+        made = Curves(self._redraw_ms)
+        made.show_options(self.options.options)
+        made.show_runs(self._items)
+        self._stack.addWidget(made)
+        return made
+
+    @property
+    def _has_curves(self) -> bool:
+        return "curves" in self.__dict__
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Make the curves as soon as the page is on the screen."""
+        super().paintEvent(event)
+        if not self._has_curves:
+            QTimer.singleShot(0, self._show_curves)
+
+    @Slot()
+    def _show_curves(self) -> None:
+        filled = any(len(item.metrics) for item in self._items)
+        self._stack.setCurrentWidget(self.curves if filled else self._nothing)
+
+    @property
+    def redraw_ms(self) -> int:
+        """Time between two redraws of curves that grow, in milliseconds."""
+        return self._redraw_ms
+
+    @redraw_ms.setter
+    def redraw_ms(self, value: int) -> None:
+        self._redraw_ms = value
+        if self._has_curves:
+            self.curves.redraw_ms = value
 
     def _nothing_card(self) -> Card:
         """Return what stands in the place of curves, with a way to the first ones."""
@@ -108,11 +154,12 @@ class TrainingPage(QWidget):
         """Draw the curves of these runs, and the newest pictures of the first."""
         self._items = items
         filled = any(len(item.metrics) for item in items)
-        self._stack.setCurrentIndex(1 if filled else 0)
-        self._empty.setText(_why_empty(items))
+        self._empty.setText("" if filled else _why_empty(items))
         self.first.setVisible(not items)
         self.options.export_button.setEnabled(filled)
-        self.curves.show_runs(items)
+        if self._has_curves:
+            self.curves.show_runs(items)
+            self._show_curves()
         self.pictures.show_run(items[0] if items else None)
         self.health.show_run(items[0] if items else None, named=len(items) > 1)
         self._follow()
@@ -144,12 +191,14 @@ class TrainingPage(QWidget):
     def close_worker(self) -> None:
         """End what runs beside the window."""
         self._reader.stop()
-        self.curves.close_timer()
+        if self._has_curves:
+            self.curves.close_timer()
         self.pictures.close_worker()
 
     def apply_theme(self) -> None:
         """Take the colours of the scheme in force."""
-        self.curves.apply_theme()
+        if self._has_curves:
+            self.curves.apply_theme()
 
     @Slot()
     def _export(self) -> None:
@@ -157,7 +206,8 @@ class TrainingPage(QWidget):
 
     @Slot()
     def _look(self) -> None:
-        self.curves.show_options(self.options.options)
+        if self._has_curves:
+            self.curves.show_options(self.options.options)
 
 
 def _why_empty(items: list[RunItem]) -> str:

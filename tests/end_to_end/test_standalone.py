@@ -87,7 +87,9 @@ def test_the_selftest_passes_where_there_is_nothing_else(moved, home, name):
 
 def test_only_what_is_used_is_collected(moved):
     names = [path.relative_to(moved).as_posix() for path in moved.rglob("*")]
-    unwanted = re.compile(r"WebEngine|Qml|Quick|(^|/)triton/|/tests?/|\.(h|hpp|cuh|qm)$|pytest|libgtk")
+    unwanted = re.compile(
+        r"WebEngine|Qml|Quick|_internal/(triton/|hypothesis)|resources/results|/tests?/|\.(h|hpp|cuh|qm)$|pytest|libgtk"
+    )
     assert [name for name in names if unwanted.search(name)] == []
     for needed in (r"torchvision/_C\.", r"platforms/libqxcb", r"platforms/libqwayland", r"platforms/libqoffscreen",
                    r"imageformats/libqsvg", r"imageformats/libqjpeg", r"^LICENSE$", r"^add-to-menu$"):  # fmt: skip

@@ -98,6 +98,14 @@ def test_the_speed_of_improvement_is_that_of_a_straight_line():
     )
 
 
+def test_within_the_first_epoch_the_speed_is_told_by_steps():
+    t = np.arange(1, ROWS + 1) / ROWS
+    # 300 nats over 20,000 steps.
+    assert improvement_words(curves(reconstruction=400 - 300 * t, epochs=0.09)) == (
+        "Reconstruction still improves, by 1.5 nats in 100 steps."
+    )
+
+
 def test_a_run_within_its_first_epoch_is_not_called_stalled():
     flat = np.full(ROWS, 100.0) + np.random.default_rng(0).normal(0, 1, ROWS)
     assert improvement_words(curves(reconstruction=flat, epochs=0.9)) == ""

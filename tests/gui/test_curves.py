@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
 
 from engine.config import RunConfig
 from engine.curves import smooth
@@ -52,6 +53,7 @@ def show(window):
         window.run_list.view.selectAll()
         window._show_runs()
         window.training_page.curves._draw()  # what it does by itself within a second
+        QApplication.processEvents()  # the plots were perhaps just made, and get their places
         return window.store.items
 
     return shown
