@@ -192,9 +192,17 @@ def test_the_map_shows_the_current_row_with_latents_by_kl(page):
     page.view.setCurrentIndex(page.model.index(1, 0))
     assert page.subject.row == page.full.lines[1].rows[0]
     np.testing.assert_array_equal(page.subject.map.values, [[0.9, 0.0], [0.1, 0.2]])  # z1 has the larger KL
+    page.subject.view.activated.emit(page.subject.view.currentIndex())  # as chosen
     page.view.setCurrentIndex(page.model.index(3, 0))
     assert "no ground-truth factors" in page.subject._message.text()
     assert not page.subject.save.isEnabled()
+
+
+def test_a_run_without_factors_shows_its_reconstructions_unless_another_picture_was_chosen(page):
+    page.view.setCurrentIndex(page.model.index(3, 0))
+    assert page.subject.view.currentData() == "reconstructions"
+    page.view.setCurrentIndex(page.model.index(1, 0))
+    assert page.subject.view.currentData() == "mutual_information"
 
 
 def test_scatter_and_bars_show_the_tables_numbers_and_a_point_picks_its_row(page):

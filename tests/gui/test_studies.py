@@ -15,11 +15,13 @@ from engine.estimates import Pace
 from engine.evaluation.evaluate import evaluate
 from engine.evaluation.table_formats import comma_separated
 from engine.jobs import Control, drive
+from engine.paths import RESOURCES
 from engine.runs import Run
-from engine.studies import StudyProgress, load_study, methods_text, study_estimate, study_table
+from engine.studies import StudyProgress, load_study, methods_text, shipped_studies, study_estimate, study_table
 from engine.studies.workers import _do
 from engine.training import train
 from gui.header import TABS
+from gui.metrics.study_choice import StudyChoice
 from gui.words import duration
 
 TINY = """
@@ -268,6 +270,18 @@ def test_a_broken_file_is_a_sentence_and_the_study_before_it_stays(qtbot, window
     assert not panel.error.isVisible()
     assert panel.study.name == "good"
     assert not panel.choice.lengths.button(1).isEnabled()  # it has no [quick]
+
+
+def test_a_shipped_study_is_remembered_by_its_name_and_listed_once(window_with_half, settings):
+    choice = window_with_half.metrics_page.study.choice
+    choice.open_file(RESOURCES / "studies" / "table-2.toml")
+    assert choice.study.name == "table-2"
+    assert settings.value("metrics/study") == "table-2"
+    titles = [choice.studies.itemText(place) for place in range(choice.studies.count())]
+    assert titles == [*(study.title for study in shipped_studies()), "Tiny"]
+    again = StudyChoice(settings)
+    again.load()
+    assert again.study.name == "table-2"
 
 
 def test_a_study_waits_for_a_run_that_trains_and_a_run_for_a_study(qtbot, window_with_half):
