@@ -31,6 +31,7 @@ from shiboken6 import isValid
 from engine.errors import StudioError
 from engine.log_file import about, place_of
 from gui.log import open_log
+from gui.theme import px
 from gui.widgets.layouts import label
 
 QUIET = 5.0
@@ -99,7 +100,7 @@ class ErrorDialog(QDialog):
         self.happened, self.kept, self.to_do = (label("", name, wrap=True) for name in ("title", "", ""))
         for line in (self.happened, self.kept, self.to_do):
             line.setTextFormat(Qt.TextFormat.PlainText)
-            line.setMinimumWidth(430)  # without it the dialog is too low for lines that wrap
+            line.setMinimumWidth(px(430))  # without it the dialog is too low for lines that wrap
             line.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             words.addWidget(line)
         head.addLayout(words, 1)

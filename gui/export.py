@@ -20,6 +20,7 @@ from engine.errors import StudioError
 from engine.events import Finished, Job, Progress
 from engine.runs import Run
 from gui.bridge import JobThread
+from gui.theme import px
 from gui.training.view_options import ViewOptions
 from gui.widgets.layouts import job_bar, label
 from gui.widgets.save_dialog import (
@@ -148,7 +149,7 @@ class KindDialog(QDialog):
             button.setAccessibleDescription(missing or kind.help)
             help = label(missing or kind.help, "muted", wrap=True)
             help.setContentsMargins(24, 0, 0, 8)
-            help.setMinimumWidth(430)
+            help.setMinimumWidth(px(430))
             self._group.addButton(button, number)
             layout.addWidget(button)
             layout.addWidget(help)
@@ -169,7 +170,7 @@ class JobDialog(QDialog):
     def __init__(self, parent: QWidget, title: str, make_job: Callable[[], Job]) -> None:
         super().__init__(parent)
         self.setWindowTitle(title)
-        self.setMinimumWidth(380)
+        self.setMinimumWidth(px(380))
         self._words = ""
         layout = QVBoxLayout(self)
         layout.setContentsMargins(18, 16, 18, 16)

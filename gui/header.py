@@ -5,6 +5,7 @@ from PySide6.QtGui import QIcon, QKeySequence, QShortcut
 from PySide6.QtWidgets import QButtonGroup, QFrame, QHBoxLayout, QLabel, QMenu, QPushButton, QWidget
 
 from engine.paths import APP, RESOURCES
+from gui.theme import px
 from gui.widgets.layouts import label
 
 TABS = ("Training", "Traversal", "Metrics", "Data")
@@ -20,7 +21,7 @@ class Header(QFrame):
     def __init__(self, menu: QMenu, window: QWidget) -> None:
         super().__init__()
         self.setObjectName("header")
-        self.setFixedHeight(HEIGHT)
+        self.setFixedHeight(px(HEIGHT))
         bar = QHBoxLayout(self)
         bar.setContentsMargins(14, 0, 14, 0)
         bar.setSpacing(4)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QColor, QPalette
+from PySide6.QtGui import QColor, QFontInfo, QPalette
 from PySide6.QtWidgets import QApplication
 
 from engine.colours import PALETTE
@@ -16,6 +16,9 @@ SCHEMES = {
 }
 
 CHOSEN = "disentangle-scheme"
+
+TEXT = 13
+"""Height of text in pixels, where the desktop asks for no larger."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,15 @@ def is_dark() -> bool:
     return QApplication.styleHints().colorScheme() == Qt.ColorScheme.Dark
 
 
+def px(size: int) -> int:
+    """Return a length in pixels, given at the usual size of text (13 pixels), for the size that the desktop asks for.
+
+    Text is never smaller than the usual, which is that of most desktops.
+    """
+    wanted = QFontInfo(QApplication.font()).pixelSize() if QApplication.instance() is not None else TEXT
+    return round(size * max(1.0, wanted / TEXT))
+
+
 def choose_scheme(app: QApplication, name: str) -> None:
     """Set "light", "dark", or "system" to follow the desktop, and show it."""
     remember_scheme(app, name)
@@ -129,7 +141,7 @@ def style_sheet(t: Tokens) -> str:
     """Return the style sheet for these colours."""
     icons, scheme = (RESOURCES / "icons").as_posix(), "dark" if t is DARK else "light"
     return f"""
-    QWidget {{ color: {t.text}; font-size: 13px; }}
+    QWidget {{ color: {t.text}; font-size: {px(13)}px; }}
     QMainWindow, QDialog, QMessageBox {{ background: {t.window}; }}
     QToolTip {{ background: {t.card}; color: {t.text}; border: 1px solid {t.border}; padding: 5px; }}
     QScrollArea, QScrollArea > QWidget > QWidget {{ background: transparent; border: none; }}
@@ -141,14 +153,14 @@ def style_sheet(t: Tokens) -> str:
     QFrame#banner[kind="note"] {{ border-color: {t.warning}; }}
     QFrame#banner[kind="offer"] {{ border-color: {t.accent}; }}
     QLabel#title {{ font-weight: 600; }}
-    QLabel#app {{ font-weight: 600; font-size: 14px; }}
-    QLabel#group {{ font-weight: 600; color: {t.muted}; font-size: 12px; padding-top: 6px; }}
+    QLabel#app {{ font-weight: 600; font-size: {px(14)}px; }}
+    QLabel#group {{ font-weight: 600; color: {t.muted}; font-size: {px(12)}px; padding-top: 6px; }}
     QLabel[changed="true"] {{ color: {t.accent}; }}
-    QLabel#muted {{ color: {t.muted}; font-size: 12px; }}
-    QLabel#warning {{ color: {t.warning}; font-size: 12px; }}
-    QLabel#error {{ color: {t.error}; font-size: 12px; }}
-    QLabel#empty {{ color: {t.muted}; font-size: 14px; }}
-    QLabel#pill {{ border: 1px solid {t.border}; border-radius: 5px; padding: 2px 8px; font-size: 12px;
+    QLabel#muted {{ color: {t.muted}; font-size: {px(12)}px; }}
+    QLabel#warning {{ color: {t.warning}; font-size: {px(12)}px; }}
+    QLabel#error {{ color: {t.error}; font-size: {px(12)}px; }}
+    QLabel#empty {{ color: {t.muted}; font-size: {px(14)}px; }}
+    QLabel#pill {{ border: 1px solid {t.border}; border-radius: 5px; padding: 2px 8px; font-size: {px(12)}px;
         color: {t.muted}; }}
 
     QPushButton, QToolButton#button {{ background: {t.card}; border: 1px solid {t.border}; border-radius: 6px;
@@ -168,27 +180,27 @@ def style_sheet(t: Tokens) -> str:
     QPushButton#tab:hover {{ color: {t.text}; }}
     QPushButton#tab:checked {{ background: {t.accent_soft}; color: {t.accent}; }}
     QPushButton#tab:focus {{ border-color: {t.accent}; }}
-    QPushButton#segment {{ padding: 4px 9px; border-radius: 0; margin-right: -1px; font-size: 12px;
+    QPushButton#segment {{ padding: 4px 9px; border-radius: 0; margin-right: -1px; font-size: {px(12)}px;
         color: {t.muted}; }}
     QPushButton#segment:checked {{ background: {t.accent_soft}; color: {t.accent}; }}
     QPushButton#link {{ background: transparent; border: none; color: {t.muted}; text-align: left; padding: 6px 0; }}
     QPushButton#link:hover, QPushButton#link:focus {{ color: {t.accent}; }}
 
     QLineEdit, QComboBox, QSpinBox, QDoubleSpinBox {{ background: {t.field}; border: 1px solid {t.border};
-        border-radius: 5px; padding: 4px 7px; min-height: 18px; selection-background-color: {t.accent};
+        border-radius: 5px; padding: 4px 7px; min-height: {px(18)}px; selection-background-color: {t.accent};
         selection-color: {t.on_accent}; }}
     QLineEdit:focus, QComboBox:focus, QSpinBox:focus, QDoubleSpinBox:focus {{ border-color: {t.accent}; }}
     QLineEdit#inplace, QDoubleSpinBox#inplace {{ background: transparent; border: 1px solid transparent;
         padding: 1px 3px; }}
     QLineEdit#inplace:hover, QDoubleSpinBox#inplace:hover {{ border-color: {t.border}; }}
     QLineEdit#inplace:focus, QDoubleSpinBox#inplace:focus {{ background: {t.field}; border-color: {t.accent}; }}
-    QPushButton#small {{ background: transparent; border: 1px solid transparent; padding: 3px 2px; font-size: 10px;
-        color: {t.muted}; }}
+    QPushButton#small {{ background: transparent; border: 1px solid transparent; padding: 3px 2px; color: {t.muted};
+        font-size: {px(10)}px; }}
     QPushButton#small:hover {{ color: {t.accent}; }}
     QPushButton#small:focus {{ border-color: {t.accent}; }}
     QPushButton#segment[tight="true"] {{ padding: 4px 5px; }}
     QPushButton#segment[last="true"] {{ margin-right: 0; }}
-    QPushButton#compact {{ padding: 4px 9px; font-size: 12px; }}
+    QPushButton#compact {{ padding: 4px 9px; font-size: {px(12)}px; }}
     QPushButton#compact:checked {{ background: {t.accent_soft}; color: {t.accent}; border-color: {t.accent}; }}
     QLineEdit[invalid="true"] {{ border-color: {t.error}; }}
     QLineEdit:disabled, QComboBox:disabled {{ color: {t.muted}; }}
@@ -241,6 +253,7 @@ def style_sheet(t: Tokens) -> str:
     QHeaderView::section {{ padding: 6px 10px; border-bottom: 1px solid {t.border}; font-weight: 600; }}
     QTableView::item {{ padding: 4px 10px; }}
     QTableCornerButton::section {{ background: {t.card}; border: none; }}
+    QAbstractScrollArea::corner {{ background: transparent; border: none; }}
 
     QProgressBar {{ background: {t.faint}; border: none; border-radius: 3px; max-height: 6px; min-height: 6px; }}
     QProgressBar::chunk {{ background: {t.accent}; border-radius: 3px; }}

@@ -6,6 +6,7 @@ from PySide6.QtWidgets import QGridLayout, QLabel, QSlider, QWidget
 
 from engine.data import Dataset
 from gui.data.details import value_words
+from gui.theme import px
 from gui.widgets.layouts import label
 
 
@@ -41,7 +42,7 @@ class FactorSliders(QWidget):
             slider.setToolTip(f"{name}: {size} values")
             slider.valueChanged.connect(self._moved)
             words = label("", "muted")
-            words.setMinimumWidth(46 if self._compact else 120)
+            words.setMinimumWidth(px(46 if self._compact else 120))
             self._grid.addWidget(label(name), row, 0)
             self._grid.addWidget(slider, row, 1)
             self._grid.addWidget(words, row, 2)

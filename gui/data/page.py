@@ -25,6 +25,7 @@ from gui.bridge import JobThread, LatestWorker
 from gui.data.details import Details, label_of, read_details, values_of
 from gui.data.factor_sliders import FactorSliders
 from gui.settings.asking import may
+from gui.theme import px
 from gui.widgets.image_grid import ImageGrid, Row
 from gui.widgets.layouts import Card, job_bar, label
 
@@ -59,7 +60,7 @@ class DataPage(QWidget):
 
     def _list_card(self) -> Card:
         card = Card("Data sets")
-        card.setFixedWidth(268)
+        card.setFixedWidth(px(268))
         self.list = QListWidget()
         self.list.setAccessibleName("Data sets")
         self.list.setSpacing(2)

@@ -23,6 +23,7 @@ from engine.log_file import about
 from engine.paths import APP, RESOURCES
 from gui.bridge import LatestWorker
 from gui.log import open_log
+from gui.theme import px
 from gui.widgets.layouts import label
 from gui.words import count
 
@@ -91,7 +92,7 @@ class AboutDialog(QDialog):
         foot.addStretch(1)
         foot.addWidget(close)
         layout.addLayout(foot)
-        self.setFixedWidth(520)
+        self.setFixedWidth(px(520))
 
     @Slot()
     def _licences(self) -> None:

@@ -16,7 +16,7 @@ from PySide6.QtWidgets import (
 )
 
 from engine.posterior_width import Posterior, best_posterior, divergence, overlap, reconstruction_loss
-from gui.theme import tokens
+from gui.theme import px, tokens
 from gui.widgets.layouts import label
 
 TARGETS = (-0.8, 0.8)
@@ -51,7 +51,7 @@ class FigureOneDialog(QDialog):
         super().__init__(parent)
         self.setWindowTitle("What β does")
         self.setProperty("helpTopic", "methods#beta-vae")
-        self.setMinimumWidth(560)
+        self.setMinimumWidth(px(560))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(18, 16, 18, 14)
         layout.setSpacing(8)
@@ -65,7 +65,7 @@ class FigureOneDialog(QDialog):
         self.slider.setAccessibleName("beta")
         self.slider.setToolTip("Weight of the KL term, from 0.1 to 100; arrow keys move it")
         self.beta = label("", "title")
-        self.beta.setMinimumWidth(70)
+        self.beta.setMinimumWidth(px(70))
         row = QHBoxLayout()
         row.setSpacing(10)
         row.addWidget(self.beta)
@@ -185,7 +185,7 @@ class PosteriorPlot(QWidget):
         painter.drawLine(box.bottomLeft(), box.bottomRight())
         painter.setPen(QColor(colours.muted))
         font = self.font()
-        font.setPixelSize(11)
+        font.setPixelSize(px(11))
         painter.setFont(font)
         for z in (-2, -1, 0, 1, 2):
             x = _x(z, box)

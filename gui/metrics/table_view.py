@@ -6,7 +6,7 @@ from PySide6.QtWidgets import QHeaderView, QMenu, QStyledItemDelegate, QStyleOpt
 
 from engine.evaluation.table import Heading
 from gui.metrics.table_model import HEADING
-from gui.theme import tokens
+from gui.theme import px, tokens
 from gui.widgets.frozen_table import FrozenTable
 
 HEIGHT = 46
@@ -18,7 +18,7 @@ class Header(QHeaderView):
 
     def __init__(self, orientation: Qt.Orientation, parent: QWidget) -> None:
         super().__init__(orientation, parent)
-        self.setFixedHeight(HEIGHT)
+        self.setFixedHeight(px(HEIGHT))
         self.sorted: tuple[str, bool] | None = None
         """Key of the column that the table is sorted by, and whether it descends."""
 
@@ -27,7 +27,7 @@ class Header(QHeaderView):
         title, short = self._words(logicalIndex)
         fonts = ((self._bold(), title), (self._small(), short))
         wide = max(QFontMetrics(font).horizontalAdvance(words) for font, words in fonts)
-        return QSize(wide + 2 * MARGIN + 14, HEIGHT)
+        return QSize(wide + 2 * MARGIN + 14, px(HEIGHT))
 
     def paintSection(self, painter: QPainter, rect: QRect, logicalIndex: int) -> None:
         """Draw a heading."""
@@ -68,14 +68,14 @@ class Header(QHeaderView):
 
     def _bold(self, *, italic: bool = False) -> QFont:
         font = QFont(self.font())
-        font.setPixelSize(13)
+        font.setPixelSize(px(13))
         font.setWeight(QFont.Weight.Normal if italic else QFont.Weight.DemiBold)
         font.setItalic(italic)
         return font
 
     def _small(self) -> QFont:
         font = QFont(self.font())
-        font.setPixelSize(11)
+        font.setPixelSize(px(11))
         return font
 
 

@@ -8,7 +8,7 @@ from engine.config import DATASET_TITLES
 from engine.runs import method_words
 from gui.run_store import RunItem, state_words
 from gui.runs.model import Index
-from gui.theme import tokens
+from gui.theme import px, tokens
 from gui.words import duration
 
 HEIGHT = 70
@@ -25,7 +25,7 @@ class RunDelegate(QStyledItemDelegate):
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
         """Return three lines' height."""
-        return QSize(120, HEIGHT)
+        return QSize(120, px(HEIGHT))
 
     def setEditorData(self, editor: QWidget, index: Index) -> None:
         """Fill the editor once: a run that trains changes while its name is typed."""
@@ -36,13 +36,13 @@ class RunDelegate(QStyledItemDelegate):
     def updateEditorGeometry(self, editor: QWidget, option: QStyleOptionViewItem, index: Index) -> None:
         """Edit the name where it stands."""
         box = option.rect
-        editor.setGeometry(box.left() + TEXT_LEFT - 1, box.top() + 2, box.width() - TEXT_LEFT - 3, 28)
+        editor.setGeometry(box.left() + TEXT_LEFT - 1, box.top() + 2, box.width() - TEXT_LEFT - 3, px(28))
 
     def editorEvent(self, event: QEvent, model: QAbstractItemModel, option: QStyleOptionViewItem, index: Index) -> bool:
         """Tell of a click on the dot."""
         if isinstance(event, QMouseEvent) and event.type() == QEvent.Type.MouseButtonPress:
             at = event.position()
-            on_dot = at.x() < option.rect.left() + TEXT_LEFT and at.y() < option.rect.top() + 30
+            on_dot = at.x() < option.rect.left() + TEXT_LEFT and at.y() < option.rect.top() + px(30)
             if on_dot and event.button() == Qt.MouseButton.LeftButton:
                 self.dot_clicked.emit(index)
                 return True
@@ -68,7 +68,7 @@ class RunDelegate(QStyledItemDelegate):
         colour = QColor(run_colour(item))
         painter.setPen(QPen(colour, 2))
         painter.setBrush(colour if item.state.state == "finished" or item.state.active else Qt.BrushStyle.NoBrush)
-        painter.drawEllipse(QPoint(box.left() + 11, box.top() + 16), 4, 4)
+        painter.drawEllipse(QPoint(box.left() + 11, box.top() + px(16)), 4, 4)
         self._paint_text(painter, item, box)
         if item.state.step and item.state.total and item.state.state != "finished":
             self._paint_progress(painter, item, box, colour)
@@ -93,8 +93,8 @@ class RunDelegate(QStyledItemDelegate):
         ]
         font = painter.font()
         for top, height, size, colour, text, value in lines:
-            line = QRect(left, box.top() + top, width, height)
-            font.setPixelSize(size)
+            line = QRect(left, box.top() + px(top), width, px(height))
+            font.setPixelSize(px(size))
             painter.setFont(font)
             metrics = QFontMetrics(font)
             painter.setPen(QColor(colours.text if size == 13 else colours.muted))

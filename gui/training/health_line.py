@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from engine.health import CurveData, health
 from gui.run_store import RunItem
-from gui.theme import tokens
+from gui.theme import px, tokens
 
 
 class HealthLine(QWidget):
@@ -21,7 +21,7 @@ class HealthLine(QWidget):
 
     def sizeHint(self) -> QSize:
         """Return the height of a line."""
-        return QSize(100, 18)
+        return QSize(100, px(18))
 
     def show_run(self, item: RunItem | None, *, named: bool) -> None:
         """Say how a run does; `named` where others are shown beside it."""
@@ -41,7 +41,7 @@ class HealthLine(QWidget):
         """Write the line."""
         painter = QPainter(self)
         font = self.font()
-        font.setPixelSize(12)
+        font.setPixelSize(px(12))
         painter.setFont(font)
         painter.setPen(QColor(tokens().muted))
         words = painter.fontMetrics().elidedText(self.text, Qt.TextElideMode.ElideRight, self.width() - 4)

@@ -15,6 +15,7 @@ from engine.latent_names import latent_title
 from engine.previews import list_previews, load_preview
 from gui.bridge import LatestWorker
 from gui.run_store import RunItem
+from gui.theme import px
 from gui.widgets.image_grid import ImageGrid, Row
 from gui.widgets.layouts import Card, empty_state, label
 
@@ -41,7 +42,7 @@ class LivePictures(Card):
             "Beside its number: the name you gave it on the Traversal page, or its KL in nats."
         )
         self.play = QPushButton("▶")
-        self.play.setFixedWidth(38)
+        self.play.setFixedWidth(px(38))
         self.play.setToolTip("Play how the pictures came about (Space)")
         self.play.setAccessibleName("Play the history")
         self.play.clicked.connect(self._play_or_stop)

@@ -5,6 +5,7 @@ from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QAbstractItemView, QHBoxLayout, QListWidget, QListWidgetItem, QPushButton
 
 from gui.run_store import RunStore
+from gui.theme import px
 from gui.training.session import TrainingSession
 from gui.widgets.layouts import Card, tool_button
 from gui.words import count
@@ -62,7 +63,7 @@ class QueueCard(Card):
             self.list.addItem(row)
             if entry.run == chosen:
                 self.list.setCurrentItem(row)
-        self.list.setFixedHeight(ROW_HEIGHT * min(max(1, len(waiting)), ROWS_SHOWN) + 4)
+        self.list.setFixedHeight(px(ROW_HEIGHT) * min(max(1, len(waiting)), ROWS_SHOWN) + 4)
         held = self._session.held
         self.hold.setText("Start queue" if held else "Hold")
         self.hold.setToolTip(

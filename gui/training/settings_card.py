@@ -23,6 +23,7 @@ from engine.presets import Preset, delete_preset, own_presets, quick_preset, sav
 from gui.forms import ConfigForm
 from gui.settings.asking import may
 from gui.settings.preferences import read_preferences
+from gui.theme import px
 from gui.training.estimator import Estimator, too_large
 from gui.widgets.layouts import Card, label, tool_button
 from gui.words import count, duration, room
@@ -76,7 +77,7 @@ class SettingsCard(Card):
         for line in (self.notes, self.warnings, self.errors):
             self.body.addWidget(line)
         self._add_buttons()
-        self.setFixedWidth(304)
+        self.setFixedWidth(px(304))
 
         self._list_presets()
         self.presets.currentIndexChanged.connect(self._choose_preset)

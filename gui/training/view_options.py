@@ -7,6 +7,7 @@ from PySide6.QtCore import QSettings, Qt, Signal, Slot
 from PySide6.QtWidgets import QButtonGroup, QCheckBox, QHBoxLayout, QLabel, QPushButton, QSlider, QWidget
 
 from engine.curves import View
+from gui.theme import px
 from gui.widgets.flow import FlowLayout
 from gui.widgets.layouts import label
 
@@ -36,10 +37,10 @@ class OptionsBar(QWidget):
         self.smoothing = QSlider(Qt.Orientation.Horizontal)
         self.smoothing.setRange(0, POSITIONS)
         self.smoothing.setPageStep(5)
-        self.smoothing.setFixedWidth(86)
+        self.smoothing.setFixedWidth(px(86))
         self.smoothing.setAccessibleName("Smoothing")
         self._factor = label("", "muted")
-        self._factor.setFixedWidth(34)
+        self._factor.setFixedWidth(px(34))
         flow.addWidget(self._smoothing_box())
         self._columns = QButtonGroup(self)
         self._columns.setExclusive(True)

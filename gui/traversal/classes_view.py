@@ -8,6 +8,7 @@ from PySide6.QtCore import QSignalBlocker, Signal, Slot
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QVBoxLayout, QWidget
 
 from engine.latent_names import latent_title
+from gui.theme import px
 from gui.traversal.labels import heading_words, value_words
 from gui.widgets.image_grid import ImageGrid, Row
 from gui.widgets.layouts import label
@@ -30,7 +31,7 @@ class ClassesView(QWidget):
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(6)
         self.latents = QComboBox()
-        self.latents.setMinimumWidth(110)
+        self.latents.setMinimumWidth(px(110))
         self.latents.setAccessibleName("Latent")
         self.latents.setToolTip("The latent that changes from left to right")
         self.latents.currentIndexChanged.connect(self.changed)

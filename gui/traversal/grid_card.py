@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from gui.theme import px
 from gui.traversal.classes_view import ClassesView
 from gui.traversal.compare_view import CompareView
 from gui.traversal.latents_view import LatentsView
@@ -110,11 +111,11 @@ class GridCard(Card):
             box.setRange(-20, 20)
             box.setSingleStep(0.5)
             box.setDecimals(1)
-            box.setFixedWidth(60)
+            box.setFixedWidth(px(60))
             box.setAccessibleName(f"{which} value")
             box.setToolTip(f"{which} value that a latent takes, in standard deviations of the prior")
         self.steps.setRange(2, 31)
-        self.steps.setFixedWidth(48)
+        self.steps.setFixedWidth(px(48))
         self.steps.setAccessibleName("Steps")
         self.steps.setToolTip("Number of values in the range")
         self._range_parts = (label("Range", "muted"), self.low, label("to", "muted"), self.high)

@@ -8,6 +8,7 @@ from PySide6.QtCore import QSignalBlocker, Signal, Slot
 from PySide6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QPushButton, QSpinBox, QWidget
 
 from engine.data import Dataset
+from gui.theme import px
 from gui.widgets.layouts import label
 
 
@@ -44,7 +45,7 @@ class ImagePicker(QWidget):
         layout.setHorizontalSpacing(6)
         for row, (title, box) in enumerate(((label("Position"), self.index), (self.category_title, self.category))):
             title.setBuddy(box)
-            box.setMinimumWidth(90)
+            box.setMinimumWidth(px(90))
             layout.addWidget(title, row, 0)
             layout.addWidget(box, row, 1)
         layout.addLayout(buttons, 2, 0, 1, 2)
@@ -119,6 +120,6 @@ def named_button(layout: QHBoxLayout, text: str, tip: str, name: str) -> QPushBu
     button.setToolTip(tip)
     button.setAccessibleName(name)
     if len(text) == 1:
-        button.setFixedWidth(40)
+        button.setFixedWidth(px(40))
     layout.addWidget(button, 0 if len(text) == 1 else 1)
     return button

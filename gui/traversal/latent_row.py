@@ -6,7 +6,7 @@ from PySide6.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLineEdit, QPushButto
 
 from engine.evaluation.divergence import ACTIVE_NATS
 from engine.latent_names import LONGEST
-from gui.theme import tokens
+from gui.theme import px, tokens
 from gui.traversal.labels import value_words
 from gui.traversal.track import TICKS, LatentTrack
 from gui.widgets.layouts import label
@@ -43,13 +43,13 @@ class LatentRow(QWidget):
         self.value.setRange(-20, 20)
         self.value.setDecimals(2)
         self.value.setSingleStep(0.1)
-        self.value.setFixedWidth(56)
+        self.value.setFixedWidth(px(56))
         self.value.setKeyboardTracking(False)
         self.value.setAccessibleName(f"Value of latent {latent}")
         self.value.setToolTip("Exact value, in standard deviations of the prior")
         self.play_button = QPushButton("▶")
         self.play_button.setObjectName("small")
-        self.play_button.setFixedWidth(18)
+        self.play_button.setFixedWidth(px(18))
         self.play_button.setAccessibleName(f"Play latent {latent}")
         self.play_button.setToolTip(f"Move z{latent} to and fro through the range")
         self._lay_out()

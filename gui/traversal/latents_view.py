@@ -10,6 +10,7 @@ from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QDoubleSpinBox, QHBoxLayout, QMenu, QPushButton, QVBoxLayout, QWidget
 
 from engine.latent_names import latent_title
+from gui.theme import px
 from gui.traversal.labels import heading_words, value_words
 from gui.widgets.image_grid import ImageGrid, Row
 from gui.widgets.layouts import label
@@ -41,7 +42,7 @@ class LatentsView(QWidget):
         self.min_kl.setDecimals(2)
         self.min_kl.setSingleStep(0.1)
         self.min_kl.setSpecialValueText("any")
-        self.min_kl.setFixedWidth(74)
+        self.min_kl.setFixedWidth(px(74))
         self.min_kl.setAccessibleName("Least KL")
         self.min_kl.setToolTip("Show the latents whose mean KL over the data is at least this many nats")
         self.latents = QPushButton("Latents")

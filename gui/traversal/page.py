@@ -17,6 +17,7 @@ from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QWidget
 from engine.latent_names import latent_names
 from gui.bridge import LatestWorker
 from gui.run_store import RunItem
+from gui.theme import px
 from gui.traversal.answering import Answer, Answerer, Classes, Latents, Walk, decode_one
 from gui.traversal.export import Exports
 from gui.traversal.grid_card import CLASSES, COMPARE, WALK, GridCard
@@ -36,7 +37,7 @@ from gui.traversal.requests import (
 from gui.traversal.sliders_card import SlidersCard
 from gui.traversal.source_card import SourceCard
 
-NOTHING = "Choose a run at the left, or train one: its latent space appears here."
+NOTHING = "Choose a run at the left, or train one.\n\nIts latent space appears here."
 NARROW = 1045
 """Width in pixels below which the sliders go below the image."""
 
@@ -172,7 +173,7 @@ class TraversalPage(QWidget):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Put the sliders below the image where there is little width."""
-        narrow = self.width() < NARROW
+        narrow = self.width() < px(NARROW)
         self._left.setDirection(QBoxLayout.Direction.TopToBottom if narrow else QBoxLayout.Direction.LeftToRight)
         self.source.set_narrow(narrow, self.sliders.width())
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QFrame, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
+from gui.theme import px
 from gui.traversal.latent_row import LatentRow
 from gui.widgets.layouts import Card, label
 
@@ -22,7 +23,7 @@ class SlidersCard(Card):
     def __init__(self) -> None:
         super().__init__("Latents")
         self.title.setToolTip("Ordered by their mean KL over the data, largest first")
-        self.setFixedWidth(286)
+        self.setFixedWidth(px(286))
         self._span = (-3.0, 3.0)
         self._mean: NDArray[np.float64] | None = None
         self._touched: set[int] = set()

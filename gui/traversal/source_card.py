@@ -22,6 +22,7 @@ from engine.data import Dataset
 from gui.data.details import values_of
 from gui.data.factor_sliders import FactorSliders
 from gui.run_store import RunItem
+from gui.theme import px
 from gui.traversal.canvas import DrawingBoard
 from gui.traversal.image_picker import ImagePicker, named_button
 from gui.traversal.requests import FromPrior, GivenPicture, ImageAt, Source
@@ -47,7 +48,7 @@ class SourceCard(Card):
 
     def __init__(self) -> None:
         super().__init__("Image")
-        self.setFixedWidth(WIDTH)
+        self.setFixedWidth(px(WIDTH))
         self._dataset: Dataset | None = None
         self._known = False
         self._index: int | None = None
@@ -55,7 +56,7 @@ class SourceCard(Card):
         self._number = 0
         self._prior = FromPrior(0)
         self.pictures = ImageGrid(head=True, largest=106)
-        self.pictures.setFixedHeight(128)
+        self.pictures.setFixedHeight(px(128))
         self.segments = QButtonGroup(self)
         self.pages: list[QWidget] = []
         self.images = ImagePicker()
@@ -159,7 +160,7 @@ class SourceCard(Card):
         self.weights_title = label("Weights")
         for row, (title, box) in enumerate(((self.label_title, self.label_box), (self.weights_title, self.weights))):
             title.setBuddy(box)
-            box.setMinimumWidth(90)
+            box.setMinimumWidth(px(90))
             title.hide()
             box.hide()
             box.currentIndexChanged.connect(self.changed)
@@ -280,10 +281,10 @@ class SourceCard(Card):
 
     def set_narrow(self, narrow: bool, width: int) -> None:
         """Take less height, above the sliders and as wide as they; or stand beside them."""
-        self.setFixedWidth(width if narrow else WIDTH)
-        self.setMaximumHeight(366 if narrow else 16_777_215)
+        self.setFixedWidth(width if narrow else px(WIDTH))
+        self.setMaximumHeight(px(366) if narrow else 16_777_215)
         self.board.set_narrow(narrow)
-        self.pictures.setFixedHeight(94 if narrow else 128)
+        self.pictures.setFixedHeight(px(94 if narrow else 128))
 
     def clear_pictures(self) -> None:
         """Show no pictures."""

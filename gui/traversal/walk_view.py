@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QSignalBlocker, Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QSpinBox, QVBoxLayout, QWidget
 
+from gui.theme import px
 from gui.traversal.requests import ImageAt, Source
 from gui.widgets.image_grid import ImageGrid, Row
 from gui.widgets.layouts import label
@@ -40,7 +41,7 @@ class WalkView(QWidget):
         self.index.setRange(0, 10_000_000)
         self.index.setGroupSeparatorShown(True)
         self.index.setKeyboardTracking(False)
-        self.index.setFixedWidth(92)
+        self.index.setFixedWidth(px(92))
         self.index.setAccessibleName("End of the walk")
         self.index.setToolTip("Position in the data set of the image at the end")
         self.index.valueChanged.connect(self._index_changed)

@@ -21,7 +21,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
-from gui.theme import tokens
+from gui.theme import px, tokens
 
 GAP = 4
 RADIUS = 3.0
@@ -50,7 +50,7 @@ class ImageGrid(QWidget):
     def __init__(self, *, side: int = 0, head: bool = False, largest: int = 96, keys: bool = False) -> None:
         super().__init__()
         self._side = side
-        self._head = 20 if head else 0
+        self._head = px(20) if head else 0
         self._largest = largest
         self._rows: list[Row] = []
         self._images: list[list[QImage]] = []
@@ -184,7 +184,7 @@ class ImageGrid(QWidget):
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
         colours = tokens()
         small = self.font()
-        small.setPixelSize(11)
+        small.setPixelSize(px(11))
         for column, heading in enumerate(self._headings):
             box = self._rect(0, column)
             painter.setFont(small)
@@ -211,20 +211,21 @@ class ImageGrid(QWidget):
             return
         row, colours, box = self._rows[number], tokens(), self._rect(number, 0)
         font = self.font()
-        font.setPixelSize(13)
+        font.setPixelSize(px(13))
         font.setBold(True)
         painter.setFont(font)
         painter.setPen(QColor(colours.text))
         middle = box.center().y()
         beside = bool(row.note) and box.height() < 28
-        painter.drawText(QPointF(0, middle + 5 if beside or not row.note else middle), row.title)
+        title = painter.fontMetrics().elidedText(row.title, Qt.TextElideMode.ElideRight, max(0, box.left() - 6))
+        painter.drawText(QPointF(0, middle + px(5) if beside or not row.note else middle), title)
         if row.note:
-            left = painter.fontMetrics().horizontalAdvance(row.title) + 4 if beside else 0
+            left = painter.fontMetrics().horizontalAdvance(title) + 4 if beside else 0
             font.setBold(False)
-            font.setPixelSize(11)
+            font.setPixelSize(px(11))
             painter.setFont(font)
             painter.setPen(QColor(colours.muted))
-            painter.drawText(QPointF(left, middle + (5 if beside else 14)), row.note)
+            painter.drawText(QPointF(left, middle + px(5 if beside else 14)), row.note)
 
 
 def to_qimage(image: NDArray[np.uint8]) -> QImage:

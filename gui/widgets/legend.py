@@ -8,7 +8,7 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QAbstractButton, QFrame, QScrollArea, QSizePolicy, QWidget
 
-from gui.theme import tokens
+from gui.theme import px, tokens
 from gui.widgets.flow import FlowLayout
 
 WIDEST = 150
@@ -52,7 +52,7 @@ class EntryButton(QAbstractButton):
 
     def _small(self) -> QFont:
         font = QFont(self.font())
-        font.setPixelSize(12)
+        font.setPixelSize(px(12))
         return font
 
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -130,7 +130,7 @@ class Legend(QScrollArea):
 
     def minimumSizeHint(self) -> QSize:
         """A legend may be as narrow as one entry."""
-        return QSize(40, LINE)
+        return QSize(40, px(LINE))
 
     def hasHeightForWidth(self) -> bool:
         """A narrow legend has more lines."""

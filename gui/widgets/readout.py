@@ -8,7 +8,7 @@ from PySide6.QtCore import QPoint, QPointF, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPaintEvent
 from PySide6.QtWidgets import QWidget
 
-from gui.theme import tokens
+from gui.theme import px, tokens
 
 LINE = 15
 MARGIN = 6
@@ -62,7 +62,7 @@ class Readout(QWidget):
         right = pointer < area.center().x()
         room = (area.right() - pointer if right else pointer - area.left()) - 16 - 2 * MARGIN
         high = (self.parentWidget() if whole else self._plot).height() - (0 if whole else area.top()) - 4
-        rows = max(1, int((high - 2 * MARGIN) // LINE) - 1)
+        rows = max(1, int((high - 2 * MARGIN) // px(LINE)) - 1)
         self._figures = max((metrics.horizontalAdvance(r.words) for r in readings), default=0) + 8
         columns = max(1, min(-(-len(readings) // rows), int(room // (DOT + self._figures))))
         ordered = sorted(readings, key=lambda r: -math.inf if r.value is None else r.value, reverse=True)
@@ -76,7 +76,7 @@ class Readout(QWidget):
         width = (
             max(columns * (DOT + self._figures + self._names), metrics.horizontalAdvance(self._heading)) + 2 * MARGIN
         )
-        height = (self._rows + 1) * LINE + 2 * MARGIN - 2
+        height = (self._rows + 1) * px(LINE) + 2 * MARGIN - 2
         left = area.right() - width - 2 if right else area.left() + 2
         place = self._plot.mapTo(self.parentWidget(), QPoint(int(left), int(area.top()) + 2))
         place.setY(max(0, min(place.y(), self.parentWidget().height() - height)))
@@ -91,7 +91,7 @@ class Readout(QWidget):
 
     def _small(self) -> QFont:
         font = QFont(self.font())
-        font.setPixelSize(11)
+        font.setPixelSize(px(11))
         return font
 
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -107,16 +107,16 @@ class Readout(QWidget):
         painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 5, 5)
         painter.setPen(QColor(colours.muted))
         left = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
-        painter.drawText(QRectF(MARGIN, MARGIN - 2, self.width() - MARGIN, LINE), left, self._heading)
+        painter.drawText(QRectF(MARGIN, MARGIN - 2, self.width() - MARGIN, px(LINE)), left, self._heading)
         for number, reading in enumerate(self._readings):
             column, row = divmod(number, self._rows)
-            x, y = MARGIN + column * (DOT + self._figures + self._names), MARGIN - 2 + (row + 1) * LINE
+            x, y = MARGIN + column * (DOT + self._figures + self._names), MARGIN - 2 + (row + 1) * px(LINE)
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(QColor(reading.colour))
-            painter.drawEllipse(QPointF(x + 4, y + LINE / 2), 3.5, 3.5)
+            painter.drawEllipse(QPointF(x + 4, y + px(LINE) / 2), 3.5, 3.5)
             painter.setPen(QColor(colours.text))
-            painter.drawText(QRectF(x + DOT, y, self._figures, LINE), left, reading.words)
+            painter.drawText(QRectF(x + DOT, y, self._figures, px(LINE)), left, reading.words)
             painter.setPen(QColor(colours.muted))
             if self._names:
                 title = painter.fontMetrics().elidedText(reading.title, Qt.TextElideMode.ElideRight, self._names)
-                painter.drawText(QRectF(x + DOT + self._figures, y, self._names, LINE), left, title)
+                painter.drawText(QRectF(x + DOT + self._figures, y, self._names, px(LINE)), left, title)

@@ -5,6 +5,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout
 
 from engine.studies import StudyProgress
 from gui.metrics.study_session import StudySession
+from gui.theme import px
 from gui.training.session import TrainingSession
 from gui.widgets.layouts import job_bar, label
 from gui.words import duration
@@ -16,7 +17,7 @@ class StatusBar(QFrame):
     def __init__(self) -> None:
         super().__init__()
         self.setObjectName("footer")
-        self.setFixedHeight(32)
+        self.setFixedHeight(px(32))
         layout = QHBoxLayout(self)
         layout.setContentsMargins(14, 0, 14, 0)
         layout.setSpacing(10)
