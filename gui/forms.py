@@ -23,6 +23,7 @@ from PySide6.QtWidgets import (
 from engine.config import Group, RunConfig, choices_of, group_of, range_text, unit_of
 from engine.data import ENTRIES
 from engine.errors import ConfigError
+from gui.widgets.combo import Combo
 
 ALWAYS = (Group.DATA, Group.WEIGHT, Group.CAPACITY, Group.NETWORK, Group.LENGTH)
 """Groups that are always open; the others are below "More settings"."""
@@ -61,6 +62,7 @@ class FolderField(QWidget):
         button.setObjectName("button")
         button.setIcon(self.style().standardIcon(QStyle.StandardPixmap.SP_DirOpenIcon))
         button.setToolTip("Choose it")
+        button.setAccessibleName("Choose the data")
         button.setIconSize(QSize(14, 14))
         button.clicked.connect(self._choose)
         layout = QHBoxLayout(self)
@@ -69,6 +71,11 @@ class FolderField(QWidget):
         layout.addWidget(self.line, 1)
         layout.addWidget(button)
         self.setFocusProxy(self.line)
+
+    def setAccessibleName(self, name: str) -> None:
+        """Name the line, which has the focus."""
+        super().setAccessibleName(name)
+        self.line.setAccessibleName(name)
 
     def accept(self, kind: str, *, required: bool) -> None:
         """Say what is taken: "folder", "file" or "folder or file"; and whether it may be empty."""
@@ -156,7 +163,7 @@ class ConfigForm(QWidget):
         field = RunConfig.model_fields[name]
         choices = choices_of(name, field)
         if choices:
-            combo = QComboBox()
+            combo = Combo()
             combo.setMinimumContentsLength(8)
             combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
             for value, title in choices:

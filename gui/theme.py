@@ -145,6 +145,8 @@ def style_sheet(t: Tokens) -> str:
     QMainWindow, QDialog, QMessageBox {{ background: {t.window}; }}
     QToolTip {{ background: {t.card}; color: {t.text}; border: 1px solid {t.border}; padding: 5px; }}
     QScrollArea, QScrollArea > QWidget > QWidget {{ background: transparent; border: none; }}
+    QScrollArea#scrolled {{ border: 1px solid transparent; border-radius: 4px; }}
+    QScrollArea#scrolled:focus {{ border-color: {t.accent}; }}
     QFrame#card {{ background: {t.card}; border: 1px solid {t.border}; border-radius: 8px; }}
     QFrame#header, QFrame#footer {{ background: {t.card}; border: none; }}
     QFrame#header {{ border-bottom: 1px solid {t.border}; }}

@@ -11,7 +11,7 @@ from gui.widgets.layouts import label
 
 
 class FactorSliders(QWidget):
-    """One slider a factor. `moved(index)` names the image; `compact` leaves the factor's name out of its value."""
+    """One slider a factor. `moved(index)` names the image; `compact` keeps little room for its value."""
 
     moved = Signal(int)
 
@@ -68,5 +68,5 @@ class FactorSliders(QWidget):
         wanted = np.array([slider.value() for slider in self._sliders])
         for number, (words, value) in enumerate(zip(self._words, wanted, strict=True)):
             text = value_words(dataset, number, int(value))
-            words.setText(text.removeprefix(dataset.factors.names[number]).strip() if self._compact else text)
+            words.setText(text.removeprefix(dataset.factors.names[number]).strip())
         self.moved.emit(dataset.factors.nearest(wanted))

@@ -138,6 +138,8 @@ class DataPage(QWidget):
             column.addWidget(widget)
         column.addStretch(1)
         area = QScrollArea()
+        area.setObjectName("scrolled")
+        area.setAccessibleName("Images of the data set")
         area.setWidget(shown)
         area.setWidgetResizable(True)
         self.card.body.addWidget(area, 1)

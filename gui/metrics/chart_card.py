@@ -11,6 +11,7 @@ from engine.evaluation.catalogue import COLUMNS, Column
 from engine.evaluation.charts import bars, points
 from engine.evaluation.table import Table
 from gui.theme import LIGHT, tokens
+from gui.widgets.combo import Combo
 from gui.widgets.layouts import Card, empty_state, label
 
 if TYPE_CHECKING:
@@ -36,10 +37,10 @@ class ChartCard(Card):
         self.note.hide()
         self._table = Table((), ())
         self._colours: Sequence[int] = ()
-        self.kind = QComboBox()
+        self.kind = Combo()
         self.kind.addItems(["Scatter", "Bars"])
         self.kind.setAccessibleName("Kind of picture")
-        self.across, self.up = QComboBox(), QComboBox()
+        self.across, self.up = Combo(), Combo()
         self.across.setToolTip("Metric across")
         self.up.setToolTip("Metric up")
         self._against = label("against", "muted")

@@ -5,7 +5,6 @@ from pathlib import Path
 from PySide6.QtCore import QSettings, QSignalBlocker, Qt, Signal, Slot
 from PySide6.QtWidgets import (
     QButtonGroup,
-    QComboBox,
     QFileDialog,
     QHBoxLayout,
     QMenu,
@@ -17,6 +16,7 @@ from PySide6.QtWidgets import (
 from engine.errors import ConfigError
 from engine.paths import RESOURCES
 from engine.studies import Study, load_study, own_studies, shipped_studies
+from gui.widgets.combo import Combo
 from gui.widgets.layouts import label, tool_button
 from gui.widgets.save_dialog import last_folder
 
@@ -44,7 +44,7 @@ class StudyChoice(QWidget):
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(6)
-        self.studies = QComboBox()
+        self.studies = Combo()
         self.studies.setAccessibleName("Study")
         self.studies.setMinimumContentsLength(22)
         self.studies.activated.connect(self._picked)

@@ -12,6 +12,7 @@ from engine.evaluation.charts import MATRICES, Matrix, matrix
 from engine.evaluation.rows import Row
 from gui.bridge import LatestWorker
 from gui.metrics.pictures import MOST_RUNS, Compared, Comparer
+from gui.widgets.combo import Combo
 from gui.widgets.heat_map import HeatMap
 from gui.widgets.image_grid import ImageGrid
 from gui.widgets.image_grid import Row as Images
@@ -51,13 +52,13 @@ class SubjectCard(Card):
         self.worker = LatestWorker(self)
         self.worker.answered.connect(self._answered)
         self.worker.failed.connect(self._failed)
-        self.view = QComboBox()
+        self.view = Combo()
         for name, title in VIEWS.items():
             self.view.addItem(title, name)
         self.view.setAccessibleName("Picture")
         self.view.setToolTip("What is shown of the table's current row")
         self.view.activated.connect(self._chosen)
-        self.run = QComboBox()
+        self.run = Combo()
         self.run.setToolTip("Which run of the row")
         self.run.setAccessibleName("Run")
         self.run.setMinimumContentsLength(8)
@@ -76,6 +77,8 @@ class SubjectCard(Card):
         self.map = HeatMap()
         self.grid = ImageGrid(side=128, largest=72)
         area = QScrollArea()
+        area.setObjectName("scrolled")
+        area.setAccessibleName("Pictures of the run")
         area.setWidget(self.grid)
         area.setWidgetResizable(True)
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)

@@ -65,6 +65,7 @@ class SettingsDialog(QDialog):
         self._add_questions()
         self._grid.setRowStretch(self._rows, 1)
         area = QScrollArea()
+        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         area.setWidget(inside)
         area.setWidgetResizable(True)
         area.setFrameShape(QFrame.Shape.NoFrame)

@@ -8,6 +8,7 @@ from PySide6.QtGui import QHideEvent, QPaintEvent, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QSplitter, QStackedLayout, QVBoxLayout, QWidget
 
 from gui.run_store import RunItem
+from gui.theme import px
 from gui.training.health_line import HealthLine
 from gui.training.live_pictures import LivePictures
 from gui.training.settings_card import SettingsCard
@@ -52,10 +53,10 @@ class TrainingPage(QWidget):
         self.options.setProperty("helpTopic", "curves#reading")
         self.pictures = LivePictures()
         self.pictures.setProperty("helpTopic", "pictures")
-        self.pictures.setMinimumWidth(230)
+        self.pictures.setMinimumWidth(px(230))
         self._nothing = self._nothing_card()
         middle = QWidget()
-        middle.setMinimumWidth(250)
+        middle.setMinimumWidth(px(250))
         self._stack = QStackedLayout(middle)
         self._stack.setContentsMargins(0, 0, 0, 0)
         self._stack.addWidget(self._nothing)

@@ -5,7 +5,6 @@ from pathlib import Path
 
 from PySide6.QtCore import QSettings, QSignalBlocker, Qt, Signal, Slot
 from PySide6.QtWidgets import (
-    QComboBox,
     QFrame,
     QHBoxLayout,
     QInputDialog,
@@ -25,6 +24,7 @@ from gui.settings.asking import may
 from gui.settings.preferences import read_preferences
 from gui.theme import px
 from gui.training.estimator import Estimator, too_large
+from gui.widgets.combo import Combo
 from gui.widgets.layouts import Card, label, tool_button
 from gui.words import count, duration, room
 
@@ -46,7 +46,7 @@ class SettingsCard(Card):
         self.setProperty("helpTopic", "settings")
         self._settings, self._estimator, self._runs = settings, estimator, runs
         self._estimate: Estimate | None = None
-        self.presets = QComboBox()
+        self.presets = Combo()
         self.presets.setAccessibleName("Preset")
         self.presets.setMinimumContentsLength(12)
         self.presets.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -65,6 +65,7 @@ class SettingsCard(Card):
 
         self.form = ConfigForm()
         area = QScrollArea()
+        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         area.setWidget(self.form)
         area.setWidgetResizable(True)
         area.setFrameShape(QFrame.Shape.NoFrame)
@@ -77,7 +78,7 @@ class SettingsCard(Card):
         for line in (self.notes, self.warnings, self.errors):
             self.body.addWidget(line)
         self._add_buttons()
-        self.setFixedWidth(px(304))
+        self.setFixedWidth(px(328))
 
         self._list_presets()
         self.presets.currentIndexChanged.connect(self._choose_preset)

@@ -5,11 +5,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QSignalBlocker, Signal, Slot
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from engine.latent_names import latent_title
 from gui.theme import px
 from gui.traversal.labels import heading_words, value_words
+from gui.widgets.combo import Combo
 from gui.widgets.image_grid import ImageGrid, Row
 from gui.widgets.layouts import label
 
@@ -30,7 +31,7 @@ class ClassesView(QWidget):
         row = QHBoxLayout(self.options)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(6)
-        self.latents = QComboBox()
+        self.latents = Combo()
         self.latents.setMinimumWidth(px(110))
         self.latents.setAccessibleName("Latent")
         self.latents.setToolTip("The latent that changes from left to right")

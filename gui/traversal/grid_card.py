@@ -51,8 +51,9 @@ class GridCard(Card):
         self.words = label("", "muted")
         self.words.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._views = QStackedWidget()
-        for view in (self.latents, self.classes, self.walk, self.compare):
-            self._views.addWidget(_scrolled(view))
+        parts = (self.latents, self.classes, self.walk, self.compare)
+        for view, (title, _) in zip(parts, VIEWS, strict=True):
+            self._views.addWidget(_scrolled(view, title))
         self.message = empty_state("")
         holder = QWidget()
         self._stack = QStackedLayout(holder)
@@ -221,8 +222,10 @@ class GridCard(Card):
         self.words.setText(words)
 
 
-def _scrolled(view: QWidget) -> QScrollArea:
+def _scrolled(view: QWidget, name: str) -> QScrollArea:
     area = QScrollArea()
+    area.setObjectName("scrolled")
+    area.setAccessibleName(name)
     area.setWidget(view)
     area.setWidgetResizable(True)
     area.setFrameShape(QFrame.Shape.NoFrame)

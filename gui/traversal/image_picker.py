@@ -5,10 +5,11 @@ import random
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QSignalBlocker, Signal, Slot
-from PySide6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QPushButton, QSpinBox, QWidget
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QPushButton, QSpinBox, QWidget
 
 from engine.data import Dataset
 from gui.theme import px
+from gui.widgets.combo import Combo
 from gui.widgets.layouts import label
 
 
@@ -27,7 +28,7 @@ class ImagePicker(QWidget):
         self.index.setAccessibleName("Image")
         self.index.setToolTip("Position of the image in the data set, from 0")
         self.index.valueChanged.connect(self.picked)
-        self.category = QComboBox()
+        self.category = Combo()
         self.category.setAccessibleName("Only of class")
         self.category.setToolTip("Random, next and previous stay within this class")
         self.category.currentIndexChanged.connect(self._category_chosen)

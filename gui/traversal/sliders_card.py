@@ -44,6 +44,7 @@ class SlidersCard(Card):
         self._column.setSpacing(0)
         self._column.addStretch(1)
         area = QScrollArea()
+        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         area.setWidget(inside)
         area.setWidgetResizable(True)
         area.setFrameShape(QFrame.Shape.NoFrame)

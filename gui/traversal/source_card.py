@@ -8,7 +8,6 @@ from PySide6.QtCore import QSignalBlocker, Qt, Signal, Slot
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QButtonGroup,
-    QComboBox,
     QFrame,
     QGridLayout,
     QHBoxLayout,
@@ -26,6 +25,7 @@ from gui.theme import px
 from gui.traversal.canvas import DrawingBoard
 from gui.traversal.image_picker import ImagePicker, named_button
 from gui.traversal.requests import FromPrior, GivenPicture, ImageAt, Source
+from gui.widgets.combo import Combo
 from gui.widgets.image_grid import ImageGrid, Row
 from gui.widgets.layouts import Card, label
 
@@ -75,6 +75,7 @@ class SourceCard(Card):
         column.addWidget(self.words)
         column.addStretch(1)
         area = QScrollArea()
+        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         area.setWidget(below)
         area.setWidgetResizable(True)
         area.setFrameShape(QFrame.Shape.NoFrame)
@@ -147,14 +148,14 @@ class SourceCard(Card):
         """The class the decoder is given, and the weights."""
         layout = QGridLayout()
         layout.setHorizontalSpacing(6)
-        self.label_box = QComboBox()
+        self.label_box = Combo()
         self.label_box.setAccessibleName("Class")
         self.label_box.setToolTip(
             "The class that the decoder of this conditional model is given. As the image: its own class; for a picture "
             "without one, the class that reconstructs it best."
         )
         self.label_title = label("Decode as")
-        self.weights = QComboBox()
+        self.weights = Combo()
         self.weights.setAccessibleName("Weights")
         self.weights.setToolTip("The newest weights, or those that were kept at a step")
         self.weights_title = label("Weights")

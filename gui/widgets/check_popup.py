@@ -59,6 +59,7 @@ class CheckPopup(QPushButton):
         self._list.setSpacing(5)
         self._list.setSizeConstraint(QLayout.SizeConstraint.SetMinAndMaxSize)
         self._area = QScrollArea()
+        self._area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._area.setWidget(self._inside)
         self._area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         layout.addWidget(self._area)

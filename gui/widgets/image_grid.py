@@ -49,7 +49,7 @@ class ImageGrid(QWidget):
 
     def __init__(self, *, side: int = 0, head: bool = False, largest: int = 96, keys: bool = False) -> None:
         super().__init__()
-        self._side = side
+        self._side = px(side)
         self._head = px(20) if head else 0
         self._largest = largest
         self._rows: list[Row] = []
