@@ -1,6 +1,7 @@
 """What a person needs who uses the keyboard, a screen reader, or large text: on every page and in the dialogs."""
 
 import itertools
+import operator
 import shutil
 
 import pytest
@@ -75,12 +76,25 @@ def cut(window: QWidget) -> list[str]:
             continue
         if isinstance(widget, Combo):
             continue
+        if _overhangs(widget):
+            lines.append(f"{_say(widget)} reaches beyond {_place(widget)}")
         wanted = widget.sizeHint()
         if widget.width() < wanted.width() or widget.height() < min(wanted.height(), widget.fontMetrics().height()):
             words = widget.currentText() if isinstance(widget, QComboBox) else widget.text()
             sizes = f"{widget.width()} x {widget.height()} of {wanted.width()} x {wanted.height()}"
             lines.append(f"{type(widget).__name__} “{words}”: {sizes} in {_place(widget)}")
     return lines
+
+
+def _overhangs(widget: QWidget) -> bool:
+    """Whether something that holds it ends before it does, and does not scroll sideways."""
+    holder = widget.parentWidget()
+    while holder is not None:
+        left = widget.mapTo(holder, QPoint(0, 0)).x()
+        if left < 0 or left + widget.width() > holder.width():
+            return True
+        holder = None if holder.isWindow() else holder.parentWidget()
+    return False
 
 
 def backwards(window: QWidget) -> list[str]:
@@ -140,7 +154,7 @@ def larger(qapp):
 
 @pytest.fixture
 def tour(qtbot, tmp_path, another_window, tiny_run):
-    """Open the window over a run at the smallest usual size, and yield after each page is shown."""
+    """Open the window over a run at 1280 x 800, and yield when each page, and each part of one, is shown."""
 
     def go():
         runs = tmp_path / "a run"
@@ -153,9 +167,14 @@ def tour(qtbot, tmp_path, another_window, tiny_run):
             window.header.tabs.button(number).click()
             if title == "Traversal":
                 qtbot.waitUntil(lambda: window.traversal_page.answer is not None, timeout=60_000)
-            qtbot.wait(1)  # layouts are done
-            assert window.pages.currentIndex() == number
-            yield title, window
+            page = window.pages.currentWidget()
+            parts = {"Traversal": ("source.segments", "card.views"), "Metrics": ("options.segments",)}.get(title, ())
+            buttons = [b for part in parts for b in operator.attrgetter(part)(page).buttons() if b.isVisible()]
+            for button in buttons or [window.header.tabs.button(number)]:
+                button.click()
+                qtbot.wait(1)  # layouts are done
+                assert window.pages.currentIndex() == number
+                yield f"{title}, {button.text()}", window
 
     return go
 

@@ -24,6 +24,16 @@ def test_text_can_be_read_in_both_schemes(tokens):
     for colour in (tokens.text, tokens.muted, tokens.warning, tokens.error, tokens.accent):
         assert contrast(colour, tokens.card) >= 4.5, colour
     assert contrast(tokens.on_accent, tokens.accent) >= 4.5
+    # As the style sheet joins them: beside cards, in fields, on what is chosen, and on a button that is off.
+    for colour in (tokens.text, tokens.muted, tokens.error):
+        for back in (tokens.window, tokens.field):
+            assert contrast(colour, back) >= 4.5, (colour, back)
+    for colour in (tokens.text, tokens.muted, tokens.accent, tokens.warning, tokens.error):
+        assert contrast(colour, tokens.accent_soft) >= 4.5, colour
+    assert contrast(tokens.muted, tokens.faint) >= 4.5
+    # A ring around what has the focus, and the edge of a box to tick: 3, as they are drawn.
+    for back in (tokens.window, tokens.card, tokens.field, tokens.accent_soft):
+        assert contrast(tokens.accent, back) >= 3, back
     for colour in tokens.runs:
         assert contrast(colour, tokens.card) >= 2.3, colour
 
