@@ -9,6 +9,7 @@ from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
+    QLayout,
     QListWidget,
     QListWidgetItem,
     QPushButton,
@@ -26,6 +27,7 @@ from gui.data.details import Details, label_of, read_details, values_of
 from gui.data.factor_sliders import FactorSliders
 from gui.settings.asking import may
 from gui.theme import px
+from gui.widgets.flow import FlowLayout
 from gui.widgets.image_grid import ImageGrid, Row
 from gui.widgets.layouts import Card, job_bar, label
 
@@ -84,7 +86,8 @@ class DataPage(QWidget):
         self.facts.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.card.body.addWidget(self.facts)
 
-        buttons = QHBoxLayout()
+        holder = QWidget()
+        buttons = FlowLayout(holder, spacing=6)
         self.prepare_button = self._button(buttons, "Prepare", "Draw, download or read the images now", self._prepare)
         self.choose_button = self._button(buttons, "Choose…", "Choose the folder or file with the images", self._choose)
         self.official_button = self._button(
@@ -94,10 +97,12 @@ class DataPage(QWidget):
         self.delete_button = self._button(
             buttons, "Delete prepared copy", "Remove it from the cache; your own files stay", self._delete
         )
-        buttons.addStretch(1)
-        self.use_button = self._button(buttons, "Train on this", "Choose it in the training form", self._use)
+        doing = QHBoxLayout()
+        doing.addWidget(holder, 1)
+        self.use_button = self._button(doing, "Train on this", "Choose it in the training form", self._use)
         self.use_button.setObjectName("primary")
-        self.card.body.addLayout(buttons)
+        doing.setAlignment(self.use_button, Qt.AlignmentFlag.AlignTop)
+        self.card.body.addLayout(doing)
 
         progress = QHBoxLayout()
         self.bar = job_bar(220)
@@ -146,7 +151,7 @@ class DataPage(QWidget):
         self._show_idle()
         return self.card
 
-    def _button(self, layout: QHBoxLayout, title: str, tip: str, slot: Callable[[], None]) -> QPushButton:
+    def _button(self, layout: QLayout, title: str, tip: str, slot: Callable[[], None]) -> QPushButton:
         button = QPushButton(title)
         button.setToolTip(tip)
         button.clicked.connect(slot)

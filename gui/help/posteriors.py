@@ -73,7 +73,7 @@ class FigureOneDialog(QDialog):
         layout.addLayout(row)
         self.numbers = label("", "muted")
         self.words = label("", wrap=True)
-        self.words.setMinimumHeight(58)
+        self.words.setMinimumHeight(px(58))
         self.words.setAlignment(Qt.AlignmentFlag.AlignTop)
         layout.addWidget(self.numbers)
         layout.addWidget(self.words)
@@ -86,7 +86,7 @@ class FigureOneDialog(QDialog):
         self.slider.setValue(40)
         self._moved()
         self.slider.setFocus()
-        self.resize(620, 520)
+        self.resize(px(620), px(520))
 
     @Slot()
     def _moved(self) -> None:
@@ -133,7 +133,7 @@ class PosteriorPlot(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._posteriors: tuple[Posterior, Posterior] | None = None
-        self.setMinimumHeight(190)
+        self.setMinimumHeight(px(190))
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setAccessibleName("Two posteriors and the prior over one latent")
 
@@ -149,7 +149,7 @@ class PosteriorPlot(QWidget):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         colours = tokens()
-        box = QRectF(self.rect()).adjusted(6, 24, -6, -24)
+        box = QRectF(self.rect()).adjusted(6, px(24), -6, -px(24))
         values = [SPAN * (2 * n / 240 - 1) for n in range(241)]
         one, other = self._posteriors
         curves = [[_density(p, z) for z in values] for p in (one, other)]
@@ -171,7 +171,7 @@ class PosteriorPlot(QWidget):
             x, top = _x(posterior.mean, box), box.bottom() - max(curve) / highest * box.height()
             beside = -34 if number == 0 else -4
             name = ("x₁", "x₂")[number]
-            painter.drawText(QRectF(x + beside, top - 22, 38, 18), Qt.AlignmentFlag.AlignCenter, name)
+            painter.drawText(QRectF(x + beside, top - px(22), 38, px(18)), Qt.AlignmentFlag.AlignCenter, name)
         z = other.mean + DRAWN * other.deviation
         dot = QPointF(_x(z, box), box.bottom() - _density(other, z) / highest * box.height())
         painter.setBrush(QColor(colours.runs[1]))
@@ -190,7 +190,7 @@ class PosteriorPlot(QWidget):
         for z in (-2, -1, 0, 1, 2):
             x = _x(z, box)
             text = "z = 0" if z == 0 else f"{z:+d}".replace("-", "−")
-            painter.drawText(QRectF(x - 25, box.bottom() + 4, 50, 16), Qt.AlignmentFlag.AlignCenter, text)
+            painter.drawText(QRectF(x - px(25), box.bottom() + 4, px(50), px(16)), Qt.AlignmentFlag.AlignCenter, text)
 
 
 def _x(z: float, box: QRectF) -> float:
