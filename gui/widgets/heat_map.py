@@ -89,9 +89,17 @@ class HeatMap(QWidget):
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(fill)
         painter.drawRoundedRect(box, 3, 3)
-        painter.setPen(QColor("#ffffff" if fill.lightnessF() < 0.55 else "#15171b"))
+        painter.setPen(ink_on(fill))
         if box.height() >= 11:
             painter.drawText(box, Qt.AlignmentFlag.AlignCenter, f"{self.values[row, column]:.2f}")
+
+
+def ink_on(fill: QColor) -> QColor:
+    """Return black or white, whichever is easier to read on a colour: the contrast is 4.5 or more (WCAG 2.1)."""
+    channels = (fill.redF(), fill.greenF(), fill.blueF())
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    return QColor("#ffffff" if 1.05 / (luminance + 0.05) > (luminance + 0.05) / 0.05 else "#000000")
 
 
 def _mixed(low: QColor, high: QColor, share: float) -> QColor:

@@ -1,9 +1,11 @@
 """Light and dark: chosen, or followed."""
 
 import pytest
+from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QCompleter
 
 from gui import theme
+from gui.widgets.heat_map import ink_on
 
 
 def luminance(colour: str) -> float:
@@ -36,6 +38,15 @@ def test_text_can_be_read_in_both_schemes(tokens):
         assert contrast(tokens.accent, back) >= 3, back
     for colour in tokens.runs:
         assert contrast(colour, tokens.card) >= 2.3, colour
+
+
+@pytest.mark.parametrize("tokens", [theme.LIGHT, theme.DARK], ids=["light", "dark"])
+def test_numbers_can_be_read_on_every_cell_of_a_map(tokens):
+    low, high = QColor(tokens.field), QColor(tokens.runs[0])
+    for share in range(101):
+        mixed = [a + (b - a) * share / 100 for a, b in zip(low.getRgb(), high.getRgb(), strict=True)]
+        fill = QColor(*map(round, mixed))
+        assert contrast(ink_on(fill).name(), fill.name()) >= 4.5, fill.name()
 
 
 def test_a_chosen_scheme_is_in_force_whatever_the_desktop_says(qapp):
