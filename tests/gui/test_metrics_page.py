@@ -205,6 +205,18 @@ def test_a_run_without_factors_shows_its_reconstructions_unless_another_picture_
     assert page.subject.view.currentData() == "mutual_information"
 
 
+def test_a_single_point_is_shown_around_its_value(make_page, items):
+    page = make_page(items[:3])
+    page.charts.up.setCurrentIndex(page.charts.up.findData("sharpness"))
+    page.charts.up.activated.emit(page.charts.up.currentIndex())
+    page.show_runs(items[:1], [])
+    page.charts.up.setCurrentIndex(page.charts.up.findData("mig"))
+    page.charts.up.activated.emit(page.charts.up.currentIndex())
+    (left, right), (low, high) = page.charts.scatter.plot.viewRange()
+    assert 35 < left < 41.25 < right < 48
+    assert 0.08 < low < 0.1 < high < 0.12
+
+
 def test_scatter_and_bars_show_the_tables_numbers_and_a_point_picks_its_row(page):
     page.charts.up.setCurrentIndex(page.charts.up.findData("mig"))
     page.charts.up.activated.emit(page.charts.up.currentIndex())
