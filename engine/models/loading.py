@@ -59,7 +59,7 @@ def load_model_as_possible(run: Run, step: int | None = None) -> tuple[TrainedMo
     """
     entry = ENTRIES[run.config.dataset]
     if run.config.data_folder is None and entry.state() != "ready":
-        return load_model_without_data(run, step), f"{entry.title} {entry.state()} (datasets prepare {entry.name})."
+        return load_model_without_data(run, step), f"{entry.title}: {entry.state()}."
     try:
         return load_model(run, load_dataset(*run.config.data), step), ""
     except DataError as error:

@@ -239,7 +239,7 @@ def test_nothing_is_drawn_or_downloaded_to_start_from_the_prior(tiny_copy, monke
     tiny_copy.config = tiny_copy.config.changed(data_folder=None)
     trained, missing = load_model_as_possible(tiny_copy)
     assert not trained.has_data
-    assert missing == "MNIST needs download (or choose a folder) (datasets prepare mnist)."
+    assert missing == "MNIST: needs download (or choose a folder)."
     assert list(tmp_path.rglob("*.gz*")) == []
 
 
