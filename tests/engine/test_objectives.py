@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from torch.distributions import Bernoulli, Normal, kl_divergence
 
 from engine.config import RunConfig
+from engine.methods import Codes
 from engine.objectives import kl_per_latent, objective, reconstruction_per_image
 
 OBJECTIVES = ("vae", "beta-vae", "annealed-abs", "annealed-relu")
@@ -60,9 +61,13 @@ def test_extreme_logits_stay_finite():
 def loss_of(name, reconstruction, kl, capacity=None, **settings):
     config = RunConfig(objective=name, **settings)
     double = torch.float64
-    return objective(
-        torch.tensor(reconstruction, dtype=double), torch.tensor(kl, dtype=double), capacity, config
-    ).item()
+    codes = codes_of(torch.tensor(kl, dtype=double), capacity or 0.0)
+    return objective(torch.tensor(reconstruction, dtype=double), codes, config).item()
+
+
+def codes_of(kl, capacity):
+    """Codes of which a method needs only KL and C."""
+    return Codes(kl, capacity, *[torch.zeros(1, 1)] * 3, images=1)
 
 
 @pytest.mark.parametrize(
@@ -114,7 +119,7 @@ def test_the_gradient_with_respect_to_kl_is_that_of_the_equation(name, below, ab
     # Derivatives by hand: gamma * sign(KL - C), gamma * [KL > C], 1.
     for kl, expected in ((10.0, below), (20.0, above)):
         at = torch.tensor(kl, requires_grad=True)
-        objective(torch.tensor(80.0), at, 15.0, RunConfig(objective=name, gamma=100)).backward()
+        objective(torch.tensor(80.0), codes_of(at, 15.0), RunConfig(objective=name, gamma=100)).backward()
         assert at.grad is not None
         assert at.grad.item() == expected
 
