@@ -27,7 +27,7 @@ class Group(StrEnum):
     """Headings under which the form shows the fields, in order."""
 
     DATA = "Data and method"
-    WEIGHT = "Weight of the KL"
+    WEIGHT = "Weight"
     CAPACITY = "Capacity"
     NETWORK = "Network and optimiser"
     LENGTH = "Length"
@@ -48,6 +48,9 @@ DATASET_TITLES: dict[str, str] = {
     "arrays": "Own arrays",
 }
 """The data sets there are; engine/data says what each is and how it is loaded."""
+
+PAIR_BYTES = 25
+"""Memory that the β-TCVAE takes for a latent of two images of a batch, as measured with a batch of 2,048."""
 
 OWN_DATA = ("images", "arrays")
 """Data sets that are the user's own files: a folder of pictures, an .npz file."""
@@ -115,8 +118,8 @@ class RunConfig(BaseModel):
     beta: float = _setting(
         4.0,
         "β",
-        "Weight of the KL divergence in the β-VAE. 1 is the plain VAE; larger values disentangle "
-        "more and reconstruct less sharply.",
+        "Weight of the KL divergence in the β-VAE, and of the total correlation of the latents in the β-TCVAE. 1 is "
+        "the plain VAE; larger values disentangle more and reconstruct less sharply.",
         Group.WEIGHT,
         ge=0,
         le=1000,
@@ -303,8 +306,13 @@ class RunConfig(BaseModel):
                 f"C will reach only {reached:.3g} of {self.capacity_max:g} nats within the run: it lasts "
                 f"{total / per_epoch:.3g} epochs and C needs {self.capacity_epochs:g}."
             )
-        if self.objective == "beta-vae" and self.beta < 1:
+        if "beta" in METHODS[self.objective].settings and self.beta < 1:
             found.append(f"β is {self.beta:g}: below 1 the objective is no lower bound on the likelihood.")
+        if self.objective == "beta-tcvae" and (pairs := PAIR_BYTES * self.batch_size**2 * self.latents) > 1e9:
+            found.append(
+                f"The β-TCVAE compares every two images of a batch: with {self.batch_size:,} this takes about "
+                f"{pairs / 1e9:.1f} GB of memory."
+            )
         if self.batch_size > images:
             found.append(f"A batch of {self.batch_size:,} is more than the {images:,} training images.")
         if self.log_steps > total:
