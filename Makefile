@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: run test test-slow bench standalone test-standalone menu formulas clean
+.PHONY: run test test-slow bench standalone test-standalone screenshots menu formulas clean
 
 run: $(READY)
 	@$(BIN)/python main.py
@@ -28,6 +28,10 @@ standalone: $(READY)
 # After an edit of resources/help/formulas.toml.
 formulas: $(READY)
 	$(BIN)/python -m gui.help.draw_formulas
+
+# The README's pictures of the window, over a folder with evaluated runs on dSprites: make screenshots RUNS=DIR
+screenshots: $(READY)
+	$(BIN)/python -m gui.screenshots "$(RUNS)"
 
 # The self-test, frozen, elsewhere, with nothing around it, and by mouse; builds first where dist/ is empty.
 test-standalone: $(READY)

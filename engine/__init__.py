@@ -5,4 +5,4 @@ from importlib.metadata import PackageNotFoundError, version
 try:
     __version__ = version("disentangle-studio")
 except PackageNotFoundError:  # run from a bare checkout
-    __version__ = "0.1.0"
+    __version__ = "1.0.0"

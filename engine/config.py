@@ -10,10 +10,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic.fields import FieldInfo
 
 from engine.errors import ConfigError
+from engine.methods import METHODS
 
 ENVELOPE = frozenset({"schema", "created", "versions", "resolved"})
 """Keys of a run's config.json that are not settings: where and with what the run was made."""
@@ -26,7 +27,7 @@ class Group(StrEnum):
     """Headings under which the form shows the fields, in order."""
 
     DATA = "Data and method"
-    WEIGHT = "Weight of the KL"
+    WEIGHT = "Weight"
     CAPACITY = "Capacity"
     NETWORK = "Network and optimiser"
     LENGTH = "Length"
@@ -34,16 +35,9 @@ class Group(StrEnum):
     SAVING = "Recording"
 
 
-ObjectiveName = Literal["vae", "beta-vae", "annealed-abs", "annealed-relu"]
-DatasetName = Literal["dsprites", "mnist", "fashion-mnist", "kmnist", "digits", "images", "arrays"]
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 
-OBJECTIVE_TITLES: dict[str, str] = {
-    "vae": "VAE",
-    "beta-vae": "β-VAE",
-    "annealed-abs": "Annealed VAE (abs)",
-    "annealed-relu": "Annealed VAE (ReLU)",
-}
+OBJECTIVE_TITLES: dict[str, str] = {name: method.title for name, method in METHODS.items()}
 DATASET_TITLES: dict[str, str] = {
     "dsprites": "dSprites",
     "mnist": "MNIST",
@@ -53,17 +47,21 @@ DATASET_TITLES: dict[str, str] = {
     "images": "Own pictures",
     "arrays": "Own arrays",
 }
+"""The data sets there are; engine/data says what each is and how it is loaded."""
+
+PAIR_BYTES = 25
+"""Memory that the β-TCVAE takes for a latent of two images of a batch, as measured with a batch of 2,048."""
+
 OWN_DATA = ("images", "arrays")
 """Data sets that are the user's own files: a folder of pictures, an .npz file."""
 
 IMAGE_SIZES = (32, 64, 128)
-ANNEALED = ("annealed-abs", "annealed-relu")
-"""The objectives that hold KL at a capacity C."""
 
 CHOICE_TITLES: dict[str, dict[str, str]] = {
     "dataset": DATASET_TITLES,
     "objective": OBJECTIVE_TITLES,
     "device": {"auto": "Automatic", "cpu": "CPU", "cuda": "GPU (CUDA)", "mps": "GPU (Apple)"},
+    "image_size": {str(size): str(size) for size in IMAGE_SIZES},
 }
 
 
@@ -80,7 +78,7 @@ class RunConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
 
-    dataset: DatasetName = _setting(
+    dataset: str = _setting(
         "dsprites",
         "Data set",
         "The images to learn from. dSprites is drawn on this machine, Digits comes with the application, the MNIST "
@@ -103,12 +101,10 @@ class RunConfig(BaseModel):
         ge=min(IMAGE_SIZES),
         le=max(IMAGE_SIZES),
     )
-    objective: ObjectiveName = _setting(
+    objective: str = _setting(
         "annealed-relu",
         "Method",
-        "What is minimised: VAE: reconstruction + KL (Eq. 3). β-VAE: "
-        "reconstruction + β KL (Eq. 4). Annealed: reconstruction + γ |KL − C| (Eq. 5) or γ ReLU(KL − C) "
-        "(Eq. 6), with C rising from 0.",
+        "What is minimised. " + " ".join(f"{m.title}: {m.formula} ({m.source})." for m in METHODS.values()),
         Group.DATA,
     )
     conditional: bool = _setting(
@@ -122,8 +118,8 @@ class RunConfig(BaseModel):
     beta: float = _setting(
         4.0,
         "β",
-        "Weight of the KL divergence in the β-VAE. 1 is the plain VAE; larger values disentangle "
-        "more and reconstruct less sharply.",
+        "Weight of the KL divergence in the β-VAE, and of the total correlation of the latents in the β-TCVAE. 1 is "
+        "the plain VAE; larger values disentangle more and reconstruct less sharply.",
         Group.WEIGHT,
         ge=0,
         le=1000,
@@ -252,11 +248,11 @@ class RunConfig(BaseModel):
             raise ValueError("steps count from 1")
         return tuple(sorted(set(value)))
 
-    @field_validator("image_size")
+    @field_validator("dataset", "objective", "image_size")
     @classmethod
-    def _known_size(cls, value: int) -> int:
-        if value not in IMAGE_SIZES:
-            raise ValueError("not one of the sizes there are networks for")
+    def _known(cls, value: str | int, info: ValidationInfo) -> str | int:
+        if str(value) not in CHOICE_TITLES[str(info.field_name)]:
+            raise ValueError("not one of its choices")
         return value
 
     @model_validator(mode="before")
@@ -275,7 +271,7 @@ class RunConfig(BaseModel):
     @property
     def annealed(self) -> bool:
         """Whether the objective has a capacity C."""
-        return self.objective in ANNEALED
+        return METHODS[self.objective].annealed
 
     @property
     def method_title(self) -> str:
@@ -310,8 +306,13 @@ class RunConfig(BaseModel):
                 f"C will reach only {reached:.3g} of {self.capacity_max:g} nats within the run: it lasts "
                 f"{total / per_epoch:.3g} epochs and C needs {self.capacity_epochs:g}."
             )
-        if self.objective == "beta-vae" and self.beta < 1:
+        if "beta" in METHODS[self.objective].settings and self.beta < 1:
             found.append(f"β is {self.beta:g}: below 1 the objective is no lower bound on the likelihood.")
+        if self.objective == "beta-tcvae" and (pairs := PAIR_BYTES * self.batch_size**2 * self.latents) > 1e9:
+            found.append(
+                f"The β-TCVAE compares every two images of a batch: with {self.batch_size:,} this takes about "
+                f"{pairs / 1e9:.1f} GB of memory."
+            )
         if self.batch_size > images:
             found.append(f"A batch of {self.batch_size:,} is more than the {images:,} training images.")
         if self.log_steps > total:
@@ -383,12 +384,9 @@ def limits_of(field: FieldInfo) -> tuple[float | None, float | None]:
     return low, high
 
 
-def choices_of(name: str, field: FieldInfo) -> list[tuple[str, str]]:
+def choices_of(name: str) -> list[tuple[str, str]]:
     """(value, title) pairs of a field that takes one of a few names; empty for others."""
-    if name == "image_size":
-        return [(str(size), str(size)) for size in IMAGE_SIZES]
-    values = [v for v in get_args(field.annotation) if isinstance(v, str)]
-    return [(value, CHOICE_TITLES.get(name, {}).get(value, value)) for value in values]
+    return list(CHOICE_TITLES.get(name, {}).items())
 
 
 def range_text(field: FieldInfo) -> str:
@@ -414,7 +412,7 @@ def _sentence(error: Any) -> str:
         if error["type"] == "extra_forbidden":
             return f"There is no setting {name!r}. The settings are: {', '.join(RunConfig.model_fields)}."
         return f"The settings are not valid: {error['msg']}."
-    choices = [v for v, _ in choices_of(name, field)]
+    choices = [v for v, _ in choices_of(name)]
     if choices:
         return f"{name} is {value!r}; it must be one of {', '.join(choices)}."
     allowed = range_text(field)

@@ -69,6 +69,7 @@ def measure_pace(config: RunConfig) -> Pace:
     import torch
 
     from engine.data import load_dataset
+    from engine.methods import Codes
     from engine.models.vae import VAE, initialise, sample
     from engine.objectives import kl_per_latent, objective, reconstruction_per_image
     from engine.tensors import choose_device
@@ -96,7 +97,8 @@ def measure_pace(config: RunConfig) -> Pace:
         mean, log_variance = model.encode(batch)
         z = sample(mean, log_variance, noise)
         reconstruction = reconstruction_per_image(model.logits(z, labels), batch).mean()
-        loss = objective(reconstruction, kl_per_latent(mean, log_variance).sum(1).mean(), 0.0, config)
+        kl = kl_per_latent(mean, log_variance).sum(1).mean()
+        loss = objective(reconstruction, Codes(kl, 0.0, mean, log_variance, z, images), config)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()

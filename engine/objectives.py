@@ -1,19 +1,10 @@
-"""What is minimised: reconstruction plus a function of the KL divergence, in nats.
-
-Kingma & Welling 2014 (VAE); Higgins et al. 2017 (beta-VAE); Burgess et al. 2018 (capacity C); the equations
-are numbered as in Nguyen & Qiu, "Understanding Disentangled Representation in Variational Autoencoders".
-Nothing is rescaled by image or batch size, so beta and gamma mean what they mean in the papers.
-"""
-
-from collections.abc import Callable
-from typing import TypeAlias
+"""What is minimised: reconstruction plus what the method (engine/methods.py) makes of the codes, in nats."""
 
 from torch import Tensor
 from torch.nn import functional
 
 from engine.config import RunConfig
-
-Penalty: TypeAlias = Callable[[Tensor, float, RunConfig], Tensor]
+from engine.methods import METHODS, Codes
 
 
 def reconstruction_per_image(logits: Tensor, images: Tensor) -> Tensor:
@@ -33,34 +24,6 @@ def kl_per_latent(mean: Tensor, log_variance: Tensor) -> Tensor:
     return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance)
 
 
-def _vae(kl: Tensor, capacity: float, config: RunConfig) -> Tensor:
-    """Eq. 3."""
-    return kl
-
-
-def _beta_vae(kl: Tensor, capacity: float, config: RunConfig) -> Tensor:
-    """Eq. 4."""
-    return config.beta * kl
-
-
-def _annealed_abs(kl: Tensor, capacity: float, config: RunConfig) -> Tensor:
-    """Eq. 5."""
-    return config.gamma * (kl - capacity).abs()
-
-
-def _annealed_relu(kl: Tensor, capacity: float, config: RunConfig) -> Tensor:
-    """Eq. 6."""
-    return config.gamma * functional.relu(kl - capacity)
-
-
-PENALTIES: dict[str, Penalty] = {
-    "vae": _vae,
-    "beta-vae": _beta_vae,
-    "annealed-abs": _annealed_abs,
-    "annealed-relu": _annealed_relu,
-}
-
-
-def objective(reconstruction: Tensor, kl: Tensor, capacity: float | None, config: RunConfig) -> Tensor:
-    """Return the loss to minimise from the batch means of reconstruction and KL, all scalars in nats."""
-    return reconstruction + PENALTIES[config.objective](kl, capacity or 0.0, config)
+def objective(reconstruction: Tensor, codes: Codes, config: RunConfig) -> Tensor:
+    """Return the loss to minimise, a scalar in nats, from the batch's mean reconstruction loss and its codes."""
+    return reconstruction + METHODS[config.objective].penalty(codes, config)

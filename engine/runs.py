@@ -24,15 +24,10 @@ from engine.colours import PALETTE
 from engine.config import RunConfig
 from engine.errors import ConfigError, RunError, RunLockedError
 from engine.files import write_json
+from engine.methods import METHODS
 
 STATES = ("new", "running", "paused", "finished", "stopped", "failed", "interrupted")
 RECORDED_LIBRARIES = ("torch", "torchvision", "numpy", "pydantic")
-SHORT_TITLES = {
-    "vae": "VAE",
-    "beta-vae": "β-VAE",
-    "annealed-abs": "annealed abs",
-    "annealed-relu": "annealed ReLU",
-}
 COLOURS = len(PALETTE)
 """Number of colours that runs are told apart by."""
 
@@ -289,7 +284,7 @@ def default_title(config: RunConfig) -> str:
 
 def method_words(config: RunConfig) -> str:
     """Return a method in a few letters, e.g. "cond. annealed ReLU"."""
-    return f"{'cond. ' if config.conditional else ''}{SHORT_TITLES[config.objective]}"
+    return f"{'cond. ' if config.conditional else ''}{METHODS[config.objective].short}"
 
 
 def _rarest_colour(root: Path) -> int:

@@ -36,6 +36,7 @@ from engine.events import (
 )
 from engine.held_out import HeldOut
 from engine.kept import keep_checkpoint
+from engine.methods import Codes
 from engine.metrics_file import MetricsWriter, cut_back
 from engine.models.vae import VAE, build, sample
 from engine.objectives import kl_per_latent, objective, reconstruction_per_image
@@ -245,7 +246,8 @@ class Trainer:
         reconstruction = reconstruction_per_image(self.model.logits(z, labels), images).mean()
         kl_each = kl_per_latent(mean, log_variance).mean(0)
         kl = kl_each.sum()
-        loss = objective(reconstruction, kl, self._capacity(self.step + 1), self.config)
+        codes = Codes(kl, self._capacity(self.step + 1) or 0.0, mean, log_variance, z, len(self.indices))
+        loss = objective(reconstruction, codes, self.config)
         if not math.isfinite(loss.item()):
             raise TrainingDivergedError(self._diverged())
         self.optimiser.zero_grad(set_to_none=True)

@@ -23,6 +23,7 @@ from PySide6.QtWidgets import (
 from engine.config import Group, RunConfig, choices_of, group_of, range_text, unit_of
 from engine.data import ENTRIES
 from engine.errors import ConfigError
+from engine.methods import unused_settings
 from gui.widgets.combo import Combo
 
 ALWAYS = (Group.DATA, Group.WEIGHT, Group.CAPACITY, Group.NETWORK, Group.LENGTH)
@@ -161,7 +162,7 @@ class ConfigForm(QWidget):
 
     def _editor(self, name: str) -> QWidget:
         field = RunConfig.model_fields[name]
-        choices = choices_of(name, field)
+        choices = choices_of(name)
         if choices:
             combo = Combo()
             combo.setMinimumContentsLength(8)
@@ -256,23 +257,24 @@ class ConfigForm(QWidget):
         """Hide what the chosen method does not use, and what is below a closed heading."""
         objective = _get(self._editors["objective"])
         hidden_groups = set() if self._more_open else {group for group in Group if group not in ALWAYS}
-        if objective != "beta-vae":
-            hidden_groups.add(Group.WEIGHT)
-        if objective not in ("annealed-abs", "annealed-relu"):
-            hidden_groups.add(Group.CAPACITY)
         dataset = ENTRIES[_get(self._editors["dataset"])]
         folder = self._editors["data_folder"]
         assert isinstance(folder, FolderField)
         folder.accept(dataset.path_kind, required=dataset.own)
-        unused = {"data_folder"} if not dataset.path_kind else set()
+        unused = {*unused_settings(objective)}
+        if not dataset.path_kind:
+            unused.add("data_folder")
         if dataset.name != "images":
             unused.add("image_size")
+        shown_groups = set()
         for name, field in RunConfig.model_fields.items():
             visible = group_of(field) not in hidden_groups and name not in unused
             self._labels[name].setVisible(visible)
             self._editors[name].setVisible(visible)
+            if visible:
+                shown_groups.add(group_of(field))
         for group, heading in self._headings.items():
-            heading.setVisible(group not in hidden_groups and group is not Group.DATA)
+            heading.setVisible(group in shown_groups and group is not Group.DATA)
         epochs = self._editors["epochs"]
         epochs.setEnabled(not _get(self._editors["steps"]))
 

@@ -23,3 +23,11 @@ def room(size: float) -> str:
 def count(number: int, thing: str) -> str:
     """Return how many there are of a thing, e.g. "1 run", "2 runs"."""
     return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
+def shortened(name: str, most: int) -> str:
+    """Return a name in at most so many letters; both ends stay, as names of runs differ at either."""
+    if len(name) <= most:
+        return name
+    head = most // 2
+    return f"{name[:head].rstrip()}…{name[head + 1 - most :].lstrip()}"

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.config import DATASET_TITLES
 from engine.data import digits, dsprites, mnist, own
 from engine.data.cache import prepared_folder, size_on_disk
 from engine.data.dataset import ArrayStore, BitStore, Dataset, Factors
@@ -30,22 +31,31 @@ class Entry:
 
     `images` and `training_images` are None, and `shape` is empty, where only the user's files tell. `path_kind` says
     what the data folder may be: "" nothing, "folder", "file", "folder or file"; it is required when `own`.
+
+    `load` gets the data folder and the side to which own pictures are resized; so does `prepare`, where something must
+    be drawn, downloaded or read first. `state` says in words whether that was done, `cached` what it left in the cache.
     """
 
     name: str
-    title: str
     description: str
     images: int | None
     training_images: int | None
     shape: tuple[int, ...]
-    classes: str
-    factors: str
     licence: str
-    citation: str
-    path_kind: str
-    own: bool
-    state: Callable[[], str]
-    cached: Callable[[], list[Path]]
+    load: Callable[[Path | None, int], Dataset]
+    classes: str = ""
+    factors: str = ""
+    citation: str = ""
+    path_kind: str = ""
+    own: bool = False
+    prepare: Callable[[Path | None, int], Job] | None = None
+    state: Callable[[], str] = lambda: "ready"
+    cached: Callable[[], list[Path]] = list
+
+    @property
+    def title(self) -> str:
+        """Its name as people write it."""
+        return DATASET_TITLES[self.name]
 
 
 def _mnist_entry(name: str, description: str, licence: str, citation: str) -> Entry:
@@ -54,26 +64,24 @@ def _mnist_entry(name: str, description: str, licence: str, citation: str) -> En
 
     return Entry(
         name=name,
-        title=mnist.FAMILY[name].title,
         description=description,
         images=70_000,
         training_images=60_000,
         shape=(28, 28, 1),
         classes=", ".join(mnist.FAMILY[name].classes),
-        factors="",
         licence=licence,
         citation=citation,
         path_kind="folder",
-        own=False,
+        load=lambda path, size: mnist.load(name, path),
+        prepare=lambda path, size: mnist.prepare(name, path),
         state=state,
         cached=lambda: [path for path in [mnist.cached_folder(name)] if any(path.glob("*"))],
     )
 
 
-def _own_entry(name: str, title: str, description: str, path_kind: str) -> Entry:
+def _own_entry(name: str, description: str, path_kind: str) -> Entry:
     return Entry(
         name=name,
-        title=title,
         description=description,
         images=None,
         training_images=None,
@@ -81,9 +89,10 @@ def _own_entry(name: str, title: str, description: str, path_kind: str) -> Entry
         classes="from the data",
         factors="from the data" if name == "arrays" else "",
         licence="yours",
-        citation="",
         path_kind=path_kind,
         own=True,
+        load=own.load,
+        prepare=own.prepare,
         state=lambda: f"choose a {path_kind}",
         cached=lambda: [*prepared_folder().glob(f"own-{name}-*")],
     )
@@ -94,7 +103,6 @@ ENTRIES: dict[str, Entry] = {
     for entry in (
         Entry(
             name="dsprites",
-            title="dSprites",
             description="2D shapes that vary in shape, scale, orientation and position; drawn on this machine.",
             images=dsprites.COUNT,
             training_images=dsprites.COUNT,
@@ -105,7 +113,8 @@ ENTRIES: dict[str, Entry] = {
             citation="L. Matthey, I. Higgins, D. Hassabis, A. Lerchner. dSprites: Disentanglement testing sprites "
             "dataset. 2017.",
             path_kind="folder or file",
-            own=False,
+            load=lambda path, size: dsprites.load(path),
+            prepare=lambda path, size: dsprites.prepare(path),
             state=lambda: "ready" if dsprites.is_drawn() else "needs preparing: drawn in seconds, 377 MB",
             cached=dsprites.cached_files,
         ),
@@ -131,30 +140,23 @@ ENTRIES: dict[str, Entry] = {
         ),
         Entry(
             name="digits",
-            title="Digits",
             description="Small handwritten digits, enlarged from 8 x 8; trains in seconds, the one to try things with.",
             images=digits.COUNT,
             training_images=digits.COUNT - digits.COUNT // 10,
             shape=(32, 32, 1),
             classes=", ".join("0123456789"),
-            factors="",
             licence="CC BY 4.0",
             citation="E. Alpaydin, C. Kaynak. Optical recognition of handwritten digits. UCI Machine Learning "
             "Repository, 1998.",
-            path_kind="",
-            own=False,
-            state=lambda: "ready",
-            cached=list,
+            load=lambda path, size: digits.load(),
         ),
         _own_entry(
             "images",
-            "Own pictures",
             "A folder of PNG, JPEG or WebP; sub-folders are classes. Cut to squares and resized.",
             "folder",
         ),
         _own_entry(
             "arrays",
-            "Own arrays",
             "An .npz file with images, and optionally labels, factors (n x k whole numbers) and factor_names.",
             "file",
         ),
@@ -168,27 +170,20 @@ def prepare(name: str, path: Path | None = None, size: int = 64) -> Job:
     `path` is the user's folder or file, `size` the side to which own pictures are resized. Raises DataError when the
     name is unknown or that fails.
     """
-    if name == "dsprites":
-        yield from dsprites.prepare(path)
-    elif name in mnist.FAMILY:
-        yield from mnist.prepare(name, path)
-    elif name == "digits":
-        yield Finished(message="Digits are ready; they come with scikit-learn")
-    elif name in ("images", "arrays"):
-        yield from own.prepare(path, size)
-    else:
+    if name not in ENTRIES:
         raise DataError(f"There is no data set {name!r}. There are: {', '.join(ENTRIES)}.")
+    entry = ENTRIES[name]
+    if entry.prepare is None:
+        yield Finished(message=f"{entry.title}: nothing to prepare")
+    else:
+        yield from entry.prepare(path, size)
 
 
 def load_dataset(name: str, path: Path | None = None, size: int = 64) -> Dataset:
     """Load a data set, preparing it first where needed. Raises DataError."""
     for _ in prepare(name, path, size):
         pass
-    if name == "dsprites":
-        return dsprites.load(path)
-    if name in mnist.FAMILY:
-        return mnist.load(name, path)
-    return digits.load() if name == "digits" else own.load(path, size)
+    return ENTRIES[name].load(path, size)
 
 
 def disk_used(name: str) -> int:

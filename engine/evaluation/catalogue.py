@@ -2,31 +2,10 @@
 
 from dataclasses import dataclass
 
+from engine.evaluation import beta_vae, correlation, dci, disentanglement, factor_vae, mig, sap
+
 VERSION = 1
 """Raise it when a metric is computed differently, so that what was kept is computed again."""
-
-METRICS: dict[str, str] = {
-    "reconstruction": "Reconstruction loss",
-    "reconstruction_mean": "Reconstruction loss, z = mean",
-    "reconstruction_train": "Reconstruction loss, training images",
-    "reconstruction_train_mean": "Reconstruction loss, training images, z = mean",
-    "kl": "KL divergence",
-    "elbo": "ELBO",
-    "active_latents": "Active latents",
-    "sharpness": "Sharpness",
-    "sharpness_originals": "Sharpness of the originals",
-    "sharpness_ratio": "Sharpness ratio",
-    "total_correlation": "Total correlation",
-    "mean_correlation": "Mean correlation of latents",
-    "disentanglement": "Disentanglement score of the report",
-    "beta_vae": "β-VAE score",
-    "factor_vae": "FactorVAE score",
-    "mig": "Mutual information gap",
-    "sap": "SAP",
-    "dci_disentanglement": "DCI disentanglement",
-    "dci_completeness": "DCI completeness",
-    "dci_informativeness": "DCI informativeness",
-}
 
 RECONSTRUCTION, LATENTS, SHARPNESS = "Reconstruction", "KL and latents", "Sharpness"
 FACTORS, DCI = "Disentanglement", "DCI"
@@ -48,7 +27,8 @@ class Column:
     """A metric as a table shows it.
 
     `better` is "↓", "↑" or ""; `short` a few words on unit or protocol; `about` a sentence; `usual` ones
-    are shown first.
+    are shown first; `full` is the title in full where it is longer; `protocol` is that of evaluation.json where it says
+    more than `about`.
     """
 
     metric: str
@@ -60,11 +40,13 @@ class Column:
     short: str
     about: str
     usual: bool = False
+    full: str = ""
+    protocol: str = ""
 
     @property
     def name(self) -> str:
         """The metric's title in full."""
-        return METRICS[self.metric]
+        return self.full or self.title
 
     @property
     def heading(self) -> str:
@@ -76,47 +58,59 @@ class Column:
 _BCE = "Binary cross-entropy summed over pixels, mean over images"
 COLUMNS = (
     Column("reconstruction", "Reconstruction", "nats", 2, "↓", RECONSTRUCTION, "nats, z sampled",
-           f"{_BCE}; test images (all where the data set has no split), z sampled.", usual=True),
+           f"{_BCE}; test images (all where the data set has no split), z sampled.", usual=True,
+           full="Reconstruction loss"),
     Column("reconstruction_mean", "at z = mean", "nats", 2, "↓", RECONSTRUCTION, "nats, z = mean",
-           f"{_BCE}; test images, z = posterior mean."),
+           f"{_BCE}; test images, z = posterior mean.", full="Reconstruction loss, z = mean"),
     Column("reconstruction_train", "Training reconstruction", "nats", 2, "↓", RECONSTRUCTION, "nats, z sampled",
-           f"{_BCE}; training images, z sampled."),
+           f"{_BCE}; training images, z sampled.", full="Reconstruction loss, training images"),
     Column("reconstruction_train_mean", "training at z = mean", "nats", 2, "↓", RECONSTRUCTION, "nats, z = mean",
-           f"{_BCE}; training images, z = posterior mean."),
+           f"{_BCE}; training images, z = posterior mean.", full="Reconstruction loss, training images, z = mean"),
     Column("elbo", "ELBO", "nats", 2, "↑", RECONSTRUCTION, "nats, z sampled",
            "-(reconstruction + KL): a lower bound on the log likelihood, up to what binary cross-entropy leaves out."),
     Column("kl", "KL", "nats", 2, "", LATENTS, "nats",
            "KL of the posterior from N(0, 1), summed over latents: what the code says about an image. "
-           "Neither way is better by itself.", usual=True),
+           "Neither way is better by itself.", usual=True, full="KL divergence"),
     Column("active_latents", "Active latents", "", 0, "", LATENTS, "mean KL above 0.1",
            "Latents whose mean KL is above 0.1 nats: those that are used.", usual=True),
     Column("total_correlation", "Total correlation", "nats", 3, "↓", LATENTS, "nats, Gaussian",
-           "Dependence between the posterior means of all latents, as if they were Gaussian. Needs no factors."),
+           "Dependence between the posterior means of all latents, as if they were Gaussian. Needs no factors.",
+           protocol=correlation.TOTAL_CORRELATION),
     Column("mean_correlation", "Mean correlation", "", 3, "↓", LATENTS, "of posterior means",
-           "Mean absolute correlation between the posterior means of two latents. Needs no factors."),
+           "Mean absolute correlation between the posterior means of two latents. Needs no factors.",
+           full="Mean correlation of latents", protocol=correlation.MEAN_CORRELATION),
     Column("sharpness", "Sharpness", "grey levels²", 0, "↑", SHARPNESS, "grey levels²",
            "Variance of the Laplacian of reconstructions, z = mean, images in 0..255.", usual=True),
     Column("sharpness_originals", "Sharpness of originals", "grey levels²", 0, "", SHARPNESS, "grey levels²",
-           "Variance of the Laplacian of the images themselves."),
+           "Variance of the Laplacian of the images themselves.", full="Sharpness of the originals"),
     Column("sharpness_ratio", "Sharpness ratio", "", 3, "↑", SHARPNESS, "to the originals",
            "Sharpness of reconstructions over that of the originals."),
     Column("disentanglement", "Disentanglement", "", 3, "↑", FACTORS, "report's protocol",
            "The report's score: a linear SVM tells from sums of |z_u − z_v| over 64 pairs that agree in one factor "
-           "which factor it is; accuracy on other points.", usual=True),
+           "which factor it is; accuracy on other points.", usual=True,
+           full="Disentanglement score of the report", protocol=disentanglement.PROTOCOL),
     Column("beta_vae", "β-VAE score", "", 3, "↑", FACTORS, "Higgins et al.",
-           "Higgins et al. 2017: logistic regression on mean |z_u − z_v| over 64 pairs; accuracy on other points."),
+           "Higgins et al. 2017: logistic regression on mean |z_u − z_v| over 64 pairs; accuracy on other points.",
+           protocol=beta_vae.PROTOCOL),
     Column("factor_vae", "FactorVAE score", "", 3, "↑", FACTORS, "Kim & Mnih",
            "Kim & Mnih 2018: the latent that varies least in images that agree in a factor votes for that factor.",
-           usual=True),
+           usual=True, protocol=factor_vae.PROTOCOL),
     Column("mig", "MIG", "", 3, "↑", FACTORS, "Chen et al.",
            "Chen et al. 2018: gap in mutual information between the two latents that know most about a factor, over "
-           "its entropy, mean over factors.", usual=True),
+           "its entropy, mean over factors.", usual=True, full="Mutual information gap", protocol=mig.PROTOCOL),
     Column("sap", "SAP", "", 3, "↑", FACTORS, "Kumar et al.",
-           "Kumar et al. 2018: gap in accuracy between the two latents that best predict a factor, mean over factors."),
+           "Kumar et al. 2018: gap in accuracy between the two latents that best predict a factor, mean over factors.",
+           protocol=sap.PROTOCOL),
     Column("dci_disentanglement", "DCI disentanglement", "", 3, "↑", DCI, "boosted trees",
-           "Eastwood & Williams 2018: whether each latent matters to one factor only, by boosted trees.", usual=True),
+           "Eastwood & Williams 2018: whether each latent matters to one factor only, by boosted trees.", usual=True,
+           protocol=dci.DISENTANGLEMENT),
     Column("dci_completeness", "DCI completeness", "", 3, "↑", DCI, "boosted trees",
-           "Eastwood & Williams 2018: whether each factor needs one latent only, by boosted trees."),
+           "Eastwood & Williams 2018: whether each factor needs one latent only, by boosted trees.",
+           protocol=dci.COMPLETENESS),
     Column("dci_informativeness", "DCI informativeness", "", 3, "↑", DCI, "boosted trees",
-           "Eastwood & Williams 2018: accuracy with which boosted trees predict the factors from the latents."),
+           "Eastwood & Williams 2018: accuracy with which boosted trees predict the factors from the latents.",
+           protocol=dci.INFORMATIVENESS),
 )  # fmt: skip
+
+METRICS: dict[str, str] = {column.metric: column.name for column in COLUMNS}
+"""Titles in full, by the names that `--metrics` and evaluation.json have."""

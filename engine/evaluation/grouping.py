@@ -67,7 +67,7 @@ def setting_title(name: str) -> str:
 def setting_words(config: RunConfig, name: str) -> str:
     """Return a setting's value in words, with its unit."""
     unit = unit_of(RunConfig.model_fields[name])
-    words = value_words(getattr(config, name), dict(choices_of(name, RunConfig.model_fields[name])))
+    words = value_words(getattr(config, name), dict(choices_of(name)))
     return f"{words} {unit}" if unit and words != "–" else words
 
 

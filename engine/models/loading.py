@@ -55,8 +55,11 @@ def load_model_without_data(run: Run, step: int | None = None) -> TrainedModel:
 def load_model_as_possible(run: Run, step: int | None = None) -> tuple[TrainedModel, str]:
     """Load a run's weights with its data set, or without where that is gone; then also a sentence that says why.
 
-    Raises CheckpointError or ConfigError.
+    Nothing is drawn or downloaded for it. Raises CheckpointError or ConfigError.
     """
+    entry = ENTRIES[run.config.dataset]
+    if run.config.data_folder is None and entry.state() != "ready":
+        return load_model_without_data(run, step), f"{entry.title}: {entry.state()}."
     try:
         return load_model(run, load_dataset(*run.config.data), step), ""
     except DataError as error:

@@ -36,9 +36,6 @@ FACTOR_STEPS = {FACTORS: 2000, DCI: 4000}
 """What scores that need factors take, in training steps of batch 64 at 64 × 64 pixels, with one thread; roughly,
 as measured beside other work. A study corrects it by the first evaluation that it sees."""
 
-WITH_FACTORS = ("dsprites", "arrays")
-"""Data sets for which scores that need factors are computed at all."""
-
 
 @dataclass(frozen=True, slots=True)
 class Cost:
@@ -169,7 +166,7 @@ def _evaluation_steps(study: Study, config: RunConfig) -> float:
     images, training = entry.images or IMAGES, entry.training_images or IMAGES
     looked_at = min(IMAGES, images - training or images)
     steps = FORWARD_STEPS * looked_at / config.batch_size
-    if config.dataset in WITH_FACTORS:
+    if entry.factors:
         groups = {column.group for column in COLUMNS if column.metric in study.metrics}
         steps += sum(count for group, count in FACTOR_STEPS.items() if group in groups) * 64 / config.batch_size
     return steps

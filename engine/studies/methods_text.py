@@ -10,8 +10,10 @@ from typing import Any
 from engine.config import OWN_DATA, RunConfig
 from engine.data import ENTRIES
 from engine.evaluation.catalogue import COLUMNS
+from engine.evaluation.grouping import setting_title, setting_words
 from engine.evaluation.protocols import protocol_words
 from engine.evaluation.rows import Row, dataset_title, read_row
+from engine.methods import METHODS
 from engine.models.architectures import ARCHITECTURES
 from engine.runs import Run
 from engine.studies.standing import CellState, standing
@@ -78,13 +80,9 @@ def _data(entries: Sequence[_Entry]) -> str:
 
 def _objective(config: RunConfig) -> str:
     """What a method minimises, with the weight that it uses."""
-    weight = {
-        "vae": "reconstruction loss + KL",
-        "beta-vae": f"reconstruction loss + β KL with β = {config.beta:g}",
-        "annealed-abs": f"reconstruction loss + γ |KL − C| with γ = {config.gamma:g}",
-        "annealed-relu": f"reconstruction loss + γ ReLU(KL − C) with γ = {config.gamma:g}",
-    }[config.objective]
-    return weight + (", its decoder given the one-hot class label" if config.conditional else "")
+    method = METHODS[config.objective]
+    weight = "".join(f" with {setting_title(name)} = {setting_words(config, name)}" for name in method.settings[:1])
+    return method.formula + weight + (", its decoder given the one-hot class label" if config.conditional else "")
 
 
 def _network(entries: Sequence[_Entry]) -> str:

@@ -13,6 +13,7 @@ from engine.config import OWN_DATA, RunConfig
 from engine.data import ENTRIES
 from engine.errors import RunError
 from engine.evaluation.rows import read_row
+from engine.methods import unused_settings
 from engine.runs import Run, list_runs
 from engine.studies.study import Cell, Study
 
@@ -20,14 +21,6 @@ State: TypeAlias = Literal["waiting", "training", "paused", "trained", "evaluate
 
 MACHINE = ("device", "threads", "log_steps", "checkpoint_steps", "preview_steps", "keep_steps")
 """Settings that do not change what is learnt."""
-
-UNUSED: dict[str, tuple[str, ...]] = {
-    "vae": ("beta", "gamma", "capacity_max", "capacity_epochs"),
-    "beta-vae": ("gamma", "capacity_max", "capacity_epochs"),
-    "annealed-abs": ("beta",),
-    "annealed-relu": ("beta",),
-}
-"""Settings that a method does not look at."""
 
 RANK: dict[State, int] = {"evaluated": 5, "trained": 4, "training": 3, "paused": 2, "waiting": 1, "failed": 0}
 """Of several runs with a cell's settings, the one that is furthest is the cell's."""
@@ -65,7 +58,7 @@ def what_matters(config: RunConfig) -> tuple[Any, ...]:
     Left out are the machine and what is recorded, weights that the method does not use, the length that is not in
     force, and, for the data sets that the application knows, where their files are.
     """
-    left_out = {*MACHINE, *UNUSED[config.objective], "epochs" if config.steps is not None else "steps"}
+    left_out = {*MACHINE, *unused_settings(config.objective), "epochs" if config.steps is not None else "steps"}
     if config.dataset not in OWN_DATA:
         left_out |= {"data_folder", "image_size"}
     return tuple((name, value) for name, value in config if name not in left_out)

@@ -6,23 +6,8 @@ from collections.abc import Callable, Mapping
 from html import escape
 
 from engine.config import Group, RunConfig, choices_of, group_of, range_text, unit_of
-from engine.evaluation import beta_vae, correlation, dci, disentanglement, factor_vae, mig, sap
 from engine.evaluation.catalogue import COLUMNS, GROUPS, Column
 from engine.paths import RESOURCES
-
-PROTOCOLS = {
-    "total_correlation": correlation.TOTAL_CORRELATION,
-    "mean_correlation": correlation.MEAN_CORRELATION,
-    "disentanglement": disentanglement.PROTOCOL,
-    "beta_vae": beta_vae.PROTOCOL,
-    "factor_vae": factor_vae.PROTOCOL,
-    "mig": mig.PROTOCOL,
-    "sap": sap.PROTOCOL,
-    "dci_disentanglement": dci.DISENTANGLEMENT,
-    "dci_completeness": dci.COMPLETENESS,
-    "dci_informativeness": dci.INFORMATIVENESS,
-}
-"""Protocols as evaluation.json has them, where they say more than the catalogue."""
 
 BETTER = {"↓": "Lower is better.", "↑": "Higher is better.", "": "Neither way is better by itself."}
 
@@ -68,7 +53,7 @@ def settings_topic() -> str:
 def _facts(name: str) -> list[str]:
     """What is allowed in a field, and what it holds at first."""
     field = RunConfig.model_fields[name]
-    choices = choices_of(name, field)
+    choices = choices_of(name)
     facts = [range_text(field)] if range_text(field) and not choices else []
     if choices:
         facts.append("one of " + ", ".join(escape(title) for _, title in choices))
@@ -113,9 +98,8 @@ def _metric(column: Column, more: Mapping[str, str]) -> str:
     ]
     if "formula" in more:
         parts.append(f"<p class='picture'><img src='formula:{more['formula']}'></p>")
-    protocol = PROTOCOLS.get(column.metric)
-    if protocol:
-        parts.append(f"<p><b>Protocol.</b> {escape(protocol[:1].upper() + protocol[1:])}.</p>")
+    if column.protocol:
+        parts.append(f"<p><b>Protocol.</b> {escape(column.protocol[:1].upper() + column.protocol[1:])}.</p>")
     if column.metric == "disentanglement":
         parts.append("<p><a href='score'>The score, step by step</a></p>")
     if "misleads" in more:

@@ -41,10 +41,6 @@ class Chart(pg.PlotWidget):
             axis.setTextPen(colours.muted)
         self.showGrid(x=True, y=True, alpha=0.12)
 
-    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
-        """Show everything again."""
-        self.plot.enableAutoRange()
-
 
 class ScatterChart(Chart):
     """Runs between two metrics; `picked(line)` when a point is pressed. Wheel and drag zoom and move."""
@@ -61,7 +57,7 @@ class ScatterChart(Chart):
 
     def show_points(self, points: Sequence[Point], colours: Sequence[str], x: Column, y: Column) -> None:
         """Show a dot for each point, in the colour of its row."""
-        moved = self._columns != (x, y) or len(points) != len(self._shown)
+        moved = self._columns != (x, y) or [(p.x, p.y) for p in points] != [(p.x, p.y) for p in self._shown]
         self._shown, self._columns = points, (x, y)
         self.across.setLabel(x.heading)
         self.up.setLabel(y.heading)
@@ -72,7 +68,23 @@ class ScatterChart(Chart):
             ]
         )
         if moved:
-            self.plot.enableAutoRange()
+            self._show_all()
+
+    def _show_all(self) -> None:
+        """Show every point; of one alone, or of equal values, a twentieth of the value around it."""
+        if not self._shown or self._columns is None:
+            return
+        for values, show, column in (
+            ([point.x for point in self._shown], self.plot.setXRange, self._columns[0]),
+            ([point.y for point in self._shown], self.plot.setYRange, self._columns[1]),
+        ):
+            low, high = min(values), max(values)
+            around = 0.0 if high > low else max(abs(low) / 20, 10.0**-column.decimals)
+            show(low - around, high + around, padding=0.08)
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        """Show everything again."""
+        self._show_all()
 
     def _tip(self, x: float, y: float, data: int) -> str:
         if self._columns is None or not 0 <= data < len(self._shown):
@@ -128,9 +140,6 @@ class BarChart(Chart):
             "Error bars: ± standard deviation over runs, or the 95 % interval of a single run."
             + (" Diamonds: the report's numbers." if any(bar.printed is not None for bar in bars) else "")
         )
-
-    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
-        """All is shown already."""
 
 
 def _short(title: str) -> str:

@@ -20,7 +20,7 @@ def colours_of(table: Table, of_runs: Mapping[Path, int], *, methods: bool) -> l
             found.append(of_runs.get(first.path, 0) if first.path else 0)
             continue
         if line.title not in by_title:
-            usual = OF_METHODS[first.config.objective]
+            usual = OF_METHODS.get(first.config.objective, OTHERS[0])
             free = [c for c in (usual, *OTHERS) if c not in by_title.values()]
             by_title[line.title] = free[0] if free else len(by_title) % COLOURS
         found.append(by_title[line.title])

@@ -177,7 +177,8 @@ class SubjectCard(Card):
         """Have the same images reconstructed by this run and others on its data set."""
         others = [other for other in self._beside if other.dataset == row.dataset and other.path != row.path]
         runs = [r for r in (row, *others) if r.path is not None][:MOST_RUNS]
-        asked = tuple((r.path, r.name) for r in runs if r.path is not None)
+        by_method = len({r.method for r in runs}) == len(runs)
+        asked = tuple((r.path, r.method if by_method else r.name) for r in runs if r.path is not None)
         self._asked = asked
         if self._compared is None:
             self._say("Reconstructing…")
@@ -195,8 +196,7 @@ class SubjectCard(Card):
             if isinstance(made, str):
                 failed.append(f"{name}: {made}")
             else:
-                title = name if len(name) <= 17 else name[:16] + "…"
-                rows.append(Images(made.images, title, _sharpness(made.sharpness.mean()), _tips(made.sharpness)))
+                rows.append(Images(made.images, name, _sharpness(made.sharpness.mean()), _tips(made.sharpness)))
         self.grid.show_rows(rows)
         self.words.setText(" ".join(failed) or SHARPNESS)
         self.save.setEnabled(True)

@@ -25,7 +25,7 @@ def settings_table(items: list[RunItem], *, all_settings: bool = False) -> list[
     """Rows of setting and one value a run; only the settings in which the runs differ, unless all are asked for."""
     rows = []
     for name, field in RunConfig.model_fields.items():
-        titles = dict(choices_of(name, field))
+        titles = dict(choices_of(name))
         values = [getattr(item.run.config, name) for item in items]
         if all_settings or any(value != values[0] for value in values):
             title, unit = field.title or name, unit_of(field)

@@ -104,7 +104,7 @@ class RunDelegate(QStyledItemDelegate):
             painter.drawText(
                 line,
                 Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter,
-                metrics.elidedText(text, Qt.TextElideMode.ElideRight, room),
+                metrics.elidedText(text, Qt.TextElideMode.ElideMiddle, room),
             )
 
     def _paint_progress(self, painter: QPainter, item: RunItem, box: QRect, colour: QColor) -> None:

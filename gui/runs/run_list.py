@@ -119,10 +119,10 @@ class RunList(Card):
         """Return the runs that the filter leaves, in the order of the list."""
         return [self.shown.index(row, 0).data(Qt.ItemDataRole.UserRole) for row in range(self.shown.rowCount())]
 
-    def select(self, path: Path) -> None:
-        """Select one run, and show it."""
-        self._chosen = [path]
-        if path not in [item.path for item in self.shown_items()]:
+    def select(self, *paths: Path) -> None:
+        """Select these runs alone, and show the first."""
+        self._chosen = list(paths)
+        if not set(paths) <= {item.path for item in self.shown_items()}:
             self.filter.clear()
         self._restore()
         chosen = self.view.selectionModel().selectedIndexes()

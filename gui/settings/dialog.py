@@ -129,8 +129,7 @@ class SettingsDialog(QDialog):
 
     def _add_new_runs(self) -> None:
         self._heading("New runs, where the preset does not say otherwise", "new-runs")
-        device = RunConfig.model_fields["device"]
-        self.device = _combo(dict(choices_of("device", device)))
+        self.device = _combo(dict(choices_of("device")))
         self.threads, self.preview_steps = (
             TextField(unit_of(RunConfig.model_fields[name])) for name in ("threads", "preview_steps")
         )

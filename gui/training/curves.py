@@ -17,6 +17,7 @@ from gui.runs.delegate import run_colour
 from gui.theme import tokens
 from gui.training.view_options import ViewOptions
 from gui.widgets.curve_plot import Curve, CurvePlot
+from gui.words import shortened
 
 STYLES = (Qt.PenStyle.SolidLine, Qt.PenStyle.DashLine, Qt.PenStyle.DotLine, Qt.PenStyle.DashDotLine)
 LEAST_FACTOR = 1e-4
@@ -169,7 +170,7 @@ class Curves(QWidget):
 
     def _draw_latents(self, items: Sequence[RunItem], view: View, across: tuple[float, float]) -> None:
         several = len(items) > 1
-        self.latents.note.setText(f"nats · {_cut(items[0].name)}" if several else "nats")
+        self.latents.note.setText(f"nats · {shortened(items[0].name, 24)}" if several else "nats")
         self.latents.show_curves(self._per_latent(items[0]) if items else [], view, across)
 
     def _all(self) -> tuple[float, float]:
@@ -248,7 +249,7 @@ class Curves(QWidget):
             self._curve(
                 item,
                 f"kl_{latent}",
-                _cut(latent_title(latent, item.latent_names)),
+                shortened(latent_title(latent, item.latent_names), 24),
                 palette[latent % len(palette)],
                 style=STYLES[latent // len(palette) % len(STYLES)],
             )
@@ -272,7 +273,3 @@ class Curves(QWidget):
         pointed = self.sender()
         for plot in sorted(self.plots, key=lambda plot: plot.canvas is pointed):  # that one's values on top
             plot.point_at(x, here=plot.canvas is pointed)
-
-
-def _cut(name: str) -> str:
-    return name if len(name) <= 24 else name[:23] + "…"

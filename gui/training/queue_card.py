@@ -28,7 +28,7 @@ class QueueCard(Card):
         self.list.setAccessibleName("Queue")
         self.list.setDragDropMode(QAbstractItemView.DragDropMode.InternalMove)
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.list.setTextElideMode(Qt.TextElideMode.ElideRight)
+        self.list.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.list.setToolTip("Drag to reorder (Alt+Up, Alt+Down). Delete takes a run out; it stays in the list.")
         self.list.model().rowsMoved.connect(self._dragged)
         self.list.installEventFilter(self)

@@ -217,7 +217,7 @@ class ImageGrid(QWidget):
         painter.setPen(QColor(colours.text))
         middle = box.center().y()
         beside = bool(row.note) and box.height() < 28
-        title = painter.fontMetrics().elidedText(row.title, Qt.TextElideMode.ElideRight, max(0, box.left() - 6))
+        title = painter.fontMetrics().elidedText(row.title, Qt.TextElideMode.ElideMiddle, max(0, box.left() - 6))
         painter.drawText(QPointF(0, middle + px(5) if beside or not row.note else middle), title)
         if row.note:
             left = painter.fontMetrics().horizontalAdvance(title) + 4 if beside else 0

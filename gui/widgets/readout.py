@@ -118,5 +118,5 @@ class Readout(QWidget):
             painter.drawText(QRectF(x + DOT, y, self._figures, px(LINE)), left, reading.words)
             painter.setPen(QColor(colours.muted))
             if self._names:
-                title = painter.fontMetrics().elidedText(reading.title, Qt.TextElideMode.ElideRight, self._names)
+                title = painter.fontMetrics().elidedText(reading.title, Qt.TextElideMode.ElideMiddle, self._names)
                 painter.drawText(QRectF(x + DOT + self._figures, y, self._names, px(LINE)), left, title)

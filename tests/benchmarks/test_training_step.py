@@ -11,6 +11,7 @@ import torch
 
 from engine.config import RunConfig
 from engine.memory import keep_freed_memory
+from engine.methods import Codes
 from engine.models.vae import sample
 from engine.objectives import kl_per_latent, objective, reconstruction_per_image
 from engine.runs import Run
@@ -31,7 +32,8 @@ def bare_step(trainer: Trainer) -> Callable[[], None]:
         reconstruction = reconstruction_per_image(trainer.model.logits(z), images).mean()
         kl_each = kl_per_latent(mean, log_variance).mean(0)
         kl = kl_each.sum()
-        loss = objective(reconstruction, kl, 1.0, trainer.config)
+        codes = Codes(kl, 1.0, mean, log_variance, z, len(trainer.indices))
+        loss = objective(reconstruction, codes, trainer.config)
         loss.item()
         trainer.optimiser.zero_grad(set_to_none=True)
         loss.backward()

@@ -7,14 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.config import RunConfig, choices_of, group_of, limits_of, range_text, unit_of
+from engine.config import DATASET_TITLES, RunConfig, choices_of, group_of, limits_of, range_text, unit_of
+from engine.data import ENTRIES
 from engine.errors import ConfigError
 
 FIELDS = RunConfig.model_fields
 NUMBERS = [
-    name
-    for name, field in FIELDS.items()
-    if field.annotation in (int, float, int | None) and not choices_of(name, field)
+    name for name, field in FIELDS.items() if field.annotation in (int, float, int | None) and not choices_of(name)
 ]
 OUT_OF_RANGE = [
     (name, value)
@@ -70,10 +69,14 @@ def test_every_number_has_a_range_that_holds_its_default():
 
 @pytest.mark.parametrize("name", ["dataset", "objective", "device"])
 def test_every_choice_has_a_title_of_its_own(name):
-    choices = choices_of(name, FIELDS[name])
+    choices = choices_of(name)
     assert len(choices) >= 2
     assert len({title for _, title in choices}) == len(choices)
     assert all(value != title for value, title in choices)
+
+
+def test_every_data_set_that_can_be_named_can_be_loaded():
+    assert list(ENTRIES) == list(DATASET_TITLES)
 
 
 @pytest.mark.parametrize(("name", "value"), OUT_OF_RANGE)
@@ -310,6 +313,7 @@ def test_settings_that_fit_together_bring_no_warning(settings):
     ("settings", "words"),
     [
         ({"objective": "beta-vae", "beta": 0.5}, "below 1"),
+        ({"objective": "beta-tcvae", "batch_size": 450, "latents": 256}, "1.3 GB"),
         ({"objective": "vae", "batch_size": 512}, "512"),
         ({"objective": "vae", "steps": 10, "log_steps": 50}, "single point"),
     ],

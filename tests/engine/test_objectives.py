@@ -1,15 +1,17 @@
-"""Losses against torch.distributions, and Equations 3 to 6 of the report by hand."""
+"""Losses against torch.distributions, Equations 3 to 6 of the report by hand, and known total correlations."""
+
+import math
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch.distributions import Bernoulli, Normal, kl_divergence
+from torch.distributions import Bernoulli, Categorical, Independent, MixtureSameFamily, Normal, kl_divergence
 
 from engine.config import RunConfig
+from engine.methods import METHODS, Codes, total_correlation
 from engine.objectives import kl_per_latent, objective, reconstruction_per_image
 
-OBJECTIVES = ("vae", "beta-vae", "annealed-abs", "annealed-relu")
 nats = st.floats(0, 500, allow_nan=False)
 
 
@@ -60,9 +62,13 @@ def test_extreme_logits_stay_finite():
 def loss_of(name, reconstruction, kl, capacity=None, **settings):
     config = RunConfig(objective=name, **settings)
     double = torch.float64
-    return objective(
-        torch.tensor(reconstruction, dtype=double), torch.tensor(kl, dtype=double), capacity, config
-    ).item()
+    codes = codes_of(torch.tensor(kl, dtype=double), capacity or 0.0)
+    return objective(torch.tensor(reconstruction, dtype=double), codes, config).item()
+
+
+def codes_of(kl, capacity):
+    """Codes of which a method needs only KL and C."""
+    return Codes(kl, capacity, *[torch.zeros(2, 1)] * 3, images=2)
 
 
 @pytest.mark.parametrize(
@@ -114,13 +120,55 @@ def test_the_gradient_with_respect_to_kl_is_that_of_the_equation(name, below, ab
     # Derivatives by hand: gamma * sign(KL - C), gamma * [KL > C], 1.
     for kl, expected in ((10.0, below), (20.0, above)):
         at = torch.tensor(kl, requires_grad=True)
-        objective(torch.tensor(80.0), at, 15.0, RunConfig(objective=name, gamma=100)).backward()
+        objective(torch.tensor(80.0), codes_of(at, 15.0), RunConfig(objective=name, gamma=100)).backward()
         assert at.grad is not None
         assert at.grad.item() == expected
 
 
-@pytest.mark.parametrize("name", OBJECTIVES)
+@pytest.mark.parametrize("name", METHODS)
 def test_reconstruction_is_never_weighted(name):
     # Nothing may be rescaled by image or batch size, or beta would mean something else.
     difference = loss_of(name, 81.0, 17.0, 15.0) - loss_of(name, 80.0, 17.0, 15.0)
     assert difference == pytest.approx(1)
+
+
+def batch_of(mean, deviation, rng, images=None):
+    """Codes with z drawn from Gaussians of one deviation around `mean` (n, latents)."""
+    z = mean + deviation * torch.randn(mean.shape, generator=rng, dtype=mean.dtype)
+    spread = torch.full_like(mean, 2 * math.log(deviation))
+    return Codes(torch.tensor(12.0), 0.0, mean, spread, z, images or len(mean))
+
+
+def test_total_correlation_over_all_images_is_that_of_the_mixture_of_posteriors(rng):
+    # torch.distributions gives the log density of the mixture, jointly and for each latent.
+    codes = batch_of(torch.randn(9, 3, generator=rng, dtype=torch.float64), 0.7, rng)
+    each = Normal(codes.mean, (0.5 * codes.log_variance).exp())
+    equal = Categorical(torch.ones(9))
+    joint = MixtureSameFamily(equal, Independent(each, 1)).log_prob(codes.z)
+    alone = [
+        MixtureSameFamily(equal, Normal(each.mean[:, j], each.stddev[:, j])).log_prob(codes.z[:, j]) for j in range(3)
+    ]
+    torch.testing.assert_close(total_correlation(codes), (joint - sum(alone)).mean())
+
+
+def test_total_correlation_of_independent_latents_is_0(rng):
+    # An identity: over a full grid of means the mixture is the product of its marginals.
+    grid = torch.cartesian_prod(*[torch.linspace(-2, 2, 5, dtype=torch.float64)] * 3)
+    assert total_correlation(batch_of(grid, 0.5, rng)).item() == pytest.approx(0, abs=1e-12)
+
+
+def test_total_correlation_of_a_batch_weighs_its_images_for_the_whole_data_set(rng):
+    # By hand: posteriors that do not overlap leave each image its own weight 1/N in all densities, so TC is
+    # (latents - 1) ln N; where all are the same, the weights sum to 1 and the latents are independent.
+    apart = 1e3 * torch.arange(4, dtype=torch.float64)[:, None].expand(4, 3)
+    assert total_correlation(batch_of(apart, 1.0, rng, images=50)).item() == pytest.approx(2 * math.log(50))
+    same = torch.zeros(4, 3, dtype=torch.float64)
+    assert total_correlation(batch_of(same, 1.0, rng, images=50)).item() == pytest.approx(0, abs=1e-12)
+
+
+def test_beta_tcvae_adds_to_the_vae_only_the_total_correlation(rng):
+    codes = batch_of(torch.randn(8, 2, generator=rng, dtype=torch.float64), 0.5, rng, images=100)
+    reconstruction = torch.tensor(80.0)
+    losses = [objective(reconstruction, codes, RunConfig(objective="beta-tcvae", beta=beta)) for beta in (1, 6)]
+    assert losses[0].item() == 92
+    assert (losses[1] - losses[0]).item() == pytest.approx(5 * total_correlation(codes).item())

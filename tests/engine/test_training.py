@@ -18,6 +18,7 @@ from engine.data import load_dataset
 from engine.errors import CheckpointError, RunError, RunLockedError, TrainingDivergedError
 from engine.events import CheckpointSaved, Event, Finished, Paused, Preview, Progress, Request, StepMetrics
 from engine.files import write_bytes
+from engine.methods import METHODS
 from engine.previews import list_previews
 from engine.runs import Run
 from engine.training import train
@@ -327,7 +328,7 @@ def test_a_checkpoint_cut_in_half_is_refused_with_a_sentence(tmp_path, digits_fo
 
 
 @pytest.mark.parametrize("conditional", [False, True])
-@pytest.mark.parametrize("objective", ["vae", "beta-vae", "annealed-abs", "annealed-relu"])
+@pytest.mark.parametrize("objective", METHODS)
 def test_every_method_trains_on_drawn_sprites(tmp_path, objective, conditional):
     config = RunConfig(
         objective=objective,

@@ -234,6 +234,15 @@ def test_a_run_is_loaded_without_its_data_only_when_that_is_gone(tmp_path, tiny_
     assert "gone does not exist" in missing
 
 
+def test_nothing_is_drawn_or_downloaded_to_start_from_the_prior(tiny_copy, monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    tiny_copy.config = tiny_copy.config.changed(data_folder=None)
+    trained, missing = load_model_as_possible(tiny_copy)
+    assert not trained.has_data
+    assert missing == "MNIST: needs download (or choose a folder)."
+    assert list(tmp_path.rglob("*.gz*")) == []
+
+
 def test_weights_that_fit_no_network_of_the_settings_are_refused(tiny_copy):
     tiny_copy.config = tiny_copy.config.changed(latents=9)
     with pytest.raises(CheckpointError, match="do not fit its settings"):

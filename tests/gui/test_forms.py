@@ -75,7 +75,12 @@ def test_what_is_no_number_is_refused(form, text):
 def test_what_the_method_does_not_use_is_hidden(form):
     method = editor(form, "objective")
     assert isinstance(method, QComboBox)
-    for objective, shown in (("vae", []), ("beta-vae", ["beta"]), ("annealed-abs", ["gamma", "capacity_max"])):
+    for objective, shown in (
+        ("vae", []),
+        ("beta-vae", ["beta"]),
+        ("annealed-abs", ["gamma", "capacity_max"]),
+        ("beta-tcvae", ["beta"]),
+    ):
         method.setCurrentIndex(method.findData(objective))
         visible = [name for name in ("beta", "gamma", "capacity_max") if editor(form, name).isVisible()]
         assert visible == shown

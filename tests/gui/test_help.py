@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QApplication, QDialog, QVBoxLayout, QWidget
 
 from engine.config import RunConfig, range_text
 from engine.evaluation.catalogue import COLUMNS, VERSION
+from engine.methods import METHODS
 from engine.runs import Run
 from gui import theme
 from gui.forms import TextField
@@ -85,6 +86,13 @@ def test_every_metric_says_what_it_measures_and_where_it_misleads(library):
     for column in COLUMNS:
         assert column.about in parts[column.metric]
         assert "Where it misleads." in parts[column.metric]
+
+
+def test_every_method_has_a_section_with_its_formula(library):
+    topic = library.topics["methods"]
+    for name in METHODS:
+        assert name in topic.anchors()
+        assert f"formula:{name}" in topic.html
 
 
 def test_every_command_is_explained(library):

@@ -205,6 +205,18 @@ def test_a_run_without_factors_shows_its_reconstructions_unless_another_picture_
     assert page.subject.view.currentData() == "mutual_information"
 
 
+def test_a_single_point_is_shown_around_its_value(make_page, items):
+    page = make_page(items[:3])
+    page.charts.up.setCurrentIndex(page.charts.up.findData("sharpness"))
+    page.charts.up.activated.emit(page.charts.up.currentIndex())
+    page.show_runs(items[:1], [])
+    page.charts.up.setCurrentIndex(page.charts.up.findData("mig"))
+    page.charts.up.activated.emit(page.charts.up.currentIndex())
+    (left, right), (low, high) = page.charts.scatter.plot.viewRange()
+    assert 35 < left < 41.25 < right < 48
+    assert 0.08 < low < 0.1 < high < 0.12
+
+
 def test_scatter_and_bars_show_the_tables_numbers_and_a_point_picks_its_row(page):
     page.charts.up.setCurrentIndex(page.charts.up.findData("mig"))
     page.charts.up.activated.emit(page.charts.up.currentIndex())
@@ -299,3 +311,42 @@ def test_a_run_that_is_deleted_meanwhile_is_said_and_the_others_are_evaluated(qt
     assert ended.args[0].startswith("Evaluated 1 of 2 runs. ")
     assert "moved or deleted" in ended.args[0]
     assert second.evaluation()["metrics"]["reconstruction"]["value"] > 0
+
+
+def test_a_run_whose_data_is_gone_is_said_and_the_others_are_evaluated(qtbot, window, make_page, tiny_run, tmp_path):
+    first, second = (Run.open(shutil.copytree(tiny_run.path, window.store.root / name)) for name in ("one", "two"))
+    first.config = first.config.changed(data_folder=str(tmp_path / "gone"))
+    with qtbot.waitSignal(window.evaluation.ended, timeout=60_000) as ended:
+        window.evaluation.start([first, second], ["reconstruction"])
+    assert ended.args[0].startswith("Evaluated 1 of 2 runs. ")
+    assert f"{tmp_path / 'gone'} does not exist" in ended.args[0]
+    config = second.path / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"data_folder": str(tmp_path / "gone")}))
+    page = make_page([RunItem(Run.open(second.path))])
+    assert page.subject.view.currentData() == "reconstructions"
+    qtbot.waitUntil(lambda: "gone does not exist" in page.subject._message.text() + page.subject.words.text())
+
+
+def test_with_every_column_the_names_stay_in_sight(qtbot, make_page, tmp_path):
+    values = {name: 0.5 + number for number, name in enumerate(METRICS)}
+    runs = [
+        evaluated(tmp_path / "runs", "vae", seed, 0.1, **{k: v for k, v in values.items() if k != "mig"})
+        for seed in range(3)
+    ]
+    page = make_page([RunItem(run) for run in runs])
+    for name in METRICS:
+        box = page.options.columns.box(name)
+        if not box.isChecked():
+            box.click()
+    assert set(METRICS) <= {heading.key for heading in page.model.table.headings}
+    scroll = page.view.horizontalScrollBar()
+    last = page.model.index(0, page.model.columnCount() - 1)
+
+    def in_sight():
+        scroll.setValue(scroll.maximum())
+        return page.view.viewport().rect().contains(page.view.visualRect(last))
+
+    qtbot.waitUntil(in_sight)
+    shown = page.view.visualRect(last)
+    assert page.view.frozen.isVisible()
+    assert page.view.frozen.geometry().right() < page.view.viewport().geometry().left() + shown.left()
