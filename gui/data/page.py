@@ -171,6 +171,9 @@ class DataPage(QWidget):
 
     def open_path(self, path: Path) -> None:
         """Show a folder of pictures or an .npz file, prepared with progress."""
+        if self._thread is not None:
+            self.failed.emit(f"{self.entry.title} is being prepared. Drop {path.name} again when that is done.")
+            return
         name = "images" if path.is_dir() else "arrays"
         self._paths[name] = path
         self._start(lambda: prepare(name, path, self._size))  # before it is shown: reading would prepare it too

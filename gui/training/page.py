@@ -110,8 +110,9 @@ class TrainingPage(QWidget):
 
     @Slot()
     def _show_curves(self) -> None:
+        curves = self.curves
         filled = any(len(item.metrics) for item in self._items)
-        self._stack.setCurrentWidget(self.curves if filled else self._nothing)
+        self._stack.setCurrentWidget(curves if filled else self._nothing)
 
     @property
     def redraw_ms(self) -> int:

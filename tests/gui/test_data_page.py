@@ -145,6 +145,18 @@ def test_what_is_being_prepared_is_not_read_or_deleted_meanwhile(qtbot, page, pi
     assert page.delete_button.isVisible()
 
 
+def test_what_is_dropped_while_another_is_prepared_is_refused_in_a_sentence(qtbot, window, page, pictures, tmp_path):
+    page.open_path(pictures)
+    other = tmp_path / "other"
+    other.mkdir()
+    page.open_path(other)
+    assert "Drop other again when that is done" in window.banner.text.text()
+    assert page.path == pictures
+    qtbot.waitUntil(lambda: page._thread is None, timeout=WAIT)
+    wait_for_details(qtbot, page, "images")
+    assert page.path == pictures
+
+
 def test_a_prepared_copy_can_be_deleted_and_own_files_stay(qtbot, window, pictures, agree):
     drop(window, pictures)
     page = window.data_page
