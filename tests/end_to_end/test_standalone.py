@@ -91,8 +91,9 @@ def test_only_what_is_used_is_collected(moved):
         r"WebEngine|Qml|Quick|^_internal/(triton/|hypothesis)|resources/results|/tests?/|\.(h|hpp|cuh|qm)$|pytest|libgtk"
     )
     assert [name for name in names if unwanted.search(name)] == []
-    for needed in (r"torchvision/_C(_stable)?\.", r"platforms/libqxcb", r"platforms/libqwayland", r"platforms/libqoffscreen",
-                   r"imageformats/libqsvg", r"imageformats/libqjpeg", r"^LICENSE$", r"^add-to-menu$"):  # fmt: skip
+    for needed in (r"torchvision/_C(_stable)?\.", r"platforms/libqxcb", r"platforms/libqwayland",
+                   r"platforms/libqoffscreen", r"imageformats/libqsvg", r"imageformats/libqjpeg",
+                   r"^LICENSE$", r"^add-to-menu$"):  # fmt: skip
         assert [name for name in names if re.search(needed, name)], needed
 
 
