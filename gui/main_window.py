@@ -8,7 +8,6 @@ from PySide6.QtWidgets import (
     QApplication,
     QHBoxLayout,
     QMainWindow,
-    QSplitter,
     QStackedWidget,
     QVBoxLayout,
     QWidget,
@@ -42,6 +41,7 @@ from gui.training.session import TrainingSession
 from gui.training.settings_card import SettingsCard
 from gui.traversal.page import TraversalPage
 from gui.widgets.banner import Banner
+from gui.widgets.splitter import Splitter
 from gui.widgets.status_bar import StatusBar
 from gui.window_menu import WindowMenu
 
@@ -101,25 +101,19 @@ class MainWindow(QMainWindow):
         column.setSpacing(8)
         column.addWidget(self.banner)
         column.addWidget(self.pages, 1)
-        self._splitter = QSplitter(Qt.Orientation.Horizontal)
-        self._splitter.setHandleWidth(8)
-        self._splitter.setChildrenCollapsible(False)
         left = QWidget()
         lists = QVBoxLayout(left)
         lists.setContentsMargins(0, 0, 0, 0)
         lists.setSpacing(8)
         lists.addWidget(self.run_list, 1)
         lists.addWidget(self.queue_card)
-        left.setMinimumWidth(190)
-        self._splitter.addWidget(left)
-        self._splitter.addWidget(right)
-        self._splitter.setStretchFactor(1, 1)
-        self._splitter.setSizes([248, 1000])
-
+        left.setMinimumWidth(theme.px(190))
+        sizes = (theme.px(248), 1000)
+        splitter = Splitter(Qt.Orientation.Horizontal, (left, right), sizes, (0, 1), self._settings, "splitter")
         middle = QWidget()
         inner = QHBoxLayout(middle)
         inner.setContentsMargins(10, 10, 10, 10)
-        inner.addWidget(self._splitter)
+        inner.addWidget(splitter)
         whole = QWidget()
         rows = QVBoxLayout(whole)
         rows.setContentsMargins(0, 0, 0, 0)
@@ -389,9 +383,6 @@ class MainWindow(QMainWindow):
         if geometry is None or not self.restoreGeometry(geometry):
             screen = self.screen().availableGeometry()
             self.resize(min(1440, screen.width()), min(900, screen.height()))
-        splitter = self._settings.value("splitter")
-        if splitter is not None:
-            self._splitter.restoreState(splitter)
         tab = str(self._settings.value("tab", 0))
         if tab.isdigit() and int(tab) < len(TABS):
             self._show_page(int(tab))
@@ -428,7 +419,6 @@ class MainWindow(QMainWindow):
     def _keep_place(self) -> None:
         """Remember layout, tab and form for the next session."""
         self._settings.setValue("geometry", self.saveGeometry())
-        self._settings.setValue("splitter", self._splitter.saveState())
         self._settings.setValue("tab", self.pages.currentIndex())
         self.training_page.settings.keep()
 

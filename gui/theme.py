@@ -186,6 +186,8 @@ def style_sheet(t: Tokens) -> str:
         color: {t.muted}; }}
     QPushButton#segment:checked {{ background: {t.accent_soft}; color: {t.accent}; }}
     QPushButton#link {{ background: transparent; border: none; color: {t.muted}; text-align: left; padding: 6px 0; }}
+    QPushButton#inline {{ background: transparent; border: none; color: {t.accent}; padding: 0; }}
+    QPushButton#inline:hover, QPushButton#inline:focus {{ text-decoration: underline; }}
     QPushButton#link:hover, QPushButton#link:focus {{ color: {t.accent}; }}
 
     QLineEdit, QComboBox, QSpinBox, QDoubleSpinBox {{ background: {t.field}; border: 1px solid {t.border};

@@ -2,7 +2,7 @@
 
 from PySide6.QtCore import QByteArray, QSettings, Qt, QUrl, Signal, Slot
 from PySide6.QtGui import QCloseEvent, QIcon, QKeyEvent, QKeySequence, QShortcut
-from PySide6.QtWidgets import QApplication, QHBoxLayout, QLineEdit, QSplitter, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from engine.paths import APP, RESOURCES
 from gui.help import FIRST
@@ -10,10 +10,11 @@ from gui.help.browser import HelpBrowser
 from gui.help.contents import Contents
 from gui.help.topics import Library
 from gui.widgets.layouts import label, tool_button
+from gui.widgets.splitter import Splitter
 from gui.words import count
 
 SCROLLING = (Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_PageUp, Qt.Key.Key_PageDown)
-GEOMETRY, SPLITTER = "help/geometry", "help/splitter"
+GEOMETRY = "help/geometry"
 
 
 class HelpWindow(QWidget):
@@ -66,16 +67,11 @@ class HelpWindow(QWidget):
         self.hits.hide()
         column.addWidget(self.contents, 1)
         left.setMinimumWidth(210)
-        self.splitter = QSplitter(Qt.Orientation.Horizontal)
-        self.splitter.setHandleWidth(8)
-        self.splitter.setChildrenCollapsible(False)
-        self.splitter.addWidget(left)
-        self.splitter.addWidget(self.browser)
-        self.splitter.setStretchFactor(1, 1)
-        self.splitter.setSizes([280, 780])
+        parts = (left, self.browser)
+        splitter = Splitter(Qt.Orientation.Horizontal, parts, (280, 780), (0, 1), self._settings, "help/splitter")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.splitter)
+        layout.addWidget(splitter)
 
     def _connect(self) -> None:
         self.contents.chosen.connect(self._chosen)
@@ -232,13 +228,10 @@ class HelpWindow(QWidget):
     def closeEvent(self, event: QCloseEvent) -> None:
         """Remember size and place."""
         self._settings.setValue(GEOMETRY, self.saveGeometry())
-        self._settings.setValue(SPLITTER, self.splitter.saveState())
         super().closeEvent(event)
 
     def _restore_place(self) -> None:
-        geometry, splitter = self._settings.value(GEOMETRY), self._settings.value(SPLITTER)
+        geometry = self._settings.value(GEOMETRY)
         if not (isinstance(geometry, QByteArray) and self.restoreGeometry(geometry)):
             room = self.screen().availableGeometry()
             self.resize(min(1080, room.width() - 60), min(760, room.height() - 60))
-        if isinstance(splitter, QByteArray):
-            self.splitter.restoreState(splitter)

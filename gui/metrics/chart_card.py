@@ -45,7 +45,7 @@ class ChartCard(Card):
         self.up.setToolTip("Metric up")
         self._against = label("against", "muted")
         for box in (self.across, self.up):
-            box.setMinimumContentsLength(9)
+            box.setMinimumContentsLength(6)
             box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
             box.setAccessibleName(box.toolTip())
         self.save = QPushButton("Save…")

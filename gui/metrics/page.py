@@ -7,7 +7,6 @@ from PySide6.QtGui import QCursor, QGuiApplication, QKeySequence, QShortcut, QSh
 from PySide6.QtWidgets import (
     QMenu,
     QPushButton,
-    QSplitter,
     QStackedLayout,
     QVBoxLayout,
     QWidget,
@@ -31,16 +30,14 @@ from gui.metrics.table_model import MetricsModel
 from gui.metrics.table_view import MetricsView
 from gui.run_store import RunItem
 from gui.theme import tokens
-from gui.widgets.layouts import Card, JobFoot, empty_state, label
+from gui.widgets.layouts import Card, JobFoot, empty_state
+from gui.widgets.notes import Notes
+from gui.widgets.splitter import Splitter
 from gui.words import count
 
 NO_RUNS = "No run is evaluated yet.\n\nSelect runs at the left (Ctrl or Shift for several) and press Evaluate (F5)."
 NO_STUDY = "This study cannot be used.\n\nChoose another, or open the file of one."
 NONE_SELECTED = "No run is selected.\n\nSelect runs at the left, or take the tick from “Selected only”."
-LONGEST_NOTE = 210
-"""Letters of the notes below the table; the tooltip has all."""
-LONGEST_NOTE_OF_STUDY = 125
-"""There it is one line, as a study has a line more above the table."""
 
 
 class MetricsPage(QWidget):
@@ -71,26 +68,16 @@ class MetricsPage(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         self.charts, self.subject = ChartCard(), SubjectCard()
-        for pictures in (self.charts, self.subject):
-            pictures.setProperty("helpTopic", "table#pictures")
+        for card in (self.charts, self.subject):
+            card.setProperty("helpTopic", "table#pictures")
         self.charts.picked.connect(self._pick)
         self.charts.export.connect(self._save_chart)
         self.subject.export.connect(self._save_subject)
         self.subject.open_run.connect(self.open_run)
-        below = QSplitter(Qt.Orientation.Horizontal)
-        halves = QSplitter(Qt.Orientation.Vertical)
-        for splitter in (below, halves):
-            splitter.setHandleWidth(8)
-            splitter.setChildrenCollapsible(False)
-        for card in (self.charts, self.subject):
-            below.addWidget(card)
-        below.setSizes([500, 500])
-        halves.addWidget(self._table_card())
-        halves.addWidget(below)
-        halves.setSizes([430, 400])
-        halves.setStretchFactor(0, 1)
-        halves.setStretchFactor(1, 1)
-        layout.addWidget(halves)
+        across, down = Qt.Orientation.Horizontal, Qt.Orientation.Vertical
+        pictures = Splitter(across, (self.charts, self.subject), (500, 500), (1, 1), settings, "metrics/pictures")
+        parts = (self._table_card(), pictures)
+        layout.addWidget(Splitter(down, parts, (430, 400), (1, 1), settings, "metrics/halves"))
         self.show_idle()
         self._show()
 
@@ -125,7 +112,7 @@ class MetricsPage(QWidget):
         self._stack.addWidget(self._message)
         self._stack.addWidget(self.view)
         card.body.addLayout(self._stack, 1)
-        self.notes = label("", "muted", wrap=True)
+        self.notes = Notes()
         card.body.addWidget(self.notes)
         self._foot = self._evaluate_foot()
         for foot in (self._foot, self.study.foot):
@@ -192,7 +179,7 @@ class MetricsPage(QWidget):
         self._stack.setCurrentIndex(1 if table.lines else 0)
         self.copy.setEnabled(bool(table.lines))
         self.export.setEnabled(bool(table.lines))
-        self._show_notes(shown)
+        self.notes.show_notes([*shown.notes(), *([] if study else reasons(self.full, self.chooser.metrics))])
         self.charts.show_table(self.full, colours)
         self._select_line(next((n for n, line in enumerate(self.full.lines) if self._key(line) == current), 0))
         self._show_subject()
@@ -227,14 +214,6 @@ class MetricsPage(QWidget):
             kept = stamp, read_row(item.run)
             self._read[item.path] = kept
         return kept[1]
-
-    def _show_notes(self, shown: Table) -> None:
-        lines = [*shown.notes(), *([] if self.options.study else reasons(self.full, self.chooser.metrics))]
-        text = " ".join(lines)
-        longest = LONGEST_NOTE_OF_STUDY if self.options.study else LONGEST_NOTE
-        self.notes.setText(text if len(text) <= longest else text[: longest - 1].rstrip() + "…")
-        self.notes.setToolTip("<p>" + "<br>".join(lines) + "</p>" if lines else "")
-        self.notes.setVisible(bool(lines))
 
     # The row in hand
 

@@ -56,12 +56,14 @@ class SubjectCard(Card):
         for name, title in VIEWS.items():
             self.view.addItem(title, name)
         self.view.setAccessibleName("Picture")
+        self.view.setMinimumContentsLength(8)
+        self.view.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.view.setToolTip("What is shown of the table's current row")
         self.view.activated.connect(self._chosen)
         self.run = Combo()
         self.run.setToolTip("Which run of the row")
         self.run.setAccessibleName("Run")
-        self.run.setMinimumContentsLength(8)
+        self.run.setMinimumContentsLength(6)
         self.run.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.run.activated.connect(self._run_chosen)
         self.open = QPushButton("Open")
@@ -72,7 +74,7 @@ class SubjectCard(Card):
         self.save.clicked.connect(self.export)
         self.head.takeAt(self.head.count() - 1)
         self.note.hide()
-        for widget, stretch in ((self.view, 0), (self.run, 1), (self.open, 0), (self.save, 0)):
+        for widget, stretch in ((self.view, 3), (self.run, 2), (self.open, 0), (self.save, 0)):
             self.head.addWidget(widget, stretch)
         self.map = HeatMap()
         self.grid = ImageGrid(side=128, largest=72)

@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
 from engine.config import RunConfig, choices_of, unit_of
 from engine.evaluation.grouping import value_words
 from gui.run_store import RunItem
+from gui.theme import px
 from gui.widgets.layouts import label
 from gui.words import count
 
@@ -29,7 +30,8 @@ def settings_table(items: list[RunItem], *, all_settings: bool = False) -> list[
         values = [getattr(item.run.config, name) for item in items]
         if all_settings or any(value != values[0] for value in values):
             title, unit = field.title or name, unit_of(field)
-            rows.append((f"{title} ({unit})" if unit else title, [value_words(value, titles) for value in values]))
+            heading = f"{title} ({unit})" if unit and unit != title.lower() else title
+            rows.append((heading, [value_words(value, titles) for value in values]))
     return rows
 
 
@@ -67,7 +69,8 @@ class CompareDialog(QDialog):
         layout.addWidget(self.table, 1)
         layout.addLayout(buttons)
         self._fill()
-        self.resize(min(320 + 170 * len(items), 1100), min(560, 200 + 32 * self.table.rowCount()))
+        header = self.table.horizontalHeader().length() + self.table.verticalHeader().sizeHint().width()
+        self.resize(min(header + px(60), px(1100)), min(px(560), px(150) + self.table.verticalHeader().length()))
 
     @Slot()
     def _fill(self) -> None:

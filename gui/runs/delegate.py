@@ -79,17 +79,14 @@ class RunDelegate(QStyledItemDelegate):
         reconstruction, kl = item.last("reconstruction"), item.last("kl")
         left, width = box.left() + TEXT_LEFT, box.width() - TEXT_LEFT - 8
         state_colour = {"failed": colours.error, "interrupted": colours.warning}.get(item.state.state, colours.muted)
+        kind = f"{DATASET_TITLES[config.dataset]} · {method_words(config)} · seed {config.seed}"
+        values = " · ".join(
+            words.format(value) for words, value in (("{:.1f}", reconstruction), ("KL {:.1f}", kl)) if value is not None
+        )
         lines = [
-            (5, 20, 13, colours.text, item.name, "" if reconstruction is None else f"{reconstruction:.1f}"),
-            (
-                25,
-                16,
-                11,
-                colours.muted,
-                f"{DATASET_TITLES[config.dataset]} · {method_words(config)} · seed {config.seed}",
-                "",
-            ),
-            (41, 16, 11, state_colour, _state_line(item), "" if kl is None else f"KL {kl:.1f}"),
+            (5, 20, 13, colours.text, item.name, ""),
+            (25, 16, 11, colours.muted, kind, ""),
+            (41, 16, 11, state_colour, _state_line(item), values),
         ]
         font = painter.font()
         for top, height, size, colour, text, value in lines:
@@ -97,14 +94,15 @@ class RunDelegate(QStyledItemDelegate):
             font.setPixelSize(px(size))
             painter.setFont(font)
             metrics = QFontMetrics(font)
-            painter.setPen(QColor(colours.text if size == 13 else colours.muted))
+            painter.setPen(QColor(colours.muted))
             painter.drawText(line, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, value)
             painter.setPen(QColor(colour))
+            mode = Qt.TextElideMode.ElideMiddle if text == item.name else Qt.TextElideMode.ElideRight
             room = line.width() - (metrics.horizontalAdvance(value) + 8 if value else 0)
             painter.drawText(
                 line,
                 Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter,
-                metrics.elidedText(text, Qt.TextElideMode.ElideMiddle, room),
+                metrics.elidedText(text, mode, room),
             )
 
     def _paint_progress(self, painter: QPainter, item: RunItem, box: QRect, colour: QColor) -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSettings, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QHideEvent, QPaintEvent, QShowEvent
-from PySide6.QtWidgets import QHBoxLayout, QPushButton, QSplitter, QStackedLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QStackedLayout, QVBoxLayout, QWidget
 
 from gui.run_store import RunItem
 from gui.theme import px
@@ -14,6 +14,7 @@ from gui.training.live_pictures import LivePictures
 from gui.training.settings_card import SettingsCard
 from gui.training.view_options import OptionsBar
 from gui.widgets.layouts import Card, empty_state
+from gui.widgets.splitter import Splitter
 
 if TYPE_CHECKING:
     from gui.training.curves import Curves
@@ -53,25 +54,19 @@ class TrainingPage(QWidget):
         self.options.setProperty("helpTopic", "curves#reading")
         self.pictures = LivePictures()
         self.pictures.setProperty("helpTopic", "pictures")
-        self.pictures.setMinimumWidth(px(230))
+        self.pictures.setMinimumWidth(px(210))
         self._nothing = self._nothing_card()
         middle = QWidget()
-        middle.setMinimumWidth(px(250))
+        middle.setMinimumWidth(px(220))
         self._stack = QStackedLayout(middle)
         self._stack.setContentsMargins(0, 0, 0, 0)
         self._stack.addWidget(self._nothing)
-        self.splitter = QSplitter(Qt.Orientation.Horizontal)
-        self.splitter.setHandleWidth(8)
-        self.splitter.setChildrenCollapsible(False)
-        self.splitter.addWidget(middle)
-        self.splitter.addWidget(self.pictures)
-        self.splitter.setStretchFactor(0, 3)
-        self.splitter.setStretchFactor(1, 2)
-        self.splitter.setSizes([520, 330])
+        parts = (middle, self.pictures)
+        splitter = Splitter(Qt.Orientation.Horizontal, parts, (520, 330), (3, 2), settings, "curves/splitter")
         right = QVBoxLayout()
         right.setSpacing(6)
         right.addWidget(self.options)
-        right.addWidget(self.splitter, 1)
+        right.addWidget(splitter, 1)
         self.health = HealthLine()
         right.addWidget(self.health)
         layout = QHBoxLayout(self)

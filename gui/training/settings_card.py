@@ -26,7 +26,7 @@ from gui.theme import px
 from gui.training.estimator import Estimator, too_large
 from gui.widgets.combo import Combo
 from gui.widgets.layouts import Card, label, tool_button
-from gui.words import count, duration, room
+from gui.words import duration, room
 
 FROM_RUN = "From a run"
 KEPT = "form"
@@ -301,30 +301,35 @@ class SettingsCard(Card):
             self._show_notes(config)
 
     def _show_notes(self, config: RunConfig | None) -> None:
-        lines: list[str] = []
+        told: list[str] = []
+        tips: list[str] = []
         warnings: list[str] = []
+        differing = ""
         if config is not None:
             images, needs = ENTRIES[config.dataset].training_images, self._estimate
             if images is not None:
                 steps = config.total_steps(images)
                 warnings = config.warnings(images)
                 epochs = steps / config.steps_per_epoch(images)
-                lines.append(f"{steps:,} steps, {epochs:.3g} epochs")
-                self.notes.setToolTip(f"An epoch is a pass over the {images:,} training images.")
+                told.append(f"{steps:,} steps")
+                tips.append(f"{epochs:.3g} epochs: passes over the {images:,} training images")
             elif needs is None:
-                lines.append("How long an epoch is will be known when the images are read.")
+                told.append("How long an epoch is will be known when the images are read.")
             else:
-                lines.append(f"{needs.steps:,} steps")
+                told.append(f"{needs.steps:,} steps")
             if needs is not None:
-                lines.append(f"About {duration(needs.seconds)} on this machine, {room(needs.disk)} on disk")
+                told += [f"about {duration(needs.seconds)}", room(needs.disk)]
+                tips.append(f"About {duration(needs.seconds)} on this machine, {room(needs.disk)} on disk")
                 warnings += [text] if (text := too_large(needs, self._runs)) else []
             if config.data_folder is not None and not config.data_folder.exists():
                 warnings.append(f"{config.data_folder} does not exist.")
             if self.form.differences:
                 origin = "preset" if self.presets.currentText() != FROM_RUN else "run"
                 verb = "differs" if self.form.differences == 1 else "differ"
-                lines.append(f"{count(self.form.differences, 'setting')} {verb} from the {origin}")
-        self.notes.setText("\n".join(lines))
+                differing = f"{self.form.differences} {verb} from the {origin}"
+        self.note.setText(differing)
+        self.notes.setText(" · ".join(told))
+        self.notes.setToolTip("\n".join(tips))
         self.warnings.setText(" ".join(warnings))
         self.warnings.setVisible(bool(warnings))
 

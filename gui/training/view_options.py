@@ -37,7 +37,7 @@ class OptionsBar(QWidget):
         self.smoothing = QSlider(Qt.Orientation.Horizontal)
         self.smoothing.setRange(0, POSITIONS)
         self.smoothing.setPageStep(5)
-        self.smoothing.setFixedWidth(px(86))
+        self.smoothing.setFixedWidth(px(64))
         self.smoothing.setAccessibleName("Smoothing")
         self._factor = label("", "muted")
         self._factor.setFixedWidth(px(34))

@@ -78,12 +78,6 @@ class GridCard(Card):
             button.setToolTip(tip)
             self.views.addButton(button, number)
             segments.addWidget(button)
-        self.difference = QPushButton("Difference")
-        self.difference.setObjectName("compact")
-        self.difference.setCheckable(True)
-        self.difference.setToolTip("Add what each latent changes over the range: white where it changes most (Ctrl+I)")
-        self.difference.setShortcut("Ctrl+I")
-        self.difference.toggled.connect(self._difference_toggled)
         self.play_button = QPushButton("▶ Play")
         self.play_button.setObjectName("compact")
         self.play_button.setToolTip("Move the latents to and fro, one after the other (Ctrl+Space)")
@@ -97,7 +91,7 @@ class GridCard(Card):
         self.export_menu = QMenu(self.export)
         self.export.setMenu(self.export_menu)
         self.head.insertLayout(0, segments)
-        for button in (self.difference, self.play_button, self.export):
+        for button in (self.play_button, self.export):
             self.head.addWidget(button)
 
     def _build_options(self) -> None:
@@ -186,7 +180,6 @@ class GridCard(Card):
 
     def _enable(self) -> None:
         shown = self._stack.currentIndex() == 1
-        self.difference.setEnabled(shown and self.view == LATENTS)
         for widget in (self.play_button, self.export):
             widget.setEnabled(shown)
 
@@ -194,7 +187,8 @@ class GridCard(Card):
         parts = (self.latents.options, self.classes.options, self.walk.options)
         for number, options in enumerate(parts):
             options.setVisible(number == self.view or (number == LATENTS and self.view == COMPARE))
-        self.latents.latents.setVisible(self.view == LATENTS)
+        for button in (self.latents.latents, self.latents.difference):
+            button.setVisible(self.view == LATENTS)
         for widget in self._range_parts:
             widget.setVisible(self.view != WALK)
 
@@ -205,11 +199,6 @@ class GridCard(Card):
             self._show_options()
             self._enable()
             self.changed.emit()
-
-    @Slot(bool)
-    def _difference_toggled(self, on: bool) -> None:
-        self.latents.with_difference = on
-        self.latents.draw()
 
     @Slot()
     def _range_changed(self) -> None:

@@ -32,7 +32,6 @@ class LatentsView(QWidget):
         self._changes: NDArray[np.uint8] | None = None
         self._names: Mapping[int, str] = {}
         self._hidden: set[int] = set()
-        self.with_difference = False
         self.options = QWidget()
         row = QHBoxLayout(self.options)
         row.setContentsMargins(0, 0, 0, 0)
@@ -51,7 +50,13 @@ class LatentsView(QWidget):
         self.menu = QMenu(self.latents)
         self.menu.triggered.connect(self._toggled)
         self.latents.setMenu(self.menu)
-        for widget in (label("KL ≥", "muted"), self.min_kl, self.latents):
+        self.difference = QPushButton("Difference")
+        self.difference.setObjectName("compact")
+        self.difference.setCheckable(True)
+        self.difference.setToolTip("Add what each latent changes over the range: white where it changes most (Ctrl+I)")
+        self.difference.setShortcut("Ctrl+I")
+        self.difference.toggled.connect(self.draw)
+        for widget in (label("KL ≥", "muted"), self.min_kl, self.latents, self.difference):
             row.addWidget(widget)
         self.grid = ImageGrid(side=82, head=True, largest=84, keys=True)
         self.grid.setAccessibleName("Grid of latents; arrow keys and Return")
@@ -82,6 +87,12 @@ class LatentsView(QWidget):
         self._list_latents()
         self.draw()
 
+    @property
+    def with_difference(self) -> bool:
+        """Whether a last column has what each latent changes."""
+        return self.difference.isChecked()
+
+    @Slot()
     def draw(self) -> None:
         """Draw the rows that are chosen."""
         traversal, changes = self._traversal, self._changes

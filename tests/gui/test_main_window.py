@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QAbstractButton, QMessageBox, QPushButton
 from engine.checkpoints import checkpoint_step
 from engine.config import RunConfig
 from engine.runs import Run, list_runs
+from gui.widgets.splitter import Splitter
 
 WAIT = 60_000
 
@@ -137,13 +138,17 @@ def test_closing_while_a_run_trains_asks_and_stops_only_when_told(qtbot, window,
 
 def test_a_reopened_window_shows_the_runs_and_its_place(qtbot, window, another_window, small):
     train(qtbot, window, small)
-    window._splitter.setSizes([333, 600])
-    place = window._splitter.sizes()
+    window.resize(1600, 900)
+    splitter = window.findChild(Splitter)
+    splitter.moveSplitter(333, 1)
+    place = splitter.sizes()
+    assert place[0] == 333
     window.close()
     again = another_window(window.store.root)
+    again.resize(1600, 900)  # the screen of these tests is narrower
     again.show()
     assert [item.name for item in again.store.items] == ["annealed ReLU · 0"]
-    assert again._splitter.sizes() == place
+    assert again.findChild(Splitter).sizes() == place
     assert len(again.run_list.items()) == 1
 
 

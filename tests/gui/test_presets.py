@@ -1,5 +1,7 @@
 """Presets of one's own, and the form that remembers what it held."""
 
+import re
+
 import pytest
 from PySide6.QtWidgets import QInputDialog
 
@@ -75,5 +77,7 @@ def test_what_the_settings_file_holds_may_be_damaged(qtbot, window, settings, an
 
 
 def test_the_estimate_is_told(qtbot, window):
-    qtbot.waitUntil(lambda: "on this machine" in window.training_page.settings.notes.text(), timeout=60_000)
-    assert "4,400 steps" in window.training_page.settings.notes.text()
+    notes = window.training_page.settings.notes
+    qtbot.waitUntil(lambda: "on this machine" in notes.toolTip(), timeout=60_000)
+    assert re.fullmatch(r"4,400 steps · about .+ · .+ MB", notes.text())
+    assert "0.0955 epochs" in notes.toolTip()  # of 16 images x 4,400 / 737,280

@@ -113,7 +113,7 @@ def test_rows_are_chosen_by_kl_and_one_by_one_and_differences_can_be_shown(qtbot
     assert [row.title for row in view.grid.rows] == expected
     view.menu.actions()[0].trigger()
     assert [row.title for row in view.grid.rows] == expected[1:]
-    page.card.difference.click()
+    page.card.latents.difference.click()
     images = page.answer.result.traversal.images[1]
     assert np.array_equal(view.grid.rows[0].images[-1], images.max(axis=0) - images.min(axis=0))
 
