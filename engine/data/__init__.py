@@ -20,6 +20,7 @@ __all__ = [
     "Factors",
     "delete_cached",
     "disk_used",
+    "entry_for",
     "load_dataset",
     "prepare",
 ]
@@ -34,6 +35,7 @@ class Entry:
 
     `load` gets the data folder and the side to which own pictures are resized; so does `prepare`, where something must
     be drawn, downloaded or read first. `state` says in words whether that was done, `cached` what it left in the cache.
+    `holds` tells whether a folder or file looks like this data set, from its name and the names in it.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Entry:
     prepare: Callable[[Path | None, int], Job] | None = None
     state: Callable[[], str] = lambda: "ready"
     cached: Callable[[], list[Path]] = list
+    holds: Callable[[Path], bool] = lambda path: False
 
     @property
     def title(self) -> str:
@@ -76,6 +79,7 @@ def _mnist_entry(name: str, description: str, licence: str, citation: str) -> En
         prepare=lambda path, size: mnist.prepare(name, path),
         state=state,
         cached=lambda: [path for path in [mnist.cached_folder(name)] if any(path.glob("*"))],
+        holds=lambda path: mnist.recognise(path) == name,
     )
 
 
@@ -95,6 +99,7 @@ def _own_entry(name: str, description: str, path_kind: str) -> Entry:
         prepare=own.prepare,
         state=lambda: f"choose a {path_kind}",
         cached=lambda: [*prepared_folder().glob(f"own-{name}-*")],
+        holds=Path.is_dir if path_kind == "folder" else Path.is_file,
     )
 
 
@@ -117,6 +122,7 @@ ENTRIES: dict[str, Entry] = {
             prepare=lambda path, size: dsprites.prepare(path),
             state=lambda: "ready" if dsprites.is_drawn() else "needs preparing: drawn in seconds, 377 MB",
             cached=dsprites.cached_files,
+            holds=dsprites.recognise,
         ),
         _mnist_entry(
             "mnist",
@@ -162,6 +168,17 @@ ENTRIES: dict[str, Entry] = {
         ),
     )
 }
+
+
+def entry_for(path: Path) -> Entry:
+    """Return the data set that a folder or file holds: one that is known, else pictures or arrays of one's own.
+
+    Raises DataError when there is nothing there.
+    """
+    for entry in ENTRIES.values():
+        if entry.holds(path):
+            return entry
+    raise DataError(f"{path} does not exist.")
 
 
 def prepare(name: str, path: Path | None = None, size: int = 64) -> Job:

@@ -172,6 +172,11 @@ def downloaded_file() -> Path:
     return data_cache() / "downloads" / "dsprites" / OFFICIAL_NAME
 
 
+def recognise(path: Path) -> bool:
+    """Whether this is the official file, or a folder with it, by its name."""
+    return path.name == OFFICIAL_NAME or (path / OFFICIAL_NAME).is_file()
+
+
 def _packed_file(official: Path | None) -> Path:
     """The cache file of the drawn images, or of an official file (by its size and time)."""
     if official is None:

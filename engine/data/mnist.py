@@ -99,6 +99,17 @@ def prepare(name: str, folder: Path | None) -> Job:
     yield Finished(message=f"{FAMILY[name].title} is ready in {folder or cached_folder(name)}")
 
 
+def recognise(folder: Path) -> str | None:
+    """Name the member whose files a folder holds; None where it holds none.
+
+    All members have the same files, so it is MNIST unless the folder or the one above is named after another.
+    """
+    if _candidates(folder, f"{PARTS['train']}-{KINDS[0]}") is None:
+        return None
+    where = "/".join(folder.parts[-2:]).lower().replace("-", "").replace("_", "")
+    return next((name for name in FAMILY if name != "mnist" and name.replace("-", "") in where), "mnist")
+
+
 def cached_folder(name: str) -> Path:
     """Where a downloaded member of the family is kept."""
     return data_cache() / "downloads" / name
@@ -119,12 +130,18 @@ def _remotes(name: str) -> dict[str, Remote]:
 
 
 def _find(folder: Path, name: str, family: Family) -> Path:
-    """The file of that name, raw or gzip-compressed, also as "train-images.idx3-ubyte"."""
-    for candidate in (name, name.replace("-idx", ".idx")):
-        for suffix in ("", ".gz"):
-            path = folder / (candidate + suffix)
-            if path.is_file():
-                return path
-    raise DataError(
-        f"{folder} has no {name} or {name}.gz. {family.title} needs four files: images and labels, for train and t10k."
-    )
+    """The file of that name. Raises DataError where there is none."""
+    path = _candidates(folder, name)
+    if path is None:
+        raise DataError(
+            f"{folder} has no {name} or {name}.gz. {family.title} needs four files: images and labels, for train and "
+            "t10k."
+        )
+    return path
+
+
+def _candidates(folder: Path, name: str) -> Path | None:
+    """The file of that name, raw or gzip-compressed, also as "train-images.idx3-ubyte"; None where there is none."""
+    names = (name, name.replace("-idx", ".idx"))
+    paths = (folder / (candidate + suffix) for candidate in names for suffix in ("", ".gz"))
+    return next((path for path in paths if path.is_file()), None)

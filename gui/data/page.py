@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from engine.data import ENTRIES, Entry, delete_cached, disk_used, prepare
+from engine.data import ENTRIES, Entry, delete_cached, disk_used, entry_for, prepare
 from engine.data.dsprites import download_official, downloaded_file
 from engine.errors import StudioError
 from engine.events import Job, Progress
@@ -29,7 +29,7 @@ from gui.settings.asking import may
 from gui.theme import px
 from gui.widgets.flow import FlowLayout
 from gui.widgets.image_grid import ImageGrid, Row
-from gui.widgets.layouts import Card, job_bar, label
+from gui.widgets.layouts import Card, empty_state, job_bar, label
 
 COLUMNS = 12
 
@@ -73,7 +73,11 @@ class DataPage(QWidget):
         self.list.currentRowChanged.connect(self._chosen)
         card.body.addWidget(self.list, 1)
         card.body.addWidget(
-            label("Drop a folder of pictures or an .npz file anywhere on the window to open it.", "muted", wrap=True)
+            label(
+                "Drop a data set's folder, a folder of pictures or an .npz file anywhere on the window to open it.",
+                "muted",
+                wrap=True,
+            )
         )
         return card
 
@@ -128,8 +132,8 @@ class DataPage(QWidget):
         self.sliders.moved.connect(self._show_image)
         row.addWidget(self.picture)
         row.addWidget(self.sliders, 1)
-        self.sample_head = QWidget()
-        head = QHBoxLayout(self.sample_head)
+        sample_head = QWidget()
+        head = QHBoxLayout(sample_head)
         head.setContentsMargins(0, 0, 0, 0)
         head.addWidget(label("Samples", "group"))
         more = QPushButton("Others")
@@ -139,14 +143,17 @@ class DataPage(QWidget):
         head.addWidget(more)
         self.samples = ImageGrid(largest=72)
         self.samples.clicked.connect(self._sample_clicked)
-        for widget in (self.factor_title, self.factor_row, self.sample_head, self.samples):
+        for widget in (self.factor_title, self.factor_row, sample_head, self.samples):
             column.addWidget(widget)
         column.addStretch(1)
+        self.nothing = empty_state("")
+        self.card.body.addWidget(self.nothing, 1)
         area = QScrollArea()
         area.setObjectName("scrolled")
         area.setAccessibleName("Images of the data set")
         area.setWidget(shown)
         area.setWidgetResizable(True)
+        self._area = area
         self.card.body.addWidget(area, 1)
         self._show_idle()
         return self.card
@@ -170,11 +177,15 @@ class DataPage(QWidget):
         return self._paths.get(self.entry.name)
 
     def open_path(self, path: Path) -> None:
-        """Show a folder of pictures or an .npz file, prepared with progress."""
+        """Show the data set that a folder or file holds, prepared with progress."""
         if self._thread is not None:
             self.failed.emit(f"{self.entry.title} is being prepared. Drop {path.name} again when that is done.")
             return
-        name = "images" if path.is_dir() else "arrays"
+        try:
+            name = entry_for(path).name
+        except StudioError as error:
+            self.failed.emit(str(error))
+            return
         self._paths[name] = path
         self._start(lambda: prepare(name, path, self._size))  # before it is shown: reading would prepare it too
         row = list(ENTRIES).index(name)
@@ -205,6 +216,18 @@ class DataPage(QWidget):
         self.delete_button.setVisible(bool(entry.cached()) and self._thread is None)
         self.folder_button.setVisible(path is not None or bool(entry.cached()))
         self.use_button.setEnabled(ready or not entry.own)
+        self._area.setVisible(self._details is not None)
+        self.nothing.setVisible(self._details is None)
+        self.nothing.setText(self._what_to_do(ready))
+
+    def _what_to_do(self, ready: bool) -> str:
+        """What stands where the images will be."""
+        if self._thread is not None or ready:
+            return "Its images appear here."
+        does = {"folder": "Choose a folder of pictures", "file": "Choose an .npz file"}
+        if self.entry.own:
+            return f"{does[self.entry.path_kind]}, or drop one on the window.\n\nIts images appear here."
+        return f"Press {self.prepare_button.text()}.\n\nIts images appear here."
 
     def _facts(self, entry: Entry, path: Path | None) -> str:
         lines = [entry.description]
@@ -243,8 +266,6 @@ class DataPage(QWidget):
         self._details = None
         self._page = 0
         self.words.setText("")
-        for widget in (self.factor_title, self.factor_row, self.sample_head, self.samples):
-            widget.hide()
         self.refresh()
         if self.isVisible():
             self._read()
@@ -279,8 +300,6 @@ class DataPage(QWidget):
             rows.append(Row(details.samples[part], tips=tips))
         self.samples.show_rows(rows)
         has_factors = dataset.factors is not None
-        self.sample_head.show()
-        self.samples.show()
         self.factor_title.setVisible(has_factors)
         self.factor_row.setVisible(has_factors)
         if new:

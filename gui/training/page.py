@@ -128,6 +128,7 @@ class TrainingPage(QWidget):
         row = QHBoxLayout(self.first)
         row.setContentsMargins(0, 0, 0, 0)
         self.quick_button = QPushButton("Train the two-minute preset")
+        self.quick_button.setObjectName("primary")
         self.quick_button.setToolTip("An annealed VAE on dSprites, which are drawn on this machine")
         self.quick_button.clicked.connect(self.quick)
         steps = QPushButton("First steps")

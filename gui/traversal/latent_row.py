@@ -71,7 +71,7 @@ class LatentRow(QWidget):
         controls.addWidget(self.value)
         controls.addWidget(self.play_button)
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 2, 0, 4)
+        layout.setContentsMargins(0, 0, 0, 2)
         layout.setSpacing(0)
         layout.addLayout(words)
         layout.addLayout(controls)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from engine.data import load_dataset
+from engine.data import entry_for, load_dataset
 from engine.errors import DataError
 
 FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
@@ -137,3 +137,31 @@ def test_the_originals_here_are_the_published_ones(shared_data):
     # md5 of train-images-idx3-ubyte.gz as torchvision publishes it.
     content = (shared_data / "mnist/train-images-idx3-ubyte.gz").read_bytes()
     assert hashlib.md5(content).hexdigest() == "f68b3c2dcbeaaa9fbdd348bbdeb94873"
+
+
+@pytest.mark.parametrize(
+    ("where", "name"),
+    [
+        ("MNIST/raw", "mnist"),
+        ("FashionMNIST/raw", "fashion-mnist"),
+        ("fashion-mnist", "fashion-mnist"),
+        ("fashion_mnist", "fashion-mnist"),
+        ("KMNIST/raw", "kmnist"),
+        ("digits", "mnist"),
+    ],
+)
+def test_a_folder_is_recognised_by_its_files_and_its_name(tmp_path, digits_folder, where, name):
+    """The folders are named as torchvision names them, or as people do."""
+    shutil.copytree(digits_folder, tmp_path / where)
+    assert entry_for(tmp_path / where).name == name
+
+
+def test_what_is_no_known_data_set_is_ones_own(tmp_path):
+    assert entry_for(tmp_path).name == "images"
+    (tmp_path / "mine.npz").touch()
+    assert entry_for(tmp_path / "mine.npz").name == "arrays"
+    official = tmp_path / "dsprites_ndarray_co1sh3sc6or40x32y32_64x64.npz"
+    official.touch()
+    assert entry_for(official).name == entry_for(tmp_path).name == "dsprites"
+    with pytest.raises(DataError, match="does not exist"):
+        entry_for(tmp_path / "nothing")

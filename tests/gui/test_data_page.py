@@ -167,3 +167,26 @@ def test_a_prepared_copy_can_be_deleted_and_own_files_stay(qtbot, window, pictur
     qtbot.mouseClick(page.delete_button, Qt.MouseButton.LeftButton)
     assert not ENTRIES["images"].cached()
     assert len(list(pictures.rglob("*.png"))) == 13
+
+
+def test_a_folder_of_idx_files_dropped_is_recognised(qtbot, window, digits_folder):
+    drop(window, digits_folder)
+    page = window.data_page
+    assert page.entry.name == "mnist"
+    assert page.nothing.isVisible()
+    wait_for_details(qtbot, page, "mnist")
+    assert not page.nothing.isVisible()
+    assert page.samples.isVisible()
+    assert not page.sliders.isVisible()  # it has no factors
+    assert "<b>1,797</b> images, 28 × 28" in page.facts.text()
+    qtbot.mouseClick(page.use_button, Qt.MouseButton.LeftButton)
+    config = window.training_page.settings.form.config()
+    assert (config.dataset, config.data_folder) == ("mnist", digits_folder)
+
+
+def test_where_nothing_is_ready_the_page_says_what_to_do(page):
+    choose(page, "kmnist")
+    assert page.nothing.isVisible()
+    assert page.nothing.text().startswith("Press Download.")
+    choose(page, "arrays")
+    assert page.nothing.text().startswith("Choose an .npz file")
