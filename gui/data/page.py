@@ -255,7 +255,7 @@ class DataPage(QWidget):
         used = disk_used(entry.name)
         if used:
             lines.append(f"Disk used in the cache: {used / 1e6:,.0f} MB")
-        if path is not None:
+        if path is not None and not any(str(path) in line for line in lines):
             lines.append(f"From {path}")
         return "<br>".join(lines)
 

@@ -34,9 +34,10 @@ DRAWN = -1.2
 SPAN = 2.6
 """The plot's half width, in standard deviations of the prior."""
 
+POSTERIORS = "q(z\N{NO-BREAK SPACE}|\N{WORD JOINER}\N{NO-BREAK SPACE}x)"
 ABOUT = (
-    "Two images, x₁ and x₂, are encoded into one latent z. The curves are their posteriors q(z | x); the dashed one "
-    "is the prior N(0, 1). The dot x̃ is a z drawn from the posterior of x₂."
+    f"Two images, x₁ and x₂, are encoded into one latent z. The curves are their posteriors {POSTERIORS}; the dashed "
+    "one is the prior N(0, 1). The dot x̃ is a z drawn from the posterior of x₂."
 )
 ASSUMPTION = (
     "Computed, not drawn by hand: a linear decoder x = a z with Gaussian noise of variance v, a²/v = 12. "

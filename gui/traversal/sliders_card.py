@@ -101,7 +101,7 @@ class SlidersCard(Card):
             for place, latent in enumerate(order):
                 self._column.removeWidget(self.rows[latent])
                 self._column.insertWidget(place, self.rows[latent])
-            _tab_in_order([self.rows[latent] for latent in order])
+            _tab_in_order(self.reset_button, [self.rows[latent] for latent in order])
         self.reset_button.setEnabled(True)
 
     def _make_rows(self, count: int) -> None:
@@ -161,8 +161,8 @@ class SlidersCard(Card):
         self.moved.emit()
 
 
-def _tab_in_order(rows: Sequence[LatentRow]) -> None:
-    """Let Tab go from row to row as they are shown."""
+def _tab_in_order(before: QWidget, rows: Sequence[LatentRow]) -> None:
+    """Let Tab go from what is above the rows from row to row, as they are shown."""
     parts = [part for row in rows for part in (row.name, row.track, row.value, row.play_button)]
-    for one, other in pairwise(parts):
+    for one, other in pairwise([before, *parts]):
         QWidget.setTabOrder(one, other)

@@ -26,6 +26,7 @@ from gui.errors import ErrorDialog, Problem
 from gui.header import TABS, Header
 from gui.help.about import AboutDialog
 from gui.help.posteriors import FigureOneDialog
+from gui.runs.run_list import RunList
 from gui.settings.dialog import SettingsDialog
 from gui.widgets.combo import Combo
 from gui.widgets.layouts import Card
@@ -113,6 +114,27 @@ def backwards(window: QWidget) -> list[str]:
     return lines
 
 
+def leaps(window: QWidget) -> list[str]:
+    """Cards that Tab comes to a second time, or after one further right or lower."""
+    lines, seen = [], []
+    for widget in reachable(window):
+        card = _card(widget)
+        if card is None or (seen and seen[-1] is card):
+            continue
+        if card in seen:
+            lines.append(f"back to {_title(card)}, to {_say(widget)}")
+        elif seen:
+            before, after = (QRect(c.mapTo(window, QPoint(0, 0)), c.size()) for c in (seen[-1], card))
+            if after.bottom() <= before.top() or (after.right() <= before.left() and after.top() < before.bottom()):
+                lines.append(f"{_title(seen[-1])} -> {_title(card)}")
+        seen.append(card)
+    return lines
+
+
+def _title(card: QWidget) -> str:
+    return f"{type(card).__name__} {card.title.text() if isinstance(card, Card) else ''}".strip()
+
+
 def _card(widget: QWidget) -> QWidget | None:
     while widget is not None and not isinstance(widget, (Card, Header)):
         widget = widget.parentWidget()
@@ -185,6 +207,8 @@ def test_everything_that_tab_reaches_has_a_name_and_comes_in_reading_order(tour)
         assert len(reachable(window)) > 8, title
         assert "\n".join(nameless(window)) == "", title
         assert "\n".join(backwards(window)) == "", title
+        assert "\n".join(leaps(window)) == "", title
+        assert [type(c) for c in dict.fromkeys(map(_card, reachable(window))) if c is not None][:2] == [Header, RunList]
 
 
 def test_larger_text_is_not_cut_on_any_page(larger, qtbot, tour):
