@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from PySide6.QtCore import QObject, QSettings, Qt, QTimer, QUrl, Slot
+from PySide6.QtCore import QObject, QSettings, Qt, QUrl, Slot
 from PySide6.QtGui import QCloseEvent, QDesktopServices, QDragEnterEvent, QDropEvent, QIcon
 from PySide6.QtWidgets import (
     QApplication,
@@ -19,6 +19,7 @@ from engine.folders import default_runs_folder
 from engine.paths import APP, RESOURCES
 from engine.studies import Study
 from gui import theme
+from gui.closing import Closing
 from gui.data.page import DataPage
 from gui.desktop.desktop import Desktop
 from gui.desktop.notify import ending
@@ -31,7 +32,6 @@ from gui.run_store import RunStore
 from gui.runs.actions import RunActions
 from gui.runs.run_list import RunList
 from gui.runs.unfinished import offer_unfinished
-from gui.settings.asking import may
 from gui.settings.dialog import SettingsDialog
 from gui.settings.preferences import read_preferences
 from gui.training.estimator import Estimator
@@ -58,13 +58,13 @@ class MainWindow(QMainWindow):
         self.setMinimumSize(1020, 640)
         self._runs = runs
         self._settings = settings
-        self._closing = False
         self._next_runs = default_runs_folder()
 
         self.store = RunStore(runs, self)
         self.training = TrainingSession(runs, self)
         self.evaluation = EvaluationSession(self)
         self.studies = StudySession(runs, self)
+        self.closing = Closing(self, self.training, self.evaluation, self.studies, settings)
         self.desktop = Desktop(self, settings)
         self.help = HelpDesk(self, settings)
         self.run_list = RunList(self.store, settings)
@@ -280,9 +280,9 @@ class MainWindow(QMainWindow):
         self.training_page.settings.show_idle(queues=self.training.blocked)
         self.store.refresh()
         item = self.store.find(path)
-        if item is not None and not self._closing:
+        if item is not None and not self.closing.begun:
             self.desktop.run_ended(*ending(item))
-        self._close_when_idle()
+        self.closing.go_on()
 
     @Slot()
     def _evaluate(self) -> None:
@@ -301,7 +301,7 @@ class MainWindow(QMainWindow):
     def _evaluation_ended(self, words: str) -> None:
         self.metrics_page.show_idle(words)
         self.metrics_page.show_runs(self.store.items, self.run_list.items())
-        self._close_when_idle()
+        self.closing.go_on()
 
     # Studies
 
@@ -321,11 +321,11 @@ class MainWindow(QMainWindow):
     def _study_ended(self, study: Study, words: str) -> None:
         self.store.refresh()
         self._training_changed()
-        if not self._closing:
+        if not self.closing.begun:
             self.desktop.run_ended(study.title, words)
             self.training_page.settings.show_idle()
         self.training.block(False)
-        self._close_when_idle()
+        self.closing.go_on()
 
     @Slot(object)
     def _open_run(self, path: Path) -> None:
@@ -389,19 +389,14 @@ class MainWindow(QMainWindow):
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Ask when a run trains or a study runs; stop it, keep it, and close when it has ended."""
-        if self._busy:
+        if self.closing.busy:
             event.ignore()
-            if not self._closing and (not (self.training.active or self.studies.active) or self._may_stop()):
-                self._closing = True
+            if self.closing.may_begin():
                 self._keep_place()
                 self.help.close()
-                self.hide()  # what is left is a checkpoint to write; nobody need watch it
-                self.training.close()
-                self.evaluation.cancel()
-                self.studies.stop()
-                self._close_when_idle()
+                self.closing.begin()
             return
-        if not self._closing:
+        if not self.closing.begun:
             self._keep_place()
         self.desktop.close()
         self.help.close()
@@ -413,7 +408,7 @@ class MainWindow(QMainWindow):
         self.metrics_page.close_worker()
         self.data_page.close_worker()
         event.accept()
-        if self._closing:
+        if self.closing.begun:
             QApplication.quit()  # a hidden window does not end the application when it is closed
 
     def _keep_place(self) -> None:
@@ -421,24 +416,6 @@ class MainWindow(QMainWindow):
         self._settings.setValue("geometry", self.saveGeometry())
         self._settings.setValue("tab", self.pages.currentIndex())
         self.training_page.settings.keep()
-
-    def _may_stop(self) -> bool:
-        if self.studies.active:
-            more = "Stop it and close? What its runs have learned is kept, and “Go on” continues from there."
-            words = ("A study is running.", more, "Stop and close", "Go on with it")
-        else:
-            more = "Stop it and close? What it has learned is kept, and the next start offers to go on with it."
-            words = ("A run is training.", more, "Stop and close", "Go on training")
-        return may(self, self._settings, "ask_close", *words)
-
-    @property
-    def _busy(self) -> bool:
-        """Whether a job runs that has to end before the window can go."""
-        return self.training.active or self.evaluation.active or self.studies.active
-
-    def _close_when_idle(self) -> None:
-        if self._closing and not self._busy:
-            QTimer.singleShot(0, self.close)
 
 
 def _dropped_path(event: QDropEvent) -> Path | None:

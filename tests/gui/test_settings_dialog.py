@@ -1,5 +1,7 @@
 """The settings dialog: everything that is changed in it works, and Cancel leaves everything as it was."""
 
+from types import SimpleNamespace
+
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QDialog, QMessageBox
@@ -191,10 +193,11 @@ def test_the_window_closes_unasked_when_told_so(qtbot, window, dialog, settings,
     asked = answer(monkeypatch, yes=False, never=False)
     dialog.boxes["ask_close"].click()
     press(qtbot, dialog.ok)
-    assert window._may_stop()
+    monkeypatch.setattr(window.closing, "_training", SimpleNamespace(active=True))
+    assert window.closing.may_begin()
     assert asked == []
     settings.setValue(KEYS["ask_close"], True)
-    assert not window._may_stop()
+    assert not window.closing.may_begin()
     assert asked == ["A run is training."]
 
 
