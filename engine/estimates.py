@@ -12,7 +12,7 @@ from engine.data import ENTRIES
 ROW_BYTES = 11
 """A value in metrics.csv, with its comma: nine digits and a point, mostly."""
 
-PREVIEW_BYTES = 24_000
+PREVIEW_BYTES = 40_000
 """One set of live pictures as PNG: 10 to 40 kB with the shipped data sets."""
 
 ADAM = 3

@@ -10,7 +10,8 @@ from engine.models.vae import VAE
 from engine.previews import COLUMNS
 from engine.tensors import to_images, to_tensor
 
-LATENT_ROWS = 5
+LATENT_ROWS = 10
+"""Latents shown at most: as many as the report has, so that those that carry nothing are seen to."""
 RANGE = 3.0
 
 
