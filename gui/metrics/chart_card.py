@@ -1,7 +1,6 @@
 """The picture that compares rows of the table: scatter of two metrics, or bars of one."""
 
 from collections.abc import Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSignalBlocker, Signal, Slot
@@ -54,6 +53,8 @@ class ChartCard(Card):
         self.head.takeAt(self.head.count() - 1)
         for widget, stretch in ((self.kind, 0), (self.across, 1), (self._against, 0), (self.up, 1), (self.save, 0)):
             self.head.addWidget(widget, stretch)
+        self._scatter: ScatterChart | None = None
+        self._bars: BarChart | None = None
         self._message = empty_state(NOTHING)
         self._stack = QStackedLayout()
         self._stack.addWidget(self._message)
@@ -62,24 +63,26 @@ class ChartCard(Card):
             box.activated.connect(self._chosen)
         self._wanted = {"x": "reconstruction", "y": ""}
 
-    @cached_property
+    @property
     def scatter(self) -> "ScatterChart":
         """Made when there is something to draw: plots load for longer than the rest of the window."""
-        from gui.metrics.charts import ScatterChart
+        if self._scatter is None:
+            from gui.metrics.charts import ScatterChart
 
-        made = ScatterChart()
-        made.picked.connect(self.picked)
-        self._stack.addWidget(made)
-        return made
+            self._scatter = ScatterChart()
+            self._scatter.picked.connect(self.picked)
+            self._stack.addWidget(self._scatter)
+        return self._scatter
 
-    @cached_property
+    @property
     def bar_chart(self) -> "BarChart":
         """Made when there is something to draw."""
-        from gui.metrics.charts import BarChart
+        if self._bars is None:
+            from gui.metrics.charts import BarChart
 
-        made = BarChart()
-        self._stack.addWidget(made)
-        return made
+            self._bars = BarChart()
+            self._stack.addWidget(self._bars)
+        return self._bars
 
     def show_table(self, table: Table, colours: Sequence[int]) -> None:
         """Show the runs of a table; `colours` are numbers of run colours, one a row."""
@@ -100,9 +103,9 @@ class ChartCard(Card):
 
     def apply_theme(self) -> None:
         """Take the colours of the scheme in force."""
-        for name in ("scatter", "bar_chart"):
-            if name in self.__dict__:  # made already
-                getattr(self, name).apply_theme()
+        for chart in (self._scatter, self._bars):
+            if chart is not None:
+                chart.apply_theme()
         self._draw()
 
     def figure(self) -> "Figure":

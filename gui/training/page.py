@@ -1,6 +1,5 @@
 """The training page: settings, live curves, live pictures."""
 
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSettings, Qt, QTimer, Signal, Slot
@@ -79,28 +78,26 @@ class TrainingPage(QWidget):
         self._reader.setInterval(READ_MS)
         self._reader.timeout.connect(self._read_on)
         self._redraw_ms = REDRAW_MS
+        self._curves: Curves | None = None
         self.options.changed.connect(self._look)
         self.options.export.connect(self._export)
 
-    @cached_property
+    @property
     def curves(self) -> "Curves":
         """The plots; made after the page is first seen, as they load for longer than the rest of the window."""
-        from gui.training.curves import Curves
+        if self._curves is None:
+            from gui.training.curves import Curves
 
-        made = Curves(self._redraw_ms)
-        made.show_options(self.options.options)
-        made.show_runs(self._items)
-        self._stack.addWidget(made)
-        return made
-
-    @property
-    def _has_curves(self) -> bool:
-        return "curves" in self.__dict__
+            self._curves = Curves(self._redraw_ms)
+            self._curves.show_options(self.options.options)
+            self._curves.show_runs(self._items)
+            self._stack.addWidget(self._curves)
+        return self._curves
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Make the curves as soon as the page is on the screen."""
         super().paintEvent(event)
-        if not self._has_curves:
+        if self._curves is None:
             QTimer.singleShot(0, self._show_curves)
 
     @Slot()
@@ -117,8 +114,8 @@ class TrainingPage(QWidget):
     @redraw_ms.setter
     def redraw_ms(self, value: int) -> None:
         self._redraw_ms = value
-        if self._has_curves:
-            self.curves.redraw_ms = value
+        if self._curves is not None:
+            self._curves.redraw_ms = value
 
     def _nothing_card(self) -> Card:
         """Return what stands in the place of curves, with a way to the first ones."""
@@ -155,8 +152,8 @@ class TrainingPage(QWidget):
         self._empty.setText("" if filled else _why_empty(items))
         self.first.setVisible(not items)
         self.options.export_button.setEnabled(filled)
-        if self._has_curves:
-            self.curves.show_runs(items)
+        if self._curves is not None:
+            self._curves.show_runs(items)
             self._show_curves()
         self.pictures.show_run(items[0] if items else None)
         self.health.show_run(items[0] if items else None, named=len(items) > 1)
@@ -189,14 +186,14 @@ class TrainingPage(QWidget):
     def close_worker(self) -> None:
         """End what runs beside the window."""
         self._reader.stop()
-        if self._has_curves:
-            self.curves.close_timer()
+        if self._curves is not None:
+            self._curves.close_timer()
         self.pictures.close_worker()
 
     def apply_theme(self) -> None:
         """Take the colours of the scheme in force."""
-        if self._has_curves:
-            self.curves.apply_theme()
+        if self._curves is not None:
+            self._curves.apply_theme()
 
     @Slot()
     def _export(self) -> None:
@@ -204,8 +201,8 @@ class TrainingPage(QWidget):
 
     @Slot()
     def _look(self) -> None:
-        if self._has_curves:
-            self.curves.show_options(self.options.options)
+        if self._curves is not None:
+            self._curves.show_options(self.options.options)
 
 
 def _why_empty(items: list[RunItem]) -> str:

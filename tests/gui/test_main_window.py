@@ -56,7 +56,7 @@ def test_a_run_is_started_watched_traversed_and_evaluated(qtbot, window, small):
     assert list(x) == list(range(5, 41, 5))
     assert list(y) == list(item.metrics.column("kl"))
     assert window.training_page.pictures.step.text() == "step 40 · C 20.0"
-    assert len(window.training_page.pictures.traversal.rows) == 5
+    assert len(window.training_page.pictures.traversal.rows) == small.latents
 
     press(qtbot, window.header.tabs.button(1))
     page = window.traversal_page
