@@ -65,15 +65,17 @@ def bars_figure(bars: Sequence[Bar], colours: Sequence[str], column: Column, cap
 
 
 def matrix_figure(matrix: Matrix, caption: str = "") -> "Figure":
-    """Draw a value for each latent and factor: the darker the larger."""
+    """Draw a value for each latent and factor: the darker the larger, in grey where the latent is idle."""
     from matplotlib.colors import LinearSegmentedColormap
 
     rows, columns = matrix.values.shape
     figure = _figure(1.2 + 0.8 * columns, 1.1 + 0.34 * rows)
     axes = figure.subplots()
-    tint = LinearSegmentedColormap.from_list("tint", ["#f4f5f7", ORANGE])
     top = float(matrix.values.max()) or 1.0
-    axes.imshow(matrix.values, cmap=tint, vmin=0, vmax=top, aspect="auto")
+    tints = [LinearSegmentedColormap.from_list("tint", ["#f4f5f7", colour]) for colour in (ORANGE, GREY)]
+    axes.imshow(
+        [tints[idle](values / top) for values, idle in zip(matrix.values, matrix.idle, strict=True)], aspect="auto"
+    )
     for row in range(rows):
         for column in range(columns):
             value = float(matrix.values[row, column])

@@ -1,12 +1,12 @@
 """What the pictures of the metrics show, as numbers: points, bars and matrices. The window and a file draw the same."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.evaluation.catalogue import Column
+from engine.evaluation.divergence import ACTIVE_NATS
 from engine.evaluation.rows import Row
 from engine.evaluation.table import REPORT, Line, Table
 
@@ -38,13 +38,18 @@ class Bar:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Matrix:
-    """A value for every latent and factor, (latents, factors), float64; latents ordered by KL, largest first."""
+    """A value for every latent and factor, (latents, factors), float64; latents ordered by KL, largest first.
+
+    `idle` are those whose mean KL is under `ACTIVE_NATS`: their means hardly move, but what does not depend on scale
+    (bins over each latent's own range, trees) finds factors in them all the same.
+    """
 
     title: str
     unit: str
     latents: tuple[str, ...]
     factors: tuple[str, ...]
     values: NDArray[np.float64]
+    idle: tuple[bool, ...]
 
 
 MATRICES = {
@@ -97,12 +102,10 @@ def matrix(row: Row, name: str) -> Matrix | None:
     factors = tuple(map(str, kept["factors"])) if isinstance(kept["factors"], list) else ()
     if values.ndim != 2 or values.shape[1] != len(factors) or not values.size or not np.isfinite(values).all():
         return None
-    order = _by_kl(row.kl_per_latent, len(values))
-    return Matrix(title, unit, tuple(f"z{latent}" for latent in order), factors, values[order])
-
-
-def _by_kl(kl: Sequence[float], latents: int) -> list[int]:
-    return sorted(range(latents), key=lambda latent: -kl[latent]) if len(kl) == latents else list(range(latents))
+    kl = row.kl_per_latent if len(row.kl_per_latent) == len(values) else (float("inf"),) * len(values)
+    order = sorted(range(len(values)), key=lambda latent: -kl[latent])
+    idle = tuple(kl[latent] <= ACTIVE_NATS for latent in order)
+    return Matrix(title, unit, tuple(f"z{latent}" for latent in order), factors, values[order], idle)
 
 
 def _ends(line: Line, metric: str, value: float, deviation: float | None) -> tuple[float | None, float | None]:

@@ -9,6 +9,7 @@ from PySide6.QtCore import QSignalBlocker, Qt, Signal, Slot
 from PySide6.QtWidgets import QComboBox, QPushButton, QScrollArea, QStackedLayout
 
 from engine.evaluation.charts import MATRICES, Matrix, matrix
+from engine.evaluation.divergence import ACTIVE_NATS
 from engine.evaluation.rows import Row
 from gui.bridge import LatestWorker
 from gui.metrics.pictures import MOST_RUNS, Compared, Comparer
@@ -170,8 +171,9 @@ class SubjectCard(Card):
             self._say(f"{VIEWS[name]}: {reason}.")
             return
         self._matrix = found
-        self.map.show_values(found.values, found.latents, found.factors, TIPS[name])
-        self.words.setText(f"{found.unit + '; ' if found.unit else ''}latents ordered by KL, largest first")
+        self.map.show_values(found.values, found.latents, found.factors, TIPS[name], found.idle)
+        grey = f"; grey: idle, a KL of at most {ACTIVE_NATS} nats" if any(found.idle) else ""
+        self.words.setText(f"{found.unit + '; ' if found.unit else ''}latents ordered by KL, largest first{grey}")
         self.save.setEnabled(True)
         self._stack.setCurrentWidget(self.map)
 

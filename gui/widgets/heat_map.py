@@ -23,12 +23,24 @@ class HeatMap(QWidget):
         self._rows: Sequence[str] = ()
         self._columns: Sequence[str] = ()
         self._tip = ""
+        self._pale: Sequence[bool] = ()
         self.setMouseTracking(True)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
 
-    def show_values(self, values: NDArray[np.float64], rows: Sequence[str], columns: Sequence[str], tip: str) -> None:
-        """Show values (rows, columns), 0 or more; `tip` is a tooltip with {row}, {column} and {value} in it."""
+    def show_values(
+        self,
+        values: NDArray[np.float64],
+        rows: Sequence[str],
+        columns: Sequence[str],
+        tip: str,
+        pale: Sequence[bool] = (),
+    ) -> None:
+        """Show values (rows, columns), 0 or more; `tip` is a tooltip with {row}, {column} and {value} in it.
+
+        Rows that are `pale` are drawn in grey.
+        """
         self.values, self._rows, self._columns, self._tip = values, rows, columns, tip
+        self._pale = pale or (False,) * len(rows)
         self.update()
 
     def minimumSizeHint(self) -> QSize:
@@ -73,7 +85,7 @@ class HeatMap(QWidget):
         for row, title in enumerate(self._rows):
             font.setBold(True)
             painter.setFont(font)
-            painter.setPen(QColor(colours.text))
+            painter.setPen(QColor(colours.muted if self._pale[row] else colours.text))
             box = self._cell(row, 0)
             left = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
             painter.drawText(QRectF(0, box.y(), SIDE, box.height()), left, title)
@@ -85,7 +97,8 @@ class HeatMap(QWidget):
     def _paint_cell(self, painter: QPainter, row: int, column: int, top: float) -> None:
         colours, box = tokens(), self._cell(row, column)
         share = max(0.0, float(self.values[row, column]) / top)
-        fill = _mixed(QColor(colours.field), QColor(colours.runs[0]), share)
+        strong = colours.muted if self._pale[row] else colours.runs[0]
+        fill = _mixed(QColor(colours.field), QColor(strong), share)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(fill)
         painter.drawRoundedRect(box, 3, 3)

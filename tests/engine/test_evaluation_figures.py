@@ -66,13 +66,25 @@ def test_bars_of_methods_reach_from_mean_minus_to_mean_plus_deviation(table):
 def test_a_matrix_is_ordered_by_kl_and_drawn_with_its_numbers():
     kept = {"factors": ["x", "$y$"], "latents": [[0.1, 0.2], [0.9, 0.0], [0.3, 0.4]]}
     found = matrix(
-        row("a", "vae", 0, (0.5, 3.0, 1.0), mig={"value": 0.1, "mutual_information": kept}), "mutual_information"
+        row("a", "vae", 0, (0.05, 3.0, 1.0), mig={"value": 0.1, "mutual_information": kept}), "mutual_information"
     )
     assert found.latents == ("z1", "z2", "z0")
     np.testing.assert_array_equal(found.values, [[0.9, 0.0], [0.3, 0.4], [0.1, 0.2]])
+    assert found.idle == (False, False, True)  # a KL of at most 0.1 nats
     [axes] = matrix_figure(found, "caption").axes
     assert [text.get_text() for text in axes.texts] == ["0.90", "0.00", "0.30", "0.40", "0.10", "0.20"]
     assert [label.get_text() for label in axes.get_xticklabels()] == ["x", "$y$"]
+    drawn = axes.get_images()[0].get_array()
+    reddish = drawn[..., 0] - drawn[..., 2]
+    assert (reddish[:2, 0] > 0.1).all()  # orange
+    assert (abs(reddish[2]) < 0.05).all()  # grey
+
+
+def test_where_kl_is_not_known_no_latent_is_idle():
+    kept = {"factors": ["x"], "latents": [[0.1], [0.9]]}
+    found = matrix(row("a", "vae", 0, (), mig={"value": 0.1, "mutual_information": kept}), "mutual_information")
+    assert found.latents == ("z0", "z1")
+    assert found.idle == (False, False)
 
 
 @pytest.mark.parametrize(
