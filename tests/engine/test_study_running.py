@@ -82,7 +82,7 @@ def test_a_study_killed_in_the_middle_and_started_again_ends_with_the_same_table
     process = subprocess.Popen([*command, "--runs", tmp_path], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     second = tmp_path / "tiny-annealed-relu-seed-0" / "checkpoint" / "model.safetensors"
     while process.poll() is None and not second.exists():
-        time.sleep(0)
+        time.sleep(0.01)
     process.kill()
     process.wait()
     before = [state.state for state in standing(study, tmp_path)]
@@ -170,7 +170,8 @@ def test_a_row_says_which_seeds_its_mean_lacks_and_why(study, study_copy):
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs kill -9")
 def test_a_worker_that_the_system_ends_costs_its_cell_only(tmp_path, study_file):
-    study = load_study(study_file(tmp_path), seeds=1)
+    first_long = ('objective = "vae"', 'objective = "vae"\nsteps = 100_000')
+    study = load_study(study_file(tmp_path, first_long), seeds=1)
     job = run_study(study, tmp_path / "runs", workers=1, threads=1)
     events = []
     for event in job:
