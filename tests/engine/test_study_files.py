@@ -102,7 +102,7 @@ def test_looking_at_a_study_loads_no_heavy_library(study, study_runs):
         f"study = load_study({str(study.path)!r}); folder = Path({str(study_runs)!r})\n"
         "assert [s.state for s in standing(study, folder)] == ['evaluated'] * 4\n"
         "shipped_studies(); study_table(study, folder); methods_text(study, folder)\n"
-        "study_estimate(study, folder, device='cpu', measure=False)\n"
+        "list(estimate_study(study, folder, device='cpu', measure=False))\n"
         "print([m for m in ('torch', 'cv2', 'sklearn', 'matplotlib') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

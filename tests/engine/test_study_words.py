@@ -5,14 +5,16 @@ import shutil
 
 from engine.evaluation.table_formats import markdown
 from engine.events import Warned
+from engine.jobs import last_event
 from engine.runs import Run
 from engine.studies import (
+    StudyEstimated,
     StudyProgress,
+    estimate_study,
     load_study,
     methods_text,
     run_study,
     standing,
-    study_estimate,
     study_table,
 )
 from engine.studies.estimate import Cost, seconds_left
@@ -56,6 +58,12 @@ def test_the_methods_text_of_runs_names_what_differs(study, study_runs):
 # How long it takes.
 
 
+def estimated(study, folder):
+    """What is needed with two workers, without trying a step."""
+    job = estimate_study(study, folder, workers=2, threads=1, measure=False)
+    return last_event(job, StudyEstimated).needed
+
+
 def test_the_estimate_is_made_of_the_pace_of_earlier_runs(study, study_runs, tmp_path):
     """By hand: a run of 50 steps in 25 s, four runs of 60 steps, two at a time."""
     run = Run.create(tmp_path, study.cells[0].config.changed(steps=50), "before")
@@ -65,12 +73,12 @@ def test_the_estimate_is_made_of_the_pace_of_earlier_runs(study, study_runs, tmp
     values = lines[5].split(",")
     assert values[0] == "50"
     run.metrics_file.write_text("\n".join([lines[0], ",".join([*values[:2], "25", *values[3:]])]) + "\n")
-    needed = study_estimate(study, tmp_path, workers=2, threads=1, measure=False)
+    needed = estimated(study, tmp_path)
     assert (needed.cells, needed.plan.workers) == (4, 2)
     training = 4 * 60 * 0.5 / 2
     assert training < needed.seconds < training + 4 * 10 * 0.5  # of 179 images: the time of a few steps
     assert needed.disk > 4 * 3 * (run.checkpoint_folder / "model.safetensors").stat().st_size
-    assert study_estimate(study, study_runs, workers=2, threads=1, measure=False).seconds == 0
+    assert estimated(study, study_runs).seconds == 0
 
 
 def test_time_left_is_shared_by_workers_but_no_run_by_two():

@@ -14,10 +14,18 @@ from PySide6.QtWidgets import QMessageBox
 from engine.estimates import Pace
 from engine.evaluation.evaluate import evaluate
 from engine.evaluation.table_formats import comma_separated
-from engine.jobs import Control, drive
+from engine.jobs import Control, drive, last_event
 from engine.paths import RESOURCES
 from engine.runs import Run
-from engine.studies import StudyProgress, load_study, methods_text, shipped_studies, study_estimate, study_table
+from engine.studies import (
+    StudyEstimated,
+    StudyProgress,
+    estimate_study,
+    load_study,
+    methods_text,
+    shipped_studies,
+    study_table,
+)
 from engine.studies.workers import _do
 from engine.training import train
 from gui.header import TABS
@@ -142,7 +150,7 @@ def test_a_study_says_what_is_there_goes_on_and_its_table_grows_to_the_engines(
     assert missing == "–"
     place = page.model.index(1, page.model.table.index("reconstruction"))
     assert "trained up to step" in place.data(Qt.ItemDataRole.ToolTipRole)
-    needed = study_estimate(study, window_with_half.store.root)
+    needed = last_event(estimate_study(study, window_with_half.store.root), StudyEstimated).needed
     assert 0 < needed.seconds < 0.01 * (60 + 1.2 * 1797)  # the rest of 60 steps, and each image looked at
     told = f"What is left takes about {duration(needed.seconds)} on this machine"
     qtbot.waitUntil(lambda: told in panel.told.text(), timeout=PATIENCE)
