@@ -13,7 +13,7 @@ from engine.cli_progress import stop_on_interrupt
 from engine.errors import ConfigError, RunError
 from engine.events import Event, Finished, Job, Progress, Warned
 from engine.files import write_bytes
-from engine.jobs import Control, drive
+from engine.jobs import Control, drive, last_event
 
 if TYPE_CHECKING:
     from engine.evaluation.table import Table
@@ -78,7 +78,7 @@ def _list() -> int:
 
 
 def _dry_run(study: "Study", arguments: argparse.Namespace, machine: dict[str, Any]) -> int:
-    from engine.studies import methods_text, standing, study_estimate, why
+    from engine.studies import StudyEstimated, estimate_study, methods_text, standing, why
 
     for warning in study.warnings():
         print(f"Note: {warning}", file=sys.stderr)
@@ -87,7 +87,7 @@ def _dry_run(study: "Study", arguments: argparse.Namespace, machine: dict[str, A
         return 0
     for state in standing(study, arguments.runs):
         print(f"{state.cell.title:<34} {why(state)}{f' ({state.run.name})' if state.run else ''}")
-    needed = study_estimate(study, arguments.runs, **machine)
+    needed = last_event(estimate_study(study, arguments.runs, **machine), StudyEstimated).needed
     if not needed.cells:
         print("Nothing is left to do.")
         return 0

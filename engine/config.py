@@ -49,9 +49,6 @@ DATASET_TITLES: dict[str, str] = {
 }
 """The data sets there are; engine/data says what each is and how it is loaded."""
 
-PAIR_BYTES = 25
-"""Memory that the β-TCVAE takes for a latent of two images of a batch, as measured with a batch of 2,048."""
-
 OWN_DATA = ("images", "arrays")
 """Data sets that are the user's own files: a folder of pictures, an .npz file."""
 
@@ -298,6 +295,7 @@ class RunConfig(BaseModel):
     def warnings(self, images: int) -> list[str]:
         """Settings that are valid alone but not together, each as a sentence."""
         found = []
+        method = METHODS[self.objective]
         per_epoch = self.steps_per_epoch(images)
         total = self.total_steps(images)
         reached = self.capacity(total, per_epoch)
@@ -306,13 +304,10 @@ class RunConfig(BaseModel):
                 f"C will reach only {reached:.3g} of {self.capacity_max:g} nats within the run: it lasts "
                 f"{total / per_epoch:.3g} epochs and C needs {self.capacity_epochs:g}."
             )
-        if "beta" in METHODS[self.objective].settings and self.beta < 1:
+        if "beta" in method.settings and self.beta < 1:
             found.append(f"β is {self.beta:g}: below 1 the objective is no lower bound on the likelihood.")
-        if self.objective == "beta-tcvae" and (pairs := PAIR_BYTES * self.batch_size**2 * self.latents) > 1e9:
-            found.append(
-                f"The β-TCVAE compares every two images of a batch: with {self.batch_size:,} this takes about "
-                f"{pairs / 1e9:.1f} GB of memory."
-            )
+        if method.warning is not None and (warning := method.warning(self)):
+            found.append(warning)
         if self.batch_size > images:
             found.append(f"A batch of {self.batch_size:,} is more than the {images:,} training images.")
         if self.log_steps > total:

@@ -2,8 +2,11 @@
 
 import threading
 from collections.abc import Iterator
+from typing import TypeVar
 
 from engine.events import Event, Job, Paused, Request
+
+Kind = TypeVar("Kind", bound=Event)
 
 
 class Control:
@@ -71,3 +74,8 @@ def drive(job: Job, control: Control) -> Iterator[Event]:
             request = control.request
     finally:
         job.close()
+
+
+def last_event(job: Job, kind: type[Kind]) -> Kind:
+    """Run a job to its end and return the last event of that kind. Raises what the job does, IndexError without one."""
+    return [event for event in job if isinstance(event, kind)][-1]

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 CAPACITY = ("gamma", "capacity_max", "capacity_epochs")
 """The settings of a method that holds KL at a capacity C."""
 
+PAIR_BYTES = 25
+"""Memory that the β-TCVAE takes for a latent of two images of a batch, as measured with a batch of 2,048."""
+
 
 @dataclass(frozen=True, slots=True)
 class Codes:
@@ -48,7 +51,8 @@ class Method:
     """A method: `title`, and `short` for narrow places; `formula` and `source` say what it minimises.
 
     `settings` are those settings, by their names in RunConfig, that it looks at and not all others do; the first is the
-    weight that stands in its formula.
+    weight that stands in its formula. `warning` gives a sentence where valid settings do not go with the method or
+    cost much, else nothing.
     """
 
     title: str
@@ -57,6 +61,7 @@ class Method:
     source: str
     penalty: Penalty
     settings: tuple[str, ...] = ()
+    warning: "Callable[[RunConfig], str] | None" = None
 
     @property
     def annealed(self) -> bool:
@@ -101,6 +106,17 @@ def _beta_tcvae(codes: Codes, config: "RunConfig") -> "Tensor":
     return codes.kl + (config.beta - 1) * total_correlation(codes)
 
 
+def _pairs(config: "RunConfig") -> str:
+    """Say how much memory the pairs of a batch take, where it is more than a GB."""
+    taken = PAIR_BYTES * config.batch_size**2 * config.latents
+    if taken <= 1e9:
+        return ""
+    return (
+        f"The β-TCVAE compares every two images of a batch: with {config.batch_size:,} this takes about "
+        f"{taken / 1e9:.1f} GB of memory."
+    )
+
+
 METHODS: dict[str, Method] = {
     "vae": Method("VAE", "VAE", "reconstruction loss + KL", "Eq. 3", _vae),
     "beta-vae": Method("β-VAE", "β-VAE", "reconstruction loss + β KL", "Eq. 4", _beta_vae, ("beta",)),
@@ -127,6 +143,7 @@ METHODS: dict[str, Method] = {
         "Chen et al. 2018, TC the total correlation of the latents",
         _beta_tcvae,
         ("beta",),
+        warning=_pairs,
     ),
 }
 """By the name that `--objective` and config.json have."""

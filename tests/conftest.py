@@ -16,6 +16,43 @@ import pytest
 
 PROJECT = Path(__file__).resolve().parents[1]
 
+STUDY = """
+title = "Tiny"
+about = "Two methods on the digits."
+seeds = [0, 1]
+metrics = ["reconstruction", "kl", "mig"]
+
+[settings]
+dataset = "digits"
+batch_size = 32
+steps = 60
+capacity_max = 5
+capacity_epochs = 1
+log_steps = 10
+checkpoint_steps = 10
+preview_steps = 40
+
+[quick]
+seeds = [0]
+epochs = 1
+
+[[methods]]
+title = "VAE"
+objective = "vae"
+
+[[methods]]
+title = "Annealed, γ = 10"
+objective = "annealed-relu"
+gamma = 10
+"""
+BROKEN = """
+[[methods]]
+title = "Broken"
+objective = "annealed-abs"
+gamma = 100_000
+learning_rate = 1
+"""
+
 hypothesis.settings.register_profile("studio", deadline=None, derandomize=True, database=None)
 hypothesis.settings.load_profile("studio")
 
@@ -106,3 +143,22 @@ def tiny_copy(tmp_path, tiny_run):
     from engine.runs import Run
 
     return Run.open(Path(shutil.copytree(tiny_run.path, tmp_path / "tiny")))
+
+
+@pytest.fixture(scope="session")
+def study_file():
+    """Write a study of two methods and two seeds, 60 steps each on the digits: `study_file(folder, *changes)`.
+
+    Each change is a pair, what is in the file and what stands there instead; `broken` adds a method that fails.
+    """
+
+    def write(folder, *changes, name="tiny", broken=False):
+        text = STUDY + (BROKEN if broken else "")
+        for old, new in changes:
+            assert old in text
+            text = text.replace(old, new, 1)
+        path = folder / f"{name}.toml"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write

@@ -1,6 +1,6 @@
 """Studies: methods × seeds from a small TOML file, trained, evaluated and gathered in one table. Loads no torch."""
 
-from engine.studies.estimate import StudyEstimate, StudyEstimated, estimating, study_estimate
+from engine.studies.estimate import StudyEstimate, StudyEstimated, estimate_study
 from engine.studies.events import CellFinished, CellStarted, StudyProgress
 from engine.studies.files import load_study, own_studies, shipped_studies
 from engine.studies.methods_text import methods_text
@@ -19,7 +19,7 @@ __all__ = [
     "StudyEstimate",
     "StudyEstimated",
     "StudyProgress",
-    "estimating",
+    "estimate_study",
     "load_study",
     "methods_text",
     "missing_cells",
@@ -27,7 +27,6 @@ __all__ = [
     "run_study",
     "shipped_studies",
     "standing",
-    "study_estimate",
     "study_rows",
     "study_table",
     "why",

@@ -84,21 +84,7 @@ class StudyEstimated(Event):
     needed: StudyEstimate
 
 
-def study_estimate(
-    study: Study,
-    runs_folder: Path,
-    workers: int | None = None,
-    device: str = "auto",
-    threads: int | None = None,
-    *,
-    measure: bool = True,
-) -> StudyEstimate:
-    """Estimate what is left of a study: the last word of `estimating`, with the same arguments and errors."""
-    job = estimating(study, runs_folder, workers, device, threads, measure=measure)
-    return [event.needed for event in job if isinstance(event, StudyEstimated)][-1]
-
-
-def estimating(
+def estimate_study(
     study: Study,
     runs_folder: Path,
     workers: int | None = None,

@@ -5,7 +5,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from engine.events import Job
-from engine.studies import Study, StudyEstimated, estimating
+from engine.studies import Study, StudyEstimated, estimate_study
 from engine.studies.estimate import Paces
 from gui.bridge import JobThread
 
@@ -56,7 +56,7 @@ class StudyEstimator(QObject):
         root, measured = self._root, self._measured
 
         def job() -> Job:
-            return estimating(study, root, measure=measure, measured=measured)
+            return estimate_study(study, root, measure=measure, measured=measured)
 
         self._thread = JobThread(job, self)
         self._thread.events.connect(self._take)

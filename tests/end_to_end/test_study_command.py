@@ -13,35 +13,12 @@ from engine.runs import Run, list_runs
 
 ROOT = Path(__file__).resolve().parents[2]
 
-TINY = """
-title = "Tiny"
-about = "Two methods on the digits."
-seeds = [0]
-metrics = ["reconstruction", "kl"]
-[settings]
-dataset = "digits"
-batch_size = 32
-steps = 40
-checkpoint_steps = 10
-[quick]
-steps = 20
-[[methods]]
-title = "VAE"
-objective = "vae"
-[[methods]]
-title = "β-VAE, β = 2"
-objective = "beta-vae"
-beta = 2
-"""
-BROKEN = '[[methods]]\ntitle = "Broken"\nobjective = "annealed-abs"\ngamma = 100_000\nlearning_rate = 1\n'
 ONE = ("--workers", 1, "--threads", 1)
 
 
 @pytest.fixture
-def tiny(tmp_path):
-    path = tmp_path / "tiny.toml"
-    path.write_text(TINY, encoding="utf-8")
-    return path
+def tiny(tmp_path, study_file):
+    return study_file(tmp_path)
 
 
 def test_without_a_name_it_lists_what_there_is(run_main):
@@ -56,7 +33,7 @@ def test_a_study_ends_in_its_table_in_any_format_and_is_not_done_twice(run_main,
     status, out, err = run_main("study", tiny, "--quick", *ONE)
     assert status == 0
     assert out.splitlines()[0].startswith("| Method | Data set | n | Reconstruction ↓ (nats) | KL (nats) |")
-    assert [line.split("|")[1].strip() for line in out.splitlines()[2:4]] == ["VAE", "β-VAE, β = 2"]
+    assert [line.split("|")[1].strip() for line in out.splitlines()[2:4]] == ["VAE", "Annealed, γ = 10"]
     assert "VAE, seed 0: training" in err
     assert err.splitlines()[-1] == "2 of 2 runs are trained and evaluated."
 
@@ -73,8 +50,8 @@ def test_a_study_ends_in_its_table_in_any_format_and_is_not_done_twice(run_main,
 
     status, out, _ = run_main("study", tiny, "--quick", *ONE, "--methods-text")
     assert status == 0
-    assert "for 20 steps" in out
-    assert "β = 2" in out
+    assert "for 1 epoch (51 steps)" in out
+    assert "γ = 10" in out
 
 
 def test_a_dry_run_says_what_is_left_and_how_long_it_takes_and_does_nothing(run_main, tiny, tmp_path):
@@ -82,25 +59,24 @@ def test_a_dry_run_says_what_is_left_and_how_long_it_takes_and_does_nothing(run_
     assert status == 0
     *cells, last = out.splitlines()
     assert [line.split("  ")[0] for line in cells] == [
-        "VAE, seed 0", "β-VAE, β = 2, seed 0", "VAE, seed 1", "β-VAE, β = 2, seed 1",
+        "VAE, seed 0", "Annealed, γ = 10, seed 0", "VAE, seed 1", "Annealed, γ = 10, seed 1",
     ]  # fmt: skip
     assert last.startswith("4 of 4 runs are left: about ")
     assert last.endswith("1 at a time, 1 thread each.")
     assert list_runs(tmp_path / "runs") == []
 
 
-def test_a_failed_cell_is_a_line_after_the_table_and_exit_status_1(run_main, tiny):
-    tiny.write_text(TINY + BROKEN, encoding="utf-8")
-    status, out, err = run_main("study", tiny, *ONE)
+def test_a_failed_cell_is_a_line_after_the_table_and_exit_status_1(run_main, study_file, tmp_path):
+    status, out, err = run_main("study", study_file(tmp_path, broken=True), "--seeds", 1, *ONE)
     assert status == 1
-    assert [line.split("|")[1].strip() for line in out.splitlines()[2:5]] == ["VAE", "β-VAE, β = 2", "Broken"]
+    assert [line.split("|")[1].strip() for line in out.splitlines()[2:5]] == ["VAE", "Annealed, γ = 10", "Broken"]
     last = err.splitlines()[-1]
     assert last.startswith("main.py: Broken, seed 0: failed at step ")
     assert "The loss became NaN or infinite" in last
 
 
-def test_ctrl_c_saves_a_checkpoint_says_how_to_go_on_and_exits_130(tiny, tmp_path):
-    tiny.write_text(TINY.replace("steps = 40", "steps = 1_000_000", 1), encoding="utf-8")
+def test_ctrl_c_saves_a_checkpoint_says_how_to_go_on_and_exits_130(study_file, tmp_path):
+    tiny = study_file(tmp_path, ("steps = 60", "steps = 1_000_000"))
     command = [sys.executable, ROOT / "main.py", "study", tiny, "--workers", "1", "--runs", tmp_path / "runs"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8")
     folder = tmp_path / "runs" / "tiny-vae-seed-0"

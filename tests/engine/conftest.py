@@ -1,9 +1,16 @@
-"""Models that several tests look into."""
+"""Models that several tests look into, and a study that was run through."""
+
+import os
+import pickle
+import shutil
+from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from engine.data import load_dataset
 from engine.models.loading import load_model
+from engine.studies import load_study, run_study
 from engine.traversal import mean_kl
 
 
@@ -28,3 +35,40 @@ def conditional(tmp_path_factory, make_run, digits_folder):
     for _ in train(run):
         pass
     return load_model(run, load_dataset("mnist", digits_folder))
+
+
+@pytest.fixture(scope="session")
+def study(tmp_path_factory, study_file):
+    """Two methods, two seeds, 60 steps on the digits."""
+    return load_study(study_file(tmp_path_factory.mktemp("study")))
+
+
+@pytest.fixture(scope="session")
+def _whole(tmp_path_factory, study):
+    """Run that study through by one worker; once, also where several processes share the tests."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    folder, told = shared / "study-runs", shared / "study-events.pickle"
+    with FileLock(shared / "study.lock"):
+        if not told.exists():
+            told.write_bytes(pickle.dumps(list(run_study(study, folder, workers=1, threads=1))))
+    return folder, pickle.loads(told.read_bytes())
+
+
+@pytest.fixture(scope="session")
+def study_runs(_whole):
+    """The folder of runs of that study, all trained and evaluated. Tests that write to it take `study_copy`."""
+    return _whole[0]
+
+
+@pytest.fixture(scope="session")
+def study_events(_whole):
+    """What the job told that ran that study through."""
+    return _whole[1]
+
+
+@pytest.fixture
+def study_copy(tmp_path, study_runs):
+    """A copy of those runs, for one test to change."""
+    return Path(shutil.copytree(study_runs, tmp_path / "runs"))

@@ -6,7 +6,7 @@ import pytest
 
 from engine.errors import StudioError
 from engine.events import Finished, Paused, Progress, Request
-from engine.jobs import Control, drive
+from engine.jobs import Control, drive, last_event
 
 
 class Counting:
@@ -179,3 +179,11 @@ def test_stop_outranks_pause():
     control.stop()
     control.pause()
     assert control.request is Request.STOP
+
+
+def test_the_last_event_of_a_kind_is_that_of_the_whole_job():
+    job = Counting()
+    assert last_event(job(), Progress) == Progress(5, 5)
+    assert job.ended
+    with pytest.raises(IndexError):
+        last_event(job(), Paused)

@@ -14,54 +14,40 @@ from PySide6.QtWidgets import QMessageBox
 from engine.estimates import Pace
 from engine.evaluation.evaluate import evaluate
 from engine.evaluation.table_formats import comma_separated
-from engine.jobs import Control, drive
+from engine.jobs import Control, drive, last_event
 from engine.paths import RESOURCES
 from engine.runs import Run
-from engine.studies import StudyProgress, load_study, methods_text, shipped_studies, study_estimate, study_table
+from engine.studies import (
+    StudyEstimated,
+    StudyProgress,
+    estimate_study,
+    load_study,
+    methods_text,
+    shipped_studies,
+    study_table,
+)
 from engine.studies.workers import _do
 from engine.training import train
 from gui.header import TABS
 from gui.metrics.study_choice import StudyChoice
 from gui.words import duration
 
-TINY = """
-title = "Tiny"
-about = "Two methods on digits."
-seeds = [0]
-metrics = ["reconstruction", "kl"]
-[settings]
-dataset = "digits"
-batch_size = 32
-steps = 40
-log_steps = 5
-preview_steps = 1000
-checkpoint_steps = 1000
-[quick]
-steps = 100_000
-[[methods]]
-title = "VAE"
-objective = "vae"
-[[methods]]
-title = "β-VAE"
-objective = "beta-vae"
-"""
 LEFT = Qt.MouseButton.LeftButton
 PATIENCE = 60_000
 """Milliseconds that a process may take to load torch on a busy machine."""
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory):
-    """One seed of two methods, 40 steps each."""
-    path = tmp_path_factory.mktemp("study") / "tiny.toml"
-    path.write_text(TINY, encoding="utf-8")
-    return load_study(path)
+def study(tmp_path_factory, study_file):
+    """One seed of two methods, 60 steps each, and a quick form that takes long."""
+    changes = ("seeds = [0, 1]", "seeds = [0]"), ("\nepochs = 1", "\nsteps = 100_000")
+    return load_study(study_file(tmp_path_factory.mktemp("study"), *changes))
 
 
 class CrewInThread:
     """Does what `engine.studies.workers.Crew` does, one task at a time, in a thread.
 
-    Processes take seconds to load torch; tests/engine/test_studies.py has them.
+    Processes take seconds to load torch; tests/engine/test_study_running.py has them.
     """
 
     def __init__(self, count, threads):
@@ -120,7 +106,7 @@ def open_window(request, settings, study, tmp_path, monkeypatch):
     """Open the window on the metrics page with that study chosen; `open_window(runs, length)` gives its panel."""
 
     def measured(wanted, plan):
-        # Steps are tried in processes, which take seconds to begin: tests/engine/test_studies.py does.
+        # Steps are tried in processes, which take seconds to begin: tests/engine/test_study_running.py does.
         yield from ()
         return {key: Pace(0.01, 1_000_000, 1797) for key in wanted}
 
@@ -155,7 +141,7 @@ def test_a_study_says_what_is_there_goes_on_and_its_table_grows_to_the_engines(
 ):
     monkeypatch.setattr("engine.studies.running.Crew", CrewInThread)
     page, panel = window_with_half.metrics_page, window_with_half.metrics_page.study
-    assert column(page, "name") == ["VAE", "β-VAE"]
+    assert column(page, "name") == ["VAE", "Annealed, γ = 10"]
     assert column(page, "n") == ["1", "0"]
     assert column(page, "state")[0] == "done"
     assert column(page, "state")[1].startswith("stopped at ")
@@ -164,8 +150,8 @@ def test_a_study_says_what_is_there_goes_on_and_its_table_grows_to_the_engines(
     assert missing == "–"
     place = page.model.index(1, page.model.table.index("reconstruction"))
     assert "trained up to step" in place.data(Qt.ItemDataRole.ToolTipRole)
-    needed = study_estimate(study, window_with_half.store.root)
-    assert 0 < needed.seconds < 0.01 * (40 + 1.2 * 1797)  # the rest of 40 steps, and each image looked at
+    needed = last_event(estimate_study(study, window_with_half.store.root), StudyEstimated).needed
+    assert 0 < needed.seconds < 0.01 * (60 + 1.2 * 1797)  # the rest of 60 steps, and each image looked at
     told = f"What is left takes about {duration(needed.seconds)} on this machine"
     qtbot.waitUntil(lambda: told in panel.told.text(), timeout=PATIENCE)
     assert panel.told.text().startswith("2 runs: 2 methods × 1 seed, 1 done, 1 begun.")
@@ -237,7 +223,7 @@ def test_more_seeds_are_more_runs_shown_one_by_one_and_kept(qtbot, window_with_h
     panel.choice.seeds.setValue(3)
     qtbot.mouseClick(panel.each, LEFT)
     qtbot.waitUntil(lambda: page.model.rowCount() == 6, timeout=PATIENCE)
-    assert column(page, "name")[:3] == ["VAE, seed 0", "β-VAE, seed 0", "VAE, seed 1"]
+    assert column(page, "name")[:3] == ["VAE, seed 0", "Annealed, γ = 10, seed 0", "VAE, seed 1"]
     assert column(page, "state")[2] == "not begun"
     qtbot.mouseClick(panel.each, LEFT)
     assert column(page, "state")[0] == "1 done, 2 not begun"
@@ -255,18 +241,14 @@ def test_the_methods_text_is_put_on_the_clipboard(qtbot, window_with_half, study
     assert "Adam" in QGuiApplication.clipboard().text()
 
 
-def test_a_broken_file_is_a_sentence_and_the_study_before_it_stays(qtbot, window_with_half, study, tmp_path):
+def test_a_broken_file_is_a_sentence_and_the_study_before_it_stays(window_with_half, study, study_file, tmp_path):
     panel = window_with_half.metrics_page.study
-    broken = tmp_path / "broken.toml"
-    broken.write_text(TINY.replace('objective = "vae"', 'objective = "gan"'), encoding="utf-8")
-    panel.choice.open_file(broken)
+    panel.choice.open_file(study_file(tmp_path, ('objective = "vae"', 'objective = "gan"'), name="broken"))
     assert "broken.toml" in panel.error.text()
     assert "gan" in panel.error.text()
     assert panel.error.isVisible()
     assert panel.study == study
-    good = tmp_path / "good.toml"
-    good.write_text(TINY.split("[quick]")[0] + TINY[TINY.index("[[methods]]") :], encoding="utf-8")
-    panel.choice.open_file(good)
+    panel.choice.open_file(study_file(tmp_path, ("[quick]\nseeds = [0]\nepochs = 1\n", ""), name="good"))
     assert not panel.error.isVisible()
     assert panel.study.name == "good"
     assert not panel.choice.lengths.button(1).isEnabled()  # it has no [quick]
