@@ -22,12 +22,15 @@ def lengthen(run: Run, epochs: int | None, steps: int | None) -> None:
             _write_state(run, RunState("stopped", reached, total, "Lengthened, not yet trained to its new end."))
 
 
-def add_epochs(run: Run, count: int) -> None:
-    """Make a run `count` epochs longer than it is. Raises as `lengthen` does."""
+def lengthen_by(run: Run, count: int) -> None:
+    """Make a run longer by `count` steps if its length is set in steps, else by as many epochs.
+
+    Raises as `lengthen` does.
+    """
     if run.config.steps is None:
         lengthen(run, run.config.epochs + count, None)
     else:
-        lengthen(run, None, run.config.steps + count * run.config.steps_per_epoch(_images(run)))
+        lengthen(run, None, run.config.steps + count)
 
 
 def _write_state(run: Run, state: RunState) -> None:

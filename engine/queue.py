@@ -12,10 +12,13 @@ FILE = "queue.json"
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A run that waits, by its folder's name below the runs folder; `more_epochs` are added to its length first."""
+    """A run that waits, by its folder's name below the runs folder; `more` is added to its length first.
+
+    It counts in what the run's length is set in: steps where it has a number of steps, else epochs.
+    """
 
     run: str
-    more_epochs: int = 0
+    more: int = 0
 
 
 class RunQueue:
@@ -37,13 +40,13 @@ class RunQueue:
         names = [entry.run for entry in self.waiting]
         return names.index(path.name) if path.parent == self._root and path.name in names else None
 
-    def add(self, path: Path, *, more_epochs: int = 0, first: bool = False) -> None:
-        """Append a run, or put it first. One that waits already is moved, and keeps the epochs to add."""
+    def add(self, path: Path, *, more: int = 0, first: bool = False) -> None:
+        """Append a run, or put it first. One that waits already is moved, and keeps what is to be added."""
         old = self.position(path)
         if old is not None:
-            more_epochs = more_epochs or self.waiting[old].more_epochs
+            more = more or self.waiting[old].more
         rest = [entry for entry in self.waiting if entry.run != path.name]
-        entry = Waiting(path.name, more_epochs)
+        entry = Waiting(path.name, more)
         self._change([entry, *rest] if first else [*rest, entry])
 
     def remove(self, path: Path) -> None:
@@ -87,7 +90,7 @@ def _read(path: Path) -> tuple[Waiting, ...]:
     """What a queue file holds; nothing when it is missing or damaged, or names what cannot be a run below the root."""
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-        entries = [Waiting(str(value["run"]), max(0, int(value.get("more_epochs", 0)))) for value in values]
+        entries = [Waiting(str(value["run"]), max(0, int(value.get("more", 0)))) for value in values]
     except (OSError, ValueError, RecursionError, LookupError, TypeError, AttributeError):
         return ()
     return tuple(entry for entry in entries if Path(entry.run).name == entry.run)

@@ -242,7 +242,13 @@ class ConfigForm(QWidget):
             except ConfigError as error:
                 title = RunConfig.model_fields[name].title or name
                 self._errors[name] = str(error).replace(name, title, 1)
-            _mark(self._editors[name], name in self._errors)
+        folder = _get(self._editors["data_folder"])
+        if ENTRIES[_get(self._editors["dataset"])].path_kind and "data_folder" not in self._errors:
+            chosen = RunConfig.parse({"data_folder": folder}).data_folder
+            if chosen is not None and not chosen.exists():
+                self._errors["data_folder"] = f"{chosen} does not exist."
+        for name, editor in self._editors.items():
+            _mark(editor, name in self._errors)
             _set_property(self._labels[name], "changed", self._label_differs(name))
         self._show_relevant()
         self.changed.emit()

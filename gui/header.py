@@ -57,7 +57,7 @@ class Header(QFrame):
 
     def show_theme(self, name: str) -> None:
         """Say which theme is chosen: "light", "dark" or "system"."""
-        self._theme.setText({"light": "Light", "dark": "Dark"}.get(name, "System"))
+        self._theme.setText(f"Theme: {name}")
 
 
 def _tab(text: str, tip: str) -> QPushButton:

@@ -11,8 +11,10 @@ ELSEWHERE = {
     "Alt+Left, Alt+Right": "On the Traversal tab: the image before, after",
     "Ctrl+V": "On the Traversal tab: take the picture on the clipboard",
     "Tab, Shift+Tab": "Next field, previous field",
+    "Ctrl+Z": "Undo",
+    "Ctrl+Shift+Z": "Redo",
 }
-"""Keys that belong to no button and no menu entry."""
+"""Keys that belong to no button and no menu entry, or to one whose words change."""
 
 
 def keys_of(window: QWidget) -> dict[str, str]:

@@ -131,6 +131,7 @@ class MainWindow(QMainWindow):
         self.actions_of_runs.failed.connect(self.banner.say)
         self.actions_of_runs.noted.connect(self.banner.note)
         self.actions_of_runs.undoable.connect(self._offer_undo)
+        self.actions_of_runs.undo_stack.indexChanged.connect(self.banner.withdraw_undo)
         self.store.updated.connect(self._run_updated)
         self.store.unreadable.connect(self.banner.say)
         card = self.training_page.settings

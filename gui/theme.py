@@ -206,6 +206,8 @@ def style_sheet(t: Tokens) -> str:
     QPushButton#segment[last="true"] {{ margin-right: 0; }}
     QPushButton#compact {{ padding: 4px 9px; font-size: {px(12)}px; }}
     QPushButton#compact:checked {{ background: {t.accent_soft}; color: {t.accent}; border-color: {t.accent}; }}
+    #plot {{ border: 1px solid transparent; border-radius: 4px; }}
+    #plot:focus {{ border-color: {t.accent}; }}
     QLineEdit[invalid="true"] {{ border-color: {t.error}; }}
     QLineEdit:disabled, QComboBox:disabled {{ color: {t.muted}; }}
     QComboBox::drop-down {{ border: none; width: 18px; }}
@@ -214,7 +216,8 @@ def style_sheet(t: Tokens) -> str:
         background: {t.field}; }}
     QCheckBox::indicator:checked {{ background: {t.accent}; border-color: {t.accent};
         image: url("{icons}/check-{scheme}.svg"); }}
-    QCheckBox::indicator:indeterminate {{ background: {t.accent_soft}; border-color: {t.accent}; }}
+    QCheckBox::indicator:indeterminate {{ background: {t.accent}; border-color: {t.accent};
+        image: url("{icons}/partial-{scheme}.svg"); }}
     QCheckBox::indicator:focus {{ border-color: {t.accent}; }}
     QRadioButton::indicator {{ width: 14px; height: 14px; border: 1px solid {t.muted}; border-radius: 8px;
         background: {t.field}; }}

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from engine.evaluation.table import Cell, Heading, Table
+from engine.evaluation.table import DASH, Cell, Heading, Table
 
 LATEX = {
     "\\": r"\textbackslash{}",
@@ -90,7 +90,13 @@ ENDINGS = {"md": markdown, "csv": comma_separated, "tex": latex, "json": json_te
 
 
 def _texts(table: Table) -> list[list[str]]:
-    return [[h.title for h in table.headings], *([cell.text for cell in line.cells] for line in table.lines)]
+    """What programs read: a number that is missing is empty."""
+    rows = [
+        ["" if heading.numeric and cell.text == DASH else cell.text
+         for heading, cell in zip(table.headings, line.cells, strict=True)]
+        for line in table.lines
+    ]  # fmt: skip
+    return [[heading.title for heading in table.headings], *rows]
 
 
 def _pipes(cells: list[str]) -> str:

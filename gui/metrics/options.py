@@ -55,6 +55,7 @@ class TableOptions(QWidget):
             self.segments.addButton(button, number)
             pair.addWidget(button)
         row.addLayout(pair)
+        row.addStretch(1)  # what comes and goes at the right leaves them where they are
         self.group_by = CheckPopup("Group by ▾")
         self.group_by.setToolTip("What the runs of a row have in common, beside the data set")
         self.selected_only = QCheckBox("&Selected only")

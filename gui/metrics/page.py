@@ -94,7 +94,9 @@ class MetricsPage(QWidget):
         self.export.setToolTip("Save the table as CSV, Markdown, LaTeX or JSON, as it is shown (Ctrl+E)")
         self.export.setShortcut("Ctrl+E")
         self.export.clicked.connect(self._export)
-        for widget in (self.options, self.study.each, self.study.text, self.copy, self.export):
+        card.head.takeAt(card.head.count() - 1)
+        card.head.addWidget(self.options, 1)
+        for widget in (self.study.each, self.study.text, self.copy, self.export):
             card.head.addWidget(widget)
         card.body.addWidget(self.study.top)
         self.view = MetricsView()

@@ -20,7 +20,7 @@ from gui.theme import tokens
 from gui.training.session import TrainingSession
 from gui.training.view_options import ViewOptions
 from gui.widgets.dot import dot
-from gui.words import count
+from gui.words import count, duration
 
 MORE_EPOCHS = 20
 COLOUR_NAMES = ("vermilion", "blue", "green", "pink", "ochre", "sky blue", "violet", "grey")
@@ -48,6 +48,8 @@ class RunActions(QObject):
         self.undo_stack.indexChanged.connect(store.refresh)
         self._build(run_list.menu)
         run_list.menu.aboutToShow.connect(self._enable)
+        for changed in (run_list.selected, store.updated, session.began, session.ended, session.queue_changed):
+            changed.connect(self._enable)  # its keys work without the menu
         run_list.renamed.connect(self._rename)
         run_list.colour_asked.connect(self._ask_colour)
 
@@ -124,19 +126,31 @@ class RunActions(QObject):
 
     @Slot()
     def _train_longer(self) -> None:
+        """Ask once for the runs whose length is set in steps, and once for those in epochs."""
         items = [item for item in self._list.items() if item.state.state == "finished"]
-        names = items[0].name if len(items) == 1 else count(len(items), "run")
-        epochs, accepted = QInputDialog.getInt(
+        for unit, runs in (
+            ("steps", [item for item in items if item.run.config.steps is not None]),
+            ("epochs", [item for item in items if item.run.config.steps is None]),
+        ):
+            if runs:
+                self._lengthen(unit, runs)
+
+    def _lengthen(self, unit: str, items: list[RunItem]) -> None:
+        first = items[0]
+        names = first.name if len(items) == 1 else count(len(items), "run")
+        took = f" Its {first.state.step:,} steps took {duration(first.seconds)}." if len(items) == 1 else ""
+        more, accepted = QInputDialog.getInt(
             self._window,
             "Train longer",
-            f"Epochs to add to {names}. Training goes on from where it ended; C and the rest stay as they are.",
-            MORE_EPOCHS,
+            f"{unit.capitalize()} to add to {names}.{took}\n"
+            "Training goes on from where it ended; C and the rest stay as they are.",
+            first.run.config.steps or MORE_EPOCHS,
             1,
-            100_000,
+            100_000_000 if unit == "steps" else 100_000,
         )
         if accepted:
             for item in items:
-                self._session.train_or_queue(item.path, more_epochs=epochs)
+                self._session.train_or_queue(item.path, more=more)
 
     @Slot()
     def _unqueue(self) -> None:
@@ -282,7 +296,13 @@ class RunActions(QObject):
             self.trash_runs(items)
 
     def trash_runs(self, items: list[RunItem]) -> None:
-        """Move runs to the system's trash; Ctrl+Z brings them back."""
+        """Move runs to the system's trash; Ctrl+Z brings them back. One that trains stays."""
+        training = [item.name for item in items if item.state.active]
+        if training:
+            self.noted.emit(f"{training[0]} is being trained; stop it before it is moved to the trash.")
+        items = [item for item in items if not item.state.active]
+        if not items:
+            return
         for item in items:
             if item.place is not None:
                 self._session.unqueue(item.path)

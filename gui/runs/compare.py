@@ -44,6 +44,7 @@ class CompareDialog(QDialog):
         self.setWindowTitle("Compare settings")
         self.words = label("", "muted")
         self.table = QTableWidget()
+        self.table.setTabKeyNavigation(False)
         self.table.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
         self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         self.table.horizontalHeader().setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)

@@ -66,7 +66,10 @@ class RunList(Card):
         self._count = label("", "muted")
         self.body.addWidget(self._count)
         self._chosen: list[Path] = []
+        self._order: list[Path] = []
+        """The runs as they were last listed."""
         store.listed.connect(self._listed)
+        store.updated.connect(self._hidden_or_shown)
         self._listed()
 
     def _filter_line(self) -> QWidget:
@@ -143,10 +146,13 @@ class RunList(Card):
 
     @Slot()
     def _listed(self) -> None:
-        self._chosen = [path for path in self._chosen if self._store.find(path)]
-        shown = self.shown_items()
+        before = self._chosen
+        hidden = {item.path for item in self._store.items if item.hidden and not self.shown.show_hidden}
+        self._chosen = [path for path in before if self._store.find(path) and path not in hidden]
+        shown = [item.path for item in self.shown_items()]
         if not self._chosen and shown:
-            self._chosen = [shown[0].path]
+            self._chosen = [_neighbour(before, self._order, shown)]
+        self._order = shown
         self._show_count()
         self._restore()
         self.selected.emit()
@@ -172,6 +178,12 @@ class RunList(Card):
             chooser.setCurrentIndex(selection.indexes()[0], chooser.SelectionFlag.NoUpdate)
         chooser.blockSignals(False)
         self.view.viewport().update()
+
+    @Slot()
+    def _hidden_or_shown(self) -> None:
+        """List anew when a mark took a run out of the list, or brought it back."""
+        if self.shown.rowCount() != len(self._order):
+            self._listed()
 
     @Slot()
     def _selection_changed(self) -> None:
@@ -220,6 +232,13 @@ class RunList(Card):
     def _context_menu(self, position: QPoint) -> None:
         if self.view.indexAt(position).isValid():
             self.menu.popup(self.view.viewport().mapToGlobal(position))
+
+
+def _neighbour(gone: list[Path], before: list[Path], shown: list[Path]) -> Path:
+    """Return the run that stands where those were that are gone: the next below them, else above; else the first."""
+    place = min((before.index(path) for path in gone if path in before), default=0)
+    near = [*before[place:], *reversed(before[:place])]
+    return next((path for path in near if path in shown), shown[0])
 
 
 def _flag(settings: QSettings, key: str) -> bool:

@@ -18,6 +18,10 @@ from gui.run_store import RunItem
 from gui.theme import px
 from gui.widgets.image_grid import ImageGrid, Row
 from gui.widgets.layouts import Card, empty_state, label
+from gui.words import shortened
+
+LONGEST_NAME = 16
+"""Letters of a run's name; the tooltip has all."""
 
 SECONDS = 20
 """About how long a history plays."""
@@ -87,8 +91,13 @@ class LivePictures(Card):
         layout.addStretch(1)
         return shown
 
-    def show_run(self, item: RunItem | None) -> None:
-        """Show the previews of this run; as long as the slider is at its right end, the newest."""
+    def show_run(self, item: RunItem | None, *, named: bool = False) -> None:
+        """Show the previews of this run; as long as the slider is at its right end, the newest.
+
+        With `named` say which run it is, as several are selected.
+        """
+        self.note.setText(shortened(item.name, LONGEST_NAME) if item and named else "")
+        self.note.setToolTip(item.name if item and named else "")
         paths = list_previews(item.run.previews_folder) if item else []
         another = item is None or self._item is None or item.path != self._item.path
         names = item.latent_names if item else {}

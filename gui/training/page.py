@@ -155,7 +155,7 @@ class TrainingPage(QWidget):
         if self._curves is not None:
             self._curves.show_runs(items)
             self._show_curves()
-        self.pictures.show_run(items[0] if items else None)
+        self.pictures.show_run(items[0] if items else None, named=len(items) > 1)
         self.health.show_run(items[0] if items else None, named=len(items) > 1)
         self._follow()
 

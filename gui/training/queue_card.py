@@ -57,7 +57,8 @@ class QueueCard(Card):
         self.list.clear()
         for place, entry in enumerate(waiting):
             run = self._store.find(self._session.queue.path(entry))
-            more = f"  + {count(entry.more_epochs, 'epoch')}" if entry.more_epochs else ""
+            unit = "step" if run and run.run.config.steps else "epoch"
+            more = f"  + {count(entry.more, unit)}" if entry.more else ""
             row = QListWidgetItem(f"{place + 1}  {run.name if run else entry.run}{more}")
             row.setData(Qt.ItemDataRole.UserRole, entry.run)
             self.list.addItem(row)
@@ -65,7 +66,7 @@ class QueueCard(Card):
                 self.list.setCurrentItem(row)
         self.list.setFixedHeight(px(ROW_HEIGHT) * min(max(1, len(waiting)), ROWS_SHOWN) + 4)
         held = self._session.held
-        self.hold.setText("Start queue" if held else "Hold")
+        self.hold.setText("Start" if held else "Hold")
         self.hold.setToolTip(
             "Train these runs, one after the other" if held else "Let the queue wait when the present run ends"
         )

@@ -72,15 +72,15 @@ class TrainingSession(QObject):
         self.train_or_queue(run.path)
         return run.path
 
-    def train_or_queue(self, path: Path, *, more_epochs: int = 0) -> None:
+    def train_or_queue(self, path: Path, *, more: int = 0) -> None:
         """Train a run from its last checkpoint, now or when the queue reaches it; first make it longer, if asked."""
         if not self.active and not self.blocked:
-            self._begin(Waiting(path.name, more_epochs), path)
+            self._begin(Waiting(path.name, more), path)
             return
         if self.active and self.run is not None and path == self.run.path:
             return
         self.held = False
-        self._change_queue(lambda: self.queue.add(path, more_epochs=more_epochs))
+        self._change_queue(lambda: self.queue.add(path, more=more))
 
     def unqueue(self, path: Path) -> None:
         """Take a run out of the queue; its folder stays."""
@@ -141,7 +141,7 @@ class TrainingSession(QObject):
         self.progress, self.images_per_second = None, 0.0
         self.paused = self.stopping = self.cancelling = False
         self._batch, self._mark = 0, (0.0, 0)
-        self._thread = JobThread(_training_of(run, waiting.more_epochs), self)
+        self._thread = JobThread(_training_of(run, waiting.more), self)
         self._thread.events.connect(self._take)
         self._thread.failed.connect(self._failed)
         self._thread.finished.connect(self._finished)
@@ -237,13 +237,13 @@ class TrainingSession(QObject):
             self._next()
 
 
-def _training_of(run: Run, more_epochs: int) -> Callable[[], Job]:
+def _training_of(run: Run, more: int) -> Callable[[], Job]:
     def make() -> Job:
-        from engine.lengthening import add_epochs
+        from engine.lengthening import lengthen_by
         from engine.training import train
 
-        if more_epochs:
-            add_epochs(run, more_epochs)
+        if more:
+            lengthen_by(run, more)
         return train(run)
 
     return make

@@ -321,8 +321,6 @@ class SettingsCard(Card):
                 told += [f"about {duration(needs.seconds)}", room(needs.disk)]
                 tips.append(f"About {duration(needs.seconds)} on this machine, {room(needs.disk)} on disk")
                 warnings += [text] if (text := too_large(needs, self._runs)) else []
-            if config.data_folder is not None and not config.data_folder.exists():
-                warnings.append(f"{config.data_folder} does not exist.")
             if self.form.differences:
                 origin = "preset" if self.presets.currentText() != FROM_RUN else "run"
                 verb = "differs" if self.form.differences == 1 else "differ"

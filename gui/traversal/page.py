@@ -1,5 +1,7 @@
 """The traversal page: an image, a slider for each latent, and the grid of what each latent makes of the image."""
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QSettings, Qt, Signal, Slot
@@ -40,6 +42,8 @@ from gui.traversal.source_card import SourceCard
 NOTHING = "Choose a run at the left, or train one.\n\nIts latent space appears here."
 NARROW = 1045
 """Width in pixels below which the sliders go below the image."""
+NARROWEST = 740
+"""Width in pixels that the page has at least: that of its parts with the sliders below the image."""
 
 
 class TraversalPage(QWidget):
@@ -53,6 +57,7 @@ class TraversalPage(QWidget):
     def __init__(self, settings: QSettings) -> None:
         super().__init__()
         self.setProperty("helpTopic", "traversal")
+        self.setMinimumWidth(px(NARROWEST))
         self._items: list[RunItem] = []
         self._asked: Request | None = None
         self._answer: Answer | None = None
@@ -151,6 +156,7 @@ class TraversalPage(QWidget):
             self._say(_why_none(item, before))
             return
         self.source.list_weights(item)
+        self.sliders.show_name(item.name if len(items) > 1 else "")
         self._show_names(latent_names(item.run.marks()))
         if self.isVisible():
             self._ask()
@@ -210,6 +216,8 @@ class TraversalPage(QWidget):
     def _answered(self, request: Request, answer: Answer) -> None:
         if request != self._asked or self.item is None:
             return
+        if answer.index is not None and request.source == ImageAt(None):
+            request = self._asked = replace(request, source=ImageAt(answer.index))  # as it is from now on
         before = self._shown
         same_run = before is not None and (before.weights.run, before.weights.checkpoint) == (
             request.weights.run,

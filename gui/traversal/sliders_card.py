@@ -11,6 +11,10 @@ from PySide6.QtWidgets import QFrame, QPushButton, QScrollArea, QVBoxLayout, QWi
 from gui.theme import px
 from gui.traversal.latent_row import LatentRow
 from gui.widgets.layouts import Card, label
+from gui.words import shortened
+
+LONGEST_NAME = 14
+"""Letters of a run's name; the tooltip has all."""
 
 
 class SlidersCard(Card):
@@ -50,6 +54,11 @@ class SlidersCard(Card):
         area.setFrameShape(QFrame.Shape.NoFrame)
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.body.addWidget(area, 1)
+
+    def show_name(self, name: str) -> None:
+        """Say whose latents these are, where several runs are selected; "" where one is."""
+        self.note.setText(shortened(name, LONGEST_NAME))
+        self.note.setToolTip(name)
 
     @property
     def z(self) -> NDArray[np.float64]:

@@ -52,6 +52,7 @@ class SourceCard(Card):
         self._dataset: Dataset | None = None
         self._known = False
         self._index: int | None = None
+        self._data: object = None
         self._picture: GivenPicture | None = None
         self._number = 0
         self._prior = FromPrior(0)
@@ -197,8 +198,11 @@ class SourceCard(Card):
     # What is shown
 
     def begin_run(self, item: RunItem | None) -> None:
-        """Begin with another run: its own typical image and class."""
-        self._index, self._known = None, False
+        """Begin with another run: the same image where it has the same data, else a typical one; its own class."""
+        data = item.run.config.data if item is not None else None
+        if data != self._data:
+            self._index = None
+        self._data, self._known = data, False
         self._show_dataset(None)
         with QSignalBlocker(self.label_box):
             self.label_box.clear()

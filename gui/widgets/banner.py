@@ -61,6 +61,12 @@ class Banner(QFrame):
         self._accepted = undo
         self._timer.start()
 
+    @Slot()
+    def withdraw_undo(self) -> None:
+        """Take back what `note_undoable` said: it was undone otherwise, or something else would be."""
+        if self.property("kind") == "note" and self._accepted is not None:
+            self.hide()
+
     def _show(self, message: str, kind: str, action: str = "") -> None:
         self._timer.stop()
         self._accepted = self._refused = None

@@ -130,7 +130,7 @@ class CheckPopup(QPushButton):
     def _add_group(self, group: ChoiceGroup) -> None:
         boxes = []
         head = QCheckBox(group.title)
-        head.setStyleSheet("font-weight: 600;")
+        head.setStyleSheet("QCheckBox { font-weight: 600; }")
         head.clicked.connect(self._head_clicked)
         row = QWidget()
         line = QHBoxLayout(row)
@@ -145,7 +145,7 @@ class CheckPopup(QPushButton):
             box = QCheckBox(choice.title)
             box.setToolTip(choice.tip)
             box.setContentsMargins(18, 0, 0, 0)
-            box.setStyleSheet("margin-left: 18px;")
+            box.setStyleSheet("QCheckBox { margin-left: 18px; }")
             box.toggled.connect(self._toggled)
             self._boxes[choice.key] = box
             boxes.append(box)

@@ -66,6 +66,7 @@ class Canvas(pg.PlotWidget):
         self.setMinimumHeight(70)
         self.setMenuEnabled(False)
         self.hideButtons()
+        self.setObjectName("plot")
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.getPlotItem().layout.setContentsMargins(0, 4, 8, 0)
         self.value.setWidth(44)
@@ -199,7 +200,7 @@ class CurvePlot(Card):
         return [curve for curve in self._curves if (curve.group or curve.key) not in self.legend.hidden]
 
     def point_at(self, x: float | None, *, here: bool) -> None:
-        """Draw the crosshair at a place and write the curves' values there; None takes it away.
+        """Draw the crosshair at the recorded place nearest to x and write the curves' values there; None: no crosshair.
 
         `here` says that the pointer is over this plot, and all values are wanted.
         """
@@ -211,10 +212,13 @@ class CurvePlot(Card):
             for mark in (self._line, self._dots, self.readout):
                 mark.hide()
             return
-        self._line.setValue(x)
-        self._line.show()
         read = [curve for curve in self.shown_curves() if curve.read]
         indices = [_index_at(curve, x, (high - low) / 50) for curve in read]
+        places = [float(curve.x[i]) for curve, i in zip(read, indices, strict=True) if i is not None]
+        pointer = x
+        x = min(places, key=lambda place: abs(place - pointer), default=x)
+        self._line.setValue(x)
+        self._line.show()
         self._dots.setData(
             [
                 {"pos": (c.x[i], self._heights(c.y[i : i + 1])[0]), "brush": c.colour, "pen": tokens().card}

@@ -14,6 +14,8 @@ class FrozenTable(QTableView):
     def __init__(self, make_header: type[QHeaderView], parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.frozen = QTableView(self)
+        for table in (self, self.frozen):
+            table.setTabKeyNavigation(False)  # Tab goes on to what is below
         for view in (self, self.frozen):
             header = make_header(Qt.Orientation.Horizontal, view)
             view.setHorizontalHeader(header)

@@ -10,6 +10,7 @@ from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, QSize, Qt, Si
 from PySide6.QtGui import (
     QColor,
     QFocusEvent,
+    QFontMetrics,
     QHelpEvent,
     QImage,
     QKeyEvent,
@@ -113,9 +114,20 @@ class ImageGrid(QWidget):
         cell = max(8, min((width - self._side + GAP) // columns - GAP, self._largest))
         return self._head + len(self._rows) * (cell + GAP)
 
+    def _left(self, cell: int) -> int:
+        """Where the images begin: titles that need more than their place take width that the images leave."""
+        if not self._side:
+            return 0
+        font = self.font()
+        font.setPixelSize(px(13))
+        font.setBold(True)
+        metrics = QFontMetrics(font)
+        wanted = max((metrics.horizontalAdvance(row.title) for row in self._rows), default=0) + 8
+        return max(self._side, min(wanted, self.width() - self._columns() * (cell + GAP) + GAP))
+
     def _rect(self, row: int, column: int) -> QRect:
         cell = self.cell()
-        return QRect(self._side + column * (cell + GAP), self._head + row * (cell + GAP), cell, cell)
+        return QRect(self._left(cell) + column * (cell + GAP), self._head + row * (cell + GAP), cell, cell)
 
     def _at(self, position: QPoint) -> tuple[int, int] | None:
         for row, images in enumerate(self._images):

@@ -5,20 +5,20 @@ import torch
 
 from engine.checkpoints import checkpoint_step, load_weights
 from engine.errors import ConfigError
-from engine.lengthening import add_epochs, lengthen
+from engine.lengthening import lengthen, lengthen_by
 from engine.runs import Run
 from engine.training import train
 
 PER_EPOCH = 47  # 1,500 images in batches of 32: 46 whole ones and one of 28
 
 
-def test_epochs_added_to_a_run_in_steps(tmp_path, make_run):
+def test_a_run_whose_length_is_in_steps_is_made_longer_by_steps(tmp_path, make_run):
     run = make_run(tmp_path, steps=60)
     list(train(run))
-    add_epochs(run, 1)
+    lengthen_by(run, 7)
     again = Run.open(run.path)
-    assert again.config.steps == 60 + PER_EPOCH
-    assert (again.state().state, again.state().total) == ("stopped", 60 + PER_EPOCH)
+    assert again.config.steps == 67
+    assert (again.state().state, again.state().total) == ("stopped", 67)
 
 
 def test_epochs_added_give_the_run_that_was_as_long_from_the_beginning(tmp_path, make_run):
@@ -27,7 +27,7 @@ def test_epochs_added_give_the_run_that_was_as_long_from_the_beginning(tmp_path,
     list(train(whole))
     grown = make_run(tmp_path, "grown", steps=None, epochs=1)
     list(train(grown))
-    add_epochs(grown, 1)
+    lengthen_by(grown, 1)
     list(train(Run.open(grown.path)))
     assert checkpoint_step(grown.checkpoint_folder) == 2 * PER_EPOCH
     expected, found = (load_weights(run.checkpoint_folder).tensors for run in (whole, grown))

@@ -32,7 +32,7 @@ def test_runs_are_taken_in_the_order_they_came_in(root):
 def test_the_order_outlives_the_window(root):
     queue = RunQueue(root)
     queue.add(root / "a")
-    queue.add(root / "b", more_epochs=20)
+    queue.add(root / "b", more=20)
     queue.add(root / "c", first=True)
     assert RunQueue(root).waiting == (Waiting("c"), Waiting("a"), Waiting("b", 20))
 
@@ -67,7 +67,7 @@ def test_a_new_order_keeps_runs_that_it_does_not_name(root):
 def test_a_run_waits_once(root):
     queue = RunQueue(root)
     for each in "aba":
-        queue.add(root / each, more_epochs=3 if each == "b" else 0)
+        queue.add(root / each, more=3 if each == "b" else 0)
     assert names(queue) == list("ba")
     queue.add(root / "b")
     assert queue.waiting == (Waiting("a"), Waiting("b", 3))
@@ -91,7 +91,7 @@ def test_a_run_elsewhere_has_no_place(root, tmp_path):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "{", "7", '{"a": 1}', '[{"run": "../a"}]', '[{"run": "a", "more_epochs": "x"}]', "[" * 100_000, "[null]"],
+    ["", "{", "7", '{"a": 1}', '[{"run": "../a"}]', '[{"run": "a", "more": "x"}]', "[" * 100_000, "[null]"],
 )
 def test_a_damaged_file_is_an_empty_queue(root, text):
     (root / FILE).write_text(text)
@@ -110,5 +110,5 @@ def test_a_folder_that_cannot_be_written_is_said(root, monkeypatch):
 
 
 def test_the_file_can_be_read_by_people(root):
-    RunQueue(root).add(root / "a", more_epochs=5)
-    assert json.loads((root / FILE).read_text()) == [{"run": "a", "more_epochs": 5}]
+    RunQueue(root).add(root / "a", more=5)
+    assert json.loads((root / FILE).read_text()) == [{"run": "a", "more": 5}]
