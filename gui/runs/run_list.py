@@ -68,6 +68,8 @@ class RunList(Card):
         self._chosen: list[Path] = []
         self._order: list[Path] = []
         """The runs as they were last listed."""
+        self._before: list[Path] = []
+        """What was selected last; the view takes the selection from a run that leaves the list."""
         store.listed.connect(self._listed)
         store.updated.connect(self._hidden_or_shown)
         self._listed()
@@ -124,7 +126,7 @@ class RunList(Card):
 
     def select(self, *paths: Path) -> None:
         """Select these runs alone, and show the first."""
-        self._chosen = list(paths)
+        self._chosen = self._before = list(paths)
         if not set(paths) <= {item.path for item in self.shown_items()}:
             self.filter.clear()
         self._restore()
@@ -146,13 +148,12 @@ class RunList(Card):
 
     @Slot()
     def _listed(self) -> None:
-        before = self._chosen
         hidden = {item.path for item in self._store.items if item.hidden and not self.shown.show_hidden}
-        self._chosen = [path for path in before if self._store.find(path) and path not in hidden]
+        self._chosen = [path for path in self._chosen if self._store.find(path) and path not in hidden]
         shown = [item.path for item in self.shown_items()]
         if not self._chosen and shown:
-            self._chosen = [_neighbour(before, self._order, shown)]
-        self._order = shown
+            self._chosen = [_neighbour(self._before, self._order, shown)]
+        self._order, self._before = shown, self._chosen
         self._show_count()
         self._restore()
         self.selected.emit()
@@ -190,6 +191,7 @@ class RunList(Card):
         chosen = [index.data(Qt.ItemDataRole.UserRole).path for index in self.view.selectedIndexes()]
         if chosen != self._chosen:
             self._chosen = chosen
+            self._before = chosen or self._before
             self.view.viewport().update()
             self.selected.emit()
 

@@ -409,3 +409,12 @@ def test_points_that_come_between_two_plots_are_drawn_on_all(qtbot, page, show, 
     curves.show_runs([item])
     keys = ((curves.reconstruction, f"loss {item.path}"), (curves.kl, f"kl {item.path}"))
     qtbot.waitUntil(lambda: all(drawn(plot, key)[0][-1] == 250 for plot, key in keys), timeout=10_000)
+
+
+def test_the_crosshair_stands_on_a_recorded_step(page, show, window):
+    make_run(window.store.root, "one")
+    show()
+    hover(page.curves.kl, 0.37)
+    step = page.curves.kl._line.value()
+    assert step % 10 == 0  # ten steps a row
+    assert page.curves.kl.readout._heading == f"step {step:,.0f}"

@@ -100,3 +100,17 @@ def test_an_empty_folder_means_the_default(form):
     assert isinstance(folder, FolderField)
     folder.line.setText("")
     assert form.config().data_folder is None
+
+
+def test_a_data_folder_that_is_not_there_is_marked(form, tmp_path):
+    form.show_config(RunConfig(dataset="mnist"))
+    line = editor(form, "data_folder").line
+    line.setText(str(tmp_path / "gone"))
+    assert line.property("invalid")
+    assert form.errors == [f"{tmp_path / 'gone'} does not exist."]
+    line.setText(str(tmp_path))
+    assert not line.property("invalid")
+    assert form.errors == []
+    line.setText(str(tmp_path / "gone"))
+    form.set_values(dataset="digits")  # they come with the application, and look at no folder
+    assert form.errors == []

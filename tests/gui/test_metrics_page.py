@@ -146,18 +146,19 @@ def test_what_is_exported_and_copied_is_what_is_shown(qtbot, page, tmp_path, mon
     model = page.model
     shown = [[model.headerData(c, Header) for c in range(model.columnCount())]]
     shown += [[model.index(r, c).data() for c in range(model.columnCount())] for r in range(model.rowCount())]
+    read = [["" if text == "–" else text for text in line] for line in shown]  # what programs read has no dashes
     for name in ("table.csv", "table.md", "table.tex", "table.json"):
         monkeypatch.setattr(exports, "ask_file", lambda *question, name=name: tmp_path / name)
         qtbot.mouseClick(page.export, Qt.MouseButton.LeftButton)
         assert "Saved as" in page.words.text()
-    assert list(csv.reader(io.StringIO((tmp_path / "table.csv").read_text(encoding="utf-8")))) == shown
+    assert list(csv.reader(io.StringIO((tmp_path / "table.csv").read_text(encoding="utf-8")))) == read
     content = json.loads((tmp_path / "table.json").read_text(encoding="utf-8"))
     assert [[cell["text"] for cell in row] for row in content["rows"]] == shown[1:]
     assert (tmp_path / "table.tex").read_text().count(r" \\") == len(shown)
     assert "**0.300**" in (tmp_path / "table.md").read_text(encoding="utf-8")
     page.view.setFocus()
     page._copy_text()
-    assert [line.split("\t") for line in QGuiApplication.clipboard().text().splitlines()] == shown
+    assert [line.split("\t") for line in QGuiApplication.clipboard().text().splitlines()] == read
 
 
 def test_a_table_that_cannot_be_saved_is_said(qtbot, page, tmp_path, monkeypatch):
@@ -350,3 +351,11 @@ def test_with_every_column_the_names_stay_in_sight(qtbot, make_page, tmp_path):
     shown = page.view.visualRect(last)
     assert page.view.frozen.isVisible()
     assert page.view.frozen.geometry().right() < page.view.viewport().geometry().left() + shown.left()
+
+
+def test_tab_leaves_the_table(qtbot, window, page):
+    for table in (page.view, page.view.frozen):
+        table.setFocus()
+        assert table.hasFocus()
+        qtbot.keyClick(table, Qt.Key.Key_Tab)
+        assert not table.hasFocus()

@@ -39,7 +39,8 @@ def states(window):
 def test_runs_train_one_after_the_other_and_a_failure_stops_nothing(qtbot, window, long, small, tmp_path):
     start(window, long)
     qtbot.waitUntil(lambda: trains(window), timeout=WAIT)
-    start(window, small.changed(seed=1, data_folder=tmp_path / "gone"))
+    (tmp_path / "empty").mkdir()
+    start(window, small.changed(seed=1, data_folder=tmp_path / "empty"))
     start(window, small.changed(seed=2))
     assert window.training_page.settings.start_button.text() == "Queue"
     assert len(window.training.queue) == 2
@@ -139,11 +140,15 @@ def test_a_finished_run_is_trained_longer(qtbot, window, small, monkeypatch):
     qtbot.waitUntil(lambda: window.training.active, timeout=WAIT)
     qtbot.waitUntil(lambda: not window.training.active, timeout=WAIT)
     window.store.refresh()
-    monkeypatch.setattr(QInputDialog, "getInt", lambda *_: (1, True))
+    asked = []
+    monkeypatch.setattr(QInputDialog, "getInt", lambda *question: (asked.append(question), (47, True))[1])
     with qtbot.waitSignal(window.training.ended, timeout=WAIT):
         window.actions_of_runs.longer.trigger()
     [item] = window.store.items
-    assert item.run.config.steps == 20 + 47  # an epoch of 1,500 images in batches of 32
+    [(_, _, words, proposed, *_)] = asked
+    assert words.startswith(f"Steps to add to {item.name}. Its 20 steps took ")
+    assert proposed == 20
+    assert item.run.config.steps == 20 + 47
     assert (item.state.state, item.state.step) == ("finished", 67)
 
 

@@ -24,9 +24,7 @@ def shown(window):
 
 
 def choose(window, *runs):
-    window.run_list._chosen = [run.path for run in runs]
-    window.run_list._restore()
-    window.actions_of_runs._enable()
+    window.run_list.select(*(run.path for run in runs))
 
 
 @pytest.mark.parametrize(
@@ -143,3 +141,37 @@ def test_the_weights_of_a_run_are_kept_and_looked_at_again(qtbot, window, tiny_r
     page.source.weights.setCurrentIndex(page.source.weights.findData(60))
     qtbot.waitUntil(lambda: page.answer is not None, timeout=60_000)
     assert page.answer.result.traversal.step == 60
+
+
+def test_keys_follow_the_selection_also_where_the_menu_was_opened_for_another(window, runs):
+    actions = window.actions_of_runs
+    choose(window, runs[0])
+    window.run_list.menu.aboutToShow.emit()
+    assert (actions.use.isEnabled(), actions.compare.isEnabled()) == (True, False)
+    choose(window, *runs[:2])
+    assert (actions.use.isEnabled(), actions.compare.isEnabled()) == (False, True)
+
+
+def test_what_was_undone_by_a_key_is_no_longer_offered(window, runs):
+    actions = window.actions_of_runs
+    choose(window, runs[0])
+    window.run_list.renamed.emit(runs[0].path, "mine")
+    actions.hide.trigger()
+    assert window.banner.action.text() == "Undo"
+    assert window.banner.isVisible()
+    actions.undo_stack.undo()  # Ctrl+Z
+    assert window.banner.isHidden()
+    assert Run.open(runs[0].path).marks()["name"] == "mine"
+
+
+def test_where_the_selected_run_is_hidden_the_one_below_is_selected(window, runs):
+    order = [item.path for item in window.run_list.shown_items()]
+    window.run_list.select(order[1])
+    window.actions_of_runs.hide.trigger()
+    assert [item.path for item in window.run_list.items()] == [order[2]]
+    assert window.run_list._count.text() == "3 of 4 runs shown"
+    window.run_list.select(order[3])
+    window.actions_of_runs.hide.trigger()  # the last: the one above
+    assert [item.path for item in window.run_list.items()] == [order[2]]
+    window.actions_of_runs.undo_stack.undo()
+    assert window.run_list._count.text() == "3 of 4 runs shown"

@@ -55,7 +55,7 @@ def test_the_theme_is_shown_at_once_and_kept_with_ok(qtbot, window, dialog, sett
     press(qtbot, dialog.ok)
     assert theme.tokens() is DARK
     assert read_preferences(settings).theme == "dark"
-    assert window.header._theme.text() == "Dark"
+    assert window.header._theme.text() == "Theme: dark"
 
 
 def test_cancel_leaves_everything_as_it_was(qtbot, window, settings, tmp_path):

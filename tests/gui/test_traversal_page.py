@@ -402,3 +402,29 @@ def test_where_no_latent_is_left_the_grid_says_so(show, tiny_run):
     assert page.card.latents.grid.rows == []
     assert f"The largest is {page.answer.loaded.kl.max():.2f} nats" in page.card.latents.nothing.text()
     assert page.card.latents.nothing.isVisible()
+
+
+def test_naming_a_latent_leaves_the_sliders_where_they_are(qtbot, show, window, tiny_run):
+    page = show(tiny_run)
+    latent = page.sliders.order[0]
+    page.sliders.set_latent(latent, 2.4)
+    row = page.sliders.rows[latent]
+    row.name.setText("thickness")
+    row.name.editingFinished.emit()
+    qtbot.waitUntil(lambda: page.names.get(latent) == "thickness", timeout=WAIT)
+    window.store.refresh()
+    qtbot.wait(300)  # an answer that would reset them
+    assert page.sliders.z[latent] == 2.4
+
+
+def test_another_run_on_the_same_data_shows_the_same_image(qtbot, show, window, tiny_run):
+    page = show(tiny_run, tiny_run)
+    usual = page.answer.index
+    page.source.choose_image(usual + 3)
+    qtbot.waitUntil(lambda: page.answer is not None and page.answer.index == usual + 3, timeout=WAIT)
+    first, second = (item.path for item in window.run_list.shown_items())
+    other = second if page.item.path == first else first
+    window.run_list.select(other)
+    qtbot.waitUntil(lambda: page.answer is not None and page.item.path == other, timeout=WAIT)
+    assert page.answer.index == usual + 3
+    assert page.source.images.index.value() == usual + 3
