@@ -20,7 +20,8 @@ from gui.widgets.image_grid import ImageGrid, Row
 from gui.widgets.layouts import Card, empty_state, label
 from gui.words import shortened
 
-LONGEST_NAME = 16
+ORIGINALS = "Originals"
+LONGEST_NAME = 20
 """Letters of a run's name; the tooltip has all."""
 
 SECONDS = 20
@@ -75,12 +76,13 @@ class LivePictures(Card):
         layout = QVBoxLayout(shown)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(5)
+        self._first_title = label(ORIGINALS, "muted")
         for title, grid in (
-            ("Originals", self.originals),
-            ("Reconstructions", self.reconstructions),
-            ("Latents by KL, from −3 to +3", self.traversal),
+            (self._first_title, self.originals),
+            (label("Reconstructions", "muted"), self.reconstructions),
+            (label("Latents by KL, from −3 to +3", "muted"), self.traversal),
         ):
-            layout.addWidget(label(title, "muted"))
+            layout.addWidget(title)
             layout.addWidget(grid)
         scrubber = QHBoxLayout()
         scrubber.setSpacing(8)
@@ -96,8 +98,9 @@ class LivePictures(Card):
 
         With `named` say which run it is, as several are selected.
         """
-        self.note.setText(shortened(item.name, LONGEST_NAME) if item and named else "")
-        self.note.setToolTip(item.name if item and named else "")
+        whose = f" · {shortened(item.name, LONGEST_NAME)}" if item and named else ""
+        self._first_title.setText(f"{ORIGINALS}{whose}")
+        self._first_title.setToolTip(item.name if item and named else "")
         paths = list_previews(item.run.previews_folder) if item else []
         another = item is None or self._item is None or item.path != self._item.path
         names = item.latent_names if item else {}

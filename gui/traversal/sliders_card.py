@@ -13,7 +13,7 @@ from gui.traversal.latent_row import LatentRow
 from gui.widgets.layouts import Card, label
 from gui.words import shortened
 
-LONGEST_NAME = 14
+LONGEST_NAME = 32
 """Letters of a run's name; the tooltip has all."""
 
 
@@ -41,6 +41,9 @@ class SlidersCard(Card):
         self.reset_button.setShortcut("Ctrl+0")
         self.reset_button.clicked.connect(self.reset)
         self.head.insertWidget(1, self.step)
+        self.whose = label("", "muted")
+        self.whose.hide()
+        self.body.addWidget(self.whose)
         self.head.addWidget(self.reset_button)
         inside = QWidget()
         self._column = QVBoxLayout(inside)
@@ -57,8 +60,9 @@ class SlidersCard(Card):
 
     def show_name(self, name: str) -> None:
         """Say whose latents these are, where several runs are selected; "" where one is."""
-        self.note.setText(shortened(name, LONGEST_NAME))
-        self.note.setToolTip(name)
+        self.whose.setText(shortened(name, LONGEST_NAME))
+        self.whose.setToolTip(name)
+        self.whose.setVisible(bool(name))
 
     @property
     def z(self) -> NDArray[np.float64]:
