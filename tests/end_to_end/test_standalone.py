@@ -201,7 +201,7 @@ def test_the_whole_path_by_mouse(moved, home, screen, tmp_path):
         screen.do("windowsize", window, *SCREEN, "windowmove", window, 0, 0, "windowactivate", "--sync", window)
         time.sleep(1)
         screen.picture(pictures / "frozen-start.png")
-        screen.click(786, 536)  # Train the two-minute preset
+        screen.click(800, 536)  # Train the two-minute preset
         until(lambda: kept(runs, "state.json").get("step", 0) >= 200, 120, "the run trains")
         time.sleep(2)
         screen.picture(pictures / "frozen-training.png")
@@ -218,12 +218,12 @@ def test_the_whole_path_by_mouse(moved, home, screen, tmp_path):
         screen.picture(pictures / "frozen-traversal.png")
         screen.click(472, 24)  # Metrics
         time.sleep(1)
-        screen.click(1350, 440)  # Evaluate
+        screen.click(1360, 469)  # Evaluate
         evaluated = functools.partial(kept, runs, "evaluation.json")
         until(lambda: len(evaluated().get("metrics", {})) == 17, 900, "all but DCI is evaluated")
         time.sleep(3)
         screen.picture(pictures / "frozen-metrics.png")
-        screen.click(1390, 84)  # Export…
+        screen.click(1380, 84)  # Export…
         time.sleep(2)
         screen.do("type", "Tabelle")
         screen.do("key", "Return")
