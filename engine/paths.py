@@ -1,5 +1,6 @@
 """Where things are: the application's folders and the resources that come with it."""
 
+import os
 from pathlib import Path
 
 import platformdirs
@@ -36,3 +37,8 @@ def folders_file() -> Path:
 def log_file() -> Path:
     """Where the window's log is kept."""
     return platformdirs.user_log_path(APP, appauthor=False) / "studio.log"
+
+
+def readable(name: str | Path) -> str:
+    """Return a file's name as text that can be shown and saved: what is not UTF-8 in it becomes U+FFFD."""
+    return os.fsencode(name).decode("utf-8", "replace") if os.name != "nt" else str(name)

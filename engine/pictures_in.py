@@ -10,6 +10,9 @@ How a picture is fitted follows how the model's own data were made:
 """
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +20,17 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from engine.errors import DataError
+from engine.grey_levels import GreyLevels
 
 STYLES = {"mnist": "centred", "kmnist": "centred", "fashion-mnist": "filling", "digits": "filling"}
 """By data set; all others are "plain"."""
 
-FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF", "ICO", "QOI", "SGI", "PSD")
+"""Formats that a file's first bytes tell. Of the others that Pillow knows EPS runs a program; the rest are rare."""
+
+FORMATS_BY_ENDING = ("TGA", "PCX", "DIB")
+"""Formats that nearly any bytes could be: tried only where the file's name ends accordingly."""
+
 LARGEST_PICTURE = 100_000_000
 """Pixels; larger pictures are not read."""
 
@@ -53,28 +62,56 @@ def read_picture(path: Path) -> NDArray[np.uint8]:
     return np.asarray(image)
 
 
-def open_picture(path: Path, largest: int) -> Image.Image:
+@cache
+def picture_endings() -> dict[str, str]:
+    """Endings of the pictures that can be read, in lower case with their dot, and the format each stands for."""
+    Image.init()
+    known = {*FORMATS, *FORMATS_BY_ENDING, "MPO"}  # MPO, several JPEGs in a file, is opened as JPEG
+    return {ending: kind for ending, kind in Image.registered_extensions().items() if kind in known}
+
+
+def open_picture(path: Path, largest: int, levels: GreyLevels | None = None) -> Image.Image:
     """Open a picture upright (EXIF), as RGB, or RGBA where it has transparency; of several frames the first.
 
-    Sixteen-bit and floating-point greys are brought to 0..255. Raises DataError when it cannot be read, is no picture
-    or has more than `largest` pixels.
+    Greys of more than 8 bits are brought to 0..255 by `levels`, which sees them all; without it, by the picture's own.
+    Raises DataError when it cannot be read, is no picture or has more than `largest` pixels.
     """
+    levels = levels or GreyLevels()
+    with _opened(path, largest) as opened:
+        if opened.format != "MPO" and getattr(opened, "is_animated", False):
+            levels.several_frames += 1
+        image = ImageOps.exif_transpose(opened)
+        if image.mode.startswith("I") or image.mode == "F":
+            values = np.asarray(image, dtype=np.float64)
+            image = Image.fromarray(levels.to_bytes(values, sixteen_bits=_has_sixteen_bits(opened)))
+        transparent = "A" in image.getbands() or "transparency" in image.info
+        return image.convert("RGBA" if transparent else "RGB")
+
+
+def values_without_depth(path: Path, largest: int) -> NDArray[np.float64] | None:
+    """Grey values of a picture whose file does not say which is white: floating-point and 32-bit whole numbers.
+
+    None for all other pictures. Raises DataError as `open_picture` does.
+    """
+    with _opened(path, largest) as opened:
+        if opened.mode in ("I", "F") and not _has_sixteen_bits(opened):
+            return np.asarray(opened, dtype=np.float64)
+    return None
+
+
+@contextmanager
+def _opened(path: Path, largest: int) -> Iterator[Image.Image]:
+    """Open a picture's file, and say in a DataError what goes wrong with it while it is open."""
     try:
         # Pillow warns of large pictures and odd metadata; both are dealt with here.
-        with warnings.catch_warnings(action="ignore"), Image.open(path, formats=FORMATS) as opened:
+        with warnings.catch_warnings(action="ignore"), Image.open(path, formats=_formats(path)) as opened:
             if opened.width * opened.height > largest:
                 raise _too_large(path, largest)
-            image = ImageOps.exif_transpose(opened)
-            if image.mode.startswith("I") or image.mode == "F":
-                values = np.asarray(image, dtype=np.float64)
-                scale = 255 / 65535 if values.max(initial=0) > 255 else 1
-                image = Image.fromarray(np.clip(np.nan_to_num(values) * scale, 0, 255).astype(np.uint8))
-            transparent = "A" in image.getbands() or "transparency" in image.info
-            return image.convert("RGBA" if transparent else "RGB")
+            yield opened
     except DataError:
         raise
     except UnidentifiedImageError:
-        raise DataError(f"{path.name} is not a picture that can be read: use {', '.join(FORMATS[:-1])}.") from None
+        raise DataError(f"{path.name} is not a picture that can be read: use PNG, JPEG, WebP or TIFF.") from None
     except Image.DecompressionBombError:
         raise _too_large(path, largest) from None
     except MemoryError:
@@ -82,6 +119,18 @@ def open_picture(path: Path, largest: int) -> Image.Image:
     except Exception as error:  # a damaged file makes Pillow raise nearly anything
         reason = error.strerror if isinstance(error, OSError) and error.strerror else "it is cut short or damaged"
         raise DataError(f"{path.name} cannot be read: {reason}.") from None
+
+
+def _has_sixteen_bits(image: Image.Image) -> bool:
+    """Whether greys go to 65,535; Pillow gives those of some formats as 32-bit numbers."""
+    return image.mode.startswith("I;16") or (image.mode == "I" and image.format in ("PNG", "PPM"))
+
+
+def _formats(path: Path) -> list[str]:
+    """The formats to try for a file: those that this build of Pillow has."""
+    by_ending = picture_endings().get(path.suffix.lower())
+    tried = (*FORMATS, by_ending) if by_ending in FORMATS_BY_ENDING else FORMATS
+    return [kind for kind in tried if kind in Image.OPEN]
 
 
 def on_black(image: Image.Image) -> Image.Image:

@@ -50,9 +50,14 @@ def require_space(folder: Path, size: int, what: str) -> None:
 
 
 def split_90_10(count: int) -> dict[str, np.ndarray[tuple[int], np.dtype[np.int64]]]:
-    """Positions of a seeded random 90 % for training and 10 % for testing, each in order."""
+    """Positions of a seeded random 90 % for training and 10 % for testing, each in order.
+
+    Two images or fewer are used whole: with one of them left, there would be nothing to train on.
+    """
+    if count < 3:
+        return {"all": np.arange(count)}
     order = np.random.default_rng(0).permutation(count)
-    tests = max(1, count // 10) if count > 1 else 0
+    tests = max(1, count // 10)
     return {"train": np.sort(order[tests:]), "test": np.sort(order[:tests])}
 
 

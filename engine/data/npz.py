@@ -5,7 +5,7 @@ import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -26,6 +26,8 @@ class ArrayHeader:
 
     shape: tuple[int, ...]
     dtype: np.dtype[np.generic]
+    fortran: bool = False
+    """Whether the first index changes fastest in the file, not the last."""
 
     @property
     def bytes(self) -> int:
@@ -53,10 +55,13 @@ class NpzFile:
         """Read a whole array. Raises DataError."""
         header = self.header(name)
         data = b"".join(self.chunks(name, 2**22))
-        return np.frombuffer(data, header.dtype).reshape(header.shape)
+        return np.frombuffer(data, header.dtype).reshape(header.shape, order="F" if header.fortran else "C")
 
     def chunks(self, name: str, size: int) -> Iterator[bytes]:
-        """Yield the bytes of an array, at most `size` at a time. Raises DataError when there are fewer or more."""
+        """Yield the bytes of an array as they lie in the file, at most `size` at a time.
+
+        Raises DataError when there are fewer or more than it says.
+        """
         with self._open(name) as stream:
             header = self._header(name, stream)
             left = header.bytes
@@ -97,14 +102,28 @@ class NpzFile:
                 f"{name!r} in {self.path.name} is an array of Python objects, which could execute anything; "
                 "save it as numbers or strings."
             )
-        if fortran and len(shape) > 1:
-            raise DataError(f"{name!r} in {self.path.name} is in Fortran order; save numpy.ascontiguousarray of it.")
-        header = ArrayHeader(shape, dtype)
+        header = ArrayHeader(shape, dtype, fortran and len(shape) > 1)
         if any(length < 0 for length in shape) or header.bytes > LARGEST:
             raise DataError(
                 f"{name!r} in {self.path.name} says it has {header.bytes:,} bytes; at most {LARGEST:,} are read."
             )
         return header
+
+
+def _kind(path: Path) -> str:
+    """Say what a file is that is no .npz file, and what to do."""
+    start = b""
+    with suppress(OSError), path.open("rb") as file:
+        start = file.read(8)
+    if start == b"\x89HDF\r\n\x1a\n":
+        dsprites = " dSprites needs no file: leave the data folder empty, and the same images are drawn here."
+        return (
+            "is an HDF5 file, which this version does not read. Save its arrays with numpy.savez."
+            f"{dsprites if 'dsprites' in path.name.lower() else ''}"
+        )
+    if start[:6] == b"\x93NUMPY":
+        return "is a single array. Save it as 'images' in an .npz file: numpy.savez(FILE, images=...)."
+    return "is not an .npz file, or is cut short."
 
 
 @contextmanager
@@ -113,7 +132,7 @@ def open_npz(path: Path) -> Iterator[NpzFile]:
     try:
         archive = zipfile.ZipFile(path)
     except zipfile.BadZipFile:
-        raise DataError(f"{path} is not an .npz file, or is cut short.") from None
+        raise DataError(f"{path} {_kind(path)}") from None
     except (OSError, ValueError, struct.error, NotImplementedError) as error:
         raise DataError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}.") from None
     with archive:

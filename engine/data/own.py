@@ -1,31 +1,41 @@
 """The user's own images: a folder of pictures, or an .npz file with arrays; prepared once into the cache.
 
 A picture is turned upright (EXIF), laid on black where it is transparent, cut to its central square and resized with
-Pillow's Lanczos filter. If any is in colour all are kept as RGB, else as grey. Sub-folders become classes.
+Pillow's Lanczos filter. If any is in colour all are kept as RGB, else as grey. What the folders say is read in
+picture_folder.py.
 """
 
-from collections.abc import Generator, Iterator
-from dataclasses import dataclass
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from engine.data.arrays import copy_images, read_factors, read_images_header, read_labels
 from engine.data.cache import key_of, prepared_folder, require_space, split_90_10, stamp
 from engine.data.dataset import ArrayStore, Dataset, Factors
-from engine.data.npz import NpzFile, open_npz
+from engine.data.npz import open_npz
+from engine.data.picture_folder import Listing, arrange, list_pictures, some
 from engine.errors import DataError
 from engine.events import Event, Finished, Job, Progress, Request
 from engine.files import replacing, scratch
-from engine.pictures_in import LARGEST_PICTURE, on_black, open_picture
+from engine.grey_levels import GreyLevels
+from engine.paths import readable
+from engine.pictures_in import LARGEST_PICTURE, on_black, open_picture, values_without_depth
 
-ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".webp"})
-SIDES = (28, 32, 64, 128)
 COLOURFUL = 12
 """A picture is in colour when its channels differ by more than this somewhere (JPEG's greys are not quite grey)."""
 
-VERSION = 1
+DIM = 32
+"""Images whose brightest value is no larger are nearly black, which is said."""
+
+DEPTH_UNKNOWN = (".tif", ".tiff", ".pfm")
+"""Endings of pictures that may hold numbers without a depth: all are measured before the first is used."""
+
+VERSION = 2
 """Raise it when pictures are prepared differently."""
 
 
@@ -45,16 +55,19 @@ class Prepared:
 def prepare(path: Path | None, size: int) -> Job:
     """Prepare a folder of pictures (at `size` x `size`) or an .npz file, with progress. Raises DataError."""
     path = _require(path)
-    copy = _copy_of(path, size)
+    copy, listing = _copy_of(path, size)
     if not copy.ready:
-        yield from _prepare_folder(path, size, copy) if path.is_dir() else _prepare_arrays(path, copy)
-    yield Finished(message=f"{path.name} is ready")
+        if listing is not None:
+            yield from _prepare_folder(path, listing, size, copy)
+        else:
+            yield from _prepare_arrays(path, copy)
+    yield Finished(message=f"{readable(path.name)} is ready")
 
 
 def load(path: Path | None, size: int) -> Dataset:
     """Open what `prepare` made. Raises DataError when it did not run, or the original changed since."""
     path = _require(path)
-    copy = _copy_of(path, size)
+    copy, listing = _copy_of(path, size)
     if not copy.ready:
         raise DataError(f"{path} changed while it was opened. Try again.")
     try:
@@ -62,24 +75,45 @@ def load(path: Path | None, size: int) -> Dataset:
         with np.load(copy.about, allow_pickle=False) as about:
             labels = about["labels"] if len(about["labels"]) else None
             names = tuple(str(name) for name in about["label_names"])
+            parts = {str(name): np.flatnonzero(about["split"] == i) for i, name in enumerate(about["split_names"])}
             table = about["factors"]
             factors = _factors(table, tuple(str(n) for n in about["factor_names"])) if table.size else None
             notes = tuple(str(note) for note in about["notes"])
     except (OSError, ValueError, KeyError):
         copy.about.unlink(missing_ok=True)
         raise DataError(f"The prepared copy of {path} was damaged and is removed. Try again.") from None
+    place = readable(path)
     return Dataset(
-        name="images" if path.is_dir() else "arrays",
-        title=path.stem or path.name,
+        name="images" if listing else "arrays",
+        title=readable(path.name if listing else path.stem),
         store=ArrayStore(pixels),
         image_shape=(int(pixels.shape[1]), int(pixels.shape[2]), int(pixels.shape[3])),
-        splits=split_90_10(len(pixels)),
-        source=f"pictures in {path}, cut to squares and resized" if path.is_dir() else f"arrays in {path}",
+        splits=parts or split_90_10(len(pixels)),
+        source=f"pictures in {place}, cut to squares and resized" if listing else f"arrays in {place}",
         labels=labels,
         label_names=names,
         factors=factors,
-        notes=notes,
+        notes=(*(listing.notes if listing else ()), *notes),
     )
+
+
+def numbered_alphabetically(dataset: Dataset, folder: Path) -> Dataset:
+    """Return the pictures of a folder with their classes numbered as version 1.0.0 did, for a run that it trained.
+
+    Raises DataError when it found other classes there than are found now.
+    """
+    if dataset.labels is None:
+        return dataset
+    endings = (".png", ".jpg", ".jpeg", ".webp")
+    files = (file.relative_to(folder) for file in folder.rglob("*") if file.suffix.lower() in endings)
+    former = sorted({readable(file.parts[0]) for file in files if len(file.parts) > 1})
+    if set(former) != set(dataset.label_names):
+        raise DataError(
+            f"The run was trained by version 1.0.0, which took {some(former)} for the classes in {folder}; now they "
+            f"are {some(dataset.label_names)}. Which label is which cannot be known: train it again."
+        )
+    numbers = np.array([former.index(name) for name in dataset.label_names])
+    return replace(dataset, labels=numbers[dataset.labels], label_names=tuple(former))
 
 
 def _require(path: Path | None) -> Path:
@@ -90,93 +124,99 @@ def _require(path: Path | None) -> Path:
     return path
 
 
-def _copy_of(path: Path, size: int) -> Prepared:
+def _copy_of(path: Path, size: int) -> tuple[Prepared, Listing | None]:
+    """Where the prepared copy is kept; and the pictures, where `path` is a folder."""
     try:
-        if path.is_dir():
-            parts: list[object] = [size, *((str(file), *stamp(file)) for file in _pictures(path))]
+        listing = list_pictures(path) if path.is_dir() else None
+        if listing is not None:
+            parts: list[object] = [size, *((str(file), *stamp(file)) for file in listing.pictures)]
         else:
             parts = [stamp(path)]
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}.") from None
     key = key_of([VERSION, str(path.absolute()), *parts])
     folder = prepared_folder()
-    name = f"own-{'images' if path.is_dir() else 'arrays'}-{key}"
-    return Prepared(folder / f"{name}.npy", folder / f"{name}.npz")
-
-
-def _pictures(folder: Path) -> list[Path]:
-    return sorted(file for file in folder.rglob("*") if file.suffix.lower() in ENDINGS and file.is_file())
+    name = f"own-{'arrays' if listing is None else 'images'}-{key}"
+    return Prepared(folder / f"{name}.npy", folder / f"{name}.npz"), listing
 
 
 # Folders of pictures
 
 
-def _prepare_folder(folder: Path, size: int, copy: Prepared) -> Generator[Event, Request | None, None]:
-    files = _pictures(folder)
+def _prepare_folder(
+    folder: Path, listing: Listing, size: int, copy: Prepared
+) -> Generator[Event, Request | None, None]:
+    files = listing.pictures
     if not files:
-        raise DataError(f"{folder} holds no pictures (PNG, JPEG or WebP), nor do its sub-folders.")
-    require_space(copy.pixels.parent, len(files) * size * size * 3, f"Preparing {folder.name}")
+        raise DataError(" ".join([f"{folder} holds no pictures, nor do its sub-folders.", *listing.notes]))
+    title = readable(folder.name)
+    require_space(copy.pixels.parent, len(files) * size * size * 3, f"Preparing {title}")
     good: list[Path] = []
     skipped: list[str] = []
-    in_colour = False
+    colourful: list[bool] = []
+    levels = GreyLevels()
     try:
+        yield from _measure([file for file in files if file.suffix.lower() in DEPTH_UNKNOWN], title, levels)
         with scratch(copy.pixels.with_suffix(".rgb")) as temporary:
             with temporary.open("wb") as out:
                 for number, file in enumerate(files, 1):
-                    picture = _picture(file, size)
+                    picture = _picture(file, size, levels)
                     if picture is None:
-                        skipped.append(file.relative_to(folder).as_posix())
+                        skipped.append(readable(file.relative_to(folder).as_posix()))
                     else:
-                        in_colour = in_colour or int(np.ptp(picture.astype(np.int16), axis=2).max()) > COLOURFUL
+                        colourful.append(int(np.ptp(picture.astype(np.int16), axis=2).max()) > COLOURFUL)
                         out.write(picture.data)
                         good.append(file)
-                    yield Progress(number, len(files), f"Reading {folder.name}", "pictures")
+                    yield Progress(number, len(files), f"Reading {title}", "pictures")
             if not good:
                 raise DataError(f"None of the {len(files):,} pictures in {folder} can be read.")
+            arranged = arrange(folder, good)
             raw = np.memmap(temporary, np.uint8, "r", shape=(len(good), size, size, 3))
-            _write_pixels(copy.pixels, raw, in_colour)
+            in_colour = any(colourful[i] for i in arranged.kept)
+            notes = _write_pixels(copy.pixels, raw, arranged.kept, in_colour)
             del raw
     except OSError as error:
         raise DataError(f"{folder} cannot be prepared: {error.strerror or error}.") from None
-    labels, names = _classes(folder, good)
-    notes = []
     if skipped:
-        some = ", ".join(skipped[:3]) + (", ..." if len(skipped) > 3 else "")
-        notes = [f"{len(skipped):,} of {len(files):,} pictures could not be read and are left out: {some}."]
-    _write_about(copy.about, labels, names, None, (), notes)
+        read = f"{len(skipped):,} of {len(files):,} pictures could not be read and are left out: {some(skipped)}."
+        notes = [read, *notes]
+    notes = [*arranged.notes, *levels.notes(), *notes]
+    _write_about(copy.about, arranged.labels, arranged.label_names, notes, splits=arranged.splits)
 
 
-def _picture(file: Path, size: int) -> NDArray[np.uint8] | None:
+def _measure(files: Sequence[Path], title: str, levels: GreyLevels) -> Generator[Event, Request | None, None]:
+    """Find the range of values in pictures whose files do not say which is white."""
+    for number, file in enumerate(files, 1):
+        with suppress(DataError, MemoryError):  # it is counted when it is read
+            values = values_without_depth(file, LARGEST_PICTURE)
+            if values is not None:
+                levels.measure(values)
+        yield Progress(number, len(files), f"Measuring {title}", "pictures")
+
+
+def _picture(file: Path, size: int, levels: GreyLevels) -> NDArray[np.uint8] | None:
     """One picture as uint8 (size, size, 3); None when it cannot be read."""
     try:
-        image = on_black(open_picture(file, LARGEST_PICTURE))
+        image = on_black(open_picture(file, LARGEST_PICTURE, levels))
         return np.asarray(ImageOps.fit(image, (size, size), Image.Resampling.LANCZOS))
     except (DataError, MemoryError):
         return None
 
 
-def _write_pixels(path: Path, raw: NDArray[np.uint8], in_colour: bool) -> None:
-    """Write pictures as an .npy file, grey ones with one channel."""
+def _write_pixels(path: Path, raw: NDArray[np.uint8], kept: Sequence[int], in_colour: bool) -> list[str]:
+    """Write pictures as an .npy file, grey ones with one channel. Returns notes on how bright they are."""
     channels = 3 if in_colour else 1
+    chosen = np.asarray(kept)
     with replacing(path) as temporary:
-        shape = (*raw.shape[:3], channels)
+        shape = (len(chosen), *raw.shape[1:3], channels)
         target = np.lib.format.open_memmap(temporary, "w+", np.uint8, shape)
-        for start in range(0, len(raw), 256):
-            part = raw[start : start + 256]
+        for start in range(0, len(chosen), 256):
+            part = raw[chosen[start : start + 256]]
             target[start : start + 256] = part if in_colour else part.mean(axis=3, keepdims=True).round()
+        notes = brightened(target)
         target.flush()
         del target
-
-
-def _classes(folder: Path, files: list[Path]) -> tuple[NDArray[np.int64], tuple[str, ...]]:
-    """Classes from the first level of sub-folders; none where pictures lie beside them or there is only one."""
-    parents = [file.relative_to(folder).parts for file in files]
-    if any(len(parts) == 1 for parts in parents):
-        return np.empty(0, np.int64), ()
-    names = tuple(sorted({parts[0] for parts in parents}))
-    if len(names) < 2:
-        return np.empty(0, np.int64), ()
-    return np.array([names.index(parts[0]) for parts in parents], np.int64), names
+    return notes
 
 
 # Arrays
@@ -184,89 +224,46 @@ def _classes(folder: Path, files: list[Path]) -> tuple[NDArray[np.int64], tuple[
 
 def _prepare_arrays(path: Path, copy: Prepared) -> Generator[Event, Request | None, None]:
     with open_npz(path) as file:
-        header = file.header("images")
-        shape = (*header.shape, 1) if len(header.shape) == 3 else header.shape
-        if len(shape) != 4 or shape[1] != shape[2] or shape[1] not in SIDES or shape[3] not in (1, 3) or not shape[0]:
-            raise DataError(
-                f"'images' in {path.name} has the shape {header.shape}; it must be (n, side, side) or (n, side, side, "
-                f"1 or 3), with a side of {', '.join(map(str, SIDES))}."
-            )
-        if header.dtype.kind not in "bf" and header.dtype != np.uint8:
-            raise DataError(
-                f"'images' in {path.name} has the type {header.dtype}; it must be uint8 (0 to 255), bool, or "
-                "floating-point numbers from 0 to 1."
-            )
-        labels, names = _read_labels(file, shape[0])
-        factors, factor_names = _read_factors(file, shape[0])
+        header, shape = read_images_header(file)
+        labels, names = read_labels(file, shape[0])
+        factors, factor_names = read_factors(file, shape[0])
         require_space(copy.pixels.parent, int(np.prod(shape, dtype=np.int64)), f"Preparing {path.name}")
         try:
-            with replacing(copy.pixels) as temporary, temporary.open("wb") as out:
-                about = {"descr": "|u1", "fortran_order": False, "shape": shape}
-                np.lib.format.write_array_header_1_0(out, about)
-                row = header.dtype.itemsize * shape[1] * shape[2] * shape[3]
-                done = 0
-                for part in _whole_rows(file.chunks("images", 2**22), row):
-                    out.write(_to_bytes(np.frombuffer(part, header.dtype), path).data)
-                    done += len(part) // row
-                    yield Progress(done, shape[0], f"Reading {path.name}", "images")
+            with replacing(copy.pixels) as temporary:
+                with temporary.open("wb") as out:
+                    about = {"descr": "|u1", "fortran_order": False, "shape": shape}
+                    np.lib.format.write_array_header_1_0(out, about)
+                    for done, images in copy_images(file, header, copy.pixels.with_suffix(".fortran")):
+                        out.write(images.data)
+                        yield Progress(done, shape[0], f"Reading {readable(path.name)}", "images")
+                target = np.lib.format.open_memmap(temporary, "r+")
+                notes = brightened(target)
+                target.flush()
+                del target
         except OSError as error:
             raise DataError(f"{path} cannot be prepared: {error.strerror or error}.") from None
-    _write_about(copy.about, labels, names, factors, factor_names, [])
+    _write_about(copy.about, labels, names, notes, factors, factor_names)
 
 
-def _whole_rows(chunks: Iterator[bytes], row: int) -> Iterator[bytes]:
-    """Regroup chunks so that each holds whole images."""
-    rest = b""
-    for chunk in chunks:
-        rest += chunk
-        whole = len(rest) - len(rest) % row
-        if whole:
-            yield rest[:whole]
-            rest = rest[whole:]
+# Both
 
 
-def _to_bytes(values: NDArray[np.generic], path: Path) -> NDArray[np.uint8]:
-    if values.dtype == np.uint8:
-        return np.asarray(values, np.uint8)
-    if values.dtype.kind == "b":
-        return np.asarray(values, np.uint8) * np.uint8(255)
-    numbers = np.asarray(values, np.float64)
-    if not np.isfinite(numbers).all() or numbers.min() < 0 or numbers.max() > 1:
-        raise DataError(f"'images' in {path.name} holds NaN, infinite numbers or numbers outside 0 to 1.")
-    return (numbers * 255).round().astype(np.uint8)
-
-
-def _read_labels(file: NpzFile, count: int) -> tuple[NDArray[np.int64], tuple[str, ...]]:
-    if "labels" not in file.names:
-        return np.empty(0, np.int64), ()
-    header = file.header("labels")
-    if header.shape != (count,) or header.dtype.kind not in "iu":
-        raise DataError(
-            f"'labels' in {file.path.name} must be {count:,} whole numbers; it has the shape {header.shape} and "
-            f"the type {header.dtype}."
-        )
-    values, labels = np.unique(np.asarray(file.read("labels")), return_inverse=True)
-    if len(values) > 1000:
-        raise DataError(f"'labels' in {file.path.name} has {len(values):,} classes; at most 1,000 can be used.")
-    return labels.astype(np.int64), tuple(str(value) for value in values)
-
-
-def _read_factors(file: NpzFile, count: int) -> tuple[NDArray[np.int64] | None, tuple[str, ...]]:
-    if "factors" not in file.names:
-        return None, ()
-    header = file.header("factors")
-    if len(header.shape) != 2 or header.shape[0] != count or not header.shape[1] or header.dtype.kind not in "iu":
-        raise DataError(
-            f"'factors' in {file.path.name} must be whole numbers of the shape ({count}, factors); it has the "
-            f"shape {header.shape} and the type {header.dtype}."
-        )
-    columns = header.shape[1]
-    names = tuple(f"factor {i}" for i in range(columns))
-    if "factor_names" in file.names:
-        if file.header("factor_names").shape != (columns,) or file.header("factor_names").dtype.kind != "U":
-            raise DataError(f"'factor_names' in {file.path.name} must be {columns} strings.")
-        names = tuple(str(name) for name in file.read("factor_names"))
-    return np.asarray(file.read("factors")).astype(np.int64), names
+def brightened(images: NDArray[np.uint8]) -> list[str]:
+    """Make images of 0 and 1 black and white, in place; return what is to be said of their brightness."""
+    blocks = [images[start : start + 1024] for start in range(0, len(images), 1024)]
+    peak = max((int(block.max(initial=0)) for block in blocks), default=0)
+    if peak == 1:
+        for block in blocks:
+            block *= 255
+        return ["The images hold only 0 and 1: 1 is taken as white."]
+    if peak == 0:
+        return ["All images are black."]
+    if peak <= DIM:
+        return [
+            f"The brightest value in the images is {peak} of 255: they are nearly black. Save them over the whole "
+            "range to see and train on more than that."
+        ]
+    return []
 
 
 def _factors(table: NDArray[np.int64], names: tuple[str, ...]) -> Factors:
@@ -282,19 +279,27 @@ def _factors(table: NDArray[np.int64], names: tuple[str, ...]) -> Factors:
 def _write_about(
     path: Path,
     labels: NDArray[np.int64],
-    names: tuple[str, ...],
-    factors: NDArray[np.int64] | None,
-    factor_names: tuple[str, ...],
-    notes: list[str],
+    label_names: Sequence[str],
+    notes: Sequence[str],
+    factors: NDArray[np.int64] | None = None,
+    factor_names: Sequence[str] = (),
+    splits: Mapping[str, NDArray[np.int64]] | None = None,
 ) -> None:
+    """Write what goes with the images; without `splits` they are split when they are loaded."""
+    count = sum(map(len, splits.values())) if splits else 0
+    split = np.zeros(count, np.uint8)
+    for number, where in enumerate((splits or {}).values()):
+        split[where] = number
     try:
         with replacing(path) as temporary, temporary.open("wb") as out:
             np.savez(
                 out,
                 labels=labels,
-                label_names=np.array(names, dtype=np.str_),
+                label_names=np.array(label_names, dtype=np.str_),
                 factors=np.empty((0, 0), np.int64) if factors is None else factors,
                 factor_names=np.array(factor_names, dtype=np.str_),
+                split=split,
+                split_names=np.array(list(splits or ()), dtype=np.str_),
                 notes=np.array(notes, dtype=np.str_),
             )
     except OSError as error:

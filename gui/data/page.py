@@ -22,6 +22,7 @@ from engine.data import ENTRIES, Entry, delete_cached, disk_used, entry_for, pre
 from engine.data.dsprites import download_official, downloaded_file
 from engine.errors import StudioError
 from engine.events import Job, Progress
+from engine.paths import readable
 from gui.bridge import JobThread, LatestWorker
 from gui.data.details import Details, label_of, read_details, values_of
 from gui.data.factor_sliders import FactorSliders
@@ -255,8 +256,8 @@ class DataPage(QWidget):
         used = disk_used(entry.name)
         if used:
             lines.append(f"Disk used in the cache: {used / 1e6:,.0f} MB")
-        if path is not None and not any(str(path) in line for line in lines):
-            lines.append(f"From {path}")
+        if path is not None and not any(readable(path) in line for line in lines):
+            lines.append(f"From {readable(path)}")
         return "<br>".join(lines)
 
     # Reading

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 from gui.bridge import LatestWorker
 from gui.widgets.save_dialog import last_folder
 
-PICTURES = "Pictures (*.png *.jpg *.jpeg *.webp *.gif *.bmp *.tif *.tiff)"
+PICTURES = "Pictures (*.png *.jpg *.jpeg *.jpe *.jfif *.webp *.gif *.bmp *.tif *.tiff *.jp2 *.avif *.ppm *.pgm)"
 
 
 class Incoming(QObject):

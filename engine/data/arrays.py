@@ -1,0 +1,121 @@
+"""The arrays of an .npz file of the user's own: images, and optionally labels and factors, checked."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.data.npz import ArrayHeader, NpzFile
+from engine.errors import DataError
+from engine.files import scratch
+
+SIDES = (28, 32, 64, 128)
+BLOCK = 2**26
+"""Bytes that are turned at a time where an array lies in Fortran order."""
+
+
+def read_images_header(file: NpzFile) -> tuple[ArrayHeader, tuple[int, int, int, int]]:
+    """Return what 'images' says of itself, and its shape with channels. Raises DataError when it cannot be used."""
+    name = file.path.name
+    if "images" not in file.names and {"imgs", "latents_classes"} <= set(file.names):
+        raise DataError(
+            f"{name} is a file of dSprites, not of own arrays. Choose dSprites with it as the data folder "
+            "(--dataset dsprites --data FILE on the command line)."
+        )
+    header = file.header("images")
+    shape = (*header.shape, 1) if len(header.shape) == 3 else header.shape
+    if len(shape) != 4 or shape[1] != shape[2] or shape[1] not in SIDES or shape[3] not in (1, 3) or not shape[0]:
+        raise DataError(
+            f"'images' in {name} has the shape {header.shape}; it must be (n, side, side) or (n, side, side, 1 or 3), "
+            f"with a side of {', '.join(map(str, SIDES))}."
+        )
+    if header.dtype.kind not in "bf" and header.dtype != np.uint8:
+        raise DataError(
+            f"'images' in {name} has the type {header.dtype}; it must be uint8 (0 to 255), bool, or floating-point "
+            "numbers from 0 to 1."
+        )
+    return header, (shape[0], shape[1], shape[2], shape[3])
+
+
+def copy_images(file: NpzFile, header: ArrayHeader, spare: Path) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+    """Yield how many images are done, and the next of them as bytes in C order.
+
+    An array in Fortran order, whose images do not lie one after the other, is unpacked beside `spare` first.
+    Raises DataError or OSError.
+    """
+    count = header.shape[0]
+    row = header.bytes // count
+    done = 0
+    if not header.fortran:
+        for part in _whole_rows(file.chunks("images", 2**22), row):
+            done += len(part) // row
+            yield done, _to_bytes(np.frombuffer(part, header.dtype), file.path)
+        return
+    with scratch(spare) as temporary:
+        with temporary.open("wb") as out:
+            for chunk in file.chunks("images", 2**22):
+                out.write(chunk)
+        turned = np.memmap(temporary, header.dtype, "r", shape=header.shape, order="F")
+        step = max(1, BLOCK // row)
+        for start in range(0, count, step):
+            block = np.ascontiguousarray(turned[start : start + step])
+            yield start + len(block), _to_bytes(block, file.path)
+        del turned
+
+
+def _whole_rows(chunks: Iterator[bytes], row: int) -> Iterator[bytes]:
+    """Regroup chunks so that each holds whole images."""
+    rest = b""
+    for chunk in chunks:
+        rest += chunk
+        whole = len(rest) - len(rest) % row
+        if whole:
+            yield rest[:whole]
+            rest = rest[whole:]
+
+
+def _to_bytes(values: NDArray[np.generic], path: Path) -> NDArray[np.uint8]:
+    if values.dtype == np.uint8:
+        return np.asarray(values, np.uint8)
+    if values.dtype.kind == "b":
+        return np.asarray(values, np.uint8) * np.uint8(255)
+    numbers = np.asarray(values, np.float64)
+    if not np.isfinite(numbers).all() or numbers.min() < 0 or numbers.max() > 1:
+        raise DataError(f"'images' in {path.name} holds NaN, infinite numbers or numbers outside 0 to 1.")
+    return (numbers * 255).round().astype(np.uint8)
+
+
+def read_labels(file: NpzFile, count: int) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    """Return class numbers and the names of the classes, which are the labels' values in order; empty without."""
+    if "labels" not in file.names:
+        return np.empty(0, np.int64), ()
+    header = file.header("labels")
+    if header.shape != (count,) or header.dtype.kind not in "iu":
+        raise DataError(
+            f"'labels' in {file.path.name} must be {count:,} whole numbers; it has the shape {header.shape} and "
+            f"the type {header.dtype}."
+        )
+    values, labels = np.unique(np.asarray(file.read("labels")), return_inverse=True)
+    if len(values) > 1000:
+        raise DataError(f"'labels' in {file.path.name} has {len(values):,} classes; at most 1,000 can be used.")
+    return labels.astype(np.int64), tuple(str(value) for value in values)
+
+
+def read_factors(file: NpzFile, count: int) -> tuple[NDArray[np.int64] | None, tuple[str, ...]]:
+    """Return the table of factors, int64 (n, factors), and their names; None without."""
+    if "factors" not in file.names:
+        return None, ()
+    header = file.header("factors")
+    if len(header.shape) != 2 or header.shape[0] != count or not header.shape[1] or header.dtype.kind not in "iu":
+        raise DataError(
+            f"'factors' in {file.path.name} must be whole numbers of the shape ({count}, factors); it has the "
+            f"shape {header.shape} and the type {header.dtype}."
+        )
+    columns = header.shape[1]
+    names = tuple(f"factor {i}" for i in range(columns))
+    if "factor_names" in file.names:
+        if file.header("factor_names").shape != (columns,) or file.header("factor_names").dtype.kind != "U":
+            raise DataError(f"'factor_names' in {file.path.name} must be {columns} strings.")
+        names = tuple(str(name) for name in file.read("factor_names"))
+    return np.asarray(file.read("factors")).astype(np.int64), names
