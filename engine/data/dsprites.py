@@ -2,7 +2,9 @@
 
 L. Matthey, I. Higgins, D. Hassabis, A. Lerchner, "dSprites: Disentanglement testing sprites dataset", 2017.
 The geometry was measured on 64,834 of the original images: it reproduces 64,825 of them exactly, the others
-differ in one pixel each.
+differ in one pixel each. A further sheet of 92 originals, which it was not measured on, it reproduces exactly.
+
+A file of originals is read too: the official one, or one with some of its images (dsprites_files.py).
 
 An image row is one 64-bit word. A polygon's edge that crosses the row's centre line at x flips every pixel
 whose centre lies right of x, so a row is the exclusive or of one mask per crossing. Where an edge crosses
@@ -19,11 +21,12 @@ from numpy.typing import NDArray
 from engine.data.cache import key_of, require_space, stamp
 from engine.data.dataset import BitStore, Dataset, Factors
 from engine.data.download import Remote, download
-from engine.data.npz import open_npz
+from engine.data.dsprites_files import OFFICIAL_NAME, find_file, is_hdf5, pack_images, read_positions
 from engine.errors import DataError
 from engine.events import Finished, Job, Progress
 from engine.files import replacing
 from engine.folders import data_cache
+from engine.paths import readable
 
 SIDE = 64
 SIZES = (3, 6, 40, 32, 32)
@@ -34,13 +37,16 @@ ROW_BYTES = SIDE * SIDE // 8
 FINE = 256
 """Vertices are rounded to this fraction of a pixel."""
 
-OFFICIAL_NAME = "dsprites_ndarray_co1sh3sc6or40x32y32_64x64.npz"
 OFFICIAL = Remote(
     (f"https://github.com/google-deepmind/dsprites-dataset/raw/master/{OFFICIAL_NAME}",),
     md5="7da33b31b13a06f4b04a70402ce90c2e",
 )
 """The md5 is the one that public loaders of the file check."""
 
+DRAWN = (
+    "drawn on this machine; the geometry was measured on 64,834 originals, of which it reproduces 64,825 exactly and "
+    "the others but for one pixel; a further sheet of 92 originals is exact too"
+)
 SCALES = np.linspace(0.5, 1.0, 6)
 ANGLES = np.linspace(0.0, 2 * np.pi, 40)
 POSITIONS = np.linspace(0.0, 1.0, 32)
@@ -107,51 +113,58 @@ def draw(indices: NDArray[np.int64]) -> NDArray[np.uint8]:
 
 
 def prepare(official: Path | None = None) -> Job:
-    """Draw all images into the cache; or, given the official .npz (or its folder), pack its images there.
+    """Draw all images into the cache; or, given a file of originals (or its folder), pack its images there.
 
     Closing the job leaves nothing behind. Raises DataError when the disk is too full, the cache cannot be written, or
-    the file is not the official one.
+    the file holds no images of dSprites.
     """
-    path = _packed_file(official)
-    if not _complete(path):
+    source = None if official is None else find_file(official)
+    positions = _positions(source)
+    path = _packed_file(source)
+    if not _complete(path, len(positions)):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            require_space(path.parent, COUNT * ROW_BYTES, "dSprites")
+            require_space(path.parent, len(positions) * ROW_BYTES, "dSprites")
             with replacing(path) as temporary, temporary.open("wb") as file:
-                yield from _draw_all(file) if official is None else _pack_all(_official_file(official), file)
+                yield from _draw_all(file) if source is None else pack_images(source, len(positions), file)
         except OSError as error:
             raise DataError(
-                f"dSprites cannot be written into {path.parent}: {error.strerror or error}. It needs 377 MB there."
+                f"dSprites cannot be written into {path.parent}: {error.strerror or error}. It needs "
+                f"{len(positions) * ROW_BYTES / 1e6:,.0f} MB there."
             ) from None
-    yield Finished(message=f"dSprites is ready: {COUNT:,} images in {path}")
+    yield Finished(message=f"dSprites is ready: {len(positions):,} images in {path}")
 
 
 def load(official: Path | None = None) -> Dataset:
     """Open the packed images, memory-mapped. `prepare` must have run; raises DataError otherwise."""
-    path = _packed_file(official)
-    if not _complete(path):
+    source = None if official is None else find_file(official)
+    positions = _positions(source)
+    path = _packed_file(source)
+    if not _complete(path, len(positions)):
         raise DataError("dSprites is not prepared yet. Run: python main.py datasets prepare dsprites")
     try:
-        bits = np.memmap(path, np.uint8, "r", shape=(COUNT, ROW_BYTES))
+        bits = np.memmap(path, np.uint8, "r", shape=(len(positions), ROW_BYTES))
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}.") from None
-    drawn = "drawn on this machine from the published geometry, checked against 46,080 originals"
+    whole = len(positions) == COUNT
+    which = "the official file" if whole else "the originals in"
     return Dataset(
         name="dsprites",
         title="dSprites",
         store=BitStore(bits, SIDE, SIDE),
         image_shape=(SIDE, SIDE, 1),
-        splits={"all": np.arange(COUNT)},
-        source=drawn if official is None else f"the official file {_official_file(official)}",
-        labels=np.repeat(np.arange(len(SHAPES)), COUNT // len(SHAPES)),
+        splits={"all": np.arange(len(positions))},
+        source=DRAWN if source is None else f"{which} {readable(source)}",
+        labels=positions // (COUNT // len(SHAPES)),
         label_names=SHAPES,
-        factors=factors(),
+        factors=factors() if whole else _some_factors(positions),
+        notes=() if whole else (f"{len(positions):,} of dSprites' {COUNT:,} images.",),
     )
 
 
 def is_drawn() -> bool:
     """Whether all images lie drawn in the cache."""
-    return _complete(_packed_file(None))
+    return _complete(_packed_file(None), COUNT)
 
 
 def cached_files() -> list[Path]:
@@ -173,31 +186,40 @@ def downloaded_file() -> Path:
 
 
 def recognise(path: Path) -> bool:
-    """Whether this is the official file, or a folder with it, by its name."""
-    return path.name == OFFICIAL_NAME or (path / OFFICIAL_NAME).is_file()
+    """Whether this is a file of originals, or a folder with one; HDF5 files count by their name."""
+    try:
+        find_file(path)
+    except DataError:
+        return is_hdf5(path)
+    return True
 
 
-def _packed_file(official: Path | None) -> Path:
-    """The cache file of the drawn images, or of an official file (by its size and time)."""
-    if official is None:
+def _positions(source: Path | None) -> NDArray[np.int64]:
+    """Positions in the official order of the images that are drawn, or in a file."""
+    return np.arange(COUNT) if source is None else read_positions(source, factors(), COUNT)
+
+
+def _some_factors(positions: NDArray[np.int64]) -> Factors:
+    """The factors of some of the images, with the values that occur among them."""
+    every = factors()
+    values, classes = [], []
+    for all_values, column in zip(every.values, every.classes(positions).T, strict=True):
+        found, where = np.unique(column, return_inverse=True)
+        values.append(all_values[found])
+        classes.append(where)
+    shapes = tuple(SHAPES[int(value) - 1] for value in values[0])
+    return Factors(NAMES, tuple(values), {"shape": shapes}, np.stack(classes, axis=1).astype(np.int64))
+
+
+def _packed_file(source: Path | None) -> Path:
+    """The cache file of the drawn images, or of those in a file (by its size and time)."""
+    if source is None:
         return data_cache() / "dsprites-drawn-v1.bits"
-    file = _official_file(official)
-    return data_cache() / f"dsprites-official-{key_of([str(file.absolute()), stamp(file)])}.bits"
+    return data_cache() / f"dsprites-official-{key_of([str(source.absolute()), stamp(source)])}.bits"
 
 
-def _complete(path: Path) -> bool:
-    return path.is_file() and path.stat().st_size == COUNT * ROW_BYTES
-
-
-def _official_file(path: Path) -> Path:
-    if path.is_dir():
-        path = path / OFFICIAL_NAME
-    if not path.is_file():
-        raise DataError(
-            f"{path} does not exist. Choose the official dSprites file or its folder, or leave the data folder empty: "
-            "dSprites is then drawn on this machine."
-        )
-    return path
+def _complete(path: Path, count: int) -> bool:
+    return path.is_file() and path.stat().st_size == count * ROW_BYTES
 
 
 def _draw_all(file: IO[bytes]) -> Iterator[Progress]:
@@ -205,27 +227,6 @@ def _draw_all(file: IO[bytes]) -> Iterator[Progress]:
     for sprite in range(sprites):
         file.write(draw_positions(*_classes(sprite)).data)
         yield Progress((sprite + 1) * 1024, COUNT, "Drawing dSprites", "images")
-
-
-def _pack_all(path: Path, file: IO[bytes]) -> Iterator[Progress]:
-    """Stream the images of the official file, 0 or 1 a byte, into packed bits."""
-    with open_npz(path) as archive:
-        header = archive.header("imgs")
-        if header.shape != (COUNT, SIDE, SIDE) or header.dtype != np.uint8:
-            raise DataError(
-                f"{path.name} is not the official dSprites file: its images are {header.shape} {header.dtype}, "
-                f"not {(COUNT, SIDE, SIDE)} uint8."
-            )
-        rest, done = b"", 0
-        for chunk in archive.chunks("imgs", 1024 * SIDE * SIDE):
-            rest += chunk
-            whole = len(rest) - len(rest) % (SIDE * SIDE)
-            pixels = np.frombuffer(rest, np.uint8, whole)
-            if pixels.max(initial=0) > 1:
-                raise DataError(f"{path.name} is damaged: its pixels are not all 0 or 1.")
-            file.write(np.packbits(pixels).data)
-            rest, done = rest[whole:], done + whole // (SIDE * SIDE)
-            yield Progress(done, COUNT, f"Reading {path.name}", "images")
 
 
 def _classes(sprite: int) -> tuple[int, int, int]:

@@ -14,9 +14,13 @@ from engine.data.idx import read_idx
 from engine.errors import DataError
 from engine.events import Finished, Job
 from engine.folders import data_cache
+from engine.paths import readable
 
 PARTS = {"train": "train", "test": "t10k"}
 KINDS = ("images-idx3-ubyte", "labels-idx1-ubyte")
+RAW = "raw"
+"""The folder within a data set's own that torchvision unpacks the IDX files to."""
+
 SIDE = 28
 
 
@@ -46,13 +50,9 @@ def load(name: str, folder: Path | None) -> Dataset:
     Raises DataError when files are missing, damaged or do not fit each other.
     """
     family = FAMILY[name]
-    source = f"IDX files in {folder}" if folder else "downloaded; addresses and checksums from torchvision"
-    folder = folder or cached_folder(name)
-    if not folder.is_dir():
-        raise DataError(
-            f"The data folder {folder} does not exist. Choose the folder that holds {family.title}'s four IDX files "
-            "(train-images-idx3-ubyte, ...), or leave it empty to download them."
-        )
+    where = _place(name, folder) if folder else cached_folder(name)
+    source = f"IDX files in {readable(where)}" if folder else "downloaded; addresses and checksums from torchvision"
+    folder = where
     images, labels, splits, start = [], [], {}, 0
     for split, prefix in PARTS.items():
         pixels = read_idx(_find(folder, f"{prefix}-{KINDS[0]}", family), 3)
@@ -86,7 +86,15 @@ def load(name: str, folder: Path | None) -> Dataset:
 
 
 def prepare(name: str, folder: Path | None) -> Job:
-    """Download what is missing in the cache, md5 checked, with progress in bytes. Raises DataError."""
+    """Download what is missing in the cache, md5 checked, with progress in bytes; find all four in a folder.
+
+    Raises DataError.
+    """
+    if folder is not None:
+        where = _place(name, folder)
+        for prefix in PARTS.values():
+            for kind in KINDS:
+                _find(where, f"{prefix}-{kind}", FAMILY[name])
     if folder is None and not is_downloaded(name):
         for file, remote in _remotes(name).items():
             try:
@@ -96,18 +104,17 @@ def prepare(name: str, folder: Path | None) -> Job:
                     f"{error} Check the network, or put the four IDX files in a folder and choose that as the data "
                     "folder (--data on the command line)."
                 ) from None
-    yield Finished(message=f"{FAMILY[name].title} is ready in {folder or cached_folder(name)}")
+    yield Finished(message=f"{FAMILY[name].title} is ready in {readable(folder or cached_folder(name))}")
 
 
 def recognise(folder: Path) -> str | None:
-    """Name the member whose files a folder holds; None where it holds none.
+    """Name the member whose files a folder holds, itself or as torchvision lays them out; None where it holds none.
 
     All members have the same files, so it is MNIST unless the folder or the one above is named after another.
     """
-    if _candidates(folder, f"{PARTS['train']}-{KINDS[0]}") is None:
-        return None
-    where = "/".join(folder.parts[-2:]).lower().replace("-", "").replace("_", "")
-    return next((name for name in FAMILY if name != "mnist" and name.replace("-", "") in where), "mnist")
+    if _has_images(folder) or _has_images(folder / RAW):
+        return _named(folder) or "mnist"
+    return next((name for name in FAMILY if _has_images(folder / FAMILY[name].torchvision / RAW)), None)
 
 
 def cached_folder(name: str) -> Path:
@@ -119,6 +126,35 @@ def is_downloaded(name: str) -> bool:
     """Whether all four files lie in the cache."""
     folder = cached_folder(name)
     return all((folder / f"{prefix}-{kind}.gz").is_file() for prefix in PARTS.values() for kind in KINDS)
+
+
+def _named(folder: Path) -> str | None:
+    """The member that a folder or the one above is named after."""
+    where = "/".join(folder.parts[-2:]).lower().replace("-", "").replace("_", "")
+    return next((name for name in reversed(FAMILY) if name.replace("-", "") in where), None)
+
+
+def _place(name: str, folder: Path) -> Path:
+    """The folder that holds the files: the given one, or where torchvision puts them below it.
+
+    Raises DataError when there is none, or the files are named after another member.
+    """
+    family = FAMILY[name]
+    if not folder.is_dir():
+        raise DataError(
+            f"The data folder {folder} does not exist. Choose the folder that holds {family.title}'s four IDX files "
+            "(train-images-idx3-ubyte, ...), or leave it empty to download them."
+        )
+    below = (folder, folder / RAW, folder / family.torchvision / RAW, folder / family.torchvision)
+    place = next((path for path in below if _has_images(path)), folder)
+    other = _named(place)
+    if place.name == RAW and other not in (name, None):
+        raise DataError(f"{place} holds {FAMILY[str(other)].title}, by its name, not {family.title}.")
+    return place
+
+
+def _has_images(folder: Path) -> bool:
+    return _candidates(folder, f"{PARTS['train']}-{KINDS[0]}") is not None
 
 
 def _remotes(name: str) -> dict[str, Remote]:

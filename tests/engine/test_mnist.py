@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from engine.data import entry_for, load_dataset
+from engine.data import entry_for, load_dataset, prepare
 from engine.errors import DataError
 
 FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
@@ -154,6 +154,33 @@ def test_a_folder_is_recognised_by_its_files_and_its_name(tmp_path, digits_folde
     """The folders are named as torchvision names them, or as people do."""
     shutil.copytree(digits_folder, tmp_path / where)
     assert entry_for(tmp_path / where).name == name
+
+
+@pytest.mark.parametrize("given", ["data", "data/FashionMNIST", "data/FashionMNIST/raw"])
+def test_torchvisions_layout_is_found_from_each_of_its_folders(tmp_path, digits_folder, given):
+    shutil.copytree(digits_folder, tmp_path / "data/FashionMNIST/raw")
+    assert entry_for(tmp_path / given).name == "fashion-mnist"
+    dataset = load_dataset("fashion-mnist", tmp_path / given)
+    assert len(dataset) == 1797
+    assert dataset.label_names[0] == "T-shirt"
+
+
+def test_of_several_members_in_torchvisions_layout_the_one_asked_for_is_read(tmp_path, digits_folder):
+    for name in ("MNIST", "KMNIST"):
+        shutil.copytree(digits_folder, tmp_path / "data" / name / "raw")
+    assert str(tmp_path / "data/KMNIST/raw") in load_dataset("kmnist", tmp_path / "data").source
+    assert str(tmp_path / "data/MNIST/raw") in load_dataset("mnist", tmp_path / "data").source
+    with pytest.raises(DataError, match="has no train-images-idx3-ubyte"):
+        load_dataset("fashion-mnist", tmp_path / "data")
+    with pytest.raises(DataError, match="holds KMNIST, by its name, not MNIST"):
+        load_dataset("mnist", tmp_path / "data/KMNIST")
+
+
+def test_preparing_from_a_folder_without_the_files_is_refused(tmp_path):
+    with pytest.raises(DataError, match="has no train-images-idx3-ubyte"):
+        list(prepare("mnist", tmp_path))
+    with pytest.raises(DataError, match="does not exist"):
+        list(prepare("mnist", tmp_path / "nope"))
 
 
 def test_what_is_no_known_data_set_is_ones_own(tmp_path):

@@ -5,7 +5,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from engine.data import dsprites, load_dataset
+from engine.data import dsprites, entry_for, load_dataset
 from engine.errors import DataError
 from engine.events import Progress
 
@@ -67,10 +67,71 @@ def test_a_file_cut_short_is_refused(small, tmp_path):
     assert [file for file in (tmp_path / "cache").rglob("*") if file.is_file()] == []
 
 
+@pytest.fixture
+def downsampled(shared_data):
+    return shared_data / "dsprites/dsprites_downsampled.npz"
+
+
+def test_the_public_downsampled_file_is_read_with_the_factors_of_its_images(downsampled):
+    # Its latents_classes are numbered anew; its latents_values are the originals' but for the constant colour.
+    assert entry_for(downsampled).name == entry_for(downsampled.parent).name == "dsprites"
+    dataset = load_dataset("dsprites", downsampled)
+    with np.load(downsampled, allow_pickle=False) as file:
+        images, values = file["imgs"], file["latents_values"]
+    np.testing.assert_array_equal(dataset.images(np.arange(46_080))[..., 0], images * 255)
+    factors = dataset.factors
+    assert factors.names == ("shape", "scale", "orientation", "x", "y")
+    assert factors.sizes == (3, 6, 10, 16, 16)
+    classes = factors.classes(np.arange(46_080))
+    ours = np.stack([of[column] for of, column in zip(factors.values, classes.T, strict=True)], axis=1)
+    np.testing.assert_allclose(ours, values, atol=1e-12)
+    assert [dataset.label_names[label] for label in dataset.labels[[0, -1]]] == ["square", "heart"]
+    np.testing.assert_array_equal(dataset.labels, values[:, 0] - 1)
+    assert dataset.splits["all"].tolist() == list(range(46_080))
+
+
+def test_some_images_are_known_by_the_values_of_their_factors_alone(tmp_path, monkeypatch, downsampled):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    with np.load(downsampled, allow_pickle=False) as file:
+        chosen = np.array([5, 20_000, 46_079])
+        indices = file["original_dataset_indices"][chosen]
+        arrays = {name: file[name][chosen] for name in ("imgs", "latents_values", "latents_classes")}
+    np.savez(tmp_path / "some.npz", **arrays)
+    dataset = load_dataset("dsprites", tmp_path / "some.npz")
+    known = dsprites.factors()
+    np.testing.assert_array_equal(
+        [of[column] for of, column in zip(dataset.factors.values, dataset.factors.table.T, strict=True)],
+        [of[column] for of, column in zip(known.values, known.classes(indices).T, strict=True)],
+    )
+    del arrays["latents_values"]
+    np.savez(tmp_path / "unknown.npz", **arrays)
+    with pytest.raises(DataError, match="neither 'original_dataset_indices' nor 'latents_values'"):
+        load_dataset("dsprites", tmp_path / "unknown.npz")
+
+
+def test_as_own_arrays_it_is_said_to_be_dsprites(downsampled):
+    with pytest.raises(DataError, match=r"a file of dSprites.*--dataset dsprites"):
+        load_dataset("arrays", downsampled)
+
+
+def test_the_hdf5_file_is_said_to_be_one(tmp_path):
+    path = tmp_path / "dsprites_ndarray_co1sh3sc6or40x32y32_64x64.hdf5"
+    path.write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(100))
+    for given in (path, tmp_path):
+        assert entry_for(given).name == "dsprites"
+        with pytest.raises(DataError, match=r"is an HDF5 file.*\.npz.*drawn on this machine"):
+            load_dataset("dsprites", given)
+    with pytest.raises(DataError, match="is an HDF5 file"):
+        load_dataset("arrays", path)
+
+
 def test_a_folder_without_the_file_is_said(tmp_path):
     with pytest.raises(DataError, match="leave the data folder empty"):
         load_dataset("dsprites", tmp_path)
 
 
 def test_the_app_says_that_it_draws():
-    assert "drawn on this machine" in load_dataset("dsprites").source
+    source = load_dataset("dsprites").source
+    assert "drawn on this machine" in source
+    assert "measured on 64,834 originals" in source
+    assert "checked against" not in source  # the originals it was measured on check nothing
