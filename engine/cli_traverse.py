@@ -10,6 +10,7 @@ from engine.cli_options import data_option, find, runs_option, threads_option
 from engine.cli_progress import shown
 from engine.errors import ConfigError, DataError, StudioError
 from engine.jobs import Control
+from engine.paths import readable
 
 if TYPE_CHECKING:
     from engine.models.loading import TrainedModel
@@ -35,7 +36,7 @@ def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
     traverse.add_argument("--range", type=float, nargs=2, default=(-3.0, 3.0), metavar=("LOW", "HIGH"))
     traverse.add_argument("--steps", type=int, default=11, help="values in the range (default 11)")
     traverse.add_argument(
-        "--label", type=int, metavar="L", help="class for a conditional model (default: the image's own, else 0)"
+        "--label", metavar="CLASS", help="class for a conditional model, by its name (default: the image's own)"
     )
     traverse.add_argument("--no-labels", action="store_true", help="pictures only, without words and caption")
     traverse.add_argument("--width", type=float, metavar="CM", help="width of the figure in centimetres")
@@ -94,7 +95,8 @@ def _traverse(arguments: argparse.Namespace) -> int:
     chosen = choose_latents(kl, latents, least)
     if not chosen:
         raise StudioError(f"No latent of {run.name} has a mean KL of {least:g} nats; the largest is {kl.max():.3g}.")
-    result = traverse_from(trained, start, chosen, kl, tuple(arguments.range), arguments.steps, arguments.label)
+    label = _label(trained, arguments)
+    result = traverse_from(trained, start, chosen, kl, tuple(arguments.range), arguments.steps, label)
     names = latent_names(run.marks())
     caption = traversal_caption(run, start.words, result, names)
     look = Look(arguments.width, arguments.dpi, not arguments.no_labels, caption, names)
@@ -127,11 +129,12 @@ def _start(run: "Run", arguments: argparse.Namespace) -> "tuple[TrainedModel, St
         if missing:
             print(f"Note: without the data set, KL is as training logged it. {missing}", file=sys.stderr)
         if picture is None:
-            return trained, start_from_prior(trained, label=arguments.label)
+            return trained, start_from_prior(trained, label=_label(trained, arguments))
         fitted = fit_picture(picture, trained.model.image_shape, style_of(run.config.dataset))
-        return trained, start_from_picture(trained, fitted, f"file {arguments.input.name}", arguments.label)
+        words = f"file {readable(arguments.input.name)}"
+        return trained, start_from_picture(trained, fitted, words, _label(trained, arguments))
     try:
-        dataset = load_dataset(*run.config.data)
+        dataset = load_dataset(*run.data)
     except DataError as error:
         raise DataError(f"{error} With --prior or --input it can be done without the data set.") from None
     trained = load_model(run, dataset, arguments.checkpoint)
@@ -139,6 +142,13 @@ def _start(run: "Run", arguments: argparse.Namespace) -> "tuple[TrainedModel, St
     if index is None:
         index = int(sample_of(dataset, dataset.headline_split, 1)[0])
     return trained, start_from_image(trained, index)
+
+
+def _label(trained: "TrainedModel", arguments: argparse.Namespace) -> int | None:
+    """The class that was asked for; None where none was."""
+    from engine.traversal import label_named
+
+    return None if arguments.label is None else label_named(trained, arguments.label)
 
 
 def _numbers(text: str) -> list[int]:

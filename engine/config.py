@@ -16,8 +16,11 @@ from pydantic.fields import FieldInfo
 from engine.errors import ConfigError
 from engine.methods import METHODS
 
-ENVELOPE = frozenset({"schema", "created", "versions", "resolved"})
+ENVELOPE = frozenset({"schema", "created", "versions", "resolved", "class_order"})
 """Keys of a run's config.json that are not settings: where and with what the run was made."""
+
+ClassOrder = Literal["natural", "alphabetical"]
+"""How the classes of a folder of pictures are numbered: 2 before 10, or as version 1.0.0 did, 10 before 2."""
 
 SCHEMA = 1
 """Version of config.json. Raise it, and migrate in `RunConfig.from_json`, when a name changes meaning."""

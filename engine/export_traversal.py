@@ -161,7 +161,7 @@ def _arrays(traversal: Traversal, look: Look) -> dict[str, Any]:
     if traversal.original is not None:
         arrays["original"] = traversal.original
     if traversal.label is not None:
-        arrays["label"] = np.array(traversal.label)
+        arrays |= {"label": np.array(traversal.label), "label_name": np.array(traversal.label_name)}
     return arrays
 
 
@@ -176,7 +176,7 @@ def save_latents(run: Run, path: Path, step: int | None = None) -> Job:
     for event in prepare(*run.config.data):
         if isinstance(event, Progress):
             yield event
-    dataset = load_dataset(*run.config.data)
+    dataset = load_dataset(*run.data)
     trained = load_model(run, dataset, step)
     count = len(dataset)
     encoder = fused(trained.model.encoder)

@@ -41,4 +41,4 @@ def _write_state(run: Run, state: RunState) -> None:
 
 
 def _images(run: Run) -> int:
-    return len(load_dataset(*run.config.data).training)
+    return len(load_dataset(*run.data).training)

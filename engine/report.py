@@ -41,7 +41,7 @@ def write_report(run: Run, folder: Path) -> Job:
             folder / "reconstructions.png",
         )
     yield Progress(2, 3, "Drawing figures", "figures")
-    dataset = load_dataset(*run.config.data)
+    dataset = load_dataset(*run.data)
     trained = load_model(run, dataset)
     kl = mean_kl(trained)
     image = int(sample_of(dataset, dataset.headline_split, 1)[0])
@@ -62,7 +62,7 @@ def write_report(run: Run, folder: Path) -> Job:
 
 def traversal_caption(run: Run, start: str, traversal: Traversal, names: Mapping[int, str]) -> str:
     """Return the words under a traversal: run, where it starts, step, label, latents and their range."""
-    label = "" if traversal.label is None else f", label {traversal.label}"
+    label = "" if traversal.label is None else f", label {traversal.label_name}"
     latents = ", ".join(latent_title(latent, names) for latent in traversal.latents)
     low, high = traversal.values[0], traversal.values[-1]
     return f"{_caption(run, start, traversal.step)}{label}: {latents} from {low:+g} to {high:+g}"

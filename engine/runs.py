@@ -21,7 +21,7 @@ from filelock import FileLock, Timeout
 
 from engine import __version__
 from engine.colours import PALETTE
-from engine.config import RunConfig
+from engine.config import ClassOrder, RunConfig
 from engine.errors import ConfigError, RunError, RunLockedError
 from engine.files import write_json
 from engine.methods import METHODS
@@ -67,6 +67,7 @@ class Run:
         self.config = config
         self.resolved = resolved
         self.created = created
+        self.class_order: ClassOrder = "natural"
 
     @classmethod
     def create(cls, root: Path, config: RunConfig, name: str | None = None) -> "Run":
@@ -85,6 +86,7 @@ class Run:
                 | {
                     "created": created,
                     "versions": library_versions(),
+                    "class_order": "natural",
                 },
             )
         except OSError as error:
@@ -112,7 +114,15 @@ class Run:
         except ConfigError as error:
             raise RunError(f"{file} is not valid: {error}") from None
         resolved = values.get("resolved")
-        return cls(path, config, resolved if isinstance(resolved, dict) else {}, str(values.get("created", "")))
+        run = cls(path, config, resolved if isinstance(resolved, dict) else {}, str(values.get("created", "")))
+        if "class_order" not in values:  # version 1.0.0 wrote it
+            run.class_order = "alphabetical"
+        return run
+
+    @property
+    def data(self) -> tuple[str, Path | None, int, ClassOrder]:
+        """Its data set, with classes numbered as its weights know them: the arguments of `load_dataset`."""
+        return (*self.config.data, self.class_order if self.config.conditional else "natural")
 
     @property
     def name(self) -> str:

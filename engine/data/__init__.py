@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.config import DATASET_TITLES
+from engine.config import DATASET_TITLES, ClassOrder
 from engine.data import digits, dsprites, mnist, own
 from engine.data.cache import prepared_folder, size_on_disk
 from engine.data.dataset import ArrayStore, BitStore, Dataset, Factors
@@ -158,7 +158,7 @@ ENTRIES: dict[str, Entry] = {
         ),
         _own_entry(
             "images",
-            "A folder of PNG, JPEG or WebP; sub-folders are classes. Cut to squares and resized.",
+            "A folder of pictures; sub-folders are classes, train, val and test a split. Cut to squares and resized.",
             "folder",
         ),
         _own_entry(
@@ -196,11 +196,17 @@ def prepare(name: str, path: Path | None = None, size: int = 64) -> Job:
         yield from entry.prepare(path, size)
 
 
-def load_dataset(name: str, path: Path | None = None, size: int = 64) -> Dataset:
-    """Load a data set, preparing it first where needed. Raises DataError."""
+def load_dataset(name: str, path: Path | None = None, size: int = 64, class_order: ClassOrder = "natural") -> Dataset:
+    """Load a data set, preparing it first where needed. Raises DataError.
+
+    For a run of version 1.0.0 the classes of a folder of pictures are numbered in their alphabetical order.
+    """
     for _ in prepare(name, path, size):
         pass
-    return ENTRIES[name].load(path, size)
+    dataset = ENTRIES[name].load(path, size)
+    if path is not None and name == "images" and class_order == "alphabetical":
+        return own.numbered_alphabetically(dataset, path)
+    return dataset
 
 
 def disk_used(name: str) -> int:

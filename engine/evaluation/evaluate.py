@@ -79,7 +79,7 @@ def _compute(run: Run, lacking: Sequence[str]) -> Computing:
     for event in prepare(*run.config.data):
         if isinstance(event, Progress):
             yield event
-    dataset = load_dataset(*run.config.data)
+    dataset = load_dataset(*run.data)
     key, trained = _load(run, dataset)
     what = f"Evaluating {run.name}"
     kept = _kept(run, key)

@@ -61,7 +61,7 @@ def load_model_as_possible(run: Run, step: int | None = None) -> tuple[TrainedMo
     if run.config.data_folder is None and entry.state() != "ready":
         return load_model_without_data(run, step), f"{entry.title}: {entry.state()}."
     try:
-        return load_model(run, load_dataset(*run.config.data), step), ""
+        return load_model(run, load_dataset(*run.data), step), ""
     except DataError as error:
         return load_model_without_data(run, step), str(error)
 
@@ -94,7 +94,7 @@ def _stand_in(run: Run, model: VAE) -> Dataset:
     entry = ENTRIES[run.config.dataset]
     names = tuple(entry.classes.split(", "))
     if len(names) != model.classes:
-        names = tuple(str(number) for number in range(model.classes))
+        names = tuple(f"class {number}" for number in range(model.classes))  # what they are called is not known
     nothing = np.empty(0, np.int64)
     return Dataset(
         name=entry.name,

@@ -2,7 +2,7 @@
 
 from engine.traversal.coding import Posterior, decode, encode
 from engine.traversal.grid import Traversal, choose_latents, class_grid, difference, mean_kl, traverse, traverse_from
-from engine.traversal.start import Start, start_from_image, start_from_picture, start_from_prior
+from engine.traversal.start import Start, label_named, start_from_image, start_from_picture, start_from_prior
 from engine.traversal.walk import between, walk
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "decode",
     "difference",
     "encode",
+    "label_named",
     "mean_kl",
     "start_from_image",
     "start_from_picture",

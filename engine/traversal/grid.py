@@ -28,7 +28,8 @@ class Traversal:
 
     `images` is uint8 (latents, values, height, width, channels); `original` and `reconstruction` (height,
     width, channels), the original None for the prior; `mean` and `deviation` of the image's posterior (all latents,);
-    `kl` the mean KL over the data of each latent shown, in nats; `label` the class the decoder was given.
+    `kl` the mean KL over the data of each latent shown, in nats; `label` the class the decoder was given, `label_name`
+    what it is called.
     """
 
     original: NDArray[np.uint8] | None
@@ -41,6 +42,7 @@ class Traversal:
     deviation: NDArray[np.float64]
     step: int
     label: int | None = None
+    label_name: str = ""
 
 
 @torch.no_grad()
@@ -129,6 +131,7 @@ def traverse_from(
         deviation=start.deviation,
         step=trained.step,
         label=label,
+        label_name="" if label is None else trained.dataset.label_names[label],
     )
 
 

@@ -75,6 +75,21 @@ def checked_label(trained: TrainedModel, label: int | None, otherwise: int | Non
     return otherwise if label is None else label
 
 
+def label_named(trained: TrainedModel, name: str) -> int:
+    """Return the number of a class by its name; capital letters need not fit.
+
+    Raises ConfigError for a model without labels, or a name that no class has.
+    """
+    checked_label(trained, 0, None)
+    names = trained.dataset.label_names
+    same = [i for i, known in enumerate(names) if known == name]
+    same = same or [i for i, known in enumerate(names) if known.casefold() == name.strip().casefold()]
+    if len(same) != 1:
+        shown = ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
+        raise ConfigError(f"There is no class {name!r} in {trained.dataset.title}. Its classes are: {shown}.")
+    return same[0]
+
+
 def _start(trained: TrainedModel, picture: NDArray[np.uint8], label: int | None, words: str) -> Start:
     posterior = encode(trained, picture[None])
     return Start(picture, posterior.mean[0], posterior.deviation[0], label, words)

@@ -61,7 +61,7 @@ class Comparer:
         stamp = weights.stat().st_mtime_ns if weights.exists() else None
         kept = self._kept.get(path)
         if kept is None or kept[0] != stamp:
-            trained = load_model(run, load_dataset(*run.config.data))
+            trained = load_model(run, load_dataset(*run.data))
             kept = stamp, originals(trained, IMAGES), reconstructions(trained, IMAGES)
             self._kept[path] = kept
         return kept[1:]

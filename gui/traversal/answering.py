@@ -182,8 +182,8 @@ def _load(weights: Weights, data: dict[object, Dataset]) -> Loaded:
 
     run, gone = Run.open(weights.run), ""
     try:
-        dataset = data.pop(run.config.data, None) or load_dataset(*run.config.data)
-        data[run.config.data] = dataset
+        dataset = data.pop(run.data, None) or load_dataset(*run.data)
+        data[run.data] = dataset
         while len(data) > 2:
             data.pop(next(iter(data)))
         trained = load_model(run, dataset, weights.checkpoint)
@@ -242,9 +242,7 @@ def _same_start(loaded: Loaded, first: Loaded, start: "Start", request: Request)
     from engine.traversal import start_from_picture
 
     trained, other = loaded.trained, first.trained
-    if start.original is None or (
-        isinstance(request.source, ImageAt) and trained.run.config.data == other.run.config.data
-    ):
+    if start.original is None or (isinstance(request.source, ImageAt) and trained.run.data == other.run.data):
         return _start(loaded, request.source, request.label)[0]
     if trained.model.image_shape != start.original.shape:
         mine, its = (

@@ -199,7 +199,7 @@ class SourceCard(Card):
 
     def begin_run(self, item: RunItem | None) -> None:
         """Begin with another run: the same image where it has the same data, else a typical one; its own class."""
-        data = item.run.config.data if item is not None else None
+        data = item.run.data if item is not None else None
         if data != self._data:
             self._index = None
         self._data, self._known = data, False
