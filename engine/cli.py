@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from engine import __version__, cli_export, cli_study, cli_traverse
-from engine.cli_options import data_option, find, machine_options, runs_option, threads_option
+from engine.cli_options import check_takes_data, data_option, find, machine_options, runs_option, threads_option
 from engine.cli_progress import shown, stop_on_interrupt
 from engine.config import DATASET_TITLES, OBJECTIVE_TITLES, RunConfig
 from engine.errors import ConfigError, RunError, StudioError
 from engine.events import Evaluated, Finished, Paused, Warned
+from engine.folders import data_cache
 from engine.jobs import Control
+from engine.leftovers import clear_leftovers, places
 from engine.presets import quick_preset
 from engine.runs import Run
 
@@ -124,6 +126,7 @@ def parser() -> Parser:
 
 def run_command(arguments: argparse.Namespace) -> int:
     """Carry out a parsed command; return the exit status."""
+    clear_leftovers(places(data_cache(), arguments.runs))
     try:
         return int(arguments.do(arguments))
     except ConfigError as error:
@@ -167,7 +170,10 @@ def _config(arguments: argparse.Namespace) -> RunConfig:
         if not equals:
             raise ConfigError(f"--set {pair} lacks a value; write --set {pair}=VALUE.")
         values[field.strip()] = value.strip()
-    return RunConfig.parse(values)
+    config = RunConfig.parse(values)
+    if arguments.data is not None:
+        check_takes_data(config.dataset)
+    return config
 
 
 def _train_run(run: Run) -> int:
@@ -251,16 +257,22 @@ def _reasons(results: list[dict[str, Any]]) -> list[str]:
 
 
 def _datasets(arguments: argparse.Namespace) -> int:
-    from engine.data import ENTRIES, disk_used, prepare
+    from engine.data import ENTRIES, disk_used, load_dataset, prepare
 
+    if arguments.data is not None and not arguments.action:
+        raise ConfigError("--data goes with datasets prepare NAME.")
     if arguments.action:
         if not arguments.dataset:
             raise ConfigError("datasets prepare needs a name, e.g. datasets prepare dsprites.")
         if arguments.dataset not in ENTRIES:
             raise ConfigError(f"There is no data set {arguments.dataset!r}. There are: {', '.join(ENTRIES)}.")
-        for event in shown(prepare(arguments.dataset, arguments.data), Control()):
-            if isinstance(event, Finished):
-                print(event.message)
+        if arguments.data is not None:
+            check_takes_data(arguments.dataset)
+        finished = [e for e in shown(prepare(arguments.dataset, arguments.data), Control()) if isinstance(e, Finished)]
+        for note in load_dataset(arguments.dataset, arguments.data).notes:  # ready is what can be loaded
+            print(f"Note: {note}", file=sys.stderr)
+        for event in finished:
+            print(event.message)
         return 0
     for entry in ENTRIES.values():
         size = f"{entry.images:,} images, {' x '.join(map(str, entry.shape[:2]))}" if entry.images else "your own"

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from engine.errors import ConfigError
 from engine.folders import default_runs_folder
 from engine.runs import Run, find_run
 
@@ -18,6 +19,15 @@ def runs_option(to: argparse.ArgumentParser) -> None:
 def data_option(to: argparse.ArgumentParser) -> None:
     """Where the data set is."""
     to.add_argument("--data", type=_folder, metavar="DIR", help="folder with the data set's files")
+
+
+def check_takes_data(dataset: str) -> None:
+    """Raise ConfigError where --data was given for a data set that comes with the application."""
+    from engine.data import ENTRIES
+
+    entry = ENTRIES[dataset]
+    if not entry.path_kind:
+        raise ConfigError(f"{entry.title} comes with the application and takes no folder; leave --data out.")
 
 
 def machine_options(to: argparse.ArgumentParser) -> None:
@@ -35,6 +45,7 @@ def find(name: str, arguments: argparse.Namespace) -> Run:
     """Open a run; --data says where its data set is now, --threads how many threads to use. Raises StudioError."""
     run = find_run(name, arguments.runs)
     if arguments.data is not None:
+        check_takes_data(run.config.dataset)
         run.config = run.config.changed(data_folder=arguments.data)
     threads = getattr(arguments, "threads", None)
     if threads is not None:

@@ -2,18 +2,21 @@
 
 import json
 import os
+import platform
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 
 @contextmanager
 def scratch(path: Path) -> Iterator[Path]:
     """Yield a path beside `path` that nobody else uses; whatever is there is removed when the block ends."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
+    temporary = _beside(path)
     try:
         yield temporary
     finally:
@@ -37,12 +40,26 @@ def replacing(path: Path) -> Iterator[Path]:
 @contextmanager
 def scratch_folder(path: Path) -> Iterator[Path]:
     """Yield a new folder beside `path` that nobody else uses; what is left of it is removed when the block ends."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
+    temporary = _beside(path)
     temporary.mkdir()
     try:
         yield temporary
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _beside(path: Path) -> Path:
+    """A hidden name beside `path` that says who writes it; leftovers.py removes it when nobody does any more."""
+    return path.with_name(f".{path.name}.{machine()}-{os.getpid()}-{secrets.token_hex(4)}.part")
+
+
+@cache
+def machine() -> str:
+    """Return a short name of this machine, or container: within it a process's number means one process."""
+    space = ""
+    with suppress(OSError):
+        space = str(Path("/proc/self/ns/pid").readlink())
+    return f"{crc32(f'{platform.node()} {space}'.encode(errors='replace')):08x}"
 
 
 def place_folder(temporary: Path, path: Path) -> None:
@@ -60,8 +77,8 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def json_bytes(value: Any) -> bytes:
-    """Return a value as indented UTF-8 JSON."""
-    return (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode()
+    """Return a value as indented UTF-8 JSON; what is not UTF-8 in a file's name stands there as JSON's own escape."""
+    return (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode(errors="backslashreplace")
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -36,6 +36,7 @@ from engine.events import (
 )
 from engine.held_out import HeldOut
 from engine.kept import keep_checkpoint
+from engine.leftovers import clear_leftovers, places_in_run
 from engine.methods import Codes
 from engine.metrics_file import MetricsWriter, cut_back
 from engine.models.vae import VAE, build, sample
@@ -68,6 +69,7 @@ def train(run: Run) -> Job:
         The run folder is gone, or cannot be written and the host asked to stop. The last checkpoint is kept.
     """
     with run.locked():
+        clear_leftovers(places_in_run(run.path))
         trainer: Trainer | None = None
         try:
             for event in prepare(*run.config.data):
@@ -114,7 +116,7 @@ class Trainer:
     def __init__(self, run: Run) -> None:
         self.run = run
         self.device = _resolve(run)
-        self.dataset: Dataset = load_dataset(*run.config.data)
+        self.dataset: Dataset = load_dataset(*run.data)
         self.config: RunConfig = run.config
         self.indices = self.dataset.training
         self.steps_per_epoch = self.config.steps_per_epoch(len(self.indices))

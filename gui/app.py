@@ -3,11 +3,14 @@
 import logging
 import sys
 from pathlib import Path
+from threading import Thread
 
 from PySide6.QtCore import QSettings, QTimer, qVersion
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
 
+from engine.folders import data_cache
+from engine.leftovers import clear_leftovers, places, places_in_runs
 from engine.log_file import end_log, start_log
 from engine.paths import APP, RESOURCES, log_file
 from gui import theme
@@ -72,8 +75,16 @@ def _show_window(app: QApplication, runs: Path, theme_name: str | None, place: P
     follower = ThemeFollower(app, window)
     listener = Listener(place.address, window)
     window.show()
+    Thread(target=_clear_leftovers, args=(runs,), name="leftovers", daemon=True).start()
     QTimer.singleShot(0, window.training_page.settings.presets.setFocus)
     status = app.exec()
     listener.close()
     del follower
     return status
+
+
+def _clear_leftovers(runs: Path) -> None:
+    """Remove what killed processes left half written."""
+    removed = clear_leftovers([*places(data_cache(), runs), *places_in_runs(runs)])
+    if removed:
+        log.info("removed %d files that were left half written", len(removed))
