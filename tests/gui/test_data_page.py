@@ -104,6 +104,33 @@ def test_a_dropped_folder_is_prepared_shown_and_trained_on(qtbot, window, pictur
     }  # fmt: skip
 
 
+def test_what_a_folder_leaves_out_and_its_classes_in_natural_order_are_shown(qtbot, window, tmp_path):
+    for name in ("10", "9", ".ipynb_checkpoints"):
+        (tmp_path / "messy" / name).mkdir(parents=True)
+        for i in range(4):
+            Image.new("L", (40, 40), 50).save(tmp_path / "messy" / name / f"{i}.png")
+    Image.new("L", (40, 40), 50).save(tmp_path / "messy" / "stray.png")
+    (tmp_path / "messy" / "a.heic").touch()
+    drop(window, tmp_path / "messy")
+    page = window.data_page
+    wait_for_details(qtbot, page, "images")
+    facts = page.facts.text()
+    assert "<b>8</b> images" in facts
+    assert "Classes: 9, 10" in facts
+    assert "hidden or the system's own: .ipynb_checkpoints." in facts
+    assert "not pictures that can be read: 1 .heic." in facts
+    assert "beside the folders of the classes: stray.png." in facts
+
+
+def test_torchvisions_folder_dropped_is_recognised(qtbot, window, digits_folder, tmp_path):
+    import shutil
+
+    shutil.copytree(digits_folder, tmp_path / "data" / "FashionMNIST" / "raw")
+    drop(window, tmp_path / "data")
+    wait_for_details(qtbot, window.data_page, "fashion-mnist")
+    assert "T-shirt" in window.data_page.facts.text()
+
+
 def test_a_dropped_file_that_is_no_data_set_is_explained(qtbot, window, tmp_path):
     path = tmp_path / "broken.npz"
     path.write_bytes(b"PK nonsense")
