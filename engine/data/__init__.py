@@ -108,7 +108,8 @@ ENTRIES: dict[str, Entry] = {
     for entry in (
         Entry(
             name="dsprites",
-            description="2D shapes that vary in shape, scale, orientation and position; drawn on this machine.",
+            description="2D shapes that vary in shape, scale, orientation and position; drawn on this machine, or "
+            "read from a file of originals.",
             images=dsprites.COUNT,
             training_images=dsprites.COUNT,
             shape=(64, 64, 1),

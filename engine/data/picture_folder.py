@@ -199,8 +199,8 @@ def arrange(folder: Path, pictures: Sequence[Path]) -> Arrangement:
         kept = [i for i in kept if parts[i]]
         within = [(*folders[i][:level], *folders[i][level + 1 :]) for i in kept]
         folders = [()] * len(folders)
-        for i, names in zip(kept, _unwrapped(within), strict=True):
-            folders[i] = names
+        for i, inner in zip(kept, _unwrapped(within), strict=True):
+            folders[i] = inner
     inside = [i for i in kept if folders[i]]
     names = sorted({folders[i][0] for i in inside}, key=natural_key)
     beside = [i for i in kept if not folders[i]]
