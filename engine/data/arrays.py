@@ -38,19 +38,18 @@ def read_images_header(file: NpzFile) -> tuple[ArrayHeader, tuple[int, int, int,
     return header, (shape[0], shape[1], shape[2], shape[3])
 
 
-def copy_images(file: NpzFile, header: ArrayHeader, spare: Path) -> Iterator[tuple[int, NDArray[np.uint8]]]:
-    """Yield how many images are done, and the next of them as bytes in C order.
+def copy_images(file: NpzFile, header: ArrayHeader, spare: Path) -> Iterator[NDArray[np.uint8]]:
+    """Yield the images, some at a time, as bytes in C order.
 
     An array in Fortran order, whose images do not lie one after the other, is unpacked beside `spare` first.
     Raises DataError or OSError.
     """
     count = header.shape[0]
     row = header.bytes // count
-    done = 0
     if not header.fortran:
         for part in _whole_rows(file.chunks("images", 2**22), row):
-            done += len(part) // row
-            yield done, _to_bytes(np.frombuffer(part, header.dtype), file.path)
+            values = np.frombuffer(part, header.dtype).reshape(-1, *header.shape[1:])
+            yield _to_bytes(values, file.path)
         return
     with scratch(spare) as temporary:
         with temporary.open("wb") as out:
@@ -60,7 +59,7 @@ def copy_images(file: NpzFile, header: ArrayHeader, spare: Path) -> Iterator[tup
         step = max(1, BLOCK // row)
         for start in range(0, count, step):
             block = np.ascontiguousarray(turned[start : start + step])
-            yield start + len(block), _to_bytes(block, file.path)
+            yield _to_bytes(block, file.path)
         del turned
 
 

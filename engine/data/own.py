@@ -5,7 +5,7 @@ Pillow's Lanczos filter. If any is in colour all are kept as RGB, else as grey. 
 picture_folder.py.
 """
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +19,7 @@ from engine.data.cache import key_of, prepared_folder, require_space, split_90_1
 from engine.data.dataset import ArrayStore, Dataset, Factors
 from engine.data.npz import open_npz
 from engine.data.picture_folder import Listing, arrange, list_pictures, some
+from engine.data.pixel_file import finish_images, write_images
 from engine.errors import DataError
 from engine.events import Event, Finished, Job, Progress, Request
 from engine.files import replacing, scratch
@@ -28,9 +29,6 @@ from engine.pictures_in import LARGEST_PICTURE, on_black, open_picture, values_w
 
 COLOURFUL = 12
 """A picture is in colour when its channels differ by more than this somewhere (JPEG's greys are not quite grey)."""
-
-DIM = 32
-"""Images whose brightest value is no larger are nearly black, which is said."""
 
 DEPTH_UNKNOWN = (".tif", ".tiff", ".pfm")
 """Endings of pictures that may hold numbers without a depth: all are measured before the first is used."""
@@ -207,16 +205,16 @@ def _write_pixels(path: Path, raw: NDArray[np.uint8], kept: Sequence[int], in_co
     """Write pictures as an .npy file, grey ones with one channel. Returns notes on how bright they are."""
     channels = 3 if in_colour else 1
     chosen = np.asarray(kept)
-    with replacing(path) as temporary:
-        shape = (len(chosen), *raw.shape[1:3], channels)
-        target = np.lib.format.open_memmap(temporary, "w+", np.uint8, shape)
+
+    def parts() -> Iterator[NDArray[np.uint8]]:
         for start in range(0, len(chosen), 256):
             part = raw[chosen[start : start + 256]]
-            target[start : start + 256] = part if in_colour else part.mean(axis=3, keepdims=True).round()
-        notes = brightened(target)
-        target.flush()
-        del target
-    return notes
+            yield part if in_colour else part.mean(axis=3, keepdims=True).round().astype(np.uint8)
+
+    with replacing(path) as temporary:
+        for _ in write_images(temporary, (len(chosen), *raw.shape[1:3], channels), parts()):
+            pass
+        return finish_images(temporary)
 
 
 # Arrays
@@ -230,40 +228,13 @@ def _prepare_arrays(path: Path, copy: Prepared) -> Generator[Event, Request | No
         require_space(copy.pixels.parent, int(np.prod(shape, dtype=np.int64)), f"Preparing {path.name}")
         try:
             with replacing(copy.pixels) as temporary:
-                with temporary.open("wb") as out:
-                    about = {"descr": "|u1", "fortran_order": False, "shape": shape}
-                    np.lib.format.write_array_header_1_0(out, about)
-                    for done, images in copy_images(file, header, copy.pixels.with_suffix(".fortran")):
-                        out.write(images.data)
-                        yield Progress(done, shape[0], f"Reading {readable(path.name)}", "images")
-                target = np.lib.format.open_memmap(temporary, "r+")
-                notes = brightened(target)
-                target.flush()
-                del target
+                images = copy_images(file, header, copy.pixels.with_suffix(".fortran"))
+                for done in write_images(temporary, shape, images):
+                    yield Progress(done, shape[0], f"Reading {readable(path.name)}", "images")
+                notes = finish_images(temporary)
         except OSError as error:
             raise DataError(f"{path} cannot be prepared: {error.strerror or error}.") from None
     _write_about(copy.about, labels, names, notes, factors, factor_names)
-
-
-# Both
-
-
-def brightened(images: NDArray[np.uint8]) -> list[str]:
-    """Make images of 0 and 1 black and white, in place; return what is to be said of their brightness."""
-    blocks = [images[start : start + 1024] for start in range(0, len(images), 1024)]
-    peak = max((int(block.max(initial=0)) for block in blocks), default=0)
-    if peak == 1:
-        for block in blocks:
-            block *= 255
-        return ["The images hold only 0 and 1: 1 is taken as white."]
-    if peak == 0:
-        return ["All images are black."]
-    if peak <= DIM:
-        return [
-            f"The brightest value in the images is {peak} of 255: they are nearly black. Save them over the whole "
-            "range to see and train on more than that."
-        ]
-    return []
 
 
 def _factors(table: NDArray[np.int64], names: tuple[str, ...]) -> Factors:
