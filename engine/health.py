@@ -5,16 +5,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Values = NDArray[np.float64]
+from engine.evaluation.divergence import ACTIVE_NATS, active_latents
 
-INFORMATIVE = 0.1
-"""Nats of KL above which a latent counts as carrying something."""
+Values = NDArray[np.float64]
 
 HELD = 0.5, 0.05
 """KL is held at C when it is this near: nats, and as a share of C."""
 
 RECENT = 10
-"""Rows that make up "now"."""
+"""Fewest rows that an average is over when improvement is looked for."""
 
 ROWS = 1000
 """Rows that improvement is looked for in, each the mean of several where there are more."""
@@ -32,15 +31,20 @@ UNSEEN_GAIN = 1e-2
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CurveData:
-    """The curves of a run, one value a row; `capacity` is NaN without one, `kl_per_latent` is (rows, latents)."""
+    """The curves of a run, one value a row, and its newest row, the means over its last `steps` steps of training.
+
+    Of that row are `kl`, `capacity` (NaN without one) and `kl_per_latent`, (latents,): the figures that the run list
+    and the last point of each curve show.
+    """
 
     step: Values
     epoch: Values
     loss: Values
     reconstruction: Values
-    kl: Values
-    capacity: Values
+    kl: float
+    capacity: float
     kl_per_latent: Values
+    steps: int
 
 
 def health(curves: CurveData) -> list[str]:
@@ -65,29 +69,28 @@ def not_a_number(curves: CurveData) -> str:
 
 def capacity_words(curves: CurveData) -> str:
     """Say whether KL is held at C, is above or below it, or how large it is where there is no C."""
-    kl, capacity = _now(curves.kl), _now(curves.capacity)
+    kl, capacity = curves.kl, curves.capacity
     if not np.isfinite(kl):
         return ""
     if not np.isfinite(capacity):
         return f"KL is {kl:.1f} nats."
     nats, share = HELD
     if abs(kl - capacity) <= max(nats, share * capacity):
-        return f"KL is held at C = {curves.capacity[-1]:.1f} nats."
-    return f"KL is {abs(kl - capacity):.1f} nats {'above' if kl > capacity else 'below'} C = {curves.capacity[-1]:.1f}."
+        return f"KL is held at C = {capacity:.1f} nats."
+    return f"KL is {abs(kl - capacity):.1f} nats {'above' if kl > capacity else 'below'} C = {capacity:.1f}."
 
 
 def latent_words(curves: CurveData) -> str:
-    """Say how many latents carry more than 0.1 nats."""
-    latents = curves.kl_per_latent.shape[1]
-    means = curves.kl_per_latent[-RECENT:].mean(axis=0) if latents else np.empty(0)
-    if not latents or not np.isfinite(means).all():
+    """Say how many latents carry more than 0.1 nats, and over which steps: an evaluation is of other images."""
+    latents = len(curves.kl_per_latent)
+    if not latents or not np.isfinite(curves.kl_per_latent).all():
         return ""
-    count = int((means > INFORMATIVE).sum())
+    count = active_latents(curves.kl_per_latent)
+    over = f"{ACTIVE_NATS:g} nats over the last {curves.steps:,} step{'s' if curves.steps > 1 else ''} of training."
     if count == 0:
-        return f"No latent carries more than {INFORMATIVE:g} nats."
-    return f"{count} of {latents} latent{'s' if latents > 1 else ''} carr{'ies' if count == 1 else 'y'} more than " + (
-        f"{INFORMATIVE:g} nats."
-    )
+        return f"No latent carries more than {over}"
+    carry = f"latent{'s' if latents > 1 else ''} carr{'ies' if count == 1 else 'y'}"
+    return f"{count} of {latents} {carry} more than {over}"
 
 
 def improvement_words(curves: CurveData) -> str:
@@ -141,10 +144,3 @@ def _shortened(values: Values) -> Values:
     """About `ROWS` means of equally many rows each, so that the cost does not grow with the run."""
     size = max(1, len(values) // ROWS)
     return np.asarray(values[len(values) % size :].reshape(-1, size).mean(axis=1))
-
-
-def _now(values: Values) -> float:
-    """Mean of the newest rows that are numbers; NaN without any."""
-    newest = values[-RECENT:]
-    newest = newest[np.isfinite(newest)]
-    return float(newest.mean()) if len(newest) else float("nan")

@@ -72,8 +72,8 @@ class RunItem:
 
     @property
     def weights_stamp(self) -> object:
-        """Something that changes with each checkpoint."""
-        return self._stamps[2]
+        """Something that changes with each checkpoint, and with its evaluation, which says its KL per latent."""
+        return self._stamps[2], self._stamps[3]
 
     @property
     def evaluation_stamp(self) -> object:

@@ -7,9 +7,14 @@ ACTIVE_NATS = 0.1
 """A latent with a mean KL above this carries information about the image."""
 
 
+def is_active(kl: float) -> bool:
+    """Whether a latent of this mean KL, in nats, carries information about the image."""
+    return kl > ACTIVE_NATS
+
+
 def active_latents(kl_per_latent: NDArray[np.float64]) -> int:
     """Number of latents whose mean KL over the images exceeds 0.1 nats. `kl_per_latent` is (latents,)."""
-    return int(np.sum(kl_per_latent > ACTIVE_NATS))
+    return sum(map(is_active, kl_per_latent.tolist()))
 
 
 def latents_by_kl(kl_per_latent: NDArray[np.float64]) -> NDArray[np.int64]:

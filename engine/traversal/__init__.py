@@ -1,11 +1,22 @@
 """Latent traversals as arrays, no drawing: change one latent, keep the others, look."""
 
 from engine.traversal.coding import Posterior, decode, encode
-from engine.traversal.grid import Traversal, choose_latents, class_grid, difference, mean_kl, traverse, traverse_from
+from engine.traversal.grid import (
+    LatentKL,
+    Traversal,
+    choose_latents,
+    class_grid,
+    difference,
+    latent_kl,
+    mean_kl,
+    traverse,
+    traverse_from,
+)
 from engine.traversal.start import Start, label_named, start_from_image, start_from_picture, start_from_prior
 from engine.traversal.walk import between, walk
 
 __all__ = [
+    "LatentKL",
     "Posterior",
     "Start",
     "Traversal",
@@ -16,6 +27,7 @@ __all__ = [
     "difference",
     "encode",
     "label_named",
+    "latent_kl",
     "mean_kl",
     "start_from_image",
     "start_from_picture",

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from engine.errors import ConfigError
 from engine.evaluation.divergence import latents_by_kl
-from engine.evaluation.evaluate import sample_of
+from engine.evaluation.evaluate import kept_kl, sample_of
 from engine.evaluation.representation import BATCH
 from engine.metrics_file import MetricsReader
 from engine.models.loading import TrainedModel
@@ -45,20 +46,37 @@ class Traversal:
     label_name: str = ""
 
 
-@torch.no_grad()
-def mean_kl(trained: TrainedModel, images: int = KL_IMAGES) -> NDArray[np.float64]:
-    """Mean KL of each latent over a seeded sample of the data, in nats, (latents,).
+class LatentKL(NamedTuple):
+    """Mean KL of each latent, in nats, (latents,), and in words what the means are over."""
 
-    Where the data set is gone: as the training logged it last before these weights; zeros where it did not.
+    values: NDArray[np.float64]
+    over: str
+
+
+def mean_kl(trained: TrainedModel, images: int = KL_IMAGES) -> NDArray[np.float64]:
+    """Mean KL of each latent in nats, (latents,): the values of `latent_kl`."""
+    return latent_kl(trained, images).values
+
+
+@torch.no_grad()
+def latent_kl(trained: TrainedModel, images: int = KL_IMAGES) -> LatentKL:
+    """Mean KL of each latent: of the evaluation of these weights if there is one, as the metrics page has it.
+
+    Otherwise over a seeded sample of the data; where the data set is gone as the training logged it last before these
+    weights, zeros where it did not.
     """
+    evaluated = kept_kl(trained)
+    if evaluated is not None:
+        return LatentKL(evaluated, "the images that it was evaluated on, as on the Metrics page")
     if not trained.has_data:
-        return _logged_kl(trained)
+        return LatentKL(_logged_kl(trained), "the last steps of training before these weights")
     indices = sample_of(trained.dataset, trained.dataset.headline_split, images)
     sums = np.zeros(trained.model.latents)
     for start in range(0, len(indices), BATCH):
         chosen = indices[start : start + BATCH]
         sums += kl_per_latent(*trained.model.encode(to_tensor(trained.dataset.images(chosen)))).double().sum(0).numpy()
-    return sums / len(indices)
+    of = len(trained.dataset.splits[trained.dataset.headline_split])
+    return LatentKL(sums / len(indices), f"{len(indices):,} of {of:,} images; evaluate the run for more")
 
 
 def _logged_kl(trained: TrainedModel) -> NDArray[np.float64]:

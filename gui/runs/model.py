@@ -171,7 +171,8 @@ def _tip(item: RunItem) -> str:
     if item.tags:
         lines.append("tags: " + _escaped(", ".join(item.tags)))
     if item.last("reconstruction") is not None:
-        lines.append("Right: last reconstruction loss and KL, in nats")
+        steps = item.run.config.log_steps
+        lines.append(f"Right: reconstruction loss and KL in nats, means over the last {steps:,} steps of training")
     return "<p>" + "<br>".join(lines + ([_escaped(state.message)] if state.message else [])) + "</p>"
 
 

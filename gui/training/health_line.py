@@ -2,6 +2,7 @@
 
 from html import escape
 
+import numpy as np
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
@@ -49,13 +50,19 @@ class HealthLine(QWidget):
 
 
 def _curves(item: RunItem) -> CurveData:
-    column = item.metrics.column
+    column, config = item.metrics.column, item.run.config
+    newest = [item.last(f"kl_{latent}") for latent in range(item.metrics.latents)]
     return CurveData(
         step=column("step"),
         epoch=column("epoch"),
         loss=column("loss"),
         reconstruction=column("reconstruction"),
-        kl=column("kl"),
-        capacity=column("capacity"),
-        kl_per_latent=item.metrics.kl_per_latent,
+        kl=_number(item.last("kl")),
+        capacity=_number(item.last("capacity")),
+        kl_per_latent=np.array([_number(value) for value in newest]),
+        steps=int(item.last("step") or 0) % config.log_steps or config.log_steps,
     )
+
+
+def _number(value: float | None) -> float:
+    return float("nan") if value is None else value

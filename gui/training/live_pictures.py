@@ -44,7 +44,8 @@ class LivePictures(Card):
         self.traversal = ImageGrid(side=44, largest=56)
         self.traversal.setToolTip(
             "One latent a row, changed from −3 to +3 while the others stay at the first original's posterior mean. "
-            "Beside its number: the name you gave it on the Traversal page, or its KL in nats."
+            "Beside its number: the name you gave it on the Traversal page, or its KL in nats, as the curves record "
+            "it: the mean over the steps since their point before."
         )
         self.play = QPushButton("▶")
         self.play.setFixedWidth(px(38))

@@ -39,7 +39,7 @@ KEPT = 8
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Loaded:
-    """Weights ready to decode with, the mean KL of each latent (nats) and their order by it.
+    """Weights ready to decode with, the mean KL of each latent (nats), over what it is a mean, and their order by it.
 
     `gone` says why the data set is not there; empty when it is.
     """
@@ -47,6 +47,7 @@ class Loaded:
     weights: Weights
     trained: "TrainedModel"
     kl: NDArray[np.float64]
+    kl_over: str
     order: tuple[int, ...]
     gone: str
 
@@ -178,7 +179,7 @@ def _load(weights: Weights, data: dict[object, Dataset]) -> Loaded:
     from engine.errors import DataError
     from engine.evaluation.divergence import latents_by_kl
     from engine.models.loading import load_model, load_model_without_data
-    from engine.traversal import mean_kl
+    from engine.traversal import latent_kl
 
     run, gone = Run.open(weights.run), ""
     try:
@@ -190,8 +191,8 @@ def _load(weights: Weights, data: dict[object, Dataset]) -> Loaded:
     except DataError as error:
         gone = f"{error} Pictures, drawings and the prior still work."
         trained = load_model_without_data(run, weights.checkpoint)
-    kl = mean_kl(trained)
-    return Loaded(weights, trained, kl, tuple(int(latent) for latent in latents_by_kl(kl)), gone)
+    kl, over = latent_kl(trained)
+    return Loaded(weights, trained, kl, over, tuple(int(latent) for latent in latents_by_kl(kl)), gone)
 
 
 def _start(loaded: Loaded, source: Source, label: int | None) -> "tuple[Start, int | None]":

@@ -4,7 +4,7 @@ from PySide6.QtCore import QRectF, QSignalBlocker, Qt, Signal, Slot
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
-from engine.evaluation.divergence import ACTIVE_NATS
+from engine.evaluation.divergence import is_active
 from engine.latent_names import LONGEST
 from gui.theme import px, tokens
 from gui.traversal.labels import value_words
@@ -76,14 +76,14 @@ class LatentRow(QWidget):
         layout.addLayout(words)
         layout.addLayout(controls)
 
-    def show_latent(self, kl: float, highest: float, mean: float, deviation: float | None) -> None:
+    def show_latent(self, kl: float, over: str, highest: float, mean: float, deviation: float | None) -> None:
         """Show a latent's mean KL and the image's posterior, without a deviation where latents come from the prior.
 
-        KL is in nats; `highest` fills the bar.
+        KL is in nats, a mean over what `over` says; `highest` fills the bar.
         """
         self._mean = mean
-        active = kl > ACTIVE_NATS
-        self.bar.show_kl(kl, highest)
+        active = is_active(kl)
+        self.bar.show_kl(kl, over, highest)
         self.title.setEnabled(active)
         self.track.show_posterior(None if deviation is None else mean, deviation or 0.0, active=active)
         tip = f"z{self.latent}, in standard deviations of the prior. Double-click: back to {value_words(mean)}."
@@ -167,11 +167,11 @@ class KlBar(QWidget):
         self._active = True
         self.setFixedSize(34, 16)
 
-    def show_kl(self, kl: float, highest: float) -> None:
-        """Show `kl` nats; the bar is full at `highest`."""
+    def show_kl(self, kl: float, over: str, highest: float) -> None:
+        """Show `kl` nats, a mean over what `over` says; the bar is full at `highest`."""
         self._share = min(1.0, max(0.0, kl / highest)) if highest > 0 else 0.0
-        self._active = kl > ACTIVE_NATS
-        self.setToolTip(f"Mean KL over the data: {kl:.2f} nats")
+        self._active = is_active(kl)
+        self.setToolTip(f"Mean KL: {kl:.2f} nats, over {over}")
         self.setAccessibleDescription(self.toolTip())
         self.update()
 

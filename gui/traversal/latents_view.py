@@ -43,7 +43,7 @@ class LatentsView(QWidget):
         self.min_kl.setSpecialValueText("any")
         self.min_kl.setFixedWidth(px(74))
         self.min_kl.setAccessibleName("Least KL")
-        self.min_kl.setToolTip("Show the latents whose mean KL over the data is at least this many nats")
+        self.min_kl.setToolTip("Show the latents whose mean KL is at least this many nats")
         self.latents = QPushButton("Latents")
         self.latents.setObjectName("compact")
         self.latents.setToolTip("Choose the latents that are shown")

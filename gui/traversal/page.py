@@ -234,7 +234,7 @@ class TraversalPage(QWidget):
             self.source.say(_about(answer))
         self.card.walk.list_images(0 if loaded.dataset is None else len(loaded.dataset))
         deviation = None if start.original is None else start.deviation
-        self.sliders.show_latents(loaded.kl, loaded.order, start.mean, deviation, keep=keep)
+        self.sliders.show_latents(loaded.kl, loaded.kl_over, loaded.order, start.mean, deviation, keep=keep)
         self.sliders.show_step(self._step_words(loaded.trained.step))
         self._show_names(self._names)
         self._show_links(loaded.weights)

@@ -26,7 +26,6 @@ class SlidersCard(Card):
 
     def __init__(self) -> None:
         super().__init__("Latents")
-        self.title.setToolTip("Ordered by their mean KL over the data, largest first")
         self.setFixedWidth(px(286))
         self._span = (-3.0, 3.0)
         self._mean: NDArray[np.float64] | None = None
@@ -87,6 +86,7 @@ class SlidersCard(Card):
     def show_latents(
         self,
         kl: NDArray[np.float64],
+        over: str,
         order: Sequence[int],
         mean: NDArray[np.float64],
         deviation: NDArray[np.float64] | None,
@@ -95,6 +95,7 @@ class SlidersCard(Card):
     ) -> None:
         """Show latents by KL and put the sliders at `mean`; with `keep`, those a person moved stay.
 
+        `over` says in words what their KL is a mean over.
         `deviation` is that of the image's posterior; None for latents from the prior.
         """
         if len(self.rows) != len(kl):
@@ -102,10 +103,12 @@ class SlidersCard(Card):
         if not keep:
             self._touched.clear()
         self._mean = mean
+        self.title.setToolTip(f"Ordered by their mean KL, largest first: over {over}")
         highest = float(kl.max(initial=0.0))
         for latent, row in enumerate(self.rows):
             given = float(mean[latent])
-            row.show_latent(float(kl[latent]), highest, given, None if deviation is None else float(deviation[latent]))
+            spread = None if deviation is None else float(deviation[latent])
+            row.show_latent(float(kl[latent]), over, highest, given, spread)
             if latent not in self._touched:
                 row.put(given)
         held = any(row.track.isSliderDown() for row in self.rows)

@@ -47,6 +47,11 @@ class Curve:
     in_legend: bool = True
     read: bool = True
 
+    @property
+    def recorded(self) -> Values:
+        """The points as they were recorded, not smoothed."""
+        return self.y if self.raw is None else self.raw
+
 
 class Canvas(pg.PlotWidget):
     """The plot itself; tells what a hand does to it.
@@ -200,7 +205,7 @@ class CurvePlot(Card):
         return [curve for curve in self._curves if (curve.group or curve.key) not in self.legend.hidden]
 
     def point_at(self, x: float | None, *, here: bool) -> None:
-        """Draw the crosshair at the recorded place nearest to x and write the curves' values there; None: no crosshair.
+        """Draw the crosshair at the recorded place nearest to x and write what was recorded there; None: no crosshair.
 
         `here` says that the pointer is over this plot, and all values are wanted.
         """
@@ -221,14 +226,15 @@ class CurvePlot(Card):
         self._line.show()
         self._dots.setData(
             [
-                {"pos": (c.x[i], self._heights(c.y[i : i + 1])[0]), "brush": c.colour, "pen": tokens().card}
+                {"pos": (c.x[i], self._heights(c.recorded[i : i + 1])[0]), "brush": c.colour, "pen": tokens().card}
                 for c, i in zip(read, indices, strict=True)
                 if i is not None
             ]
         )
         self._dots.show()
         readings = [
-            Reading(c.title, None if i is None else float(c.y[i]), c.colour) for c, i in zip(read, indices, strict=True)
+            Reading(c.title, None if i is None else float(c.recorded[i]), c.colour)
+            for c, i in zip(read, indices, strict=True)
         ]
         heading = {"step": f"step {x:,.0f}", "epoch": f"epoch {x:.2f}", "seconds": clock(max(0, x), fine=True)}
         pixel = self.canvas.mapFromScene(self.canvas.box.mapViewToScene(QPointF(x, 0))).x()

@@ -7,8 +7,11 @@ import pytest
 import torch
 from torch.distributions import Normal, kl_divergence
 
+from engine.data import load_dataset
 from engine.errors import ConfigError
-from engine.traversal import choose_latents, decode, mean_kl, traverse
+from engine.evaluation.divergence import active_latents
+from engine.models.loading import load_model
+from engine.traversal import choose_latents, decode, latent_kl, mean_kl, traverse
 
 IMAGE = 1600
 
@@ -145,3 +148,21 @@ def test_a_conditional_model_decodes_with_the_images_own_label_or_another(condit
 def test_a_label_that_is_not_there_is_refused_with_how_many_there_are(conditional, label):
     with pytest.raises(ConfigError, match=f"no label {label}; MNIST has 10"):
         traverse(conditional, IMAGE, [0], mean_kl(conditional), label=label)
+
+
+def test_latents_have_the_kl_of_the_evaluation_of_the_same_weights(tiny_copy, digits_folder):
+    # Issue 15: one run had 9 active latents on one page and 5 on another.
+    from engine.evaluation.evaluate import evaluate
+
+    dataset = load_dataset("mnist", digits_folder)
+    before = latent_kl(load_model(tiny_copy, dataset), images=100)
+    assert before.over == "100 of 297 images; evaluate the run for more"
+    for _ in evaluate(tiny_copy, ("active_latents",)):
+        pass
+    kept = tiny_copy.evaluation()
+    after = latent_kl(load_model(tiny_copy, dataset), images=100)
+    assert after.values.tolist() == kept["kl_per_latent"]
+    assert active_latents(after.values) == kept["metrics"]["active_latents"]["value"]
+    assert "Metrics page" in after.over
+    tiny_copy.write_evaluation(kept | {"checkpoint": "1-of-other-weights"})
+    assert latent_kl(load_model(tiny_copy, dataset), images=100).values.tolist() == before.values.tolist()

@@ -329,8 +329,24 @@ def test_a_failed_run_without_curves_says_what_happened(page, show, tmp_path):
 def test_the_line_below_says_how_the_first_run_does(page, show, tmp_path):
     make_run(tmp_path / "runs", "one", objective="annealed-abs")
     show()
-    assert "3 of 3 latents carry more than 0.1 nats." in page.health.text
+    assert "3 of 3 latents carry more than 0.1 nats over the last" in page.health.text
     assert "C = 6.0" in page.health.text
+
+
+def test_list_health_line_and_crosshair_show_one_kl(page, show, tmp_path):
+    # Issue 15: KL was 7.1 in the line below, 10.7 in the list, 9.8 on the curve at one moment.
+    run = make_run(tmp_path / "runs", "one", objective="vae", rows=20)
+    for step, kl in ((210, (0.05, 3.0, 9.5)), (220, (0.05, 4.0, 10.25))):
+        MetricsWriter(run.metrics_file, 3).append(
+            StepMetrics(step, step / 51, step / 10, 99.0, 80.0, sum(kl), None, kl)
+        )
+    [item] = show()
+    assert item.last("kl") == pytest.approx(14.3)
+    assert page.health.text.startswith("KL is 14.3 nats. 2 of 3 latents carry more than 0.1 nats over the last ")
+    assert page.options.smoothing.value() > 0
+    hover(page.curves.kl, 0.985)
+    [reading] = page.curves.kl.readout._readings
+    assert reading.value == pytest.approx(14.3)
 
 
 def picture(step):
