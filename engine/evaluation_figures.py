@@ -19,9 +19,9 @@ CELL = 0.55
 
 
 def scatter_figure(
-    points: Sequence[Point], titles: Sequence[str], colours: Sequence[str], x: Column, y: Column
+    points: Sequence[Point], titles: Sequence[str], colours: Sequence[str], x: Column, y: Column, caption: str = ""
 ) -> "Figure":
-    """Draw runs between two metrics. `titles` and `colours` are those of the table's rows."""
+    """Draw runs on one data set between two metrics. `titles` and `colours` are those of the table's rows."""
     figure = _figure(5.2, 3.8)
     axes = figure.subplots()
     lines = list(dict.fromkeys(point.line for point in points))
@@ -38,6 +38,8 @@ def scatter_figure(
         for text, line in zip(legend.get_texts(), lines, strict=True):
             text.set_parse_math(False)
             text.set_text(titles[line])
+    if caption:
+        figure.supxlabel(caption, fontsize=7, color=GREY, parse_math=False)
     return figure
 
 

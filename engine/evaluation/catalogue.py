@@ -3,6 +3,10 @@
 from dataclasses import dataclass
 
 from engine.evaluation import beta_vae, correlation, dci, disentanglement, factor_vae, mig, sap
+from engine.evaluation.divergence import ACTIVE_NATS
+
+IMAGES = 10_000
+"""Images a metric is computed on: MNIST's whole test split; of larger splits a seeded sample."""
 
 VERSION = 1
 """Raise it when a metric is computed differently, so that what was kept is computed again."""
@@ -22,11 +26,22 @@ SLOW = (DCI,)
 """Groups that a person has to ask for."""
 
 
+BETTER = {
+    "↓": "Lower is better.",
+    "↑": "Higher is better.",
+    "→ originals": "Up to the originals' value higher is better. Above it is noise or false edges, never the best.",
+    "→ 1": "Up to 1 higher is better. Above 1 is noise or false edges, never the best.",
+    "": "",
+}
+"""Which way is better, in words, by the sign of a column."""
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """A metric as a table shows it.
 
-    `better` is "↓", "↑" or ""; `short` a few words on unit or protocol; `about` a sentence; `usual` ones
+    `better` is "↓", "↑", what a value should come near ("→ 1") or ""; `limit` is a number, or the metric that holds it,
+    above which a value is no better; `short` a few words on unit or protocol; `about` a sentence; `usual` ones
     are shown first; `full` is the title in full where it is longer; `protocol` is that of evaluation.json where it says
     more than `about`.
     """
@@ -42,6 +57,7 @@ class Column:
     usual: bool = False
     full: str = ""
     protocol: str = ""
+    limit: str | float | None = None
 
     @property
     def name(self) -> str:
@@ -58,33 +74,37 @@ class Column:
 _BCE = "Binary cross-entropy summed over pixels, mean over images"
 COLUMNS = (
     Column("reconstruction", "Reconstruction", "nats", 2, "↓", RECONSTRUCTION, "nats, z sampled",
-           f"{_BCE}; test images (all where the data set has no split), z sampled.", usual=True,
-           full="Reconstruction loss"),
+           f"{_BCE}: up to {IMAGES:,} of the test images (of all images where the data set has no split), z sampled.",
+           usual=True, full="Reconstruction loss"),
     Column("reconstruction_mean", "at z = mean", "nats", 2, "↓", RECONSTRUCTION, "nats, z = mean",
-           f"{_BCE}; test images, z = posterior mean.", full="Reconstruction loss, z = mean"),
+           f"{_BCE}: up to {IMAGES:,} of the test images, z = posterior mean.", full="Reconstruction loss, z = mean"),
     Column("reconstruction_train", "Training reconstruction", "nats", 2, "↓", RECONSTRUCTION, "nats, z sampled",
-           f"{_BCE}; training images, z sampled.", full="Reconstruction loss, training images"),
+           f"{_BCE}: up to {IMAGES:,} of the training images, z sampled.", full="Reconstruction loss, training images"),
     Column("reconstruction_train_mean", "training at z = mean", "nats", 2, "↓", RECONSTRUCTION, "nats, z = mean",
-           f"{_BCE}; training images, z = posterior mean.", full="Reconstruction loss, training images, z = mean"),
+           f"{_BCE}: up to {IMAGES:,} of the training images, z = posterior mean.",
+           full="Reconstruction loss, training images, z = mean"),
     Column("elbo", "ELBO", "nats", 2, "↑", RECONSTRUCTION, "nats, z sampled",
            "-(reconstruction + KL): a lower bound on the log likelihood, up to what binary cross-entropy leaves out."),
     Column("kl", "KL", "nats", 2, "", LATENTS, "nats",
-           "KL of the posterior from N(0, 1), summed over latents: what the code says about an image. "
+           "KL of the posterior from N(0, 1), summed over latents: what the code says about an image, mean over the "
+           "images of the reconstruction loss. The curves show it over the last steps of training instead. "
            "Neither way is better by itself.", usual=True, full="KL divergence"),
     Column("active_latents", "Active latents", "", 0, "", LATENTS, "mean KL above 0.1",
-           "Latents whose mean KL is above 0.1 nats: those that are used.", usual=True),
+           f"Latents whose mean KL is above {ACTIVE_NATS} nats, over the images that KL is over: those that are used.",
+           usual=True),
     Column("total_correlation", "Total correlation", "nats", 3, "↓", LATENTS, "nats, Gaussian",
            "Dependence between the posterior means of all latents, as if they were Gaussian. Needs no factors.",
            protocol=correlation.TOTAL_CORRELATION),
     Column("mean_correlation", "Mean correlation", "", 3, "↓", LATENTS, "of posterior means",
            "Mean absolute correlation between the posterior means of two latents. Needs no factors.",
            full="Mean correlation of latents", protocol=correlation.MEAN_CORRELATION),
-    Column("sharpness", "Sharpness", "grey levels²", 0, "↑", SHARPNESS, "grey levels²",
-           "Variance of the Laplacian of reconstructions, z = mean, images in 0..255.", usual=True),
+    Column("sharpness", "Sharpness", "grey levels²", 0, "→ originals", SHARPNESS, "grey levels²",
+           "Variance of the Laplacian of reconstructions, z = mean, images in 0..255.", usual=True,
+           limit="sharpness_originals"),
     Column("sharpness_originals", "Sharpness of originals", "grey levels²", 0, "", SHARPNESS, "grey levels²",
            "Variance of the Laplacian of the images themselves.", full="Sharpness of the originals"),
-    Column("sharpness_ratio", "Sharpness ratio", "", 3, "↑", SHARPNESS, "to the originals",
-           "Sharpness of reconstructions over that of the originals."),
+    Column("sharpness_ratio", "Sharpness ratio", "", 3, "→ 1", SHARPNESS, "to the originals",
+           "Sharpness of reconstructions over that of the originals.", limit=1.0),
     Column("disentanglement", "Disentanglement", "", 3, "↑", FACTORS, "report's protocol",
            "The report's score: a linear SVM tells from sums of |z_u − z_v| over 64 pairs that agree in one factor "
            "which factor it is; accuracy on other points.", usual=True,

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.evaluation.catalogue import Column
-from engine.evaluation.divergence import ACTIVE_NATS
-from engine.evaluation.rows import Row
+from engine.evaluation.divergence import is_active
+from engine.evaluation.rows import DataKey, Row
 from engine.evaluation.table import REPORT, Line, Table
 
 
@@ -40,7 +40,7 @@ class Bar:
 class Matrix:
     """A value for every latent and factor, (latents, factors), float64; latents ordered by KL, largest first.
 
-    `idle` are those whose mean KL is under `ACTIVE_NATS`: their means hardly move, but what does not depend on scale
+    `idle` are those that are not active by their mean KL: their means hardly move, but what does not depend on scale
     (bins over each latent's own range, trees) finds factors in them all the same.
     """
 
@@ -60,32 +60,30 @@ MATRICES = {
 """Matrices behind scores, by their name in evaluation.json: the metric they are kept with, title and unit."""
 
 
-def points(table: Table, x: str, y: str) -> list[Point]:
-    """Return a point for each run of the table that has both metrics."""
+def points(table: Table, x: str, y: str, data: DataKey) -> list[Point]:
+    """Return a point for each run on a data set that has both metrics."""
     found = []
     for number, line in enumerate(table.lines):
-        for row in line.rows:
+        for row in line.rows if line.data == data else ():
             across, up = row.value(x), row.value(y)
             if across is not None and up is not None:
                 found.append(Point(row, number, across, up))
     return found
 
 
-def bars(table: Table, column: Column) -> list[Bar]:
-    """Return a bar for each row of the table that has a value, in the table's order."""
+def bars(table: Table, column: Column, data: DataKey) -> list[Bar]:
+    """Return a bar for each row on a data set that has a value, in the table's order."""
     place, printed = table.index(column.metric), table.index(REPORT + column.metric)
     if place is None:
         return []
-    several = len({line.rows[0].dataset for line in table.lines}) > 1
     found = []
     for number, line in enumerate(table.lines):
         cell = line.cells[place]
-        if cell.value is not None:
-            title = f"{line.title}, {line.rows[0].dataset}" if several else line.title
+        if cell.value is not None and line.data == data:
             low, high = _ends(line, column.metric, cell.value, cell.deviation)
             # The report's sharpness is on another scale.
             beside = line.cells[printed].value if printed is not None and column.metric != "sharpness" else None
-            found.append(Bar(title, number, cell.value, low, high, beside))
+            found.append(Bar(line.title, number, cell.value, low, high, beside))
     return found
 
 
@@ -104,7 +102,7 @@ def matrix(row: Row, name: str) -> Matrix | None:
         return None
     kl = row.kl_per_latent if len(row.kl_per_latent) == len(values) else (float("inf"),) * len(values)
     order = sorted(range(len(values)), key=lambda latent: -kl[latent])
-    idle = tuple(kl[latent] <= ACTIVE_NATS for latent in order)
+    idle = tuple(not is_active(kl[latent]) for latent in order)
     return Matrix(title, unit, tuple(f"z{latent}" for latent in order), factors, values[order], idle)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from engine.config import OBJECTIVE_TITLES, RunConfig, choices_of, unit_of
-from engine.evaluation.rows import Row
+from engine.evaluation.rows import DataKey, Row
 
 METHOD = "method"
 NO_METHOD = ("dataset", "data_folder", "objective", "conditional")
@@ -19,16 +19,15 @@ class RowGroup:
     """Runs that share a row of the table."""
 
     title: str
-    dataset: str
     rows: tuple[Row, ...]
 
 
 def grouped(rows: Sequence[Row], by: Sequence[str] = (METHOD,)) -> list[RowGroup]:
     """Gather runs by data set and by `by`: "method", names of settings. In the order in which each first comes."""
-    groups: dict[tuple[str, str], list[Row]] = {}
+    groups: dict[tuple[str, DataKey], list[Row]] = {}
     for row in rows:
-        groups.setdefault((title_of(row, by), row.dataset), []).append(row)
-    return [RowGroup(title, dataset, tuple(members)) for (title, dataset), members in groups.items()]
+        groups.setdefault((title_of(row, by), row.data), []).append(row)
+    return [RowGroup(title, tuple(members)) for (title, _), members in groups.items()]
 
 
 def title_of(row: Row, by: Sequence[str]) -> str:
@@ -45,6 +44,7 @@ def in_order(rows: Sequence[Row]) -> list[Row]:
         rows,
         key=lambda row: (
             row.dataset.casefold(),
+            tuple(map(str, row.data)),
             row.config.conditional,
             methods.index(row.config.objective),
             row.seed,

@@ -1,13 +1,14 @@
 """What is known of a run's evaluation, read from its folder: a row of the table, or why there is nothing."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from engine.config import DATASET_TITLES, OWN_DATA, RunConfig
 from engine.evaluation.catalogue import METRICS, VERSION
+from engine.evaluation.results import too_narrow
 from engine.kept import weights_step
 from engine.runs import Run
 
@@ -16,12 +17,15 @@ DAMAGED = "evaluation.json is damaged; evaluate the run again to replace it"
 OTHER_VERSION = "evaluation.json was written by another version of Disentangle Studio; evaluate the run again"
 
 
+DataKey: TypeAlias = tuple[Hashable, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """A run with its metrics as in evaluation.json; `note` says why there are none.
 
-    `dataset` is what runs are compared within: the data set's title, of own data with the file's name. `newest` is the
-    step of the weights there are now, which may have been trained on since.
+    `dataset` is the data set's title, of own data with the file's name; runs are compared within one `data`. `newest`
+    is the step of the weights there are now, which may have been trained on since.
     """
 
     name: str
@@ -40,6 +44,11 @@ class Row:
         """Return a metric's value, or None where there is none."""
         value = self.metrics.get(metric, {}).get("value")
         return None if value is None else float(value)
+
+    @property
+    def data(self) -> DataKey:
+        """What tells the run's data set from others: values are compared where it is equal."""
+        return data_key(self.config)
 
     @property
     def older(self) -> bool:
@@ -85,6 +94,39 @@ def dataset_title(config: RunConfig) -> str:
     return f"{title} ({config.data_folder.name})" if own and config.data_folder else title
 
 
+def data_key(config: RunConfig) -> DataKey:
+    """Return what tells data sets apart: a data set's name, of own data with its path and how it is read.
+
+    The folder of a known data set does not count: its images are the same wherever they lie.
+    """
+    if config.dataset not in OWN_DATA:
+        return (config.dataset,)
+    size = (config.image_size,) if config.dataset == "images" else ()
+    return (config.dataset, config.data_folder, *size)
+
+
+def told_apart(rows: Iterable[Row]) -> dict[DataKey, str]:
+    """Return what each data set is called among others: its title, or more of its path where several share that."""
+    titles = {row.data: row.dataset for row in rows}
+    return {key: _in_full(key, [k for k in titles if titles[k] == title and k != key]) or title
+            for key, title in titles.items()}  # fmt: skip
+
+
+def _in_full(key: DataKey, others: Sequence[DataKey]) -> str:
+    """Own data with as much of its path, and the size of its images, as tells it from others; empty without others."""
+    if not others:
+        return ""
+    name, path, *size = key
+    paths = [other[1] for other in others if other[1] != path]
+    parts = path.parts if isinstance(path, Path) else ()
+    depth = 1
+    while depth < len(parts) and any(isinstance(p, Path) and p.parts[-depth:] == parts[-depth:] for p in paths):
+        depth += 1
+    words = [str(Path(*parts[-depth:]))] if paths else [Path(*parts).name]
+    words += [f"{side} pixels" for side in size if any(other[1] == path for other in others)]
+    return f"{DATASET_TITLES[str(name)]} ({', '.join(words)})"
+
+
 def _metrics(run: Run, kept: dict[str, Any]) -> tuple[dict[str, dict[str, Any]], str]:
     if not kept:
         return {}, DAMAGED if (run.path / "evaluation.json").exists() else NOT_YET
@@ -93,7 +135,12 @@ def _metrics(run: Run, kept: dict[str, Any]) -> tuple[dict[str, dict[str, Any]],
         return {}, DAMAGED
     if not str(kept.get("checkpoint", "")).startswith(f"{VERSION}-"):
         return {}, OTHER_VERSION
-    return {name: entry for name, entry in metrics.items() if name in METRICS and _sound(entry)}, ""
+    sound = {name: entry for name, entry in metrics.items() if name in METRICS and _sound(entry)}
+    return {name: _without_interval(entry) if too_narrow(name, entry) else entry for name, entry in sound.items()}, ""
+
+
+def _without_interval(entry: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in entry.items() if key != "interval"}
 
 
 def _sound(entry: Any) -> bool:

@@ -4,13 +4,13 @@ What is shown in the window and what is written to a file are the same `Table`.
 """
 
 import statistics
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from engine.evaluation.catalogue import COLUMNS, Column
 from engine.evaluation.grouping import RowGroup, differing, grouped, setting_title
 from engine.evaluation.protocols import protocol_words
-from engine.evaluation.rows import Row
+from engine.evaluation.rows import DataKey, Row, told_apart
 from engine.paper_tables import NOTE, SHARPNESS_NOTE, Published, published
 
 DASH = "–"
@@ -46,7 +46,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A row of the table, and the runs it is of."""
+    """A row of the table, and the runs it is of, all of one data set."""
 
     rows: tuple[Row, ...]
     cells: tuple[Cell, ...]
@@ -55,6 +55,11 @@ class Line:
     def title(self) -> str:
         """What the row is called."""
         return self.cells[0].text
+
+    @property
+    def data(self) -> DataKey:
+        """What tells its data set from others."""
+        return self.rows[0].data
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +105,11 @@ class Table:
             if heading.column is None or any(line.cells[number].value is not None for line in self.lines)
         }
 
+    @property
+    def datasets(self) -> dict[DataKey, str]:
+        """What its data sets are called, in the order in which they come."""
+        return told_apart(row for line in self.lines for row in line.rows)
+
     def notes(self) -> list[str]:
         """Sentences that belong below the table."""
         found = []
@@ -107,11 +117,12 @@ class Table:
             found.append(NOTE)
         if self.index(f"{REPORT}sharpness") is not None:
             found.append(SHARPNESS_NOTE)
+        titles = self.datasets
         for line in self.lines:
             names = differing(line.rows)
             if names:
                 settings = ", ".join(setting_title(name) for name in names)
-                found.append(f"{line.title} ({line.rows[0].dataset}): the runs also differ in {settings}.")
+                found.append(f"{line.title} ({titles[line.data]}): the runs also differ in {settings}.")
         return found
 
 
@@ -121,24 +132,24 @@ def table_of(rows: Sequence[Row], by: Sequence[str] | None = None, *, report: bo
     A group has mean, standard deviation (n - 1) and number of evaluated runs. With `report` the report's numbers stand
     beside ours where it has some for the data set and method of a row.
     """
+    titles = told_apart(rows)
     if by is None:
-        lines: list[tuple[tuple[Row, ...], list[Cell]]] = [((row,), _run_cells(row)) for row in rows]
+        lines: list[tuple[tuple[Row, ...], list[Cell]]] = [((row,), _run_cells(row, titles[row.data])) for row in rows]
         lead = [Heading("name", "Run", numeric=False), Heading("method", "Method", numeric=False),
                 Heading("dataset", "Data set", numeric=False), Heading("seed", "Seed"),
                 Heading("step", "Step")]  # fmt: skip
     else:
         groups = grouped(rows, by)
-        lines = [(group.rows, _group_cells(group)) for group in groups]
+        lines = [(group.rows, _group_cells(group, titles)) for group in groups]
         lead = [Heading("name", "Method" if "method" in by else "Runs", numeric=False),
                 Heading("dataset", "Data set", numeric=False), Heading("n", "n")]  # fmt: skip
     printed = [_printed(members) if report else {} for members, _ in lines]
     headings = list(lead)
     columns = [list(column) for column in zip(*(cells for _, cells in lines), strict=True)] or [[] for _ in lead]
-    datasets = [members[0].dataset for members, _ in lines]
     for column in COLUMNS:
         headings.append(Heading(column.metric, column.heading, column))
         cells = [_value_cell(members, column, single=by is None) for members, _ in lines]
-        columns.append(_with_best(cells, datasets, column))
+        columns.append(_with_best(cells, [members for members, _ in lines], column))
         if any(column.metric in numbers for numbers in printed):
             headings.append(Heading(REPORT + column.metric, f"{column.title} (report)", column))
             columns.append([_printed_cell(numbers.get(column.metric), column) for numbers in printed])
@@ -166,12 +177,12 @@ def shown_spread(values: Sequence[float], column: Column) -> str:
     return f"{mean:.{decimals}f}" + ("" if deviation is None else f" ± {deviation:.{decimals}f}")
 
 
-def _run_cells(row: Row) -> list[Cell]:
+def _run_cells(row: Row, dataset: str) -> list[Cell]:
     note = f"{row.method}, seed {row.seed}" + (f": {row.note}" if row.note else "")
     return [
         Cell(row.name, note=note),
         Cell(row.method),
-        Cell(row.dataset),
+        Cell(dataset),
         Cell(str(row.seed), row.seed),
         _step_cell(row),
     ]
@@ -187,10 +198,11 @@ def _step_cell(row: Row) -> Cell:
     return Cell(f"{row.step} (now {row.newest})", row.step, note=note)
 
 
-def _group_cells(group: RowGroup) -> list[Cell]:
+def _group_cells(group: RowGroup, titles: Mapping[DataKey, str]) -> list[Cell]:
     names = ", ".join(row.name for row in group.rows)
     evaluated = sum(bool(row.metrics) for row in group.rows)
-    return [Cell(group.title, note=names), Cell(group.dataset), Cell(str(evaluated), evaluated, note=names)]
+    dataset = titles[group.rows[0].data]
+    return [Cell(group.title, note=names), Cell(dataset), Cell(str(evaluated), evaluated, note=names)]
 
 
 def _value_cell(rows: Sequence[Row], column: Column, *, single: bool) -> Cell:
@@ -212,20 +224,32 @@ def _value_cell(rows: Sequence[Row], column: Column, *, single: bool) -> Cell:
     return Cell(shown_spread(values, column), mean, deviation, note="\n".join(notes))
 
 
-def _with_best(cells: list[Cell], datasets: Sequence[str], column: Column) -> list[Cell]:
+def _with_best(cells: list[Cell], rows: Sequence[Sequence[Row]], column: Column) -> list[Cell]:
     """Mark the best of each data set, as far as the decimals tell; nothing where all are alike."""
     if not column.better:
         return cells
-    for dataset in dict.fromkeys(datasets):
-        values = {
-            number: round(cell.value, column.decimals)
-            for number, cell in enumerate(cells)
-            if datasets[number] == dataset and cell.value is not None
-        }
-        if len(set(values.values())) > 1:
-            best = min(values.values()) if column.better == "↓" else max(values.values())
-            cells = [replace(c, best=True) if values.get(number) == best else c for number, c in enumerate(cells)]
-    return cells
+    of_data: dict[DataKey, dict[int, float]] = {}
+    for number, (cell, members) in enumerate(zip(cells, rows, strict=True)):
+        if cell.value is not None:
+            of_data.setdefault(members[0].data, {})[number] = round(cell.value, column.decimals)
+    found = list(cells)
+    for values in of_data.values():
+        if len(set(values.values())) < 2:
+            continue
+        able = {number: value for number, value in values.items() if _within(rows[number], value, column)}
+        best = (min if column.better == "↓" else max)(able.values(), default=None)
+        for number in able:
+            if able[number] == best:
+                found[number] = replace(found[number], best=True)
+    return found
+
+
+def _within(rows: Sequence[Row], value: float, column: Column) -> bool:
+    """Whether a value may be the best: one that is to come near a limit from below may not lie above it."""
+    if not isinstance(column.limit, str):
+        return column.limit is None or value <= column.limit
+    limit, _ = spread_of([own for row in rows if (own := row.value(column.limit)) is not None])
+    return limit is not None and value <= round(limit, column.decimals)
 
 
 def _printed(rows: Sequence[Row]) -> dict[str, Published]:

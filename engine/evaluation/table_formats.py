@@ -21,6 +21,7 @@ LATEX = {
     "±": r"$\pm$",
     "↑": r"$\uparrow$",
     "↓": r"$\downarrow$",
+    "→": r"$\rightarrow$",
     "–": "--",
     "−": "$-$",
     "“": "``",

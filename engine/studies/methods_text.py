@@ -12,7 +12,7 @@ from engine.data import ENTRIES
 from engine.evaluation.catalogue import COLUMNS
 from engine.evaluation.grouping import setting_title, setting_words
 from engine.evaluation.protocols import protocol_words
-from engine.evaluation.rows import Row, dataset_title, read_row
+from engine.evaluation.rows import Row, read_row, told_apart
 from engine.methods import METHODS
 from engine.models.architectures import ARCHITECTURES
 from engine.runs import Run
@@ -53,21 +53,21 @@ def methods_text(source: Study | Sequence[Run], runs_folder: Path | None = None)
     else:
         rows = [read_row(run) for run in source]
     entries = [_Entry(row, _about(row.path)) for row in rows]
-    datasets = dict.fromkeys(row.dataset for row in rows)
-    return "\n\n".join(_paragraph([e for e in entries if e.row.dataset == dataset]) for dataset in datasets) + "\n"
+    datasets = told_apart(rows)
+    paragraphs = (_paragraph([e for e in entries if e.row.data == data], title) for data, title in datasets.items())
+    return "\n\n".join(paragraphs) + "\n"
 
 
-def _paragraph(entries: Sequence[_Entry]) -> str:
-    sentences = [_data(entries), _network(entries), _training(entries), _capacity(entries), _seeds(entries)]
+def _paragraph(entries: Sequence[_Entry], dataset: str) -> str:
+    sentences = [_data(entries, dataset), _network(entries), _training(entries), _capacity(entries), _seeds(entries)]
     sentences += [*_metrics(entries), _software(entries)]
     return " ".join(sentence for sentence in sentences if sentence)
 
 
-def _data(entries: Sequence[_Entry]) -> str:
+def _data(entries: Sequence[_Entry], words: str) -> str:
     methods = {entry.row.method: _objective(entry.config) for entry in entries}
     first = entries[0].config
     entry = ENTRIES[first.dataset]
-    words = dataset_title(first)
     if first.dataset not in OWN_DATA and entry.training_images is not None:
         side = " × ".join(map(str, entry.shape[:2]))
         which = "all" if entry.training_images == entry.images else "the"

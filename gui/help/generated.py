@@ -6,10 +6,8 @@ from collections.abc import Callable, Mapping
 from html import escape
 
 from engine.config import Group, RunConfig, choices_of, group_of, range_text, unit_of
-from engine.evaluation.catalogue import COLUMNS, GROUPS, Column
+from engine.evaluation.catalogue import BETTER, COLUMNS, GROUPS, IMAGES, Column
 from engine.paths import RESOURCES
-
-BETTER = {"↓": "Lower is better.", "↑": "Higher is better.", "": "Neither way is better by itself."}
 
 SEE_OF_FIELDS = {
     "dataset": "data",
@@ -78,11 +76,11 @@ def metrics_topic() -> str:
     more = tomllib.loads((RESOURCES / "help" / "metrics.toml").read_text(encoding="utf-8"))
     parts = [
         "<h1>Every metric</h1>",
-        "<p>A number without its protocol cannot be compared. Losses, KL and sharpness are means over up to 10,000 "
-        "test images, or of all images where a data set has no split; the scores that need ground-truth factors use "
-        "all images, z = posterior mean, and the factors that vary (dSprites: five, shape included). Sample counts and "
-        "settings of the published scores are those of disentanglement_lib. How to read the table: "
-        "<a href='table'>The metrics page</a>.</p>",
+        "<p>A number without its protocol cannot be compared. Losses, KL and sharpness are means over up to "
+        f"{IMAGES:,} of the test images, or of all images where a data set has no split; the scores that need "
+        "ground-truth factors draw from all images, z = posterior mean, and the factors that vary (dSprites: five, "
+        "shape included). Sample counts and settings of the published scores are those of disentanglement_lib. How to "
+        "read the table: <a href='table'>The metrics page</a>.</p>",
     ]
     for group, time in GROUPS.items():
         parts.append(f"<h3>{escape(group)} · takes {escape(time)}</h3>")

@@ -1,4 +1,4 @@
-"""The picture that compares rows of the table: scatter of two metrics, or bars of one."""
+"""The picture that compares rows of the table on one data set: scatter of two metrics, or bars of one."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QComboBox, QPushButton, QStackedLayout
 
 from engine.evaluation.catalogue import COLUMNS, Column
 from engine.evaluation.charts import bars, points
+from engine.evaluation.rows import DataKey
 from engine.evaluation.table import Table
 from gui.theme import LIGHT, tokens
 from gui.widgets.combo import Combo
@@ -35,6 +36,8 @@ class ChartCard(Card):
         self.title.hide()
         self.note.hide()
         self._table = Table((), ())
+        self._datasets: list[DataKey] = []
+        self._followed: DataKey = ()
         self._colours: Sequence[int] = ()
         self.kind = Combo()
         self.kind.addItems(["Scatter", "Bars"])
@@ -53,13 +56,17 @@ class ChartCard(Card):
         self.head.takeAt(self.head.count() - 1)
         for widget, stretch in ((self.kind, 0), (self.across, 1), (self._against, 0), (self.up, 1), (self.save, 0)):
             self.head.addWidget(widget, stretch)
+        self.data = Combo()
+        self.data.setToolTip("Data set: values are compared within one")
+        self.data.setAccessibleName("Data set")
+        self.body.addWidget(self.data)
         self._scatter: ScatterChart | None = None
         self._bars: BarChart | None = None
         self._message = empty_state(NOTHING)
         self._stack = QStackedLayout()
         self._stack.addWidget(self._message)
         self.body.addLayout(self._stack, 1)
-        for box in (self.kind, self.across, self.up):
+        for box in (self.kind, self.data, self.across, self.up):
             box.activated.connect(self._chosen)
         self._wanted = {"x": "reconstruction", "y": ""}
 
@@ -87,6 +94,7 @@ class ChartCard(Card):
     def show_table(self, table: Table, colours: Sequence[int]) -> None:
         """Show the runs of a table; `colours` are numbers of run colours, one a row."""
         self._table, self._colours = table, colours
+        self._offer_data()
         known = [
             c for c in COLUMNS if any(row.value(c.metric) is not None for line in table.lines for row in line.rows)
         ]
@@ -100,6 +108,29 @@ class ChartCard(Card):
                         box.addItem(column.title, column.metric)
                 box.setCurrentIndex(max(0, box.findData(wanted)))
         self._draw()
+
+    def show_data(self, data: DataKey) -> None:
+        """Go to the data set of the row in hand when that is another; what was chosen here since stays."""
+        if data != self._followed and data in self._datasets:
+            self.data.setCurrentIndex(self._datasets.index(data))
+            self._draw()
+        self._followed = data
+
+    def _offer_data(self) -> None:
+        """Offer the data sets of the table, where there are several."""
+        offered, before = self._table.datasets, self._chosen_data
+        self._datasets = list(offered)
+        with QSignalBlocker(self.data):
+            self.data.clear()
+            self.data.addItems(list(offered.values()))
+            self.data.setCurrentIndex(self._datasets.index(before) if before in offered else 0)
+        self.data.setVisible(len(offered) > 1)
+
+    @property
+    def _chosen_data(self) -> DataKey:
+        """The data set that is shown; nothing's where there is no row."""
+        place = self.data.currentIndex()
+        return self._datasets[place] if 0 <= place < len(self._datasets) else ()
 
     def apply_theme(self) -> None:
         """Take the colours of the scheme in force."""
@@ -118,14 +149,21 @@ class ChartCard(Card):
         paper = [LIGHT.runs[number] for number in self._colours]
         titles = [line.title for line in self._table.lines]
         if self.kind.currentIndex() == SCATTER:
-            return scatter_figure(points(self._table, x.metric, y.metric), titles, paper, x, y)
-        return bars_figure(bars(self._table, y), paper, y)
+            found = points(self._table, x.metric, y.metric, self._chosen_data)
+            return scatter_figure(found, titles, paper, x, y, self._caption)
+        return bars_figure(bars(self._table, y, self._chosen_data), paper, y, self._caption)
 
     @property
     def words(self) -> str:
         """What the picture shows, for a file's name."""
         x, y = self.across.currentText(), self.up.currentText()
-        return f"{y} against {x}" if self.kind.currentIndex() == SCATTER else y
+        shown = f"{y} against {x}" if self.kind.currentIndex() == SCATTER else y
+        return f"{shown} {self._caption}".strip()
+
+    @property
+    def _caption(self) -> str:
+        """The data set, where the table has several."""
+        return self.data.currentText() if self.data.count() > 1 else ""
 
     @Slot()
     def _chosen(self) -> None:
@@ -147,10 +185,11 @@ class ChartCard(Card):
             self._message.setText(NOTHING)
             self._stack.setCurrentWidget(self._message)
         elif scatter:
-            found = points(self._table, x.metric, y.metric)
+            found = points(self._table, x.metric, y.metric, self._chosen_data)
             self.scatter.show_points(found, colours, x, y)
             self._stack.setCurrentWidget(self.scatter if found else self._message)
-            self._message.setText(f"No run has both “{x.name}” and “{y.name}”.")
+            on = f" on {self._caption}" if self._caption else ""
+            self._message.setText(f"No run{on} has both “{x.name}” and “{y.name}”.")
         else:
-            self.bar_chart.show_bars(bars(self._table, y), colours, y)
+            self.bar_chart.show_bars(bars(self._table, y, self._chosen_data), colours, y)
             self._stack.setCurrentWidget(self.bar_chart)

@@ -269,7 +269,10 @@ class MetricsPage(QWidget):
         line = self.view.currentIndex().row()
         lines = self.full.lines
         beside = [row for other in lines for row in other.rows[:1]]
-        self.subject.show_rows(lines[line].rows if 0 <= line < len(lines) else (), beside)
+        rows = lines[line].rows if 0 <= line < len(lines) else ()
+        if rows:
+            self.charts.show_data(rows[0].data)
+        self.subject.show_rows(rows, beside)
 
     @Slot(str, bool)
     def _sort(self, key: str, descending: bool) -> None:

@@ -42,7 +42,7 @@ def read_standing(study: Study, runs: Path, failures: Sequence[CellState], worki
     rows = study_rows(study, states)
     each = table_of([replace(row, name=state.cell.title) for row, state in zip(rows, states, strict=True)])
     methods = study_table(study, runs, states)
-    if len({row.dataset for row in rows}) == 1:
+    if len({row.data for row in rows}) == 1:
         methods = methods.only({heading.key for heading in methods.headings} - {"dataset"})
     kept = {"name", *(heading.key for heading in methods.headings if heading.column is not None)}
     words = [_word(state, working) for state in states]

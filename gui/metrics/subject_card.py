@@ -179,7 +179,7 @@ class SubjectCard(Card):
 
     def _ask(self, row: Row) -> None:
         """Have the same images reconstructed by this run and others on its data set."""
-        others = [other for other in self._beside if other.dataset == row.dataset and other.path != row.path]
+        others = [other for other in self._beside if other.data == row.data and other.path != row.path]
         runs = [r for r in (row, *others) if r.path is not None][:MOST_RUNS]
         by_method = len({r.method for r in runs}) == len(runs)
         asked = tuple((r.path, r.method if by_method else r.name) for r in runs if r.path is not None)

@@ -7,6 +7,7 @@ from typing import Any
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 from PySide6.QtGui import QColor, QFont
 
+from engine.evaluation.catalogue import BETTER
 from engine.evaluation.table import Cell, Heading, Table
 from gui.theme import tokens
 from gui.widgets.dot import dot
@@ -15,8 +16,6 @@ Index = QModelIndex | QPersistentModelIndex
 Role = Qt.ItemDataRole
 HEADING = int(Role.UserRole) + 1
 """Role under which a header asks for the heading itself."""
-
-BETTER = {"↓": "Lower is better.", "↑": "Higher is better.", "": ""}
 
 
 class MetricsModel(QAbstractTableModel):

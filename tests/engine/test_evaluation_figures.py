@@ -1,5 +1,7 @@
 """Pictures of metrics for a file: they hold the numbers of the table, in its order."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -15,6 +17,7 @@ from engine.figures import save
 from engine.models.loading import load_model
 
 BY_NAME = {column.metric: column for column in COLUMNS}
+DSPRITES = ("dsprites",)
 COLOURS = ["#D55E00", "#0072B2", "#009E73"]
 
 
@@ -34,7 +37,7 @@ def table():
 
 
 def test_a_scatter_has_the_runs_that_have_both_metrics(table, tmp_path):
-    figure = scatter_figure(points(table, "reconstruction", "mig"), ["$a_1$", "_b", "c"], COLOURS,
+    figure = scatter_figure(points(table, "reconstruction", "mig", DSPRITES), ["$a_1$", "_b", "c"], COLOURS,
                             BY_NAME["reconstruction"], BY_NAME["mig"])  # fmt: skip
     [axes] = figure.axes
     assert np.concatenate([dots.get_offsets() for dots in axes.collections]).tolist() == [[41.0, 0.1], [80.0, 0.2]]
@@ -44,12 +47,12 @@ def test_a_scatter_has_the_runs_that_have_both_metrics(table, tmp_path):
 
 
 def test_bars_have_error_bars_and_the_reports_numbers(table):
-    found = bars(table, BY_NAME["mig"])
+    found = bars(table, BY_NAME["mig"], DSPRITES)
     assert [(bar.title, bar.value, bar.low, bar.high) for bar in found] == [
         ("$a_1$", 0.1, None, None),
         ("b", 0.2, 0.15, 0.3),
     ]
-    figure = bars_figure(bars(table, BY_NAME["reconstruction"]), COLOURS, BY_NAME["reconstruction"])
+    figure = bars_figure(bars(table, BY_NAME["reconstruction"], DSPRITES), COLOURS, BY_NAME["reconstruction"])
     [axes] = figure.axes
     assert [patch.get_width() for patch in axes.patches] == [41.0, 80.0, 84.0]
     diamonds = [line.get_xdata()[0] for line in axes.get_lines() if line.get_marker() == "D"]
@@ -57,9 +60,24 @@ def test_bars_have_error_bars_and_the_reports_numbers(table):
     assert [label.get_text() for label in axes.get_yticklabels()] == ["$a_1$", "b", "c"]
 
 
+def test_points_and_bars_are_of_one_data_set():
+    own = RunConfig(dataset="arrays", data_folder=Path("/a/faces.npz"))
+    other = own.changed(data_folder=Path("/b/faces.npz"))
+    metrics = {"kl": {"value": 3.0}, "mig": {"value": 0.1}}
+    rows = [
+        Row("a", "VAE", "Arrays (faces.npz)", 0, 1, metrics, own),
+        Row("b", "VAE", "Arrays (faces.npz)", 0, 1, metrics, other),
+        Row("c", "VAE", "MNIST", 0, 1, metrics, RunConfig(dataset="mnist")),
+    ]
+    table = table_of(rows)
+    for number, row in enumerate(rows):
+        assert [(point.row.name, point.line) for point in points(table, "kl", "mig", row.data)] == [(row.name, number)]
+        assert [(bar.title, bar.line) for bar in bars(table, BY_NAME["mig"], row.data)] == [(row.name, number)]
+
+
 def test_bars_of_methods_reach_from_mean_minus_to_mean_plus_deviation(table):
     rows = [line.rows[0] for line in table.lines]
-    both = bars(table_of(rows, ("method",)), BY_NAME["reconstruction"])[1]
+    both = bars(table_of(rows, ("method",)), BY_NAME["reconstruction"], DSPRITES)[1]
     assert (both.value, both.low, both.high) == pytest.approx((82.0, 82 - 8**0.5, 82 + 8**0.5))  # of 80 and 84
 
 

@@ -5,13 +5,15 @@ import io
 import json
 import re
 import statistics
+from pathlib import Path
 
 import pytest
 
-from engine.config import RunConfig
+from engine.config import DATASET_TITLES, RunConfig
 from engine.evaluation.catalogue import COLUMNS, METRICS, VERSION
 from engine.evaluation.grouping import in_order
-from engine.evaluation.rows import DAMAGED, NOT_YET, OTHER_VERSION, Row, read_row
+from engine.evaluation.protocols import protocol_words
+from engine.evaluation.rows import DAMAGED, NOT_YET, OTHER_VERSION, Row, dataset_title, read_row
 from engine.evaluation.table import shown_spread, table_of
 from engine.evaluation.table_formats import ENDINGS, comma_separated, json_text, latex, markdown, tabbed
 from engine.runs import Run
@@ -91,6 +93,66 @@ def test_the_best_of_each_data_set_is_marked_by_which_way_is_better(rows):
     assert best == {key: [] for key in METRICS} | {"reconstruction": ["b", "f"], "mig": ["c"]}
     assert "**41.00**" in markdown(table)
     assert r"\textbf{41.00}" in latex(table)
+
+
+def own(name, path, size=64, **values):
+    config = RunConfig(dataset="images", data_folder=Path(path), image_size=size)
+    metrics = {m: {"value": v} for m, v in values.items()}
+    return Row(name, "VAE", dataset_title(config), 0, 100, metrics, config)
+
+
+def test_two_folders_of_one_name_are_two_data_sets_and_told_apart():
+    rows = [own("a", "/a/faces", mig=0.1), own("b", "/b/faces", mig=0.3), own("c", "/a/faces", mig=0.2),
+            own("d", "/a/faces", 32, mig=0.9)]  # fmt: skip
+    table = table_of(rows)
+    datasets = [line.cells[table.index("dataset")].text for line in table.lines]
+    title = DATASET_TITLES["images"]
+    assert datasets == [f"{title} (a/faces, 64 pixels)", f"{title} (b/faces)", datasets[0],
+                        f"{title} (a/faces, 32 pixels)"]  # fmt: skip
+    assert [line.cells[table.index("mig")].best for line in table.lines] == [False, False, True, False]
+    groups = table_of(rows, METHODS)
+    assert [line.cells[groups.index("n")].text for line in groups.lines] == ["2", "1", "1"]
+
+
+def test_the_folder_of_a_known_data_set_does_not_part_it():
+    rows = [row("a", "vae", 0, "mnist", {"data_folder": Path("/a")}, mig=0.1),
+            row("b", "vae", 0, "mnist", {"data_folder": Path("/b")}, mig=0.2)]  # fmt: skip
+    table = table_of(rows)
+    assert [line.cells[table.index("mig")].best for line in table.lines] == [False, True]
+
+
+def test_a_sharpness_above_that_of_the_originals_is_never_the_best():
+    # The case: noise scores 2,277 where the originals have 244.
+    noise = row("noise", "vae", 0, sharpness=2277.0, sharpness_originals=244.0, sharpness_ratio=2277 / 244)
+    good = row("good", "vae", 1, sharpness=200.0, sharpness_originals=244.0, sharpness_ratio=200 / 244)
+    low = row("low", "vae", 2, sharpness=100.0, sharpness_originals=244.0, sharpness_ratio=100 / 244)
+
+    def best(rows, by=None):
+        table = table_of(rows, by)
+        return {key: [line.title for line in table.lines if line.cells[table.index(key)].best]
+                for key in ("sharpness", "sharpness_ratio")}  # fmt: skip
+
+    assert best([noise, good, low]) == {"sharpness": ["good"], "sharpness_ratio": ["good"]}
+    blurred = row("noise", "vae", 3, sharpness=300.0, sharpness_originals=244.0, sharpness_ratio=300 / 244)
+    assert best([noise, blurred]) == {"sharpness": [], "sharpness_ratio": []}
+    other = row("other", "beta-vae", 1, sharpness=200.0, sharpness_originals=244.0, sharpness_ratio=200 / 244)
+    assert best([noise, other], METHODS)["sharpness"] == ["β-VAE"]
+    headings = {heading.key: heading.title for heading in table_of([noise]).headings}
+    assert headings["sharpness"] == "Sharpness → originals (grey levels²)"
+    assert headings["sharpness_ratio"] == "Sharpness ratio → 1"
+    assert r"Sharpness ratio $\rightarrow$ 1" in latex(table_of([noise]))
+
+
+def test_intervals_of_version_1_0_0_that_were_too_narrow_are_left_out_and_the_values_stay(tmp_path):
+    run = Run.create(tmp_path, RunConfig())
+    protocol = {"name": "as in 1.0.0", "split": "all", "n": 10_000, "seed": 0}
+    entry = {"value": 0.1, "unit": "", "protocol": protocol, "interval": [0.09, 0.11]}
+    metrics = {"mig": entry, "factor_vae": entry, "total_correlation": entry, "kl": entry, "beta_vae": entry}
+    run.write_evaluation({"step": 1, "checkpoint": f"{VERSION}-a", "metrics": metrics})
+    read = read_row(run).metrics
+    assert [read[name]["value"] for name in metrics] == [0.1] * 5
+    assert [name for name in metrics if "interval" in read[name]] == ["kl", "beta_vae"]
+    assert "as in 1.0.0; 10,000 of the images; 95 %" in protocol_words(read["kl"], COLUMNS[0])
 
 
 def test_values_that_look_alike_are_not_told_apart_by_bold():

@@ -14,6 +14,7 @@ from PySide6.QtGui import QGuiApplication
 from engine.config import RunConfig
 from engine.evaluation.catalogue import METRICS, SLOW, VERSION
 from engine.evaluation.grouping import METHOD
+from engine.evaluation.intervals import OVER_DRAWS
 from engine.events import Progress
 from engine.processes import Children
 from engine.runs import Run
@@ -36,7 +37,8 @@ def evaluated(root, objective, seed, mig, dataset="dsprites", **values):
     if mig is None:
         metrics["mig"] = {"value": None, "reason": "MNIST has no ground-truth factors"}
     else:
-        entry = {"value": mig, "interval": [mig - 0.01, mig + 0.01], "protocol": PROTOCOL}
+        protocol = PROTOCOL | {"interval": OVER_DRAWS.format(20)}
+        entry = {"value": mig, "interval": [mig - 0.01, mig + 0.01], "protocol": protocol}
         metrics["mig"] = entry | {"mutual_information": INFORMATION}
     run.write_evaluation(
         {"step": 100, "checkpoint": f"{VERSION}-a", "metrics": metrics, "kl_per_latent": [0.5, 3.0]},
@@ -229,6 +231,26 @@ def test_scatter_and_bars_show_the_tables_numbers_and_a_point_picks_its_row(page
     page.charts.kind.activated.emit(1)
     assert list(page.charts.bar_chart.bars.opts["width"]) == [0.1, 0.2, 0.3]
     assert page.charts.bar_chart.errors.opts["left"] == pytest.approx([0.01] * 3)  # the 95 % interval
+
+
+def test_a_scatter_has_one_data_set_that_of_the_row_in_hand_unless_another_is_chosen(page, items, make_page):
+    charts = page.charts
+    assert [charts.data.itemText(n) for n in range(charts.data.count())] == ["dSprites", "MNIST"]
+    assert charts.data.isVisible()
+    charts.up.setCurrentIndex(charts.up.findData("sharpness"))
+    charts.up.activated.emit(charts.up.currentIndex())
+    page.view.setCurrentIndex(page.model.index(3, 0))
+    assert charts.data.currentText() == "MNIST"
+    assert [list(values) for values in charts.scatter.points.getData()] == [[90.0], [900.0]]
+    assert charts.words == "Sharpness against Reconstruction MNIST"
+    charts.data.setCurrentIndex(0)
+    charts.data.activated.emit(0)
+    assert list(charts.scatter.points.getData()[0]) == [41.25, 81.0, 83.0]
+    page._show()  # what a poll does keeps the choice
+    assert charts.data.currentText() == "dSprites"
+    one = make_page(items[:3])
+    assert not one.charts.data.isVisible()
+    assert one.charts.words == "Sharpness against Reconstruction"
 
 
 @pytest.mark.parametrize("format", PICTURES, ids=lambda each: each.ending)
