@@ -11,19 +11,16 @@ from numpy.typing import NDArray
 from engine.checkpoints import checkpoint_step
 from engine.data import Dataset, load_dataset, prepare
 from engine.errors import CheckpointError, ConfigError
-from engine.evaluation.catalogue import METRICS, VERSION
+from engine.evaluation.catalogue import IMAGES, METRICS, VERSION
 from engine.evaluation.forward import forward
 from engine.evaluation.ground_truth import SCORES, GroundTruth
-from engine.evaluation.results import SEED, missing
+from engine.evaluation.results import SEED, missing, too_narrow
 from engine.evaluation.summaries import correlation_results, headline_results, training_results
 from engine.events import Evaluated, Event, Job, Progress, Request
 from engine.kept import WEIGHTS
 from engine.models.loading import TrainedModel, load_model
 from engine.processes import Children
 from engine.runs import Run
-
-IMAGES = 10_000
-"""Images a metric is computed on: MNIST's whole test split; of larger splits a seeded sample."""
 
 TRAINING = ("reconstruction_train", "reconstruction_train_mean")
 GROUND_TRUTH = tuple(name for names in SCORES for name in names)
@@ -47,7 +44,7 @@ def evaluate(run: Run, metrics: Sequence[str] | None = None) -> Job:
     if checkpoint_step(run.checkpoint_folder) is None:
         raise CheckpointError(f"{run.name} has no weights yet: it was not trained up to its first checkpoint.")
     kept = _kept(run, _key(run))
-    lacking = [name for name in wanted if name not in kept["metrics"]]
+    lacking = [name for name in wanted if _lacks(kept["metrics"], name)]
     if lacking:
         kept = yield from _compute(run, lacking)
     result = kept | {
@@ -56,6 +53,24 @@ def evaluate(run: Run, metrics: Sequence[str] | None = None) -> Job:
         "metrics": {name: kept["metrics"][name] for name in wanted},
     }
     yield Evaluated(run.path, result)
+
+
+def _lacks(metrics: dict[str, Any], name: str) -> bool:
+    """Whether a metric is to be computed: it is not there, or its interval is wrong."""
+    entry = metrics.get(name)
+    return entry is None or (isinstance(entry, dict) and too_narrow(name, entry))
+
+
+def kept_kl(trained: TrainedModel) -> NDArray[np.float64] | None:
+    """Mean KL of each latent, (latents,), as an evaluation of these weights found it; None without one."""
+    try:
+        kept = _kept(trained.run, _key(trained.run))
+    except CheckpointError:  # these weights may be kept ones, and the newest gone
+        return None
+    found = kept.get("kl_per_latent")
+    if kept.get("step") != trained.step or not isinstance(found, list) or len(found) != trained.model.latents:
+        return None
+    return np.array(found, np.float64) if all(isinstance(value, int | float) for value in found) else None
 
 
 def _key(run: Run) -> str:
@@ -117,11 +132,12 @@ def _keep(trained: TrainedModel, key: str, new: dict[str, Any]) -> dict[str, Any
 
 def _compute_headline(trained: TrainedModel, what: str) -> Computing:
     split = trained.dataset.headline_split
+    of = len(trained.dataset.splits[split])
     passed = yield from forward(
         trained, sample_of(trained.dataset, split), SEED, f"{what}: {split} images", sharpness=True
     )
     return {
-        "metrics": headline_results(passed, split) | correlation_results(passed, split),
+        "metrics": headline_results(passed, split, of) | correlation_results(passed, split, of),
         "kl_per_latent": [round(float(v), 6) for v in passed.kl.mean(0)],
     }
 
@@ -129,10 +145,10 @@ def _compute_headline(trained: TrainedModel, what: str) -> Computing:
 def _compute_training(trained: TrainedModel, what: str) -> Computing:
     dataset = trained.dataset
     if "train" not in dataset.splits:
-        reason = f"{dataset.title} has no training split of its own: its numbers are over all images"
+        reason = f"{dataset.title} has no training split of its own: its numbers are of images drawn from all"
         return {"metrics": {name: missing(reason) for name in TRAINING}}
     passed = yield from forward(trained, sample_of(dataset, "train"), SEED, f"{what}: training images", sharpness=False)
-    return {"metrics": training_results(passed)}
+    return {"metrics": training_results(passed, len(dataset.splits["train"]))}
 
 
 def sample_of(dataset: Dataset, split: str, limit: int = IMAGES) -> NDArray[np.int64]:

@@ -1,6 +1,6 @@
 """The scores that need ground-truth factors: images are drawn, encoded once, and looked up; each with its protocol."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from functools import cached_property
 from typing import Any, TypeAlias
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from engine.data import Dataset
 from engine.evaluation import beta_vae, dci, disentanglement, factor_vae, mig, sap
-from engine.evaluation.intervals import wilson
+from engine.evaluation.intervals import DRAWS, OVER_DRAWS, OVER_POINTS, around_one_draw, wilson
 from engine.evaluation.representation import Representation
 from engine.evaluation.results import SEED, Results, entry, missing
 from engine.evaluation.sampling import (
@@ -27,7 +27,7 @@ from engine.evaluation.sampling import (
     draw_pairs,
     pair_sums,
 )
-from engine.events import Event, Request
+from engine.events import Event, Progress, Request
 from engine.models.loading import TrainedModel
 from engine.processes import Children
 
@@ -70,21 +70,25 @@ class GroundTruth:
     @cached_property
     def pairs(self) -> Pairs:
         """Pairs that agree in a factor: points to fit on, then points to test on."""
-        return draw_pairs(self.groups, TRAINING + TESTING, np.random.default_rng(SEED))
+        return draw_pairs(self.groups, TRAINING + TESTING, _rng())
 
-    @cached_property
-    def batches(self) -> Batches:
-        """Images that agree in a factor: points to fit on, then points to test on."""
-        return draw_batches(self.groups, TRAINING + TESTING, np.random.default_rng(SEED))
+    def batches(self, draw: int = 0) -> Batches:
+        """Images that agree in a factor: points to fit on, then points to test on; of the first or a further draw."""
+        return draw_batches(self.groups, TRAINING + TESTING, _rng(draw))
 
     @cached_property
     def images(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Images to fit on and others to test on."""
-        return draw_images(len(self._dataset), np.random.default_rng(SEED))
+        return draw_images(len(self._dataset), _rng())
+
+    def fitting(self, draw: int) -> NDArray[np.int64]:
+        """Images to fit on, of a further draw."""
+        return draw_images(len(self._dataset), _rng(draw))[0]
 
     def means(self, *images: NDArray[np.int64]) -> Generator[Event, Request | None, NDArray[np.float32]]:
-        """Posterior means of all images, (images, latents), of which these are encoded."""
-        yield from self._representation.encode(np.concatenate([i.ravel() for i in images]), f"{self._what}: encoding")
+        """Posterior means of all images, (images, latents), of which these are encoded; without any, all of them."""
+        asked = np.concatenate([i.ravel() for i in images]) if images else np.arange(len(self._dataset))
+        yield from self._representation.encode(asked, f"{self._what}: encoding")
         return self._representation.means
 
     @cached_property
@@ -108,13 +112,34 @@ class GroundTruth:
         """Run a fit where cancelling ends it at once."""
         return self._children.run(work, tasks, f"{self._what}: {what}", unit, sizes)
 
+    def further_draws(self, score: Callable[[int], float], what: str) -> Generator[Event, Request | None, list[float]]:
+        """Compute a score on further draws, whose spread is that of the score. `score` takes a draw's number."""
+        found = []
+        for draw in range(1, DRAWS + 1):
+            yield Progress(draw - 1, DRAWS, f"{self._what}: {what} of further draws", "draws")
+            found.append(score(draw))
+        yield Progress(DRAWS, DRAWS, f"{self._what}: {what} of further draws", "draws")
+        return found
+
     def entry(self, value: float, protocol: str, **more: Any) -> dict[str, Any]:
         """A score with the protocol's name, its counts, and the factors it is over."""
-        return entry(value, "", protocol, "all", z="mean", factors=list(self.groups.names), **more)
+        of = len(self._dataset)
+        return entry(value, "", protocol, "all", of=of, z="mean", factors=list(self.groups.names), **more)
 
     def table(self, values: NDArray[np.float64]) -> dict[str, Any]:
         """A (latents, factors) matrix behind a score, as kept in evaluation.json."""
         return {"factors": list(self.groups.names), "latents": np.round(values, 6).tolist()}
+
+
+def over_draws(value: float, others: Sequence[float]) -> dict[str, Any]:
+    """Interval of a score, of its first draw and the values of others, as `entry` takes it."""
+    low, high = around_one_draw(value, others)
+    return {"interval": (max(0.0, low), min(1.0, high)), "interval_of": OVER_DRAWS.format(len(others))}
+
+
+def _rng(draw: int = 0) -> np.random.Generator:
+    """Randomness of a draw: 0 is the one that values are of, the others show how much values vary."""
+    return np.random.default_rng((SEED, draw) if draw else SEED)
 
 
 def reason_against(dataset: Dataset, groups: Groups | None, latents: int) -> str:
@@ -148,31 +173,41 @@ def _beta_vae(truth: GroundTruth) -> Computing:
 
 
 def _of_pairs(truth: GroundTruth, value: float, protocol: str) -> dict[str, Any]:
-    return truth.entry(value, protocol, n=TRAINING, n_test=TESTING, pairs=BATCH, interval=wilson(value, TESTING))
+    interval = wilson(value, TESTING)
+    counts = {"n": TRAINING, "n_test": TESTING, "pairs": BATCH}
+    return truth.entry(value, protocol, interval=interval, interval_of=OVER_POINTS, **counts)
 
 
 def _factor_vae(truth: GroundTruth) -> Computing:
-    sample, batches = truth.images[0], truth.batches
-    means = yield from truth.means(sample, batches.images)
-    variances, factor = batch_variances(means, batches), batches.factor
-    value = factor_vae.factor_vae_score(
-        means[sample].astype(np.float64).var(axis=0, ddof=1),
-        variances[:TRAINING],
-        factor[:TRAINING],
-        variances[TRAINING:],
-        factor[TRAINING:],
+    means = yield from truth.means()
+
+    def score(sample: NDArray[np.int64], batches: Batches) -> float:
+        variances, factor = batch_variances(means, batches), batches.factor
+        return factor_vae.factor_vae_score(
+            means[sample].astype(np.float64).var(axis=0, ddof=1),
+            variances[:TRAINING],
+            factor[:TRAINING],
+            variances[TRAINING:],
+            factor[TRAINING:],
+        )
+
+    sample = truth.images[0]
+    value = score(sample, truth.batches())
+    others = yield from truth.further_draws(
+        lambda draw: score(truth.fitting(draw), truth.batches(draw)), "FactorVAE score"
     )
     counts = {"n": TRAINING, "n_test": TESTING, "batch": BATCH, "n_variance": len(sample)}
-    return {"factor_vae": truth.entry(value, factor_vae.PROTOCOL, interval=wilson(value, TESTING), **counts)}
+    return {"factor_vae": truth.entry(value, factor_vae.PROTOCOL, **counts, **over_draws(value, others))}
 
 
 def _mig(truth: GroundTruth) -> Computing:
-    sample = truth.images[0]
-    means = yield from truth.means(sample)
+    sample, further = truth.images[0], [truth.fitting(draw) for draw in range(1, DRAWS + 1)]
+    means = yield from truth.means(sample, *further)
     codes, classes = means[sample], truth.groups.classes[sample]
     information = mig.mutual_information(codes, classes)
     value = mig.gap(information, mig.entropies(classes))
-    result = truth.entry(value, mig.PROTOCOL, n=len(sample), interval=mig.mig_interval(codes, classes, SEED))
+    others = [mig.mig(means[images], truth.groups.classes[images]) for images in further]
+    result = truth.entry(value, mig.PROTOCOL, n=len(sample), **over_draws(value, others))
     return {"mig": result | {"mutual_information": truth.table(information)}}
 
 

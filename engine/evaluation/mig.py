@@ -9,8 +9,6 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.evaluation.intervals import bootstrap
-
 BINS = 20
 PROTOCOL = (
     f"mutual information gap (Chen et al. 2018): {BINS} bins of equal width per latent, gap between the two "
@@ -23,12 +21,19 @@ def mutual_information(codes: NDArray[np.floating], classes: NDArray[np.int64]) 
 
     `codes` is (images, latents), `classes` (images, factors) whole numbers from 0.
     """
-    return _informations(_bins(codes), classes, np.ones(len(codes)))
+    of_factors = entropies(classes)
+    result = np.empty((codes.shape[1], classes.shape[1]))
+    for j, code in enumerate(_bins(codes)):
+        of_code = _entropy(np.bincount(code))
+        for k, column in enumerate(classes.T):
+            joint = np.bincount(column * BINS + code)
+            result[j, k] = max(0.0, of_code + of_factors[k] - _entropy(joint))
+    return result
 
 
-def entropies(classes: NDArray[np.int64], weights: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
+def entropies(classes: NDArray[np.int64]) -> NDArray[np.float64]:
     """Entropy of each factor in nats, (factors,)."""
-    return np.array([_entropy(np.bincount(column, weights)) for column in classes.T])
+    return np.array([_entropy(np.bincount(column)) for column in classes.T])
 
 
 def gap(information: NDArray[np.float64], entropy: NDArray[np.float64]) -> float:
@@ -45,34 +50,10 @@ def mig(codes: NDArray[np.floating], classes: NDArray[np.int64]) -> float:
     return gap(mutual_information(codes, classes), entropies(classes))
 
 
-def mig_interval(codes: NDArray[np.floating], classes: NDArray[np.int64], seed: int) -> tuple[float, float]:
-    """95 % bootstrap interval over images; the bins stay as they are."""
-    bins = _bins(codes)
-
-    def resampled(weights: NDArray[np.float64]) -> float:
-        return gap(_informations(bins, classes, weights), entropies(classes, weights))
-
-    low, high = bootstrap(resampled, len(codes), seed)
-    return max(0.0, low), min(1.0, high)
-
-
 def _bins(codes: NDArray[np.floating]) -> Sequence[NDArray[np.int64]]:
     return [np.digitize(code, np.histogram_bin_edges(code, BINS)[:-1]) - 1 for code in codes.T]
 
 
-def _informations(
-    bins: Sequence[NDArray[np.int64]], classes: NDArray[np.int64], weights: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    of_factors = entropies(classes, weights)
-    result = np.empty((len(bins), classes.shape[1]))
-    for j, code in enumerate(bins):
-        of_code = _entropy(np.bincount(code, weights))
-        for k, column in enumerate(classes.T):
-            joint = np.bincount(column * BINS + code, weights)
-            result[j, k] = max(0.0, of_code + of_factors[k] - _entropy(joint))
-    return result
-
-
-def _entropy(counts: NDArray[np.floating | np.signedinteger]) -> float:
+def _entropy(counts: NDArray[np.signedinteger]) -> float:
     share = counts[counts > 0] / counts.sum()
     return max(0.0, float(-(share * np.log(share)).sum()))

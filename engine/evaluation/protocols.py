@@ -5,15 +5,13 @@ from typing import Any
 
 from engine.evaluation.catalogue import Column
 
+SPLITS = {"train": "training images", "test": "test images", "all": "images"}
+
 
 def protocol_words(entry: Mapping[str, Any], column: Column, *, interval: bool = True) -> str:
     """Return the protocol of an entry of evaluation.json as a sentence, with its 95 % interval where it has one."""
     protocol = entry.get("protocol", {})
-    parts = [str(protocol.get("name", "no protocol was kept")), f"n = {_number(protocol.get('n'))}"]
-    if protocol.get("n_test"):
-        parts.append(f"tested on {_number(protocol['n_test'])} others")
-    if protocol.get("split"):
-        parts.append(f"{protocol['split']} images")
+    parts = [str(protocol.get("name", "no protocol was kept")), counts_words(protocol)]
     if protocol.get("z"):
         parts.append("z sampled" if protocol["z"] == "sampled" else "z = posterior mean")
     if protocol.get("factors"):
@@ -23,7 +21,26 @@ def protocol_words(entry: Mapping[str, Any], column: Column, *, interval: bool =
         low, high = entry["interval"]
         decimals = max(column.decimals, 1)
         words += f"; 95 % interval {low:.{decimals}f} to {high:.{decimals}f}"
+        words += f" {protocol['interval']}" if protocol.get("interval") else ""
     return words
+
+
+def counts_words(protocol: Mapping[str, Any]) -> str:
+    """Return how many images, or points of several images, a value is of, and of how many they were drawn.
+
+    A protocol that version 1.0.0 wrote does not say how many there were.
+    """
+    n, of, tested = protocol.get("n"), protocol.get("of"), protocol.get("n_test")
+    images = SPLITS.get(str(protocol.get("split")), "images")
+    if protocol.get("pairs") or protocol.get("batch"):
+        kind = "pairs" if protocol.get("pairs") else "batch"
+        each = f"{_number(protocol[kind])} {'pairs' if kind == 'pairs' else 'images'}"
+        words = f"{_number(n)} points of {each} drawn from all {f'{_number(of)} ' if of else ''}{images}"
+    elif of is not None and of == n:
+        words = f"all {_number(n)} {images}"
+    else:
+        words = f"{_number(n)} of {f'{_number(of)} ' if of else 'the '}{images}"
+    return f"{words}, tested on {_number(tested)} others" if tested else words
 
 
 def _number(value: Any) -> str:

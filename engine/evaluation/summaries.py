@@ -5,30 +5,31 @@ import numpy as np
 from engine.evaluation.correlation import (
     MEAN_CORRELATION,
     TOTAL_CORRELATION,
-    correlation_intervals,
     mean_correlation,
     total_correlation,
     varying,
 )
 from engine.evaluation.divergence import ACTIVE_NATS, active_latents
 from engine.evaluation.forward import ForwardPass
-from engine.evaluation.results import SEED, Results, entry, mean_entry, missing
+from engine.evaluation.results import Results, entry, mean_entry, missing
 from engine.evaluation.sharpness import PROTOCOL as SHARPNESS_PROTOCOL
 
 BCE = "binary cross-entropy summed over pixels, mean over images"
 
 
-def headline_results(passed: ForwardPass, split: str) -> Results:
-    """Reconstruction, KL, ELBO, active latents and sharpness over a split."""
+def headline_results(passed: ForwardPass, split: str, of: int) -> Results:
+    """Reconstruction, KL, ELBO, active latents and sharpness over images from a split of `of`."""
     kl = passed.kl.sum(1)
     sharp, originals = passed.sharpness, passed.sharpness_originals
     name = "sharpness of reconstructions over that of the originals"
     return {
-        "reconstruction": mean_entry(passed.reconstruction, "nats", BCE, split, "sampled"),
-        "reconstruction_mean": mean_entry(passed.reconstruction_mean, "nats", BCE, split, "mean"),
-        "kl": mean_entry(kl, "nats", "KL of the posterior from N(0, 1), summed over latents, mean over images", split),
+        "reconstruction": mean_entry(passed.reconstruction, "nats", BCE, split, of, "sampled"),
+        "reconstruction_mean": mean_entry(passed.reconstruction_mean, "nats", BCE, split, of, "mean"),
+        "kl": mean_entry(
+            kl, "nats", "KL of the posterior from N(0, 1), summed over latents, mean over images", split, of
+        ),
         "elbo": mean_entry(
-            -passed.reconstruction - kl, "nats", "-(reconstruction + KL), one sample of z", split, "sampled"
+            -passed.reconstruction - kl, "nats", "-(reconstruction + KL), one sample of z", split, of, "sampled"
         ),
         "active_latents": entry(
             active_latents(passed.kl.mean(0)),
@@ -36,39 +37,37 @@ def headline_results(passed: ForwardPass, split: str) -> Results:
             f"latents with a mean KL above {ACTIVE_NATS} nats",
             split,
             len(kl),
+            of,
         ),
-        "sharpness": mean_entry(sharp, "grey levels²", SHARPNESS_PROTOCOL, split, "mean"),
-        "sharpness_originals": mean_entry(originals, "grey levels²", SHARPNESS_PROTOCOL, split),
-        "sharpness_ratio": entry(float(sharp.mean() / originals.mean()), "", name, split, len(sharp), z="mean")
+        "sharpness": mean_entry(sharp, "grey levels²", SHARPNESS_PROTOCOL, split, of, "mean"),
+        "sharpness_originals": mean_entry(originals, "grey levels²", SHARPNESS_PROTOCOL, split, of),
+        "sharpness_ratio": entry(float(sharp.mean() / originals.mean()), "", name, split, len(sharp), of, z="mean")
         if originals.mean()
         else missing("the originals have no edges"),
     }
 
 
-def training_results(passed: ForwardPass) -> Results:
-    """Reconstruction over the training split."""
+def training_results(passed: ForwardPass, of: int) -> Results:
+    """Reconstruction over images from a training split of `of`."""
     return {
-        "reconstruction_train": mean_entry(passed.reconstruction, "nats", BCE, "train", "sampled"),
-        "reconstruction_train_mean": mean_entry(passed.reconstruction_mean, "nats", BCE, "train", "mean"),
+        "reconstruction_train": mean_entry(passed.reconstruction, "nats", BCE, "train", of, "sampled"),
+        "reconstruction_train_mean": mean_entry(passed.reconstruction_mean, "nats", BCE, "train", of, "mean"),
     }
 
 
-def correlation_results(passed: ForwardPass, split: str) -> Results:
-    """Total and mean correlation of the posterior means over a split, or why there are none."""
+def correlation_results(passed: ForwardPass, split: str, of: int) -> Results:
+    """Total and mean correlation of posterior means over images from a split of `of`, or why there are none."""
     images, latents = passed.means.shape
     if images <= latents:
         reason = f"{images:,} {split} images are too few to tell how {latents} latents correlate"
         return {"total_correlation": missing(reason), "mean_correlation": missing(reason)}
     codes = varying(passed.means)
     total, mean = total_correlation(codes), mean_correlation(codes)
-    intervals = correlation_intervals(codes, SEED)
     return {
         "total_correlation": entry(
-            total, "nats", TOTAL_CORRELATION, split, images, z="mean", interval=intervals[0], latents=codes.shape[1]
+            total, "nats", TOTAL_CORRELATION, split, images, of, z="mean", latents=codes.shape[1]
         )
         if np.isfinite(total)
         else missing("two latents or more are linearly dependent: the total correlation is infinite"),
-        "mean_correlation": entry(
-            mean, "", MEAN_CORRELATION, split, images, z="mean", interval=intervals[1], latents=codes.shape[1]
-        ),
+        "mean_correlation": entry(mean, "", MEAN_CORRELATION, split, images, of, z="mean", latents=codes.shape[1]),
     }

@@ -25,6 +25,8 @@ from engine.events import Evaluated, Progress
 from engine.models.loading import load_model
 from engine.runs import Run
 
+COLUMN = {column.metric: column for column in COLUMNS}
+
 
 def result_of(run, metrics=None):
     *_, last = evaluate(run, metrics)
@@ -113,10 +115,20 @@ def test_reconstruction_at_the_posterior_mean_agrees_with_a_plain_recomputation(
     assert entry["unit"] == "nats"
 
 
-def test_the_interval_is_1_96_standard_errors_either_side(evaluated, plain):
-    # Normal approximation: s / sqrt(n), with the sample's standard deviation from Python's statistics.
+def test_training_reconstruction_is_of_the_training_images_with_z_sampled_and_with_its_mean(evaluated, trained):
+    images = torch.tensor(trained.dataset.images(np.arange(1500))[..., 0] / 255, dtype=torch.float32)[:, None]
+    with torch.no_grad():
+        made = trained.model.decode(trained.model.encode(images)[0]).double()
+    plain = torch.nn.functional.binary_cross_entropy(made, images.double(), reduction="sum").item() / 1500
+    metrics = evaluated[1]["metrics"]
+    assert metrics["reconstruction_train_mean"]["value"] == pytest.approx(plain, rel=1e-4)
+    assert metrics["reconstruction_train"]["value"] > plain * 1.001  # sampling costs
+
+
+def test_the_interval_is_students_t_times_the_standard_error_either_side(evaluated, plain):
+    # s / sqrt(n), with the sample's standard deviation from Python's statistics; t of 296 from a printed table.
     values = plain["losses"].tolist()
-    half = 1.96 * statistics.stdev(values) / math.sqrt(len(values))
+    half = 1.968 * statistics.stdev(values) / math.sqrt(len(values))
     low, high = evaluated[1]["metrics"]["reconstruction_mean"]["interval"]
     middle = statistics.mean(values)
     assert (low, high) == pytest.approx((middle - half, middle + half), rel=1e-4)
@@ -175,7 +187,7 @@ def test_every_number_says_its_protocol(evaluated):
         assert set(protocol["versions"]) == {"numpy", "opencv", "scikit-learn", "torch"}
         assert protocol["name"]
         assert protocol["split"] == ("train" if training else "test")
-        assert protocol["n"] == (1500 if training else 297)
+        assert protocol["n"] == protocol["of"] == (1500 if training else 297)
         if "reconstruction" in name:
             assert protocol["z"] == ("mean" if name.endswith("mean") else "sampled")
 
@@ -361,6 +373,19 @@ def test_a_sample_of_a_split_is_of_that_split_in_order_and_always_the_same(digit
     assert set(chosen.tolist()) <= set(range(1500, 1797))
     assert chosen.tolist() == sorted(chosen.tolist()) == sample_of(dataset, "test", 100).tolist()
     assert sample_of(dataset, "test").tolist() == list(range(1500, 1797))
+
+
+def test_a_sample_says_of_how_many_images_it_is(tiny_copy, monkeypatch):
+    from engine.evaluation import evaluate as module
+    from engine.evaluation.protocols import protocol_words
+
+    whole = module.sample_of
+    monkeypatch.setattr(module, "sample_of", lambda dataset, split: whole(dataset, split, 100))
+    metrics = result_of(tiny_copy, ("kl", "reconstruction_train"))["metrics"]
+    assert (metrics["kl"]["protocol"]["n"], metrics["kl"]["protocol"]["of"]) == (100, 297)
+    words = {name: protocol_words(metrics[name], COLUMN[name], interval=False) for name in metrics}
+    assert words["kl"].endswith("mean over images; 100 of 297 test images")
+    assert "; 100 of 1,500 training images; z sampled" in words["reconstruction_train"]
 
 
 def test_a_table_has_a_line_for_each_run_and_the_values_rounded(evaluated):

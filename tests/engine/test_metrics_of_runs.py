@@ -15,16 +15,20 @@ from engine.data import load_dataset
 from engine.data.dataset import ArrayStore, Dataset, Factors
 from engine.errors import RunError
 from engine.evaluation import ground_truth as module
+from engine.evaluation.catalogue import COLUMNS
 from engine.evaluation.evaluate import GROUND_TRUTH, evaluate
 from engine.evaluation.ground_truth import reason_against
 from engine.evaluation.intervals import wilson
 from engine.evaluation.mig import mig
+from engine.evaluation.protocols import protocol_words
 from engine.evaluation.representation import Representation
 from engine.evaluation.sampling import Groups, draw_images
 from engine.events import Evaluated, Progress
 from engine.models.loading import load_model
 from engine.runs import Run
 from engine.training import train
+
+COLUMN = {column.metric: column for column in COLUMNS}
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +97,12 @@ def test_every_score_has_a_value_its_counts_and_its_factors(scored):
     assert counts["mig"] == (128, None)
     with_interval = {name for name, entry in entries.items() if "interval" in entry}
     assert with_interval == {"disentanglement", "beta_vae", "factor_vae", "mig"}
+    assert {entry["protocol"]["of"] for entry in entries.values()} == {192}
+    words = protocol_words(entries["beta_vae"], COLUMN["beta_vae"])
+    assert "; 10,000 points of 64 pairs drawn from all 192 images, tested on 5,000 others; z = posterior" in words
+    words = protocol_words(entries["mig"], COLUMN["mig"])
+    assert "; 128 of 192 images; z = posterior mean" in words
+    assert words.endswith(" of the score's mean over draws like this one, from the spread of 20 others")
     assert entries["beta_vae"]["interval"] == pytest.approx(wilson(entries["beta_vae"]["value"], 5000))
     json.dumps(scored)
 

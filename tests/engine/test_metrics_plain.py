@@ -7,17 +7,16 @@ import numpy as np
 import pytest
 import torch
 from scipy.optimize import minimize
-from scipy.stats import binomtest, entropy
+from scipy.stats import entropy
 from sklearn.metrics import mutual_info_score
 from torch.distributions import MultivariateNormal, kl_divergence
 
 from engine.data.dataset import Factors
 from engine.evaluation import dci
 from engine.evaluation.beta_vae import beta_vae_score
-from engine.evaluation.correlation import correlation_intervals, mean_correlation, total_correlation, varying
+from engine.evaluation.correlation import mean_correlation, total_correlation, varying
 from engine.evaluation.factor_vae import factor_vae_score
-from engine.evaluation.intervals import bootstrap, wilson
-from engine.evaluation.mig import entropies, gap, mig, mig_interval, mutual_information
+from engine.evaluation.mig import entropies, gap, mig, mutual_information
 from engine.evaluation.sampling import (
     Batches,
     Groups,
@@ -267,44 +266,3 @@ def test_constant_latents_do_not_correlate_and_equal_ones_correlate_without_end(
     assert total_correlation(varying(np.stack([code, np.zeros(200)], axis=1))) == 0
     assert mean_correlation(varying(np.zeros((200, 3)))) == 0
     assert total_correlation(varying(np.stack([code, code, rng.standard_normal(200)], axis=1))) > 15
-
-
-# Intervals
-
-
-@pytest.mark.parametrize(("right", "n"), [(0, 5000), (1, 20), (2741, 5000), (4999, 5000), (5000, 5000)])
-def test_wilsons_interval_agrees_with_scipy(right, n):
-    plain = binomtest(right, n).proportion_ci(0.95, method="wilson")
-    assert wilson(right / n, n) == pytest.approx((plain.low, plain.high), abs=1e-12)
-
-
-def test_the_bootstrap_of_a_mean_agrees_with_its_standard_error(rng):
-    values = rng.exponential(2, 2000)
-    low, high = bootstrap(lambda w: float(np.average(values, weights=w)), 2000, 0)
-    half = 1.96 * values.std(ddof=1) / math.sqrt(2000)
-    assert low == pytest.approx(values.mean() - half, abs=0.25 * half)
-    assert high == pytest.approx(values.mean() + half, abs=0.25 * half)
-
-
-@pytest.mark.parametrize("name", ["mig", "total", "mean"])
-def test_intervals_are_as_wide_as_samples_spread_and_hold_the_truth(name):
-    # Independent: forty samples of 1,000 images of one kind; the value of a sample of 50,000 is the truth.
-    def draw(seed, n=1000):
-        rng = np.random.default_rng(seed)
-        classes = np.stack([rng.integers(0, 4, n), rng.integers(0, 6, n)], axis=1)
-        return classes + rng.uniform(-1, 1, (n, 2)) + 0.4 * classes[:, ::-1], classes
-
-    def value(codes, classes):
-        if name == "mig":
-            return mig(codes, classes)
-        return total_correlation(codes) if name == "total" else mean_correlation(codes)
-
-    def interval(codes, classes):
-        return mig_interval(codes, classes, 0) if name == "mig" else correlation_intervals(codes, 0)[name == "mean"]
-
-    samples = [draw(seed) for seed in range(40)]
-    spread, truth = statistics.stdev(value(*sample) for sample in samples), value(*draw(99, 50_000))
-    intervals = [interval(*sample) for sample in samples]
-    assert statistics.mean(high - low for low, high in intervals) == pytest.approx(2 * 1.96 * spread, rel=0.3)
-    # 38 are expected; fewer than 34 of 40 happens once in 200 times with an interval that holds 95 %.
-    assert sum(low < truth < high for low, high in intervals) >= 34

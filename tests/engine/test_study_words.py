@@ -33,7 +33,7 @@ def test_the_methods_text_has_the_settings_and_protocols_that_were_used(study, s
         f"learning rate of {config['learning_rate']}, in batches of {config['batch_size']} images, for 60 steps",
         "C rose linearly from 0 to 5 nats over 1 epochs (51 steps)",
         "seeds 0, 1",
-        "binary cross-entropy summed over pixels, mean over images; n = 179; test images; z sampled",
+        "binary cross-entropy summed over pixels, mean over images; all 179 test images; z sampled",
         f"PyTorch {config['versions']['torch']}",
         "on the CPU with 1 thread",
     ):

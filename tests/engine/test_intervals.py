@@ -1,0 +1,140 @@
+"""Intervals cover what they say: for 95 % of draws, the mean over draws. The codes of all images are made up or cached.
+
+The true mean is that of many more draws, so what is checked is the whole way from a seed to the interval that
+evaluation.json gets.
+"""
+
+import math
+import os
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from scipy.stats import binom, binomtest
+from scipy.stats import t as student
+
+from engine.data import dsprites
+from engine.data.dataset import Factors
+from engine.evaluation import ground_truth, sampling
+from engine.evaluation.ground_truth import GroundTruth
+from engine.evaluation.intervals import around_mean, around_one_draw, wilson
+
+SIZES = (4, 3, 6)
+KINDS = ("rotated", "heavy tails", "clean and noise")
+
+
+def codes_of(kind, classes, sizes):
+    """Posterior means (images, latents) of a representation that was not learnt."""
+    rng = np.random.default_rng(1)
+    factors = classes / (np.array(sizes) - 1) - 0.5
+    factors = factors / factors.std(0)
+    k = len(sizes)
+    if kind == "rotated":
+        return factors @ np.linalg.qr(rng.standard_normal((k, k)))[0] + 0.3 * rng.standard_normal(factors.shape)
+    if kind == "heavy tails":  # the range that bins span changes with each draw
+        mixed = factors @ (np.eye(k) + 0.3 * rng.standard_normal((k, k)))
+        return mixed + 0.5 * rng.standard_t(3, factors.shape)
+    noise = rng.standard_normal((len(factors), 2))
+    return np.hstack([factors[:, :-1] + 0.6 * rng.standard_normal(factors[:, :-1].shape), noise])
+
+
+class Cached:
+    """In the place of `Representation`: the posterior means of all images are there."""
+
+    def __init__(self, trained):
+        self.means = trained.codes
+
+    def encode(self, images, what):
+        yield from ()
+
+
+def score(monkeypatch, dataset, codes, metric, seed):
+    """Value and interval of a metric as an evaluation with this seed has them."""
+    monkeypatch.setattr(ground_truth, "SEED", seed)
+    monkeypatch.setattr(ground_truth, "Representation", Cached)
+    truth = GroundTruth(SimpleNamespace(dataset=dataset, codes=codes.astype(np.float32)), None, "test")
+    truth.__dict__["_groups"] = dataset.groups
+    job = truth.compute((metric,))
+    try:
+        while True:
+            next(job)
+    except StopIteration as done:
+        entry = done.value[metric]
+    return entry["value"], entry["interval"]
+
+
+class Images:
+    """A data set without pictures: a grid of factors, many times over or once."""
+
+    title = "made up"
+
+    def __init__(self, factors, count):
+        self.factors, self._count = factors, count
+        self.groups = sampling.Groups.of(factors, count)
+
+    def __len__(self):
+        return self._count
+
+
+def grid(sizes, times):
+    factors = Factors(tuple("abcde"[: len(sizes)]), tuple(np.arange(n, dtype=np.float64) for n in sizes))
+    classes = np.tile(factors.classes(np.arange(math.prod(sizes))), (times, 1))
+    return Images(Factors(factors.names, factors.values, table=classes), len(classes))
+
+
+def check_coverage(found):
+    """Assert that 95 % of the intervals hold the mean over draws, within what chance allows once in 1,000 times."""
+    values, intervals = zip(*found, strict=True)
+    mean = np.mean(values)
+    held = sum(low <= mean <= high for low, high in intervals)
+    least, most = binom.ppf([0.0005, 0.9995], len(found), 0.95)
+    assert least <= held <= most, f"{held} of {len(found)} intervals hold the mean"
+
+
+@pytest.fixture
+def few_points(monkeypatch):
+    """A sixteenth of the images and points of the protocols."""
+    for module in (sampling, ground_truth):
+        monkeypatch.setattr(module, "TRAINING", 600)
+        monkeypatch.setattr(module, "TESTING", 300)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("metric", "draws"), [("mig", 150), ("factor_vae", 50)])
+def test_the_interval_of_a_score_holds_the_mean_over_draws(few_points, monkeypatch, metric, draws, kind):
+    images = grid(SIZES, 300)
+    codes = codes_of(kind, images.groups.classes, SIZES)
+    check_coverage([score(monkeypatch, images, codes, metric, seed) for seed in range(draws)])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", [*KINDS, "trained"])
+@pytest.mark.parametrize("metric", ["mig", "factor_vae"])
+def test_the_interval_holds_the_mean_over_draws_of_all_dsprites(monkeypatch, metric, kind):
+    images = Images(dsprites.factors(), dsprites.COUNT)
+    if kind == "trained":  # an .npy with the posterior means (737280, latents) of any model
+        if "STUDIO_TEST_CODES" not in os.environ:
+            pytest.skip("STUDIO_TEST_CODES names no .npy with the codes of a trained model")
+        codes = np.load(os.environ["STUDIO_TEST_CODES"])
+    else:
+        codes = codes_of(kind, images.groups.classes, images.factors.sizes)
+    check_coverage([score(monkeypatch, images, codes, metric, seed) for seed in range(200 if metric == "mig" else 60)])
+
+
+def test_around_one_draw_is_students_t_of_the_spread_of_the_others():
+    low, high = around_one_draw(0.5, [0.1, 0.2, 0.4])
+    spread = np.std([0.1, 0.2, 0.4], ddof=1)
+    assert (low, high) == pytest.approx((0.5 - 4.302653 * spread, 0.5 + 4.302653 * spread))  # t of 2, a printed table
+
+
+def test_the_interval_of_a_mean_agrees_with_scipy_and_is_none_of_one_value():
+    values = np.random.default_rng(0).exponential(2, 12)
+    plain = student.interval(0.95, 11, values.mean(), values.std(ddof=1) / math.sqrt(12))
+    assert around_mean(values) == pytest.approx(plain)
+    assert around_mean(values[:1]) is None
+
+
+@pytest.mark.parametrize(("right", "n"), [(0, 5000), (1, 20), (2741, 5000), (4999, 5000), (5000, 5000)])
+def test_wilsons_interval_agrees_with_scipy(right, n):
+    plain = binomtest(right, n).proportion_ci(0.95, method="wilson")
+    assert wilson(right / n, n) == pytest.approx((plain.low, plain.high), abs=1e-12)
