@@ -8,6 +8,7 @@ import time
 import numpy as np
 import pytest
 import torch
+from scipy.stats import entropy
 
 from engine.checkpoints import load_trainer, load_weights, save_checkpoint
 from engine.config import RunConfig
@@ -22,12 +23,13 @@ from engine.evaluation.intervals import wilson
 from engine.evaluation.mig import mig
 from engine.evaluation.protocols import protocol_words
 from engine.evaluation.representation import Representation
-from engine.evaluation.sampling import Groups, draw_images
+from engine.evaluation.sampling import Groups, draw_images, draw_pairs
 from engine.events import Evaluated, Progress
 from engine.models.loading import load_model
 from engine.runs import Run
 from engine.training import train
 
+DCI = "dci_disentanglement"
 COLUMN = {column.metric: column for column in COLUMNS}
 
 
@@ -117,6 +119,44 @@ def test_mig_is_that_of_plainly_encoded_images(scored, means):
     x, y, grey = (part.ravel() for part in np.indices((8, 8, 3)))
     expected = mig(means[images], np.stack([x, y, grey], axis=1)[images])
     assert scored["metrics"]["mig"]["value"] == pytest.approx(expected, abs=0.02)  # an image may lie on a bin's edge
+
+
+def test_sap_and_dci_are_those_of_plainly_encoded_images(scored, means):
+    # Each factor told by scikit-learn's own classifiers from the means of the images to fit on, tested on the others.
+    from sklearn.ensemble import GradientBoostingClassifier
+    from sklearn.svm import LinearSVC
+
+    fit, test = draw_images(192, np.random.default_rng(0))
+    metrics = scored["metrics"]
+    found = {name: np.array(metrics[of][name]["latents"]) for of, name in (("sap", "accuracies"), (DCI, "importance"))}
+    columns = dict(zip(("x", "y", "grey"), (part.ravel() for part in np.indices((8, 8, 3))), strict=True))
+    for k, (name, column) in enumerate(columns.items()):
+        trees = GradientBoostingClassifier(random_state=0).fit(means[fit], column[fit])
+        told = metrics["dci_informativeness"]["accuracies"][name]
+        assert told == pytest.approx(np.mean(trees.predict(means[test]) == column[test]), abs=0.08)  # 5 images of 64
+        assert told > 1.5 / (3 if name == "grey" else 8)  # chance
+        assert found["importance"][:, k] == pytest.approx(trees.feature_importances_, abs=0.05)
+        for j in range(4):
+            machine = LinearSVC(C=0.01, class_weight="balanced", dual=False).fit(means[fit][:, [j]], column[fit])
+            plain = np.mean(machine.predict(means[test][:, [j]]) == column[test])
+            assert found["accuracies"][j, k] == pytest.approx(plain, abs=0.04)
+    importance = found["importance"]
+    for of, share in ((DCI, importance), ("dci_completeness", importance.T)):
+        rows = share / share.sum(1, keepdims=True)
+        concentration = 1 - entropy(rows, base=rows.shape[1], axis=1)
+        assert metrics[of]["value"] == pytest.approx(np.average(concentration, weights=share.sum(1)), abs=1e-4)
+
+
+def test_the_beta_vae_score_is_of_mean_differences_on_other_points(scored, means):
+    # Higgins et al. 2017: the mean over a point's 64 pairs. A sum would be regularised 4,096 times less.
+    from sklearn.linear_model import LogisticRegression
+
+    factors = Factors(("x", "y", "grey"), tuple(np.arange(n, dtype=np.float64) for n in (8, 8, 3)))
+    pairs = draw_pairs(Groups.of(factors, 192), 15_000, np.random.default_rng(0))
+    points = np.abs(means[pairs.first] - means[pairs.second]).mean(1)
+    model = LogisticRegression(max_iter=10_000).fit(points[:10_000], pairs.factor[:10_000])
+    value = scored["metrics"]["beta_vae"]["value"]
+    assert value == pytest.approx(model.score(points[10_000:], pairs.factor[10_000:]), abs=0.0006)  # 3 points
 
 
 def test_the_disentanglement_score_agrees_with_encoding_each_pair(scored, means):
