@@ -20,7 +20,7 @@ from engine.evaluation.catalogue import COLUMNS
 from engine.evaluation.evaluate import GROUND_TRUTH, evaluate
 from engine.evaluation.ground_truth import reason_against
 from engine.evaluation.intervals import wilson
-from engine.evaluation.mig import mig
+from engine.evaluation.mig import mig, mutual_information
 from engine.evaluation.protocols import protocol_words
 from engine.evaluation.representation import Representation
 from engine.evaluation.sampling import Groups, draw_images, draw_pairs
@@ -119,6 +119,10 @@ def test_mig_is_that_of_plainly_encoded_images(scored, means):
     x, y, grey = (part.ravel() for part in np.indices((8, 8, 3)))
     expected = mig(means[images], np.stack([x, y, grey], axis=1)[images])
     assert scored["metrics"]["mig"]["value"] == pytest.approx(expected, abs=0.02)  # an image may lie on a bin's edge
+    table = scored["metrics"]["mig"]["mutual_information"]
+    plain = mutual_information(means[images], np.stack([x, y, grey], axis=1)[images])
+    assert table["factors"] == ["x", "y", "grey"]
+    np.testing.assert_allclose(table["latents"], plain, atol=0.03)
 
 
 def test_sap_and_dci_are_those_of_plainly_encoded_images(scored, means):
