@@ -135,7 +135,7 @@ def test_a_dropped_file_that_is_no_data_set_is_explained(qtbot, window, tmp_path
     path = tmp_path / "broken.npz"
     path.write_bytes(b"PK nonsense")
     drop(window, path)
-    qtbot.waitUntil(lambda: "not an .npz file" in window.data_page.words.text(), timeout=WAIT)
+    qtbot.waitUntil(lambda: "not an .npz file" in window.data_page.error.text(), timeout=WAIT)
     assert window.data_page._details is None
 
 
@@ -190,7 +190,7 @@ def test_a_prepared_copy_can_be_deleted_and_own_files_stay(qtbot, window, pictur
     wait_for_details(qtbot, page, "images")
     assert page._thread is None
     assert page.delete_button.isVisible()
-    page._paths.clear()
+    remember_data("images", None)
     qtbot.mouseClick(page.delete_button, Qt.MouseButton.LeftButton)
     assert not ENTRIES["images"].cached()
     assert len(list(pictures.rglob("*.png"))) == 13
