@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QSlider
 
 from engine.data import ENTRIES
 from engine.events import Progress
+from engine.folders import remember_data
 
 WAIT = 60_000
 
