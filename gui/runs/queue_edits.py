@@ -54,9 +54,13 @@ class QueueEdits(QObject):
     def remove(self, paths: list[Path]) -> int:
         """Take runs out of the queue; their folders stay. Returns how many waited."""
         waiting = [path for path in paths if self._session.queue.position(path) is not None]
+
+        def take_out() -> None:
+            for path in waiting:
+                self._session.unqueue(path)
+
         if waiting:
-            runs = count(len(waiting), "run")
-            self._push(f"taking {runs} out of the queue", lambda: [self._session.unqueue(path) for path in waiting])
+            self._push(f"taking {count(len(waiting), 'run')} out of the queue", take_out)
         return len(waiting)
 
     def move(self, path: Path, by: int) -> None:
