@@ -248,7 +248,8 @@ class DataPage(QWidget):
         does = {"folder": "Choose a folder of pictures", "file": "Choose an .npz file"}
         if self.entry.own:
             return f"{does[self.entry.path_kind]}, or drop one on the window.\n\nIts images appear here."
-        return f"Press {self.prepare_button.text()}.\n\nIts images appear here."
+        again = " to try again" if self.error.text() else ""
+        return f"Press {self.prepare_button.text()}{again}.\n\nIts images appear here."
 
     def _facts(self, entry: Entry, path: Path | None) -> str:
         lines = [entry.description]
@@ -333,8 +334,8 @@ class DataPage(QWidget):
         if key == self._asked:
             self._asked = None
             self._tried.pop(self.entry.name, None)
-            self.refresh()
             self._say_error(message)
+            self.refresh()
 
     @Slot(int)
     def _show_image(self, index: int) -> None:
@@ -412,16 +413,16 @@ class DataPage(QWidget):
             self._remember(name, tried)
         thread.deleteLater()
         self._asked, self._details = None, None
+        self._say_error(thread.error)
         self.refresh()
         if thread.error:
-            self._say_error(thread.error)
             self.failed.emit(f"{self.entry.title}: {thread.error}")
         if whole:
             self._read()
         self.ended.emit()
 
     def _say_error(self, message: str) -> None:
-        """Show why something failed, in the place of the images."""
+        """Show why something failed, above the place of the images; empty: nothing did."""
         self.error.setText(message)
         self.error.setVisible(bool(message))
 

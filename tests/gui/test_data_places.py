@@ -177,4 +177,5 @@ def test_a_failed_download_is_an_error_that_says_what_to_do(qtbot, window, tmp_p
     assert page.error.isVisible()
     assert window.banner.property("kind") == "error"
     assert page.words.text() == ""
+    assert "Press Download to try again." in page.nothing.text()
     assert ENTRIES["mnist"].state() != "ready"

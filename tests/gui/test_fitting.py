@@ -37,6 +37,7 @@ class Screen:
 
 
 def test_a_new_window_and_one_remembered_from_a_larger_screen_open_inside(qtbot, another_window, tmp_path, monkeypatch):
+    monkeypatch.setattr(fitting, "fit", fit)
     for remembered in (None, QRect(900, 500, 2400, 1300)):
         window = another_window(tmp_path / "runs")
         monkeypatch.setattr(window, "screen", Screen)
