@@ -285,7 +285,7 @@ class DataPage(QWidget):
 
     @Slot(int)
     def _chosen(self, row: int) -> None:
-        self._details = None
+        self._details = self._asked = None
         self._page = 0
         self.words.setText("")
         self._say_error("")

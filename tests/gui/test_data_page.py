@@ -140,6 +140,16 @@ def test_a_dropped_file_that_is_no_data_set_is_explained(qtbot, window, tmp_path
     assert window.data_page._details is None
 
 
+def test_images_that_arrive_after_another_data_set_was_chosen_are_not_shown_as_its(qtbot, page):
+    choose(page, "digits")
+    wait_for_details(qtbot, page, "digits")
+    asked, details = page._asked, page._details
+    choose(page, "kmnist")
+    page._answered(asked, details)
+    assert page._details is None
+    assert page._area.isHidden()
+
+
 def test_preparing_can_be_cancelled(qtbot, page, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "empty"))
     choose(page, "digits")

@@ -5,6 +5,7 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 
 from gui.help.posteriors import FigureOneDialog
+from gui.training.live_pictures import LivePictures
 from gui.traversal.canvas import SIDE, DrawingBoard
 from gui.traversal.labels import heading_words
 from gui.traversal.track import TICKS, LatentTrack
@@ -100,14 +101,19 @@ def test_figure_one_says_what_a_larger_beta_does(qtbot):
     assert overlaps[0] == 0
 
 
-@pytest.mark.parametrize("width", [330, 420, 900])
-def test_names_of_latents_are_whole_in_the_live_view(qtbot, width):
-    grid = ImageGrid(side=44, largest=56)
-    qtbot.addWidget(grid)
-    grid.show_rows([Row(np.zeros((8, 32, 32, 1), np.uint8), "z3", name) for name in ("thickness", "0.4", "x position")])
+@pytest.mark.parametrize("longest", ["x position", "the angle at which it is drawn"])
+@pytest.mark.parametrize("width", [210, 330, 420, 900])
+def test_names_of_latents_are_whole_in_the_live_view(qtbot, width, longest):
+    card = LivePictures()
+    qtbot.addWidget(card)
+    grid = card.traversal
+    names = ("thickness", "0.4", longest)
+    grid.show_rows([Row(np.zeros((8, 32, 32, 1), np.uint8), "z3", name) for name in names])
     grid.resize(width, grid.heightForWidth(width))
-    assert [grid.shown_words(n) for n in range(3)] == [("z3", "thickness"), ("z3", "0.4"), ("z3", "x position")]
+    assert [grid.shown_words(n) for n in range(3)] == [("z3", name) for name in names]
     assert grid._rect(2, 7).right() <= width
+    assert grid._rect(2, 0).bottom() <= grid.height()
+    assert grid._rect(1, 0).top() - grid._rect(0, 0).bottom() >= grid._line(width)  # no words on a picture
 
 
 def test_a_name_that_is_too_long_is_shortened_beside_images_and_whole_in_the_tooltip(qtbot):
