@@ -382,6 +382,7 @@ class DataPage(QWidget):
         self.list.setEnabled(False)
         self.delete_button.hide()
         self._thread.start()
+        self.refresh()
         self.progressed.emit(Progress(0, 1, f"Preparing {self.entry.title}"))
 
     @Slot()

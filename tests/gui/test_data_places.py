@@ -169,6 +169,7 @@ def test_a_failed_download_is_an_error_that_says_what_to_do(qtbot, window, tmp_p
     page.show_entry("mnist")
     assert page.prepare_button.text() == "Download"
     qtbot.mouseClick(page.prepare_button, LEFT)
+    assert "Press Download" not in page.nothing.text()
     qtbot.waitUntil(lambda: not page.preparing, timeout=WAIT)
     for words in (page.error.text(), window.banner.text.text()):
         assert "could not be downloaded" in words
