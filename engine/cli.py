@@ -18,7 +18,7 @@ from engine.cli_progress import shown, stop_on_interrupt
 from engine.config import DATASET_TITLES, OBJECTIVE_TITLES, RunConfig
 from engine.errors import ConfigError, RunError, StudioError
 from engine.events import Evaluated, Finished, Paused, Warned
-from engine.folders import data_cache
+from engine.folders import data_cache, with_remembered_data
 from engine.jobs import Control
 from engine.leftovers import clear_leftovers, places
 from engine.presets import quick_preset
@@ -150,12 +150,23 @@ def _fail(error: Exception, status: int) -> int:
 
 
 def _train(arguments: argparse.Namespace) -> int:
-    run = Run.create(arguments.runs, _config(arguments), arguments.name)
-    return _train_run(run)
+    return _train_run(_new_run(arguments.runs, _config(arguments), arguments.name))
+
+
+def _new_run(folder: Path, config: RunConfig, name: str | None) -> Run:
+    """Make a run's folder once its data set is ready, so that data that cannot be used leave none behind."""
+    from engine.data import prepare
+
+    for _ in shown(prepare(*config.data), Control()):
+        pass
+    return Run.create(folder, config, name)
 
 
 def _config(arguments: argparse.Namespace) -> RunConfig:
-    """Settings from --config, then the options, then --set, validated together."""
+    """Settings from --config, then the options, then --set, validated together.
+
+    Where none of them names a data folder, it is the one that is remembered for the data set.
+    """
     values: dict[str, Any] = RunConfig.load(arguments.config).model_dump() if arguments.config else {}
     for field in ("dataset", "objective", "conditional", "epochs", "steps", "seed", "device", "threads"):
         given = getattr(arguments, field, None)
@@ -173,7 +184,7 @@ def _config(arguments: argparse.Namespace) -> RunConfig:
     config = RunConfig.parse(values)
     if arguments.data is not None:
         check_takes_data(config.dataset)
-    return config
+    return config if values.get("data_folder") == "" else with_remembered_data(config)
 
 
 def _train_run(run: Run) -> int:
@@ -287,8 +298,8 @@ def _demo(arguments: argparse.Namespace) -> int:
 
     preset = quick_preset()
     changes = {name: value for name in ("device", "threads") if (value := getattr(arguments, name)) is not None}
-    run = Run.create(arguments.runs, preset.config.changed(**changes), "demo")
     print(f"{preset.title}. {preset.description}", file=sys.stderr)
+    run = _new_run(arguments.runs, with_remembered_data(preset.config.changed(**changes)), "demo")
     status = _train_run(run)
     if status:
         return status

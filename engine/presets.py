@@ -10,6 +10,7 @@ import tomli_w
 from engine.config import RunConfig
 from engine.errors import ConfigError
 from engine.files import write_bytes
+from engine.folders import remembered_data
 from engine.paths import RESOURCES, presets_folder
 from engine.runs import slug
 
@@ -60,10 +61,15 @@ def own_presets() -> list[Preset]:
 
 
 def save_preset(title: str, description: str, config: RunConfig) -> Preset:
-    """Keep settings as a preset of one's own; one with the same title is replaced. Raises ConfigError."""
+    """Keep settings as a preset of one's own; one with the same title is replaced. Raises ConfigError.
+
+    A data folder that is the remembered one of its data set is left out, so that the preset follows it.
+    """
     title = title.strip()
     if not title:
         raise ConfigError("A preset needs a title.")
+    if config.data_folder == remembered_data(config.dataset):
+        config = config.changed(data_folder=None)
     settings = {name: value for name, value in config.model_dump(mode="json").items() if value is not None}
     same = next((preset for preset in own_presets() if preset.title == title), None)
     name = same.name if same else _free_name(slug(title))

@@ -67,6 +67,17 @@ class RunQueue:
         rank = {name: place for place, name in enumerate(names)}
         self._change(sorted(self.waiting, key=lambda entry: rank.get(entry.run, len(rank))))
 
+    def turn(self, before: tuple[Waiting, ...], after: tuple[Waiting, ...]) -> None:
+        """Make the change that leads from one queue to another in the present one, which may have moved on since.
+
+        What the change adds is added, what it removes is removed, and what both hold is put in its order.
+        """
+        removed = {entry.run for entry in before} - {entry.run for entry in after}
+        kept = [entry for entry in self.waiting if entry.run not in removed]
+        old = {entry.run for entry in before} | {entry.run for entry in kept}
+        self._change([*kept, *(entry for entry in after if entry.run not in old)])
+        self.order([entry.run for entry in after])
+
     def take(self) -> Waiting | None:
         """Remove the first run whose folder is there, and return it."""
         present = [entry for entry in self.waiting if (self._root / entry.run / "config.json").is_file()]

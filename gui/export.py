@@ -34,6 +34,7 @@ from gui.widgets.save_dialog import (
     proposed_name,
     save_buttons,
 )
+from gui.widgets.status_bar import status_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +127,7 @@ def import_runs(parent: QWidget, settings: QSettings, root: Path) -> str:
 
         yield from read_archive(Path(name), root)
 
-    return JobDialog(parent, "Import runs", job).carry_out()
+    return JobDialog(parent, "Import runs", job, task="Importing").carry_out()
 
 
 class KindDialog(QDialog):
@@ -165,10 +166,11 @@ class KindDialog(QDialog):
 
 
 class JobDialog(QDialog):
-    """Does a job in a thread, with its progress and a button that cancels it."""
+    """Does a job in a thread, with its progress and a button that cancels it. `task` is its word in the status bar."""
 
-    def __init__(self, parent: QWidget, title: str, make_job: Callable[[], Job]) -> None:
+    def __init__(self, parent: QWidget, title: str, make_job: Callable[[], Job], task: str = "Saving") -> None:
         super().__init__(parent)
+        self._task, self._status = task, status_of(parent)
         self.setWindowTitle(title)
         self.setMinimumWidth(px(380))
         self._words = ""
@@ -192,8 +194,10 @@ class JobDialog(QDialog):
     def carry_out(self) -> str:
         """Do the job. Returns what it says at its end, empty when it was cancelled. Raises StudioError."""
         self._thread.start()
+        self._show_status(Progress(0, 1, self.windowTitle()))
         self.exec()
         self._thread.wait()
+        self._show_status(None)
         words, error = self._words, self._thread.error
         self.deleteLater()
         if error:
@@ -206,10 +210,15 @@ class JobDialog(QDialog):
         self.cancel.setEnabled(False)
         self.what.setText("Cancelling…")
 
+    def _show_status(self, progress: Progress | None) -> None:
+        if self._status is not None:
+            self._status.show_job(self._task, progress)
+
     @Slot(list)
     def _take(self, events: list[object]) -> None:
         for event in events:
             if isinstance(event, Progress) and not self._thread.control.cancelled:
+                self._show_status(event)
                 self.what.setText(f"{event.what}…")
                 self.bar.setMaximum(event.total if event.total > 1 else 0)
                 self.bar.setValue(event.done)

@@ -24,6 +24,7 @@ from PySide6.QtWidgets import (
 from engine.config import Group, RunConfig, choices_of, group_of, range_text, unit_of
 from engine.data import ENTRIES
 from engine.errors import ConfigError
+from engine.folders import remembered_data
 from engine.methods import unused_settings
 from gui.widgets.combo import Combo
 
@@ -107,6 +108,8 @@ class ConfigForm(QWidget):
         self._headings: dict[Group, QLabel] = {}
         self._errors: dict[str, str] = {}
         self._basis = RunConfig()
+        self._dataset = ""
+        """The data set that the data folder is of."""
         self._more_open = False
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -194,6 +197,7 @@ class ConfigForm(QWidget):
         for name, editor in self._editors.items():
             with QSignalBlocker(editor):
                 _put(editor, getattr(config, name))
+        self._dataset = config.dataset
         self._edited()
 
     def set_values(self, **values: Any) -> None:
@@ -201,6 +205,8 @@ class ConfigForm(QWidget):
         for name, value in values.items():
             with QSignalBlocker(self._editors[name]):
                 _put(self._editors[name], value)
+        if "data_folder" in values:
+            self._dataset = _get(self._editors["dataset"])
         self._edited()
 
     def config(self) -> RunConfig:
@@ -234,8 +240,18 @@ class ConfigForm(QWidget):
     def _label_differs(self, name: str) -> bool:
         return name not in self._errors and _get(self._editors[name]) != _shown(getattr(self._basis, name))
 
+    def _follow_dataset(self) -> None:
+        """After another data set was chosen, show where that one is remembered to be; a folder typed by hand stays."""
+        before, self._dataset = self._dataset, _get(self._editors["dataset"])
+        folder = _get(self._editors["data_folder"])
+        known = {"", _shown(self._basis.data_folder), _shown(remembered_data(before))}
+        if before != self._dataset and folder in known:
+            with QSignalBlocker(self._editors["data_folder"]):
+                _put(self._editors["data_folder"], remembered_data(self._dataset))
+
     @Slot()
     def _edited(self) -> None:
+        self._follow_dataset()
         self._errors = {}
         for name, value in self._values().items():
             try:

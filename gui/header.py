@@ -41,7 +41,7 @@ class Header(QFrame):
         self.tabs.button(0).setChecked(True)
         self.tabs.idClicked.connect(self.page_chosen)
         bar.addStretch(1)
-        self._theme = _tab("", "Light, dark, or as the desktop")
+        self._theme = _tab("", "Change between light and dark; Settings has “as the desktop” too")
         self._theme.clicked.connect(self.theme_asked)
         bar.addWidget(self._theme)
         more = _tab("Menu", "Undo, import, keys, quit (Alt+M)")

@@ -14,8 +14,10 @@ from PySide6.QtWidgets import (
 )
 
 from engine.config import RunConfig
+from engine.data import ENTRIES
+from engine.errors import StudioError
 from engine.events import Progress
-from engine.folders import default_runs_folder
+from engine.folders import default_runs_folder, remember_data, remembered_data
 from engine.paths import APP, RESOURCES
 from engine.studies import Study
 from gui import theme
@@ -23,6 +25,7 @@ from gui.closing import Closing
 from gui.data.page import DataPage
 from gui.desktop.desktop import Desktop
 from gui.desktop.notify import ending
+from gui.fitting import Fitter, usual_size
 from gui.header import TABS, Header
 from gui.help.desk import HelpDesk
 from gui.metrics.page import MetricsPage
@@ -44,6 +47,9 @@ from gui.widgets.banner import Banner
 from gui.widgets.splitter import Splitter
 from gui.widgets.status_bar import StatusBar
 from gui.window_menu import WindowMenu
+
+EVALUATING, PREPARING = "Evaluating", "Preparing data"
+"""What the status bar says of jobs beside training."""
 
 TRAINING = "A run is training. A study takes all cores; it can be started when the run and its queue are done."
 
@@ -69,7 +75,7 @@ class MainWindow(QMainWindow):
         self.help = HelpDesk(self, settings)
         self.run_list = RunList(self.store, settings)
         self.actions_of_runs = RunActions(self.run_list, self.store, self.training, settings, self)
-        self.queue_card = QueueCard(self.training, self.store)
+        self.queue_card = QueueCard(self.training, self.store, self.actions_of_runs.queue)
         self.estimator = Estimator(self.store, self.training, self)
         self.pages = QStackedWidget()
         self.training_page = TrainingPage(SettingsCard(settings, self.estimator, runs), settings)
@@ -145,6 +151,8 @@ class MainWindow(QMainWindow):
         self.training_page.export.connect(self.actions_of_runs.export_curves)
         self.training.changed.connect(self._training_changed)
         self.training.failed.connect(self.banner.say)
+        self.training.no_data.connect(self._offer_data)
+        self.metrics_page.study.no_data.connect(self._offer_data)
         self.training.warned.connect(self.banner.note)
         self.training.began.connect(self._training_began)
         self.training.ended.connect(self._training_ended)
@@ -164,6 +172,10 @@ class MainWindow(QMainWindow):
         self.traversal_page.named.connect(self.actions_of_runs.name_latents)
         self.data_page.use.connect(self._use_data)
         self.data_page.failed.connect(self.banner.say)
+        self.data_page.placed.connect(self._data_placed)
+        self.metrics_page.study.choice.data_chosen.connect(self._data_placed)
+        self.data_page.progressed.connect(self._data_progressed)
+        self.data_page.ended.connect(self._data_ended)
         self.setAcceptDrops(True)
 
     # What is shown
@@ -197,11 +209,49 @@ class MainWindow(QMainWindow):
     @Slot(object)
     def _start(self, config: RunConfig) -> None:
         self.banner.hide()
-        path = self.training.start(config)
+        path = self.actions_of_runs.queue.start(config)
         if path is not None:
+            self._remember_data(config)
             self.store.refresh()
             if self.training.run is not None and path == self.training.run.path:
                 self.run_list.select(path)
+
+    # Where data sets are
+
+    def _remember_data(self, config: RunConfig) -> None:
+        """Remember where the data set is that is trained on, for the next preset."""
+        if ENTRIES[config.dataset].path_kind and config.data_folder != remembered_data(config.dataset):
+            try:
+                remember_data(config.dataset, config.data_folder)
+            except StudioError as error:
+                self.banner.say(str(error))
+            self._data_placed()
+
+    @Slot()
+    def _data_placed(self) -> None:
+        """Show where data sets are now in the form, the study and the Data page."""
+        self.training_page.settings.take_preferences()
+        self.data_page.refresh()
+        if not self.studies.active:
+            self.metrics_page.study.choice.take_data()
+
+    @Slot(str, str)
+    def _offer_data(self, dataset: str, sentence: str) -> None:
+        """Say which images are missing, and lead to the page where they are chosen or downloaded."""
+
+        def show() -> None:
+            self._show_page(TABS.index("Data"))
+            self.data_page.show_entry(dataset)
+
+        self.banner.say_with(sentence, "Open the Data page", show)
+
+    @Slot(object)
+    def _data_progressed(self, progress: Progress) -> None:
+        self.status.show_job(PREPARING, progress)
+
+    @Slot()
+    def _data_ended(self) -> None:
+        self.status.show_job(PREPARING, None)
 
     @Slot()
     def _show_queue(self) -> None:
@@ -292,15 +342,17 @@ class MainWindow(QMainWindow):
             self.metrics_page.show_idle("Select runs at the left first.")
             return
         self.evaluation.start([item.run for item in items], self.metrics_page.chooser.metrics)
-        self.metrics_page.show_progress(Progress(0, 1, "Loading"))
+        self._evaluation_progressed(Progress(0, 1, "Loading"))
 
     @Slot(object)
     def _evaluation_progressed(self, progress: Progress) -> None:
         self.metrics_page.show_progress(progress)
+        self.status.show_job(EVALUATING, progress)
 
     @Slot(str)
     def _evaluation_ended(self, words: str) -> None:
         self.metrics_page.show_idle(words)
+        self.status.show_job(EVALUATING, None)
         self.metrics_page.show_runs(self.store.items, self.run_list.items())
         self.closing.go_on()
 
@@ -339,10 +391,12 @@ class MainWindow(QMainWindow):
 
     @Slot()
     def _next_theme(self) -> None:
-        names = list(theme.SCHEMES)
-        chosen = names[(names.index(read_preferences(self._settings).theme) + 1) % len(names)]
+        app = QApplication.instance()
+        assert isinstance(app, QApplication)
+        chosen = theme.turn_scheme(app)
         self._settings.setValue("theme", chosen)
-        self._show_theme(chosen)
+        self.apply_theme()
+        self.header.show_theme(chosen)
 
     @Slot(str)
     def _show_theme(self, chosen: str) -> None:
@@ -382,8 +436,8 @@ class MainWindow(QMainWindow):
     def _restore_place(self) -> None:
         geometry = self._settings.value("geometry")
         if geometry is None or not self.restoreGeometry(geometry):
-            screen = self.screen().availableGeometry()
-            self.resize(min(1440, screen.width()), min(900, screen.height()))
+            usual_size(self)
+        Fitter(self)
         tab = str(self._settings.value("tab", 0))
         if tab.isdigit() and int(tab) < len(TABS):
             self._show_page(int(tab))

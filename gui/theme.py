@@ -111,6 +111,19 @@ def remember_scheme(app: QApplication, name: str) -> None:
     app.styleHints().setColorScheme(SCHEMES[name])
 
 
+def turn_scheme(app: QApplication) -> str:
+    """Choose the scheme that looks other than what is seen: as the desktop where that does, else light or dark.
+
+    Returns its name.
+    """
+    dark = is_dark()
+    if app.property(CHOSEN) != "system":
+        choose_scheme(app, "system")
+    if is_dark() == dark:
+        choose_scheme(app, "light" if dark else "dark")
+    return str(app.property(CHOSEN))
+
+
 def apply(app: QApplication) -> None:
     """Give the application the palette and style sheet of the scheme in force."""
     t = tokens()

@@ -68,6 +68,15 @@ def private_folders(tmp_path_factory):
     shutil.rmtree(folder, ignore_errors=True)  # the drawn dSprites alone are 377 MB
 
 
+@pytest.fixture(autouse=True)
+def no_folders_chosen():
+    """Let no test find the folders, of data sets among them, that another one chose."""
+    from engine.paths import folders_file
+
+    yield
+    folders_file().unlink(missing_ok=True)
+
+
 @pytest.fixture(scope="session")
 def shared_data():
     """The original data sets beside the project, where they are present."""

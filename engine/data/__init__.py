@@ -18,6 +18,7 @@ __all__ = [
     "Dataset",
     "Entry",
     "Factors",
+    "check_data",
     "delete_cached",
     "disk_used",
     "entry_for",
@@ -35,7 +36,9 @@ class Entry:
 
     `load` gets the data folder and the side to which own pictures are resized; so does `prepare`, where something must
     be drawn, downloaded or read first. `state` says in words whether that was done, `cached` what it left in the cache.
-    `holds` tells whether a folder or file looks like this data set, from its name and the names in it.
+    `holds` tells whether a folder or file looks like this data set, from its name and the names in it. `check` raises
+    DataError where a data folder can be seen at once not to hold it; `downloads` tells whether it must be downloaded
+    before it can be used without one.
     """
 
     name: str
@@ -54,6 +57,8 @@ class Entry:
     state: Callable[[], str] = lambda: "ready"
     cached: Callable[[], list[Path]] = list
     holds: Callable[[Path], bool] = lambda path: False
+    check: Callable[[Path], None] = lambda path: None
+    downloads: Callable[[], bool] = lambda: False
 
     @property
     def title(self) -> str:
@@ -80,6 +85,8 @@ def _mnist_entry(name: str, description: str, licence: str, citation: str) -> En
         state=state,
         cached=lambda: [path for path in [mnist.cached_folder(name)] if any(path.glob("*"))],
         holds=lambda path: mnist.recognise(path) == name,
+        check=lambda path: mnist.check(name, path),
+        downloads=lambda: not mnist.is_downloaded(name),
     )
 
 
@@ -100,6 +107,7 @@ def _own_entry(name: str, description: str, path_kind: str) -> Entry:
         state=lambda: f"choose a {path_kind}",
         cached=lambda: [*prepared_folder().glob(f"own-{name}-*")],
         holds=Path.is_dir if path_kind == "folder" else Path.is_file,
+        check=own.check,
     )
 
 
@@ -124,6 +132,7 @@ ENTRIES: dict[str, Entry] = {
             state=lambda: "ready" if dsprites.is_drawn() else "needs preparing: drawn in seconds, 377 MB",
             cached=dsprites.cached_files,
             holds=dsprites.recognise,
+            check=dsprites.check,
         ),
         _mnist_entry(
             "mnist",
@@ -180,6 +189,24 @@ def entry_for(path: Path) -> Entry:
         if entry.holds(path):
             return entry
     raise DataError(f"{path} does not exist.")
+
+
+def check_data(name: str, path: Path | None = None) -> None:
+    """Find out, without reading images, whether a data set can be used on this machine as it is now.
+
+    `path` is the user's folder or file. Raises DataError when it is missing or does not hold the data set, when one is
+    needed and none is given, or when the data set must be downloaded first.
+    """
+    entry = ENTRIES[name]
+    if path is not None and entry.path_kind:
+        entry.check(path)
+    elif entry.own:
+        raise DataError(f"{entry.title}: no {entry.path_kind} is chosen. Choose it on the Data page or in the form.")
+    elif entry.downloads():
+        raise DataError(
+            f"{entry.title} is not on this machine yet. Download it on the Data page, or choose the folder that holds "
+            "its files."
+        )
 
 
 def prepare(name: str, path: Path | None = None, size: int = 64) -> Job:

@@ -162,6 +162,11 @@ def load(official: Path | None = None) -> Dataset:
     )
 
 
+def check(path: Path) -> None:
+    """Raise DataError unless a path is a file of originals, or a folder with one."""
+    find_file(path)
+
+
 def is_drawn() -> bool:
     """Whether all images lie drawn in the cache."""
     return _complete(_packed_file(None), COUNT)

@@ -85,16 +85,21 @@ def load(name: str, folder: Path | None) -> Dataset:
     )
 
 
+def check(name: str, folder: Path) -> None:
+    """Raise DataError unless a folder is there and holds the four files of a member, as torchvision does or plainly."""
+    where = _place(name, folder)
+    for prefix in PARTS.values():
+        for kind in KINDS:
+            _find(where, f"{prefix}-{kind}", FAMILY[name])
+
+
 def prepare(name: str, folder: Path | None) -> Job:
     """Download what is missing in the cache, md5 checked, with progress in bytes; find all four in a folder.
 
     Raises DataError.
     """
     if folder is not None:
-        where = _place(name, folder)
-        for prefix in PARTS.values():
-            for kind in KINDS:
-                _find(where, f"{prefix}-{kind}", FAMILY[name])
+        check(name, folder)
     if folder is None and not is_downloaded(name):
         for file, remote in _remotes(name).items():
             try:

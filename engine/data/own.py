@@ -114,6 +114,29 @@ def numbered_alphabetically(dataset: Dataset, folder: Path) -> Dataset:
     return replace(dataset, labels=numbers[dataset.labels], label_names=tuple(former))
 
 
+def check(path: Path) -> None:
+    """Raise DataError unless a path is a folder with pictures, or a file with an array of images."""
+    path = _require(path)
+    if path.is_file():
+        with open_npz(path) as file:
+            read_images_header(file)
+        return
+    listing = _listed(path)
+    if not listing.pictures:
+        raise _no_pictures(path, listing)
+
+
+def _listed(folder: Path) -> Listing:
+    try:
+        return list_pictures(folder)
+    except OSError as error:
+        raise DataError(f"{folder} cannot be read: {error.strerror or error}.") from None
+
+
+def _no_pictures(folder: Path, listing: Listing) -> DataError:
+    return DataError(" ".join([f"{folder} holds no pictures, nor do its sub-folders.", *listing.notes]))
+
+
 def _require(path: Path | None) -> Path:
     if path is None:
         raise DataError("Choose a folder of pictures or an .npz file first (--data on the command line).")
@@ -146,7 +169,7 @@ def _prepare_folder(
 ) -> Generator[Event, Request | None, None]:
     files = listing.pictures
     if not files:
-        raise DataError(" ".join([f"{folder} holds no pictures, nor do its sub-folders.", *listing.notes]))
+        raise _no_pictures(folder, listing)
     title = readable(folder.name)
     require_space(copy.pixels.parent, len(files) * size * size * 3, f"Preparing {title}")
     good: list[Path] = []

@@ -1,5 +1,6 @@
 """What the pictures of the metrics show, as numbers: points, bars and matrices. The window and a file draw the same."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,7 @@ from engine.evaluation.catalogue import Column
 from engine.evaluation.divergence import is_active
 from engine.evaluation.rows import DataKey, Row
 from engine.evaluation.table import REPORT, Line, Table
+from engine.latent_names import latent_title
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +89,11 @@ def bars(table: Table, column: Column, data: DataKey) -> list[Bar]:
     return found
 
 
-def matrix(row: Row, name: str) -> Matrix | None:
-    """Return a matrix of `MATRICES`; None where the run has none, or one that is damaged."""
+def matrix(row: Row, name: str, names: Mapping[int, str] | None = None) -> Matrix | None:
+    """Return a matrix of `MATRICES`; None where the run has none, or one that is damaged.
+
+    `names` are those that the user gave latents, by number.
+    """
     metric, title, unit = MATRICES[name]
     kept = row.metrics.get(metric, {}).get(name)
     if not isinstance(kept, dict) or "latents" not in kept or "factors" not in kept:
@@ -103,7 +108,8 @@ def matrix(row: Row, name: str) -> Matrix | None:
     kl = row.kl_per_latent if len(row.kl_per_latent) == len(values) else (float("inf"),) * len(values)
     order = sorted(range(len(values)), key=lambda latent: -kl[latent])
     idle = tuple(not is_active(kl[latent]) for latent in order)
-    return Matrix(title, unit, tuple(f"z{latent}" for latent in order), factors, values[order], idle)
+    titles = tuple(latent_title(latent, names or {}) for latent in order)
+    return Matrix(title, unit, titles, factors, values[order], idle)
 
 
 def _ends(line: Line, metric: str, value: float, deviation: float | None) -> tuple[float | None, float | None]:

@@ -14,6 +14,7 @@ from engine.errors import CheckpointError, ConfigError
 from engine.evaluation.catalogue import IMAGES, METRICS, VERSION
 from engine.evaluation.forward import forward
 from engine.evaluation.ground_truth import SCORES, GroundTruth
+from engine.evaluation.reasons import no_training_split
 from engine.evaluation.results import SEED, missing, too_narrow
 from engine.evaluation.summaries import correlation_results, headline_results, training_results
 from engine.events import Evaluated, Event, Job, Progress, Request
@@ -145,8 +146,7 @@ def _compute_headline(trained: TrainedModel, what: str) -> Computing:
 def _compute_training(trained: TrainedModel, what: str) -> Computing:
     dataset = trained.dataset
     if "train" not in dataset.splits:
-        reason = f"{dataset.title} has no training split of its own: its numbers are of images drawn from all"
-        return {"metrics": {name: missing(reason) for name in TRAINING}}
+        return {"metrics": {name: missing(no_training_split(dataset.title)) for name in TRAINING}}
     passed = yield from forward(trained, sample_of(dataset, "train"), SEED, f"{what}: training images", sharpness=False)
     return {"metrics": training_results(passed, len(dataset.splits["train"]))}
 

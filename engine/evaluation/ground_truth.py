@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from engine.data import Dataset
 from engine.evaluation import beta_vae, dci, disentanglement, factor_vae, mig, sap
 from engine.evaluation.intervals import DRAWS, OVER_DRAWS, OVER_POINTS, around_one_draw, wilson
+from engine.evaluation.reasons import ONE_LATENT, no_factors
 from engine.evaluation.representation import Representation
 from engine.evaluation.results import SEED, Results, entry, missing
 from engine.evaluation.sampling import (
@@ -145,11 +146,11 @@ def _rng(draw: int = 0) -> np.random.Generator:
 def reason_against(dataset: Dataset, groups: Groups | None, latents: int) -> str:
     """Why a data set or model cannot be scored, as a sentence; empty when it can."""
     if groups is None:
-        return f"{dataset.title} has no ground-truth factors"
+        return no_factors(dataset.title)
     if len(groups.names) < 2:
         return f"{dataset.title} has fewer than two factors that vary"
     if latents < 2:
-        return "a model with one latent cannot be scored: scores compare latents"
+        return ONE_LATENT
     if len(dataset) < FEWEST_IMAGES:
         return f"{dataset.title} has {len(dataset)} images; the scores need at least {FEWEST_IMAGES}"
     used = (groups.counts > 0).sum(axis=1)

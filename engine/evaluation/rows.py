@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 from engine.config import DATASET_TITLES, OWN_DATA, RunConfig
 from engine.evaluation.catalogue import METRICS, VERSION
+from engine.evaluation.reasons import reason_beforehand
 from engine.evaluation.results import too_narrow
 from engine.kept import weights_step
 from engine.runs import Run
@@ -56,8 +57,9 @@ class Row:
         return bool(self.metrics) and self.newest is not None and self.newest != self.step
 
     def reason(self, metric: str) -> str:
-        """Why a metric has no value."""
-        return str(self.metrics.get(metric, {}).get("reason") or self.note or "not computed yet")
+        """Why a metric has no value: as evaluated, else what is known beforehand, else that it was not computed."""
+        known = self.metrics.get(metric, {}).get("reason") or reason_beforehand(self.config, metric)
+        return str(known or self.note or "not computed yet")
 
 
 def read_row(run: Run) -> Row:

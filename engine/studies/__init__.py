@@ -4,7 +4,7 @@ from engine.studies.estimate import StudyEstimate, StudyEstimated, estimate_stud
 from engine.studies.events import CellFinished, CellStarted, StudyProgress
 from engine.studies.files import load_study, own_studies, shipped_studies
 from engine.studies.methods_text import methods_text
-from engine.studies.running import run_study
+from engine.studies.running import check_cells, run_study
 from engine.studies.standing import CellState, standing
 from engine.studies.study import Cell, Method, Study
 from engine.studies.table import missing_cells, study_rows, study_table, why
@@ -19,6 +19,7 @@ __all__ = [
     "StudyEstimate",
     "StudyEstimated",
     "StudyProgress",
+    "check_cells",
     "estimate_study",
     "load_study",
     "methods_text",

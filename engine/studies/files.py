@@ -11,6 +11,7 @@ from typing import Any
 from engine.config import RunConfig
 from engine.errors import ConfigError
 from engine.evaluation.catalogue import METRICS
+from engine.folders import with_remembered_data
 from engine.paths import RESOURCES, studies_folder
 from engine.studies.standing import what_matters
 from engine.studies.study import Cell, Method, Study
@@ -32,7 +33,8 @@ def load_study(
     """Read a study, given as the name of a shipped or own one or as a file.
 
     With `quick` the file's [quick] settings replace those of [settings]; `seeds` is their number, counted from 0;
-    `data_folder` is where the data set's files are. Raises ConfigError, one sentence with file and key.
+    `data_folder` is where the data set's files are, instead of where the file says, or else where they are remembered
+    to be. Raises ConfigError, one sentence with file and key.
     """
     path = _find(name)
     try:
@@ -184,7 +186,7 @@ def _config(method: Method, common: dict[str, Any], last: dict[str, Any], folder
     if values.get("data_folder"):
         values["data_folder"] = folder / Path(values["data_folder"]).expanduser()  # of a file's own, beside it
     try:
-        return RunConfig.parse(values)
+        return with_remembered_data(RunConfig.parse(values))
     except ConfigError as error:
         raise ConfigError(f"method {method.title!r}: {error}") from None
 

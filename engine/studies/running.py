@@ -6,7 +6,7 @@ What is known of a study is in its run folders; this job can be killed at any mo
 import logging
 import time
 from collections import deque
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -15,8 +15,8 @@ from typing import TypeAlias
 from filelock import FileLock, Timeout
 
 from engine.config import RunConfig
-from engine.data import load_dataset, prepare
-from engine.errors import RunError, RunLockedError, StudioError
+from engine.data import check_data, load_dataset, prepare
+from engine.errors import DataError, RunError, RunLockedError, StudioError
 from engine.events import Event, Finished, Job, Paused, Progress, Request, Warned
 from engine.runs import LOCK_PATIENCE, Run
 from engine.studies.estimate import cost_of, key_of, known_paces, placed, seconds_left
@@ -62,6 +62,27 @@ def run_study(
     plan = plan_for(len(study.cells), device, workers, threads)
     with _alone(study, runs_folder):
         yield from _StudyJob(study, runs_folder, plan).events()
+
+
+def check_cells(states: Iterable[CellState]) -> None:
+    """Raise DataError when none of the cells that are left can go on, as images are missing; reads none of them."""
+    wanted = dict.fromkeys(data_of(state)[:2] for state in states if state.state != "evaluated")
+    missing: list[DataError] = []
+    for name, folder in wanted:
+        try:
+            check_data(name, folder)
+        except DataError as error:
+            missing.append(error)
+    if missing and len(missing) == len(wanted):
+        raise missing[0]
+
+
+def data_of(state: CellState) -> Data:
+    """Where a cell's images come from: as the study says, else as its run does."""
+    config: RunConfig = state.cell.config
+    if config.data_folder is None and state.run is not None:
+        config = Run.open(state.run).config
+    return config.data
 
 
 @contextmanager
@@ -120,7 +141,7 @@ class _StudyJob:
 
     def _prepare(self) -> Generator[Event, Request | None, Request | None]:
         """Make the data sets ready, once for all workers. Raises StudioError when no cell can go on."""
-        wanted = {self._data(self._states[number]) for number in self._todo}
+        wanted = {data_of(self._states[number]) for number in self._todo}
         failed: StudioError | None = None
         for data in wanted:
             try:
@@ -139,7 +160,7 @@ class _StudyJob:
         while self._todo and crew.has_room:
             number = self._todo.popleft()
             state = self._look(number)
-            reason = self._unusable.get(self._data(state))
+            reason = self._unusable.get(data_of(state))
             if state.state == "evaluated":
                 yield CellFinished(state)
             elif reason is not None:
@@ -212,13 +233,6 @@ class _StudyJob:
         cell = self._study.cells[number]
         [self._states[number]] = standing(replace(self._study, cells=(cell,)), self._folder)
         return self._states[number]
-
-    def _data(self, state: CellState) -> Data:
-        """Where a cell's images come from: as the study says, else as its run does."""
-        config: RunConfig = state.cell.config
-        if config.data_folder is None and state.run is not None:
-            config = Run.open(state.run).config
-        return config.data
 
     def _warn(self, message: str) -> Iterator[Event]:
         if message not in self._warned:

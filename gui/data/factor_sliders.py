@@ -1,6 +1,7 @@
 """Sliders for ground-truth factors: the image that has these values, or the nearest there is."""
 
 import numpy as np
+from numpy.typing import NDArray
 from PySide6.QtCore import QSignalBlocker, Qt, Signal, Slot
 from PySide6.QtWidgets import QGridLayout, QLabel, QSlider, QWidget
 
@@ -51,21 +52,27 @@ class FactorSliders(QWidget):
         self.show_image(len(dataset) // 2)
 
     def show_image(self, index: int) -> None:
-        """Put the sliders where an image is."""
+        """Put the sliders where an image is; they stay where it is the nearest that there is to what they ask for."""
         dataset = self._dataset
         if dataset is None or dataset.factors is None:
             return
-        for slider, value in zip(self._sliders, dataset.factors.classes(np.array([index]))[0], strict=True):
-            with QSignalBlocker(slider):
-                slider.setValue(int(value))
+        if dataset.factors.nearest(self._wanted) != index:
+            for slider, value in zip(self._sliders, dataset.factors.classes(np.array([index]))[0], strict=True):
+                with QSignalBlocker(slider):
+                    slider.setValue(int(value))
         self._moved()
+
+    @property
+    def _wanted(self) -> NDArray[np.int64]:
+        """Classes of the factors that the sliders ask for, (factors,)."""
+        return np.array([slider.value() for slider in self._sliders], np.int64)
 
     @Slot()
     def _moved(self) -> None:
         dataset = self._dataset
         if dataset is None or dataset.factors is None:
             return
-        wanted = np.array([slider.value() for slider in self._sliders])
+        wanted = self._wanted
         for number, (words, value) in enumerate(zip(self._words, wanted, strict=True)):
             text = value_words(dataset, number, int(value))
             words.setText(text.removeprefix(dataset.factors.names[number]).strip())

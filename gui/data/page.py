@@ -22,6 +22,7 @@ from engine.data import ENTRIES, Entry, delete_cached, disk_used, entry_for, pre
 from engine.data.dsprites import download_official, downloaded_file
 from engine.errors import StudioError
 from engine.events import Job, Progress
+from engine.folders import remember_data, remembered_data
 from engine.paths import readable
 from gui.bridge import JobThread, LatestWorker
 from gui.data.details import Details, label_of, read_details, values_of
@@ -36,16 +37,22 @@ COLUMNS = 12
 
 
 class DataPage(QWidget):
-    """Emits `use(name, path)` to train on a data set, and `failed` with a sentence."""
+    """Emits `use(name, path)` to train on a data set, `failed` with a sentence, and `placed` when another folder or
+    file is remembered for one; `progressed(progress)` and `ended` of what is prepared or downloaded.
+    """
 
     use = Signal(str, object)
     failed = Signal(str)
+    placed = Signal()
+    progressed = Signal(object)
+    ended = Signal()
 
     def __init__(self, settings: QSettings) -> None:
         super().__init__()
         self._settings = settings
         self.setProperty("helpTopic", "data")
-        self._paths: dict[str, Path] = {}
+        self._tried: dict[str, Path] = {}
+        """Folders and files that were chosen and are not known yet to hold their data set."""
         self._size = 64
         self._page = 0
         self._details: Details | None = None
@@ -95,6 +102,9 @@ class DataPage(QWidget):
         buttons = FlowLayout(holder, spacing=6)
         self.prepare_button = self._button(buttons, "Prepare", "Draw, download or read the images now", self._prepare)
         self.choose_button = self._button(buttons, "Choose…", "Choose the folder or file with the images", self._choose)
+        self.forget_button = self._button(
+            buttons, "Forget this folder", "Use the application's own copy again; your files stay", self._forget
+        )
         self.official_button = self._button(
             buttons, "Download the official file", "26 MB, from its authors' page", self._download_official
         )
@@ -118,6 +128,9 @@ class DataPage(QWidget):
         progress.addWidget(self.words, 1)
         progress.addWidget(self.cancel_button)
         self.card.body.addLayout(progress)
+        self.error = label("", "error", wrap=True)
+        self.error.setTextFormat(Qt.TextFormat.PlainText)
+        self.card.body.addWidget(self.error)
 
         shown = QWidget()
         column = QVBoxLayout(shown)
@@ -174,8 +187,13 @@ class DataPage(QWidget):
 
     @property
     def path(self) -> Path | None:
-        """The folder or file chosen for it."""
-        return self._paths.get(self.entry.name)
+        """The folder or file chosen for it, now or earlier."""
+        name = self.entry.name
+        return self._tried.get(name) or remembered_data(name)
+
+    def show_entry(self, name: str) -> None:
+        """Show a data set."""
+        self.list.setCurrentRow(list(ENTRIES).index(name))
 
     def open_path(self, path: Path) -> None:
         """Show the data set that a folder or file holds, prepared with progress."""
@@ -187,7 +205,7 @@ class DataPage(QWidget):
         except StudioError as error:
             self.failed.emit(str(error))
             return
-        self._paths[name] = path
+        self._tried[name] = path
         self._start(lambda: prepare(name, path, self._size))  # before it is shown: reading would prepare it too
         row = list(ENTRIES).index(name)
         if self.list.currentRow() == row:
@@ -216,6 +234,8 @@ class DataPage(QWidget):
         self.official_button.setVisible(entry.name == "dsprites" and path is None)
         self.delete_button.setVisible(bool(entry.cached()) and self._thread is None)
         self.folder_button.setVisible(path is not None or bool(entry.cached()))
+        self.forget_button.setVisible(path is not None and self._thread is None)
+        self.forget_button.setText(f"Forget this {'file' if path is not None and path.is_file() else 'folder'}")
         self.use_button.setEnabled(ready or not entry.own)
         self._area.setVisible(self._details is not None)
         self.nothing.setVisible(self._details is None)
@@ -228,7 +248,8 @@ class DataPage(QWidget):
         does = {"folder": "Choose a folder of pictures", "file": "Choose an .npz file"}
         if self.entry.own:
             return f"{does[self.entry.path_kind]}, or drop one on the window.\n\nIts images appear here."
-        return f"Press {self.prepare_button.text()}.\n\nIts images appear here."
+        again = " to try again" if self.error.text() else ""
+        return f"Press {self.prepare_button.text()}{again}.\n\nIts images appear here."
 
     def _facts(self, entry: Entry, path: Path | None) -> str:
         lines = [entry.description]
@@ -264,9 +285,10 @@ class DataPage(QWidget):
 
     @Slot(int)
     def _chosen(self, row: int) -> None:
-        self._details = None
+        self._details = self._asked = None
         self._page = 0
         self.words.setText("")
+        self._say_error("")
         self.refresh()
         if self.isVisible():
             self._read()
@@ -311,9 +333,9 @@ class DataPage(QWidget):
     def _unreadable(self, key: object, message: str) -> None:
         if key == self._asked:
             self._asked = None
-            self._paths.pop(self.entry.name, None)
+            self._tried.pop(self.entry.name, None)
+            self._say_error(message)
             self.refresh()
-            self.words.setText(message)
 
     @Slot(int)
     def _show_image(self, index: int) -> None:
@@ -339,12 +361,19 @@ class DataPage(QWidget):
 
     @Slot()
     def _download_official(self) -> None:
+        self._tried[self.entry.name] = downloaded_file()
         self._start(download_official)
+
+    @property
+    def preparing(self) -> bool:
+        """Whether a data set is being drawn, downloaded or read."""
+        return self._thread is not None
 
     def _start(self, make_job: Callable[[], Job]) -> None:
         if self._thread is not None:
             return
         self.words.setText("")
+        self._say_error("")
         self._thread = JobThread(make_job, self)
         self._thread.events.connect(self._progressed)
         self._thread.finished.connect(self._done)
@@ -353,6 +382,8 @@ class DataPage(QWidget):
         self.list.setEnabled(False)
         self.delete_button.hide()
         self._thread.start()
+        self.refresh()
+        self.progressed.emit(Progress(0, 1, f"Preparing {self.entry.title}"))
 
     @Slot()
     def cancel(self) -> None:
@@ -364,6 +395,7 @@ class DataPage(QWidget):
     def _progressed(self, events: list[object]) -> None:
         for event in events:
             if isinstance(event, Progress):
+                self.progressed.emit(event)
                 self.bar.setMaximum(1000)
                 self.bar.setValue(1000 * event.done // max(1, event.total))
                 self.words.setText(
@@ -375,16 +407,39 @@ class DataPage(QWidget):
         assert self._thread is not None
         thread, self._thread = self._thread, None
         self._show_idle()
-        self.words.setText(thread.error or ("Cancelled." if thread.control.cancelled else ""))
-        if self.entry.name == "dsprites" and not thread.error and downloaded_file().exists():
-            self._paths["dsprites"] = downloaded_file()
-        if thread.error:  # what cannot be read is not chosen
-            self._paths.pop(self.entry.name, None)
+        self.words.setText("Cancelled." if thread.control.cancelled else "")
+        name, whole = self.entry.name, not thread.error and not thread.control.cancelled
+        tried = self._tried.pop(name, None)
+        if tried is not None and whole:
+            self._remember(name, tried)
         thread.deleteLater()
         self._asked, self._details = None, None
+        self._say_error(thread.error)
         self.refresh()
-        if not thread.error and not thread.control.cancelled:
+        if thread.error:
+            self.failed.emit(f"{self.entry.title}: {thread.error}")
+        if whole:
             self._read()
+        self.ended.emit()
+
+    def _say_error(self, message: str) -> None:
+        """Show why something failed, above the place of the images; empty: nothing did."""
+        self.error.setText(message)
+        self.error.setVisible(bool(message))
+
+    def _remember(self, name: str, path: Path | None) -> None:
+        try:
+            remember_data(name, path)
+        except StudioError as error:
+            self.failed.emit(str(error))
+        self.placed.emit()
+
+    @Slot()
+    def _forget(self) -> None:
+        self._tried.pop(self.entry.name, None)
+        self._remember(self.entry.name, None)
+        self._asked = None
+        self._chosen(self.list.currentRow())
 
     def _show_idle(self) -> None:
         self.bar.hide()
@@ -398,7 +453,7 @@ class DataPage(QWidget):
         else:
             chosen, _ = QFileDialog.getOpenFileName(self, "File with the images", "", "NumPy arrays (*.npz)")
         if chosen:
-            self._paths[self.entry.name] = Path(chosen)
+            self._tried[self.entry.name] = Path(chosen)
             self._prepare()
             self._chosen(self.list.currentRow())
 
@@ -422,6 +477,8 @@ class DataPage(QWidget):
             delete_cached(self.entry.name)
         except StudioError as error:
             self.failed.emit(str(error))
+        if self.path == downloaded_file() and not downloaded_file().exists():
+            self._remember(self.entry.name, None)
         self._chosen(self.list.currentRow())
 
     @Slot()

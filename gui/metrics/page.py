@@ -54,7 +54,7 @@ class MetricsPage(QWidget):
         self._items: list[RunItem] = []
         self._selected: list[RunItem] = []
         self._read: dict[object, tuple[object, Row]] = {}
-        self._known: list[tuple[Row, int]] = []
+        self._known: list[tuple[Row, int, dict[int, str]]] = []
         self._busy = False
         self.full = Table((), ())
         """The table with all its columns, sorted as it is shown."""
@@ -140,7 +140,7 @@ class MetricsPage(QWidget):
         chosen = [item.path for item in selected]
         moved = chosen != [item.path for item in self._selected]
         self._items, self._selected = list(items), list(selected)
-        known = [(self._row_of(item), item.colour) for item in items]
+        known = [(self._row_of(item), item.colour, item.latent_names) for item in items]
         if known != self._known or moved:
             self._known = known
             self._show()
@@ -272,7 +272,8 @@ class MetricsPage(QWidget):
         rows = lines[line].rows if 0 <= line < len(lines) else ()
         if rows:
             self.charts.show_data(rows[0].data)
-        self.subject.show_rows(rows, beside)
+        names = {item.path: item.latent_names for item in self._items}
+        self.subject.show_rows(rows, beside, names)
 
     @Slot(str, bool)
     def _sort(self, key: str, descending: bool) -> None:

@@ -13,7 +13,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from engine.errors import ConfigError
+from engine.data import check_data
+from engine.errors import ConfigError, StudioError
+from engine.folders import remember_data, remembered_data
 from engine.paths import RESOURCES
 from engine.studies import Study, load_study, own_studies, shipped_studies
 from gui.widgets.combo import Combo
@@ -24,13 +26,18 @@ FULL, QUICK = range(2)
 MOST = 100
 """Seeds that can be asked for here."""
 
-STUDY, LENGTH, DATA = "metrics/study", "metrics/study-length", "metrics/study-data"
+STUDY, LENGTH = "metrics/study", "metrics/study-length"
 
 
 class StudyChoice(QWidget):
-    """Controls in a row. `changed` after the choice did, `failed` with a sentence when a file cannot be used."""
+    """Controls in a row.
+
+    `changed` after the choice did, `failed` with a sentence when a file or folder cannot be used, `data_chosen` when
+    the data set's folder was.
+    """
 
     changed = Signal()
+    data_chosen = Signal()
     failed = Signal(str)
 
     def __init__(self, settings: QSettings) -> None:
@@ -72,7 +79,7 @@ class StudyChoice(QWidget):
         self.more = tool_button("⋯", tip, "More of studies", menu=menu)
         menu.addAction("Open a study file…", self._ask_file)
         menu.addSeparator()
-        menu.addAction("Data folder…", self._ask_data)
+        self._choose_data = menu.addAction("Data folder…", self._ask_data)
         self._automatic = menu.addAction("Data folder: automatic", self._forget_data)
         row.addWidget(self.studies)
         row.addLayout(pair)
@@ -128,9 +135,6 @@ class StudyChoice(QWidget):
         key = str(self.studies.currentData())
         try:
             full = load_study(key)
-            self._dataset = full.cells[0].config.dataset
-            data = self._data_folder
-            full = load_study(key, data_folder=data)
         except ConfigError as error:
             self._forms, self.study = (None, None), None
             self.failed.emit(str(error))
@@ -138,13 +142,15 @@ class StudyChoice(QWidget):
             return
         quick, lacking = None, ""
         try:
-            quick = load_study(key, quick=True, data_folder=data)
+            quick = load_study(key, quick=True)
         except ConfigError:
             lacking = "The file has no [quick] that can be used"
-        self._forms = (full, quick)
+        self._forms, self._dataset = (full, quick), full.cells[0].config.dataset
         self._settings.setValue(STUDY, key)
         self.studies.setToolTip(str(self.studies.currentData(_TIP)))
-        self._automatic.setEnabled(data is not None)
+        place, kept = full.cells[0].config.data_folder, remembered_data(self._dataset)
+        self._choose_data.setEnabled(place == kept)  # a study whose file names a folder keeps to it
+        self._automatic.setEnabled(kept is not None and place == kept)
         for number, tip in ((FULL, "As the study is meant"), (QUICK, lacking or "The same comparison, shorter")):
             self.lengths.button(number).setToolTip(tip)
         self.lengths.button(QUICK).setEnabled(quick is not None)
@@ -178,7 +184,7 @@ class StudyChoice(QWidget):
         if number == len(form.seeds):
             self.study = form
         else:
-            self.study = load_study(form.path, form.quick, number, data_folder=self._data_folder)
+            self.study = load_study(form.path, form.quick, number)
         self.changed.emit()
 
     @staticmethod
@@ -186,11 +192,6 @@ class StudyChoice(QWidget):
         return f"metrics/study-seeds/{form.name}-{'quick' if form.quick else 'full'}"
 
     # Files and folders
-
-    @property
-    def _data_folder(self) -> Path | None:
-        kept = str(self._settings.value(f"{DATA}/{self._dataset}", ""))
-        return Path(kept) if kept else None
 
     @Slot()
     def _ask_file(self) -> None:
@@ -201,16 +202,31 @@ class StudyChoice(QWidget):
 
     @Slot()
     def _ask_data(self) -> None:
-        folder = str(self._data_folder or last_folder(self._settings))
+        folder = str(remembered_data(self._dataset) or last_folder(self._settings))
         path = QFileDialog.getExistingDirectory(self, "Where the data set's files are", folder)
         if path:
-            self._settings.setValue(f"{DATA}/{self._dataset}", path)
-            self._picked()
+            self._remember(Path(path))
 
     @Slot()
     def _forget_data(self) -> None:
-        self._settings.remove(f"{DATA}/{self._dataset}")
+        self._remember(None)
+
+    def _remember(self, path: Path | None) -> None:
+        """Remember where the study's data set is, once it is seen to be there; `failed` says why it is not."""
+        try:
+            if path is not None:
+                check_data(self._dataset, path)
+            remember_data(self._dataset, path)
+        except StudioError as error:
+            self.failed.emit(str(error))
+            return
+        self.data_chosen.emit()
         self._picked()
+
+    def take_data(self) -> None:
+        """Read the study again, as its data set is remembered elsewhere now."""
+        if self.studies.count():
+            self._picked()
 
 
 _TIP = Qt.ItemDataRole.ToolTipRole

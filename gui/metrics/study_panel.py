@@ -4,8 +4,9 @@ from PySide6.QtCore import QObject, QSettings, Qt, Signal, Slot
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
+from engine.errors import DataError
 from engine.evaluation.table import Table
-from engine.studies import Study, StudyEstimate, methods_text
+from engine.studies import Study, StudyEstimate, check_cells, methods_text
 from gui.bridge import LatestWorker
 from gui.metrics.colours import colours_of
 from gui.metrics.study_choice import StudyChoice
@@ -20,9 +21,13 @@ EACH = "metrics/study-each"
 
 
 class StudyPanel(QObject):
-    """Joins the controls above the table (`top`), those below it (`foot`) and the session. `changed`: the table did."""
+    """Joins the controls above the table (`top`), those below it (`foot`) and the session.
+
+    `changed`: the table did; `no_data(data set, sentence)` instead of starting a study whose images are not there.
+    """
 
     changed = Signal()
+    no_data = Signal(str, str)
 
     def __init__(self, settings: QSettings, session: StudySession) -> None:
         super().__init__()
@@ -179,7 +184,13 @@ class StudyPanel(QObject):
 
     @Slot()
     def _start(self) -> None:
-        if self.study is None:
+        if self.study is None or self.standing is None:
+            return
+        left = [state for state in self.standing.states if state.state != "evaluated"]
+        try:
+            check_cells(left)
+        except DataError as error:
+            self.no_data.emit(left[0].cell.config.dataset, f"Not started: {error}")
             return
         self.estimator.forget()
         self._said = ""

@@ -1,6 +1,7 @@
 """The picture of a row of the table: what each latent knows of each factor, or reconstructions with sharpness."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -44,6 +45,7 @@ class SubjectCard(Card):
         self.title.hide()
         self._rows: Sequence[Row] = ()
         self._beside: Sequence[Row] = ()
+        self._names: Mapping[Path, Mapping[int, str]] = {}
         self._matrix: Matrix | None = None
         self._compared: Compared | None = None
         self._asked: object = None
@@ -95,9 +97,14 @@ class SubjectCard(Card):
         self.body.addWidget(self.words)
         self._draw()
 
-    def show_rows(self, rows: Sequence[Row], beside: Sequence[Row]) -> None:
-        """Show the runs of one row; `beside` are runs to compare reconstructions with."""
-        self._rows, self._beside = rows, beside
+    def show_rows(
+        self, rows: Sequence[Row], beside: Sequence[Row], names: Mapping[Path, Mapping[int, str]] | None = None
+    ) -> None:
+        """Show the runs of one row; `beside` are runs to compare reconstructions with, `names` the names of latents.
+
+        Names are by the run's folder, then by the latent's number.
+        """
+        self._rows, self._beside, self._names = rows, beside, names or {}
         kept = self.run.currentData()
         with QSignalBlocker(self.run):
             self.run.clear()
@@ -164,7 +171,7 @@ class SubjectCard(Card):
             self._show_matrix(row, name)
 
     def _show_matrix(self, row: Row, name: str) -> None:
-        found = matrix(row, name)
+        found = matrix(row, name, self._names.get(row.path) if row.path is not None else None)
         metric = MATRICES[name][0]
         if found is None:
             reason = row.reason(metric) if row.value(metric) is None else "this table was not kept; evaluate again"

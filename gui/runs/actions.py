@@ -14,6 +14,7 @@ from engine.runs import COLOURS
 from gui.export import ask_and_export_curves, export_runs, import_runs
 from gui.run_store import RunItem, RunStore
 from gui.runs.compare import CompareDialog
+from gui.runs.queue_edits import QueueEdits
 from gui.runs.run_list import RunList
 from gui.runs.undo import ChangeMarks, TrashRuns
 from gui.theme import tokens
@@ -46,6 +47,7 @@ class RunActions(QObject):
         self._window = parent
         self.undo_stack = QUndoStack(self)
         self.undo_stack.indexChanged.connect(store.refresh)
+        self.queue = QueueEdits(session, self.undo_stack, self)
         self._build(run_list.menu)
         run_list.menu.aboutToShow.connect(self._enable)
         for changed in (run_list.selected, store.updated, session.began, session.ended, session.queue_changed):
@@ -122,7 +124,7 @@ class RunActions(QObject):
     def _resume(self) -> None:
         for item in self._list.items():
             if item.state.unfinished:
-                self._session.train_or_queue(item.path)
+                self.queue.add(item.path)
 
     @Slot()
     def _train_longer(self) -> None:
@@ -150,12 +152,15 @@ class RunActions(QObject):
         )
         if accepted:
             for item in items:
-                self._session.train_or_queue(item.path, more=more)
+                self.queue.add(item.path, more=more)
 
     @Slot()
     def _unqueue(self) -> None:
-        for item in self._list.items():
-            self._session.unqueue(item.path)
+        items = self._list.items()
+        taken = self.queue.remove([item.path for item in items])
+        if taken:
+            names = items[0].name if len(items) == 1 else count(taken, "run")
+            self.undoable.emit(f"{names} taken out of the queue.")
 
     @Slot()
     def _use(self) -> None:
@@ -169,7 +174,7 @@ class RunActions(QObject):
             config = item.run.config
             same = [other.run.config for other in self._store.items]
             used = {other.seed for other in same if other.changed(seed=config.seed) == config}
-            self._session.start(config.changed(seed=next(s for s in range(len(used) + 1) if s not in used)))
+            self.queue.start(config.changed(seed=next(s for s in range(len(used) + 1) if s not in used)))
             self._store.refresh()
 
     @Slot()
@@ -303,12 +308,15 @@ class RunActions(QObject):
         items = [item for item in items if not item.state.active]
         if not items:
             return
-        for item in items:
-            if item.place is not None:
-                self._session.unqueue(item.path)
         command = TrashRuns([item.path for item in items], self.failed.emit)
         names = items[0].name if len(items) == 1 else count(len(items), "run")
+        waiting = [item.path for item in items if item.place is not None]
+        if waiting:  # one Ctrl+Z brings them back to the list and into the queue
+            self.undo_stack.beginMacro(command.text())
+            self.queue.remove(waiting)
         self.undo_stack.push(command)
+        if waiting:
+            self.undo_stack.endMacro()
         if command.moved:
             words = names if command.moved == len(items) else count(command.moved, "run")
             self.undoable.emit(f"{words} moved to the trash.")

@@ -10,6 +10,7 @@ from PySide6.QtCore import QSettings
 
 from engine.config import RunConfig
 from engine.errors import ConfigError
+from engine.folders import with_remembered_data
 from gui import theme
 
 REDRAW_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0)
@@ -46,10 +47,10 @@ class Preferences:
     notifications: bool = True
 
     def begin_with(self, config: RunConfig) -> RunConfig:
-        """Return the settings of a preset, with what is preferred where the preset says nothing."""
+        """Return the settings of a preset, with what is preferred or remembered where the preset says nothing."""
         silent = [name for name in NEW_RUNS if name not in config.model_fields_set]
         filled = config.model_copy(update={name: getattr(self, name) for name in silent})
-        return RunConfig.parse(filled.model_dump())
+        return with_remembered_data(RunConfig.parse(filled.model_dump()))
 
 
 def read_preferences(settings: QSettings) -> Preferences:

@@ -41,7 +41,7 @@ class LivePictures(Card):
         self.head.insertWidget(1, self.step)
         self.originals = ImageGrid(largest=56)
         self.reconstructions = ImageGrid(largest=56)
-        self.traversal = ImageGrid(side=44, largest=56)
+        self.traversal = ImageGrid(side=44, largest=56, above=True)
         self.traversal.setToolTip(
             "One latent a row, changed from −3 to +3 while the others stay at the first original's posterior mean. "
             "Beside its number: the name you gave it on the Traversal page, or its KL in nats, as the curves record "

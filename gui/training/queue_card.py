@@ -5,6 +5,7 @@ from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QAbstractItemView, QHBoxLayout, QListWidget, QListWidgetItem, QPushButton
 
 from gui.run_store import RunStore
+from gui.runs.queue_edits import QueueEdits
 from gui.theme import px
 from gui.training.session import TrainingSession
 from gui.widgets.layouts import Card, tool_button
@@ -15,12 +16,15 @@ ROWS_SHOWN = 5
 
 
 class QueueCard(Card):
-    """Hidden while nothing waits. Drag, or Alt+Up and Alt+Down, to reorder; Delete takes a run out."""
+    """Hidden while nothing waits. Drag, or Alt+Up and Alt+Down, to reorder; Delete takes a run out.
 
-    def __init__(self, session: TrainingSession, store: RunStore) -> None:
+    Each of these is in the undo stack.
+    """
+
+    def __init__(self, session: TrainingSession, store: RunStore, edits: QueueEdits) -> None:
         super().__init__("Queue")
         self.setProperty("helpTopic", "runs#queue")
-        self._session, self._store = session, store
+        self._session, self._store, self._edits = session, store, edits
         self.hold = QPushButton()
         self.hold.clicked.connect(self._toggle_hold)
         self.head.addWidget(self.hold)
@@ -29,7 +33,9 @@ class QueueCard(Card):
         self.list.setDragDropMode(QAbstractItemView.DragDropMode.InternalMove)
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.list.setTextElideMode(Qt.TextElideMode.ElideMiddle)
-        self.list.setToolTip("Drag to reorder (Alt+Up, Alt+Down). Delete takes a run out; it stays in the list.")
+        self.list.setToolTip(
+            "Drag to reorder (Alt+Up, Alt+Down). Delete takes a run out; it stays in the list. Ctrl+Z undoes it."
+        )
         self.list.model().rowsMoved.connect(self._dragged)
         self.list.installEventFilter(self)
         self.body.addWidget(self.list)
@@ -89,12 +95,12 @@ class QueueCard(Card):
 
     @Slot()
     def _toggle_hold(self) -> None:
-        self._session.hold(not self._session.held)
+        self._edits.hold(not self._session.held)
 
     @Slot()
     def _dragged(self) -> None:
         names = [str(self.list.item(row).data(Qt.ItemDataRole.UserRole)) for row in range(self.list.count())]
-        self._session.order(names)
+        self._edits.order(names)
 
     @Slot()
     def _up(self) -> None:
@@ -106,9 +112,9 @@ class QueueCard(Card):
 
     def _move(self, by: int) -> None:
         if self._chosen():
-            self._session.move(self._session.root / self._chosen(), by)
+            self._edits.move(self._session.root / self._chosen(), by)
 
     @Slot()
     def _remove(self) -> None:
         if self._chosen():
-            self._session.unqueue(self._session.root / self._chosen())
+            self._edits.remove([self._session.root / self._chosen()])

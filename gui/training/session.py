@@ -7,7 +7,8 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Signal, Slot
 
 from engine.config import RunConfig
-from engine.errors import StudioError
+from engine.data import check_data
+from engine.errors import DataError, StudioError
 from engine.events import Finished, Job, Paused, Progress, TrainingStarted, Warned
 from engine.queue import RunQueue, Waiting
 from engine.runs import Run
@@ -18,12 +19,14 @@ class TrainingSession(QObject):
     """At most one run trains at a time; when it ends, however it does, the next of the queue begins.
 
     `changed` whenever its state or progress did, `queue_changed` when the queue did, `failed` and `warned` with a
-    sentence, `began(path)` and `ended(path)` with a run's folder, `cancelled(path)` when the run is to be discarded.
+    sentence, `no_data(data set, sentence)` instead of starting a run whose images are not there, `began(path)` and
+    `ended(path)` with a run's folder, `cancelled(path)` when the run is to be discarded.
     """
 
     changed = Signal()
     queue_changed = Signal()
     failed = Signal(str)
+    no_data = Signal(str, str)
     warned = Signal(str)
     began = Signal(object)
     ended = Signal(object)
@@ -62,18 +65,38 @@ class TrainingSession(QObject):
     def start(self, config: RunConfig) -> Path | None:
         """Create a run and train it, or put it at the end of the queue while another trains.
 
-        Returns its folder, or None when `failed` said why not.
+        Returns its folder, or None when `failed` or `no_data` said why not.
         """
+        if not self._has_data(config):
+            return None
         try:
             run = Run.create(self.root, config)
         except StudioError as error:
             self.failed.emit(str(error))
             return None
-        self.train_or_queue(run.path)
+        self._train_or_queue(run.path)
         return run.path
 
     def train_or_queue(self, path: Path, *, more: int = 0) -> None:
         """Train a run from its last checkpoint, now or when the queue reaches it; first make it longer, if asked."""
+        try:
+            config = Run.open(path).config
+        except StudioError as error:
+            self.failed.emit(str(error))
+            return
+        if self._has_data(config):
+            self._train_or_queue(path, more)
+
+    def _has_data(self, config: RunConfig) -> bool:
+        """Whether the images are there, as far as that can be seen at once; else `no_data` says what is missing."""
+        try:
+            check_data(config.dataset, config.data_folder)
+        except DataError as error:
+            self.no_data.emit(config.dataset, f"Not started: {error}")
+            return False
+        return True
+
+    def _train_or_queue(self, path: Path, more: int = 0) -> None:
         if not self.active and not self.blocked:
             self._begin(Waiting(path.name, more), path)
             return
@@ -100,6 +123,23 @@ class TrainingSession(QObject):
         self.queue_changed.emit()
         if not held and not self.active:
             self._next()
+
+    @property
+    def queue_state(self) -> tuple[tuple[Waiting, ...], bool]:
+        """The runs that wait, and whether they wait for the user."""
+        return self.queue.waiting, self.held
+
+    def turn_queue(
+        self, before: tuple[tuple[Waiting, ...], bool], after: tuple[tuple[Waiting, ...], bool]
+    ) -> None:
+        """Undo or redo a change that led from one state of the queue to another; no run begins by that."""
+        training = self.run.path.name if self.active and self.run is not None else ""
+        waiting = tuple(entry for entry in after[0] if entry.run != training)
+        if before[1] != after[1]:
+            self.held = after[1]
+        if not self.active and not self.blocked:
+            self.held = True
+        self._change_queue(lambda: self.queue.turn(before[0], waiting))
 
     def block(self, blocked: bool) -> None:
         """Let runs wait while another job has the processor; when it has ended, the queue goes on."""

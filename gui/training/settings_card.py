@@ -171,7 +171,7 @@ class SettingsCard(Card):
             return
         self._list_presets()
         self._show_preset(preset.title)
-        self.form.show_config(preset.config)
+        self.form.show_config(self._begin_with(preset))
 
     @Slot()
     def _reset_form(self) -> None:
@@ -209,7 +209,7 @@ class SettingsCard(Card):
         self.form.show_config(config)
 
     def take_preferences(self) -> None:
-        """Begin with what is preferred now, where the preset says nothing; what a person typed stays."""
+        """Begin with what is preferred and remembered now, where the preset is silent; what was typed stays."""
         preset = self.preset
         if preset is not None:
             edits = self.form.edits

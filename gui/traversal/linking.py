@@ -68,7 +68,7 @@ class Linker(QObject):
 def _find(loaded: Loaded, over: threading.Event) -> "list[Link]":
     from engine.factor_links import find_links
 
-    job = find_links(loaded.trained)
+    job = find_links(loaded.trained, loaded.kl)
     while not over.is_set():
         try:
             next(job)

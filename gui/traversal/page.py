@@ -281,7 +281,7 @@ class TraversalPage(QWidget):
         """Show a sentence instead of the grid."""
         self.player.stop()
         self.card.say(text)
-        self.source.clear_pictures()
+        self.source.clear()
         if self._answer is None:
             self.sliders.clear()
 

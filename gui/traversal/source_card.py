@@ -254,6 +254,7 @@ class SourceCard(Card):
 
     def _show_dataset(self, dataset: Dataset | None) -> None:
         self._dataset = dataset
+        self.images.setEnabled(dataset is not None)
         has_factors = dataset is not None and dataset.factors is not None
         self.segments.button(FACTORS).setVisible(has_factors)
         self.images.show_dataset(dataset)
@@ -266,10 +267,9 @@ class SourceCard(Card):
         """Put the fields where the image is that was decoded."""
         self._index = index
         self.images.show_image(index)
-        if self._dataset is not None and self.segments.checkedId() != FACTORS:
+        if self._dataset is not None:
             with QSignalBlocker(self.factors):
                 self.factors.show_image(index)
-        if self._dataset is not None:
             self.words.setText(_about(self._dataset, index))
 
     def show_pictures(self, original: NDArray[np.uint8] | None, decoded: NDArray[np.uint8]) -> None:
@@ -291,9 +291,10 @@ class SourceCard(Card):
         self.board.set_narrow(narrow)
         self.pictures.setFixedHeight(px(94 if narrow else 128))
 
-    def clear_pictures(self) -> None:
-        """Show no pictures."""
+    def clear(self) -> None:
+        """Show no pictures, and say nothing of an image."""
         self.pictures.show_rows([])
+        self.words.setText("")
 
     def give_picture(self, pixels: NDArray[np.uint8], words: str, *, drawn: bool = False) -> None:
         """Take a picture from elsewhere as the image."""

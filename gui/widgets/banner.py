@@ -42,6 +42,11 @@ class Banner(QFrame):
         """Show what went wrong."""
         self._show(message, "error")
 
+    def say_with(self, message: str, action: str, accepted: Callable[[], None]) -> None:
+        """Show what went wrong, with a button that leads to where it can be put right."""
+        self._show(message, "error", action)
+        self._accepted = accepted
+
     @Slot(str)
     def note(self, message: str) -> None:
         """Show something worth knowing that stops nothing; not in the place of an error or a question."""

@@ -36,7 +36,7 @@ class FrozenTable(QTableView):
         self.verticalScrollBar().valueChanged.connect(self.frozen.verticalScrollBar().setValue)
         self.frozen.verticalScrollBar().valueChanged.connect(self.verticalScrollBar().setValue)
         self.horizontalHeader().sectionResized.connect(self._place)
-        self.viewport().stackUnder(self.frozen)
+        self.frozen.raise_()  # above the other columns and their headings
 
     def setModel(self, model: QAbstractItemModel | None) -> None:
         """Show a model in both tables."""

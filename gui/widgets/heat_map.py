@@ -6,12 +6,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QPoint, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QHelpEvent, QPainter, QPaintEvent
+from PySide6.QtGui import QColor, QFont, QFontMetrics, QHelpEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from gui.theme import px, tokens
 
 SIDE, HEAD, GAP = 40, 24, 3
+WIDEST_SIDE = 150
+"""Pixels that the names of rows may take; longer ones are shortened, with the whole name as tooltip."""
 
 
 class HeatMap(QWidget):
@@ -24,6 +26,7 @@ class HeatMap(QWidget):
         self._columns: Sequence[str] = ()
         self._tip = ""
         self._pale: Sequence[bool] = ()
+        self._wanted = 0
         self.setMouseTracking(True)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
 
@@ -41,16 +44,36 @@ class HeatMap(QWidget):
         """
         self.values, self._rows, self._columns, self._tip = values, rows, columns, tip
         self._pale = pale or (False,) * len(rows)
+        self._wanted = max((QFontMetrics(self._font(bold=True)).horizontalAdvance(row) for row in rows), default=0) + 8
+        self.updateGeometry()
         self.update()
 
     def minimumSizeHint(self) -> QSize:
         """Return a size at which values can still be read."""
         return QSize(SIDE + 44 * max(1, len(self._columns)), HEAD + 16 * max(1, len(self._rows)))
 
+    @property
+    def side(self) -> int:
+        """Pixels for the names of rows: what they need, while the cells keep room for their values."""
+        room = self.width() - 44 * max(1, len(self._columns))
+        return max(px(SIDE), min(self._wanted, px(WIDEST_SIDE), room))
+
+    def row_words(self, row: int) -> str:
+        """Return a row's name as it is drawn: shortened where there is no room."""
+        metrics = QFontMetrics(self._font(bold=True))
+        return metrics.elidedText(self._rows[row], Qt.TextElideMode.ElideRight, self.side - 4)
+
+    def _font(self, *, bold: bool) -> QFont:
+        font = QFont(self.font())
+        font.setPixelSize(px(11))
+        font.setBold(bold)
+        return font
+
     def _cell(self, row: int, column: int) -> QRectF:
-        wide = (self.width() - SIDE) / max(1, len(self._columns))
+        side = self.side
+        wide = (self.width() - side) / max(1, len(self._columns))
         high = min(44.0, (self.height() - HEAD) / max(1, len(self._rows)))
-        return QRectF(SIDE + column * wide, HEAD + row * high, wide - GAP, high - GAP)
+        return QRectF(side + column * wide, HEAD + row * high, wide - GAP, high - GAP)
 
     def event(self, event: Any) -> bool:
         """Show the value of the cell under the pointer in words."""
@@ -61,7 +84,10 @@ class HeatMap(QWidget):
 
     def tip_at(self, place: QPoint) -> str:
         """Return what the tooltip says at a place."""
-        for row in range(len(self._rows)):
+        for row, name in enumerate(self._rows):
+            first = self._cell(row, 0)
+            if place.x() < first.left() and first.top() <= place.y() <= first.bottom():
+                return name
             for column in range(len(self._columns)):
                 if self._cell(row, column).contains(place):
                     value = f"{self.values[row, column]:.3f}"
@@ -73,24 +99,20 @@ class HeatMap(QWidget):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         colours = tokens()
-        font = self.font()
-        font.setPixelSize(px(11))
-        painter.setFont(font)
+        painter.setFont(self._font(bold=False))
         painter.setPen(QColor(colours.muted))
         for column, title in enumerate(self._columns):
             box = self._cell(0, column)
             words = painter.fontMetrics().elidedText(title, Qt.TextElideMode.ElideRight, int(box.width()))
             painter.drawText(QRectF(box.x(), 0, box.width(), HEAD - 4), Qt.AlignmentFlag.AlignCenter, words)
         top = float(self.values.max()) if self.values.size else 1.0
-        for row, title in enumerate(self._rows):
-            font.setBold(True)
-            painter.setFont(font)
+        for row in range(len(self._rows)):
+            painter.setFont(self._font(bold=True))
             painter.setPen(QColor(colours.muted if self._pale[row] else colours.text))
             box = self._cell(row, 0)
             left = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
-            painter.drawText(QRectF(0, box.y(), SIDE, box.height()), left, title)
-            font.setBold(False)
-            painter.setFont(font)
+            painter.drawText(QRectF(0, box.y(), self.side, box.height()), left, self.row_words(row))
+            painter.setFont(self._font(bold=False))
             for column in range(len(self._columns)):
                 self._paint_cell(painter, row, column, top or 1.0)
 

@@ -10,6 +10,7 @@ from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, QSize, Qt, Si
 from PySide6.QtGui import (
     QColor,
     QFocusEvent,
+    QFont,
     QFontMetrics,
     QHelpEvent,
     QImage,
@@ -26,6 +27,17 @@ from gui.theme import px, tokens
 
 GAP = 4
 RADIUS = 3.0
+SMALLEST = 16
+"""Pixels to which images shrink before titles are shortened."""
+
+WIDEST_TITLE = 128
+"""Pixels that titles and notes may take from the images."""
+
+LINE = 17
+"""Height of a line of words above images, in pixels."""
+
+HIGH = 28
+"""Height of an image from which its note stands below the title, and not beside it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +51,9 @@ class Row:
 
 
 class ImageGrid(QWidget):
-    """Rows of square images, as large as fit.
+    """Rows of square images, as large as fit, with their titles at the left in `side` pixels or more.
 
+    With `above` titles stand above their images where they have no room beside them.
     `clicked(row, column)` on a press, or on Return where the arrow keys went if `keys`; `hovered(row, column)` when
     pointer or keys come to an image, (-1, -1) when they leave.
     """
@@ -48,12 +61,17 @@ class ImageGrid(QWidget):
     clicked = Signal(int, int)
     hovered = Signal(int, int)
 
-    def __init__(self, *, side: int = 0, head: bool = False, largest: int = 96, keys: bool = False) -> None:
+    def __init__(
+        self, *, side: int = 0, head: bool = False, largest: int = 96, keys: bool = False, above: bool = False
+    ) -> None:
         super().__init__()
         self._side = px(side)
+        self._may_stand_above = above
         self._head = px(20) if head else 0
         self._largest = largest
         self._rows: list[Row] = []
+        self._words = (0, 0)
+        """Pixels that the widest title and note need below each other, and beside each other."""
         self._images: list[list[QImage]] = []
         self._headings: Sequence[str] = ()
         self._framed: int | None = None
@@ -68,6 +86,7 @@ class ImageGrid(QWidget):
         self._rows = list(rows)
         self._images = [[to_qimage(image) for image in row.images] for row in rows]
         self._headings, self._framed = headings, framed
+        self._words = self._measured()
         if self._under and (self._under[0] >= len(rows) or self._under[1] >= len(rows[self._under[0]].images)):
             self._come_to(None)
         self.updateGeometry()
@@ -86,8 +105,8 @@ class ImageGrid(QWidget):
         columns = self._columns()
         if not columns:
             return 0
-        wide = (self.width() - self._side + GAP) // columns - GAP
-        high = (self.height() - self._head + GAP) // len(self._rows) - GAP
+        wide = (self.width() - self._titles(self.width()) + GAP) // columns - GAP
+        high = (self.height() - self._head + GAP) // len(self._rows) - GAP - self._line(self.width())
         return max(8, min(wide, high, self._largest))
 
     def sizeHint(self) -> QSize:
@@ -95,12 +114,15 @@ class ImageGrid(QWidget):
         columns = self._columns()
         if not columns:
             return QSize(120, 24)
-        cell = max(8, min((self.width() - self._side + GAP) // columns - GAP, self._largest))
-        return QSize(self._side + columns * (cell + GAP), self._head + len(self._rows) * (cell + GAP))
+        titles = self._titles(self.width())
+        cell = max(8, min((self.width() - titles + GAP) // columns - GAP, self._largest))
+        high = self._head + len(self._rows) * (cell + GAP + self._line(self.width()))
+        return QSize(titles + columns * (cell + GAP), high)
 
     def minimumSizeHint(self) -> QSize:
         """Images may shrink to 16 pixels."""
-        return QSize(self._side + self._columns() * 18, self._head + len(self._rows) * 18)
+        high = SMALLEST + 2 + self._line(self.width())
+        return QSize(self._side + self._columns() * (SMALLEST + 2), self._head + len(self._rows) * high)
 
     def hasHeightForWidth(self) -> bool:
         """A wider grid is higher."""
@@ -111,23 +133,62 @@ class ImageGrid(QWidget):
         columns = self._columns()
         if not columns:
             return 24
-        cell = max(8, min((width - self._side + GAP) // columns - GAP, self._largest))
-        return self._head + len(self._rows) * (cell + GAP)
+        cell = max(8, min((width - self._titles(width) + GAP) // columns - GAP, self._largest))
+        return self._head + len(self._rows) * (cell + GAP + self._line(width))
 
     def _left(self, cell: int) -> int:
         """Where the images begin: titles that need more than their place take width that the images leave."""
-        if not self._side:
+        if not self._side or self._line(self.width()):
             return 0
-        font = self.font()
-        font.setPixelSize(px(13))
-        font.setBold(True)
-        metrics = QFontMetrics(font)
-        wanted = max((metrics.horizontalAdvance(row.title) for row in self._rows), default=0) + 8
-        return max(self._side, min(wanted, self.width() - self._columns() * (cell + GAP) + GAP))
+        left = self.width() - self._columns() * (cell + GAP) + GAP
+        return max(self._titles(self.width()), min(self._words[cell < HIGH], left))
+
+    def _titles(self, width: int) -> int:
+        """Pixels for titles and notes in a grid of a width: what they need, unless images became too small or they
+        too wide.
+        """
+        if not self._side or self._line(width):
+            return 0
+        return max(self._side, min(*self._needed_and_room(width)))
+
+    def _line(self, width: int) -> int:
+        """Pixels for titles above images in a grid of a width; 0 where they stand beside them."""
+        needed, room = self._needed_and_room(width)
+        return px(LINE) if self._may_stand_above and needed > room else 0
+
+    def _needed_and_room(self, width: int) -> tuple[int, int]:
+        """Pixels that titles and notes need beside the images in a grid of a width, and those that they may have."""
+        columns = max(1, self._columns())
+        beside = (width - self._side + GAP) // columns - GAP < HIGH
+        return self._words[beside], min(px(WIDEST_TITLE), width - columns * (SMALLEST + GAP) + GAP)
+
+    def _measured(self) -> tuple[int, int]:
+        bold, small = QFontMetrics(self._font(bold=True)), QFontMetrics(self._font(bold=False))
+        each = [(bold.horizontalAdvance(row.title), small.horizontalAdvance(row.note)) for row in self._rows]
+        below = max((max(pair) for pair in each), default=0) + 8
+        return below, max((sum(pair) + 4 * bool(pair[1]) for pair in each), default=0) + 8
+
+    def _font(self, *, bold: bool) -> QFont:
+        """The font of titles, and that of notes."""
+        font = QFont(self.font())
+        font.setPixelSize(px(13 if bold else 11))
+        font.setBold(bold)
+        return font
+
+    def shown_words(self, number: int) -> tuple[str, str]:
+        """Return the title and the note of a row as they are drawn: shortened where there is no room."""
+        row, box = self._rows[number], self._rect(number, 0)
+        bold, small = QFontMetrics(self._font(bold=True)), QFontMetrics(self._font(bold=False))
+        line = self._line(self.width())
+        room = self.width() if line else max(0, box.left() - 6)
+        title = bold.elidedText(row.title, Qt.TextElideMode.ElideMiddle, room)
+        taken = bold.horizontalAdvance(title) + 4 if line or box.height() < HIGH else 0
+        return title, small.elidedText(row.note, Qt.TextElideMode.ElideRight, max(0, room - taken))
 
     def _rect(self, row: int, column: int) -> QRect:
-        cell = self.cell()
-        return QRect(self._left(cell) + column * (cell + GAP), self._head + row * (cell + GAP), cell, cell)
+        cell, line = self.cell(), self._line(self.width())
+        top = self._head + row * (cell + GAP + line) + line
+        return QRect(self._left(cell) + column * (cell + GAP), top, cell, cell)
 
     def _at(self, position: QPoint) -> tuple[int, int] | None:
         for row, images in enumerate(self._images):
@@ -182,12 +243,24 @@ class ImageGrid(QWidget):
     def event(self, event: Any) -> bool:
         """Show the tooltip of the image under the pointer."""
         if isinstance(event, QHelpEvent):
-            found = self._at(event.pos())
-            tips = self._rows[found[0]].tips if found else ()
-            if found and found[1] < len(tips):
-                QToolTip.showText(event.globalPos(), tips[found[1]], self)
+            tip = self._tip(event.pos())
+            if tip:
+                QToolTip.showText(event.globalPos(), tip, self)
                 return True
         return super().event(event)
+
+    def _tip(self, place: QPoint) -> str:
+        """What the tooltip says of the image, or the title, at a place."""
+        found = self._at(place)
+        if found:
+            tips = self._rows[found[0]].tips
+            return tips[found[1]] if found[1] < len(tips) else ""
+        for number, row in enumerate(self._rows):
+            box, line = self._rect(number, 0), self._line(self.width())
+            at_words = place.y() < box.top() if line else place.x() < box.left()
+            if at_words and box.top() - line <= place.y() <= box.bottom():
+                return f"{row.title} {row.note}".strip()
+        return ""
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Draw headings and images."""
@@ -222,22 +295,18 @@ class ImageGrid(QWidget):
         if not self._side:
             return
         row, colours, box = self._rows[number], tokens(), self._rect(number, 0)
-        font = self.font()
-        font.setPixelSize(px(13))
-        font.setBold(True)
-        painter.setFont(font)
+        title, note = self.shown_words(number)
+        painter.setFont(self._font(bold=True))
         painter.setPen(QColor(colours.text))
-        middle = box.center().y()
-        beside = bool(row.note) and box.height() < 28
-        title = painter.fontMetrics().elidedText(row.title, Qt.TextElideMode.ElideMiddle, max(0, box.left() - 6))
+        line = self._line(self.width())
+        middle = box.top() - px(10) if line else box.center().y()
+        beside = bool(row.note) and (bool(line) or box.height() < HIGH)
         painter.drawText(QPointF(0, middle + px(5) if beside or not row.note else middle), title)
         if row.note:
             left = painter.fontMetrics().horizontalAdvance(title) + 4 if beside else 0
-            font.setBold(False)
-            font.setPixelSize(px(11))
-            painter.setFont(font)
+            painter.setFont(self._font(bold=False))
             painter.setPen(QColor(colours.muted))
-            painter.drawText(QPointF(left, middle + px(5 if beside else 14)), row.note)
+            painter.drawText(QPointF(left, middle + px(5 if beside else 14)), note)
 
 
 def to_qimage(image: NDArray[np.uint8]) -> QImage:

@@ -1,8 +1,9 @@
 """The line at the bottom: what is being done, how far, how fast, and the time left."""
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFrame, QHBoxLayout
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QWidget
 
+from engine.events import Progress
 from engine.studies import StudyProgress
 from gui.metrics.study_session import StudySession
 from gui.theme import px
@@ -12,7 +13,7 @@ from gui.words import duration
 
 
 class StatusBar(QFrame):
-    """Shows the training session, or the study that runs."""
+    """Shows the run that trains, else the study that runs, else what else is being done."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -32,16 +33,37 @@ class StatusBar(QFrame):
         layout.addStretch(1)
         layout.addWidget(self.speed)
         self.bar.hide()
+        self._trains = False
+        self._others: dict[str, Progress] = {}
+
+    def show_job(self, task: str, progress: Progress | None) -> None:
+        """Show how far another job is, e.g. "Evaluating", while nothing trains; None: it has ended."""
+        if progress is None:
+            self._others.pop(task, None)
+        else:
+            self._others[task] = progress
+        if not self._trains:
+            self._show_others()
+
+    def _show_others(self) -> None:
+        task, progress = next(iter(self._others.items()), ("Ready", None))
+        self.task.setText(task)
+        for text in (self.name, self.words, self.speed):
+            text.setText("")
+        self.bar.setVisible(progress is not None)
+        if progress is not None:
+            self.bar.setMaximum(max(1, progress.total))
+            self.bar.setValue(progress.done)
+            self.words.setText(progress.what)
 
     def show_session(self, session: TrainingSession) -> None:
         """Show where the run that trains here is."""
         progress = session.progress
-        self.bar.setVisible(session.active and progress is not None)
+        self._trains = session.active and session.run is not None
         if not session.active or session.run is None:
-            self.task.setText("Ready")
-            for text in (self.name, self.words, self.speed):
-                text.setText("")
+            self._show_others()
             return
+        self.bar.setVisible(progress is not None)
         self.name.setText(session.run.name)
         preparing = progress is not None and progress.what != "Training"
         if session.stopping:
@@ -65,6 +87,7 @@ class StatusBar(QFrame):
     def show_study(self, session: StudySession) -> None:
         """Show how far the study that runs here is."""
         progress = session.progress
+        self._trains = True
         self.bar.setVisible(progress is not None)
         self.task.setText("Stopping" if session.stopping else "Paused" if session.paused else "Study")
         self.name.setText(session.study.title if session.study else "")
@@ -78,3 +101,9 @@ class StatusBar(QFrame):
         left = progress.seconds_left if isinstance(progress, StudyProgress) else None
         known = left is not None and not session.paused and not session.stopping
         self.words.setText(f"{done} · about {duration(left)} left" if left is not None and known else done)
+
+
+def status_of(widget: QWidget) -> StatusBar | None:
+    """Return the status bar of a widget's window; None where it has none."""
+    found = widget.window().findChild(StatusBar)
+    return found if isinstance(found, StatusBar) else None

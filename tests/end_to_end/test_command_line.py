@@ -15,6 +15,7 @@ from PIL import Image
 import main
 from engine import cli
 from engine.checkpoints import checkpoint_step
+from engine.folders import remember_data
 from engine.runs import Run
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -278,3 +279,31 @@ def test_export_and_import(run_main, tiny_run, tmp_path):
     pytest.importorskip("tensorboard")
     assert run_main("export", "tiny", "--output", events, "--tensorboard")[:2] == (0, f"{events}\n")
     assert len(list(events.glob("*/events.out.tfevents.*"))) == 1
+
+
+def test_a_run_whose_data_cannot_be_used_leaves_no_folder(run_main, tmp_path, monkeypatch):
+    import torchvision.datasets
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(torchvision.datasets.MNIST, "mirrors", ["http://127.0.0.1:9/"])  # no network in a test
+    (tmp_path / "empty").mkdir()
+    for arguments, words in (
+        (("--data", tmp_path / "nope"), "does not exist"),
+        (("--data", tmp_path / "empty"), "has no train-images-idx3-ubyte"),
+        ((), "could not be downloaded"),
+    ):
+        status, out, err = run_main("train", "--dataset", "mnist", *arguments)
+        assert (status, out) == (1, "")
+        assert words in err
+        assert len(err.splitlines()) == 1
+        assert not list((tmp_path / "runs").glob("*"))
+
+
+def test_a_run_takes_the_remembered_folder_of_its_data_set_unless_told_otherwise(run_main, tmp_path, digits_folder):
+    remember_data("mnist", digits_folder)
+    status, out, _ = run_main("train", "--dataset", "mnist", "--steps", 5, *SMALL)
+    assert status == 0
+    assert Run.open(Path(out.strip())).config.data_folder == digits_folder
+    status, _, err = run_main("train", "--dataset", "mnist", "--data", tmp_path / "nope", "--steps", 5, *SMALL)
+    assert status == 1
+    assert str(tmp_path / "nope") in err

@@ -6,7 +6,7 @@ import pytest
 from PySide6.QtCore import QCoreApplication, QEvent, QSettings, QThread, QTimer
 from PySide6.QtWidgets import QApplication, QMessageBox
 
-from gui import theme
+from gui import fitting, theme
 from gui.garbage import Collector
 from gui.main_window import MainWindow
 
@@ -46,6 +46,12 @@ def _alive(thing: object) -> bool:
     import shiboken6
 
     return shiboken6.isValid(thing)
+
+
+@pytest.fixture(autouse=True)
+def wide_screen(monkeypatch):
+    """Leave windows as large as tests make them: the screen of Qt's offscreen platform is smaller than any real one."""
+    monkeypatch.setattr(fitting, "fit", lambda window: None)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QSlider
 
 from engine.data import ENTRIES
 from engine.events import Progress
+from engine.folders import remember_data
 
 WAIT = 60_000
 
@@ -135,8 +136,18 @@ def test_a_dropped_file_that_is_no_data_set_is_explained(qtbot, window, tmp_path
     path = tmp_path / "broken.npz"
     path.write_bytes(b"PK nonsense")
     drop(window, path)
-    qtbot.waitUntil(lambda: "not an .npz file" in window.data_page.words.text(), timeout=WAIT)
+    qtbot.waitUntil(lambda: "not an .npz file" in window.data_page.error.text(), timeout=WAIT)
     assert window.data_page._details is None
+
+
+def test_images_that_arrive_after_another_data_set_was_chosen_are_not_shown_as_its(qtbot, page):
+    choose(page, "digits")
+    wait_for_details(qtbot, page, "digits")
+    asked, details = page._asked, page._details
+    choose(page, "kmnist")
+    page._answered(asked, details)
+    assert page._details is None
+    assert page._area.isHidden()
 
 
 def test_preparing_can_be_cancelled(qtbot, page, tmp_path, monkeypatch):
@@ -190,7 +201,7 @@ def test_a_prepared_copy_can_be_deleted_and_own_files_stay(qtbot, window, pictur
     wait_for_details(qtbot, page, "images")
     assert page._thread is None
     assert page.delete_button.isVisible()
-    page._paths.clear()
+    remember_data("images", None)
     qtbot.mouseClick(page.delete_button, Qt.MouseButton.LeftButton)
     assert not ENTRIES["images"].cached()
     assert len(list(pictures.rglob("*.png"))) == 13

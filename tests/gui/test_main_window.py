@@ -188,22 +188,14 @@ def test_the_settings_of_a_run_can_be_used_again(qtbot, window, small):
     assert window.training_page.settings.form.config().seed == 41
 
 
-@pytest.mark.parametrize(
-    ("damage", "sentence"),
-    [
-        ("empty", "has no train-images-idx3-ubyte"),
-        ("truncated", "cut short"),
-    ],
-)
-def test_bad_data_is_explained_in_the_banner(qtbot, window, small, tmp_path, digits_folder, damage, sentence):
+def test_bad_data_is_explained_in_the_banner(qtbot, window, small, tmp_path, digits_folder):
     folder = tmp_path / "digits"
     folder.mkdir()
-    if damage == "truncated":
-        for file in digits_folder.iterdir():
-            content = file.read_bytes()
-            (folder / file.name).write_bytes(content[: len(content) // 2] if "t10k-images" in file.name else content)
+    for file in digits_folder.iterdir():
+        content = file.read_bytes()
+        (folder / file.name).write_bytes(content[: len(content) // 2] if "t10k-images" in file.name else content)
     train(qtbot, window, small.changed(data_folder=folder))
-    assert sentence in window.banner.text.text()
+    assert "cut short" in window.banner.text.text()
     assert "Traceback" not in window.banner.text.text()
     assert window.banner.isVisible()
     assert window.store.items[0].state.state == "failed"

@@ -381,3 +381,46 @@ def test_tab_leaves_the_table(qtbot, window, page):
         assert table.hasFocus()
         qtbot.keyClick(table, Qt.Key.Key_Tab)
         assert not table.hasFocus()
+
+
+def test_names_keep_their_heading_where_the_table_is_scrolled(page):
+    page.resize(700, 700)
+    view = page.view
+    view.horizontalScrollBar().setValue(view.horizontalScrollBar().maximum())
+    assert view.horizontalScrollBar().value() > 0
+    right, below = view.columnWidth(0) - 4, view.horizontalHeader().height() + 10
+    for place in (QPoint(10, 10), QPoint(right, 30), QPoint(10, below)):
+        under = view.childAt(place)
+        assert under is view.frozen or view.frozen.isAncestorOf(under)
+    heading = view.frozen.horizontalHeader()
+    assert page.model.headerData(heading.logicalIndexAt(QPoint(10, 10)), Header) == "Run"
+
+
+def test_what_a_data_set_cannot_have_is_said_before_anything_is_evaluated(make_page, tmp_path):
+    root = tmp_path / "plain"
+    runs = [Run.create(root, RunConfig(dataset=name, objective="vae", latents=2)) for name in ("mnist", "dsprites")]
+    for run in runs:
+        entry = {"value": 90.0, "unit": "nats", "protocol": PROTOCOL}
+        run.write_evaluation({"step": 1, "checkpoint": f"{VERSION}-a", "metrics": {"reconstruction": entry}})
+    page = make_page([RunItem(run) for run in runs])
+    table = page.full
+    notes = {
+        (line.rows[0].dataset, key): line.cells[table.index(key)].note
+        for line in table.lines
+        for key in ("disentanglement", "dci_completeness", "reconstruction_train", "kl")
+    }
+    for key in ("disentanglement", "dci_completeness"):
+        assert notes["MNIST", key] == "MNIST has no ground-truth factors"
+        assert notes["dSprites", key] == "not computed yet"
+    assert notes["MNIST", "reconstruction_train"] == "not computed yet"
+    assert "dSprites has no training split" in notes["dSprites", "reconstruction_train"]
+    assert notes["MNIST", "kl"] == "not computed yet"
+
+
+def test_names_of_latents_stand_in_the_heat_map(make_page, items):
+    items[1].run.write_marks({"latents": {"1": "thickness"}})
+    page = make_page([RunItem(item.run) for item in items])
+    page._select_line(next(n for n, line in enumerate(page.full.lines) if line.rows[0].path == items[1].path))
+    page.subject.view.setCurrentIndex(page.subject.view.findData("mutual_information"))
+    page.subject._chosen()
+    assert page.subject.map._rows == ("z1 (thickness)", "z0")

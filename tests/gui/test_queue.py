@@ -1,10 +1,13 @@
 """The queue in the window: runs train one after the other, whatever becomes of each."""
 
+import shutil
+from pathlib import Path
+
 import pytest
 from PySide6.QtCore import Qt
 
 from engine.checkpoints import checkpoint_step
-from engine.queue import RunQueue
+from engine.queue import RunQueue, Waiting
 from engine.runs import Run
 
 WAIT = 60_000
@@ -36,11 +39,14 @@ def states(window):
     return {item.run.config.seed: item.state.state for item in window.store.items}
 
 
-def test_runs_train_one_after_the_other_and_a_failure_stops_nothing(qtbot, window, long, small, tmp_path):
+def test_runs_train_one_after_the_other_and_a_failure_stops_nothing(
+    qtbot, window, long, small, tmp_path, digits_folder
+):
     start(window, long)
     qtbot.waitUntil(lambda: trains(window), timeout=WAIT)
-    (tmp_path / "empty").mkdir()
-    start(window, small.changed(seed=1, data_folder=tmp_path / "empty"))
+    gone = Path(shutil.copytree(digits_folder, tmp_path / "gone"))
+    start(window, small.changed(seed=1, data_folder=gone))
+    shutil.rmtree(gone)
     start(window, small.changed(seed=2))
     assert window.training_page.settings.start_button.text() == "Queue"
     assert len(window.training.queue) == 2
@@ -160,3 +166,96 @@ def test_the_same_settings_with_another_seed(qtbot, window, long):
     seeds = sorted(item.run.config.seed for item in window.store.items)
     assert seeds == [0, 1, 2]
     assert len(window.training.queue) == 2
+
+
+def waiting(window):
+    return [entry.run[-1] for entry in RunQueue(window.store.root).waiting]
+
+
+@pytest.fixture
+def queued(qtbot, window, long):
+    """The window, a run that trains, and three that wait."""
+    start(window, long)
+    qtbot.waitUntil(lambda: trains(window), timeout=WAIT)
+    for seed in (1, 2, 3):
+        start(window, long.changed(seed=seed))
+    assert waiting(window) == ["1", "2", "3"]
+    return window
+
+
+def undo(window):
+    window.actions_of_runs.undo_stack.undo()
+
+
+def test_taking_a_run_out_of_the_queue_is_undone_and_redone(qtbot, queued):
+    card = queued.queue_card
+    card.list.setCurrentRow(1)
+    qtbot.keyClick(card.list, Qt.Key.Key_Delete)
+    assert waiting(queued) == ["1", "3"]
+    qtbot.keyClick(queued, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert waiting(queued) == ["1", "2", "3"]
+    queued.actions_of_runs.undo_stack.redo()
+    assert waiting(queued) == ["1", "3"]
+
+
+def test_taking_it_out_in_the_run_list_offers_to_undo_it(queued):
+    queued.run_list.select(next(item.path for item in queued.store.items if item.run.config.seed == 2))
+    queued.actions_of_runs.unqueue.trigger()
+    assert waiting(queued) == ["1", "3"]
+    assert "taken out of the queue. Ctrl+Z undoes it." in queued.banner.text.text()
+    queued.banner.action.click()
+    assert waiting(queued) == ["1", "2", "3"]
+
+
+def test_queueing_moving_and_holding_are_undone(qtbot, queued):
+    card = queued.queue_card
+    card.list.setCurrentRow(2)
+    qtbot.keyClick(card.list, Qt.Key.Key_Up, Qt.KeyboardModifier.AltModifier)
+    assert waiting(queued) == ["1", "3", "2"]
+    card.hold.click()
+    assert queued.training.held
+    undo(queued)
+    assert not queued.training.held
+    undo(queued)
+    assert waiting(queued) == ["1", "2", "3"]
+    undo(queued)
+    assert waiting(queued) == ["1", "2"]
+    assert len(queued.store.items) == 4  # the run stays in the list
+
+
+def test_a_run_in_the_trash_comes_back_into_the_queue_too(queued):
+    item = next(item for item in queued.store.items if item.run.config.seed == 2)
+    queued.actions_of_runs.trash_runs([item])
+    assert waiting(queued) == ["1", "3"]
+    undo(queued)
+    assert item.path.is_dir()
+    assert waiting(queued) == ["1", "2", "3"]
+
+
+def test_an_undone_change_leaves_what_happened_since(tmp_path):
+    for name in "abcd":
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "config.json").write_text("{}")
+    queue = RunQueue(tmp_path)
+    for name in "abc":
+        queue.add(tmp_path / name)
+    before = queue.waiting
+    queue.remove(tmp_path / "b")
+    after = queue.waiting
+    assert queue.take() == Waiting("a")  # begins to train
+    queue.add(tmp_path / "d")
+    queue.turn(after, before)
+    assert [entry.run for entry in queue.waiting] == ["b", "c", "d"]
+
+
+def test_nothing_begins_to_train_by_an_undone_removal(qtbot, queued):
+    queued.queue_card.list.setCurrentRow(0)
+    for _ in range(3):
+        queued.queue_card.list.setCurrentRow(0)
+        queued.queue_card._remove()
+    with qtbot.waitSignal(queued.training.ended, timeout=WAIT):
+        queued.training_page.settings.stop_button.click()
+    undo(queued)
+    assert waiting(queued) == ["3"]
+    assert not queued.training.active
+    assert queued.queue_card.hold.text() == "Start"

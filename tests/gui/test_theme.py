@@ -1,6 +1,7 @@
 """Light and dark: chosen, or followed."""
 
 import pytest
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QCompleter
 
@@ -68,4 +69,15 @@ def test_a_list_in_a_window_of_its_own_can_be_read(qtbot, qapp, name):
     pixels = view.grab().toImage()
     assert pixels.pixelColor(100, 90).name() == theme.tokens().card
     assert pixels.pixelColor(100, 90).alpha() == 255
+    theme.choose_scheme(qapp, "light")
+
+
+@pytest.mark.parametrize("chosen", ["light", "dark", "system"])
+def test_each_click_on_the_themes_button_changes_what_is_seen(qtbot, qapp, window, settings, chosen):
+    theme.choose_scheme(qapp, chosen)
+    for _ in range(4):
+        before = theme.tokens()
+        qtbot.mouseClick(window.header._theme, Qt.MouseButton.LeftButton)
+        assert theme.tokens() is not before
+        assert window.header._theme.text() == f"Theme: {settings.value('theme')}"
     theme.choose_scheme(qapp, "light")

@@ -291,6 +291,8 @@ def test_a_run_that_is_deleted_or_failed_is_a_sentence(qtbot, show, window, tiny
     window.store.refresh()
     window.run_list.select(failed.path)
     assert page.card.message.text().endswith("failed before its first checkpoint: The loss became NaN at step 3.")
+    assert page.source.words.text() == ""  # nothing of the image of the run before
+    assert not page.source.images.isEnabled()
 
 
 def test_the_factor_that_a_latent_follows_is_said_and_factor_sliders_choose_the_image(qtbot, window, tmp_path):
@@ -322,12 +324,24 @@ def test_the_factor_that_a_latent_follows_is_said_and_factor_sliders_choose_the_
         pass
     window.store.refresh()
     window.run_list.select(run.path)
-    window.header.tabs.button(1).click()
     page = window.traversal_page
+    page.source.segments.button(PRIOR).click()
+    window.header.tabs.button(1).click()
     settled(qtbot, page)
+    # From the prior to the factors: the sliders show those of the image that is shown from the beginning.
+    page.source.segments.button(FACTORS).click()
+    settled(qtbot, page)
+    assert page.answer.index is not None
+    assert [slider.value() for slider in page.source.factors._sliders] == list(factors[page.answer.index])
+    page.source.images.step_on()
+    settled(qtbot, page)
+    page.source.segments.button(FACTORS).click()
+    assert [slider.value() for slider in page.source.factors._sliders] == list(factors[page.answer.index])
     qtbot.waitUntil(lambda: any(row.link.text() for row in page.sliders.rows), timeout=WAIT)
     words = [row.link.text() for row in page.sliders.rows if row.link.text()]
     assert all(text.split(",")[0] in ("place", "level") for text in words)
+    idle = [latent for latent, kl in enumerate(page.answer.loaded.kl) if kl <= 0.1]
+    assert not any(page.sliders.rows[latent].link.text() for latent in idle)
     page.source.segments.button(FACTORS).click()
     for slider, value in zip(page.source.factors._sliders, (5, 2), strict=True):
         slider.setValue(value)

@@ -5,9 +5,11 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 
 from gui.help.posteriors import FigureOneDialog
+from gui.training.live_pictures import LivePictures
 from gui.traversal.canvas import SIDE, DrawingBoard
 from gui.traversal.labels import heading_words
 from gui.traversal.track import TICKS, LatentTrack
+from gui.widgets.heat_map import HeatMap
 from gui.widgets.image_grid import ImageGrid, Row
 
 
@@ -97,3 +99,40 @@ def test_figure_one_says_what_a_larger_beta_does(qtbot):
     assert len(set(said)) == 4
     assert overlaps == sorted(overlaps)
     assert overlaps[0] == 0
+
+
+@pytest.mark.parametrize("longest", ["x position", "the angle at which it is drawn"])
+@pytest.mark.parametrize("width", [210, 330, 420, 900])
+def test_names_of_latents_are_whole_in_the_live_view(qtbot, width, longest):
+    card = LivePictures()
+    qtbot.addWidget(card)
+    grid = card.traversal
+    names = ("thickness", "0.4", longest)
+    grid.show_rows([Row(np.zeros((8, 32, 32, 1), np.uint8), "z3", name) for name in names])
+    grid.resize(width, grid.heightForWidth(width))
+    assert [grid.shown_words(n) for n in range(3)] == [("z3", name) for name in names]
+    assert grid._rect(2, 7).right() <= width
+    assert grid._rect(2, 0).bottom() <= grid.height()
+    assert grid._rect(1, 0).top() - grid._rect(0, 0).bottom() >= grid._line(width)  # no words on a picture
+
+
+def test_a_name_that_is_too_long_is_shortened_beside_images_and_whole_in_the_tooltip(qtbot):
+    grid = ImageGrid(side=44, largest=56)
+    qtbot.addWidget(grid)
+    name = "the angle at which a stroke is drawn"
+    grid.show_rows([Row(np.zeros((8, 32, 32, 1), np.uint8), "z3", name)])
+    grid.resize(330, 60)
+    title, note = grid.shown_words(0)
+    assert (title, note[-1]) == ("z3", "…")
+    assert grid._tip(QPoint(4, grid._rect(0, 0).center().y())) == f"z3 {name}"
+
+
+def test_names_of_rows_stand_in_the_heat_map(qtbot):
+    heat = HeatMap()
+    qtbot.addWidget(heat)
+    heat.resize(420, 200)
+    heat.show_values(np.ones((2, 3)), ["z0 (thickness)", "z1 (" + "w" * 40 + ")"], ["a", "b", "c"], "{row} {value}")
+    assert heat.row_words(0) == "z0 (thickness)"
+    assert heat.row_words(1).endswith("…")
+    assert heat.tip_at(QPoint(3, round(heat._cell(1, 0).center().y()))) == "z1 (" + "w" * 40 + ")"
+    assert heat._cell(0, 2).right() <= 420
