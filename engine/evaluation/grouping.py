@@ -4,14 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from engine.config import OBJECTIVE_TITLES, RunConfig, choices_of, unit_of
+from engine.differences import MACHINE, differing_settings
 from engine.evaluation.rows import DataKey, Row
+from engine.numbers import exact_words
 
 METHOD = "method"
-NO_METHOD = ("dataset", "data_folder", "objective", "conditional")
-"""Settings that method and data set stand for."""
-
-INCIDENTAL = ("seed", "device", "threads", "log_steps", "checkpoint_steps", "preview_steps")
-"""Settings in which runs of one experiment may differ."""
+INCIDENTAL = MACHINE | {"dataset", "data_folder", "objective", "conditional", "seed"}
+"""Settings that method and data set stand for, and those in which runs of one experiment may differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +54,7 @@ def in_order(rows: Sequence[Row]) -> list[Row]:
 
 def differing(rows: Sequence[Row]) -> list[str]:
     """Names of settings in which these runs differ, but for method and data set and what is incidental."""
-    names = [name for name in RunConfig.model_fields if name not in NO_METHOD and name not in INCIDENTAL]
-    return [name for name in names if len({getattr(row.config, name) for row in rows}) > 1]
+    return [name for name in differing_settings([row.config for row in rows]) if name not in INCIDENTAL]
 
 
 def setting_title(name: str) -> str:
@@ -78,7 +76,5 @@ def value_words(value: object, titles: dict[str, str]) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, tuple):
-        return ", ".join(f"{part:,}" for part in value)
-    if isinstance(value, float):
-        return f"{value:g}"
-    return titles.get(str(value), f"{value:,}" if isinstance(value, int) else str(value))
+        return ", ".join(map(str, value))  # as it can be typed: in a list, commas are between the numbers
+    return titles.get(str(value), exact_words(value) if isinstance(value, int | float) else str(value))

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from engine.config import RunConfig
+from engine.differences import what_matters
 from engine.errors import ConfigError
 from engine.evaluation.catalogue import METRICS
 from engine.folders import with_remembered_data
 from engine.paths import RESOURCES, studies_folder
-from engine.studies.standing import what_matters
 from engine.studies.study import Cell, Method, Study
 
 KEYS = ("title", "about", "seeds", "metrics", "settings", "quick", "methods")

@@ -9,18 +9,15 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from engine.config import OWN_DATA, RunConfig
+from engine.config import RunConfig
 from engine.data import ENTRIES
+from engine.differences import what_matters
 from engine.errors import RunError
 from engine.evaluation.rows import read_row
-from engine.methods import unused_settings
 from engine.runs import Run, list_runs
 from engine.studies.study import Cell, Study
 
 State: TypeAlias = Literal["waiting", "training", "paused", "trained", "evaluated", "failed"]
-
-MACHINE = ("device", "threads", "log_steps", "checkpoint_steps", "preview_steps", "keep_steps")
-"""Settings that do not change what is learnt."""
 
 RANK: dict[State, int] = {"evaluated": 5, "trained": 4, "training": 3, "paused": 2, "waiting": 1, "failed": 0}
 """Of several runs with a cell's settings, the one that is furthest is the cell's."""
@@ -50,18 +47,6 @@ def standing(study: Study, runs_folder: Path) -> tuple[CellState, ...]:
         if key is not None:
             found.setdefault(key, []).append(path)
     return tuple(_best(study, cell, found.get(what_matters(cell.config), [])) for cell in study.cells)
-
-
-def what_matters(config: RunConfig) -> tuple[Any, ...]:
-    """The settings that change what a run learns; runs in which they agree are the same experiment.
-
-    Left out are the machine and what is recorded, weights that the method does not use, the length that is not in
-    force, and, for the data sets that the application knows, where their files are.
-    """
-    left_out = {*MACHINE, *unused_settings(config.objective), "epochs" if config.steps is not None else "steps"}
-    if config.dataset not in OWN_DATA:
-        left_out |= {"data_folder", "image_size"}
-    return tuple((name, value) for name, value in config if name not in left_out)
 
 
 def expected_steps(config: RunConfig) -> int:

@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
 )
 
 from engine.config import RunConfig, choices_of, unit_of
+from engine.differences import differing_settings, settings_in_use
 from engine.evaluation.grouping import value_words
 from gui.run_store import RunItem
 from gui.theme import px
@@ -23,15 +24,18 @@ from gui.words import count
 
 
 def settings_table(items: list[RunItem], *, all_settings: bool = False) -> list[tuple[str, list[str]]]:
-    """Rows of setting and one value a run; only the settings in which the runs differ, unless all are asked for."""
+    """Rows of setting and one value a run; only the settings in which the runs differ, unless all are asked for.
+
+    A run that does not look at a setting has a dash there.
+    """
+    configs = [item.run.config for item in items]
+    used = [settings_in_use(config) for config in configs]
     rows = []
-    for name, field in RunConfig.model_fields.items():
-        titles = dict(choices_of(name))
-        values = [getattr(item.run.config, name) for item in items]
-        if all_settings or any(value != values[0] for value in values):
-            title, unit = field.title or name, unit_of(field)
-            heading = f"{title} ({unit})" if unit and unit != title.lower() else title
-            rows.append((heading, [value_words(value, titles) for value in values]))
+    for name in RunConfig.model_fields if all_settings else differing_settings(configs):
+        field = RunConfig.model_fields[name]
+        title, unit, titles = field.title or name, unit_of(field), dict(choices_of(name))
+        heading = f"{title} ({unit})" if unit and unit != title.lower() else title
+        rows.append((heading, [value_words(settings.get(name), titles) for settings in used]))
     return rows
 
 

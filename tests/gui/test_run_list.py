@@ -175,3 +175,25 @@ def test_where_the_selected_run_is_hidden_the_one_below_is_selected(window, runs
     assert [item.path for item in window.run_list.items()] == [order[2]]
     window.actions_of_runs.undo_stack.undo()
     assert window.run_list._count.text() == "3 of 4 runs shown"
+
+
+def test_settings_that_a_method_does_not_look_at_are_not_compared(window, make_run):
+    """A β-VAE has neither γ nor C; of two lengths, the one in force counts."""
+    root = window.store.root
+    for gamma, capacity in ((10, 5), (100, 25)):
+        make_run(root, objective="beta-vae", gamma=gamma, capacity_max=capacity, epochs=gamma)
+    make_run(root, objective="annealed-relu", gamma=1000)
+    window.store.refresh()
+    annealed, *beta = window.store.items
+    assert settings_table(beta) == []
+    rows = dict(settings_table([annealed, *beta], all_settings=True))
+    assert rows["γ"] == ["1,000", "–", "–"]
+    assert rows["β"] == ["–", "4", "4"]
+    assert settings_table([annealed, *beta]) == [("Method", ["Annealed VAE (ReLU)", "β-VAE", "β-VAE"])]
+
+
+def test_two_settings_that_differ_are_written_as_they_differ(window, make_run):
+    for beta in (4.1234567, 4.12346):
+        make_run(window.store.root, objective="beta-vae", beta=beta)
+    window.store.refresh()
+    assert settings_table(window.store.items) == [("β", ["4.12346", "4.1234567"])]
