@@ -6,6 +6,7 @@ failure is one line on stderr that says what to do.
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -21,6 +22,7 @@ from engine.events import Evaluated, Finished, Paused, Warned
 from engine.folders import data_cache, with_remembered_data
 from engine.jobs import Control
 from engine.leftovers import clear_leftovers, places
+from engine.numbers import plain, rounded_words, whole_number
 from engine.presets import quick_preset
 from engine.runs import Run
 
@@ -77,8 +79,8 @@ def parser() -> Parser:
     )
     resume.add_argument("run", metavar="RUN", help="a run's folder, or its name")
     longer = resume.add_mutually_exclusive_group()
-    longer.add_argument("--epochs", type=int, metavar="N", help="new total length in epochs")
-    longer.add_argument("--steps", type=int, metavar="N", help="new total length in steps")
+    longer.add_argument("--epochs", type=whole_number, metavar="N", help="new total length in epochs")
+    longer.add_argument("--steps", type=whole_number, metavar="N", help="new total length in steps")
     data_option(resume)
     runs_option(resume)
     resume.set_defaults(do=_resume)
@@ -253,8 +255,8 @@ def _value_of(entry: dict[str, Any]) -> str:
     if entry["value"] is None:
         return str(entry["reason"])
     interval = entry.get("interval")
-    within = f"  (95 %: {interval[0]:.6g} to {interval[1]:.6g})" if interval else ""
-    return f"{entry['value']:.6g} {entry['unit']}".strip() + within
+    within = f"  (95 %: {rounded_words(interval[0], 6)} to {rounded_words(interval[1], 6)})" if interval else ""
+    return f"{rounded_words(entry['value'], 6)} {entry['unit']}".strip() + within
 
 
 def _reasons(results: list[dict[str, Any]]) -> list[str]:
@@ -314,4 +316,9 @@ def _demo(arguments: argparse.Namespace) -> int:
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """Parse the command line. Exits with status 2 and one line on stderr when it is wrong."""
-    return parser().parse_args(arguments)
+    return parser().parse_args([_signed(argument) for argument in arguments])
+
+
+def _signed(argument: str) -> str:
+    """An argument; a negative number with a decimal comma gets a point, since argparse takes "-1,5" for an option."""
+    return plain(argument) if re.fullmatch(r"-\d*,\d+", argument) else argument

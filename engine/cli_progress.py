@@ -37,7 +37,7 @@ def shown(job: Job, control: Control) -> Iterator[Event]:
                     )
                 bar.update(event.done - bar.n)
             elif isinstance(event, StepMetrics) and bar is not None:
-                numbers = {"reconstruction": f"{event.reconstruction:.1f}", "KL": f"{event.kl:.2f}"}
+                numbers = {"reconstruction": f"{event.reconstruction:,.1f}", "KL": f"{event.kl:,.2f}"}
                 if event.capacity is not None:
                     numbers["C"] = f"{event.capacity:.2f}"
                 bar.set_postfix(numbers, refresh=False)

@@ -14,6 +14,7 @@ from engine.errors import ConfigError, RunError
 from engine.events import Event, Finished, Job, Progress, Warned
 from engine.files import write_bytes
 from engine.jobs import Control, drive, last_event
+from engine.numbers import whole_number
 
 if TYPE_CHECKING:
     from engine.evaluation.table import Table
@@ -186,7 +187,7 @@ def duration(seconds: float) -> str:
 
 def _whole(option: str, text: str) -> int:
     try:
-        return int(text)
+        return whole_number(text)
     except ValueError:
         raise ConfigError(f"{option} is {text!r}; it must be a whole number.") from None
 

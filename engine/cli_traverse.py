@@ -10,6 +10,7 @@ from engine.cli_options import data_option, find, runs_option, threads_option
 from engine.cli_progress import shown
 from engine.errors import ConfigError, DataError, StudioError
 from engine.jobs import Control
+from engine.numbers import exact_words, number, rounded_words, whole_number
 from engine.paths import readable
 
 if TYPE_CHECKING:
@@ -29,18 +30,18 @@ def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
     _add_source(traverse)
     which = traverse.add_mutually_exclusive_group()
     which.add_argument("--latents", metavar="1,4,7", help="latents to show (default: all, by KL)")
-    which.add_argument("--min-kl", type=float, metavar="X", help="show latents with at least this mean KL, in nats")
+    which.add_argument("--min-kl", type=number, metavar="X", help="show latents with at least this mean KL, in nats")
     which.add_argument(
         "--figure", type=int, choices=(2, 3, 4, 5), help="as this figure of the report: latents with significant KL"
     )
-    traverse.add_argument("--range", type=float, nargs=2, default=(-3.0, 3.0), metavar=("LOW", "HIGH"))
-    traverse.add_argument("--steps", type=int, default=11, help="values in the range (default 11)")
+    traverse.add_argument("--range", type=number, nargs=2, default=(-3.0, 3.0), metavar=("LOW", "HIGH"))
+    traverse.add_argument("--steps", type=whole_number, default=11, help="values in the range (default 11)")
     traverse.add_argument(
         "--label", metavar="CLASS", help="class for a conditional model, by its name (default: the image's own)"
     )
     traverse.add_argument("--no-labels", action="store_true", help="pictures only, without words and caption")
-    traverse.add_argument("--width", type=float, metavar="CM", help="width of the figure in centimetres")
-    traverse.add_argument("--dpi", type=int, default=200, help="dots an inch (default 200)")
+    traverse.add_argument("--width", type=number, metavar="CM", help="width of the figure in centimetres")
+    traverse.add_argument("--dpi", type=whole_number, default=200, help="dots an inch (default 200)")
     traverse.add_argument("--frames", action="store_true", help="with .gif: its frames too, as .png in a folder beside")
     traverse.set_defaults(do=_traverse)
 
@@ -54,7 +55,10 @@ def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
     latents.set_defaults(do=_latents)
     for command in (traverse, latents):
         command.add_argument(
-            "--checkpoint", type=int, metavar="STEP", help="weights that were kept at a step (default: the newest)"
+            "--checkpoint",
+            type=whole_number,
+            metavar="STEP",
+            help="weights that were kept at a step (default: the newest)",
         )
         data_option(command)
         threads_option(command)
@@ -67,7 +71,9 @@ def _add_source(traverse: argparse.ArgumentParser) -> None:
         "--output", type=Path, required=True, metavar="FILE", help="a .png, .svg, .pdf, .gif or .npz file"
     )
     source = traverse.add_mutually_exclusive_group()
-    source.add_argument("--image", type=int, metavar="INDEX", help="image to start from (default: a test image)")
+    source.add_argument(
+        "--image", type=whole_number, metavar="INDEX", help="image to start from (default: a test image)"
+    )
     source.add_argument("--input", type=Path, metavar="FILE", help="picture to start from")
     source.add_argument("--prior", action="store_true", help="start from the prior's mean; needs no data set")
 
@@ -94,7 +100,8 @@ def _traverse(arguments: argparse.Namespace) -> int:
     kl = mean_kl(trained)
     chosen = choose_latents(kl, latents, least)
     if not chosen:
-        raise StudioError(f"No latent of {run.name} has a mean KL of {least:g} nats; the largest is {kl.max():.3g}.")
+        least_words, largest = exact_words(least), rounded_words(kl.max())
+        raise StudioError(f"No latent of {run.name} has a mean KL of {least_words} nats; the largest is {largest}.")
     label = _label(trained, arguments)
     result = traverse_from(trained, start, chosen, kl, tuple(arguments.range), arguments.steps, label)
     names = latent_names(run.marks())
@@ -110,7 +117,7 @@ def _traverse(arguments: argparse.Namespace) -> int:
 def _check(arguments: argparse.Namespace) -> None:
     low, high = arguments.range
     if not (math.isfinite(low) and math.isfinite(high)) or low == high:
-        raise ConfigError(f"--range is {low:g} {high:g}; it must be two different numbers.")
+        raise ConfigError(f"--range is {exact_words(low)} {exact_words(high)}; it must be two different numbers.")
     if not 2 <= arguments.steps <= 101:
         raise ConfigError(f"--steps is {arguments.steps}; it must be from 2 to 101.")
 
@@ -153,7 +160,7 @@ def _label(trained: "TrainedModel", arguments: argparse.Namespace) -> int | None
 
 def _numbers(text: str) -> list[int]:
     try:
-        return [int(part) for part in text.split(",")]
+        return [whole_number(part) for part in text.split(",")]
     except ValueError:
         raise ConfigError(f"--latents is {text!r}; write the numbers with commas, e.g. 1,4,7.") from None
 

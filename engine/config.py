@@ -5,6 +5,7 @@ fields. A new hyper-parameter is one field here and one use.
 """
 
 import json
+import math
 import re
 from enum import StrEnum
 from pathlib import Path
@@ -15,6 +16,7 @@ from pydantic.fields import FieldInfo
 
 from engine.errors import ConfigError
 from engine.methods import METHODS
+from engine.numbers import exact_words, plain, plain_characters, rounded_words
 
 ENVELOPE = frozenset({"schema", "created", "versions", "resolved", "class_order"})
 """Keys of a run's config.json that are not settings: where and with what the run was made."""
@@ -239,7 +241,9 @@ class RunConfig(BaseModel):
     @field_validator("keep_steps", mode="before")
     @classmethod
     def _from_text(cls, value: Any) -> Any:
-        return [part for part in re.split(r"[,\s]+", value) if part] if isinstance(value, str) else value
+        if not isinstance(value, str):
+            return value
+        return [part for part in re.split(r"[,\s]+", plain_characters(value)) if part]
 
     @field_validator("keep_steps")
     @classmethod
@@ -262,6 +266,14 @@ class RunConfig(BaseModel):
         if isinstance(values, dict):
             return {k: None if v == "" and k in ("data_folder", "steps") else v for k, v in values.items()}
         return values
+
+    @model_validator(mode="before")
+    @classmethod
+    def _numbers_as_typed(cls, values: Any) -> Any:
+        """A number that was typed may have a decimal comma, groups of digits, or the digits of another script."""
+        if not isinstance(values, dict):
+            return values
+        return {k: _plain(cls.model_fields[k], v) if k in cls.model_fields else v for k, v in values.items()}
 
     @property
     def data(self) -> tuple[str, Path | None, int]:
@@ -304,11 +316,11 @@ class RunConfig(BaseModel):
         reached = self.capacity(total, per_epoch)
         if reached is not None and reached < self.capacity_max * 0.999:
             found.append(
-                f"C will reach only {reached:.3g} of {self.capacity_max:g} nats within the run: it lasts "
-                f"{total / per_epoch:.3g} epochs and C needs {self.capacity_epochs:g}."
+                f"C will reach only {rounded_words(reached)} of {exact_words(self.capacity_max)} nats within the run: "
+                f"it lasts {rounded_words(total / per_epoch)} epochs and C needs {exact_words(self.capacity_epochs)}."
             )
         if "beta" in method.settings and self.beta < 1:
-            found.append(f"β is {self.beta:g}: below 1 the objective is no lower bound on the likelihood.")
+            found.append(f"β is {exact_words(self.beta)}: below 1 the objective is no lower bound on the likelihood.")
         if method.warning is not None and (warning := method.warning(self)):
             found.append(warning)
         if self.batch_size > images:
@@ -393,7 +405,17 @@ def range_text(field: FieldInfo) -> str:
     if low is None or high is None:
         return ""
     unit = unit_of(field)
-    return f"from {low:,g} to {high:,.10g}{' ' + unit if unit else ''}"
+    return f"from {exact_words(low)} to {exact_words(high)}{' ' + unit if unit else ''}"
+
+
+def _plain(field: FieldInfo, value: Any) -> Any:
+    """A value of a field; a number that was typed, as Python reads it."""
+    if not isinstance(value, str) or get_origin(field.annotation) is tuple:
+        return value
+    if {int, float} & {field.annotation, *get_args(field.annotation)}:
+        most = limits_of(field)[1]
+        return plain(value, math.inf if most is None else most)
+    return value
 
 
 def _extra(field: FieldInfo) -> dict[str, Any]:

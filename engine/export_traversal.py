@@ -19,6 +19,7 @@ from engine.figures import FORMATS, check_format, save, traversal_figure
 from engine.files import place_folder, replacing, scratch_folder
 from engine.latent_names import latent_title
 from engine.models.loading import load_model
+from engine.numbers import exact_words
 from engine.runs import Run
 from engine.tensors import to_tensor
 from engine.traversal import Traversal
@@ -48,11 +49,12 @@ class Look:
     def check(self) -> None:
         """Raise ConfigError when the size is out of range."""
         if self.width is not None and not 1 <= self.width <= 200:
-            raise ConfigError(f"The width is {self.width:g} cm; it must be from 1 to 200.")
+            raise ConfigError(f"The width is {exact_words(self.width)} cm; it must be from 1 to 200.")
         if not 20 <= self.dpi <= 2400:
             raise ConfigError(f"The resolution is {self.dpi} dots an inch; it must be from 20 to 2,400.")
         if self.width is not None and self.width / CENTIMETRES * self.dpi > LARGEST:
-            raise ConfigError(f"{self.width:g} cm at {self.dpi} dots an inch are more than {LARGEST:,} pixels.")
+            size = f"{exact_words(self.width)} cm at {self.dpi} dots an inch"
+            raise ConfigError(f"{size} are more than {LARGEST:,} pixels.")
 
 
 def save_traversal(traversal: Traversal, path: Path, look: Look) -> None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from engine.errors import ConfigError
 from engine.evaluation.divergence import ACTIVE_NATS
+from engine.numbers import exact_words
 from engine.runs import Run
 
 SPAN = (-3.0, 3.0)
@@ -33,7 +34,7 @@ class ReportFigure:
         ):
             raise ConfigError(
                 f"Figure {self.number} of the report is of {self.title}; {run.name} is another kind of run. "
-                f"For the same view of it: --min-kl {MIN_KL:g}."
+                f"For the same view of it: --min-kl {exact_words(MIN_KL)}."
             )
 
 

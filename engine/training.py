@@ -40,6 +40,7 @@ from engine.leftovers import clear_leftovers, places_in_run
 from engine.methods import Codes
 from engine.metrics_file import MetricsWriter, cut_back
 from engine.models.vae import VAE, build, sample
+from engine.numbers import exact_words
 from engine.objectives import kl_per_latent, objective, reconstruction_per_image
 from engine.previewer import Previewer
 from engine.previews import drop_after, save_preview
@@ -299,8 +300,8 @@ class Trainer:
         )
         return (
             f"The loss became NaN or infinite at step {self.step + 1:,}. {kept}. Try a smaller learning rate "
-            f"(it is {self.config.learning_rate:g})"
-            + (f" or a smaller γ (it is {self.config.gamma:g})." if self.config.annealed else ".")
+            f"(it is {exact_words(self.config.learning_rate)})"
+            + (f" or a smaller γ (it is {exact_words(self.config.gamma)})." if self.config.annealed else ".")
         )
 
     def _save(self) -> None:

@@ -1,11 +1,12 @@
 """Starting the window."""
 
+import locale
 import logging
 import sys
 from pathlib import Path
 from threading import Thread
 
-from PySide6.QtCore import QSettings, QTimer, qVersion
+from PySide6.QtCore import QLocale, QSettings, QTimer, qVersion
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
 
@@ -27,12 +28,22 @@ log = logging.getLogger(__name__)
 def make_app() -> QApplication:
     """Return the application, named and styled, before any window."""
     app = QApplication(sys.argv[:1])
+    use_one_locale()
     app.setApplicationName(APP)
     app.setOrganizationName(APP)
     app.setDesktopFileName(APP_ID)
     app.setWindowIcon(QIcon(str(RESOURCES / "icons" / "icon.svg")))
     app.setStyle("Fusion")
     return app
+
+
+def use_one_locale() -> None:
+    """Read and write numbers alike in every language of the desktop; `engine.numbers` says how.
+
+    On Linux Qt has taken over the desktop's locale for the C library too, which libraries may read numbers with.
+    """
+    QLocale.setDefault(QLocale(QLocale.Language.English, QLocale.Country.UnitedStates))
+    locale.setlocale(locale.LC_NUMERIC, "C")
 
 
 def say(sentence: str) -> None:

@@ -23,9 +23,10 @@ from PySide6.QtWidgets import (
 
 from engine.config import Group, RunConfig, choices_of, group_of, range_text, unit_of
 from engine.data import ENTRIES
+from engine.differences import not_looked_at
 from engine.errors import ConfigError
 from engine.folders import remembered_data
-from engine.methods import unused_settings
+from engine.numbers import exact
 from gui.widgets.combo import Combo
 
 ALWAYS = (Group.DATA, Group.WEIGHT, Group.CAPACITY, Group.NETWORK, Group.LENGTH)
@@ -107,6 +108,8 @@ class ConfigForm(QWidget):
         self._labels: dict[str, QLabel] = {}
         self._headings: dict[Group, QLabel] = {}
         self._errors: dict[str, str] = {}
+        self._read: dict[str, Any] = {}
+        """The fields that are valid, as they are understood."""
         self._basis = RunConfig()
         self._dataset = ""
         """The data set that the data folder is of."""
@@ -189,6 +192,7 @@ class ConfigForm(QWidget):
         elif get_origin(field.annotation) is tuple:
             line.setPlaceholderText("none")
         line.textChanged.connect(self._edited)
+        line.editingFinished.connect(self._show_understood)
         return line
 
     def show_config(self, config: RunConfig) -> None:
@@ -238,7 +242,8 @@ class ConfigForm(QWidget):
         return {name: _get(editor) for name, editor in self._editors.items()}
 
     def _label_differs(self, name: str) -> bool:
-        return name not in self._errors and _get(self._editors[name]) != _shown(getattr(self._basis, name))
+        valid = name in self._read and name not in self._errors
+        return valid and self._read[name] != getattr(self._basis, name)
 
     def _follow_dataset(self) -> None:
         """After another data set was chosen, show where that one is remembered to be; a folder typed by hand stays."""
@@ -252,10 +257,10 @@ class ConfigForm(QWidget):
     @Slot()
     def _edited(self) -> None:
         self._follow_dataset()
-        self._errors = {}
+        self._errors, self._read = {}, {}
         for name, value in self._values().items():
             try:
-                RunConfig.parse({name: value})
+                self._read[name] = getattr(RunConfig.parse({name: value}), name)
             except ConfigError as error:
                 title = RunConfig.model_fields[name].title or name
                 self._errors[name] = str(error).replace(name, title, 1)
@@ -271,6 +276,14 @@ class ConfigForm(QWidget):
         self.changed.emit()
 
     @Slot()
+    def _show_understood(self) -> None:
+        """Show a number that was typed, e.g. with a decimal comma, as it is understood."""
+        line = self.sender()
+        name = next(name for name, editor in self._editors.items() if editor is line)
+        if name in self._read and _get(self._editors[name]) != _shown(self._read[name]):
+            _put(self._editors[name], self._read[name])
+
+    @Slot()
     def _toggle_more(self) -> None:
         self._more_open = not self._more_open
         self._more.setText("More settings  ▾" if self._more_open else "More settings  ▸")
@@ -284,11 +297,7 @@ class ConfigForm(QWidget):
         folder = self._editors["data_folder"]
         assert isinstance(folder, FolderField)
         folder.accept(dataset.path_kind, required=dataset.own)
-        unused = {*unused_settings(objective)}
-        if not dataset.path_kind:
-            unused.add("data_folder")
-        if dataset.name != "images":
-            unused.add("image_size")
+        unused = not_looked_at(objective, dataset.name)
         shown_groups = set()
         for name, field in RunConfig.model_fields.items():
             visible = group_of(field) not in hidden_groups and name not in unused
@@ -310,7 +319,7 @@ def _shown(value: Any) -> Any:
         return ""
     if isinstance(value, tuple):
         return ", ".join(map(str, value))
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return exact(value) if isinstance(value, float) else str(value)
 
 
 def _put(editor: QWidget, value: Any) -> None:

@@ -1,5 +1,7 @@
 """Numbers as people say them."""
 
+from engine.numbers import rounded_words
+
 
 def duration(seconds: float) -> str:
     """Return a length of time in words, e.g. "2 min"."""
@@ -16,7 +18,7 @@ def room(size: float) -> str:
     """Return a number of bytes in words, e.g. "12 MB"."""
     for unit, factor in (("GB", 1e9), ("MB", 1e6)):
         if size >= factor:
-            return f"{size / factor:.3g} {unit}"
+            return f"{rounded_words(size / factor)} {unit}"
     return f"{size / 1e3:.0f} kB"
 
 

@@ -15,6 +15,7 @@ from engine.evaluation.protocols import protocol_words
 from engine.evaluation.rows import Row, read_row, told_apart
 from engine.methods import METHODS
 from engine.models.architectures import ARCHITECTURES
+from engine.numbers import exact_words, rounded_words
 from engine.runs import Run
 from engine.studies.standing import CellState, standing
 from engine.studies.study import Study
@@ -108,7 +109,7 @@ def _network(entries: Sequence[_Entry]) -> str:
 
 
 def _training(entries: Sequence[_Entry]) -> str:
-    rate = _common(entries, lambda config: f"{config.learning_rate:g}")
+    rate = _common(entries, lambda config: f"{exact_words(config.learning_rate)}")
     batch = _common(entries, lambda config: f"{config.batch_size:,}")
     length = _common(entries, _length)
     return f"The optimiser was Adam with a learning rate of {rate}, in batches of {batch} images, for {length}."
@@ -119,7 +120,7 @@ def _length(config: RunConfig) -> str:
     if config.steps is None:
         steps = f" ({config.total_steps(images):,} steps)" if images is not None else ""
         return f"{config.epochs:,} epoch{'s' if config.epochs != 1 else ''}{steps}"
-    epochs = f" ({config.steps / config.steps_per_epoch(images):.3g} epochs)" if images is not None else ""
+    epochs = f" ({rounded_words(config.steps / config.steps_per_epoch(images))} epochs)" if images is not None else ""
     return f"{config.steps:,} steps{epochs}"
 
 
@@ -131,7 +132,7 @@ def _capacity(entries: Sequence[_Entry]) -> str:
 def _ramp(config: RunConfig) -> str:
     images = ENTRIES[config.dataset].training_images
     steps = "" if images is None else f" ({config.capacity_epochs * config.steps_per_epoch(images):,.0f} steps)"
-    return f"{config.capacity_max:g} nats over {config.capacity_epochs:g} epochs{steps}"
+    return f"{exact_words(config.capacity_max)} nats over {exact_words(config.capacity_epochs)} epochs{steps}"
 
 
 def _seeds(entries: Sequence[_Entry]) -> str:

@@ -7,6 +7,7 @@ from html import escape
 
 from engine.config import Group, RunConfig, choices_of, group_of, range_text, unit_of
 from engine.evaluation.catalogue import BETTER, COLUMNS, GROUPS, IMAGES, Column
+from engine.numbers import exact_words
 from engine.paths import RESOURCES
 
 SEE_OF_FIELDS = {
@@ -66,9 +67,7 @@ def _facts(name: str) -> list[str]:
 def _value(value: object) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
-    if isinstance(value, int):
-        return f"{value:,}"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return exact_words(value) if isinstance(value, int | float) else str(value)
 
 
 def metrics_topic() -> str:

@@ -9,7 +9,6 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QMenu,
     QPushButton,
-    QSpinBox,
     QWidget,
 )
 
@@ -20,6 +19,7 @@ from engine.paths import RESOURCES
 from engine.studies import Study, load_study, own_studies, shipped_studies
 from gui.widgets.combo import Combo
 from gui.widgets.layouts import label, tool_button
+from gui.widgets.number_box import WholeNumberBox
 from gui.widgets.save_dialog import last_folder
 
 FULL, QUICK = range(2)
@@ -68,7 +68,7 @@ class StudyChoice(QWidget):
         self.lengths.button(QUICK).setChecked(str(settings.value(LENGTH, "quick")) == "quick")
         self.lengths.button(FULL).setChecked(not self.lengths.button(QUICK).isChecked())
         self.lengths.idClicked.connect(self._length_chosen)
-        self.seeds = QSpinBox()
+        self.seeds = WholeNumberBox()
         self.seeds.setRange(1, MOST)
         self.seeds.setKeyboardTracking(False)
         self.seeds.setAccessibleName("Seeds")

@@ -21,6 +21,7 @@ from gui.theme import tokens
 from gui.training.session import TrainingSession
 from gui.training.view_options import ViewOptions
 from gui.widgets.dot import dot
+from gui.widgets.number_question import ask_whole_number
 from gui.words import count, duration
 
 MORE_EPOCHS = 20
@@ -141,7 +142,7 @@ class RunActions(QObject):
         first = items[0]
         names = first.name if len(items) == 1 else count(len(items), "run")
         took = f" Its {first.state.step:,} steps took {duration(first.seconds)}." if len(items) == 1 else ""
-        more, accepted = QInputDialog.getInt(
+        more = ask_whole_number(
             self._window,
             "Train longer",
             f"{unit.capitalize()} to add to {names}.{took}\n"
@@ -150,7 +151,7 @@ class RunActions(QObject):
             1,
             100_000_000 if unit == "steps" else 100_000,
         )
-        if accepted:
+        if more is not None:
             for item in items:
                 self.queue.add(item.path, more=more)
 

@@ -81,7 +81,9 @@ class RunDelegate(QStyledItemDelegate):
         state_colour = {"failed": colours.error, "interrupted": colours.warning}.get(item.state.state, colours.muted)
         kind = f"{DATASET_TITLES[config.dataset]} · {method_words(config)} · seed {config.seed}"
         values = " · ".join(
-            words.format(value) for words, value in (("{:.1f}", reconstruction), ("KL {:.1f}", kl)) if value is not None
+            words.format(value)
+            for words, value in (("{:,.1f}", reconstruction), ("KL {:,.1f}", kl))
+            if value is not None
         )
         lines = [
             (5, 20, 13, colours.text, item.name, ""),

@@ -18,6 +18,7 @@ from engine.config import RunConfig
 from engine.data import ENTRIES
 from engine.errors import ConfigError
 from engine.estimates import Estimate
+from engine.numbers import rounded_words
 from engine.presets import Preset, delete_preset, own_presets, quick_preset, save_preset, shipped_presets
 from gui.forms import ConfigForm
 from gui.settings.asking import may
@@ -312,7 +313,7 @@ class SettingsCard(Card):
                 warnings = config.warnings(images)
                 epochs = steps / config.steps_per_epoch(images)
                 told.append(f"{steps:,} steps")
-                tips.append(f"{epochs:.3g} epochs: passes over the {images:,} training images")
+                tips.append(f"{rounded_words(epochs)} epochs: passes over the {images:,} training images")
             elif needs is None:
                 told.append("How long an epoch is will be known when the images are read.")
             else:

@@ -3,13 +3,11 @@
 from PySide6.QtCore import QSettings, Qt, Signal, Slot
 from PySide6.QtWidgets import (
     QButtonGroup,
-    QDoubleSpinBox,
     QFrame,
     QHBoxLayout,
     QMenu,
     QPushButton,
     QScrollArea,
-    QSpinBox,
     QStackedLayout,
     QStackedWidget,
     QWidget,
@@ -23,6 +21,7 @@ from gui.traversal.requests import Range
 from gui.traversal.walk_view import WalkView
 from gui.widgets.flow import FlowLayout
 from gui.widgets.layouts import Card, empty_state, label
+from gui.widgets.number_box import NumberBox, WholeNumberBox
 
 LATENTS, CLASSES, WALK, COMPARE = range(4)
 VIEWS = (
@@ -101,11 +100,10 @@ class GridCard(Card):
         row = QHBoxLayout(ends)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(5)
-        self.low, self.high, self.steps = QDoubleSpinBox(), QDoubleSpinBox(), QSpinBox()
+        self.low, self.high, self.steps = NumberBox(2, 1), NumberBox(2, 1), WholeNumberBox()
         for box, which in ((self.low, "Lowest"), (self.high, "Highest")):
             box.setRange(-20, 20)
             box.setSingleStep(0.5)
-            box.setDecimals(1)
             box.setFixedWidth(px(66))
             box.setAccessibleName(f"{which} value")
             box.setToolTip(f"{which} value that a latent takes, in standard deviations of the prior")

@@ -5,12 +5,13 @@ import random
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QSignalBlocker, Signal, Slot
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QPushButton, QSpinBox, QWidget
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QPushButton, QWidget
 
 from engine.data import Dataset
 from gui.theme import px
 from gui.widgets.combo import Combo
 from gui.widgets.layouts import label
+from gui.widgets.number_box import WholeNumberBox
 
 
 class ImagePicker(QWidget):
@@ -21,9 +22,8 @@ class ImagePicker(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._dataset: Dataset | None = None
-        self.index = QSpinBox()
+        self.index = WholeNumberBox()
         self.index.setRange(0, 10_000_000)
-        self.index.setGroupSeparatorShown(True)
         self.index.setKeyboardTracking(False)
         self.index.setAccessibleName("Image")
         self.index.setToolTip("Position of the image in the data set, from 0")

@@ -2,7 +2,7 @@
 
 from PySide6.QtCore import QRectF, QSignalBlocker, Qt, Signal, Slot
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
-from PySide6.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
 from engine.evaluation.divergence import is_active
 from engine.latent_names import LONGEST
@@ -10,6 +10,7 @@ from gui.theme import px, tokens
 from gui.traversal.labels import value_words
 from gui.traversal.track import TICKS, LatentTrack
 from gui.widgets.layouts import label
+from gui.widgets.number_box import NumberBox
 
 
 class LatentRow(QWidget):
@@ -36,12 +37,11 @@ class LatentRow(QWidget):
         self.bar = KlBar()
         self.track = LatentTrack()
         self.track.setAccessibleName(f"Latent {latent}")
-        self.value = SignedBox()
+        self.value = SignedBox(2)
         self.value.setObjectName("inplace")
-        self.value.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
+        self.value.setButtonSymbols(SignedBox.ButtonSymbols.NoButtons)
         self.value.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.value.setRange(-20, 20)
-        self.value.setDecimals(2)
         self.value.setSingleStep(0.1)
         self.value.setFixedWidth(px(56))
         self.value.setKeyboardTracking(False)
@@ -150,7 +150,7 @@ class LatentRow(QWidget):
         self.play.emit(self.latent)
 
 
-class SignedBox(QDoubleSpinBox):
+class SignedBox(NumberBox):
     """A number that always shows its sign, but for 0."""
 
     def textFromValue(self, value: float) -> str:

@@ -7,13 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QSignalBlocker, Signal, Slot
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QDoubleSpinBox, QHBoxLayout, QMenu, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QPushButton, QVBoxLayout, QWidget
 
 from engine.latent_names import latent_title
 from gui.theme import px
 from gui.traversal.labels import heading_words, value_words
 from gui.widgets.image_grid import ImageGrid, Row
 from gui.widgets.layouts import label
+from gui.widgets.number_box import NumberBox
 
 if TYPE_CHECKING:
     from engine.traversal import Traversal
@@ -36,9 +37,8 @@ class LatentsView(QWidget):
         row = QHBoxLayout(self.options)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(6)
-        self.min_kl = QDoubleSpinBox()
+        self.min_kl = NumberBox(2)
         self.min_kl.setRange(0, 50)
-        self.min_kl.setDecimals(2)
         self.min_kl.setSingleStep(0.1)
         self.min_kl.setSpecialValueText("any")
         self.min_kl.setFixedWidth(px(74))

@@ -4,14 +4,13 @@ from PySide6.QtCore import QSettings
 from PySide6.QtWidgets import (
     QCheckBox,
     QDialog,
-    QDoubleSpinBox,
     QFormLayout,
-    QSpinBox,
     QVBoxLayout,
     QWidget,
 )
 
 from gui.widgets.layouts import label
+from gui.widgets.number_box import NumberBox, WholeNumberBox
 from gui.widgets.save_dialog import save_buttons
 
 CAPTION = "Labels and caption"
@@ -25,13 +24,12 @@ class PictureDialog(QDialog):
         self.setProperty("helpTopic", "exporting")
         self._settings = settings
         self.setWindowTitle("Save the picture")
-        self.width_box = QDoubleSpinBox()
+        self.width_box = NumberBox(1)
         self.width_box.setRange(0, 200)
-        self.width_box.setDecimals(1)
         self.width_box.setSuffix(" cm")
         self.width_box.setSpecialValueText("as it comes")
         self.width_box.setToolTip("Width of the picture; a column of a paper is about 8.5 cm, a page 17 cm")
-        self.dpi_box = QSpinBox()
+        self.dpi_box = WholeNumberBox()
         self.dpi_box.setRange(20, 2400)
         self.dpi_box.setSingleStep(50)
         self.dpi_box.setToolTip("Dots an inch, for PNG")

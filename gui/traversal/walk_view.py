@@ -5,12 +5,13 @@ import random
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QSignalBlocker, Signal, Slot
-from PySide6.QtWidgets import QHBoxLayout, QPushButton, QSpinBox, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from gui.theme import px
 from gui.traversal.requests import ImageAt, Source
 from gui.widgets.image_grid import ImageGrid, Row
 from gui.widgets.layouts import label
+from gui.widgets.number_box import WholeNumberBox
 
 WAYS = ("straight", "spherical")
 HELP = (
@@ -37,9 +38,8 @@ class WalkView(QWidget):
         row = QHBoxLayout(self.options)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(6)
-        self.index = QSpinBox()
+        self.index = WholeNumberBox()
         self.index.setRange(0, 10_000_000)
-        self.index.setGroupSeparatorShown(True)
         self.index.setKeyboardTracking(False)
         self.index.setFixedWidth(px(92))
         self.index.setAccessibleName("End of the walk")

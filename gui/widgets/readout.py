@@ -8,6 +8,7 @@ from PySide6.QtCore import QPoint, QPointF, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPaintEvent
 from PySide6.QtWidgets import QWidget
 
+from engine.numbers import rounded_words
 from gui.theme import px, tokens
 
 LINE = 15
@@ -30,8 +31,8 @@ class Reading:
         if self.value is None:
             return "–"
         if abs(self.value) >= 1e5:
-            return f"{self.value:.4g}"
-        return f"{self.value:.1f}" if abs(self.value) >= 99.95 else f"{self.value:.2f}"
+            return rounded_words(self.value, 4)
+        return f"{self.value:,.1f}" if abs(self.value) >= 99.95 else f"{self.value:.2f}"
 
 
 class Readout(QWidget):

@@ -95,6 +95,24 @@ def test_differences_from_the_preset_are_counted(form):
     assert form.differences == 1
 
 
+def test_a_value_is_shown_as_exact_as_it_is(form):
+    """Six digits were shown, and what was shown was trained."""
+    form.show_config(RunConfig(objective="beta-vae", beta=4.1234567, learning_rate=0.000123456789))
+    assert editor(form, "beta").text() == "4.1234567"
+    assert form.config().beta == 4.1234567
+    assert form.config().learning_rate == 0.000123456789
+    assert form.differences == 0
+    editor(form, "beta").setText("4.12346")
+    assert form.differences == 1
+
+
+def test_the_same_value_written_otherwise_is_no_difference(form):
+    form.show_config(RunConfig(objective="beta-vae", beta=0.8))
+    for text in ("0,8", "0.80", ".8"):
+        editor(form, "beta").setText(text)
+        assert form.differences == 0
+
+
 def test_an_empty_folder_means_the_default(form):
     folder = editor(form, "data_folder")
     assert isinstance(folder, FolderField)

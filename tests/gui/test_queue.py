@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QLabel
 
 from engine.checkpoints import checkpoint_step
 from engine.queue import RunQueue, Waiting
@@ -140,18 +141,24 @@ def test_an_interrupted_run_is_offered_until_the_offer_is_dismissed(window, anot
 
 
 def test_a_finished_run_is_trained_longer(qtbot, window, small, monkeypatch):
-    from PySide6.QtWidgets import QInputDialog
+    from gui.widgets.number_question import NumberQuestion
 
     start(window, small)
     qtbot.waitUntil(lambda: window.training.active, timeout=WAIT)
     qtbot.waitUntil(lambda: not window.training.active, timeout=WAIT)
     window.store.refresh()
     asked = []
-    monkeypatch.setattr(QInputDialog, "getInt", lambda *question: (asked.append(question), (47, True))[1])
+
+    def answer(question):
+        asked.append((question.findChild(QLabel).text(), question.number))
+        question.box.setValue(47)
+        return NumberQuestion.DialogCode.Accepted
+
+    monkeypatch.setattr(NumberQuestion, "exec", answer)
     with qtbot.waitSignal(window.training.ended, timeout=WAIT):
         window.actions_of_runs.longer.trigger()
     [item] = window.store.items
-    [(_, _, words, proposed, *_)] = asked
+    [(words, proposed)] = asked
     assert words.startswith(f"Steps to add to {item.name}. Its 20 steps took ")
     assert proposed == 20
     assert item.run.config.steps == 20 + 47
