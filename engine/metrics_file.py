@@ -90,6 +90,20 @@ def whole_lines(path: Path, last_step: int | None = None) -> list[str]:
     ]
 
 
+def newest_row(path: Path) -> dict[str, float]:
+    """Return the newest whole row by the names of its columns; empty without one.
+
+    Reads the first line and the last alone, however long the file is.
+    """
+    try:
+        with path.open("rb") as file:
+            names = file.readline(LONGEST_LINE).decode("ascii", "replace").rstrip("\n").split(",")
+            values = _parse(_tail(file, os.fstat(file.fileno()).st_size), len(names))
+    except OSError:
+        return {}
+    return dict(zip(names, map(float, values[-1]), strict=True)) if len(values) else {}
+
+
 class MetricsReader:
     """Follows a metrics.csv: `refresh` reads what was appended since, whoever wrote it.
 

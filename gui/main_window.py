@@ -191,6 +191,7 @@ class MainWindow(QMainWindow):
     def _show_runs(self) -> None:
         """Show the selected runs on the page in front."""
         items = self.run_list.items()
+        self.store.watch(items)
         page = self.pages.currentWidget()
         if page is self.training_page:
             self.training_page.show_runs(items)
@@ -201,7 +202,7 @@ class MainWindow(QMainWindow):
 
     @Slot(object)
     def _run_updated(self, path: Path) -> None:
-        if path in [item.path for item in self.run_list.items()] or self.pages.currentWidget() is self.metrics_page:
+        if self.run_list.is_chosen(path) or self.pages.currentWidget() is self.metrics_page:
             self._show_runs()
 
     # What is done with runs

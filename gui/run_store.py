@@ -3,35 +3,63 @@
 What trains in this window and what trains in a terminal appear the same way.
 """
 
+import os
+import time
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeAlias
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from engine.errors import StudioError
 from engine.kept import kept_steps
 from engine.latent_names import latent_names
-from engine.metrics_file import MetricsReader
-from engine.runs import Run, list_runs
+from engine.metrics_file import MetricsReader, newest_row
+from engine.runs import Run
 
 POLL_MS = 500
 
 READ_BYTES = 200_000
 """What is read of a metrics file at a time, about 5 ms: a longer one is read on where it is shown."""
 
+FILES = (
+    ".",
+    "state.json",
+    "marks.json",
+    "checkpoint/model.safetensors",
+    "evaluation.json",
+    "config.json",
+    "metrics.csv",
+)
+"""What is looked at of a run: its folder, and the files that the window shows something of."""
+
+TURN = 400
+"""Runs that nobody trains whose folders are looked at in a poll: 2,000 of them within 2.5 seconds."""
+
+MOST_WATCHED = 24
+"""Runs that are looked at in every poll because they are shown."""
+
+FRESH_NS = 2_000_000_000
+"""How long a change is taken to be fresh: file systems keep times no finer than two seconds."""
+
+Stamp: TypeAlias = tuple[int, int, int] | None
+
 
 class RunItem:
-    """One run with what the list and the curves show of it."""
+    """One run with what the list and the curves show of it. Its curves are read when they are first asked for."""
 
     def __init__(self, run: Run) -> None:
         self.run = run
-        self.state = run.state()
         self.place: int | None = None
         """Place in the queue, from 0; None when the run does not wait."""
-        self.metrics = MetricsReader(run.metrics_file)
-        self.metrics.refresh(READ_BYTES)
+        self._reader: MetricsReader | None = None
+        self._newest: dict[str, float] | None = None
+        self._files = tuple(f"{run.path}{os.sep}{name}" for name in FILES)
+        self._look_again = False
+        self._stamp_files()
+        self.state = run.state()
         self._read_marks()
-        self._stamps = self._read_stamps()
 
     def _read_marks(self) -> None:
         marks = self.run.marks()
@@ -48,6 +76,14 @@ class RunItem:
         return self.run.path
 
     @property
+    def metrics(self) -> MetricsReader:
+        """The run's curves; followed from the first time on that they are asked for."""
+        if self._reader is None:
+            self._reader = MetricsReader(self.run.metrics_file)
+            self._reader.refresh(READ_BYTES)
+        return self._reader
+
+    @property
     def seconds(self) -> float:
         """Time spent training, pauses left out."""
         return self.last("seconds") or 0.0
@@ -55,7 +91,7 @@ class RunItem:
     @property
     def has_weights(self) -> bool:
         """Whether a checkpoint was saved."""
-        return self._stamps[2] is not None
+        return self._stamps["checkpoint/model.safetensors"] is not None
 
     @property
     def weights_size(self) -> int:
@@ -73,35 +109,59 @@ class RunItem:
     @property
     def weights_stamp(self) -> object:
         """Something that changes with each checkpoint, and with its evaluation, which says its KL per latent."""
-        return self._stamps[2], self._stamps[3]
+        return self._stamps["checkpoint/model.safetensors"], self._stamps["evaluation.json"]
 
     @property
     def evaluation_stamp(self) -> object:
         """Something that changes with the metrics, or with what a person added or set."""
-        return self._stamps[1], self._stamps[3], self._stamps[4]
+        return tuple(self._stamps[name] for name in ("marks.json", "evaluation.json", "config.json"))
+
+    @property
+    def gone(self) -> bool:
+        """Whether the folder is no run any more."""
+        return self._stamps["config.json"] is None
 
     def last(self, column: str) -> float | None:
         """The newest value of a curve, or None before the first."""
-        return self.metrics.newest(column)
+        if self._reader is not None:
+            return self._reader.newest(column)
+        if self._newest is None:
+            self._newest = newest_row(self.run.metrics_file)
+        return self._newest.get(column)
+
+    def follow(self) -> bool:
+        """Read what changed on disk, if the run trains or its folder says so; True when something did.
+
+        One look at the folder is enough for a run that nobody trains: all files but those of a training are replaced
+        at once, which changes the time of the folder.
+        """
+        if self.state.active or self._look_again or stamp_of(self._files[0]) != self._stamps["."]:
+            return self.refresh()
+        return False
 
     def refresh(self) -> bool:
         """Read what changed on disk; True when something did."""
-        stamps = self._read_stamps()
-        changed = self.metrics.refresh(READ_BYTES)
-        if stamps != self._stamps or self.state.active:
-            state = self.run.state()
-            changed = changed or stamps != self._stamps or state != self.state
-            if stamps[1] != self._stamps[1]:
-                self._read_marks()
-            if stamps[4] != self._stamps[4]:
-                with suppress(StudioError):  # damaged since: what was read before stays
-                    self.run = Run.open(self.path)
-            self.state, self._stamps = state, stamps
-        return changed
+        before = self._stamps
+        self._stamp_files()
+        new = {name for name, stamp in self._stamps.items() if stamp != before[name] and name != "."}
+        if not new and not self.state.active:
+            return False
+        if "metrics.csv" in new:
+            self._newest = None
+            if self._reader is not None:
+                self._reader.refresh(READ_BYTES)
+        if "marks.json" in new:
+            self._read_marks()
+        if "config.json" in new:
+            with suppress(StudioError):  # damaged since: what was read before stays
+                self.run = Run.open(self.path)
+        state, self.state = self.state, self.run.state()
+        return bool(new) or state != self.state
 
-    def _read_stamps(self) -> tuple[object, ...]:
-        files = ("state.json", "marks.json", "checkpoint/model.safetensors", "evaluation.json", "config.json")
-        return tuple(_stamp(self.run.path / name) for name in files)
+    def _stamp_files(self) -> None:
+        """Note how the files are, before they are read: a change while they are is found the next time."""
+        self._stamps = {name: stamp_of(file) for name, file in zip(FILES, self._files, strict=True)}
+        self._look_again = is_fresh(self._stamps["."])
 
 
 class RunStore(QObject):
@@ -109,6 +169,9 @@ class RunStore(QObject):
 
     `listed` when runs came or went, `updated(path)` when one changed, `unreadable(sentence)` when a folder looks like
     a run but cannot be opened.
+
+    However many runs there are, a poll looks at a bounded number of files: those of the runs that train or are looked
+    at, and the folders of `TURN` others in turn.
     """
 
     listed = Signal()
@@ -119,10 +182,16 @@ class RunStore(QObject):
         super().__init__(parent)
         self.root = root
         self.items: list[RunItem] = []
-        self._broken: set[Path] = set()
+        self._found: dict[Path, RunItem] = {}
+        self._others: dict[Path, Stamp] = {}
+        """Folders that are no runs, with the stamp of the config.json that could not be read, if there is one."""
+        self._root_stamp: Stamp = None
+        self._relist = True
+        self._watched: list[RunItem] = []
+        self._turn = 0
         self._timer = QTimer(self)
         self._timer.setInterval(POLL_MS)
-        self._timer.timeout.connect(self.refresh)
+        self._timer.timeout.connect(self._poll)
 
     def start(self) -> None:
         """Read the runs and follow them from now on."""
@@ -135,37 +204,97 @@ class RunStore(QObject):
 
     def find(self, path: Path) -> RunItem | None:
         """Return the run in that folder."""
-        return next((item for item in self.items if item.path == path), None)
+        return self._found.get(path)
+
+    def watch(self, items: Sequence[RunItem]) -> None:
+        """Look at these runs, which are shown, in every poll; of many, at the first."""
+        self._watched = list(items[:MOST_WATCHED])
 
     @Slot()
     def refresh(self) -> None:
-        """Look at the disk."""
-        found = list_runs(self.root)
-        known = {item.path for item in self.items}
-        kept = [item for item in self.items if item.path in set(found)]
-        new: list[Run] = []
-        for path in found:
-            if path not in known and path not in self._broken:
-                try:
-                    new.append(Run.open(path))
-                except StudioError as error:
-                    self._broken.add(path)
-                    self.unreadable.emit(f"{error} The run is left out of the list; its folder was not changed.")
-        if new or len(kept) != len(self.items):
-            items = [*kept, *map(RunItem, new)]
-            self.items = sorted(items, key=lambda item: (item.run.created, item.path.name), reverse=True)
-            self.listed.emit()
-        for item in kept:
-            if item.refresh():
+        """Look at the whole disk now."""
+        known = self.items
+        self._relist = True
+        self._find_runs()
+        self._follow([item for item in known if item.path in self._found], RunItem.refresh)
+
+    @Slot()
+    def _poll(self) -> None:
+        """Look at what lives, and at some of the rest."""
+        self._find_runs()
+        busy = {id(item): item for item in self.items if item.state.active}
+        busy |= {id(item): item for item in self._watched if item.path in self._found}
+        begin = self._turn if self._turn < len(self.items) else 0
+        self._turn = begin + TURN
+        busy |= {id(item): item for item in self.items[begin : self._turn]}
+        self._follow(list(busy.values()), RunItem.follow)
+
+    def _follow(self, items: Sequence[RunItem], look: Callable[[RunItem], bool]) -> None:
+        for item in items:
+            if look(item):
+                self._relist |= item.gone
                 self.updated.emit(item.path)
+        if self._relist:
+            self._find_runs()
+
+    def _find_runs(self) -> None:
+        """Find runs that came, and those that went."""
+        stamp = stamp_of(str(self.root))
+        if self._relist or stamp != self._root_stamp:
+            self._relist = is_fresh(stamp)
+            self._root_stamp = stamp
+            folders = _folders(self.root)
+            self._others = {path: self._others.get(path) for path in folders if path not in self._found}
+            known = {path: item for path, item in self._found.items() if path in folders and not item.gone}
+        else:
+            known = self._found
+        new = self._open_others()
+        if new or len(known) != len(self.items):
+            self._found = known | {run.path: RunItem(run) for run in new}
+            newest_first = sorted(
+                self._found.values(), key=lambda item: (item.run.created, item.path.name), reverse=True
+            )
+            self.items = newest_first
+            self.listed.emit()
+
+    def _open_others(self) -> list[Run]:
+        """Open the folders that have become runs."""
+        new = []
+        for path, broken in self._others.items():
+            config = stamp_of(str(path / "config.json"))
+            if config is None or config == broken:
+                continue
+            try:
+                new.append(Run.open(path))
+            except StudioError as error:
+                self._others[path] = config
+                self.unreadable.emit(f"{error} The run is left out of the list; its folder was not changed.")
+        for run in new:
+            del self._others[run.path]
+        return new
 
 
-def _stamp(path: Path) -> object:
+def stamp_of(path: str) -> Stamp:
+    """Something that changes with a file or folder; None where there is none."""
     try:
-        status = path.stat()
+        status = os.stat(path)  # noqa: PTH116 (Path takes twice as long, and this is asked often)
     except OSError:
         return None
     return status.st_mtime_ns, status.st_size, status.st_ino
+
+
+def is_fresh(stamp: Stamp) -> bool:
+    """Whether something changed so lately that a further change may have left the same time."""
+    return stamp is not None and abs(time.time_ns() - stamp[0]) < FRESH_NS
+
+
+def _folders(root: Path) -> set[Path]:
+    """The folders below a folder."""
+    try:
+        with os.scandir(root) as entries:
+            return {root / entry.name for entry in entries if entry.is_dir()}
+    except OSError:
+        return set()
 
 
 def state_words(item: RunItem) -> str:

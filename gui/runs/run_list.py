@@ -1,8 +1,9 @@
 """The card with the runs, at the left of every page: filter, sort, select, rename."""
 
+from itertools import groupby
 from pathlib import Path
 
-from PySide6.QtCore import QItemSelection, QPoint, QSettings, Qt, Signal, Slot
+from PySide6.QtCore import QItemSelection, QPoint, QSettings, QSignalBlocker, Qt, Signal, Slot
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -118,7 +119,12 @@ class RunList(Card):
 
     def items(self) -> list[RunItem]:
         """Return the selected runs, in the order of the list."""
-        return [item for item in self.shown_items() if item.path in self._chosen]
+        chosen = set(self._chosen)
+        return [item for item in self.shown_items() if item.path in chosen]
+
+    def is_chosen(self, path: Path) -> bool:
+        """Whether a run is selected."""
+        return path in self._chosen
 
     def shown_items(self) -> list[RunItem]:
         """Return the runs that the filter leaves, in the order of the list."""
@@ -168,16 +174,16 @@ class RunList(Card):
     def _restore(self) -> None:
         """Select in the view what is selected."""
         selection = QItemSelection()
-        for row, item in enumerate(self.shown_items()):
-            if item.path in self._chosen:
-                index = self.shown.index(row, 0)
-                selection.select(index, index)
+        chosen = set(self._chosen)
+        rows = [row for row, item in enumerate(self.shown_items()) if item.path in chosen]
+        for _, neighbours in groupby(enumerate(rows), lambda pair: pair[1] - pair[0]):
+            block = [row for _, row in neighbours]  # one range, not one a row: ranges are what takes time
+            selection.select(self.shown.index(block[0], 0), self.shown.index(block[-1], 0))
         chooser = self.view.selectionModel()
-        chooser.blockSignals(True)
-        chooser.select(selection, chooser.SelectionFlag.ClearAndSelect)
-        if selection.indexes() and not chooser.currentIndex().isValid():
-            chooser.setCurrentIndex(selection.indexes()[0], chooser.SelectionFlag.NoUpdate)
-        chooser.blockSignals(False)
+        with QSignalBlocker(chooser):
+            chooser.select(selection, chooser.SelectionFlag.ClearAndSelect)
+            if not selection.isEmpty() and not chooser.currentIndex().isValid():
+                chooser.setCurrentIndex(selection.first().topLeft(), chooser.SelectionFlag.NoUpdate)
         self.view.viewport().update()
 
     @Slot()
@@ -202,12 +208,14 @@ class RunList(Card):
 
     @Slot(str)
     def _filter_changed(self, text: str) -> None:
-        self.shown.show_only(text)
+        with QSignalBlocker(self.view.selectionModel()):  # which would tell of each row that leaves
+            self.shown.show_only(text)
         self._listed()
 
     @Slot(bool)
     def _hidden_toggled(self, shown: bool) -> None:
-        self.shown.include_hidden(shown)
+        with QSignalBlocker(self.view.selectionModel()):
+            self.shown.include_hidden(shown)
         self._listed()
 
     @Slot(QAction)
@@ -238,9 +246,10 @@ class RunList(Card):
 
 def _neighbour(gone: list[Path], before: list[Path], shown: list[Path]) -> Path:
     """Return the run that stands where those were that are gone: the next below them, else above; else the first."""
-    place = min((before.index(path) for path in gone if path in before), default=0)
+    left, still = set(gone), set(shown)
+    place = next((number for number, path in enumerate(before) if path in left), 0)
     near = [*before[place:], *reversed(before[:place])]
-    return next((path for path in near if path in shown), shown[0])
+    return next((path for path in near if path in still), shown[0])
 
 
 def _flag(settings: QSettings, key: str) -> bool:

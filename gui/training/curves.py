@@ -26,6 +26,10 @@ TURN_MS = 40
 """Time between two plots of one redraw: all three at once would be a frame that takes too long."""
 
 
+MOST_AT_ONCE = 4
+"""Runs whose three plots are drawn in one go; those of more runs are drawn one by one."""
+
+
 class SmoothColumn:
     """A smoothed column of a run's metrics, kept up to date at the cost of the new rows."""
 
@@ -123,7 +127,12 @@ class Curves(QWidget):
         for reader in self._held_out.values():
             reader.refresh()
         if before != [item.path for item in self._items]:
-            self._draw()
+            if len(self._items) > MOST_AT_ONCE:
+                self._next = 0
+                self._turn.stop()
+                self._draw_next()
+            else:
+                self._draw()
         elif not self._turn.isActive():
             self._draw_later()
         elif self._next:

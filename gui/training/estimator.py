@@ -1,6 +1,7 @@
 """What a run will take on this machine, told in the form: from earlier runs, else from a few steps tried beside."""
 
 import shutil
+from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -12,6 +13,9 @@ from engine.estimates import Estimate, Pace, estimate, measure_pace, pace_key, p
 from gui.bridge import LatestWorker
 from gui.run_store import RunItem, RunStore
 from gui.training.session import TrainingSession
+
+MOST_ALIKE = 24
+"""Runs of the same size that are looked at for their pace, the newest."""
 
 PATIENCE_MS = 700
 """Time after the last edit before steps are tried: nobody wants that for each letter typed."""
@@ -42,12 +46,14 @@ class Estimator(QObject):
         self._timer.stop()
         if config is None:
             return
-        pace = pace_of(map(_trained, self._store.items), config) or self._measured.get(pace_key(config))
+        key = pace_key(config)
+        alike = (item for item in self._store.items if pace_key(item.run.config) == key)
+        pace = pace_of(map(_trained, islice(alike, MOST_ALIKE)), config) or self._measured.get(key)
         if pace is not None:
             self.told.emit(config, estimate(config, pace))
         else:
             self.told.emit(config, None)
-            if pace_key(config) not in self._measured:
+            if key not in self._measured:
                 self._timer.start()
 
     def close(self) -> None:

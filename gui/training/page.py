@@ -12,8 +12,9 @@ from gui.training.health_line import HealthLine
 from gui.training.live_pictures import LivePictures
 from gui.training.settings_card import SettingsCard
 from gui.training.view_options import OptionsBar
-from gui.widgets.layouts import Card, empty_state
+from gui.widgets.layouts import Card, empty_state, label
 from gui.widgets.splitter import Splitter
+from gui.words import count
 
 if TYPE_CHECKING:
     from gui.training.curves import Curves
@@ -27,6 +28,9 @@ Each takes processor time from the training beside it.
 READ_MS = 15
 READ_BYTES = 200_000
 """What is read of a long metrics file at a time, and how often, until all of it is there: 5 ms each."""
+
+MOST_SHOWN = 16
+"""Runs whose curves are drawn at once: more are a tangle, and cost seconds."""
 
 FIRST = (
     "Loss, KL and capacity appear here while a run trains.\n\n"
@@ -65,6 +69,9 @@ class TrainingPage(QWidget):
         right = QVBoxLayout()
         right.setSpacing(6)
         right.addWidget(self.options)
+        self.not_all = label("", "muted")
+        self.not_all.hide()
+        right.addWidget(self.not_all)
         right.addWidget(splitter, 1)
         self.health = HealthLine()
         right.addWidget(self.health)
@@ -146,7 +153,10 @@ class TrainingPage(QWidget):
         self.help_asked.emit("first-steps")
 
     def show_runs(self, items: list[RunItem]) -> None:
-        """Draw the curves of these runs, and the newest pictures of the first."""
+        """Draw the curves of these runs, of many the first, and the newest pictures of the first."""
+        self.not_all.setVisible(len(items) > MOST_SHOWN)
+        self.not_all.setText(f"Curves of the first {MOST_SHOWN} of {count(len(items), 'selected run')}.")
+        items = items[:MOST_SHOWN]
         self._items = items
         filled = any(len(item.metrics) for item in items)
         self._empty.setText("" if filled else _why_empty(items))

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QGridLayout, QWidget
 from gui.traversal.labels import heading_words, value_words
 from gui.widgets.image_grid import ImageGrid, Row
 from gui.widgets.layouts import label
+from gui.words import count
 
 if TYPE_CHECKING:
     from engine.traversal import Traversal
@@ -41,6 +42,13 @@ class CompareView(QWidget):
         self._layout.setVerticalSpacing(14)
         self.panels: list[QWidget] = []
         self.grids: list[ImageGrid] = []
+        self.left_out = label("", "muted")
+        self.left_out.hide()
+
+    def say_left_out(self, number: int) -> None:
+        """Say how many selected runs are not compared."""
+        self.left_out.setVisible(number > 0)
+        self.left_out.setText(f"{count(number, 'more selected run')} not shown: too many to compare at once.")
 
     def show_runs(self, runs: Sequence[Compared], min_kl: float) -> None:
         """Show the traversals of these runs."""
@@ -73,6 +81,7 @@ class CompareView(QWidget):
         for number, panel in enumerate(self.panels):
             self._layout.removeWidget(panel)
             self._layout.addWidget(panel, number // columns, number % columns)
+        self._layout.addWidget(self.left_out, -(-len(self.panels) // columns), 0, 1, columns)
         for column in range(self._layout.columnCount()):
             self._layout.setColumnStretch(column, 1 if column < columns else 0)
 

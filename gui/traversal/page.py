@@ -40,6 +40,8 @@ from gui.traversal.sliders_card import SlidersCard
 from gui.traversal.source_card import SourceCard
 
 NOTHING = "Choose a run at the left, or train one.\n\nIts latent space appears here."
+MOST_COMPARED = 12
+"""Runs that are compared at once, each with a grid of its own."""
 NARROW = 1045
 """Width in pixels below which the sliders go below the image."""
 NARROWEST = 740
@@ -191,9 +193,12 @@ class TraversalPage(QWidget):
             return ClassesWanted(card.classes.latent, card.range)
         if view == WALK:
             return WalkWanted(card.walk.end, card.range.steps)
-        others = tuple(Weights(other.path, None, other.weights_stamp) for other in self._items[1:] if other.has_weights)
+        others = [other for other in self._items[1:] if other.has_weights]
+        card.compare.say_left_out(max(0, len(others) + 1 - MOST_COMPARED))
         if view == COMPARE and others:
-            return CompareWanted(others, card.range)
+            compared = others[: MOST_COMPARED - 1]
+            weights = tuple(Weights(other.path, None, other.weights_stamp) for other in compared)
+            return CompareWanted(weights, card.range)
         return LatentsWanted(card.range)
 
     @Slot()

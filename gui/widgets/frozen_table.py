@@ -7,6 +7,9 @@ from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QStyledItemDelegat
 WIDEST = 300
 """Pixels that the first column may take."""
 
+MEASURED = 100
+"""Rows below those in view whose widths make a column's: measuring thousands takes as long as reading them."""
+
 
 class FrozenTable(QTableView):
     """A table with a second one over it that shows the first column alone."""
@@ -42,6 +45,8 @@ class FrozenTable(QTableView):
         """Show a model in both tables."""
         super().setModel(model)
         self.frozen.setModel(model)
+        for view in (self, self.frozen):
+            view.horizontalHeader().setResizeContentsPrecision(MEASURED)
         self.frozen.setSelectionModel(self.selectionModel())
         if model is not None:
             model.modelReset.connect(self.fit_columns)

@@ -1,0 +1,125 @@
+"""What a folder of 2,000 runs costs the window: opening it, doing nothing, selecting, filtering and scrolling.
+
+Processor time of the whole process, since the clock says little on a busy machine.
+"""
+
+import json
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QEventLoop, QSettings, QTimer
+
+from engine.config import RunConfig
+from engine.metrics_file import header
+from engine.runs import RunState
+from gui import theme
+from gui.main_window import MainWindow
+from gui.training.estimator import Estimator
+
+pytestmark = pytest.mark.benchmark
+
+RUNS = 2000
+ROWS = 2000
+IDLE_SECONDS = 20.0
+
+
+def many_runs(folder: Path) -> None:
+    """Write finished runs of 100,000 steps with curves of 2,000 points, weights and an evaluation."""
+    numbers = np.random.default_rng(0).random((ROWS, 15)) * 100
+    lines = [
+        ",".join([str(50 * (i + 1)), f"{i / 200:.4g}", f"{i}", *(f"{v:.9g}" for v in row[:14])])
+        for i, row in enumerate(numbers)
+    ]
+    curves = "\n".join([header(10), *lines, ""])
+    settings = RunConfig(steps=50 * ROWS).to_json()
+    state = RunState("finished", 50 * ROWS, 50 * ROWS).values()
+    metrics = {"reconstruction": {"value": 90.5, "unit": "nats", "protocol": {}}}
+    for number in range(RUNS):
+        run = folder / f"annealed-relu-dsprites-{number}"
+        (run / "checkpoint").mkdir(parents=True)
+        created = f"2026-01-{1 + number % 28:02}T00:{number % 60:02}:00.000+00:00"
+        (run / "config.json").write_text(json.dumps(settings | {"seed": number, "created": created}))
+        (run / "state.json").write_text(json.dumps(state))
+        (run / "marks.json").write_text(json.dumps({"colour": number % 8}))
+        (run / "metrics.csv").write_text(curves)
+        (run / "checkpoint" / "model.safetensors").write_bytes(b"none")
+        evaluation = {"run": run.name, "name": run.name, "step": 50 * ROWS, "metrics": metrics}
+        (run / "evaluation.json").write_text(json.dumps(evaluation))
+
+
+def run_events(seconds: float) -> None:
+    """Run the window for that long."""
+    loop = QEventLoop()
+    QTimer.singleShot(round(1e3 * seconds), loop.quit)
+    loop.exec()
+
+
+def cost(what: str, act, qapp) -> None:
+    """Print the processor time of something that is done in the window, and of what it paints."""
+    before = time.thread_time()
+    act()
+    qapp.processEvents()
+    print(f"{what}: {1e3 * (time.thread_time() - before):.0f} ms")
+
+
+def test_the_window_over_two_thousand_runs(qapp, tmp_path, monkeypatch):
+    monkeypatch.setattr(Estimator, "_measure", lambda self: None)  # steps tried beside the window are another cost
+    many_runs(tmp_path / "runs")
+    qapp.setStyle("Fusion")
+    theme.choose_scheme(qapp, "light")
+    theme.apply(qapp)
+    print()
+    made = []
+
+    def open_window() -> None:
+        settings = QSettings(str(tmp_path / "settings.ini"), QSettings.Format.IniFormat)
+        made.append(MainWindow(tmp_path / "runs", settings))
+        made[0].resize(1440, 900)
+        made[0].show()
+
+    cost(f"opening over {RUNS:,} runs", open_window, qapp)
+    [window] = made
+    run_events(3)
+    for what in ("idle", "idle, all selected"):
+        clock, processor = time.perf_counter(), time.process_time()
+        longest = longest_block(IDLE_SECONDS)
+        share = (time.process_time() - processor) / (time.perf_counter() - clock)
+        print(f"{what}: {100 * share:.2f} % of a core over {IDLE_SECONDS:.0f} s, longest block {1e3 * longest:.0f} ms")
+        if what == "idle":
+            cost("selecting all", window.run_list.view.selectAll, qapp)
+            run_events(1)
+    bar = window.run_list.view.verticalScrollBar()
+    longest = 0.0
+    for value in range(0, bar.maximum(), bar.maximum() // 200):
+        before = time.thread_time()
+        bar.setValue(value)
+        qapp.processEvents()
+        longest = max(longest, time.thread_time() - before)
+    print(f"scrolling through the list: longest step {1e3 * longest:.0f} ms")
+    cost("filtering", lambda: window.run_list.filter.setText("seed 1"), qapp)
+    cost("filter removed", lambda: window.run_list.filter.setText(""), qapp)
+    for tab in ("Traversal", "Metrics", "Data", "Training"):
+        button = next(b for b in window.header.tabs.buttons() if b.text().replace("&", "") == tab)
+        cost(f"the page {tab}, all selected", button.click, qapp)
+        run_events(0.5)
+    cost("selecting none", window.run_list.view.clearSelection, qapp)
+    window.close()
+
+
+def longest_block(seconds: float) -> float:
+    """Run the window for that long; return the longest processor time that its thread took in one go."""
+    longest, end = 0.0, time.perf_counter() + seconds
+    loop = QEventLoop()
+    while time.perf_counter() < end:
+        QTimer.singleShot(20, loop.quit)
+        before = time.thread_time()
+        loop.exec()
+        longest = max(longest, time.thread_time() - before)
+    return longest
+
+
+if __name__ == "__main__":
+    many_runs(Path(sys.argv[1]))
