@@ -4,7 +4,6 @@ Processor time of the whole process, since the clock says little on a busy machi
 """
 
 import json
-import sys
 import time
 from pathlib import Path
 
@@ -85,8 +84,9 @@ def test_the_window_over_two_thousand_runs(qapp, tmp_path, monkeypatch):
     run_events(3)
     for what in ("idle", "idle, all selected"):
         clock, processor = time.perf_counter(), time.process_time()
-        longest = longest_block(IDLE_SECONDS)
+        run_events(IDLE_SECONDS)
         share = (time.process_time() - processor) / (time.perf_counter() - clock)
+        longest = longest_block(IDLE_SECONDS / 4)  # its timers cost as much again
         print(f"{what}: {100 * share:.2f} % of a core over {IDLE_SECONDS:.0f} s, longest block {1e3 * longest:.0f} ms")
         if what == "idle":
             cost("selecting all", window.run_list.view.selectAll, qapp)
@@ -119,7 +119,3 @@ def longest_block(seconds: float) -> float:
         loop.exec()
         longest = max(longest, time.thread_time() - before)
     return longest
-
-
-if __name__ == "__main__":
-    many_runs(Path(sys.argv[1]))
