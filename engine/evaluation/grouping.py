@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from engine.config import OBJECTIVE_TITLES, RunConfig, choices_of, unit_of
 from engine.evaluation.rows import DataKey, Row
+from engine.plain_text import one_line
 
 METHOD = "method"
 NO_METHOD = ("dataset", "data_folder", "objective", "conditional")
@@ -81,4 +82,4 @@ def value_words(value: object, titles: dict[str, str]) -> str:
         return ", ".join(f"{part:,}" for part in value)
     if isinstance(value, float):
         return f"{value:g}"
-    return titles.get(str(value), f"{value:,}" if isinstance(value, int) else str(value))
+    return titles.get(str(value), f"{value:,}" if isinstance(value, int) else one_line(str(value)))
