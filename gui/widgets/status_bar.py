@@ -24,7 +24,6 @@ class StatusBar(QFrame):
         layout.setSpacing(10)
         self.task = label("Ready", "title")
         self.name = label("", "muted")
-        self.name.setTextFormat(Qt.TextFormat.PlainText)
         self.bar = job_bar()
         self.words = label("", "muted")
         self.speed = label("", "muted")
