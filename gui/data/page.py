@@ -1,7 +1,8 @@
 """The data page: every data set with its state, samples, factors; prepare, download, delete."""
 
 from collections.abc import Callable
-from html import escape
+from functools import partial
+from html import escape as html_escape
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +37,9 @@ from gui.widgets.image_grid import ImageGrid, Row
 from gui.widgets.layouts import Card, empty_state, job_bar, label
 
 COLUMNS = 12
+
+escape = partial(html_escape, quote=False)
+"""Words between tags, where quotes mean nothing."""
 
 
 class DataPage(QWidget):
