@@ -1,6 +1,5 @@
 """The line at the bottom: what is being done, how far, how fast, and the time left."""
 
-from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QWidget
 
 from engine.events import Progress
