@@ -112,7 +112,8 @@ def test_a_folder_with_a_line_break_in_its_name_is_shown_in_one_line(tmp_path):
     assert Run.open(odd).name == "odd [31mname"
 
 
-def test_a_preset_is_kept_under_a_name_that_every_system_can_open(tmp_path):
+def test_a_preset_is_kept_under_a_name_that_every_system_can_open(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     preset = save_preset("CON\n", "", CONFIG)
     assert (preset.title, preset.name) == ("CON", "run-CON")
     assert "CON" in [own.title for own in own_presets()]

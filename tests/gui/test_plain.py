@@ -111,7 +111,8 @@ def hostile(tmp_path):
     return root
 
 
-def test_no_word_of_a_run_is_read_as_html_anywhere_in_the_window(qtbot, window, hostile):
+def test_no_word_of_a_run_is_read_as_html_anywhere_in_the_window(qtbot, window, hostile, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     save_preset(f"preset {BAD}", BAD, RunConfig(dataset="digits"))
     window.training_page.settings._list_presets()
     window.store.refresh()
