@@ -33,6 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
             file=sys.stderr,
         )
         return run_command(parse(["--runs", str(parsed.runs), "demo"]))
+    from engine.cli_progress import say as say_in_terminal
     from engine.errors import StudioError
     from gui.desktop.single import Place
 
@@ -41,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
         if not place.enter():
             return 0
     except StudioError as error:
-        print(f"main.py: {error}", file=sys.stderr)
+        say_in_terminal(f"main.py: {error}")
         if getattr(sys, "frozen", False) and not find_problem():  # started from a menu, nobody sees stderr
             from gui.app import say
 

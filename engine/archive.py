@@ -5,39 +5,29 @@ to a size; an archive that tries to reach outside its run's folder is refused as
 execute anything when it is read.
 """
 
-import re
 import shutil
 import stat
-import struct
 import time
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Generator, Iterator, Sequence
 from contextlib import suppress
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
+from engine.archive_limits import MB, check_sizes
+from engine.archive_members import Files, open_archive, require_room, runs_in
 from engine.checkpoints import checkpoint_step, read_files
 from engine.errors import ConfigError, RunError
-from engine.events import Finished, Imported, Job, Progress
-from engine.files import json_bytes, place_folder, replacing, scratch_folder
-from engine.kept import kept_file, kept_steps
+from engine.events import Event, Finished, Imported, Job, Progress, Request, Warned
+from engine.files import is_link, json_bytes, place_folder, replacing, scratch_folder
+from engine.kept import WEIGHTS, kept_file, kept_steps
 from engine.metrics_file import header, whole_lines
 from engine.previews import list_previews
 from engine.runs import Run, RunState, new_folder, slug
 
-MB = 1_000_000
-LIMITS = {
-    r"(config|state|marks)\.json": 1 * MB,
-    r"evaluation\.json": 16 * MB,
-    r"(metrics|held_out)\.csv": 256 * MB,
-    r"checkpoint/(model|kept-[0-9]{1,12})\.safetensors": 1000 * MB,
-    r"checkpoint/trainer-[0-9]{1,12}\.pt": 2000 * MB,
-    r"previews/[0-9]{1,12}\.png": 64 * MB,
-}
-"""The files of a run that an archive may hold, and the most bytes that each may have."""
+DAMAGE = (BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError)
+"""What reading a damaged archive raises."""
 
-MOST_FILES = 100_000
-MOST_BYTES = 20_000 * MB
 MOST_STEPS = 10**12
 
 
@@ -51,8 +41,11 @@ def write_archive(runs: Sequence[Run], path: Path) -> Job:
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as temporary, ZipFile(temporary, "w") as archive:
             for run in runs:
-                folder = _free_name(run.path.name, taken)
-                for progress, name, content in _contents(run):
+                folder = _free_name(slug(run.path.name), taken)
+                links = _links_in(run)
+                if links:
+                    yield Warned(f"Left out of {run.name}, as they are links to other places: {', '.join(links)}.")
+                for progress, name, content in _contents(run, links):
                     yield progress
                     info = ZipInfo(f"{folder}/{name}", time.localtime()[:6])
                     info.compress_type = ZIP_DEFLATED if name.endswith((".csv", ".json")) else ZIP_STORED
@@ -67,38 +60,84 @@ def read_archive(path: Path, root: Path) -> Job:
     """Make run folders below `root` from an archive. Yields Progress, Imported for each run, and Finished.
 
     A name that is taken gets the suffix -2. Raises RunError when the archive is damaged, holds no run, or is not safe
-    to read; what was imported before stays, and nothing is left of the run at fault.
+    to read; the whole runs before the one at fault are imported, and nothing is left of that. Closed before its end,
+    it leaves nothing.
     """
     count = 0
     try:
-        with _opened(path) as archive:
-            found = _runs_in(archive, path)
-            needed = sum(info.file_size for files in found.values() for info in files.values())
+        with open_archive(path) as archive:
+            found = runs_in(archive, path)
             root.mkdir(parents=True, exist_ok=True)
-            if needed > shutil.disk_usage(root).free:
-                raise RunError(f"{path.name} needs {needed / MB:,.0f} MB, and the disk of {root} has less free.")
-            for prefix, files in found.items():
-                base = slug(prefix.rstrip("/") or path.stem)
-                with scratch_folder(root / base) as temporary:
-                    folder = temporary / "run"  # one level down, where nobody looks for runs
-                    for number, (name, info) in enumerate(files.items()):
-                        yield Progress(number, len(files), f"Reading {base}", "files")
-                        _unpack(archive, info, folder / name)
-                    _check(folder, path)
-                    run = _place(folder, root, base)
-                count += 1
-                yield Imported(run)
-    except (BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError) as error:
+            require_room(found, path, root)
+            with scratch_folder(root / slug(path.stem)) as temporary:
+                yield from _check_claims(archive, found, path, temporary)
+                unpacked: list[tuple[Path, str]] = []
+                fault: Exception | None = None
+                try:
+                    yield from _unpack_runs(archive, found, path, temporary, unpacked)
+                except (RunError, *DAMAGE) as error:
+                    fault = error
+                for run in (yield from _place_runs(unpacked, root, temporary)):
+                    count += 1
+                    yield Imported(run)
+                if fault is not None:
+                    raise fault
+    except DAMAGE as error:
         raise RunError(f"{path.name} is damaged: {error}. Nothing more is imported from it.") from None
     except OSError as error:
         raise RunError(f"{path.name} cannot be imported into {root}: {error.strerror or error}.") from None
     yield Finished(message=f"Imported {count} run{'s' if count != 1 else ''} from {path.name}")
 
 
-def _contents(run: Run) -> Iterator[tuple[Progress, str, bytes]]:
-    """How far one is, name and content of each file of a run. Raises RunError."""
+def _check_claims(archive: ZipFile, found: dict[str, Files], path: Path, temporary: Path) -> Job:
+    """Read the settings of each run, and see that its files are no larger than these allow. Raises RunError."""
+    for number, files in enumerate(found.values()):
+        yield Progress(number, len(found), "Reading settings", "runs")
+        folder = temporary / f"{number}"
+        _unpack(archive, files["config.json"], folder / "config.json")
+        sizes = {name: info.file_size for name, info in files.items()}
+        check_sizes(sizes, _opened_run(folder, path).config, path.name)
+
+
+def _unpack_runs(
+    archive: ZipFile, found: dict[str, Files], path: Path, temporary: Path, unpacked: list[tuple[Path, str]]
+) -> Job:
+    """Unpack each run's other files, and add its folder and the name it will have to `unpacked`. Raises RunError."""
+    total = sum(map(len, found.values()))
+    done = 0
+    for number, (prefix, files) in enumerate(found.items()):
+        folder, base = temporary / f"{number}", slug(prefix.rstrip("/") or path.stem)
+        for name, info in files.items():
+            yield Progress(done, total, f"Reading {base}", "files")
+            if name != "config.json":
+                _unpack(archive, info, folder / name)
+            done += 1
+        _check(folder, path)
+        unpacked.append((folder, base))
+
+
+def _place_runs(
+    unpacked: list[tuple[Path, str]], root: Path, temporary: Path
+) -> Generator[Event, Request | None, list[Path]]:
+    """Move whole runs to free names below `root`; closed before its end, take them back."""
+    placed: list[Path] = []
     try:
-        files = _files_of(run)
+        for number, (folder, base) in enumerate(unpacked):
+            yield Progress(number, len(unpacked), "Adding runs", "runs")
+            placed.append(_place(folder, root, base))
+    except (GeneratorExit, KeyboardInterrupt):
+        for number, run in enumerate(placed):
+            run.replace(temporary / f"cancelled-{number}")
+        raise
+    return placed
+
+
+def _contents(run: Run, links: Container[str]) -> Iterator[tuple[Progress, str, bytes]]:
+    """How far one is, name and content of each file of a run but for links. Raises RunError."""
+    if "config.json" in links:
+        raise RunError(f"{run.path / 'config.json'} is a link to another place; a run has settings of its own.")
+    try:
+        files = _files_of(run, links)
         for number, (name, content) in enumerate(files.items()):
             data = content.read_bytes() if isinstance(content, Path) else content
             yield Progress(number, len(files), f"Saving {run.name}", "files"), name, data
@@ -106,33 +145,41 @@ def _contents(run: Run) -> Iterator[tuple[Progress, str, bytes]]:
         raise RunError(f"{run.path} cannot be read: {error.strerror or error}.") from None
 
 
-def _files_of(run: Run) -> dict[str, bytes | Path]:
-    """The files of a run by their names in its folder; pictures as paths, since there may be many."""
+def _files_of(run: Run, left_out: Container[str]) -> dict[str, bytes | Path]:
+    """The files of a run by their names in its folder, without some; pictures as paths, since there may be many."""
     state = run.state()
     files: dict[str, bytes | Path] = {"config.json": (run.path / "config.json").read_bytes()}
     for name in ("evaluation.json", "marks.json"):
         with suppress(FileNotFoundError):
-            files[name] = (run.path / name).read_bytes()
-    checkpoint = read_files(run.checkpoint_folder)
-    step, weights = checkpoint or (0, {})
+            if name not in left_out:
+                files[name] = (run.path / name).read_bytes()
+    has_weights = "checkpoint" not in left_out and f"checkpoint/{WEIGHTS}" not in left_out
+    step, weights = (read_files(run.checkpoint_folder) if has_weights else None) or (0, {})
     files |= {f"checkpoint/{name}": content for name, content in weights.items()}
     # What a run that trains has recorded since its checkpoint will be recorded again by a resume.
     last = step if state.active else None
     if state.active:
         state = RunState("finished" if 0 < state.total <= step else "stopped", step, state.total)
-    for kept in kept_steps(run.checkpoint_folder):
+    for kept in kept_steps(run.checkpoint_folder) if "checkpoint" not in left_out else ():
         if last is None or kept <= last:
             file = kept_file(run.checkpoint_folder, kept)
             files[f"checkpoint/{file.name}"] = file
     for file in (run.metrics_file, run.held_out_file):
-        lines = whole_lines(file, last)
+        lines = whole_lines(file, last) if file.name not in left_out else []
         if lines:
             files[file.name] = ("\n".join(lines) + "\n").encode()
     files["state.json"] = json_bytes(state.values())
-    for picture in list_previews(run.previews_folder):
+    for picture in list_previews(run.previews_folder) if "previews" not in left_out else ():
         if picture.stem.isdigit() and (last is None or int(picture.stem) <= last):
             files[f"previews/{picture.name}"] = picture
-    return files
+    return {name: content for name, content in files.items() if name not in left_out}
+
+
+def _links_in(run: Run) -> list[str]:
+    """Links in a run's folder, by their names there."""
+    inside = (path for part in (run.path, run.checkpoint_folder, run.previews_folder)
+              if part == run.path or not is_link(part) for path in part.glob("*"))  # fmt: skip
+    return sorted(path.relative_to(run.path).as_posix() for path in inside if is_link(path))
 
 
 def _free_name(name: str, taken: set[str]) -> str:
@@ -144,88 +191,35 @@ def _free_name(name: str, taken: set[str]) -> str:
     return free
 
 
-def _opened(path: Path) -> ZipFile:
-    try:
-        return ZipFile(path)
-    except OSError as error:
-        raise RunError(f"{path} cannot be read: {error.strerror or error}.") from None
-    except (BadZipFile, NotImplementedError, ValueError, struct.error, IndexError):
-        raise RunError(f"{path} is not a .zip file, or it is damaged.") from None
-
-
 def _unpack(archive: ZipFile, info: ZipInfo, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     with archive.open(info) as source, target.open("xb") as file:
         shutil.copyfileobj(source, file, MB)
 
 
-def _runs_in(archive: ZipFile, path: Path) -> dict[str, dict[str, ZipInfo]]:
-    """The members that make up each run, by the run's prefix ("" or "folder/") and the name in its folder.
-
-    Members that belong to no run are left out. Raises RunError for what no honest archive holds.
-    """
-    members = archive.infolist()
-    if len(members) > MOST_FILES:
-        raise RunError(f"{path.name} holds more than {MOST_FILES:,} files; it is not read.")
-    for info in members:
-        problem = _problem(info)
-        if problem:
-            member = repr(info.orig_filename[:80])
-            raise RunError(f"{path.name} is not safe: it holds {problem} ({member}). It is not read.")
-    names = [info.filename for info in members]
-    if len(set(names)) < len(names):
-        raise RunError(f"{path.name} is not safe: it holds several files of one name. It is not read.")
-    prefixes = [name.removesuffix("config.json") for name in names if PurePosixPath(name).name == "config.json"]
-    found = {
-        prefix: {
-            info.filename.removeprefix(prefix): info
-            for info in members
-            if info.filename.startswith(prefix) and _limit(info.filename.removeprefix(prefix))
-        }
-        for prefix in prefixes
-        if prefix.count("/") <= 1
-    }
-    if not found:
-        raise RunError(f"{path.name} holds no run: there is no config.json in it.")
-    sizes = [(name, info.file_size) for files in found.values() for name, info in files.items()]
-    for name, size in sizes:
-        if size > _limit(name):
-            raise RunError(f"{name} in {path.name} is too large to be a run's: {size / MB:,.0f} MB. It is not read.")
-    if sum(size for _, size in sizes) > MOST_BYTES:
-        raise RunError(f"{path.name} unpacks to more than {MOST_BYTES / MB:,.0f} MB; it is not read.")
-    return found
-
-
-def _problem(info: ZipInfo) -> str:
-    """What is wrong with a member's name or kind; empty when nothing is."""
-    name = info.orig_filename
-    if name.startswith("/") or ":" in name or "\\" in name or "\0" in name:
-        return "a path of another folder"
-    if ".." in name.split("/"):
-        return "a path that leads outside"
-    kind = stat.S_IFMT(info.external_attr >> 16)
-    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-        return "a link or device"
-    if info.flag_bits & 1:
-        return "an encrypted file"
-    return "" if info.compress_type in (ZIP_STORED, ZIP_DEFLATED) else "a file of unknown compression"
-
-
-def _limit(name: str) -> int:
-    """The most bytes that a file of a run may have; 0 for a name that is none."""
-    return next((limit for pattern, limit in LIMITS.items() if re.fullmatch(pattern, name)), 0)
-
-
-def _check(folder: Path, path: Path) -> None:
-    """See that the files make a run that can be opened. Raises RunError."""
+def _opened_run(folder: Path, path: Path) -> Run:
+    """Open an unpacked run's settings. Raises RunError with the archive's name."""
     try:
         run = Run.open(folder)
         if run.resolved:
             run.config.changed(**run.resolved)
-        state, step = run.state(), checkpoint_step(run.checkpoint_folder)
     except (RunError, ConfigError) as error:
-        reason = str(error).replace(str(folder), "").lstrip("/\\")
-        raise RunError(f"{path.name} holds no run that can be read: {reason}") from None
+        raise _unreadable(error, folder, path) from None
+    return run
+
+
+def _unreadable(error: Exception, folder: Path, path: Path) -> RunError:
+    reason = str(error).replace(str(folder), "").lstrip("/\\")
+    return RunError(f"{path.name} holds no run that can be read: {reason}")
+
+
+def _check(folder: Path, path: Path) -> None:
+    """See that the files make a run that can be opened. Raises RunError."""
+    run = _opened_run(folder, path)
+    try:
+        state, step = run.state(), checkpoint_step(run.checkpoint_folder)
+    except RunError as error:
+        raise _unreadable(error, folder, path) from None
     if not (0 <= state.step <= MOST_STEPS and 0 <= state.total <= MOST_STEPS):
         raise RunError(f"{path.name} holds no run that can be read: state.json is not valid.")
     lines = whole_lines(run.metrics_file)

@@ -38,7 +38,7 @@ def save_checkpoint(folder: Path, step: int, model: nn.Module, trainer: dict[str
     with replacing(folder / WEIGHTS) as temporary:
         save_file(tensors, temporary, metadata={"step": str(step), "trainer": name})
     for old in folder.glob("trainer-*.pt"):
-        if old.name != name:
+        if old.name != name and old.stem.removeprefix("trainer-").isdecimal():  # what else a user put there stays
             old.unlink(missing_ok=True)
 
 

@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 from engine import __version__, cli_export, cli_study, cli_traverse
 from engine.cli_options import check_takes_data, data_option, find, machine_options, runs_option, threads_option
-from engine.cli_progress import shown, stop_on_interrupt
+from engine.cli_progress import answer, say, shown, stop_on_interrupt
 from engine.config import DATASET_TITLES, OBJECTIVE_TITLES, RunConfig
 from engine.errors import ConfigError, RunError, StudioError
 from engine.events import Evaluated, Finished, Paused, Warned
@@ -23,6 +23,7 @@ from engine.folders import data_cache, with_remembered_data
 from engine.jobs import Control
 from engine.leftovers import clear_leftovers, places
 from engine.numbers import plain, rounded_words, whole_number
+from engine.plain_text import one_line
 from engine.presets import quick_preset
 from engine.runs import Run
 
@@ -34,7 +35,8 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong and where to read more."""
-        self.exit(2, f"{self.prog}: {message[:1].upper()}{message[1:].rstrip('.')}. See {self.prog} --help.\n")
+        words = one_line(message)
+        self.exit(2, f"{self.prog}: {words[:1].upper()}{words[1:].rstrip('.')}. See {self.prog} --help.\n")
 
 
 def parser() -> Parser:
@@ -147,7 +149,7 @@ def run_command(arguments: argparse.Namespace) -> int:
 
 
 def _fail(error: Exception, status: int) -> int:
-    print(f"main.py: {' '.join(str(error).split())}", file=sys.stderr)
+    say(f"main.py: {one_line(str(error))}")
     return status
 
 
@@ -198,11 +200,11 @@ def _train_run(run: Run) -> int:
             if isinstance(event, Paused) and event.message:
                 raise RunError(event.message)  # nobody waits at a terminal to make room
             if isinstance(event, Warned):
-                print(f"Note: {event.message}", file=sys.stderr)
+                say(f"Note: {event.message}")
             if isinstance(event, Finished) and event.stopped:
-                print(f"Stopped; resume with: python main.py resume {run.path}", file=sys.stderr)
+                say(f"Stopped; resume with: python main.py resume {run.path}")
                 status = INTERRUPTED
-    print(run.path)
+    answer(run.path)
     return status
 
 
@@ -214,8 +216,8 @@ def _resume(arguments: argparse.Namespace) -> int:
         lengthen(run, arguments.epochs, arguments.steps)
     state = run.state()
     if state.state == "finished" and arguments.epochs is None and arguments.steps is None:
-        print(f"{run.name} has reached its length; give a new one with --epochs or --steps.", file=sys.stderr)
-        print(run.path)
+        say(f"{run.name} has reached its length; give a new one with --epochs or --steps.")
+        answer(run.path)
         return 0
     return _train_run(run)
 
@@ -233,11 +235,11 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     for run in runs:
         results += [event.result for event in shown(evaluate(run, metrics), Control()) if isinstance(event, Evaluated)]
     if arguments.json:
-        print(json.dumps(results, indent=2, ensure_ascii=False))
+        answer(json.dumps(results, indent=2, ensure_ascii=False))
     elif metrics and not (arguments.format or arguments.by_method):
         for result in results:
             for name, entry in result["metrics"].items():
-                print(f"{result['name']}  {name}  {_value_of(entry)}")
+                answer(f"{result['name']}  {name}  {_value_of(entry)}")
     else:
         rows = [
             replace(row, metrics=result["metrics"])
@@ -245,9 +247,9 @@ def _evaluate(arguments: argparse.Namespace) -> int:
             if (row := row_of(run))
         ]
         table = table_of(rows, (METHOD,) if arguments.by_method else None).filled()
-        print(FORMATS[arguments.format or "markdown"](table), end="")
+        answer(FORMATS[arguments.format or "markdown"](table), end="")
         for line in _reasons(results):
-            print(line, file=sys.stderr)
+            say(line)
     return 0
 
 
@@ -283,15 +285,15 @@ def _datasets(arguments: argparse.Namespace) -> int:
             check_takes_data(arguments.dataset)
         finished = [e for e in shown(prepare(arguments.dataset, arguments.data), Control()) if isinstance(e, Finished)]
         for note in load_dataset(arguments.dataset, arguments.data).notes:  # ready is what can be loaded
-            print(f"Note: {note}", file=sys.stderr)
+            say(f"Note: {note}")
         for event in finished:
-            print(event.message)
+            answer(event.message)
         return 0
     for entry in ENTRIES.values():
         size = f"{entry.images:,} images, {' x '.join(map(str, entry.shape[:2]))}" if entry.images else "your own"
         used = disk_used(entry.name)
         state = entry.state() + (f", {used / 1e6:,.0f} MB on disk" if used else "")
-        print(f"{entry.name:<14} {size:<26} {state}\n{'':<14} {entry.description} {entry.licence}.")
+        answer(f"{entry.name:<14} {size:<26} {state}\n{'':<14} {entry.description} {entry.licence}.")
     return 0
 
 
@@ -300,7 +302,7 @@ def _demo(arguments: argparse.Namespace) -> int:
 
     preset = quick_preset()
     changes = {name: value for name in ("device", "threads") if (value := getattr(arguments, name)) is not None}
-    print(f"{preset.title}. {preset.description}", file=sys.stderr)
+    say(f"{preset.title}. {preset.description}")
     run = _new_run(arguments.runs, with_remembered_data(preset.config.changed(**changes)), "demo")
     status = _train_run(run)
     if status:
@@ -308,9 +310,9 @@ def _demo(arguments: argparse.Namespace) -> int:
     folder = (arguments.output or run.path / "report").absolute()
     for event in shown(write_report(run, folder), Control()):
         if isinstance(event, Finished):
-            print((folder / "table.md").read_text(encoding="utf-8"), file=sys.stderr)
-            print(event.message, file=sys.stderr)
-    print(folder)
+            say((folder / "table.md").read_text(encoding="utf-8"))
+            say(event.message)
+    answer(folder)
     return 0
 
 

@@ -4,9 +4,9 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from engine.cli_progress import shown
+from engine.cli_progress import answer, say, shown
 from engine.errors import ConfigError
-from engine.events import Imported
+from engine.events import Imported, Warned
 from engine.jobs import Control
 from engine.runs import find_run
 
@@ -44,9 +44,10 @@ def _export(arguments: argparse.Namespace) -> int:
     if not arguments.tensorboard:
         check_format(output, ENDINGS)
     runs = [find_run(name, arguments.runs) for name in arguments.runs_given]
-    for _ in shown(write_events(runs, output) if arguments.tensorboard else export(runs, output), Control()):
-        pass
-    print(output)
+    for event in shown(write_events(runs, output) if arguments.tensorboard else export(runs, output), Control()):
+        if isinstance(event, Warned):
+            say(f"Note: {event.message}")
+    answer(output)
     return 0
 
 
@@ -55,5 +56,5 @@ def _import(arguments: argparse.Namespace) -> int:
 
     for event in shown(read_archive(arguments.file, arguments.runs), Control()):
         if isinstance(event, Imported):
-            print(event.run)
+            answer(event.run)
     return 0

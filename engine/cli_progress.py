@@ -10,6 +10,17 @@ from tqdm import tqdm
 
 from engine.events import Event, Job, Progress, StepMetrics, TrainingStarted
 from engine.jobs import Control, drive
+from engine.plain_text import one_line, without_unseen
+
+
+def say(text: str) -> None:
+    """Print sentences to stderr, without what a terminal would obey: names and reasons come from files."""
+    print(without_unseen(text), file=sys.stderr)
+
+
+def answer(text: object, end: str = "\n") -> None:
+    """Print a result to stdout: as it is for other programs, without what it would obey to a terminal, as `ls` does."""
+    print(without_unseen(str(text)) if sys.stdout.isatty() else text, end=end)
 
 
 def shown(job: Job, control: Control) -> Iterator[Event]:
@@ -19,7 +30,7 @@ def shown(job: Job, control: Control) -> Iterator[Event]:
     try:
         for event in drive(job, control):
             if isinstance(event, TrainingStarted) and event.step:
-                print(f"Resuming at step {event.step:,} of {event.total:,}.", file=sys.stderr)
+                say(f"Resuming at step {event.step:,} of {event.total:,}.")
             if isinstance(event, Progress):
                 if bar is None or event.what != what:
                     if bar is not None:
@@ -28,7 +39,7 @@ def shown(job: Job, control: Control) -> Iterator[Event]:
                     bar = tqdm(
                         total=event.total,
                         initial=max(0, event.done - 1),
-                        desc=what,
+                        desc=one_line(what),
                         unit=f" {event.unit}",
                         mininterval=0.5,
                         dynamic_ncols=True,

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from tqdm import tqdm
 
 from engine.cli_options import data_option, machine_options, runs_option
-from engine.cli_progress import stop_on_interrupt
+from engine.cli_progress import answer, say, stop_on_interrupt
 from engine.errors import ConfigError, RunError
 from engine.events import Event, Finished, Job, Progress, Warned
 from engine.files import write_bytes
 from engine.jobs import Control, drive, last_event
 from engine.numbers import whole_number
+from engine.plain_text import one_line, without_unseen
 
 if TYPE_CHECKING:
     from engine.evaluation.table import Table
@@ -74,7 +75,7 @@ def _list() -> int:
     from engine.studies import own_studies, shipped_studies
 
     for study in [*shipped_studies(), *own_studies()]:
-        print(f"{study.name:<22} {study.title}. {study.about}")
+        answer(f"{study.name:<22} {study.title}. {study.about}")
     return 0
 
 
@@ -82,22 +83,22 @@ def _dry_run(study: "Study", arguments: argparse.Namespace, machine: dict[str, A
     from engine.studies import StudyEstimated, estimate_study, methods_text, standing, why
 
     for warning in study.warnings():
-        print(f"Note: {warning}", file=sys.stderr)
+        say(f"Note: {warning}")
     if arguments.methods_text:
-        print(methods_text(study, arguments.runs), end="")
+        answer(methods_text(study, arguments.runs), end="")
         return 0
     for state in standing(study, arguments.runs):
-        print(f"{state.cell.title:<34} {why(state)}{f' ({state.run.name})' if state.run else ''}")
+        answer(f"{state.cell.title:<34} {why(state)}{f' ({state.run.name})' if state.run else ''}")
     needed = last_event(estimate_study(study, arguments.runs, **machine), StudyEstimated).needed
     if not needed.cells:
-        print("Nothing is left to do.")
+        answer("Nothing is left to do.")
         return 0
     threads = needed.plan.threads
     how = f"{needed.plan.workers} at a time" + (
         f", {threads} thread{'s' if threads > 1 else ''} each" if threads else ""
     )
     time = "an unknown time" if needed.seconds is None else f"about {duration(needed.seconds)}"
-    print(f"{needed.cells} of {len(study.cells)} runs are left: {time}, {needed.disk / 1e6:,.0f} MB on disk; {how}.")
+    answer(f"{needed.cells} of {len(study.cells)} runs are left: {time}, {needed.disk / 1e6:,.0f} MB on disk; {how}.")
     return 0
 
 
@@ -135,7 +136,7 @@ def _run(study: "Study", arguments: argparse.Namespace, machine: dict[str, Any],
     written(study_table(study, arguments.runs, states), text)
     missing = missing_cells(states)
     if missing:
-        print(f"main.py: {' '.join(missing)} The same command tries again.", file=sys.stderr)
+        say(f"main.py: {' '.join(missing)} The same command tries again.")
     return FAILED if missing else 0
 
 
@@ -157,7 +158,7 @@ def _shown(job: Job, control: Control) -> Iterator[Event]:
             if isinstance(event, Progress):
                 bar.total = event.total
                 bar.n = event.done
-                bar.set_description_str(event.what, refresh=False)
+                bar.set_description_str(one_line(event.what), refresh=False)
                 if isinstance(event, StudyProgress):
                     left = "" if event.seconds_left is None else f", about {duration(event.seconds_left)} left"
                     bar.set_postfix_str(f"{event.cells_done} of {event.cells} runs{left}", refresh=False)
@@ -169,7 +170,7 @@ def _shown(job: Job, control: Control) -> Iterator[Event]:
 
 def _say(line: str) -> None:
     """Print a line on stderr, above the bar."""
-    tqdm.write(line, file=sys.stderr)
+    tqdm.write(without_unseen(line), file=sys.stderr)
 
 
 def duration(seconds: float) -> str:
@@ -212,14 +213,14 @@ def _writer(arguments: argparse.Namespace) -> _Writer:
     def write(table: "Table", text: str | None) -> None:
         content = render(table) if text is None else text
         if output is None:
-            print(content, end="")
+            answer(content, end="")
             return
         try:
             output.absolute().parent.mkdir(parents=True, exist_ok=True)
             write_bytes(output, content.encode())
         except OSError as error:
             raise RunError(f"{output} cannot be written: {error.strerror or error}.") from None
-        print(output.absolute())
+        answer(output.absolute())
 
     return write
 

@@ -2,12 +2,11 @@
 
 import argparse
 import math
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.cli_options import data_option, find, runs_option, threads_option
-from engine.cli_progress import shown
+from engine.cli_progress import answer, say, shown
 from engine.errors import ConfigError, DataError, StudioError
 from engine.jobs import Control
 from engine.numbers import exact_words, number, rounded_words, whole_number
@@ -110,7 +109,7 @@ def _traverse(arguments: argparse.Namespace) -> int:
     if arguments.frames:
         save_frames(result, arguments.output.with_suffix(""), look)
     save_traversal(result, arguments.output, look)
-    print(arguments.output)
+    answer(arguments.output)
     return 0
 
 
@@ -134,7 +133,7 @@ def _start(run: "Run", arguments: argparse.Namespace) -> "tuple[TrainedModel, St
         picture = None if arguments.prior else read_picture(arguments.input)
         trained, missing = load_model_as_possible(run, arguments.checkpoint)
         if missing:
-            print(f"Note: without the data set, KL is as training logged it. {missing}", file=sys.stderr)
+            say(f"Note: without the data set, KL is as training logged it. {missing}")
         if picture is None:
             return trained, start_from_prior(trained, label=_label(trained, arguments))
         fitted = fit_picture(picture, trained.model.image_shape, style_of(run.config.dataset))
@@ -171,5 +170,5 @@ def _latents(arguments: argparse.Namespace) -> int:
     run = find(arguments.run, arguments)
     for _ in shown(save_latents(run, arguments.output, arguments.checkpoint), Control()):
         pass
-    print(arguments.output)
+    answer(arguments.output)
     return 0

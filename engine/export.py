@@ -1,7 +1,5 @@
 """Runs as files for other programs: curves as a picture or a table, whole runs as an archive."""
 
-import csv
-import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,9 +9,10 @@ from engine.curves_figure import curves_figure
 from engine.errors import RunError
 from engine.events import Finished, Job, Progress
 from engine.figures import FORMATS, check_format, save
-from engine.files import write_bytes
+from engine.files import is_link, write_bytes
 from engine.metrics_file import header, whole_lines
 from engine.runs import Run, distinct_names
+from engine.spreadsheet import csv_text
 
 ENDINGS = (*FORMATS, "csv", "zip")
 
@@ -35,34 +34,30 @@ def export(runs: Sequence[Run], path: Path, *, view: View | None = None, smoothi
         names = " and ".join(distinct_names(runs))
         raise RunError(f"There are no curves of {names} yet: the first point comes after some steps of training.")
     if kind == "csv":
-        _write(path, _one_table(tables[0]) if len(runs) == 1 else _long_table(runs, tables))
+        rows = [[line.split(",") for line in lines] for lines in tables]
+        _write(path, csv_text(rows[0] if len(runs) == 1 else _long_table(runs, rows), "\n"))
     else:
         save(curves_figure(*runs, view=view, smoothing=smoothing), path)
     yield Finished(message=f"Saved to {path}")
 
 
 def _tables(runs: Sequence[Run]) -> list[list[str]]:
+    for run in runs:
+        if is_link(run.metrics_file):
+            raise RunError(f"{run.metrics_file} is a link to another place; only the run's own curves are exported.")
     try:
         return [whole_lines(run.metrics_file) for run in runs]
     except OSError as error:
         raise RunError(f"{error.filename} cannot be read: {error.strerror or error}.") from None
 
 
-def _one_table(lines: list[str]) -> str:
-    return "\n".join(lines) + "\n"
-
-
-def _long_table(runs: Sequence[Run], tables: Sequence[list[str]]) -> str:
+def _long_table(runs: Sequence[Run], tables: Sequence[list[list[str]]]) -> list[list[str]]:
     """Rows of all runs below each other, the run's name first; latents that a run does not have are left empty."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
     columns = header(max(run.config.latents for run in runs)).split(",")
-    writer.writerow(["run", *columns])
-    for name, lines in zip(distinct_names(runs), tables, strict=True):
-        for line in lines[1:]:
-            values = line.split(",")
-            writer.writerow([name, *values, *[""] * (len(columns) - len(values))])
-    return text.getvalue()
+    found = [["run", *columns]]
+    for name, rows in zip(distinct_names(runs), tables, strict=True):
+        found += [[name, *values, *[""] * (len(columns) - len(values))] for values in rows[1:]]
+    return found
 
 
 def _write(path: Path, text: str) -> None:

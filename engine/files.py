@@ -5,12 +5,23 @@ import os
 import platform
 import secrets
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
 from zlib import crc32
+
+
+def is_link(path: Path) -> bool:
+    """Whether a path is a link to another place, broken or not; on Windows also a junction."""
+    try:
+        status = path.lstat()
+    except OSError:
+        return False
+    junction = getattr(status, "st_reparse_tag", 0) == getattr(stat, "IO_REPARSE_TAG_MOUNT_POINT", -1)
+    return stat.S_ISLNK(status.st_mode) or junction
 
 
 @contextmanager

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from engine.plain_text import one_line
+
 LONGEST = 40
 """Letters of a name."""
 
@@ -12,7 +14,8 @@ def latent_names(marks: dict[str, Any]) -> dict[int, str]:
     kept = marks.get("latents")
     if not isinstance(kept, dict):
         return {}
-    return {int(i): name for i, name in kept.items() if i.isdecimal() and isinstance(name, str) and name}
+    named = {i: one_line(name, LONGEST) for i, name in kept.items() if i.isdecimal() and isinstance(name, str)}
+    return {int(i): name for i, name in named.items() if name}
 
 
 def latent_title(latent: int, names: Mapping[int, str]) -> str:

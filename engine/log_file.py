@@ -7,6 +7,7 @@ import sys
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
+from engine.plain_text import without_unseen
 from engine.runs import library_versions
 
 SIZE = 1_000_000
@@ -62,6 +63,14 @@ def place_of(error: BaseException) -> str:
     return f"{type(error).__name__} {line}"
 
 
+class PlainFormatter(logging.Formatter):
+    """Writes records without what a terminal would obey when the file is looked at: names in them come from files."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record as lines of text."""
+        return without_unseen(super().format(record))
+
+
 class LogFile(RotatingFileHandler):
     """Writes an error's traceback once. Of repeats only the 10th, 100th, ... are told, without it.
 
@@ -71,7 +80,7 @@ class LogFile(RotatingFileHandler):
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, maxBytes=SIZE, backupCount=OLDER, encoding="utf-8", errors="replace")
-        self.setFormatter(logging.Formatter(FORMAT))
+        self.setFormatter(PlainFormatter(FORMAT))
         self._counts: dict[str, int] = {}
         self.crash = path.with_name("crash.txt").open("a", encoding="utf-8")
         """Where the stack of a process that crashes goes: it cannot write a log any more."""

@@ -12,6 +12,7 @@ from engine.errors import ConfigError
 from engine.files import write_bytes
 from engine.folders import remembered_data
 from engine.paths import RESOURCES, presets_folder
+from engine.plain_text import clean_name, one_line
 from engine.runs import slug
 
 QUICK = "quick-dsprites"
@@ -32,9 +33,8 @@ def load_preset(path: Path) -> Preset:
     """Read a preset. Raises ConfigError when the file cannot be read or a setting is not valid."""
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
-        return Preset(
-            path.stem, str(values["title"]), str(values["description"]), RunConfig.parse(dict(values["settings"]))
-        )
+        title, description = clean_name(str(values["title"])), one_line(str(values["description"]))
+        return Preset(path.stem, title or clean_name(path.stem), description, RunConfig.parse(dict(values["settings"])))
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror or error}.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -65,7 +65,7 @@ def save_preset(title: str, description: str, config: RunConfig) -> Preset:
 
     A data folder that is the remembered one of its data set is left out, so that the preset follows it.
     """
-    title = title.strip()
+    title = clean_name(title)
     if not title:
         raise ConfigError("A preset needs a title.")
     if config.data_folder == remembered_data(config.dataset):

@@ -6,7 +6,9 @@ opens again.
 """
 
 import json
+import os
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -23,13 +25,20 @@ from engine import __version__
 from engine.colours import PALETTE
 from engine.config import ClassOrder, RunConfig
 from engine.errors import ConfigError, RunError, RunLockedError
-from engine.files import write_json
+from engine.files import is_link, write_json
 from engine.methods import METHODS
+from engine.plain_text import clean_name, one_line
 
 STATES = ("new", "running", "paused", "finished", "stopped", "failed", "interrupted")
 RECORDED_LIBRARIES = ("torch", "torchvision", "numpy", "pydantic")
 COLOURS = len(PALETTE)
 """Number of colours that runs are told apart by."""
+
+LONGEST_TIME = 40
+"""Characters of the time at which a run was created; ISO 8601 has 29."""
+
+RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9])(\.|$)", re.IGNORECASE)
+"""Names that Windows keeps for devices, with any ending: a folder or file of such a name cannot be opened there."""
 
 LOCK_PATIENCE = 0.5
 """Seconds to wait for a lock: another window may hold it for a moment to see whether a run is alive."""
@@ -75,6 +84,7 @@ class Run:
 
         Raises RunError when the folder cannot be written.
         """
+        name = clean_name(name or "")
         base = slug(name) if name else default_folder(config)
         created = datetime.now(UTC).isoformat(timespec="milliseconds")
         try:
@@ -114,7 +124,8 @@ class Run:
         except ConfigError as error:
             raise RunError(f"{file} is not valid: {error}") from None
         resolved = values.get("resolved")
-        run = cls(path, config, resolved if isinstance(resolved, dict) else {}, str(values.get("created", "")))
+        created = one_line(str(values.get("created", "")), LONGEST_TIME)
+        run = cls(path, config, resolved if isinstance(resolved, dict) else {}, created)
         if "class_order" not in values:  # version 1.0.0 wrote it
             run.class_order = "alphabetical"
         return run
@@ -132,12 +143,14 @@ class Run:
     def name_in(self, marks: dict[str, Any]) -> str:
         """The run's name, with the marks at hand."""
         given = marks.get("name")
-        if given:
-            return str(given)
+        if given and (name := clean_name(str(given))):
+            return name
         base, number = default_folder(self.config), self.path.name.rpartition("-")[2]
         if self.path.name == base:
             return default_title(self.config)
-        return f"{default_title(self.config)} ({number})" if self.path.name == f"{base}-{number}" else self.path.name
+        if self.path.name == f"{base}-{number}":
+            return f"{default_title(self.config)} ({number})"
+        return clean_name(self.path.name) or default_title(self.config)
 
     def colour_in(self, marks: dict[str, Any]) -> int:
         """Number of the colour the run is drawn in, from 0 to COLOURS - 1; it stays with the run."""
@@ -172,7 +185,7 @@ class Run:
                 str(values.get("state", "new")),
                 int(values.get("step", 0)),
                 int(values.get("total", 0)),
-                str(values.get("message", "")),
+                one_line(str(values.get("message", ""))),
             )
         except (TypeError, ValueError, OverflowError):
             state = RunState()
@@ -226,7 +239,11 @@ class Run:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the run for writing. Raises RunLockedError when another process or window does."""
+        """Hold the run for writing.
+
+        Raises RunLockedError when another process or window does, RunError when a part of it is a link to elsewhere.
+        """
+        self._require_own()
         lock = FileLock(self.path / "lock")
         try:
             lock.acquire(timeout=LOCK_PATIENCE, poll_interval=0.05)
@@ -242,9 +259,19 @@ class Run:
         finally:
             lock.release()
 
+    def _require_own(self) -> None:
+        """See that what training appends to and removes from is the run's own. Raises RunError."""
+        for path in (self.path / "lock", self.metrics_file, self.held_out_file, self.checkpoint_folder,
+                     self.previews_folder):  # fmt: skip
+            if is_link(path):
+                raise RunError(
+                    f"{path} is a link to {os.path.realpath(path)}. Training writes and removes files there, so it "
+                    "must be the run's own: put a copy in the link's place. Nothing was changed."
+                )
+
     def is_locked(self) -> bool:
         """Whether somebody holds the run for writing."""
-        if not (self.path / "lock").exists():
+        if not (self.path / "lock").exists() or is_link(self.path / "lock"):
             return False
         lock = FileLock(self.path / "lock")
         try:
@@ -277,9 +304,14 @@ def find_run(name: str, root: Path) -> Run:
 
 
 def slug(name: str) -> str:
-    """Return a name as a folder's name: word characters, dots, dashes; never empty or hidden."""
-    cut = re.sub(r"[^\w.-]+", "-", name).strip("-.")[:80].encode()[:200].decode(errors="ignore")
-    return cut.rstrip("-.") or "run"
+    """Return a name as a file's or folder's name that every system can open.
+
+    Word characters, dots, dashes; never empty or hidden, without a dot at its end, and none that Windows reserves.
+    """
+    words = re.sub(r"[^\w.-]+", "-", clean_name(name))
+    cut = words.strip("-.")[:80].encode()[:200].decode(errors="ignore").rstrip("-.")
+    # Windows takes COM¹ for COM1, too.
+    return f"run-{cut}" if RESERVED.match(unicodedata.normalize("NFKC", cut)) else cut or "run"
 
 
 def default_folder(config: RunConfig) -> str:

@@ -17,7 +17,7 @@ from PIL import Image
 
 from engine.errors import RunError
 from engine.events import Finished, Job, Progress
-from engine.files import place_folder, scratch_folder
+from engine.files import is_link, place_folder, scratch_folder
 from engine.metrics_file import COLUMNS, MetricsReader
 from engine.previews import list_previews
 from engine.runs import Run, distinct_names, new_folder, slug
@@ -68,7 +68,8 @@ def _write_run(run: Run, folder: Path) -> Job:
 
     reader = MetricsReader(run.metrics_file)
     reader.refresh()
-    pictures = list_previews(run.previews_folder)
+    linked = is_link(run.previews_folder)
+    pictures = [] if linked else [path for path in list_previews(run.previews_folder) if not is_link(path)]
     rows = np.flatnonzero(np.isfinite(reader.column("step")) & np.isfinite(reader.column("seconds")))
     step, seconds = reader.column("step")[rows], reader.column("seconds")[rows]
     begin = _begin(run)

@@ -30,6 +30,7 @@ from shiboken6 import isValid
 
 from engine.errors import StudioError
 from engine.log_file import about, place_of
+from engine.plain_text import without_unseen
 from gui.log import open_log
 from gui.theme import px
 from gui.widgets.layouts import label
@@ -99,7 +100,6 @@ class ErrorDialog(QDialog):
         words.setSpacing(6)
         self.happened, self.kept, self.to_do = (label("", name, wrap=True) for name in ("title", "", ""))
         for line in (self.happened, self.kept, self.to_do):
-            line.setTextFormat(Qt.TextFormat.PlainText)
             line.setMinimumWidth(px(430))  # without it the dialog is too low for lines that wrap
             line.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             words.addWidget(line)
@@ -144,7 +144,7 @@ class ErrorDialog(QDialog):
                 (self.kept, problem.kept),
                 (self.to_do, problem.to_do),
             ):
-                line.setText(text)
+                line.setText(without_unseen(text))
                 line.setVisible(bool(text))
         if problem.details:
             before = self.details.toPlainText()

@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
 )
 
 from engine.errors import StudioError
-from engine.events import Finished, Job, Progress
+from engine.events import Finished, Job, Progress, Warned
 from engine.runs import Run
 from gui.bridge import JobThread
 from gui.theme import px
@@ -174,6 +174,7 @@ class JobDialog(QDialog):
         self.setWindowTitle(title)
         self.setMinimumWidth(px(380))
         self._words = ""
+        self._notes: list[str] = []
         layout = QVBoxLayout(self)
         layout.setContentsMargins(18, 16, 18, 16)
         self.what = label("Preparing…", wrap=True)
@@ -222,8 +223,10 @@ class JobDialog(QDialog):
                 self.what.setText(f"{event.what}…")
                 self.bar.setMaximum(event.total if event.total > 1 else 0)
                 self.bar.setValue(event.done)
+            elif isinstance(event, Warned):
+                self._notes.append(event.message)
             elif isinstance(event, Finished):
-                self._words = event.message
+                self._words = " ".join([event.message, *self._notes])
 
 
 def _missing() -> str:

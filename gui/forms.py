@@ -28,6 +28,7 @@ from engine.errors import ConfigError
 from engine.folders import remembered_data
 from engine.numbers import exact
 from gui.widgets.combo import Combo
+from gui.widgets.layouts import label
 
 ALWAYS = (Group.DATA, Group.WEIGHT, Group.CAPACITY, Group.NETWORK, Group.LENGTH)
 """Groups that are always open; the others are below "More settings"."""
@@ -38,8 +39,8 @@ class TextField(QLineEdit):
 
     def __init__(self, unit: str) -> None:
         super().__init__()
-        self._unit = QLabel(unit, self)
-        self._unit.setObjectName("muted")
+        self._unit = label(unit, "muted")
+        self._unit.setParent(self)
         self._unit.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self._unit.adjustSize()
         if unit:
@@ -137,8 +138,7 @@ class ConfigForm(QWidget):
             if group not in ALWAYS and self._more.parent() is None:
                 self._grid.addWidget(self._more, row, 0, 1, 2)
                 row += 1
-            heading = QLabel(group.value)
-            heading.setObjectName("group")
+            heading = label(group.value, "group")
             heading.setIndent(0)
             self._headings[group] = heading
             if group is not Group.DATA:
@@ -151,20 +151,19 @@ class ConfigForm(QWidget):
 
     def _add(self, name: str, row: int) -> None:
         field = RunConfig.model_fields[name]
-        label = QLabel(field.title or name)
-        label.setWordWrap(True)
+        title = label(field.title or name, wrap=True)
         editor = self._editor(name)
         allowed = range_text(field)
         limits = f" Allowed: {allowed}." if allowed else ""
         tip = f"<p><b>{field.title}</b> ({name})<br>{field.description}{limits}</p>"
-        label.setToolTip(tip)
+        title.setToolTip(tip)
         editor.setToolTip(tip)
         editor.setAccessibleName(field.title or name)
         editor.setObjectName(f"field-{name}")
         editor.setProperty("helpTopic", f"settings#{name}")
-        label.setBuddy(editor)
-        self._labels[name], self._editors[name] = label, editor
-        self._grid.addWidget(label, row, 0)
+        title.setBuddy(editor)
+        self._labels[name], self._editors[name] = title, editor
+        self._grid.addWidget(title, row, 0)
         self._grid.addWidget(editor, row, 1)
 
     def _editor(self, name: str) -> QWidget:

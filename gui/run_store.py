@@ -16,6 +16,7 @@ from engine.errors import StudioError
 from engine.kept import kept_steps
 from engine.latent_names import latent_names
 from engine.metrics_file import MetricsReader, newest_row
+from engine.plain_text import clean_name
 from engine.runs import Run
 
 POLL_MS = 500
@@ -68,7 +69,8 @@ class RunItem:
         self.hidden = marks.get("hidden") is True
         self.latent_names = latent_names(marks)
         tags = marks.get("tags")
-        self.tags = [str(tag) for tag in tags] if isinstance(tags, list) else []
+        words = [clean_name(str(tag)) for tag in tags] if isinstance(tags, list) else []
+        self.tags = [tag for tag in words if tag]
 
     @property
     def path(self) -> Path:

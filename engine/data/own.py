@@ -26,6 +26,7 @@ from engine.files import replacing, scratch
 from engine.grey_levels import GreyLevels
 from engine.paths import readable
 from engine.pictures_in import LARGEST_PICTURE, on_black, open_picture, values_without_depth
+from engine.plain_text import one_line
 
 COLOURFUL = 12
 """A picture is in colour when its channels differ by more than this somewhere (JPEG's greys are not quite grey)."""
@@ -72,18 +73,18 @@ def load(path: Path | None, size: int) -> Dataset:
         pixels = np.load(copy.pixels, mmap_mode="r", allow_pickle=False)
         with np.load(copy.about, allow_pickle=False) as about:
             labels = about["labels"] if len(about["labels"]) else None
-            names = tuple(str(name) for name in about["label_names"])
+            names = tuple(one_line(str(name)) for name in about["label_names"])
             parts = {str(name): np.flatnonzero(about["split"] == i) for i, name in enumerate(about["split_names"])}
             table = about["factors"]
-            factors = _factors(table, tuple(str(n) for n in about["factor_names"])) if table.size else None
-            notes = tuple(str(note) for note in about["notes"])
+            factors = _factors(table, tuple(one_line(str(n)) for n in about["factor_names"])) if table.size else None
+            notes = tuple(one_line(str(note)) for note in about["notes"])
     except (OSError, ValueError, KeyError):
         copy.about.unlink(missing_ok=True)
         raise DataError(f"The prepared copy of {path} was damaged and is removed. Try again.") from None
-    place = readable(path)
+    place = one_line(readable(path))
     return Dataset(
         name="images" if listing else "arrays",
-        title=readable(path.name if listing else path.stem),
+        title=one_line(readable(path.name if listing else path.stem)),
         store=ArrayStore(pixels),
         image_shape=(int(pixels.shape[1]), int(pixels.shape[2]), int(pixels.shape[3])),
         splits=parts or split_90_10(len(pixels)),

@@ -7,6 +7,7 @@ from engine.config import OBJECTIVE_TITLES, RunConfig, choices_of, unit_of
 from engine.differences import MACHINE, differing_settings
 from engine.evaluation.rows import DataKey, Row
 from engine.numbers import exact_words
+from engine.plain_text import one_line
 
 METHOD = "method"
 INCIDENTAL = MACHINE | {"dataset", "data_folder", "objective", "conditional", "seed"}
@@ -77,4 +78,4 @@ def value_words(value: object, titles: dict[str, str]) -> str:
         return "yes" if value else "no"
     if isinstance(value, tuple):
         return ", ".join(map(str, value))  # as it can be typed: in a list, commas are between the numbers
-    return titles.get(str(value), exact_words(value) if isinstance(value, int | float) else str(value))
+    return titles.get(str(value), exact_words(value) if isinstance(value, int | float) else one_line(str(value)))

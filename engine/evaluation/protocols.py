@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from engine.evaluation.catalogue import Column
+from engine.plain_text import one_line
 
 SPLITS = {"train": "training images", "test": "test images", "all": "images"}
 
@@ -16,7 +17,7 @@ def protocol_words(entry: Mapping[str, Any], column: Column, *, interval: bool =
         parts.append("z sampled" if protocol["z"] == "sampled" else "z = posterior mean")
     if protocol.get("factors"):
         parts.append(f"factors: {', '.join(map(str, protocol['factors']))}")
-    words = "; ".join(parts)
+    words = one_line("; ".join(parts))
     if interval and entry.get("interval"):
         low, high = entry["interval"]
         decimals = max(column.decimals, 1)

@@ -11,6 +11,7 @@ from engine.evaluation.catalogue import METRICS, VERSION
 from engine.evaluation.reasons import reason_beforehand
 from engine.evaluation.results import too_narrow
 from engine.kept import weights_step
+from engine.plain_text import clean_name, one_line
 from engine.runs import Run
 
 NOT_YET = "not evaluated yet"
@@ -59,7 +60,7 @@ class Row:
     def reason(self, metric: str) -> str:
         """Why a metric has no value: as evaluated, else what is known beforehand, else that it was not computed."""
         known = self.metrics.get(metric, {}).get("reason") or reason_beforehand(self.config, metric)
-        return str(known or self.note or "not computed yet")
+        return one_line(str(known or self.note or "not computed yet"))
 
 
 def read_row(run: Run) -> Row:
@@ -93,7 +94,7 @@ def dataset_title(config: RunConfig) -> str:
     """Return the data set in words; of own data with the name of the file or folder."""
     title = DATASET_TITLES[config.dataset]
     own = config.dataset in OWN_DATA and config.data_folder is not None
-    return f"{title} ({config.data_folder.name})" if own and config.data_folder else title
+    return f"{title} ({clean_name(config.data_folder.name)})" if own and config.data_folder else title
 
 
 def data_key(config: RunConfig) -> DataKey:
@@ -124,7 +125,7 @@ def _in_full(key: DataKey, others: Sequence[DataKey]) -> str:
     depth = 1
     while depth < len(parts) and any(isinstance(p, Path) and p.parts[-depth:] == parts[-depth:] for p in paths):
         depth += 1
-    words = [str(Path(*parts[-depth:]))] if paths else [Path(*parts).name]
+    words = [clean_name(str(Path(*parts[-depth:])) if paths else Path(*parts).name)]
     words += [f"{side} pixels" for side in size if any(other[1] == path for other in others)]
     return f"{DATASET_TITLES[str(name)]} ({', '.join(words)})"
 

@@ -167,11 +167,15 @@ def spread_of(values: Sequence[float]) -> tuple[float | None, float | None]:
     )
 
 
+def decimals_of(column: Column, *, several: bool) -> int:
+    """Decimals that are shown: a mean over several runs needs one where each run has a whole number."""
+    return max(column.decimals, 1) if several else column.decimals
+
+
 def shown_spread(values: Sequence[float], column: Column) -> str:
     """Return "mean ± standard deviation", the mean alone of one value, a dash of none."""
     mean, deviation = spread_of(values)
-    # A mean over runs needs a decimal where each run has a whole number.
-    decimals = max(column.decimals, 1) if len(values) > 1 else column.decimals
+    decimals = decimals_of(column, several=len(values) > 1)
     if mean is None:
         return DASH
     return f"{mean:.{decimals}f}" + ("" if deviation is None else f" ± {deviation:.{decimals}f}")

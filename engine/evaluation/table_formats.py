@@ -1,12 +1,13 @@
 """A table as text: Markdown, CSV, LaTeX, JSON, or with tabs; rows, columns, order and rounding as they are shown."""
 
-import csv
-import io
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from engine.evaluation.table import DASH, Cell, Heading, Table
+from engine.evaluation.table import DASH, Cell, Heading, Table, decimals_of
+from engine.plain_text import one_line
+from engine.spreadsheet import csv_text, tabbed_text
 
 LATEX = {
     "\\": r"\textbackslash{}",
@@ -32,31 +33,33 @@ LATEX = {
 }
 
 
+MARKS = re.compile(r"[\\`*<>\[\]|~$]|(?<![^\W_])_|_(?![^\W_])")
+"""Characters that Markdown reads as marks; an underscore between letters is none."""
+
+
 def markdown(table: Table) -> str:
     """Return the table as Markdown, the best in bold, its notes below."""
     lines = [_pipes([heading.title for heading in table.headings])]
     lines.append("|" + "".join("---:|" if heading.numeric else "---|" for heading in table.headings))
-    lines += [_pipes([f"**{cell.text}**" if cell.best else cell.text for cell in line.cells]) for line in table.lines]
-    notes = [f"\n{note}" for note in table.notes()]
+    lines += [_pipes([cell.text for cell in line.cells], [cell.best for cell in line.cells]) for line in table.lines]
+    notes = [f"\n{_unmarked(note)}" for note in table.notes()]
     return "\n".join([*lines, *notes]) + "\n"
 
 
 def comma_separated(table: Table) -> str:
     """Return the table as CSV."""
-    text = io.StringIO()
-    csv.writer(text).writerows(_texts(table))
-    return text.getvalue()
+    return csv_text(_texts(table))
 
 
 def tabbed(table: Table) -> str:
     """Return the table as text with tabs, as spreadsheets take it."""
-    return "\n".join("\t".join(cell.replace("\t", " ") for cell in line) for line in _texts(table)) + "\n"
+    return tabbed_text(_texts(table))
 
 
 def latex(table: Table) -> str:
     """Return the table as a LaTeX tabular, the best in bold, its notes as comments. Needs the package booktabs."""
     lines = [
-        *(f"% {_one_line(note)}" for note in table.notes()),
+        *(f"% {one_line(note)}" for note in table.notes()),
         rf"\begin{{tabular}}{{{''.join('r' if heading.numeric else 'l' for heading in table.headings)}}}",
         r"\toprule",
         _row([_latex_heading(heading) for heading in table.headings]),
@@ -74,7 +77,10 @@ def json_text(table: Table) -> str:
     A number is rounded as it is shown; `text` is what is shown.
     """
     columns = [{"key": heading.key, "title": heading.title} | _about(heading) for heading in table.headings]
-    rows = [[_json_cell(cell) for cell in line.cells] for line in table.lines]
+    rows = [
+        [_json_cell(heading, cell) for heading, cell in zip(table.headings, line.cells, strict=True)]
+        for line in table.lines
+    ]
     content = {"columns": columns, "rows": rows, "notes": table.notes()}
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
@@ -100,8 +106,15 @@ def _texts(table: Table) -> list[list[str]]:
     return [[heading.title for heading in table.headings], *rows]
 
 
-def _pipes(cells: list[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |"
+def _pipes(cells: list[str], bold: Sequence[bool] = ()) -> str:
+    words = [_unmarked(cell) for cell in cells]
+    words = [f"**{word}**" if best else word for word, best in zip(words, bold, strict=True)] if bold else words
+    return "| " + " | ".join(words) + " |"
+
+
+def _unmarked(text: str) -> str:
+    """Text in one line that Markdown shows as it is."""
+    return MARKS.sub(r"\\\g<0>", one_line(text))
 
 
 def _row(cells: list[str]) -> str:
@@ -115,16 +128,14 @@ def _latex_heading(heading: Heading) -> str:
 
 def _latex_cell(cell: Cell) -> str:
     text = escaped(cell.text)
+    if text.startswith(("[", "*")):  # after the end of a line LaTeX would take it for that command's option
+        text = "{}" + text
     return rf"\textbf{{{text}}}" if cell.best else text
 
 
 def escaped(text: str) -> str:
     """Return text as LaTeX prints it."""
-    return "".join(LATEX.get(character, character) for character in text)
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    return "".join(LATEX.get(character, character) for character in one_line(text))
 
 
 def _about(heading: Heading) -> dict[str, Any]:
@@ -133,9 +144,12 @@ def _about(heading: Heading) -> dict[str, Any]:
     return {"unit": heading.column.unit, "better": heading.column.better, "report": heading.published}
 
 
-def _json_cell(cell: Cell) -> dict[str, Any]:
+def _json_cell(heading: Heading, cell: Cell) -> dict[str, Any]:
     found: dict[str, Any] = {"text": cell.text}
-    if cell.value is not None:
-        numbers = [float(part) for part in cell.text.split(" ± ")]
-        found |= {"value": numbers[0]} | ({"deviation": numbers[1]} if len(numbers) > 1 else {})
+    numbers = {"value": cell.value, "deviation": cell.deviation}
+    column = None if heading.published else heading.column
+    for name, number in numbers.items():
+        if number is not None:
+            places = None if column is None else decimals_of(column, several=cell.deviation is not None)
+            found[name] = number if places is None else round(number, places)
     return found | ({"best": True} if cell.best else {}) | ({"about": cell.note} if cell.note else {})

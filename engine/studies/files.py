@@ -14,6 +14,7 @@ from engine.errors import ConfigError
 from engine.evaluation.catalogue import METRICS
 from engine.folders import with_remembered_data
 from engine.paths import RESOURCES, studies_folder
+from engine.plain_text import one_line
 from engine.studies.study import Cell, Method, Study
 
 KEYS = ("title", "about", "seeds", "metrics", "settings", "quick", "methods")
@@ -112,9 +113,10 @@ def _check_keys(values: dict[str, Any]) -> None:
 
 def _text(values: dict[str, Any], key: str) -> str:
     value = values[key]
-    if not isinstance(value, str) or not value.strip():
+    words = one_line(value) if isinstance(value, str) else ""
+    if not words:
         raise ConfigError(f"{key} is {value!r}; it must be words.")
-    return " ".join(value.split())
+    return words
 
 
 def _seeds(value: Any) -> tuple[int, ...]:

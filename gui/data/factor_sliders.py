@@ -9,6 +9,7 @@ from engine.data import Dataset
 from gui.data.details import value_words
 from gui.theme import px
 from gui.widgets.layouts import label
+from gui.widgets.plain import as_plain
 
 
 class FactorSliders(QWidget):
@@ -40,7 +41,7 @@ class FactorSliders(QWidget):
             slider.setRange(0, size - 1)
             slider.setPageStep(max(1, size // 8))
             slider.setAccessibleName(name)
-            slider.setToolTip(f"{name}: {size} values")
+            slider.setToolTip(as_plain(f"{name}: {size} values"))
             slider.valueChanged.connect(self._moved)
             words = label("", "muted")
             words.setMinimumWidth(px(46 if self._compact else 120))

@@ -1,6 +1,8 @@
 """The data page: every data set with its state, samples, factors; prepare, download, delete."""
 
 from collections.abc import Callable
+from functools import partial
+from html import escape as html_escape
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +26,7 @@ from engine.errors import StudioError
 from engine.events import Job, Progress
 from engine.folders import remember_data, remembered_data
 from engine.paths import readable
+from engine.plain_text import one_line
 from gui.bridge import JobThread, LatestWorker
 from gui.data.details import Details, label_of, read_details, values_of
 from gui.data.factor_sliders import FactorSliders
@@ -34,6 +37,9 @@ from gui.widgets.image_grid import ImageGrid, Row
 from gui.widgets.layouts import Card, empty_state, job_bar, label
 
 COLUMNS = 12
+
+escape = partial(html_escape, quote=False)
+"""Words between tags, where quotes mean nothing."""
 
 
 class DataPage(QWidget):
@@ -252,33 +258,34 @@ class DataPage(QWidget):
         return f"Press {self.prepare_button.text()}{again}.\n\nIts images appear here."
 
     def _facts(self, entry: Entry, path: Path | None) -> str:
-        lines = [entry.description]
+        lines = [escape(entry.description)]
         details = self._details
         if details is not None and details.dataset.name == entry.name:
             data = details.dataset
             height, width, channels = data.image_shape
             splits = ", ".join(f"{name}: {len(indices):,}" for name, indices in data.splits.items())
             colour = "grey" if channels == 1 else "colour"
-            lines.append(f"<b>{len(data):,}</b> images, {height} × {width}, {colour} ({splits})")
-            lines.append(f"Source: {data.source}")
+            lines.append(f"<b>{len(data):,}</b> images, {height} × {width}, {colour} ({escape(splits)})")
+            lines.append(escape(f"Source: {data.source}"))
             if data.label_names:
-                lines.append(f"Classes: {', '.join(data.label_names[:20])}{', …' if data.classes > 20 else ''}")
+                lines.append(escape(f"Classes: {', '.join(data.label_names[:20])}{', …' if data.classes > 20 else ''}"))
             if data.factors is not None:
                 sizes = zip(data.factors.names, data.factors.sizes, strict=True)
-                lines.append("Factors: " + ", ".join(f"{name} ({size})" for name, size in sizes))
-            lines += list(data.notes)
+                lines.append(escape("Factors: " + ", ".join(f"{name} ({size})" for name, size in sizes)))
+            lines += map(escape, data.notes)
         else:
             if entry.images:
                 lines.append(f"<b>{entry.images:,}</b> images, {' × '.join(map(str, entry.shape[:2]))}")
-            lines.append(f"Classes: {entry.classes}")
+            lines.append(escape(f"Classes: {entry.classes}"))
             if entry.factors:
-                lines.append(f"Factors: {entry.factors}")
-        lines.append(f"Licence: {entry.licence}" + (f" · {entry.citation}" if entry.citation else ""))
+                lines.append(escape(f"Factors: {entry.factors}"))
+        lines.append(escape(f"Licence: {entry.licence}" + (f" · {entry.citation}" if entry.citation else "")))
         used = disk_used(entry.name)
         if used:
             lines.append(f"Disk used in the cache: {used / 1e6:,.0f} MB")
-        if path is not None and not any(readable(path) in line for line in lines):
-            lines.append(f"From {readable(path)}")
+        place = escape(one_line(readable(path))) if path is not None else ""
+        if place and not any(place in line for line in lines):
+            lines.append(f"From {place}")
         return "<br>".join(lines)
 
     # Reading

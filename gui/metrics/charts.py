@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QSizePolicy
 from engine.evaluation.catalogue import Column
 from engine.evaluation.charts import Bar, Point
 from gui.theme import tokens
+from gui.widgets.plain import as_plain
 
 LONGEST = 24
 """Letters of a bar's name that are shown."""
@@ -91,7 +92,7 @@ class ScatterChart(Chart):
             return ""
         first, second = self._columns
         name = self._shown[data].row.name
-        return f"{name}\n{first.title} {x:.{first.decimals}f}\n{second.title} {y:.{second.decimals}f}"
+        return as_plain(f"{name}\n{first.title} {x:.{first.decimals}f}\n{second.title} {y:.{second.decimals}f}")
 
     @Slot(object, object, object)
     def _clicked(self, item: object, spots: Sequence[pg.SpotItem], event: object) -> None:

@@ -32,6 +32,7 @@ from gui.run_store import RunItem
 from gui.theme import tokens
 from gui.widgets.layouts import Card, JobFoot, empty_state
 from gui.widgets.notes import Notes
+from gui.widgets.plain import for_button
 from gui.widgets.splitter import Splitter
 from gui.words import count
 
@@ -262,7 +263,7 @@ class MetricsPage(QWidget):
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         for row in rows:
             words = f"Open seed {row.seed}: {row.name}" + (f" ({row.note})" if row.note else "")
-            menu.addAction(words, lambda path=row.path: self.open_run.emit(path))
+            menu.addAction(for_button(words), lambda path=row.path: self.open_run.emit(path))
         return menu
 
     def _show_subject(self) -> None:

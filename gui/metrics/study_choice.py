@@ -20,6 +20,7 @@ from engine.studies import Study, load_study, own_studies, shipped_studies
 from gui.widgets.combo import Combo
 from gui.widgets.layouts import label, tool_button
 from gui.widgets.number_box import WholeNumberBox
+from gui.widgets.plain import tip
 from gui.widgets.save_dialog import last_folder
 
 FULL, QUICK = range(2)
@@ -124,7 +125,7 @@ class StudyChoice(QWidget):
 
     def _add(self, study: Study) -> None:
         self.studies.addItem(study.title, _key(study))
-        self.studies.setItemData(self.studies.count() - 1, f"<p>{study.about}</p><p>{study.path}</p>", _TIP)
+        self.studies.setItemData(self.studies.count() - 1, tip(study.about, str(study.path)), _TIP)
 
     def _place(self, key: str) -> int:
         return self.studies.findData(key)
@@ -151,8 +152,8 @@ class StudyChoice(QWidget):
         place, kept = full.cells[0].config.data_folder, remembered_data(self._dataset)
         self._choose_data.setEnabled(place == kept)  # a study whose file names a folder keeps to it
         self._automatic.setEnabled(kept is not None and place == kept)
-        for number, tip in ((FULL, "As the study is meant"), (QUICK, lacking or "The same comparison, shorter")):
-            self.lengths.button(number).setToolTip(tip)
+        for number, words in ((FULL, "As the study is meant"), (QUICK, lacking or "The same comparison, shorter")):
+            self.lengths.button(number).setToolTip(words)
         self.lengths.button(QUICK).setEnabled(quick is not None)
         if quick is None:
             self.lengths.button(FULL).setChecked(True)

@@ -1,6 +1,6 @@
 """A study on the metrics page: what is chosen, what it would take, where it stands, and the job."""
 
-from PySide6.QtCore import QObject, QSettings, Qt, Signal, Slot
+from PySide6.QtCore import QObject, QSettings, Signal, Slot
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
@@ -44,8 +44,6 @@ class StudyPanel(QObject):
         self.told = label("", "muted", wrap=True)
         self.warnings = label("", "warning", wrap=True)
         self.error = label("", "error", wrap=True)
-        for line in (self.told, self.warnings, self.error):
-            line.setTextFormat(Qt.TextFormat.PlainText)
         self.top = QWidget()
         column = QVBoxLayout(self.top)
         column.setContentsMargins(0, 0, 0, 2)

@@ -1,7 +1,6 @@
 """A table of evaluated runs as Qt shows it: texts, bold for the best, tooltips with protocol or reason."""
 
 from collections.abc import Sequence
-from html import escape
 from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
@@ -11,6 +10,7 @@ from engine.evaluation.catalogue import BETTER
 from engine.evaluation.table import Cell, Heading, Table
 from gui.theme import tokens
 from gui.widgets.dot import dot
+from gui.widgets.plain import tip
 
 Index = QModelIndex | QPersistentModelIndex
 Role = Qt.ItemDataRole
@@ -72,8 +72,7 @@ class MetricsModel(QAbstractTableModel):
         if role == Role.ForegroundRole and (heading.published or (heading.column and cell.value is None)):
             return QColor(tokens().muted)
         if role == Role.ToolTipRole and cell.note:
-            lines = "<br>".join(escape(line) for line in cell.note.split("\n"))
-            return f"<p><b>{escape(heading.column.name if heading.column else cell.text)}</b><br>{lines}</p>"
+            return tip(*cell.note.split("\n"), title=heading.column.name if heading.column else cell.text)
         if role == Role.DecorationRole and index.column() == 0 and index.row() < len(self._colours):
             return dot(self._colours[index.row()])
         return None
@@ -93,8 +92,8 @@ def _heading_tip(heading: Heading) -> str:
         words = {"n": "Number of runs", "step": "Step of the weights that were evaluated"}
         return words.get(heading.key, heading.title)
     if heading.published:
-        return f"<p><b>{column.name}, as the report prints it</b><br>Nguyen and Qiu, Tables 1 and 2.</p>"
-    return f"<p><b>{column.name}</b><br>{escape(column.about)} {BETTER[column.better]}</p>"
+        return tip("Nguyen and Qiu, Tables 1 and 2.", title=f"{column.name}, as the report prints it")
+    return tip(f"{column.about} {BETTER[column.better]}", title=column.name)
 
 
 def _font(heading: Heading, cell: Cell) -> QFont | None:

@@ -6,10 +6,11 @@ from typing import Any
 
 from PySide6.QtCore import QObject, QPoint, QSettings, Qt, QUrl, Signal, Slot
 from PySide6.QtGui import QAction, QDesktopServices, QKeySequence, QUndoStack
-from PySide6.QtWidgets import QInputDialog, QMenu, QWidget
+from PySide6.QtWidgets import QMenu, QWidget
 
 from engine.errors import StudioError
 from engine.kept import keep_checkpoint
+from engine.plain_text import clean_name
 from engine.runs import COLOURS
 from gui.export import ask_and_export_curves, export_runs, import_runs
 from gui.run_store import RunItem, RunStore
@@ -22,6 +23,7 @@ from gui.training.session import TrainingSession
 from gui.training.view_options import ViewOptions
 from gui.widgets.dot import dot
 from gui.widgets.number_question import ask_whole_number
+from gui.widgets.plain import ask_text
 from gui.words import count, duration
 
 MORE_EPOCHS = 20
@@ -197,11 +199,9 @@ class RunActions(QObject):
             return
         common = [tag for tag in items[0].tags if all(tag in item.tags for item in items)]
         names = items[0].name if len(items) == 1 else count(len(items), "run")
-        text, accepted = QInputDialog.getText(
-            self._window, "Tags", f"Tags of {names}, with spaces between them:", text=" ".join(common)
-        )
+        text, accepted = ask_text(self._window, "Tags", f"Tags of {names}, with spaces between them:", " ".join(common))
         if accepted:
-            given = list(dict.fromkeys(tag.strip("#,") for tag in text.split() if tag.strip("#,")))
+            given = list(dict.fromkeys(tag.strip("#,") for tag in clean_name(text).split() if tag.strip("#,")))
             gone = set(common) - set(given)
             changes = {
                 item.path: {"tags": [*(t for t in item.tags if t not in gone and t not in given), *given] or None}

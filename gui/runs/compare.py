@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
 from engine.config import RunConfig, choices_of, unit_of
 from engine.differences import differing_settings, settings_in_use
 from engine.evaluation.grouping import value_words
+from engine.spreadsheet import tabbed_text
 from gui.run_store import RunItem
 from gui.theme import px
 from gui.widgets.layouts import label
@@ -98,4 +99,4 @@ class CompareDialog(QDialog):
     def _copy(self) -> None:
         rows = settings_table(self._items, all_settings=self.all.isChecked())
         lines = [["setting", *(item.name for item in self._items)], *([title, *values] for title, values in rows)]
-        QGuiApplication.clipboard().setText("\n".join("\t".join(line) for line in lines))
+        QGuiApplication.clipboard().setText(tabbed_text(lines).removesuffix("\n"))

@@ -16,8 +16,10 @@ from PySide6.QtCore import (
 )
 
 from engine.config import DATASET_TITLES
+from engine.plain_text import clean_name
 from engine.runs import method_words
 from gui.run_store import RunItem, RunStore, state_words
+from gui.widgets.plain import tip
 from gui.words import duration
 
 Index = QModelIndex | QPersistentModelIndex
@@ -73,7 +75,7 @@ class RunListModel(QAbstractListModel):
 
     def setData(self, index: Index, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:
         """Tell that a run was given a name."""
-        name = str(value).strip()
+        name = clean_name(str(value))
         item = self._store.items[index.row()]
         if not name or name == item.name:
             return False
@@ -160,7 +162,6 @@ def _number(value: float | None) -> float:
 def _tip(item: RunItem) -> str:
     config, state = item.run.config, item.state
     lines = [
-        f"<b>{_escaped(item.name)}</b>",
         f"{config.method_title}, {DATASET_TITLES[config.dataset]}, seed {config.seed}",
         f"{state_words(item)}, step {state.step:,} of {state.total:,}",
     ]
@@ -169,12 +170,8 @@ def _tip(item: RunItem) -> str:
     if item.run.created:
         lines.append(f"made {item.run.created[:16].replace('T', ' ')} UTC")
     if item.tags:
-        lines.append("tags: " + _escaped(", ".join(item.tags)))
+        lines.append(f"tags: {', '.join(item.tags)}")
     if item.last("reconstruction") is not None:
         steps = item.run.config.log_steps
         lines.append(f"Right: reconstruction loss and KL in nats, means over the last {steps:,} steps of training")
-    return "<p>" + "<br>".join(lines + ([_escaped(state.message)] if state.message else [])) + "</p>"
-
-
-def _escaped(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;")
+    return tip(*lines, *([state.message] if state.message else []), title=item.name)

@@ -5,6 +5,7 @@ from PySide6.QtWidgets import QCheckBox, QMessageBox, QWidget
 
 from engine.paths import APP
 from gui.settings.preferences import KEYS, read_preferences
+from gui.widgets.plain import message_box
 
 
 def may(parent: QWidget, settings: QSettings, question: str, text: str, more: str, yes: str, no: str) -> bool:
@@ -14,8 +15,7 @@ def may(parent: QWidget, settings: QSettings, question: str, text: str, more: st
     """
     if not getattr(read_preferences(settings), question):
         return True
-    box = QMessageBox(QMessageBox.Icon.Question, APP, text, parent=parent)
-    box.setInformativeText(more)
+    box = message_box(QMessageBox.Icon.Question, APP, text, more, parent=parent)
     never = QCheckBox("Do not ask again (Settings brings the question back)")
     box.setCheckBox(never)
     accept = box.addButton(yes, QMessageBox.ButtonRole.AcceptRole)

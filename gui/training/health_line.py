@@ -1,7 +1,5 @@
 """One line below the curves: how the first selected run does, in words."""
 
-from html import escape
-
 import numpy as np
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
@@ -10,6 +8,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from engine.health import CurveData, health
 from gui.run_store import RunItem
 from gui.theme import px, tokens
+from gui.widgets.plain import tip
 
 
 class HealthLine(QWidget):
@@ -34,7 +33,7 @@ class HealthLine(QWidget):
                 text = f"{item.name}: {text}"
         if text != self.text:
             self.text = text
-            self.setToolTip(f"<p>{escape(text)}</p>" if text else "")
+            self.setToolTip(tip(text) if text else "")
             self.setAccessibleName(text)
             self.update()
 

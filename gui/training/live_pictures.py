@@ -18,6 +18,7 @@ from gui.run_store import RunItem
 from gui.theme import px
 from gui.widgets.image_grid import ImageGrid, Row
 from gui.widgets.layouts import Card, empty_state, label
+from gui.widgets.plain import as_plain
 from gui.words import shortened
 
 ORIGINALS = "Originals"
@@ -101,7 +102,7 @@ class LivePictures(Card):
         """
         whose = f" · {shortened(item.name, LONGEST_NAME)}" if item and named else ""
         self._first_title.setText(f"{ORIGINALS}{whose}")
-        self._first_title.setToolTip(item.name if item and named else "")
+        self._first_title.setToolTip(as_plain(item.name) if item and named else "")
         paths = list_previews(item.run.previews_folder) if item else []
         another = item is None or self._item is None or item.path != self._item.path
         names = item.latent_names if item else {}

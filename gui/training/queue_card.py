@@ -4,6 +4,7 @@ from PySide6.QtCore import QEvent, QObject, Qt, Slot
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QAbstractItemView, QHBoxLayout, QListWidget, QListWidgetItem, QPushButton
 
+from engine.plain_text import clean_name
 from gui.run_store import RunStore
 from gui.runs.queue_edits import QueueEdits
 from gui.theme import px
@@ -65,7 +66,7 @@ class QueueCard(Card):
             run = self._store.find(self._session.queue.path(entry))
             unit = "step" if run and run.run.config.steps else "epoch"
             more = f"  + {count(entry.more, unit)}" if entry.more else ""
-            row = QListWidgetItem(f"{place + 1}  {run.name if run else entry.run}{more}")
+            row = QListWidgetItem(f"{place + 1}  {run.name if run else clean_name(entry.run)}{more}")
             row.setData(Qt.ItemDataRole.UserRole, entry.run)
             self.list.addItem(row)
             if entry.run == chosen:

@@ -7,7 +7,6 @@ from PySide6.QtCore import QSettings, QSignalBlocker, Qt, Signal, Slot
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
-    QInputDialog,
     QMenu,
     QPushButton,
     QScrollArea,
@@ -27,6 +26,7 @@ from gui.theme import px
 from gui.training.estimator import Estimator, too_large
 from gui.widgets.combo import Combo
 from gui.widgets.layouts import Card, label, tool_button
+from gui.widgets.plain import as_plain, ask_text
 from gui.words import duration, room
 
 FROM_RUN = "From a run"
@@ -126,7 +126,7 @@ class SettingsCard(Card):
 
     def _add_preset(self, preset: Preset, *, own: bool) -> None:
         self.presets.addItem(preset.title, (preset, own))
-        self.presets.setItemData(self.presets.count() - 1, preset.description, Qt.ItemDataRole.ToolTipRole)
+        self.presets.setItemData(self.presets.count() - 1, as_plain(preset.description), Qt.ItemDataRole.ToolTipRole)
 
     @property
     def preset(self) -> Preset | None:
@@ -144,7 +144,7 @@ class SettingsCard(Card):
         preset = self.preset
         if preset is not None:
             self.form.show_config(self._begin_with(preset))
-            self.presets.setToolTip(preset.description)
+            self.presets.setToolTip(as_plain(preset.description))
 
     @Slot()
     def _enable_preset_menu(self) -> None:
@@ -158,8 +158,8 @@ class SettingsCard(Card):
     def _save(self) -> None:
         data = self.presets.currentData()
         proposal = data[0].title if data and data[1] else ""
-        title, accepted = QInputDialog.getText(
-            self, "Save as preset", "Title. A preset of yours with the same title is replaced.", text=proposal
+        title, accepted = ask_text(
+            self, "Save as preset", "Title. A preset of yours with the same title is replaced.", proposal
         )
         if not accepted:
             return

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, field
 
 from PySide6.QtCore import QSettings, Qt, Signal, Slot
-from PySide6.QtWidgets import QButtonGroup, QCheckBox, QHBoxLayout, QLabel, QPushButton, QSlider, QWidget
+from PySide6.QtWidgets import QButtonGroup, QCheckBox, QHBoxLayout, QPushButton, QSlider, QWidget
 
 from engine.curves import View
 from gui.theme import px
@@ -65,7 +65,7 @@ class OptionsBar(QWidget):
         row = QHBoxLayout(box)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(7)
-        words = QLabel("S&moothing")
+        words = label("S&moothing")
         words.setBuddy(self.smoothing)
         for widget in (words, self.smoothing, self._factor):
             row.addWidget(widget)

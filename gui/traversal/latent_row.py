@@ -6,11 +6,13 @@ from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout, 
 
 from engine.evaluation.divergence import is_active
 from engine.latent_names import LONGEST
+from engine.plain_text import one_line
 from gui.theme import px, tokens
 from gui.traversal.labels import value_words
 from gui.traversal.track import TICKS, LatentTrack
 from gui.widgets.layouts import label
 from gui.widgets.number_box import NumberBox
+from gui.widgets.plain import as_plain
 
 
 class LatentRow(QWidget):
@@ -101,7 +103,7 @@ class LatentRow(QWidget):
     def show_link(self, words: str, tip: str) -> None:
         """Show the factor that the latent follows; nothing for data without factors."""
         self.link.setText(words)
-        self.link.setToolTip(tip)
+        self.link.setToolTip(as_plain(tip))
 
     def set_range(self, low: float, high: float) -> None:
         """Set the slider's ends."""
@@ -140,7 +142,7 @@ class LatentRow(QWidget):
 
     @Slot()
     def _named(self) -> None:
-        name = " ".join(self.name.text().split())
+        name = one_line(self.name.text(), LONGEST)
         if name != self._name:
             self._name = name
             self.named.emit(self.latent, name)

@@ -15,6 +15,7 @@ from gui.traversal.labels import heading_words, value_words
 from gui.widgets.image_grid import ImageGrid, Row
 from gui.widgets.layouts import label
 from gui.widgets.number_box import NumberBox
+from gui.widgets.plain import for_button
 
 if TYPE_CHECKING:
     from engine.traversal import Traversal
@@ -127,7 +128,7 @@ class LatentsView(QWidget):
 
     def _list_latents(self) -> None:
         assert self._traversal is not None
-        pairs = [(latent, latent_title(latent, self._names)) for latent in self._traversal.latents]
+        pairs = [(latent, for_button(latent_title(latent, self._names))) for latent in self._traversal.latents]
         if [(action.data(), action.text()) for action in self.menu.actions()] == pairs:
             return
         self.menu.clear()

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QFrame, QPushButton, QScrollArea, QVBoxLayout, QWi
 from gui.theme import px
 from gui.traversal.latent_row import LatentRow
 from gui.widgets.layouts import Card, label
+from gui.widgets.plain import as_plain
 from gui.words import shortened
 
 LONGEST_NAME = 32
@@ -60,7 +61,7 @@ class SlidersCard(Card):
     def show_name(self, name: str) -> None:
         """Say whose latents these are, where several runs are selected; "" where one is."""
         self.whose.setText(shortened(name, LONGEST_NAME))
-        self.whose.setToolTip(name)
+        self.whose.setToolTip(as_plain(name))
         self.whose.setVisible(bool(name))
 
     @property

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from PySide6.QtCore import Qt, QTimer, Slot
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton
 
+from engine.plain_text import without_unseen
 from gui.widgets.layouts import label
 
 NOTE_MS = 15_000
@@ -20,7 +21,6 @@ class Banner(QFrame):
         layout = QHBoxLayout(self)
         layout.setContentsMargins(12, 8, 8, 8)
         self.text = label("", wrap=True)
-        self.text.setTextFormat(Qt.TextFormat.PlainText)
         self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         layout.addWidget(self.text, 1)
         self.action = QPushButton()
@@ -75,7 +75,7 @@ class Banner(QFrame):
     def _show(self, message: str, kind: str, action: str = "") -> None:
         self._timer.stop()
         self._accepted = self._refused = None
-        self.text.setText(message)
+        self.text.setText(without_unseen(message))
         self.action.setText(action)
         self.action.setVisible(bool(action))
         self.dismiss.setText("Dismiss")

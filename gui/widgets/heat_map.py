@@ -10,6 +10,7 @@ from PySide6.QtGui import QColor, QFont, QFontMetrics, QHelpEvent, QPainter, QPa
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from gui.theme import px, tokens
+from gui.widgets.plain import as_plain
 
 SIDE, HEAD, GAP = 40, 24, 3
 WIDEST_SIDE = 150
@@ -78,7 +79,7 @@ class HeatMap(QWidget):
     def event(self, event: Any) -> bool:
         """Show the value of the cell under the pointer in words."""
         if isinstance(event, QHelpEvent):
-            QToolTip.showText(event.globalPos(), self.tip_at(event.pos()), self)
+            QToolTip.showText(event.globalPos(), as_plain(self.tip_at(event.pos())), self)
             return True
         return super().event(event)
 

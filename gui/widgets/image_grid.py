@@ -24,6 +24,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from gui.theme import px, tokens
+from gui.widgets.plain import as_plain
 
 GAP = 4
 RADIUS = 3.0
@@ -245,7 +246,7 @@ class ImageGrid(QWidget):
         if isinstance(event, QHelpEvent):
             tip = self._tip(event.pos())
             if tip:
-                QToolTip.showText(event.globalPos(), tip, self)
+                QToolTip.showText(event.globalPos(), as_plain(tip), self)
                 return True
         return super().event(event)
 

@@ -27,8 +27,12 @@ class Card(QFrame):
 
 
 def label(text: str, name: str = "", *, wrap: bool = False) -> QLabel:
-    """Return a label in one of the theme's styles ("title", "muted", "warning", "error", "empty", "pill")."""
+    """Return a label in one of the theme's styles ("title", "muted", "warning", "error", "empty", "pill").
+
+    It shows text as it is written: most comes from files, and none of it is HTML.
+    """
     made = QLabel(text)
+    made.setTextFormat(Qt.TextFormat.PlainText)
     if name:
         made.setObjectName(name)
     made.setWordWrap(wrap)
@@ -68,7 +72,6 @@ class JobFoot(QWidget):
         row.setSpacing(8)
         self.bar = job_bar()
         self.words = label("", "muted", wrap=True)
-        self.words.setTextFormat(Qt.TextFormat.PlainText)
         row.addWidget(self.bar)
         row.addWidget(self.words, 1)
         for button in buttons:

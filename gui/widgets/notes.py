@@ -1,13 +1,13 @@
 """Notes below a table: one line, and on request all of them."""
 
 from collections.abc import Sequence
-from html import escape
 
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QSizePolicy, QWidget
 
 from gui.widgets.layouts import label
+from gui.widgets.plain import tip
 
 
 class Notes(QWidget):
@@ -17,7 +17,6 @@ class Notes(QWidget):
         super().__init__()
         self._lines: Sequence[str] = ()
         self.words = label("", "muted")
-        self.words.setTextFormat(Qt.TextFormat.PlainText)
         self.words.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.words.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.more = QPushButton()
@@ -34,7 +33,7 @@ class Notes(QWidget):
     def show_notes(self, lines: Sequence[str]) -> None:
         """Show these sentences; none hides the widget."""
         self._lines = lines
-        self.setToolTip("<p>" + "<br>".join(map(escape, lines)) + "</p>" if lines else "")
+        self.setToolTip(tip(*lines))
         self.setVisible(bool(lines))
         self._show()
 

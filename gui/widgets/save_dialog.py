@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QDialog, QDialogButtonBox, QFileDialog, QMessageBo
 from engine.errors import ConfigError
 from engine.runs import slug
 from gui.errors import Problem, tell
+from gui.widgets.plain import message_box
 
 FOLDER = "save-folder"
 """Name of the setting that holds where something was saved last."""
@@ -122,8 +123,8 @@ def last_folder(settings: QSettings) -> Path:
 
 
 def _may_replace(parent: QWidget, title: str, path: Path) -> bool:
-    box = QMessageBox(QMessageBox.Icon.Question, title, f"{path.name} exists already.", parent=parent)
-    box.setInformativeText(f"Replace it? It is in {path.parent}.")
+    more = f"Replace it? It is in {path.parent}."
+    box = message_box(QMessageBox.Icon.Question, title, f"{path.name} exists already.", more, parent=parent)
     replace = box.addButton("Replace", QMessageBox.ButtonRole.AcceptRole)
     other = box.addButton("Choose another name", QMessageBox.ButtonRole.RejectRole)
     box.setDefaultButton(other)

@@ -1,6 +1,5 @@
 """The line at the bottom: what is being done, how far, how fast, and the time left."""
 
-from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QWidget
 
 from engine.events import Progress
@@ -24,7 +23,6 @@ class StatusBar(QFrame):
         layout.setSpacing(10)
         self.task = label("Ready", "title")
         self.name = label("", "muted")
-        self.name.setTextFormat(Qt.TextFormat.PlainText)
         self.bar = job_bar()
         self.words = label("", "muted")
         self.speed = label("", "muted")

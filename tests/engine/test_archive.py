@@ -2,9 +2,12 @@
 
 import io
 import json
+import os
 import pickle
+import shutil
 import stat
 import threading
+import time
 import zipfile
 from pathlib import Path
 
@@ -16,7 +19,7 @@ from torch import nn
 from engine.archive import read_archive, write_archive
 from engine.checkpoints import checkpoint_step, load_trainer, load_weights, read_files, save_checkpoint
 from engine.errors import CheckpointError, RunError, StudioError
-from engine.events import CheckpointSaved, Finished, Imported, Progress, Request, StepMetrics
+from engine.events import CheckpointSaved, Finished, Imported, Progress, Request, StepMetrics, Warned
 from engine.runs import Run
 from engine.training import train
 
@@ -255,7 +258,7 @@ def test_a_size_that_is_a_lie_unpacks_no_further_than_it_says(tmp_path, config):
         ({"config.json": None, "a/b/config.json": b"{}"}, "holds no run"),
         ({"config.json": b"{"}, "config.json is damaged"),
         ({"config.json": b'{"schema": 1, "latents": -3}'}, "latents is -3"),
-        ({"metrics.csv": b"step," + b"x," * 1_000_000 + b"\n"}, "metrics.csv is not that of its settings"),
+        ({"metrics.csv": b"step," + b"x," * 100_000 + b"\n"}, "metrics.csv is not that of its settings"),
         ({"state.json": b'{"state": "finished", "step": 1, "total": 1' + b"0" * 300 + b"}"}, "state.json"),
         ({"checkpoint/model.safetensors": b"\xff" * 100}, "is damaged"),
         ({"config.json": b'{"schema": 1, "resolved": {"device": "evil"}}'}, "device is 'evil'"),
@@ -270,6 +273,187 @@ def test_what_is_no_run_is_refused_in_words(tmp_path, config, files, words):
             if content is not None:
                 archive.writestr(name, content)
     refused(path, tmp_path / "root", words)
+
+
+def weights_of(shape):
+    """A file of weights that says it has this shape, all zero: it packs to nearly nothing."""
+    from safetensors.numpy import save
+
+    return save({"x": np.zeros(shape, np.float32)}, {"step": "60", "trainer": "trainer-60.pt"})
+
+
+KEPT = weights_of(2_000_000)  # 8 MB; the network of the settings, 28 x 28 with ten latents, has 5.1 MB
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        (
+            {f"checkpoint/kept-{n}.safetensors": KEPT for n in (1, 2)},
+            "kept-1.safetensors .* too large for a run of its",
+        ),
+        ({"checkpoint/model.safetensors": KEPT}, "model.safetensors .* too large for a run of its settings: 8 MB"),
+        (
+            {"checkpoint/trainer-60.pt": bytes(20_000_000)},
+            "trainer-60.pt .* too large for a run of its settings: 20 MB",
+        ),
+        ({"metrics.csv": b"0" * 2_000_000}, "metrics.csv .* too large for a run of its settings: 2 MB"),
+        ({"previews/000000001.png": bytes(3_000_000)}, "000000001.png .* too large for a run of its settings: 3 MB"),
+        ({f"checkpoint/kept-{n}.safetensors": b"" for n in range(300)}, "holds 300 files .* more than a run of its"),
+        ({f"previews/{n:09d}.png": b"" for n in range(1000)}, "holds 1,000 files .* more than a run of its settings"),
+    ],
+    ids=["kept", "weights", "trainer", "curves", "picture", "many kept", "many pictures"],
+)
+def test_files_are_no_larger_and_no_more_than_the_settings_allow(tmp_path, config, files, words):
+    (tmp_path / "root").mkdir()
+    with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in ({"config.json": config} | files).items():
+            archive.writestr(f"run/{name}", content)
+    refused(tmp_path / "bomb.zip", tmp_path / "root", words)
+
+
+def test_many_runs_in_a_small_archive_do_not_unpack_to_many_times_its_size(tmp_path, config):
+    (tmp_path / "root").mkdir()
+    with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for run in range(11):  # each allowed by itself: nine previews of a million zeros
+            archive.writestr(f"run-{run}/config.json", config)
+            for number in range(10):
+                archive.writestr(f"run-{run}/previews/{number:09d}.png", bytes(1_000_000))
+    assert (tmp_path / "bomb.zip").stat().st_size < 500_000
+    refused(tmp_path / "bomb.zip", tmp_path / "root", "unpacks to 110 MB, more than runs of its size do")
+
+
+def test_a_run_of_every_data_set_is_within_the_limits_of_its_settings(tmp_path, make_run):
+    from engine.archive_limits import check_sizes
+    from engine.config import DATASET_TITLES, RunConfig
+    from engine.estimates import ADAM, ROW_BYTES
+    from engine.models.vae import VAE
+
+    for dataset in DATASET_TITLES:
+        for conditional in (False, True):
+            config = RunConfig(dataset=dataset, conditional=conditional, steps=100_000, latents=20, image_size=128)
+            side = {"dsprites": 64, "digits": 32, "images": 128, "arrays": 128}.get(dataset, 28)
+            shape = (side, side, 3 if dataset in ("images", "arrays") else 1)
+            weights = sum(t.numel() * 4 for t in VAE(shape, 20, 10 if conditional else 0).state_dict().values())
+            sizes = {
+                "config.json": 2000,
+                "checkpoint/model.safetensors": weights + 5000,
+                "checkpoint/trainer-100000.pt": (ADAM - 1) * weights + 20_000,
+                "metrics.csv": 2001 * 27 * ROW_BYTES,
+                **{f"previews/{n:09d}.png": 12 * 8 * side**2 * shape[2] for n in range(400)},
+            }
+            check_sizes(sizes, config, "honest.zip")
+
+
+def test_twenty_thousand_runs_are_sorted_out_in_seconds_and_can_be_cancelled(tmp_path, config):
+    (tmp_path / "root").mkdir()
+    with zipfile.ZipFile(tmp_path / "many.zip", "w") as archive:
+        for number in range(20_000):
+            archive.writestr(f"{number}/config.json", config)
+    job = read_archive(tmp_path / "many.zip", tmp_path / "root")
+    start = time.process_time()
+    first = next(job)
+    # 1.0.0 took more than 25 s before its first event; a linear pass takes under one.
+    assert time.process_time() - start < 10
+    assert (first.done, first.total) == (0, 20_000)
+    next(job)
+    job.close()
+    assert list((tmp_path / "root").iterdir()) == []
+
+
+def test_an_archive_that_lists_too_many_files_is_refused_before_the_list_is_read(tmp_path):
+    from engine.archive_members import DIRECTORY_ENTRY, MOST_FILES
+
+    size = MOST_FILES * DIRECTORY_ENTRY + 1
+    content = bytearray(b"PK\x05\x06" + bytes(18))
+    content[12:16] = size.to_bytes(4, "little")
+    with (tmp_path / "many.zip").open("wb") as file:
+        file.truncate(size)
+        file.seek(0, io.SEEK_END)
+        file.write(content)
+    with pytest.raises(RunError, match="more than 100,000 files"):
+        list(read_archive(tmp_path / "many.zip", tmp_path))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")
+def test_a_pipe_or_device_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.zip")
+    for path in (tmp_path / "pipe.zip", Path("/dev/zero"), tmp_path):
+        with pytest.raises(RunError, match="is no file, so no runs can be imported"):
+            list(read_archive(path, tmp_path))
+
+
+def test_cancelling_after_some_runs_leaves_none_of_them(tmp_path, make_run):
+    path = write(tmp_path / "runs.zip", *(make_run(tmp_path / "a", name=f"run {n}") for n in range(4)))
+    whole = list(read_archive(path, tmp_path / "whole"))
+    assert len(list((tmp_path / "whole").iterdir())) == 4
+    for number in range(1, len([event for event in whole if isinstance(event, Progress)]) + 1):
+        root = tmp_path / f"root-{number}"
+        root.mkdir()
+        job = read_archive(path, root)
+        for _ in range(number):
+            assert isinstance(next(job), Progress)
+        job.close()
+        assert list(root.iterdir()) == []
+
+
+def test_whole_runs_before_one_at_fault_are_imported(tmp_path, config):
+    with zipfile.ZipFile(tmp_path / "some.zip", "w") as archive:
+        archive.writestr("good/config.json", config)
+        archive.writestr("bad/config.json", config)
+        archive.writestr("bad/checkpoint/model.safetensors", b"\xff" * 100)
+        archive.writestr("later/config.json", config)
+    (tmp_path / "root").mkdir()
+    with pytest.raises(RunError, match="damaged"):
+        list(read_archive(tmp_path / "some.zip", tmp_path / "root"))
+    assert [path.name for path in (tmp_path / "root").iterdir()] == ["good"]
+
+
+# Links
+
+
+def test_what_a_link_leads_to_is_not_exported(tmp_path, tiny_copy):
+    secret = tmp_path / "secret"
+    secret.write_text("root:x:0:0")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "000000007.png").write_bytes(b"a picture of somebody else")
+    for name in ("marks.json", "evaluation.json", "held_out.csv"):
+        (tiny_copy.path / name).unlink(missing_ok=True)
+        (tiny_copy.path / name).symlink_to(secret)
+    (tiny_copy.checkpoint_folder / "kept-5.safetensors").symlink_to(secret)
+    (tiny_copy.previews_folder / "000000005.png").symlink_to(secret)
+    *events, last = write_archive([tiny_copy], tmp_path / "run.zip")
+    assert last == Finished(message=f"Saved to {tmp_path / 'run.zip'}")
+    [note] = [event.message for event in events if isinstance(event, Warned)]
+    for name in ("marks.json", "evaluation.json", "held_out.csv", "checkpoint/kept-5.safetensors",
+                 "previews/000000005.png"):  # fmt: skip
+        assert name in note
+    with zipfile.ZipFile(tmp_path / "run.zip") as archive:
+        assert all(b"root:x" not in archive.read(name) for name in archive.namelist())
+        assert "tiny/checkpoint/model.safetensors" in archive.namelist()
+    shutil.rmtree(tiny_copy.previews_folder)
+    tiny_copy.previews_folder.symlink_to(elsewhere)
+    list(write_archive([tiny_copy], tmp_path / "again.zip"))
+    with zipfile.ZipFile(tmp_path / "again.zip") as archive:
+        assert not any("previews" in name for name in archive.namelist())
+
+
+def test_curves_that_are_a_link_are_not_exported(tmp_path, tiny_copy):
+    from engine.export import export
+
+    (tmp_path / "secret").write_text("root:x:0:0\nnobody:x\n")
+    tiny_copy.metrics_file.unlink()
+    tiny_copy.metrics_file.symlink_to(tmp_path / "secret")
+    with pytest.raises(RunError, match="is a link to another place"):
+        list(export([tiny_copy], tmp_path / "curves.csv"))
+
+
+def test_an_archive_of_a_folder_with_an_odd_name_can_be_read_again(tmp_path, make_run):
+    run = make_run(tmp_path / "a")
+    odd = run.path.rename(run.path.with_name("a:b\\c\nd"))
+    [back] = read(write(tmp_path / "odd.zip", Run.open(odd)), tmp_path / "root")
+    assert back.path.name == "a-b-c-d"
 
 
 @pytest.mark.parametrize("content", [b"", b"PK", b"not a zip", b"PK\x05\x06" + b"\xff" * 18])

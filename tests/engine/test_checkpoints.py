@@ -212,3 +212,14 @@ def test_a_safetensors_file_that_is_no_checkpoint_is_refused(folder, saved, meta
 def test_weights_of_another_network_are_refused_with_the_runs_name(folder, saved):
     with pytest.raises(CheckpointError, match="weights of my run do not fit its settings"):
         fill(nn.Linear(3, 2), load_weights(folder), "my run")
+
+
+def test_only_trainer_files_of_its_own_are_removed_when_a_checkpoint_replaces_another(tmp_path):
+    save_checkpoint(tmp_path, 1, nn.Linear(1, 1), {})
+    (tmp_path / "trainer-backup.pt").write_bytes(b"mine")
+    save_checkpoint(tmp_path, 2, nn.Linear(1, 1), {})
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "model.safetensors",
+        "trainer-2.pt",
+        "trainer-backup.pt",
+    ]

@@ -59,6 +59,55 @@ def test_numbers_of_earlier_weights_are_told_from_those_of_now(tiny_copy):
     found = table_of([read_row(tiny_copy)]).lines[0].cells[step]
     assert found.text == "60 (now 80)"
     assert "Evaluate it again" in found.note
+    for by in (None, METHODS):
+        table = table_of([read_row(tiny_copy)], by).filled()
+        content = json.loads(json_text(table))
+        cells = dict(zip((c["key"] for c in content["columns"]), content["rows"][0], strict=True))
+        value = read_row(tiny_copy).value("kl")
+        assert cells["kl"]["value"] == float(f"{value:.2f}")
+        assert cells["step" if by is None else "n"]["value"] == (60 if by is None else 1)
+        for written in (markdown, comma_separated, latex, tabbed):
+            assert ("60 (now 80)" in written(table)) == (by is None)
+
+
+def test_json_has_the_numbers_that_are_shown(rows):
+    table = table_of(rows, METHODS, report=True).filled()
+    content = json.loads(json_text(table))
+    first = dict(zip((c["key"] for c in content["columns"]), content["rows"][0], strict=True))
+    assert (first["reconstruction"]["value"], first["reconstruction"]["deviation"]) == (84.0, 3.0)
+    assert (first["active_latents"]["value"], first["active_latents"]["deviation"]) == (5.3, 0.6)  # 16/3, sqrt(1/3)
+    assert first["report:reconstruction"]["value"] == 51.54  # as printed
+    assert first["n"]["value"] == 3
+
+
+HOSTILE = [
+    "two\nlines",
+    "a|b",
+    "*bold* _it_ `code`",
+    "<img src=x>",
+    "[link](http://x)",
+    "[x] 50% & #1 $",
+    "=1+1",
+    'say "hi", x',
+]
+
+
+def test_names_of_any_words_neither_break_a_table_nor_mark_it():
+    table = table_of([row(name, "vae", 0, reconstruction=1.0) for name in HOSTILE]).filled()
+    piped = markdown(table).splitlines()
+    assert len(piped) == 2 + len(HOSTILE)
+    assert all(len(re.findall(r"(?<!\\)\|", line)) == 7 for line in piped)
+    assert piped[3].startswith(r"| a\|b |")
+    assert piped[4].startswith(r"| \*bold\* \_it\_ \`code\` |")
+    assert piped[5].startswith(r"| \<img src=x\> |")
+    assert piped[6].startswith(r"| \[link\](http://x) |")
+    plain = [" ".join(name.split()) for name in HOSTILE]
+    assert [line[0] for line in lines_of(comma_separated(table))[1:]] == [*plain[:6], "'=1+1", plain[7]]
+    assert [line.split("\t")[0] for line in tabbed(table).splitlines()[1:]] == [*plain[:6], "'=1+1", plain[7]]
+    body = [line for line in latex(table).splitlines() if line.endswith(r"\\")][1:]
+    assert len(body) == len(HOSTILE)
+    assert body[5].startswith(r"{}[x] 50\% \& \#1 \$ & ")  # a bracket after the end of a line would be its option
+    assert [line[0]["text"] for line in json.loads(json_text(table))["rows"]] == HOSTILE
 
 
 def test_a_method_has_the_mean_and_standard_deviation_of_its_runs(rows):

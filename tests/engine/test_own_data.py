@@ -278,3 +278,11 @@ def test_what_is_no_npz_is_refused(tmp_path):
 def test_own_data_without_a_place_is_asked_for():
     with pytest.raises(DataError, match="Choose a folder of pictures"):
         load_dataset("images")
+
+
+def test_names_in_a_file_are_shown_in_one_line(tmp_path):
+    factors = np.arange(40).reshape(20, 2)
+    names = np.array(["size\nin \x1b[31mpixels", "po\u202esition"])
+    np.savez(tmp_path / "data.npz", images=np.zeros((20, 32, 32), np.uint8), factors=factors, factor_names=names)
+    data = load_dataset("arrays", tmp_path / "data.npz")
+    assert data.factors.names == ("size in [31mpixels", "position")

@@ -330,3 +330,30 @@ def test_a_name_that_no_file_system_takes_is_refused_like_any_other(tmp_path, mo
     monkeypatch.chdir(tmp_path)
     with pytest.raises(RunError, match="run"):
         find_run(name, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["checkpoint", "previews", "metrics.csv", "held_out.csv", "lock"])
+def test_training_writes_and_removes_nothing_through_a_link(tmp_path, tiny_copy, name):
+    from engine.training import train
+
+    elsewhere = tmp_path / "elsewhere"
+    own = tiny_copy.path / name
+    if own.exists():
+        own.rename(elsewhere)
+    else:
+        elsewhere.write_text("mine")
+    if elsewhere.is_dir():
+        (elsewhere / "trainer-7.pt").write_text("of another run")
+    own.symlink_to(elsewhere)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    with pytest.raises(RunError, match=f"{name} is a link to .* must be the run's own"):
+        list(train(Run.open(tiny_copy.path)))
+    assert not tiny_copy.is_locked()
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def test_a_run_folder_that_is_itself_a_link_can_be_trained(tmp_path, tiny_copy):
+    """A whole run may lie on another disk."""
+    (tmp_path / "linked").symlink_to(tiny_copy.path)
+    with Run.open(tmp_path / "linked").locked():
+        pass
