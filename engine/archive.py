@@ -11,7 +11,7 @@ import stat
 import struct
 import time
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
@@ -21,8 +21,10 @@ from engine.errors import ConfigError, RunError
 from engine.events import Finished, Imported, Job, Progress
 from engine.files import json_bytes, place_folder, replacing, scratch_folder
 from engine.kept import kept_file, kept_steps
-from engine.metrics_file import header, whole_lines
-from engine.previews import list_previews
+from engine.metrics_file import MetricsReader, header, whole_lines
+from engine.previews import is_preview, list_previews
+from engine.reading import DamagedError, is_there, read_limited, reason_of
+from engine.run_files import SMALL_FILES
 from engine.runs import Run, RunState, new_folder, slug
 
 MB = 1_000_000
@@ -38,21 +40,24 @@ LIMITS = {
 
 MOST_FILES = 100_000
 MOST_BYTES = 20_000 * MB
-MOST_STEPS = 10**12
 
 
 def write_archive(runs: Sequence[Run], path: Path) -> Job:
     """Write runs into a .zip, each in a folder of its own. Yields Progress and Finished.
 
-    A run that is being trained is taken as it was at its last checkpoint. Raises RunError.
+    A run that is being trained is taken as it was at its last checkpoint; files that are damaged are left out, and the
+    message names them. Raises RunError.
     """
     taken: set[str] = set()
+    left_out: list[str] = []
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as temporary, ZipFile(temporary, "w") as archive:
             for run in runs:
                 folder = _free_name(run.path.name, taken)
-                for progress, name, content in _contents(run):
+                problems = _problems(run)
+                left_out += [f"{run.name}: {name}" for name in problems]
+                for progress, name, content in _contents(run, problems):
                     yield progress
                     info = ZipInfo(f"{folder}/{name}", time.localtime()[:6])
                     info.compress_type = ZIP_DEFLATED if name.endswith((".csv", ".json")) else ZIP_STORED
@@ -60,7 +65,9 @@ def write_archive(runs: Sequence[Run], path: Path) -> Job:
                     archive.writestr(info, content)
     except OSError as error:
         raise RunError(f"{path} cannot be written: {error.strerror or error}.") from None
-    yield Finished(message=f"Saved to {path}")
+    some = ", ".join(left_out[:3]) + (", ..." if len(left_out) > 3 else "")
+    without = f", without damaged files ({len(left_out):,}: {some})" if left_out else ""
+    yield Finished(message=f"Saved to {path}{without}")
 
 
 def read_archive(path: Path, root: Path) -> Job:
@@ -95,24 +102,25 @@ def read_archive(path: Path, root: Path) -> Job:
     yield Finished(message=f"Imported {count} run{'s' if count != 1 else ''} from {path.name}")
 
 
-def _contents(run: Run) -> Iterator[tuple[Progress, str, bytes]]:
-    """How far one is, name and content of each file of a run. Raises RunError."""
+def _contents(run: Run, problems: Container[str]) -> Iterator[tuple[Progress, str, bytes]]:
+    """How far one is, name and content of each file of a run but for damaged ones. Raises RunError."""
     try:
-        files = _files_of(run)
+        files = _files_of(run, problems)
         for number, (name, content) in enumerate(files.items()):
-            data = content.read_bytes() if isinstance(content, Path) else content
+            data = read_limited(content, _limit(name)) if isinstance(content, Path) else content
             yield Progress(number, len(files), f"Saving {run.name}", "files"), name, data
-    except OSError as error:
-        raise RunError(f"{run.path} cannot be read: {error.strerror or error}.") from None
+    except (OSError, DamagedError) as error:
+        raise RunError(f"{run.path} {reason_of(error)}.") from None
 
 
-def _files_of(run: Run) -> dict[str, bytes | Path]:
-    """The files of a run by their names in its folder; pictures as paths, since there may be many."""
+def _files_of(run: Run, problems: Container[str]) -> dict[str, bytes | Path]:
+    """The files of a run by their names in its folder, but for damaged ones; pictures as paths: there may be many."""
     state = run.state()
-    files: dict[str, bytes | Path] = {"config.json": (run.path / "config.json").read_bytes()}
-    for name in ("evaluation.json", "marks.json"):
-        with suppress(FileNotFoundError):
-            files[name] = (run.path / name).read_bytes()
+    files: dict[str, bytes | Path] = {
+        name: read_limited(run.path / name, SMALL_FILES[name])
+        for name in ("config.json", "evaluation.json", "marks.json")
+        if name not in problems and is_there(run.path / name)
+    }
     checkpoint = read_files(run.checkpoint_folder)
     step, weights = checkpoint or (0, {})
     files |= {f"checkpoint/{name}": content for name, content in weights.items()}
@@ -125,13 +133,14 @@ def _files_of(run: Run) -> dict[str, bytes | Path]:
             file = kept_file(run.checkpoint_folder, kept)
             files[f"checkpoint/{file.name}"] = file
     for file in (run.metrics_file, run.held_out_file):
-        lines = whole_lines(file, last)
+        lines = whole_lines(file, last) if file.name not in problems else []
         if lines:
             files[file.name] = ("\n".join(lines) + "\n").encode()
     files["state.json"] = json_bytes(state.values())
     for picture in list_previews(run.previews_folder):
-        if picture.stem.isdigit() and (last is None or int(picture.stem) <= last):
-            files[f"previews/{picture.name}"] = picture
+        name = f"previews/{picture.name}"
+        if name not in problems and (last is None or int(picture.stem) <= last):
+            files[name] = picture
     return files
 
 
@@ -222,18 +231,32 @@ def _check(folder: Path, path: Path) -> None:
         run = Run.open(folder)
         if run.resolved:
             run.config.changed(**run.resolved)
-        state, step = run.state(), checkpoint_step(run.checkpoint_folder)
+        for problem in _problems(run).values():
+            raise RunError(problem)
+        step = checkpoint_step(run.checkpoint_folder)
     except (RunError, ConfigError) as error:
         reason = str(error).replace(str(folder), "").lstrip("/\\")
         raise RunError(f"{path.name} holds no run that can be read: {reason}") from None
-    if not (0 <= state.step <= MOST_STEPS and 0 <= state.total <= MOST_STEPS):
-        raise RunError(f"{path.name} holds no run that can be read: state.json is not valid.")
-    lines = whole_lines(run.metrics_file)
-    if lines and lines[0] != header(run.config.latents):
+    if whole_lines(run.metrics_file, 0) not in ([], [header(run.config.latents)]):
         raise RunError(f"{path.name} holds no run that can be read: metrics.csv is not that of its settings.")
     for trainer in run.checkpoint_folder.glob("trainer-*.pt"):
         if trainer.name != f"trainer-{step}.pt":
             trainer.unlink()
+
+
+def _problems(run: Run) -> dict[str, str]:
+    """What is wrong with a run's files, weights and settings apart: a sentence each, by their names."""
+    run.state(), run.marks(), run.evaluation()
+    found = dict(run.problems)
+    for file in (run.metrics_file, run.held_out_file):
+        reader = MetricsReader(file, keep=2)
+        reader.refresh()
+        if reader.problem:
+            found[file.name] = reader.problem
+    for picture in list_previews(run.previews_folder):
+        if not is_preview(picture):
+            found[f"previews/{picture.name}"] = f"previews/{picture.name} is damaged: it is no picture of a run."
+    return found
 
 
 def _place(folder: Path, root: Path, base: str) -> Path:

@@ -18,7 +18,7 @@ from engine.cli_progress import shown, stop_on_interrupt
 from engine.config import DATASET_TITLES, OBJECTIVE_TITLES, RunConfig
 from engine.errors import ConfigError, RunError, StudioError
 from engine.events import Evaluated, Finished, Paused, Warned
-from engine.folders import data_cache
+from engine.folders import chosen_folders, data_cache
 from engine.jobs import Control
 from engine.leftovers import clear_leftovers, places
 from engine.presets import quick_preset
@@ -126,6 +126,8 @@ def parser() -> Parser:
 
 def run_command(arguments: argparse.Namespace) -> int:
     """Carry out a parsed command; return the exit status."""
+    if problem := chosen_folders().problem:
+        print(f"main.py: {problem}", file=sys.stderr)
     clear_leftovers(places(data_cache(), arguments.runs))
     try:
         return int(arguments.do(arguments))

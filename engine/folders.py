@@ -3,13 +3,14 @@
 Kept in one file that the window and the command line both read.
 """
 
-import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from engine.config import LONGEST_PATH
 from engine.errors import ConfigError
 from engine.files import scratch, write_json
 from engine.paths import cache_folder, folders_file, usual_runs_folder
+from engine.reading import DamagedError, read_object, reason_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,16 +19,21 @@ class Folders:
 
     runs: Path | None = None
     data_cache: Path | None = None
+    problem: str = field(default="", compare=False)
+    """Why the choice cannot be read, as a sentence."""
 
 
 def chosen_folders() -> Folders:
-    """Read what was chosen; what is damaged counts as not chosen."""
+    """Read what was chosen; what is damaged counts as not chosen, and `problem` says so."""
+    file = folders_file()
     try:
-        kept = json.loads(folders_file().read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        values = read_object(file)
+        runs, cache = (_path(values.get(name), name) for name in ("runs", "data_cache"))
+    except FileNotFoundError:
         return Folders()
-    values = kept if isinstance(kept, dict) else {}
-    runs, cache = (_path(values.get(name)) for name in ("runs", "data_cache"))
+    except (OSError, DamagedError) as error:
+        problem = f"{file} {reason_of(error)}. The usual folders are used; choose yours again in the settings."
+        return Folders(problem=problem)
     return Folders(runs, cache)
 
 
@@ -65,5 +71,10 @@ def data_cache() -> Path:
     return chosen_folders().data_cache or cache_folder()
 
 
-def _path(value: object) -> Path | None:
-    return Path(value) if isinstance(value, str) and Path(value).is_absolute() else None
+def _path(value: object, name: str) -> Path | None:
+    """A folder as it was kept. Raises DamagedError for what cannot be one."""
+    if value is None:
+        return None
+    if not isinstance(value, str) or "\0" in value or len(value) > LONGEST_PATH or not Path(value).is_absolute():
+        raise DamagedError(f"{name} is not the path of a folder")
+    return Path(value)

@@ -1,7 +1,11 @@
 """Names that a person gives latents, e.g. "thickness"; kept with the run, in marks.json."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
+
+NUMBER = re.compile(r"[0-9]{1,4}")
+"""A latent, as marks.json has it."""
 
 LONGEST = 40
 """Letters of a name."""
@@ -12,7 +16,7 @@ def latent_names(marks: dict[str, Any]) -> dict[int, str]:
     kept = marks.get("latents")
     if not isinstance(kept, dict):
         return {}
-    return {int(i): name for i, name in kept.items() if i.isdecimal() and isinstance(name, str) and name}
+    return {int(i): name for i, name in kept.items() if NUMBER.fullmatch(i) and isinstance(name, str) and name}
 
 
 def latent_title(latent: int, names: Mapping[int, str]) -> str:

@@ -80,6 +80,12 @@ class RunItem:
         """Something that changes with the metrics, or with what a person added or set."""
         return self._stamps[1], self._stamps[3], self._stamps[4]
 
+    @property
+    def problems(self) -> list[str]:
+        """What is wrong with files of the run that are shown here, a sentence each."""
+        curves = [self.metrics.problem] if self.metrics.problem else []
+        return [*self.run.problems.values(), *curves]
+
     def last(self, column: str) -> float | None:
         """The newest value of a curve, or None before the first."""
         return self.metrics.newest(column)
@@ -95,7 +101,9 @@ class RunItem:
                 self._read_marks()
             if stamps[4] != self._stamps[4]:
                 with suppress(StudioError):  # damaged since: what was read before stays
-                    self.run = Run.open(self.path)
+                    run = Run.open(self.path)
+                    run.problems = self.run.problems
+                    self.run = run
             self.state, self._stamps = state, stamps
         return changed
 
@@ -107,13 +115,13 @@ class RunItem:
 class RunStore(QObject):
     """All runs below a folder, newest first.
 
-    `listed` when runs came or went, `updated(path)` when one changed, `unreadable(sentence)` when a folder looks like
-    a run but cannot be opened.
+    `listed` when runs came or went, `updated(path)` when one changed, `unreadable(reasons, items)` when folders look
+    like runs but cannot be opened (why, by the folder's name), or runs came of which files are damaged.
     """
 
     listed = Signal()
     updated = Signal(object)
-    unreadable = Signal(str)
+    unreadable = Signal(object, object)
 
     def __init__(self, root: Path, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -143,18 +151,22 @@ class RunStore(QObject):
         found = list_runs(self.root)
         known = {item.path for item in self.items}
         kept = [item for item in self.items if item.path in set(found)]
-        new: list[Run] = []
+        new: list[RunItem] = []
+        broken: dict[str, str] = {}
         for path in found:
             if path not in known and path not in self._broken:
                 try:
-                    new.append(Run.open(path))
+                    new.append(RunItem(Run.open(path)))
                 except StudioError as error:
                     self._broken.add(path)
-                    self.unreadable.emit(f"{error} The run is left out of the list; its folder was not changed.")
+                    broken[path.name] = str(error)
         if new or len(kept) != len(self.items):
-            items = [*kept, *map(RunItem, new)]
+            items = [*kept, *new]
             self.items = sorted(items, key=lambda item: (item.run.created, item.path.name), reverse=True)
             self.listed.emit()
+        damaged = [item for item in new if item.problems]
+        if broken or damaged:
+            self.unreadable.emit(broken, damaged)
         for item in kept:
             if item.refresh():
                 self.updated.emit(item.path)

@@ -172,7 +172,8 @@ def _tip(item: RunItem) -> str:
         lines.append("tags: " + _escaped(", ".join(item.tags)))
     if item.last("reconstruction") is not None:
         lines.append("Right: last reconstruction loss and KL, in nats")
-    return "<p>" + "<br>".join(lines + ([_escaped(state.message)] if state.message else [])) + "</p>"
+    more = [state.message, *(words for words in item.problems if words not in state.message)]
+    return "<p>" + "<br>".join([*lines, *map(_escaped, filter(None, more))]) + "</p>"
 
 
 def _escaped(text: str) -> str:
