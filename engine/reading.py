@@ -9,6 +9,7 @@ import errno
 import json
 import math
 import os
+import re
 import stat
 import tomllib
 from pathlib import Path
@@ -26,7 +27,11 @@ DEEPEST = 32
 """Levels of lists and tables within each other."""
 
 LONGEST_TOML = 256_000
-"""Bytes of a preset or a study; the time that tomllib takes grows with the square of some files."""
+"""Bytes of a preset or a study."""
+
+_PART = r"""(?:[A-Za-z0-9_-]++|"[^"\n]*+"|'[^'\n]*+')"""
+_DOTTED = re.compile(rf"(?<![A-Za-z0-9_-]){_PART}(?:[ \t]*+\.[ \t]*+{_PART}){{{DEEPEST},}}")
+"""A key of TOML with too many parts, a.b.c...: the time that tomllib takes for one grows with their square."""
 
 Steps = Annotated[int, Field(strict=True, ge=0, le=MOST_STEPS)]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
@@ -93,7 +98,12 @@ def read_toml(path: Path) -> dict[str, Any]:
     """Read a TOML file. Raises OSError or DamagedError."""
     content = read_limited(path, LONGEST_TOML)
     try:
-        values = tomllib.loads(content.decode("utf-8"))
+        text = content.decode("utf-8")
+        if _DOTTED.search(text):
+            raise DamagedError(f"it is nested more than {DEEPEST} levels deep")
+        values = tomllib.loads(text)
+    except DamagedError:
+        raise
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise DamagedError(f"it is not valid TOML ({error})") from None
     except ValueError:
