@@ -14,38 +14,42 @@ from contextlib import suppress
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
-from engine.archive_limits import MB, check_sizes
+from engine.archive_limits import MB, check_sizes, limit
 from engine.archive_members import Files, open_archive, require_room, runs_in
 from engine.checkpoints import checkpoint_step, read_files
 from engine.errors import ConfigError, RunError
 from engine.events import Event, Finished, Imported, Job, Progress, Request, Warned
 from engine.files import is_link, json_bytes, place_folder, replacing, scratch_folder
 from engine.kept import WEIGHTS, kept_file, kept_steps
-from engine.metrics_file import header, whole_lines
-from engine.previews import list_previews
+from engine.metrics_file import MetricsReader, header, whole_lines
+from engine.previews import is_preview, list_previews
+from engine.reading import DamagedError, is_there, read_limited, reason_of
+from engine.run_files import SMALL_FILES
 from engine.runs import Run, RunState, new_folder, slug
 
 DAMAGE = (BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError)
 """What reading a damaged archive raises."""
 
-MOST_STEPS = 10**12
 
 
 def write_archive(runs: Sequence[Run], path: Path) -> Job:
     """Write runs into a .zip, each in a folder of its own. Yields Progress and Finished.
 
-    A run that is being trained is taken as it was at its last checkpoint. Raises RunError.
+    A run that is being trained is taken as it was at its last checkpoint; files that are damaged are left out, and the
+    message names them. Raises RunError.
     """
     taken: set[str] = set()
+    left_out: list[str] = []
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as temporary, ZipFile(temporary, "w") as archive:
             for run in runs:
                 folder = _free_name(slug(run.path.name), taken)
-                links = _links_in(run)
+                links, problems = _links_in(run), _problems(run)
+                left_out += [f"{run.name}: {name}" for name in problems]
                 if links:
                     yield Warned(f"Left out of {run.name}, as they are links to other places: {', '.join(links)}.")
-                for progress, name, content in _contents(run, links):
+                for progress, name, content in _contents(run, {*links, *problems}):
                     yield progress
                     info = ZipInfo(f"{folder}/{name}", time.localtime()[:6])
                     info.compress_type = ZIP_DEFLATED if name.endswith((".csv", ".json")) else ZIP_STORED
@@ -53,7 +57,9 @@ def write_archive(runs: Sequence[Run], path: Path) -> Job:
                     archive.writestr(info, content)
     except OSError as error:
         raise RunError(f"{path} cannot be written: {error.strerror or error}.") from None
-    yield Finished(message=f"Saved to {path}")
+    some = ", ".join(left_out[:3]) + (", ..." if len(left_out) > 3 else "")
+    without = f", without damaged files ({len(left_out):,}: {some})" if left_out else ""
+    yield Finished(message=f"Saved to {path}{without}")
 
 
 def read_archive(path: Path, root: Path) -> Job:
@@ -132,27 +138,27 @@ def _place_runs(
     return placed
 
 
-def _contents(run: Run, links: Container[str]) -> Iterator[tuple[Progress, str, bytes]]:
-    """How far one is, name and content of each file of a run but for links. Raises RunError."""
-    if "config.json" in links:
+def _contents(run: Run, left_out: Container[str]) -> Iterator[tuple[Progress, str, bytes]]:
+    """How far one is, name and content of each file of a run but for those left out. Raises RunError."""
+    if is_link(run.path / "config.json"):
         raise RunError(f"{run.path / 'config.json'} is a link to another place; a run has settings of its own.")
     try:
-        files = _files_of(run, links)
+        files = _files_of(run, left_out)
         for number, (name, content) in enumerate(files.items()):
-            data = content.read_bytes() if isinstance(content, Path) else content
+            data = read_limited(content, limit(name)) if isinstance(content, Path) else content
             yield Progress(number, len(files), f"Saving {run.name}", "files"), name, data
-    except OSError as error:
-        raise RunError(f"{run.path} cannot be read: {error.strerror or error}.") from None
+    except (OSError, DamagedError) as error:
+        raise RunError(f"{run.path} {reason_of(error)}.") from None
 
 
 def _files_of(run: Run, left_out: Container[str]) -> dict[str, bytes | Path]:
     """The files of a run by their names in its folder, without some; pictures as paths, since there may be many."""
     state = run.state()
-    files: dict[str, bytes | Path] = {"config.json": (run.path / "config.json").read_bytes()}
-    for name in ("evaluation.json", "marks.json"):
-        with suppress(FileNotFoundError):
-            if name not in left_out:
-                files[name] = (run.path / name).read_bytes()
+    files: dict[str, bytes | Path] = {
+        name: read_limited(run.path / name, SMALL_FILES[name])
+        for name in ("config.json", "evaluation.json", "marks.json")
+        if name not in left_out and is_there(run.path / name)
+    }
     has_weights = "checkpoint" not in left_out and f"checkpoint/{WEIGHTS}" not in left_out
     step, weights = (read_files(run.checkpoint_folder) if has_weights else None) or (0, {})
     files |= {f"checkpoint/{name}": content for name, content in weights.items()}
@@ -217,17 +223,31 @@ def _check(folder: Path, path: Path) -> None:
     """See that the files make a run that can be opened. Raises RunError."""
     run = _opened_run(folder, path)
     try:
-        state, step = run.state(), checkpoint_step(run.checkpoint_folder)
-    except RunError as error:
+        for problem in _problems(run).values():
+            raise RunError(problem)
+        step = checkpoint_step(run.checkpoint_folder)
+    except (RunError, ConfigError) as error:
         raise _unreadable(error, folder, path) from None
-    if not (0 <= state.step <= MOST_STEPS and 0 <= state.total <= MOST_STEPS):
-        raise RunError(f"{path.name} holds no run that can be read: state.json is not valid.")
-    lines = whole_lines(run.metrics_file)
-    if lines and lines[0] != header(run.config.latents):
+    if whole_lines(run.metrics_file, 0) not in ([], [header(run.config.latents)]):
         raise RunError(f"{path.name} holds no run that can be read: metrics.csv is not that of its settings.")
     for trainer in run.checkpoint_folder.glob("trainer-*.pt"):
         if trainer.name != f"trainer-{step}.pt":
             trainer.unlink()
+
+
+def _problems(run: Run) -> dict[str, str]:
+    """What is wrong with a run's files, weights and settings apart: a sentence each, by their names."""
+    run.state(), run.marks(), run.evaluation()
+    found = dict(run.problems)
+    for file in (run.metrics_file, run.held_out_file):
+        reader = MetricsReader(file, keep=2)
+        reader.refresh()
+        if reader.problem:
+            found[file.name] = reader.problem
+    for picture in list_previews(run.previews_folder):
+        if not is_preview(picture):
+            found[f"previews/{picture.name}"] = f"previews/{picture.name} is damaged: it is no picture of a run."
+    return found
 
 
 def _place(folder: Path, root: Path, base: str) -> Path:

@@ -16,7 +16,11 @@ from torch import Tensor, nn
 
 from engine.errors import CheckpointError
 from engine.files import replacing
-from engine.kept import WEIGHTS, damaged, kept_file, kept_steps, no_weights
+from engine.kept import MOST_WEIGHTS, WEIGHTS, damaged, kept_file, kept_steps, no_weights, step_of
+from engine.reading import MB, DamagedError, is_there, open_regular, read_limited
+
+MOST_TRAINER = 2000 * MB
+"""Bytes of a trainer's file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,7 @@ def checkpoint_step(folder: Path) -> int | None:
     Raises CheckpointError when it is damaged.
     """
     path = folder / WEIGHTS
-    if not path.exists():
+    if not is_there(path):
         return None
     return _read(path, tensors=False).step
 
@@ -92,9 +96,12 @@ def read_files(folder: Path) -> tuple[int, dict[str, bytes]] | None:
     """
     path = folder / WEIGHTS
     while (step := checkpoint_step(folder)) is not None:
-        files = {WEIGHTS: path.read_bytes()}
-        with suppress(FileNotFoundError):
-            files[f"trainer-{step}.pt"] = (folder / f"trainer-{step}.pt").read_bytes()
+        try:
+            files = {WEIGHTS: read_limited(path, MOST_WEIGHTS)}
+            with suppress(FileNotFoundError):
+                files[f"trainer-{step}.pt"] = read_limited(folder / f"trainer-{step}.pt", MOST_TRAINER)
+        except DamagedError:
+            raise damaged(path) from None
         if checkpoint_step(folder) == step:  # no newer one came meanwhile
             return step, files
     return None
@@ -112,10 +119,11 @@ def fill(model: nn.Module, weights: Weights, run: str) -> None:
 
 def _read(path: Path, *, tensors: bool) -> Weights:
     try:
+        open_regular(path).close()  # safe_open would wait for a FIFO
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             values = {key: file.get_tensor(key) for key in file.keys()} if tensors else {}  # noqa: SIM118
-        step, trainer = int(metadata["step"]), metadata["trainer"]
+        step, trainer = step_of(metadata), metadata["trainer"]
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read: {error.strerror or error}.") from None
     except (SafetensorError, KeyError, ValueError):

@@ -19,7 +19,7 @@ from engine.cli_progress import answer, say, shown, stop_on_interrupt
 from engine.config import DATASET_TITLES, OBJECTIVE_TITLES, RunConfig
 from engine.errors import ConfigError, RunError, StudioError
 from engine.events import Evaluated, Finished, Paused, Warned
-from engine.folders import data_cache, with_remembered_data
+from engine.folders import chosen_folders, data_cache, with_remembered_data
 from engine.jobs import Control
 from engine.leftovers import clear_leftovers, places
 from engine.numbers import plain, rounded_words, whole_number
@@ -130,6 +130,8 @@ def parser() -> Parser:
 
 def run_command(arguments: argparse.Namespace) -> int:
     """Carry out a parsed command; return the exit status."""
+    if problem := chosen_folders().problem:
+        print(f"main.py: {problem}", file=sys.stderr)
     clear_leftovers(places(data_cache(), arguments.runs))
     try:
         return int(arguments.do(arguments))

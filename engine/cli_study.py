@@ -73,9 +73,12 @@ def _study(arguments: argparse.Namespace) -> int:
 
 def _list() -> int:
     from engine.studies import own_studies, shipped_studies
+    from engine.studies.files import unreadable_studies
 
     for study in [*shipped_studies(), *own_studies()]:
         answer(f"{study.name:<22} {study.title}. {study.about}")
+    for reason in unreadable_studies().values():
+        say(f"Left out: {reason}")
     return 0
 
 

@@ -4,7 +4,6 @@ The form in the window, the command line, the file on disk and the error message
 fields. A new hyper-parameter is one field here and one use.
 """
 
-import json
 import math
 import re
 from enum import StrEnum
@@ -17,6 +16,7 @@ from pydantic.fields import FieldInfo
 from engine.errors import ConfigError
 from engine.methods import METHODS
 from engine.numbers import exact_words, plain, plain_characters, rounded_words
+from engine.reading import MOST_STEPS, DamagedError, read_json, reason_of
 
 ENVELOPE = frozenset({"schema", "created", "versions", "resolved", "class_order"})
 """Keys of a run's config.json that are not settings: where and with what the run was made."""
@@ -58,6 +58,15 @@ OWN_DATA = ("images", "arrays")
 """Data sets that are the user's own files: a folder of pictures, an .npz file."""
 
 IMAGE_SIZES = (32, 64, 128)
+
+LONGEST_PATH = 4096
+"""Letters; no system opens a file whose path is longer."""
+
+LONGEST_SHOWN = 80
+"""Letters of a wrong value in a message."""
+
+MOST_SHOWN = 3
+"""Wrong values in a message."""
 
 CHOICE_TITLES: dict[str, dict[str, str]] = {
     "dataset": DATASET_TITLES,
@@ -233,6 +242,8 @@ class RunConfig(BaseModel):
     @field_validator("data_folder")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
+        if len(str(value or "")) > LONGEST_PATH or "\0" in str(value or ""):
+            raise ValueError("no system has files of this name")
         try:
             return value.expanduser().absolute() if value else None
         except RuntimeError as error:
@@ -248,7 +259,7 @@ class RunConfig(BaseModel):
     @field_validator("keep_steps")
     @classmethod
     def _in_order(cls, value: tuple[int, ...]) -> tuple[int, ...]:
-        if value and min(value) < 1:
+        if value and not 1 <= min(value) <= max(value) <= MOST_STEPS:
             raise ValueError("steps count from 1")
         return tuple(sorted(set(value)))
 
@@ -342,7 +353,9 @@ class RunConfig(BaseModel):
         try:
             return cls.model_validate(values)
         except ValidationError as error:
-            raise ConfigError(" ".join(_sentence(e) for e in error.errors())) from None
+            wrong = error.errors()
+            more = f" {len(wrong) - MOST_SHOWN:,} more settings are not valid." if len(wrong) > MOST_SHOWN else ""
+            raise ConfigError(" ".join(map(_sentence, wrong[:MOST_SHOWN])) + more) from None
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields as JSON values, with the schema version."""
@@ -359,7 +372,7 @@ class RunConfig(BaseModel):
         schema = values.get("schema", SCHEMA)
         if schema != SCHEMA:
             raise ConfigError(
-                f"The settings have schema {schema!r}; this version reads schema {SCHEMA}. "
+                f"The settings have schema {_shown(schema)}; this version reads schema {SCHEMA}. "
                 "They were written by another version of Disentangle Studio."
             )
         return cls.parse({k: v for k, v in values.items() if k not in ENVELOPE})
@@ -368,11 +381,9 @@ class RunConfig(BaseModel):
     def load(cls, path: Path) -> "RunConfig":
         """Read settings from a JSON file. Raises ConfigError with the file's name."""
         try:
-            return cls.from_json(json.loads(path.read_text(encoding="utf-8")))
-        except OSError as error:
-            raise ConfigError(f"{path} cannot be read: {error.strerror or error}.") from None
-        except (ValueError, RecursionError) as error:
-            raise ConfigError(f"{path} is not valid JSON: {error}.") from None
+            return cls.from_json(read_json(path))
+        except (OSError, DamagedError) as error:
+            raise ConfigError(f"{path} {reason_of(error)}.") from None
         except ConfigError as error:
             raise ConfigError(f"{path}: {error}") from None
 
@@ -426,18 +437,24 @@ def _extra(field: FieldInfo) -> dict[str, Any]:
 def _sentence(error: Any) -> str:
     """One pydantic error as a sentence that names the field, the value and what is allowed."""
     name = str(error["loc"][0]) if error["loc"] else "settings"
-    value = error.get("input")
+    value = _shown(error.get("input"))
     field = RunConfig.model_fields.get(name)
     if field is None:
         if error["type"] == "extra_forbidden":
-            return f"There is no setting {name!r}. The settings are: {', '.join(RunConfig.model_fields)}."
+            return f"There is no setting {_shown(name)}. The settings are: {', '.join(RunConfig.model_fields)}."
         return f"The settings are not valid: {error['msg']}."
     choices = [v for v, _ in choices_of(name)]
     if choices:
-        return f"{name} is {value!r}; it must be one of {', '.join(choices)}."
+        return f"{name} is {value}; it must be one of {', '.join(choices)}."
     allowed = range_text(field)
     kind = _kind(field)
-    return f"{name} is {value!r}; it must be {kind}{' ' + allowed if allowed else ''}."
+    return f"{name} is {value}; it must be {kind}{' ' + allowed if allowed else ''}."
+
+
+def _shown(value: Any) -> str:
+    """A value as a message quotes it, cut where it is long."""
+    text = repr(value)
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}... ({len(text):,} letters)"
 
 
 def _kind(field: FieldInfo) -> str:

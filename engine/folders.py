@@ -3,15 +3,16 @@
 Kept in one file that the window and the command line both read.
 """
 
-import json
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from engine.config import RunConfig
+from engine.config import LONGEST_PATH, RunConfig
 from engine.errors import ConfigError
 from engine.files import scratch, write_json
 from engine.paths import cache_folder, folders_file, usual_runs_folder
+from engine.reading import DamagedError, read_object, reason_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +21,21 @@ class Folders:
 
     runs: Path | None = None
     data_cache: Path | None = None
+    problem: str = field(default="", compare=False)
+    """Why the choice cannot be read, as a sentence."""
 
 
 def chosen_folders() -> Folders:
-    """Read what was chosen; what is damaged counts as not chosen."""
-    values = _read()
-    runs, cache = (_path(values.get(name)) for name in ("runs", "data_cache"))
+    """Read what was chosen; what is damaged counts as not chosen, and `problem` says so."""
+    file = folders_file()
+    try:
+        values = read_object(file)
+        runs, cache = (_path(values.get(name), name) for name in ("runs", "data_cache"))
+    except FileNotFoundError:
+        return Folders()
+    except (OSError, DamagedError) as error:
+        problem = f"{file} {reason_of(error)}. The usual folders are used; choose yours again in the settings."
+        return Folders(problem=problem)
     return Folders(runs, cache)
 
 
@@ -39,8 +49,7 @@ def choose_folders(folders: Folders) -> None:
 
 def remembered_data(dataset: str) -> Path | None:
     """Return the folder or file that was last chosen for a data set; None where none was."""
-    places = _read().get("data")
-    return _path(places.get(dataset)) if isinstance(places, dict) else None
+    return _data_places().get(dataset)
 
 
 def remember_data(dataset: str, path: Path | None) -> None:
@@ -50,9 +59,7 @@ def remember_data(dataset: str, path: Path | None) -> None:
     """
     if path == remembered_data(dataset):
         return
-    places = _read().get("data")
-    known = {name: kept for name, kept in places.items() if _path(kept)} if isinstance(places, dict) else {}
-    known.pop(dataset, None)
+    known = {name: str(place) for name, place in _data_places().items() if name != dataset}
     _write({"data": known | ({dataset: str(path.absolute())} if path else {}) or None})
 
 
@@ -84,10 +91,19 @@ def data_cache() -> Path:
 
 def _read() -> dict[str, Any]:
     try:
-        kept = json.loads(folders_file().read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        return read_object(folders_file())
+    except (OSError, DamagedError):
         return {}
-    return kept if isinstance(kept, dict) else {}
+
+
+def _data_places() -> dict[str, Path]:
+    """Where data sets are, by name; what cannot be a place is left out."""
+    kept = _read().get("data")
+    places = {}
+    for name, value in kept.items() if isinstance(kept, dict) else ():
+        with suppress(DamagedError):
+            places[name] = _path(value, name)
+    return {name: path for name, path in places.items() if path is not None}
 
 
 def _write(changes: dict[str, Any]) -> None:
@@ -105,5 +121,10 @@ def _text(path: Path | None) -> str | None:
     return None if path is None else str(path)
 
 
-def _path(value: object) -> Path | None:
-    return Path(value) if isinstance(value, str) and Path(value).is_absolute() else None
+def _path(value: object, name: str) -> Path | None:
+    """A folder as it was kept. Raises DamagedError for what cannot be one."""
+    if value is None:
+        return None
+    if not isinstance(value, str) or "\0" in value or len(value) > LONGEST_PATH or not Path(value).is_absolute():
+        raise DamagedError(f"{name} is not the path of a folder")
+    return Path(value)

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from engine.data.dataset import Dataset
-from engine.metrics_file import add_row, begin_rows, cut_back
+from engine.metrics_file import HELD_OUT_COLUMNS, add_row, begin_rows, cut_back
 from engine.models.vae import VAE, sample
 from engine.objectives import kl_per_latent, reconstruction_per_image
 from engine.previewer import EvaluationCopy
@@ -15,7 +15,7 @@ IMAGES = 512
 """Test images looked at each time."""
 
 BATCH = 128
-HEADER = "step,epoch,seconds,reconstruction,kl"
+HEADER = ",".join(HELD_OUT_COLUMNS)
 
 
 class HeldOut:

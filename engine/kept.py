@@ -3,7 +3,6 @@
 Loads no torch, since the window keeps weights too.
 """
 
-import json
 import re
 from pathlib import Path
 
@@ -11,11 +10,15 @@ from safetensors import SafetensorError, deserialize
 
 from engine.errors import CheckpointError
 from engine.files import write_bytes
+from engine.reading import MB, MOST_STEPS, DamagedError, open_regular, parse_json, read_limited
 
 WEIGHTS = "model.safetensors"
 """A checkpoint's weights, in its folder; the metadata name their step."""
 
-LONGEST_HEAD = 1_000_000
+MOST_WEIGHTS = 1000 * MB
+"""Bytes of a file of weights."""
+
+LONGEST_HEAD = 1 * MB
 """Bytes. The head of a file of weights has some hundred for each of its tensors."""
 
 
@@ -37,13 +40,15 @@ def keep_checkpoint(checkpoint_folder: Path) -> int:
     """
     path = checkpoint_folder / WEIGHTS
     try:
-        content = path.read_bytes()  # in one go: a run that trains replaces the file
+        content = read_limited(path, MOST_WEIGHTS)  # in one go: a run that trains replaces the file
     except FileNotFoundError:
         raise no_weights(checkpoint_folder) from None
+    except DamagedError:
+        raise damaged(path) from None
     try:
         deserialize(content)
         step = _step_in(content)
-    except (SafetensorError, ValueError, LookupError, TypeError):
+    except (SafetensorError, DamagedError):
         raise damaged(path) from None
     write_bytes(kept_file(checkpoint_folder, step), content)
     return step
@@ -52,17 +57,28 @@ def keep_checkpoint(checkpoint_folder: Path) -> int:
 def weights_step(checkpoint_folder: Path) -> int | None:
     """Step of the newest weights, from the head of their file; None when there are none, or they cannot be read."""
     try:
-        with (checkpoint_folder / WEIGHTS).open("rb") as file:
+        with open_regular(checkpoint_folder / WEIGHTS) as file:
             head = file.read(8)
             return _step_in(head + file.read(min(int.from_bytes(head, "little"), LONGEST_HEAD)))
-    except (OSError, ValueError, LookupError, TypeError):
+    except (OSError, DamagedError):
         return None
 
 
 def _step_in(content: bytes) -> int:
     """The step that the metadata at the beginning of a file of weights name (safetensors' format)."""
     length = int.from_bytes(content[:8], "little")
-    return int(json.loads(content[8 : 8 + length])["__metadata__"]["step"])
+    if length > LONGEST_HEAD:
+        raise DamagedError("its head is too long")
+    head = parse_json(content[8 : 8 + length])
+    return step_of(head.get("__metadata__") if isinstance(head, dict) else None)
+
+
+def step_of(metadata: object) -> int:
+    """The step that the metadata of weights name. Raises DamagedError."""
+    step = metadata.get("step") if isinstance(metadata, dict) else None
+    if not isinstance(step, str) or not re.fullmatch(r"[0-9]{1,13}", step) or int(step) > MOST_STEPS:
+        raise DamagedError("it does not say at which step it was saved")
+    return int(step)
 
 
 def no_weights(checkpoint_folder: Path) -> CheckpointError:

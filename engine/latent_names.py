@@ -1,9 +1,13 @@
 """Names that a person gives latents, e.g. "thickness"; kept with the run, in marks.json."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from engine.plain_text import one_line
+
+NUMBER = re.compile(r"[0-9]{1,4}")
+"""A latent, as marks.json has it."""
 
 LONGEST = 40
 """Letters of a name."""
@@ -14,7 +18,7 @@ def latent_names(marks: dict[str, Any]) -> dict[int, str]:
     kept = marks.get("latents")
     if not isinstance(kept, dict):
         return {}
-    named = {i: one_line(name, LONGEST) for i, name in kept.items() if i.isdecimal() and isinstance(name, str)}
+    named = {i: one_line(name, LONGEST) for i, name in kept.items() if NUMBER.fullmatch(i) and isinstance(name, str)}
     return {int(i): name for i, name in named.items() if name}
 
 

@@ -1,7 +1,7 @@
 """metrics.csv: the curves of a run, written a row at a time and followed while they grow."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from engine.events import StepMetrics
 from engine.files import write_bytes
+from engine.reading import LARGEST_WHOLE, is_there, open_regular
 
 COLUMNS = ("step", "epoch", "seconds", "loss", "reconstruction", "kl", "capacity")
+HELD_OUT_COLUMNS = ("step", "epoch", "seconds", "reconstruction", "kl")
 PLACES = ("step", "epoch", "seconds")
 """Columns that say where a row is; the others are means over the steps since the last."""
 
@@ -24,6 +26,11 @@ CHUNK = 1_000_000
 
 LONGEST_LINE = 16_384
 """Bytes; a line with 256 latents has about 4,000."""
+
+MOST_COLUMNS = 512
+
+LARGEST = float(np.finfo(np.float32).max)
+"""Training computes in float32; no curve has a larger value."""
 
 
 def header(latents: int) -> str:
@@ -54,7 +61,7 @@ class MetricsWriter:
 
 def begin_rows(path: Path, first: str) -> None:
     """Make a file with this first line, unless there is one. Raises OSError."""
-    if not path.exists():
+    if not is_there(path):
         write_bytes(path, (first + "\n").encode())
 
 
@@ -66,10 +73,10 @@ def add_row(path: Path, line: str) -> None:
 
 def cut_back(path: Path, keep: Callable[[int], bool]) -> None:
     """Drop the rows whose step `keep` refuses, and a half-written last line. Raises OSError."""
-    if not path.exists():
+    if not is_there(path):
         return
-    first, *rows = path.read_bytes().split(b"\n")
-    kept = [line for line in rows[:-1] if (step := line.split(b",", 1)[0]).isdigit() and keep(int(step))]
+    first, *rows = _lines(path) or [b""]
+    kept = [line for line in rows if (step := _step_of(line)) is not None and keep(step)]
     write_bytes(path, b"\n".join([first, *kept, b""]))
 
 
@@ -79,15 +86,33 @@ def whole_lines(path: Path, last_step: int | None = None) -> list[str]:
     Empty when there is no file yet. Raises OSError.
     """
     try:
-        lines = path.read_bytes().decode("ascii", "replace").split("\n")[:-1]
+        lines = _lines(path)
     except FileNotFoundError:
         return []
-    if last_step is None:
-        return lines
-    steps = (line.split(",", 1)[0] for line in lines[1:])
-    return lines[:1] + [
-        line for line, step in zip(lines[1:], steps, strict=True) if step.isdigit() and int(step) <= last_step
-    ]
+    if last_step is not None:
+        lines[1:] = [line for line in lines[1:] if (step := _step_of(line)) is not None and step <= last_step]
+    return [line.decode("ascii", "replace") for line in lines]
+
+
+def _lines(path: Path) -> list[bytes]:
+    """The lines of a file without their ends; not one that is being written, nor one too long to be a row."""
+    with open_regular(path) as file:
+        return list(_short_lines(file))
+
+
+def _short_lines(file: BinaryIO) -> Iterator[bytes]:
+    while line := file.readline(LONGEST_LINE):
+        if line.endswith(b"\n"):
+            yield line[:-1]
+            continue
+        while (line := file.readline(CHUNK)) and not line.endswith(b"\n"):
+            pass
+
+
+def _step_of(line: bytes) -> int | None:
+    """The step that a row begins with; None where it does not."""
+    step = line.split(b",", 1)[0]
+    return int(step) if step.isdigit() and len(step) <= len(str(LARGEST_WHOLE)) else None
 
 
 def newest_row(path: Path) -> dict[str, float]:
@@ -96,9 +121,9 @@ def newest_row(path: Path) -> dict[str, float]:
     Reads the first line and the last alone, however long the file is.
     """
     try:
-        with path.open("rb") as file:
-            names = file.readline(LONGEST_LINE).decode("ascii", "replace").rstrip("\n").split(",")
-            values = _parse(_tail(file, os.fstat(file.fileno()).st_size), len(names))
+        with open_regular(path) as file:
+            names = _names_in(file.readline(LONGEST_LINE).rstrip(b"\n"))
+            values = _sound(_parse(_tail(file, os.fstat(file.fileno()).st_size), len(names)))
     except OSError:
         return {}
     return dict(zip(names, map(float, values[-1]), strict=True)) if len(values) else {}
@@ -107,9 +132,10 @@ def newest_row(path: Path) -> dict[str, float]:
 class MetricsReader:
     """Follows a metrics.csv: `refresh` reads what was appended since, whoever wrote it.
 
-    Columns are float64 arrays; a value that is empty or not a number is NaN. Of a file with more than `keep` rows,
-    each `stride` rows (a power of two) are kept as one: what the file would hold had it been written that many times
-    less often, i.e. the mean, at the step of the last. The fewer than `stride` rows after the last whole group wait.
+    Columns are float64 arrays; a value that is empty, not finite or not a number is NaN. A line that is no row, or
+    whose step, epoch or time cannot be, is left out, and `problem` says so. Of a file with more than `keep` rows, each
+    `stride` rows (a power of two) are kept as one: what the file would hold had it been written that many times less
+    often, i.e. the mean, at the step of the last. The fewer than `stride` rows after the last whole group wait.
 
     Parameters
     ----------
@@ -132,6 +158,8 @@ class MetricsReader:
         self.stride = 1
         self.behind = False
         self.version += 1
+        self._left_out = 0
+        self._foreign = self._within_line = False
         self._name((), 0)
 
     def _name(self, names: tuple[str, ...], rows: int) -> None:
@@ -147,6 +175,16 @@ class MetricsReader:
     def latents(self) -> int:
         """Number of latents, i.e. of columns kl_0, kl_1, ..."""
         return max(0, len(self.names) - len(COLUMNS))
+
+    @property
+    def problem(self) -> str:
+        """What is wrong with what was read so far, as a sentence; empty when nothing is."""
+        if self._foreign:
+            return f"{self._path.name} is damaged: its first line does not name the curves. They are not shown."
+        if self._left_out:
+            lines = "a line that is no row is" if self._left_out == 1 else f"{self._left_out:,} lines are no rows and"
+            return f"{self._path.name} is damaged: {lines} left out."
+        return ""
 
     def column(self, name: str) -> NDArray[np.float64]:
         """Values of a column so far, a view. While `version` stays the same they are only added to."""
@@ -177,7 +215,7 @@ class MetricsReader:
 
     def _read_on(self, budget: int) -> bool:
         try:
-            with self._path.open("rb") as file:
+            with open_regular(self._path) as file:
                 status = os.fstat(file.fileno())
                 identity = (status.st_dev, status.st_ino)
                 changed = False
@@ -185,30 +223,51 @@ class MetricsReader:
                     changed = self._count > 0
                     self._forget()
                     self._identity = identity
-                if status.st_size == self._offset:
+                if status.st_size == self._offset or self._foreign:
                     return changed
                 file.seek(self._offset)
-                text = file.read(budget) + file.readline()
+                text = file.read(budget) + file.readline(LONGEST_LINE)
                 self.behind = file.tell() < status.st_size
                 tail = _tail(file, status.st_size) if self.behind else b""
         except OSError:
             changed = self._count > 0
             self._forget()
             return changed
-        end = text.rfind(b"\n") + 1
-        self._offset += end
-        text = text[:end]
+        text = self._whole(text)
         if text and not self.names:
             first, _, text = text.partition(b"\n")
-            self._name(tuple(first.decode("ascii", "replace").split(",")), 256)
+            self._begin(first)
         if not self.names:
+            self.behind = self.behind and not self._foreign
             return changed
-        rows = _parse(text, len(self.names))
+        rows = _sound(_parse(text, len(self.names)))
+        self._left_out += text.count(b"\n") - len(rows)
         self._append(rows)
-        newest = _parse(tail, len(self.names)) if tail else rows
+        newest = _sound(_parse(tail, len(self.names))) if tail else rows
         if len(newest):
             self._newest = newest[-1:].copy()
         return bool(text) or changed
+
+    def _whole(self, text: bytes) -> bytes:
+        """The whole lines of what was read, and go on behind them: a line is never read twice, however long it is."""
+        end = text.rfind(b"\n") + 1
+        start = text.find(b"\n") + 1 if self._within_line else 0
+        if not end and (self._within_line or len(text) > LONGEST_LINE):
+            self._left_out += not self._within_line
+            self._foreign = not self.names
+            self._within_line, end, start = True, len(text), len(text)
+        elif end:
+            self._within_line = False
+        self._offset += end
+        return text[start:end]
+
+    def _begin(self, first: bytes) -> None:
+        """Take the first line's names; a file with others is not read."""
+        names = _names_in(first)
+        if not names or self._left_out:
+            self._foreign = True
+        else:
+            self._name(names, 256)
 
     def _append(self, rows: NDArray[np.float64]) -> None:
         """Keep rows, (n, columns), as many as there is room for at a time."""
@@ -242,6 +301,13 @@ class MetricsReader:
         self.version += 1
 
 
+def _names_in(first: bytes) -> tuple[str, ...]:
+    """The columns that a first line names; empty when it is not that of a run's curves."""
+    names = tuple(first.decode("ascii", "replace").split(","))
+    known = names[: len(COLUMNS)] == COLUMNS or names == HELD_OUT_COLUMNS
+    return names if known and len(set(names)) == len(names) <= MOST_COLUMNS else ()
+
+
 def _means(groups: NDArray[np.float64], names: tuple[str, ...]) -> NDArray[np.float64]:
     """Groups of rows, (groups, size, columns), each as one row: the mean, but where and when the last of them was."""
     means = groups.mean(axis=1)
@@ -271,6 +337,16 @@ def _parse(text: bytes, columns: int) -> NDArray[np.float64]:
     fields = (line.split(",") for line in text.decode("ascii", "replace").split("\n")[:-1])
     rows = [[_number(value) for value in values] for values in fields if len(values) == columns]
     return np.array(rows, dtype=np.float64).reshape(-1, columns)
+
+
+def _sound(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Rows whose place can be one, (n, columns); a value that no training has is NaN."""
+    places = rows[:, : len(PLACES)]
+    with np.errstate(invalid="ignore"):  # a signalling NaN compares as any other
+        possible = ((places >= 0) & (places <= LARGEST_WHOLE)).all(axis=1)
+        rows = rows[possible]
+        rows[~(np.abs(rows) <= max(LARGEST, LARGEST_WHOLE))] = np.nan
+    return rows
 
 
 def _number(text: str) -> float:

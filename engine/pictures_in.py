@@ -21,6 +21,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from engine.errors import DataError
 from engine.grey_levels import GreyLevels
+from engine.reading import open_regular
 
 STYLES = {"mnist": "centred", "kmnist": "centred", "fashion-mnist": "filling", "digits": "filling"}
 """By data set; all others are "plain"."""
@@ -104,7 +105,11 @@ def _opened(path: Path, largest: int) -> Iterator[Image.Image]:
     """Open a picture's file, and say in a DataError what goes wrong with it while it is open."""
     try:
         # Pillow warns of large pictures and odd metadata; both are dealt with here.
-        with warnings.catch_warnings(action="ignore"), Image.open(path, formats=_formats(path)) as opened:
+        with (
+            warnings.catch_warnings(action="ignore"),
+            open_regular(path) as file,
+            Image.open(file, formats=_formats(path)) as opened,
+        ):
             if opened.width * opened.height > largest:
                 raise _too_large(path, largest)
             yield opened

@@ -1,11 +1,11 @@
 """Presets: named settings to start from, one TOML file each: in resources/presets, and in a folder of one's own."""
 
-import tomllib
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Any
 
 import tomli_w
+from pydantic import BaseModel, Field, TypeAdapter
 
 from engine.config import RunConfig
 from engine.errors import ConfigError
@@ -13,6 +13,7 @@ from engine.files import write_bytes
 from engine.folders import remembered_data
 from engine.paths import RESOURCES, presets_folder
 from engine.plain_text import clean_name, one_line
+from engine.reading import DamagedError, Words, checked, read_toml, reason_of
 from engine.runs import slug
 
 QUICK = "quick-dsprites"
@@ -29,17 +30,26 @@ class Preset:
     config: RunConfig
 
 
+class _File(BaseModel):
+    title: Annotated[Words, Field(min_length=1)]
+    description: Words
+    settings: dict[str, Any]
+
+
+_FILE = TypeAdapter(_File)
+
+
 def load_preset(path: Path) -> Preset:
     """Read a preset. Raises ConfigError when the file cannot be read or a setting is not valid."""
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-        title, description = clean_name(str(values["title"])), one_line(str(values["description"]))
-        return Preset(path.stem, title or clean_name(path.stem), description, RunConfig.parse(dict(values["settings"])))
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror or error}.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not valid TOML: {error}.") from None
-    except (KeyError, TypeError, ValueError) as error:
+        values = read_toml(path)
+    except (OSError, DamagedError) as error:
+        raise ConfigError(f"{path} {reason_of(error)}.") from None
+    try:
+        file = checked(_FILE, values)
+        title = clean_name(file.title) or clean_name(path.stem)
+        return Preset(path.stem, title, one_line(file.description), RunConfig.parse(file.settings))
+    except DamagedError as error:
         raise ConfigError(f"{path} is not a preset: it needs title, description and settings ({error}).") from None
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
@@ -52,12 +62,26 @@ def shipped_presets() -> list[Preset]:
 
 
 def own_presets() -> list[Preset]:
-    """The presets a person saved, by title. A file that cannot be read is left out."""
-    presets = []
-    for path in presets_folder().glob("*.toml"):
-        with suppress(ConfigError):
-            presets.append(load_preset(path))
+    """The presets that the user saved, by title. A file that cannot be read is left out."""
+    presets = [preset for preset in map(_load_own, _own_files()) if isinstance(preset, Preset)]
     return sorted(presets, key=lambda preset: preset.title.casefold())
+
+
+def unreadable_presets() -> dict[str, str]:
+    """The user's presets that `own_presets` leaves out: why, as a sentence, by the file's name."""
+    found = ((path.name, _load_own(path)) for path in _own_files())
+    return {name: str(error) for name, error in found if isinstance(error, ConfigError)}
+
+
+def _own_files() -> list[Path]:
+    return sorted(presets_folder().glob("*.toml"))
+
+
+def _load_own(path: Path) -> Preset | ConfigError:
+    try:
+        return load_preset(path)
+    except ConfigError as error:
+        return error
 
 
 def save_preset(title: str, description: str, config: RunConfig) -> Preset:

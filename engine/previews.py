@@ -5,14 +5,20 @@ row a latent. Its text chunk says how to take it apart again.
 """
 
 import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
+from pydantic import BaseModel, Field, TypeAdapter
 
 from engine.events import Preview
 from engine.files import replacing
+from engine.reading import MB, DamagedError, Number, Steps, checked, open_regular, parse_json
 
 COLUMNS = 8
 """Images in a row."""
@@ -21,6 +27,28 @@ TEXT = "disentangle-studio"
 
 MOST = 400
 """Pictures that a run keeps: some tens of megabytes at most, and more than anybody watches."""
+
+
+MOST_BYTES = 64 * MB
+"""Bytes of a file."""
+
+MOST_PIXELS = 40_000_000
+"""Pixels of a file: a row for each of 256 latents, 8 images of 128 x 128 in each."""
+
+_Side = Annotated[int, Field(strict=True, ge=1, le=1024)]
+
+
+class _About(BaseModel):
+    """How a file is taken apart: `tile` is the height, width and channels of an image, `kl` that of every latent."""
+
+    step: Steps
+    tile: tuple[_Side, _Side, Annotated[int, Field(strict=True, ge=1, le=3)]]
+    images: Annotated[int, Field(strict=True, ge=1, le=COLUMNS)]
+    latents: tuple[Annotated[int, Field(strict=True, ge=0, lt=1024)], ...]
+    kl: tuple[Number, ...]
+
+
+_ABOUT = TypeAdapter(_About)
 
 
 def save_preview(folder: Path, preview: Preview) -> None:
@@ -67,31 +95,54 @@ def drop_after(folder: Path, step: int) -> None:
 
 def list_previews(folder: Path) -> list[Path]:
     """Kept previews, oldest first."""
-    return sorted(path for path in folder.glob("[0-9]*.png") if path.stem.isdecimal())
+    return sorted(path for path in folder.glob("[0-9]*.png") if re.fullmatch(r"[0-9]{1,12}", path.stem))
+
+
+def is_preview(path: Path) -> bool:
+    """Whether a file says that it is a preview, without unpacking its pixels."""
+    try:
+        with _opened(path):
+            return True
+    except _DAMAGED:
+        return False
 
 
 def load_preview(path: Path) -> Preview | None:
     """Read a kept preview; None when the file is not one, or damaged."""
     try:
-        with Image.open(path) as image:
-            about = json.loads(getattr(image, "text", {})[TEXT])
+        with _opened(path) as (image, about):
             pixels = np.asarray(image, dtype=np.uint8)
-        height, width, channels = (int(v) for v in about["tile"])
+        height, width, channels = about.tile
         rows = pixels.reshape(-1, height, COLUMNS, width, channels).transpose(0, 2, 1, 3, 4)
-        count = int(about["images"])
-        return Preview(
-            step=int(about["step"]),
-            originals=rows[0, :count],
-            reconstructions=rows[1, :count],
-            traversal=rows[2:],
-            latents=tuple(about["latents"]),
-            kl_per_latent=tuple(about["kl"]),
-        )
-    except (
-        *(OSError, LookupError, ArithmeticError, ValueError, TypeError, SyntaxError, RecursionError),
-        Image.DecompressionBombError,
-    ):
+    except _DAMAGED:
         return None
+    return Preview(
+        step=about.step,
+        originals=rows[0, : about.images],
+        reconstructions=rows[1, : about.images],
+        traversal=rows[2:],
+        latents=about.latents,
+        kl_per_latent=about.kl,
+    )
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[Image.Image, _About]]:
+    """A preview's file, and what it says of itself. Raises one of `_DAMAGED`."""
+    with open_regular(path) as file, Image.open(file, formats=("PNG",)) as image:
+        about = checked(_ABOUT, parse_json(image.info[TEXT]))
+        height, width, _ = about.tile
+        if image.width * image.height > MOST_PIXELS:
+            raise DamagedError("it has too many pixels")
+        if (image.width, image.height) != (COLUMNS * width, (2 + len(about.latents)) * height):
+            raise DamagedError("its size is not that of its images")
+        if max(about.latents, default=-1) >= len(about.kl):
+            raise DamagedError("it has latents without a KL")
+        yield image, about
+
+
+_DAMAGED = (OSError, LookupError, ValueError, TypeError, SyntaxError, Image.DecompressionBombError)
+"""What Pillow raises for a file that is no PNG or damaged, and what is raised here."""
 
 
 def _padded(images: NDArray[np.uint8]) -> NDArray[np.uint8]:

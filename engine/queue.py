@@ -1,13 +1,22 @@
 """What is trained next: runs in their order, kept in the runs folder so that it outlives the window."""
 
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, TypeAdapter
 
 from engine.errors import RunError
 from engine.files import write_json
+from engine.reading import DamagedError, checked, is_file, read_json, reason_of
 
 FILE = "queue.json"
+
+MOST_MORE = 10**9
+"""Steps that a run can be made longer by."""
+
+MOST_WAITING = 100_000
+"""Runs in a queue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +26,8 @@ class Waiting:
     It counts in what the run's length is set in: steps where it has a number of steps, else epochs.
     """
 
-    run: str
-    more: int = 0
+    run: Annotated[str, Field(strict=True, min_length=1, max_length=255)]
+    more: Annotated[int, Field(strict=True, ge=0, le=MOST_MORE)] = 0
 
 
 class RunQueue:
@@ -26,7 +35,13 @@ class RunQueue:
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self.waiting: tuple[Waiting, ...] = _read(root / FILE)
+        self.problem = ""
+        """Why the queue's file was not read, as a sentence; empty when nothing was wrong."""
+        try:
+            self.waiting: tuple[Waiting, ...] = _read(root / FILE)
+        except (OSError, DamagedError) as error:
+            self.waiting = ()
+            self.problem = f"{root / FILE} {reason_of(error)}. The queue is empty; the runs are kept."
 
     def __len__(self) -> int:
         return len(self.waiting)
@@ -80,7 +95,7 @@ class RunQueue:
 
     def take(self) -> Waiting | None:
         """Remove the first run whose folder is there, and return it."""
-        present = [entry for entry in self.waiting if (self._root / entry.run / "config.json").is_file()]
+        present = [entry for entry in self.waiting if is_file(self._root / entry.run / "config.json")]
         if len(present) < len(self.waiting) or present:
             self._change(present[1:])
         return present[0] if present else None
@@ -98,10 +113,15 @@ class RunQueue:
 
 
 def _read(path: Path) -> tuple[Waiting, ...]:
-    """What a queue file holds; nothing when it is missing or damaged, or names what cannot be a run below the root."""
+    """What a queue file holds; nothing when there is none. Raises OSError or DamagedError."""
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-        entries = [Waiting(str(value["run"]), max(0, int(value.get("more", 0)))) for value in values]
-    except (OSError, ValueError, RecursionError, LookupError, TypeError, AttributeError):
+        entries = checked(_ENTRIES, read_json(path))
+    except FileNotFoundError:
         return ()
-    return tuple(entry for entry in entries if Path(entry.run).name == entry.run)
+    for entry in entries:
+        if Path(entry.run).name != entry.run or entry.run == ".." or "\0" in entry.run:
+            raise DamagedError(f"it names {entry.run!r}, which is no run below this folder")
+    return tuple({entry.run: entry for entry in reversed(entries)}.values())[::-1]
+
+
+_ENTRIES = TypeAdapter(Annotated[list[Waiting], Field(strict=True, max_length=MOST_WAITING)])

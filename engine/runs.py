@@ -5,12 +5,11 @@ described in the README. Every file is replaced at once or only appended to, so 
 opens again.
 """
 
-import json
 import os
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -28,14 +27,17 @@ from engine.errors import ConfigError, RunError, RunLockedError
 from engine.files import is_link, write_json
 from engine.methods import METHODS
 from engine.plain_text import clean_name, one_line
+from engine.reading import DamagedError, is_file, is_there, read_object, reason_of
+from engine.run_files import SMALL_FILES, Sound, read_sound, sound_evaluation, sound_marks, sound_state
 
-STATES = ("new", "running", "paused", "finished", "stopped", "failed", "interrupted")
 RECORDED_LIBRARIES = ("torch", "torchvision", "numpy", "pydantic")
 COLOURS = len(PALETTE)
 """Number of colours that runs are told apart by."""
 
-LONGEST_TIME = 40
+LONGEST_TIME = 64
 """Characters of the time at which a run was created; ISO 8601 has 29."""
+
+STATE_LOST = "How far the run was is not known; Resume goes on from its last checkpoint."
 
 RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9])(\.|$)", re.IGNORECASE)
 """Names that Windows keeps for devices, with any ending: a folder or file of such a name cannot be opened there."""
@@ -71,12 +73,22 @@ class RunState:
 class Run:
     """One run folder. Reading needs no lock; whoever writes holds `locked()`."""
 
-    def __init__(self, path: Path, config: RunConfig, resolved: dict[str, Any], created: str = "") -> None:
+    def __init__(
+        self,
+        path: Path,
+        config: RunConfig,
+        resolved: dict[str, Any],
+        created: str = "",
+        versions: dict[str, str] | None = None,
+    ) -> None:
         self.path = path
         self.config = config
         self.resolved = resolved
         self.created = created
         self.class_order: ClassOrder = "natural"
+        self.versions = versions or {}
+        self.problems: dict[str, str] = {}
+        """What was wrong with the run's small files when they were last read, a sentence each, by their names."""
 
     @classmethod
     def create(cls, root: Path, config: RunConfig, name: str | None = None) -> "Run":
@@ -112,20 +124,23 @@ class Run:
     def open(cls, path: Path) -> "Run":
         """Open a run folder. Raises RunError when it is none or its settings are damaged."""
         file = path / "config.json"
-        if not file.is_file():
+        if not is_file(file):
             raise RunError(f"{path} is not a run: it has no config.json.")
         try:
-            values = json.loads(file.read_text(encoding="utf-8"))
+            values = read_object(file, SMALL_FILES[file.name])
             config = RunConfig.from_json(values)
-        except OSError as error:
-            raise RunError(f"{file} cannot be read: {error.strerror or error}.") from None
-        except (ValueError, RecursionError) as error:
-            raise RunError(f"{file} is damaged: it is not valid JSON ({error}).") from None
+        except (OSError, DamagedError) as error:
+            raise RunError(f"{file} {reason_of(error)}.") from None
         except ConfigError as error:
             raise RunError(f"{file} is not valid: {error}") from None
-        resolved = values.get("resolved")
-        created = one_line(str(values.get("created", "")), LONGEST_TIME)
-        run = cls(path, config, resolved if isinstance(resolved, dict) else {}, created)
+        resolved, created, versions = (values.get(name) for name in ("resolved", "created", "versions"))
+        run = cls(
+            path,
+            config,
+            resolved if isinstance(resolved, dict) else {},
+            one_line(created, LONGEST_TIME) if isinstance(created, str) else "",
+            {name: str(number)[:40] for name, number in versions.items()} if isinstance(versions, dict) else {},
+        )
         if "class_order" not in values:  # version 1.0.0 wrote it
             run.class_order = "alphabetical"
         return run
@@ -179,18 +194,10 @@ class Run:
 
     def state(self) -> RunState:
         """Where the run stands. One that says it is running but that nobody holds was interrupted."""
-        values = _read_object(self.path / "state.json")
-        try:
-            state = RunState(
-                str(values.get("state", "new")),
-                int(values.get("step", 0)),
-                int(values.get("total", 0)),
-                one_line(str(values.get("message", ""))),
-            )
-        except (TypeError, ValueError, OverflowError):
-            state = RunState()
-        if state.state not in STATES:
-            return RunState()
+        values = self._read("state.json", sound_state)
+        state = RunState(**values | {"message": one_line(values.get("message", ""))})
+        if "state.json" in self.problems:
+            return RunState("failed", message=f"{self.problems['state.json']} {STATE_LOST}")
         if state.active and not self.is_locked():
             return RunState("interrupted", state.step, state.total, "The application ended while it trained.")
         return state
@@ -201,18 +208,20 @@ class Run:
 
     def marks(self) -> dict[str, Any]:
         """What a person added: name, tags, colour, notes, names of latents."""
-        return _read_object(self.path / "marks.json")
+        return self._read("marks.json", sound_marks)
 
     def write_marks(self, marks: dict[str, Any]) -> None:
-        """Record what a person added. Raises RunError."""
+        """Record what a person added; a damaged file is kept beside it. Raises RunError."""
         try:
+            if "marks.json" in self.problems:
+                (self.path / "marks.json").replace(self.path / "marks-damaged.json")
             write_json(self.path / "marks.json", marks)
         except OSError as error:
             raise RunError(f"{self.path} cannot be written: {error.strerror or error}.") from None
 
     def evaluation(self) -> dict[str, Any]:
         """The run's entry of evaluation.json; empty when it was not evaluated."""
-        return _read_object(self.path / "evaluation.json")
+        return self._read("evaluation.json", sound_evaluation)
 
     def write_evaluation(self, result: dict[str, Any]) -> None:
         """Keep the metrics. Raises RunError."""
@@ -234,8 +243,22 @@ class Run:
         except OSError as error:
             raise RunError(f"{self.path} cannot be written: {error.strerror or error}.") from None
 
+    def _read(self, name: str, sound: Callable[[dict[str, Any]], Sound]) -> dict[str, Any]:
+        """What can be used of one of the small files; `problems` has what is wrong with it."""
+        values, problem = read_sound(self.path / name, sound)
+        if problem:
+            self.problems[name] = problem
+        else:
+            self.problems.pop(name, None)
+        return values
+
     def _rewrite_config(self, changes: dict[str, Any]) -> None:
-        write_json(self.path / "config.json", _read_object(self.path / "config.json") | changes)
+        file = self.path / "config.json"
+        try:
+            kept = read_object(file, SMALL_FILES[file.name])
+        except DamagedError as error:
+            raise RunError(f"{file} {reason_of(error)}. It was changed since the run was opened.") from None
+        write_json(file, kept | changes)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -293,9 +316,9 @@ def list_runs(root: Path) -> list[Path]:
 def find_run(name: str, root: Path) -> Run:
     """Open a run given as a folder, or as a name below `root`. Raises RunError."""
     for path in (Path(name), root / name):
-        if _is_there(path / "config.json"):
+        if is_there(path / "config.json"):
             return Run.open(path.absolute())
-    if _is_there(Path(name)):
+    if is_there(Path(name)):
         raise RunError(f"{name} is not a run: it has no config.json.")
     known = [path.name for path in list_runs(root)]
     shown = ", ".join(known[:5]) + (", ..." if len(known) > 5 else "")
@@ -331,7 +354,7 @@ def method_words(config: RunConfig) -> str:
 
 def _rarest_colour(root: Path) -> int:
     """The colour that fewest runs below `root` have."""
-    used = [_read_object(path / "marks.json").get("colour") for path in list_runs(root)]
+    used = [read_sound(path / "marks.json", sound_marks)[0].get("colour") for path in list_runs(root)]
     return min(range(COLOURS), key=used.count)
 
 
@@ -366,20 +389,3 @@ def library_versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
-
-
-def _read_object(path: Path) -> dict[str, Any]:
-    """A JSON object from a file; empty when the file is missing or damaged."""
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return values if isinstance(values, dict) else {}
-
-
-def _is_there(path: Path) -> bool:
-    """Whether a path exists; a name that no file can have does not."""
-    try:
-        return path.exists()
-    except OSError:
-        return False

@@ -19,7 +19,8 @@ from engine.errors import RunError
 from engine.events import Finished, Job, Progress
 from engine.files import is_link, place_folder, scratch_folder
 from engine.metrics_file import COLUMNS, MetricsReader
-from engine.previews import list_previews
+from engine.previews import MOST_BYTES, list_previews
+from engine.reading import read_limited
 from engine.runs import Run, distinct_names, new_folder, slug
 
 if TYPE_CHECKING:
@@ -117,10 +118,9 @@ def _picture(path: Path) -> "Summary | None":
     from tensorboard.compat.proto.summary_pb2 import Summary
 
     try:
-        content = path.read_bytes()
-        with Image.open(io.BytesIO(content)) as image:
+        content = read_limited(path, MOST_BYTES)
+        with Image.open(io.BytesIO(content), formats=("PNG",)) as image:
             width, height, channels = image.width, image.height, len(image.getbands())
-        int(path.stem)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return None
     picture = Summary.Image(height=height, width=width, colorspace=channels, encoded_image_string=content)

@@ -1,6 +1,5 @@
 """A form built from RunConfig's fields: label, tooltip, unit, range and choices all come from there."""
 
-import os
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
@@ -27,6 +26,7 @@ from engine.differences import not_looked_at
 from engine.errors import ConfigError
 from engine.folders import remembered_data
 from engine.numbers import exact
+from engine.reading import is_there
 from gui.widgets.combo import Combo
 from gui.widgets.layouts import label
 
@@ -266,7 +266,7 @@ class ConfigForm(QWidget):
         folder = _get(self._editors["data_folder"])
         if ENTRIES[_get(self._editors["dataset"])].path_kind and "data_folder" not in self._errors:
             chosen = RunConfig.parse({"data_folder": folder}).data_folder
-            if chosen is not None and not os.path.exists(chosen):  # noqa: PTH110 (Path raises on long names)
+            if chosen is not None and not is_there(chosen):
                 self._errors["data_folder"] = f"{chosen} does not exist."
         for name, editor in self._editors.items():
             _mark(editor, name in self._errors)

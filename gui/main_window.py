@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from PySide6.QtCore import QObject, QSettings, Qt, QUrl, Slot
+from PySide6.QtCore import QByteArray, QObject, QSettings, Qt, QUrl, Slot
 from PySide6.QtGui import QCloseEvent, QDesktopServices, QDragEnterEvent, QDropEvent, QIcon
 from PySide6.QtWidgets import (
     QApplication,
@@ -28,10 +28,11 @@ from gui.desktop.notify import ending
 from gui.fitting import Fitter, usual_size
 from gui.header import TABS, Header
 from gui.help.desk import HelpDesk
+from gui.left_out import files_left_out, runs_left_out
 from gui.metrics.page import MetricsPage
 from gui.metrics.session import EvaluationSession
 from gui.metrics.study_session import StudySession
-from gui.run_store import RunStore
+from gui.run_store import RunItem, RunStore
 from gui.runs.actions import RunActions
 from gui.runs.run_list import RunList
 from gui.runs.unfinished import offer_unfinished
@@ -97,6 +98,7 @@ class MainWindow(QMainWindow):
         self._take_preferences()
         self._restore_place()
         self.store.start()
+        self.banner.say_also(files_left_out(self.training.queue))
         self._show_queue()
         offer_unfinished(self.store, self.training, self.run_list, self.banner, settings)
 
@@ -139,7 +141,7 @@ class MainWindow(QMainWindow):
         self.actions_of_runs.undoable.connect(self._offer_undo)
         self.actions_of_runs.undo_stack.indexChanged.connect(self.banner.withdraw_undo)
         self.store.updated.connect(self._run_updated)
-        self.store.unreadable.connect(self.banner.say)
+        self.store.unreadable.connect(self._say_left_out)
         card = self.training_page.settings
         card.start.connect(self._start)
         card.pause.connect(self.training.pause)
@@ -199,6 +201,10 @@ class MainWindow(QMainWindow):
             self.traversal_page.show_runs(items)
         elif page is self.metrics_page:
             self.metrics_page.show_runs(self.store.items, items)
+
+    @Slot(object, object)
+    def _say_left_out(self, broken: dict[str, str], damaged: list[RunItem]) -> None:
+        self.banner.say_also(runs_left_out(broken, damaged))
 
     @Slot(object)
     def _run_updated(self, path: Path) -> None:
@@ -436,12 +442,13 @@ class MainWindow(QMainWindow):
 
     def _restore_place(self) -> None:
         geometry = self._settings.value("geometry")
-        if geometry is None or not self.restoreGeometry(geometry):
+        if not (isinstance(geometry, QByteArray) and self.restoreGeometry(geometry)):
             usual_size(self)
         Fitter(self)
         tab = str(self._settings.value("tab", 0))
-        if tab.isdigit() and int(tab) < len(TABS):
-            self._show_page(int(tab))
+        tabs = [str(number) for number in range(len(TABS))]
+        if tab in tabs:
+            self._show_page(tabs.index(tab))
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Ask when a run trains or a study runs; stop it, keep it, and close when it has ended."""

@@ -123,6 +123,12 @@ class RunItem:
         """Whether the folder is no run any more."""
         return self._stamps["config.json"] is None
 
+    @property
+    def problems(self) -> list[str]:
+        """What is wrong with files of the run that are shown here, a sentence each."""
+        curves = self._reader.problem if self._reader is not None else ""
+        return [*self.run.problems.values(), *([curves] if curves else [])]
+
     def last(self, column: str) -> float | None:
         """The newest value of a curve, or None before the first."""
         if self._reader is not None:
@@ -156,7 +162,9 @@ class RunItem:
             self._read_marks()
         if "config.json" in new:
             with suppress(StudioError):  # damaged since: what was read before stays
-                self.run = Run.open(self.path)
+                run = Run.open(self.path)
+                run.problems = self.run.problems
+                self.run = run
         state, self.state = self.state, self.run.state()
         return bool(new) or state != self.state
 
@@ -169,8 +177,8 @@ class RunItem:
 class RunStore(QObject):
     """All runs below a folder, newest first.
 
-    `listed` when runs came or went, `updated(path)` when one changed, `unreadable(sentence)` when a folder looks like
-    a run but cannot be opened.
+    `listed` when runs came or went, `updated(path)` when one changed, `unreadable(reasons, items)` when folders look
+    like runs but cannot be opened (why, by the folder's name), or runs came of which files are damaged.
 
     However many runs there are, a poll looks at a bounded number of files: those of the runs that train or are looked
     at, and the folders of `TURN` others in turn.
@@ -178,7 +186,7 @@ class RunStore(QObject):
 
     listed = Signal()
     updated = Signal(object)
-    unreadable = Signal(str)
+    unreadable = Signal(object, object)
 
     def __init__(self, root: Path, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -250,18 +258,22 @@ class RunStore(QObject):
             known = {path: item for path, item in self._found.items() if path in folders and not item.gone}
         else:
             known = self._found
-        new = self._open_others()
+        opened, broken = self._open_others()
+        new = [RunItem(run) for run in opened]
         if new or len(known) != len(self.items):
-            self._found = known | {run.path: RunItem(run) for run in new}
+            self._found = known | {item.path: item for item in new}
             newest_first = sorted(
                 self._found.values(), key=lambda item: (item.run.created, item.path.name), reverse=True
             )
             self.items = newest_first
             self.listed.emit()
+        damaged = [item for item in new if item.problems]
+        if broken or damaged:
+            self.unreadable.emit(broken, damaged)
 
-    def _open_others(self) -> list[Run]:
-        """Open the folders that have become runs."""
-        new = []
+    def _open_others(self) -> tuple[list[Run], dict[str, str]]:
+        """Open the folders that have become runs; also why some cannot be, by the folder's name."""
+        new, reasons = [], {}
         for path, broken in self._others.items():
             config = stamp_of(str(path / "config.json"))
             if config is None or config == broken:
@@ -270,10 +282,10 @@ class RunStore(QObject):
                 new.append(Run.open(path))
             except StudioError as error:
                 self._others[path] = config
-                self.unreadable.emit(f"{error} The run is left out of the list; its folder was not changed.")
+                reasons[path.name] = str(error)
         for run in new:
             del self._others[run.path]
-        return new
+        return new, reasons
 
 
 def stamp_of(path: str) -> Stamp:

@@ -185,6 +185,7 @@ def entry_for(path: Path) -> Entry:
 
     Raises DataError when there is nothing there.
     """
+    _require_possible(path)
     for entry in ENTRIES.values():
         if entry.holds(path):
             return entry
@@ -217,11 +218,24 @@ def prepare(name: str, path: Path | None = None, size: int = 64) -> Job:
     """
     if name not in ENTRIES:
         raise DataError(f"There is no data set {name!r}. There are: {', '.join(ENTRIES)}.")
+    _require_possible(path)
     entry = ENTRIES[name]
     if entry.prepare is None:
         yield Finished(message=f"{entry.title}: nothing to prepare")
     else:
         yield from entry.prepare(path, size)
+
+
+def _require_possible(path: Path | None) -> None:
+    """Raise DataError for a path that no file can have, before anything asks the system about it."""
+    try:
+        if path is not None:
+            path.stat()
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return  # each data set says what it needs there
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise DataError(f"{str(path)[:200]} cannot be a folder or file: {reason}. Choose another.") from None
 
 
 def load_dataset(name: str, path: Path | None = None, size: int = 64, class_order: ClassOrder = "natural") -> Dataset:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import DataError
+from engine.reading import open_regular
 
 UNSIGNED_BYTE = 8
 LARGEST = 2**31
@@ -58,7 +59,7 @@ def _read(file: IO[bytes], size: int) -> bytes:
 
 
 def _open(path: Path) -> IO[bytes]:
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         compressed = file.read(2) == b"\x1f\x8b"
     return cast(IO[bytes], gzip.open(path, "rb")) if compressed else path.open("rb")
 

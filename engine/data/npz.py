@@ -15,6 +15,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from engine.errors import DataError
+from engine.reading import open_regular
 
 LARGEST = 2**33
 """More bytes than this in one array are refused, whatever the file's size."""
@@ -129,11 +130,19 @@ def _kind(path: Path) -> str:
 @contextmanager
 def open_npz(path: Path) -> Iterator[NpzFile]:
     """Open an .npz file for reading. Raises DataError when it is none."""
+    with _regular(path) as file:
+        try:
+            archive = zipfile.ZipFile(file)
+        except zipfile.BadZipFile:
+            raise DataError(f"{path} {_kind(path)}") from None
+        except (OSError, ValueError, struct.error, NotImplementedError) as error:
+            raise DataError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}.") from None
+        with archive:
+            yield NpzFile(path, archive)
+
+
+def _regular(path: Path) -> IO[bytes]:
     try:
-        archive = zipfile.ZipFile(path)
-    except zipfile.BadZipFile:
-        raise DataError(f"{path} {_kind(path)}") from None
-    except (OSError, ValueError, struct.error, NotImplementedError) as error:
-        raise DataError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}.") from None
-    with archive:
-        yield NpzFile(path, archive)
+        return open_regular(path)
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror or error}.") from None

@@ -27,6 +27,7 @@ from engine.grey_levels import GreyLevels
 from engine.paths import readable
 from engine.pictures_in import LARGEST_PICTURE, on_black, open_picture, values_without_depth
 from engine.plain_text import one_line
+from engine.reading import is_there
 
 COLOURFUL = 12
 """A picture is in colour when its channels differ by more than this somewhere (JPEG's greys are not quite grey)."""
@@ -71,14 +72,20 @@ def load(path: Path | None, size: int) -> Dataset:
         raise DataError(f"{path} changed while it was opened. Try again.")
     try:
         pixels = np.load(copy.pixels, mmap_mode="r", allow_pickle=False)
-        with np.load(copy.about, allow_pickle=False) as about:
-            labels = about["labels"] if len(about["labels"]) else None
-            names = tuple(one_line(str(name)) for name in about["label_names"])
-            parts = {str(name): np.flatnonzero(about["split"] == i) for i, name in enumerate(about["split_names"])}
-            table = about["factors"]
-            factors = _factors(table, tuple(one_line(str(n)) for n in about["factor_names"])) if table.size else None
-            notes = tuple(one_line(str(note)) for note in about["notes"])
-    except (OSError, ValueError, KeyError):
+        if pixels.dtype != np.uint8 or pixels.ndim != 4 or not pixels.size:
+            raise DataError(f"{copy.pixels.name} holds no images.")
+        with open_npz(copy.about) as about:
+            labels, table, split = (about.read(name).astype(np.int64) for name in ("labels", "factors", "split"))
+            names, factor_names, split_names, notes = (
+                tuple(one_line(str(word)) for word in about.read(name))
+                for name in ("label_names", "factor_names", "split_names", "notes")
+            )
+        for numbers, known in ((labels, names), (split, split_names)):
+            if len(numbers) not in (0, len(pixels)) or not set(np.unique(numbers)) <= set(range(len(known))):
+                raise DataError(f"{copy.about.name} is about other images.")
+        if table.size and table.shape != (len(pixels), len(factor_names)):
+            raise DataError(f"{copy.about.name} is about other images.")
+    except (OSError, EOFError, ValueError, DataError):
         copy.about.unlink(missing_ok=True)
         raise DataError(f"The prepared copy of {path} was damaged and is removed. Try again.") from None
     place = one_line(readable(path))
@@ -87,11 +94,11 @@ def load(path: Path | None, size: int) -> Dataset:
         title=one_line(readable(path.name if listing else path.stem)),
         store=ArrayStore(pixels),
         image_shape=(int(pixels.shape[1]), int(pixels.shape[2]), int(pixels.shape[3])),
-        splits=parts or split_90_10(len(pixels)),
+        splits={name: np.flatnonzero(split == i) for i, name in enumerate(split_names)} or split_90_10(len(pixels)),
         source=f"pictures in {place}, cut to squares and resized" if listing else f"arrays in {place}",
-        labels=labels,
+        labels=labels if len(labels) else None,
         label_names=names,
-        factors=factors,
+        factors=_factors(table, factor_names) if table.size else None,
         notes=(*(listing.notes if listing else ()), *notes),
     )
 
@@ -141,7 +148,7 @@ def _no_pictures(folder: Path, listing: Listing) -> DataError:
 def _require(path: Path | None) -> Path:
     if path is None:
         raise DataError("Choose a folder of pictures or an .npz file first (--data on the command line).")
-    if not path.exists():
+    if not is_there(path):
         raise DataError(f"{path} does not exist. Choose a folder of pictures or an .npz file.")
     return path
 

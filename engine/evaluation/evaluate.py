@@ -18,9 +18,10 @@ from engine.evaluation.reasons import no_training_split
 from engine.evaluation.results import SEED, missing, too_narrow
 from engine.evaluation.summaries import correlation_results, headline_results, training_results
 from engine.events import Evaluated, Event, Job, Progress, Request
-from engine.kept import WEIGHTS
+from engine.kept import MOST_WEIGHTS, WEIGHTS
 from engine.models.loading import TrainedModel, load_model
 from engine.processes import Children
+from engine.reading import DamagedError, read_limited, reason_of
 from engine.runs import Run
 
 TRAINING = ("reconstruction_train", "reconstruction_train_mean")
@@ -77,16 +78,16 @@ def kept_kl(trained: TrainedModel) -> NDArray[np.float64] | None:
 def _key(run: Run) -> str:
     """What kept metrics belong to: these weights, computed this way."""
     try:
-        weights = (run.checkpoint_folder / WEIGHTS).read_bytes()
-    except OSError as error:
-        raise CheckpointError(f"The weights of {run.name} cannot be read: {error.strerror or error}.") from None
+        weights = read_limited(run.checkpoint_folder / WEIGHTS, MOST_WEIGHTS)
+    except (OSError, DamagedError) as error:
+        raise CheckpointError(f"The file of the weights of {run.name} {reason_of(error)}.") from None
     return f"{VERSION}-{hashlib.sha256(weights).hexdigest()[:16]}"
 
 
 def _kept(run: Run, key: str) -> dict[str, Any]:
     """What evaluation.json holds for these weights, its metrics a dict, empty when there are none."""
     kept = run.evaluation()
-    if kept.get("checkpoint") == key and isinstance(kept.get("metrics"), dict):
+    if kept.get("checkpoint") == key:
         return kept
     return {"metrics": {}}
 

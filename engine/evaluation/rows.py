@@ -1,6 +1,5 @@
 """What is known of a run's evaluation, read from its folder: a row of the table, or why there is nothing."""
 
-import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -67,18 +66,16 @@ def read_row(run: Run) -> Row:
     """Read a run's row. What is damaged or of another version is left out, and the row's `note` says so."""
     kept = run.evaluation()
     metrics, note = _metrics(run, kept)
-    per_latent = kept.get("kl_per_latent")
-    known = per_latent if metrics and isinstance(per_latent, list) and _numbers(per_latent) else []
     return Row(
         run.name,
         run.config.method_title,
         dataset_title(run.config),
         run.config.seed,
-        _whole(kept.get("step")),
+        kept.get("step", 0),
         metrics,
         run.config,
         run.path,
-        tuple(map(float, known)),
+        tuple(map(float, kept.get("kl_per_latent", []))) if metrics else (),
         note,
         weights_step(run.checkpoint_folder),
     )
@@ -131,34 +128,15 @@ def _in_full(key: DataKey, others: Sequence[DataKey]) -> str:
 
 
 def _metrics(run: Run, kept: dict[str, Any]) -> tuple[dict[str, dict[str, Any]], str]:
+    damaged = "evaluation.json" in run.problems
     if not kept:
-        return {}, DAMAGED if (run.path / "evaluation.json").exists() else NOT_YET
-    metrics = kept.get("metrics")
-    if not isinstance(metrics, dict):
-        return {}, DAMAGED
-    if not str(kept.get("checkpoint", "")).startswith(f"{VERSION}-"):
+        return {}, DAMAGED if damaged else NOT_YET
+    if not kept.get("checkpoint", "").startswith(f"{VERSION}-"):
         return {}, OTHER_VERSION
-    sound = {name: entry for name, entry in metrics.items() if name in METRICS and _sound(entry)}
-    return {name: _without_interval(entry) if too_narrow(name, entry) else entry for name, entry in sound.items()}, ""
+    known = {name: entry for name, entry in kept["metrics"].items() if name in METRICS}
+    shown = {name: _without_interval(entry) if too_narrow(name, entry) else entry for name, entry in known.items()}
+    return shown, DAMAGED if damaged else ""
 
 
 def _without_interval(entry: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in entry.items() if key != "interval"}
-
-
-def _sound(entry: Any) -> bool:
-    """Whether an entry is as `engine.evaluation.results` writes it."""
-    if not isinstance(entry, dict) or not isinstance(entry.get("protocol", {}), dict):
-        return False
-    interval, value = entry.get("interval"), entry.get("value")
-    return (value is None or _numbers([value])) and (interval is None or (_numbers(interval) and len(interval) == 2))
-
-
-def _numbers(values: Any) -> bool:
-    return isinstance(values, list) and all(
-        isinstance(v, int | float) and not isinstance(v, bool) and math.isfinite(v) for v in values
-    )
-
-
-def _whole(value: Any) -> int:
-    return value if isinstance(value, int) else 0

@@ -3,7 +3,6 @@
 Shipped ones are in resources/studies, a person's own in a folder of the application's settings, or anywhere.
 """
 
-import tomllib
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -15,10 +14,12 @@ from engine.evaluation.catalogue import METRICS
 from engine.folders import with_remembered_data
 from engine.paths import RESOURCES, studies_folder
 from engine.plain_text import one_line
+from engine.reading import DamagedError, read_toml, reason_of
 from engine.studies.study import Cell, Method, Study
 
 KEYS = ("title", "about", "seeds", "metrics", "settings", "quick", "methods")
 MOST_SEEDS = 1000
+MOST_RUNS = 10_000
 
 ELSEWHERE = {
     "seed": "seeds = [0, 1, 2] at the top says which there are",
@@ -39,11 +40,9 @@ def load_study(
     """
     path = _find(name)
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror or error}.") from None
-    except (ValueError, RecursionError) as error:
-        raise ConfigError(f"{path} is not valid TOML: {error}.") from None
+        values = read_toml(path)
+    except (OSError, DamagedError) as error:
+        raise ConfigError(f"{path} {reason_of(error)}.") from None
     try:
         return _study(path, values, quick, seeds, data_folder)
     except ConfigError as error:
@@ -56,12 +55,21 @@ def shipped_studies() -> list[Study]:
 
 
 def own_studies() -> list[Study]:
-    """A person's own studies, by name. A file that cannot be read is left out."""
-    found = []
-    for path in _in_folder(studies_folder()):
-        with suppress(ConfigError):
-            found.append(load_study(path))
-    return found
+    """The user's own studies, by name. A file that cannot be read is left out."""
+    return [study for study in map(_load_own, _in_folder(studies_folder())) if isinstance(study, Study)]
+
+
+def unreadable_studies() -> dict[str, str]:
+    """The user's studies that `own_studies` leaves out: why, as a sentence, by the file's name."""
+    found = ((path.name, _load_own(path)) for path in _in_folder(studies_folder()))
+    return {name: str(error) for name, error in found if isinstance(error, ConfigError)}
+
+
+def _load_own(path: Path) -> Study | ConfigError:
+    try:
+        return load_study(path)
+    except ConfigError as error:
+        return error
 
 
 def _in_folder(folder: Path) -> list[Path]:
@@ -91,6 +99,8 @@ def _study(path: Path, values: dict[str, Any], quick: bool, seeds: int | None, d
         common = _over(common, replaced)
     numbers = _seeds(chosen["seeds"]) if seeds is None else _first(seeds)
     methods = _methods(values["methods"])
+    if len(methods) * len(numbers) > MOST_RUNS:
+        raise ConfigError(f"the study has {len(methods) * len(numbers):,} runs; at most {MOST_RUNS:,} can be.")
     place = {} if data_folder is None else {"data_folder": data_folder.absolute()}
     cells = tuple(
         Cell(method, seed, _config(method, common, place | {"seed": seed}, path.parent))
@@ -136,7 +146,7 @@ def _metrics(value: Any) -> tuple[str, ...]:
     if not isinstance(value, list) or not value:
         raise ConfigError(f"metrics is {value!r}; it must be a list of names, e.g. ['reconstruction', 'kl'].")
     for name in value:
-        if name not in METRICS:
+        if not isinstance(name, str) or name not in METRICS:
             raise ConfigError(f"metrics has {name!r}, which is no metric. There are: {', '.join(METRICS)}.")
     return tuple(dict.fromkeys(value))
 

@@ -1,6 +1,5 @@
 """A paragraph for a paper's methods section, from settings, run folders and the protocols of evaluations only."""
 
-import json
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from typing import Any
 
 from engine.config import OWN_DATA, RunConfig
 from engine.data import ENTRIES
+from engine.errors import RunError
 from engine.evaluation.catalogue import COLUMNS
 from engine.evaluation.grouping import setting_title, setting_words
 from engine.evaluation.protocols import protocol_words
@@ -197,7 +197,8 @@ def _common(entries: Sequence[_Entry], words: Callable[[RunConfig], str]) -> str
 
 def _about(path: Path | None) -> dict[str, Any]:
     """What a run's config.json says beyond settings; empty without a run."""
-    with suppress(OSError, ValueError, RecursionError):
-        values = json.loads((path / "config.json").read_text(encoding="utf-8")) if path is not None else {}
-        return values if isinstance(values, dict) else {}
+    with suppress(RunError):
+        if path is not None:
+            run = Run.open(path)
+            return {"versions": run.versions, "resolved": run.resolved}
     return {}

@@ -11,6 +11,7 @@ from engine.evaluation.catalogue import COLUMNS, GROUPS
 from engine.evaluation.grouping import METHOD, differing, setting_title
 from engine.evaluation.rows import Row
 from engine.evaluation.table import REPORT, Heading, Table
+from engine.reading import parse_json
 from gui.widgets.check_popup import CheckPopup, Choice, ChoiceGroup
 
 LEAD = {"method": "Method", "dataset": "Data set", "seed": "Seed", "step": "Step", "n": "Number of runs"}
@@ -184,7 +185,7 @@ _REPORT_TIP = "<p>What Nguyen and Qiu print for the same data set and method, be
 def _kept_columns(settings: QSettings) -> dict[str, bool]:
     """Columns that a person showed or hid, by key."""
     try:
-        kept = json.loads(str(settings.value("metrics/columns", "{}")))
+        kept = parse_json(str(settings.value("metrics/columns", "{}")))
     except ValueError:
         return {}
     return {str(key): value is True for key, value in kept.items()} if isinstance(kept, dict) else {}

@@ -1,5 +1,6 @@
 """Which study: a shipped one, one's own or a file; at which length, with how many seeds. Kept in the settings."""
 
+import re
 from pathlib import Path
 
 from PySide6.QtCore import QSettings, QSignalBlocker, Qt, Signal, Slot
@@ -16,6 +17,7 @@ from engine.data import check_data
 from engine.errors import ConfigError, StudioError
 from engine.folders import remember_data, remembered_data
 from engine.paths import RESOURCES
+from engine.reading import is_file
 from engine.studies import Study, load_study, own_studies, shipped_studies
 from gui.widgets.combo import Combo
 from gui.widgets.layouts import label, tool_button
@@ -96,7 +98,7 @@ class StudyChoice(QWidget):
             self._add(study)
         kept = str(self._settings.value(STUDY, ""))
         place = self._place(kept)
-        if place < 0 and kept and Path(kept).is_file():
+        if place < 0 and kept and is_file(Path(kept)):
             self.open_file(Path(kept))
         else:
             self.studies.setCurrentIndex(max(0, place))
@@ -170,7 +172,7 @@ class StudyChoice(QWidget):
         assert form is not None
         kept = str(self._settings.value(self._seeds_key(form), len(form.seeds)))
         with QSignalBlocker(self.seeds):
-            self.seeds.setValue(int(kept) if kept.isdigit() else len(form.seeds))
+            self.seeds.setValue(int(kept) if re.fullmatch(r"[0-9]{1,6}", kept) else len(form.seeds))
         self._take_seeds(form)
 
     @Slot()

@@ -174,4 +174,5 @@ def _tip(item: RunItem) -> str:
     if item.last("reconstruction") is not None:
         steps = item.run.config.log_steps
         lines.append(f"Right: reconstruction loss and KL in nats, means over the last {steps:,} steps of training")
-    return tip(*lines, *([state.message] if state.message else []), title=item.name)
+    more = [state.message, *(words for words in item.problems if words not in state.message)]
+    return tip(*lines, *filter(None, more), title=item.name)

@@ -28,7 +28,8 @@ class HealthLine(QWidget):
         text = ""
         if item is not None and len(item.metrics):
             failed = [item.state.message] if item.state.state == "failed" and item.state.message else []
-            text = " ".join([*failed, *health(_curves(item))])
+            damaged = [item.metrics.problem] if item.metrics.problem else []
+            text = " ".join([*damaged, *failed, *health(_curves(item))])
             if text and named:
                 text = f"{item.name}: {text}"
         if text != self.text:

@@ -222,4 +222,4 @@ def _why_empty(items: list[RunItem]) -> str:
     item = items[0]
     if item.state.active:
         return f"The first point comes after {item.run.config.log_steps:,} steps."
-    return item.state.message or "This run has not begun: it has recorded no points yet."
+    return item.metrics.problem or item.state.message or "This run has not begun: it has recorded no points yet."

@@ -19,6 +19,7 @@ from engine.errors import ConfigError
 from engine.estimates import Estimate
 from engine.numbers import rounded_words
 from engine.presets import Preset, delete_preset, own_presets, quick_preset, save_preset, shipped_presets
+from engine.reading import parse_json
 from gui.forms import ConfigForm
 from gui.settings.asking import may
 from gui.settings.preferences import read_preferences
@@ -223,7 +224,7 @@ class SettingsCard(Card):
     def _restore(self) -> None:
         """Show what the form held when the window was last closed; else the first preset."""
         try:
-            kept = json.loads(str(self._settings.value(KEPT, "")))
+            kept = parse_json(str(self._settings.value(KEPT, "")))
             basis, config = (RunConfig.from_json(kept[name]) for name in ("basis", "config"))
         except (ValueError, LookupError, TypeError, ConfigError):
             self._choose_preset(0)

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from engine.reading import LARGEST_WHOLE
 from gui.theme import px
 from gui.traversal.classes_view import ClassesView
 from gui.traversal.compare_view import CompareView
@@ -130,9 +131,10 @@ class GridCard(Card):
 
     def _kept(self, name: str, default: float) -> float:
         try:
-            return float(str(self._settings.value(f"traversal/{name}", default)))
+            kept = float(str(self._settings.value(f"traversal/{name}", default)))
         except ValueError:
             return default
+        return kept if abs(kept) <= LARGEST_WHOLE else default
 
     @property
     def range(self) -> Range:

@@ -35,6 +35,7 @@ class Banner(QFrame):
         self._timer.timeout.connect(self.hide)
         self._accepted: Callable[[], None] | None = None
         self._refused: Callable[[], None] | None = None
+        self._later = ""
         self.hide()
 
     @Slot(str)
@@ -46,6 +47,12 @@ class Banner(QFrame):
         """Show what went wrong, with a button that leads to where it can be put right."""
         self._show(message, "error", action)
         self._accepted = accepted
+    def say_also(self, message: str) -> None:
+        """Show what went wrong below an error that is not dismissed yet; nothing for an empty message."""
+        if not message:
+            return
+        beside = self.text.text() if not self.isHidden() and self.property("kind") == "error" else ""
+        self.say(f"{beside}\n{message}" if beside else message)
 
     @Slot(str)
     def note(self, message: str) -> None:
@@ -55,8 +62,13 @@ class Banner(QFrame):
             self._timer.start()
 
     def offer(self, message: str, action: str, accepted: Callable[[], None], refused: Callable[[], None]) -> None:
-        """Ask something with a button: `accepted` is called when it is pressed, `refused` when it is dismissed."""
+        """Ask something with a button: `accepted` is called when it is pressed, `refused` when it is dismissed.
+
+        An error that is not dismissed yet is shown again after the answer.
+        """
+        error = self.text.text() if not self.isHidden() and self.property("kind") == "error" else ""
         self._show(message, "offer", action)
+        self._later = error
         self.dismiss.setText("Not now")
         self._accepted, self._refused = accepted, refused
 
@@ -86,15 +98,18 @@ class Banner(QFrame):
 
     @Slot()
     def _act(self) -> None:
-        self.hide()
-        if self._accepted is not None:
-            self._accepted()
+        self._answer(self._accepted)
 
     @Slot()
     def _dismissed(self) -> None:
+        self._answer(self._refused)
+
+    def _answer(self, answered: Callable[[], None] | None) -> None:
+        later, self._later = self._later, ""
         self.hide()
-        if self._refused is not None:
-            self._refused()
+        if answered is not None:
+            answered()
+        self.say_also(later)
 
     def close_timer(self) -> None:
         """Stop counting down; the window closes."""

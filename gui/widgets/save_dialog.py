@@ -9,6 +9,7 @@ from PySide6.QtCore import QSettings, QStandardPaths
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QFileDialog, QMessageBox, QPushButton, QWidget
 
 from engine.errors import ConfigError
+from engine.reading import is_folder
 from engine.runs import slug
 from gui.errors import Problem, tell
 from gui.widgets.plain import message_box
@@ -116,7 +117,7 @@ def proposed_name(runs: Sequence[str], content: str) -> str:
 def last_folder(settings: QSettings) -> Path:
     """Where something was saved last; the person's documents at first, or when that folder is gone."""
     kept = str(settings.value(FOLDER, ""))
-    if kept and Path(kept).is_dir():
+    if kept and is_folder(Path(kept)):
         return Path(kept)
     documents = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.DocumentsLocation)
     return Path(documents) if Path(documents).is_dir() else Path.home()

@@ -20,6 +20,7 @@ from engine.archive import read_archive, write_archive
 from engine.checkpoints import checkpoint_step, load_trainer, load_weights, read_files, save_checkpoint
 from engine.errors import CheckpointError, RunError, StudioError
 from engine.events import CheckpointSaved, Finished, Imported, Progress, Request, StepMetrics, Warned
+from engine.metrics_file import header
 from engine.runs import Run
 from engine.training import train
 
@@ -258,12 +259,13 @@ def test_a_size_that_is_a_lie_unpacks_no_further_than_it_says(tmp_path, config):
         ({"config.json": None, "a/b/config.json": b"{}"}, "holds no run"),
         ({"config.json": b"{"}, "config.json is damaged"),
         ({"config.json": b'{"schema": 1, "latents": -3}'}, "latents is -3"),
-        ({"metrics.csv": b"step," + b"x," * 100_000 + b"\n"}, "metrics.csv is not that of its settings"),
+        ({"metrics.csv": b"step," + b"x," * 1_000_000 + b"\n"}, "metrics.csv is damaged"),
+        ({"metrics.csv": header(3).encode() + b"\n"}, "metrics.csv is not that of its settings"),
         ({"state.json": b'{"state": "finished", "step": 1, "total": 1' + b"0" * 300 + b"}"}, "state.json"),
         ({"checkpoint/model.safetensors": b"\xff" * 100}, "is damaged"),
         ({"config.json": b'{"schema": 1, "resolved": {"device": "evil"}}'}, "device is 'evil'"),
     ],
-    ids=["no run", "deep", "not json", "settings", "columns", "steps", "weights", "device"],
+    ids=["no run", "deep", "not json", "settings", "long", "columns", "steps", "weights", "device"],
 )
 def test_what_is_no_run_is_refused_in_words(tmp_path, config, files, words):
     (tmp_path / "root").mkdir()

@@ -143,8 +143,9 @@ def test_values_that_are_not_numbers_are_gaps_and_odd_lines_are_skipped(path):
     reader = read(path)
     assert reader.column("step").tolist() == [10, 20]
     assert np.isnan(reader.column("loss")[0])
-    assert np.isinf(reader.column("reconstruction")[0])
+    assert np.isnan(reader.column("reconstruction")[0])
     assert np.isnan(reader.column("kl")[0])
+    assert reader.problem == "metrics.csv is damaged: 2 lines are no rows and left out."
 
 
 def test_a_replaced_file_is_read_anew_even_when_it_is_longer(written):

@@ -320,8 +320,8 @@ def test_every_special_character_of_latex_is_escaped():
         ("[1, 2]", DAMAGED),
         ('{"metrics": 5}', DAMAGED),
         ('{"checkpoint": "0-abc", "metrics": {"kl": {"value": 1.0}}}', OTHER_VERSION),
-        (f'{{"checkpoint": "{VERSION}-abc", "step": "x", "metrics": {{"kl": 3, "mig": {{"value": "a"}}}}}}', ""),
-        (f'{{"checkpoint": "{VERSION}-abc", "metrics": {{"mig": {{"value": 0.1, "interval": [1]}}}}}}', ""),
+        (f'{{"checkpoint": "{VERSION}-abc", "step": "x", "metrics": {{"kl": 3, "mig": {{"value": "a"}}}}}}', DAMAGED),
+        (f'{{"checkpoint": "{VERSION}-abc", "metrics": {{"mig": {{"value": 0.1, "interval": [1]}}}}}}', DAMAGED),
     ],
 )
 def test_a_damaged_evaluation_is_a_sentence_and_never_a_wrong_number(tmp_path, content, note):

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from engine.config import RunConfig
 from engine.errors import RunError, RunLockedError
-from engine.runs import STATES, Run, RunState, find_run, list_runs, slug
+from engine.run_files import STATES
+from engine.runs import Run, RunState, find_run, list_runs, slug
 
 CONFIG = RunConfig(dataset="mnist", objective="beta-vae", seed=3)
 PROJECT = Path(__file__).resolve().parents[2]
@@ -204,7 +205,7 @@ def test_looking_whether_a_run_is_held_does_not_hold_it(run):
         (b'{"schema": 1, "dataset": "mn', "not valid JSON"),
         (b"", "not valid JSON"),
         (b"\xff\xfe\x00", "not valid JSON"),
-        (b"[" * 100_000, "not valid JSON"),
+        (b"[" * 100_000, "nested more than 32 levels deep"),
         (b"[]", "JSON object"),
         (b'{"schema": 1, "dataset": "cifar"}', "dataset is 'cifar'"),
         (b'{"schema": 99}', "schema 99"),
@@ -234,9 +235,13 @@ def test_damaged_settings_are_refused_with_the_files_name(run, content, words):
         b'{"state": "stopped", "total": -Infinity}',
     ],
 )
-def test_a_damaged_state_reads_as_new(run, content):
+def test_a_damaged_state_is_said_and_the_run_can_go_on(run, content):
     (run.path / "state.json").write_bytes(content)
-    assert run.state() == RunState()
+    state = run.state()
+    assert (state.state, state.step, state.unfinished) == ("failed", 0, True)
+    assert state.message.startswith("state.json is damaged: ")
+    run.write_state(RunState("stopped", 5, 10))
+    assert (run.state(), run.problems) == (RunState("stopped", 5, 10), {})
 
 
 @pytest.mark.parametrize("content", [b"", b'{"name": "x', b"[1]", b"\xff\xfe", b"[" * 100_000, b'{"name": null}'])

@@ -162,7 +162,7 @@ def test_a_second_change_within_the_clock_of_the_disk_is_found(runs):
 def test_a_folder_becomes_a_run_when_it_is_whole(runs, tiny_run):
     store = store_over(runs(1))
     told = []
-    store.unreadable.connect(told.append)
+    store.unreadable.connect(lambda broken, damaged: told.append(broken))
     late = store.root / "late"
     late.mkdir()
     store._poll()
@@ -172,7 +172,7 @@ def test_a_folder_becomes_a_run_when_it_is_whole(runs, tiny_run):
     store._poll()
     store._poll()
     assert len(told) == 1
-    assert "left out of the list" in told[0]
+    assert "config.json is damaged" in told[0]["late"]
     (late / "config.json").write_text(whole)
     store._poll()
     assert store.find(late) is not None
