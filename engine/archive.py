@@ -45,7 +45,8 @@ def write_archive(runs: Sequence[Run], path: Path) -> Job:
         with replacing(path) as temporary, ZipFile(temporary, "w") as archive:
             for run in runs:
                 folder = _free_name(slug(run.path.name), taken)
-                links, problems = _links_in(run), _problems(run)
+                links = _links_in(run)
+                problems = [name for name in _problems(run) if name not in links]
                 left_out += [f"{run.name}: {name}" for name in problems]
                 if links:
                     yield Warned(f"Left out of {run.name}, as they are links to other places: {', '.join(links)}.")

@@ -123,6 +123,8 @@ def newest_row(path: Path) -> dict[str, float]:
     try:
         with open_regular(path) as file:
             names = _names_in(file.readline(LONGEST_LINE).rstrip(b"\n"))
+            if not names:
+                return {}
             values = _sound(_parse(_tail(file, os.fstat(file.fileno()).st_size), len(names)))
     except OSError:
         return {}

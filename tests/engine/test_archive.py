@@ -259,7 +259,7 @@ def test_a_size_that_is_a_lie_unpacks_no_further_than_it_says(tmp_path, config):
         ({"config.json": None, "a/b/config.json": b"{}"}, "holds no run"),
         ({"config.json": b"{"}, "config.json is damaged"),
         ({"config.json": b'{"schema": 1, "latents": -3}'}, "latents is -3"),
-        ({"metrics.csv": b"step," + b"x," * 1_000_000 + b"\n"}, "metrics.csv is damaged"),
+        ({"metrics.csv": b"step," + b"x," * 100_000 + b"\n"}, "metrics.csv is damaged"),
         ({"metrics.csv": header(3).encode() + b"\n"}, "metrics.csv is not that of its settings"),
         ({"state.json": b'{"state": "finished", "step": 1, "total": 1' + b"0" * 300 + b"}"}, "state.json"),
         ({"checkpoint/model.safetensors": b"\xff" * 100}, "is damaged"),

@@ -1,6 +1,7 @@
 """Reading at the edge: files that hold anything cost at most themselves, in bounded time and memory."""
 
 import json
+import math
 import os
 import re
 import struct
@@ -99,6 +100,14 @@ def run(tiny_copy):
     return tiny_copy
 
 
+def curves_of(reader):
+    """What the line below the curves is made of."""
+    columns = [reader.column(name) for name in ("step", "epoch", "loss", "reconstruction")]
+    newest = [math.nan if (value := reader.newest(name)) is None else value for name in ("kl", "capacity")]
+    each = reader.kl_per_latent[-1] if len(reader) else reader.column("kl_0")
+    return CurveData(*columns, *newest, kl_per_latent=each, steps=50)
+
+
 def use(path):
     """Do with a run folder what the window, the tables and the exports do; return what was said of it."""
     try:
@@ -121,10 +130,8 @@ def use(path):
         reader.refresh(200_000)
         while reader.behind:
             reader.refresh(200_000)
-        column = reader.column
-        names = ("step", "epoch", "loss", "reconstruction", "kl", "capacity")
         if file == run.metrics_file:
-            assert all(sentence.encode() for sentence in health(CurveData(*map(column, names), reader.kl_per_latent)))
+            assert all(sentence.encode() for sentence in health(curves_of(reader)))
         if reader.problem:
             run.problems[file.name] = reader.problem
     for picture in list_previews(run.previews_folder):
