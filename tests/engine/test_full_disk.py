@@ -81,7 +81,8 @@ def test_training_waits_and_goes_on_as_if_nothing_had_been_when_there_is_room(tm
         f"The disk is full: {hindered.path} cannot be written. The last checkpoint is kept; make room, then resume the "
         "run."
     )
-    assert paused.step == 24 if room == "none" else 40  # a row, or the next checkpoint
+    # A row where not even that fits, else the pictures; or the next checkpoint.
+    assert paused.step in ((24, 25) if room == "none" else (40,))
     kept = load_weights(hindered.checkpoint_folder)
     assert kept.step == 20
     assert all(torch.equal(kept.tensors[name], before.tensors[name]) for name in kept.tensors)

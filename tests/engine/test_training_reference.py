@@ -142,6 +142,7 @@ def test_every_value_of_every_row_is_that_of_the_plain_computation(both):
     found = np.array([[float(row[name] or "nan") for name in names] for row in rows])
     assert [int(row["step"]) for row in rows] == [*range(LOG, STEPS + 1, LOG), STEPS]
     assert [float(row["epoch"]) for row in rows] == pytest.approx([int(row["step"]) / EPOCH for row in rows])
+    np.testing.assert_allclose(found[:, :2], expected[:, :2], rtol=1e-5)
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
 
@@ -198,6 +199,6 @@ def test_live_pictures_are_those_of_the_model(both, digits_folder):
 
 
 def close(pictures, probabilities):
-    """Whether uint8 pictures are these probabilities, to about a grey level."""
+    """Whether uint8 pictures are these probabilities, rounded."""
     expected = 255 * probabilities.movedim(1, -1).numpy()
-    return np.abs(pictures - expected).mean() < 0.5
+    return np.abs(pictures - expected).max() < 0.6
