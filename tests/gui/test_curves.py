@@ -123,6 +123,8 @@ def test_every_curve_is_of_its_own_column_and_c_is_that_of_the_settings(page, sh
             x, y = drawn(plot, f"{name} {item.path}")
             np.testing.assert_allclose(x, steps, err_msg=name)
             np.testing.assert_allclose(y, values, rtol=1e-8, err_msg=name)
+    names = [f"z{i}" for i in range(3)]
+    assert [entry(curves.latents, name).entry.key.split()[0] for name in names] == ["kl_0", "kl_1", "kl_2"]
 
 
 def test_only_new_rows_are_smoothed(page, show, tmp_path, monkeypatch):
