@@ -13,13 +13,21 @@ def main(arguments: list[str] | None = None) -> int:
     # makes a training step many times slower. Read by OpenMP when torch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     sys.path.insert(0, str(Path(__file__).resolve().parent))
-    if sys.stdout is not None and hasattr(sys.stdout, "reconfigure"):
+    from engine.streams import lasting_streams
+
+    with lasting_streams():
+        return _run(sys.argv[1:] if arguments is None else arguments)
+
+
+def _run(arguments: list[str]) -> int:
+    """Do what the command line says; return the exit status."""
+    if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(encoding="utf-8", errors="replace")
     from engine.cli import parse, run_command
     from engine.memory import keep_freed_memory
 
     keep_freed_memory()
-    parsed = parse(sys.argv[1:] if arguments is None else arguments)
+    parsed = parse(arguments)
     if parsed.command:
         return run_command(parsed)
 

@@ -208,8 +208,6 @@ def _opened_run(folder: Path, path: Path) -> Run:
     """Open an unpacked run's settings. Raises RunError with the archive's name."""
     try:
         run = Run.open(folder)
-        if run.resolved:
-            run.config.changed(**run.resolved)
     except (RunError, ConfigError) as error:
         raise _unreadable(error, folder, path) from None
     return run

@@ -2,8 +2,13 @@
 
 `trainer-<step>.pt` is written first; replacing `model.safetensors`, whose metadata names it, is the commit
 point; older trainer files are deleted after. Neither file can execute anything when it is loaded.
+
+The libraries make bytes and `engine.files` writes them: a full disk is then an OSError, not whatever a library makes of
+it, the files have the permissions of all others, and the same weights are the same bytes.
 """
 
+import io
+import json
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,16 +16,19 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from engine.errors import CheckpointError
-from engine.files import replacing
+from engine.files import write_bytes
 from engine.kept import MOST_WEIGHTS, WEIGHTS, damaged, kept_file, kept_steps, no_weights, step_of
 from engine.reading import MB, DamagedError, is_there, open_regular, read_limited
 
 MOST_TRAINER = 2000 * MB
 """Bytes of a trainer's file."""
+
+NOT_RESUMED = "The weights are whole, so the run can be looked at and evaluated, but not resumed."
+"""What is kept when a trainer's file cannot be used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +44,24 @@ def save_checkpoint(folder: Path, step: int, model: nn.Module, trainer: dict[str
     """Write a checkpoint. Raises OSError; the previous one is then still whole."""
     folder.mkdir(exist_ok=True)
     name = f"trainer-{step}.pt"
-    with replacing(folder / name) as temporary:
-        torch.save(trainer, temporary)
+    state = io.BytesIO()
+    torch.save(trainer, state)
+    write_bytes(folder / name, state.getbuffer())
     tensors = {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
-    with replacing(folder / WEIGHTS) as temporary:
-        save_file(tensors, temporary, metadata={"step": str(step), "trainer": name})
+    write_bytes(folder / WEIGHTS, weights_bytes(tensors, {"step": str(step), "trainer": name}))
     for old in folder.glob("trainer-*.pt"):
         if old.name != name and old.stem.removeprefix("trainer-").isdecimal():  # what else a user put there stays
             old.unlink(missing_ok=True)
+
+
+def weights_bytes(tensors: dict[str, Tensor], metadata: dict[str, str]) -> bytes:
+    """Return a safetensors file. Its metadata are sorted, where the library's own order changes from call to call."""
+    content = save(tensors, metadata)
+    end = 8 + int.from_bytes(content[:8], "little")
+    head = json.loads(content[8:end])
+    head["__metadata__"] = dict(sorted(head["__metadata__"].items()))
+    same = json.dumps(head, separators=(",", ":"), ensure_ascii=False).encode()
+    return content[:8] + same.ljust(end - 8) + content[end:]
 
 
 def checkpoint_step(folder: Path) -> int | None:
@@ -71,21 +89,15 @@ def load_weights(folder: Path, step: int | None = None) -> Weights:
     return _read(path, tensors=True)
 
 
-def load_trainer(folder: Path, weights: Weights) -> dict[str, Any]:
-    """Read the trainer's state that belongs to these weights. Raises CheckpointError."""
+def load_trainer(folder: Path, weights: Weights) -> Any:
+    """Read what the trainer's file that belongs to these weights holds, whatever that is. Raises CheckpointError."""
     path = folder / weights.trainer
     try:
-        state: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
+        return torch.load(path, weights_only=True, map_location="cpu")
     except OSError as error:
-        raise CheckpointError(
-            f"{path} cannot be read: {error.strerror or error}. The weights are whole, so the run "
-            "can be looked at and evaluated, but not resumed."
-        ) from None
+        raise CheckpointError(f"{path} cannot be read: {error.strerror or error}. {NOT_RESUMED}") from None
     except Exception:  # a damaged file makes torch.load raise nearly anything
-        raise CheckpointError(
-            f"{path} is damaged. The weights are whole, so the run can be looked at and evaluated, but not resumed."
-        ) from None
-    return state
+        raise CheckpointError(f"{path} is damaged. {NOT_RESUMED}") from None
 
 
 def read_files(folder: Path) -> tuple[int, dict[str, bytes]] | None:

@@ -5,6 +5,7 @@ failure is one line on stderr that says what to do.
 """
 
 import argparse
+import errno
 import json
 import re
 import sys
@@ -17,7 +18,7 @@ from engine import __version__, cli_export, cli_study, cli_traverse
 from engine.cli_options import check_takes_data, data_option, find, machine_options, runs_option, threads_option
 from engine.cli_progress import answer, say, shown, stop_on_interrupt
 from engine.config import DATASET_TITLES, OBJECTIVE_TITLES, RunConfig
-from engine.errors import ConfigError, RunError, StudioError
+from engine.errors import ConfigError, OutputError, RunError, StudioError
 from engine.events import Evaluated, Finished, Paused, Warned
 from engine.folders import chosen_folders, data_cache, with_remembered_data
 from engine.jobs import Control
@@ -134,20 +135,21 @@ def run_command(arguments: argparse.Namespace) -> int:
         print(f"main.py: {problem}", file=sys.stderr)
     clear_leftovers(places(data_cache(), arguments.runs))
     try:
-        return int(arguments.do(arguments))
+        status = int(arguments.do(arguments))
+        sys.stdout.flush()
     except ConfigError as error:
         return _fail(error, 2)
+    except OutputError as error:
+        return 1 if error.errno == errno.EPIPE else _fail(error, 1)  # `| head` has read what it wants
     except StudioError as error:
         return _fail(error, 1)
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:
-        sys.stderr.close()
-        return 1
     except MemoryError:
         return _fail(
             StudioError("There is not enough memory for this. Close other programs or take smaller batches."), 1
         )
+    return status
 
 
 def _fail(error: Exception, status: int) -> int:
@@ -156,16 +158,8 @@ def _fail(error: Exception, status: int) -> int:
 
 
 def _train(arguments: argparse.Namespace) -> int:
-    return _train_run(_new_run(arguments.runs, _config(arguments), arguments.name))
-
-
-def _new_run(folder: Path, config: RunConfig, name: str | None) -> Run:
-    """Make a run's folder once its data set is ready, so that data that cannot be used leave none behind."""
-    from engine.data import prepare
-
-    for _ in shown(prepare(*config.data), Control()):
-        pass
-    return Run.create(folder, config, name)
+    run = Run.create(arguments.runs, _config(arguments), arguments.name)
+    return _train_run(run, fresh=True)
 
 
 def _config(arguments: argparse.Namespace) -> RunConfig:
@@ -193,12 +187,12 @@ def _config(arguments: argparse.Namespace) -> RunConfig:
     return config if values.get("data_folder") == "" else with_remembered_data(config)
 
 
-def _train_run(run: Run) -> int:
+def _train_run(run: Run, *, fresh: bool = False) -> int:
     from engine.training import train
 
     status = 0
     with stop_on_interrupt() as control:
-        for event in shown(train(run), control):
+        for event in shown(train(run, fresh=fresh), control):
             if isinstance(event, Paused) and event.message:
                 raise RunError(event.message)  # nobody waits at a terminal to make room
             if isinstance(event, Warned):
@@ -216,8 +210,7 @@ def _resume(arguments: argparse.Namespace) -> int:
         from engine.lengthening import lengthen
 
         lengthen(run, arguments.epochs, arguments.steps)
-    state = run.state()
-    if state.state == "finished" and arguments.epochs is None and arguments.steps is None:
+    if run.state().state == "finished" and arguments.epochs is None and arguments.steps is None:
         say(f"{run.name} has reached its length; give a new one with --epochs or --steps.")
         answer(run.path)
         return 0
@@ -305,8 +298,8 @@ def _demo(arguments: argparse.Namespace) -> int:
     preset = quick_preset()
     changes = {name: value for name in ("device", "threads") if (value := getattr(arguments, name)) is not None}
     say(f"{preset.title}. {preset.description}")
-    run = _new_run(arguments.runs, with_remembered_data(preset.config.changed(**changes)), "demo")
-    status = _train_run(run)
+    run = Run.create(arguments.runs, with_remembered_data(preset.config.changed(**changes)), "demo")
+    status = _train_run(run, fresh=True)
     if status:
         return status
     folder = (arguments.output or run.path / "report").absolute()

@@ -11,6 +11,7 @@ from tqdm import tqdm
 from engine.events import Event, Job, Progress, StepMetrics, TrainingStarted
 from engine.jobs import Control, drive
 from engine.plain_text import one_line, without_unseen
+from engine.processes import ending_signals
 
 
 def say(text: str) -> None:
@@ -60,14 +61,17 @@ def shown(job: Job, control: Control) -> Iterator[Event]:
 
 @contextmanager
 def stop_on_interrupt() -> Iterator[Control]:
-    """Turn the first Ctrl-C (or a request to terminate) into a stop that keeps the run; the second is immediate."""
+    """Turn the first Ctrl-C, request to terminate or loss of the terminal into a stop that keeps the run.
+
+    The second Ctrl-C is immediate.
+    """
     control = Control()
 
     def ask(number: int, frame: object) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         control.stop()
 
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, ask) for number in ending_signals()}
     try:
         yield control
     finally:

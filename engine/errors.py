@@ -29,5 +29,13 @@ class CheckpointError(RunError):
     """A checkpoint is missing, damaged or does not fit its run."""
 
 
+class OutputError(StudioError):
+    """Standard output does not take what a command has to say; `errno` is the system's number for why."""
+
+    def __init__(self, message: str, errno: int) -> None:
+        super().__init__(message)
+        self.errno = errno
+
+
 class TrainingDivergedError(StudioError):
     """The loss became NaN or infinite."""

@@ -65,7 +65,7 @@ class HeldOut:
             mean, log_variance = frozen.encode(images)
             labels = None if self._labels is None else self._labels[part]
             logits = frozen.logits(sample(mean, log_variance, noise), labels)
-            losses = reconstruction_per_image(logits, images).double().sum()
-            sums += torch.stack([losses, kl_per_latent(mean, log_variance).double().sum()]).cpu()
+            losses = reconstruction_per_image(logits, images).cpu().double().sum()
+            sums += torch.stack([losses, kl_per_latent(mean, log_variance).cpu().double().sum()])
         reconstruction, kl = (sums / len(self._images)).tolist()
         return reconstruction, kl

@@ -2,24 +2,22 @@
 
 from engine.checkpoints import checkpoint_step
 from engine.data import load_dataset
-from engine.errors import ConfigError, RunError
-from engine.runs import Run, RunState
+from engine.errors import ConfigError
+from engine.runs import Run
 
 
 def lengthen(run: Run, epochs: int | None, steps: int | None) -> None:
     """Set a new total length, in epochs or in steps, not below what is trained already.
 
-    Raises ConfigError, DataError, RunError, or RunLockedError when the run is being trained.
+    The run's folder changes only when training begins, so that a resume that is refused leaves it as it was.
+    Raises ConfigError, CheckpointError, or DataError.
     """
     new = run.config.changed(epochs=epochs if epochs is not None else run.config.epochs, steps=steps)
     total = new.total_steps(_images(run))
     reached = checkpoint_step(run.checkpoint_folder) or 0
     if reached > total:
         raise ConfigError(f"{run.name} is at step {reached:,} already; a total of {total:,} steps would be shorter.")
-    with run.locked():
-        run.lengthen(epochs, steps)
-        if reached < total and run.state().state == "finished":
-            _write_state(run, RunState("stopped", reached, total, "Lengthened, not yet trained to its new end."))
+    run.lengthen(epochs, steps)
 
 
 def lengthen_by(run: Run, count: int) -> None:
@@ -31,13 +29,6 @@ def lengthen_by(run: Run, count: int) -> None:
         lengthen(run, run.config.epochs + count, None)
     else:
         lengthen(run, None, run.config.steps + count)
-
-
-def _write_state(run: Run, state: RunState) -> None:
-    try:
-        run.write_state(state)
-    except OSError as error:
-        raise RunError(f"{run.path} cannot be written: {error.strerror or error}.") from None
 
 
 def _images(run: Run) -> int:

@@ -67,7 +67,7 @@ def begin_rows(path: Path, first: str) -> None:
 
 def add_row(path: Path, line: str) -> None:
     """Append a line in one write. Raises OSError."""
-    with path.open("ab", buffering=0) as file:
+    with path.open("ab") as file:  # buffered, since a file that is not says nothing where only a part fits on the disk
         file.write((line + "\n").encode())
 
 

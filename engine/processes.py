@@ -22,8 +22,28 @@ from engine.events import Event, Progress, Request
 PATIENCE = 0.1
 """Seconds between two looks at whether the job was cancelled."""
 
+ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
+
 Tell: TypeAlias = Callable[[int], None]
 """Called by work with how many of its units are done."""
+
+
+def ending_signals() -> list[signal.Signals]:
+    """Signals that ask a process to end; from a terminal they reach all of its processes.
+
+    Without that of a terminal that closes where the process was told to outlive it (nohup).
+    """
+    found = [signal.Signals(number) for name in ENDING if (number := getattr(signal, name, None)) is not None]
+    return [
+        number for number in found if number.name != "SIGHUP" or signal.getsignal(number) is not signal.SIG_IGN
+    ]
+
+
+def leave_ending_to_parent() -> None:
+    """Let a child, too, end when the parent does and not before."""
+    for number in ending_signals():
+        signal.signal(number, signal.SIG_IGN)
+    threading.Thread(target=end_with_parent, daemon=True).start()
 
 
 class Children:
@@ -107,8 +127,7 @@ def _receive(connection: Connection, what: str) -> tuple[str, Any]:
 
 def _serve(connection: Connection) -> None:
     """Do one task after the other, in a child, until the parent is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent
-    threading.Thread(target=end_with_parent, daemon=True).start()
+    leave_ending_to_parent()
     while True:
         try:
             work, task, telling = connection.recv()

@@ -7,10 +7,11 @@ opens again.
 
 import os
 import re
+import shutil
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -129,15 +130,16 @@ class Run:
         try:
             values = read_object(file, SMALL_FILES[file.name])
             config = RunConfig.from_json(values)
+            resolved = _resolved(values.get("resolved"), config)
         except (OSError, DamagedError) as error:
             raise RunError(f"{file} {reason_of(error)}.") from None
         except ConfigError as error:
             raise RunError(f"{file} is not valid: {error}") from None
-        resolved, created, versions = (values.get(name) for name in ("resolved", "created", "versions"))
+        created, versions = values.get("created"), values.get("versions")
         run = cls(
             path,
             config,
-            resolved if isinstance(resolved, dict) else {},
+            resolved,
             one_line(created, LONGEST_TIME) if isinstance(created, str) else "",
             {name: str(number)[:40] for name, number in versions.items()} if isinstance(versions, dict) else {},
         )
@@ -236,12 +238,19 @@ class Run:
         self._rewrite_config({"resolved": self.resolved})
 
     def lengthen(self, epochs: int | None, steps: int | None) -> None:
-        """Set a new total length. Raises ConfigError or RunError."""
+        """Set a new total length; `keep_length` writes it. Raises ConfigError."""
         self.config = self.config.changed(epochs=epochs if epochs is not None else self.config.epochs, steps=steps)
-        try:
-            self._rewrite_config({"epochs": self.config.epochs, "steps": self.config.steps})
-        except OSError as error:
-            raise RunError(f"{self.path} cannot be written: {error.strerror or error}.") from None
+
+    def keep_length(self) -> None:
+        """Write the total length, where it is not the one in config.json. Raises OSError or RunError."""
+        self._rewrite_config({"epochs": self.config.epochs, "steps": self.config.steps})
+
+    def discard(self) -> None:
+        """Remove the folder of a run that never trained, unless somebody has put more into it."""
+        ours = {"config.json", "state.json", "marks.json", "lock"}
+        with suppress(OSError):
+            if {file.name for file in self.path.iterdir()} <= ours:
+                shutil.rmtree(self.path)
 
     def _read(self, name: str, sound: Callable[[dict[str, Any]], Sound]) -> dict[str, Any]:
         """What can be used of one of the small files; `problems` has what is wrong with it."""
@@ -258,7 +267,8 @@ class Run:
             kept = read_object(file, SMALL_FILES[file.name])
         except DamagedError as error:
             raise RunError(f"{file} {reason_of(error)}. It was changed since the run was opened.") from None
-        write_json(file, kept | changes)
+        if kept | changes != kept:
+            write_json(file, kept | changes)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -350,6 +360,15 @@ def default_title(config: RunConfig) -> str:
 def method_words(config: RunConfig) -> str:
     """Return a method in a few letters, e.g. "cond. annealed ReLU"."""
     return f"{'cond. ' if config.conditional else ''}{METHODS[config.objective].short}"
+
+
+def _resolved(values: object, config: RunConfig) -> dict[str, Any]:
+    """Device and threads of the run's first start, within the ranges of the settings. Raises ConfigError."""
+    if not isinstance(values, dict):
+        return {}
+    known = {name: values[name] for name in ("device", "threads") if values.get(name, "auto") not in ("auto", 0)}
+    checked = config.changed(**known)
+    return {name: getattr(checked, name) for name in known}
 
 
 def _rarest_colour(root: Path) -> int:

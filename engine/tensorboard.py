@@ -7,10 +7,11 @@ import importlib.util
 import io
 import math
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 from PIL import Image
@@ -65,8 +66,6 @@ def check_installed() -> None:
 
 
 def _write_run(run: Run, folder: Path) -> Job:
-    from torch.utils.tensorboard import FileWriter
-
     reader = MetricsReader(run.metrics_file)
     reader.refresh()
     linked = is_link(run.previews_folder)
@@ -75,21 +74,36 @@ def _write_run(run: Run, folder: Path) -> Job:
     step, seconds = reader.column("step")[rows], reader.column("seconds")[rows]
     begin = _begin(run)
     total = len(rows) + len(pictures)
-    writer = FileWriter(str(folder), max_queue=ROWS)
-    try:
+    with (folder / f"events.out.tfevents.{int(begin):010d}.{slug(run.path.name)}").open("wb") as file:
+        write = _writer(file)
         for number, row in enumerate(rows):
             if number % ROWS == 0:
                 yield Progress(number, total, f"Saving {run.name}", "points")
-            writer.add_summary(_scalars(reader, row), int(step[number]), begin + seconds[number])
+            write(_scalars(reader, row), int(step[number]), begin + seconds[number])
         for number, path in enumerate(pictures, len(rows)):
             yield Progress(number, total, f"Saving {run.name}", "points")
             summary = _picture(path)
             if summary is not None:
                 at = int(path.stem)
                 when = begin + (float(np.interp(at, step, seconds)) if len(step) else 0.0)
-                writer.add_summary(summary, at, when)
-    finally:
-        writer.close()
+                write(summary, at, when)
+
+
+def _writer(file: BinaryIO) -> "Callable[[Summary, int, float], None]":
+    """Begin a file of events; return what appends one, with its step and wall time.
+
+    TensorBoard's own writer has a thread for this, which says in a traceback that the disk is full.
+    """
+    from tensorboard.compat.proto.event_pb2 import Event
+    from tensorboard.summary.writer.record_writer import RecordWriter
+
+    records = RecordWriter(file)
+    records.write(Event(wall_time=time.time(), file_version="brain.Event:2").SerializeToString())
+
+    def write(summary: "Summary", step: int, wall_time: float) -> None:
+        records.write(Event(summary=summary, step=step, wall_time=wall_time).SerializeToString())
+
+    return write
 
 
 def _begin(run: Run) -> float:

@@ -5,6 +5,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from engine.errors import ConfigError
+
 
 def to_tensor(images: NDArray[np.uint8], device: torch.device | str = "cpu") -> Tensor:
     """Images uint8 (n, height, width, channels) to float32 in 0..1, (n, channels, height, width).
@@ -21,9 +23,18 @@ def to_images(pixels: Tensor) -> NDArray[np.uint8]:
 
 
 def choose_device(name: str) -> torch.device:
-    """Return the device a setting names; "auto" takes a GPU where there is one, else the CPU."""
-    if name != "auto":
-        return torch.device(name)
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    """Return the device a setting names; "auto" takes a GPU where there is one, else the CPU.
+
+    Raises ConfigError when PyTorch does not find the device on this machine.
+    """
+    if name == "auto":
+        name = next((gpu for gpu in ("cuda", "mps") if is_available(gpu)), "cpu")
+    if not is_available(name):
+        raise ConfigError(f"device is {name}, and PyTorch finds none on this machine. Choose the device cpu or auto.")
+    return torch.device(name)
+
+
+def is_available(device: str) -> bool:
+    """Whether PyTorch finds a device ("cpu", "cuda", "mps") on this machine."""
+    backends = {"cpu": torch.cpu, "cuda": torch.cuda, "mps": torch.backends.mps}
+    return device in backends and bool(backends[device].is_available())

@@ -17,11 +17,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from engine.checkpoints import NOT_RESUMED, fill, load_trainer, load_weights, save_checkpoint
 from engine.checkpoints import checkpoint_step as saved_step
-from engine.checkpoints import fill, load_trainer, load_weights, save_checkpoint
-from engine.config import RunConfig
+from engine.config import CHOICE_TITLES, RunConfig
 from engine.data import Dataset, load_dataset, prepare
-from engine.errors import RunError, TrainingDivergedError
+from engine.errors import CheckpointError, ConfigError, DataError, RunError, TrainingDivergedError
 from engine.events import (
     CheckpointSaved,
     Event,
@@ -35,7 +35,7 @@ from engine.events import (
     Warned,
 )
 from engine.held_out import HeldOut
-from engine.kept import keep_checkpoint
+from engine.kept import WEIGHTS, keep_checkpoint
 from engine.leftovers import clear_leftovers, places_in_run
 from engine.methods import Codes
 from engine.metrics_file import MetricsWriter, cut_back
@@ -45,48 +45,61 @@ from engine.objectives import kl_per_latent, objective, reconstruction_per_image
 from engine.previewer import Previewer
 from engine.previews import drop_after, save_preview
 from engine.runs import Run, RunState
-from engine.tensors import choose_device, to_tensor
+from engine.tensors import choose_device, is_available, to_tensor
+from engine.trainer_state import TrainerState
 
 Kept = TypeVar("Kept")
 
 
-def train(run: Run) -> Job:
+def train(run: Run, *, fresh: bool = False) -> Job:
     """Train a run to its length, from its last checkpoint or from the beginning.
 
     Yields TrainingStarted, then per step StepMetrics, Preview and CheckpointSaved where they are due and a
     Progress, and at last Finished. Asked to pause, it saves a checkpoint and yields Paused; asked to stop, or
     closed, it saves a checkpoint and ends. When the disk refuses to take what is due, it yields Paused with the reason
-    and tries again when its host goes on.
+    and tries again when its host goes on. A run that was begun on a device which is not there goes on with what there
+    is, and a Warned says so.
+
+    A run that cannot be resumed is left as it was. One that never trained becomes "failed"; where it is `fresh`, made
+    only now for this training, and its data or settings cannot be used, its folder is removed.
 
     Raises
     ------
     RunLockedError
         Another window or process is training the run.
     DataError, CheckpointError, ConfigError
-        The data set or the checkpoint cannot be used.
+        The data set, the checkpoint or the device cannot be used.
     TrainingDivergedError
         The loss became NaN or infinite. The last checkpoint is kept.
     RunError
         The run folder is gone, or cannot be written and the host asked to stop. The last checkpoint is kept.
     """
-    with run.locked():
-        clear_leftovers(places_in_run(run.path))
-        trainer: Trainer | None = None
-        try:
-            for event in prepare(*run.config.data):
-                if isinstance(event, Progress) and (yield event) is Request.STOP:
-                    run.write_state(RunState("stopped", message="Stopped before training began."))
-                    yield Finished(run.path, stopped=True)
-                    return
-            trainer = Trainer(run)
-            yield from trainer.loop()
-        except Exception as error:
-            reason = _explain(error, run)
-            reached = (trainer.step, trainer.total) if trainer else (run.state().step, run.state().total)
-            _try_state(run, RunState("failed", *reached, str(reason)))
-            if reason is error:
-                raise
-            raise reason from error
+    trainer: Trainer | None = None
+    try:
+        with run.locked():
+            clear_leftovers(places_in_run(run.path))
+            try:
+                for event in prepare(*run.config.data):
+                    if isinstance(event, Progress) and (yield event) is Request.STOP:
+                        if not _has_trained(run):
+                            run.write_state(RunState("stopped", message="Stopped before training began."))
+                        yield Finished(run.path, stopped=True)
+                        return
+                trainer = Trainer(run)
+                yield from trainer.loop()
+            except Exception as error:
+                reason = _explain(error, run)
+                if trainer is not None and trainer.begun:
+                    _try_state(run, RunState("failed", trainer.step, trainer.total, str(reason)))
+                elif not _has_trained(run):
+                    _try_state(run, RunState("failed", message=str(reason)))
+                if reason is error:
+                    raise
+                raise reason from error
+    except (DataError, ConfigError):
+        if fresh and trainer is None:
+            run.discard()
+        raise
 
 
 @dataclass
@@ -116,7 +129,8 @@ class Trainer:
 
     def __init__(self, run: Run) -> None:
         self.run = run
-        self.device = _resolve(run)
+        self.device, self.threads, self.notes = _machine(run)
+        torch.set_num_threads(self.threads)
         self.dataset: Dataset = load_dataset(*run.data)
         self.config: RunConfig = run.config
         self.indices = self.dataset.training
@@ -127,7 +141,8 @@ class Trainer:
         self.model: VAE = build(self.config, self.dataset).to(self.device).to(memory_format=torch.channels_last)
         self.optimiser = torch.optim.Adam(self.model.parameters(), lr=self.config.learning_rate, fused=True)
         self.noise = torch.Generator(self.device).manual_seed(self.config.seed)
-        self.sums = torch.zeros(3 + self.config.latents, dtype=torch.float64, device=self.device)
+        # On the CPU, since Apple's GPUs have no float64.
+        self.sums = torch.zeros(3 + self.config.latents, dtype=torch.float64)
         self.summed = 0
         self.step = 0
         self.row_step = -1
@@ -137,19 +152,17 @@ class Trainer:
         self.previewer = Previewer(self.config, self.dataset, self.device)
         self.held_out = HeldOut(run, self.dataset, self.device) if "test" in self.dataset.splits else None
 
-        self._restore()
-        cut_back(run.metrics_file, lambda step: step <= self.step and step % self.config.log_steps == 0)
-        drop_after(run.previews_folder, self.step)
-        if self.held_out:
-            self.held_out.cut_back(self.step)
-        self.metrics = MetricsWriter(run.metrics_file, self.config.latents)
-        self.saved_step = self.step if self.step else -1
         self.state_time = 0.0
-        self._write_state("running")
+        self.begun = False
+        """Whether the run's folder has been written to."""
+
+        self._restore()
+        self.saved_step = self.step if self.step else -1
 
     def loop(self) -> Generator[Event, Request | None, None]:
         """Step until the run's length is reached, telling of each step and obeying pause and stop."""
-        notes = [*self.dataset.notes, *self.config.warnings(len(self.indices))]
+        yield from self._persist(self._begin)
+        notes = [*self.notes, *self.dataset.notes, *self.config.warnings(len(self.indices))]
         if notes:
             yield Warned(" ".join(notes))
         yield TrainingStarted(self.run.path, self.step, self.total, self.config.batch_size)
@@ -178,6 +191,20 @@ class Trainer:
         yield from self._persist(lambda: self._save_as("stopped" if stopped else "finished"))
         yield CheckpointSaved(self.step)
         yield Finished(self.run.path, self.step, stopped)
+
+    def _begin(self) -> None:
+        """Bring the run's folder to the step that training goes on from. Raises OSError; may be called again."""
+        run = self.run
+        run.keep_length()
+        if not run.resolved:
+            run.resolve(self.device.type, self.threads)
+        cut_back(run.metrics_file, lambda step: step <= self.step and step % self.config.log_steps == 0)
+        drop_after(run.previews_folder, self.step)
+        if self.held_out:
+            self.held_out.cut_back(self.step)
+        self.metrics = MetricsWriter(run.metrics_file, self.config.latents)
+        self._write_state("running")
+        self.begun = True
 
     def _persist(self, write: Callable[[], Kept]) -> Generator[Event, Request | None, Kept]:
         """Write; where the disk refuses, say so and wait, then write again when the host goes on.
@@ -257,7 +284,7 @@ class Trainer:
         loss.backward()
         self.optimiser.step()
         with torch.no_grad():
-            return torch.cat([torch.stack([loss, reconstruction, kl]), kl_each]).double()
+            return torch.cat([torch.stack([loss, reconstruction, kl]), kl_each]).cpu().double()
 
     def _batch(self) -> tuple[Tensor, Tensor | None]:
         """The images of the next step, and their labels for a conditional model."""
@@ -315,7 +342,8 @@ class Trainer:
                 "step": self.step,
                 "optimiser": self.optimiser.state_dict(),
                 "noise": self.noise.get_state(),
-                "sums": self.sums.cpu(),
+                "device": self.device.type,
+                "sums": self.sums,
                 "summed": self.summed,
                 "seconds": self.clock.read(),
             },
@@ -327,53 +355,94 @@ class Trainer:
         self._write_state(state)
 
     def _restore(self) -> None:
-        """Take up the run's last checkpoint, if it has one."""
+        """Take up the run's last checkpoint, if it has one. Raises CheckpointError."""
         if saved_step(self.run.checkpoint_folder) is None:
             return
         weights = load_weights(self.run.checkpoint_folder)
-        state = load_trainer(self.run.checkpoint_folder, weights)
+        path = self.run.checkpoint_folder / weights.trainer
+        values = load_trainer(self.run.checkpoint_folder, weights)
         fill(self.model, weights, self.run.name)
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.noise.set_state(state["noise"])
-        self.sums.copy_(state["sums"])
-        self.summed = state["summed"]
-        self.clock.seconds = state["seconds"]
-        self.step = weights.step
+        try:
+            state = TrainerState.parse(values, weights.step, list(self.model.parameters()), self.config.latents)
+            self.step = weights.step
+            self._restore_noise(state)
+        except ValueError as error:
+            raise CheckpointError(f"{path} is damaged or not of this run: {error}. {NOT_RESUMED}") from None
+        settings = self.optimiser.state_dict()["param_groups"]
+        self.optimiser.load_state_dict({"state": state.moments, "param_groups": settings})
+        self.sums.copy_(state.sums)
+        self.summed = state.summed
+        self.clock.seconds = state.seconds
+
+    def _restore_noise(self, state: TrainerState) -> None:
+        """Go on with the noise of the checkpoint; after a change of device, with noise of its own for this step.
+
+        Raises ValueError when it is no state of a generator.
+        """
+        before = state.device or self.run.resolved.get("device", self.device.type)
+        if before != self.device.type:
+            self.noise.manual_seed(int(np.random.default_rng((self.config.seed, 2**31 + 2, self.step)).integers(2**62)))
+            self.notes = self.notes or [_moved(before, self.device.type)]
+            return
+        try:
+            self.noise.set_state(state.noise)
+        except (RuntimeError, TypeError):
+            raise ValueError("'noise' is no state of this device's random generator") from None
 
     def _write_state(self, state: str) -> None:
         self.run.write_state(RunState(state, self.step, self.total))
         self.state_time = time.monotonic()
 
 
-def _resolve(run: Run) -> torch.device:
-    """Set the thread count and return the device: as stored by the run's first start, or chosen now and stored."""
-    device = choose_device(str(run.resolved.get("device", run.config.device)))
-    threads = int(run.resolved.get("threads", 0)) or run.config.threads or torch.get_num_threads()
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise RunError(
-            "The run asks for a CUDA GPU, and PyTorch finds none on this machine. Choose the device "
-            "cpu or auto for a new run."
-        )
-    torch.set_num_threads(threads)
-    if not run.resolved:
-        run.resolve(device.type, threads)
-    return device
+def _machine(run: Run) -> tuple[torch.device, int, list[str]]:
+    """Return device, thread count and what is to be said of them: as stored by the run's first start, or chosen now.
+
+    Raises ConfigError when a device is asked for that is not there.
+    """
+    stored = str(run.resolved.get("device", ""))
+    threads = run.config.threads or torch.get_num_threads()
+    if not stored or is_available(stored):
+        device = choose_device(stored or run.config.device)
+        notes = []
+        if not run.resolved and _has_trained(run):
+            notes = [
+                "config.json does not say with which device the run was trained so far. It goes on with "
+                f"{_title(device.type)}; only with the same device and number of threads is it, bit for bit, as if it "
+                "had never been stopped."
+            ]
+        return device, int(run.resolved.get("threads", 0)) or threads, notes
+    device = choose_device("auto")
+    return device, threads, [f"PyTorch finds no {_title(stored)} on this machine. {_moved(stored, device.type)}"]
+
+
+def _moved(before: str, now: str) -> str:
+    """Say what a change of the device means."""
+    return (
+        f"The run was trained with {_title(before)} so far and goes on with {_title(now)}, with other random numbers: "
+        "from here on it is no longer, bit for bit, the run that it would have been."
+    )
+
+
+def _title(device: str) -> str:
+    return CHOICE_TITLES["device"].get(device, "another device")
+
+
+def _has_trained(run: Run) -> bool:
+    """Whether there is anything of the run to lose."""
+    return (run.checkpoint_folder / WEIGHTS).exists() or run.state().step > 0
 
 
 def _explain(error: Exception, run: Run) -> Exception:
     """Return an error of the file system as a sentence about the run; others as they are."""
     if not isinstance(error, OSError):
         return error
+    kept = "The last checkpoint is kept" if (run.checkpoint_folder / WEIGHTS).exists() else "No checkpoint was due yet"
     if error.errno == errno.ENOSPC:
-        return RunError(
-            f"The disk is full: {run.path} cannot be written. The last checkpoint is kept; make room, then "
-            "resume the run."
-        )
+        return RunError(f"The disk is full: {run.path} cannot be written. {kept}; make room, then resume the run.")
     if not run.path.exists():
         return RunError(f"The run's folder {run.path} is gone; it was moved or deleted while training.")
     return RunError(
-        f"{run.path} cannot be written: {error.strerror or error}. The last checkpoint is kept; resume the "
-        "run when the cause is gone."
+        f"{run.path} cannot be written: {error.strerror or error}. {kept}; resume the run when the cause is gone."
     )
 
 

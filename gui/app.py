@@ -16,6 +16,7 @@ from engine.log_file import end_log, start_log
 from engine.paths import APP, RESOURCES, log_file
 from gui import theme
 from gui.desktop import APP_ID
+from gui.desktop.leaving import Leaving
 from gui.desktop.listener import Listener
 from gui.desktop.single import Place
 from gui.errors import Catcher, Presenter, Problem, problem_of, tell
@@ -85,11 +86,13 @@ def _show_window(app: QApplication, runs: Path, theme_name: str | None, place: P
     theme.apply(app)
     follower = ThemeFollower(app, window)
     listener = Listener(place.address, window)
+    leaving = Leaving(window.leave, window.closing.wait, window)
     window.show()
     Thread(target=_clear_leftovers, args=(runs,), name="leftovers", daemon=True).start()
     QTimer.singleShot(0, window.training_page.settings.presets.setFocus)
     status = app.exec()
     listener.close()
+    leaving.close()
     del follower
     return status
 

@@ -1,5 +1,7 @@
 """Closing the window while something runs: asks, ends it, keeps it, and closes when it has ended."""
 
+import time
+
 from PySide6.QtCore import QSettings, QTimer
 from PySide6.QtWidgets import QWidget
 
@@ -7,6 +9,9 @@ from gui.metrics.session import EvaluationSession
 from gui.metrics.study_session import StudySession
 from gui.settings.asking import may
 from gui.training.session import TrainingSession
+
+PATIENCE = 5.0
+"""Seconds; systems give an application about as long at the end of a session."""
 
 STUDY = (
     "A study is running.",
@@ -58,6 +63,12 @@ class Closing:
         self._evaluation.cancel()
         self._studies.stop()
         self.go_on()
+
+    def wait(self) -> None:
+        """Wait until what was ended is on disk, for at most `PATIENCE` seconds."""
+        end = time.monotonic() + PATIENCE
+        for session in (self._training, self._studies):
+            session.wait(max(0.0, end - time.monotonic()))
 
     def go_on(self) -> None:
         """Close the window if that was asked for and nothing runs any more."""

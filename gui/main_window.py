@@ -450,14 +450,19 @@ class MainWindow(QMainWindow):
         if tab in tabs:
             self._show_page(tabs.index(tab))
 
+    def leave(self) -> None:
+        """End what runs, keep it, and close, without a question."""
+        if not self.closing.begun:
+            self._keep_place()
+            self.help.close()
+            self.closing.begin()
+
     def closeEvent(self, event: QCloseEvent) -> None:
         """Ask when a run trains or a study runs; stop it, keep it, and close when it has ended."""
         if self.closing.busy:
             event.ignore()
             if self.closing.may_begin():
-                self._keep_place()
-                self.help.close()
-                self.closing.begin()
+                self.leave()
             return
         if not self.closing.begun:
             self._keep_place()

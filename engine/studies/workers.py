@@ -7,7 +7,6 @@ than the steps since the last checkpoint.
 import contextlib
 import multiprocessing
 import queue
-import signal
 import threading
 import time
 import traceback
@@ -21,7 +20,7 @@ from typing import Literal, TypeAlias
 from engine.errors import RunError, StudioError
 from engine.events import Paused, Progress, Request, Warned
 from engine.jobs import Control, drive
-from engine.processes import end_with_parent
+from engine.processes import leave_ending_to_parent
 from engine.runs import Run
 
 STOP_PATIENCE = 1.5
@@ -178,9 +177,7 @@ def _serve(connection: Connection, threads: int) -> None:
     """Do one task after the other, in a child, until the parent is gone."""
     from engine.memory import keep_freed_memory
 
-    for number in (signal.SIGINT, signal.SIGTERM):  # they reach the parent, which asks for a checkpoint
-        signal.signal(number, signal.SIG_IGN)
-    threading.Thread(target=end_with_parent, daemon=True).start()
+    leave_ending_to_parent()  # it asks for a checkpoint
     keep_freed_memory()
     control = Control()
     tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()

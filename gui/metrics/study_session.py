@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from PySide6.QtCore import QObject, Signal, Slot
+from PySide6.QtCore import QDeadlineTimer, QObject, Signal, Slot
 
 from engine.events import Finished, Job, Paused, Progress, Warned
 from engine.studies import CellFinished, CellStarted, CellState, Study, run_study
@@ -86,6 +86,11 @@ class StudySession(QObject):
             self._thread.control.stop()
             self.stopping = True
             self.changed.emit()
+
+    def wait(self, seconds: float) -> None:
+        """Wait until the study that was stopped is on disk."""
+        if self._thread is not None:
+            self._thread.wait(QDeadlineTimer(round(1000 * seconds)))
 
     @Slot(list)
     def _take(self, events: list[object]) -> None:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from PySide6.QtCore import QObject, Signal, Slot
+from PySide6.QtCore import QDeadlineTimer, QObject, Signal, Slot
 
 from engine.config import RunConfig
 from engine.data import check_data
@@ -74,7 +74,7 @@ class TrainingSession(QObject):
         except StudioError as error:
             self.failed.emit(str(error))
             return None
-        self._train_or_queue(run.path)
+        self._train_or_queue(run.path, fresh=True)
         return run.path
 
     def train_or_queue(self, path: Path, *, more: int = 0) -> None:
@@ -96,9 +96,13 @@ class TrainingSession(QObject):
             return False
         return True
 
-    def _train_or_queue(self, path: Path, more: int = 0) -> None:
+    def _train_or_queue(self, path: Path, more: int = 0, *, fresh: bool = False) -> None:
+        """Train or queue a run whose data is there, as far as one can see.
+
+        A `fresh` run that cannot begin leaves no folder, unless it had to wait: then nobody may be there to read why.
+        """
         if not self.active and not self.blocked:
-            self._begin(Waiting(path.name, more), path)
+            self._begin(Waiting(path.name, more), path, fresh=fresh)
             return
         if self.active and self.run is not None and path == self.run.path:
             return
@@ -168,7 +172,7 @@ class TrainingSession(QObject):
             self._begin(waiting, self.queue.path(waiting))
         self.queue_changed.emit()
 
-    def _begin(self, waiting: Waiting, path: Path) -> None:
+    def _begin(self, waiting: Waiting, path: Path, *, fresh: bool = False) -> None:
         """Train a run in a thread of its own."""
         try:
             run = Run.open(path)
@@ -181,7 +185,7 @@ class TrainingSession(QObject):
         self.progress, self.images_per_second = None, 0.0
         self.paused = self.stopping = self.cancelling = False
         self._batch, self._mark = 0, (0.0, 0)
-        self._thread = JobThread(_training_of(run, waiting.more), self)
+        self._thread = JobThread(_training_of(run, waiting.more, fresh=fresh), self)
         self._thread.events.connect(self._take)
         self._thread.failed.connect(self._failed)
         self._thread.finished.connect(self._finished)
@@ -223,6 +227,11 @@ class TrainingSession(QObject):
             self._change_queue(lambda: self.queue.add(run.path, first=True))
         self.held = True
         self.stop()
+
+    def wait(self, seconds: float) -> None:
+        """Wait until the run that was ended is on disk."""
+        if self._thread is not None:
+            self._thread.wait(QDeadlineTimer(round(1000 * seconds)))
 
     @Slot(list)
     def _take(self, events: list[object]) -> None:
@@ -277,13 +286,13 @@ class TrainingSession(QObject):
             self._next()
 
 
-def _training_of(run: Run, more: int) -> Callable[[], Job]:
+def _training_of(run: Run, more: int, *, fresh: bool) -> Callable[[], Job]:
     def make() -> Job:
         from engine.lengthening import lengthen_by
         from engine.training import train
 
         if more:
             lengthen_by(run, more)
-        return train(run)
+        return train(run, fresh=fresh)
 
     return make

@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -153,7 +154,24 @@ def test_a_truncated_data_file_is_named(run_main, digits_folder, tmp_path):
     status, _, err = run_main("train", "--dataset", "mnist", "--data", folder, "--steps", 1)
     assert status == 1
     assert "train-images-idx3-ubyte" in err
-    assert Run.open(tmp_path / "runs" / "annealed-relu-mnist-0").state().state == "failed"
+    assert list((tmp_path / "runs").iterdir()) == []  # nothing trained: no empty run is left
+
+
+def test_six_trainings_that_cannot_begin_leave_no_run_behind(run_main, tmp_path):
+    nowhere = tmp_path / "nowhere"
+    (tmp_path / "pictures").mkdir()
+    for arguments in (
+        ("--dataset", "mnist", "--data", nowhere),
+        ("--dataset", "images", "--data", nowhere),
+        ("--dataset", "images", "--data", tmp_path / "pictures"),
+        ("--dataset", "images"),
+        ("--dataset", "arrays", "--data", nowhere),
+        ("--dataset", "digits", "--steps", 1, "--device", "mps"),
+    ):
+        status, out, err = run_main("train", *arguments)
+        assert status in (1, 2), err
+        assert (out, len(err.strip().splitlines())) == ("", 1)
+        assert list((tmp_path / "runs").glob("*")) == []
 
 
 def test_a_checkpoint_cut_in_half_is_a_sentence_and_loses_nothing(run_main, digits_folder, tmp_path):
@@ -239,6 +257,75 @@ def test_ctrl_c_saves_a_checkpoint_prints_the_folder_and_exits_130(digits_folder
     assert run.state().state == "stopped"
     assert checkpoint_step(run.checkpoint_folder) == run.state().step
     assert "Traceback" not in err
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="there is no SIGHUP")
+def test_a_terminal_that_closes_saves_a_checkpoint(digits_folder, tmp_path):
+    code, run = _ended_by(signal.SIGHUP, digits_folder, tmp_path)
+    assert code == 130
+    assert run.state().state == "stopped"
+    assert checkpoint_step(run.checkpoint_folder) == run.state().step > 0
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="there is no SIGHUP")
+def test_with_nohup_a_terminal_that_closes_ends_nothing(digits_folder, tmp_path):
+    code, run = _ended_by(signal.SIGHUP, digits_folder, tmp_path, "nohup", steps=300)
+    assert code == 0
+    assert run.state().state == "finished"
+
+
+def _ended_by(number, digits_folder, tmp_path, *before, steps=1_000_000):
+    train = ("train", "--dataset", "mnist", "--data", digits_folder, "--steps", steps, "--runs", tmp_path, *SMALL)
+    process = subprocess.Popen([*before, *command(*train)], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    folder = tmp_path / "annealed-relu-mnist-0"
+    while process.poll() is None and not (folder / "checkpoint" / "model.safetensors").exists():
+        time.sleep(0.05)
+    process.send_signal(number)
+    process.communicate(timeout=120)
+    return process.returncode, Run.open(folder)
+
+
+STREAMS = {
+    "stderr closed": "2>&-",
+    "stdout closed": ">&-",
+    "all closed": "<&- >&- 2>&-",
+    "stderr full": "2>/dev/full",
+    "stdout full": ">/dev/full",
+    "both full": ">/dev/full 2>/dev/full",
+}
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("streams", STREAMS.values(), ids=STREAMS)
+def test_streams_that_take_nothing_do_not_end_a_training(digits_folder, tmp_path, streams):
+    train = ("train", "--dataset", "mnist", "--data", digits_folder, "--steps", 20, "--runs", tmp_path, *SMALL)
+    done = subprocess.run(
+        ["sh", "-c", f'"$@" {streams}', "sh", *command(*train)], capture_output=True, text=True, timeout=120
+    )
+    [folder] = tmp_path.iterdir()
+    assert Run.open(folder).state().state == "finished"
+    assert checkpoint_step(folder / "checkpoint") == 20
+    full = ">/dev/full" in streams.split()
+    assert done.returncode == (1 if full else 0)  # the folder's name was wanted, and did not arrive
+    assert done.stdout in ("", f"{folder}\n")
+    assert "Traceback" not in done.stderr
+    assert "Exception ignored" not in done.stderr
+    if streams == ">/dev/full":
+        last = done.stderr.splitlines()[-1]
+        assert last == (
+            "main.py: Standard output cannot be written: No space left on device. What was computed and saved is kept."
+        )
+    if streams == "2>&-":
+        assert done.stdout == f"{folder}\n"  # and no message is in it
+
+
+def test_a_reader_of_stderr_that_is_gone_does_not_end_a_training(digits_folder, tmp_path):
+    train = ("train", "--dataset", "mnist", "--data", digits_folder, "--steps", 40, "--runs", tmp_path, *SMALL)
+    process = subprocess.Popen(command(*train), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process.stderr.close()
+    out, _ = process.communicate(timeout=120)
+    assert (process.returncode, out) == (0, f"{tmp_path / 'annealed-relu-mnist-0'}\n")
+    assert Run.open(Path(out.strip())).state().state == "finished"
 
 
 def test_without_a_screen_the_app_says_so_and_runs_the_demo(tmp_path):

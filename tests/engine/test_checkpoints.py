@@ -7,11 +7,14 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 
 from engine.checkpoints import WEIGHTS, checkpoint_step, fill, load_trainer, load_weights, save_checkpoint
 from engine.errors import CheckpointError
+from engine.files import write_bytes
+from engine.kept import keep_checkpoint
 
 
 class Malicious:
@@ -84,6 +87,32 @@ def test_memory_order_does_not_change_the_values(folder):
     assert torch.equal(load_weights(folder).tensors["0.weight"], model[0].weight)
 
 
+def test_the_same_weights_are_the_same_bytes(folder, saved):
+    """The safetensors library puts metadata in another order at every call."""
+    model, trainer = saved
+    found = set()
+    for _ in range(12):
+        save_checkpoint(folder, 100, model, trainer)
+        found.add((folder / WEIGHTS).read_bytes())
+    assert len(found) == 1
+    with safe_open(folder / WEIGHTS, framework="pt") as file:
+        assert file.metadata() == {"step": "100", "trainer": "trainer-100.pt"}
+
+
+@pytest.mark.skipif(not hasattr(os, "fchmod"), reason="needs the permissions of Unix")
+def test_weights_have_the_permissions_of_the_other_files(folder, saved):
+    model, trainer = saved
+    before = os.umask(0o027)
+    try:
+        save_checkpoint(folder, 200, model, trainer)
+        keep_checkpoint(folder)
+    finally:
+        os.umask(before)
+    assert {file.name: file.stat().st_mode & 0o777 for file in folder.iterdir()} == {
+        WEIGHTS: 0o640, "trainer-200.pt": 0o640, "kept-200.safetensors": 0o640
+    }  # fmt: skip
+
+
 def test_other_programs_read_the_weights(folder, saved):
     model, _ = saved
     tensors = load_file(folder / WEIGHTS)  # safetensors' own reader
@@ -108,10 +137,12 @@ def test_killed_between_the_two_files_the_old_checkpoint_is_whole(folder, saved)
 def test_a_full_disk_keeps_the_old_checkpoint_whole(folder, saved, monkeypatch):
     model, trainer = saved
 
-    def full(*_, **__):
-        raise OSError(28, "No space left on device")
+    def full(path, content):
+        if path.name == WEIGHTS:
+            raise OSError(28, "No space left on device")
+        write_bytes(path, content)
 
-    monkeypatch.setattr("engine.checkpoints.save_file", full)
+    monkeypatch.setattr("engine.checkpoints.write_bytes", full)
     with pytest.raises(OSError, match="No space left"):
         save_checkpoint(folder, 200, make_model(5), trainer | {"step": 200})
     weights = load_weights(folder)

@@ -16,9 +16,12 @@ def test_a_run_whose_length_is_in_steps_is_made_longer_by_steps(tmp_path, make_r
     run = make_run(tmp_path, steps=60)
     list(train(run))
     lengthen_by(run, 7)
+    assert run.config.steps == 67
+    assert Run.open(run.path).config.steps == 60  # until training begins
+    list(train(run))
     again = Run.open(run.path)
     assert again.config.steps == 67
-    assert (again.state().state, again.state().total) == ("stopped", 67)
+    assert (again.state().state, again.state().total) == ("finished", 67)
 
 
 def test_epochs_added_give_the_run_that_was_as_long_from_the_beginning(tmp_path, make_run):
@@ -28,7 +31,7 @@ def test_epochs_added_give_the_run_that_was_as_long_from_the_beginning(tmp_path,
     grown = make_run(tmp_path, "grown", steps=None, epochs=1)
     list(train(grown))
     lengthen_by(grown, 1)
-    list(train(Run.open(grown.path)))
+    list(train(grown))
     assert checkpoint_step(grown.checkpoint_folder) == 2 * PER_EPOCH
     expected, found = (load_weights(run.checkpoint_folder).tensors for run in (whole, grown))
     assert all(torch.equal(expected[name], found[name]) for name in expected)

@@ -54,7 +54,7 @@ def test_numbers_of_earlier_weights_are_told_from_those_of_now(tiny_copy):
     step = [heading.title for heading in table_of([read_row(tiny_copy)]).headings].index("Step")
     assert table_of([read_row(tiny_copy)]).lines[0].cells[step].text == "60"
     lengthen(tiny_copy, None, 80)
-    for _ in train(Run.open(tiny_copy.path)):
+    for _ in train(tiny_copy):
         pass
     found = table_of([read_row(tiny_copy)]).lines[0].cells[step]
     assert found.text == "60 (now 80)"

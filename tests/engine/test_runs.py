@@ -118,12 +118,15 @@ def test_the_device_and_threads_a_run_started_with_are_kept(run):
     assert again.resolved == {"device": "cpu", "threads": 2}
     assert again.config == CONFIG
     again.lengthen(None, 5000)
+    again.keep_length()
     assert Run.open(run.path).resolved == {"device": "cpu", "threads": 2}
 
 
 def test_a_new_length_changes_nothing_else(run):
     before = json.loads((run.path / "config.json").read_text(encoding="utf-8"))
     run.lengthen(epochs=7, steps=None)
+    assert Run.open(run.path).config == CONFIG  # until training begins
+    run.keep_length()
     after = json.loads((run.path / "config.json").read_text(encoding="utf-8"))
     assert {key for key in after if after[key] != before.get(key)} == {"epochs"}
     assert Run.open(run.path).config == CONFIG.changed(epochs=7)
@@ -298,6 +301,7 @@ def test_when_a_run_was_made_does_not_change_with_its_length(run):
     assert made.tzinfo is not None  # a run may be looked at in another time zone
     assert abs(datetime.now(UTC) - made) < timedelta(minutes=10)
     run.lengthen(epochs=9, steps=None)
+    run.keep_length()
     assert json.loads((run.path / "config.json").read_text(encoding="utf-8"))["created"] == created
 
 

@@ -151,7 +151,7 @@ def test_a_lengthened_run_equals_one_that_was_that_long_from_the_start(tmp_path,
     list(train(short))
     assert short.state().state == "finished"
     short.lengthen(None, 60)
-    list(train(Run.open(short.path)))
+    list(train(short))
     assert_same(long, short)
 
 

@@ -89,6 +89,44 @@ def test_the_slider_smooths_and_the_points_stay_behind(page, show, tmp_path):
     assert f"raw {key}" not in page.curves.kl.drawn
 
 
+@pytest.mark.parametrize("several", [False, True])
+def test_every_curve_is_of_its_own_column_and_c_is_that_of_the_settings(page, show, tmp_path, several):
+    """C by `RunConfig.capacity`; the others as they were written."""
+    runs = [
+        make_run(tmp_path / "runs", name, objective="annealed-relu")
+        for name in (["one", "two"] if several else ["one"])
+    ]
+    for run in runs:
+        run.metrics_file.unlink()
+        writer = MetricsWriter(run.metrics_file, 3)
+        for step in range(10, 610, 10):
+            c = run.config.capacity(step, 100)
+            writer.append(
+                StepMetrics(step, step / 100, step, 900.0 - step, 800.0 - step, 700.0, c, (100.0, 200.0, 400.0))
+            )
+    items = show()
+    page.options.smoothing.setValue(0)
+    curves = page.curves
+    steps = np.arange(10.0, 610, 10)
+    for item in items:
+        # 20 nats over 20 epochs of 100 steps: a hundredth of a nat a step.
+        expected = {
+            (curves.kl, "capacity"): steps / 100,
+            (curves.kl, "kl"): np.full(60, 700.0),
+            (curves.reconstruction, "reconstruction"): 800.0 - steps,
+        }
+        if not several:
+            expected[curves.reconstruction, "loss"] = 900.0 - steps
+        if item is items[0]:
+            expected |= {(curves.latents, f"kl_{i}"): np.full(60, 100.0 * 2**i) for i in range(3)}
+        for (plot, name), values in expected.items():
+            x, y = drawn(plot, f"{name} {item.path}")
+            np.testing.assert_allclose(x, steps, err_msg=name)
+            np.testing.assert_allclose(y, values, rtol=1e-8, err_msg=name)
+    names = [f"z{i}" for i in range(3)]
+    assert [entry(curves.latents, name).entry.key.split()[0] for name in names] == ["kl_0", "kl_1", "kl_2"]
+
+
 def test_only_new_rows_are_smoothed(page, show, tmp_path, monkeypatch):
     run = make_run(tmp_path / "runs", "one", rows=50)
     [item] = show()

@@ -1,0 +1,94 @@
+"""What a `trainer-<step>.pt` holds beside the weights, checked as a whole before any of it is used."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+LONGEST = 1e12
+"""Seconds; more than any run trains."""
+
+MOMENTS = ("exp_avg", "exp_avg_sq")
+"""Adam's running means of a parameter's gradient and of its square."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainerState:
+    """The state of a trainer at a step.
+
+    `moments` is Adam's state by the number of the parameter. `noise` is the state of a random generator of `device`;
+    the devices' states are not alike. `sums` (3 + latents,) are those of the `summed` steps since the last row of the
+    curves. `device` is empty in files of version 1.0.0.
+    """
+
+    moments: dict[int, dict[str, Tensor]]
+    noise: Tensor
+    sums: Tensor
+    summed: int
+    seconds: float
+    device: str
+
+    @classmethod
+    def parse(cls, values: Any, step: int, parameters: Sequence[Tensor], latents: int) -> "TrainerState":
+        """Check what a file holds: it must be of this step, and fit these parameters and so many latents.
+
+        Raises ValueError, with what is wrong as the end of a sentence.
+        """
+        if not isinstance(values, dict):
+            raise ValueError("it holds no trainer's state")
+        for name in ("step", "optimiser", "noise", "sums", "summed", "seconds"):
+            if name not in values:
+                raise ValueError(f"it lacks {name!r}")
+        if values["step"] != step or not _is_count(values["step"]):
+            raise ValueError("it is of another step than the weights")
+        if not (_is_tensor(values["noise"], None, torch.uint8) and values["noise"].ndim == 1):
+            raise ValueError("'noise' is no state of a random generator")
+        sums = values["sums"]
+        if not (_is_tensor(sums, (3 + latents,), torch.float64) and sums.isfinite().all()):
+            raise ValueError(f"'sums' must be {3 + latents} finite numbers")
+        if not (_is_count(values["summed"]) and values["summed"] <= step):
+            raise ValueError("'summed' must be a number of steps, no more than were done")
+        seconds = values["seconds"]
+        if not (isinstance(seconds, float | int) and 0 <= seconds <= LONGEST):
+            raise ValueError("'seconds' is no length of time")
+        moments = _moments(values["optimiser"], parameters)
+        device = values.get("device", "")
+        if not isinstance(device, str):
+            raise ValueError("'device' is no name")
+        return cls(moments, values["noise"], sums, values["summed"], float(seconds), device)
+
+
+def _moments(optimiser: Any, parameters: Sequence[Tensor]) -> dict[int, dict[str, Tensor]]:
+    """Adam's state by the number of the parameter; the settings that the file holds too are those of the run."""
+    found = optimiser.get("state") if isinstance(optimiser, dict) else None
+    if not isinstance(found, dict) or found.keys() != set(range(len(parameters))):
+        raise ValueError(f"'optimiser' is no state of Adam over {len(parameters)} parameters")
+    for number, parameter in enumerate(parameters):
+        state = found[number]
+        if not isinstance(state, dict) or state.keys() != {"step", *MOMENTS}:
+            raise ValueError(f"'optimiser' is no state of Adam at parameter {number}")
+        shapes = {"step": (), **dict.fromkeys(MOMENTS, tuple(parameter.shape))}
+        for name, shape in shapes.items():
+            if not _is_tensor(state[name], shape, torch.float32):
+                raise ValueError(f"'optimiser' does not fit: {name} of parameter {number}")
+        # A square may be infinite, as that of a very large gradient is.
+        if not (state["step"] >= 1 and state["exp_avg"].isfinite().all() and (state["exp_avg_sq"] >= 0).all()):
+            raise ValueError(f"'optimiser' holds numbers that Adam cannot have at parameter {number}")
+    return found
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _is_tensor(value: object, shape: tuple[int, ...] | None, dtype: torch.dtype) -> bool:
+    """Whether a value is an ordinary tensor of this shape (None: any) and type."""
+    return (
+        isinstance(value, Tensor)
+        and value.device.type == "cpu"
+        and value.layout is torch.strided
+        and value.dtype is dtype
+        and (shape is None or tuple(value.shape) == shape)
+    )
