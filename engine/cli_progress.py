@@ -8,18 +8,20 @@ from typing import NoReturn
 
 from tqdm import tqdm
 
-from engine.events import Event, Job, Progress, StepMetrics, TrainingStarted
+from engine.events import Event, Job, Progress, StepMetrics, TrainingStarted, Warned
 from engine.jobs import Control, drive
 
 
 def shown(job: Job, control: Control) -> Iterator[Event]:
-    """Drive a job and draw its progress on stderr."""
+    """Drive a job; draw its progress, and write what it warns of, on stderr."""
     bar: tqdm[NoReturn] | None = None
     what = ""
     try:
         for event in drive(job, control):
             if isinstance(event, TrainingStarted) and event.step:
                 print(f"Resuming at step {event.step:,} of {event.total:,}.", file=sys.stderr)
+            if isinstance(event, Warned):
+                tqdm.write(f"Note: {event.message}", file=sys.stderr)
             if isinstance(event, Progress):
                 if bar is None or event.what != what:
                     if bar is not None:

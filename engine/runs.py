@@ -22,6 +22,7 @@ from filelock import FileLock, Timeout
 from engine import __version__
 from engine.colours import PALETTE
 from engine.config import ClassOrder, RunConfig
+from engine.data.fingerprint import Fingerprint
 from engine.errors import ConfigError, RunError, RunLockedError
 from engine.files import write_json
 from engine.methods import METHODS
@@ -59,8 +60,27 @@ class RunState:
         return {"state": self.state, "step": self.step, "total": self.total, "message": self.message}
 
 
+@dataclass(frozen=True, slots=True)
+class FormerData:
+    """Data that a run was trained on up to a step, and that were other ones when it went on."""
+
+    step: int
+    data: Fingerprint
+
+    @classmethod
+    def read(cls, values: Any) -> "FormerData | None":
+        """Read what config.json holds of it; None where that is damaged."""
+        data = Fingerprint.read(values.get("data")) if isinstance(values, dict) else None
+        step = values.get("step") if data else None
+        return cls(step, data) if data and isinstance(step, int) else None
+
+
 class Run:
-    """One run folder. Reading needs no lock; whoever writes holds `locked()`."""
+    """One run folder. Reading needs no lock; whoever writes holds `locked()`.
+
+    `trained_on` is the fingerprint of its data: None before it first trains, and of a run of version 1.0.0. `former`
+    are the data it was trained on before, in order, where it went on with others.
+    """
 
     def __init__(self, path: Path, config: RunConfig, resolved: dict[str, Any], created: str = "") -> None:
         self.path = path
@@ -68,6 +88,8 @@ class Run:
         self.resolved = resolved
         self.created = created
         self.class_order: ClassOrder = "natural"
+        self.trained_on: Fingerprint | None = None
+        self.former: tuple[FormerData, ...] = ()
 
     @classmethod
     def create(cls, root: Path, config: RunConfig, name: str | None = None) -> "Run":
@@ -117,6 +139,10 @@ class Run:
         run = cls(path, config, resolved if isinstance(resolved, dict) else {}, str(values.get("created", "")))
         if "class_order" not in values:  # version 1.0.0 wrote it
             run.class_order = "alphabetical"
+        run.trained_on = Fingerprint.read(values.get("data"))
+        former = values.get("former_data")
+        read = map(FormerData.read, former if isinstance(former, list) else [])
+        run.former = tuple(entry for entry in read if entry is not None)
         return run
 
     @property
@@ -212,6 +238,24 @@ class Run:
         """Keep the device and thread count the run started with, for a resume to use again. Raises OSError."""
         self.resolved = {"device": device, "threads": threads}
         self._rewrite_config({"resolved": self.resolved})
+
+    def trained_at(self, step: int) -> Fingerprint | None:
+        """Return the fingerprint of the data that the weights of a step were trained on last; None: not known."""
+        return next((former.data for former in self.former if step <= former.step), self.trained_on)
+
+    def data_note(self, now: Fingerprint, step: int) -> str:
+        """Say that these data are others than the weights of a step were trained on; empty where they are the same."""
+        before = self.trained_at(step)
+        changes = before.changes(now) if before else ""
+        return f"The data are not those that {self.name} was trained on ({changes})." if changes else ""
+
+    def record_data(self, data: Fingerprint, step: int) -> None:
+        """Keep what the run is trained on from a step on, and what it was trained on before. Raises OSError."""
+        if self.trained_on is not None and self.trained_on != data and step:
+            self.former = (*self.former, FormerData(step, self.trained_on))
+        self.trained_on = data
+        former = [{"step": entry.step, "data": entry.data.values()} for entry in self.former]
+        self._rewrite_config({"data": data.values()} | ({"former_data": former} if former else {}))
 
     def lengthen(self, epochs: int | None, steps: int | None) -> None:
         """Set a new total length. Raises ConfigError or RunError."""

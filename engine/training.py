@@ -20,8 +20,8 @@ from torch import Tensor
 from engine.checkpoints import checkpoint_step as saved_step
 from engine.checkpoints import fill, load_trainer, load_weights, save_checkpoint
 from engine.config import RunConfig
-from engine.data import Dataset, load_dataset, prepare
-from engine.errors import RunError, TrainingDivergedError
+from engine.data import Dataset, fingerprint_of, load_dataset, prepare
+from engine.errors import DataChangedError, RunError, TrainingDivergedError
 from engine.events import (
     CheckpointSaved,
     Event,
@@ -45,12 +45,13 @@ from engine.objectives import kl_per_latent, objective, reconstruction_per_image
 from engine.previewer import Previewer
 from engine.previews import drop_after, save_preview
 from engine.runs import Run, RunState
+from engine.same_data import check_same_data
 from engine.tensors import choose_device, to_tensor
 
 Kept = TypeVar("Kept")
 
 
-def train(run: Run) -> Job:
+def train(run: Run, *, accept_changed_data: bool = False) -> Job:
     """Train a run to its length, from its last checkpoint or from the beginning.
 
     Yields TrainingStarted, then per step StepMetrics, Preview and CheckpointSaved where they are due and a
@@ -62,6 +63,8 @@ def train(run: Run) -> Job:
     ------
     RunLockedError
         Another window or process is training the run.
+    DataChangedError
+        The data set is not the one that the checkpoint was trained on, and that is not accepted. Nothing is changed.
     DataError, CheckpointError, ConfigError
         The data set or the checkpoint cannot be used.
     TrainingDivergedError
@@ -78,8 +81,10 @@ def train(run: Run) -> Job:
                     run.write_state(RunState("stopped", message="Stopped before training began."))
                     yield Finished(run.path, stopped=True)
                     return
-            trainer = Trainer(run)
+            trainer = Trainer(run, accept_changed_data=accept_changed_data)
             yield from trainer.loop()
+        except DataChangedError:
+            raise
         except Exception as error:
             reason = _explain(error, run)
             reached = (trainer.step, trainer.total) if trainer else (run.state().step, run.state().total)
@@ -114,10 +119,11 @@ class Clock:
 class Trainer:
     """All that a run needs while it trains: network, optimiser, random numbers, and the sums for the curves."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, *, accept_changed_data: bool = False) -> None:
         self.run = run
-        self.device = _resolve(run)
         self.dataset: Dataset = load_dataset(*run.data)
+        self.data_note = check_same_data(run, self.dataset, accept_changed=accept_changed_data)
+        self.device = _resolve(run)
         self.config: RunConfig = run.config
         self.indices = self.dataset.training
         self.steps_per_epoch = self.config.steps_per_epoch(len(self.indices))
@@ -138,6 +144,8 @@ class Trainer:
         self.held_out = HeldOut(run, self.dataset, self.device) if "test" in self.dataset.splits else None
 
         self._restore()
+        if run.trained_on != fingerprint_of(self.dataset):
+            run.record_data(fingerprint_of(self.dataset), self.step)
         cut_back(run.metrics_file, lambda step: step <= self.step and step % self.config.log_steps == 0)
         drop_after(run.previews_folder, self.step)
         if self.held_out:
@@ -149,7 +157,8 @@ class Trainer:
 
     def loop(self) -> Generator[Event, Request | None, None]:
         """Step until the run's length is reached, telling of each step and obeying pause and stop."""
-        notes = [*self.dataset.notes, *self.config.warnings(len(self.indices))]
+        notes = [self.data_note, *self.dataset.notes, *self.config.warnings(len(self.indices))]
+        notes = [note for note in notes if note]
         if notes:
             yield Warned(" ".join(notes))
         yield TrainingStarted(self.run.path, self.step, self.total, self.config.batch_size)

@@ -17,6 +17,7 @@ from PIL import Image, ImageOps
 from engine.data.arrays import copy_images, read_factors, read_images_header, read_labels
 from engine.data.cache import key_of, prepared_folder, require_space, split_90_10, stamp
 from engine.data.dataset import ArrayStore, Dataset, Factors
+from engine.data.fingerprint import file_digest
 from engine.data.npz import open_npz
 from engine.data.picture_folder import Listing, arrange, list_pictures, some
 from engine.data.pixel_file import finish_images, write_images
@@ -77,6 +78,7 @@ def load(path: Path | None, size: int) -> Dataset:
             table = about["factors"]
             factors = _factors(table, tuple(str(n) for n in about["factor_names"])) if table.size else None
             notes = tuple(str(note) for note in about["notes"])
+            pixel_digest = str(about["pixel_digest"])
     except (OSError, ValueError, KeyError):
         copy.about.unlink(missing_ok=True)
         raise DataError(f"The prepared copy of {path} was damaged and is removed. Try again.") from None
@@ -92,6 +94,7 @@ def load(path: Path | None, size: int) -> Dataset:
         label_names=names,
         factors=factors,
         notes=(*(listing.notes if listing else ()), *notes),
+        pixel_digest=pixel_digest,
     )
 
 
@@ -202,7 +205,7 @@ def _prepare_folder(
         read = f"{len(skipped):,} of {len(files):,} pictures could not be read and are left out: {some(skipped)}."
         notes = [read, *notes]
     notes = [*arranged.notes, *levels.notes(), *notes]
-    _write_about(copy.about, arranged.labels, arranged.label_names, notes, splits=arranged.splits)
+    _write_about(copy, arranged.labels, arranged.label_names, notes, splits=arranged.splits)
 
 
 def _measure(files: Sequence[Path], title: str, levels: GreyLevels) -> Generator[Event, Request | None, None]:
@@ -257,7 +260,7 @@ def _prepare_arrays(path: Path, copy: Prepared) -> Generator[Event, Request | No
                 notes = finish_images(temporary)
         except OSError as error:
             raise DataError(f"{path} cannot be prepared: {error.strerror or error}.") from None
-    _write_about(copy.about, labels, names, notes, factors, factor_names)
+    _write_about(copy, labels, names, notes, factors, factor_names)
 
 
 def _factors(table: NDArray[np.int64], names: tuple[str, ...]) -> Factors:
@@ -271,7 +274,7 @@ def _factors(table: NDArray[np.int64], names: tuple[str, ...]) -> Factors:
 
 
 def _write_about(
-    path: Path,
+    copy: Prepared,
     labels: NDArray[np.int64],
     label_names: Sequence[str],
     notes: Sequence[str],
@@ -285,7 +288,7 @@ def _write_about(
     for number, where in enumerate((splits or {}).values()):
         split[where] = number
     try:
-        with replacing(path) as temporary, temporary.open("wb") as out:
+        with replacing(copy.about) as temporary, temporary.open("wb") as out:
             np.savez(
                 out,
                 labels=labels,
@@ -295,6 +298,7 @@ def _write_about(
                 split=split,
                 split_names=np.array(list(splits or ()), dtype=np.str_),
                 notes=np.array(notes, dtype=np.str_),
+                pixel_digest=np.array(file_digest(copy.pixels)),
             )
     except OSError as error:
-        raise DataError(f"{path} cannot be written: {error.strerror or error}.") from None
+        raise DataError(f"{copy.about} cannot be written: {error.strerror or error}.") from None
