@@ -125,7 +125,8 @@ def fill(model: nn.Module, weights: Weights, run: str) -> None:
         model.load_state_dict(weights.tensors)
     except RuntimeError:
         raise CheckpointError(
-            f"The weights of {run} do not fit its settings; config.json or the checkpoint was changed."
+            f"The weights of {run} do not fit its settings or its data: config.json, the checkpoint or the data were "
+            "changed."
         ) from None
 
 

@@ -18,8 +18,8 @@ from engine import __version__, cli_export, cli_study, cli_traverse
 from engine.cli_options import check_takes_data, data_option, find, machine_options, runs_option, threads_option
 from engine.cli_progress import answer, say, shown, stop_on_interrupt
 from engine.config import DATASET_TITLES, OBJECTIVE_TITLES, RunConfig
-from engine.errors import ConfigError, OutputError, RunError, StudioError
-from engine.events import Evaluated, Finished, Paused, Warned
+from engine.errors import ConfigError, DataChangedError, DataError, OutputError, RunError, StudioError
+from engine.events import Evaluated, Finished, Paused
 from engine.folders import chosen_folders, data_cache, with_remembered_data
 from engine.jobs import Control
 from engine.leftovers import clear_leftovers, places
@@ -84,6 +84,9 @@ def parser() -> Parser:
     longer = resume.add_mutually_exclusive_group()
     longer.add_argument("--epochs", type=whole_number, metavar="N", help="new total length in epochs")
     longer.add_argument("--steps", type=whole_number, metavar="N", help="new total length in steps")
+    resume.add_argument(
+        "--accept-changed-data", action="store_true", help="go on though the data changed since the run was trained"
+    )
     data_option(resume)
     runs_option(resume)
     resume.set_defaults(do=_resume)
@@ -132,7 +135,7 @@ def parser() -> Parser:
 def run_command(arguments: argparse.Namespace) -> int:
     """Carry out a parsed command; return the exit status."""
     if problem := chosen_folders().problem:
-        print(f"main.py: {problem}", file=sys.stderr)
+        say(f"main.py: {problem}")
     clear_leftovers(places(data_cache(), arguments.runs))
     try:
         status = int(arguments.do(arguments))
@@ -187,16 +190,14 @@ def _config(arguments: argparse.Namespace) -> RunConfig:
     return config if values.get("data_folder") == "" else with_remembered_data(config)
 
 
-def _train_run(run: Run, *, fresh: bool = False) -> int:
+def _train_run(run: Run, *, fresh: bool = False, accept_changed_data: bool = False) -> int:
     from engine.training import train
 
     status = 0
     with stop_on_interrupt() as control:
-        for event in shown(train(run, fresh=fresh), control):
+        for event in shown(train(run, fresh=fresh, accept_changed_data=accept_changed_data), control):
             if isinstance(event, Paused) and event.message:
                 raise RunError(event.message)  # nobody waits at a terminal to make room
-            if isinstance(event, Warned):
-                say(f"Note: {event.message}")
             if isinstance(event, Finished) and event.stopped:
                 say(f"Stopped; resume with: python main.py resume {run.path}")
                 status = INTERRUPTED
@@ -206,15 +207,19 @@ def _train_run(run: Run, *, fresh: bool = False) -> int:
 
 def _resume(arguments: argparse.Namespace) -> int:
     run = find(arguments.run, arguments)
-    if arguments.epochs is not None or arguments.steps is not None:
-        from engine.lengthening import lengthen
+    accept = arguments.accept_changed_data
+    try:
+        if arguments.epochs is not None or arguments.steps is not None:
+            from engine.lengthening import lengthen
 
-        lengthen(run, arguments.epochs, arguments.steps)
-    if run.state().state == "finished" and arguments.epochs is None and arguments.steps is None:
-        say(f"{run.name} has reached its length; give a new one with --epochs or --steps.")
-        answer(run.path)
-        return 0
-    return _train_run(run)
+            lengthen(run, arguments.epochs, arguments.steps, accept_changed_data=accept)
+        elif run.state().state == "finished":
+            say(f"{run.name} has reached its length; give a new one with --epochs or --steps.")
+            answer(run.path)
+            return 0
+        return _train_run(run, accept_changed_data=accept)
+    except DataChangedError as error:
+        raise DataError(f"{error} To accept them, add --accept-changed-data.") from None
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:

@@ -8,7 +8,7 @@ from typing import NoReturn
 
 from tqdm import tqdm
 
-from engine.events import Event, Job, Progress, StepMetrics, TrainingStarted
+from engine.events import Event, Job, Progress, StepMetrics, TrainingStarted, Warned
 from engine.jobs import Control, drive
 from engine.plain_text import one_line, without_unseen
 from engine.processes import ending_signals
@@ -25,13 +25,15 @@ def answer(text: object, end: str = "\n") -> None:
 
 
 def shown(job: Job, control: Control) -> Iterator[Event]:
-    """Drive a job and draw its progress on stderr."""
+    """Drive a job; draw its progress, and write what it warns of, on stderr."""
     bar: tqdm[NoReturn] | None = None
     what = ""
     try:
         for event in drive(job, control):
             if isinstance(event, TrainingStarted) and event.step:
                 say(f"Resuming at step {event.step:,} of {event.total:,}.")
+            if isinstance(event, Warned):
+                tqdm.write(without_unseen(f"Note: {event.message}"), file=sys.stderr)
             if isinstance(event, Progress):
                 if bar is None or event.what != what:
                     if bar is not None:

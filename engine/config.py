@@ -18,7 +18,7 @@ from engine.methods import METHODS
 from engine.numbers import exact_words, plain, plain_characters, rounded_words
 from engine.reading import MOST_STEPS, DamagedError, read_json, reason_of
 
-ENVELOPE = frozenset({"schema", "created", "versions", "resolved", "class_order"})
+ENVELOPE = frozenset({"schema", "created", "versions", "resolved", "class_order", "data", "former_data"})
 """Keys of a run's config.json that are not settings: where and with what the run was made."""
 
 ClassOrder = Literal["natural", "alphabetical"]

@@ -17,6 +17,10 @@ class DataError(StudioError):
     """A data set is missing, damaged or not what it claims to be."""
 
 
+class DataChangedError(DataError):
+    """The data set is not the one that a run was trained on, and nobody has accepted that."""
+
+
 class RunError(StudioError):
     """A run folder cannot be created, read or written."""
 

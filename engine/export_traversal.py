@@ -1,5 +1,6 @@
 """Traversals as files: figures, animations and numbers; and the latents of a whole data set."""
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -10,11 +11,11 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw, ImageFont
 
-from engine.data import Dataset, load_dataset, prepare
+from engine.data import Dataset, fingerprint_of, load_dataset, prepare
 from engine.errors import ConfigError, RunError
 from engine.evaluation.forward import require_finite
 from engine.evaluation.representation import BATCH, fused
-from engine.events import Finished, Job, Progress
+from engine.events import Finished, Job, Progress, Warned
 from engine.figures import FORMATS, check_format, save, traversal_figure
 from engine.files import place_folder, replacing, scratch_folder
 from engine.latent_names import latent_title
@@ -171,8 +172,9 @@ def save_latents(run: Run, path: Path, step: int | None = None) -> Job:
     """Write the posteriors of a whole data set, and what is known of its images, as .npz.
 
     means and log_variances float32 (images, latents); labels and label_names; factors, the class of every factor
-    (images, factors), factor_values and factor_names; split, a number for every image, and split_names. Yields
-    Progress in images, then Finished. Raises ConfigError for another ending, CheckpointError, DataError or RunError.
+    (images, factors), factor_values and factor_names; split, a number for every image, and split_names; data, the
+    fingerprint of the data set as JSON. Yields Progress in images, Warned where the run was trained on other data, then
+    Finished. Raises ConfigError for another ending, CheckpointError, DataError or RunError.
     """
     check_format(path, ("npz",))
     for event in prepare(*run.config.data):
@@ -180,6 +182,8 @@ def save_latents(run: Run, path: Path, step: int | None = None) -> Job:
             yield event
     dataset = load_dataset(*run.data)
     trained = load_model(run, dataset, step)
+    if trained.data_note:
+        yield Warned(trained.data_note)
     count = len(dataset)
     encoder = fused(trained.model.encoder)
     statistics = np.empty((2, count, trained.model.latents), np.float32)
@@ -202,6 +206,7 @@ def _known(dataset: Dataset) -> dict[str, Any]:
     for number, where in enumerate(dataset.splits.values()):
         split[where] = number
     known = {"split": split, "split_names": np.array(list(dataset.splits), np.str_)}
+    known["data"] = np.array(json.dumps(fingerprint_of(dataset).values()))
     if dataset.labels is not None:
         known |= {"labels": dataset.labels, "label_names": np.array(dataset.label_names, np.str_)}
     if dataset.factors is not None:

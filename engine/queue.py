@@ -1,6 +1,6 @@
 """What is trained next: runs in their order, kept in the runs folder so that it outlives the window."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -23,11 +23,13 @@ MOST_WAITING = 100_000
 class Waiting:
     """A run that waits, by its folder's name below the runs folder; `more` is added to its length first.
 
-    It counts in what the run's length is set in: steps where it has a number of steps, else epochs.
+    It counts in what the run's length is set in: steps where it has a number of steps, else epochs. With
+    `accept_changed_data` the run goes on though its data are not those it was trained on.
     """
 
     run: Annotated[str, Field(strict=True, min_length=1, max_length=255)]
     more: Annotated[int, Field(strict=True, ge=0, le=MOST_MORE)] = 0
+    accept_changed_data: Annotated[bool, Field(strict=True)] = False
 
 
 class RunQueue:
@@ -55,13 +57,14 @@ class RunQueue:
         names = [entry.run for entry in self.waiting]
         return names.index(path.name) if path.parent == self._root and path.name in names else None
 
-    def add(self, path: Path, *, more: int = 0, first: bool = False) -> None:
+    def add(self, path: Path, *, more: int = 0, accept_changed_data: bool = False, first: bool = False) -> None:
         """Append a run, or put it first. One that waits already is moved, and keeps what is to be added."""
         old = self.position(path)
         if old is not None:
             more = more or self.waiting[old].more
+            accept_changed_data = accept_changed_data or self.waiting[old].accept_changed_data
         rest = [entry for entry in self.waiting if entry.run != path.name]
-        entry = Waiting(path.name, more)
+        entry = Waiting(path.name, more, accept_changed_data)
         self._change([entry, *rest] if first else [*rest, entry])
 
     def remove(self, path: Path) -> None:
@@ -105,11 +108,16 @@ class RunQueue:
         try:
             if entries:
                 self._root.mkdir(parents=True, exist_ok=True)
-                write_json(self._root / FILE, [asdict(entry) for entry in entries])
+                write_json(self._root / FILE, [_values(entry) for entry in entries])
             else:
                 (self._root / FILE).unlink(missing_ok=True)
         except OSError as error:
             raise RunError(f"The queue cannot be kept in {self._root}: {error.strerror or error}.") from None
+
+
+def _values(waiting: Waiting) -> dict[str, object]:
+    accepted = {"accept_changed_data": True} if waiting.accept_changed_data else {}
+    return {"run": waiting.run, "more": waiting.more} | accepted
 
 
 def _read(path: Path) -> tuple[Waiting, ...]:

@@ -24,6 +24,7 @@ from filelock import FileLock, Timeout
 from engine import __version__
 from engine.colours import PALETTE
 from engine.config import ClassOrder, RunConfig
+from engine.data.fingerprint import Fingerprint
 from engine.errors import ConfigError, RunError, RunLockedError
 from engine.files import is_link, write_json
 from engine.methods import METHODS
@@ -71,8 +72,27 @@ class RunState:
         return {"state": self.state, "step": self.step, "total": self.total, "message": self.message}
 
 
+@dataclass(frozen=True, slots=True)
+class FormerData:
+    """Data that a run was trained on up to a step, and that were other ones when it went on."""
+
+    step: int
+    data: Fingerprint
+
+    @classmethod
+    def read(cls, values: Any) -> "FormerData | None":
+        """Read what config.json holds of it; None where that is damaged."""
+        data = Fingerprint.read(values.get("data")) if isinstance(values, dict) else None
+        step = values.get("step") if data else None
+        return cls(step, data) if data and isinstance(step, int) else None
+
+
 class Run:
-    """One run folder. Reading needs no lock; whoever writes holds `locked()`."""
+    """One run folder. Reading needs no lock; whoever writes holds `locked()`.
+
+    `trained_on` is the fingerprint of its data: None before it first trains, and of a run of version 1.0.0. `former`
+    are the data it was trained on before, in order, where it went on with others.
+    """
 
     def __init__(
         self,
@@ -90,6 +110,8 @@ class Run:
         self.versions = versions or {}
         self.problems: dict[str, str] = {}
         """What was wrong with the run's small files when they were last read, a sentence each, by their names."""
+        self.trained_on: Fingerprint | None = None
+        self.former: tuple[FormerData, ...] = ()
 
     @classmethod
     def create(cls, root: Path, config: RunConfig, name: str | None = None) -> "Run":
@@ -145,6 +167,10 @@ class Run:
         )
         if "class_order" not in values:  # version 1.0.0 wrote it
             run.class_order = "alphabetical"
+        run.trained_on = Fingerprint.read(values.get("data"))
+        former = values.get("former_data")
+        read = map(FormerData.read, former if isinstance(former, list) else [])
+        run.former = tuple(entry for entry in read if entry is not None)
         return run
 
     @property
@@ -236,6 +262,26 @@ class Run:
         """Keep the device and thread count the run started with, for a resume to use again. Raises OSError."""
         self.resolved = {"device": device, "threads": threads}
         self._rewrite_config({"resolved": self.resolved})
+
+    def trained_at(self, step: int) -> Fingerprint | None:
+        """Return the fingerprint of the data that the weights of a step were trained on last; None: not known."""
+        return next((former.data for former in self.former if step <= former.step), self.trained_on)
+
+    def data_note(self, now: Fingerprint, step: int) -> str:
+        """Say that these data are others than the weights of a step were trained on; empty where they are the same."""
+        before = self.trained_at(step)
+        changes = before.changes(now) if before else ""
+        return f"The data are not those that {self.name} was trained on ({changes})." if changes else ""
+
+    def record_data(self, data: Fingerprint, step: int) -> None:
+        """Keep what the run is trained on from a step on, and what it was trained on before. Raises OSError."""
+        if data == self.trained_on:
+            return
+        changed = self.trained_on is not None and step
+        former = (*self.former, FormerData(step, self.trained_on)) if self.trained_on and changed else self.former
+        kept = [{"step": entry.step, "data": entry.data.values()} for entry in former]
+        self._rewrite_config({"data": data.values()} | ({"former_data": kept} if kept else {}))
+        self.trained_on, self.former = data, former
 
     def lengthen(self, epochs: int | None, steps: int | None) -> None:
         """Set a new total length; `keep_length` writes it. Raises ConfigError."""

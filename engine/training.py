@@ -20,7 +20,7 @@ from torch import Tensor
 from engine.checkpoints import NOT_RESUMED, fill, load_trainer, load_weights, save_checkpoint
 from engine.checkpoints import checkpoint_step as saved_step
 from engine.config import CHOICE_TITLES, RunConfig
-from engine.data import Dataset, load_dataset, prepare
+from engine.data import Dataset, fingerprint_of, load_dataset, prepare
 from engine.errors import CheckpointError, ConfigError, DataError, RunError, TrainingDivergedError
 from engine.events import (
     CheckpointSaved,
@@ -45,13 +45,14 @@ from engine.objectives import kl_per_latent, objective, reconstruction_per_image
 from engine.previewer import Previewer
 from engine.previews import drop_after, save_preview
 from engine.runs import Run, RunState
+from engine.same_data import check_same_data
 from engine.tensors import choose_device, is_available, to_tensor
 from engine.trainer_state import TrainerState
 
 Kept = TypeVar("Kept")
 
 
-def train(run: Run, *, fresh: bool = False) -> Job:
+def train(run: Run, *, fresh: bool = False, accept_changed_data: bool = False) -> Job:
     """Train a run to its length, from its last checkpoint or from the beginning.
 
     Yields TrainingStarted, then per step StepMetrics, Preview and CheckpointSaved where they are due and a
@@ -67,6 +68,8 @@ def train(run: Run, *, fresh: bool = False) -> Job:
     ------
     RunLockedError
         Another window or process is training the run.
+    DataChangedError
+        The data set is not the one that the checkpoint was trained on, and that is not accepted. Nothing is changed.
     DataError, CheckpointError, ConfigError
         The data set, the checkpoint or the device cannot be used.
     TrainingDivergedError
@@ -85,7 +88,7 @@ def train(run: Run, *, fresh: bool = False) -> Job:
                             run.write_state(RunState("stopped", message="Stopped before training began."))
                         yield Finished(run.path, stopped=True)
                         return
-                trainer = Trainer(run)
+                trainer = Trainer(run, accept_changed_data=accept_changed_data)
                 yield from trainer.loop()
             except Exception as error:
                 reason = _explain(error, run)
@@ -127,11 +130,12 @@ class Clock:
 class Trainer:
     """All that a run needs while it trains: network, optimiser, random numbers, and the sums for the curves."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, *, accept_changed_data: bool = False) -> None:
         self.run = run
         self.device, self.threads, self.notes = _machine(run)
         torch.set_num_threads(self.threads)
         self.dataset: Dataset = load_dataset(*run.data)
+        self.data_note = check_same_data(run, self.dataset, accept_changed=accept_changed_data)
         self.config: RunConfig = run.config
         self.indices = self.dataset.training
         self.steps_per_epoch = self.config.steps_per_epoch(len(self.indices))
@@ -162,7 +166,8 @@ class Trainer:
     def loop(self) -> Generator[Event, Request | None, None]:
         """Step until the run's length is reached, telling of each step and obeying pause and stop."""
         yield from self._persist(self._begin)
-        notes = [*self.notes, *self.dataset.notes, *self.config.warnings(len(self.indices))]
+        notes = [self.data_note, *self.notes, *self.dataset.notes, *self.config.warnings(len(self.indices))]
+        notes = [note for note in notes if note]
         if notes:
             yield Warned(" ".join(notes))
         yield TrainingStarted(self.run.path, self.step, self.total, self.config.batch_size)
@@ -198,6 +203,7 @@ class Trainer:
         run.keep_length()
         if not run.resolved:
             run.resolve(self.device.type, self.threads)
+        run.record_data(fingerprint_of(self.dataset), self.step)
         cut_back(run.metrics_file, lambda step: step <= self.step and step % self.config.log_steps == 0)
         drop_after(run.previews_folder, self.step)
         if self.held_out:

@@ -45,6 +45,7 @@ class JobThread(QThread):
         self._make_job = make_job
         self.control = Control()
         self.error = ""
+        self.exception: Exception | None = None
 
     def run(self) -> None:
         """Iterate the job and pass its events on; called in the thread."""
@@ -59,7 +60,7 @@ class JobThread(QThread):
                     self.events.emit(batch)
                     batch, sent = [], now
         except Exception as error:  # the edge between engine and window: every failure becomes a sentence
-            self.error = explain(error)
+            self.error, self.exception = explain(error), error
         if batch:
             self.events.emit(batch)
         if self.error:

@@ -19,6 +19,7 @@ from engine.errors import StudioError
 from engine.events import Progress
 from engine.folders import default_runs_folder, remember_data, remembered_data
 from engine.paths import APP, RESOURCES
+from engine.queue import Waiting
 from engine.studies import Study
 from gui import theme
 from gui.closing import Closing
@@ -36,6 +37,7 @@ from gui.run_store import RunItem, RunStore
 from gui.runs.actions import RunActions
 from gui.runs.run_list import RunList
 from gui.runs.unfinished import offer_unfinished
+from gui.settings.asking import ask
 from gui.settings.dialog import SettingsDialog
 from gui.settings.preferences import read_preferences
 from gui.training.estimator import Estimator
@@ -156,6 +158,7 @@ class MainWindow(QMainWindow):
         self.training.no_data.connect(self._offer_data)
         self.metrics_page.study.no_data.connect(self._offer_data)
         self.training.warned.connect(self.banner.note)
+        self.training.data_changed.connect(self._ask_about_data)
         self.training.began.connect(self._training_began)
         self.training.ended.connect(self._training_ended)
         self.training.cancelled.connect(self._discard)
@@ -164,6 +167,7 @@ class MainWindow(QMainWindow):
         self.metrics_page.evaluate.connect(self._evaluate)
         self.metrics_page.cancel.connect(self.evaluation.cancel)
         self.evaluation.progressed.connect(self._evaluation_progressed)
+        self.evaluation.warned.connect(self.banner.note)
         self.evaluation.ended.connect(self._evaluation_ended)
         self.metrics_page.open_run.connect(self._open_run)
         self.studies.changed.connect(self._study_changed)
@@ -259,6 +263,17 @@ class MainWindow(QMainWindow):
     @Slot()
     def _data_ended(self) -> None:
         self.status.show_job(PREPARING, None)
+
+    @Slot(object, str)
+    def _ask_about_data(self, refused: Waiting, sentence: str) -> None:
+        """Ask whether a run goes on with data that changed; the queue does meanwhile."""
+
+        def go_on() -> None:
+            path = self._runs / refused.run
+            self.training.train_or_queue(path, more=refused.more, accept_changed_data=True)
+
+        if not self.closing.begun:
+            ask(self, sentence, "Resume anyway", go_on)
 
     @Slot()
     def _show_queue(self) -> None:

@@ -114,6 +114,12 @@ class RunItem:
         return self._stamps["checkpoint/model.safetensors"], self._stamps["evaluation.json"]
 
     @property
+    def data_stamp(self) -> object:
+        """Something that changes with the user's file or folder of data; None where the application has its own."""
+        folder = self.run.config.data_folder
+        return None if folder is None else stamp_of(str(folder))
+
+    @property
     def evaluation_stamp(self) -> object:
         """Something that changes with the metrics, or with what a person added or set."""
         return tuple(self._stamps[name] for name in ("marks.json", "evaluation.json", "config.json"))

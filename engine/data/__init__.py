@@ -8,6 +8,7 @@ from engine.config import DATASET_TITLES, ClassOrder
 from engine.data import digits, dsprites, mnist, own
 from engine.data.cache import prepared_folder, size_on_disk
 from engine.data.dataset import ArrayStore, BitStore, Dataset, Factors
+from engine.data.fingerprint import Fingerprint, fingerprint_of
 from engine.errors import DataError
 from engine.events import Finished, Job
 
@@ -18,11 +19,14 @@ __all__ = [
     "Dataset",
     "Entry",
     "Factors",
+    "Fingerprint",
     "check_data",
     "delete_cached",
     "disk_used",
     "entry_for",
+    "fingerprint_of",
     "load_dataset",
+    "load_if_there",
     "prepare",
 ]
 
@@ -249,6 +253,19 @@ def load_dataset(name: str, path: Path | None = None, size: int = 64, class_orde
     if path is not None and name == "images" and class_order == "alphabetical":
         return own.numbered_alphabetically(dataset, path)
     return dataset
+
+
+def load_if_there(
+    name: str, path: Path | None = None, size: int = 64, class_order: ClassOrder = "natural"
+) -> tuple[Dataset | None, str]:
+    """Load a data set unless it is gone; then None, and a sentence that says why. Nothing is drawn or downloaded."""
+    entry = ENTRIES[name]
+    if path is None and entry.state() != "ready":
+        return None, f"{entry.title}: {entry.state()}."
+    try:
+        return load_dataset(name, path, size, class_order), ""
+    except DataError as error:
+        return None, str(error)
 
 
 def disk_used(name: str) -> int:

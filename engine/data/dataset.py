@@ -89,13 +89,13 @@ class Factors:
         return int(np.argmin((np.abs(self.table - classes) / spread).sum(axis=1)))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Dataset:
     """Images with what is known about them.
 
     `splits` maps "train" and "test", or "all" where the field uses the whole set, to positions.
     `labels` are class numbers for every image, int64 (n,), named by `label_names`. `notes` are sentences about what
-    was found while it was read.
+    was found while it was read. `pixel_digest` is that of all pixels, where they were prepared into a file.
     """
 
     name: str
@@ -108,6 +108,7 @@ class Dataset:
     label_names: tuple[str, ...] = ()
     factors: Factors | None = None
     notes: tuple[str, ...] = ()
+    pixel_digest: str = ""
 
     def __len__(self) -> int:
         return len(self.store)

@@ -17,6 +17,7 @@ from PIL import Image, ImageOps
 from engine.data.arrays import copy_images, read_factors, read_images_header, read_labels
 from engine.data.cache import key_of, prepared_folder, require_space, split_90_10, stamp
 from engine.data.dataset import ArrayStore, Dataset, Factors
+from engine.data.fingerprint import file_digest
 from engine.data.npz import open_npz
 from engine.data.picture_folder import Listing, arrange, list_pictures, some
 from engine.data.pixel_file import finish_images, write_images
@@ -80,6 +81,7 @@ def load(path: Path | None, size: int) -> Dataset:
                 tuple(one_line(str(word)) for word in about.read(name))
                 for name in ("label_names", "factor_names", "split_names", "notes")
             )
+            pixel_digest = str(about.read("pixel_digest"))
         for numbers, known in ((labels, names), (split, split_names)):
             if len(numbers) not in (0, len(pixels)) or not set(np.unique(numbers)) <= set(range(len(known))):
                 raise DataError(f"{copy.about.name} is about other images.")
@@ -100,6 +102,7 @@ def load(path: Path | None, size: int) -> Dataset:
         label_names=names,
         factors=_factors(table, factor_names) if table.size else None,
         notes=(*(listing.notes if listing else ()), *notes),
+        pixel_digest=pixel_digest,
     )
 
 
@@ -210,7 +213,7 @@ def _prepare_folder(
         read = f"{len(skipped):,} of {len(files):,} pictures could not be read and are left out: {some(skipped)}."
         notes = [read, *notes]
     notes = [*arranged.notes, *levels.notes(), *notes]
-    _write_about(copy.about, arranged.labels, arranged.label_names, notes, splits=arranged.splits)
+    _write_about(copy, arranged.labels, arranged.label_names, notes, splits=arranged.splits)
 
 
 def _measure(files: Sequence[Path], title: str, levels: GreyLevels) -> Generator[Event, Request | None, None]:
@@ -265,7 +268,7 @@ def _prepare_arrays(path: Path, copy: Prepared) -> Generator[Event, Request | No
                 notes = finish_images(temporary)
         except OSError as error:
             raise DataError(f"{path} cannot be prepared: {error.strerror or error}.") from None
-    _write_about(copy.about, labels, names, notes, factors, factor_names)
+    _write_about(copy, labels, names, notes, factors, factor_names)
 
 
 def _factors(table: NDArray[np.int64], names: tuple[str, ...]) -> Factors:
@@ -279,7 +282,7 @@ def _factors(table: NDArray[np.int64], names: tuple[str, ...]) -> Factors:
 
 
 def _write_about(
-    path: Path,
+    copy: Prepared,
     labels: NDArray[np.int64],
     label_names: Sequence[str],
     notes: Sequence[str],
@@ -293,7 +296,7 @@ def _write_about(
     for number, where in enumerate((splits or {}).values()):
         split[where] = number
     try:
-        with replacing(path) as temporary, temporary.open("wb") as out:
+        with replacing(copy.about) as temporary, temporary.open("wb") as out:
             np.savez(
                 out,
                 labels=labels,
@@ -303,6 +306,7 @@ def _write_about(
                 split=split,
                 split_names=np.array(list(splits or ()), dtype=np.str_),
                 notes=np.array(notes, dtype=np.str_),
+                pixel_digest=np.array(file_digest(copy.pixels)),
             )
     except OSError as error:
-        raise DataError(f"{path} cannot be written: {error.strerror or error}.") from None
+        raise DataError(f"{copy.about} cannot be written: {error.strerror or error}.") from None

@@ -9,15 +9,15 @@ import torch
 from numpy.typing import NDArray
 
 from engine.checkpoints import checkpoint_step
-from engine.data import Dataset, load_dataset, prepare
-from engine.errors import CheckpointError, ConfigError
+from engine.data import Dataset, Fingerprint, fingerprint_of, load_dataset, load_if_there, prepare
+from engine.errors import CheckpointError, ConfigError, DataError
 from engine.evaluation.catalogue import IMAGES, METRICS, VERSION
 from engine.evaluation.forward import forward
 from engine.evaluation.ground_truth import SCORES, GroundTruth
 from engine.evaluation.reasons import no_training_split
 from engine.evaluation.results import SEED, missing, too_narrow
 from engine.evaluation.summaries import correlation_results, headline_results, training_results
-from engine.events import Evaluated, Event, Job, Progress, Request
+from engine.events import Evaluated, Event, Job, Progress, Request, Warned
 from engine.kept import MOST_WEIGHTS, WEIGHTS
 from engine.models.loading import TrainedModel, load_model
 from engine.processes import Children
@@ -34,27 +34,66 @@ Computing = Generator[Event, Request | None, dict[str, Any]]
 
 
 def evaluate(run: Run, metrics: Sequence[str] | None = None) -> Job:
-    """Compute a run's metrics (all by default), or take them from evaluation.json if its checkpoint is the same.
+    """Compute a run's metrics (all by default), or take them from evaluation.json if weights and data are the same.
 
-    Metrics that are not there yet are added to those that are, and kept as soon as each is known. Yields Progress, then
-    one Evaluated. Raises ConfigError for unknown metrics, CheckpointError, DataError or RunError.
+    Metrics that are not there yet are added to those that are, and kept as soon as each is known. What was kept of
+    other weights or data is computed again. Yields Warned where the data are others than before or than the run was
+    trained on, Progress, then one Evaluated. Raises ConfigError for unknown metrics, CheckpointError, DataError or
+    RunError.
     """
     wanted = list(dict.fromkeys(metrics or METRICS))
     unknown = [name for name in wanted if name not in METRICS]
     if unknown:
         raise ConfigError(f"There is no metric {unknown[0]!r}. There are: {', '.join(METRICS)}.")
-    if checkpoint_step(run.checkpoint_folder) is None:
+    step = checkpoint_step(run.checkpoint_folder)
+    if step is None:
         raise CheckpointError(f"{run.name} has no weights yet: it was not trained up to its first checkpoint.")
-    kept = _kept(run, _key(run))
-    lacking = [name for name in wanted if _lacks(kept["metrics"], name)]
-    if lacking:
-        kept = yield from _compute(run, lacking)
+    kept = _of_weights(run, _key(run))
+    complete = "data" in kept and not any(_lacks(kept["metrics"], name) for name in wanted)
+    dataset, missing = yield from _data_of(run, needed=not complete)
+    if dataset is None:
+        yield Warned(f"{missing} The metrics kept with {run.name} are shown; they cannot be compared with its data.")
+    else:
+        now = fingerprint_of(dataset)
+        notes = [note for note in (run.data_note(now, step), _outdated(run, kept, now)) if note]
+        if notes:
+            yield Warned(" ".join(notes))
+        kept = _kept(run, _key(run), now)
+        lacking = [name for name in wanted if _lacks(kept["metrics"], name)]
+        if lacking:
+            kept = yield from _compute(run, dataset, lacking)
     result = kept | {
         "run": str(run.path),
         "name": run.name,
         "metrics": {name: kept["metrics"][name] for name in wanted},
     }
     yield Evaluated(run.path, result)
+
+
+def _data_of(run: Run, *, needed: bool) -> Generator[Event, Request | None, tuple[Dataset | None, str]]:
+    """The run's data set; where it is not needed and not there, None and why. Raises DataError."""
+    if not needed and run.config.data_folder is None:
+        return load_if_there(*run.data)
+    try:
+        for event in prepare(*run.config.data):
+            if isinstance(event, Progress):
+                yield event
+        return load_dataset(*run.data), ""
+    except DataError as error:
+        if needed:
+            raise
+        return None, str(error)
+
+
+def _outdated(run: Run, kept: dict[str, Any], now: Fingerprint) -> str:
+    """Say why metrics that were kept of these weights are not of these data; empty where they are."""
+    before = Fingerprint.read(kept.get("data"))
+    changes = before.changes(now) if before else ""
+    if not kept["metrics"] or (before and not changes):
+        return ""
+    legacy = "were written by version 1.0.0, which did not record of which data they are"
+    why = f"are of other data ({changes})" if before else legacy
+    return f"The metrics kept with {run.name} {why}: they are dropped, and what is asked for is computed again."
 
 
 def _lacks(metrics: dict[str, Any], name: str) -> bool:
@@ -64,9 +103,9 @@ def _lacks(metrics: dict[str, Any], name: str) -> bool:
 
 
 def kept_kl(trained: TrainedModel) -> NDArray[np.float64] | None:
-    """Mean KL of each latent, (latents,), as an evaluation of these weights found it; None without one."""
+    """Mean KL of each latent, (latents,), as an evaluation of these weights and data found it; None without one."""
     try:
-        kept = _kept(trained.run, _key(trained.run))
+        kept = _kept(trained.run, _key(trained.run), fingerprint_of(trained.dataset))
     except CheckpointError:  # these weights may be kept ones, and the newest gone
         return None
     found = kept.get("kl_per_latent")
@@ -84,7 +123,7 @@ def _key(run: Run) -> str:
     return f"{VERSION}-{hashlib.sha256(weights).hexdigest()[:16]}"
 
 
-def _kept(run: Run, key: str) -> dict[str, Any]:
+def _of_weights(run: Run, key: str) -> dict[str, Any]:
     """What evaluation.json holds for these weights, its metrics a dict, empty when there are none."""
     kept = run.evaluation()
     if kept.get("checkpoint") == key:
@@ -92,14 +131,16 @@ def _kept(run: Run, key: str) -> dict[str, Any]:
     return {"metrics": {}}
 
 
-def _compute(run: Run, lacking: Sequence[str]) -> Computing:
-    for event in prepare(*run.config.data):
-        if isinstance(event, Progress):
-            yield event
-    dataset = load_dataset(*run.data)
+def _kept(run: Run, key: str, data: Fingerprint) -> dict[str, Any]:
+    """What it holds for these weights and these data."""
+    kept = _of_weights(run, key)
+    return kept if Fingerprint.read(kept.get("data")) == data else {"metrics": {}}
+
+
+def _compute(run: Run, dataset: Dataset, lacking: Sequence[str]) -> Computing:
     key, trained = _load(run, dataset)
     what = f"Evaluating {run.name}"
-    kept = _kept(run, key)
+    kept = _kept(run, key, fingerprint_of(dataset))
     with Children(torch.get_num_threads()) as children:
         truth = GroundTruth(trained, children, what)
         if set(lacking) & set(HEADLINE):
@@ -123,13 +164,27 @@ def _load(run: Run, dataset: Dataset) -> tuple[str, TrainedModel]:
 
 def _keep(trained: TrainedModel, key: str, new: dict[str, Any]) -> dict[str, Any]:
     """Add to evaluation.json, and return what it holds now."""
-    run = trained.run
-    before = _kept(run, key)
-    metrics = before["metrics"] | new["metrics"]
-    about = {"run": str(run.path), "name": run.name, "step": trained.step, "checkpoint": key}
+    run, data = trained.run, fingerprint_of(trained.dataset)
+    before = _kept(run, key, data)
+    metrics = before["metrics"] | {name: _with_data(entry, data) for name, entry in new["metrics"].items()}
+    about = {
+        "run": str(run.path),
+        "name": run.name,
+        "step": trained.step,
+        "checkpoint": key,
+        "data": data.values(),
+        "dataset": trained.dataset.title,
+    }
     kept = before | new | about | {"metrics": {name: metrics[name] for name in METRICS if name in metrics}}
     run.write_evaluation(kept)
     return kept
+
+
+def _with_data(entry: dict[str, Any], data: Fingerprint) -> dict[str, Any]:
+    """An entry whose protocol says of which data it is; one without a value has none."""
+    if "protocol" not in entry:
+        return entry
+    return entry | {"protocol": entry["protocol"] | {"data": data.values()}}
 
 
 def _compute_headline(trained: TrainedModel, what: str) -> Computing:

@@ -1,11 +1,12 @@
 """What is known of a run's evaluation, read from its folder: a row of the table, or why there is nothing."""
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from engine.config import DATASET_TITLES, OWN_DATA, RunConfig
+from engine.data import Fingerprint
 from engine.evaluation.catalogue import METRICS, VERSION
 from engine.evaluation.reasons import reason_beforehand
 from engine.evaluation.results import too_narrow
@@ -15,6 +16,9 @@ from engine.runs import Run
 
 NOT_YET = "not evaluated yet"
 DAMAGED = "evaluation.json is damaged; evaluate the run again to replace it"
+UNKNOWN_DATA = (
+    "these numbers were written by version 1.0.0, which did not record of which data they are; evaluate the run again"
+)
 OTHER_VERSION = "evaluation.json was written by another version of Disentangle Studio; evaluate the run again"
 
 
@@ -26,7 +30,9 @@ class Row:
     """A run with its metrics as in evaluation.json; `note` says why there are none.
 
     `dataset` is the data set's title, of own data with the file's name; runs are compared within one `data`. `newest`
-    is the step of the weights there are now, which may have been trained on since.
+    is the step of the weights there are now, which may have been trained on since. `fingerprint` is that of the data
+    that the metrics are of; `data_note` says so where these are not the data that the run was trained on, or not known;
+    `version` is set by `by_version` where a table has rows of several data sets of one name.
     """
 
     name: str
@@ -40,6 +46,9 @@ class Row:
     kl_per_latent: tuple[float, ...] = ()
     note: str = ""
     newest: int | None = None
+    fingerprint: Fingerprint | None = None
+    data_note: str = ""
+    version: str = ""
 
     def value(self, metric: str) -> float | None:
         """Return a metric's value, or None where there is none."""
@@ -49,7 +58,7 @@ class Row:
     @property
     def data(self) -> DataKey:
         """What tells the run's data set from others: values are compared where it is equal."""
-        return data_key(self.config)
+        return (*data_key(self.config), self.version) if self.version else data_key(self.config)
 
     @property
     def older(self) -> bool:
@@ -66,6 +75,7 @@ def read_row(run: Run) -> Row:
     """Read a run's row. What is damaged or of another version is left out, and the row's `note` says so."""
     kept = run.evaluation()
     metrics, note = _metrics(run, kept)
+    data = Fingerprint.read(kept.get("data")) if metrics else None
     return Row(
         run.name,
         run.config.method_title,
@@ -78,7 +88,34 @@ def read_row(run: Run) -> Row:
         tuple(map(float, kept.get("kl_per_latent", []))) if metrics else (),
         note,
         weights_step(run.checkpoint_folder),
+        data,
+        _data_note(run, kept, data) if metrics else "",
     )
+
+
+def _data_note(run: Run, kept: dict[str, Any], data: Fingerprint | None) -> str:
+    """Say that metrics are of other data than the run's, or that this is not known; empty where they are of its own."""
+    if data is None:
+        return UNKNOWN_DATA
+    before = run.trained_at(kept.get("step", 0))
+    changes = before.changes(data) if before else ""
+    return f"these numbers are of other data than the run was trained on (changed: {changes})" if changes else ""
+
+
+def by_version(rows: Sequence[Row]) -> list[Row]:
+    """Return rows in which those whose numbers are of different data of one name have different `data`.
+
+    A file may have been replaced between two evaluations, or a run evaluated on a copy that is not quite the same.
+    """
+    known: dict[DataKey, set[Fingerprint]] = {}
+    for row in rows:
+        if row.fingerprint is not None:
+            known.setdefault(data_key(row.config), set()).add(row.fingerprint)
+    several = {key for key, found in known.items() if len(found) > 1}
+    return [
+        replace(row, version=row.fingerprint.short) if row.fingerprint and data_key(row.config) in several else row
+        for row in rows
+    ]
 
 
 def row_of(run: Run) -> Row | None:
@@ -107,9 +144,11 @@ def data_key(config: RunConfig) -> DataKey:
 
 def told_apart(rows: Iterable[Row]) -> dict[DataKey, str]:
     """Return what each data set is called among others: its title, or more of its path where several share that."""
-    titles = {row.data: row.dataset for row in rows}
-    return {key: _in_full(key, [k for k in titles if titles[k] == title and k != key]) or title
-            for key, title in titles.items()}  # fmt: skip
+    given = list(rows)
+    titles = {data_key(row.config): row.dataset for row in given}
+    names = {key: _in_full(key, [k for k in titles if titles[k] == title and k != key]) or title
+             for key, title in titles.items()}  # fmt: skip
+    return {row.data: names[data_key(row.config)] + (f", data {row.version}" if row.version else "") for row in given}
 
 
 def _in_full(key: DataKey, others: Sequence[DataKey]) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from engine.evaluation.catalogue import COLUMNS, Column
 from engine.evaluation.grouping import RowGroup, differing, grouped, setting_title
 from engine.evaluation.protocols import protocol_words
-from engine.evaluation.rows import DataKey, Row, told_apart
+from engine.evaluation.rows import DataKey, Row, by_version, told_apart
 from engine.paper_tables import NOTE, SHARPNESS_NOTE, Published, published
 
 DASH = "–"
@@ -123,6 +123,10 @@ class Table:
             if names:
                 settings = ", ".join(setting_title(name) for name in names)
                 found.append(f"{line.title} ({titles[line.data]}): the runs also differ in {settings}.")
+        of_data: dict[str, list[str]] = {}
+        for row in (row for line in self.lines for row in line.rows if row.data_note):
+            of_data.setdefault(row.data_note, []).append(row.name)
+        found += [f"{', '.join(names)}: {note}." for note, names in of_data.items()]
         return found
 
 
@@ -132,6 +136,7 @@ def table_of(rows: Sequence[Row], by: Sequence[str] | None = None, *, report: bo
     A group has mean, standard deviation (n - 1) and number of evaluated runs. With `report` the report's numbers stand
     beside ours where it has some for the data set and method of a row.
     """
+    rows = by_version(rows)
     titles = told_apart(rows)
     if by is None:
         lines: list[tuple[tuple[Row, ...], list[Cell]]] = [((row,), _run_cells(row, titles[row.data])) for row in rows]
@@ -186,10 +191,18 @@ def _run_cells(row: Row, dataset: str) -> list[Cell]:
     return [
         Cell(row.name, note=note),
         Cell(row.method),
-        Cell(dataset),
+        _dataset_cell(row, dataset),
         Cell(str(row.seed), row.seed),
         _step_cell(row),
     ]
+
+
+def _dataset_cell(row: Row, dataset: str) -> Cell:
+    """The data set, marked where the numbers are not of the data that the run was trained on."""
+    if not row.data_note:
+        return Cell(dataset)
+    mark = "not recorded" if row.fingerprint is None else "other data"
+    return Cell(f"{dataset} ({mark})", note=f"{row.data_note[:1].upper()}{row.data_note[1:]}.")
 
 
 def _step_cell(row: Row) -> Cell:

@@ -1,6 +1,6 @@
 """A trained model, ready to look at: weights of one of a run's checkpoints, in eval mode, with its data set."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.checkpoints import Weights, fill, load_weights
-from engine.data import ENTRIES, ArrayStore, Dataset, load_dataset
-from engine.errors import CheckpointError, DataError
+from engine.data import ENTRIES, ArrayStore, Dataset, fingerprint_of, load_if_there
+from engine.errors import CheckpointError
 from engine.models.architectures import ARCHITECTURES
 from engine.models.vae import VAE, build
 from engine.runs import Run
@@ -17,12 +17,17 @@ from engine.runs import Run
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrainedModel:
-    """A model at a step, on the CPU and in eval mode."""
+    """A model at a step, on the CPU and in eval mode.
+
+    `data_note` says what the data set differs in from the one the weights were trained on; empty where it is the same,
+    or not known.
+    """
 
     run: Run
     dataset: Dataset
     model: VAE
     step: int
+    data_note: str = ""
 
     @property
     def has_data(self) -> bool:
@@ -39,7 +44,8 @@ class TrainedModel:
 def load_model(run: Run, dataset: Dataset, step: int | None = None) -> TrainedModel:
     """Load a run's last checkpoint, or the one kept at a step. Raises CheckpointError or ConfigError."""
     weights = load_weights(run.checkpoint_folder, step)
-    return _trained(run, dataset, build(run.config, dataset), weights)
+    trained = _trained(run, dataset, build(run.config, dataset), weights)
+    return replace(trained, data_note=run.data_note(fingerprint_of(dataset), weights.step))
 
 
 def load_model_without_data(run: Run, step: int | None = None) -> TrainedModel:
@@ -57,13 +63,10 @@ def load_model_as_possible(run: Run, step: int | None = None) -> tuple[TrainedMo
 
     Nothing is drawn or downloaded for it. Raises CheckpointError or ConfigError.
     """
-    entry = ENTRIES[run.config.dataset]
-    if run.config.data_folder is None and entry.state() != "ready":
-        return load_model_without_data(run, step), f"{entry.title}: {entry.state()}."
-    try:
-        return load_model(run, load_dataset(*run.data), step), ""
-    except DataError as error:
-        return load_model_without_data(run, step), str(error)
+    dataset, missing = load_if_there(*run.data)
+    if dataset is None:
+        return load_model_without_data(run, step), missing
+    return load_model(run, dataset, step), ""
 
 
 def _trained(run: Run, dataset: Dataset, model: VAE, weights: Weights) -> TrainedModel:
@@ -86,7 +89,7 @@ def _network_of(weights: Weights, run: Run) -> VAE:
         if {name: tensor.shape for name, tensor in model.state_dict().items()} == shapes:
             return model.to_empty(device="cpu")
     raise CheckpointError(
-        f"The weights of {run.name} do not fit its settings; config.json or the checkpoint was changed."
+        f"The weights of {run.name} do not fit its settings: config.json or the checkpoint was changed."
     )
 
 

@@ -1,5 +1,6 @@
 """Studies: methods × seeds from a small TOML file, trained, evaluated and gathered in one table. Loads no torch."""
 
+from engine.studies.data import DataOnDisk
 from engine.studies.estimate import StudyEstimate, StudyEstimated, estimate_study
 from engine.studies.events import CellFinished, CellStarted, StudyProgress
 from engine.studies.files import load_study, own_studies, shipped_studies
@@ -14,6 +15,7 @@ __all__ = [
     "CellFinished",
     "CellStarted",
     "CellState",
+    "DataOnDisk",
     "Method",
     "Study",
     "StudyEstimate",

@@ -7,19 +7,19 @@ import logging
 import time
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
 
 from filelock import FileLock, Timeout
 
-from engine.config import RunConfig
 from engine.data import check_data, load_dataset, prepare
 from engine.errors import DataError, RunError, RunLockedError, StudioError
 from engine.events import Event, Finished, Job, Paused, Progress, Request, Warned
 from engine.runs import LOCK_PATIENCE, Run
-from engine.studies.estimate import cost_of, key_of, known_paces, placed, seconds_left
+from engine.studies.data import DataOnDisk, source_of
+from engine.studies.estimate import Cost, Key, cost_of, key_of, known_paces, placed, seconds_left
 from engine.studies.events import CellFinished, CellStarted, StudyProgress
 from engine.studies.machine import Plan, plan_for
 from engine.studies.standing import CellState, State, expected_steps, standing
@@ -79,10 +79,7 @@ def check_cells(states: Iterable[CellState]) -> None:
 
 def data_of(state: CellState) -> Data:
     """Where a cell's images come from: as the study says, else as its run does."""
-    config: RunConfig = state.cell.config
-    if config.data_folder is None and state.run is not None:
-        config = Run.open(state.run).config
-    return config.data
+    return (state.cell.config if state.run is None else source_of(state.cell, Run.open(state.run))).data
 
 
 @contextmanager
@@ -110,24 +107,38 @@ class _StudyJob:
 
     def __init__(self, study: Study, runs_folder: Path, plan: Plan) -> None:
         self._study, self._folder, self._plan = study, runs_folder, plan
-        self._states = list(standing(study, runs_folder))
+        self._data = DataOnDisk()
+        self._states: list[CellState] = []
+        self._todo: deque[int] = deque()
+        self._held: list[int] = []
+        self._unusable: dict[Data, str] = {}
+        self._warned: set[str] = set()
+        self._keys: list[Key] = []
+        self._costs: list[Cost] = []
+        self._since: dict[int, tuple[float, int]] = {}
+        self._evaluating: dict[int, float] = {}
+
+    def _begin(self) -> None:
+        """See which cells are left, and what they will take."""
+        study, runs_folder, plan = self._study, self._folder, self._plan
+        self._states = list(standing(study, runs_folder, self._data))
         self._todo = deque(n for n, state in enumerate(self._states) if state.state != "evaluated")
         for number in self._todo:
             if self._states[number].state == "failed":  # tried again
                 self._states[number] = replace(self._states[number], state="paused")
-        self._held: list[int] = []
-        self._unusable: dict[Data, str] = {}
-        self._warned: set[str] = set()
         paces = known_paces(self._states, runs_folder, plan)
         self._keys = [key_of(state, plan) for state in self._states]
         self._costs = [cost_of(study, state, paces.get(key_of(state, plan))) for state in self._states]
-        self._since: dict[int, tuple[float, int]] = {}
-        self._evaluating: dict[int, float] = {}
 
     def events(self) -> Telling:
         """Work until nothing is left, telling of it and obeying pause and stop."""
         for warning in self._study.warnings():
             yield from self._warn(warning)
+        if (yield from self._read_files()) is Request.STOP:
+            self._begin()
+            yield self._end(stopped=True)
+            return
+        self._begin()
         if (yield from self._prepare()) is Request.STOP:
             yield self._end(stopped=True)
             return
@@ -138,6 +149,15 @@ class _StudyJob:
                 yield from self._hear(crew.listen(PATIENCE) if crew.busy else [])
                 stopped = (yield from self._obey(crew, (yield self._progress()))) is Request.STOP
         yield self._end(stopped)
+
+    def _read_files(self) -> Generator[Event, Request | None, Request | None]:
+        """Read the user's files first, with progress: which cells are done depends on what is in them."""
+        for data in {cell.config.data for cell in self._study.cells if cell.config.data_folder is not None}:
+            with suppress(StudioError):  # said when a cell needs it
+                for event in prepare(*data):
+                    if isinstance(event, Progress) and (yield event) is Request.STOP:
+                        return Request.STOP
+        return None
 
     def _prepare(self) -> Generator[Event, Request | None, Request | None]:
         """Make the data sets ready, once for all workers. Raises StudioError when no cell can go on."""
@@ -168,6 +188,8 @@ class _StudyJob:
             elif state.busy:
                 self._held.append(number)
             else:
+                if state.run is None and state.message:
+                    yield from self._warn(f"{state.message}: {state.cell.title} is trained anew.")
                 run = state.run or self._new_run(state)
                 now: State = "trained" if state.state == "trained" else "training"
                 self._states[number] = state = replace(state, run=run, state=now, message="", busy=True)
@@ -231,7 +253,7 @@ class _StudyJob:
     def _look(self, number: int) -> CellState:
         """Read where a cell stands."""
         cell = self._study.cells[number]
-        [self._states[number]] = standing(replace(self._study, cells=(cell,)), self._folder)
+        [self._states[number]] = standing(replace(self._study, cells=(cell,)), self._folder, self._data)
         return self._states[number]
 
     def _warn(self, message: str) -> Iterator[Event]:

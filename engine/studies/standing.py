@@ -15,6 +15,7 @@ from engine.differences import what_matters
 from engine.errors import RunError
 from engine.evaluation.rows import read_row
 from engine.runs import Run, list_runs
+from engine.studies.data import DataOnDisk
 from engine.studies.study import Cell, Study
 
 State: TypeAlias = Literal["waiting", "training", "paused", "trained", "evaluated", "failed"]
@@ -39,14 +40,19 @@ class CellState:
     busy: bool = False
 
 
-def standing(study: Study, runs_folder: Path) -> tuple[CellState, ...]:
-    """Where each cell of a study stands, in the order of `study.cells`."""
+def standing(study: Study, runs_folder: Path, data: DataOnDisk | None = None) -> tuple[CellState, ...]:
+    """Where each cell of a study stands, in the order of `study.cells`.
+
+    A run that was trained on other data than the study's is none of its cells. `data` is what is known of those from
+    an earlier look: to be given where this is asked often.
+    """
+    data = data or DataOnDisk()
     found: dict[tuple[Any, ...], list[Path]] = {}
     for path in list_runs(runs_folder):
         key = _key_of(path)
         if key is not None:
             found.setdefault(key, []).append(path)
-    return tuple(_best(study, cell, found.get(what_matters(cell.config), [])) for cell in study.cells)
+    return tuple(_best(study, cell, found.get(what_matters(cell.config), []), data) for cell in study.cells)
 
 
 def expected_steps(config: RunConfig) -> int:
@@ -71,28 +77,36 @@ def _read_key(path: Path, changed: int, size: int) -> tuple[Any, ...] | None:
         return None
 
 
-def _best(study: Study, cell: Cell, paths: Sequence[Path]) -> CellState:
-    states = [state for path in paths if (state := _state_of(study, cell, path)) is not None]
-    none = CellState(cell, None, "waiting", total=expected_steps(cell.config))
+def _best(study: Study, cell: Cell, paths: Sequence[Path], data: DataOnDisk) -> CellState:
+    runs = [run for path in paths if (run := _opened(path)) is not None]
+    others = [run for run in runs if data.other_than(run, cell)]
+    states = [_state_of(study, cell, run, data) for run in runs if run not in others]
+    message = f"{others[0].name} has these settings but was trained on other data" if others else ""
+    none = CellState(cell, None, "waiting", total=expected_steps(cell.config), message=message)
     return max(states, key=lambda state: (RANK[state.state], state.step), default=none)
 
 
-def _state_of(study: Study, cell: Cell, path: Path) -> CellState | None:
+def _opened(path: Path) -> Run | None:
     try:
-        run = Run.open(path)
+        return Run.open(path)
     except RunError:
         return None
+
+
+def _state_of(study: Study, cell: Cell, run: Run, data: DataOnDisk) -> CellState:
     now = run.state()
     state, message = _STATES[now.state], now.message
     if state == "trained":
         row = read_row(run)
         lacking = [name for name in study.metrics if name not in row.metrics]
-        if row.step == now.step and not lacking:
+        # What version 1.0.0 evaluated counts: that its data are not known is said in the table.
+        other = row.fingerprint and (row.data_note or data.of(cell, run) not in (None, row.fingerprint))
+        if row.step == now.step and not lacking and not other:
             state = "evaluated"
         else:
-            message = row.note or f"not computed yet: {', '.join(lacking)}"
+            message = row.note or (f"not computed yet: {', '.join(lacking)}" if lacking else "evaluated on other data")
     total = now.total or expected_steps(cell.config)
-    return CellState(cell, path, state, now.step, total, message, now.active)
+    return CellState(cell, run.path, state, now.step, total, message, now.active)
 
 
 _STATES: dict[str, State] = {

@@ -46,7 +46,8 @@ def why(state: CellState) -> str:
         "failed": f"failed at step {state.step:,}",
     }[state.state]
     reason = state.message.rstrip(".")
-    return f"{words}: {reason}" if reason not in ("", NOT_YET) and state.state in ("failed", "trained") else words
+    told = state.state in ("failed", "trained") or (state.state == "waiting" and state.run is None)
+    return f"{words}: {reason}" if reason not in ("", NOT_YET) and told else words
 
 
 def _row(study: Study, state: CellState) -> Row:

@@ -251,6 +251,8 @@ def _evaluate(run: Run, metrics: tuple[str, ...], control: Control, tell: Tell) 
                 control.wait()
             if control.request is Request.STOP:
                 return
+            if isinstance(event, Warned):
+                tell(Told("warned", text=event.message))
             if isinstance(event, Progress) and time.monotonic() - last > TELL_EVERY:
                 last = time.monotonic()
                 tell(Told("evaluating", event.done, event.total, event.what))

@@ -27,13 +27,17 @@ class Start:
 
 
 def start_from_image(trained: TrainedModel, index: int) -> Start:
-    """Start from an image of the data set, with its own label. Raises ConfigError when there is no such image."""
+    """Start from an image of the data set, with its own label; its words say so where the data are not the run's own.
+
+    Raises ConfigError when there is no such image.
+    """
     dataset = trained.dataset
     if not 0 <= index < len(dataset):
         raise ConfigError(f"There is no image {index}; {dataset.title} has {len(dataset):,}, numbered from 0.")
     where = np.array([index])
     labels = trained.labels(where)
-    return _start(trained, dataset.images(where)[0], None if labels is None else int(labels[0]), f"image {index:,}")
+    words = f"image {index:,}{' of changed data' if trained.data_note else ''}"
+    return _start(trained, dataset.images(where)[0], None if labels is None else int(labels[0]), words)
 
 
 def start_from_picture(

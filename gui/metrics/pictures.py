@@ -58,7 +58,8 @@ class Comparer:
 
         run = Run.open(path)
         weights = run.checkpoint_folder / "model.safetensors"
-        stamp = weights.stat().st_mtime_ns if weights.exists() else None
+        data = run.config.data_folder
+        stamp = tuple(file.stat().st_mtime_ns if file and file.exists() else None for file in (weights, data))
         kept = self._kept.get(path)
         if kept is None or kept[0] != stamp:
             trained = load_model(run, load_dataset(*run.data))

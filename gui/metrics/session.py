@@ -7,7 +7,7 @@ from dataclasses import replace
 from PySide6.QtCore import QObject, Signal, Slot
 
 from engine.errors import StudioError
-from engine.events import Finished, Job, Progress
+from engine.events import Finished, Job, Progress, Warned
 from engine.runs import Run
 from gui.bridge import JobThread
 from gui.words import count
@@ -17,6 +17,7 @@ class EvaluationSession(QObject):
     """At most one evaluation at a time, of one or several runs."""
 
     progressed = Signal(object)
+    warned = Signal(str)
     ended = Signal(str)
 
     def __init__(self, parent: QObject) -> None:
@@ -49,6 +50,8 @@ class EvaluationSession(QObject):
         for event in events:
             if isinstance(event, Progress):
                 self.progressed.emit(event)
+            elif isinstance(event, Warned):
+                self.warned.emit(event.message)
             elif isinstance(event, Finished):
                 self._words = event.message
 

@@ -6,7 +6,7 @@ from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QPushButton, QVBoxLayout, 
 
 from engine.errors import DataError
 from engine.evaluation.table import Table
-from engine.studies import Study, StudyEstimate, check_cells, methods_text
+from engine.studies import DataOnDisk, Study, StudyEstimate, check_cells, methods_text
 from gui.bridge import LatestWorker
 from gui.metrics.colours import colours_of
 from gui.metrics.study_choice import StudyChoice
@@ -34,6 +34,7 @@ class StudyPanel(QObject):
         self._settings, self.session = settings, session
         self.shown = False
         self.standing: Standing | None = None
+        self._data = DataOnDisk()
         self._needed: StudyEstimate | None = None
         self._measuring = False
         self._said = ""
@@ -104,6 +105,7 @@ class StudyPanel(QObject):
             widget.setVisible(shown)
         if shown and not self.shown:
             self.shown = True
+            self._data = DataOnDisk()
             self.choice.load()
             self.refresh()
             self._estimate()
@@ -129,8 +131,8 @@ class StudyPanel(QObject):
         here = session.study is not None and session.study == study
         failures = tuple(session.failures) if here else ()
         working = tuple(session.working) if here else ()
-        root = session.root
-        self.worker.ask(study, lambda: read_standing(study, root, failures, working))
+        root, data = session.root, self._data
+        self.worker.ask(study, lambda: read_standing(study, root, failures, working, data))
 
     @Slot(object, object)
     def _answered(self, study: Study, standing: Standing) -> None:
@@ -148,6 +150,7 @@ class StudyPanel(QObject):
     def _choice_changed(self) -> None:
         self.error.setText("")
         self._said = ""
+        self._data = DataOnDisk()
         if self.standing is not None and self.standing.study != self.study:
             self.standing = None
             self.changed.emit()
@@ -205,6 +208,7 @@ class StudyPanel(QObject):
     @Slot(object, str)
     def _ended(self, study: Study, words: str) -> None:
         self._said = words
+        self._data = DataOnDisk()
         self.refresh()
         self._estimate()
         self._show()

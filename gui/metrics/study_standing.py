@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine.evaluation.table import Cell, Heading, Line, Table, table_of
-from engine.studies import CellState, Study, standing, study_rows, study_table, why
+from engine.studies import CellState, DataOnDisk, Study, standing, study_rows, study_table, why
 
 STATE = Heading("state", "State", numeric=False)
 AFTER = {"n", "name"}
@@ -33,12 +33,15 @@ class Standing:
         return sum(state.state != "evaluated" and (state.step > 0 or state.state == "trained") for state in self.states)
 
 
-def read_standing(study: Study, runs: Path, failures: Sequence[CellState], working: Sequence[str]) -> Standing:
+def read_standing(
+    study: Study, runs: Path, failures: Sequence[CellState], working: Sequence[str], data: DataOnDisk | None = None
+) -> Standing:
     """Read where a study stands from the folder of runs.
 
-    `failures` are cells that failed in this session, `working` the titles of those that are worked on now.
+    `failures` are cells that failed in this session, `working` the titles of those that are worked on now, `data` what
+    is known of its data from an earlier look.
     """
-    states = tuple(_with_failure(state, failures, working) for state in standing(study, runs))
+    states = tuple(_with_failure(state, failures, working) for state in standing(study, runs, data))
     rows = study_rows(study, states)
     each = table_of([replace(row, name=state.cell.title) for row, state in zip(rows, states, strict=True)])
     methods = study_table(study, runs, states)

@@ -1,6 +1,8 @@
 """Questions before something is done that a person may not want to be asked again."""
 
-from PySide6.QtCore import QSettings
+from collections.abc import Callable
+
+from PySide6.QtCore import QSettings, Qt
 from PySide6.QtWidgets import QCheckBox, QMessageBox, QWidget
 
 from engine.paths import APP
@@ -27,3 +29,15 @@ def may(parent: QWidget, settings: QSettings, question: str, text: str, more: st
         settings.setValue(KEYS[question], False)
     box.deleteLater()
     return accepted
+
+
+def ask(parent: QWidget, sentence: str, yes: str, accepted: Callable[[], None]) -> None:
+    """Ask without waiting for the answer: `accepted` is called when the button `yes` is pressed, not on Cancel."""
+    box = QMessageBox(QMessageBox.Icon.Question, APP, sentence, parent=parent)
+    box.setTextFormat(Qt.TextFormat.PlainText)
+    box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    accept = box.addButton(yes, QMessageBox.ButtonRole.AcceptRole)
+    box.setDefaultButton(box.addButton("Cancel", QMessageBox.ButtonRole.RejectRole))
+    box.setEscapeButton(box.defaultButton())
+    accept.clicked.connect(accepted)
+    box.open()

@@ -8,7 +8,7 @@ from PySide6.QtCore import QDeadlineTimer, QObject, Signal, Slot
 
 from engine.config import RunConfig
 from engine.data import check_data
-from engine.errors import DataError, StudioError
+from engine.errors import DataChangedError, DataError, StudioError
 from engine.events import Finished, Job, Paused, Progress, TrainingStarted, Warned
 from engine.queue import RunQueue, Waiting
 from engine.runs import Run
@@ -20,7 +20,8 @@ class TrainingSession(QObject):
 
     `changed` whenever its state or progress did, `queue_changed` when the queue did, `failed` and `warned` with a
     sentence, `no_data(data set, sentence)` instead of starting a run whose images are not there, `began(path)` and
-    `ended(path)` with a run's folder, `cancelled(path)` when the run is to be discarded.
+    `ended(path)` with a run's folder, `cancelled(path)` when the run is to be discarded. `data_changed(waiting,
+    sentence)` when a run was refused since its data changed: its user is to be asked.
     """
 
     changed = Signal()
@@ -31,6 +32,7 @@ class TrainingSession(QObject):
     began = Signal(object)
     ended = Signal(object)
     cancelled = Signal(object)
+    data_changed = Signal(object, str)
 
     def __init__(self, root: Path, parent: QObject) -> None:
         super().__init__(parent)
@@ -42,6 +44,7 @@ class TrainingSession(QObject):
         self.blocked = False
         """Whether another job has the processor: runs that are started wait in the queue until it ends."""
         self.run: Run | None = None
+        self._waiting = Waiting("")
         self.progress: Progress | None = None
         self.paused = self.stopping = self.cancelling = False
         self.images_per_second = 0.0
@@ -77,15 +80,18 @@ class TrainingSession(QObject):
         self._train_or_queue(run.path, fresh=True)
         return run.path
 
-    def train_or_queue(self, path: Path, *, more: int = 0) -> None:
-        """Train a run from its last checkpoint, now or when the queue reaches it; first make it longer, if asked."""
+    def train_or_queue(self, path: Path, *, more: int = 0, accept_changed_data: bool = False) -> None:
+        """Train a run from its last checkpoint, now or when the queue reaches it; first make it longer, if asked.
+
+        With `accept_changed_data` it goes on though its data are not those it was trained on.
+        """
         try:
             config = Run.open(path).config
         except StudioError as error:
             self.failed.emit(str(error))
             return
         if self._has_data(config):
-            self._train_or_queue(path, more)
+            self._train_or_queue(path, more, accept_changed_data=accept_changed_data)
 
     def _has_data(self, config: RunConfig) -> bool:
         """Whether the images are there, as far as that can be seen at once; else `no_data` says what is missing."""
@@ -96,18 +102,20 @@ class TrainingSession(QObject):
             return False
         return True
 
-    def _train_or_queue(self, path: Path, more: int = 0, *, fresh: bool = False) -> None:
+    def _train_or_queue(
+        self, path: Path, more: int = 0, *, fresh: bool = False, accept_changed_data: bool = False
+    ) -> None:
         """Train or queue a run whose data is there, as far as one can see.
 
         A `fresh` run that cannot begin leaves no folder, unless it had to wait: then nobody may be there to read why.
         """
         if not self.active and not self.blocked:
-            self._begin(Waiting(path.name, more), path, fresh=fresh)
+            self._begin(Waiting(path.name, more, accept_changed_data), path, fresh=fresh)
             return
         if self.active and self.run is not None and path == self.run.path:
             return
         self.held = False
-        self._change_queue(lambda: self.queue.add(path, more=more))
+        self._change_queue(lambda: self.queue.add(path, more=more, accept_changed_data=accept_changed_data))
 
     def unqueue(self, path: Path) -> None:
         """Take a run out of the queue; its folder stays."""
@@ -133,9 +141,7 @@ class TrainingSession(QObject):
         """The runs that wait, and whether they wait for the user."""
         return self.queue.waiting, self.held
 
-    def turn_queue(
-        self, before: tuple[tuple[Waiting, ...], bool], after: tuple[tuple[Waiting, ...], bool]
-    ) -> None:
+    def turn_queue(self, before: tuple[tuple[Waiting, ...], bool], after: tuple[tuple[Waiting, ...], bool]) -> None:
         """Undo or redo a change that led from one state of the queue to another; no run begins by that."""
         training = self.run.path.name if self.active and self.run is not None else ""
         waiting = tuple(entry for entry in after[0] if entry.run != training)
@@ -181,11 +187,11 @@ class TrainingSession(QObject):
             return
         if self.queue.position(path) is not None:
             self._change_queue(lambda: self.queue.remove(path))
-        self.run = run
+        self.run, self._waiting = run, waiting
         self.progress, self.images_per_second = None, 0.0
         self.paused = self.stopping = self.cancelling = False
         self._batch, self._mark = 0, (0.0, 0)
-        self._thread = JobThread(_training_of(run, waiting.more, fresh=fresh), self)
+        self._thread = JobThread(_training_of(run, waiting, fresh=fresh), self)
         self._thread.events.connect(self._take)
         self._thread.failed.connect(self._failed)
         self._thread.finished.connect(self._finished)
@@ -267,6 +273,8 @@ class TrainingSession(QObject):
 
     @Slot(str)
     def _failed(self, message: str) -> None:
+        if self._thread is not None and isinstance(self._thread.exception, DataChangedError):
+            return  # asked about when the thread has ended
         waits = " The next run of the queue begins." if len(self.queue) and not self.held else ""
         self.failed.emit(f"{self.run.name}: {message}{waits}" if self.run else message)
 
@@ -274,6 +282,8 @@ class TrainingSession(QObject):
     def _finished(self) -> None:
         assert self._thread is not None
         assert self.run is not None
+        refused = isinstance(self._thread.exception, DataChangedError)
+        sentence = self._thread.error
         self._thread.deleteLater()
         self._thread = None
         path, cancelled = self.run.path, self.cancelling
@@ -282,17 +292,20 @@ class TrainingSession(QObject):
         self.ended.emit(path)
         if cancelled:
             self.cancelled.emit(path)
+        elif refused:
+            self.data_changed.emit(self._waiting, sentence)
         if not self.held:
             self._next()
 
 
-def _training_of(run: Run, more: int, *, fresh: bool) -> Callable[[], Job]:
+def _training_of(run: Run, waiting: Waiting, *, fresh: bool) -> Callable[[], Job]:
     def make() -> Job:
         from engine.lengthening import lengthen_by
         from engine.training import train
 
-        if more:
-            lengthen_by(run, more)
-        return train(run, fresh=fresh)
+        accept = waiting.accept_changed_data
+        if waiting.more:
+            lengthen_by(run, waiting.more, accept_changed_data=accept)
+        return train(run, fresh=fresh, accept_changed_data=accept)
 
     return make

@@ -183,8 +183,9 @@ def _load(weights: Weights, data: dict[object, Dataset]) -> Loaded:
 
     run, gone = Run.open(weights.run), ""
     try:
-        dataset = data.pop(run.data, None) or load_dataset(*run.data)
-        data[run.data] = dataset
+        key = run.data, weights.data
+        dataset = data.pop(key, None) or load_dataset(*run.data)
+        data[key] = dataset
         while len(data) > 2:
             data.pop(next(iter(data)))
         trained = load_model(run, dataset, weights.checkpoint)

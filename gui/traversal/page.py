@@ -197,7 +197,7 @@ class TraversalPage(QWidget):
         card.compare.say_left_out(max(0, len(others) + 1 - MOST_COMPARED))
         if view == COMPARE and others:
             compared = others[: MOST_COMPARED - 1]
-            weights = tuple(Weights(other.path, None, other.weights_stamp) for other in compared)
+            weights = tuple(Weights(other.path, None, other.weights_stamp, other.data_stamp) for other in compared)
             return CompareWanted(weights, card.range)
         return LatentsWanted(card.range)
 
@@ -207,7 +207,7 @@ class TraversalPage(QWidget):
         if item is None or not item.has_weights:
             return
         kept = self.source.checkpoint
-        weights = Weights(item.path, kept, item.weights_stamp if kept is None else None)
+        weights = Weights(item.path, kept, item.weights_stamp if kept is None else None, item.data_stamp)
         request = Request(weights, self.source.source, self.source.chosen_label, self._wanted(item))
         if request == self._asked:
             return
@@ -233,6 +233,7 @@ class TraversalPage(QWidget):
         loaded, start = answer.loaded, answer.start
         self.source.show_classes(loaded.class_names)
         self.source.show_data(loaded.dataset, loaded.gone)
+        self.source.warn_of_data(loaded.trained.data_note)
         if answer.index is not None:
             self.source.show_image(answer.index)
         else:

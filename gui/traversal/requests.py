@@ -10,11 +10,15 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """Weights of a run: the newest (`stamp` changes with them), or those kept at a step."""
+    """Weights of a run: the newest (`stamp` changes with them), or those kept at a step.
+
+    `data` changes with the user's file or folder of data.
+    """
 
     run: Path
     checkpoint: int | None = None
     stamp: object = None
+    data: object = None
 
 
 @dataclass(frozen=True, slots=True)

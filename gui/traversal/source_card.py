@@ -63,6 +63,9 @@ class SourceCard(Card):
         self.images = ImagePicker()
         self.images.picked.connect(self.choose_image)
         self.words = label("", "muted", wrap=True)
+        self.data_words = label("", "warning", wrap=True)
+        self.data_words.setTextFormat(Qt.TextFormat.PlainText)
+        self.data_words.hide()
         self.body.addWidget(self._segment_row())
         self.body.addWidget(self.pictures)
         below = QWidget()
@@ -74,6 +77,7 @@ class SourceCard(Card):
             column.addWidget(page)
         column.addLayout(self._choices())
         column.addWidget(self.words)
+        column.addWidget(self.data_words)
         column.addStretch(1)
         area = QScrollArea()
         area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
@@ -204,6 +208,7 @@ class SourceCard(Card):
             self._index = None
         self._data, self._known = data, False
         self._show_dataset(None)
+        self.warn_of_data("")
         with QSignalBlocker(self.label_box):
             self.label_box.clear()
         for widget in (self.label_box, self.label_title):
@@ -251,6 +256,11 @@ class SourceCard(Card):
             with QSignalBlocker(self.segments):
                 self.segments.button(PRIOR).setChecked(True)
             self._show_page(PRIOR)
+
+    def warn_of_data(self, sentence: str) -> None:
+        """Say that the data are not those that the run was trained on; empty: they are."""
+        self.data_words.setText(sentence)
+        self.data_words.setVisible(bool(sentence))
 
     def _show_dataset(self, dataset: Dataset | None) -> None:
         self._dataset = dataset
