@@ -46,7 +46,7 @@ def write_archive(runs: Sequence[Run], path: Path) -> Job:
             for run in runs:
                 folder = _free_name(slug(run.path.name), taken)
                 links = _links_in(run)
-                problems = [name for name in _problems(run) if name not in links]
+                problems = [name for name in _problems(run) if not {name, name.partition("/")[0]} & set(links)]
                 left_out += [f"{run.name}: {name}" for name in problems]
                 if links:
                     yield Warned(f"Left out of {run.name}, as they are links to other places: {', '.join(links)}.")

@@ -20,10 +20,10 @@ LONGEST_REASON = 300
 def runs_left_out(broken: Mapping[str, str], items: Sequence[RunItem]) -> str:
     """Say which runs are not in the list, given why by their names, and which are shown without damaged files."""
     partial = {item.name: " ".join(item.problems) for item in items if item.problems}
-    left_out = {name: f"{_cut(reason)} The run is left out of the list" for name, reason in broken.items()}
+    left_out = {name: f"{_cut(reason)} The run is left out of the list" for name, reason in sorted(broken.items())}
     shown = {
         name: f"{shortened(name, LONGEST_NAME)} is shown without a damaged file: {_cut(reason)}"
-        for name, reason in partial.items()
+        for name, reason in sorted(partial.items())
     }
     kept = "; its folder was not changed." if len(broken) == 1 else "; their folders were not changed."
     why = "" if len(partial) == 1 else "; point at one to see why."

@@ -75,7 +75,7 @@ def test_the_window_opens_over_all_of_them_and_says_so_in_a_few_lines(qtbot, roo
     words = window.banner.text.text()
     assert words == (
         "5 runs are left out of the list (settings-cut, settings-deep, settings-digits and 2 more); their folders were "
-        "not changed. 9 runs are shown without damaged files (curves-inf, curves-large, curves-line and 6 more); point "
+        "not changed. 6 runs are shown without damaged files (marks-deep, marks-digits, marks-types and 3 more); point "
         "at one to see why.\n5 other files are damaged and not used (queue.json, folders.json, deep.toml and 2 more); "
         "they were not changed."
     )
