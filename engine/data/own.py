@@ -36,7 +36,7 @@ COLOURFUL = 12
 DEPTH_UNKNOWN = (".tif", ".tiff", ".pfm")
 """Endings of pictures that may hold numbers without a depth: all are measured before the first is used."""
 
-VERSION = 2
+VERSION = 3
 """Raise it when pictures are prepared differently."""
 
 
