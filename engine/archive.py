@@ -31,7 +31,6 @@ DAMAGE = (BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError)
 """What reading a damaged archive raises."""
 
 
-
 def write_archive(runs: Sequence[Run], path: Path) -> Job:
     """Write runs into a .zip, each in a folder of its own. Yields Progress and Finished.
 

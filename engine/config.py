@@ -21,6 +21,9 @@ from engine.reading import MOST_STEPS, DamagedError, read_json, reason_of
 ENVELOPE = frozenset({"schema", "created", "versions", "resolved", "class_order", "data", "former_data"})
 """Keys of a run's config.json that are not settings: where and with what the run was made."""
 
+PATHS = ("data_folder",)
+"""The settings whose values are paths."""
+
 ClassOrder = Literal["natural", "alphabetical"]
 """How the classes of a folder of pictures are numbered: 2 before 10, or as version 1.0.0 did, 10 before 2."""
 
@@ -381,7 +384,7 @@ class RunConfig(BaseModel):
     def load(cls, path: Path) -> "RunConfig":
         """Read settings from a JSON file. Raises ConfigError with the file's name."""
         try:
-            return cls.from_json(read_json(path))
+            return cls.from_json(read_json(path, paths=PATHS))
         except (OSError, DamagedError) as error:
             raise ConfigError(f"{path} {reason_of(error)}.") from None
         except ConfigError as error:

@@ -42,9 +42,7 @@ def links(
     return [Link(i, names[varying[k]], float(shares[i, k])) for i, k in enumerate(best) if is_active(kl[i])]
 
 
-def find_links(
-    trained: TrainedModel, kl: NDArray[np.floating]
-) -> Generator[Event, Request | None, list[Link]]:
+def find_links(trained: TrainedModel, kl: NDArray[np.floating]) -> Generator[Event, Request | None, list[Link]]:
     """Links of a model over at most 10,000 images of its data set; empty where that has no factors.
 
     `kl` is the mean KL of each latent in nats. Yields Progress in images. Raises RunError when the weights give values

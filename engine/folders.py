@@ -14,6 +14,9 @@ from engine.files import scratch, write_json
 from engine.paths import cache_folder, folders_file, usual_runs_folder
 from engine.reading import DamagedError, read_object, reason_of
 
+PATHS = ("runs", "data_cache", "data")
+"""The keys of the file whose values are paths, or hold paths."""
+
 
 @dataclass(frozen=True, slots=True)
 class Folders:
@@ -29,7 +32,7 @@ def chosen_folders() -> Folders:
     """Read what was chosen; what is damaged counts as not chosen, and `problem` says so."""
     file = folders_file()
     try:
-        values = read_object(file)
+        values = read_object(file, paths=PATHS)
         runs, cache = (_path(values.get(name), name) for name in ("runs", "data_cache"))
     except FileNotFoundError:
         return Folders()
@@ -91,7 +94,7 @@ def data_cache() -> Path:
 
 def _read() -> dict[str, Any]:
     try:
-        return read_object(folders_file())
+        return read_object(folders_file(), paths=PATHS)
     except (OSError, DamagedError):
         return {}
 

@@ -32,5 +32,3 @@ def lengthen_by(run: Run, count: int, *, accept_changed_data: bool = False) -> N
         lengthen(run, run.config.epochs + count, None, accept_changed_data=accept_changed_data)
     else:
         lengthen(run, None, run.config.steps + count, accept_changed_data=accept_changed_data)
-
-

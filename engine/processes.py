@@ -34,9 +34,7 @@ def ending_signals() -> list[signal.Signals]:
     Without that of a terminal that closes where the process was told to outlive it (nohup).
     """
     found = [signal.Signals(number) for name in ENDING if (number := getattr(signal, name, None)) is not None]
-    return [
-        number for number in found if number.name != "SIGHUP" or signal.getsignal(number) is not signal.SIG_IGN
-    ]
+    return [number for number in found if number.name != "SIGHUP" or signal.getsignal(number) is not signal.SIG_IGN]
 
 
 def leave_ending_to_parent() -> None:

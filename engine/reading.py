@@ -12,6 +12,7 @@ import os
 import re
 import stat
 import tomllib
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO, TypeVar
 
@@ -66,8 +67,8 @@ def read_limited(path: Path, most: int) -> bytes:
     return content
 
 
-def parse_json(content: bytes | str) -> Any:
-    """Parse JSON into values within the limits above. Raises DamagedError."""
+def parse_json(content: bytes | str, paths: Collection[str] = ()) -> Any:
+    """Parse JSON into values within the limits above; values of the keys `paths` are paths. Raises DamagedError."""
     try:
         text = content.decode("utf-8") if isinstance(content, bytes) else content
         values = json.loads(text, parse_int=_whole)
@@ -77,18 +78,18 @@ def parse_json(content: bytes | str) -> Any:
         raise DamagedError(f"it is not valid JSON ({error})") from None
     except RecursionError:
         raise DamagedError(f"it is nested more than {DEEPEST} levels deep") from None
-    _check(values)
+    _check(values, paths)
     return values
 
 
-def read_json(path: Path, most: int = MB) -> Any:
-    """Read a JSON file. Raises OSError or DamagedError."""
-    return parse_json(read_limited(path, most))
+def read_json(path: Path, most: int = MB, paths: Collection[str] = ()) -> Any:
+    """Read a JSON file; values of the keys `paths` are paths. Raises OSError or DamagedError."""
+    return parse_json(read_limited(path, most), paths)
 
 
-def read_object(path: Path, most: int = MB) -> dict[str, Any]:
-    """Read a JSON file that holds one object. Raises OSError or DamagedError."""
-    values = read_json(path, most)
+def read_object(path: Path, most: int = MB, paths: Collection[str] = ()) -> dict[str, Any]:
+    """Read a JSON file that holds one object; values of the keys `paths` are paths. Raises OSError or DamagedError."""
+    values = read_json(path, most, paths)
     if not isinstance(values, dict):
         raise DamagedError("it is not a JSON object")
     return values
@@ -152,30 +153,34 @@ def _whole(digits: str) -> int:
     return int(digits)
 
 
-def _check(values: Any) -> None:
-    """Raise DamagedError for what is deeper or larger than a file of ours, not finite, or no text."""
-    waiting = [(values, 1, "")]
+def _check(values: Any, paths: Collection[str] = ()) -> None:
+    """Raise DamagedError for what is deeper or larger than a file of ours, not finite, or no text.
+
+    Where file names are bytes, as on Linux, Python keeps those that are no UTF-8 as halves of surrogate pairs
+    (PEP 383); they are let through below the keys `paths` alone.
+    """
+    waiting = [(values, 1, "", False)]
     while waiting:
-        value, depth, where = waiting.pop()
+        value, depth, where, is_path = waiting.pop()
         if isinstance(value, dict | list) and depth > DEEPEST:
             raise DamagedError(f"it is nested more than {DEEPEST} levels deep")
         if isinstance(value, dict):
             for key, inner in value.items():
                 _check_text(key)
-                waiting.append((inner, depth + 1, key))
+                waiting.append((inner, depth + 1, key, is_path or key in paths))
         elif isinstance(value, list):
-            waiting += [(inner, depth + 1, where) for inner in value]
+            waiting += [(inner, depth + 1, where, is_path) for inner in value]
         elif isinstance(value, float) and not math.isfinite(value):
             raise DamagedError(f"{where[:40] or 'it'} is {value}, which is no number")
         elif isinstance(value, int) and abs(value) > LARGEST_WHOLE:
             raise DamagedError(f"{where[:40] or 'it'} is beyond {LARGEST_WHOLE:,}")
         elif isinstance(value, str):
-            _check_text(value)
+            _check_text(value, "surrogateescape" if is_path else "strict")
 
 
-def _check_text(text: str) -> None:
+def _check_text(text: str, errors: str = "strict") -> None:
     """Refuse half of a surrogate pair: it can neither be shown nor written."""
     try:
-        text.encode()
+        text.encode(errors=errors)
     except UnicodeEncodeError:
         raise DamagedError("it holds text that is not Unicode") from None

@@ -23,7 +23,7 @@ from filelock import FileLock, Timeout
 
 from engine import __version__
 from engine.colours import PALETTE
-from engine.config import ClassOrder, RunConfig
+from engine.config import PATHS, ClassOrder, RunConfig
 from engine.data.fingerprint import Fingerprint
 from engine.errors import ConfigError, RunError, RunLockedError
 from engine.files import is_link, write_json
@@ -150,7 +150,7 @@ class Run:
         if not is_file(file):
             raise RunError(f"{path} is not a run: it has no config.json.")
         try:
-            values = read_object(file, SMALL_FILES[file.name])
+            values = read_object(file, SMALL_FILES[file.name], PATHS)
             config = RunConfig.from_json(values)
             resolved = _resolved(values.get("resolved"), config)
         except (OSError, DamagedError) as error:
@@ -310,7 +310,7 @@ class Run:
     def _rewrite_config(self, changes: dict[str, Any]) -> None:
         file = self.path / "config.json"
         try:
-            kept = read_object(file, SMALL_FILES[file.name])
+            kept = read_object(file, SMALL_FILES[file.name], PATHS)
         except DamagedError as error:
             raise RunError(f"{file} {reason_of(error)}. It was changed since the run was opened.") from None
         if kept | changes != kept:

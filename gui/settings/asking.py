@@ -33,8 +33,7 @@ def may(parent: QWidget, settings: QSettings, question: str, text: str, more: st
 
 def ask(parent: QWidget, sentence: str, yes: str, accepted: Callable[[], None]) -> None:
     """Ask without waiting for the answer: `accepted` is called when the button `yes` is pressed, not on Cancel."""
-    box = QMessageBox(QMessageBox.Icon.Question, APP, sentence, parent=parent)
-    box.setTextFormat(Qt.TextFormat.PlainText)
+    box = message_box(QMessageBox.Icon.Question, APP, sentence, parent=parent)
     box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     accept = box.addButton(yes, QMessageBox.ButtonRole.AcceptRole)
     box.setDefaultButton(box.addButton("Cancel", QMessageBox.ButtonRole.RejectRole))

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import (
     QSizePolicy,
 )
 
-from engine.config import RunConfig
+from engine.config import PATHS, RunConfig
 from engine.data import ENTRIES
 from engine.errors import ConfigError
 from engine.estimates import Estimate
@@ -224,7 +224,7 @@ class SettingsCard(Card):
     def _restore(self) -> None:
         """Show what the form held when the window was last closed; else the first preset."""
         try:
-            kept = parse_json(str(self._settings.value(KEPT, "")))
+            kept = parse_json(str(self._settings.value(KEPT, "")), PATHS)
             basis, config = (RunConfig.from_json(kept[name]) for name in ("basis", "config"))
         except (ValueError, LookupError, TypeError, ConfigError):
             self._choose_preset(0)

@@ -47,6 +47,7 @@ class Banner(QFrame):
         """Show what went wrong, with a button that leads to where it can be put right."""
         self._show(message, "error", action)
         self._accepted = accepted
+
     def say_also(self, message: str) -> None:
         """Show what went wrong below an error that is not dismissed yet; nothing for an empty message."""
         if not message:

@@ -99,9 +99,10 @@ def test_a_dropped_folder_is_prepared_shown_and_trained_on(qtbot, window, pictur
         window.metrics_page.evaluate.emit()
     protocol = item.run.evaluation()["metrics"]["reconstruction"]["protocol"]
     assert protocol.pop("versions")
+    assert protocol.pop("data") == item.run.trained_on.values()
     assert protocol == {
-        "name": "binary cross-entropy summed over pixels, mean over images", "split": "test", "n": 1, "seed": 0,
-        "z": "sampled",
+        "name": "binary cross-entropy summed over pixels, mean over images", "split": "test", "n": 1, "of": 1,
+        "seed": 0, "z": "sampled",
     }  # fmt: skip
 
 

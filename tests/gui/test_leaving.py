@@ -1,6 +1,7 @@
 """The system asks the window to end: what trains is saved, and nobody is asked."""
 
 import os
+import shutil
 import signal
 
 import pytest
@@ -70,12 +71,18 @@ def test_signals_are_left_as_they_were(window):
     assert signal.set_wakeup_fd(-1) == -1
 
 
-def test_a_run_whose_data_is_gone_leaves_no_folder_and_says_why(qtbot, window, tmp_path):
+def test_a_run_whose_data_are_damaged_leaves_no_folder_and_says_why(qtbot, window, digits_folder, tmp_path):
+    """The files are there, so the run begins; only the thread that trains reads them."""
     said = []
     window.training.failed.connect(said.append)
-    config = RunConfig(dataset="mnist", data_folder=tmp_path / "nowhere", steps=5)
-    window.training.start(config)
+    folder = shutil.copytree(digits_folder, tmp_path / "digits")
+    for file in folder.rglob("*"):
+        if file.is_file():
+            file.write_bytes(b"no digits")
+    window.training.start(RunConfig(dataset="mnist", data_folder=folder, steps=5))
     qtbot.waitUntil(lambda: not window.training.active, timeout=WAIT)
     assert list_runs(window.store.root) == []
     assert window.store.items == []
-    assert "does not exist" in said[0]
+    [sentence] = said
+    assert str(folder) in sentence
+    assert "Traceback" not in sentence

@@ -115,7 +115,9 @@ def test_what_is_changed_from_outside_appears(qtbot, runs, tiny_run):
     Run.open(root / "tiny-007").write_marks({"name": "thick", "tags": ["good"]})
     before = by_name["tiny-031"].evaluation_stamp
     Run.open(root / "tiny-031").write_evaluation({"step": 60, "metrics": {}})
-    Run.open(root / "tiny-044").lengthen(None, 99)
+    longer = Run.open(root / "tiny-044")
+    longer.lengthen(None, 99)
+    longer.keep_length()
     round_of_polls(store)
     assert (by_name["tiny-007"].name, by_name["tiny-007"].tags) == ("thick", ["good"])
     assert by_name["tiny-031"].evaluation_stamp != before
