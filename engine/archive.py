@@ -21,9 +21,9 @@ from engine.errors import ConfigError, RunError
 from engine.events import Event, Finished, Imported, Job, Progress, Request, Warned
 from engine.files import is_link, json_bytes, place_folder, replacing, scratch_folder
 from engine.kept import WEIGHTS, kept_file, kept_steps
-from engine.metrics_file import MetricsReader, header, whole_lines
+from engine.metrics_file import HELD_OUT_COLUMNS, MetricsReader, header, sound_lines, whole_lines
 from engine.previews import is_preview, list_previews
-from engine.reading import DamagedError, is_there, read_limited, reason_of
+from engine.reading import DamagedError, is_file, is_folder, is_there, read_limited, reason_of
 from engine.run_files import SMALL_FILES
 from engine.runs import Run, RunState, new_folder, slug
 
@@ -34,22 +34,22 @@ DAMAGE = (BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError)
 def write_archive(runs: Sequence[Run], path: Path) -> Job:
     """Write runs into a .zip, each in a folder of its own. Yields Progress and Finished.
 
-    A run that is being trained is taken as it was at its last checkpoint; files that are damaged are left out, and the
-    message names them. Raises RunError.
+    A run that is being trained is taken as it was at its last checkpoint. Of a damaged file what is sound is taken,
+    and the message names the file. Raises RunError.
     """
     taken: set[str] = set()
-    left_out: list[str] = []
+    damaged: list[str] = []
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as temporary, ZipFile(temporary, "w") as archive:
             for run in runs:
                 folder = _free_name(slug(run.path.name), taken)
                 links = _links_in(run)
-                problems = [name for name in _problems(run) if not {name, name.partition("/")[0]} & set(links)]
-                left_out += [f"{run.name}: {name}" for name in problems]
+                problems = {name for name in _problems(run) if not {name, name.partition("/")[0]} & set(links)}
+                damaged += [f"{run.name}: {name}" for name in sorted(problems)]
                 if links:
                     yield Warned(f"Left out of {run.name}, as they are links to other places: {', '.join(links)}.")
-                for progress, name, content in _contents(run, {*links, *problems}):
+                for progress, name, content in _contents(run, links, problems):
                     yield progress
                     info = ZipInfo(f"{folder}/{name}", time.localtime()[:6])
                     info.compress_type = ZIP_DEFLATED if name.endswith((".csv", ".json")) else ZIP_STORED
@@ -57,8 +57,9 @@ def write_archive(runs: Sequence[Run], path: Path) -> Job:
                     archive.writestr(info, content)
     except OSError as error:
         raise RunError(f"{path} cannot be written: {error.strerror or error}.") from None
-    some = ", ".join(left_out[:3]) + (", ..." if len(left_out) > 3 else "")
-    without = f", without damaged files ({len(left_out):,}: {some})" if left_out else ""
+    some = ", ".join(damaged[:3]) + (", ..." if len(damaged) > 3 else "")
+    files = f"{len(damaged):,} file{'s' if len(damaged) > 1 else ''}"
+    without = f", without what is damaged in {files}: {some}" if damaged else ""
     yield Finished(message=f"Saved to {path}{without}")
 
 
@@ -138,47 +139,53 @@ def _place_runs(
     return placed
 
 
-def _contents(run: Run, left_out: Container[str]) -> Iterator[tuple[Progress, str, bytes]]:
-    """How far one is, name and content of each file of a run but for those left out. Raises RunError."""
+def _contents(run: Run, links: Container[str], damaged: Container[str]) -> Iterator[tuple[Progress, str, bytes]]:
+    """How far one is, name and content of each file of a run but for links and what is damaged. Raises RunError."""
     if is_link(run.path / "config.json"):
         raise RunError(f"{run.path / 'config.json'} is a link to another place; a run has settings of its own.")
     try:
-        files = _files_of(run, left_out)
+        files = _files_of(run, links, damaged)
         for number, (name, content) in enumerate(files.items()):
             data = read_limited(content, limit(name)) if isinstance(content, Path) else content
             yield Progress(number, len(files), f"Saving {run.name}", "files"), name, data
     except (OSError, DamagedError) as error:
-        raise RunError(f"{run.path} {reason_of(error)}.") from None
+        where = error.filename if isinstance(error, OSError) else None
+        raise RunError(f"{where or run.path} {reason_of(error)}.") from None
 
 
-def _files_of(run: Run, left_out: Container[str]) -> dict[str, bytes | Path]:
-    """The files of a run by their names in its folder, without some; pictures as paths, since there may be many."""
-    state = run.state()
+def _files_of(run: Run, links: Container[str], damaged: Container[str]) -> dict[str, bytes | Path]:
+    """The files of a run by their names in its folder, sound ones; pictures as paths, since there may be many."""
+    state = run.state()  # of a damaged state.json, one that says so
     files: dict[str, bytes | Path] = {
         name: read_limited(run.path / name, SMALL_FILES[name])
         for name in ("config.json", "evaluation.json", "marks.json")
-        if name not in left_out and is_there(run.path / name)
+        if name not in links and name not in damaged and is_there(run.path / name)
     }
-    has_weights = "checkpoint" not in left_out and f"checkpoint/{WEIGHTS}" not in left_out
+    for name, sound in (("evaluation.json", run.evaluation()), ("marks.json", run.marks())):
+        if name in damaged and sound:
+            files[name] = json_bytes(sound)
+    has_weights = "checkpoint" not in links and f"checkpoint/{WEIGHTS}" not in links
     step, weights = (read_files(run.checkpoint_folder) if has_weights else None) or (0, {})
     files |= {f"checkpoint/{name}": content for name, content in weights.items()}
     # What a run that trains has recorded since its checkpoint will be recorded again by a resume.
     last = step if state.active else None
     if state.active:
         state = RunState("finished" if 0 < state.total <= step else "stopped", step, state.total)
-    for kept in kept_steps(run.checkpoint_folder) if "checkpoint" not in left_out else ():
-        if last is None or kept <= last:
-            file = kept_file(run.checkpoint_folder, kept)
+    for kept in kept_steps(run.checkpoint_folder) if "checkpoint" not in links else ():
+        file = kept_file(run.checkpoint_folder, kept)
+        if (last is None or kept <= last) and f"checkpoint/{file.name}" not in damaged:
             files[f"checkpoint/{file.name}"] = file
-    for file in (run.metrics_file, run.held_out_file):
-        lines = whole_lines(file, last) if file.name not in left_out else []
+    for file, first in _tables(run).items():
+        if file.name in links:
+            continue
+        lines = sound_lines(file, first, last) if file.name in damaged else whole_lines(file, last)
         if lines:
             files[file.name] = ("\n".join(lines) + "\n").encode()
     files["state.json"] = json_bytes(state.values())
-    for picture in list_previews(run.previews_folder) if "previews" not in left_out else ():
-        if picture.stem.isdigit() and (last is None or int(picture.stem) <= last):
+    for picture in list_previews(run.previews_folder) if "previews" not in links else ():
+        if f"previews/{picture.name}" not in damaged and (last is None or int(picture.stem) <= last):
             files[f"previews/{picture.name}"] = picture
-    return {name: content for name, content in files.items() if name not in left_out}
+    return {name: content for name, content in files.items() if name not in links}
 
 
 def _links_in(run: Run) -> list[str]:
@@ -226,8 +233,6 @@ def _check(folder: Path, path: Path) -> None:
         step = checkpoint_step(run.checkpoint_folder)
     except (RunError, ConfigError) as error:
         raise _unreadable(error, folder, path) from None
-    if whole_lines(run.metrics_file, 0) not in ([], [header(run.config.latents)]):
-        raise RunError(f"{path.name} holds no run that can be read: metrics.csv is not that of its settings.")
     for trainer in run.checkpoint_folder.glob("trainer-*.pt"):
         if trainer.name != f"trainer-{step}.pt":
             trainer.unlink()
@@ -237,15 +242,37 @@ def _problems(run: Run) -> dict[str, str]:
     """What is wrong with a run's files, weights and settings apart: a sentence each, by their names."""
     run.state(), run.marks(), run.evaluation()
     found = dict(run.problems)
-    for file in (run.metrics_file, run.held_out_file):
-        reader = MetricsReader(file, keep=2)
-        reader.refresh()
-        if reader.problem:
-            found[file.name] = reader.problem
+    found |= {file.name: problem for file, first in _tables(run).items() if (problem := _table_problem(file, first))}
+    for folder in (run.checkpoint_folder, run.previews_folder):
+        if is_there(folder) and not is_folder(folder):
+            found[folder.name] = f"{folder.name} is damaged: it is no folder."
+    for file in (kept_file(run.checkpoint_folder, step) for step in kept_steps(run.checkpoint_folder)):
+        if not is_file(file):
+            found[f"checkpoint/{file.name}"] = f"checkpoint/{file.name} is damaged: it is no file."
     for picture in list_previews(run.previews_folder):
         if not is_preview(picture):
             found[f"previews/{picture.name}"] = f"previews/{picture.name} is damaged: it is no picture of a run."
     return found
+
+
+def _tables(run: Run) -> dict[Path, str]:
+    """The files of a run's curves, and the first line that each has."""
+    return {run.metrics_file: header(run.config.latents), run.held_out_file: ",".join(HELD_OUT_COLUMNS)}
+
+
+def _table_problem(file: Path, first: str) -> str:
+    """What is wrong with a file of curves, a sentence; empty when nothing is."""
+    try:
+        lines = whole_lines(file, 0)
+    except OSError as error:
+        return f"{file.name} {reason_of(error)}."
+    reader = MetricsReader(file, keep=2)
+    reader.refresh()
+    if reader.problem:
+        return reader.problem
+    if not lines:
+        return f"{file.name} is damaged: it has no whole line." if is_there(file) and file.stat().st_size else ""
+    return "" if lines[0] == first else f"{file.name} is not that of its settings."
 
 
 def _place(folder: Path, root: Path, base: str) -> Path:

@@ -94,6 +94,21 @@ def whole_lines(path: Path, last_step: int | None = None) -> list[str]:
     return [line.decode("ascii", "replace") for line in lines]
 
 
+def sound_lines(path: Path, first: str, last_step: int | None = None) -> list[str]:
+    """Return `whole_lines` of a damaged file without those that are no rows; none where its first line is another.
+
+    Empty also where it cannot be read.
+    """
+    try:
+        header, *rows = whole_lines(path, last_step) or [""]
+    except OSError:
+        return []
+    if header != first:
+        return []
+    columns = first.count(",") + 1
+    return [first, *(row for row in rows if len(_sound(_parse(f"{row}\n".encode(), columns))))]
+
+
 def _lines(path: Path) -> list[bytes]:
     """The lines of a file without their ends; not one that is being written, nor one too long to be a row."""
     with open_regular(path) as file:

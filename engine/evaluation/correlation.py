@@ -17,10 +17,14 @@ MEAN_CORRELATION = "mean of |Pearson correlation| between the posterior means of
 
 def varying(codes: NDArray[np.floating]) -> NDArray[np.float64]:
     """The latents, (images, latents), that are not constant to within single precision, standardised."""
+    values = np.asarray(codes, dtype=np.float64)[:, vary(codes)]
+    return np.asarray((values - values.mean(axis=0)) / values.std(axis=0))
+
+
+def vary(codes: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """Which latents, (latents,), of codes (images, latents) are not constant to within single precision."""
     values = np.asarray(codes, dtype=np.float64)
-    mean, deviation = values.mean(axis=0), values.std(axis=0)
-    keep = deviation > 1e-6 * np.maximum(np.abs(mean), 1e-6)
-    return np.asarray((values[:, keep] - mean[keep]) / deviation[keep])
+    return np.asarray(values.std(axis=0) > 1e-6 * np.maximum(np.abs(values.mean(axis=0)), 1e-6))
 
 
 def total_correlation(codes: NDArray[np.floating]) -> float:
@@ -38,7 +42,7 @@ def mean_correlation(codes: NDArray[np.floating]) -> float:
     """Mean |correlation| over all pairs of latents, 0..1; arguments as of `total_correlation`."""
     if codes.shape[1] < 2:
         return 0.0
-    return float(np.abs(_correlations(codes)[np.triu_indices(codes.shape[1], 1)]).mean())
+    return min(1.0, float(np.abs(_correlations(codes)[np.triu_indices(codes.shape[1], 1)]).mean()))
 
 
 def _correlations(codes: NDArray[np.floating]) -> NDArray[np.float64]:

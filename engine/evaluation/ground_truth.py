@@ -15,6 +15,7 @@ from engine.evaluation.representation import Representation
 from engine.evaluation.results import SEED, Results, entry, missing
 from engine.evaluation.sampling import (
     BATCH,
+    FEWEST_A_VALUE,
     FEWEST_IMAGES,
     MOST_CLASSES,
     TESTING,
@@ -157,6 +158,12 @@ def reason_against(dataset: Dataset, groups: Groups | None, latents: int) -> str
     if used.max() > MOST_CLASSES:
         most = groups.names[int(used.argmax())]
         return f"factor {most!r} has {used.max():,} values; scores by classes take up to {MOST_CLASSES}"
+    if used.max() * FEWEST_A_VALUE > len(dataset):
+        most = groups.names[int(used.argmax())]
+        return (
+            f"factor {most!r} has {used.max():,} values in {len(dataset):,} images; the scores need at least "
+            f"{FEWEST_A_VALUE} images a value on average"
+        )
     return ""
 
 

@@ -1,13 +1,16 @@
 """The mutual information gap: R. T. Q. Chen et al., "Isolating Sources of Disentanglement in VAEs", NeurIPS 2018.
 
 Estimated as in disentanglement_lib, from 20 bins of equal width per latent. Bins follow the range of each latent, so
-neither its order, sign (but for values on an edge) nor its scale matters; a single far outlier widens all its bins.
+neither its order, sign (but for values on an edge) nor its scale matters; a single far outlier widens all its bins. A
+latent that is constant but for what single precision rounds carries nothing.
 """
 
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+
+from engine.evaluation.correlation import vary
 
 BINS = 20
 PROTOCOL = (
@@ -51,7 +54,9 @@ def mig(codes: NDArray[np.floating], classes: NDArray[np.int64]) -> float:
 
 
 def _bins(codes: NDArray[np.floating]) -> Sequence[NDArray[np.int64]]:
-    return [np.digitize(code, np.histogram_bin_edges(code, BINS)[:-1]) - 1 for code in codes.T]
+    # In double precision: between the least and the largest of a few neighbouring floats there are no 20 of their kind.
+    values = np.where(vary(codes), np.asarray(codes, np.float64), 0.0)
+    return [np.digitize(code, np.histogram_bin_edges(code, BINS)[:-1]) - 1 for code in values.T]
 
 
 def _entropy(counts: NDArray[np.signedinteger]) -> float:

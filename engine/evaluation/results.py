@@ -1,5 +1,6 @@
 """Entries of evaluation.json: a value with its unit, interval and protocol, or the reason why there is none."""
 
+import math
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, TypeAlias
@@ -30,8 +31,13 @@ def entry(
     **counts: int,
 ) -> dict[str, Any]:
     """A value with its protocol: its name, the split, `n` images or points, other counts, seed and
-    libraries; `of` images are in the split. An `interval` is of 95 %, `interval_of` says of what.
+    libraries; `of` images are in the split. An `interval` is of 95 %, `interval_of` says of what. What is no finite
+    number is no value.
     """
+    if not math.isfinite(value):
+        return missing(f"it comes out as {value}, which is no finite number")
+    if interval is not None and not all(map(math.isfinite, interval)):
+        interval = None
     protocol: dict[str, Any] = {"name": name, "split": split, "n": n, "of": of, **counts, "seed": SEED}
     if z:
         protocol["z"] = z

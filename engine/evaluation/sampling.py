@@ -14,6 +14,9 @@ TRAINING, TESTING = 10_000, 5_000
 """Points, or images, a score is fitted on and tested on."""
 
 FEWEST_IMAGES = 100
+FEWEST_A_VALUE = 3
+"""Images that a factor's values have on average: where each image has its own, none tells of another."""
+
 MOST_CLASSES = 256
 
 

@@ -62,6 +62,9 @@ def correlation_results(passed: ForwardPass, split: str, of: int) -> Results:
         reason = f"{images:,} {split} images are too few to tell how {latents} latents correlate"
         return {"total_correlation": missing(reason), "mean_correlation": missing(reason)}
     codes = varying(passed.means)
+    if codes.shape[1] < 2:
+        reason = "fewer than two latents vary over the images: there is nothing to correlate"
+        return {"total_correlation": missing(reason), "mean_correlation": missing(reason)}
     total, mean = total_correlation(codes), mean_correlation(codes)
     return {
         "total_correlation": entry(

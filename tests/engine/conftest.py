@@ -1,11 +1,16 @@
 """Models that several tests look into, and a study that was run through."""
 
+import copy
+import gzip
 import os
 import pickle
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 from filelock import FileLock
 
 from engine.data import load_dataset
@@ -35,6 +40,30 @@ def conditional(tmp_path_factory, make_run, digits_folder):
     for _ in train(run):
         pass
     return load_model(run, load_dataset("mnist", digits_folder))
+
+
+@pytest.fixture(scope="session")
+def label_alone(conditional):
+    """That model with a decoder that sees the label and no latent: a wrong label is a wrong picture, whatever z is."""
+    model = copy.deepcopy(conditional.model)
+    weight = model.decoder.hidden[0].weight
+    with torch.no_grad():
+        weight[:, : model.latents] = 0
+        weight[:, model.latents :] *= 30
+        pictures = model.decode(torch.zeros(10, model.latents), torch.arange(10))
+    assert torch.cdist(pictures.flatten(1), pictures.flatten(1)).add(torch.eye(10)).min() > 0.5
+    return replace(conditional, model=model)
+
+
+@pytest.fixture(scope="session")
+def digit_files(digits_folder):
+    """Images uint8 (1797, 28, 28) and labels int64 (1797,) of the digits, from the bytes of their files."""
+
+    def read(kind, header):
+        train = gzip.decompress((digits_folder / f"train-{kind}-ubyte.gz").read_bytes())
+        return np.frombuffer(train[header:] + (digits_folder / f"t10k-{kind}-ubyte").read_bytes()[header:], np.uint8)
+
+    return read("images-idx3", 16).reshape(-1, 28, 28), read("labels-idx1", 8).astype(np.int64)
 
 
 @pytest.fixture(scope="session")

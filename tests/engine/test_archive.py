@@ -4,6 +4,7 @@ import io
 import json
 import os
 import pickle
+import re
 import shutil
 import stat
 import threading
@@ -439,6 +440,99 @@ def test_what_a_link_leads_to_is_not_exported(tmp_path, tiny_copy):
     list(write_archive([tiny_copy], tmp_path / "again.zip"))
     with zipfile.ZipFile(tmp_path / "again.zip") as archive:
         assert not any("previews" in name for name in archive.namelist())
+
+
+# Damaged files
+
+
+def saved(run, path):
+    """Write an archive of a damaged run, and return the message and the run that comes back."""
+    *_, last = write_archive([run], path)
+    [back] = read(path, path.with_suffix(""))
+    return last.message, back
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"", b"[1]", b'{"state": "wild"}', b'{"step": 1e999}', None])
+def test_a_run_whose_state_is_damaged_keeps_all_else_and_a_state_that_says_so(tmp_path, tiny_copy, content):
+    # It came back as "new", step 0, with nothing said; before that, its archive was refused.
+    file = tiny_copy.path / "state.json"
+    file.unlink()
+    file.mkdir() if content is None else file.write_bytes(content)
+    message, back = saved(tiny_copy, tmp_path / "run.zip")
+    assert message == f"Saved to {tmp_path / 'run.zip'}, without what is damaged in 1 file: tiny: state.json"
+    assert_same(back, tiny_copy)
+    state = back.state()
+    assert state == tiny_copy.state()
+    assert state.state == "failed"
+    assert re.match(r"state\.json (is damaged|cannot be read): .* Resume goes on from its last checkpoint\.", state.message)
+    back.lengthen(None, 65)
+    list(train(back))
+    assert (back.state().state, back.state().step) == ("finished", 65)
+
+
+def test_of_damaged_marks_and_metrics_what_is_sound_is_exported(tmp_path, tiny_copy):
+    (tiny_copy.path / "marks.json").write_text('{"name": "thin", "tags": 4, "notes": "mine"}')
+    entry = {"value": 1.5, "unit": "nats"}
+    (tiny_copy.path / "evaluation.json").write_text(json.dumps({"metrics": {"kl": entry, "mig": {"value": "high"}}}))
+    message, back = saved(tiny_copy, tmp_path / "run.zip")
+    assert message.endswith(", without what is damaged in 2 files: thin: evaluation.json, thin: marks.json")
+    assert json.loads((back.path / "marks.json").read_text()) == {"name": "thin", "notes": "mine"}
+    assert json.loads((back.path / "evaluation.json").read_text()) == {"metrics": {"kl": entry}}
+
+
+@pytest.mark.parametrize("name", ["marks.json", "evaluation.json"])
+@pytest.mark.parametrize("content", [b"\xff", b"", b"[1]", b"[" * 50_000, b" " * 17_000_000], ids=range(5))
+def test_small_files_of_which_nothing_is_sound_are_left_out(tmp_path, tiny_copy, name, content):
+    (tiny_copy.path / name).write_bytes(content)
+    message, back = saved(tiny_copy, tmp_path / "run.zip")
+    assert message.endswith(f", without what is damaged in 1 file: {tiny_copy.name}: {name}")
+    assert not (back.path / name).exists()
+    assert_same(back, tiny_copy)
+    assert back.state() == tiny_copy.state()
+
+
+@pytest.mark.parametrize("line", [b"7,0.5\n", b"inf" + b",inf" * 16 + b"\n", b"7," * 30_000 + b"\n"], ids=range(3))
+@pytest.mark.parametrize("name", ["metrics.csv", "held_out.csv"])
+def test_the_sound_rows_of_damaged_curves_are_exported(tmp_path, tiny_copy, name, line):
+    file = tiny_copy.path / name
+    first, second, *rest = file.read_bytes().splitlines(keepends=True)
+    file.write_bytes(b"".join([first, second, line, *rest]))
+    message, back = saved(tiny_copy, tmp_path / "run.zip")
+    assert message.endswith(f", without what is damaged in 1 file: tiny: {name}")
+    assert (back.path / name).read_bytes() == b"".join([first, second, *rest])
+
+
+@pytest.mark.parametrize("content", [b"no whole line", header(3).encode() + b"\n", b"a,b\n1,2\n", None], ids=range(4))
+@pytest.mark.parametrize("name", ["metrics.csv", "held_out.csv"])
+def test_curves_that_are_not_the_runs_are_left_out_and_the_rest_is_read_back(tmp_path, tiny_copy, name, content):
+    file = tiny_copy.path / name
+    file.unlink()
+    file.mkdir() if content is None else file.write_bytes(content)
+    message, back = saved(tiny_copy, tmp_path / "run.zip")
+    assert message.endswith(f", without what is damaged in 1 file: tiny: {name}")
+    assert not (back.path / name).exists()
+    assert checkpoint_step(back.checkpoint_folder) == 60
+
+
+def test_pictures_and_folders_that_are_damaged_are_named_and_the_rest_is_exported(tmp_path, tiny_copy):
+    first, second, *rest = sorted(path.name for path in tiny_copy.previews_folder.iterdir())
+    (tiny_copy.previews_folder / first).write_bytes(b"no picture")
+    (tiny_copy.previews_folder / second).unlink()
+    (tiny_copy.previews_folder / second).mkdir()
+    (tiny_copy.checkpoint_folder / "kept-30.safetensors").mkdir()
+    (tiny_copy.path / "lock").write_bytes(b"\xff")
+    message, back = saved(tiny_copy, tmp_path / "run.zip")
+    assert message.endswith(
+        f"in 3 files: tiny: checkpoint/kept-30.safetensors, tiny: previews/{first}, tiny: previews/{second}"
+    )
+    assert sorted(path.name for path in back.previews_folder.iterdir()) == rest
+    assert_same(back, tiny_copy)
+    for folder in (tiny_copy.previews_folder, tiny_copy.checkpoint_folder):
+        shutil.rmtree(folder)
+        folder.write_bytes(b"a file")
+    message, back = saved(tiny_copy, tmp_path / "again.zip")
+    assert message.endswith(", without what is damaged in 2 files: tiny: checkpoint, tiny: previews")
+    assert rows(back) == rows(tiny_copy)
 
 
 def test_curves_that_are_a_link_are_not_exported(tmp_path, tiny_copy):

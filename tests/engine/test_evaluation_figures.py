@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from engine.config import RunConfig
 from engine.evaluation.catalogue import COLUMNS
@@ -111,6 +112,16 @@ def test_where_kl_is_not_known_no_latent_is_idle():
 )  # fmt: skip
 def test_a_damaged_matrix_is_none(kept):
     assert matrix(row("a", "vae", 0, mig={"value": 0.1, "mutual_information": kept}), "mutual_information") is None
+
+
+def test_reconstructions_side_by_side_are_made_with_each_images_own_label(label_alone, digit_files):
+    files, labels = digit_files
+    shown = originals(label_alone, 8).images[..., 0]
+    own = [int(labels[np.flatnonzero((files == image).all((1, 2)))[0]]) for image in shown]
+    assert all(one != other for one, other in zip(own, np.roll(own, 1), strict=True))
+    with torch.no_grad():
+        expected = 255 * label_alone.model.decode(torch.zeros(8, 10), torch.tensor(own))[:, 0].numpy()
+    assert np.abs(reconstructions(label_alone, 8).images[..., 0] - expected).max() < 0.51
 
 
 def test_sharpness_of_shown_images_is_that_of_the_metric(tiny_copy):

@@ -242,10 +242,45 @@ def changed(run, tmp_path):
 
 def test_a_collapsed_posterior_has_stated_values(changed):
     change_weights(changed, lambda name, value: value * 0 if name.startswith("encoder.statistics") else value)
-    nothing = ("factor_vae", "mig", "sap", "kl", "active_latents", "total_correlation", "mean_correlation")
-    values = result_of(changed, [*nothing, "beta_vae"])["metrics"]
+    nothing = ("factor_vae", "mig", "sap", "kl", "active_latents")
+    correlations = ("total_correlation", "mean_correlation")
+    values = result_of(changed, [*nothing, *correlations, "beta_vae"])["metrics"]
     assert {values[name]["value"] for name in nothing} == {0}
     assert values["beta_vae"]["value"] == pytest.approx(1 / 3, abs=0.03)
+    # No pair to correlate is no correlation of 0, the best there is.
+    alone = {"value": None, "reason": "fewer than two latents vary over the images: there is nothing to correlate"}
+    assert [values[name] for name in correlations] == [alone, alone]
+
+
+@pytest.mark.parametrize("pictures", ["grey", "noise"])
+def test_data_that_tell_nothing_have_finite_values_or_a_reason(tmp_path, pictures):
+    """Flat grey pictures, and 20 test images for ten latents: 1.0.0 warned of invalid values. Warnings are errors."""
+    count = 200
+    rng = np.random.default_rng(0)
+    images = np.full((count, 28, 28), 128) if pictures == "grey" else rng.integers(0, 256, (count, 28, 28))
+    factors = np.stack([np.arange(count) % 3, np.arange(count) // 3 % 5], axis=1)
+    np.savez(tmp_path / "few.npz", images=images.astype(np.uint8), factors=factors)
+    config = RunConfig.parse({"dataset": "arrays", "data_folder": tmp_path / "few.npz", "objective": "vae", "steps": 3,
+                              "batch_size": 16, "device": "cpu"})  # fmt: skip
+    made = Run.create(tmp_path / "runs", config)
+    list(train(made))
+    metrics = result_of(made, [name for name in COLUMN if not name.startswith("dci")])["metrics"]
+    for name, entry in metrics.items():
+        numbers = [entry["value"], *entry.get("interval", ())] if entry["value"] is not None else []
+        assert all(map(np.isfinite, numbers)), name
+        assert numbers or entry["reason"], name
+    without = {name for name, entry in metrics.items() if entry["value"] is None}
+    assert without == ({"total_correlation", "mean_correlation", "sharpness_ratio"} if pictures == "grey" else set())
+    assert metrics["kl"]["protocol"]["n"] == 20
+    if pictures == "grey":
+        assert [metrics[name]["value"] for name in ("mig", "sap", "factor_vae", "sharpness_originals")] == [0] * 4
+    else:
+        trained = load_model(made, load_dataset("arrays", tmp_path / "few.npz"))
+        x = torch.tensor(trained.dataset.images(trained.dataset.splits["test"]) / 255, dtype=torch.float32)
+        with torch.no_grad():
+            codes = trained.model.encode(x.permute(0, 3, 1, 2))[0].double().numpy()
+        plain = -np.log(np.linalg.det(np.corrcoef(codes, rowvar=False))) / 2
+        assert metrics["total_correlation"]["value"] == pytest.approx(plain, rel=1e-3)
 
 
 def test_a_constant_latent_scores_like_any_other(changed):
@@ -282,6 +317,13 @@ def dataset(classes):
         (np.indices((20, 1)).reshape(2, -1).T, 10, "Mine has fewer than two factors that vary"),
         (np.indices((7, 7)).reshape(2, -1).T, 10, "Mine has 49 images; the scores need at least 100"),
         (np.indices((300, 2)).reshape(2, -1).T, 10, "factor 'a' has 300 values; scores by classes take up to 256"),
+        (
+            np.stack([np.arange(150), np.arange(150) % 3], axis=1),
+            10,
+            "factor 'a' has 150 values in 150 images; the scores need at least 3 images a value on average",
+        ),
+        (np.stack([np.arange(150) // 3, np.arange(150) % 3], axis=1), 10, ""),
+        (np.zeros((150, 3), int), 10, "Mine has fewer than two factors that vary"),
         (np.indices((20, 20)).reshape(2, -1).T, 1, "a model with one latent cannot be scored: scores compare latents"),
     ],
 )

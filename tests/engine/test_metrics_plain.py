@@ -265,4 +265,33 @@ def test_constant_latents_do_not_correlate_and_equal_ones_correlate_without_end(
     assert varying(np.stack([code, np.full(200, 0.1)], axis=1)).shape == (200, 1)
     assert total_correlation(varying(np.stack([code, np.zeros(200)], axis=1))) == 0
     assert mean_correlation(varying(np.zeros((200, 3)))) == 0
+    assert mean_correlation(varying(np.stack([code, code], axis=1))) <= 1
     assert total_correlation(varying(np.stack([code, code, rng.standard_normal(200)], axis=1))) > 15
+
+
+def test_what_single_precision_rounds_is_no_information(rng):
+    # A latent that the weights do not move takes two neighbouring floats: by the size of the batch it was encoded in.
+    classes = rng.integers(0, 4, (400, 2))
+    told = classes[:, 0] + 0.01 * rng.standard_normal(400)
+    rounded = np.where(classes[:, 0] > 1, np.float32(0.37), np.nextafter(np.float32(0.37), np.float32(1)))
+    codes = np.stack([told, rounded, np.full(400, 0.37)], axis=1).astype(np.float32)
+    information = mutual_information(codes, classes)
+    assert information[0, 0] > 1
+    assert not information[1:].any()
+
+
+@pytest.mark.parametrize("apart", [0, 8, 40])
+def test_latents_of_few_neighbouring_floats_have_bins(apart):
+    codes = np.float32(1) + np.finfo(np.float32).eps * np.float32(apart) * (np.arange(200) % 2).astype(np.float32)
+    classes = np.arange(200)[:, None] % 2
+    expected = np.log(2) if apart == 40 else 0  # 8 steps of rounding are within it, 40 are not
+    assert mutual_information(codes[:, None], classes)[0, 0] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_what_is_no_number_is_never_kept_as_one(value):
+    from engine.evaluation.results import entry
+
+    found = entry(value, "nats", "made up", "all", 10, 10)
+    assert found == {"value": None, "reason": f"it comes out as {value}, which is no finite number"}
+    assert "interval" not in entry(0.5, "nats", "made up", "all", 10, 10, interval=(value, 1.0))

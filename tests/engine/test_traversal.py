@@ -142,6 +142,9 @@ def test_a_conditional_model_decodes_with_the_images_own_label_or_another(condit
     other = traverse(conditional, IMAGE, [0], kl, steps=3, label=(own + 1) % 10)
     assert other.label == (own + 1) % 10
     assert not np.array_equal(plain.images, other.images)
+    for result in (plain, other):
+        made = decode(conditional, result.mean[None], np.array([result.label]))[0]
+        np.testing.assert_array_equal(result.reconstruction, made)
 
 
 @pytest.mark.parametrize("label", [-1, 10])

@@ -1,5 +1,6 @@
 """Exported traversals, read back with other programs' eyes; and the latents of a data set."""
 
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import numpy as np
@@ -138,10 +139,14 @@ def test_a_caption_says_run_image_step_latents_and_range(trained, traversal):
     )
 
 
-def test_a_caption_of_a_conditional_model_says_the_label(conditional):
+def test_a_caption_and_the_arrays_of_a_conditional_model_say_the_label(tmp_path, conditional):
+    conditional = replace(conditional, dataset=replace(conditional.dataset, label_names=tuple("abcdefghij")))
     result = traverse_from(conditional, start_from_prior(conditional, label=7), [0], np.ones(10), (-1.5, 2), 3)
+    save_traversal(result, tmp_path / "t.npz", Look())
+    with np.load(tmp_path / "t.npz", allow_pickle=False) as file:
+        assert (int(file["label"]), str(file["label_name"])) == (7, "h")
     assert traversal_caption(conditional.run, "the prior", result, {}) == (
-        "by label (Conditional VAE, seed 0), the prior, step 10, label 7: z0 from -1.5 to +2"
+        "by label (Conditional VAE, seed 0), the prior, step 10, label h: z0 from -1.5 to +2"
     )
 
 
@@ -205,6 +210,7 @@ def test_latents_of_a_whole_data_set_are_its_posteriors_with_what_is_known(tmp_p
         np.testing.assert_allclose(file["means"], expected.mean, atol=1e-5)
         np.testing.assert_allclose(file["log_variances"], expected.log_variance, atol=1e-5)
         np.testing.assert_array_equal(file["labels"], trained.dataset.labels)
+        assert file["label_names"].tolist() == list("0123456789")
         assert file["split_names"][file["split"][[0, 1499, 1500, 1796]]].tolist() == ["train", "train", "test", "test"]
         assert int(file["step"]) == 60
         assert "factors" not in file

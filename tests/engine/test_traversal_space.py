@@ -85,6 +85,9 @@ def test_a_conditional_start_without_an_image_takes_the_label_it_is_given_else_t
     assert start_from_prior(conditional, label=4).label == 4
     with pytest.raises(ConfigError, match="no label 10"):
         start_from_prior(conditional, label=10)
+    picture = conditional.dataset.images(np.array([IMAGE]))[0]
+    assert start_from_picture(conditional, picture, "drawn").label == 0
+    assert start_from_picture(conditional, picture, "drawn", label=4).label == 4
 
 
 def test_labels_and_models_must_fit(trained, conditional):
@@ -181,6 +184,13 @@ def test_a_walk_leads_from_one_reconstruction_to_the_other(conditional, spherica
     for start, picture in ((a, pictures[0]), (b, pictures[-1])):
         own = decode(conditional, start.mean[None], np.array([start.label]))[0]
         np.testing.assert_array_equal(picture, own)
+
+
+def test_a_walk_has_the_label_of_the_nearer_end_and_in_the_middle_that_of_the_other(label_alone):
+    a, b = start_from_image(label_alone, 10), start_from_image(label_alone, IMAGE)
+    of_a, of_b = decode(label_alone, np.zeros((2, 10)), np.array([a.label, b.label]))
+    pictures = walk(label_alone, a, b, 5, spherical=False)
+    np.testing.assert_array_equal(pictures, np.stack([of_a, of_a, of_b, of_b, of_b]))
 
 
 # Without the data set
