@@ -6,6 +6,7 @@ from PIL import Image
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent
 from PySide6.QtWidgets import QSlider
+from sklearn.datasets import load_digits
 
 from engine.data import ENTRIES
 from engine.events import Progress
@@ -62,6 +63,12 @@ def test_the_digits_are_ready_and_shown_with_their_facts(qtbot, page):
     assert "train: 1,618, test: 179" in page.facts.text()
     assert "CC BY 4.0" in page.facts.text()
     assert sum(len(row.images) for row in page.samples.rows) == 48
+    classes = load_digits().target
+    for row in page.samples.rows:
+        numbers, told = zip(*(tip.removeprefix("image ").replace(",", "").split(": ") for tip in row.tips), strict=True)
+        where = np.array(numbers, int)
+        np.testing.assert_array_equal(row.images, page._details.dataset.images(where))
+        assert list(told) == [str(label) for label in classes[where]]
 
 
 def test_dsprites_is_prepared_and_its_factors_move_the_image(qtbot, page):
