@@ -93,14 +93,19 @@ def check_coverage(found):
 
 @pytest.fixture
 def few_points(monkeypatch):
-    """A sixteenth of the images and points of the protocols."""
+    """A thirty-third of the images and points of the protocols."""
     for module in (sampling, ground_truth):
-        monkeypatch.setattr(module, "TRAINING", 600)
-        monkeypatch.setattr(module, "TESTING", 300)
+        monkeypatch.setattr(module, "TRAINING", 300)
+        monkeypatch.setattr(module, "TESTING", 150)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize(("metric", "draws"), [("mig", 150), ("factor_vae", 50)])
+# Of few points the intervals of 1.0.0 hold the least: a bootstrap with fixed bins 36, 73 and 69 % of the means of MIG
+# (600 points: 60, 84, 81 %), test points alone 91 and 70 % of those of FactorVAE. Its score of the rotated codes is
+# always 1. With so few draws 1.0.0 passes one time in 100 (MIG), or 50 (FactorVAE, noise).
+@pytest.mark.parametrize(
+    ("metric", "draws", "kind"),
+    [*(("mig", 75, kind) for kind in KINDS), *(("factor_vae", 50, kind) for kind in KINDS if kind != "rotated")],
+)
 def test_the_interval_of_a_score_holds_the_mean_over_draws(few_points, monkeypatch, metric, draws, kind):
     images = grid(SIZES, 300)
     codes = codes_of(kind, images.groups.classes, SIZES)
