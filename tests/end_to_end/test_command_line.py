@@ -269,7 +269,7 @@ def test_a_terminal_that_closes_saves_a_checkpoint(digits_folder, tmp_path):
 
 @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="there is no SIGHUP")
 def test_with_nohup_a_terminal_that_closes_ends_nothing(digits_folder, tmp_path):
-    code, run = _ended_by(signal.SIGHUP, digits_folder, tmp_path, "nohup", steps=300)
+    code, run = _ended_by(signal.SIGHUP, digits_folder, tmp_path, "nohup", steps=150)
     assert code == 0
     assert run.state().state == "finished"
 

@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -81,7 +82,7 @@ def test_ctrl_c_saves_a_checkpoint_says_how_to_go_on_and_exits_130(study_file, t
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8")
     folder = tmp_path / "runs" / "tiny-vae-seed-0"
     while process.poll() is None and not (folder / "checkpoint" / "model.safetensors").exists():
-        pass
+        time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err

@@ -464,7 +464,9 @@ def test_a_run_whose_state_is_damaged_keeps_all_else_and_a_state_that_says_so(tm
     state = back.state()
     assert state == tiny_copy.state()
     assert state.state == "failed"
-    assert re.match(r"state\.json (is damaged|cannot be read): .* Resume goes on from its last checkpoint\.", state.message)
+    assert re.match(
+        r"state\.json (is damaged|cannot be read): .* Resume goes on from its last checkpoint\.", state.message
+    )
     back.lengthen(None, 65)
     list(train(back))
     assert (back.state().state, back.state().step) == ("finished", 65)

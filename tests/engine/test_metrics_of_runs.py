@@ -16,6 +16,7 @@ from engine.data import load_dataset
 from engine.data.dataset import ArrayStore, Dataset, Factors
 from engine.errors import RunError
 from engine.evaluation import ground_truth as module
+from engine.evaluation import sampling
 from engine.evaluation.catalogue import COLUMNS
 from engine.evaluation.evaluate import GROUND_TRUTH, evaluate
 from engine.evaluation.ground_truth import reason_against
@@ -253,8 +254,11 @@ def test_a_collapsed_posterior_has_stated_values(changed):
 
 
 @pytest.mark.parametrize("pictures", ["grey", "noise"])
-def test_data_that_tell_nothing_have_finite_values_or_a_reason(tmp_path, pictures):
+def test_data_that_tell_nothing_have_finite_values_or_a_reason(tmp_path, monkeypatch, pictures):
     """Flat grey pictures, and 20 test images for ten latents: 1.0.0 warned of invalid values. Warnings are errors."""
+    for each in (module, sampling):
+        monkeypatch.setattr(each, "TRAINING", 400)
+        monkeypatch.setattr(each, "TESTING", 200)
     count = 200
     rng = np.random.default_rng(0)
     images = np.full((count, 28, 28), 128) if pictures == "grey" else rng.integers(0, 256, (count, 28, 28))

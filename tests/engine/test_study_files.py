@@ -31,7 +31,7 @@ def test_quick_and_seeds_replace_what_the_file_says(tmp_path, study_file):
 
 def test_a_study_of_ones_own_is_found_by_its_name(private_folders, study_file):
     folder = private_folders / "config" / "Disentangle Studio" / "studies"
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)  # other tests read studies of their own
     study_file(folder)
     (folder / "broken.toml").write_text("title = ")
     assert [study.name for study in own_studies()] == ["tiny"]

@@ -12,7 +12,18 @@ from engine.data import load_dataset
 from engine.models.vae import build
 from gui.traversal.answering import Answerer
 from gui.traversal.page import _about
-from gui.traversal.requests import CompareWanted, GivenPicture, ImageAt, LatentsWanted, Range, Request, WalkWanted, Weights
+from gui.traversal.requests import (
+    ClassesWanted,
+    CompareWanted,
+    GivenPicture,
+    ImageAt,
+    LatentsWanted,
+    Range,
+    Request,
+    WalkWanted,
+    Weights,
+)
+from gui.traversal.sheet import sheet_of
 
 FIRST, LAST = 10, 1600
 RANGE = Range(steps=3)
@@ -78,6 +89,13 @@ def test_runs_are_compared_with_the_same_label(by_label, labels, chosen):
     for compared, (_, pictures) in zip(answer.result, by_label, strict=True):
         assert compared.traversal.label == label
         assert same(compared.traversal.images, pictures[label])
+
+
+def test_the_rows_of_a_saved_sheet_of_classes_are_those_of_their_names(by_label, labels):
+    weights, pictures = by_label[0]
+    sheet = sheet_of(Answerer()(Request(weights, ImageAt(FIRST), None, ClassesWanted(0, RANGE))), {}, 0.0)
+    assert sheet.side == [str(digit) for digit in range(10)]
+    assert same(sheet.tiles, pictures[:, None])
 
 
 def test_a_picture_from_elsewhere_has_the_label_that_reconstructs_it_best(by_label):
