@@ -179,6 +179,7 @@ class MainWindow(QMainWindow):
         self.traversal_page.named.connect(self.actions_of_runs.name_latents)
         self.data_page.use.connect(self._use_data)
         self.data_page.failed.connect(self.banner.say)
+        self.data_page.settled.connect(self.banner.withdraw)
         self.data_page.placed.connect(self._data_placed)
         self.metrics_page.study.choice.data_chosen.connect(self._data_placed)
         self.data_page.progressed.connect(self._data_progressed)
