@@ -338,7 +338,8 @@ class RunConfig(BaseModel):
         if method.warning is not None and (warning := method.warning(self)):
             found.append(warning)
         if self.batch_size > images:
-            found.append(f"A batch of {self.batch_size:,} is more than the {images:,} training images.")
+            those = "only training image" if images == 1 else f"{images:,} training images"
+            found.append(f"A batch of {self.batch_size:,} is more than the {those}.")
         if self.log_steps > total:
             found.append(
                 f"The run has {total:,} steps and records a point every {self.log_steps:,}: "

@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 
 Values = NDArray[np.float64]
 
+ROUNDING = 1e-9
+"""Values that differ by less of themselves are one: nothing is recorded with more than nine digits."""
+
 OUTLIERS = 5.0
 """Per cent of a curve's points, at either end of their range, that may be left out of view (as in TensorBoard)."""
 
@@ -134,6 +137,8 @@ def value_range(curves: Iterable[Values], *, ignore_outliers: bool) -> tuple[flo
     if not ends:
         return None
     low, high = min(ends), max(ends)
+    if high - low <= ROUNDING * max(abs(low), abs(high)):  # alike but for the rounding of their means
+        low = high = (low + high) / 2
     margin = 0.05 * (high - low) or max(0.05 * abs(high), 1e-3)
     return low - margin, high + margin
 

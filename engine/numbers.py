@@ -26,6 +26,7 @@ _MARKS = {
 }
 _GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d*)?")
 _DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d*(e[+-]?\d*)?", re.IGNORECASE)
+_UNGROUPED = re.compile(r"(?<![\w.,])[1-9]\d{3,}(?![\w,])", re.ASCII)
 
 SMALLEST_GROUPED = 1000
 
@@ -64,6 +65,11 @@ def exact(value: float) -> str:
 def exact_words(value: float) -> str:
     """Return a number to read: as short as `exact`, with its digits grouped from 1,000 on."""
     return f"{value:,}".removesuffix(".0")
+
+
+def grouped(text: str) -> str:
+    """Return words with the digits of their numbers grouped, those after a decimal point left out."""
+    return _UNGROUPED.sub(lambda found: f"{int(found[0]):,}", text)
 
 
 def rounded_words(value: float, digits: int = 3) -> str:

@@ -121,8 +121,11 @@ def checked(kind: TypeAdapter[T], values: Any) -> T:
         return kind.validate_python(values)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        where = " > ".join(str(part)[:40] for part in first["loc"])
-        raise DamagedError(f"{where + ': ' if where else ''}{first['msg']}") from None
+        place, says = first["loc"], first["msg"]
+        if place[-1:] == ("[key]",):
+            place, says = place[:-2], f"{str(place[-2])[:20]!r} is no key that belongs there"
+        where = " > ".join(str(part)[:40] for part in place)
+        raise DamagedError(f"{where + ': ' if where else ''}{says}") from None
 
 
 def reason_of(error: Exception) -> str:

@@ -155,6 +155,7 @@ class MainWindow(QMainWindow):
         self.training_page.export.connect(self.actions_of_runs.export_curves)
         self.training.changed.connect(self._training_changed)
         self.training.failed.connect(self.banner.say)
+        self.training.settled.connect(self.banner.withdraw)
         self.training.no_data.connect(self._offer_data)
         self.metrics_page.study.no_data.connect(self._offer_data)
         self.training.warned.connect(self.banner.note)
@@ -178,6 +179,7 @@ class MainWindow(QMainWindow):
         self.traversal_page.named.connect(self.actions_of_runs.name_latents)
         self.data_page.use.connect(self._use_data)
         self.data_page.failed.connect(self.banner.say)
+        self.data_page.settled.connect(self.banner.withdraw)
         self.data_page.placed.connect(self._data_placed)
         self.metrics_page.study.choice.data_chosen.connect(self._data_placed)
         self.data_page.progressed.connect(self._data_progressed)
@@ -280,7 +282,16 @@ class MainWindow(QMainWindow):
         """Give each run its place in the queue."""
         for item in self.store.items:
             item.place = self.training.queue.position(item.path)
+        self._show_paused()
         self.run_list.repaint_runs()
+
+    def _show_paused(self) -> None:
+        """Say in the list that the run that trains here waits: where the disk is full, its files cannot."""
+        session = self.training
+        item = self.store.find(session.run.path) if session.run is not None else None
+        if item is not None and item.paused != session.paused:
+            item.paused = session.paused
+            self.run_list.repaint_runs()
 
     @Slot(object)
     def _discard(self, path: Path) -> None:
@@ -330,6 +341,7 @@ class MainWindow(QMainWindow):
         self.status.show_session(session)
         if session.active:
             self.training_page.settings.show_training(paused=session.paused, stopping=session.stopping)
+        self._show_paused()
         self.studies.hinder(TRAINING if session.active else "")
         self._show_outside(session if session.active else None)
 

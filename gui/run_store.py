@@ -54,6 +54,8 @@ class RunItem:
         self.run = run
         self.place: int | None = None
         """Place in the queue, from 0; None when the run does not wait."""
+        self.paused = False
+        """Whether its training waits in this window; where the disk is full its files cannot say so."""
         self._reader: MetricsReader | None = None
         self._newest: dict[str, float] | None = None
         self._files = tuple(f"{run.path}{os.sep}{name}" for name in FILES)
@@ -321,7 +323,7 @@ def state_words(item: RunItem) -> str:
     """Return a run's state as the list says it."""
     if item.place is not None and not item.state.active:
         return f"queued, {ordinal(item.place + 1)}"
-    words = {"new": "not started", "running": "training", "finished": "done"}
+    words = {"new": "not started", "running": "paused" if item.paused else "training", "finished": "done"}
     return words.get(item.state.state, item.state.state)
 
 

@@ -190,9 +190,9 @@ def _with_data(entry: dict[str, Any], data: Fingerprint) -> dict[str, Any]:
 def _compute_headline(trained: TrainedModel, what: str) -> Computing:
     split = trained.dataset.headline_split
     of = len(trained.dataset.splits[split])
-    passed = yield from forward(
-        trained, sample_of(trained.dataset, split), SEED, f"{what}: {split} images", sharpness=True
-    )
+    # Of a data set without a split some are drawn: they are not "all images".
+    which = what if split == "all" else f"{what}: {split} images"
+    passed = yield from forward(trained, sample_of(trained.dataset, split), SEED, which, sharpness=True)
     return {
         "metrics": headline_results(passed, split, of) | correlation_results(passed, split, of),
         "kl_per_latent": [round(float(v), 6) for v in passed.kl.mean(0)],

@@ -43,12 +43,14 @@ escape = partial(html_escape, quote=False)
 
 
 class DataPage(QWidget):
-    """Emits `use(name, path)` to train on a data set, `failed` with a sentence, and `placed` when another folder or
-    file is remembered for one; `progressed(progress)` and `ended` of what is prepared or downloaded.
+    """Emits `use(name, path)` to train on a data set, `failed` with a sentence, `settled` with one that holds no
+    longer, and `placed` when another folder or file is remembered for one; `progressed(progress)` and `ended` of what
+    is prepared or downloaded.
     """
 
     use = Signal(str, object)
     failed = Signal(str)
+    settled = Signal(str)
     placed = Signal()
     progressed = Signal(object)
     ended = Signal()
@@ -59,6 +61,8 @@ class DataPage(QWidget):
         self.setProperty("helpTopic", "data")
         self._tried: dict[str, Path] = {}
         """Folders and files that were chosen and are not known yet to hold their data set."""
+        self._said: dict[str, str] = {}
+        """Why a data set could not be prepared, until it is there."""
         self._size = 64
         self._page = 0
         self._details: Details | None = None
@@ -320,6 +324,8 @@ class DataPage(QWidget):
     def _answered(self, key: object, details: Details) -> None:
         if key != self._asked:
             return
+        if said := self._said.pop(self.entry.name, ""):
+            self.settled.emit(said)
         new = self._details is None
         self._details = details
         dataset = details.dataset
@@ -424,7 +430,8 @@ class DataPage(QWidget):
         self._say_error(thread.error)
         self.refresh()
         if thread.error:
-            self.failed.emit(f"{self.entry.title}: {thread.error}")
+            self._said[name] = f"{self.entry.title}: {thread.error}"
+            self.failed.emit(self._said[name])
         if whole:
             self._read()
         self.ended.emit()

@@ -5,12 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import Signal, Slot
-from PySide6.QtGui import QMouseEvent
+from PySide6.QtGui import QFontMetrics, QMouseEvent, QResizeEvent
 from PySide6.QtWidgets import QSizePolicy
 
 from engine.evaluation.catalogue import Column
 from engine.evaluation.charts import Bar, Point
 from gui.theme import tokens
+from gui.widgets.axes import NumberAxis
 from gui.widgets.plain import as_plain
 
 LONGEST = 24
@@ -21,7 +22,7 @@ class Chart(pg.PlotWidget):
     """A plot in the theme's colours."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(axisItems={side: NumberAxis(side) for side in ("bottom", "left")})
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumSize(160, 90)
         self.setMenuEnabled(False)
@@ -29,8 +30,6 @@ class Chart(pg.PlotWidget):
         self.plot = self.getPlotItem()
         self.plot.layout.setContentsMargins(0, 4, 10, 0)
         self.across, self.up = self.plot.getAxis("bottom"), self.plot.getAxis("left")
-        for axis in (self.across, self.up):
-            axis.enableAutoSIPrefix(False)
         self.apply_theme()
 
     def apply_theme(self) -> None:
@@ -60,8 +59,7 @@ class ScatterChart(Chart):
         """Show a dot for each point, in the colour of its row."""
         moved = self._columns != (x, y) or [(p.x, p.y) for p in points] != [(p.x, p.y) for p in self._shown]
         self._shown, self._columns = points, (x, y)
-        self.across.setLabel(x.heading)
-        self.up.setLabel(y.heading)
+        self._name_axes()
         self.points.setData(
             [
                 {"pos": (p.x, p.y), "brush": pg.mkBrush(colours[p.line]), "pen": tokens().card, "data": number}
@@ -70,6 +68,21 @@ class ScatterChart(Chart):
         )
         if moved:
             self._show_all()
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """Name the axes as there is room."""
+        super().resizeEvent(event)
+        if getattr(self, "_columns", None) is not None:  # Qt resizes it while it is made
+            self._name_axes()
+
+    def _name_axes(self) -> None:
+        """Name the axes; what is longer than its axis, without the unit: it would be cut at both ends."""
+        assert self._columns is not None
+        for axis, column, length in zip(
+            (self.across, self.up), self._columns, (self.width(), self.height() - 40), strict=True
+        ):
+            room = QFontMetrics(axis.label.font()).horizontalAdvance(column.heading) <= length
+            axis.setLabel(column.heading if room else column.title)
 
     def _show_all(self) -> None:
         """Show every point; of one alone, or of equal values, a twentieth of the value around it."""

@@ -8,6 +8,7 @@ from PySide6.QtGui import QColor, QFont
 
 from engine.evaluation.catalogue import BETTER
 from engine.evaluation.table import Cell, Heading, Table
+from engine.numbers import grouped
 from gui.theme import tokens
 from gui.widgets.dot import dot
 from gui.widgets.plain import tip
@@ -16,6 +17,9 @@ Index = QModelIndex | QPersistentModelIndex
 Role = Qt.ItemDataRole
 HEADING = int(Role.UserRole) + 1
 """Role under which a header asks for the heading itself."""
+
+AS_THEY_ARE = ("seed",)
+"""Columns of numbers that are names more than quantities."""
 
 
 class MetricsModel(QAbstractTableModel):
@@ -64,7 +68,7 @@ class MetricsModel(QAbstractTableModel):
         heading = self.table.headings[index.column()]
         cell = self.table.lines[index.row()].cells[index.column()]
         if role == Role.DisplayRole:
-            return cell.text
+            return cell.text if heading.key in AS_THEY_ARE or not heading.numeric else grouped(cell.text)
         if role == Role.TextAlignmentRole:
             return _alignment(heading)
         if role == Role.FontRole:

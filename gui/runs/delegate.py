@@ -86,12 +86,12 @@ class RunDelegate(QStyledItemDelegate):
             if value is not None
         )
         lines = [
-            (5, 20, 13, colours.text, item.name, ""),
-            (25, 16, 11, colours.muted, kind, ""),
-            (41, 16, 11, state_colour, _state_line(item), values),
+            (5, 20, 13, colours.text, [item.name], ""),
+            (25, 16, 11, colours.muted, [kind], ""),
+            (41, 16, 11, state_colour, _state_lines(item), values),
         ]
         font = painter.font()
-        for top, height, size, colour, text, value in lines:
+        for top, height, size, colour, texts, value in lines:
             line = QRect(left, box.top() + px(top), width, px(height))
             font.setPixelSize(px(size))
             painter.setFont(font)
@@ -99,8 +99,9 @@ class RunDelegate(QStyledItemDelegate):
             painter.setPen(QColor(colours.muted))
             painter.drawText(line, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, value)
             painter.setPen(QColor(colour))
-            mode = Qt.TextElideMode.ElideMiddle if text == item.name else Qt.TextElideMode.ElideRight
             room = line.width() - (metrics.horizontalAdvance(value) + 8 if value else 0)
+            text = next((text for text in texts if metrics.horizontalAdvance(text) <= room), texts[-1])
+            mode = Qt.TextElideMode.ElideMiddle if text == item.name else Qt.TextElideMode.ElideRight
             painter.drawText(
                 line,
                 Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter,
@@ -123,10 +124,11 @@ def run_colour(item: RunItem) -> str:
     return palette[item.colour % len(palette)]
 
 
-def _state_line(item: RunItem) -> str:
+def _state_lines(item: RunItem) -> list[str]:
+    """What is said of a run's state: all, and without the time, which goes first where there is little room."""
     words = state_words(item)
     if item.state.state not in ("new", "finished") and item.state.total and item.place is None:
         words += f" {100 * item.state.step / item.state.total:.0f} %"
-    if item.seconds and item.place is None:
-        words += f" · {duration(item.seconds)}"
-    return "  ".join([words, *(f"#{tag}" for tag in item.tags)])
+    time = f" · {duration(item.seconds)}" if item.seconds and item.place is None else ""
+    tags = "".join(f"  #{tag}" for tag in item.tags)
+    return [words + time + tags, words + tags]

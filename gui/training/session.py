@@ -19,14 +19,15 @@ class TrainingSession(QObject):
     """At most one run trains at a time; when it ends, however it does, the next of the queue begins.
 
     `changed` whenever its state or progress did, `queue_changed` when the queue did, `failed` and `warned` with a
-    sentence, `no_data(data set, sentence)` instead of starting a run whose images are not there, `began(path)` and
-    `ended(path)` with a run's folder, `cancelled(path)` when the run is to be discarded. `data_changed(waiting,
-    sentence)` when a run was refused since its data changed: its user is to be asked.
+    sentence, `settled` with one that holds no longer, `no_data(data set, sentence)` instead of starting a run whose
+    images are not there, `began(path)` and `ended(path)` with a run's folder, `cancelled(path)` when the run is to be
+    discarded. `data_changed(waiting, sentence)` when a run was refused since its data changed: its user is to be asked.
     """
 
     changed = Signal()
     queue_changed = Signal()
     failed = Signal(str)
+    settled = Signal(str)
     no_data = Signal(str, str)
     warned = Signal(str)
     began = Signal(object)
@@ -48,6 +49,7 @@ class TrainingSession(QObject):
         self.progress: Progress | None = None
         self.paused = self.stopping = self.cancelling = False
         self.images_per_second = 0.0
+        self._hindered = ""
         self._batch = 0
         self._mark = (0.0, 0)
 
@@ -210,9 +212,16 @@ class TrainingSession(QObject):
         """Go on after a pause."""
         if self._thread is not None:
             self.paused = False
+            self._settle()
             self._mark = (0.0, 0)
             self._thread.control.resume()
             self.changed.emit()
+
+    def _settle(self) -> None:
+        """Take back what was said of a pause that nobody asked for."""
+        hindered, self._hindered = self._hindered, ""
+        if hindered:
+            self.settled.emit(hindered)
 
     def stop(self) -> None:
         """End the run now and keep it."""
@@ -252,7 +261,8 @@ class TrainingSession(QObject):
             elif isinstance(event, Paused):
                 self.paused = True
                 if event.message:
-                    self.failed.emit(f"{event.message} Training waits; press Resume to go on.")
+                    self._hindered = f"{event.message} Until then it is paused."
+                    self.failed.emit(self._hindered)
             elif isinstance(event, Warned):
                 self.warned.emit(event.message)
             elif isinstance(event, Finished):
@@ -287,6 +297,7 @@ class TrainingSession(QObject):
         self._thread.deleteLater()
         self._thread = None
         path, cancelled = self.run.path, self.cancelling
+        self._hindered = ""
         self.paused = self.stopping = self.cancelling = False
         self.changed.emit()
         self.ended.emit(path)

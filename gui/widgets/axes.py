@@ -5,6 +5,8 @@ from typing import Any
 
 import pyqtgraph as pg
 
+from engine.numbers import grouped
+
 TIMES = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 4 * 3600, 8 * 3600, 24 * 3600)
 """Seconds between two ticks."""
 
@@ -70,8 +72,21 @@ class ValueAxis(pg.AxisItem):
     def tickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:
         """Write the ticks."""
         if not self.logarithmic:
-            return [short(v) for v in values] if spacing >= 1 else super().tickStrings(values, scale, spacing)
+            fine = super().tickStrings(values, scale, spacing)
+            return [short(v) for v in values] if spacing >= 1 else [grouped(words) for words in fine]
         return [short(10**v) for v in values]
+
+
+class NumberAxis(pg.AxisItem):
+    """An axis of plain numbers."""
+
+    def __init__(self, side: str) -> None:
+        super().__init__(side)
+        self.enableAutoSIPrefix(False)
+
+    def tickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:
+        """Write the ticks."""
+        return [grouped(words) for words in super().tickStrings(values, scale, spacing)]
 
 
 def short(value: float) -> str:
@@ -80,7 +95,7 @@ def short(value: float) -> str:
         if abs(value) >= size:
             unit = 1e3 if letter == "k" else size
             return f"{value / unit:.6g}{letter}"
-    return f"{value:.6g}"
+    return grouped(f"{value:.6g}")
 
 
 def clock(seconds: float, *, fine: bool = False) -> str:

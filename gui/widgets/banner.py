@@ -56,6 +56,18 @@ class Banner(QFrame):
         self.say(f"{beside}\n{message}" if beside else message)
 
     @Slot(str)
+    def withdraw(self, message: str) -> None:
+        """Take back an error that holds no longer; what else is said stays."""
+        self._later = _without(self._later, message)
+        if self.isHidden() or self.property("kind") != "error":
+            return
+        left = _without(self.text.text(), message)
+        if not left:
+            self.hide()
+        elif left != self.text.text():
+            self.say(left)
+
+    @Slot(str)
     def note(self, message: str) -> None:
         """Show something worth knowing that stops nothing; not in the place of an error or a question."""
         if self.isHidden() or self.property("kind") == "note":
@@ -115,3 +127,8 @@ class Banner(QFrame):
     def close_timer(self) -> None:
         """Stop counting down; the window closes."""
         self._timer.stop()
+
+
+def _without(text: str, message: str) -> str:
+    """Errors below each other, but for one of them."""
+    return "\n".join(line for line in text.split("\n") if line != without_unseen(message))

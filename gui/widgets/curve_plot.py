@@ -7,7 +7,7 @@ import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
 from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Signal, Slot
-from PySide6.QtGui import QKeyEvent, QMouseEvent
+from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainterPath
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from engine.curves import View, logarithms, nearest, thinned, value_range, visible
@@ -20,6 +20,9 @@ from gui.widgets.readout import Reading, Readout
 
 MOST_POINTS = 4000
 """Points of a curve that are ever drawn."""
+
+DOT = 4
+"""Size of a dot, pixels."""
 
 MOST_BOLD = 6
 """Curves that are drawn with lines two pixels wide: slower to paint, and a tangle where there are many."""
@@ -53,6 +56,16 @@ class Curve:
         return self.y if self.raw is None else self.raw
 
 
+class Box(pg.ViewBox):
+    """Where curves are drawn; a dot on the right edge, where the last step is, is drawn whole."""
+
+    def shape(self) -> QPainterPath:
+        """What is drawn inside is clipped to this."""
+        path = QPainterPath()
+        path.addRect(self.boundingRect().adjusted(0, 0, DOT, 0))
+        return path
+
+
 class Canvas(pg.PlotWidget):
     """The plot itself; tells what a hand does to it.
 
@@ -66,7 +79,7 @@ class Canvas(pg.PlotWidget):
 
     def __init__(self) -> None:
         self.place, self.value = PlaceAxis(), ValueAxis()
-        super().__init__(axisItems={"bottom": self.place, "left": self.value})
+        super().__init__(viewBox=Box(), axisItems={"bottom": self.place, "left": self.value})
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumHeight(70)
         self.setMenuEnabled(False)
@@ -288,7 +301,7 @@ class CurvePlot(Card):
             y,
             pen=pg.mkPen(colour, width=2 if bold else 1, style=style),
             symbol="o" if not faint and (curve.marked or len(x) == 1) else None,
-            symbolSize=4,
+            symbolSize=DOT,
             symbolBrush=colour,
             symbolPen=None,
         )

@@ -52,7 +52,7 @@ class StatusBar(QFrame):
         if progress is not None:
             self.bar.setMaximum(max(1, progress.total))
             self.bar.setValue(progress.done)
-            self.words.setText(progress.what)
+            self.words.setText(progress.what.removeprefix(task).strip())
 
     def show_session(self, session: TrainingSession) -> None:
         """Show where the run that trains here is."""

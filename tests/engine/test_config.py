@@ -323,5 +323,10 @@ def test_other_settings_that_do_not_fit_are_warned_of(settings, words):
     assert words in message
 
 
+def test_a_single_training_image_is_said_as_one():
+    (message,) = RunConfig.parse({"objective": "vae", "batch_size": 64}).warnings(1)
+    assert message == "A batch of 64 is more than the only training image."
+
+
 def test_the_method_in_words_says_conditional():
     assert RunConfig(objective="beta-vae", conditional=True).method_title == "Conditional β-VAE"

@@ -129,6 +129,10 @@ def test_a_flat_curve_has_a_range_around_it():
     for value in (0.0, 7.0, -3.0):
         low, high = value_range([np.full(9, value)], ignore_outliers=True)
         assert low < value < high
+    value = 3.76054066
+    recorded, smoothed = np.array([value]), np.array([np.nextafter(value, 4)])
+    low, high = value_range([recorded, smoothed], ignore_outliers=False)
+    assert low < 0.96 * value < 1.04 * value < high
 
 
 @given(st.lists(st.integers(0, 100), min_size=1, max_size=20, unique=True), st.floats(-10, 110))

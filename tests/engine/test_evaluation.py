@@ -4,6 +4,7 @@ import json
 import math
 import shutil
 import statistics
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -340,6 +341,15 @@ def test_progress_ends_at_its_total(tiny_copy):
     counted = [event for event in evaluate(tiny_copy) if isinstance(event, Progress) and event.unit == "images"]
     last = {event.what: (event.done, event.total) for event in counted}
     assert sorted(last.values()) == [(297, 297), (1500, 1500)]
+    name = tiny_copy.name
+    assert sorted(last) == [f"Evaluating {name}: test images", f"Evaluating {name}: training images"]
+
+
+def test_images_drawn_from_a_data_set_without_a_split_are_not_called_all_images(tiny_copy, digits_folder):
+    dataset = load_dataset("mnist", digits_folder)
+    whole = replace(dataset, splits={"all": np.arange(1500)})
+    told = {event.what for event in module._compute_headline(load_model(tiny_copy, whole), "Evaluating tiny")}
+    assert told == {"Evaluating tiny"}
 
 
 def test_a_conditional_run_is_evaluated_with_each_images_own_label(tmp_path, make_run, digits_folder):

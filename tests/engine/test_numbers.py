@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from engine.cli import parse
 from engine.config import RunConfig
 from engine.errors import ConfigError
-from engine.numbers import exact, exact_words, number, plain, rounded_words, whole_number
+from engine.numbers import exact, exact_words, grouped, number, plain, rounded_words, whole_number
 
 
 @pytest.mark.parametrize(
@@ -70,6 +70,15 @@ def test_what_is_shown_is_read_as_the_same_number(value):
 @given(st.integers(-(10**15), 10**15))
 def test_whole_numbers_too(value):
     assert whole_number(f"{value:,}") == whole_number(exact_words(value)) == value
+
+
+def test_the_digits_of_words_are_grouped():
+    assert [grouped(words) for words in ("1365.29 ± 3", "-4000", "60 (now 12000)", "999.12345", "0.00012345")] == [
+        "1,365.29 ± 3", "-4,000", "60 (now 12,000)", "999.12345", "0.00012345",
+    ]  # fmt: skip
+    assert [grouped(words) for words in ("1,365", "1e+10", "x2000", "100,0000")] == [
+        "1,365", "1e+10", "x2000", "100,0000",
+    ]  # fmt: skip
 
 
 def test_numbers_are_shown_as_short_as_they_are_exact():

@@ -457,7 +457,11 @@ def archive_of(path, folder):
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("marks.json", f'{{"latents": {{"{DIGITS}": "x"}}}}', "marks.json is damaged"),
+        (
+            "marks.json",
+            f'{{"latents": {{"{DIGITS}": "x"}}}}',
+            f"marks.json is damaged: latents: '{'9' * 20}' is",
+        ),
         ("marks.json", DEEP, "marks.json is damaged"),
         ("state.json", f'{{"state": "finished", "step": 1{"0" * 400}}}', "state.json is damaged"),
         ("evaluation.json", '{"metrics": {"kl": 5}}', "evaluation.json is damaged"),

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QColor
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
@@ -13,6 +14,7 @@ from engine.held_out import HEADER
 from engine.metrics_file import MetricsWriter, add_row, begin_rows
 from engine.previews import save_preview
 from engine.runs import Run, RunState
+from gui.runs.delegate import run_colour
 from gui.training import page as page_module
 from gui.training.view_options import OptionsBar
 from gui.widgets.curve_plot import MOST_POINTS
@@ -472,3 +474,19 @@ def test_the_crosshair_stands_on_a_recorded_step(page, show, window):
     step = page.curves.kl._line.value()
     assert step % 10 == 0  # ten steps a row
     assert page.curves.kl.readout._heading == f"step {step:,.0f}"
+
+
+def test_the_dot_of_the_last_step_is_drawn_whole(page, show, window):
+    make_run(window.store.root, "one", rows=1)  # a single point, at the right edge
+    [item] = show()
+    canvas = page.curves.kl.canvas
+    picture = canvas.grab().toImage()
+    edge = round(canvas.area().right() * picture.devicePixelRatio())
+    colour = QColor(run_colour(item))
+    height = picture.height()
+    beyond, before = (
+        sum(picture.pixelColor(x, y) == colour for x in columns for y in range(height))
+        for columns in (range(edge + 1, edge + 5), range(edge - 4, edge + 1))
+    )
+    assert beyond > 0, (before, beyond)
+    assert before > 0

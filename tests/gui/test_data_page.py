@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QSlider
 from sklearn.datasets import load_digits
 
 from engine.data import ENTRIES
+from engine.errors import DataError
 from engine.events import Progress
 from engine.folders import remember_data
 
@@ -236,3 +237,20 @@ def test_where_nothing_is_ready_the_page_says_what_to_do(page):
     assert page.nothing.text().startswith("Press Download.")
     choose(page, "arrays")
     assert page.nothing.text().startswith("Choose an .npz file")
+
+
+def test_a_download_that_failed_is_said_until_the_images_are_there(qtbot, window, digits_folder, monkeypatch):
+    def refuse(*_):
+        raise DataError("The network is down.")
+        yield
+
+    page = window.data_page
+    choose(page, "mnist")
+    monkeypatch.setattr("gui.data.page.prepare", refuse)
+    with qtbot.waitSignal(page.ended, timeout=WAIT):
+        page._prepare()
+    assert window.banner.text.text() == "MNIST: The network is down."
+    monkeypatch.undo()
+    page.open_path(digits_folder)
+    qtbot.waitUntil(window.banner.isHidden, timeout=WAIT)
+    assert page.error.text() == ""

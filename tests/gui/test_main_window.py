@@ -1,5 +1,6 @@
 """The window, used as a person would: start, watch, stop, traverse, evaluate, close, reopen."""
 
+import errno
 import re
 
 import pytest
@@ -7,9 +8,11 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QAction, QShortcut
 from PySide6.QtWidgets import QAbstractButton, QMessageBox, QPushButton
 
+from engine import training
 from engine.checkpoints import checkpoint_step
 from engine.config import RunConfig
 from engine.runs import Run, list_runs
+from gui.run_store import state_words
 from gui.widgets.splitter import Splitter
 
 WAIT = 60_000
@@ -107,6 +110,33 @@ def test_pause_and_resume(qtbot, window, small):
     assert window.status.task.text() == "Paused"
     press(qtbot, card.pause_button)
     qtbot.waitUntil(lambda: window.training.progress.done > step, timeout=WAIT)
+
+
+def test_a_pause_for_a_full_disk_is_said_until_the_run_goes_on(qtbot, window, small, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    card = window.training_page.settings
+    card.show_config(small.changed(steps=100_000))
+    press(qtbot, card.start_button)
+    qtbot.waitUntil(lambda: window.training.progress is not None and window.training.progress.done > 1, timeout=WAIT)
+    monkeypatch.setattr(training, "save_checkpoint", full)
+    monkeypatch.setattr(Run, "write_state", full)
+    qtbot.waitUntil(lambda: window.training.paused, timeout=WAIT)
+    run = window.training.run
+    assert run.state().state == "running"  # what the full disk holds
+    window.store.refresh()
+    assert state_words(window.store.find(run.path)) == "paused"
+    said = f"The disk is full: {run.path} cannot be written. "
+    assert window.banner.text.text().startswith(said)
+    window.banner.say_also("Something else.")
+
+    monkeypatch.undo()
+    press(qtbot, card.pause_button)
+    assert window.banner.text.text() == "Something else."
+    assert state_words(window.store.find(run.path)) == "training"
+    done = window.training.progress.done
+    qtbot.waitUntil(lambda: window.training.progress.done > done, timeout=WAIT)
 
 
 @pytest.mark.parametrize("answer", [True, False])

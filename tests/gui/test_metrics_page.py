@@ -12,7 +12,7 @@ from PySide6.QtCore import QObject, QPoint, Qt
 from PySide6.QtGui import QGuiApplication
 
 from engine.config import RunConfig
-from engine.evaluation.catalogue import METRICS, SLOW, VERSION
+from engine.evaluation.catalogue import COLUMNS, METRICS, SLOW, VERSION
 from engine.evaluation.grouping import METHOD
 from engine.evaluation.intervals import OVER_DRAWS
 from engine.events import Progress
@@ -22,7 +22,9 @@ from gui.metrics import exports
 from gui.metrics.page import MetricsPage
 from gui.metrics.session import EvaluationSession
 from gui.metrics.study_session import StudySession
+from gui.metrics.table_model import MetricsModel
 from gui.run_store import RunItem
+from gui.widgets.axes import ValueAxis
 from gui.widgets.save_dialog import PICTURES
 
 Header, Tip = Qt.Orientation.Horizontal, Qt.ItemDataRole.ToolTipRole
@@ -218,6 +220,31 @@ def test_a_single_point_is_shown_around_its_value(make_page, items):
     (left, right), (low, high) = page.charts.scatter.plot.viewRange()
     assert 35 < left < 41.25 < right < 48
     assert 0.08 < low < 0.1 < high < 0.12
+
+
+def test_digits_are_grouped_in_the_table_and_along_the_axes(make_page, tmp_path):
+    large = evaluated(tmp_path / "runs", "vae", 2026, 0.1, reconstruction=1365.294, sharpness=12345.0)
+    page = make_page([RunItem(large)])
+    model = MetricsModel(page)
+    model.show_table(page.full, [])
+    shown = {heading.key: model.index(0, number).data() for number, heading in enumerate(page.full.headings)}
+    assert shown["reconstruction"] == "1,365.29"
+    assert shown["seed"] == "2026"  # a name more than a quantity
+    assert page.charts.scatter.up.tickStrings([9999.5, 12000.0], 1, 0.5) == ["9,999.5", "12,000"]
+    assert ValueAxis().tickStrings([1000.0, 2000.0], 1, 1000) == ["1,000", "2,000"]
+    assert ValueAxis().tickStrings([1000.5], 1, 0.5) == ["1,000.5"]
+
+
+def test_the_name_of_an_axis_goes_without_its_unit_where_both_would_be_cut(make_page, items):
+    scatter = make_page(items[:2]).charts.scatter
+    reconstruction, sharpness = (
+        next(c for c in COLUMNS if c.metric == name) for name in ("reconstruction", "sharpness")
+    )
+    for height, name in ((600, sharpness.heading), (160, sharpness.title)):
+        scatter.resize(500, height)
+        scatter.show_points([], [], reconstruction, sharpness)
+        assert scatter.up.labelText == name
+        assert scatter.across.labelText == reconstruction.heading
 
 
 def test_scatter_and_bars_show_the_tables_numbers_and_a_point_picks_its_row(page):

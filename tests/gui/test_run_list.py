@@ -2,9 +2,11 @@
 
 import pytest
 from PySide6.QtCore import QPoint
+from PySide6.QtGui import QFontMetrics
 from PySide6.QtWidgets import QInputDialog
 
-from engine.runs import Run
+from engine.runs import Run, RunState
+from gui.run_store import RunItem
 from gui.runs.compare import settings_table
 from gui.theme import tokens
 
@@ -197,3 +199,26 @@ def test_two_settings_that_differ_are_written_as_they_differ(window, make_run):
         make_run(window.store.root, objective="beta-vae", beta=beta)
     window.store.refresh()
     assert settings_table(window.store.items) == [("β", ["4.12346", "4.1234567"])]
+
+
+def test_where_there_is_little_room_the_time_goes_before_it_is_cut(window, runs, monkeypatch):
+    item = window.store.find(runs[0].path)
+    item.state = RunState("running", 50, 100)
+    monkeypatch.setattr(RunItem, "seconds", 8.0)
+    told = []
+    elide = QFontMetrics.elidedText
+
+    def spied(metrics, text, *rest):
+        told.append((text, elide(metrics, text, *rest)))
+        return told[-1][1]
+
+    monkeypatch.setattr(QFontMetrics, "elidedText", spied)
+    monkeypatch.setattr(RunItem, "last", lambda item, name: {"reconstruction": 2141.6, "kl": 12.7}[name])
+    window.run_list.view.setFixedWidth(220)
+    window.run_list.view.grab()
+    [(text, painted)] = {pair for pair in told if pair[0].startswith("training")}
+    assert text == painted == "training 50 %"
+    told.clear()
+    window.run_list.view.setFixedWidth(500)
+    window.run_list.view.grab()
+    assert ("training 50 % · 8 s", "training 50 % · 8 s") in told

@@ -66,5 +66,7 @@ def test_training_comes_before_other_jobs_and_they_are_told_after_it(window):
     assert status.task.text() == "Training"
     status.show_session(window.training)
     assert (status.task.text(), status.words.text()) == ("Evaluating", "Run 1")
+    status.show_job("Evaluating", Progress(3, 4, "Evaluating run 1: test images"))
+    assert (status.task.text(), status.words.text()) == ("Evaluating", "run 1: test images")
     status.show_job("Evaluating", None)
     assert status.task.text() == "Ready"
