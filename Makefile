@@ -31,7 +31,7 @@ formulas: $(READY)
 
 # The README's pictures of the window, over a folder with evaluated runs on dSprites: make screenshots RUNS=DIR
 screenshots: $(READY)
-	$(BIN)/python -m gui.screenshots "$(RUNS)"
+	$(BIN)/python -m gui.window.screenshots "$(RUNS)"
 
 # The self-test, frozen, elsewhere, with nothing around it, and by mouse; builds first where dist/ is empty.
 test-standalone: $(READY)

@@ -13,7 +13,7 @@ def main(arguments: list[str] | None = None) -> int:
     # makes a training step many times slower. Read by OpenMP when torch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     sys.path.insert(0, str(Path(__file__).resolve().parent))
-    from engine.streams import lasting_streams
+    from engine.cli.streams import lasting_streams
 
     with lasting_streams():
         return _run(sys.argv[1:] if arguments is None else arguments)
@@ -23,15 +23,15 @@ def _run(arguments: list[str]) -> int:
     """Do what the command line says; return the exit status."""
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(encoding="utf-8", errors="replace")
-    from engine.cli import parse, run_command
-    from engine.memory import keep_freed_memory
+    from engine.cli.main import parse, run_command
+    from engine.system.memory import keep_freed_memory
 
     keep_freed_memory()
     parsed = parse(arguments)
     if parsed.command:
         return run_command(parsed)
 
-    from gui.screen import find_problem, no_screen
+    from gui.desktop.screen import find_problem, no_screen
 
     if parsed.selftest:
         return _selftest()
@@ -41,7 +41,7 @@ def _run(arguments: list[str]) -> int:
             file=sys.stderr,
         )
         return run_command(parse(["--runs", str(parsed.runs), "demo"]))
-    from engine.cli_progress import say as say_in_terminal
+    from engine.cli.progress import say as say_in_terminal
     from engine.errors import StudioError
     from gui.desktop.single import Place
 
@@ -68,7 +68,7 @@ def _run(arguments: list[str]) -> int:
 
 def _selftest() -> int:
     """Go the whole path by itself, on a screen or without one."""
-    from gui.screen import find_problem, no_screen
+    from gui.desktop.screen import find_problem, no_screen
 
     if no_screen():
         os.environ["QT_QPA_PLATFORM"] = "offscreen"
@@ -77,7 +77,7 @@ def _selftest() -> int:
         print(f"main.py: {problem}", file=sys.stderr)
         return 1
     _load_torch_first()
-    from gui.selftest import run_selftest
+    from gui.window.selftest import run_selftest
 
     return run_selftest()
 

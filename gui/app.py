@@ -10,18 +10,18 @@ from PySide6.QtCore import QLocale, QSettings, QTimer, qVersion
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
 
-from engine.folders import data_cache
-from engine.leftovers import clear_leftovers, places, places_in_runs
-from engine.log_file import end_log, start_log
-from engine.paths import APP, RESOURCES, log_file
-from gui import theme
+from engine.settings.folders import data_cache
+from engine.system.leftovers import clear_leftovers, places, places_in_runs
+from engine.system.log_file import end_log, start_log
+from engine.system.paths import APP, RESOURCES, log_file
 from gui.desktop import APP_ID
 from gui.desktop.leaving import Leaving
 from gui.desktop.listener import Listener
 from gui.desktop.single import Place
-from gui.errors import Catcher, Presenter, Problem, problem_of, tell
-from gui.garbage import Collector
-from gui.main_window import MainWindow, ThemeFollower
+from gui.widgets import theme
+from gui.window.errors import Catcher, Presenter, Problem, problem_of, tell
+from gui.window.garbage import Collector
+from gui.window.main_window import MainWindow, ThemeFollower
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ def make_app() -> QApplication:
 
 
 def use_one_locale() -> None:
-    """Read and write numbers alike in every language of the desktop; `engine.numbers` says how.
+    """Read and write numbers alike in every language of the desktop; `engine.system.numbers` says how.
 
     On Linux Qt has taken over the desktop's locale for the C library too, which libraries may read numbers with.
     """

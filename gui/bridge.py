@@ -14,8 +14,8 @@ from typing import Any
 from PySide6.QtCore import QObject, QThread, Signal
 
 from engine.errors import StudioError
-from engine.events import Event, Job, Paused, Preview, Progress
-from engine.jobs import Control, drive
+from engine.jobs.control import Control, drive
+from engine.jobs.events import Event, Job, Paused, Preview, Progress
 
 INTERVAL = 0.1
 """Seconds between two batches."""

@@ -71,7 +71,7 @@ def private_folders(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def no_folders_chosen():
     """Let no test find the folders, of data sets among them, that another one chose."""
-    from engine.paths import folders_file
+    from engine.system.paths import folders_file
 
     yield
     folders_file().unlink(missing_ok=True)
@@ -114,8 +114,8 @@ def digits_folder(tmp_path_factory, private_folders):
 @pytest.fixture(scope="session")
 def make_run(digits_folder):
     """Make an untrained run on the small digits: `make_run(folder, name=None, **settings)`."""
-    from engine.config import RunConfig
-    from engine.runs import Run
+    from engine.runs.run import Run
+    from engine.settings.run_config import RunConfig
 
     defaults = {
         "dataset": "mnist",
@@ -138,7 +138,7 @@ def make_run(digits_folder):
 @pytest.fixture(scope="session")
 def tiny_run(tmp_path_factory, make_run):
     """A run trained for 60 steps. Shared by the whole session: tests that write to it take `tiny_copy`."""
-    from engine.training import train
+    from engine.training.trainer import train
 
     run = make_run(tmp_path_factory.mktemp("tiny"), name="tiny")
     for _ in train(run):
@@ -149,7 +149,7 @@ def tiny_run(tmp_path_factory, make_run):
 @pytest.fixture
 def tiny_copy(tmp_path, tiny_run):
     """A copy of the trained run, for one test to change."""
-    from engine.runs import Run
+    from engine.runs.run import Run
 
     return Run.open(Path(shutil.copytree(tiny_run.path, tmp_path / "tiny")))
 

@@ -4,13 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.config import DATASET_TITLES, ClassOrder
 from engine.data import digits, dsprites, mnist, own
 from engine.data.cache import prepared_folder, size_on_disk
 from engine.data.dataset import ArrayStore, BitStore, Dataset, Factors
 from engine.data.fingerprint import Fingerprint, fingerprint_of
 from engine.errors import DataError
-from engine.events import Finished, Job
+from engine.jobs.events import Finished, Job
+from engine.settings.run_config import DATASET_TITLES, ClassOrder
 
 __all__ = [
     "ENTRIES",

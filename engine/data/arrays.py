@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from engine.data.npz import ArrayHeader, NpzFile
 from engine.errors import DataError
-from engine.files import scratch
+from engine.system.files import scratch
 
 SIDES = (28, 32, 64, 128)
 BLOCK = 2**26

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from engine.errors import DataError
-from engine.folders import data_cache
+from engine.settings.folders import data_cache
 
 SPARE = 2**26
 """Bytes to leave free on a disk that is filled."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import DataError
-from engine.events import Event, Progress, Request
+from engine.jobs.events import Event, Progress, Request
 
 CHUNK = 2**18
 TIMEOUT = 30

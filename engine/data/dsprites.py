@@ -23,10 +23,10 @@ from engine.data.dataset import BitStore, Dataset, Factors
 from engine.data.download import Remote, download
 from engine.data.dsprites_files import OFFICIAL_NAME, find_file, is_hdf5, pack_images, read_positions
 from engine.errors import DataError
-from engine.events import Finished, Job, Progress
-from engine.files import replacing
-from engine.folders import data_cache
-from engine.paths import readable
+from engine.jobs.events import Finished, Job, Progress
+from engine.settings.folders import data_cache
+from engine.system.files import replacing
+from engine.system.paths import readable
 
 SIDE = 64
 SIZES = (3, 6, 40, 32, 32)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from engine.data.dataset import Factors
 from engine.data.npz import NpzFile, open_npz
 from engine.errors import DataError
-from engine.events import Progress
+from engine.jobs.events import Progress
 
 OFFICIAL_NAME = "dsprites_ndarray_co1sh3sc6or40x32y32_64x64.npz"
 SIDE = 64

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import DataError
-from engine.reading import open_regular
+from engine.system.reading import open_regular
 
 UNSIGNED_BYTE = 8
 LARGEST = 2**31

@@ -12,9 +12,9 @@ from engine.data.dataset import ArrayStore, Dataset
 from engine.data.download import Remote, download
 from engine.data.idx import read_idx
 from engine.errors import DataError
-from engine.events import Finished, Job
-from engine.folders import data_cache
-from engine.paths import readable
+from engine.jobs.events import Finished, Job
+from engine.settings.folders import data_cache
+from engine.system.paths import readable
 
 PARTS = {"train": "train", "test": "t10k"}
 KINDS = ("images-idx3-ubyte", "labels-idx1-ubyte")

@@ -15,7 +15,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from engine.errors import DataError
-from engine.reading import open_regular
+from engine.system.reading import open_regular
 
 LARGEST = 2**33
 """More bytes than this in one array are refused, whatever the file's size."""

@@ -18,17 +18,17 @@ from engine.data.arrays import copy_images, read_factors, read_images_header, re
 from engine.data.cache import key_of, prepared_folder, require_space, split_90_10, stamp
 from engine.data.dataset import ArrayStore, Dataset, Factors
 from engine.data.fingerprint import file_digest
+from engine.data.grey_levels import GreyLevels
+from engine.data.input_pictures import LARGEST_PICTURE, on_black, open_picture, values_without_depth
 from engine.data.npz import open_npz
 from engine.data.picture_folder import Listing, arrange, list_pictures, some
 from engine.data.pixel_file import finish_images, write_images
 from engine.errors import DataError
-from engine.events import Event, Finished, Job, Progress, Request
-from engine.files import replacing, scratch
-from engine.grey_levels import GreyLevels
-from engine.paths import readable
-from engine.pictures_in import LARGEST_PICTURE, on_black, open_picture, values_without_depth
-from engine.plain_text import one_line
-from engine.reading import is_there
+from engine.jobs.events import Event, Finished, Job, Progress, Request
+from engine.system.files import replacing, scratch
+from engine.system.paths import readable
+from engine.system.plain_text import one_line
+from engine.system.reading import is_there
 
 COLOURFUL = 12
 """A picture is in colour when its channels differ by more than this somewhere (JPEG's greys are not quite grey)."""

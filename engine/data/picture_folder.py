@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.data.cache import split_90_10
-from engine.paths import readable
-from engine.pictures_in import picture_endings
+from engine.data.input_pictures import picture_endings
+from engine.system.paths import readable
 
 SYSTEM_NAMES = frozenset(
     {

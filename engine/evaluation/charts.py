@@ -10,7 +10,7 @@ from engine.evaluation.catalogue import Column
 from engine.evaluation.divergence import is_active
 from engine.evaluation.rows import DataKey, Row
 from engine.evaluation.table import REPORT, Line, Table
-from engine.latent_names import latent_title
+from engine.runs.latent_names import latent_title
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.processes import Tell
+from engine.jobs.processes import Tell
 
 TREES = 100
 """Boosting stages; each grows one tree a class. scikit-learn's default, as are all other settings."""

@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from engine.checkpoints import checkpoint_step
 from engine.data import Dataset, Fingerprint, fingerprint_of, load_dataset, load_if_there, prepare
 from engine.errors import CheckpointError, ConfigError, DataError
 from engine.evaluation.catalogue import IMAGES, METRICS, VERSION
@@ -17,12 +16,13 @@ from engine.evaluation.ground_truth import SCORES, GroundTruth
 from engine.evaluation.reasons import no_training_split
 from engine.evaluation.results import SEED, missing, too_narrow
 from engine.evaluation.summaries import correlation_results, headline_results, training_results
-from engine.events import Evaluated, Event, Job, Progress, Request, Warned
-from engine.kept import MOST_WEIGHTS, WEIGHTS
-from engine.models.loading import TrainedModel, load_model
-from engine.processes import Children
-from engine.reading import DamagedError, read_limited, reason_of
-from engine.runs import Run
+from engine.jobs.events import Evaluated, Event, Job, Progress, Request, Warned
+from engine.jobs.processes import Children
+from engine.networks.loading import TrainedModel, load_model
+from engine.runs.checkpoints import checkpoint_step
+from engine.runs.kept_weights import MOST_WEIGHTS, WEIGHTS
+from engine.runs.run import Run
+from engine.system.reading import DamagedError, read_limited, reason_of
 
 TRAINING = ("reconstruction_train", "reconstruction_train_mean")
 GROUND_TRUTH = tuple(name for names in SCORES for name in names)

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from engine.errors import RunError
 from engine.evaluation.sharpness import laplacian_variance
-from engine.events import Event, Progress, Request
-from engine.models.loading import TrainedModel
-from engine.models.vae import sample
-from engine.objectives import kl_per_latent, reconstruction_per_image
-from engine.tensors import to_tensor
+from engine.jobs.events import Event, Progress, Request
+from engine.methods.loss import kl_per_latent, reconstruction_per_image
+from engine.networks.loading import TrainedModel
+from engine.networks.tensors import to_tensor
+from engine.networks.vae import sample
 
 BATCH = 100
 """Images at a time. More are slower: their feature maps leave the processor's cache."""

@@ -29,9 +29,9 @@ from engine.evaluation.sampling import (
     draw_pairs,
     pair_sums,
 )
-from engine.events import Event, Progress, Request
-from engine.models.loading import TrainedModel
-from engine.processes import Children
+from engine.jobs.events import Event, Progress, Request
+from engine.jobs.processes import Children
+from engine.networks.loading import TrainedModel
 
 Computing: TypeAlias = Generator[Event, Request | None, Results]
 DCI = ("dci_disentanglement", "dci_completeness", "dci_informativeness")

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from engine.config import OBJECTIVE_TITLES, RunConfig, choices_of, unit_of
-from engine.differences import MACHINE, differing_settings
 from engine.evaluation.rows import DataKey, Row
-from engine.numbers import exact_words
-from engine.plain_text import one_line
+from engine.settings.differences import MACHINE, differing_settings
+from engine.settings.run_config import OBJECTIVE_TITLES, RunConfig, choices_of, unit_of
+from engine.system.numbers import exact_words
+from engine.system.plain_text import one_line
 
 METHOD = "method"
 INCIDENTAL = MACHINE | {"dataset", "data_folder", "objective", "conditional", "seed"}

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from engine.evaluation.catalogue import Column
-from engine.plain_text import one_line
+from engine.system.plain_text import one_line
 
 SPLITS = {"train": "training images", "test": "test images", "all": "images"}
 

@@ -1,8 +1,8 @@
 """Why a metric has no value: what is known of a data set and a model before anything is computed."""
 
-from engine.config import DATASET_TITLES, OWN_DATA, RunConfig
 from engine.data import ENTRIES
 from engine.evaluation.catalogue import COLUMNS, DCI, FACTORS
+from engine.settings.run_config import DATASET_TITLES, OWN_DATA, RunConfig
 
 ONE_LATENT = "a model with one latent cannot be scored: scores compare latents"
 NEEDS_FACTORS = frozenset(column.metric for column in COLUMNS if column.group in (FACTORS, DCI))

@@ -10,10 +10,10 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from engine.evaluation.forward import require_finite
-from engine.events import Event, Progress, Request
-from engine.models.encoder import Encoder
-from engine.models.loading import TrainedModel
-from engine.tensors import to_tensor
+from engine.jobs.events import Event, Progress, Request
+from engine.networks.encoder import Encoder
+from engine.networks.loading import TrainedModel
+from engine.networks.tensors import to_tensor
 
 BATCH = 64
 """Images at a time. More are slower: their feature maps leave the processor's cache."""

@@ -5,14 +5,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from engine.config import DATASET_TITLES, OWN_DATA, RunConfig
 from engine.data import Fingerprint
 from engine.evaluation.catalogue import METRICS, VERSION
 from engine.evaluation.reasons import reason_beforehand
 from engine.evaluation.results import too_narrow
-from engine.kept import weights_step
-from engine.plain_text import clean_name, one_line
-from engine.runs import Run
+from engine.runs.kept_weights import weights_step
+from engine.runs.run import Run
+from engine.settings.run_config import DATASET_TITLES, OWN_DATA, RunConfig
+from engine.system.plain_text import clean_name, one_line
 
 NOT_YET = "not evaluated yet"
 DAMAGED = "evaluation.json is damaged; evaluate the run again to replace it"

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 
 from engine.evaluation.catalogue import COLUMNS, Column
 from engine.evaluation.grouping import RowGroup, differing, grouped, setting_title
+from engine.evaluation.paper_tables import NOTE, SHARPNESS_NOTE, Published, published
 from engine.evaluation.protocols import protocol_words
 from engine.evaluation.rows import DataKey, Row, by_version, told_apart
-from engine.paper_tables import NOTE, SHARPNESS_NOTE, Published, published
 
 DASH = "–"
 REPORT = "report:"

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from engine.evaluation.table import DASH, Cell, Heading, Table, decimals_of
-from engine.plain_text import one_line
-from engine.spreadsheet import csv_text, tabbed_text
+from engine.system.plain_text import one_line
+from engine.system.spreadsheet import csv_text, tabbed_text
 
 LATEX = {
     "\\": r"\textbackslash{}",

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from engine.config import ClassOrder, RunConfig
 from engine.data import Fingerprint, fingerprint_of, load_if_there
-from engine.runs import Run
+from engine.runs.run import Run
+from engine.settings.run_config import ClassOrder, RunConfig
 from engine.studies.study import Cell
 
 

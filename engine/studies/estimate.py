@@ -6,22 +6,22 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from engine.config import RunConfig
 from engine.data import ENTRIES
 from engine.errors import StudioError
-from engine.estimates import Pace, estimate, measure_pace, pace_key, pace_of
 from engine.evaluation.catalogue import COLUMNS, DCI, FACTORS
-from engine.events import Event, Job, Request
-from engine.kept import WEIGHTS
-from engine.metrics_file import MetricsReader
-from engine.processes import Children
-from engine.runs import Run, list_runs
+from engine.jobs.events import Event, Job, Request
+from engine.jobs.processes import Children
+from engine.runs.kept_weights import WEIGHTS
+from engine.runs.metrics_file import MetricsReader
+from engine.runs.run import Run, list_runs
+from engine.settings.run_config import RunConfig
 from engine.studies.machine import Plan, plan_for
 from engine.studies.standing import CellState, expected_steps, standing
 from engine.studies.study import Study
+from engine.training.pace import Pace, estimate, measure_pace, pace_key, pace_of
 
 Key: TypeAlias = tuple[Any, ...]
-"""What the pace of a run depends on; as `engine.estimates.pace_key` makes it."""
+"""What the pace of a run depends on; as `engine.training.pace.pace_key` makes it."""
 
 Paces: TypeAlias = dict[Key, Pace]
 """Paces by what they depend on."""
@@ -210,7 +210,7 @@ def _measure(config: RunConfig) -> Pace | None:
     """Measure in a child; None where it cannot be, e.g. without the data: training will say why."""
     import torch
 
-    from engine.memory import keep_freed_memory
+    from engine.system.memory import keep_freed_memory
 
     keep_freed_memory()
     if config.threads:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from engine.events import Event, Progress
+from engine.jobs.events import Event, Progress
 from engine.studies.standing import CellState
 
 

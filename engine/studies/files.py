@@ -7,15 +7,15 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from engine.config import RunConfig
-from engine.differences import what_matters
 from engine.errors import ConfigError
 from engine.evaluation.catalogue import METRICS
-from engine.folders import with_remembered_data
-from engine.paths import RESOURCES, studies_folder
-from engine.plain_text import one_line
-from engine.reading import DamagedError, read_toml, reason_of
+from engine.settings.differences import what_matters
+from engine.settings.folders import with_remembered_data
+from engine.settings.run_config import RunConfig
 from engine.studies.study import Cell, Method, Study
+from engine.system.paths import RESOURCES, studies_folder
+from engine.system.plain_text import one_line
+from engine.system.reading import DamagedError, read_toml, reason_of
 
 KEYS = ("title", "about", "seeds", "metrics", "settings", "quick", "methods")
 MOST_SEEDS = 1000

@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass
 
 from engine.errors import ConfigError
-from engine.memory import available_memory
+from engine.system.memory import available_memory
 
 WORKER_MEMORY = 1.3e9
 """Bytes that training on dSprites takes, PyTorch included."""
@@ -55,6 +55,6 @@ def _cores() -> int:
 def _resolved(device: str) -> str:
     if device != "auto":
         return device
-    from engine.tensors import choose_device
+    from engine.networks.tensors import choose_device
 
     return choose_device(device).type

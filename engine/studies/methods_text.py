@@ -6,20 +6,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engine.config import OWN_DATA, RunConfig
 from engine.data import ENTRIES
 from engine.errors import RunError
 from engine.evaluation.catalogue import COLUMNS
 from engine.evaluation.grouping import setting_title, setting_words
 from engine.evaluation.protocols import protocol_words
 from engine.evaluation.rows import Row, read_row, told_apart
-from engine.methods import METHODS
-from engine.models.architectures import ARCHITECTURES
-from engine.numbers import exact_words, rounded_words
-from engine.runs import Run
+from engine.methods.registry import METHODS
+from engine.networks.architectures import ARCHITECTURES
+from engine.runs.run import Run
+from engine.settings.run_config import OWN_DATA, RunConfig
 from engine.studies.standing import CellState, standing
 from engine.studies.study import Study
 from engine.studies.table import study_rows
+from engine.system.numbers import exact_words, rounded_words
 
 LIBRARIES = {
     "disentangle-studio": "Disentangle Studio",

@@ -16,8 +16,8 @@ from filelock import FileLock, Timeout
 
 from engine.data import check_data, load_dataset, prepare
 from engine.errors import DataError, RunError, RunLockedError, StudioError
-from engine.events import Event, Finished, Job, Paused, Progress, Request, Warned
-from engine.runs import LOCK_PATIENCE, Run
+from engine.jobs.events import Event, Finished, Job, Paused, Progress, Request, Warned
+from engine.runs.run import LOCK_PATIENCE, Run
 from engine.studies.data import DataOnDisk, source_of
 from engine.studies.estimate import Cost, Key, cost_of, key_of, known_paces, placed, seconds_left
 from engine.studies.events import CellFinished, CellStarted, StudyProgress

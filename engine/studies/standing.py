@@ -9,12 +9,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from engine.config import RunConfig
 from engine.data import ENTRIES
-from engine.differences import what_matters
 from engine.errors import RunError
 from engine.evaluation.rows import read_row
-from engine.runs import Run, list_runs
+from engine.runs.run import Run, list_runs
+from engine.settings.differences import what_matters
+from engine.settings.run_config import RunConfig
 from engine.studies.data import DataOnDisk
 from engine.studies.study import Cell, Study
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from engine.config import RunConfig
 from engine.data import ENTRIES
-from engine.runs import slug
+from engine.runs.run import slug
+from engine.settings.run_config import RunConfig
 
 
 @dataclass(frozen=True, slots=True)

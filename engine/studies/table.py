@@ -8,7 +8,7 @@ from engine.errors import RunError
 from engine.evaluation.grouping import METHOD
 from engine.evaluation.rows import NOT_YET, Row, dataset_title, read_row
 from engine.evaluation.table import REPORT, Table, table_of
-from engine.runs import Run
+from engine.runs.run import Run
 from engine.studies.standing import CellState, standing
 from engine.studies.study import Study
 

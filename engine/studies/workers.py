@@ -18,10 +18,10 @@ from types import TracebackType
 from typing import Literal, TypeAlias
 
 from engine.errors import RunError, StudioError
-from engine.events import Paused, Progress, Request, Warned
-from engine.jobs import Control, drive
-from engine.processes import leave_ending_to_parent
-from engine.runs import Run
+from engine.jobs.control import Control, drive
+from engine.jobs.events import Paused, Progress, Request, Warned
+from engine.jobs.processes import leave_ending_to_parent
+from engine.runs.run import Run
 
 STOP_PATIENCE = 1.5
 """Seconds that workers get to save a checkpoint before they are killed."""
@@ -175,7 +175,7 @@ class _Worker:
 
 def _serve(connection: Connection, threads: int) -> None:
     """Do one task after the other, in a child, until the parent is gone."""
-    from engine.memory import keep_freed_memory
+    from engine.system.memory import keep_freed_memory
 
     leave_ending_to_parent()  # it asks for a checkpoint
     keep_freed_memory()
@@ -224,7 +224,7 @@ def _do(task: Task, control: Control, tell: Tell) -> Told:
 
 
 def _train(run: Run, control: Control, tell: Tell) -> None:
-    from engine.training import train
+    from engine.training.trainer import train
 
     last = 0.0
     for event in drive(train(run), control):

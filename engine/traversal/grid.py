@@ -12,10 +12,10 @@ from engine.errors import ConfigError
 from engine.evaluation.divergence import latents_by_kl
 from engine.evaluation.evaluate import kept_kl, sample_of
 from engine.evaluation.representation import BATCH
-from engine.metrics_file import MetricsReader
-from engine.models.loading import TrainedModel
-from engine.objectives import kl_per_latent
-from engine.tensors import to_tensor
+from engine.methods.loss import kl_per_latent
+from engine.networks.loading import TrainedModel
+from engine.networks.tensors import to_tensor
+from engine.runs.metrics_file import MetricsReader
 from engine.traversal.coding import decode
 from engine.traversal.start import Start, checked_label, start_from_image
 

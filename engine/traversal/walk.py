@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.models.loading import TrainedModel
+from engine.networks.loading import TrainedModel
 from engine.traversal.coding import decode
 from engine.traversal.start import Start
 

@@ -7,9 +7,9 @@ from PySide6.QtWidgets import QGridLayout, QLabel, QSlider, QWidget
 
 from engine.data import Dataset
 from gui.data.details import value_words
-from gui.theme import px
 from gui.widgets.layouts import label
 from gui.widgets.plain import as_plain
+from gui.widgets.theme import px
 
 
 class FactorSliders(QWidget):

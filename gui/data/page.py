@@ -23,18 +23,18 @@ from PySide6.QtWidgets import (
 from engine.data import ENTRIES, Entry, delete_cached, disk_used, entry_for, prepare
 from engine.data.dsprites import download_official, downloaded_file
 from engine.errors import StudioError
-from engine.events import Job, Progress
-from engine.folders import remember_data, remembered_data
-from engine.paths import readable
-from engine.plain_text import one_line
+from engine.jobs.events import Job, Progress
+from engine.settings.folders import remember_data, remembered_data
+from engine.system.paths import readable
+from engine.system.plain_text import one_line
 from gui.bridge import JobThread, LatestWorker
 from gui.data.details import Details, label_of, read_details, values_of
 from gui.data.factor_sliders import FactorSliders
 from gui.settings.asking import may
-from gui.theme import px
 from gui.widgets.flow import FlowLayout
 from gui.widgets.image_grid import ImageGrid, Row
 from gui.widgets.layouts import Card, empty_state, job_bar, label
+from gui.widgets.theme import px
 
 COLUMNS = 12
 

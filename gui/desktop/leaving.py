@@ -7,7 +7,7 @@ from collections.abc import Callable
 from PySide6.QtCore import QObject, QSocketNotifier, Qt, Slot
 from PySide6.QtGui import QGuiApplication
 
-from engine.processes import ending_signals
+from engine.jobs.processes import ending_signals
 
 
 class Leaving(QObject):

@@ -6,7 +6,7 @@ import os
 from PySide6.QtCore import QObject, Slot
 from PySide6.QtDBus import QDBusPendingCallWatcher, QDBusUnixFileDescriptor
 
-from engine.paths import APP
+from engine.system.paths import APP
 from gui.desktop import bus
 
 MANAGER = ("org.freedesktop.login1", "/org/freedesktop/login1", "org.freedesktop.login1.Manager")

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 
 from gui.desktop.listener import bring_up
 from gui.desktop.tray import TrayMessenger
-from gui.run_store import RunItem
+from gui.runs.store import RunItem
 
 STATES = {"finished": "has finished", "stopped": "was stopped", "failed": "has failed"}
 

@@ -9,7 +9,7 @@ from typing import Any
 from PySide6.QtCore import SLOT, QObject, QProcess, Signal, Slot
 from PySide6.QtDBus import QDBusMessage, QDBusPendingCallWatcher
 
-from engine.paths import APP, RESOURCES
+from engine.system.paths import APP, RESOURCES
 from gui.desktop import bus
 
 PATH = "/org/freedesktop/portal/desktop"

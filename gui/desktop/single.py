@@ -17,7 +17,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from engine.errors import StudioError
-from engine.paths import APP, cache_folder
+from engine.system.paths import APP, cache_folder
 from gui.desktop import APP_ID
 
 PATIENCE = 2.0

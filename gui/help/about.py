@@ -19,16 +19,16 @@ from PySide6.QtWidgets import (
 )
 
 from engine import __version__
-from engine.log_file import about
-from engine.paths import APP, RESOURCES
+from engine.system.log_file import about
+from engine.system.paths import APP, RESOURCES
 from gui.bridge import LatestWorker
-from gui.log import open_log
-from gui.theme import px
 from gui.widgets.layouts import label
-from gui.words import count
+from gui.widgets.theme import px
+from gui.widgets.words import count
+from gui.window.log import open_log
 
 if TYPE_CHECKING:
-    from engine.licences import Notice
+    from engine.system.licences import Notice
 
 WHAT = "Train variational autoencoders in a window, and watch their latent space come apart into factors."
 LGPL = (
@@ -170,7 +170,7 @@ class LicencesDialog(QDialog):
 
 
 def _notices() -> "list[Notice]":
-    from engine.licences import notices
+    from engine.system.licences import notices
 
     return notices()
 

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QTextBrowser, QTextEdit, QWidget
 from gui.help.formulas import formula
 from gui.help.illustrations import FIGURES
 from gui.help.topics import Topic
-from gui.theme import Tokens, tokens
+from gui.widgets.theme import Tokens, tokens
 
 LINE = 52
 """Width of a line, in ems: 80 to 90 letters."""

@@ -5,7 +5,7 @@ They are kept as SVG, so that the window shows them at once, without matplotlib 
 
 from html import escape
 
-from engine.files import write_bytes
+from engine.system.files import write_bytes
 from gui.help.formulas import FOLDER, SIZE, sources
 
 FONT = "stix"

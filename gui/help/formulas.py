@@ -6,7 +6,7 @@ from PySide6.QtCore import QByteArray, QRectF, QSize, Qt
 from PySide6.QtGui import QPainter, QPixmap
 from PySide6.QtSvg import QSvgRenderer
 
-from engine.paths import RESOURCES
+from engine.system.paths import RESOURCES
 
 FOLDER = RESOURCES / "help" / "formulas"
 

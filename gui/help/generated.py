@@ -5,10 +5,10 @@ import tomllib
 from collections.abc import Callable, Mapping
 from html import escape
 
-from engine.config import Group, RunConfig, choices_of, group_of, range_text, unit_of
 from engine.evaluation.catalogue import BETTER, COLUMNS, GROUPS, IMAGES, Column
-from engine.numbers import exact_words
-from engine.paths import RESOURCES
+from engine.settings.run_config import Group, RunConfig, choices_of, group_of, range_text, unit_of
+from engine.system.numbers import exact_words
+from engine.system.paths import RESOURCES
 
 SEE_OF_FIELDS = {
     "dataset": "data",
@@ -117,7 +117,7 @@ def keyboard_topic(keys: Mapping[str, str]) -> str:
 
 def command_line_topic() -> str:
     """Every command with its options, from the parser that reads them."""
-    from engine.cli import parser
+    from engine.cli.main import parser
 
     main = parser()
     parts = [

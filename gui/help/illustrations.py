@@ -6,7 +6,7 @@ from math import cos, exp, pi, sin
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QPainter, QPainterPath, QPen, QPixmap, QPolygonF
 
-from gui.theme import Tokens
+from gui.widgets.theme import Tokens
 
 TILE = 58.0
 """Side of a drawn picture, in units."""

@@ -15,9 +15,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from engine.posterior_width import Posterior, best_posterior, divergence, overlap, reconstruction_loss
-from gui.theme import px, tokens
+from engine.methods.posterior_width import Posterior, best_posterior, divergence, overlap, reconstruction_loss
 from gui.widgets.layouts import label
+from gui.widgets.theme import px, tokens
 
 TARGETS = (-0.8, 0.8)
 """Latent values that would draw the two images exactly."""

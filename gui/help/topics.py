@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from PySide6.QtGui import QTextDocument
 
-from engine.paths import RESOURCES
+from engine.system.paths import RESOURCES
 from gui.help import KEYBOARD
 from gui.help.generated import GENERATED, keyboard_topic
 

@@ -4,14 +4,14 @@ from PySide6.QtCore import QByteArray, QSettings, Qt, QUrl, Signal, Slot
 from PySide6.QtGui import QCloseEvent, QIcon, QKeyEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
-from engine.paths import APP, RESOURCES
+from engine.system.paths import APP, RESOURCES
 from gui.help import FIRST
 from gui.help.browser import HelpBrowser
 from gui.help.contents import Contents
 from gui.help.topics import Library
 from gui.widgets.layouts import label, tool_button
 from gui.widgets.splitter import Splitter
-from gui.words import count
+from gui.widgets.words import count
 
 SCROLLING = (Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_PageUp, Qt.Key.Key_PageDown)
 GEOMETRY = "help/geometry"

@@ -10,9 +10,9 @@ from engine.evaluation.catalogue import COLUMNS, Column
 from engine.evaluation.charts import bars, points
 from engine.evaluation.rows import DataKey
 from engine.evaluation.table import Table
-from gui.theme import LIGHT, tokens
 from gui.widgets.combo import Combo
 from gui.widgets.layouts import Card, empty_state, label
+from gui.widgets.theme import LIGHT, tokens
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -141,7 +141,7 @@ class ChartCard(Card):
 
     def figure(self) -> "Figure":
         """Draw what is shown as a paper prints it."""
-        from engine.evaluation_figures import bars_figure, scatter_figure
+        from engine.figures.evaluation import bars_figure, scatter_figure
 
         x, y = self._columns()
         assert x is not None

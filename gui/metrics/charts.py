@@ -10,9 +10,9 @@ from PySide6.QtWidgets import QSizePolicy
 
 from engine.evaluation.catalogue import Column
 from engine.evaluation.charts import Bar, Point
-from gui.theme import tokens
 from gui.widgets.axes import NumberAxis
 from gui.widgets.plain import as_plain
+from gui.widgets.theme import tokens
 
 LONGEST = 24
 """Letters of a bar's name that are shown."""

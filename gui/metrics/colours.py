@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from engine.evaluation.table import Table
-from engine.runs import COLOURS
+from engine.runs.run import COLOURS
 
 OF_METHODS = {"vae": 1, "beta-vae": 2, "annealed-abs": 4, "annealed-relu": 0}
 OTHERS = (3, 5, 6, 7, 1, 2, 4, 0)

@@ -10,10 +10,10 @@ from PySide6.QtWidgets import QWidget
 from engine.errors import RunError
 from engine.evaluation.table import Table
 from engine.evaluation.table_formats import ENDINGS
-from engine.events import Finished, Job, Progress
-from engine.files import write_bytes
-from engine.runs import slug
-from gui.export import JobDialog
+from engine.jobs.events import Finished, Job, Progress
+from engine.runs.run import slug
+from engine.system.files import write_bytes
+from gui.runs.export import JobDialog
 from gui.widgets.save_dialog import CSV, MARKDOWN, PICTURES, Format, ask_file
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def save_picture(parent: QWidget, settings: QSettings, words: str, draw: "Callab
 
     def job() -> Job:
         yield Progress(0, 1, "Drawing", "picture")
-        from engine.figures import save
+        from engine.figures.drawing import save
 
         save(draw(), path)
         yield Finished(message=f"Saved as {path}")

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from PySide6.QtCore import QSettings, Signal, Slot
 from PySide6.QtWidgets import QButtonGroup, QCheckBox, QHBoxLayout, QPushButton, QWidget
 
-from engine.config import RunConfig
 from engine.evaluation.catalogue import COLUMNS, GROUPS
 from engine.evaluation.grouping import METHOD, differing, setting_title
 from engine.evaluation.rows import Row
 from engine.evaluation.table import REPORT, Heading, Table
-from engine.reading import parse_json
+from engine.settings.run_config import RunConfig
+from engine.system.reading import parse_json
 from gui.widgets.check_popup import CheckPopup, Choice, ChoiceGroup
 
 LEAD = {"method": "Method", "dataset": "Data set", "seed": "Seed", "step": "Step", "n": "Number of runs"}

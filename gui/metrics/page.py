@@ -17,7 +17,7 @@ from engine.evaluation.grouping import in_order
 from engine.evaluation.rows import NOT_YET, Row, read_row
 from engine.evaluation.table import Line, Table, table_of
 from engine.evaluation.table_formats import latex, markdown, tabbed
-from engine.events import Progress
+from engine.jobs.events import Progress
 from gui.metrics.chart_card import ChartCard
 from gui.metrics.chooser import MetricChooser
 from gui.metrics.colours import colours_of
@@ -28,13 +28,13 @@ from gui.metrics.study_session import StudySession
 from gui.metrics.subject_card import SubjectCard
 from gui.metrics.table_model import MetricsModel
 from gui.metrics.table_view import MetricsView
-from gui.run_store import RunItem
-from gui.theme import tokens
+from gui.runs.store import RunItem
 from gui.widgets.layouts import Card, JobFoot, empty_state
 from gui.widgets.notes import Notes
 from gui.widgets.plain import for_button
 from gui.widgets.splitter import Splitter
-from gui.words import count
+from gui.widgets.theme import tokens
+from gui.widgets.words import count
 
 NO_RUNS = "No run is evaluated yet.\n\nSelect runs at the left (Ctrl or Shift for several) and press Evaluate (F5)."
 NO_STUDY = "This study cannot be used.\n\nChoose another, or open the file of one."

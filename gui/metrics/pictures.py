@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.errors import StudioError
-from engine.runs import Run
+from engine.runs.run import Run
 
 if TYPE_CHECKING:
     from engine.evaluation.reconstructions import Reconstructions
@@ -54,7 +54,7 @@ class Comparer:
     def _of(self, path: Path) -> "tuple[Reconstructions, Reconstructions]":
         from engine.data import load_dataset
         from engine.evaluation.reconstructions import originals, reconstructions
-        from engine.models.loading import load_model
+        from engine.networks.loading import load_model
 
         run = Run.open(path)
         weights = run.checkpoint_folder / "model.safetensors"

@@ -7,10 +7,10 @@ from dataclasses import replace
 from PySide6.QtCore import QObject, Signal, Slot
 
 from engine.errors import StudioError
-from engine.events import Finished, Job, Progress, Warned
-from engine.runs import Run
+from engine.jobs.events import Finished, Job, Progress, Warned
+from engine.runs.run import Run
 from gui.bridge import JobThread
-from gui.words import count
+from gui.widgets.words import count
 
 
 class EvaluationSession(QObject):

@@ -15,10 +15,10 @@ from PySide6.QtWidgets import (
 
 from engine.data import check_data
 from engine.errors import ConfigError, StudioError
-from engine.folders import remember_data, remembered_data
-from engine.paths import RESOURCES
-from engine.reading import is_file
+from engine.settings.folders import remember_data, remembered_data
 from engine.studies import Study, load_study, own_studies, shipped_studies
+from engine.system.paths import RESOURCES
+from engine.system.reading import is_file
 from gui.widgets.combo import Combo
 from gui.widgets.layouts import label, tool_button
 from gui.widgets.number_box import WholeNumberBox

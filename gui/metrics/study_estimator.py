@@ -4,7 +4,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
-from engine.events import Job
+from engine.jobs.events import Job
 from engine.studies import Study, StudyEstimated, estimate_study
 from engine.studies.estimate import Paces
 from gui.bridge import JobThread

@@ -5,7 +5,7 @@ from PySide6.QtWidgets import QPushButton
 from engine.studies import StudyProgress
 from gui.metrics.study_session import StudySession
 from gui.widgets.layouts import JobFoot
-from gui.words import duration
+from gui.widgets.words import duration
 
 
 class StudyFoot(JobFoot):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QDeadlineTimer, QObject, Signal, Slot
 
-from engine.events import Finished, Job, Paused, Progress, Warned
+from engine.jobs.events import Finished, Job, Paused, Progress, Warned
 from engine.studies import CellFinished, CellStarted, CellState, Study, run_study
 from gui.bridge import JobThread
 

@@ -6,7 +6,7 @@ from engine.studies import StudyEstimate
 from gui.metrics.study_session import StudySession
 from gui.metrics.study_standing import Standing
 from gui.training.estimator import room_left
-from gui.words import count, duration, room
+from gui.widgets.words import count, duration, room
 
 
 def left_words(standing: Standing, session: StudySession) -> str:

@@ -138,7 +138,7 @@ class SubjectCard(Card):
 
     def figure(self) -> "Figure":
         """Draw what is shown as a paper prints it."""
-        from engine.evaluation_figures import compared_figure, matrix_figure
+        from engine.figures.evaluation import compared_figure, matrix_figure
 
         if self._matrix is not None and self.row is not None:
             return matrix_figure(self._matrix, f"{self.row.name} ({self.row.dataset}, {self.row.method})")

@@ -8,10 +8,10 @@ from PySide6.QtGui import QColor, QFont
 
 from engine.evaluation.catalogue import BETTER
 from engine.evaluation.table import Cell, Heading, Table
-from engine.numbers import grouped
-from gui.theme import tokens
+from engine.system.numbers import grouped
 from gui.widgets.dot import dot
 from gui.widgets.plain import tip
+from gui.widgets.theme import tokens
 
 Index = QModelIndex | QPersistentModelIndex
 Role = Qt.ItemDataRole

@@ -6,8 +6,8 @@ from PySide6.QtWidgets import QHeaderView, QMenu, QStyledItemDelegate, QStyleOpt
 
 from engine.evaluation.table import Heading
 from gui.metrics.table_model import HEADING
-from gui.theme import px, tokens
 from gui.widgets.frozen_table import FrozenTable
+from gui.widgets.theme import px, tokens
 
 HEIGHT = 46
 MARGIN = 13

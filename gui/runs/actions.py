@@ -9,22 +9,22 @@ from PySide6.QtGui import QAction, QDesktopServices, QKeySequence, QUndoStack
 from PySide6.QtWidgets import QMenu, QWidget
 
 from engine.errors import StudioError
-from engine.kept import keep_checkpoint
-from engine.plain_text import clean_name
-from engine.runs import COLOURS
-from gui.export import ask_and_export_curves, export_runs, import_runs
-from gui.run_store import RunItem, RunStore
+from engine.runs.kept_weights import keep_checkpoint
+from engine.runs.run import COLOURS
+from engine.system.plain_text import clean_name
 from gui.runs.compare import CompareDialog
+from gui.runs.export import ask_and_export_curves, export_runs, import_runs
 from gui.runs.queue_edits import QueueEdits
 from gui.runs.run_list import RunList
+from gui.runs.store import RunItem, RunStore
 from gui.runs.undo import ChangeMarks, TrashRuns
-from gui.theme import tokens
 from gui.training.session import TrainingSession
 from gui.training.view_options import ViewOptions
 from gui.widgets.dot import dot
 from gui.widgets.number_question import ask_whole_number
 from gui.widgets.plain import ask_text
-from gui.words import count, duration
+from gui.widgets.theme import tokens
+from gui.widgets.words import count, duration
 
 MORE_EPOCHS = 20
 COLOUR_NAMES = ("vermilion", "blue", "green", "pink", "ochre", "sky blue", "violet", "grey")

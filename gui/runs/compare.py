@@ -14,14 +14,14 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from engine.config import RunConfig, choices_of, unit_of
-from engine.differences import differing_settings, settings_in_use
 from engine.evaluation.grouping import value_words
-from engine.spreadsheet import tabbed_text
-from gui.run_store import RunItem
-from gui.theme import px
+from engine.settings.differences import differing_settings, settings_in_use
+from engine.settings.run_config import RunConfig, choices_of, unit_of
+from engine.system.spreadsheet import tabbed_text
+from gui.runs.store import RunItem
 from gui.widgets.layouts import label
-from gui.words import count
+from gui.widgets.theme import px
+from gui.widgets.words import count
 
 
 def settings_table(items: list[RunItem], *, all_settings: bool = False) -> list[tuple[str, list[str]]]:

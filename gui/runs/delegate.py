@@ -4,12 +4,12 @@ from PySide6.QtCore import QAbstractItemModel, QEvent, QPoint, QRect, QRectF, QS
 from PySide6.QtGui import QColor, QFontMetrics, QMouseEvent, QPainter, QPen
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
-from engine.config import DATASET_TITLES
-from engine.runs import method_words
-from gui.run_store import RunItem, state_words
+from engine.runs.run import method_words
+from engine.settings.run_config import DATASET_TITLES
 from gui.runs.model import Index
-from gui.theme import px, tokens
-from gui.words import duration
+from gui.runs.store import RunItem, state_words
+from gui.widgets.theme import px, tokens
+from gui.widgets.words import duration
 
 HEIGHT = 70
 TEXT_LEFT = 23

@@ -15,12 +15,12 @@ from PySide6.QtCore import (
     Slot,
 )
 
-from engine.config import DATASET_TITLES
-from engine.plain_text import clean_name
-from engine.runs import method_words
-from gui.run_store import RunItem, RunStore, state_words
+from engine.runs.run import method_words
+from engine.settings.run_config import DATASET_TITLES
+from engine.system.plain_text import clean_name
+from gui.runs.store import RunItem, RunStore, state_words
 from gui.widgets.plain import tip
-from gui.words import duration
+from gui.widgets.words import duration
 
 Index = QModelIndex | QPersistentModelIndex
 

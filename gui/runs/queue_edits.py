@@ -6,9 +6,9 @@ from pathlib import Path
 from PySide6.QtCore import QObject
 from PySide6.QtGui import QUndoCommand, QUndoStack
 
-from engine.config import RunConfig
+from engine.settings.run_config import RunConfig
 from gui.training.session import TrainingSession
-from gui.words import count
+from gui.widgets.words import count
 
 
 class ChangeQueue(QUndoCommand):

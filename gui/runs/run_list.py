@@ -15,11 +15,11 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from gui.run_store import RunItem, RunStore
 from gui.runs.delegate import RunDelegate
 from gui.runs.model import SORTS, Index, RunFilter, RunListModel
+from gui.runs.store import RunItem, RunStore
 from gui.widgets.layouts import Card, empty_state, label, tool_button
-from gui.words import count
+from gui.widgets.words import count
 
 NO_RUNS = "No runs yet.\n\nWhat you train is listed here."
 NONE_SHOWN = "No run fits the filter."

@@ -7,7 +7,7 @@ from pathlib import Path
 from PySide6.QtCore import QFile, QStandardPaths
 
 from engine.errors import RunError, RunLockedError
-from engine.runs import Run
+from engine.runs.run import Run
 
 
 def move_to_trash(path: Path) -> Path | None:

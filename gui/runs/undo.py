@@ -7,9 +7,9 @@ from typing import Any
 from PySide6.QtGui import QUndoCommand
 
 from engine.errors import StudioError
-from engine.runs import Run
+from engine.runs.run import Run
 from gui.runs.trash import move_to_trash, restore
-from gui.words import count
+from gui.widgets.words import count
 
 Told = Callable[[str], None]
 

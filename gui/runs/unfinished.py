@@ -2,11 +2,11 @@
 
 from PySide6.QtCore import QSettings
 
-from gui.run_store import RunItem, RunStore
 from gui.runs.run_list import RunList
+from gui.runs.store import RunItem, RunStore
 from gui.training.session import TrainingSession
 from gui.widgets.banner import Banner
-from gui.words import count
+from gui.widgets.words import count
 
 DISMISSED = "dismissed"
 """Name of the setting that holds which offers were turned down."""

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from PySide6.QtCore import QSettings, Qt
 from PySide6.QtWidgets import QCheckBox, QMessageBox, QWidget
 
-from engine.paths import APP
+from engine.system.paths import APP
 from gui.settings.preferences import KEYS, read_preferences
 from gui.widgets.plain import message_box
 

@@ -19,12 +19,12 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from engine.config import RunConfig, choices_of, unit_of
 from engine.errors import ConfigError
-from engine.folders import Folders, choose_folders, chosen_folders
-from engine.paths import cache_folder, usual_runs_folder
-from gui.forms import TextField
+from engine.settings.folders import Folders, choose_folders, chosen_folders
+from engine.settings.run_config import RunConfig, choices_of, unit_of
+from engine.system.paths import cache_folder, usual_runs_folder
 from gui.settings.preferences import NEW_RUNS, REDRAW_SECONDS, Preferences, read_preferences, write_preferences
+from gui.training.form import TextField
 from gui.widgets.layouts import label
 
 THEMES = {"system": "As the desktop", "light": "Light", "dark": "Dark"}

@@ -1,6 +1,6 @@
 """What a person prefers, as kept in the settings.
 
-Folders are apart (engine/folders.py), since the terminal uses them too.
+Folders are apart (engine/settings/folders.py), since the terminal uses them too.
 """
 
 from dataclasses import dataclass, fields
@@ -8,10 +8,10 @@ from typing import Any
 
 from PySide6.QtCore import QSettings
 
-from engine.config import RunConfig
 from engine.errors import ConfigError
-from engine.folders import with_remembered_data
-from gui import theme
+from engine.settings.folders import with_remembered_data
+from engine.settings.run_config import RunConfig
+from gui.widgets import theme
 
 REDRAW_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0)
 

@@ -9,15 +9,15 @@ from numpy.typing import NDArray
 from PySide6.QtCore import Qt, QTimer, Slot
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from engine.curves import Smoothing, View
-from engine.latent_names import latent_title
-from engine.metrics_file import MetricsReader
-from gui.run_store import RunItem
+from engine.runs.curves import Smoothing, View
+from engine.runs.latent_names import latent_title
+from engine.runs.metrics_file import MetricsReader
 from gui.runs.delegate import run_colour
-from gui.theme import tokens
+from gui.runs.store import RunItem
 from gui.training.view_options import ViewOptions
 from gui.widgets.curve_plot import Curve, CurvePlot
-from gui.words import shortened
+from gui.widgets.theme import tokens
+from gui.widgets.words import shortened
 
 STYLES = (Qt.PenStyle.SolidLine, Qt.PenStyle.DashLine, Qt.PenStyle.DotLine, Qt.PenStyle.DashDotLine)
 LEAST_FACTOR = 1e-4

@@ -7,11 +7,11 @@ from typing import Any, ClassVar
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
-from engine.config import RunConfig
 from engine.data import ENTRIES
-from engine.estimates import Estimate, Pace, estimate, measure_pace, pace_key, pace_of
+from engine.settings.run_config import RunConfig
+from engine.training.pace import Estimate, Pace, estimate, measure_pace, pace_key, pace_of
 from gui.bridge import LatestWorker
-from gui.run_store import RunItem, RunStore
+from gui.runs.store import RunItem, RunStore
 from gui.training.session import TrainingSession
 
 MOST_ALIKE = 24

@@ -5,10 +5,10 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from engine.health import CurveData, health
-from gui.run_store import RunItem
-from gui.theme import px, tokens
+from engine.runs.health import CurveData, health
+from gui.runs.store import RunItem
 from gui.widgets.plain import tip
+from gui.widgets.theme import px, tokens
 
 
 class HealthLine(QWidget):

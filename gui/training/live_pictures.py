@@ -10,16 +10,16 @@ from PySide6.QtCore import QSignalBlocker, Qt, QTimer, Slot
 from PySide6.QtGui import QHideEvent
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QSlider, QStackedLayout, QVBoxLayout, QWidget
 
-from engine.events import Preview
-from engine.latent_names import latent_title
-from engine.previews import list_previews, load_preview
+from engine.jobs.events import Preview
+from engine.runs.latent_names import latent_title
+from engine.runs.previews import list_previews, load_preview
 from gui.bridge import LatestWorker
-from gui.run_store import RunItem
-from gui.theme import px
+from gui.runs.store import RunItem
 from gui.widgets.image_grid import ImageGrid, Row
 from gui.widgets.layouts import Card, empty_state, label
 from gui.widgets.plain import as_plain
-from gui.words import shortened
+from gui.widgets.theme import px
+from gui.widgets.words import shortened
 
 ORIGINALS = "Originals"
 LONGEST_NAME = 20

@@ -6,15 +6,15 @@ from PySide6.QtCore import QSettings, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QHideEvent, QPaintEvent, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QStackedLayout, QVBoxLayout, QWidget
 
-from gui.run_store import RunItem
-from gui.theme import px
+from gui.runs.store import RunItem
 from gui.training.health_line import HealthLine
 from gui.training.live_pictures import LivePictures
 from gui.training.settings_card import SettingsCard
 from gui.training.view_options import OptionsBar
 from gui.widgets.layouts import Card, empty_state, label
 from gui.widgets.splitter import Splitter
-from gui.words import count
+from gui.widgets.theme import px
+from gui.widgets.words import count
 
 if TYPE_CHECKING:
     from gui.training.curves import Curves

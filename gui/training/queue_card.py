@@ -4,13 +4,13 @@ from PySide6.QtCore import QEvent, QObject, Qt, Slot
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QAbstractItemView, QHBoxLayout, QListWidget, QListWidgetItem, QPushButton
 
-from engine.plain_text import clean_name
-from gui.run_store import RunStore
+from engine.system.plain_text import clean_name
 from gui.runs.queue_edits import QueueEdits
-from gui.theme import px
+from gui.runs.store import RunStore
 from gui.training.session import TrainingSession
 from gui.widgets.layouts import Card, tool_button
-from gui.words import count
+from gui.widgets.theme import px
+from gui.widgets.words import count
 
 ROW_HEIGHT = 28
 ROWS_SHOWN = 5

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from PySide6.QtCore import QDeadlineTimer, QObject, Signal, Slot
 
-from engine.config import RunConfig
 from engine.data import check_data
 from engine.errors import DataChangedError, DataError, StudioError
-from engine.events import Finished, Job, Paused, Progress, TrainingStarted, Warned
-from engine.queue import RunQueue, Waiting
-from engine.runs import Run
+from engine.jobs.events import Finished, Job, Paused, Progress, TrainingStarted, Warned
+from engine.runs.queue import RunQueue, Waiting
+from engine.runs.run import Run
+from engine.settings.run_config import RunConfig
 from gui.bridge import JobThread
 
 
@@ -311,8 +311,8 @@ class TrainingSession(QObject):
 
 def _training_of(run: Run, waiting: Waiting, *, fresh: bool) -> Callable[[], Job]:
     def make() -> Job:
-        from engine.lengthening import lengthen_by
-        from engine.training import train
+        from engine.training.lengthening import lengthen_by
+        from engine.training.trainer import train
 
         accept = waiting.accept_changed_data
         if waiting.more:

@@ -13,22 +13,22 @@ from PySide6.QtWidgets import (
     QSizePolicy,
 )
 
-from engine.config import PATHS, RunConfig
 from engine.data import ENTRIES
 from engine.errors import ConfigError
-from engine.estimates import Estimate
-from engine.numbers import rounded_words
-from engine.presets import Preset, delete_preset, own_presets, quick_preset, save_preset, shipped_presets
-from engine.reading import parse_json
-from gui.forms import ConfigForm
+from engine.settings.presets import Preset, delete_preset, own_presets, quick_preset, save_preset, shipped_presets
+from engine.settings.run_config import PATHS, RunConfig
+from engine.system.numbers import rounded_words
+from engine.system.reading import parse_json
+from engine.training.pace import Estimate
 from gui.settings.asking import may
 from gui.settings.preferences import read_preferences
-from gui.theme import px
 from gui.training.estimator import Estimator, too_large
+from gui.training.form import ConfigForm
 from gui.widgets.combo import Combo
 from gui.widgets.layouts import Card, label, tool_button
 from gui.widgets.plain import as_plain, ask_text
-from gui.words import duration, room
+from gui.widgets.theme import px
+from gui.widgets.words import duration, room
 
 FROM_RUN = "From a run"
 KEPT = "form"

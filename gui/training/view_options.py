@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from PySide6.QtCore import QSettings, Qt, Signal, Slot
 from PySide6.QtWidgets import QButtonGroup, QCheckBox, QHBoxLayout, QPushButton, QSlider, QWidget
 
-from engine.curves import View
-from gui.theme import px
+from engine.runs.curves import View
 from gui.widgets.flow import FlowLayout
 from gui.widgets.layouts import label
+from gui.widgets.theme import px
 
 COLUMNS = {"step": "Step", "epoch": "Epoch", "seconds": "Time"}
 POSITIONS = 60

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from engine.data import Dataset
 from engine.errors import ConfigError, RunError, StudioError
-from engine.latent_names import latent_names
-from engine.runs import Run
+from engine.runs.latent_names import latent_names
+from engine.runs.run import Run
 from gui.traversal.compare_view import Compared
 from gui.traversal.requests import (
     ClassesWanted,
@@ -30,7 +30,7 @@ from gui.traversal.requests import (
 )
 
 if TYPE_CHECKING:
-    from engine.models.loading import TrainedModel
+    from engine.networks.loading import TrainedModel
     from engine.traversal import Start, Traversal
 
 KEPT = 8
@@ -178,7 +178,7 @@ def _load(weights: Weights, data: dict[object, Dataset]) -> Loaded:
     from engine.data import load_dataset
     from engine.errors import DataError
     from engine.evaluation.divergence import latents_by_kl
-    from engine.models.loading import load_model, load_model_without_data
+    from engine.networks.loading import load_model, load_model_without_data
     from engine.traversal import latent_kl
 
     run, gone = Run.open(weights.run), ""
@@ -198,8 +198,8 @@ def _load(weights: Weights, data: dict[object, Dataset]) -> Loaded:
 
 def _start(loaded: Loaded, source: Source, label: int | None) -> "tuple[Start, int | None]":
     """Where the traversal starts, and the image's position if it is one of the data set's."""
+    from engine.data.input_pictures import fit_picture, style_of
     from engine.evaluation.evaluate import sample_of
-    from engine.pictures_in import fit_picture, style_of
     from engine.traversal import start_from_image, start_from_picture, start_from_prior
 
     trained, dataset = loaded.trained, loaded.dataset

@@ -7,12 +7,12 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QSignalBlocker, Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from engine.latent_names import latent_title
-from gui.theme import px
+from engine.runs.latent_names import latent_title
 from gui.traversal.labels import heading_words, value_words
 from gui.widgets.combo import Combo
 from gui.widgets.image_grid import ImageGrid, Row
 from gui.widgets.layouts import label
+from gui.widgets.theme import px
 
 
 class ClassesView(QWidget):

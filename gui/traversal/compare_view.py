@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QGridLayout, QWidget
 from gui.traversal.labels import heading_words, value_words
 from gui.widgets.image_grid import ImageGrid, Row
 from gui.widgets.layouts import label
-from gui.words import count
+from gui.widgets.words import count
 
 if TYPE_CHECKING:
     from engine.traversal import Traversal

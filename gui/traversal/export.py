@@ -10,9 +10,9 @@ from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QDialog, QMenu
 
 from engine.errors import ConfigError, StudioError
-from engine.events import Finished, Job
-from engine.report_figures import MIN_KL, REPORT_FIGURES, SPAN
-from gui.export import JobDialog
+from engine.jobs.events import Finished, Job
+from engine.traversal.report_figures import MIN_KL, REPORT_FIGURES, SPAN
+from gui.runs.export import JobDialog
 from gui.traversal.answering import Latents
 from gui.traversal.picture_dialog import PictureDialog
 from gui.traversal.requests import Range
@@ -20,7 +20,7 @@ from gui.traversal.sheet import sheet_of
 from gui.widgets.save_dialog import PICTURES, Format, ask_file, ask_new_folder, proposed_name
 
 if TYPE_CHECKING:
-    from engine.sheets import Sheet
+    from engine.export.sheets import Sheet
     from engine.traversal import Traversal
     from gui.traversal.page import TraversalPage
 
@@ -90,7 +90,7 @@ class Exports(QObject):
         )
 
     def _caption(self, traversal: "Traversal") -> str:
-        from engine.report import traversal_caption
+        from engine.export.summary import traversal_caption
 
         answer = self._page.answer
         assert answer is not None
@@ -160,7 +160,7 @@ class Exports(QObject):
         run, checkpoint = item.run, shown.weights.checkpoint
 
         def job() -> Job:
-            from engine.export_traversal import save_latents
+            from engine.export.traversal import save_latents
 
             yield from save_latents(run, path, checkpoint)
 
@@ -202,8 +202,8 @@ class _Shown:
     names: Mapping[int, str] = field(default_factory=dict)
 
     def save(self, path: Path, width: float | None = None, dpi: int = 200, *, labels: bool = True) -> None:
-        from engine.export_traversal import Look, save_traversal
-        from engine.sheets import Sheet
+        from engine.export.sheets import Sheet
+        from engine.export.traversal import Look, save_traversal
 
         look = Look(width, dpi, labels, self.caption, self.names)
         if isinstance(self.content, Sheet):
@@ -212,8 +212,8 @@ class _Shown:
             save_traversal(self.content, path, look)
 
     def save_frames(self, folder: Path) -> None:
-        from engine.export_traversal import Look, save_frames
-        from engine.sheets import Sheet
+        from engine.export.sheets import Sheet
+        from engine.export.traversal import Look, save_frames
 
         look = Look(names=self.names)
         if isinstance(self.content, Sheet):

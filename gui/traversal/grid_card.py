@@ -13,8 +13,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from engine.reading import LARGEST_WHOLE
-from gui.theme import px
+from engine.system.reading import LARGEST_WHOLE
 from gui.traversal.classes_view import ClassesView
 from gui.traversal.compare_view import CompareView
 from gui.traversal.latents_view import LatentsView
@@ -23,6 +22,7 @@ from gui.traversal.walk_view import WalkView
 from gui.widgets.flow import FlowLayout
 from gui.widgets.layouts import Card, empty_state, label
 from gui.widgets.number_box import NumberBox, WholeNumberBox
+from gui.widgets.theme import px
 
 LATENTS, CLASSES, WALK, COMPARE = range(4)
 VIEWS = (

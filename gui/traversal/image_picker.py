@@ -8,10 +8,10 @@ from PySide6.QtCore import QSignalBlocker, Signal, Slot
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QPushButton, QWidget
 
 from engine.data import Dataset
-from gui.theme import px
 from gui.widgets.combo import Combo
 from gui.widgets.layouts import label
 from gui.widgets.number_box import WholeNumberBox
+from gui.widgets.theme import px
 
 
 class ImagePicker(QWidget):

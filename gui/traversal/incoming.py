@@ -82,7 +82,7 @@ def to_pixels(image: QImage) -> NDArray[np.uint8]:
 
 
 def _read(path: Path) -> NDArray[np.uint8]:
-    from engine.pictures_in import read_picture
+    from engine.data.input_pictures import read_picture
 
     return read_picture(path)
 

@@ -5,14 +5,14 @@ from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
 from engine.evaluation.divergence import is_active
-from engine.latent_names import LONGEST
-from engine.plain_text import one_line
-from gui.theme import px, tokens
+from engine.runs.latent_names import LONGEST
+from engine.system.plain_text import one_line
 from gui.traversal.labels import value_words
 from gui.traversal.track import TICKS, LatentTrack
 from gui.widgets.layouts import label
 from gui.widgets.number_box import NumberBox
 from gui.widgets.plain import as_plain
+from gui.widgets.theme import px, tokens
 
 
 class LatentRow(QWidget):

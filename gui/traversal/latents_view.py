@@ -9,13 +9,13 @@ from PySide6.QtCore import QSignalBlocker, Signal, Slot
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QPushButton, QVBoxLayout, QWidget
 
-from engine.latent_names import latent_title
-from gui.theme import px
+from engine.runs.latent_names import latent_title
 from gui.traversal.labels import heading_words, value_words
 from gui.widgets.image_grid import ImageGrid, Row
 from gui.widgets.layouts import label
 from gui.widgets.number_box import NumberBox
 from gui.widgets.plain import for_button
+from gui.widgets.theme import px
 
 if TYPE_CHECKING:
     from engine.traversal import Traversal

@@ -10,7 +10,7 @@ from gui.traversal.answering import Loaded
 from gui.traversal.requests import Weights
 
 if TYPE_CHECKING:
-    from engine.factor_links import Link
+    from engine.evaluation.factor_links import Link
 
 LEAST = 0.05
 """Share of a factor's entropy below which a latent follows nothing worth saying."""
@@ -66,7 +66,7 @@ class Linker(QObject):
 
 
 def _find(loaded: Loaded, over: threading.Event) -> "list[Link]":
-    from engine.factor_links import find_links
+    from engine.evaluation.factor_links import find_links
 
     job = find_links(loaded.trained, loaded.kl)
     while not over.is_set():

@@ -16,10 +16,9 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QWidget
 
-from engine.latent_names import latent_names
+from engine.runs.latent_names import latent_names
 from gui.bridge import LatestWorker
-from gui.run_store import RunItem
-from gui.theme import px
+from gui.runs.store import RunItem
 from gui.traversal.answering import Answer, Answerer, Classes, Latents, Walk, decode_one
 from gui.traversal.export import Exports
 from gui.traversal.grid_card import CLASSES, COMPARE, WALK, GridCard
@@ -38,6 +37,7 @@ from gui.traversal.requests import (
 )
 from gui.traversal.sliders_card import SlidersCard
 from gui.traversal.source_card import SourceCard
+from gui.widgets.theme import px
 
 NOTHING = "Choose a run at the left, or train one.\n\nIts latent space appears here."
 MOST_COMPARED = 12

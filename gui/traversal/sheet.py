@@ -5,19 +5,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from engine.latent_names import latent_title
+from engine.runs.latent_names import latent_title
 from gui.traversal.answering import Answer, Classes, Walk
 from gui.traversal.compare_view import Compared
 from gui.traversal.labels import heading_words
 from gui.traversal.walk_view import WAYS, with_ends
 
 if TYPE_CHECKING:
-    from engine.sheets import Sheet
+    from engine.export.sheets import Sheet
 
 
 def sheet_of(answer: Answer, names: Mapping[int, str], min_kl: float) -> "Sheet | None":
     """Return what is shown; None where that is nothing, or the grid of latents."""
-    from engine.sheets import Sheet
+    from engine.export.sheets import Sheet
 
     run, start, result = answer.loaded.trained.run, answer.start, answer.result
     about = f"{run.name}, step {answer.loaded.trained.step:,}, {start.words}"
@@ -38,7 +38,7 @@ def sheet_of(answer: Answer, names: Mapping[int, str], min_kl: float) -> "Sheet 
 
 def _compared(runs: tuple[Compared, ...], start: str, min_kl: float) -> "Sheet | None":
     """All runs below each other."""
-    from engine.sheets import Sheet
+    from engine.export.sheets import Sheet
 
     tiles, side, head = [], [], []
     for run in runs:

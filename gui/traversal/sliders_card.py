@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QFrame, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
-from gui.theme import px
 from gui.traversal.latent_row import LatentRow
 from gui.widgets.layouts import Card, label
 from gui.widgets.plain import as_plain
-from gui.words import shortened
+from gui.widgets.theme import px
+from gui.widgets.words import shortened
 
 LONGEST_NAME = 32
 """Letters of a run's name; the tooltip has all."""

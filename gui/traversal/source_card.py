@@ -20,14 +20,14 @@ from PySide6.QtWidgets import (
 from engine.data import Dataset
 from gui.data.details import values_of
 from gui.data.factor_sliders import FactorSliders
-from gui.run_store import RunItem
-from gui.theme import px
+from gui.runs.store import RunItem
 from gui.traversal.canvas import DrawingBoard
 from gui.traversal.image_picker import ImagePicker, named_button
 from gui.traversal.requests import FromPrior, GivenPicture, ImageAt, Source
 from gui.widgets.combo import Combo
 from gui.widgets.image_grid import ImageGrid, Row
 from gui.widgets.layouts import Card, label
+from gui.widgets.theme import px
 
 IMAGE, FACTORS, DRAW, FILE, PRIOR = range(5)
 SEGMENTS = (

@@ -4,7 +4,7 @@ from PySide6.QtCore import QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QSlider
 
-from gui.theme import tokens
+from gui.widgets.theme import tokens
 
 TICKS = 100
 """Positions of the slider in one standard deviation of the prior."""

@@ -7,11 +7,11 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QSignalBlocker, Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
-from gui.theme import px
 from gui.traversal.requests import ImageAt, Source
 from gui.widgets.image_grid import ImageGrid, Row
 from gui.widgets.layouts import label
 from gui.widgets.number_box import WholeNumberBox
+from gui.widgets.theme import px
 
 WAYS = ("straight", "spherical")
 HELP = (

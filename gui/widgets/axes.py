@@ -5,7 +5,7 @@ from typing import Any
 
 import pyqtgraph as pg
 
-from engine.numbers import grouped
+from engine.system.numbers import grouped
 
 TIMES = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 4 * 3600, 8 * 3600, 24 * 3600)
 """Seconds between two ticks."""

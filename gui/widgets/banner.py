@@ -5,7 +5,7 @@ from collections.abc import Callable
 from PySide6.QtCore import Qt, QTimer, Slot
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton
 
-from engine.plain_text import without_unseen
+from engine.system.plain_text import without_unseen
 from gui.widgets.layouts import label
 
 NOTE_MS = 15_000

@@ -10,13 +10,13 @@ from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Signal, Slot
 from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainterPath
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from engine.curves import View, logarithms, nearest, thinned, value_range, visible
-from gui.theme import tokens
+from engine.runs.curves import View, logarithms, nearest, thinned, value_range, visible
 from gui.widgets.axes import PlaceAxis, ValueAxis, clock
 from gui.widgets.flow import FlowLayout
 from gui.widgets.layouts import Card
 from gui.widgets.legend import Entry, Legend
 from gui.widgets.readout import Reading, Readout
+from gui.widgets.theme import tokens
 
 MOST_POINTS = 4000
 """Points of a curve that are ever drawn."""

@@ -9,8 +9,8 @@ from PySide6.QtCore import QPoint, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetrics, QHelpEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
-from gui.theme import px, tokens
 from gui.widgets.plain import as_plain
+from gui.widgets.theme import px, tokens
 
 SIDE, HEAD, GAP = 40, 24, 3
 WIDEST_SIDE = 150

@@ -23,8 +23,8 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
-from gui.theme import px, tokens
 from gui.widgets.plain import as_plain
+from gui.widgets.theme import px, tokens
 
 GAP = 4
 RADIUS = 3.0

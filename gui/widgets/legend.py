@@ -8,8 +8,8 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QAbstractButton, QFrame, QScrollArea, QSizePolicy, QWidget
 
-from gui.theme import px, tokens
 from gui.widgets.flow import FlowLayout
+from gui.widgets.theme import px, tokens
 
 WIDEST = 150
 """Pixels that a name may take; a longer one is elided, and whole in the tooltip."""

@@ -1,4 +1,4 @@
-"""Boxes to type a number in, by the rule of `engine.numbers` in every language of the desktop.
+"""Boxes to type a number in, by the rule of `engine.system.numbers` in every language of the desktop.
 
 The only ones in the application: Qt's own boxes read and write numbers as the desktop's language does. As everywhere
 where a number can be edited, it is shown without groups; groups that are typed or pasted are understood.
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from PySide6.QtGui import QValidator
 from PySide6.QtWidgets import QDoubleSpinBox, QSpinBox
 
-from engine.numbers import SMALLEST_GROUPED, number, plain_characters, whole_number
+from engine.system.numbers import SMALLEST_GROUPED, number, plain_characters, whole_number
 
 State = QValidator.State
 NO_DIGIT_YET = re.compile(r"[+-]?[.,]?")

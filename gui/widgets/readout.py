@@ -8,8 +8,8 @@ from PySide6.QtCore import QPoint, QPointF, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPaintEvent
 from PySide6.QtWidgets import QWidget
 
-from engine.numbers import rounded_words
-from gui.theme import px, tokens
+from engine.system.numbers import rounded_words
+from gui.widgets.theme import px, tokens
 
 LINE = 15
 MARGIN = 6

@@ -9,10 +9,10 @@ from PySide6.QtCore import QSettings, QStandardPaths
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QFileDialog, QMessageBox, QPushButton, QWidget
 
 from engine.errors import ConfigError
-from engine.reading import is_folder
-from engine.runs import slug
-from gui.errors import Problem, tell
+from engine.runs.run import slug
+from engine.system.reading import is_folder
 from gui.widgets.plain import message_box
+from gui.window.errors import Problem, tell
 
 FOLDER = "save-folder"
 """Name of the setting that holds where something was saved last."""

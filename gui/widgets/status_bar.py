@@ -2,13 +2,13 @@
 
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QWidget
 
-from engine.events import Progress
+from engine.jobs.events import Progress
 from engine.studies import StudyProgress
 from gui.metrics.study_session import StudySession
-from gui.theme import px
 from gui.training.session import TrainingSession
 from gui.widgets.layouts import job_bar, label
-from gui.words import duration
+from gui.widgets.theme import px
+from gui.widgets.words import duration
 
 
 class StatusBar(QFrame):

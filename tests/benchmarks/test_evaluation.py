@@ -11,17 +11,17 @@ import numpy as np
 import pytest
 import torch
 
-from engine.checkpoints import save_checkpoint
-from engine.config import RunConfig
 from engine.data import load_dataset
 from engine.evaluation.evaluate import METRICS, evaluate
 from engine.evaluation.representation import Representation
 from engine.evaluation.sampling import BATCH, TESTING, TRAINING, Groups, draw_batches, draw_pairs
-from engine.events import Progress
-from engine.models.loading import load_model
-from engine.models.vae import build
-from engine.runs import Run
-from engine.tensors import to_tensor
+from engine.jobs.events import Progress
+from engine.networks.loading import load_model
+from engine.networks.tensors import to_tensor
+from engine.networks.vae import build
+from engine.runs.checkpoints import save_checkpoint
+from engine.runs.run import Run
+from engine.settings.run_config import RunConfig
 
 pytestmark = pytest.mark.benchmark
 ROOT = Path(__file__).resolve().parents[2]

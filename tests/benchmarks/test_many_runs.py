@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QEventLoop, QSettings, QTimer
 
-from engine.config import RunConfig
-from engine.metrics_file import header
-from engine.runs import RunState
-from gui import theme
-from gui.main_window import MainWindow
+from engine.runs.metrics_file import header
+from engine.runs.run import RunState
+from engine.settings.run_config import RunConfig
 from gui.training.estimator import Estimator
+from gui.widgets import theme
+from gui.window.main_window import MainWindow
 
 pytestmark = pytest.mark.benchmark
 

@@ -7,11 +7,11 @@ import pytest
 from PySide6.QtCore import QEvent, QObject, QSettings
 from PySide6.QtWidgets import QApplication
 
-from engine.config import RunConfig
-from engine.runs import Run
-from engine.training import train
-from gui import theme
-from gui.main_window import MainWindow
+from engine.runs.run import Run
+from engine.settings.run_config import RunConfig
+from engine.training.trainer import train
+from gui.widgets import theme
+from gui.window.main_window import MainWindow
 
 pytestmark = pytest.mark.benchmark
 

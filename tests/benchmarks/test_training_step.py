@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 import torch
 
-from engine.config import RunConfig
-from engine.memory import keep_freed_memory
-from engine.methods import Codes
-from engine.models.vae import sample
-from engine.objectives import kl_per_latent, objective, reconstruction_per_image
-from engine.runs import Run
-from engine.training import Trainer, train
+from engine.methods.loss import kl_per_latent, objective, reconstruction_per_image
+from engine.methods.registry import Codes
+from engine.networks.vae import sample
+from engine.runs.run import Run
+from engine.settings.run_config import RunConfig
+from engine.system.memory import keep_freed_memory
+from engine.training.trainer import Trainer, train
 
 pytestmark = pytest.mark.benchmark
 PAIRS = 10

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from engine.checkpoints import save_checkpoint
-from engine.config import RunConfig
-from engine.jobs import Control, drive
-from engine.models.loading import load_model_without_data
-from engine.models.vae import VAE
-from engine.runs import Run
-from engine.training import train
+from engine.jobs.control import Control, drive
+from engine.networks.loading import load_model_without_data
+from engine.networks.vae import VAE
+from engine.runs.checkpoints import save_checkpoint
+from engine.runs.run import Run
+from engine.settings.run_config import RunConfig
+from engine.training.trainer import train
 from engine.traversal import decode, start_from_prior, traverse_from
 
 pytestmark = pytest.mark.benchmark

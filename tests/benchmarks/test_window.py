@@ -15,13 +15,13 @@ from PySide6.QtCore import QElapsedTimer, QEventLoop, QPointF, QSettings, Qt
 from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import QApplication
 
-from engine.config import RunConfig
-from engine.metrics_file import MetricsReader, header
-from engine.previewer import Previewer
-from engine.previews import save_preview
-from engine.runs import Run, RunState
-from gui import theme
-from gui.main_window import MainWindow
+from engine.runs.metrics_file import MetricsReader, header
+from engine.runs.previews import save_preview
+from engine.runs.run import Run, RunState
+from engine.settings.run_config import RunConfig
+from engine.training.previewer import Previewer
+from gui.widgets import theme
+from gui.window.main_window import MainWindow
 
 pytestmark = pytest.mark.benchmark
 
@@ -220,7 +220,7 @@ def test_window_visible_after_start(tmp_path):
     long_run(tmp_path / "runs", 2000)
     script = (
         "import os, sys, time\n"
-        "from gui.main_window import MainWindow\n"
+        "from gui.window.main_window import MainWindow\n"
         "from PySide6.QtCore import QTimer\n"
         "shown = MainWindow.paintEvent\n"
         "def paint(self, event):\n"
@@ -249,8 +249,8 @@ def test_cost_of_live_pictures(tmp_path, dataset):
     """What a preview and the held-out row cost, as a share of the steps between two of them."""
     import torch
 
-    from engine.held_out import HeldOut
-    from engine.training import Trainer
+    from engine.training.held_out import HeldOut
+    from engine.training.trainer import Trainer
 
     run = Run.create(tmp_path, RunConfig(dataset=dataset, objective="annealed-relu"))
     trainer = Trainer(run)

@@ -60,12 +60,12 @@ def measure(dataset: str, folder: Path) -> None:
     from PySide6.QtCore import QEventLoop, QSettings, QTimer
     from PySide6.QtWidgets import QApplication
 
-    from engine.memory import keep_freed_memory
-    from engine.presets import shipped_presets
-    from engine.runs import Run
-    from engine.training import Trainer, train
-    from gui import theme
-    from gui.main_window import MainWindow
+    from engine.runs.run import Run
+    from engine.settings.presets import shipped_presets
+    from engine.system.memory import keep_freed_memory
+    from engine.training.trainer import Trainer, train
+    from gui.widgets import theme
+    from gui.window.main_window import MainWindow
 
     keep_freed_memory()
     watch = Stopwatch()

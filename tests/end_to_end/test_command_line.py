@@ -14,10 +14,10 @@ import pytest
 from PIL import Image
 
 import main
-from engine import cli
-from engine.checkpoints import checkpoint_step
-from engine.folders import remember_data
-from engine.runs import Run
+from engine.cli import main as cli
+from engine.runs.checkpoints import checkpoint_step
+from engine.runs.run import Run
+from engine.settings.folders import remember_data
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -9,7 +9,7 @@ from PIL import Image
 
 import main
 from engine.data.dsprites import SHAPES
-from engine.runs import Run
+from engine.runs.run import Run
 
 
 @pytest.fixture(autouse=True)

@@ -34,7 +34,7 @@ sys.exit(main(["--selftest"]))
 
 HUNG = """
 import sys, time
-from gui import selftest
+from gui.window import selftest
 from main import main
 
 selftest.LIMIT = 0.5

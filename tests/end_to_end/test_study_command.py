@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.checkpoints import checkpoint_step
-from engine.runs import Run, list_runs
+from engine.runs.checkpoints import checkpoint_step
+from engine.runs.run import Run, list_runs
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engine.runs import Run
+from engine.runs.run import Run
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def conditional_run(tmp_path, conditional_source):
 
 @pytest.fixture(scope="module")
 def conditional_source(tmp_path_factory, make_run):
-    from engine.training import train
+    from engine.training.trainer import train
 
     run = make_run(tmp_path_factory.mktemp("by-label"), "by-label", conditional=True, objective="beta-vae", steps=40)
     for _ in train(run):

@@ -14,7 +14,7 @@ import torch
 from filelock import FileLock
 
 from engine.data import load_dataset
-from engine.models.loading import load_model
+from engine.networks.loading import load_model
 from engine.studies import load_study, run_study
 from engine.traversal import mean_kl
 
@@ -34,7 +34,7 @@ def kl(trained):
 @pytest.fixture(scope="session")
 def conditional(tmp_path_factory, make_run, digits_folder):
     """A conditional model, trained for a few steps."""
-    from engine.training import train
+    from engine.training.trainer import train
 
     run = make_run(tmp_path_factory.mktemp("conditional"), name="by label", conditional=True, steps=10)
     for _ in train(run):

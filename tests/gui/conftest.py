@@ -6,9 +6,10 @@ import pytest
 from PySide6.QtCore import QCoreApplication, QEvent, QSettings, QThread, QTimer
 from PySide6.QtWidgets import QApplication, QMessageBox
 
-from gui import fitting, theme
-from gui.garbage import Collector
-from gui.main_window import MainWindow
+from gui.widgets import theme
+from gui.window import fitting
+from gui.window.garbage import Collector
+from gui.window.main_window import MainWindow
 
 # No test tells the desktop of whoever runs it anything.
 os.environ["DBUS_SESSION_BUS_ADDRESS"] = os.environ["DBUS_SYSTEM_BUS_ADDRESS"] = "unix:path=/nonexistent"

@@ -6,7 +6,7 @@ import pytest
 from PySide6.QtCore import QObject, QThread, Slot
 
 from engine.errors import StudioError
-from engine.events import Finished, Paused, Progress, Request, StepMetrics
+from engine.jobs.events import Finished, Paused, Progress, Request, StepMetrics
 from gui.bridge import JobThread, LatestWorker
 
 

@@ -1,0 +1,60 @@
+"""The commands `export` and `import`."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from engine.cli.progress import answer, say, shown
+from engine.errors import ConfigError
+from engine.jobs.control import Control
+from engine.jobs.events import Imported, Warned
+from engine.runs.run import find_run
+
+
+def add_commands(commands: "argparse._SubParsersAction[Any]") -> list[argparse.ArgumentParser]:
+    """Add both commands, and return them for the options that every command has."""
+    export = commands.add_parser(
+        "export",
+        help="save curves or whole runs to a file",
+        description="Save runs to a file whose ending says what: their curves (.png, .svg, .pdf, .csv), or all there "
+        "is of them (.zip, for `import` on another machine). With --tensorboard: to a folder of event files.",
+    )
+    export.add_argument("runs_given", nargs="+", metavar="RUN", help="a run's folder, or its name")
+    export.add_argument("--output", type=Path, required=True, metavar="FILE", help="where to")
+    export.add_argument("--tensorboard", action="store_true", help="write TensorBoard event files to a new folder")
+    export.set_defaults(do=_export)
+    imported = commands.add_parser(
+        "import",
+        help="take runs from a .zip",
+        description="Make run folders from a .zip that `export` wrote; prints them.",
+    )
+    imported.add_argument("file", type=Path, metavar="FILE", help="a .zip file")
+    imported.set_defaults(do=_import)
+    return [export, imported]
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    from engine.export.runs import ENDINGS, export
+    from engine.export.tensorboard import write_events
+    from engine.figures.drawing import check_format
+
+    output = arguments.output.absolute()
+    if arguments.tensorboard and output.suffix.lower().lstrip(".") in ENDINGS:
+        raise ConfigError(f"{output.name} is a file's name; --tensorboard writes to a folder.")
+    if not arguments.tensorboard:
+        check_format(output, ENDINGS)
+    runs = [find_run(name, arguments.runs) for name in arguments.runs_given]
+    for event in shown(write_events(runs, output) if arguments.tensorboard else export(runs, output), Control()):
+        if isinstance(event, Warned):
+            say(f"Note: {event.message}")
+    answer(output)
+    return 0
+
+
+def _import(arguments: argparse.Namespace) -> int:
+    from engine.runs.archive import read_archive
+
+    for event in shown(read_archive(arguments.file, arguments.runs), Control()):
+        if isinstance(event, Imported):
+            answer(event.run)
+    return 0

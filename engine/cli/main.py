@@ -1,0 +1,327 @@
+"""The terminal: the same jobs as the window's, under a progress bar.
+
+Progress goes to stderr, results to stdout. Exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted; a
+failure is one line on stderr that says what to do.
+"""
+
+import argparse
+import errno
+import json
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NoReturn
+
+from engine import __version__
+from engine.cli import export, study, traverse
+from engine.cli.options import check_takes_data, data_option, find, machine_options, runs_option, threads_option
+from engine.cli.progress import answer, say, shown, stop_on_interrupt
+from engine.errors import ConfigError, DataChangedError, DataError, OutputError, RunError, StudioError
+from engine.jobs.control import Control
+from engine.jobs.events import Evaluated, Finished, Paused
+from engine.runs.run import Run
+from engine.settings.folders import chosen_folders, data_cache, with_remembered_data
+from engine.settings.presets import quick_preset
+from engine.settings.run_config import DATASET_TITLES, OBJECTIVE_TITLES, RunConfig
+from engine.system.leftovers import clear_leftovers, places
+from engine.system.numbers import plain, rounded_words, whole_number
+from engine.system.plain_text import one_line
+
+INTERRUPTED = 130
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are one line on stderr, exit status 2."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong and where to read more."""
+        words = one_line(message)
+        self.exit(2, f"{self.prog}: {words[:1].upper()}{words[1:].rstrip('.')}. See {self.prog} --help.\n")
+
+
+def parser() -> Parser:
+    """Return the whole command line, the window's options included."""
+    main = Parser(
+        prog="main.py",
+        description="Train variational autoencoders, watch their latent space come apart into "
+        "factors, and measure it. Without a command: open the window.",
+    )
+    main.add_argument("--version", action="version", version=f"Disentangle Studio {__version__}")
+    main.add_argument("--theme", choices=["light", "dark", "system"], help="colours of the window")
+    main.add_argument(
+        "--selftest",
+        action="store_true",
+        help="check that all works on this machine: train, traverse, evaluate and save in a folder of its own",
+    )
+    runs_option(main)
+    commands = main.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
+
+    train = commands.add_parser("train", help="train a run", description="Train a run; prints its folder.")
+    train.add_argument("--dataset", metavar="N", help=f"one of {', '.join(DATASET_TITLES)}")
+    train.add_argument("--objective", metavar="N", help=f"one of {', '.join(OBJECTIVE_TITLES)}")
+    train.add_argument("--conditional", action="store_true", default=None, help="give the decoder the class label")
+    length = train.add_mutually_exclusive_group()
+    length.add_argument("--epochs", metavar="N", help="length in passes over the data")
+    length.add_argument("--steps", metavar="N", help="length in training steps")
+    train.add_argument("--seed", metavar="S", help="start of the random numbers")
+    train.add_argument("--name", help="name of the run (default: method, data set and seed)")
+    train.add_argument(
+        "--config", type=Path, metavar="FILE", help="start from settings in a JSON file, or a run's config.json"
+    )
+    train.add_argument(
+        "--set", action="append", default=[], metavar="FIELD=VALUE", help="any other setting, e.g. gamma=1000"
+    )
+    data_option(train)
+    machine_options(train)
+    runs_option(train)
+    train.set_defaults(do=_train)
+
+    resume = commands.add_parser(
+        "resume", help="go on with a run", description="Go on with a run from its last checkpoint."
+    )
+    resume.add_argument("run", metavar="RUN", help="a run's folder, or its name")
+    longer = resume.add_mutually_exclusive_group()
+    longer.add_argument("--epochs", type=whole_number, metavar="N", help="new total length in epochs")
+    longer.add_argument("--steps", type=whole_number, metavar="N", help="new total length in steps")
+    resume.add_argument(
+        "--accept-changed-data", action="store_true", help="go on though the data changed since the run was trained"
+    )
+    data_option(resume)
+    runs_option(resume)
+    resume.set_defaults(do=_resume)
+
+    evaluate = commands.add_parser("evaluate", help="compute metrics", description="Compute the metrics of runs.")
+    evaluate.add_argument("runs_given", nargs="+", metavar="RUN", help="a run's folder, or its name")
+    evaluate.add_argument("--metrics", metavar="A,B", help="only these")
+    how = evaluate.add_mutually_exclusive_group()
+    how.add_argument("--json", action="store_true", help="print JSON with protocols instead of a table")
+    how.add_argument("--format", choices=["markdown", "csv", "latex"], help="format of the table (default markdown)")
+    evaluate.add_argument(
+        "--by-method", action="store_true", help="one row a method: mean and standard deviation over its runs"
+    )
+    data_option(evaluate)
+    threads_option(evaluate)
+    runs_option(evaluate)
+    evaluate.set_defaults(do=_evaluate)
+
+    traverse.add_commands(commands)
+    study.add_command(commands)
+
+    datasets = commands.add_parser(
+        "datasets", help="list or prepare data sets", description="List data sets, or prepare one."
+    )
+    datasets.add_argument("action", nargs="?", choices=["prepare"])
+    datasets.add_argument("dataset", nargs="?", metavar="NAME")
+    data_option(datasets)
+    datasets.set_defaults(do=_datasets)
+
+    demo = commands.add_parser(
+        "demo",
+        help="the two-minute preset, end to end, without a window",
+        description="Train the two-minute preset and leave curves, pictures and a table as files.",
+    )
+    demo.add_argument(
+        "--output", type=Path, metavar="DIR", help="where to put them (default: report/ in the run's folder)"
+    )
+    machine_options(demo)
+    runs_option(demo)
+    demo.set_defaults(do=_demo)
+    for added in export.add_commands(commands):
+        runs_option(added)
+    return main
+
+
+def run_command(arguments: argparse.Namespace) -> int:
+    """Carry out a parsed command; return the exit status."""
+    if problem := chosen_folders().problem:
+        say(f"main.py: {problem}")
+    clear_leftovers(places(data_cache(), arguments.runs))
+    try:
+        status = int(arguments.do(arguments))
+        sys.stdout.flush()
+    except ConfigError as error:
+        return _fail(error, 2)
+    except OutputError as error:
+        return 1 if error.errno == errno.EPIPE else _fail(error, 1)  # `| head` has read what it wants
+    except StudioError as error:
+        return _fail(error, 1)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except MemoryError:
+        return _fail(
+            StudioError("There is not enough memory for this. Close other programs or take smaller batches."), 1
+        )
+    return status
+
+
+def _fail(error: Exception, status: int) -> int:
+    say(f"main.py: {one_line(str(error))}")
+    return status
+
+
+def _train(arguments: argparse.Namespace) -> int:
+    run = Run.create(arguments.runs, _config(arguments), arguments.name)
+    return _train_run(run, fresh=True)
+
+
+def _config(arguments: argparse.Namespace) -> RunConfig:
+    """Settings from --config, then the options, then --set, validated together.
+
+    Where none of them names a data folder, it is the one that is remembered for the data set.
+    """
+    values: dict[str, Any] = RunConfig.load(arguments.config).model_dump() if arguments.config else {}
+    for field in ("dataset", "objective", "conditional", "epochs", "steps", "seed", "device", "threads"):
+        given = getattr(arguments, field, None)
+        if given is not None:
+            values[field] = given
+    if arguments.epochs is not None:
+        values["steps"] = None
+    if arguments.data is not None:
+        values["data_folder"] = arguments.data
+    for pair in arguments.set:
+        field, equals, value = pair.partition("=")
+        if not equals:
+            raise ConfigError(f"--set {pair} lacks a value; write --set {pair}=VALUE.")
+        values[field.strip()] = value.strip()
+    config = RunConfig.parse(values)
+    if arguments.data is not None:
+        check_takes_data(config.dataset)
+    return config if values.get("data_folder") == "" else with_remembered_data(config)
+
+
+def _train_run(run: Run, *, fresh: bool = False, accept_changed_data: bool = False) -> int:
+    from engine.training.trainer import train
+
+    status = 0
+    with stop_on_interrupt() as control:
+        for event in shown(train(run, fresh=fresh, accept_changed_data=accept_changed_data), control):
+            if isinstance(event, Paused) and event.message:
+                raise RunError(event.message)  # nobody waits at a terminal to make room
+            if isinstance(event, Finished) and event.stopped:
+                say(f"Stopped; resume with: python main.py resume {run.path}")
+                status = INTERRUPTED
+    answer(run.path)
+    return status
+
+
+def _resume(arguments: argparse.Namespace) -> int:
+    run = find(arguments.run, arguments)
+    accept = arguments.accept_changed_data
+    try:
+        if arguments.epochs is not None or arguments.steps is not None:
+            from engine.training.lengthening import lengthen
+
+            lengthen(run, arguments.epochs, arguments.steps, accept_changed_data=accept)
+        elif run.state().state == "finished":
+            say(f"{run.name} has reached its length; give a new one with --epochs or --steps.")
+            answer(run.path)
+            return 0
+        return _train_run(run, accept_changed_data=accept)
+    except DataChangedError as error:
+        raise DataError(f"{error} To accept them, add --accept-changed-data.") from None
+
+
+def _evaluate(arguments: argparse.Namespace) -> int:
+    from engine.evaluation.evaluate import evaluate
+    from engine.evaluation.grouping import METHOD
+    from engine.evaluation.rows import row_of
+    from engine.evaluation.table import table_of
+    from engine.evaluation.table_formats import FORMATS
+
+    metrics = [name.strip() for name in arguments.metrics.split(",")] if arguments.metrics else None
+    runs = [find(name, arguments) for name in arguments.runs_given]
+    results: list[dict[str, Any]] = []
+    for run in runs:
+        results += [event.result for event in shown(evaluate(run, metrics), Control()) if isinstance(event, Evaluated)]
+    if arguments.json:
+        answer(json.dumps(results, indent=2, ensure_ascii=False))
+    elif metrics and not (arguments.format or arguments.by_method):
+        for result in results:
+            for name, entry in result["metrics"].items():
+                answer(f"{result['name']}  {name}  {_value_of(entry)}")
+    else:
+        rows = [
+            replace(row, metrics=result["metrics"])
+            for run, result in zip(runs, results, strict=True)
+            if (row := row_of(run))
+        ]
+        table = table_of(rows, (METHOD,) if arguments.by_method else None).filled()
+        answer(FORMATS[arguments.format or "markdown"](table), end="")
+        for line in _reasons(results):
+            say(line)
+    return 0
+
+
+def _value_of(entry: dict[str, Any]) -> str:
+    if entry["value"] is None:
+        return str(entry["reason"])
+    interval = entry.get("interval")
+    within = f"  (95 %: {rounded_words(interval[0], 6)} to {rounded_words(interval[1], 6)})" if interval else ""
+    return f"{rounded_words(entry['value'], 6)} {entry['unit']}".strip() + within
+
+
+def _reasons(results: list[dict[str, Any]]) -> list[str]:
+    """Why values are missing, each reason once, with the metrics it is the reason for."""
+    lacking: dict[str, list[str]] = {}
+    for result in results:
+        for name, entry in result["metrics"].items():
+            if entry["value"] is None and name not in lacking.setdefault(entry["reason"], []):
+                lacking[entry["reason"]].append(name)
+    return [f"No {', '.join(names)}: {reason}." for reason, names in lacking.items()]
+
+
+def _datasets(arguments: argparse.Namespace) -> int:
+    from engine.data import ENTRIES, disk_used, load_dataset, prepare
+
+    if arguments.data is not None and not arguments.action:
+        raise ConfigError("--data goes with datasets prepare NAME.")
+    if arguments.action:
+        if not arguments.dataset:
+            raise ConfigError("datasets prepare needs a name, e.g. datasets prepare dsprites.")
+        if arguments.dataset not in ENTRIES:
+            raise ConfigError(f"There is no data set {arguments.dataset!r}. There are: {', '.join(ENTRIES)}.")
+        if arguments.data is not None:
+            check_takes_data(arguments.dataset)
+        finished = [e for e in shown(prepare(arguments.dataset, arguments.data), Control()) if isinstance(e, Finished)]
+        for note in load_dataset(arguments.dataset, arguments.data).notes:  # ready is what can be loaded
+            say(f"Note: {note}")
+        for event in finished:
+            answer(event.message)
+        return 0
+    for entry in ENTRIES.values():
+        size = f"{entry.images:,} images, {' x '.join(map(str, entry.shape[:2]))}" if entry.images else "your own"
+        used = disk_used(entry.name)
+        state = entry.state() + (f", {used / 1e6:,.0f} MB on disk" if used else "")
+        answer(f"{entry.name:<14} {size:<26} {state}\n{'':<14} {entry.description} {entry.licence}.")
+    return 0
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    from engine.export.summary import write_report
+
+    preset = quick_preset()
+    changes = {name: value for name in ("device", "threads") if (value := getattr(arguments, name)) is not None}
+    say(f"{preset.title}. {preset.description}")
+    run = Run.create(arguments.runs, with_remembered_data(preset.config.changed(**changes)), "demo")
+    status = _train_run(run, fresh=True)
+    if status:
+        return status
+    folder = (arguments.output or run.path / "report").absolute()
+    for event in shown(write_report(run, folder), Control()):
+        if isinstance(event, Finished):
+            say((folder / "table.md").read_text(encoding="utf-8"))
+            say(event.message)
+    answer(folder)
+    return 0
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """Parse the command line. Exits with status 2 and one line on stderr when it is wrong."""
+    return parser().parse_args([_signed(argument) for argument in arguments])
+
+
+def _signed(argument: str) -> str:
+    """An argument; a negative number with a decimal comma gets a point, since argparse takes "-1,5" for an option."""
+    return plain(argument) if re.fullmatch(r"-\d*,\d+", argument) else argument

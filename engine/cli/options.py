@@ -1,0 +1,64 @@
+"""Options that several commands share, and the run they name."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from engine.errors import ConfigError
+from engine.runs.run import Run, find_run
+from engine.settings.folders import default_runs_folder
+
+
+def runs_option(to: argparse.ArgumentParser) -> None:
+    """Where runs are kept."""
+    # Given before the command or after it; SUPPRESS keeps the command's default from hiding the first.
+    default: Any = default_runs_folder() if to.prog == "main.py" else argparse.SUPPRESS
+    to.add_argument("--runs", type=_folder, default=default, metavar="DIR", help="folder that holds the runs")
+
+
+def data_option(to: argparse.ArgumentParser) -> None:
+    """Where the data set is."""
+    to.add_argument("--data", type=_folder, metavar="DIR", help="folder with the data set's files")
+
+
+def check_takes_data(dataset: str) -> None:
+    """Raise ConfigError where --data was given for a data set that comes with the application."""
+    from engine.data import ENTRIES
+
+    entry = ENTRIES[dataset]
+    if not entry.path_kind:
+        raise ConfigError(f"{entry.title} comes with the application and takes no folder; leave --data out.")
+
+
+def machine_options(to: argparse.ArgumentParser) -> None:
+    """What computes."""
+    to.add_argument("--device", metavar="D", help="auto, cpu, cuda or mps")
+    threads_option(to)
+
+
+def threads_option(to: argparse.ArgumentParser) -> None:
+    """With how many threads."""
+    to.add_argument("--threads", metavar="N", help="CPU threads, 0 as PyTorch chooses")
+
+
+def find(name: str, arguments: argparse.Namespace) -> Run:
+    """Open a run; --data says where its data set is now, --threads how many threads to use. Raises StudioError."""
+    run = find_run(name, arguments.runs)
+    if arguments.data is not None:
+        check_takes_data(run.config.dataset)
+        run.config = run.config.changed(data_folder=arguments.data)
+    threads = getattr(arguments, "threads", None)
+    if threads is not None:
+        import torch
+
+        count = run.config.changed(threads=threads).threads
+        if count:
+            torch.set_num_threads(count)
+    return run
+
+
+def _folder(text: str) -> Path:
+    try:
+        return Path(text).expanduser().absolute()
+    except RuntimeError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None

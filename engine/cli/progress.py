@@ -1,0 +1,81 @@
+"""A job in the terminal: its progress as a bar on stderr."""
+
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NoReturn
+
+from tqdm import tqdm
+
+from engine.jobs.control import Control, drive
+from engine.jobs.events import Event, Job, Progress, StepMetrics, TrainingStarted, Warned
+from engine.jobs.processes import ending_signals
+from engine.system.plain_text import one_line, without_unseen
+
+
+def say(text: str) -> None:
+    """Print sentences to stderr, without what a terminal would obey: names and reasons come from files."""
+    print(without_unseen(text), file=sys.stderr)
+
+
+def answer(text: object, end: str = "\n") -> None:
+    """Print a result to stdout: as it is for other programs, without what it would obey to a terminal, as `ls` does."""
+    print(without_unseen(str(text)) if sys.stdout.isatty() else text, end=end)
+
+
+def shown(job: Job, control: Control) -> Iterator[Event]:
+    """Drive a job; draw its progress, and write what it warns of, on stderr."""
+    bar: tqdm[NoReturn] | None = None
+    what = ""
+    try:
+        for event in drive(job, control):
+            if isinstance(event, TrainingStarted) and event.step:
+                say(f"Resuming at step {event.step:,} of {event.total:,}.")
+            if isinstance(event, Warned):
+                tqdm.write(without_unseen(f"Note: {event.message}"), file=sys.stderr)
+            if isinstance(event, Progress):
+                if bar is None or event.what != what:
+                    if bar is not None:
+                        bar.close()
+                    what = event.what
+                    bar = tqdm(
+                        total=event.total,
+                        initial=max(0, event.done - 1),
+                        desc=one_line(what),
+                        unit=f" {event.unit}",
+                        mininterval=0.5,
+                        dynamic_ncols=True,
+                        leave=False,
+                        disable=None,
+                    )
+                bar.update(event.done - bar.n)
+            elif isinstance(event, StepMetrics) and bar is not None:
+                numbers = {"reconstruction": f"{event.reconstruction:,.1f}", "KL": f"{event.kl:,.2f}"}
+                if event.capacity is not None:
+                    numbers["C"] = f"{event.capacity:.2f}"
+                bar.set_postfix(numbers, refresh=False)
+            yield event
+    finally:
+        if bar is not None:
+            bar.close()
+
+
+@contextmanager
+def stop_on_interrupt() -> Iterator[Control]:
+    """Turn the first Ctrl-C, request to terminate or loss of the terminal into a stop that keeps the run.
+
+    The second Ctrl-C is immediate.
+    """
+    control = Control()
+
+    def ask(number: int, frame: object) -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        control.stop()
+
+    before = {number: signal.signal(number, ask) for number in ending_signals()}
+    try:
+        yield control
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,238 @@
+"""The command `study`: many runs, one table."""
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from tqdm import tqdm
+
+from engine.cli.options import data_option, machine_options, runs_option
+from engine.cli.progress import answer, say, stop_on_interrupt
+from engine.errors import ConfigError, RunError
+from engine.jobs.control import Control, drive, last_event
+from engine.jobs.events import Event, Finished, Job, Progress, Warned
+from engine.system.files import write_bytes
+from engine.system.numbers import whole_number
+from engine.system.plain_text import one_line, without_unseen
+
+if TYPE_CHECKING:
+    from engine.evaluation.table import Table
+    from engine.studies import CellState, Study
+
+FAILED, INTERRUPTED = 1, 130
+
+
+def add_command(commands: "argparse._SubParsersAction[Any]") -> None:
+    """Add the command."""
+    study = commands.add_parser(
+        "study",
+        help="train and evaluate methods over seeds, and print their table",
+        description="Do what is left of a study (a TOML file) and print its table. Runs with the same settings that "
+        "are there already are taken. Stopped or killed, the same command goes on. Without a name: list the studies.",
+    )
+    study.add_argument("study", nargs="?", metavar="NAME|FILE", help="a study by its name, or its file")
+    study.add_argument("--quick", action="store_true", help="the study's quick form")
+    study.add_argument("--seeds", metavar="N", help="number of seeds, counted from 0, instead of the study's own")
+    study.add_argument("--workers", metavar="N", help="runs side by side (default: as cores and memory allow)")
+    study.add_argument(
+        "--dry-run", action="store_true", help="print what is left and how long it will take; do nothing"
+    )
+    study.add_argument(
+        "--format", choices=["markdown", "latex", "csv", "json"], help="format of the table (default markdown)"
+    )
+    study.add_argument("--output", type=Path, metavar="FILE", help="where to write the table (.md, .tex, .csv, .json)")
+    study.add_argument(
+        "--methods-text", action="store_true", help="a paragraph for a paper's methods section instead of the table"
+    )
+    data_option(study)
+    machine_options(study)
+    runs_option(study)
+    study.set_defaults(do=_study)
+
+
+def _study(arguments: argparse.Namespace) -> int:
+    from engine.studies import load_study
+
+    if arguments.study is None:
+        return _list()
+    seeds = None if arguments.seeds is None else _whole("--seeds", arguments.seeds)
+    study = load_study(arguments.study, arguments.quick, seeds, data_folder=arguments.data)
+    written = _writer(arguments)
+    machine = {
+        "workers": None if arguments.workers is None else _whole("--workers", arguments.workers),
+        "device": arguments.device or "auto",
+        "threads": None if arguments.threads is None else _whole("--threads", arguments.threads),
+    }
+    study.cells[0].config.changed(device=machine["device"], threads=machine["threads"] or 0)  # checks their values
+    if arguments.dry_run:
+        return _dry_run(study, arguments, machine)
+    return _run(study, arguments, machine, written)
+
+
+def _list() -> int:
+    from engine.studies import own_studies, shipped_studies
+    from engine.studies.files import unreadable_studies
+
+    for study in [*shipped_studies(), *own_studies()]:
+        answer(f"{study.name:<22} {study.title}. {study.about}")
+    for reason in unreadable_studies().values():
+        say(f"Left out: {reason}")
+    return 0
+
+
+def _dry_run(study: "Study", arguments: argparse.Namespace, machine: dict[str, Any]) -> int:
+    from engine.studies import StudyEstimated, estimate_study, methods_text, standing, why
+
+    for warning in study.warnings():
+        say(f"Note: {warning}")
+    if arguments.methods_text:
+        answer(methods_text(study, arguments.runs), end="")
+        return 0
+    for state in standing(study, arguments.runs):
+        answer(f"{state.cell.title:<34} {why(state)}{f' ({state.run.name})' if state.run else ''}")
+    needed = last_event(estimate_study(study, arguments.runs, **machine), StudyEstimated).needed
+    if not needed.cells:
+        answer("Nothing is left to do.")
+        return 0
+    threads = needed.plan.threads
+    how = f"{needed.plan.workers} at a time" + (
+        f", {threads} thread{'s' if threads > 1 else ''} each" if threads else ""
+    )
+    time = "an unknown time" if needed.seconds is None else f"about {duration(needed.seconds)}"
+    answer(f"{needed.cells} of {len(study.cells)} runs are left: {time}, {needed.disk / 1e6:,.0f} MB on disk; {how}.")
+    return 0
+
+
+def _run(study: "Study", arguments: argparse.Namespace, machine: dict[str, Any], written: "_Writer") -> int:
+    from engine.studies import (
+        CellFinished,
+        CellStarted,
+        methods_text,
+        missing_cells,
+        run_study,
+        standing,
+        study_table,
+        why,
+    )
+
+    failed: dict[str, CellState] = {}
+    with stop_on_interrupt() as control:
+        for event in _shown(run_study(study, arguments.runs, **machine), control):
+            if isinstance(event, Warned):
+                _say(f"Note: {event.message}")
+            elif isinstance(event, CellStarted):
+                verb = {"trained": "evaluating", "training": "resuming" if event.state.step else "training"}
+                _say(f"{event.state.cell.title}: {verb[event.state.state]} {event.state.run}")
+            elif isinstance(event, CellFinished):
+                _say(f"{event.state.cell.title}: {why(event.state)}")
+                if event.state.state == "failed":
+                    failed[event.state.cell.title] = event.state
+            elif isinstance(event, Finished):
+                _say(event.message)
+                if event.stopped:
+                    _say(f"Stopped; go on with: {_again(arguments)}")
+                    return INTERRUPTED
+    states = [failed.get(state.cell.title, state) for state in standing(study, arguments.runs)]
+    text = methods_text(study, arguments.runs) if arguments.methods_text else None
+    written(study_table(study, arguments.runs, states), text)
+    missing = missing_cells(states)
+    if missing:
+        say(f"main.py: {' '.join(missing)} The same command tries again.")
+    return FAILED if missing else 0
+
+
+def _shown(job: Job, control: Control) -> Iterator[Event]:
+    """Drive the job and draw how far it is on stderr, with the time that is left."""
+    from engine.studies import StudyProgress
+
+    bar: tqdm[NoReturn] = tqdm(
+        total=1000,
+        bar_format="{desc}: {percentage:3.0f}%|{bar}| {elapsed}{postfix}",
+        mininterval=0.5,
+        miniters=0,
+        dynamic_ncols=True,
+        leave=False,
+        disable=None,
+    )
+    try:
+        for event in drive(job, control):
+            if isinstance(event, Progress):
+                bar.total = event.total
+                bar.n = event.done
+                bar.set_description_str(one_line(event.what), refresh=False)
+                if isinstance(event, StudyProgress):
+                    left = "" if event.seconds_left is None else f", about {duration(event.seconds_left)} left"
+                    bar.set_postfix_str(f"{event.cells_done} of {event.cells} runs{left}", refresh=False)
+                bar.update(0)
+            yield event
+    finally:
+        bar.close()
+
+
+def _say(line: str) -> None:
+    """Print a line on stderr, above the bar."""
+    tqdm.write(without_unseen(line), file=sys.stderr)
+
+
+def duration(seconds: float) -> str:
+    """Return a length of time in words, e.g. "2 h 10 min"."""
+    minutes = round(seconds / 60)
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    if minutes < 90:
+        return f"{minutes} min"
+    hours, rest = divmod(minutes, 60)
+    if hours < 48:
+        return f"{hours} h {rest} min" if hours < 10 else f"{hours} h"
+    return f"{round(hours / 24)} days"
+
+
+def _whole(option: str, text: str) -> int:
+    try:
+        return whole_number(text)
+    except ValueError:
+        raise ConfigError(f"{option} is {text!r}; it must be a whole number.") from None
+
+
+_Writer = Callable[["Table", str | None], None]
+
+
+def _writer(arguments: argparse.Namespace) -> _Writer:
+    """What writes the table, or the text instead, as asked for. Raises ConfigError for another ending."""
+    from engine.evaluation.table_formats import ENDINGS, FORMATS
+
+    output: Path | None = arguments.output
+    render = FORMATS[arguments.format or "markdown"]
+    if output is not None and not arguments.format and not arguments.methods_text:
+        ending = output.suffix.lower().lstrip(".")
+        if ending not in ENDINGS:
+            raise ConfigError(
+                f"--output ends in {output.suffix or 'nothing'!r}; use .{', .'.join(ENDINGS)} or --format."
+            )
+        render = ENDINGS[ending]
+
+    def write(table: "Table", text: str | None) -> None:
+        content = render(table) if text is None else text
+        if output is None:
+            answer(content, end="")
+            return
+        try:
+            output.absolute().parent.mkdir(parents=True, exist_ok=True)
+            write_bytes(output, content.encode())
+        except OSError as error:
+            raise RunError(f"{output} cannot be written: {error.strerror or error}.") from None
+        answer(output.absolute())
+
+    return write
+
+
+def _again(arguments: argparse.Namespace) -> str:
+    """The command that goes on with a study."""
+    parts = ["python main.py study", str(arguments.study)]
+    parts += ["--quick"] if arguments.quick else []
+    for option in ("seeds", "workers", "data", "device", "threads"):
+        value = getattr(arguments, option)
+        parts += [f"--{option} {value}"] if value is not None else []
+    return " ".join([*parts, f"--runs {arguments.runs}"])

@@ -1,0 +1,176 @@
+"""The commands `traverse` and `latents`."""
+
+import argparse
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from engine.cli.options import data_option, find, runs_option, threads_option
+from engine.cli.progress import answer, say, shown
+from engine.errors import ConfigError, DataError, StudioError
+from engine.jobs.control import Control
+from engine.system.numbers import exact_words, number, rounded_words, whole_number
+from engine.system.paths import readable
+
+if TYPE_CHECKING:
+    from engine.networks.loading import TrainedModel
+    from engine.runs.run import Run
+    from engine.traversal import Start
+
+
+def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
+    """Add both commands."""
+    traverse = commands.add_parser(
+        "traverse",
+        help="draw a latent traversal",
+        description="Draw a latent traversal to a file whose ending says as what: the grid of a paper's figure (.png, "
+        ".svg, .pdf), an animation (.gif), or the arrays (.npz).",
+    )
+    _add_source(traverse)
+    which = traverse.add_mutually_exclusive_group()
+    which.add_argument("--latents", metavar="1,4,7", help="latents to show (default: all, by KL)")
+    which.add_argument("--min-kl", type=number, metavar="X", help="show latents with at least this mean KL, in nats")
+    which.add_argument(
+        "--figure", type=int, choices=(2, 3, 4, 5), help="as this figure of the report: latents with significant KL"
+    )
+    traverse.add_argument("--range", type=number, nargs=2, default=(-3.0, 3.0), metavar=("LOW", "HIGH"))
+    traverse.add_argument("--steps", type=whole_number, default=11, help="values in the range (default 11)")
+    traverse.add_argument(
+        "--label", metavar="CLASS", help="class for a conditional model, by its name (default: the image's own)"
+    )
+    traverse.add_argument("--no-labels", action="store_true", help="pictures only, without words and caption")
+    traverse.add_argument("--width", type=number, metavar="CM", help="width of the figure in centimetres")
+    traverse.add_argument("--dpi", type=whole_number, default=200, help="dots an inch (default 200)")
+    traverse.add_argument("--frames", action="store_true", help="with .gif: its frames too, as .png in a folder beside")
+    traverse.set_defaults(do=_traverse)
+
+    latents = commands.add_parser(
+        "latents",
+        help="save the latents of the whole data set",
+        description="Encode every image of a run's data set; save means, log-variances, labels and factors as .npz.",
+    )
+    latents.add_argument("run", metavar="RUN", help="a run's folder, or its name")
+    latents.add_argument("--output", type=Path, required=True, metavar="FILE", help="an .npz file")
+    latents.set_defaults(do=_latents)
+    for command in (traverse, latents):
+        command.add_argument(
+            "--checkpoint",
+            type=whole_number,
+            metavar="STEP",
+            help="weights that were kept at a step (default: the newest)",
+        )
+        data_option(command)
+        threads_option(command)
+        runs_option(command)
+
+
+def _add_source(traverse: argparse.ArgumentParser) -> None:
+    traverse.add_argument("run", metavar="RUN", help="a run's folder, or its name")
+    traverse.add_argument(
+        "--output", type=Path, required=True, metavar="FILE", help="a .png, .svg, .pdf, .gif or .npz file"
+    )
+    source = traverse.add_mutually_exclusive_group()
+    source.add_argument(
+        "--image", type=whole_number, metavar="INDEX", help="image to start from (default: a test image)"
+    )
+    source.add_argument("--input", type=Path, metavar="FILE", help="picture to start from")
+    source.add_argument("--prior", action="store_true", help="start from the prior's mean; needs no data set")
+
+
+def _traverse(arguments: argparse.Namespace) -> int:
+    _check(arguments)
+    from engine.export.summary import traversal_caption
+    from engine.export.traversal import ENDINGS, Look, save_frames, save_traversal
+    from engine.figures.drawing import check_format
+    from engine.runs.latent_names import latent_names
+    from engine.traversal import choose_latents, mean_kl, traverse_from
+    from engine.traversal.report_figures import MIN_KL, REPORT_FIGURES
+
+    kind = check_format(arguments.output, ENDINGS)
+    if arguments.frames and kind != "gif":
+        raise ConfigError(f"--frames goes with a .gif file; {arguments.output.name} is none.")
+    Look(arguments.width, arguments.dpi).check()
+    latents = _numbers(arguments.latents) if arguments.latents else None
+    run = find(arguments.run, arguments)
+    if arguments.figure:
+        REPORT_FIGURES[arguments.figure].check(run)
+    least = MIN_KL if arguments.figure else arguments.min_kl
+    trained, start = _start(run, arguments)
+    if trained.data_note:
+        say(f"Note: {trained.data_note}")
+    kl = mean_kl(trained)
+    chosen = choose_latents(kl, latents, least)
+    if not chosen:
+        least_words, largest = exact_words(least), rounded_words(kl.max())
+        raise StudioError(f"No latent of {run.name} has a mean KL of {least_words} nats; the largest is {largest}.")
+    label = _label(trained, arguments)
+    result = traverse_from(trained, start, chosen, kl, tuple(arguments.range), arguments.steps, label)
+    names = latent_names(run.marks())
+    caption = traversal_caption(run, start.words, result, names)
+    look = Look(arguments.width, arguments.dpi, not arguments.no_labels, caption, names)
+    if arguments.frames:
+        save_frames(result, arguments.output.with_suffix(""), look)
+    save_traversal(result, arguments.output, look)
+    answer(arguments.output)
+    return 0
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    low, high = arguments.range
+    if not (math.isfinite(low) and math.isfinite(high)) or low == high:
+        raise ConfigError(f"--range is {exact_words(low)} {exact_words(high)}; it must be two different numbers.")
+    if not 2 <= arguments.steps <= 101:
+        raise ConfigError(f"--steps is {arguments.steps}; it must be from 2 to 101.")
+
+
+def _start(run: "Run", arguments: argparse.Namespace) -> "tuple[TrainedModel, Start]":
+    """Load the model and what to start from; a picture or the prior need no data set."""
+    from engine.data import load_dataset
+    from engine.data.input_pictures import fit_picture, read_picture, style_of
+    from engine.evaluation.evaluate import sample_of
+    from engine.networks.loading import load_model, load_model_as_possible
+    from engine.traversal import start_from_image, start_from_picture, start_from_prior
+
+    if arguments.prior or arguments.input is not None:
+        picture = None if arguments.prior else read_picture(arguments.input)
+        trained, missing = load_model_as_possible(run, arguments.checkpoint)
+        if missing:
+            say(f"Note: without the data set, KL is as training logged it. {missing}")
+        if picture is None:
+            return trained, start_from_prior(trained, label=_label(trained, arguments))
+        fitted = fit_picture(picture, trained.model.image_shape, style_of(run.config.dataset))
+        words = f"file {readable(arguments.input.name)}"
+        return trained, start_from_picture(trained, fitted, words, _label(trained, arguments))
+    try:
+        dataset = load_dataset(*run.data)
+    except DataError as error:
+        raise DataError(f"{error} With --prior or --input it can be done without the data set.") from None
+    trained = load_model(run, dataset, arguments.checkpoint)
+    index = arguments.image
+    if index is None:
+        index = int(sample_of(dataset, dataset.headline_split, 1)[0])
+    return trained, start_from_image(trained, index)
+
+
+def _label(trained: "TrainedModel", arguments: argparse.Namespace) -> int | None:
+    """The class that was asked for; None where none was."""
+    from engine.traversal import label_named
+
+    return None if arguments.label is None else label_named(trained, arguments.label)
+
+
+def _numbers(text: str) -> list[int]:
+    try:
+        return [whole_number(part) for part in text.split(",")]
+    except ValueError:
+        raise ConfigError(f"--latents is {text!r}; write the numbers with commas, e.g. 1,4,7.") from None
+
+
+def _latents(arguments: argparse.Namespace) -> int:
+    from engine.export.traversal import save_latents
+
+    run = find(arguments.run, arguments)
+    for _ in shown(save_latents(run, arguments.output, arguments.checkpoint), Control()):
+        pass
+    answer(arguments.output)
+    return 0

@@ -1,0 +1,1 @@
+"""Runs, traversals and tables as files for other programs."""

@@ -1,0 +1,68 @@
+"""Runs as files for other programs: curves as a picture or a table, whole runs as an archive."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from engine.errors import RunError
+from engine.figures.curves import curves_figure
+from engine.figures.drawing import FORMATS, check_format, save
+from engine.jobs.events import Finished, Job, Progress
+from engine.runs.archive import write_archive
+from engine.runs.curves import View
+from engine.runs.metrics_file import header, whole_lines
+from engine.runs.run import Run, distinct_names
+from engine.system.files import is_link, write_bytes
+from engine.system.spreadsheet import csv_text
+
+ENDINGS = (*FORMATS, "csv", "zip")
+
+
+def export(runs: Sequence[Run], path: Path, *, view: View | None = None, smoothing: float = 0.0) -> Job:
+    """Write runs to a file; its ending says what: curves (.png, .svg, .pdf, .csv) or all there is of them (.zip).
+
+    `view` and `smoothing` are of pictures, as `curves_figure` takes them; tables hold what was recorded.
+    Yields Progress and Finished. Raises ConfigError for another ending, RunError when there is nothing to write or the
+    file cannot be written.
+    """
+    kind = check_format(path, ENDINGS)
+    if kind == "zip":
+        yield from write_archive(runs, path)
+        return
+    yield Progress(0, 1, "Writing curves" if kind == "csv" else "Drawing curves", "file")
+    tables = _tables(runs)
+    if not any(len(lines) > 1 for lines in tables):
+        names = " and ".join(distinct_names(runs))
+        raise RunError(f"There are no curves of {names} yet: the first point comes after some steps of training.")
+    if kind == "csv":
+        rows = [[line.split(",") for line in lines] for lines in tables]
+        _write(path, csv_text(rows[0] if len(runs) == 1 else _long_table(runs, rows), "\n"))
+    else:
+        save(curves_figure(*runs, view=view, smoothing=smoothing), path)
+    yield Finished(message=f"Saved to {path}")
+
+
+def _tables(runs: Sequence[Run]) -> list[list[str]]:
+    for run in runs:
+        if is_link(run.metrics_file):
+            raise RunError(f"{run.metrics_file} is a link to another place; only the run's own curves are exported.")
+    try:
+        return [whole_lines(run.metrics_file) for run in runs]
+    except OSError as error:
+        raise RunError(f"{error.filename} cannot be read: {error.strerror or error}.") from None
+
+
+def _long_table(runs: Sequence[Run], tables: Sequence[list[list[str]]]) -> list[list[str]]:
+    """Rows of all runs below each other, the run's name first; latents that a run does not have are left empty."""
+    columns = header(max(run.config.latents for run in runs)).split(",")
+    found = [["run", *columns]]
+    for name, rows in zip(distinct_names(runs), tables, strict=True):
+        found += [[name, *values, *[""] * (len(columns) - len(values))] for values in rows[1:]]
+    return found
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_bytes(path, text.encode())
+    except OSError as error:
+        raise RunError(f"{path} cannot be written: {error.strerror or error}.") from None

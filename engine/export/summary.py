@@ -1,0 +1,72 @@
+"""A run as files one can show: curves, reconstructions, a traversal and a table."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from engine.data import load_dataset
+from engine.errors import RunError
+from engine.evaluation.evaluate import WITHOUT_FACTORS, evaluate, sample_of
+from engine.evaluation.rows import row_of
+from engine.evaluation.table import table_of
+from engine.evaluation.table_formats import comma_separated, markdown
+from engine.figures.curves import curves_figure
+from engine.figures.drawing import reconstructions_figure, save, traversal_figure
+from engine.jobs.events import Finished, Job, Progress
+from engine.networks.loading import load_model
+from engine.runs.latent_names import latent_names, latent_title
+from engine.runs.previews import list_previews, load_preview
+from engine.runs.run import Run
+from engine.system.files import write_bytes
+from engine.traversal import Traversal, choose_latents, mean_kl, traverse
+
+
+def write_report(run: Run, folder: Path) -> Job:
+    """Evaluate a run by what needs no factors; write curves.png, reconstructions.png, traversal.png and table.md, .csv.
+
+    Raises RunError when the folder cannot be written, and what `evaluate` raises.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(f"{folder} cannot be made: {error.strerror or error}.") from None
+    yield from evaluate(run, WITHOUT_FACTORS)
+    yield Progress(0, 3, "Drawing figures", "figures")
+    save(curves_figure(run), folder / "curves.png")
+    yield Progress(1, 3, "Drawing figures", "figures")
+    previews = [p for p in map(load_preview, reversed(list_previews(run.previews_folder))) if p]
+    if previews:
+        newest = previews[0]
+        save(
+            reconstructions_figure(newest.originals, newest.reconstructions, f"{run.name}, step {newest.step:,}"),
+            folder / "reconstructions.png",
+        )
+    yield Progress(2, 3, "Drawing figures", "figures")
+    dataset = load_dataset(*run.data)
+    trained = load_model(run, dataset)
+    kl = mean_kl(trained)
+    image = int(sample_of(dataset, dataset.headline_split, 1)[0])
+    traversal = traverse(trained, image, choose_latents(kl), kl)
+    names = latent_names(run.marks())
+    caption = traversal_caption(run, f"image {image:,}", traversal, names)
+    save(traversal_figure(traversal, caption, names), folder / "traversal.png", caption=caption)
+    row = row_of(run)
+    table = table_of([row] if row else []).filled()
+    try:
+        write_bytes(folder / "table.md", markdown(table).encode())
+        write_bytes(folder / "table.csv", comma_separated(table).encode())
+    except OSError as error:
+        raise RunError(f"{folder} cannot be written: {error.strerror or error}.") from None
+    yield Progress(3, 3, "Drawing figures", "figures")
+    yield Finished(run.path, traversal.step, message=f"Figures and table are in {folder}")
+
+
+def traversal_caption(run: Run, start: str, traversal: Traversal, names: Mapping[int, str]) -> str:
+    """Return the words under a traversal: run, where it starts, step, label, latents and their range."""
+    label = "" if traversal.label is None else f", label {traversal.label_name}"
+    latents = ", ".join(latent_title(latent, names) for latent in traversal.latents)
+    low, high = traversal.values[0], traversal.values[-1]
+    return f"{_caption(run, start, traversal.step)}{label}: {latents} from {low:+g} to {high:+g}"
+
+
+def _caption(run: Run, start: str, step: int) -> str:
+    return f"{run.name} ({run.config.method_title}, seed {run.config.seed}), {start}, step {step:,}"

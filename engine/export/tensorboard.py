@@ -1,0 +1,141 @@
+"""Runs as TensorBoard event files, for those who compare them with other programs' runs there.
+
+The package `tensorboard` is an optional extra; it is loaded when the first run is written.
+"""
+
+import importlib.util
+import io
+import math
+import sys
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import numpy as np
+from PIL import Image
+
+from engine.errors import RunError
+from engine.jobs.events import Finished, Job, Progress
+from engine.runs.metrics_file import COLUMNS, MetricsReader
+from engine.runs.previews import MOST_BYTES, list_previews
+from engine.runs.run import Run, distinct_names, new_folder, slug
+from engine.system.files import is_link, place_folder, scratch_folder
+from engine.system.reading import read_limited
+
+if TYPE_CHECKING:
+    from tensorboard.compat.proto.summary_pb2 import Summary
+
+VALUES = ("loss", "reconstruction", "kl", "capacity")
+ROWS = 200
+"""Rows written between two reports of progress."""
+
+
+def write_events(runs: Sequence[Run], folder: Path) -> Job:
+    """Write scalars and pictures of runs into a new folder, a sub-folder a run. Yields Progress and Finished.
+
+    Scalars are as in metrics.csv, rounded to TensorBoard's float32; the wall time is when the run was created and the
+    seconds it had trained by then. Raises RunError when TensorBoard is not installed, when the folder exists and is
+    not empty, or cannot be written.
+    """
+    check_installed()
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise RunError(f"{folder} exists already. TensorBoard's files go to a new folder: choose another name.")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with scratch_folder(folder) as temporary:
+            for run, name in zip(runs, distinct_names(runs), strict=True):
+                yield from _write_run(run, new_folder(temporary, slug(name)))
+            place_folder(temporary, folder)
+    except OSError as error:
+        raise RunError(f"{folder} cannot be written: {error.strerror or error}.") from None
+    yield Finished(message=f'Saved to {folder}; to look at it: tensorboard --logdir "{folder}"')
+
+
+def check_installed() -> None:
+    """Raise RunError, with what to do, when TensorBoard is not installed."""
+    if importlib.util.find_spec("tensorboard") is not None:
+        return
+    if getattr(sys, "frozen", False):
+        raise RunError("TensorBoard's files need Python and the package tensorboard; this is the standalone program.")
+    raise RunError(
+        "TensorBoard's files need its package, which is not installed. Install it with: "
+        f'"{sys.executable}" -m pip install tensorboard'
+    )
+
+
+def _write_run(run: Run, folder: Path) -> Job:
+    reader = MetricsReader(run.metrics_file)
+    reader.refresh()
+    linked = is_link(run.previews_folder)
+    pictures = [] if linked else [path for path in list_previews(run.previews_folder) if not is_link(path)]
+    rows = np.flatnonzero(np.isfinite(reader.column("step")) & np.isfinite(reader.column("seconds")))
+    step, seconds = reader.column("step")[rows], reader.column("seconds")[rows]
+    begin = _begin(run)
+    total = len(rows) + len(pictures)
+    with (folder / f"events.out.tfevents.{int(begin):010d}.{slug(run.path.name)}").open("wb") as file:
+        write = _writer(file)
+        for number, row in enumerate(rows):
+            if number % ROWS == 0:
+                yield Progress(number, total, f"Saving {run.name}", "points")
+            write(_scalars(reader, row), int(step[number]), begin + seconds[number])
+        for number, path in enumerate(pictures, len(rows)):
+            yield Progress(number, total, f"Saving {run.name}", "points")
+            summary = _picture(path)
+            if summary is not None:
+                at = int(path.stem)
+                when = begin + (float(np.interp(at, step, seconds)) if len(step) else 0.0)
+                write(summary, at, when)
+
+
+def _writer(file: BinaryIO) -> "Callable[[Summary, int, float], None]":
+    """Begin a file of events; return what appends one, with its step and wall time.
+
+    TensorBoard's own writer has a thread for this, which says in a traceback that the disk is full.
+    """
+    from tensorboard.compat.proto.event_pb2 import Event
+    from tensorboard.summary.writer.record_writer import RecordWriter
+
+    records = RecordWriter(file)
+    records.write(Event(wall_time=time.time(), file_version="brain.Event:2").SerializeToString())
+
+    def write(summary: "Summary", step: int, wall_time: float) -> None:
+        records.write(Event(summary=summary, step=step, wall_time=wall_time).SerializeToString())
+
+    return write
+
+
+def _begin(run: Run) -> float:
+    """When a run began, in seconds since 1970."""
+    try:
+        return datetime.fromisoformat(run.created).timestamp()
+    except (ValueError, OverflowError, OSError):  # not said, or changed by hand
+        return (run.path / "config.json").stat().st_mtime
+
+
+def _scalars(reader: MetricsReader, row: np.intp) -> "Summary":
+    """One row of the curves; values that it does not have are left out."""
+    from tensorboard.compat.proto.summary_pb2 import Summary
+
+    values = []
+    for name in (*VALUES, *reader.names[len(COLUMNS) :]):
+        value = float(reader.column(name)[row])
+        if not math.isnan(value):
+            tag = name if name in VALUES else f"kl_per_latent/{name.replace('kl_', 'z')}"
+            values.append(Summary.Value(tag=tag, simple_value=value))
+    return Summary(value=values)
+
+
+def _picture(path: Path) -> "Summary | None":
+    """A kept preview as it is: originals, reconstructions, then a row a latent. None when it is no picture."""
+    from tensorboard.compat.proto.summary_pb2 import Summary
+
+    try:
+        content = read_limited(path, MOST_BYTES)
+        with Image.open(io.BytesIO(content), formats=("PNG",)) as image:
+            width, height, channels = image.width, image.height, len(image.getbands())
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return None
+    picture = Summary.Image(height=height, width=width, colorspace=channels, encoded_image_string=content)
+    return Summary(value=[Summary.Value(tag="pictures", image=picture)])

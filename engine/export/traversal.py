@@ -1,0 +1,237 @@
+"""Traversals as files: figures, animations and numbers; and the latents of a whole data set."""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image, ImageDraw, ImageFont
+
+from engine.data import Dataset, fingerprint_of, load_dataset, prepare
+from engine.errors import ConfigError, RunError
+from engine.evaluation.forward import require_finite
+from engine.evaluation.representation import BATCH, fused
+from engine.figures.drawing import FORMATS, check_format, save, traversal_figure
+from engine.jobs.events import Finished, Job, Progress, Warned
+from engine.networks.loading import load_model
+from engine.networks.tensors import to_tensor
+from engine.runs.latent_names import latent_title
+from engine.runs.run import Run
+from engine.system.files import place_folder, replacing, scratch_folder
+from engine.system.numbers import exact_words
+from engine.traversal import Traversal
+
+ENDINGS = (*FORMATS, "gif", "npz")
+FRAME_SIDE = 280
+"""Side of an animation's picture in pixels, nearly, unless a width is given."""
+
+FRAME_MILLISECONDS = 80
+CENTIMETRES = 2.54
+"""In an inch."""
+
+LARGEST = 20_000
+"""Pixels of a picture's width."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How a traversal is drawn: width in cm (None: as it comes), dots an inch, with labels and caption or without."""
+
+    width: float | None = None
+    dpi: int = 200
+    labels: bool = True
+    caption: str = ""
+    names: Mapping[int, str] = field(default_factory=dict)
+
+    def check(self) -> None:
+        """Raise ConfigError when the size is out of range."""
+        if self.width is not None and not 1 <= self.width <= 200:
+            raise ConfigError(f"The width is {exact_words(self.width)} cm; it must be from 1 to 200.")
+        if not 20 <= self.dpi <= 2400:
+            raise ConfigError(f"The resolution is {self.dpi} dots an inch; it must be from 20 to 2,400.")
+        if self.width is not None and self.width / CENTIMETRES * self.dpi > LARGEST:
+            size = f"{exact_words(self.width)} cm at {self.dpi} dots an inch"
+            raise ConfigError(f"{size} are more than {LARGEST:,} pixels.")
+
+
+def save_traversal(traversal: Traversal, path: Path, look: Look) -> None:
+    """Write a traversal; the ending says as what: .png, .svg, .pdf the grid, .gif each latent in turn, .npz numbers.
+
+    Raises ConfigError for another ending or size, RunError when the file cannot be written.
+    """
+    kind = check_format(path, ENDINGS)
+    look.check()
+    if kind == "gif":
+        save_animation(frames(traversal, look), path, look.caption)
+    elif kind == "npz":
+        write_arrays(path, _arrays(traversal, look))
+    else:
+        caption = look.caption if look.labels else ""
+        figure = traversal_figure(traversal, caption, look.names, labels=look.labels, width=look.width)
+        save(figure, path, look.dpi, look.caption)
+
+
+def save_frames(traversal: Traversal, folder: Path, look: Look) -> None:
+    """Write the pictures of the animation into a new folder, as 0001.png, ... in their order.
+
+    Raises ConfigError for a size out of range, RunError when the folder is not new or cannot be written.
+    """
+    look.check()
+    write_frames(frames(traversal, look), folder)
+
+
+def save_animation(pictures: list[Image.Image], path: Path, caption: str) -> None:
+    """Write pictures as a GIF that goes on for ever. Raises RunError."""
+    first, *others = pictures
+    with _writing(path) as temporary:
+        first.save(
+            temporary,
+            "gif",
+            save_all=True,
+            append_images=others,
+            duration=FRAME_MILLISECONDS,
+            loop=0,
+            comment=caption.encode(),
+        )
+
+
+def write_frames(pictures: list[Image.Image], folder: Path) -> None:
+    """Write pictures into a new folder, as 0001.png, ...; raises RunError when it is not new or cannot be written."""
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        if folder.exists():
+            raise RunError(f"{folder} is there already; choose a new folder for the frames.")
+        with scratch_folder(folder) as temporary:
+            for number, frame in enumerate(pictures, 1):
+                frame.save(temporary / f"{number:04d}.png")
+            place_folder(temporary, folder)
+    except OSError as error:
+        raise RunError(f"{folder} cannot be written: {error.strerror or error}.") from None
+
+
+def frames(traversal: Traversal, look: Look) -> list[Image.Image]:
+    """Pictures of an animation: each latent in turn goes through its values and back.
+
+    Pixels are enlarged by a whole number; below, with labels, stand the latent and its value.
+    """
+    height, width, channels = traversal.reconstruction.shape
+    wanted = FRAME_SIDE if look.width is None else look.width / CENTIMETRES * look.dpi
+    scale = max(1, round(wanted / width))
+    size = (width * scale, height * scale)
+    strip = max(14, size[0] // 12) if look.labels else 0
+    font = label_font(strip * 0.6) if look.labels else None
+    there = range(len(traversal.values))
+    found = []
+    for row, latent in enumerate(traversal.latents):
+        for column in (*there, *there[-2:0:-1]):
+            pixels = traversal.images[row, column]
+            picture = Image.fromarray(pixels[..., 0] if channels == 1 else pixels).resize(
+                size, Image.Resampling.NEAREST
+            )
+            frame = Image.new(picture.mode, (size[0], size[1] + strip), "white")
+            frame.paste(picture, (0, 0))
+            if font:
+                words = f"{latent_title(latent, look.names)} = {traversal.values[column]:+.2f}"
+                ImageDraw.Draw(frame).text((size[0] / 2, size[1] + strip / 2), words, "black", font, anchor="mm")
+            found.append(frame)
+    return found
+
+
+def label_font(size: float) -> ImageFont.FreeTypeFont:
+    """Return Matplotlib's font, which has the signs of most languages' names."""
+    import matplotlib
+
+    return ImageFont.truetype(Path(matplotlib.get_data_path()) / "fonts/ttf/DejaVuSans.ttf", size)
+
+
+def _arrays(traversal: Traversal, look: Look) -> dict[str, Any]:
+    arrays = {
+        "images": traversal.images,
+        "reconstruction": traversal.reconstruction,
+        "latents": np.array(traversal.latents, np.int64),
+        "latent_names": np.array([look.names.get(i, "") for i in traversal.latents], np.str_),
+        "values": np.array(traversal.values),
+        "kl": np.array(traversal.kl),
+        "mean": traversal.mean,
+        "deviation": traversal.deviation,
+        "step": np.array(traversal.step),
+        "caption": np.array(look.caption),
+    }
+    if traversal.original is not None:
+        arrays["original"] = traversal.original
+    if traversal.label is not None:
+        arrays |= {"label": np.array(traversal.label), "label_name": np.array(traversal.label_name)}
+    return arrays
+
+
+def save_latents(run: Run, path: Path, step: int | None = None) -> Job:
+    """Write the posteriors of a whole data set, and what is known of its images, as .npz.
+
+    means and log_variances float32 (images, latents); labels and label_names; factors, the class of every factor
+    (images, factors), factor_values and factor_names; split, a number for every image, and split_names; data, the
+    fingerprint of the data set as JSON. Yields Progress in images, Warned where the run was trained on other data, then
+    Finished. Raises ConfigError for another ending, CheckpointError, DataError or RunError.
+    """
+    check_format(path, ("npz",))
+    for event in prepare(*run.config.data):
+        if isinstance(event, Progress):
+            yield event
+    dataset = load_dataset(*run.data)
+    trained = load_model(run, dataset, step)
+    if trained.data_note:
+        yield Warned(trained.data_note)
+    count = len(dataset)
+    encoder = fused(trained.model.encoder)
+    statistics = np.empty((2, count, trained.model.latents), np.float32)
+    for first in range(0, count, BATCH):
+        chosen = np.arange(first, min(first + BATCH, count))
+        with torch.inference_mode():
+            found = encoder(to_tensor(dataset.images(chosen)))
+        statistics[0, chosen], statistics[1, chosen] = (tensor.numpy() for tensor in found)
+        require_finite(trained, statistics[:, chosen])
+        yield Progress(first + len(chosen), count, f"Encoding {dataset.title}", "images")
+    arrays = {"means": statistics[0], "log_variances": statistics[1], "step": np.array(trained.step)}
+    write_arrays(path, arrays | _known(dataset), compress=False)
+    yield Finished(run.path, trained.step, message=f"The latents of {count:,} images are in {path}")
+
+
+def _known(dataset: Dataset) -> dict[str, Any]:
+    """What a data set knows of its images, as arrays."""
+    everything = np.arange(len(dataset))
+    split = np.zeros(len(dataset), np.uint8)
+    for number, where in enumerate(dataset.splits.values()):
+        split[where] = number
+    known = {"split": split, "split_names": np.array(list(dataset.splits), np.str_)}
+    known["data"] = np.array(json.dumps(fingerprint_of(dataset).values()))
+    if dataset.labels is not None:
+        known |= {"labels": dataset.labels, "label_names": np.array(dataset.label_names, np.str_)}
+    if dataset.factors is not None:
+        classes = dataset.factors.classes(everything)
+        values = [of[column] for of, column in zip(dataset.factors.values, classes.T, strict=True)]
+        known |= {
+            "factors": classes,
+            "factor_values": np.stack(values, axis=1),
+            "factor_names": np.array(dataset.factors.names, np.str_),
+        }
+    return known
+
+
+def write_arrays(path: Path, arrays: dict[str, Any], *, compress: bool = True) -> None:
+    """Write arrays as .npz. Raises RunError."""
+    with _writing(path) as temporary, temporary.open("wb") as file:
+        (np.savez_compressed if compress else np.savez)(file, **arrays)
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[Path]:
+    """Yield a temporary path; its file replaces `path` at once. Raises RunError."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as temporary:
+            yield temporary
+    except OSError as error:
+        raise RunError(f"{path} cannot be written: {error.strerror or error}.") from None

@@ -1,0 +1,1 @@
+"""Arrays as figures for papers (PNG, SVG, PDF), drawn without a screen."""

@@ -1,0 +1,177 @@
+"""The curves of runs as a figure that a paper would print, drawn without a screen."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from engine.figures.drawing import blank_figure
+from engine.runs.colours import PALETTE
+from engine.runs.curves import Values, View, logarithms, smooth, value_range
+from engine.runs.latent_names import latent_names, latent_title
+from engine.runs.metrics_file import MetricsReader
+from engine.runs.run import Run, distinct_names
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+STYLES = ("-", "-.", ":")
+"""Lines of what shares a colour with something before it. Dashes are the capacity's."""
+
+ALONG = {"step": "step", "epoch": "epoch", "seconds": "training time (min)"}
+
+
+def curves_figure(*runs: Run, view: View | None = None, smoothing: float = 0.0) -> "Figure":
+    """Draw loss and reconstruction, KL with the capacity C dashed, and KL per latent, in nats.
+
+    Several runs share the panels, each in its own colour; only KL per latent has a panel for every run.
+
+    Parameters
+    ----------
+    view
+        What is along x, whether values are logarithmic, and whether a steep beginning may be cut; as recorded by
+        default.
+    smoothing
+        Factor of the debiased exponential average, from 0 to below 1; the recorded points stay faint behind it.
+    """
+    drawing = _Drawing(view or View(), smoothing)
+    readers = [MetricsReader(run.metrics_file) for run in runs]
+    for reader in readers:
+        reader.refresh()
+    return drawing.one(runs[0], readers[0]) if len(runs) == 1 else drawing.several(runs, readers)
+
+
+class _Drawing:
+    """Draws every panel with the same view."""
+
+    def __init__(self, view: View, smoothing: float) -> None:
+        self._view, self._smoothing = view, smoothing
+
+    def one(self, run: Run, reader: MetricsReader) -> "Figure":
+        figure = blank_figure(11, 3.2)
+        left, middle, right = figure.subplots(1, 3)
+        colour = PALETTE[run.colour_in(run.marks())]
+        self._plot(left, reader, "loss", color="#999999", label="loss")
+        self._plot(left, reader, "reconstruction", color=colour, label="reconstruction")
+        self._plot(middle, reader, "kl", color=colour, label="KL")
+        if run.config.annealed:
+            self._plot(middle, reader, "capacity", color="#333333", ls="--", label="capacity C", plain=True)
+        self._plot_latents(right, reader, latent_names(run.marks()))
+        self._finish(left, "Loss and reconstruction")
+        self._finish(middle, "KL divergence")
+        self._finish(right, "KL per latent")
+        if len(reader.column("step")):
+            # Fixed places: looking for the best one takes seconds for a long run.
+            left.legend(fontsize=7, frameon=False, loc="upper right")
+            middle.legend(fontsize=7, frameon=False, loc="lower right")
+        figure.suptitle(run.name, fontsize=10, parse_math=False)
+        return figure
+
+    def several(self, runs: Sequence[Run], readers: Sequence[MetricsReader]) -> "Figure":
+        names = distinct_names(runs)
+        rows = 1 + math.ceil(len(runs) / 3)
+        figure = blank_figure(11, 0.3 * math.ceil(len(runs) / 4) + 2.9 * rows)
+        grid = figure.add_gridspec(rows, 3)
+        shared = [figure.add_subplot(grid[0, column]) for column in range(3)]
+        ends = []
+        for run, reader, (colour, style) in zip(runs, readers, _lines(runs), strict=True):
+            lines = [
+                self._plot(axes, reader, column, color=colour, ls=style)
+                for axes, column in zip(shared, ("loss", "reconstruction", "kl"), strict=True)
+            ]
+            ends.append(lines[0])
+            if run.config.annealed:
+                self._plot(shared[2], reader, "capacity", color=colour, ls="--", alpha=0.7, plain=True)
+        first = None
+        for number, (run, name, reader) in enumerate(zip(runs, names, readers, strict=True)):
+            axes = figure.add_subplot(grid[1 + number // 3, number % 3], sharex=first, sharey=first)
+            first = first or axes
+            self._plot_latents(axes, reader, latent_names(run.marks()))
+            self._finish(axes, "KL per latent", name)
+        annealed = any(run.config.annealed for run in runs)
+        titles = ("Loss", "Reconstruction", "KL, capacity C dashed" if annealed else "KL")
+        for axes, title in zip(shared, titles, strict=True):
+            self._finish(axes, title)
+        # A name that begins with "_" would be left out of the legend: the words are put in afterwards.
+        legend = figure.legend(
+            ends, ["run"] * len(ends), loc="outside upper center", ncols=min(4, len(runs)), fontsize=8, frameon=False
+        )
+        for text, name in zip(legend.get_texts(), names, strict=True):
+            text.set_parse_math(False)
+            text.set_text(name)
+        return figure
+
+    def _plot(self, axes: "Axes", reader: MetricsReader, column: str, *, plain: bool = False, **look: Any) -> Any:
+        """Draw one curve, smoothed unless `plain`; return its line."""
+        x, y = reader.column(self._view.column), reader.column(column)
+        if self._view.column == "seconds":
+            x = x / 60
+        if self._smoothing and not plain:
+            axes.plot(x, y, color=look["color"], lw=0.6, alpha=0.25)
+            y = smooth(y, self._smoothing)
+        [line] = axes.plot(x, y, **({"lw": 1.1} | look))
+        return line
+
+    def _plot_latents(self, axes: "Axes", reader: MetricsReader, names: Mapping[int, str]) -> None:
+        lines = [
+            self._plot(
+                axes,
+                reader,
+                f"kl_{latent}",
+                color=PALETTE[latent % len(PALETTE)],
+                ls=STYLES[latent // len(PALETTE) % len(STYLES)],
+                label=latent_title(latent, names),
+            )
+            for latent in range(reader.latents)
+        ]
+        if not len(reader.column("step")):
+            return
+        legend = axes.legend(
+            handles=lines,
+            fontsize=6.5,
+            loc="upper left",
+            bbox_to_anchor=(0, -0.2),
+            borderaxespad=0,
+            frameon=False,
+            handlelength=1.4,
+            columnspacing=1,
+            ncols=2 if names else 5,
+        )
+        for text in legend.get_texts():
+            text.set_parse_math(False)
+
+    def _finish(self, axes: "Axes", title: str, name: str = "") -> None:
+        """Give a panel its title, axes and the part of its values that is seen."""
+        from matplotlib.ticker import LogFormatter, MaxNLocator
+
+        axes.set_title(f"{title} (nats)" + (f"\n{name}" if name else ""), fontsize=9 if name else 10, parse_math=False)
+        axes.set_xlabel(ALONG[self._view.column], fontsize=9)
+        axes.xaxis.set_major_locator(MaxNLocator(5))
+        axes.tick_params(labelsize=8)
+        axes.spines[["top", "right"]].set_visible(False)
+        if self._view.logarithmic:
+            axes.set_yscale("log", nonpositive="mask")
+            axes.yaxis.set_major_formatter("{x:g}")
+            axes.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1, 0.5)))
+        if self._view.ignore_outliers:
+            self._cut(axes)
+
+    def _cut(self, axes: "Axes") -> None:
+        """Leave what is outside the middle of the curves out of view, as the window does."""
+        curves: list[Values] = [np.asarray(line.get_ydata(), dtype=np.float64) for line in axes.get_lines()]
+        if self._view.logarithmic:
+            curves = [logarithms(values) for values in curves]
+        seen = value_range(curves, ignore_outliers=True)
+        if seen is not None:
+            low, high = seen
+            axes.set_ylim((10**low, 10**high) if self._view.logarithmic else (low, high))
+
+
+def _lines(runs: Sequence[Run]) -> list[tuple[str, str]]:
+    """Colour and style of each run's line: the run's own colour, another style where one before has it."""
+    numbers = [run.colour_in(run.marks()) for run in runs]
+    return [
+        (PALETTE[number], STYLES[numbers[:place].count(number) % len(STYLES)]) for place, number in enumerate(numbers)
+    ]

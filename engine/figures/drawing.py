@@ -1,0 +1,207 @@
+"""Figures as a paper would print them, drawn without a screen: curves, reconstructions, traversals."""
+
+import math
+import textwrap
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.errors import ConfigError, RunError
+from engine.system.files import replacing
+from engine.traversal import Traversal
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+FORMATS = ("png", "svg", "pdf")
+CELL = 0.55
+"""Side of a picture in a grid, in inches."""
+
+GAP = 0.06
+"""Between pictures in a grid, as a share of a cell."""
+
+SMALLEST = 0.07
+"""Smallest side of a picture in a grid, in inches."""
+
+EDGE = 0.08
+"""Around a grid with words, in inches."""
+
+LINE = 6.5 / 72
+"""Height of a grid's letters, in inches."""
+
+LETTER = 0.052
+"""Width of a letter in a grid's words, in inches."""
+
+METADATA = {"png": "Description", "svg": "Description", "pdf": "Subject"}
+"""Where each format keeps the caption, so that it stays with a figure that does not show it."""
+
+
+def check_format(path: Path, formats: Sequence[str] = FORMATS) -> str:
+    """Return the format that a file's name asks for. Raises ConfigError when it is none of these."""
+    suffix = path.suffix.lower().lstrip(".")
+    if suffix not in formats:
+        raise ConfigError(f"{path.name} has no ending that says the format; use one of .{', .'.join(formats)}.")
+    return suffix
+
+
+def save(figure: "Figure", path: Path, dpi: int = 200, caption: str = "") -> None:
+    """Write a figure in the format of its name, atomically. Raises ConfigError or RunError.
+
+    Words in an SVG stay words, which can be searched and edited, and pictures single ones. The caption, where given, is
+    kept in the file's metadata too. A sign that the font lacks is drawn as a box. Long lines are drawn in pieces,
+    which is faster.
+    """
+    import matplotlib
+
+    suffix = check_format(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with (
+            replacing(path) as temporary,
+            matplotlib.rc_context({"svg.fonttype": "none", "agg.path.chunksize": 1000, "image.composite_image": False}),
+            warnings.catch_warnings(action="ignore"),
+        ):
+            figure.savefig(temporary, format=suffix, dpi=dpi, metadata={METADATA[suffix]: caption} if caption else None)
+    except OSError as error:
+        raise RunError(f"{path} cannot be written: {error.strerror or error}.") from None
+
+
+def traversal_figure(
+    traversal: Traversal,
+    caption: str = "",
+    names: Mapping[int, str] | None = None,
+    *,
+    labels: bool = True,
+    width: float | None = None,
+) -> "Figure":
+    """Draw the grid of the report's Figures 2-5: the original first, then one row a latent over the range.
+
+    From the prior there is no original: first comes where it starts, decoded. `width` in cm. Raises ConfigError when
+    that is too narrow.
+    """
+    rows = len(traversal.images)
+    original, first = (
+        (traversal.reconstruction, "start") if traversal.original is None else (traversal.original, "original")
+    )
+    decimals = 1 if np.allclose(traversal.values, np.round(traversal.values, 1)) else 2
+    head = [first, *(f"{value:+.{decimals}f}" for value in traversal.values)]
+    side = [
+        f"z{i}" + (f"\n{names[i]}" if names and i in names else f"\n{k:.2f} nats")
+        for i, k in zip(traversal.latents, traversal.kl, strict=True)
+    ]
+    tiles = np.concatenate([np.broadcast_to(original, (rows, 1, *original.shape)), traversal.images], 1)
+    return _grid(tiles, head, side, caption, labels=labels, width=None if width is None else width / 2.54)
+
+
+def reconstructions_figure(
+    originals: NDArray[np.uint8], reconstructions: NDArray[np.uint8], caption: str = ""
+) -> "Figure":
+    """Draw originals above their reconstructions, each uint8 (n, height, width, channels)."""
+    tiles = np.stack([originals, reconstructions])
+    return _grid(tiles, [""] * len(originals), ["originals", "recon-\nstructions"], caption)
+
+
+def pictures_figure(
+    tiles: NDArray[np.uint8],
+    head: list[str],
+    side: list[str],
+    caption: str = "",
+    *,
+    labels: bool = True,
+    width: float | None = None,
+) -> "Figure":
+    """Draw any grid of pictures, uint8 (rows, columns, height, width, channels), with words above and beside it.
+
+    `width` in cm. Raises ConfigError when that is too narrow.
+    """
+    return _grid(tiles, head, side, caption, labels=labels, width=None if width is None else width / 2.54)
+
+
+def _grid(
+    tiles: NDArray[np.uint8],
+    head: list[str],
+    side: list[str],
+    caption: str,
+    *,
+    labels: bool = True,
+    width: float | None = None,
+) -> "Figure":
+    """Lay uint8 tiles (rows, columns, height, width, channels) out with headings above and beside; width in inches.
+
+    Words are smaller where the tiles are.
+    """
+    rows, columns = tiles.shape[:2]
+    edge = EDGE if labels else 0.0
+    shrunk, left, cell = _layout(columns, side, width) if labels else (1.0, 0.0, _cell(columns, width))
+    if cell < 2.4 * LINE * shrunk:  # no room for two lines
+        side = [text.split("\n")[0] for text in side]
+        shrunk, left, cell = _layout(columns, side, width) if labels else (shrunk, left, cell)
+    if cell < SMALLEST:
+        raise ConfigError(f"{columns} pictures beside each other need more than {2.54 * (width or 0):.1f} cm.")
+    letter = shrunk * LETTER
+    total = left + (columns - GAP) * cell + edge
+    lines = textwrap.wrap(caption, max(10, int((total - 2 * edge) / letter)))
+    bottom = (0.15 + 0.12 * len(lines)) * shrunk if lines else edge
+    top = bottom + (rows - GAP) * cell
+    height = top + (0.22 * shrunk if labels else 0.0)
+    figure = blank_figure(total, height, constrained=False)
+
+    def write(x: float, y: float, text: str, **how: Any) -> None:
+        figure.text(x / total, y / height, text, fontsize=72 * LINE * shrunk, parse_math=False, **how)
+
+    for row, column in np.ndindex(rows, columns):
+        x, y, shown = left + column * cell, bottom + (rows - 1 - row) * cell, (1 - GAP) * cell
+        _show(figure, tiles[row, column], (x / total, y / height, shown / total, shown / height))
+    if labels:
+        for row, text in enumerate(side):
+            write(left - edge, bottom + (rows - row - 0.53) * cell, text, ha="right", va="center")
+        every = max(1, math.ceil(letter * (2 + max(map(len, head[1:]), default=0)) / cell))
+        for column, text in enumerate(head):
+            if column == 0 and letter * len(text) > cell:
+                write(left + (1 - GAP) * cell, top + 0.07 * shrunk, text, ha="right")
+            elif column == 0 or (column - 1) % every == 0:
+                write(left + (column + 0.47) * cell, top + 0.07 * shrunk, text, ha="center")
+    if lines:
+        write(edge, edge, "\n".join(lines), color="#444444")
+    return figure
+
+
+def _layout(columns: int, side: list[str], width: float | None) -> tuple[float, float, float]:
+    """How much smaller the words of a grid are, its left margin and the side of its cells, in inches."""
+    letters = max(len(line) for text in side for line in text.split("\n"))
+
+    def margin(shrunk: float) -> float:
+        return max(0.75 * shrunk, 2 * EDGE + LETTER * shrunk * letters)
+
+    shrunk = min(1.0, max(0.6, _cell(columns, width, margin(0.8) + EDGE) / 0.4))
+    return shrunk, margin(shrunk), _cell(columns, width, margin(shrunk) + EDGE)
+
+
+def _cell(columns: int, width: float | None, margins: float = 0.0) -> float:
+    return CELL if width is None else (width - margins) / (columns - GAP)
+
+
+def _show(figure: "Figure", tile: NDArray[np.uint8], box: tuple[float, float, float, float]) -> None:
+    """Put one picture in a box, in shares of the figure. Axes of its own would take ten times as long."""
+    from matplotlib.colors import Normalize
+    from matplotlib.image import BboxImage
+    from matplotlib.transforms import Bbox, TransformedBbox
+
+    place = TransformedBbox(Bbox.from_bounds(*box), figure.transFigure)
+    image = BboxImage(place, cmap="gray", norm=Normalize(0, 255), interpolation="nearest", origin="upper")
+    image.set_data(tile[..., 0] if tile.shape[-1] == 1 else tile)
+    figure.add_artist(image)
+
+
+def blank_figure(width: float, height: float, *, constrained: bool = True) -> "Figure":
+    """Return an empty figure, width and height in inches, that needs no screen."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure: Figure = Figure(figsize=(width, height), layout="constrained" if constrained else None)
+    FigureCanvasAgg(figure)
+    return figure

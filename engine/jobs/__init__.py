@@ -1,0 +1,1 @@
+"""Jobs: generators of events, how they are driven, and the child processes they use."""

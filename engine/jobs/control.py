@@ -1,0 +1,81 @@
+"""Driving a job: the one place where pause, stop and cancel are turned into what a generator understands."""
+
+import threading
+from collections.abc import Iterator
+from typing import TypeVar
+
+from engine.jobs.events import Event, Job, Paused, Request
+
+Kind = TypeVar("Kind", bound=Event)
+
+
+class Control:
+    """What a person wants of a running job. Set from any thread, read between two yields."""
+
+    def __init__(self) -> None:
+        self._stop = threading.Event()
+        self._cancel = threading.Event()
+        self._go = threading.Event()
+        self._go.set()
+
+    def pause(self) -> None:
+        """Ask the job to save its state and wait."""
+        self._go.clear()
+
+    def resume(self) -> None:
+        """Let a paused job go on."""
+        self._go.set()
+
+    def stop(self) -> None:
+        """Ask the job to end early and keep its result."""
+        self._stop.set()
+        self._go.set()
+
+    def cancel(self) -> None:
+        """Abandon the job at its next yield."""
+        self._cancel.set()
+        self._go.set()
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether the job was abandoned."""
+        return self._cancel.is_set()
+
+    @property
+    def request(self) -> Request | None:
+        """What to send to the job now."""
+        if self._stop.is_set():
+            return Request.STOP
+        return None if self._go.is_set() else Request.PAUSE
+
+    def wait(self) -> None:
+        """Block while paused."""
+        self._go.wait()
+
+
+def drive(job: Job, control: Control) -> Iterator[Event]:
+    """Iterate a job under a person's control.
+
+    A pause blocks here, after the job has yielded `Paused`; a job that cannot go on pauses itself. When cancelled, the
+    job is closed and the iteration ends; a job closes by itself when this iterator is.
+    """
+    request: Request | None = None
+    try:
+        while not control.cancelled:
+            try:
+                event = job.send(request)
+            except StopIteration:
+                return
+            if isinstance(event, Paused) and event.message:
+                control.pause()
+            yield event
+            if isinstance(event, Paused):
+                control.wait()
+            request = control.request
+    finally:
+        job.close()
+
+
+def last_event(job: Job, kind: type[Kind]) -> Kind:
+    """Run a job to its end and return the last event of that kind. Raises what the job does, IndexError without one."""
+    return [event for event in job if isinstance(event, kind)][-1]

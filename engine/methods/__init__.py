@@ -1,0 +1,1 @@
+"""The methods: what each minimises, and the settings that are its own."""

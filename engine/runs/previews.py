@@ -1,0 +1,150 @@
+"""The history of a run's live pictures, in its folder.
+
+A preview is kept as one PNG that people can look at: a row of originals, a row of reconstructions, then one
+row a latent. Its text chunk says how to take it apart again.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, PngImagePlugin
+from pydantic import BaseModel, Field, TypeAdapter
+
+from engine.jobs.events import Preview
+from engine.system.files import replacing
+from engine.system.reading import MB, DamagedError, Number, Steps, checked, open_regular, parse_json
+
+COLUMNS = 8
+"""Images in a row."""
+
+TEXT = "disentangle-studio"
+
+MOST = 400
+"""Pictures that a run keeps: some tens of megabytes at most, and more than anybody watches."""
+
+
+MOST_BYTES = 64 * MB
+"""Bytes of a file."""
+
+MOST_PIXELS = 40_000_000
+"""Pixels of a file: a row for each of 256 latents, 8 images of 128 x 128 in each."""
+
+_Side = Annotated[int, Field(strict=True, ge=1, le=1024)]
+
+
+class _About(BaseModel):
+    """How a file is taken apart: `tile` is the height, width and channels of an image, `kl` that of every latent."""
+
+    step: Steps
+    tile: tuple[_Side, _Side, Annotated[int, Field(strict=True, ge=1, le=3)]]
+    images: Annotated[int, Field(strict=True, ge=1, le=COLUMNS)]
+    latents: tuple[Annotated[int, Field(strict=True, ge=0, lt=1024)], ...]
+    kl: tuple[Number, ...]
+
+
+_ABOUT = TypeAdapter(_About)
+
+
+def save_preview(folder: Path, preview: Preview) -> None:
+    """Keep a preview as `<step>.png`, and of more than `MOST` about evenly spaced ones. Raises OSError."""
+    folder.mkdir(exist_ok=True)
+    count, height, width, channels = preview.originals.shape
+    rows = [_padded(preview.originals), _padded(preview.reconstructions), *preview.traversal]
+    grid = np.stack(rows).transpose(0, 2, 1, 3, 4).reshape(len(rows) * height, COLUMNS * width, channels)
+    text = PngImagePlugin.PngInfo()
+    text.add_text(
+        TEXT,
+        json.dumps(
+            {
+                "step": preview.step,
+                "tile": [height, width, channels],
+                "images": count,
+                "latents": preview.latents,
+                "kl": [round(v, 4) for v in preview.kl_per_latent],
+            }
+        ),
+    )
+    with replacing(folder / f"{preview.step:09d}.png") as temporary:
+        Image.fromarray(grid.squeeze(-1) if channels == 1 else grid).save(temporary, "png", pnginfo=text)
+    _thin_out(folder)
+
+
+def _thin_out(folder: Path) -> None:
+    """Bring the pictures down to `MOST`: the one whose neighbours are closest goes, never the first or the newest.
+
+    So they stay about evenly spaced over the run, however long it becomes.
+    """
+    kept = list_previews(folder)
+    while len(kept) > MOST:
+        steps = np.array([int(path.stem) for path in kept])
+        kept.pop(1 + int(np.argmin(steps[2:] - steps[:-2]))).unlink(missing_ok=True)
+
+
+def drop_after(folder: Path, step: int) -> None:
+    """Remove the pictures of steps that a resumed run has yet to do again. Raises OSError."""
+    for path in list_previews(folder):
+        if int(path.stem) > step:
+            path.unlink(missing_ok=True)
+
+
+def list_previews(folder: Path) -> list[Path]:
+    """Kept previews, oldest first."""
+    return sorted(path for path in folder.glob("[0-9]*.png") if re.fullmatch(r"[0-9]{1,12}", path.stem))
+
+
+def is_preview(path: Path) -> bool:
+    """Whether a file says that it is a preview, without unpacking its pixels."""
+    try:
+        with _opened(path):
+            return True
+    except _DAMAGED:
+        return False
+
+
+def load_preview(path: Path) -> Preview | None:
+    """Read a kept preview; None when the file is not one, or damaged."""
+    try:
+        with _opened(path) as (image, about):
+            pixels = np.asarray(image, dtype=np.uint8)
+        height, width, channels = about.tile
+        rows = pixels.reshape(-1, height, COLUMNS, width, channels).transpose(0, 2, 1, 3, 4)
+    except _DAMAGED:
+        return None
+    return Preview(
+        step=about.step,
+        originals=rows[0, : about.images],
+        reconstructions=rows[1, : about.images],
+        traversal=rows[2:],
+        latents=about.latents,
+        kl_per_latent=about.kl,
+    )
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[Image.Image, _About]]:
+    """A preview's file, and what it says of itself. Raises one of `_DAMAGED`."""
+    with open_regular(path) as file, Image.open(file, formats=("PNG",)) as image:
+        about = checked(_ABOUT, parse_json(image.info[TEXT]))
+        height, width, _ = about.tile
+        if image.width * image.height > MOST_PIXELS:
+            raise DamagedError("it has too many pixels")
+        if (image.width, image.height) != (COLUMNS * width, (2 + len(about.latents)) * height):
+            raise DamagedError("its size is not that of its images")
+        if max(about.latents, default=-1) >= len(about.kl):
+            raise DamagedError("it has latents without a KL")
+        yield image, about
+
+
+_DAMAGED = (OSError, LookupError, ValueError, TypeError, SyntaxError, Image.DecompressionBombError)
+"""What Pillow raises for a file that is no PNG or damaged, and what is raised here."""
+
+
+def _padded(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    missing = COLUMNS - len(images)
+    return np.concatenate([images, np.zeros((missing, *images.shape[1:]), np.uint8)]) if missing else images

@@ -1,0 +1,456 @@
+"""A run on disk: a folder that people can read, copy and zip.
+
+config.json, state.json, metrics.csv, held_out.csv, checkpoint/, previews/, evaluation.json, marks.json and lock, as
+described in the README. Every file is replaced at once or only appended to, so a run killed at any moment
+opens again.
+"""
+
+import os
+import re
+import shutil
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+from zlib import crc32
+
+from filelock import FileLock, Timeout
+
+from engine import __version__
+from engine.data.fingerprint import Fingerprint
+from engine.errors import ConfigError, RunError, RunLockedError
+from engine.methods.registry import METHODS
+from engine.runs.colours import PALETTE
+from engine.runs.small_files import SMALL_FILES, Sound, read_sound, sound_evaluation, sound_marks, sound_state
+from engine.settings.run_config import PATHS, ClassOrder, RunConfig
+from engine.system.files import is_link, write_json
+from engine.system.plain_text import clean_name, one_line
+from engine.system.reading import DamagedError, is_file, is_there, read_object, reason_of
+
+RECORDED_LIBRARIES = ("torch", "torchvision", "numpy", "pydantic")
+COLOURS = len(PALETTE)
+"""Number of colours that runs are told apart by."""
+
+LONGEST_TIME = 64
+"""Characters of the time at which a run was created; ISO 8601 has 29."""
+
+STATE_LOST = "How far the run was is not known; Resume goes on from its last checkpoint."
+
+RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9])(\.|$)", re.IGNORECASE)
+"""Names that Windows keeps for devices, with any ending: a folder or file of such a name cannot be opened there."""
+
+LOCK_PATIENCE = 0.5
+"""Seconds to wait for a lock: another window may hold it for a moment to see whether a run is alive."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunState:
+    """Where a run stands. `step` of `total`; `message` says why, where there is something to say."""
+
+    state: str = "new"
+    step: int = 0
+    total: int = 0
+    message: str = ""
+
+    @property
+    def active(self) -> bool:
+        """Whether somebody is training the run now."""
+        return self.state in ("running", "paused")
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether the run could go on from where it is."""
+        return self.state in ("stopped", "failed", "interrupted", "new")
+
+    def values(self) -> dict[str, object]:
+        """Return what state.json holds."""
+        return {"state": self.state, "step": self.step, "total": self.total, "message": self.message}
+
+
+@dataclass(frozen=True, slots=True)
+class FormerData:
+    """Data that a run was trained on up to a step, and that were other ones when it went on."""
+
+    step: int
+    data: Fingerprint
+
+    @classmethod
+    def read(cls, values: Any) -> "FormerData | None":
+        """Read what config.json holds of it; None where that is damaged."""
+        data = Fingerprint.read(values.get("data")) if isinstance(values, dict) else None
+        step = values.get("step") if data else None
+        return cls(step, data) if data and isinstance(step, int) else None
+
+
+class Run:
+    """One run folder. Reading needs no lock; whoever writes holds `locked()`.
+
+    `trained_on` is the fingerprint of its data: None before it first trains, and of a run of version 1.0.0. `former`
+    are the data it was trained on before, in order, where it went on with others.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        config: RunConfig,
+        resolved: dict[str, Any],
+        created: str = "",
+        versions: dict[str, str] | None = None,
+    ) -> None:
+        self.path = path
+        self.config = config
+        self.resolved = resolved
+        self.created = created
+        self.class_order: ClassOrder = "natural"
+        self.versions = versions or {}
+        self.problems: dict[str, str] = {}
+        """What was wrong with the run's small files when they were last read, a sentence each, by their names."""
+        self.trained_on: Fingerprint | None = None
+        self.former: tuple[FormerData, ...] = ()
+
+    @classmethod
+    def create(cls, root: Path, config: RunConfig, name: str | None = None) -> "Run":
+        """Make a new run folder below `root`; a name that is taken gets the suffix -2, -3, ...
+
+        Raises RunError when the folder cannot be written.
+        """
+        name = clean_name(name or "")
+        base = slug(name) if name else default_folder(config)
+        created = datetime.now(UTC).isoformat(timespec="milliseconds")
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+            path = new_folder(root, base)
+            write_json(
+                path / "config.json",
+                config.to_json()
+                | {
+                    "created": created,
+                    "versions": library_versions(),
+                    "class_order": "natural",
+                },
+            )
+        except OSError as error:
+            raise RunError(
+                f"The run cannot be saved in {root}: {error.strerror or error}. Choose another folder "
+                "for runs (--runs on the command line)."
+            ) from None
+        run = cls(path, config, {}, created)
+        run.write_marks({"colour": _rarest_colour(root)} | ({"name": name} if name and slug(name) != name else {}))
+        return run
+
+    @classmethod
+    def open(cls, path: Path) -> "Run":
+        """Open a run folder. Raises RunError when it is none or its settings are damaged."""
+        file = path / "config.json"
+        if not is_file(file):
+            raise RunError(f"{path} is not a run: it has no config.json.")
+        try:
+            values = read_object(file, SMALL_FILES[file.name], PATHS)
+            config = RunConfig.from_json(values)
+            resolved = _resolved(values.get("resolved"), config)
+        except (OSError, DamagedError) as error:
+            raise RunError(f"{file} {reason_of(error)}.") from None
+        except ConfigError as error:
+            raise RunError(f"{file} is not valid: {error}") from None
+        created, versions = values.get("created"), values.get("versions")
+        run = cls(
+            path,
+            config,
+            resolved,
+            one_line(created, LONGEST_TIME) if isinstance(created, str) else "",
+            {name: str(number)[:40] for name, number in versions.items()} if isinstance(versions, dict) else {},
+        )
+        if "class_order" not in values:  # version 1.0.0 wrote it
+            run.class_order = "alphabetical"
+        run.trained_on = Fingerprint.read(values.get("data"))
+        former = values.get("former_data")
+        read = map(FormerData.read, former if isinstance(former, list) else [])
+        run.former = tuple(entry for entry in read if entry is not None)
+        return run
+
+    @property
+    def data(self) -> tuple[str, Path | None, int, ClassOrder]:
+        """Its data set, with classes numbered as its weights know them: the arguments of `load_dataset`."""
+        return (*self.config.data, self.class_order if self.config.conditional else "natural")
+
+    @property
+    def name(self) -> str:
+        """The name a person gave the run; else its method and seed, or what its folder is called."""
+        return self.name_in(self.marks())
+
+    def name_in(self, marks: dict[str, Any]) -> str:
+        """The run's name, with the marks at hand."""
+        given = marks.get("name")
+        if given and (name := clean_name(str(given))):
+            return name
+        base, number = default_folder(self.config), self.path.name.rpartition("-")[2]
+        if self.path.name == base:
+            return default_title(self.config)
+        if self.path.name == f"{base}-{number}":
+            return f"{default_title(self.config)} ({number})"
+        return clean_name(self.path.name) or default_title(self.config)
+
+    def colour_in(self, marks: dict[str, Any]) -> int:
+        """Number of the colour the run is drawn in, from 0 to COLOURS - 1; it stays with the run."""
+        kept = marks.get("colour")
+        return kept % COLOURS if isinstance(kept, int) else crc32(self.path.name.encode()) % COLOURS
+
+    @property
+    def metrics_file(self) -> Path:
+        """The curves."""
+        return self.path / "metrics.csv"
+
+    @property
+    def held_out_file(self) -> Path:
+        """The curves on images that are not trained on, where the data set has some."""
+        return self.path / "held_out.csv"
+
+    @property
+    def checkpoint_folder(self) -> Path:
+        """Where weights and the trainer's state are."""
+        return self.path / "checkpoint"
+
+    @property
+    def previews_folder(self) -> Path:
+        """Where the pictures over time are."""
+        return self.path / "previews"
+
+    def state(self) -> RunState:
+        """Where the run stands. One that says it is running but that nobody holds was interrupted."""
+        values = self._read("state.json", sound_state)
+        state = RunState(**values | {"message": one_line(values.get("message", ""))})
+        if "state.json" in self.problems:
+            return RunState("failed", message=f"{self.problems['state.json']} {STATE_LOST}")
+        if state.active and not self.is_locked():
+            return RunState("interrupted", state.step, state.total, "The application ended while it trained.")
+        return state
+
+    def write_state(self, state: RunState) -> None:
+        """Record where the run stands. Raises OSError."""
+        write_json(self.path / "state.json", state.values())
+
+    def marks(self) -> dict[str, Any]:
+        """What a person added: name, tags, colour, notes, names of latents."""
+        return self._read("marks.json", sound_marks)
+
+    def write_marks(self, marks: dict[str, Any]) -> None:
+        """Record what a person added; a damaged file is kept beside it. Raises RunError."""
+        try:
+            if "marks.json" in self.problems:
+                (self.path / "marks.json").replace(self.path / "marks-damaged.json")
+            write_json(self.path / "marks.json", marks)
+        except OSError as error:
+            raise RunError(f"{self.path} cannot be written: {error.strerror or error}.") from None
+
+    def evaluation(self) -> dict[str, Any]:
+        """The run's entry of evaluation.json; empty when it was not evaluated."""
+        return self._read("evaluation.json", sound_evaluation)
+
+    def write_evaluation(self, result: dict[str, Any]) -> None:
+        """Keep the metrics. Raises RunError."""
+        try:
+            write_json(self.path / "evaluation.json", result)
+        except OSError as error:
+            raise RunError(f"The metrics cannot be kept in {self.path}: {error.strerror or error}.") from None
+
+    def resolve(self, device: str, threads: int) -> None:
+        """Keep the device and thread count the run started with, for a resume to use again. Raises OSError."""
+        self.resolved = {"device": device, "threads": threads}
+        self._rewrite_config({"resolved": self.resolved})
+
+    def trained_at(self, step: int) -> Fingerprint | None:
+        """Return the fingerprint of the data that the weights of a step were trained on last; None: not known."""
+        return next((former.data for former in self.former if step <= former.step), self.trained_on)
+
+    def data_note(self, now: Fingerprint, step: int) -> str:
+        """Say that these data are others than the weights of a step were trained on; empty where they are the same."""
+        before = self.trained_at(step)
+        changes = before.changes(now) if before else ""
+        return f"The data are not those that {self.name} was trained on ({changes})." if changes else ""
+
+    def record_data(self, data: Fingerprint, step: int) -> None:
+        """Keep what the run is trained on from a step on, and what it was trained on before. Raises OSError."""
+        if data == self.trained_on:
+            return
+        changed = self.trained_on is not None and step
+        former = (*self.former, FormerData(step, self.trained_on)) if self.trained_on and changed else self.former
+        kept = [{"step": entry.step, "data": entry.data.values()} for entry in former]
+        self._rewrite_config({"data": data.values()} | ({"former_data": kept} if kept else {}))
+        self.trained_on, self.former = data, former
+
+    def lengthen(self, epochs: int | None, steps: int | None) -> None:
+        """Set a new total length; `keep_length` writes it. Raises ConfigError."""
+        self.config = self.config.changed(epochs=epochs if epochs is not None else self.config.epochs, steps=steps)
+
+    def keep_length(self) -> None:
+        """Write the total length, where it is not the one in config.json. Raises OSError or RunError."""
+        self._rewrite_config({"epochs": self.config.epochs, "steps": self.config.steps})
+
+    def discard(self) -> None:
+        """Remove the folder of a run that never trained, unless somebody has put more into it."""
+        ours = {"config.json", "state.json", "marks.json", "lock"}
+        with suppress(OSError):
+            if {file.name for file in self.path.iterdir()} <= ours:
+                shutil.rmtree(self.path)
+
+    def _read(self, name: str, sound: Callable[[dict[str, Any]], Sound]) -> dict[str, Any]:
+        """What can be used of one of the small files; `problems` has what is wrong with it."""
+        values, problem = read_sound(self.path / name, sound)
+        if problem:
+            self.problems[name] = problem
+        else:
+            self.problems.pop(name, None)
+        return values
+
+    def _rewrite_config(self, changes: dict[str, Any]) -> None:
+        file = self.path / "config.json"
+        try:
+            kept = read_object(file, SMALL_FILES[file.name], PATHS)
+        except DamagedError as error:
+            raise RunError(f"{file} {reason_of(error)}. It was changed since the run was opened.") from None
+        if kept | changes != kept:
+            write_json(file, kept | changes)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the run for writing.
+
+        Raises RunLockedError when another process or window does, RunError when a part of it is a link to elsewhere.
+        """
+        self._require_own()
+        lock = FileLock(self.path / "lock")
+        try:
+            lock.acquire(timeout=LOCK_PATIENCE, poll_interval=0.05)
+        except Timeout:
+            raise RunLockedError(
+                f"{self.name} is being trained by another window or process. It can be looked at "
+                "meanwhile, not changed."
+            ) from None
+        except OSError as error:
+            raise RunError(f"{self.path} cannot be written: {error.strerror or error}.") from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _require_own(self) -> None:
+        """See that what training appends to and removes from is the run's own. Raises RunError."""
+        for path in (self.path / "lock", self.metrics_file, self.held_out_file, self.checkpoint_folder,
+                     self.previews_folder):  # fmt: skip
+            if is_link(path):
+                raise RunError(
+                    f"{path} is a link to {os.path.realpath(path)}. Training writes and removes files there, so it "
+                    "must be the run's own: put a copy in the link's place. Nothing was changed."
+                )
+
+    def is_locked(self) -> bool:
+        """Whether somebody holds the run for writing."""
+        if not (self.path / "lock").exists() or is_link(self.path / "lock"):
+            return False
+        lock = FileLock(self.path / "lock")
+        try:
+            lock.acquire(timeout=0)
+        except (Timeout, OSError):
+            return True
+        lock.release()
+        return False
+
+
+def list_runs(root: Path) -> list[Path]:
+    """Run folders below `root`, by name."""
+    try:
+        return sorted(file.parent for file in root.glob("*/config.json"))
+    except OSError:
+        return []
+
+
+def find_run(name: str, root: Path) -> Run:
+    """Open a run given as a folder, or as a name below `root`. Raises RunError."""
+    for path in (Path(name), root / name):
+        if is_there(path / "config.json"):
+            return Run.open(path.absolute())
+    if is_there(Path(name)):
+        raise RunError(f"{name} is not a run: it has no config.json.")
+    known = [path.name for path in list_runs(root)]
+    shown = ", ".join(known[:5]) + (", ..." if len(known) > 5 else "")
+    hint = f" There are: {shown}." if known else " There are none yet."
+    raise RunError(f"There is no run {name!r}, neither as a folder nor in {root}.{hint}")
+
+
+def slug(name: str) -> str:
+    """Return a name as a file's or folder's name that every system can open.
+
+    Word characters, dots, dashes; never empty or hidden, without a dot at its end, and none that Windows reserves.
+    """
+    words = re.sub(r"[^\w.-]+", "-", clean_name(name))
+    cut = words.strip("-.")[:80].encode()[:200].decode(errors="ignore").rstrip("-.")
+    # Windows takes COM¹ for COM1, too.
+    return f"run-{cut}" if RESERVED.match(unicodedata.normalize("NFKC", cut)) else cut or "run"
+
+
+def default_folder(config: RunConfig) -> str:
+    """Return what a run's folder is called unless it is given a name."""
+    return f"{'conditional-' if config.conditional else ''}{config.objective}-{config.dataset}-{config.seed}"
+
+
+def default_title(config: RunConfig) -> str:
+    """Return what a run is called until it is given a name, e.g. "cond. annealed ReLU · 0"."""
+    return f"{method_words(config)} · {config.seed}"
+
+
+def method_words(config: RunConfig) -> str:
+    """Return a method in a few letters, e.g. "cond. annealed ReLU"."""
+    return f"{'cond. ' if config.conditional else ''}{METHODS[config.objective].short}"
+
+
+def _resolved(values: object, config: RunConfig) -> dict[str, Any]:
+    """Device and threads of the run's first start, within the ranges of the settings. Raises ConfigError."""
+    if not isinstance(values, dict):
+        return {}
+    known = {name: values[name] for name in ("device", "threads") if values.get(name, "auto") not in ("auto", 0)}
+    checked = config.changed(**known)
+    return {name: getattr(checked, name) for name in known}
+
+
+def _rarest_colour(root: Path) -> int:
+    """The colour that fewest runs below `root` have."""
+    used = [read_sound(path / "marks.json", sound_marks)[0].get("colour") for path in list_runs(root)]
+    return min(range(COLOURS), key=used.count)
+
+
+def distinct_names(runs: Sequence[Run]) -> list[str]:
+    """Return the runs' names; where several are the same, with what tells them apart."""
+    names = [run.name for run in runs]
+    for more in (lambda run: run.path.name, lambda run: run.path.parent):
+        taken = Counter(names)
+        names = [f"{name} ({more(run)})" if taken[name] > 1 else name for name, run in zip(names, runs, strict=True)]
+    return names
+
+
+def new_folder(root: Path, base: str) -> Path:
+    """Make a folder below `root`; a name that is taken gets the suffix -2, -3, ... Raises OSError."""
+    number = 1
+    while True:
+        path = root / (base if number == 1 else f"{base}-{number}")
+        try:
+            path.mkdir()
+        except FileExistsError:
+            number += 1
+        else:
+            return path
+
+
+def library_versions() -> dict[str, str]:
+    """Versions of the application and of the libraries that results depend on."""
+    found = {"disentangle-studio": __version__}
+    for library in RECORDED_LIBRARIES:
+        try:
+            found[library] = version(library)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,128 @@
+"""What the small files of a run hold, as checked values: state.json, marks.json, evaluation.json.
+
+Each `sound_...` takes what a file holds and returns what can be used of it, and what is wrong with the rest; empty when
+nothing is.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeAlias, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from engine.system.reading import MB, DamagedError, Number, Steps, Words, checked, read_object, reason_of
+
+SMALL_FILES = {"config.json": MB, "state.json": MB, "marks.json": MB, "evaluation.json": 16 * MB}
+"""The small files of a run, and the most bytes that are read of each."""
+
+Sound: TypeAlias = tuple[dict[str, Any], str]
+
+State = Literal["new", "running", "paused", "finished", "stopped", "failed", "interrupted"]
+STATES: tuple[State, ...] = get_args(State)
+
+
+class _State(BaseModel):
+    state: State = "new"
+    step: Steps = 0
+    total: Steps = 0
+    message: Words = ""
+
+
+class _Protocol(BaseModel):
+    """As `engine.evaluation.results` writes it; counts beside `n`, the seed and the like are kept as they are."""
+
+    model_config = ConfigDict(extra="allow")
+
+    name: Words = ""
+    n: Steps | None = None
+    n_test: Steps | None = None
+    split: Words = ""
+    z: Words = ""
+    factors: list[Words] = []
+    versions: dict[str, Words] = {}
+
+
+class _Value(BaseModel):
+    """A metric's value, with what it was computed from."""
+
+    model_config = ConfigDict(extra="allow")
+
+    value: Number
+    unit: Words = ""
+    interval: tuple[Number, Number] | None = None
+    protocol: _Protocol = _Protocol()
+
+
+class _Missing(BaseModel):
+    """No value, and why."""
+
+    model_config = ConfigDict(extra="allow")
+
+    value: None
+    reason: Words
+
+
+class _Evaluation(BaseModel):
+    run: Words = ""
+    name: Words = ""
+    step: Steps = 0
+    checkpoint: Words = ""
+    kl_per_latent: Annotated[list[Number], Field(max_length=1024)] = []
+    metrics: dict[str, Any]
+
+
+_STATE = TypeAdapter(_State)
+_EVALUATION = TypeAdapter(_Evaluation)
+_ENTRY: TypeAdapter[_Value | _Missing] = TypeAdapter(_Value | _Missing)
+_Name = Annotated[str, Field(strict=True, max_length=1000)]
+_MARKS: dict[str, TypeAdapter[Any]] = {
+    "name": TypeAdapter(_Name),
+    "tags": TypeAdapter(Annotated[list[_Name], Field(strict=True, max_length=1000)]),
+    "colour": TypeAdapter(Annotated[int, Field(strict=True)]),
+    "notes": TypeAdapter(Annotated[str, Field(strict=True)]),
+    "hidden": TypeAdapter(Annotated[bool, Field(strict=True)]),
+    "latents": TypeAdapter(dict[Annotated[str, Field(pattern=r"^[0-9]{1,4}$")], _Name]),
+}
+
+
+def read_sound(path: Path, sound: Callable[[dict[str, Any]], Sound]) -> Sound:
+    """Read one of a run's small files; nothing is wrong with one that is not there."""
+    try:
+        values, problem = sound(read_object(path, SMALL_FILES[path.name]))
+    except (FileNotFoundError, NotADirectoryError):
+        return {}, ""
+    except (OSError, DamagedError) as error:
+        return {}, f"{path.name} {reason_of(error)}."
+    return values, f"{path.name} is damaged: {problem}." if problem else ""
+
+
+def sound_state(values: dict[str, Any]) -> Sound:
+    """Where a run stands: state, step, total, message. Raises DamagedError."""
+    return checked(_STATE, values).model_dump(), ""
+
+
+def sound_marks(values: dict[str, Any]) -> Sound:
+    """What the user added to a run; keys of other versions are kept as they are."""
+    found, problem = dict(values), ""
+    for key, kind in _MARKS.items():
+        if key in found and found[key] is not None:
+            try:
+                checked(kind, found[key])
+            except DamagedError as error:
+                del found[key]
+                problem = problem or f"{key}: {error}"
+    return found, problem
+
+
+def sound_evaluation(values: dict[str, Any]) -> Sound:
+    """The metrics of a run, each with a value or the reason why there is none. Raises DamagedError."""
+    checked(_EVALUATION, values)
+    metrics, problem = {}, ""
+    for name, entry in values["metrics"].items():
+        try:
+            checked(_ENTRY, entry)
+        except DamagedError:
+            problem = problem or f"the entry {name[:40]!r} is not valid"
+        else:
+            metrics[name] = entry
+    return values | {"metrics": metrics}, problem

@@ -1,0 +1,129 @@
+"""Presets: named settings to start from, one TOML file each: in resources/presets, and in a folder of one's own."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import tomli_w
+from pydantic import BaseModel, Field, TypeAdapter
+
+from engine.errors import ConfigError
+from engine.runs.run import slug
+from engine.settings.folders import remembered_data
+from engine.settings.run_config import RunConfig
+from engine.system.files import write_bytes
+from engine.system.paths import RESOURCES, presets_folder
+from engine.system.plain_text import clean_name, one_line
+from engine.system.reading import DamagedError, Words, checked, read_toml, reason_of
+
+QUICK = "quick-dsprites"
+"""The two-minute preset: the first thing a new user trains, and what `demo` runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """Settings with a title and a sentence that says what they are for."""
+
+    name: str
+    title: str
+    description: str
+    config: RunConfig
+
+
+class _File(BaseModel):
+    title: Annotated[Words, Field(min_length=1)]
+    description: Words
+    settings: dict[str, Any]
+
+
+_FILE = TypeAdapter(_File)
+
+
+def load_preset(path: Path) -> Preset:
+    """Read a preset. Raises ConfigError when the file cannot be read or a setting is not valid."""
+    try:
+        values = read_toml(path)
+    except (OSError, DamagedError) as error:
+        raise ConfigError(f"{path} {reason_of(error)}.") from None
+    try:
+        file = checked(_FILE, values)
+        title = clean_name(file.title) or clean_name(path.stem)
+        return Preset(path.stem, title, one_line(file.description), RunConfig.parse(file.settings))
+    except DamagedError as error:
+        raise ConfigError(f"{path} is not a preset: it needs title, description and settings ({error}).") from None
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from None
+
+
+def shipped_presets() -> list[Preset]:
+    """All presets that come with the application: the quick ones first."""
+    presets = [load_preset(path) for path in sorted((RESOURCES / "presets").glob("*.toml"))]
+    return sorted(presets, key=lambda preset: (not preset.name.startswith("quick"), preset.name != QUICK))
+
+
+def own_presets() -> list[Preset]:
+    """The presets that the user saved, by title. A file that cannot be read is left out."""
+    presets = [preset for preset in map(_load_own, _own_files()) if isinstance(preset, Preset)]
+    return sorted(presets, key=lambda preset: preset.title.casefold())
+
+
+def unreadable_presets() -> dict[str, str]:
+    """The user's presets that `own_presets` leaves out: why, as a sentence, by the file's name."""
+    found = ((path.name, _load_own(path)) for path in _own_files())
+    return {name: str(error) for name, error in found if isinstance(error, ConfigError)}
+
+
+def _own_files() -> list[Path]:
+    return sorted(presets_folder().glob("*.toml"))
+
+
+def _load_own(path: Path) -> Preset | ConfigError:
+    try:
+        return load_preset(path)
+    except ConfigError as error:
+        return error
+
+
+def save_preset(title: str, description: str, config: RunConfig) -> Preset:
+    """Keep settings as a preset of one's own; one with the same title is replaced. Raises ConfigError.
+
+    A data folder that is the remembered one of its data set is left out, so that the preset follows it.
+    """
+    title = clean_name(title)
+    if not title:
+        raise ConfigError("A preset needs a title.")
+    if config.data_folder == remembered_data(config.dataset):
+        config = config.changed(data_folder=None)
+    settings = {name: value for name, value in config.model_dump(mode="json").items() if value is not None}
+    same = next((preset for preset in own_presets() if preset.title == title), None)
+    name = same.name if same else _free_name(slug(title))
+    text = tomli_w.dumps({"title": title, "description": description, "settings": settings})
+    path = presets_folder() / f"{name}.toml"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_bytes(path, text.encode())
+    except OSError as error:
+        raise ConfigError(f"The preset cannot be saved as {path}: {error.strerror or error}.") from None
+    return load_preset(path)
+
+
+def delete_preset(preset: Preset) -> None:
+    """Remove a preset of one's own. Raises ConfigError."""
+    path = presets_folder() / f"{preset.name}.toml"
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be removed: {error.strerror or error}.") from None
+
+
+def _free_name(base: str) -> str:
+    taken = {path.stem for path in presets_folder().glob("*.toml")}
+    number = 1
+    while (name := base if number == 1 else f"{base}-{number}") in taken:
+        number += 1
+    return name
+
+
+def quick_preset() -> Preset:
+    """Return the two-minute preset."""
+    return load_preset(RESOURCES / "presets" / f"{QUICK}.toml")

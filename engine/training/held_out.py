@@ -1,0 +1,71 @@
+"""held_out.csv: how well a run does, while it trains, on images that it is not trained on."""
+
+import numpy as np
+import torch
+
+from engine.data.dataset import Dataset
+from engine.methods.loss import kl_per_latent, reconstruction_per_image
+from engine.networks.tensors import to_tensor
+from engine.networks.vae import VAE, sample
+from engine.runs.metrics_file import HELD_OUT_COLUMNS, add_row, begin_rows, cut_back
+from engine.runs.run import Run
+from engine.training.previewer import EvaluationCopy
+
+IMAGES = 512
+"""Test images looked at each time."""
+
+BATCH = 128
+HEADER = ",".join(HELD_OUT_COLUMNS)
+
+
+class HeldOut:
+    """Reconstruction loss and KL, in nats, on a fixed sample of the test split: a row at each preview.
+
+    Images and noise are functions of the seed alone, so that rows differ by the weights only, and a copy of the model
+    in eval mode is asked, so that training goes on as if nobody had looked.
+    """
+
+    def __init__(self, run: Run, dataset: Dataset, device: torch.device) -> None:
+        config, test = run.config, dataset.splits["test"]
+        rng = np.random.default_rng((config.seed, 2**31 + 1))
+        chosen = np.sort(rng.choice(test, min(IMAGES, len(test)), replace=False))
+        self._images = dataset.images(chosen)
+        self._labels = None
+        if config.conditional and dataset.labels is not None:
+            self._labels = torch.from_numpy(dataset.labels[chosen]).to(device)
+        self._seed = int(rng.integers(2**31))
+        self._copy = EvaluationCopy(config, dataset, device)
+        self._device = device
+        self._path = run.held_out_file
+        self._every = config.preview_steps
+        self._newest = -1
+
+    def cut_back(self, step: int) -> None:
+        """Drop what lies after a step, and what was written before its time at the end of a run. Raises OSError."""
+        cut_back(self._path, lambda kept: kept <= step and (kept % self._every == 0 or kept == 1))
+
+    def record(self, model: VAE, step: int, epoch: float, seconds: float) -> None:
+        """Write a row; called again for the same step, replace it. Raises OSError."""
+        begin_rows(self._path, HEADER)
+        if step == self._newest:
+            cut_back(self._path, lambda kept: kept < step)
+        self._newest = step
+        reconstruction, kl = self.measure(model)
+        add_row(self._path, f"{step},{epoch:.9g},{seconds:.9g},{reconstruction:.9g},{kl:.9g}")
+
+    @torch.no_grad()
+    def measure(self, model: VAE) -> tuple[float, float]:
+        """Mean reconstruction loss (z sampled) and KL over the images, in nats."""
+        frozen = self._copy(model)
+        noise = torch.Generator(self._device).manual_seed(self._seed)
+        sums = torch.zeros(2, dtype=torch.float64)
+        for start in range(0, len(self._images), BATCH):
+            part = slice(start, start + BATCH)
+            images = to_tensor(self._images[part], self._device)
+            mean, log_variance = frozen.encode(images)
+            labels = None if self._labels is None else self._labels[part]
+            logits = frozen.logits(sample(mean, log_variance, noise), labels)
+            losses = reconstruction_per_image(logits, images).cpu().double().sum()
+            sums += torch.stack([losses, kl_per_latent(mean, log_variance).cpu().double().sum()])
+        reconstruction, kl = (sums / len(self._images)).tolist()
+        return reconstruction, kl

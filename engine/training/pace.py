@@ -1,0 +1,120 @@
+"""How long a run will take on this machine, and how much room on its disk, told before it starts."""
+
+import statistics
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from engine.data import ENTRIES
+from engine.settings.run_config import RunConfig
+
+ROW_BYTES = 11
+"""A value in metrics.csv, with its comma: nine digits and a point, mostly."""
+
+PREVIEW_BYTES = 40_000
+"""One set of live pictures as PNG: 10 to 40 kB with the shipped data sets."""
+
+ADAM = 3
+"""A checkpoint holds each weight, and Adam's two moments of it."""
+
+WARM_UP, TIMED = 3, 7
+"""Steps that are not timed, since memory and kernels are set up in them; and steps that are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """What is known of settings on this machine: seconds a step, bytes of the weights, and images in an epoch."""
+
+    seconds: float
+    weights: int
+    images: int
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a run will need: steps, seconds of training, bytes on disk."""
+
+    steps: int
+    seconds: float
+    disk: int
+
+
+def pace_key(config: RunConfig) -> tuple[Any, ...]:
+    """The settings that the time of a step depends on."""
+    folder = config.data_folder if ENTRIES[config.dataset].own else None
+    size = (config.dataset, folder, config.image_size, config.conditional, config.latents, config.batch_size)
+    return (*size, config.device, config.threads)
+
+
+def pace_of(trained: Iterable[tuple[RunConfig, int, float, int]], config: RunConfig) -> Pace | None:
+    """The pace of earlier runs of the same size: the median over (settings, steps, seconds, bytes of weights).
+
+    None when there is none that trained for at least five seconds, or the length of an epoch is not known.
+    """
+    images = ENTRIES[config.dataset].training_images
+    key = pace_key(config)
+    long_enough = [run for run in trained if run[2] >= 5]
+    alike = [(seconds / steps, weights) for c, steps, seconds, weights in long_enough if pace_key(c) == key]
+    if not alike or images is None:
+        return None
+    return Pace(statistics.median(seconds for seconds, _ in alike), max(weights for _, weights in alike), images)
+
+
+def measure_pace(config: RunConfig) -> Pace:
+    """Time a few training steps on random images of the data set's shape. Takes about a second; loads torch.
+
+    Reads own data to know its shape. Raises DataError, ConfigError.
+    """
+    import torch
+
+    from engine.data import load_dataset
+    from engine.methods.loss import kl_per_latent, objective, reconstruction_per_image
+    from engine.methods.registry import Codes
+    from engine.networks.tensors import choose_device
+    from engine.networks.vae import VAE, initialise, sample
+
+    entry = ENTRIES[config.dataset]
+    if entry.own:
+        dataset = load_dataset(*config.data)
+        shape, images, classes = dataset.image_shape, len(dataset.training), dataset.classes
+    else:
+        height, width, *channels = entry.shape
+        shape, images, classes = (height, width, channels[0] if channels else 1), entry.training_images or 1, 10
+    device = choose_device(config.device)
+    noise = torch.Generator(device).manual_seed(0)
+    model = VAE(shape, config.latents, classes if config.conditional else 0)
+    initialise(model, torch.Generator().manual_seed(0))
+    model = model.to(device).to(memory_format=torch.channels_last)
+    optimiser = torch.optim.Adam(model.parameters(), lr=config.learning_rate, fused=True)
+    height, width, colours = shape
+    batch = torch.rand(config.batch_size, colours, height, width, generator=noise, device=device)
+    batch = batch.contiguous(memory_format=torch.channels_last)
+    labels = torch.zeros(config.batch_size, dtype=torch.long, device=device)
+    times = []
+    for _ in range(WARM_UP + TIMED):
+        start = time.perf_counter()
+        mean, log_variance = model.encode(batch)
+        z = sample(mean, log_variance, noise)
+        reconstruction = reconstruction_per_image(model.logits(z, labels), batch).mean()
+        kl = kl_per_latent(mean, log_variance).sum(1).mean()
+        loss = objective(reconstruction, Codes(kl, 0.0, mean, log_variance, z, images), config)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        loss.item()
+        times.append(time.perf_counter() - start)
+    weights = sum(tensor.numel() * tensor.element_size() for tensor in model.state_dict().values())
+    return Pace(statistics.median(times[WARM_UP:]), weights, images)
+
+
+def estimate(config: RunConfig, pace: Pace) -> Estimate:
+    """What a run with these settings needs at that pace."""
+    steps = config.total_steps(pace.images)
+    rows = steps // config.log_steps + 1
+    disk = (
+        pace.weights * (ADAM + len(config.keep_steps))
+        + rows * (7 + config.latents) * ROW_BYTES
+        + (steps // config.preview_steps + 2) * PREVIEW_BYTES
+    )
+    return Estimate(steps, steps * pace.seconds, disk)

@@ -1,0 +1,64 @@
+"""Live pictures of a model while it trains."""
+
+import numpy as np
+import torch
+
+from engine.data.dataset import Dataset
+from engine.jobs.events import Preview
+from engine.networks.tensors import to_images, to_tensor
+from engine.networks.vae import VAE
+from engine.runs.previews import COLUMNS
+from engine.settings.run_config import RunConfig
+
+LATENT_ROWS = 10
+"""Latents shown at most: as many as the report has, so that those that carry nothing are seen to."""
+RANGE = 3.0
+
+
+class EvaluationCopy:
+    """A copy of the model that is being trained, in eval mode: asking it changes nothing in the one that trains."""
+
+    def __init__(self, config: RunConfig, dataset: Dataset, device: torch.device) -> None:
+        self._model = VAE(dataset.image_shape, config.latents, dataset.classes if config.conditional else 0)
+        self._model.to(device).eval()
+
+    def __call__(self, model: VAE) -> VAE:
+        """Return the copy with the weights that the model has now."""
+        self._model.load_state_dict(model.state_dict())
+        return self._model
+
+
+class Previewer:
+    """Decodes a few fixed images with a copy of the model in eval mode, so that training is not disturbed."""
+
+    def __init__(self, config: RunConfig, dataset: Dataset, device: torch.device) -> None:
+        rng = np.random.default_rng((config.seed, 2**31))
+        split = dataset.splits[dataset.headline_split]
+        chosen = np.sort(rng.choice(split, min(COLUMNS, len(split)), replace=False))
+        self._originals = dataset.images(chosen)
+        self._labels = None
+        if config.conditional and dataset.labels is not None:
+            self._labels = torch.from_numpy(dataset.labels[chosen]).to(device)
+        self._copy = EvaluationCopy(config, dataset, device)
+        self._device = device
+
+    @torch.no_grad()
+    def __call__(self, model: VAE, step: int, kl: tuple[float, ...]) -> Preview:
+        """Reconstruct the originals, and traverse the latents of largest KL from the first one."""
+        frozen = self._copy(model)
+        mean, _ = frozen.encode(to_tensor(self._originals, self._device))
+        latents = tuple(int(i) for i in np.argsort(-np.asarray(kl), kind="stable")[:LATENT_ROWS])
+        z = mean[:1].repeat(len(latents) * COLUMNS, 1)
+        values = torch.linspace(-RANGE, RANGE, COLUMNS, device=self._device)
+        for number, latent in enumerate(latents):
+            z[number * COLUMNS : (number + 1) * COLUMNS, latent] = values
+        label = self._labels[:1].repeat(len(z)) if self._labels is not None else None
+        traversal = to_images(frozen.decode(z, label))
+        return Preview(
+            step=step,
+            originals=self._originals,
+            reconstructions=to_images(frozen.decode(mean, self._labels)),
+            traversal=traversal.reshape(len(latents), COLUMNS, *traversal.shape[1:]),
+            latents=latents,
+            kl_per_latent=kl,
+        )

@@ -1,0 +1,459 @@
+"""The training loop: a generator of events, and the run folder it writes as it goes.
+
+The order of the images is a function of (seed, epoch) and the noise comes from a generator of the job's own,
+so on the CPU, with the same thread count, a run is the same bit for bit each time, also when it is stopped
+and resumed.
+"""
+
+import errno
+import math
+import time
+from collections.abc import Callable, Generator
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from engine.data import Dataset, fingerprint_of, load_dataset, prepare
+from engine.errors import CheckpointError, ConfigError, DataError, RunError, TrainingDivergedError
+from engine.jobs.events import (
+    CheckpointSaved,
+    Event,
+    Finished,
+    Job,
+    Paused,
+    Progress,
+    Request,
+    StepMetrics,
+    TrainingStarted,
+    Warned,
+)
+from engine.methods.loss import kl_per_latent, objective, reconstruction_per_image
+from engine.methods.registry import Codes
+from engine.networks.tensors import choose_device, is_available, to_tensor
+from engine.networks.vae import VAE, build, sample
+from engine.runs.checkpoints import NOT_RESUMED, fill, load_trainer, load_weights, save_checkpoint
+from engine.runs.checkpoints import checkpoint_step as saved_step
+from engine.runs.kept_weights import WEIGHTS, keep_checkpoint
+from engine.runs.metrics_file import MetricsWriter, cut_back
+from engine.runs.previews import drop_after, save_preview
+from engine.runs.run import Run, RunState
+from engine.settings.run_config import CHOICE_TITLES, RunConfig
+from engine.system.leftovers import clear_leftovers, places_in_run
+from engine.system.numbers import exact_words
+from engine.training.held_out import HeldOut
+from engine.training.previewer import Previewer
+from engine.training.same_data import check_same_data
+from engine.training.trainer_state import TrainerState
+
+Kept = TypeVar("Kept")
+
+
+def train(run: Run, *, fresh: bool = False, accept_changed_data: bool = False) -> Job:
+    """Train a run to its length, from its last checkpoint or from the beginning.
+
+    Yields TrainingStarted, then per step StepMetrics, Preview and CheckpointSaved where they are due and a
+    Progress, and at last Finished. Asked to pause, it saves a checkpoint and yields Paused; asked to stop, or
+    closed, it saves a checkpoint and ends. When the disk refuses to take what is due, it yields Paused with the reason
+    and tries again when its host goes on. A run that was begun on a device which is not there goes on with what there
+    is, and a Warned says so.
+
+    A run that cannot be resumed is left as it was. One that never trained becomes "failed"; where it is `fresh`, made
+    only now for this training, and its data or settings cannot be used, its folder is removed.
+
+    Raises
+    ------
+    RunLockedError
+        Another window or process is training the run.
+    DataChangedError
+        The data set is not the one that the checkpoint was trained on, and that is not accepted. Nothing is changed.
+    DataError, CheckpointError, ConfigError
+        The data set, the checkpoint or the device cannot be used.
+    TrainingDivergedError
+        The loss became NaN or infinite. The last checkpoint is kept.
+    RunError
+        The run folder is gone, or cannot be written and the host asked to stop. The last checkpoint is kept.
+    """
+    trainer: Trainer | None = None
+    try:
+        with run.locked():
+            clear_leftovers(places_in_run(run.path))
+            try:
+                for event in prepare(*run.config.data):
+                    if isinstance(event, Progress) and (yield event) is Request.STOP:
+                        if not _has_trained(run):
+                            run.write_state(RunState("stopped", message="Stopped before training began."))
+                        yield Finished(run.path, stopped=True)
+                        return
+                trainer = Trainer(run, accept_changed_data=accept_changed_data)
+                yield from trainer.loop()
+            except Exception as error:
+                reason = _explain(error, run)
+                if trainer is not None and trainer.begun:
+                    _try_state(run, RunState("failed", trainer.step, trainer.total, str(reason)))
+                elif not _has_trained(run):
+                    _try_state(run, RunState("failed", message=str(reason)))
+                if reason is error:
+                    raise
+                raise reason from error
+    except (DataError, ConfigError):
+        if fresh and trainer is None:
+            run.discard()
+        raise
+
+
+@dataclass
+class Clock:
+    """Seconds spent training, pauses left out."""
+
+    seconds: float = 0.0
+    started: float | None = None
+
+    def start(self) -> None:
+        """Go on counting."""
+        self.started = time.perf_counter()
+
+    def stop(self) -> None:
+        """Stop counting."""
+        if self.started is not None:
+            self.seconds += time.perf_counter() - self.started
+            self.started = None
+
+    def read(self) -> float:
+        """Seconds so far."""
+        return self.seconds + (time.perf_counter() - self.started if self.started is not None else 0.0)
+
+
+class Trainer:
+    """All that a run needs while it trains: network, optimiser, random numbers, and the sums for the curves."""
+
+    def __init__(self, run: Run, *, accept_changed_data: bool = False) -> None:
+        self.run = run
+        self.device, self.threads, self.notes = _machine(run)
+        torch.set_num_threads(self.threads)
+        self.dataset: Dataset = load_dataset(*run.data)
+        self.data_note = check_same_data(run, self.dataset, accept_changed=accept_changed_data)
+        self.config: RunConfig = run.config
+        self.indices = self.dataset.training
+        self.steps_per_epoch = self.config.steps_per_epoch(len(self.indices))
+        self.total = self.config.total_steps(len(self.indices))
+
+        # Channels last is what the CPU's convolutions are fastest with; it changes no value's meaning.
+        self.model: VAE = build(self.config, self.dataset).to(self.device).to(memory_format=torch.channels_last)
+        self.optimiser = torch.optim.Adam(self.model.parameters(), lr=self.config.learning_rate, fused=True)
+        self.noise = torch.Generator(self.device).manual_seed(self.config.seed)
+        # On the CPU, since Apple's GPUs have no float64.
+        self.sums = torch.zeros(3 + self.config.latents, dtype=torch.float64)
+        self.summed = 0
+        self.step = 0
+        self.row_step = -1
+        self.clock = Clock()
+        self.order: np.ndarray[Any, Any] = np.empty(0)
+        self.order_epoch = -1
+        self.previewer = Previewer(self.config, self.dataset, self.device)
+        self.held_out = HeldOut(run, self.dataset, self.device) if "test" in self.dataset.splits else None
+
+        self.state_time = 0.0
+        self.begun = False
+        """Whether the run's folder has been written to."""
+
+        self._restore()
+        self.saved_step = self.step if self.step else -1
+
+    def loop(self) -> Generator[Event, Request | None, None]:
+        """Step until the run's length is reached, telling of each step and obeying pause and stop."""
+        yield from self._persist(self._begin)
+        notes = [self.data_note, *self.notes, *self.dataset.notes, *self.config.warnings(len(self.indices))]
+        notes = [note for note in notes if note]
+        if notes:
+            yield Warned(" ".join(notes))
+        yield TrainingStarted(self.run.path, self.step, self.total, self.config.batch_size)
+        self.model.train()
+        try:
+            while self.step < self.total:
+                self.clock.start()
+                self._update()
+                self.clock.stop()
+                events = yield from self._persist(self._record)
+                request = None
+                for event in events:
+                    request = (yield event) or request
+                if request is Request.STOP:
+                    break
+                if request is Request.PAUSE:
+                    yield from self._persist(lambda: self._save_as("paused"))
+                    yield CheckpointSaved(self.step)
+                    yield Paused(self.step)
+                    yield from self._persist(lambda: self._write_state("running"))
+        except GeneratorExit:
+            with suppress(OSError):  # abandoned: nobody is left to tell, and the last checkpoint is whole
+                self._save_as("stopped")
+            raise
+        stopped = self.step < self.total
+        yield from self._persist(lambda: self._save_as("stopped" if stopped else "finished"))
+        yield CheckpointSaved(self.step)
+        yield Finished(self.run.path, self.step, stopped)
+
+    def _begin(self) -> None:
+        """Bring the run's folder to the step that training goes on from. Raises OSError; may be called again."""
+        run = self.run
+        run.keep_length()
+        if not run.resolved:
+            run.resolve(self.device.type, self.threads)
+        run.record_data(fingerprint_of(self.dataset), self.step)
+        cut_back(run.metrics_file, lambda step: step <= self.step and step % self.config.log_steps == 0)
+        drop_after(run.previews_folder, self.step)
+        if self.held_out:
+            self.held_out.cut_back(self.step)
+        self.metrics = MetricsWriter(run.metrics_file, self.config.latents)
+        self._write_state("running")
+        self.begun = True
+
+    def _persist(self, write: Callable[[], Kept]) -> Generator[Event, Request | None, Kept]:
+        """Write; where the disk refuses, say so and wait, then write again when the host goes on.
+
+        Raises the OSError when the host asks to stop instead, or when the run's folder is gone.
+        """
+        while True:
+            try:
+                return write()
+            except OSError as error:
+                if not self.run.path.exists():
+                    raise
+                if (yield Paused(self.step, str(_explain(error, self.run)))) is Request.STOP:
+                    raise
+
+    def _update(self) -> None:
+        """Do one step, and add it to the sums that the next row of the curves is made of."""
+        values = self._train_step()
+        self.step += 1
+        self.sums += values
+        self.summed += 1
+
+    def _record(self) -> list[Event]:
+        """Write whatever is due after a step; return what there is to tell, with everything on disk.
+
+        May be called again after an OSError: what was written before it is replaced, not repeated.
+        """
+        events: list[Event] = []
+        config, last = self.config, self.step == self.total
+        if self.step % config.log_steps == 0 or last:
+            metrics = self._means()
+            if self.row_step == self.step:
+                cut_back(self.run.metrics_file, lambda step: step < self.step)
+            self.row_step = self.step
+            self.metrics.append(metrics)
+            events.append(metrics)
+            if time.monotonic() - self.state_time > 1:
+                self._write_state("running")
+        if self.step % config.preview_steps == 0 or last or self.step == 1:
+            preview = self.previewer(self.model, self.step, self._kl_means())
+            save_preview(self.run.previews_folder, preview)
+            if self.held_out:
+                self.held_out.record(self.model, self.step, self.step / self.steps_per_epoch, self.clock.read())
+            events.append(preview)
+        # A row before its time, at the end of the run, is not a period of its own: should the run be
+        # lengthened, the period goes on.
+        sums, summed = self.sums.clone(), self.summed
+        if self.step % config.log_steps == 0:
+            self.sums.zero_()
+            self.summed = 0
+        keep = self.step in config.keep_steps
+        if keep or (self.step % config.checkpoint_steps == 0 and not last):
+            try:
+                self._save()
+                if keep:
+                    keep_checkpoint(self.run.checkpoint_folder)
+            except OSError:
+                self.sums, self.summed = sums, summed
+                raise
+            events.append(CheckpointSaved(self.step))
+        events.append(Progress(self.step, self.total, "Training", "steps"))
+        return events
+
+    def _train_step(self) -> Tensor:
+        """One update of the weights. Returns loss, reconstruction, KL, and KL per latent, float64 (3 + latents,)."""
+        images, labels = self._batch()
+        mean, log_variance = self.model.encode(images)
+        z = sample(mean, log_variance, self.noise)
+        reconstruction = reconstruction_per_image(self.model.logits(z, labels), images).mean()
+        kl_each = kl_per_latent(mean, log_variance).mean(0)
+        kl = kl_each.sum()
+        codes = Codes(kl, self._capacity(self.step + 1) or 0.0, mean, log_variance, z, len(self.indices))
+        loss = objective(reconstruction, codes, self.config)
+        if not math.isfinite(loss.item()):
+            raise TrainingDivergedError(self._diverged())
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        self.optimiser.step()
+        with torch.no_grad():
+            return torch.cat([torch.stack([loss, reconstruction, kl]), kl_each]).cpu().double()
+
+    def _batch(self) -> tuple[Tensor, Tensor | None]:
+        """The images of the next step, and their labels for a conditional model."""
+        epoch, position = divmod(self.step, self.steps_per_epoch)
+        if epoch != self.order_epoch:
+            rng = np.random.default_rng((self.config.seed, epoch))
+            self.order, self.order_epoch = rng.permutation(self.indices), epoch
+        chosen = self.order[position * self.config.batch_size : (position + 1) * self.config.batch_size]
+        images = to_tensor(self.dataset.images(chosen), self.device)
+        if not self.config.conditional or self.dataset.labels is None:
+            return images, None
+        return images, torch.from_numpy(self.dataset.labels[chosen]).to(self.device)
+
+    def _capacity(self, step: int) -> float | None:
+        return self.config.capacity(step, self.steps_per_epoch)
+
+    def _means(self) -> StepMetrics:
+        loss, reconstruction, kl, *each = (self.sums / self.summed).tolist()
+        capacities = [self._capacity(step) for step in range(self.step - self.summed + 1, self.step + 1)]
+        known = [c for c in capacities if c is not None]
+        return StepMetrics(
+            step=self.step,
+            epoch=self.step / self.steps_per_epoch,
+            seconds=self.clock.read(),
+            loss=loss,
+            reconstruction=reconstruction,
+            kl=kl,
+            capacity=sum(known) / len(known) if known else None,
+            kl_per_latent=tuple(each),
+        )
+
+    def _kl_means(self) -> tuple[float, ...]:
+        return tuple((self.sums[3:] / self.summed).tolist())
+
+    def _diverged(self) -> str:
+        kept = (
+            f"The checkpoint of step {self.saved_step:,} is kept"
+            if self.saved_step > 0
+            else "No checkpoint was due yet"
+        )
+        return (
+            f"The loss became NaN or infinite at step {self.step + 1:,}. {kept}. Try a smaller learning rate "
+            f"(it is {exact_words(self.config.learning_rate)})"
+            + (f" or a smaller γ (it is {exact_words(self.config.gamma)})." if self.config.annealed else ".")
+        )
+
+    def _save(self) -> None:
+        if self.saved_step == self.step:
+            return
+        save_checkpoint(
+            self.run.checkpoint_folder,
+            self.step,
+            self.model,
+            {
+                "step": self.step,
+                "optimiser": self.optimiser.state_dict(),
+                "noise": self.noise.get_state(),
+                "device": self.device.type,
+                "sums": self.sums,
+                "summed": self.summed,
+                "seconds": self.clock.read(),
+            },
+        )
+        self.saved_step = self.step
+
+    def _save_as(self, state: str) -> None:
+        self._save()
+        self._write_state(state)
+
+    def _restore(self) -> None:
+        """Take up the run's last checkpoint, if it has one. Raises CheckpointError."""
+        if saved_step(self.run.checkpoint_folder) is None:
+            return
+        weights = load_weights(self.run.checkpoint_folder)
+        path = self.run.checkpoint_folder / weights.trainer
+        values = load_trainer(self.run.checkpoint_folder, weights)
+        fill(self.model, weights, self.run.name)
+        try:
+            state = TrainerState.parse(values, weights.step, list(self.model.parameters()), self.config.latents)
+            self.step = weights.step
+            self._restore_noise(state)
+        except ValueError as error:
+            raise CheckpointError(f"{path} is damaged or not of this run: {error}. {NOT_RESUMED}") from None
+        settings = self.optimiser.state_dict()["param_groups"]
+        self.optimiser.load_state_dict({"state": state.moments, "param_groups": settings})
+        self.sums.copy_(state.sums)
+        self.summed = state.summed
+        self.clock.seconds = state.seconds
+
+    def _restore_noise(self, state: TrainerState) -> None:
+        """Go on with the noise of the checkpoint; after a change of device, with noise of its own for this step.
+
+        Raises ValueError when it is no state of a generator.
+        """
+        before = state.device or self.run.resolved.get("device", self.device.type)
+        if before != self.device.type:
+            self.noise.manual_seed(int(np.random.default_rng((self.config.seed, 2**31 + 2, self.step)).integers(2**62)))
+            self.notes = self.notes or [_moved(before, self.device.type)]
+            return
+        try:
+            self.noise.set_state(state.noise)
+        except (RuntimeError, TypeError):
+            raise ValueError("'noise' is no state of this device's random generator") from None
+
+    def _write_state(self, state: str) -> None:
+        self.run.write_state(RunState(state, self.step, self.total))
+        self.state_time = time.monotonic()
+
+
+def _machine(run: Run) -> tuple[torch.device, int, list[str]]:
+    """Return device, thread count and what is to be said of them: as stored by the run's first start, or chosen now.
+
+    Raises ConfigError when a device is asked for that is not there.
+    """
+    stored = str(run.resolved.get("device", ""))
+    threads = run.config.threads or torch.get_num_threads()
+    if not stored or is_available(stored):
+        device = choose_device(stored or run.config.device)
+        notes = []
+        if not run.resolved and _has_trained(run):
+            notes = [
+                "config.json does not say with which device the run was trained so far. It goes on with "
+                f"{_title(device.type)}; only with the same device and number of threads is it, bit for bit, as if it "
+                "had never been stopped."
+            ]
+        return device, int(run.resolved.get("threads", 0)) or threads, notes
+    device = choose_device("auto")
+    return device, threads, [f"PyTorch finds no {_title(stored)} on this machine. {_moved(stored, device.type)}"]
+
+
+def _moved(before: str, now: str) -> str:
+    """Say what a change of the device means."""
+    return (
+        f"The run was trained with {_title(before)} so far and goes on with {_title(now)}, with other random numbers: "
+        "from here on it is no longer, bit for bit, the run that it would have been."
+    )
+
+
+def _title(device: str) -> str:
+    return CHOICE_TITLES["device"].get(device, "another device")
+
+
+def _has_trained(run: Run) -> bool:
+    """Whether there is anything of the run to lose."""
+    return (run.checkpoint_folder / WEIGHTS).exists() or run.state().step > 0
+
+
+def _explain(error: Exception, run: Run) -> Exception:
+    """Return an error of the file system as a sentence about the run; others as they are."""
+    if not isinstance(error, OSError):
+        return error
+    kept = "The last checkpoint is kept" if (run.checkpoint_folder / WEIGHTS).exists() else "No checkpoint was due yet"
+    if error.errno == errno.ENOSPC:
+        return RunError(f"The disk is full: {run.path} cannot be written. {kept}; make room, then resume the run.")
+    if not run.path.exists():
+        return RunError(f"The run's folder {run.path} is gone; it was moved or deleted while training.")
+    return RunError(
+        f"{run.path} cannot be written: {error.strerror or error}. {kept}; resume the run when the cause is gone."
+    )
+
+
+def _try_state(run: Run, state: RunState) -> None:
+    try:
+        run.write_state(state)
+    except OSError:
+        return  # the folder cannot be written; the error on its way to the user says so

@@ -1,0 +1,240 @@
+"""Saving runs to files: what to save is asked, then where, and it is written beside the window's work."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from PySide6.QtCore import QSettings, Qt, Slot
+from PySide6.QtWidgets import (
+    QButtonGroup,
+    QDialog,
+    QFileDialog,
+    QHBoxLayout,
+    QPushButton,
+    QRadioButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from engine.errors import StudioError
+from engine.jobs.events import Finished, Job, Progress, Warned
+from engine.runs.run import Run
+from gui.bridge import JobThread
+from gui.training.view_options import ViewOptions
+from gui.widgets.layouts import job_bar, label
+from gui.widgets.save_dialog import (
+    CSV,
+    PICTURES,
+    ZIP,
+    Format,
+    ask_file,
+    ask_new_folder,
+    last_folder,
+    proposed_name,
+    save_buttons,
+)
+from gui.widgets.status_bar import status_of
+from gui.widgets.theme import px
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """Something that runs can be saved as: title, explanation, what its file's name says, and the file's formats.
+
+    Without formats it is a folder.
+    """
+
+    title: str
+    help: str
+    content: str
+    formats: tuple[Format, ...]
+
+
+CURVES = Kind(
+    "Curves as a picture",
+    "PNG, SVG or PDF: loss, reconstruction, KL with the capacity C, and KL per latent.",
+    "curves",
+    PICTURES,
+)
+TABLE = Kind("Curves as a table", "CSV with every recorded point; several runs below each other.", "curves", (CSV,))
+ARCHIVE = Kind(
+    "Whole run",
+    "A .zip with settings, curves, weights, pictures and metrics, to keep or to go on with on another machine.",
+    "run",
+    (ZIP,),
+)
+EVENTS = Kind("TensorBoard event files", "A folder with scalars and pictures, for TensorBoard.", "tensorboard", ())
+KINDS = (CURVES, TABLE, ARCHIVE, EVENTS)
+
+
+RECORDED = ViewOptions(smoothing=0)
+"""Curves as they were recorded, along the steps."""
+
+
+def export_runs(parent: QWidget, settings: QSettings, runs: Sequence[Run]) -> str:
+    """Ask what to save of these runs and where, and save it. Returns a sentence, empty when the person cancels.
+
+    Training goes on meanwhile. Raises StudioError when it cannot be saved.
+    """
+    dialog = KindDialog(parent, runs)
+    chosen = dialog.exec() == QDialog.DialogCode.Accepted
+    kind = dialog.kind
+    dialog.deleteLater()
+    return _ask_and_export(parent, settings, runs, kind) if chosen else ""
+
+
+def ask_and_export_curves(parent: QWidget, settings: QSettings, runs: Sequence[Run], options: ViewOptions) -> str:
+    """Ask where to save the curves of these runs, as seen in a picture or all in a table, and save them.
+
+    Returns and raises as `export_runs` does.
+    """
+    kind = Kind("Save the curves", "", "curves", (*PICTURES, CSV))
+    return _ask_and_export(parent, settings, runs, kind, options)
+
+
+def _ask_and_export(
+    parent: QWidget, settings: QSettings, runs: Sequence[Run], kind: Kind, options: ViewOptions = RECORDED
+) -> str:
+    name = proposed_name([run.name for run in runs], kind.content)
+    if kind.formats:
+        path = ask_file(parent, settings, kind.title, name, kind.formats)
+    else:
+        path = ask_new_folder(parent, settings, f"{kind.title}: where to make the folder {name}", name)
+    if path is None:
+        return ""
+
+    def job() -> Job:
+        # Imported in the job's thread: these load torch.
+        from engine.export.runs import export
+        from engine.export.tensorboard import write_events
+
+        if kind.formats:
+            yield from export(runs, path, view=options.view, smoothing=options.smoothing)
+        else:
+            yield from write_events(runs, path)
+
+    return JobDialog(parent, kind.title, job).carry_out()
+
+
+def import_runs(parent: QWidget, settings: QSettings, root: Path) -> str:
+    """Ask for a .zip with runs and put them below `root`. Returns and raises as `export_runs` does."""
+    name, _ = QFileDialog.getOpenFileName(parent, "Import runs", str(last_folder(settings)), "Saved runs (*.zip)")
+    if not name:
+        return ""
+
+    def job() -> Job:
+        from engine.runs.archive import read_archive
+
+        yield from read_archive(Path(name), root)
+
+    return JobDialog(parent, "Import runs", job, task="Importing").carry_out()
+
+
+class KindDialog(QDialog):
+    """Asks what to save; `kind` is the answer."""
+
+    def __init__(self, parent: QWidget, runs: Sequence[Run]) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Export")
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(18, 16, 18, 16)
+        layout.setSpacing(2)
+        what = runs[0].name if len(runs) == 1 else f"{len(runs)} runs"
+        layout.addWidget(label(f"Export {what}", "title"))
+        layout.addSpacing(8)
+        self._group = QButtonGroup(self)
+        for number, kind in enumerate(KINDS):
+            missing = _missing() if kind is EVENTS else ""
+            button = QRadioButton(kind.title + ("s" if kind is ARCHIVE and len(runs) > 1 else ""))
+            button.setEnabled(not missing)
+            button.setAccessibleDescription(missing or kind.help)
+            help = label(missing or kind.help, "muted", wrap=True)
+            help.setContentsMargins(24, 0, 0, 8)
+            help.setMinimumWidth(px(430))
+            self._group.addButton(button, number)
+            layout.addWidget(button)
+            layout.addWidget(help)
+        self._group.button(0).setChecked(True)
+        buttons, self.save = save_buttons(self)
+        layout.addSpacing(6)
+        layout.addWidget(buttons)
+
+    @property
+    def kind(self) -> Kind:
+        """What was chosen."""
+        return KINDS[self._group.checkedId()]
+
+
+class JobDialog(QDialog):
+    """Does a job in a thread, with its progress and a button that cancels it. `task` is its word in the status bar."""
+
+    def __init__(self, parent: QWidget, title: str, make_job: Callable[[], Job], task: str = "Saving") -> None:
+        super().__init__(parent)
+        self._task, self._status = task, status_of(parent)
+        self.setWindowTitle(title)
+        self.setMinimumWidth(px(380))
+        self._words = ""
+        self._notes: list[str] = []
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(18, 16, 18, 16)
+        self.what = label("Preparing…", wrap=True)
+        self.bar = job_bar(None)
+        self.bar.setMaximum(0)
+        self.cancel = QPushButton("Cancel")
+        self.cancel.clicked.connect(self.reject)
+        layout.addWidget(self.what)
+        layout.addWidget(self.bar)
+        foot = QHBoxLayout()
+        foot.addStretch(1)
+        foot.addWidget(self.cancel)
+        layout.addLayout(foot)
+        self._thread = JobThread(make_job, self)
+        self._thread.events.connect(self._take)
+        self._thread.finished.connect(self.accept, Qt.ConnectionType.QueuedConnection)
+
+    def carry_out(self) -> str:
+        """Do the job. Returns what it says at its end, empty when it was cancelled. Raises StudioError."""
+        self._thread.start()
+        self._show_status(Progress(0, 1, self.windowTitle()))
+        self.exec()
+        self._thread.wait()
+        self._show_status(None)
+        words, error = self._words, self._thread.error
+        self.deleteLater()
+        if error:
+            raise StudioError(error)
+        return words
+
+    def reject(self) -> None:
+        """Cancel the job; the dialog closes when it has ended."""
+        self._thread.control.cancel()
+        self.cancel.setEnabled(False)
+        self.what.setText("Cancelling…")
+
+    def _show_status(self, progress: Progress | None) -> None:
+        if self._status is not None:
+            self._status.show_job(self._task, progress)
+
+    @Slot(list)
+    def _take(self, events: list[object]) -> None:
+        for event in events:
+            if isinstance(event, Progress) and not self._thread.control.cancelled:
+                self._show_status(event)
+                self.what.setText(f"{event.what}…")
+                self.bar.setMaximum(event.total if event.total > 1 else 0)
+                self.bar.setValue(event.done)
+            elif isinstance(event, Warned):
+                self._notes.append(event.message)
+            elif isinstance(event, Finished):
+                self._words = " ".join([event.message, *self._notes])
+
+
+def _missing() -> str:
+    """Why TensorBoard's files cannot be written here; empty when they can."""
+    from engine.export.tensorboard import check_installed
+
+    try:
+        check_installed()
+    except StudioError as error:
+        return str(error)
+    return ""

@@ -1,0 +1,333 @@
+"""The runs as the window knows them: read from disk, followed while they change, never written here.
+
+What trains in this window and what trains in a terminal appear the same way.
+"""
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TypeAlias
+
+from PySide6.QtCore import QObject, QTimer, Signal, Slot
+
+from engine.errors import StudioError
+from engine.runs.kept_weights import kept_steps
+from engine.runs.latent_names import latent_names
+from engine.runs.metrics_file import MetricsReader, newest_row
+from engine.runs.run import Run
+from engine.system.plain_text import clean_name
+
+POLL_MS = 500
+
+READ_BYTES = 200_000
+"""What is read of a metrics file at a time, about 5 ms: a longer one is read on where it is shown."""
+
+FILES = (
+    ".",
+    "state.json",
+    "marks.json",
+    "checkpoint/model.safetensors",
+    "evaluation.json",
+    "config.json",
+    "metrics.csv",
+)
+"""What is looked at of a run: its folder, and the files that the window shows something of."""
+
+TURN = 400
+"""Runs that nobody trains whose folders are looked at in a poll: 2,000 of them within 2.5 seconds."""
+
+MOST_WATCHED = 24
+"""Runs that are looked at in every poll because they are shown."""
+
+FRESH_NS = 2_000_000_000
+"""How long a change is taken to be fresh: file systems keep times no finer than two seconds."""
+
+Stamp: TypeAlias = tuple[int, int, int] | None
+
+
+class RunItem:
+    """One run with what the list and the curves show of it. Its curves are read when they are first asked for."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.place: int | None = None
+        """Place in the queue, from 0; None when the run does not wait."""
+        self.paused = False
+        """Whether its training waits in this window; where the disk is full its files cannot say so."""
+        self._reader: MetricsReader | None = None
+        self._newest: dict[str, float] | None = None
+        self._files = tuple(f"{run.path}{os.sep}{name}" for name in FILES)
+        self._look_again = False
+        self._stamp_files()
+        self.state = run.state()
+        self._read_marks()
+
+    def _read_marks(self) -> None:
+        marks = self.run.marks()
+        self.name = self.run.name_in(marks)
+        self.colour = self.run.colour_in(marks)
+        self.hidden = marks.get("hidden") is True
+        self.latent_names = latent_names(marks)
+        tags = marks.get("tags")
+        words = [clean_name(str(tag)) for tag in tags] if isinstance(tags, list) else []
+        self.tags = [tag for tag in words if tag]
+
+    @property
+    def path(self) -> Path:
+        """The run's folder."""
+        return self.run.path
+
+    @property
+    def metrics(self) -> MetricsReader:
+        """The run's curves; followed from the first time on that they are asked for."""
+        if self._reader is None:
+            self._reader = MetricsReader(self.run.metrics_file)
+            self._reader.refresh(READ_BYTES)
+        return self._reader
+
+    @property
+    def seconds(self) -> float:
+        """Time spent training, pauses left out."""
+        return self.last("seconds") or 0.0
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether a checkpoint was saved."""
+        return self._stamps["checkpoint/model.safetensors"] is not None
+
+    @property
+    def weights_size(self) -> int:
+        """Bytes of the newest weights; 0 before the first checkpoint."""
+        try:
+            return (self.run.checkpoint_folder / "model.safetensors").stat().st_size
+        except OSError:
+            return 0
+
+    @property
+    def kept_steps(self) -> list[int]:
+        """Steps whose weights were kept, smallest first."""
+        return kept_steps(self.run.checkpoint_folder)
+
+    @property
+    def weights_stamp(self) -> object:
+        """Something that changes with each checkpoint, and with its evaluation, which says its KL per latent."""
+        return self._stamps["checkpoint/model.safetensors"], self._stamps["evaluation.json"]
+
+    @property
+    def data_stamp(self) -> object:
+        """Something that changes with the user's file or folder of data; None where the application has its own."""
+        folder = self.run.config.data_folder
+        return None if folder is None else stamp_of(str(folder))
+
+    @property
+    def evaluation_stamp(self) -> object:
+        """Something that changes with the metrics, or with what a person added or set."""
+        return tuple(self._stamps[name] for name in ("marks.json", "evaluation.json", "config.json"))
+
+    @property
+    def gone(self) -> bool:
+        """Whether the folder is no run any more."""
+        return self._stamps["config.json"] is None
+
+    @property
+    def problems(self) -> list[str]:
+        """What is wrong with files of the run that are shown here, a sentence each."""
+        curves = self._reader.problem if self._reader is not None else ""
+        return [*self.run.problems.values(), *([curves] if curves else [])]
+
+    def last(self, column: str) -> float | None:
+        """The newest value of a curve, or None before the first."""
+        if self._reader is not None:
+            return self._reader.newest(column)
+        if self._newest is None:
+            self._newest = newest_row(self.run.metrics_file)
+        return self._newest.get(column)
+
+    def follow(self) -> bool:
+        """Read what changed on disk, if the run trains or its folder says so; True when something did.
+
+        One look at the folder is enough for a run that nobody trains: all files but those of a training are replaced
+        at once, which changes the time of the folder.
+        """
+        if self.state.active or self._look_again or stamp_of(self._files[0]) != self._stamps["."]:
+            return self.refresh()
+        return False
+
+    def refresh(self) -> bool:
+        """Read what changed on disk; True when something did."""
+        before = self._stamps
+        self._stamp_files()
+        new = {name for name, stamp in self._stamps.items() if stamp != before[name] and name != "."}
+        if not new and not self.state.active:
+            return False
+        if "metrics.csv" in new:
+            self._newest = None
+            if self._reader is not None:
+                self._reader.refresh(READ_BYTES)
+        if "marks.json" in new:
+            self._read_marks()
+        if "config.json" in new:
+            with suppress(StudioError):  # damaged since: what was read before stays
+                run = Run.open(self.path)
+                run.problems = self.run.problems
+                self.run = run
+        state, self.state = self.state, self.run.state()
+        return bool(new) or state != self.state
+
+    def _stamp_files(self) -> None:
+        """Note how the files are, before they are read: a change while they are is found the next time."""
+        self._stamps = {name: stamp_of(file) for name, file in zip(FILES, self._files, strict=True)}
+        self._look_again = is_fresh(self._stamps["."])
+
+
+class RunStore(QObject):
+    """All runs below a folder, newest first.
+
+    `listed` when runs came or went, `updated(path)` when one changed, `unreadable(reasons, items)` when folders look
+    like runs but cannot be opened (why, by the folder's name), or runs came of which files are damaged.
+
+    However many runs there are, a poll looks at a bounded number of files: those of the runs that train or are looked
+    at, and the folders of `TURN` others in turn.
+    """
+
+    listed = Signal()
+    updated = Signal(object)
+    unreadable = Signal(object, object)
+
+    def __init__(self, root: Path, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.root = root
+        self.items: list[RunItem] = []
+        self._found: dict[Path, RunItem] = {}
+        self._others: dict[Path, Stamp] = {}
+        """Folders that are no runs, with the stamp of the config.json that could not be read, if there is one."""
+        self._root_stamp: Stamp = None
+        self._relist = True
+        self._watched: list[RunItem] = []
+        self._turn = 0
+        self._timer = QTimer(self)
+        self._timer.setInterval(POLL_MS)
+        self._timer.timeout.connect(self._poll)
+
+    def start(self) -> None:
+        """Read the runs and follow them from now on."""
+        self.refresh()
+        self._timer.start()
+
+    def close(self) -> None:
+        """Follow no more."""
+        self._timer.stop()
+
+    def find(self, path: Path) -> RunItem | None:
+        """Return the run in that folder."""
+        return self._found.get(path)
+
+    def watch(self, items: Sequence[RunItem]) -> None:
+        """Look at these runs, which are shown, in every poll; of many, at the first."""
+        self._watched = list(items[:MOST_WATCHED])
+
+    @Slot()
+    def refresh(self) -> None:
+        """Look at the whole disk now."""
+        known = self.items
+        self._relist = True
+        self._find_runs()
+        self._follow([item for item in known if item.path in self._found], RunItem.refresh)
+
+    @Slot()
+    def _poll(self) -> None:
+        """Look at what lives, and at some of the rest."""
+        self._find_runs()
+        busy = {id(item): item for item in self.items if item.state.active}
+        busy |= {id(item): item for item in self._watched if item.path in self._found}
+        begin = self._turn if self._turn < len(self.items) else 0
+        self._turn = begin + TURN
+        busy |= {id(item): item for item in self.items[begin : self._turn]}
+        self._follow(list(busy.values()), RunItem.follow)
+
+    def _follow(self, items: Sequence[RunItem], look: Callable[[RunItem], bool]) -> None:
+        for item in items:
+            if look(item):
+                self._relist |= item.gone
+                self.updated.emit(item.path)
+        if self._relist:
+            self._find_runs()
+
+    def _find_runs(self) -> None:
+        """Find runs that came, and those that went."""
+        stamp = stamp_of(str(self.root))
+        if self._relist or stamp != self._root_stamp:
+            self._relist = is_fresh(stamp)
+            self._root_stamp = stamp
+            folders = _folders(self.root)
+            self._others = {path: self._others.get(path) for path in folders if path not in self._found}
+            known = {path: item for path, item in self._found.items() if path in folders and not item.gone}
+        else:
+            known = self._found
+        opened, broken = self._open_others()
+        new = [RunItem(run) for run in opened]
+        if new or len(known) != len(self.items):
+            self._found = known | {item.path: item for item in new}
+            newest_first = sorted(
+                self._found.values(), key=lambda item: (item.run.created, item.path.name), reverse=True
+            )
+            self.items = newest_first
+            self.listed.emit()
+        damaged = [item for item in new if item.problems]
+        if broken or damaged:
+            self.unreadable.emit(broken, damaged)
+
+    def _open_others(self) -> tuple[list[Run], dict[str, str]]:
+        """Open the folders that have become runs; also why some cannot be, by the folder's name."""
+        new, reasons = [], {}
+        for path, broken in self._others.items():
+            config = stamp_of(str(path / "config.json"))
+            if config is None or config == broken:
+                continue
+            try:
+                new.append(Run.open(path))
+            except StudioError as error:
+                self._others[path] = config
+                reasons[path.name] = str(error)
+        for run in new:
+            del self._others[run.path]
+        return new, reasons
+
+
+def stamp_of(path: str) -> Stamp:
+    """Something that changes with a file or folder; None where there is none."""
+    try:
+        status = os.stat(path)  # noqa: PTH116 (Path takes twice as long, and this is asked often)
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino
+
+
+def is_fresh(stamp: Stamp) -> bool:
+    """Whether something changed so lately that a further change may have left the same time."""
+    return stamp is not None and abs(time.time_ns() - stamp[0]) < FRESH_NS
+
+
+def _folders(root: Path) -> set[Path]:
+    """The folders below a folder."""
+    try:
+        with os.scandir(root) as entries:
+            return {root / entry.name for entry in entries if entry.is_dir()}
+    except OSError:
+        return set()
+
+
+def state_words(item: RunItem) -> str:
+    """Return a run's state as the list says it."""
+    if item.place is not None and not item.state.active:
+        return f"queued, {ordinal(item.place + 1)}"
+    words = {"new": "not started", "running": "paused" if item.paused else "training", "finished": "done"}
+    return words.get(item.state.state, item.state.state)
+
+
+def ordinal(number: int) -> str:
+    """Return "1st", "2nd", "3rd", "4th", ..."""
+    ending = "th" if 10 <= number % 100 <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"

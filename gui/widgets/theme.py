@@ -1,0 +1,288 @@
+"""Colours and shapes of the window, light and dark, in one place."""
+
+from dataclasses import dataclass
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QColor, QFontInfo, QPalette
+from PySide6.QtWidgets import QApplication
+
+from engine.runs.colours import PALETTE
+from engine.system.paths import RESOURCES
+
+SCHEMES = {
+    "light": Qt.ColorScheme.Light,
+    "dark": Qt.ColorScheme.Dark,
+    "system": Qt.ColorScheme.Unknown,
+}
+
+CHOSEN = "disentangle-scheme"
+
+TEXT = 13
+"""Height of text in pixels, where the desktop asks for no larger."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """The colours that everything in the window is drawn with."""
+
+    window: str
+    card: str
+    field: str
+    border: str
+    text: str
+    muted: str
+    faint: str
+    accent: str
+    on_accent: str
+    accent_soft: str
+    warning: str
+    error: str
+    runs: tuple[str, ...]
+
+
+LIGHT = Tokens(
+    window="#f2f3f5",
+    card="#ffffff",
+    field="#f7f8fa",
+    border="#dfe2e7",
+    text="#1b1e23",
+    muted="#5f6671",
+    faint="#e7e9ed",
+    accent="#1f5fc8",
+    on_accent="#ffffff",
+    accent_soft="#e8effb",
+    warning="#8a5a00",
+    error="#b3261e",
+    runs=PALETTE,
+)
+DARK = Tokens(
+    window="#16181c",
+    card="#202329",
+    field="#191b20",
+    border="#363a42",
+    text="#e9ebee",
+    muted="#a0a6b0",
+    faint="#2c3037",
+    accent="#5c9bff",
+    on_accent="#0d1320",
+    accent_soft="#28344a",
+    warning="#f0b849",
+    error="#ff8a80",
+    runs=("#F08030", "#4BA3DB", "#2CC295", "#E09AC4", "#E6B93D", "#8CCDF5", "#B48BD0", "#A8A8A8"),
+)
+"""Run colours after Okabe & Ito (2008), the dark ones lightened for the dark background."""
+
+
+def tokens() -> Tokens:
+    """Return the colours in force."""
+    return DARK if is_dark() else LIGHT
+
+
+def is_dark() -> bool:
+    """Whether the window is dark now: as chosen, or as the desktop says."""
+    app = QApplication.instance()
+    chosen = app.property(CHOSEN) if app is not None else None
+    if chosen in ("light", "dark"):
+        return bool(chosen == "dark")
+    return QApplication.styleHints().colorScheme() == Qt.ColorScheme.Dark
+
+
+def px(size: int) -> int:
+    """Return a length in pixels, given at the usual size of text (13 pixels), for the size that the desktop asks for.
+
+    Text is never smaller than the usual, which is that of most desktops.
+    """
+    wanted = QFontInfo(QApplication.font()).pixelSize() if QApplication.instance() is not None else TEXT
+    return round(size * max(1.0, wanted / TEXT))
+
+
+def choose_scheme(app: QApplication, name: str) -> None:
+    """Set "light", "dark", or "system" to follow the desktop, and show it."""
+    remember_scheme(app, name)
+    apply(app)
+
+
+def remember_scheme(app: QApplication, name: str) -> None:
+    """Set the scheme; `apply` shows it. A window is built in half the time before there is a style sheet.
+
+    The choice is kept on the application, since not every desktop lets Qt change its scheme.
+    """
+    app.setProperty(CHOSEN, name)
+    app.styleHints().setColorScheme(SCHEMES[name])
+
+
+def turn_scheme(app: QApplication) -> str:
+    """Choose the scheme that looks other than what is seen: as the desktop where that does, else light or dark.
+
+    Returns its name.
+    """
+    dark = is_dark()
+    if app.property(CHOSEN) != "system":
+        choose_scheme(app, "system")
+    if is_dark() == dark:
+        choose_scheme(app, "light" if dark else "dark")
+    return str(app.property(CHOSEN))
+
+
+def apply(app: QApplication) -> None:
+    """Give the application the palette and style sheet of the scheme in force."""
+    t = tokens()
+    palette = QPalette()
+    for role, colour in (
+        (QPalette.ColorRole.Window, t.window),
+        (QPalette.ColorRole.Base, t.card),
+        (QPalette.ColorRole.AlternateBase, t.field),
+        (QPalette.ColorRole.Button, t.card),
+        (QPalette.ColorRole.Text, t.text),
+        (QPalette.ColorRole.WindowText, t.text),
+        (QPalette.ColorRole.ButtonText, t.text),
+        (QPalette.ColorRole.ToolTipBase, t.card),
+        (QPalette.ColorRole.ToolTipText, t.text),
+        (QPalette.ColorRole.PlaceholderText, t.muted),
+        (QPalette.ColorRole.Highlight, t.accent),
+        (QPalette.ColorRole.HighlightedText, t.on_accent),
+        (QPalette.ColorRole.Mid, t.border),
+    ):
+        palette.setColor(role, QColor(colour))
+    for role in (QPalette.ColorRole.Text, QPalette.ColorRole.WindowText, QPalette.ColorRole.ButtonText):
+        palette.setColor(QPalette.ColorGroup.Disabled, role, QColor(t.muted))
+    app.setPalette(palette)
+    app.setStyleSheet(style_sheet(t))
+
+
+def style_sheet(t: Tokens) -> str:
+    """Return the style sheet for these colours."""
+    icons, scheme = (RESOURCES / "icons").as_posix(), "dark" if t is DARK else "light"
+    return f"""
+    QWidget {{ color: {t.text}; font-size: {px(13)}px; }}
+    QMainWindow, QDialog, QMessageBox {{ background: {t.window}; }}
+    QToolTip {{ background: {t.card}; color: {t.text}; border: 1px solid {t.border}; padding: 5px; }}
+    QScrollArea, QScrollArea > QWidget > QWidget {{ background: transparent; border: none; }}
+    QScrollArea#scrolled {{ border: 1px solid transparent; border-radius: 4px; }}
+    QScrollArea#scrolled:focus {{ border-color: {t.accent}; }}
+    QFrame#card {{ background: {t.card}; border: 1px solid {t.border}; border-radius: 8px; }}
+    QFrame#header, QFrame#footer {{ background: {t.card}; border: none; }}
+    QFrame#header {{ border-bottom: 1px solid {t.border}; }}
+    QFrame#footer {{ border-top: 1px solid {t.border}; }}
+    QFrame#banner {{ background: {t.card}; border: 1px solid {t.error}; border-radius: 8px; }}
+    QFrame#banner[kind="note"] {{ border-color: {t.warning}; }}
+    QFrame#banner[kind="offer"] {{ border-color: {t.accent}; }}
+    QLabel#title {{ font-weight: 600; }}
+    QLabel#app {{ font-weight: 600; font-size: {px(14)}px; }}
+    QLabel#group {{ font-weight: 600; color: {t.muted}; font-size: {px(12)}px; padding-top: 6px; }}
+    QLabel[changed="true"] {{ color: {t.accent}; }}
+    QLabel#muted {{ color: {t.muted}; font-size: {px(12)}px; }}
+    QLabel#warning {{ color: {t.warning}; font-size: {px(12)}px; }}
+    QLabel#error {{ color: {t.error}; font-size: {px(12)}px; }}
+    QLabel#empty {{ color: {t.muted}; font-size: {px(14)}px; }}
+    QLabel#pill {{ border: 1px solid {t.border}; border-radius: 5px; padding: 2px 8px; font-size: {px(12)}px;
+        color: {t.muted}; }}
+
+    QPushButton, QToolButton#button {{ background: {t.card}; border: 1px solid {t.border}; border-radius: 6px;
+        padding: 6px 12px; }}
+    QToolButton#button::menu-indicator {{ image: none; }}
+    QToolButton#button {{ padding: 5px 7px; }}
+    QPushButton:hover, QToolButton#button:hover {{ border-color: {t.muted}; }}
+    QPushButton:pressed {{ background: {t.faint}; }}
+    QPushButton:focus, QToolButton#button:focus {{ border-color: {t.accent}; }}
+    QPushButton:disabled {{ color: {t.muted}; background: {t.field}; }}
+    QPushButton#primary {{ background: {t.accent}; border-color: {t.accent}; color: {t.on_accent};
+        font-weight: 600; }}
+    QPushButton#primary:hover {{ background: {t.accent}; border-color: {t.text}; }}
+    QPushButton#primary:disabled {{ background: {t.faint}; border-color: {t.faint}; color: {t.muted}; }}
+    QPushButton#tab {{ background: transparent; border: 1px solid transparent; padding: 7px 15px;
+        color: {t.muted}; font-weight: 600; }}
+    QPushButton#tab:hover {{ color: {t.text}; }}
+    QPushButton#tab:checked {{ background: {t.accent_soft}; color: {t.accent}; }}
+    QPushButton#tab:focus {{ border-color: {t.accent}; }}
+    QPushButton#segment {{ padding: 4px 9px; border-radius: 0; margin-right: -1px; font-size: {px(12)}px;
+        color: {t.muted}; }}
+    QPushButton#segment:checked {{ background: {t.accent_soft}; color: {t.accent}; }}
+    QPushButton#link {{ background: transparent; border: none; color: {t.muted}; text-align: left; padding: 6px 0; }}
+    QPushButton#inline {{ background: transparent; border: none; color: {t.accent}; padding: 0; }}
+    QPushButton#inline:hover, QPushButton#inline:focus {{ text-decoration: underline; }}
+    QPushButton#link:hover, QPushButton#link:focus {{ color: {t.accent}; }}
+
+    QLineEdit, QComboBox, QSpinBox, QDoubleSpinBox {{ background: {t.field}; border: 1px solid {t.border};
+        border-radius: 5px; padding: 4px 7px; min-height: {px(18)}px; selection-background-color: {t.accent};
+        selection-color: {t.on_accent}; }}
+    QLineEdit:focus, QComboBox:focus, QSpinBox:focus, QDoubleSpinBox:focus {{ border-color: {t.accent}; }}
+    QLineEdit#inplace, QDoubleSpinBox#inplace {{ background: transparent; border: 1px solid transparent;
+        padding: 1px 3px; }}
+    QLineEdit#inplace:hover, QDoubleSpinBox#inplace:hover {{ border-color: {t.border}; }}
+    QLineEdit#inplace:focus, QDoubleSpinBox#inplace:focus {{ background: {t.field}; border-color: {t.accent}; }}
+    QPushButton#small {{ background: transparent; border: 1px solid transparent; padding: 3px 2px; color: {t.muted};
+        font-size: {px(10)}px; }}
+    QPushButton#small:hover {{ color: {t.accent}; }}
+    QPushButton#small:focus {{ border-color: {t.accent}; }}
+    QPushButton#segment[tight="true"] {{ padding: 4px 5px; }}
+    QPushButton#segment[last="true"] {{ margin-right: 0; }}
+    QPushButton#compact {{ padding: 4px 9px; font-size: {px(12)}px; }}
+    QPushButton#compact:checked {{ background: {t.accent_soft}; color: {t.accent}; border-color: {t.accent}; }}
+    #plot {{ border: 1px solid transparent; border-radius: 4px; }}
+    #plot:focus {{ border-color: {t.accent}; }}
+    QLineEdit[invalid="true"] {{ border-color: {t.error}; }}
+    QLineEdit:disabled, QComboBox:disabled {{ color: {t.muted}; }}
+    QComboBox::drop-down {{ border: none; width: 18px; }}
+    QComboBox::down-arrow {{ image: url("{icons}/chevron-{scheme}.svg"); width: 10px; height: 10px; }}
+    QCheckBox::indicator {{ width: 15px; height: 15px; border: 1px solid {t.muted}; border-radius: 4px;
+        background: {t.field}; }}
+    QCheckBox::indicator:checked {{ background: {t.accent}; border-color: {t.accent};
+        image: url("{icons}/check-{scheme}.svg"); }}
+    QCheckBox::indicator:indeterminate {{ background: {t.accent}; border-color: {t.accent};
+        image: url("{icons}/partial-{scheme}.svg"); }}
+    QCheckBox::indicator:focus {{ border-color: {t.accent}; }}
+    QRadioButton::indicator {{ width: 14px; height: 14px; border: 1px solid {t.muted}; border-radius: 8px;
+        background: {t.field}; }}
+    QRadioButton::indicator:checked {{ width: 6px; height: 6px; border: 5px solid {t.accent};
+        background: {t.on_accent}; }}
+    QRadioButton::indicator:focus {{ border-color: {t.accent}; }}
+    QRadioButton::indicator:disabled {{ border-color: {t.border}; }}
+    QSpinBox::up-button, QDoubleSpinBox::up-button, QSpinBox::down-button, QDoubleSpinBox::down-button {{
+        border: none; background: transparent; width: 16px; }}
+    QSpinBox::up-arrow, QDoubleSpinBox::up-arrow {{ image: url("{icons}/up-{scheme}.svg"); width: 8px; height: 8px; }}
+    QSpinBox::down-arrow, QDoubleSpinBox::down-arrow {{ image: url("{icons}/chevron-{scheme}.svg");
+        width: 8px; height: 8px; }}
+    QComboBox QAbstractItemView {{ background: {t.card}; border: 1px solid {t.border}; outline: none;
+        selection-background-color: {t.accent_soft}; selection-color: {t.text}; padding: 3px; }}
+    QMenu {{ background: {t.card}; border: 1px solid {t.border}; padding: 4px; }}
+    QMenu::item {{ padding: 5px 22px 5px 12px; border-radius: 4px; }}
+    QMenu::item:selected {{ background: {t.accent_soft}; }}
+    QMenu::item:disabled {{ color: {t.muted}; }}
+    QMenu::separator {{ height: 1px; background: {t.border}; margin: 4px 6px; }}
+
+    QWidget#help-window {{ background: {t.window}; }}
+    QTextBrowser#help {{ background: {t.card}; border-left: 1px solid {t.border}; }}
+    QTreeView#contents {{ background: transparent; }}
+    QTreeView#contents::item {{ padding: 4px 2px; }}
+    QTreeView#contents::item:selected {{ background: {t.accent_soft}; color: {t.text}; }}
+
+    QListWidget::item {{ padding: 7px 8px; border-radius: 6px; color: {t.text}; }}
+    QListWidget::item:selected {{ background: {t.accent_soft}; color: {t.text}; }}
+    QSlider::groove:horizontal {{ height: 4px; background: {t.faint}; border-radius: 2px; }}
+    QSlider::sub-page:horizontal {{ background: {t.accent}; border-radius: 2px; }}
+    QSlider::handle:horizontal {{ width: 14px; height: 14px; margin: -5px 0; border-radius: 7px;
+        background: {t.accent}; }}
+    QSlider::handle:horizontal:focus {{ border: 2px solid {t.text}; width: 10px; height: 10px; }}
+    QListView, QTreeView, QTableView {{ background: {t.card}; border: none; outline: none; }}
+    QFileDialog QListView, QFileDialog QTreeView {{ border: 1px solid {t.border};
+        selection-background-color: {t.accent_soft}; selection-color: {t.text}; }}
+    QTableView {{ gridline-color: {t.faint}; selection-background-color: {t.accent_soft};
+        selection-color: {t.text}; }}
+    QHeaderView, QHeaderView::section {{ background: {t.card}; border: none; }}
+    QHeaderView::section {{ padding: 6px 10px; border-bottom: 1px solid {t.border}; font-weight: 600; }}
+    QTableView::item {{ padding: 4px 10px; }}
+    QTableCornerButton::section {{ background: {t.card}; border: none; }}
+    QAbstractScrollArea::corner {{ background: transparent; border: none; }}
+
+    QProgressBar {{ background: {t.faint}; border: none; border-radius: 3px; max-height: 6px; min-height: 6px; }}
+    QProgressBar::chunk {{ background: {t.accent}; border-radius: 3px; }}
+    QScrollBar:vertical {{ background: transparent; width: 10px; margin: 0; }}
+    QScrollBar:horizontal {{ background: transparent; height: 10px; margin: 0; }}
+    QScrollBar::handle {{ background: {t.border}; border-radius: 4px; min-height: 28px; min-width: 28px; margin: 1px; }}
+    QScrollBar::handle:hover {{ background: {t.muted}; }}
+    QScrollBar::add-line, QScrollBar::sub-line {{ width: 0; height: 0; }}
+    QScrollBar::add-page, QScrollBar::sub-page {{ background: transparent; }}
+    QSplitter::handle {{ background: transparent; }}
+    QCheckBox, QRadioButton {{ spacing: 7px; }}
+    """

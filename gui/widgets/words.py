@@ -1,0 +1,35 @@
+"""Numbers as people say them."""
+
+from engine.system.numbers import rounded_words
+
+
+def duration(seconds: float) -> str:
+    """Return a length of time in words, e.g. "2 min"."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    if seconds < 48 * 3600:
+        return f"{seconds / 3600:.1f} h"
+    return f"{seconds / 86400:.1f} days"
+
+
+def room(size: float) -> str:
+    """Return a number of bytes in words, e.g. "12 MB"."""
+    for unit, factor in (("GB", 1e9), ("MB", 1e6)):
+        if size >= factor:
+            return f"{rounded_words(size / factor)} {unit}"
+    return f"{size / 1e3:.0f} kB"
+
+
+def count(number: int, thing: str) -> str:
+    """Return how many there are of a thing, e.g. "1 run", "2 runs"."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
+def shortened(name: str, most: int) -> str:
+    """Return a name in at most so many letters; both ends stay, as names of runs differ at either."""
+    if len(name) <= most:
+        return name
+    head = most // 2
+    return f"{name[:head].rstrip()}…{name[head + 1 - most :].lstrip()}"

@@ -1,0 +1,67 @@
+"""The line at the top of the window: name, tabs, theme and menu."""
+
+from PySide6.QtCore import Signal
+from PySide6.QtGui import QIcon, QKeySequence, QShortcut
+from PySide6.QtWidgets import QButtonGroup, QFrame, QHBoxLayout, QLabel, QMenu, QPushButton, QWidget
+
+from engine.system.paths import APP, RESOURCES
+from gui.widgets.layouts import label
+from gui.widgets.theme import px
+
+TABS = ("Training", "Traversal", "Metrics", "Data")
+HEIGHT = 48
+
+
+class Header(QFrame):
+    """`page_chosen(number)` after a click on a tab or its key, Ctrl+1 to Ctrl+4; `theme_asked` for the next theme."""
+
+    page_chosen = Signal(int)
+    theme_asked = Signal()
+
+    def __init__(self, menu: QMenu, window: QWidget) -> None:
+        super().__init__()
+        self.setObjectName("header")
+        self.setFixedHeight(px(HEIGHT))
+        bar = QHBoxLayout(self)
+        bar.setContentsMargins(14, 0, 14, 0)
+        bar.setSpacing(4)
+        icon = QLabel()
+        icon.setPixmap(QIcon(str(RESOURCES / "icons" / "icon.svg")).pixmap(22, 22))
+        bar.addWidget(icon)
+        bar.addSpacing(6)
+        bar.addWidget(label(APP, "app"))
+        bar.addSpacing(28)
+        self.tabs = QButtonGroup(self)
+        for number, title in enumerate(TABS):
+            button = _tab(title, f"{title} (Ctrl+{number + 1})")
+            button.setCheckable(True)
+            self.tabs.addButton(button, number)
+            bar.addWidget(button)
+            QShortcut(QKeySequence(f"Ctrl+{number + 1}"), window).activated.connect(button.click)
+        self.tabs.button(0).setChecked(True)
+        self.tabs.idClicked.connect(self.page_chosen)
+        bar.addStretch(1)
+        self._theme = _tab("", "Change between light and dark; Settings has “as the desktop” too")
+        self._theme.clicked.connect(self.theme_asked)
+        bar.addWidget(self._theme)
+        more = _tab("Menu", "Undo, import, keys, quit (Alt+M)")
+        more.setShortcut("Alt+M")
+        more.setMenu(menu)
+        bar.addWidget(more)
+
+    def show_page(self, number: int, before: int) -> None:
+        """Mark a tab; when the one before had the focus, it goes along."""
+        if self.tabs.button(before).hasFocus():
+            self.tabs.button(number).setFocus()
+        self.tabs.button(number).setChecked(True)
+
+    def show_theme(self, name: str) -> None:
+        """Say which theme is chosen: "light", "dark" or "system"."""
+        self._theme.setText(f"Theme: {name}")
+
+
+def _tab(text: str, tip: str) -> QPushButton:
+    button = QPushButton(text)
+    button.setObjectName("tab")
+    button.setToolTip(tip)
+    return button

@@ -1,0 +1,536 @@
+"""The main window: tabs, the run list on every tab, the status bar; and what is done with runs."""
+
+from pathlib import Path
+
+from PySide6.QtCore import QByteArray, QObject, QSettings, Qt, QUrl, Slot
+from PySide6.QtGui import QCloseEvent, QDesktopServices, QDragEnterEvent, QDropEvent, QIcon
+from PySide6.QtWidgets import (
+    QApplication,
+    QHBoxLayout,
+    QMainWindow,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from engine.data import ENTRIES
+from engine.errors import StudioError
+from engine.jobs.events import Progress
+from engine.runs.queue import Waiting
+from engine.settings.folders import default_runs_folder, remember_data, remembered_data
+from engine.settings.run_config import RunConfig
+from engine.studies import Study
+from engine.system.paths import APP, RESOURCES
+from gui.data.page import DataPage
+from gui.desktop.desktop import Desktop
+from gui.desktop.notify import ending
+from gui.help.desk import HelpDesk
+from gui.metrics.page import MetricsPage
+from gui.metrics.session import EvaluationSession
+from gui.metrics.study_session import StudySession
+from gui.runs.actions import RunActions
+from gui.runs.run_list import RunList
+from gui.runs.store import RunItem, RunStore
+from gui.runs.unfinished import offer_unfinished
+from gui.settings.asking import ask
+from gui.settings.dialog import SettingsDialog
+from gui.settings.preferences import read_preferences
+from gui.training.estimator import Estimator
+from gui.training.page import TrainingPage
+from gui.training.queue_card import QueueCard
+from gui.training.session import TrainingSession
+from gui.training.settings_card import SettingsCard
+from gui.traversal.page import TraversalPage
+from gui.widgets import theme
+from gui.widgets.banner import Banner
+from gui.widgets.splitter import Splitter
+from gui.widgets.status_bar import StatusBar
+from gui.window.closing import Closing
+from gui.window.fitting import Fitter, usual_size
+from gui.window.header import TABS, Header
+from gui.window.left_out import files_left_out, runs_left_out
+from gui.window.menu import WindowMenu
+
+EVALUATING, PREPARING = "Evaluating", "Preparing data"
+"""What the status bar says of jobs beside training."""
+
+TRAINING = "A run is training. A study takes all cores; it can be started when the run and its queue are done."
+
+
+class MainWindow(QMainWindow):
+    """Joins the run list, the pages and the three sessions (training, evaluation, study)."""
+
+    def __init__(self, runs: Path, settings: QSettings) -> None:
+        super().__init__()
+        self.setWindowTitle(APP)
+        self.setWindowIcon(QIcon(str(RESOURCES / "icons" / "icon.svg")))
+        self.setMinimumSize(1020, 640)
+        self._runs = runs
+        self._settings = settings
+        self._next_runs = default_runs_folder()
+
+        self.store = RunStore(runs, self)
+        self.training = TrainingSession(runs, self)
+        self.evaluation = EvaluationSession(self)
+        self.studies = StudySession(runs, self)
+        self.closing = Closing(self, self.training, self.evaluation, self.studies, settings)
+        self.desktop = Desktop(self, settings)
+        self.help = HelpDesk(self, settings)
+        self.run_list = RunList(self.store, settings)
+        self.actions_of_runs = RunActions(self.run_list, self.store, self.training, settings, self)
+        self.queue_card = QueueCard(self.training, self.store, self.actions_of_runs.queue)
+        self.estimator = Estimator(self.store, self.training, self)
+        self.pages = QStackedWidget()
+        self.training_page = TrainingPage(SettingsCard(settings, self.estimator, runs), settings)
+        self.traversal_page = TraversalPage(settings)
+        self.metrics_page = MetricsPage(settings, self.studies)
+        self.data_page = DataPage(settings)
+        for page in (self.training_page, self.traversal_page, self.metrics_page, self.data_page):
+            self.pages.addWidget(page)
+        self.banner = Banner()
+        self.status = StatusBar()
+        actions = self.actions_of_runs
+        menu = WindowMenu(
+            self, actions.undo_stack, self.help, actions.import_runs, self._open_runs_folder, self._ask_settings
+        )
+        self.header = Header(menu, self)
+        self._lay_out()
+        self._connect()
+        self.header.show_theme(read_preferences(settings).theme)
+        self._take_preferences()
+        self._restore_place()
+        self.store.start()
+        self.banner.say_also(files_left_out(self.training.queue))
+        self._show_queue()
+        offer_unfinished(self.store, self.training, self.run_list, self.banner, settings)
+
+    def _lay_out(self) -> None:
+        right = QWidget()
+        column = QVBoxLayout(right)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(8)
+        column.addWidget(self.banner)
+        column.addWidget(self.pages, 1)
+        left = QWidget()
+        lists = QVBoxLayout(left)
+        lists.setContentsMargins(0, 0, 0, 0)
+        lists.setSpacing(8)
+        lists.addWidget(self.run_list, 1)
+        lists.addWidget(self.queue_card)
+        left.setMinimumWidth(theme.px(190))
+        sizes = (theme.px(248), 1000)
+        splitter = Splitter(Qt.Orientation.Horizontal, (left, right), sizes, (0, 1), self._settings, "splitter")
+        middle = QWidget()
+        inner = QHBoxLayout(middle)
+        inner.setContentsMargins(10, 10, 10, 10)
+        inner.addWidget(splitter)
+        whole = QWidget()
+        rows = QVBoxLayout(whole)
+        rows.setContentsMargins(0, 0, 0, 0)
+        rows.setSpacing(0)
+        rows.addWidget(self.header)
+        rows.addWidget(middle, 1)
+        rows.addWidget(self.status)
+        self.setCentralWidget(whole)
+
+    def _connect(self) -> None:
+        self.header.page_chosen.connect(self._show_page)
+        self.header.theme_asked.connect(self._next_theme)
+        self.run_list.selected.connect(self._show_runs)
+        self.actions_of_runs.use_settings.connect(self._use_settings)
+        self.actions_of_runs.failed.connect(self.banner.say)
+        self.actions_of_runs.noted.connect(self.banner.note)
+        self.actions_of_runs.undoable.connect(self._offer_undo)
+        self.actions_of_runs.undo_stack.indexChanged.connect(self.banner.withdraw_undo)
+        self.store.updated.connect(self._run_updated)
+        self.store.unreadable.connect(self._say_left_out)
+        card = self.training_page.settings
+        card.start.connect(self._start)
+        card.pause.connect(self.training.pause)
+        card.go_on.connect(self.training.resume)
+        card.stop.connect(self.training.stop)
+        card.cancel.connect(self.training.cancel)
+        self.training_page.quick.connect(card.start_quick)
+        self.training_page.help_asked.connect(self.help.show_topic)
+        self.training_page.export.connect(self.actions_of_runs.export_curves)
+        self.training.changed.connect(self._training_changed)
+        self.training.failed.connect(self.banner.say)
+        self.training.settled.connect(self.banner.withdraw)
+        self.training.no_data.connect(self._offer_data)
+        self.metrics_page.study.no_data.connect(self._offer_data)
+        self.training.warned.connect(self.banner.note)
+        self.training.data_changed.connect(self._ask_about_data)
+        self.training.began.connect(self._training_began)
+        self.training.ended.connect(self._training_ended)
+        self.training.cancelled.connect(self._discard)
+        self.training.queue_changed.connect(self._show_queue)
+        self.store.listed.connect(self._show_queue)
+        self.metrics_page.evaluate.connect(self._evaluate)
+        self.metrics_page.cancel.connect(self.evaluation.cancel)
+        self.evaluation.progressed.connect(self._evaluation_progressed)
+        self.evaluation.warned.connect(self.banner.note)
+        self.evaluation.ended.connect(self._evaluation_ended)
+        self.metrics_page.open_run.connect(self._open_run)
+        self.studies.changed.connect(self._study_changed)
+        self.studies.moved.connect(self.store.refresh)
+        self.studies.failed.connect(self.banner.say)
+        self.studies.warned.connect(self.banner.note)
+        self.studies.ended.connect(self._study_ended)
+        self.traversal_page.named.connect(self.actions_of_runs.name_latents)
+        self.data_page.use.connect(self._use_data)
+        self.data_page.failed.connect(self.banner.say)
+        self.data_page.settled.connect(self.banner.withdraw)
+        self.data_page.placed.connect(self._data_placed)
+        self.metrics_page.study.choice.data_chosen.connect(self._data_placed)
+        self.data_page.progressed.connect(self._data_progressed)
+        self.data_page.ended.connect(self._data_ended)
+        self.setAcceptDrops(True)
+
+    # What is shown
+
+    @Slot(int)
+    def _show_page(self, number: int) -> None:
+        self.header.show_page(number, self.pages.currentIndex())
+        self.pages.setCurrentIndex(number)
+        self.setProperty("helpTopic", self.pages.currentWidget().property("helpTopic"))
+        self._show_runs()
+
+    @Slot()
+    def _show_runs(self) -> None:
+        """Show the selected runs on the page in front."""
+        items = self.run_list.items()
+        self.store.watch(items)
+        page = self.pages.currentWidget()
+        if page is self.training_page:
+            self.training_page.show_runs(items)
+        elif page is self.traversal_page:
+            self.traversal_page.show_runs(items)
+        elif page is self.metrics_page:
+            self.metrics_page.show_runs(self.store.items, items)
+
+    @Slot(object, object)
+    def _say_left_out(self, broken: dict[str, str], damaged: list[RunItem]) -> None:
+        self.banner.say_also(runs_left_out(broken, damaged))
+
+    @Slot(object)
+    def _run_updated(self, path: Path) -> None:
+        if self.run_list.is_chosen(path) or self.pages.currentWidget() is self.metrics_page:
+            self._show_runs()
+
+    # What is done with runs
+
+    @Slot(object)
+    def _start(self, config: RunConfig) -> None:
+        self.banner.hide()
+        path = self.actions_of_runs.queue.start(config)
+        if path is not None:
+            self._remember_data(config)
+            self.store.refresh()
+            if self.training.run is not None and path == self.training.run.path:
+                self.run_list.select(path)
+
+    # Where data sets are
+
+    def _remember_data(self, config: RunConfig) -> None:
+        """Remember where the data set is that is trained on, for the next preset."""
+        if ENTRIES[config.dataset].path_kind and config.data_folder != remembered_data(config.dataset):
+            try:
+                remember_data(config.dataset, config.data_folder)
+            except StudioError as error:
+                self.banner.say(str(error))
+            self._data_placed()
+
+    @Slot()
+    def _data_placed(self) -> None:
+        """Show where data sets are now in the form, the study and the Data page."""
+        self.training_page.settings.take_preferences()
+        self.data_page.refresh()
+        if not self.studies.active:
+            self.metrics_page.study.choice.take_data()
+
+    @Slot(str, str)
+    def _offer_data(self, dataset: str, sentence: str) -> None:
+        """Say which images are missing, and lead to the page where they are chosen or downloaded."""
+
+        def show() -> None:
+            self._show_page(TABS.index("Data"))
+            self.data_page.show_entry(dataset)
+
+        self.banner.say_with(sentence, "Open the Data page", show)
+
+    @Slot(object)
+    def _data_progressed(self, progress: Progress) -> None:
+        self.status.show_job(PREPARING, progress)
+
+    @Slot()
+    def _data_ended(self) -> None:
+        self.status.show_job(PREPARING, None)
+
+    @Slot(object, str)
+    def _ask_about_data(self, refused: Waiting, sentence: str) -> None:
+        """Ask whether a run goes on with data that changed; the queue does meanwhile."""
+
+        def go_on() -> None:
+            path = self._runs / refused.run
+            self.training.train_or_queue(path, more=refused.more, accept_changed_data=True)
+
+        if not self.closing.begun:
+            ask(self, sentence, "Resume anyway", go_on)
+
+    @Slot()
+    def _show_queue(self) -> None:
+        """Give each run its place in the queue."""
+        for item in self.store.items:
+            item.place = self.training.queue.position(item.path)
+        self._show_paused()
+        self.run_list.repaint_runs()
+
+    def _show_paused(self) -> None:
+        """Say in the list that the run that trains here waits: where the disk is full, its files cannot."""
+        session = self.training
+        item = self.store.find(session.run.path) if session.run is not None else None
+        if item is not None and item.paused != session.paused:
+            item.paused = session.paused
+            self.run_list.repaint_runs()
+
+    @Slot(object)
+    def _discard(self, path: Path) -> None:
+        """Move a cancelled run to the trash."""
+        self.store.refresh()
+        item = self.store.find(path)
+        if item is not None:
+            self.actions_of_runs.trash_runs([item])
+
+    @Slot(str)
+    def _offer_undo(self, message: str) -> None:
+        self.banner.note_undoable(f"{message} Ctrl+Z undoes it.", self.actions_of_runs.undo_stack.undo)
+
+    @Slot(object)
+    def _use_settings(self, path: Path) -> None:
+        item = self.store.find(path)
+        if item is not None:
+            self.training_page.settings.show_config(item.run.config)
+            self._show_page(0)
+
+    @Slot(str, object)
+    def _use_data(self, name: str, path: Path | None) -> None:
+        self.training_page.settings.form.set_values(dataset=name, data_folder=path)
+        self._show_page(TABS.index("Training"))
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Take a folder, or an .npz file."""
+        if _dropped_path(event) is not None:
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Open what was dropped on the data page."""
+        path = _dropped_path(event)
+        if path is not None:
+            event.acceptProposedAction()
+            self._show_page(TABS.index("Data"))
+            self.data_page.open_path(path)
+
+    @Slot()
+    def _open_runs_folder(self) -> None:
+        if not QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._runs))):
+            self.banner.note(f"Runs are kept in {self._runs}")
+
+    @Slot()
+    def _training_changed(self) -> None:
+        session = self.training
+        self.status.show_session(session)
+        if session.active:
+            self.training_page.settings.show_training(paused=session.paused, stopping=session.stopping)
+        self._show_paused()
+        self.studies.hinder(TRAINING if session.active else "")
+        self._show_outside(session if session.active else None)
+
+    def _show_outside(self, session: TrainingSession | StudySession | None) -> None:
+        """Show on the window's title and to the desktop how far the job is that has the processor."""
+        progress = session.progress if session is not None else None
+        fraction = progress.done / max(1, progress.total) if progress is not None else None
+        self.setWindowTitle(APP if fraction is None else f"{100 * fraction:.0f} % – {APP}")
+        self.desktop.show_progress(fraction)
+        self.desktop.training(session is not None and not session.paused)
+
+    @Slot(object)
+    def _training_began(self, path: Path) -> None:
+        """Show a run that begins, unless several are being looked at."""
+        self.store.refresh()
+        if len(self.run_list.items()) <= 1:
+            self.run_list.select(path)
+
+    @Slot(object)
+    def _training_ended(self, path: Path) -> None:
+        self.training_page.settings.show_idle(queues=self.training.blocked)
+        self.store.refresh()
+        item = self.store.find(path)
+        if item is not None and not self.closing.begun:
+            self.desktop.run_ended(*ending(item))
+        self.closing.go_on()
+
+    @Slot()
+    def _evaluate(self) -> None:
+        items = self.run_list.items()
+        if not items:
+            self.metrics_page.show_idle("Select runs at the left first.")
+            return
+        self.evaluation.start([item.run for item in items], self.metrics_page.chooser.metrics)
+        self._evaluation_progressed(Progress(0, 1, "Loading"))
+
+    @Slot(object)
+    def _evaluation_progressed(self, progress: Progress) -> None:
+        self.metrics_page.show_progress(progress)
+        self.status.show_job(EVALUATING, progress)
+
+    @Slot(str)
+    def _evaluation_ended(self, words: str) -> None:
+        self.metrics_page.show_idle(words)
+        self.status.show_job(EVALUATING, None)
+        self.metrics_page.show_runs(self.store.items, self.run_list.items())
+        self.closing.go_on()
+
+    # Studies
+
+    @Slot()
+    def _study_changed(self) -> None:
+        """Show the study that runs; runs that are started meanwhile wait for its end."""
+        session = self.studies
+        if not session.active:
+            return
+        if not self.training.blocked:
+            self.training.block(True)
+            self.training_page.settings.show_idle(queues=True)
+        self.status.show_study(session)
+        self._show_outside(session)
+
+    @Slot(object, str)
+    def _study_ended(self, study: Study, words: str) -> None:
+        self.store.refresh()
+        self._training_changed()
+        if not self.closing.begun:
+            self.desktop.run_ended(study.title, words)
+            self.training_page.settings.show_idle()
+        self.training.block(False)
+        self.closing.go_on()
+
+    @Slot(object)
+    def _open_run(self, path: Path) -> None:
+        """Select a run and show its training."""
+        self.store.refresh()
+        self.run_list.select(path)
+        self._show_page(TABS.index("Training"))
+
+    # Theme, geometry, closing
+
+    @Slot()
+    def _next_theme(self) -> None:
+        app = QApplication.instance()
+        assert isinstance(app, QApplication)
+        chosen = theme.turn_scheme(app)
+        self._settings.setValue("theme", chosen)
+        self.apply_theme()
+        self.header.show_theme(chosen)
+
+    @Slot(str)
+    def _show_theme(self, chosen: str) -> None:
+        app = QApplication.instance()
+        assert isinstance(app, QApplication)
+        theme.choose_scheme(app, chosen)
+        self.apply_theme()
+        self.header.show_theme(chosen)
+
+    def apply_theme(self) -> None:
+        """Take the colours of the scheme in force."""
+        self.training_page.apply_theme()
+        self.metrics_page.apply_theme()
+        self._show_runs()
+
+    @Slot()
+    def _ask_settings(self) -> None:
+        dialog = SettingsDialog(self, self._settings)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.theme_chosen.connect(self._show_theme)
+        dialog.accepted.connect(self._settings_changed)
+        dialog.open()
+
+    @Slot()
+    def _settings_changed(self) -> None:
+        self._take_preferences()
+        self.training_page.settings.take_preferences()
+        self.data_page.refresh()
+        folder = default_runs_folder()
+        if folder not in (self._runs, self._next_runs):
+            self.banner.note(f"From the next start on, runs are kept in {folder}; now they are in {self._runs}.")
+        self._next_runs = folder
+
+    def _take_preferences(self) -> None:
+        self.training_page.redraw_ms = round(1000 * read_preferences(self._settings).redraw_seconds)
+
+    def _restore_place(self) -> None:
+        geometry = self._settings.value("geometry")
+        if not (isinstance(geometry, QByteArray) and self.restoreGeometry(geometry)):
+            usual_size(self)
+        Fitter(self)
+        tab = str(self._settings.value("tab", 0))
+        tabs = [str(number) for number in range(len(TABS))]
+        if tab in tabs:
+            self._show_page(tabs.index(tab))
+
+    def leave(self) -> None:
+        """End what runs, keep it, and close, without a question."""
+        if not self.closing.begun:
+            self._keep_place()
+            self.help.close()
+            self.closing.begin()
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """Ask when a run trains or a study runs; stop it, keep it, and close when it has ended."""
+        if self.closing.busy:
+            event.ignore()
+            if self.closing.may_begin():
+                self.leave()
+            return
+        if not self.closing.begun:
+            self._keep_place()
+        self.desktop.close()
+        self.help.close()
+        self.store.close()
+        self.banner.close_timer()
+        self.estimator.close()
+        self.training_page.close_worker()
+        self.traversal_page.close_worker()
+        self.metrics_page.close_worker()
+        self.data_page.close_worker()
+        event.accept()
+        if self.closing.begun:
+            QApplication.quit()  # a hidden window does not end the application when it is closed
+
+    def _keep_place(self) -> None:
+        """Remember layout, tab and form for the next session."""
+        self._settings.setValue("geometry", self.saveGeometry())
+        self._settings.setValue("tab", self.pages.currentIndex())
+        self.training_page.settings.keep()
+
+
+def _dropped_path(event: QDropEvent) -> Path | None:
+    """Return the folder or .npz file that is dropped; None for anything else, or several."""
+    urls = event.mimeData().urls()
+    if len(urls) != 1 or not urls[0].isLocalFile():
+        return None
+    path = Path(urls[0].toLocalFile())
+    return path if path.is_dir() or path.suffix.lower() == ".npz" else None
+
+
+class ThemeFollower(QObject):
+    """Applies palette and style sheet when the scheme changes, by choice or by the desktop."""
+
+    def __init__(self, app: QApplication, window: MainWindow) -> None:
+        super().__init__(window)
+        self._app, self._window = app, window
+        app.styleHints().colorSchemeChanged.connect(self._apply)
+
+    @Slot()
+    def _apply(self) -> None:
+        theme.apply(self._app)
+        self._window.apply_theme()

@@ -1,0 +1,288 @@
+"""The self-test: a person's whole path through the window, on real data, in a folder of its own.
+
+`main.py --selftest` prints a line for each step with its time, and exits with 0; or names the step that failed, and
+why, and exits with 1.
+"""
+
+import math
+import os
+import shutil
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+import numpy as np
+from PySide6.QtCore import QEventLoop, QSettings, QTimer, qVersion
+
+from engine.jobs.events import Finished, Job
+from engine.settings.run_config import RunConfig
+from engine.system.log_file import about, end_log, start_log
+from engine.system.paths import APP, log_file
+from gui.app import make_app
+from gui.runs.store import RunItem
+from gui.widgets import theme
+from gui.window.errors import Catcher, Problem
+from gui.window.garbage import Collector
+from gui.window.main_window import MainWindow
+
+LIMIT = 240.0
+"""Seconds after which a step counts as hung; on two busy processors the longest takes 30."""
+
+STEPS, EVERY = 60, 5
+"""Length of each run, and steps between two points of its curves."""
+
+SHORT = RunConfig(steps=STEPS, log_steps=EVERY, preview_steps=20, batch_size=32)
+DIGITS = SHORT.changed(dataset="digits", objective="beta-vae")
+DSPRITES = SHORT.changed(dataset="dsprites", objective="annealed-relu")
+GRID = (3, 2, 4, 4, 4)
+"""Shapes, scales, orientations and positions of the images that are evaluated on."""
+
+SPRITES = math.prod(GRID)
+
+
+class FailedError(Exception):
+    """A step did not do what it should; says what was expected."""
+
+
+def run_selftest() -> int:
+    """Carry out the self-test; return the exit status."""
+    folder = Path(tempfile.mkdtemp(prefix="disentangle-studio-"))
+    # What platformdirs asks before it looks where a system keeps things of a user's; child processes inherit it.
+    for name in ("CACHE", "CONFIG", "DATA", "STATE"):
+        os.environ[f"XDG_{name}_HOME"] = str(folder / name.lower())
+    for name in ("APPDATA", "LOCAL_APPDATA"):
+        os.environ[f"WIN_PD_OVERRIDE_{name}"] = str(folder)
+    os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(folder / "torch")
+    logged = start_log(log_file())
+    try:
+        return SelfTest(folder).carry_out()
+    finally:
+        end_log(logged)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+class SelfTest:
+    """The steps, in order. Each returns a few words on what it found."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._settings = QSettings(str(folder / "settings.ini"), QSettings.Format.IniFormat)
+        self._problems: list[Problem] = []
+        self._step = "start"
+        self._watch = threading.Event()
+
+    def carry_out(self) -> int:
+        """Do every step; print how each went."""
+        began = time.monotonic()
+        self._app = make_app()
+        _say(f"{APP} self-test: {about()}; Qt {qVersion()} on {self._app.platformName()}")
+        self._catcher, self._collector = Catcher(), Collector(self._app)
+        self._catcher.caught.connect(self._problems.append)
+        theme.choose_scheme(self._app, "light")
+        for name, step in (
+            ("window", self._open),
+            ("training on digits", self._train_digits),
+            ("training on dSprites", self._train_dsprites),
+            ("traversal", self._traverse),
+            ("evaluation", self._evaluate),
+            ("export and import", self._export),
+            ("window again", self._reload),
+            ("close", self._close),
+        ):
+            self._step = name
+            watch = threading.Timer(LIMIT, self._give_up, [f"it did not end within {LIMIT:g} seconds"])
+            watch.daemon = True
+            watch.start()
+            started = time.monotonic()
+            try:
+                words = step()
+                self._require_no_problem()
+            except Exception as error:  # whatever it is, the step failed
+                self._give_up(str(error) if isinstance(error, FailedError) else f"{type(error).__name__}: {error}")
+            watch.cancel()
+            _say(f"  {name:<22} {time.monotonic() - started:5.1f} s   {words}")
+        self._catcher.close()
+        self._collector.close()
+        _say(f"All is well, after {time.monotonic() - began:.0f} s.")
+        return 0
+
+    def _give_up(self, why: str) -> NoReturn:
+        """Name the step that failed and end the process at once: threads may hang, or still train."""
+        _say(f"  {self._step:<22} FAILED: {why}")
+        shutil.rmtree(self._folder, ignore_errors=True)
+        os._exit(1)
+
+    # The steps
+
+    def _open(self) -> str:
+        self._window = MainWindow(self._folder / "runs", self._settings)
+        self._window.show()
+        self._until(self._window.isVisible)
+        picture = self._window.grab().toImage()
+        colours = {picture.pixel(x, y) for x in range(0, picture.width(), 7) for y in range(0, picture.height(), 7)}
+        _require(len(colours) > 10, "the window is drawn")
+        return f"{self._window.width()} × {self._window.height()} pixels"
+
+    def _train_digits(self) -> str:
+        session, card = self._window.training, self._window.training_page.settings
+        self._start(DIGITS)
+        self._until(lambda: session.progress is not None and session.progress.what == "Training")
+        card.pause_button.click()
+        self._until(lambda: session.paused)
+        assert session.run is not None
+        paused = session.run.state()
+        _require(paused.state == "paused" and 0 < paused.step < STEPS, "the run is paused on its way")
+        card.pause_button.click()
+        item = self._end()
+        _require(item.run.state().step == STEPS, "the run reaches its length after a pause")
+        return f"paused at step {paused.step}, resumed; {_words(item)}"
+
+    def _train_dsprites(self) -> str:
+        self._start(DSPRITES)
+        return _words(self._end())
+
+    def _traverse(self) -> str:
+        from gui.traversal.answering import decode_one
+
+        self._window.header.tabs.button(1).click()
+        page = self._window.traversal_page
+        self._until(lambda: page.answer is not None)
+        answer = page.answer
+        assert answer is not None
+        row = page.sliders.rows[page.sliders.order[0]]
+        row.value.setValue(2.5)
+        expected = decode_one(answer.loaded, page.sliders.z, answer.label)
+        self._until(lambda: np.array_equal(page.source.pictures.rows[0].images[-1], expected))
+        rows = page.card.latents.grid.rows
+        _require(len(rows) == DSPRITES.latents, "every latent has a row of pictures")
+        return f"{len(rows)} latents; z{row.latent} = 2.5 decoded"
+
+    def _evaluate(self) -> str:
+        from engine.evaluation.catalogue import METRICS
+
+        config = DIGITS.changed(dataset="arrays", data_folder=_write_sprites(self._folder / "sprites.npz"))
+        self._window.header.tabs.button(0).click()
+        self._start(config)
+        item = self._end()
+        self._window.header.tabs.button(2).click()
+        page, session = self._window.metrics_page, self._window.evaluation
+        page.chooser.choose(METRICS)
+        page.evaluate_button.click()
+        self._until(lambda: not session.active)
+        values = {name: entry["value"] for name, entry in item.run.evaluation().get("metrics", {}).items()}
+        lacking = [name for name in METRICS if not isinstance(values.get(name), int | float)]
+        _require(not lacking, f"there is a value of {', '.join(lacking)} ({page.words.text()})")
+        _require(all(math.isfinite(value) for value in values.values()), "every value is finite")
+        self._until(lambda: page.model.rowCount() == 1)
+        return f"{len(values)} metrics, on {SPRITES} of dSprites' images"
+
+    def _export(self) -> str:
+        from engine.export.runs import export
+        from engine.runs.archive import read_archive
+
+        item, runs = self._window.store.items[0], self._folder / "runs"
+        before = set(runs.iterdir())
+        sizes = []
+        for ending in ("png", "svg", "pdf", "csv", "zip"):
+            path = self._folder / f"saved.{ending}"
+            _carry_out(export([item.run], path))
+            sizes.append(f"{ending} {path.stat().st_size / 1000:.0f} kB")
+        _carry_out(read_archive(self._folder / "saved.zip", runs))
+        [copy] = set(runs.iterdir()) - before
+        weights = [(path / "checkpoint" / "model.safetensors").read_bytes() for path in (item.path, copy)]
+        _require(weights[0] == weights[1], "the imported run has the weights of the one that was saved")
+        return ", ".join(sizes)
+
+    def _reload(self) -> str:
+        names = sorted(path.name for path in (self._folder / "runs").iterdir() if path.is_dir())
+        self._close()
+        self._window = MainWindow(self._folder / "runs", self._settings)
+        self._window.show()
+        items = self._window.store.items
+        _require(sorted(item.path.name for item in items) == names, "the runs are there again")
+        _require(all(item.state.state == "finished" for item in items), "every run is finished")
+        page = self._window.metrics_page
+        self._until(lambda: page.model.rowCount() == 2)
+        return f"{len(items)} runs, {page.model.rowCount()} of them evaluated"
+
+    def _close(self) -> str:
+        self._window.close()
+        self._until(lambda: not self._window.isVisible())
+        self._window.deleteLater()
+        return ""
+
+    # What steps are made of
+
+    def _start(self, config: RunConfig) -> None:
+        card = self._window.training_page.settings
+        card.show_config(config)
+        card.start_button.click()
+        self._until(lambda: self._window.training.active)
+
+    def _end(self) -> RunItem:
+        """Wait for the end of the run that trains, and return it, selected."""
+        session = self._window.training
+        self._until(lambda: not session.active)
+        assert session.run is not None
+        self._window.store.refresh()
+        item = self._window.store.find(session.run.path)
+        _require(item is not None and item.state.state == "finished", "the run ends well")
+        assert item is not None
+        values = [item.last(column) for column in ("loss", "reconstruction", "kl")]
+        _require(len(item.metrics) == STEPS // EVERY, "the run has all points of its curves")
+        _require(all(v is not None and math.isfinite(v) for v in values), "loss, reconstruction and KL are numbers")
+        self._window.run_list.select(item.path)
+        return item
+
+    def _until(self, true: Callable[[], bool]) -> None:
+        """Let the window work until something is so. What the window says went wrong ends the wait."""
+        loop, timer = QEventLoop(), QTimer()
+        timer.timeout.connect(lambda: loop.quit() if true() or self._wrong else None)
+        timer.start(20)
+        loop.exec()
+        timer.stop()
+        self._require_no_problem()
+
+    @property
+    def _wrong(self) -> str:
+        banner = self._window.banner
+        said = banner.text.text() if banner.isVisible() and banner.property("kind") == "error" else ""
+        return self._problems[0].details if self._problems else said
+
+    def _require_no_problem(self) -> None:
+        if self._wrong:
+            raise FailedError(self._wrong)
+
+
+def _write_sprites(path: Path) -> Path:
+    """Draw some of dSprites' images, every factor among them, as an .npz: few enough to evaluate every metric on."""
+    from engine.data import dsprites
+
+    shape, scale, orientation, x, y = (a.ravel() for a in np.indices(GRID))
+    chosen = np.ravel_multi_index((shape, scale * 5, orientation * 5, x * 10, y * 10), dsprites.SIZES)
+    images = np.unpackbits(dsprites.draw(chosen), axis=1).reshape(-1, dsprites.SIDE, dsprites.SIDE)
+    factors = np.stack([shape, scale, orientation, x, y], axis=1)
+    np.savez(path, images=images * np.uint8(255), factors=factors, factor_names=np.array(dsprites.NAMES))
+    return path
+
+
+def _carry_out(job: Job) -> None:
+    if not any(isinstance(event, Finished) for event in job):
+        raise FailedError("a job did not come to its end")
+
+
+def _words(item: RunItem) -> str:
+    return f"reconstruction {item.last('reconstruction'):.1f}, KL {item.last('kl'):.2f} nats at step {item.state.step}"
+
+
+def _require(true: bool, expected: str) -> None:
+    if not true:
+        raise FailedError(f"it was expected that {expected}")
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stdout, flush=True)  # noqa: T201

@@ -1,0 +1,285 @@
+"""The networks: shapes as documented, the label where it belongs, weights from the seed alone."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from engine.data import ArrayStore, Dataset
+from engine.data import load_dataset as load
+from engine.errors import CheckpointError, ConfigError
+from engine.networks.layers import Down, Up
+from engine.networks.loading import load_model
+from engine.networks.tensors import choose_device, to_images, to_tensor
+from engine.networks.vae import VAE, build, initialise, sample
+from engine.settings.run_config import RunConfig
+
+# Output shapes (channels, side) as in the docstrings of Encoder and Decoder, and in the project's notes.
+ENCODER = {28: [(32, 14), (64, 7), (128, 4), (256, 1)], 64: [(32, 32), (32, 16), (64, 8), (64, 4)]}
+DECODER = {28: [(128, 4), (64, 7), (32, 14), (1, 28)], 64: [(64, 8), (32, 16), (32, 32), (1, 64)]}
+KERNELS = {28: [4, 4, 3, 4], 64: [4, 4, 4, 4]}
+LINEAR = {28: ([20], [256]), 64: ([256, 20], [256, 1024])}
+
+
+def outputs(model, kinds, run):
+    """Shapes that layers of these kinds put out, in order, while `run` runs."""
+    shapes = []
+    handles = [
+        layer.register_forward_hook(lambda layer, given, result: shapes.append(tuple(result.shape[1:])))
+        for layer in model.modules()
+        if isinstance(layer, kinds)
+    ]
+    run()
+    for handle in handles:
+        handle.remove()
+    return shapes
+
+
+@pytest.fixture
+def rng():
+    return torch.Generator().manual_seed(3)
+
+
+@pytest.mark.parametrize("side", [28, 64])
+def test_the_encoder_has_the_documented_shapes(side):
+    model = VAE((side, side, 1), 10).eval()
+    images = torch.rand(2, 1, side, side)
+    assert outputs(model.encoder, nn.Conv2d, lambda: model.encode(images)) == [(c, s, s) for c, s in ENCODER[side]]
+    assert outputs(model.encoder, nn.Linear, lambda: model.encode(images)) == [(n,) for n in LINEAR[side][0]]
+    mean, log_variance = model.encode(images)
+    assert mean.shape == log_variance.shape == (2, 10)
+
+
+@pytest.mark.parametrize("side", [28, 64])
+def test_the_decoder_mirrors_it(side):
+    model = VAE((side, side, 1), 10).eval()
+    z = torch.randn(2, 10)
+    shapes = outputs(model.decoder, nn.ConvTranspose2d, lambda: model.decode(z))
+    assert shapes == [(c, s, s) for c, s in DECODER[side]]
+    assert outputs(model.decoder, nn.Linear, lambda: model.decode(z)) == [(n,) for n in LINEAR[side][1]]
+    convolutions = [m.kernel_size[0] for m in model.encoder.modules() if isinstance(m, nn.Conv2d)]
+    transposed = [m.kernel_size[0] for m in model.decoder.modules() if isinstance(m, nn.ConvTranspose2d)]
+    assert convolutions == KERNELS[side]
+    assert transposed == KERNELS[side][::-1]
+
+
+@pytest.mark.parametrize("side", [28, 64])
+def test_batch_normalisation_follows_every_convolution_but_the_last_of_the_decoder(side):
+    model = VAE((side, side, 1), 10)
+    # The report: batch normalisation after each convolution. The logits themselves are not normalised.
+    assert sum(isinstance(m, nn.BatchNorm2d) for m in model.encoder.modules()) == 4
+    assert sum(isinstance(m, nn.BatchNorm2d) for m in model.decoder.modules()) == 3
+
+
+def test_the_number_of_latents_is_free():
+    model = VAE((28, 28, 1), 3).eval()
+    assert model.encode(torch.rand(2, 1, 28, 28))[0].shape == (2, 3)
+    assert model.decode(torch.randn(2, 3)).shape == (2, 1, 28, 28)
+
+
+@pytest.mark.parametrize("side", [28, 64])
+def test_the_decoder_of_a_conditional_model_sees_the_label(side, rng):
+    model = VAE((side, side, 1), 10, classes=3)
+    initialise(model, rng)
+    model.eval()
+    z = torch.randn(1, 10, generator=rng).repeat(3, 1)
+    by_label = model.logits(z, torch.tensor([0, 1, 2]))
+    for one, other in ((0, 1), (1, 2), (0, 2)):
+        assert not torch.allclose(by_label[one], by_label[other])
+    same = model.logits(z, torch.tensor([1, 1, 1]))
+    torch.testing.assert_close(same[0], same[2])
+
+
+def test_the_label_is_one_hot_beside_the_latents(rng):
+    # Recomputed from the definition: the decoder of [z, one-hot].
+    model = VAE((28, 28, 1), 4, classes=3)
+    initialise(model, rng)
+    model.eval()
+    z = torch.randn(3, 4, generator=rng)
+    expected = model.decoder(torch.cat([z, torch.eye(3)[[2, 0, 1]]], dim=1))
+    torch.testing.assert_close(model.logits(z, torch.tensor([2, 0, 1])), expected)
+
+
+def test_the_encoder_of_a_conditional_model_does_not_see_the_label():
+    # It has as many inputs and outputs as the plain model's, and there is no way to hand it a label.
+    plain, conditional = VAE((28, 28, 1), 10), VAE((28, 28, 1), 10, classes=10)
+    shapes = [[tuple(p.shape) for p in model.encoder.parameters()] for model in (plain, conditional)]
+    assert shapes[0] == shapes[1]
+    with pytest.raises(TypeError):
+        conditional.encode(torch.rand(1, 1, 28, 28), torch.tensor([1]))
+    sizes = [sum(p.numel() for p in model.decoder.parameters()) for model in (plain, conditional)]
+    assert sizes[1] - sizes[0] == 10 * 256  # ten more inputs of a linear layer with 256 outputs
+
+
+def test_a_conditional_model_refuses_latents_without_labels():
+    with pytest.raises(ValueError, match="labels"):
+        VAE((28, 28, 1), 10, classes=10).decode(torch.zeros(1, 10))
+
+
+def test_decode_is_the_sigmoid_of_the_logits(rng):
+    model = VAE((64, 64, 1), 10)
+    initialise(model, rng)
+    model.eval()
+    z = 3 * torch.randn(2, 10, generator=rng)
+    expected = 1 / (1 + torch.exp(-model.logits(z).double()))
+    torch.testing.assert_close(model.decode(z).double(), expected, atol=1e-6, rtol=0)
+
+
+def test_samples_of_z_have_the_posteriors_mean_and_deviation(rng):
+    mean = torch.tensor([[0.0, 3.0, -2.0]]).repeat(100_000, 1)
+    log_variance = torch.tensor([[0.0, math.log(4.0), math.log(0.01)]]).repeat(100_000, 1)
+    z = sample(mean, log_variance, rng)
+    # Deviations 1, 2 and 0.1; the mean of 100,000 samples is off by more than 4 / sqrt(100,000) of them hardly ever.
+    deviation = torch.tensor([1.0, 2.0, 0.1])
+    assert ((z.mean(0) - mean[0]).abs() < 4 * deviation / 316).all()
+    torch.testing.assert_close(z.std(0), deviation, rtol=0.02, atol=0)
+
+
+def test_samples_depend_on_their_generator_alone():
+    mean, log_variance = torch.zeros(5, 3), torch.zeros(5, 3)
+    draws = []
+    for noise in (1, 2):
+        torch.manual_seed(noise)
+        draws.append(sample(mean, log_variance, torch.Generator().manual_seed(9)))
+        state = torch.get_rng_state()
+        sample(mean, log_variance, torch.Generator().manual_seed(9))
+        assert torch.equal(torch.get_rng_state(), state)
+    assert torch.equal(*draws)
+
+
+def test_gradients_reach_mean_and_variance_through_a_sample():
+    # By hand: dz/dmean = 1, dz/dlog variance = (z - mean) / 2 for z = mean + exp(log variance / 2) * noise.
+    mean = torch.zeros(4, 2, requires_grad=True)
+    log_variance = torch.zeros(4, 2, requires_grad=True)
+    z = sample(mean, log_variance, torch.Generator().manual_seed(0))
+    z.sum().backward()
+    torch.testing.assert_close(mean.grad, torch.ones(4, 2))
+    torch.testing.assert_close(log_variance.grad, z.detach() / 2)
+
+
+def weights(model):
+    return torch.cat([parameter.detach().flatten() for parameter in model.parameters()])
+
+
+def test_weights_depend_on_the_seed_alone(digits_folder):
+    dataset = load("mnist", digits_folder)
+    built = []
+    for noise in (1, 2):
+        torch.manual_seed(noise)  # torch's global state must not matter
+        built.append(weights(build(RunConfig(dataset="mnist", seed=5), dataset)))
+    assert torch.equal(*built)
+    assert not torch.equal(built[0], weights(build(RunConfig(dataset="mnist", seed=6), dataset)))
+
+
+def test_initial_weights_are_spread_like_pytorchs_own():
+    # PyTorch's default is uniform within 1 / sqrt(fan in), of deviation that over sqrt(3), for weights and biases.
+    model = VAE((64, 64, 1), 10)
+    initialise(model, torch.Generator().manual_seed(0))
+    for layer in model.modules():
+        if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
+            fan_in, _ = nn.init._calculate_fan_in_and_fan_out(layer.weight)
+            bound = 1 / math.sqrt(fan_in)
+            assert layer.weight.abs().max() <= bound * 1.0001
+            tolerance = 4 / math.sqrt(layer.weight.numel())
+            assert layer.weight.std().item() == pytest.approx(bound / math.sqrt(3), rel=tolerance)
+            if layer.bias is not None:
+                assert layer.bias.abs().max() <= bound * 1.0001
+                assert layer.bias.abs().sum() > 0
+        elif isinstance(layer, nn.BatchNorm2d):
+            assert torch.equal(layer.weight, torch.ones_like(layer.weight))
+            assert torch.equal(layer.bias, torch.zeros_like(layer.bias))
+
+
+def test_a_conditional_model_gets_as_many_inputs_as_there_are_classes(digits_folder):
+    dataset = load("mnist", digits_folder)
+    assert build(RunConfig(dataset="mnist", conditional=True), dataset).classes == 10
+    assert build(RunConfig(dataset="mnist"), dataset).classes == 0
+
+
+def test_a_conditional_model_of_data_without_labels_is_refused_by_name():
+    images = np.zeros((4, 28, 28, 1), np.uint8)
+    dataset = Dataset("faces", "Faces", ArrayStore(images), (28, 28, 1), {"all": np.arange(4)}, "a test")
+    with pytest.raises(ConfigError, match="Faces has none"):
+        build(RunConfig(conditional=True), dataset)
+
+
+def test_images_survive_the_way_to_the_network_and_back():
+    images = np.arange(256, dtype=np.uint8).repeat(12).reshape(4, 16, 16, 3)
+    tensor = to_tensor(images)
+    assert tensor.shape == (4, 3, 16, 16)
+    assert tensor.dtype == torch.float32
+    assert (tensor.min(), tensor.max()) == (0, 1)
+    np.testing.assert_array_equal(to_images(tensor), images)
+
+
+def test_probabilities_become_the_nearest_grey_level():
+    assert to_images(torch.tensor([[[0.0, 0.001, 0.003, 0.5, 0.999, 1.0]]]))[0, :, 0].tolist() == [
+        0,
+        0,
+        1,
+        128,
+        255,
+        255,
+    ]
+
+
+def test_a_named_device_is_taken_as_it_is():
+    assert choose_device("cpu") == torch.device("cpu")
+
+
+def test_a_loaded_model_gives_the_values_it_was_trained_to(tiny_run, digits_folder):
+    dataset = load("mnist", digits_folder)
+    trained = load_model(tiny_run, dataset)
+    assert trained.step == 60
+    assert not trained.model.training
+    image = to_tensor(dataset.images(np.array([3])))
+    with torch.no_grad():
+        alone = trained.model.encode(image)[0]
+        beside = trained.model.encode(to_tensor(dataset.images(np.array([3, 4, 5, 6]))))[0][:1]
+    # In eval mode an image's posterior does not depend on the images beside it.
+    torch.testing.assert_close(alone, beside, atol=1e-5, rtol=1e-5)
+
+
+def test_weights_that_do_not_fit_the_settings_are_refused_in_words(tiny_copy, digits_folder):
+    tiny_copy.config = tiny_copy.config.changed(latents=7)
+    with pytest.raises(CheckpointError, match="do not fit its settings"):
+        load_model(tiny_copy, load("mnist", digits_folder))
+
+
+def test_labels_are_given_only_to_a_conditional_model(tiny_run, digits_folder):
+    dataset = load("mnist", digits_folder)
+    assert load_model(tiny_run, dataset).labels(np.array([0, 1])) is None
+
+
+def test_a_run_without_a_checkpoint_says_so(tmp_path, make_run, digits_folder):
+    run = make_run(tmp_path, name="fresh")
+    with pytest.raises(CheckpointError, match="fresh has no weights yet"):
+        load_model(run, load("mnist", digits_folder))
+
+
+@pytest.mark.parametrize(
+    ("kind", "plain", "arguments", "side"),
+    [
+        (Down, nn.Conv2d, (8, 6, 4), 4),
+        (Down, nn.Conv2d, (8, 6, 4), 5),
+        (Up, nn.ConvTranspose2d, (8, 6, 4, 1, 0, 0, 1, False), 1),
+        (Up, nn.ConvTranspose2d, (8, 1, 4, 2, 1), 7),
+        (Up, nn.ConvTranspose2d, (8, 1, 3, 2, 1, 1), 4),
+        (Up, nn.ConvTranspose2d, (8, 3, 4, 2, 1), 7),
+    ],
+)
+def test_convolutions_computed_as_matrix_products_agree_with_torch(rng, kind, plain, arguments, side):
+    """Values and all gradients against torch's own layers, in double precision."""
+    ours, theirs = kind(*arguments).double(), plain(*arguments).double()
+    theirs.load_state_dict(ours.state_dict())
+    ours.to(memory_format=torch.channels_last)
+    images = torch.randn(3, 8, side, side, generator=rng, dtype=torch.float64)
+    results = []
+    for layer in (ours, theirs):
+        given = images.clone().requires_grad_()
+        put_out = layer(given)
+        put_out.square().sum().backward()
+        results.append([put_out, given.grad, *(parameter.grad for parameter in layer.parameters())])
+    torch.testing.assert_close(*results)

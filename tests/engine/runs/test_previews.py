@@ -1,0 +1,191 @@
+"""Live pictures: made without disturbing the training, kept as PNG files that come apart again."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from engine.data import load_dataset
+from engine.jobs.events import Preview
+from engine.networks.loading import load_model
+from engine.runs import previews
+from engine.runs.previews import drop_after, list_previews, load_preview, save_preview
+from engine.training.previewer import Previewer
+
+
+def make_preview(step=30, images=8, rows=5, side=28, channels=1):
+    rng = np.random.default_rng(step)
+    return Preview(
+        step=step,
+        originals=rng.integers(0, 256, (images, side, side, channels), np.uint8),
+        reconstructions=rng.integers(0, 256, (images, side, side, channels), np.uint8),
+        traversal=rng.integers(0, 256, (rows, 8, side, side, channels), np.uint8),
+        latents=tuple(range(rows)),
+        kl_per_latent=tuple(float(k) for k in np.round(rng.uniform(0, 3, 10), 4)),
+    )
+
+
+@pytest.mark.parametrize(
+    "shape", [{}, {"images": 3}, {"images": 1, "rows": 1}, {"side": 64}, {"channels": 3, "rows": 2}], ids=str
+)
+def test_a_preview_survives_the_way_to_its_file_and_back(tmp_path, shape):
+    preview = make_preview(**shape)
+    save_preview(tmp_path / "previews", preview)
+    (path,) = list_previews(tmp_path / "previews")
+    again = load_preview(path)
+    assert again is not None
+    for name in ("originals", "reconstructions", "traversal"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(preview, name))
+    assert (again.step, again.latents) == (preview.step, preview.latents)
+    assert again.kl_per_latent == pytest.approx(preview.kl_per_latent, abs=5e-5)
+
+
+def test_the_file_is_a_picture_of_originals_reconstructions_and_rows(tmp_path):
+    preview = make_preview()
+    save_preview(tmp_path, preview)
+    with Image.open(list_previews(tmp_path)[0]) as image:
+        assert image.format == "PNG"
+        assert image.size == (8 * 28, 7 * 28)
+        pixels = np.asarray(image)
+    np.testing.assert_array_equal(pixels[:28, 28:56], preview.originals[1, ..., 0])
+    np.testing.assert_array_equal(pixels[28:56, :28], preview.reconstructions[0, ..., 0])
+    np.testing.assert_array_equal(pixels[84:112, 196:], preview.traversal[1, 7, ..., 0])
+
+
+def test_previews_are_listed_in_the_order_of_their_steps(tmp_path):
+    for step in (1000, 30, 200, 100_000):
+        save_preview(tmp_path, make_preview(step))
+    (tmp_path / "notes.txt").write_bytes(b"")
+    steps = [load_preview(path).step for path in list_previews(tmp_path)]  # type: ignore[union-attr]
+    assert steps == [30, 200, 1000, 100_000]
+
+
+def test_a_long_history_is_thinned_evenly(tmp_path, monkeypatch):
+    monkeypatch.setattr(previews, "MOST", 40)
+    steps = [1, *range(500, 150_001, 500)]
+    for step in steps:
+        save_preview(tmp_path, make_preview(step, rows=1, images=1, side=4))
+        kept = [int(path.stem) for path in list_previews(tmp_path)]
+        assert len(kept) <= 40
+        assert (kept[0], kept[-1]) == (1, step)
+    # 150,000 steps in 40 pictures are 3,750 each; doubling the distance where it must be leaves at most four times it.
+    assert np.diff(kept).max() <= 4 * 3750
+    assert set(kept) <= set(steps)
+
+
+def test_pictures_of_what_a_resumed_run_will_do_again_are_dropped(tmp_path):
+    for step in (1, 30, 60, 90):
+        save_preview(tmp_path, make_preview(step))
+    drop_after(tmp_path, 60)
+    assert [int(path.stem) for path in list_previews(tmp_path)] == [1, 30, 60]
+
+
+def test_a_folder_that_is_not_there_has_no_previews(tmp_path):
+    assert list_previews(tmp_path / "previews") == []
+
+
+@pytest.mark.parametrize("part", [0.0, 0.1, 0.5, 0.9])
+def test_a_picture_cut_short_is_no_preview(tmp_path, part):
+    save_preview(tmp_path, make_preview())
+    (path,) = list_previews(tmp_path)
+    content = path.read_bytes()
+    path.write_bytes(content[: int(part * len(content))])
+    assert load_preview(path) is None
+
+
+def test_other_files_are_no_previews(tmp_path):
+    assert load_preview(tmp_path / "gone.png") is None
+    assert load_preview(tmp_path) is None
+    Image.new("L", (224, 196)).save(tmp_path / "other.png")
+    assert load_preview(tmp_path / "other.png") is None
+    (tmp_path / "text.png").write_bytes(b"not a picture")
+    assert load_preview(tmp_path / "text.png") is None
+
+
+@pytest.mark.parametrize(
+    "about",
+    [
+        "{",
+        "[]",
+        "{}",
+        "null",
+        '{"step": 1, "tile": [28, 28], "images": 8, "latents": [], "kl": []}',
+        '{"step": 1, "tile": [27, 28, 1], "images": 8, "latents": [], "kl": []}',
+        '{"step": 1, "tile": [0, 28, 1], "images": 8, "latents": [], "kl": []}',
+        '{"step": 1, "tile": [196, 28, 1], "images": 8, "latents": [], "kl": []}',
+        '{"step": 1, "tile": [28, 28, 1], "images": "x", "latents": [], "kl": []}',
+        '{"step": 1, "tile": [28, 28, 1], "images": 1e999, "latents": [], "kl": []}',
+        '{"step": 1, "tile": [28, 28, 1], "images": 8, "latents": 5, "kl": []}',
+        "[" * 100_000,
+    ],
+    ids=range(12),
+)
+def test_a_picture_whose_description_is_wrong_is_no_preview(tmp_path, about):
+    from PIL.PngImagePlugin import PngInfo
+
+    text = PngInfo()
+    text.add_text("disentangle-studio", about)
+    Image.new("L", (224, 196)).save(tmp_path / "wrong.png", pnginfo=text)
+    assert load_preview(tmp_path / "wrong.png") is None
+
+
+@settings(max_examples=60)
+@given(data=st.data())
+def test_any_damage_gives_a_preview_or_none(tmp_path_factory, data):
+    folder = tmp_path_factory.getbasetemp() / "damaged-previews"
+    save_preview(folder, make_preview(rows=1, images=2))
+    (path,) = list_previews(folder)
+    content = bytearray(path.read_bytes())
+    for _ in range(data.draw(st.integers(1, 3))):
+        content[data.draw(st.integers(0, min(400, len(content) - 1)))] = data.draw(st.integers(0, 255))
+    path.write_bytes(bytes(content))
+    again = load_preview(path)
+    assert again is None or again.originals.dtype == np.uint8
+
+
+@pytest.fixture(scope="module")
+def trained(tiny_run, digits_folder):
+    return load_model(tiny_run, load_dataset("mnist", digits_folder))
+
+
+def test_making_a_preview_changes_nothing_in_the_model(trained, tiny_run):
+    previewer = Previewer(tiny_run.config, trained.dataset, torch.device("cpu"))
+    model = trained.model.train()
+    try:
+        before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+        state = torch.get_rng_state()
+        previewer(model, 60, (0.0,) * 10)
+        assert model.training
+        assert torch.equal(torch.get_rng_state(), state)
+        for name, tensor in model.state_dict().items():
+            assert torch.equal(tensor, before[name]), name
+    finally:
+        model.eval()
+
+
+def test_a_preview_shows_the_posterior_means_decoding_and_rows_by_kl(trained, tiny_run):
+    kl = (0.1, 3.0, 0.2, 0.9, 0.0, 2.0, 0.0, 0.0, 0.5, 0.0)
+    preview = Previewer(tiny_run.config, trained.dataset, torch.device("cpu"))(trained.model, 60, kl)
+    assert preview.latents == (1, 5, 3, 8, 2, 0, 4, 6, 7, 9)  # by hand; of equal KL the first
+    images = torch.tensor(preview.originals / 255, dtype=torch.float32).permute(0, 3, 1, 2)
+    with torch.no_grad():
+        mean, _ = trained.model.encode(images)
+        expected = trained.model.decode(mean)[:, 0].numpy() * 255
+        z = mean[:1].clone()
+        z[0, 5] = -3  # the second row begins there
+        corner = trained.model.decode(z)[0, 0].numpy() * 255
+    assert np.abs(preview.reconstructions[..., 0] - expected).max() <= 0.51
+    assert np.abs(preview.traversal[1, 0, ..., 0] - corner).max() <= 0.51
+
+
+def test_the_same_test_images_are_shown_every_time(trained, tiny_run):
+    test = trained.dataset.images(trained.dataset.splits["test"])
+    first, second = (
+        Previewer(tiny_run.config, trained.dataset, torch.device("cpu"))(trained.model, 60, (0.0,) * 10)
+        for _ in range(2)
+    )
+    np.testing.assert_array_equal(first.originals, second.originals)
+    for original in first.originals:
+        assert (test == original).all((1, 2, 3)).any()

@@ -1,0 +1,92 @@
+"""The presets that come with the application, and files like them."""
+
+import pytest
+
+from engine.errors import ConfigError
+from engine.settings.presets import load_preset, quick_preset, shipped_presets
+from engine.settings.run_config import RunConfig
+
+IMAGES = {"mnist": 60_000, "dsprites": 737_280}
+"""Training images, as published."""
+
+PRESETS = shipped_presets()
+GOOD = 'title = "Mine"\ndescription = "For me."\n[settings]\nobjective = "vae"\nepochs = 3\n'
+
+
+@pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: preset.name)
+def test_a_preset_raises_no_warning_on_its_data(preset):
+    assert preset.config.warnings(IMAGES[preset.config.dataset]) == []
+
+
+@pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: preset.name)
+def test_a_presets_capacity_is_full_before_its_end(preset):
+    config = preset.config
+    per_epoch = config.steps_per_epoch(IMAGES[config.dataset])
+    length = config.total_steps(IMAGES[config.dataset]) / per_epoch
+    if config.annealed:
+        assert config.capacity_epochs <= length
+        assert config.capacity(config.total_steps(IMAGES[config.dataset]), per_epoch) == config.capacity_max
+
+
+@pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: preset.name)
+def test_a_preset_says_what_it_is_for(preset):
+    assert preset.title
+    assert preset.description.endswith(".")
+    assert preset.config.data_folder is None  # nobody else has the author's folders
+
+
+def test_the_reports_methods_are_there_for_both_data_sets():
+    found = {(preset.config.dataset, preset.config.objective) for preset in PRESETS if preset.name.startswith("paper-")}
+    methods = ("vae", "beta-vae", "annealed-abs", "annealed-relu")
+    assert found == {(data, method) for data in IMAGES for method in methods}
+
+
+@pytest.mark.parametrize("preset", [p for p in PRESETS if p.name.startswith("paper-")], ids=lambda p: p.name)
+def test_the_reports_presets_have_the_reports_numbers(preset):
+    # Section 3: Adam at 5e-4, batches of 64, 100 epochs, 10 latents, beta 4, C from 0 to 20 nats in 20 epochs.
+    config = preset.config
+    assert (config.learning_rate, config.batch_size, config.latents) == (5e-4, 64, 10)
+    assert (config.steps, config.epochs, config.beta) == (None, 100, 4)
+    assert (config.capacity_max, config.capacity_epochs) == (20, 20)
+
+
+def test_the_quick_presets_come_first_and_the_quickest_on_top():
+    quick = [preset.name.startswith("quick") for preset in PRESETS]
+    assert quick == sorted(quick, reverse=True)
+    assert PRESETS[0] == quick_preset()
+
+
+def test_a_preset_of_ones_own_is_read(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(GOOD, encoding="utf-8")
+    preset = load_preset(path)
+    assert (preset.name, preset.title, preset.description) == ("mine", "Mine", "For me.")
+    assert preset.config == RunConfig(objective="vae", epochs=3)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("title = ", "not valid TOML"),
+        ('title = "x"\n', "description"),
+        ('title = "x"\ndescription = "y"\nsettings = 5\n', "not a preset"),
+        (GOOD + "betta = 1\n", "no setting 'betta'"),
+        (GOOD + "beta = -1\n", "beta is -1"),
+        (GOOD + "beta = nan\n", "beta is nan"),
+    ],
+)
+def test_a_wrong_preset_is_refused_with_its_name(tmp_path, text, words):
+    path = tmp_path / "mine.toml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError, match=words) as error:
+        load_preset(path)
+    assert "mine.toml" in str(error.value)
+
+
+def test_a_preset_that_cannot_be_read_is_refused_with_its_name(tmp_path):
+    with pytest.raises(ConfigError, match=r"gone\.toml cannot be read"):
+        load_preset(tmp_path / "gone.toml")
+    path = tmp_path / "mine.toml"
+    path.write_bytes(b"title = '\xff'")
+    with pytest.raises(ConfigError, match=r"mine\.toml"):
+        load_preset(path)

@@ -1,0 +1,158 @@
+"""Studies: what a file says, which run is which cell, and what counts as done."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from engine.errors import ConfigError
+from engine.runs.run import Run
+from engine.settings.run_config import RunConfig
+from engine.studies import load_study, own_studies, shipped_studies, standing, why
+from engine.system.files import write_json
+
+ROOT = Path(__file__).resolve().parents[3]
+
+# What the files say.
+
+
+def test_quick_and_seeds_replace_what_the_file_says(tmp_path, study_file):
+    path = study_file(tmp_path)
+    study = load_study(path, quick=True)
+    assert (study.seeds, study.quick) == ((0,), True)
+    assert (study.cells[0].config.epochs, study.cells[0].config.steps) == (1, None)
+    assert load_study(path, seeds=3).seeds == (0, 1, 2)
+    assert [cell.title for cell in load_study(path, seeds=1).cells] == ["VAE, seed 0", "Annealed, γ = 10, seed 0"]
+    assert load_study(path).cells[1].config.gamma == 10
+
+
+def test_a_study_of_ones_own_is_found_by_its_name(private_folders, study_file):
+    folder = private_folders / "config" / "Disentangle Studio" / "studies"
+    folder.mkdir(parents=True, exist_ok=True)  # other tests read studies of their own
+    study_file(folder)
+    (folder / "broken.toml").write_text("title = ")
+    assert [study.name for study in own_studies()] == ["tiny"]
+    assert load_study("tiny").title == "Tiny"
+    shutil.rmtree(folder)
+    with pytest.raises(ConfigError, match=r"There is no study 'tiny'.*table-1, table-1-conditional, table-2"):
+        load_study("tiny")
+
+
+def test_a_study_without_a_quick_form_says_so(tmp_path, study_file):
+    path = study_file(tmp_path, ("[quick]\nseeds = [0]\nepochs = 1\n", ""))
+    with pytest.raises(ConfigError, match=r"has no \[quick\]"):
+        load_study(path, quick=True)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("title = ", "", "not valid TOML"),
+        ('about = "Two', 'abuot = "Two', "there is no key 'abuot'"),
+        ('title = "Tiny"\n', "", "the key 'title' is missing"),
+        ('title = "Tiny"', "title = 5", "title is 5; it must be words"),
+        ("seeds = [0, 1]", "seeds = 2", "seeds is 2; it must be a list"),
+        ("seeds = [0, 1]", "seeds = [0, 0]", "different whole numbers"),
+        ("seeds = [0, 1]", "seeds = [-1]", "seed is -1; it must be a whole number from 0"),
+        ('"kl", "mig"', '"lk"', "metrics has 'lk', which is no metric"),
+        ("batch_size = 32", "batch_size = 1", "settings: batch_size is 1; it must be a whole number from 2"),
+        ("batch_size = 32", "batchsize = 32", "settings: There is no setting 'batchsize'"),
+        ("batch_size = 32", "seed = 32", "settings: seed is not set there"),
+        ("batch_size = 32", "threads = 1", "settings: threads is not set there"),
+        ("\nepochs = 1", "\nepochs = 0", "quick: epochs is 0"),
+        ("gamma = 10", "gama = 10", "methods, number 2: There is no setting 'gama'"),
+        ('title = "Annealed, γ = 10"', "", "methods, number 2: the key 'title' is missing"),
+        ('title = "Annealed, γ = 10"', 'title = "VAE"', "two with the title 'VAE'"),
+        ('objective = "annealed-relu"', 'objective = "vae"', "'VAE' and 'Annealed, γ = 10' have the same settings"),
+        ("[settings]", "[[settings]]", "it must be a table of settings"),
+    ],
+)
+def test_a_wrong_study_is_one_sentence_with_file_and_key(tmp_path, study_file, old, new, words):
+    path = study_file(tmp_path, (old, new))
+    with pytest.raises(ConfigError) as error:
+        load_study(path)
+    assert str(path) in str(error.value)
+    assert words in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("study", shipped_studies(), ids=lambda study: study.name)
+def test_the_shipped_studies_have_the_reports_settings_and_their_quick_form_no_warning(study):
+    # Section 3 of the report: Adam at 5e-4, batches of 64, 100 epochs, beta 4, C from 0 to 20 nats in 20 epochs.
+    for cell in study.cells:
+        config = cell.config
+        assert (config.learning_rate, config.batch_size, config.latents) == (5e-4, 64, 10)
+        assert (config.steps, config.epochs, config.beta, config.gamma) == (None, 100, 4, 100)
+        assert (config.capacity_max, config.capacity_epochs) == (20, 20)
+        assert config.conditional == study.name.endswith("conditional")
+    quick = load_study(study.name, quick=True)
+    assert study.warnings() == quick.warnings() == []
+    objectives = {cell.config.objective for cell in quick.cells}
+    assert objectives == {"vae", "beta-vae", "annealed-abs", "annealed-relu"}
+    assert quick.seeds == (0,)
+    assert [quick.cells[0].config.epochs, quick.cells[0].config.steps] in ([10, None], [100, 20_000])
+
+
+def test_looking_at_a_study_loads_no_heavy_library(study, study_runs):
+    code = (
+        "import sys; from pathlib import Path; from engine.studies import *\n"
+        f"study = load_study({str(study.path)!r}); folder = Path({str(study_runs)!r})\n"
+        "assert [s.state for s in standing(study, folder)] == ['evaluated'] * 4\n"
+        "shipped_studies(); study_table(study, folder); methods_text(study, folder)\n"
+        "list(estimate_study(study, folder, device='cpu', measure=False))\n"
+        "print([m for m in ('torch', 'cv2', 'sklearn', 'matplotlib') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+# Which run is which cell, and whether it is done.
+
+
+def test_earlier_runs_with_the_same_settings_are_taken(study, tmp_path):
+    config = study.cells[0].config
+    other = {"gamma": 7, "capacity_epochs": 3, "beta": 2, "threads": 2, "device": "cpu", "log_steps": 5, "epochs": 9,
+             "keep_steps": (10,), "checkpoint_steps": 7, "preview_steps": 8, "data_folder": tmp_path}  # fmt: skip
+    Run.create(tmp_path, config.changed(**other), "something else")
+    [first, *rest] = standing(study, tmp_path)
+    assert (first.run, first.state) == (tmp_path / "something-else", "waiting")
+    assert all(state.run is None for state in rest)
+
+
+@pytest.mark.parametrize("change", [{"learning_rate": 1e-3}, {"steps": 61}, {"conditional": True}, {"latents": 9}])
+def test_runs_with_other_settings_are_not(study, tmp_path, change):
+    Run.create(tmp_path, study.cells[0].config.changed(**change))
+    assert all(state.run is None for state in standing(study, tmp_path))
+
+
+def test_of_several_runs_of_a_cell_the_furthest_counts(study, study_copy):
+    Run.create(study_copy, study.cells[0].config, "a-first")
+    assert standing(study, study_copy)[0].run == study_copy / "tiny-vae-seed-0"
+
+
+def test_a_run_that_was_lengthened_after_its_evaluation_is_to_be_evaluated_again(study, study_copy):
+    path = study_copy / "tiny-vae-seed-0" / "evaluation.json"
+    kept = json.loads(path.read_text())
+    write_json(path, kept | {"step": 50})
+    assert standing(study, study_copy)[0].state == "trained"
+    write_json(path, kept | {"metrics": {"kl": kept["metrics"]["kl"]}})
+    [state, *_] = standing(study, study_copy)
+    assert (state.state, state.message) == ("trained", "not computed yet: reconstruction, mig")
+    path.write_text("{")
+    assert "damaged" in why(standing(study, study_copy)[0])
+
+
+def test_the_reports_quick_table_2_knows_runs_with_its_settings(tmp_path):
+    """The report's proportions by hand: 20,000 steps, C full after a fifth, i.e. 4,000 of 11,520 steps an epoch."""
+    study = load_study("table-2", quick=True)
+    settings = {"dataset": "dsprites", "steps": 20_000, "threads": 1}
+    for objective in ("vae", "beta-vae", "annealed-abs", "annealed-relu"):
+        ramp = {"capacity_epochs": 0.3472} if objective.startswith("annealed") else {}
+        Run.create(tmp_path, RunConfig.parse(settings | ramp | {"objective": objective}), f"table-2-{objective}-seed-0")
+    names = [state.run.name for state in standing(study, tmp_path)]
+    assert names == [study.run_name(cell) for cell in study.cells]
+    annealed = study.cells[-1].config
+    assert annealed.capacity_epochs * 11_520 == pytest.approx(20_000 / 5, rel=1e-4)

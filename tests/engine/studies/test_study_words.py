@@ -1,0 +1,118 @@
+"""What is told of a study: the methods text, how long it takes, the report's numbers, warnings."""
+
+import json
+import shutil
+
+from engine.evaluation.table_formats import markdown
+from engine.jobs.control import last_event
+from engine.jobs.events import Warned
+from engine.runs.run import Run
+from engine.studies import (
+    StudyEstimated,
+    StudyProgress,
+    estimate_study,
+    load_study,
+    methods_text,
+    run_study,
+    standing,
+    study_table,
+)
+from engine.studies.estimate import Cost, seconds_left
+
+SLOW_CAPACITY = ("capacity_epochs = 1", "capacity_epochs = 100")
+
+
+def test_the_methods_text_has_the_settings_and_protocols_that_were_used(study, study_runs):
+    text = methods_text(study, study_runs)
+    config = json.loads((study_runs / "tiny-annealed-relu-seed-0" / "config.json").read_text())
+    for words in (
+        "Digits (the 1,618 training images, 32 × 32 pixels)",
+        "γ ReLU(KL − C) with γ = 10",
+        "32-32-64-64 channels",
+        "10 latents",
+        f"learning rate of {config['learning_rate']}, in batches of {config['batch_size']} images, for 60 steps",
+        "C rose linearly from 0 to 5 nats over 1 epochs (51 steps)",
+        "seeds 0, 1",
+        "binary cross-entropy summed over pixels, mean over images; all 179 test images; z sampled",
+        f"PyTorch {config['versions']['torch']}",
+        "on the CPU with 1 thread",
+    ):
+        assert words in text
+    assert "not evaluated yet" not in text
+    assert "Mutual information gap" not in text  # it has no value here
+    assert text.count("\n") == 1
+
+
+def test_the_methods_text_of_a_study_to_be_run_says_what_is_missing(study):
+    text = methods_text(study)
+    assert "Of these 4 runs, 4 are not evaluated yet." in text
+    assert "Software" not in text
+
+
+def test_the_methods_text_of_runs_names_what_differs(study, study_runs):
+    runs = [Run.open(state.run) for state in standing(study, study_runs)]
+    runs[0].config = runs[0].config.changed(batch_size=16)
+    assert "batches of 16 (VAE) or 32 (Annealed VAE (ReLU), VAE)" in methods_text(runs)
+
+
+# How long it takes.
+
+
+def estimated(study, folder):
+    """What is needed with two workers, without trying a step."""
+    job = estimate_study(study, folder, workers=2, threads=1, measure=False)
+    return last_event(job, StudyEstimated).needed
+
+
+def test_the_estimate_is_made_of_the_pace_of_earlier_runs(study, study_runs, tmp_path):
+    """By hand: a run of 50 steps in 25 s, four runs of 60 steps, two at a time."""
+    run = Run.create(tmp_path, study.cells[0].config.changed(steps=50), "before")
+    run.resolve("cpu", 1)
+    shutil.copytree(study_runs / "tiny-vae-seed-0" / "checkpoint", run.path / "checkpoint")
+    lines = (study_runs / "tiny-vae-seed-0" / "metrics.csv").read_text().splitlines()
+    values = lines[5].split(",")
+    assert values[0] == "50"
+    run.metrics_file.write_text("\n".join([lines[0], ",".join([*values[:2], "25", *values[3:]])]) + "\n")
+    needed = estimated(study, tmp_path)
+    assert (needed.cells, needed.plan.workers) == (4, 2)
+    training = 4 * 60 * 0.5 / 2
+    assert training < needed.seconds < training + 4 * 10 * 0.5  # of 179 images: the time of a few steps
+    assert needed.disk > 4 * 3 * (run.checkpoint_folder / "model.safetensors").stat().st_size
+    assert estimated(study, study_runs).seconds == 0
+
+
+def test_time_left_is_shared_by_workers_but_no_run_by_two():
+    costs = [Cost(steps=100, step_seconds=1.0, evaluation_seconds=10.0), Cost(steps=10, step_seconds=1.0), Cost()]
+    assert seconds_left(costs, 1) == 120
+    assert seconds_left(costs, 2) == 110
+    assert seconds_left([*costs, Cost(steps=5)], 2) is None
+
+
+def test_progress_grows_to_the_end_and_tells_the_time_that_is_left(study_events):
+    progress = [event for event in study_events if isinstance(event, StudyProgress)]
+    done = [event.done for event in progress]
+    assert done == sorted(done)
+    assert (progress[-1].done, progress[-1].cells_done, progress[-1].seconds_left) == (4000, 4, 0)
+    known = [event.seconds_left for event in progress if event.seconds_left is not None]
+    assert max(known) > 0
+
+
+# What stands beside the numbers, and before them.
+
+
+def test_the_reports_numbers_stand_beside_ours(tmp_path):
+    text = markdown(study_table(load_study("table-1", quick=True), tmp_path))
+    assert "| Annealed VAE (ReLU) | MNIST | 0 | – | 73.94 |" in text  # Table 1 of the report
+
+
+def test_settings_that_do_not_go_together_are_said_once_with_their_methods(tmp_path, study_file):
+    study = load_study(study_file(tmp_path, SLOW_CAPACITY))
+    [warning] = study.warnings()
+    assert warning.startswith("Annealed, γ = 10: C will reach only")
+
+
+def test_warnings_come_through(tmp_path, study_file):
+    study = load_study(study_file(tmp_path, SLOW_CAPACITY), seeds=1)
+    job = run_study(study, tmp_path / "runs", workers=1, threads=1)
+    assert next(job) == Warned(study.warnings()[0])
+    job.close()

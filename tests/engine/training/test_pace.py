@@ -1,0 +1,40 @@
+"""Estimates before Start: against a run that was made, and by hand."""
+
+import pytest
+
+from engine.networks.vae import VAE
+from engine.settings.run_config import RunConfig
+from engine.training.pace import Pace, estimate, measure_pace, pace_of
+
+CONFIG = RunConfig(dataset="dsprites", steps=1000)
+
+
+def test_the_pace_is_the_median_of_runs_alike():
+    alike = [(CONFIG.changed(seed=s, steps=9), 100, seconds, 5_000) for s, seconds in enumerate((10.0, 20.0, 60.0))]
+    others = [(CONFIG.changed(batch_size=8), 100, 1000.0, 1), (CONFIG.changed(dataset="mnist"), 100, 1000.0, 1)]
+    assert pace_of([*alike, *others], CONFIG) == Pace(0.2, 5_000, 737_280)
+
+
+def test_runs_of_a_few_seconds_tell_nothing():
+    assert pace_of([(CONFIG, 10, 3.0, 5_000)], CONFIG) is None
+    assert pace_of([], CONFIG) is None
+
+
+def test_time_is_steps_times_pace():
+    answer = estimate(CONFIG, Pace(0.05, 1_000_000, 737_280))
+    assert (answer.steps, answer.seconds) == (1000, pytest.approx(50))
+
+
+def test_the_disk_a_run_takes_is_foreseen_within_a_third(tiny_run):
+    """Independent check: the files of a run that was trained."""
+    weights = (tiny_run.checkpoint_folder / "model.safetensors").stat().st_size
+    taken = sum(file.stat().st_size for file in tiny_run.path.rglob("*") if file.is_file())
+    assert estimate(tiny_run.config, Pace(1, weights, 1500)).disk == pytest.approx(taken, rel=1 / 3)
+
+
+@pytest.mark.parametrize("settings", [{"dataset": "kmnist"}, {"dataset": "mnist", "conditional": True}])
+def test_the_measured_pace_knows_the_network(settings):
+    pace = measure_pace(RunConfig.parse(settings | {"batch_size": 4}))
+    model = VAE((28, 28, 1), 10, 10 if settings.get("conditional") else 0)
+    assert pace.weights == sum(t.numel() * t.element_size() for t in model.state_dict().values())
+    assert pace.seconds > 0

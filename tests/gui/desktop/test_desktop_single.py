@@ -1,0 +1,200 @@
+"""One window over a folder of runs, with real processes for the second start, the crash and the hang."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QProcess, QProcessEnvironment
+from PySide6.QtNetwork import QLocalSocket
+from PySide6.QtWidgets import QWidget
+
+from engine.errors import StudioError
+from gui.desktop.listener import Listener
+from gui.desktop.single import LONGEST_ADDRESS, Place
+
+ROOT = Path(__file__).parents[3]
+FIRST_WINDOW = """
+import sys
+from pathlib import Path
+from PySide6.QtWidgets import QApplication, QWidget
+from gui.desktop.listener import Listener
+from gui.desktop.single import Place
+
+app = QApplication([])
+window = QWidget()
+place = Place(Path(sys.argv[1]))
+assert place.enter()
+listener = Listener(place.address, window)
+print("ready", flush=True)
+app.exec()
+"""
+CLOSES_SOON = """
+import sys
+from pathlib import Path
+from gui.desktop.single import Place
+
+place = Place(Path(sys.argv[1]))
+assert place.enter()
+print("ready", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture(autouse=True)
+def runtime_folder(monkeypatch):
+    """A short path, as a socket's must be."""
+    with tempfile.TemporaryDirectory(prefix="studio-") as folder:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", folder)
+        monkeypatch.setenv("QT_QPA_PLATFORM", "offscreen")
+        yield Path(folder)
+
+
+@pytest.fixture
+def start():
+    """Start Python on a script; the process is ended with the test."""
+    processes = []
+
+    def make(script, *arguments):
+        process = subprocess.Popen(
+            [sys.executable, "-c", script, *map(str, arguments)],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        processes.append(process)
+        assert process.stdout.readline() == "ready\n"
+        return process
+
+    yield make
+    for process in processes:
+        process.kill()
+        process.wait()
+        process.stdin.close()
+        process.stdout.close()
+
+
+@pytest.fixture
+def first(qtbot, tmp_path):
+    """A first window and its place."""
+    window = QWidget()
+    qtbot.addWidget(window)
+    place = Place(tmp_path / "runs")
+    assert place.enter()
+    listener = Listener(place.address, window)
+    yield window
+    listener.close()
+    place.leave()
+
+
+def test_a_second_start_of_the_program_brings_the_minimised_window_up_and_ends_with_0(qtbot, first, tmp_path):
+    first.showMinimized()
+    second = QProcess()
+    second.setProcessEnvironment(QProcessEnvironment.systemEnvironment())
+    second.setWorkingDirectory(str(ROOT))
+    with qtbot.waitSignal(second.finished, timeout=20_000):
+        second.start(sys.executable, ["-X", "importtime", "main.py", "--runs", str(tmp_path / "x" / ".." / "runs")])
+    assert second.exitCode() == 0
+    assert first.isVisible()
+    assert not first.isMinimized()
+    loaded = {line.rpartition("|")[2].strip() for line in bytes(second.readAllStandardError()).decode().splitlines()}
+    assert "gui.desktop.single" in loaded
+    assert not loaded & {"torch", "pyqtgraph", "gui.app", "PySide6.QtDBus"}
+
+
+def test_another_folder_of_runs_is_another_place(first, tmp_path):
+    other = Place(tmp_path / "other")
+    assert other.enter()
+    other.leave()
+
+
+def test_a_link_to_the_folder_is_the_same_place_and_another_screen_is_not(tmp_path, monkeypatch):
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "runs")
+    place = Place(tmp_path / "runs")
+    assert Place(tmp_path / "link").address == place.address
+    monkeypatch.setenv("DISPLAY", ":77")
+    assert Place(tmp_path / "runs").address != place.address
+
+
+def test_a_first_window_that_hangs_is_told_of_in_time_and_one_that_crashed_is_not_in_the_way(qtbot, start, tmp_path):
+    process = start(FIRST_WINDOW, tmp_path)
+    assert not Place(tmp_path).enter()
+    process.send_signal(signal.SIGSTOP)
+    began = time.monotonic()
+    with pytest.raises(StudioError, match="does not answer"):
+        Place(tmp_path).enter(patience=0.3)
+    assert time.monotonic() - began < 2
+
+    process.kill()
+    process.wait()
+    place = Place(tmp_path)
+    assert Path(place.address).exists()
+    assert place.enter()
+    window = QWidget()
+    qtbot.addWidget(window)
+    listener = Listener(place.address, window)
+    assert _asked(qtbot, place.address, b"show \n") == b"shown\n"
+    listener.close()
+    place.leave()
+    assert not Path(place.address).exists()
+
+
+def test_a_start_while_the_first_window_closes_opens_its_own(start, tmp_path):
+    process = start(CLOSES_SOON, tmp_path)
+    process.stdin.close()
+    place = Place(tmp_path)
+    assert place.enter(patience=10)
+    place.leave()
+
+
+@pytest.mark.parametrize("words", [b"\xff\x00 rubbish\n", b"x" * 5000])
+def test_rubbish_is_hung_up_on_and_the_next_start_is_heard(qtbot, first, tmp_path, words):
+    address = Place(tmp_path / "runs").address
+    assert _asked(qtbot, address, words) == b""
+    assert not first.isVisible()
+    assert _asked(qtbot, address, b"show \n") == b"shown\n"
+    assert first.isVisible()
+
+
+def test_a_token_of_the_desktop_reaches_the_first_window(qtbot, first, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_ACTIVATION_TOKEN", "old")
+    _asked(qtbot, Place(tmp_path / "runs").address, b"show abc-123\n")
+    assert os.environ["XDG_ACTIVATION_TOKEN"] == "abc-123"
+
+
+def test_without_a_runtime_folder_the_cache_folder_serves(tmp_path, monkeypatch):
+    monkeypatch.delenv("XDG_RUNTIME_DIR")
+    monkeypatch.setattr("gui.desktop.single.cache_folder", lambda: tmp_path / "new" / "cache")
+    place = Place(tmp_path)
+    assert place.enter()
+    with pytest.raises(StudioError, match="does not answer"):
+        Place(tmp_path).enter(patience=0.1)
+    place.leave()
+
+
+def test_where_nothing_can_be_locked_every_start_opens(tmp_path, monkeypatch):
+    blocked = tmp_path / "file"
+    blocked.write_text("not a folder")
+    monkeypatch.setattr("gui.desktop.single._folder", lambda: blocked)
+    assert Place(tmp_path).enter()
+    assert Place(tmp_path).enter()
+
+
+def test_a_long_home_folder_does_not_make_the_socket_too_long(tmp_path, monkeypatch):
+    monkeypatch.setattr("gui.desktop.single._folder", lambda: tmp_path / ("x" * 200))
+    assert len(Place(tmp_path).address) <= LONGEST_ADDRESS
+
+
+def _asked(qtbot, address, words):
+    """What the first window answers, until it hangs up."""
+    socket = QLocalSocket()
+    with qtbot.waitSignal(socket.disconnected, timeout=5000):
+        socket.connectToServer(address)
+        socket.write(words)
+    return bytes(socket.readAll().data())

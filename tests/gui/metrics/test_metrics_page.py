@@ -1,0 +1,453 @@
+"""The metrics page: what the table says, sorts, hides and exports; its pictures; evaluating, cancelling, bad input."""
+
+import csv
+import io
+import json
+import shutil
+import time
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QObject, QPoint, Qt
+from PySide6.QtGui import QGuiApplication
+
+from engine.evaluation.catalogue import COLUMNS, METRICS, SLOW, VERSION
+from engine.evaluation.grouping import METHOD
+from engine.evaluation.intervals import OVER_DRAWS
+from engine.jobs.events import Progress
+from engine.jobs.processes import Children
+from engine.runs.run import Run
+from engine.settings.run_config import RunConfig
+from gui.metrics import exports
+from gui.metrics.page import MetricsPage
+from gui.metrics.session import EvaluationSession
+from gui.metrics.study_session import StudySession
+from gui.metrics.table_model import MetricsModel
+from gui.runs.store import RunItem
+from gui.widgets.axes import ValueAxis
+from gui.widgets.save_dialog import PICTURES
+
+Header, Tip = Qt.Orientation.Horizontal, Qt.ItemDataRole.ToolTipRole
+PROTOCOL = {"name": "as agreed", "n": 10_000, "split": "all", "z": "sampled"}
+INFORMATION = {"factors": ["x", "y"], "latents": [[0.1, 0.2], [0.9, 0.0]]}
+
+
+def evaluated(root, objective, seed, mig, dataset="dsprites", **values):
+    """Make a run with an evaluation.json as the engine writes it."""
+    run = Run.create(root, RunConfig(dataset=dataset, objective=objective, seed=seed, latents=2))
+    metrics = {name: {"value": value, "unit": "", "protocol": PROTOCOL} for name, value in values.items()}
+    if mig is None:
+        metrics["mig"] = {"value": None, "reason": "MNIST has no ground-truth factors"}
+    else:
+        protocol = PROTOCOL | {"interval": OVER_DRAWS.format(20)}
+        entry = {"value": mig, "interval": [mig - 0.01, mig + 0.01], "protocol": protocol}
+        metrics["mig"] = entry | {"mutual_information": INFORMATION}
+    run.write_evaluation(
+        {"step": 100, "checkpoint": f"{VERSION}-a", "metrics": metrics, "kl_per_latent": [0.5, 3.0]},
+    )
+    return run
+
+
+@pytest.fixture
+def items(tmp_path):
+    root = tmp_path / "runs"
+    runs = [
+        evaluated(root, "vae", 0, 0.10, reconstruction=41.25, sharpness=700.0),
+        evaluated(root, "beta-vae", 0, 0.20, reconstruction=81.0, sharpness=500.0),
+        evaluated(root, "beta-vae", 1, 0.30, reconstruction=83.0, sharpness=520.0),
+        evaluated(root, "vae", 0, None, dataset="mnist", reconstruction=90.0, sharpness=900.0),
+        Run.create(root, RunConfig(objective="vae", seed=9)),
+    ]
+    return [RunItem(run) for run in runs]
+
+
+@pytest.fixture
+def make_page(qtbot, settings, tmp_path):
+    """Open a page over some runs; what it started ends with the test."""
+    pages = []
+
+    def make(items):
+        page = MetricsPage(settings, StudySession(tmp_path / "runs"))
+        qtbot.addWidget(page)
+        pages.append(page)
+        page.resize(1000, 700)
+        page.show()
+        page.show_runs(items, [])
+        return page
+
+    yield make
+    for page in pages:
+        page.close_worker()
+
+
+@pytest.fixture
+def page(make_page, items):
+    return make_page(items)
+
+
+def column(page, key):
+    place = page.model.table.index(key)
+    return [page.model.index(row, place).data() for row in range(page.model.rowCount())]
+
+
+def click_heading(qtbot, page, key):
+    header = page.view.horizontalHeader()
+    place = page.model.table.index(key)
+    page.view.scrollTo(page.model.index(0, place))
+    x = header.sectionViewportPosition(place) + header.sectionSize(place) // 2
+    qtbot.mouseClick(header.viewport(), Qt.MouseButton.LeftButton, pos=QPoint(x, 20))
+
+
+def test_evaluated_runs_are_shown_with_values_reasons_and_the_reports_numbers(page):
+    assert (
+        column(page, "name") == ["VAE · 0", "β-VAE · 0", "β-VAE · 1", "VAE · 0 (2)"] or len(column(page, "name")) == 4
+    )
+    assert column(page, "reconstruction") == ["41.25", "81.00", "83.00", "90.00"]
+    assert column(page, "report:reconstruction") == ["25.98", "51.54", "51.54", "76.72"]  # Tables 1 and 2 as printed
+    assert column(page, "mig") == ["0.100", "0.200", "0.300", "–"]
+    table = page.model.table
+    assert "no ground-truth factors" in page.model.index(3, table.index("mig")).data(Tip)
+    assert "interval 0.090 to 0.110" in page.model.index(0, table.index("mig")).data(Tip)
+    assert page.model.index(0, table.index("reconstruction")).data(Qt.ItemDataRole.FontRole).bold()
+    assert page.model.index(1, table.index("reconstruction")).data(Qt.ItemDataRole.FontRole) is None
+    assert "Chen et al." in page.model.headerData(table.index("mig"), Header, Tip)
+    assert "Higher is better" in page.model.headerData(table.index("mig"), Header, Tip)
+    assert "another scale" in page.notes.toolTip()
+
+
+def test_methods_have_mean_and_deviation_and_are_gathered_by_settings(qtbot, page):
+    qtbot.mouseClick(page.options.segments.button(1), Qt.MouseButton.LeftButton)
+    assert column(page, "n") == ["1", "2", "1"]
+    assert column(page, "reconstruction")[1] == "82.00 ± 1.41"  # 81 and 83: the deviation is sqrt(2)
+    assert page.options.by == (METHOD,)
+
+
+def test_a_click_on_a_heading_sorts_the_best_first_and_a_second_turns_it_round(qtbot, page):
+    click_heading(qtbot, page, "mig")
+    assert column(page, "mig") == ["0.300", "0.200", "0.100", "–"]
+    click_heading(qtbot, page, "mig")
+    assert column(page, "mig") == ["0.100", "0.200", "0.300", "–"]
+    click_heading(qtbot, page, "reconstruction")
+    assert column(page, "reconstruction") == ["41.25", "81.00", "83.00", "90.00"]
+
+
+def test_a_hidden_column_stays_hidden_and_a_shown_one_shown(page, make_page, items):
+    hide = next(a for a in page.view.heading_menu(page.model.table.index("sharpness")).actions() if "Hide" in a.text())
+    hide.trigger()
+    assert page.model.table.index("sharpness") is None
+    page.options.columns.box("sap").click()
+    assert column(page, "sap") == ["–"] * 4
+    again = make_page(items)
+    assert again.model.table.headings == page.model.table.headings
+    again.options.usual_columns()
+    assert again.model.table.index("sharpness") is not None
+    assert again.model.table.index("sap") is None
+
+
+def test_what_is_exported_and_copied_is_what_is_shown(qtbot, page, tmp_path, monkeypatch):
+    click_heading(qtbot, page, "mig")
+    page.options.hide_column("sharpness")
+    model = page.model
+    shown = [[model.headerData(c, Header) for c in range(model.columnCount())]]
+    shown += [[model.index(r, c).data() for c in range(model.columnCount())] for r in range(model.rowCount())]
+    read = [["" if text == "–" else text for text in line] for line in shown]  # what programs read has no dashes
+    for name in ("table.csv", "table.md", "table.tex", "table.json"):
+        monkeypatch.setattr(exports, "ask_file", lambda *question, name=name: tmp_path / name)
+        qtbot.mouseClick(page.export, Qt.MouseButton.LeftButton)
+        assert "Saved as" in page.words.text()
+    assert list(csv.reader(io.StringIO((tmp_path / "table.csv").read_text(encoding="utf-8")))) == read
+    content = json.loads((tmp_path / "table.json").read_text(encoding="utf-8"))
+    assert [[cell["text"] for cell in row] for row in content["rows"]] == shown[1:]
+    assert (tmp_path / "table.tex").read_text().count(r" \\") == len(shown)
+    assert "**0.300**" in (tmp_path / "table.md").read_text(encoding="utf-8")
+    page.view.setFocus()
+    page._copy_text()
+    assert [line.split("\t") for line in QGuiApplication.clipboard().text().splitlines()] == read
+
+
+def test_a_table_that_cannot_be_saved_is_said(qtbot, page, tmp_path, monkeypatch):
+    (tmp_path / "file").write_bytes(b"")
+    monkeypatch.setattr(exports, "ask_file", lambda *question: tmp_path / "file" / "table.csv")
+    qtbot.mouseClick(page.export, Qt.MouseButton.LeftButton)
+    assert "cannot be written" in page.words.text()
+
+
+def test_selected_only_shows_runs_that_are_not_evaluated_and_why(qtbot, page, items):
+    page.options.selected_only.click()
+    assert page._stack.currentIndex() == 0
+    assert "No run is selected" in page._message.text()
+    page.show_runs(items, [items[4], items[0]])
+    assert column(page, "reconstruction") == ["41.25", "–"]
+    place = page.model.table.index("reconstruction")
+    assert "not evaluated yet" in page.model.index(1, place).data(Tip)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"), [("{", "is damaged"), ('{"metrics": {}, "checkpoint": "0-a"}', "another version")]
+)
+def test_a_damaged_or_old_evaluation_is_a_sentence_in_its_row(page, items, content, words):
+    (items[0].path / "evaluation.json").write_text(content)
+    items[0].refresh()
+    page.show_runs(items, [])
+    assert column(page, "reconstruction")[0] == "–"
+    assert words in page.model.index(0, page.model.table.index("reconstruction")).data(Tip)
+
+
+def test_the_map_shows_the_current_row_with_latents_by_kl(page):
+    page.view.setCurrentIndex(page.model.index(1, 0))
+    assert page.subject.row == page.full.lines[1].rows[0]
+    np.testing.assert_array_equal(page.subject.map.values, [[0.9, 0.0], [0.1, 0.2]])  # z1 has the larger KL
+    page.subject.view.activated.emit(page.subject.view.currentIndex())  # as chosen
+    page.view.setCurrentIndex(page.model.index(3, 0))
+    assert "no ground-truth factors" in page.subject._message.text()
+    assert not page.subject.save.isEnabled()
+
+
+def test_a_run_without_factors_shows_its_reconstructions_unless_another_picture_was_chosen(page):
+    page.view.setCurrentIndex(page.model.index(3, 0))
+    assert page.subject.view.currentData() == "reconstructions"
+    page.view.setCurrentIndex(page.model.index(1, 0))
+    assert page.subject.view.currentData() == "mutual_information"
+
+
+def test_a_single_point_is_shown_around_its_value(make_page, items):
+    page = make_page(items[:3])
+    page.charts.up.setCurrentIndex(page.charts.up.findData("sharpness"))
+    page.charts.up.activated.emit(page.charts.up.currentIndex())
+    page.show_runs(items[:1], [])
+    page.charts.up.setCurrentIndex(page.charts.up.findData("mig"))
+    page.charts.up.activated.emit(page.charts.up.currentIndex())
+    (left, right), (low, high) = page.charts.scatter.plot.viewRange()
+    assert 35 < left < 41.25 < right < 48
+    assert 0.08 < low < 0.1 < high < 0.12
+
+
+def test_digits_are_grouped_in_the_table_and_along_the_axes(make_page, tmp_path):
+    large = evaluated(tmp_path / "runs", "vae", 2026, 0.1, reconstruction=1365.294, sharpness=12345.0)
+    page = make_page([RunItem(large)])
+    model = MetricsModel(page)
+    model.show_table(page.full, [])
+    shown = {heading.key: model.index(0, number).data() for number, heading in enumerate(page.full.headings)}
+    assert shown["reconstruction"] == "1,365.29"
+    assert shown["seed"] == "2026"  # a name more than a quantity
+    assert page.charts.scatter.up.tickStrings([9999.5, 12000.0], 1, 0.5) == ["9,999.5", "12,000"]
+    assert ValueAxis().tickStrings([1000.0, 2000.0], 1, 1000) == ["1,000", "2,000"]
+    assert ValueAxis().tickStrings([1000.5], 1, 0.5) == ["1,000.5"]
+
+
+def test_the_name_of_an_axis_goes_without_its_unit_where_both_would_be_cut(make_page, items):
+    scatter = make_page(items[:2]).charts.scatter
+    reconstruction, sharpness = (
+        next(c for c in COLUMNS if c.metric == name) for name in ("reconstruction", "sharpness")
+    )
+    for height, name in ((600, sharpness.heading), (160, sharpness.title)):
+        scatter.resize(500, height)
+        scatter.show_points([], [], reconstruction, sharpness)
+        assert scatter.up.labelText == name
+        assert scatter.across.labelText == reconstruction.heading
+
+
+def test_scatter_and_bars_show_the_tables_numbers_and_a_point_picks_its_row(page):
+    page.charts.up.setCurrentIndex(page.charts.up.findData("mig"))
+    page.charts.up.activated.emit(page.charts.up.currentIndex())
+    x, y = page.charts.scatter.points.getData()
+    assert list(zip(x, y, strict=True)) == [(41.25, 0.1), (81.0, 0.2), (83.0, 0.3)]
+    page.charts.scatter.picked.emit(2)
+    assert page.view.currentIndex().row() == 2
+    page.charts.kind.setCurrentIndex(1)
+    page.charts.kind.activated.emit(1)
+    assert list(page.charts.bar_chart.bars.opts["width"]) == [0.1, 0.2, 0.3]
+    assert page.charts.bar_chart.errors.opts["left"] == pytest.approx([0.01] * 3)  # the 95 % interval
+
+
+def test_a_scatter_has_one_data_set_that_of_the_row_in_hand_unless_another_is_chosen(page, items, make_page):
+    charts = page.charts
+    assert [charts.data.itemText(n) for n in range(charts.data.count())] == ["dSprites", "MNIST"]
+    assert charts.data.isVisible()
+    charts.up.setCurrentIndex(charts.up.findData("sharpness"))
+    charts.up.activated.emit(charts.up.currentIndex())
+    page.view.setCurrentIndex(page.model.index(3, 0))
+    assert charts.data.currentText() == "MNIST"
+    assert [list(values) for values in charts.scatter.points.getData()] == [[90.0], [900.0]]
+    assert charts.words == "Sharpness against Reconstruction MNIST"
+    charts.data.setCurrentIndex(0)
+    charts.data.activated.emit(0)
+    assert list(charts.scatter.points.getData()[0]) == [41.25, 81.0, 83.0]
+    page._show()  # what a poll does keeps the choice
+    assert charts.data.currentText() == "dSprites"
+    one = make_page(items[:3])
+    assert not one.charts.data.isVisible()
+    assert one.charts.words == "Sharpness against Reconstruction"
+
+
+@pytest.mark.parametrize("format", PICTURES, ids=lambda each: each.ending)
+def test_pictures_are_saved(qtbot, page, tmp_path, monkeypatch, format):
+    path = tmp_path / f"picture.{format.ending}"
+    monkeypatch.setattr(exports, "ask_file", lambda *question: path)
+    for button in (page.charts.save, page.subject.save):
+        qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+        assert page.words.text() == f"Saved as {path}"
+        assert path.stat().st_size > 1000
+        path.unlink()
+
+
+def test_reconstructions_of_several_runs_stand_side_by_side(qtbot, make_page, tiny_copy, tmp_path):
+    from engine.evaluation.evaluate import evaluate
+
+    list(evaluate(tiny_copy, ["sharpness"]))
+    other = Run.open(shutil.copytree(tiny_copy.path, tmp_path / "other"))
+    page = make_page([RunItem(tiny_copy), RunItem(other)])
+    page.subject.view.setCurrentIndex(page.subject.view.findData("reconstructions"))
+    page.subject.view.activated.emit(page.subject.view.currentIndex())
+    qtbot.waitUntil(lambda: len(page.subject.grid.rows) == 3, timeout=20_000)
+    originals, first, second = page.subject.grid.rows
+    np.testing.assert_array_equal(first.images, second.images)  # copies of one model
+    assert not np.array_equal(originals.images, first.images)
+    assert first.note.startswith("sharpness")
+
+
+def test_metrics_are_chosen_by_group_without_the_slow_ones_at_first(page, make_page):
+    slow = {name for name in METRICS if name.startswith("dci")}
+    assert set(page.chooser.metrics) == set(METRICS) - slow
+    assert SLOW == ("DCI",)
+    every, _, none = page.chooser.panel.findChildren(type(page.export))
+    every.click()
+    assert page.chooser.metrics == list(METRICS)
+    none.click()
+    assert not page.evaluate_button.isEnabled()
+    page.chooser.box("kl").click()
+    assert page.evaluate_button.isEnabled()
+    again = make_page([])
+    assert again.chooser.metrics == ["kl"]
+
+
+def nap(seconds):
+    time.sleep(seconds)
+
+
+def test_cancel_ends_a_fit_in_a_child_process_within_two_seconds(qtbot, tmp_path, monkeypatch):
+    def slow(run, metrics):
+        yield Progress(0, 1, "before", "fits")
+        with Children(1) as children:
+            yield from children.run(nap, [(60,)], "a long fit", "fits")
+
+    monkeypatch.setattr("engine.evaluation.evaluate.evaluate", slow)
+    owner = QObject()
+    session = EvaluationSession(owner)
+    told = []
+    session.progressed.connect(told.append)
+    session.start([Run.create(tmp_path, RunConfig())], ["kl"])
+    qtbot.waitUntil(lambda: any(event.what == "a long fit" for event in told), timeout=20_000)
+    began = time.monotonic()
+    with qtbot.waitSignal(session.ended, timeout=10_000) as ended:
+        session.cancel()
+    assert time.monotonic() - began < 2
+    assert ended.args == ["Cancelled. What was computed is kept."]
+
+
+def test_a_run_that_is_deleted_meanwhile_is_said_and_the_others_are_evaluated(qtbot, window, tiny_run, monkeypatch):
+    first, second = (Run.open(shutil.copytree(tiny_run.path, window.store.root / name)) for name in ("one", "two"))
+    deleted = []
+
+    def delete(event):
+        if not deleted and "one" in event.what:
+            shutil.rmtree(first.path)
+            deleted.append(True)
+
+    window.evaluation.progressed.connect(delete)
+    with qtbot.waitSignal(window.evaluation.ended, timeout=60_000) as ended:
+        window.evaluation.start([first, second], ["reconstruction"])
+    assert deleted
+    assert ended.args[0].startswith("Evaluated 1 of 2 runs. ")
+    assert "moved or deleted" in ended.args[0]
+    assert second.evaluation()["metrics"]["reconstruction"]["value"] > 0
+
+
+def test_a_run_whose_data_is_gone_is_said_and_the_others_are_evaluated(qtbot, window, make_page, tiny_run, tmp_path):
+    first, second = (Run.open(shutil.copytree(tiny_run.path, window.store.root / name)) for name in ("one", "two"))
+    first.config = first.config.changed(data_folder=str(tmp_path / "gone"))
+    with qtbot.waitSignal(window.evaluation.ended, timeout=60_000) as ended:
+        window.evaluation.start([first, second], ["reconstruction"])
+    assert ended.args[0].startswith("Evaluated 1 of 2 runs. ")
+    assert f"{tmp_path / 'gone'} does not exist" in ended.args[0]
+    config = second.path / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"data_folder": str(tmp_path / "gone")}))
+    page = make_page([RunItem(Run.open(second.path))])
+    assert page.subject.view.currentData() == "reconstructions"
+    qtbot.waitUntil(lambda: "gone does not exist" in page.subject._message.text() + page.subject.words.text())
+
+
+def test_with_every_column_the_names_stay_in_sight(qtbot, make_page, tmp_path):
+    values = {name: 0.5 + number for number, name in enumerate(METRICS)}
+    runs = [
+        evaluated(tmp_path / "runs", "vae", seed, 0.1, **{k: v for k, v in values.items() if k != "mig"})
+        for seed in range(3)
+    ]
+    page = make_page([RunItem(run) for run in runs])
+    for name in METRICS:
+        box = page.options.columns.box(name)
+        if not box.isChecked():
+            box.click()
+    assert set(METRICS) <= {heading.key for heading in page.model.table.headings}
+    scroll = page.view.horizontalScrollBar()
+    last = page.model.index(0, page.model.columnCount() - 1)
+
+    def in_sight():
+        scroll.setValue(scroll.maximum())
+        return page.view.viewport().rect().contains(page.view.visualRect(last))
+
+    qtbot.waitUntil(in_sight)
+    shown = page.view.visualRect(last)
+    assert page.view.frozen.isVisible()
+    assert page.view.frozen.geometry().right() < page.view.viewport().geometry().left() + shown.left()
+
+
+def test_tab_leaves_the_table(qtbot, window, page):
+    for table in (page.view, page.view.frozen):
+        table.setFocus()
+        assert table.hasFocus()
+        qtbot.keyClick(table, Qt.Key.Key_Tab)
+        assert not table.hasFocus()
+
+
+def test_names_keep_their_heading_where_the_table_is_scrolled(page):
+    page.resize(700, 700)
+    view = page.view
+    view.horizontalScrollBar().setValue(view.horizontalScrollBar().maximum())
+    assert view.horizontalScrollBar().value() > 0
+    right, below = view.columnWidth(0) - 4, view.horizontalHeader().height() + 10
+    for place in (QPoint(10, 10), QPoint(right, 30), QPoint(10, below)):
+        under = view.childAt(place)
+        assert under is view.frozen or view.frozen.isAncestorOf(under)
+    heading = view.frozen.horizontalHeader()
+    assert page.model.headerData(heading.logicalIndexAt(QPoint(10, 10)), Header) == "Run"
+
+
+def test_what_a_data_set_cannot_have_is_said_before_anything_is_evaluated(make_page, tmp_path):
+    root = tmp_path / "plain"
+    runs = [Run.create(root, RunConfig(dataset=name, objective="vae", latents=2)) for name in ("mnist", "dsprites")]
+    for run in runs:
+        entry = {"value": 90.0, "unit": "nats", "protocol": PROTOCOL}
+        run.write_evaluation({"step": 1, "checkpoint": f"{VERSION}-a", "metrics": {"reconstruction": entry}})
+    page = make_page([RunItem(run) for run in runs])
+    table = page.full
+    notes = {
+        (line.rows[0].dataset, key): line.cells[table.index(key)].note
+        for line in table.lines
+        for key in ("disentanglement", "dci_completeness", "reconstruction_train", "kl")
+    }
+    for key in ("disentanglement", "dci_completeness"):
+        assert notes["MNIST", key] == "MNIST has no ground-truth factors"
+        assert notes["dSprites", key] == "not computed yet"
+    assert notes["MNIST", "reconstruction_train"] == "not computed yet"
+    assert "dSprites has no training split" in notes["dSprites", "reconstruction_train"]
+    assert notes["MNIST", "kl"] == "not computed yet"
+
+
+def test_names_of_latents_stand_in_the_heat_map(make_page, items):
+    items[1].run.write_marks({"latents": {"1": "thickness"}})
+    page = make_page([RunItem(item.run) for item in items])
+    page._select_line(next(n for n, line in enumerate(page.full.lines) if line.rows[0].path == items[1].path))
+    page.subject.view.setCurrentIndex(page.subject.view.findData("mutual_information"))
+    page.subject._chosen()
+    assert page.subject.map._rows == ("z1 (thickness)", "z0")

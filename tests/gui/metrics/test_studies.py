@@ -1,0 +1,296 @@
+"""Studies in the window: a table that grows, opening a run, stopping and going on, the methods text, bad files."""
+
+import contextlib
+import queue
+import shutil
+import threading
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QMessageBox
+
+from engine.evaluation.evaluate import evaluate
+from engine.evaluation.table_formats import comma_separated
+from engine.jobs.control import Control, drive, last_event
+from engine.runs.run import Run
+from engine.studies import (
+    StudyEstimated,
+    StudyProgress,
+    estimate_study,
+    load_study,
+    methods_text,
+    shipped_studies,
+    study_table,
+)
+from engine.studies.workers import _do
+from engine.system.paths import RESOURCES
+from engine.training.pace import Pace
+from engine.training.trainer import train
+from gui.metrics.study_choice import StudyChoice
+from gui.widgets.words import duration
+from gui.window.header import TABS
+
+LEFT = Qt.MouseButton.LeftButton
+PATIENCE = 60_000
+"""Milliseconds that a process may take to load torch on a busy machine."""
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory, study_file):
+    """One seed of two methods, 60 steps each, and a quick form that takes long."""
+    changes = ("seeds = [0, 1]", "seeds = [0]"), ("\nepochs = 1", "\nsteps = 100_000")
+    return load_study(study_file(tmp_path_factory.mktemp("study"), *changes))
+
+
+class CrewInThread:
+    """Does what `engine.studies.workers.Crew` does, one task at a time, in a thread.
+
+    Processes take seconds to load torch; tests/engine/studies/test_study_running.py has them.
+    """
+
+    def __init__(self, count, threads):
+        self.told, self.control, self.number, self.thread = queue.SimpleQueue(), Control(), None, None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.control.stop()
+        if self.thread is not None:
+            self.thread.join()
+
+    @property
+    def busy(self):
+        return self.number is not None
+
+    @property
+    def has_room(self):
+        return not self.busy
+
+    def give(self, number, task):
+        def work():
+            self.told.put(_do(task, self.control, self.told.put))
+
+        self.number, self.thread = number, threading.Thread(target=work)
+        self.thread.start()
+
+    def listen(self, patience):
+        heard = []
+        with contextlib.suppress(queue.Empty):
+            heard = [(self.number, self.told.get(timeout=patience))]
+            if heard[0][1].last:
+                self.number = None
+        return heard
+
+
+@pytest.fixture(scope="module")
+def half(tmp_path_factory, study):
+    """A folder of runs with the first cell trained and evaluated, the second stopped after some steps."""
+    folder = tmp_path_factory.mktemp("half")
+    for cell, stop in zip(study.cells, (False, True), strict=True):
+        run = Run.create(folder, cell.config.changed(device="cpu", threads=1), study.run_name(cell))
+        control = Control()
+        for event in drive(train(run), control):
+            if stop and getattr(event, "done", 0) >= 10:
+                control.stop()
+        if not stop:
+            for _ in evaluate(run, study.metrics):
+                pass
+    return folder
+
+
+@pytest.fixture
+def open_window(request, settings, study, tmp_path, monkeypatch):
+    """Open the window on the metrics page with that study chosen; `open_window(runs, length)` gives its panel."""
+
+    def measured(wanted, plan):
+        # Steps are tried in processes, which take seconds to begin: tests/engine/studies/test_study_running.py does.
+        yield from ()
+        return {key: Pace(0.01, 1_000_000, 1797) for key in wanted}
+
+    monkeypatch.setattr("engine.studies.estimate._measured", measured)
+
+    def make(runs: Path | None = None, length="full", file=study.path):
+        if runs is not None:
+            shutil.copytree(runs, tmp_path / "runs")
+        settings.setValue("metrics/rows", "study")
+        settings.setValue("metrics/study", str(file))
+        settings.setValue("metrics/study-length", length)
+        settings.setValue("tab", TABS.index("Metrics"))
+        return request.getfixturevalue("window")
+
+    return make
+
+
+@pytest.fixture
+def window_with_half(qtbot, open_window, half):
+    window = open_window(half)
+    qtbot.waitUntil(lambda: window.metrics_page.model.rowCount() == 2, timeout=PATIENCE)
+    return window
+
+
+def column(page, key):
+    place = page.model.table.index(key)
+    return [page.model.index(row, place).data() for row in range(page.model.rowCount())]
+
+
+def test_a_study_says_what_is_there_goes_on_and_its_table_grows_to_the_engines(
+    qtbot, window_with_half, study, monkeypatch
+):
+    monkeypatch.setattr("engine.studies.running.Crew", CrewInThread)
+    page, panel = window_with_half.metrics_page, window_with_half.metrics_page.study
+    assert column(page, "name") == ["VAE", "Annealed, γ = 10"]
+    assert column(page, "n") == ["1", "0"]
+    assert column(page, "state")[0] == "done"
+    assert column(page, "state")[1].startswith("stopped at ")
+    first, missing = column(page, "reconstruction")
+    assert float(first) > 0
+    assert missing == "–"
+    place = page.model.index(1, page.model.table.index("reconstruction"))
+    assert "trained up to step" in place.data(Qt.ItemDataRole.ToolTipRole)
+    needed = last_event(estimate_study(study, window_with_half.store.root), StudyEstimated).needed
+    assert 0 < needed.seconds < 0.01 * (60 + 1.2 * 1797)  # the rest of 60 steps, and each image looked at
+    told = f"What is left takes about {duration(needed.seconds)} on this machine"
+    qtbot.waitUntil(lambda: told in panel.told.text(), timeout=PATIENCE)
+    assert panel.told.text().startswith("2 runs: 2 methods × 1 seed, 1 done, 1 begun.")
+    assert panel.foot.start.text() == "Go on"
+    seen = []
+    window_with_half.studies.changed.connect(lambda: seen.append(window_with_half.studies.progress))
+    with qtbot.waitSignal(window_with_half.studies.ended, timeout=PATIENCE):
+        qtbot.mouseClick(panel.foot.start, LEFT)
+        assert not panel.choice.isEnabled()
+        assert panel.foot.stop.isVisible()
+        assert window_with_half.training.blocked
+    assert any(isinstance(progress, StudyProgress) and progress.cells_done == 1 for progress in seen)
+    qtbot.waitUntil(lambda: column(page, "n") == ["1", "1"], timeout=PATIENCE)
+    assert page.model.table.index("state") is None  # nothing is left to say
+    expected = study_table(study, window_with_half.studies.root)
+    expected = expected.only({heading.key for heading in expected.headings} - {"dataset"})
+    assert comma_separated(page.model.table) == comma_separated(expected)
+    assert "all trained and evaluated" in panel.told.text()
+    assert not panel.foot.start.isEnabled()
+    assert panel.foot.words.text() == "2 of 2 runs are trained and evaluated."
+    assert not window_with_half.training.blocked
+
+
+def test_closing_asks_and_stop_keeps_what_was_trained(qtbot, open_window, monkeypatch):
+    monkeypatch.setattr("engine.studies.running.Crew", CrewInThread)
+    window = open_window(length="quick")
+    panel, session = window.metrics_page.study, window.studies
+    qtbot.waitUntil(panel.foot.start.isEnabled, timeout=PATIENCE)
+    qtbot.mouseClick(panel.foot.start, LEFT)
+
+    def trains():
+        window.store.refresh()
+        return len(window.store.items) == 1 and window.store.items[0].last("step")
+
+    qtbot.waitUntil(trains, timeout=PATIENCE)
+    asked = []
+
+    def ask(box):
+        asked.append((box.text(), box.informativeText()))
+        return 0  # nothing is pressed: the study goes on
+
+    monkeypatch.setattr(QMessageBox, "exec", ask)
+    window.close()
+    assert asked[0][0] == "A study is running."
+    assert window.isVisible()
+    assert session.active
+    with qtbot.waitSignal(session.ended, timeout=PATIENCE):
+        qtbot.mouseClick(panel.foot.stop, LEFT)
+        assert "Stopping" in panel.foot.words.text()
+    qtbot.waitUntil(lambda: panel.foot.start.text() == "Go on", timeout=PATIENCE)
+    assert window.store.items[0].run.state().step > 0
+    assert "0 of 2 runs" in panel.foot.words.text()
+
+
+def test_a_row_opens_its_run(qtbot, window_with_half, study):
+    page = window_with_half.metrics_page
+    runs = window_with_half.studies.root
+    page.view.doubleClicked.emit(page.model.index(1, 0))
+    assert window_with_half.pages.currentWidget() is window_with_half.training_page
+    assert [item.path for item in window_with_half.run_list.items()] == [runs / study.run_name(study.cells[1])]
+    window_with_half._show_page(TABS.index("Metrics"))
+    page.view.setCurrentIndex(page.model.index(0, 0))
+    qtbot.mouseClick(page.subject.open, LEFT)
+    assert [item.path for item in window_with_half.run_list.items()] == [runs / study.run_name(study.cells[0])]
+
+
+def test_more_seeds_are_more_runs_shown_one_by_one_and_kept(qtbot, window_with_half, settings):
+    page, panel = window_with_half.metrics_page, window_with_half.metrics_page.study
+    panel.choice.seeds.setValue(3)
+    qtbot.mouseClick(panel.each, LEFT)
+    qtbot.waitUntil(lambda: page.model.rowCount() == 6, timeout=PATIENCE)
+    assert column(page, "name")[:3] == ["VAE, seed 0", "Annealed, γ = 10, seed 0", "VAE, seed 1"]
+    assert column(page, "state")[2] == "not begun"
+    qtbot.mouseClick(panel.each, LEFT)
+    assert column(page, "state")[0] == "1 done, 2 not begun"
+    panel.choice.lengths.button(1).click()
+    assert panel.study.quick
+    assert panel.choice.seeds.value() == 1
+    panel.choice.lengths.button(0).click()
+    assert panel.choice.seeds.value() == 3
+
+
+def test_the_methods_text_is_put_on_the_clipboard(qtbot, window_with_half, study):
+    panel = window_with_half.metrics_page.study
+    qtbot.mouseClick(panel.text, LEFT)
+    assert QGuiApplication.clipboard().text() == methods_text(study, window_with_half.studies.root)
+    assert "Adam" in QGuiApplication.clipboard().text()
+
+
+def test_a_broken_file_is_a_sentence_and_the_study_before_it_stays(window_with_half, study, study_file, tmp_path):
+    panel = window_with_half.metrics_page.study
+    panel.choice.open_file(study_file(tmp_path, ('objective = "vae"', 'objective = "gan"'), name="broken"))
+    assert "broken.toml" in panel.error.text()
+    assert "gan" in panel.error.text()
+    assert panel.error.isVisible()
+    assert panel.study == study
+    panel.choice.open_file(study_file(tmp_path, ("[quick]\nseeds = [0]\nepochs = 1\n", ""), name="good"))
+    assert not panel.error.isVisible()
+    assert panel.study.name == "good"
+    assert not panel.choice.lengths.button(1).isEnabled()  # it has no [quick]
+
+
+def test_a_shipped_study_is_remembered_by_its_name_and_listed_once(window_with_half, settings):
+    choice = window_with_half.metrics_page.study.choice
+    choice.open_file(RESOURCES / "studies" / "table-2.toml")
+    assert choice.study.name == "table-2"
+    assert settings.value("metrics/study") == "table-2"
+    titles = [choice.studies.itemText(place) for place in range(choice.studies.count())]
+    assert titles == [*(study.title for study in shipped_studies()), "Tiny"]
+    again = StudyChoice(settings)
+    again.load()
+    assert again.study.name == "table-2"
+
+
+def test_a_study_waits_for_a_run_that_trains_and_a_run_for_a_study(qtbot, window_with_half):
+    panel, training = window_with_half.metrics_page.study, window_with_half.training
+    window_with_half.studies.hinder("A run is training.")
+    assert not panel.foot.start.isEnabled()
+    assert panel.foot.words.text() == "A run is training."
+    window_with_half.studies.hinder("")
+    assert panel.foot.start.isEnabled()
+    training.block(True)
+    path = window_with_half.store.items[0].path
+    training.train_or_queue(path)
+    assert not training.active
+    assert training.queue.position(path) == 0
+    training.block(False)
+    assert training.active
+    assert window_with_half.studies.hindrance
+    with qtbot.waitSignal(training.ended, timeout=PATIENCE):
+        training.stop()
+    assert not window_with_half.studies.hindrance
+
+
+def test_without_a_choice_the_first_is_the_reports_first_table_quick(qtbot, open_window):
+    window = open_window(file="", length="quick")
+    panel = window.metrics_page.study
+    qtbot.waitUntil(lambda: window.metrics_page.model.rowCount() == 4, timeout=PATIENCE)
+    titles = [panel.choice.studies.itemText(n) for n in range(panel.choice.studies.count())]
+    assert "Table 1: MNIST" in titles
+    assert "Table 2: dSprites" in titles
+    assert panel.foot.start.isEnabled()

@@ -1,0 +1,224 @@
+"""The run list: what is shown, in which order, and what a person does with runs, undone again."""
+
+import pytest
+from PySide6.QtCore import QPoint
+from PySide6.QtGui import QFontMetrics
+from PySide6.QtWidgets import QInputDialog
+
+from engine.runs.run import Run, RunState
+from gui.runs.compare import settings_table
+from gui.runs.store import RunItem
+from gui.widgets.theme import tokens
+
+
+@pytest.fixture
+def runs(window, make_run):
+    """Four untrained runs: two methods, three seeds."""
+    root = window.store.root
+    made = [make_run(root, objective="vae", seed=seed) for seed in (3, 1)]
+    made += [make_run(root, objective="beta-vae", seed=seed) for seed in (2, 3)]
+    window.store.refresh()
+    return made
+
+
+def shown(window):
+    return [item.name for item in window.run_list.shown_items()]
+
+
+def choose(window, *runs):
+    window.run_list.select(*(run.path for run in runs))
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("", ["β-VAE · 3", "β-VAE · 2", "VAE · 1", "VAE · 3"]),
+        ("β", ["β-VAE · 3", "β-VAE · 2"]),
+        ("seed 3", ["β-VAE · 3", "VAE · 3"]),
+        ("not started 2", ["β-VAE · 2"]),
+        ("#thick", ["VAE · 1"]),
+        ("finished", []),
+    ],
+)
+def test_the_filter_keeps_what_has_all_words(window, runs, text, left):
+    runs[1].write_marks(runs[1].marks() | {"tags": ["thick"]})
+    window.store.refresh()
+    window.run_list.filter.setText(text)
+    assert shown(window) == left
+
+
+def test_the_list_is_sorted_and_the_order_is_remembered(qtbot, window, runs, settings, another_window):
+    menu = window.run_list._sort_button.menu()
+    next(action for action in menu.actions() if action.text() == "Seed").trigger()
+    assert [name[-1] for name in shown(window)] == ["1", "2", "3", "3"]
+    window.close()
+    again = another_window(window.store.root)
+    assert [name[-1] for name in shown(again)] == ["1", "2", "3", "3"]
+    again.close()
+
+
+def test_hidden_runs_leave_the_list_and_come_back(window, runs):
+    choose(window, runs[0], runs[2])
+    window.actions_of_runs.hide.trigger()
+    assert shown(window) == ["β-VAE · 3", "VAE · 1"]
+    window.actions_of_runs.undo_stack.undo()
+    assert len(shown(window)) == 4
+    window.actions_of_runs.undo_stack.redo()
+    window.run_list._hidden.setChecked(True)
+    assert len(shown(window)) == 4
+
+
+def test_tags_are_added_to_several_runs_and_undone_one_by_one(window, runs, monkeypatch):
+    runs[0].write_marks(runs[0].marks() | {"tags": ["old"]})
+    window.store.refresh()
+    choose(window, runs[0], runs[1])
+    monkeypatch.setattr(QInputDialog, "getText", lambda *_, text: (f"{text} paper #thin thin", True))
+    window.actions_of_runs.tags.trigger()
+    assert Run.open(runs[0].path).marks()["tags"] == ["old", "paper", "thin"]
+    assert Run.open(runs[1].path).marks()["tags"] == ["paper", "thin"]
+    window.actions_of_runs.undo_stack.undo()
+    assert Run.open(runs[0].path).marks()["tags"] == ["old"]
+    assert "tags" not in Run.open(runs[1].path).marks()
+
+
+def test_each_run_has_a_colour_of_its_own_that_stays(qtbot, window, runs, settings, another_window):
+    colours = {item.path: item.colour for item in window.store.items}
+    assert len(set(colours.values())) == 4
+    window.actions_of_runs._ask_colour(runs[1].path, QPoint())
+    menu = window.actions_of_runs._dot_colours
+    menu.actions()[7].trigger()
+    menu.close()
+    assert window.store.find(runs[1].path).colour == 7
+    window.close()
+    again = another_window(window.store.root)
+    assert {item.path: item.colour for item in again.store.items} == colours | {runs[1].path: 7}
+    assert len(tokens().runs) > 7
+    again.close()
+
+
+def test_trash_and_undo(window, runs):
+    choose(window, runs[0], runs[3])
+    window.actions_of_runs.trash.trigger()
+    assert shown(window) == ["β-VAE · 2", "VAE · 1"]
+    assert not runs[0].path.exists()
+    assert "2 runs moved to the trash" in window.banner.text.text()
+    window.actions_of_runs.undo_stack.undo()
+    assert len(shown(window)) == 4
+    assert Run.open(runs[0].path).config == runs[0].config
+
+
+def test_a_run_that_somebody_trains_is_not_moved_to_the_trash(window, runs):
+    with runs[0].locked():
+        choose(window, runs[0])
+        window.actions_of_runs.trash.trigger()
+        assert runs[0].path.exists()
+    assert "is being trained" in window.banner.text.text()
+
+
+def test_a_place_that_was_taken_meanwhile_is_said_and_nothing_is_lost(window, runs):
+    choose(window, runs[0])
+    window.actions_of_runs.trash.trigger()
+    runs[0].path.mkdir()
+    window.actions_of_runs.undo_stack.undo()
+    assert "is taken. It is still in the trash" in window.banner.text.text()
+
+
+def test_the_comparison_has_only_what_differs(window, runs):
+    items = [window.store.find(runs[0].path), window.store.find(runs[2].path)]
+    assert settings_table(items) == [("Method", ["VAE", "β-VAE"]), ("Seed", ["3", "2"])]
+    assert len(settings_table(items, all_settings=True)) == len(type(runs[0].config).model_fields)
+
+
+def test_the_weights_of_a_run_are_kept_and_looked_at_again(qtbot, window, tiny_run):
+    import shutil
+
+    run = Run.open(shutil.copytree(tiny_run.path, window.store.root / "tiny"))
+    window.store.refresh()
+    choose(window, run)
+    window.actions_of_runs.keep.trigger()
+    assert "step 60 are kept" in window.banner.text.text()
+    assert window.store.find(run.path).kept_steps == [60]
+    window.header.tabs.button(1).click()
+    page = window.traversal_page
+    page.source.weights.setCurrentIndex(page.source.weights.findData(60))
+    qtbot.waitUntil(lambda: page.answer is not None, timeout=60_000)
+    assert page.answer.result.traversal.step == 60
+
+
+def test_keys_follow_the_selection_also_where_the_menu_was_opened_for_another(window, runs):
+    actions = window.actions_of_runs
+    choose(window, runs[0])
+    window.run_list.menu.aboutToShow.emit()
+    assert (actions.use.isEnabled(), actions.compare.isEnabled()) == (True, False)
+    choose(window, *runs[:2])
+    assert (actions.use.isEnabled(), actions.compare.isEnabled()) == (False, True)
+
+
+def test_what_was_undone_by_a_key_is_no_longer_offered(window, runs):
+    actions = window.actions_of_runs
+    choose(window, runs[0])
+    window.run_list.renamed.emit(runs[0].path, "mine")
+    actions.hide.trigger()
+    assert window.banner.action.text() == "Undo"
+    assert window.banner.isVisible()
+    actions.undo_stack.undo()  # Ctrl+Z
+    assert window.banner.isHidden()
+    assert Run.open(runs[0].path).marks()["name"] == "mine"
+
+
+def test_where_the_selected_run_is_hidden_the_one_below_is_selected(window, runs):
+    order = [item.path for item in window.run_list.shown_items()]
+    window.run_list.select(order[1])
+    window.actions_of_runs.hide.trigger()
+    assert [item.path for item in window.run_list.items()] == [order[2]]
+    assert window.run_list._count.text() == "3 of 4 runs shown"
+    window.run_list.select(order[3])
+    window.actions_of_runs.hide.trigger()  # the last: the one above
+    assert [item.path for item in window.run_list.items()] == [order[2]]
+    window.actions_of_runs.undo_stack.undo()
+    assert window.run_list._count.text() == "3 of 4 runs shown"
+
+
+def test_settings_that_a_method_does_not_look_at_are_not_compared(window, make_run):
+    """A β-VAE has neither γ nor C; of two lengths, the one in force counts."""
+    root = window.store.root
+    for gamma, capacity in ((10, 5), (100, 25)):
+        make_run(root, objective="beta-vae", gamma=gamma, capacity_max=capacity, epochs=gamma)
+    make_run(root, objective="annealed-relu", gamma=1000)
+    window.store.refresh()
+    annealed, *beta = window.store.items
+    assert settings_table(beta) == []
+    rows = dict(settings_table([annealed, *beta], all_settings=True))
+    assert rows["γ"] == ["1,000", "–", "–"]
+    assert rows["β"] == ["–", "4", "4"]
+    assert settings_table([annealed, *beta]) == [("Method", ["Annealed VAE (ReLU)", "β-VAE", "β-VAE"])]
+
+
+def test_two_settings_that_differ_are_written_as_they_differ(window, make_run):
+    for beta in (4.1234567, 4.12346):
+        make_run(window.store.root, objective="beta-vae", beta=beta)
+    window.store.refresh()
+    assert settings_table(window.store.items) == [("β", ["4.12346", "4.1234567"])]
+
+
+def test_where_there_is_little_room_the_time_goes_before_it_is_cut(window, runs, monkeypatch):
+    item = window.store.find(runs[0].path)
+    item.state = RunState("running", 50, 100)
+    monkeypatch.setattr(RunItem, "seconds", 8.0)
+    told = []
+    elide = QFontMetrics.elidedText
+
+    def spied(metrics, text, *rest):
+        told.append((text, elide(metrics, text, *rest)))
+        return told[-1][1]
+
+    monkeypatch.setattr(QFontMetrics, "elidedText", spied)
+    monkeypatch.setattr(RunItem, "last", lambda item, name: {"reconstruction": 2141.6, "kl": 12.7}[name])
+    window.run_list.view.setFixedWidth(220)
+    window.run_list.view.grab()
+    [(text, painted)] = {pair for pair in told if pair[0].startswith("training")}
+    assert text == painted == "training 50 %"
+    told.clear()
+    window.run_list.view.setFixedWidth(500)
+    window.run_list.view.grab()
+    assert ("training 50 % · 8 s", "training 50 % · 8 s") in told
