@@ -13,8 +13,8 @@ from engine.system.numbers import exact_words, number, rounded_words, whole_numb
 from engine.system.paths import readable
 
 if TYPE_CHECKING:
-    from engine.networks.loading import TrainedModel
     from engine.runs.run import Run
+    from engine.runs.trained import TrainedModel
     from engine.traversal import Start
 
 
@@ -128,7 +128,7 @@ def _start(run: "Run", arguments: argparse.Namespace) -> "tuple[TrainedModel, St
     from engine.data import load_dataset
     from engine.data.input_pictures import fit_picture, read_picture, style_of
     from engine.evaluation.evaluate import sample_of
-    from engine.networks.loading import load_model, load_model_as_possible
+    from engine.runs.trained import load_model, load_model_as_possible
     from engine.traversal import start_from_image, start_from_picture, start_from_prior
 
     if arguments.prior or arguments.input is not None:

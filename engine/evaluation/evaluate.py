@@ -18,10 +18,10 @@ from engine.evaluation.results import SEED, missing, too_narrow
 from engine.evaluation.summaries import correlation_results, headline_results, training_results
 from engine.jobs.events import Evaluated, Event, Job, Progress, Request, Warned
 from engine.jobs.processes import Children
-from engine.networks.loading import TrainedModel, load_model
 from engine.runs.checkpoints import checkpoint_step
 from engine.runs.kept_weights import MOST_WEIGHTS, WEIGHTS
 from engine.runs.run import Run
+from engine.runs.trained import TrainedModel, load_model
 from engine.system.reading import DamagedError, read_limited, reason_of
 
 TRAINING = ("reconstruction_train", "reconstruction_train_mean")

@@ -11,7 +11,7 @@ from engine.evaluation.evaluate import sample_of
 from engine.evaluation.mig import entropies, mutual_information
 from engine.evaluation.representation import Representation
 from engine.jobs.events import Event, Request
-from engine.networks.loading import TrainedModel
+from engine.runs.trained import TrainedModel
 
 
 @dataclass(frozen=True, slots=True)

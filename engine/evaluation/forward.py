@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 from engine.errors import RunError
 from engine.evaluation.sharpness import laplacian_variance
 from engine.jobs.events import Event, Progress, Request
-from engine.methods.loss import kl_per_latent, reconstruction_per_image
-from engine.networks.loading import TrainedModel
+from engine.methods.terms import reconstruction_per_image
 from engine.networks.tensors import to_tensor
-from engine.networks.vae import sample
+from engine.runs.trained import TrainedModel
 
 BATCH = 100
 """Images at a time. More are slower: their feature maps leave the processor's cache."""
@@ -64,14 +63,14 @@ def _batch(
 ) -> tuple[NDArray[np.float64], ...]:
     originals = trained.dataset.images(indices)
     images, labels = to_tensor(originals), trained.labels(indices)
-    mean, log_variance = trained.model.encode(images)
-    sampled = trained.model.logits(sample(mean, log_variance, noise), labels)
-    at_mean = trained.model.logits(mean, labels)
+    posterior = trained.model.encode(images)
+    sampled = trained.model.logits(trained.model.sample(posterior, noise), labels)
+    at_mean = trained.model.logits(posterior.mean, labels)
     values = (
         reconstruction_per_image(sampled, images),
         reconstruction_per_image(at_mean, images),
-        kl_per_latent(mean, log_variance),
-        mean,
+        trained.model.kl(posterior),
+        posterior.mean,
     )
     arrays = tuple(v.double().numpy() for v in values)
     if not sharpness:

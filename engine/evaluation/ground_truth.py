@@ -31,7 +31,7 @@ from engine.evaluation.sampling import (
 )
 from engine.jobs.events import Event, Progress, Request
 from engine.jobs.processes import Children
-from engine.networks.loading import TrainedModel
+from engine.runs.trained import TrainedModel
 
 Computing: TypeAlias = Generator[Event, Request | None, Results]
 DCI = ("dci_disentanglement", "dci_completeness", "dci_informativeness")

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from engine.evaluation.evaluate import sample_of
 from engine.evaluation.sharpness import laplacian_variance
-from engine.networks.loading import TrainedModel
 from engine.networks.tensors import to_tensor
+from engine.runs.trained import TrainedModel
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,19 +1,15 @@
 """Posterior means of a data set's images: each encoded once, when first asked for, then looked up."""
 
-import copy
 from collections.abc import Generator
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from engine.evaluation.forward import require_finite
 from engine.jobs.events import Event, Progress, Request
-from engine.networks.encoder import Encoder
-from engine.networks.loading import TrainedModel
 from engine.networks.tensors import to_tensor
+from engine.runs.trained import TrainedModel
 
 BATCH = 64
 """Images at a time. More are slower: their feature maps leave the processor's cache."""
@@ -24,7 +20,7 @@ class Representation:
 
     def __init__(self, trained: TrainedModel) -> None:
         self._trained = trained
-        self._encoder = fused(trained.model.encoder)
+        self._model = trained.model.fused()
         self.means = np.full((len(trained.dataset), trained.model.latents), np.nan, np.float32)
 
     def encode(self, images: NDArray[np.int64], what: str) -> Generator[Event, Request | None, None]:
@@ -42,20 +38,6 @@ class Representation:
 
     @torch.inference_mode()
     def _encode(self, images: NDArray[np.int64]) -> NDArray[np.float32]:
-        mean: NDArray[np.float32] = self._encoder(to_tensor(self._trained.dataset.images(images)))[0].numpy()
+        mean: NDArray[np.float32] = self._model.encode(to_tensor(self._trained.dataset.images(images))).mean.numpy()
         require_finite(self._trained, mean)
         return mean
-
-
-def fused(encoder: Encoder) -> Encoder:
-    """Return a copy with batch normalisation folded into the convolutions: the same function, a tenth faster."""
-    layers: list[nn.Module] = []
-    for layer in encoder.features:
-        if isinstance(layer, nn.BatchNorm2d):
-            convolution = layers.pop()
-            assert isinstance(convolution, nn.Conv2d)
-            layer = fuse_conv_bn_eval(convolution, layer)
-        layers.append(layer)
-    copied = copy.deepcopy(encoder)
-    copied.features = nn.Sequential(*layers).to(memory_format=torch.channels_last)
-    return copied.eval()

@@ -12,10 +12,10 @@ from engine.evaluation.table_formats import comma_separated, markdown
 from engine.figures.curves import curves_figure
 from engine.figures.drawing import reconstructions_figure, save, traversal_figure
 from engine.jobs.events import Finished, Job, Progress
-from engine.networks.loading import load_model
 from engine.runs.latent_names import latent_names, latent_title
 from engine.runs.previews import list_previews, load_preview
 from engine.runs.run import Run
+from engine.runs.trained import load_model
 from engine.system.files import write_bytes
 from engine.traversal import Traversal, choose_latents, mean_kl, traverse
 

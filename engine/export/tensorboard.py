@@ -122,7 +122,8 @@ def _scalars(reader: MetricsReader, row: np.intp) -> "Summary":
     for name in (*VALUES, *reader.names[len(COLUMNS) :]):
         value = float(reader.column(name)[row])
         if not math.isnan(value):
-            tag = name if name in VALUES else f"kl_per_latent/{name.replace('kl_', 'z')}"
+            latent = name.startswith("kl_")
+            tag = f"kl_per_latent/{name.replace('kl_', 'z')}" if latent else name
             values.append(Summary.Value(tag=tag, simple_value=value))
     return Summary(value=values)
 

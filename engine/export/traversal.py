@@ -14,13 +14,13 @@ from PIL import Image, ImageDraw, ImageFont
 from engine.data import Dataset, fingerprint_of, load_dataset, prepare
 from engine.errors import ConfigError, RunError
 from engine.evaluation.forward import require_finite
-from engine.evaluation.representation import BATCH, fused
+from engine.evaluation.representation import BATCH
 from engine.figures.drawing import FORMATS, check_format, save, traversal_figure
 from engine.jobs.events import Finished, Job, Progress, Warned
-from engine.networks.loading import load_model
 from engine.networks.tensors import to_tensor
 from engine.runs.latent_names import latent_title
 from engine.runs.run import Run
+from engine.runs.trained import load_model
 from engine.system.files import place_folder, replacing, scratch_folder
 from engine.system.numbers import exact_words
 from engine.traversal import Traversal
@@ -185,12 +185,12 @@ def save_latents(run: Run, path: Path, step: int | None = None) -> Job:
     if trained.data_note:
         yield Warned(trained.data_note)
     count = len(dataset)
-    encoder = fused(trained.model.encoder)
+    model = trained.model.fused()
     statistics = np.empty((2, count, trained.model.latents), np.float32)
     for first in range(0, count, BATCH):
         chosen = np.arange(first, min(first + BATCH, count))
         with torch.inference_mode():
-            found = encoder(to_tensor(dataset.images(chosen)))
+            found = model.encode(to_tensor(dataset.images(chosen)))
         statistics[0, chosen], statistics[1, chosen] = (tensor.numpy() for tensor in found)
         require_finite(trained, statistics[:, chosen])
         yield Progress(first + len(chosen), count, f"Encoding {dataset.title}", "images")

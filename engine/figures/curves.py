@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from engine.figures.drawing import blank_figure
+from engine.methods.registry import METHODS
 from engine.runs.colours import PALETTE
 from engine.runs.curves import Values, View, logarithms, smooth, value_range
 from engine.runs.latent_names import latent_names, latent_title
@@ -24,7 +25,7 @@ ALONG = {"step": "step", "epoch": "epoch", "seconds": "training time (min)"}
 
 
 def curves_figure(*runs: Run, view: View | None = None, smoothing: float = 0.0) -> "Figure":
-    """Draw loss and reconstruction, KL with the capacity C dashed, and KL per latent, in nats.
+    """Draw loss and reconstruction, KL with the capacity C dashed, KL per latent, and terms of the method's own.
 
     Several runs share the panels, each in its own colour; only KL per latent has a panel for every run.
 
@@ -50,13 +51,20 @@ class _Drawing:
         self._view, self._smoothing = view, smoothing
 
     def one(self, run: Run, reader: MetricsReader) -> "Figure":
-        figure = blank_figure(11, 3.2)
-        left, middle, right = figure.subplots(1, 3)
+        terms = {term.name: term for term in METHODS[run.config.objective].terms if term.name in reader.terms}
+        figure = blank_figure(14 if terms else 11, 3.2)
+        left, middle, right, *more = figure.subplots(1, 4 if terms else 3)
+        for axes in more:
+            for number, (name, term) in enumerate(terms.items()):
+                self._plot(axes, reader, name, color=PALETTE[number % len(PALETTE)], label=term.title)
+            self._finish(axes, "Terms of the method", unit=", ".join(dict.fromkeys(t.unit for t in terms.values())))
+            if len(reader.column("step")):
+                axes.legend(fontsize=7, frameon=False, loc="upper right")
         colour = PALETTE[run.colour_in(run.marks())]
         self._plot(left, reader, "loss", color="#999999", label="loss")
         self._plot(left, reader, "reconstruction", color=colour, label="reconstruction")
         self._plot(middle, reader, "kl", color=colour, label="KL")
-        if run.config.annealed:
+        if _has_capacity(reader):
             self._plot(middle, reader, "capacity", color="#333333", ls="--", label="capacity C", plain=True)
         self._plot_latents(right, reader, latent_names(run.marks()))
         self._finish(left, "Loss and reconstruction")
@@ -76,13 +84,13 @@ class _Drawing:
         grid = figure.add_gridspec(rows, 3)
         shared = [figure.add_subplot(grid[0, column]) for column in range(3)]
         ends = []
-        for run, reader, (colour, style) in zip(runs, readers, _lines(runs), strict=True):
+        for reader, (colour, style) in zip(readers, _lines(runs), strict=True):
             lines = [
                 self._plot(axes, reader, column, color=colour, ls=style)
                 for axes, column in zip(shared, ("loss", "reconstruction", "kl"), strict=True)
             ]
             ends.append(lines[0])
-            if run.config.annealed:
+            if _has_capacity(reader):
                 self._plot(shared[2], reader, "capacity", color=colour, ls="--", alpha=0.7, plain=True)
         first = None
         for number, (run, name, reader) in enumerate(zip(runs, names, readers, strict=True)):
@@ -90,7 +98,7 @@ class _Drawing:
             first = first or axes
             self._plot_latents(axes, reader, latent_names(run.marks()))
             self._finish(axes, "KL per latent", name)
-        annealed = any(run.config.annealed for run in runs)
+        annealed = any(map(_has_capacity, readers))
         titles = ("Loss", "Reconstruction", "KL, capacity C dashed" if annealed else "KL")
         for axes, title in zip(shared, titles, strict=True):
             self._finish(axes, title)
@@ -142,11 +150,15 @@ class _Drawing:
         for text in legend.get_texts():
             text.set_parse_math(False)
 
-    def _finish(self, axes: "Axes", title: str, name: str = "") -> None:
+    def _finish(self, axes: "Axes", title: str, name: str = "", unit: str = "nats") -> None:
         """Give a panel its title, axes and the part of its values that is seen."""
         from matplotlib.ticker import LogFormatter, MaxNLocator
 
-        axes.set_title(f"{title} (nats)" + (f"\n{name}" if name else ""), fontsize=9 if name else 10, parse_math=False)
+        axes.set_title(
+            (f"{title} ({unit})" if unit else title) + (f"\n{name}" if name else ""),
+            fontsize=9 if name else 10,
+            parse_math=False,
+        )
         axes.set_xlabel(ALONG[self._view.column], fontsize=9)
         axes.xaxis.set_major_locator(MaxNLocator(5))
         axes.tick_params(labelsize=8)
@@ -167,6 +179,11 @@ class _Drawing:
         if seen is not None:
             low, high = seen
             axes.set_ylim((10**low, 10**high) if self._view.logarithmic else (low, high))
+
+
+def _has_capacity(reader: MetricsReader) -> bool:
+    """Whether the curves have a capacity C."""
+    return bool(np.isfinite(reader.column("capacity")).any())
 
 
 def _lines(runs: Sequence[Run]) -> list[tuple[str, str]]:

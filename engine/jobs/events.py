@@ -58,7 +58,7 @@ class StepMetrics(Event):
     """A row of metrics.csv: means over the steps since the last row, in nats.
 
     `epoch` is a float (passes over the data so far), `seconds` leaves pauses out, `capacity` is None for
-    objectives without one, `kl_per_latent` has one value per latent.
+    methods without one, `kl_per_latent` has one value per latent, `terms` are the method's own, in its order.
     """
 
     step: int
@@ -69,6 +69,7 @@ class StepMetrics(Event):
     kl: float
     capacity: float | None
     kl_per_latent: tuple[float, ...]
+    terms: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -6,11 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from engine.data.dataset import Dataset
-from engine.errors import ConfigError
 from engine.networks.decoder import Decoder
 from engine.networks.encoder import Encoder
-from engine.settings.run_config import RunConfig
 
 
 class VAE(nn.Module):
@@ -43,6 +40,10 @@ class VAE(nn.Module):
         mean, log_variance = self.encoder(images)
         return mean, log_variance
 
+    def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Images in 0..1 to logits of their reconstructions at the posterior mean, (n, channels, side, side)."""
+        return self.logits(self.encode(images)[0], labels)
+
     def logits(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         """Latents (n, latents), and class numbers (n,) if conditional, to logits (n, channels, side, side)."""
         if self.classes:
@@ -61,21 +62,6 @@ def sample(mean: Tensor, log_variance: Tensor, generator: torch.Generator) -> Te
     """Draw z from the posterior: mean + sigma * noise (the reparameterisation), (n, latents)."""
     noise = torch.empty_like(mean).normal_(generator=generator)
     return torch.addcmul(mean, torch.exp(0.5 * log_variance), noise)
-
-
-def build(config: RunConfig, dataset: Dataset) -> VAE:
-    """Make the network that a configuration and its data set ask for, with weights drawn from the seed.
-
-    Raises ConfigError when a conditional model is asked for data without labels.
-    """
-    if config.conditional and dataset.labels is None:
-        raise ConfigError(
-            f"conditional needs class labels, and {dataset.title} has none. Turn it off, or choose "
-            "a data set with labels."
-        )
-    model = VAE(dataset.image_shape, config.latents, dataset.classes if config.conditional else 0)
-    initialise(model, torch.Generator().manual_seed(config.seed))
-    return model
 
 
 def initialise(model: nn.Module, generator: torch.Generator) -> None:

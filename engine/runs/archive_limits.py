@@ -6,8 +6,9 @@ import torch
 
 from engine.data import ENTRIES
 from engine.errors import RunError
+from engine.methods.registry import METHODS, make
 from engine.networks.architectures import ARCHITECTURES
-from engine.networks.vae import VAE
+from engine.networks.spec import NetworkSpec
 from engine.runs.previews import COLUMNS
 from engine.runs.previews import MOST as MOST_PREVIEWS
 from engine.settings.run_config import RunConfig
@@ -69,7 +70,7 @@ def _allowed(config: RunConfig) -> dict[str, tuple[int, int]]:
     rows = _steps(config)
     picture = (2 + LATENT_ROWS) * COLUMNS * side**2 * channels
     tables = {} if rows is None else {
-        r"metrics\.csv": (((rows // config.log_steps) + 3) * (7 + config.latents) * NUMBER + SLACK, 1),
+        r"metrics\.csv": (((rows // config.log_steps) + 3) * (7 + _terms(config) + config.latents) * NUMBER + SLACK, 1),
         r"held_out\.csv": (((rows // config.preview_steps) + 3) * 5 * NUMBER + SLACK, 1),
     }  # fmt: skip
     return tables | {
@@ -85,8 +86,10 @@ def _network(config: RunConfig) -> tuple[int, int, int]:
     shape = ENTRIES[config.dataset].shape or (max(ARCHITECTURES), max(ARCHITECTURES), 3)
     side, channels = shape[0], shape[2] if len(shape) > 2 else 1
     with torch.device("meta"):  # shapes alone, no memory
-        model = VAE((side, side, channels), config.latents, MOST_CLASSES if config.conditional else 0)
-    return sum(each.numel() * each.element_size() for each in model.state_dict().values()), side, channels
+        model = make(
+            config, NetworkSpec((side, side, channels), config.latents, MOST_CLASSES if config.conditional else 0)
+        )
+    return sum(each.numel() * each.element_size() for each in model.networks.state_dict().values()), side, channels
 
 
 def _steps(config: RunConfig) -> int | None:
@@ -94,3 +97,8 @@ def _steps(config: RunConfig) -> int | None:
     images = ENTRIES[config.dataset].training_images
     known = images is not None and config.data_folder is None
     return config.total_steps(images or 0) if known or config.steps is not None else None
+
+
+def _terms(config: RunConfig) -> int:
+    """Number of the curves of the method's own."""
+    return len(METHODS[config.objective].terms)

@@ -1,7 +1,8 @@
 """metrics.csv: the curves of a run, written a row at a time and followed while they grow."""
 
+import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -33,30 +34,47 @@ LARGEST = float(np.finfo(np.float32).max)
 """Training computes in float32; no curve has a larger value."""
 
 
-def header(latents: int) -> str:
-    """Return the first line of metrics.csv, without its end."""
-    return ",".join([*COLUMNS, *(f"kl_{i}" for i in range(latents))])
+def header(latents: int, terms: Sequence[str] = ()) -> str:
+    """Return the first line of metrics.csv, without its end; `terms` are the method's own."""
+    return ",".join([*COLUMNS, *terms, *(f"kl_{i}" for i in range(latents))])
 
 
 def row(metrics: StepMetrics) -> str:
     """Return one line of metrics.csv, without its end. Values have nine significant digits."""
     values = [metrics.epoch, metrics.seconds, metrics.loss, metrics.reconstruction, metrics.kl]
     capacity = "" if metrics.capacity is None else f"{metrics.capacity:.9g}"
+    own = ("" if math.isnan(v) else f"{v:.9g}" for v in metrics.terms)
     return ",".join(
-        [str(metrics.step), *(f"{v:.9g}" for v in values), capacity, *(f"{v:.9g}" for v in metrics.kl_per_latent)]
+        [str(metrics.step), *(f"{v:.9g}" for v in values), capacity, *own, *(f"{v:.9g}" for v in metrics.kl_per_latent)]
     )
 
 
 class MetricsWriter:
-    """Appends rows. Each row reaches the file in one write, so readers see whole lines or nothing."""
+    """Appends rows. Each row reaches the file in one write, so readers see whole lines or nothing.
 
-    def __init__(self, path: Path, latents: int) -> None:
+    A file of version 1.0.0, which had no columns for a method's own terms, gets them, with empty cells. Raises OSError.
+    """
+
+    def __init__(self, path: Path, latents: int, terms: Sequence[str] = ()) -> None:
         self._path = path
-        begin_rows(path, header(latents))
+        begin_rows(path, header(latents, terms))
+        if terms:
+            _add_columns(path, header(latents), header(latents, terms), len(terms))
 
     def append(self, metrics: StepMetrics) -> None:
         """Add a row. Raises OSError."""
         add_row(self._path, row(metrics))
+
+
+def _add_columns(path: Path, before: str, now: str, added: int) -> None:
+    """Put empty cells behind the columns of all runs into a file whose first line is `before`."""
+    first, *rows = _lines(path)
+    if first.decode("ascii", "replace") != before:
+        return
+    place = len(COLUMNS)
+    cells = [row.split(b",") for row in rows]
+    wider = [b",".join([*row[:place], *[b""] * added, *row[place:]]) for row in cells]
+    write_bytes(path, b"\n".join([now.encode(), *wider, b""]))
 
 
 def begin_rows(path: Path, first: str) -> None:
@@ -191,7 +209,12 @@ class MetricsReader:
     @property
     def latents(self) -> int:
         """Number of latents, i.e. of columns kl_0, kl_1, ..."""
-        return max(0, len(self.names) - len(COLUMNS))
+        return sum(name.startswith("kl_") for name in self.names)
+
+    @property
+    def terms(self) -> tuple[str, ...]:
+        """Names of the method's own terms, the columns between those of all runs and kl_0."""
+        return self.names[len(COLUMNS) : len(self.names) - self.latents]
 
     @property
     def problem(self) -> str:
@@ -212,7 +235,7 @@ class MetricsReader:
     @property
     def kl_per_latent(self) -> NDArray[np.float64]:
         """KL of each latent, (rows, latents), a view."""
-        return self._values[len(COLUMNS) :, : self._count].T
+        return self._values[len(self.names) - self.latents :, : self._count].T
 
     def newest(self, name: str) -> float | None:
         """Value of a column in the newest row of the file, also while reading is `behind`; None without rows."""

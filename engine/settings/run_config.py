@@ -15,7 +15,7 @@ from pydantic.fields import FieldInfo
 
 from engine.errors import ConfigError
 from engine.methods.registry import METHODS
-from engine.system.numbers import exact_words, plain, plain_characters, rounded_words
+from engine.system.numbers import exact_words, plain, plain_characters
 from engine.system.reading import MOST_STEPS, DamagedError, read_json, reason_of
 
 ENVELOPE = frozenset({"schema", "created", "versions", "resolved", "class_order", "data", "former_data"})
@@ -295,11 +295,6 @@ class RunConfig(BaseModel):
         return self.dataset, self.data_folder, self.image_size
 
     @property
-    def annealed(self) -> bool:
-        """Whether the objective has a capacity C."""
-        return METHODS[self.objective].annealed
-
-    @property
     def method_title(self) -> str:
         """The method in words, e.g. "Conditional β-VAE"."""
         title = OBJECTIVE_TITLES[self.objective]
@@ -315,28 +310,13 @@ class RunConfig(BaseModel):
         return max(1, full + (1 if rest > 1 else 0))
 
     def capacity(self, step: int, steps_per_epoch: int) -> float | None:
-        """C in nats at a step (counted from 1), linear from 0 to `capacity_max`; None without a capacity."""
-        if not self.annealed:
-            return None
-        ramp = self.capacity_epochs * steps_per_epoch
-        return self.capacity_max * min(1.0, step / ramp) if ramp > 0 else self.capacity_max
+        """C in nats at a step (counted from 1); None for a method without a capacity."""
+        return METHODS[self.objective].capacity(self, step, steps_per_epoch)
 
     def warnings(self, images: int) -> list[str]:
         """Settings that are valid alone but not together, each as a sentence."""
-        found = []
-        method = METHODS[self.objective]
-        per_epoch = self.steps_per_epoch(images)
+        found = METHODS[self.objective].warnings(self, images)
         total = self.total_steps(images)
-        reached = self.capacity(total, per_epoch)
-        if reached is not None and reached < self.capacity_max * 0.999:
-            found.append(
-                f"C will reach only {rounded_words(reached)} of {exact_words(self.capacity_max)} nats within the run: "
-                f"it lasts {rounded_words(total / per_epoch)} epochs and C needs {exact_words(self.capacity_epochs)}."
-            )
-        if "beta" in method.settings and self.beta < 1:
-            found.append(f"β is {exact_words(self.beta)}: below 1 the objective is no lower bound on the likelihood.")
-        if method.warning is not None and (warning := method.warning(self)):
-            found.append(warning)
         if self.batch_size > images:
             those = "only training image" if images == 1 else f"{images:,} training images"
             found.append(f"A batch of {self.batch_size:,} is more than the {those}.")

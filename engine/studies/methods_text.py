@@ -60,7 +60,7 @@ def methods_text(source: Study | Sequence[Run], runs_folder: Path | None = None)
 
 
 def _paragraph(entries: Sequence[_Entry], dataset: str) -> str:
-    sentences = [_data(entries, dataset), _network(entries), _training(entries), _capacity(entries), _seeds(entries)]
+    sentences = [_data(entries, dataset), _network(entries), _training(entries), _schedules(entries), _seeds(entries)]
     sentences += [*_metrics(entries), _software(entries)]
     return " ".join(sentence for sentence in sentences if sentence)
 
@@ -124,15 +124,14 @@ def _length(config: RunConfig) -> str:
     return f"{config.steps:,} steps{epochs}"
 
 
-def _capacity(entries: Sequence[_Entry]) -> str:
-    annealed = [entry for entry in entries if entry.config.annealed]
-    return f"C rose linearly from 0 to {_common(annealed, _ramp)}." if annealed else ""
+def _schedules(entries: Sequence[_Entry]) -> str:
+    """What changed over the runs of methods that have a schedule."""
+    scheduled = [entry for entry in entries if _schedule(entry.config)]
+    return f"{_common(scheduled, _schedule)}." if scheduled else ""
 
 
-def _ramp(config: RunConfig) -> str:
-    images = ENTRIES[config.dataset].training_images
-    steps = "" if images is None else f" ({config.capacity_epochs * config.steps_per_epoch(images):,.0f} steps)"
-    return f"{exact_words(config.capacity_max)} nats over {exact_words(config.capacity_epochs)} epochs{steps}"
+def _schedule(config: RunConfig) -> str:
+    return METHODS[config.objective].schedule_words(config, ENTRIES[config.dataset].training_images)
 
 
 def _seeds(entries: Sequence[_Entry]) -> str:

@@ -4,9 +4,9 @@ import numpy as np
 import torch
 
 from engine.data.dataset import Dataset
-from engine.methods.loss import kl_per_latent, reconstruction_per_image
+from engine.methods.base import Method
+from engine.methods.terms import reconstruction_per_image
 from engine.networks.tensors import to_tensor
-from engine.networks.vae import VAE, sample
 from engine.runs.metrics_file import HELD_OUT_COLUMNS, add_row, begin_rows, cut_back
 from engine.runs.run import Run
 from engine.training.previewer import EvaluationCopy
@@ -44,7 +44,7 @@ class HeldOut:
         """Drop what lies after a step, and what was written before its time at the end of a run. Raises OSError."""
         cut_back(self._path, lambda kept: kept <= step and (kept % self._every == 0 or kept == 1))
 
-    def record(self, model: VAE, step: int, epoch: float, seconds: float) -> None:
+    def record(self, model: Method, step: int, epoch: float, seconds: float) -> None:
         """Write a row; called again for the same step, replace it. Raises OSError."""
         begin_rows(self._path, HEADER)
         if step == self._newest:
@@ -54,7 +54,7 @@ class HeldOut:
         add_row(self._path, f"{step},{epoch:.9g},{seconds:.9g},{reconstruction:.9g},{kl:.9g}")
 
     @torch.no_grad()
-    def measure(self, model: VAE) -> tuple[float, float]:
+    def measure(self, model: Method) -> tuple[float, float]:
         """Mean reconstruction loss (z sampled) and KL over the images, in nats."""
         frozen = self._copy(model)
         noise = torch.Generator(self._device).manual_seed(self._seed)
@@ -62,10 +62,10 @@ class HeldOut:
         for start in range(0, len(self._images), BATCH):
             part = slice(start, start + BATCH)
             images = to_tensor(self._images[part], self._device)
-            mean, log_variance = frozen.encode(images)
+            posterior = frozen.encode(images)
             labels = None if self._labels is None else self._labels[part]
-            logits = frozen.logits(sample(mean, log_variance, noise), labels)
+            logits = frozen.logits(frozen.sample(posterior, noise), labels)
             losses = reconstruction_per_image(logits, images).cpu().double().sum()
-            sums += torch.stack([losses, kl_per_latent(mean, log_variance).cpu().double().sum()])
+            sums += torch.stack([losses, frozen.kl(posterior).cpu().double().sum()])
         reconstruction, kl = (sums / len(self._images)).tolist()
         return reconstruction, kl

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.data import ENTRIES
+from engine.methods.registry import METHODS
 from engine.settings.run_config import RunConfig
 
 ROW_BYTES = 11
@@ -69,10 +70,12 @@ def measure_pace(config: RunConfig) -> Pace:
     import torch
 
     from engine.data import load_dataset
-    from engine.methods.loss import kl_per_latent, objective, reconstruction_per_image
-    from engine.methods.registry import Codes
+    from engine.methods.base import Batch
+    from engine.methods.registry import make
+    from engine.networks.spec import NetworkSpec
     from engine.networks.tensors import choose_device
-    from engine.networks.vae import VAE, initialise, sample
+    from engine.networks.vae import initialise
+    from engine.training.stepper import Stepper
 
     entry = ENTRIES[config.dataset]
     if entry.own:
@@ -83,28 +86,19 @@ def measure_pace(config: RunConfig) -> Pace:
         shape, images, classes = (height, width, channels[0] if channels else 1), entry.training_images or 1, 10
     device = choose_device(config.device)
     noise = torch.Generator(device).manual_seed(0)
-    model = VAE(shape, config.latents, classes if config.conditional else 0)
-    initialise(model, torch.Generator().manual_seed(0))
-    model = model.to(device).to(memory_format=torch.channels_last)
-    optimiser = torch.optim.Adam(model.parameters(), lr=config.learning_rate, fused=True)
+    method = make(config, NetworkSpec(shape, config.latents, classes if config.conditional else 0))
+    initialise(method.networks, torch.Generator().manual_seed(0))
+    stepper = Stepper(method.to(device).train(), device, images, config.steps_per_epoch(images))
     height, width, colours = shape
-    batch = torch.rand(config.batch_size, colours, height, width, generator=noise, device=device)
-    batch = batch.contiguous(memory_format=torch.channels_last)
+    pixels = torch.rand(config.batch_size, colours, height, width, generator=noise, device=device)
     labels = torch.zeros(config.batch_size, dtype=torch.long, device=device)
+    batch = Batch(pixels.contiguous(memory_format=torch.channels_last), labels if config.conditional else None)
     times = []
-    for _ in range(WARM_UP + TIMED):
+    for step in range(WARM_UP + TIMED):
         start = time.perf_counter()
-        mean, log_variance = model.encode(batch)
-        z = sample(mean, log_variance, noise)
-        reconstruction = reconstruction_per_image(model.logits(z, labels), batch).mean()
-        kl = kl_per_latent(mean, log_variance).sum(1).mean()
-        loss = objective(reconstruction, Codes(kl, 0.0, mean, log_variance, z, images), config)
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        loss.item()
+        stepper(batch, step + 1)[0].item()
         times.append(time.perf_counter() - start)
-    weights = sum(tensor.numel() * tensor.element_size() for tensor in model.state_dict().values())
+    weights = sum(tensor.numel() * tensor.element_size() for tensor in method.networks.state_dict().values())
     return Pace(statistics.median(times[WARM_UP:]), weights, images)
 
 
@@ -114,7 +108,7 @@ def estimate(config: RunConfig, pace: Pace) -> Estimate:
     rows = steps // config.log_steps + 1
     disk = (
         pace.weights * (ADAM + len(config.keep_steps))
-        + rows * (7 + config.latents) * ROW_BYTES
+        + rows * (7 + len(METHODS[config.objective].terms) + config.latents) * ROW_BYTES
         + (steps // config.preview_steps + 2) * PREVIEW_BYTES
     )
     return Estimate(steps, steps * pace.seconds, disk)

@@ -5,8 +5,10 @@ import torch
 
 from engine.data.dataset import Dataset
 from engine.jobs.events import Preview
+from engine.methods.base import Method
+from engine.methods.building import spec_of
+from engine.methods.registry import make
 from engine.networks.tensors import to_images, to_tensor
-from engine.networks.vae import VAE
 from engine.runs.previews import COLUMNS
 from engine.settings.run_config import RunConfig
 
@@ -19,12 +21,11 @@ class EvaluationCopy:
     """A copy of the model that is being trained, in eval mode: asking it changes nothing in the one that trains."""
 
     def __init__(self, config: RunConfig, dataset: Dataset, device: torch.device) -> None:
-        self._model = VAE(dataset.image_shape, config.latents, dataset.classes if config.conditional else 0)
-        self._model.to(device).eval()
+        self._model = make(config, spec_of(config, dataset)).to(device).eval()
 
-    def __call__(self, model: VAE) -> VAE:
+    def __call__(self, model: Method) -> Method:
         """Return the copy with the weights that the model has now."""
-        self._model.load_state_dict(model.state_dict())
+        self._model.networks.load_state_dict(model.networks.state_dict())
         return self._model
 
 
@@ -43,7 +44,7 @@ class Previewer:
         self._device = device
 
     @torch.no_grad()
-    def __call__(self, model: VAE, step: int, kl: tuple[float, ...]) -> Preview:
+    def __call__(self, model: Method, step: int, kl: tuple[float, ...]) -> Preview:
         """Reconstruct the originals, and traverse the latents of largest KL from the first one."""
         frozen = self._copy(model)
         mean, _ = frozen.encode(to_tensor(self._originals, self._device))

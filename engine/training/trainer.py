@@ -11,11 +11,9 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
-import numpy as np
 import torch
-from torch import Tensor
 
 from engine.data import Dataset, fingerprint_of, load_dataset, prepare
 from engine.errors import CheckpointError, ConfigError, DataError, RunError, TrainingDivergedError
@@ -31,10 +29,9 @@ from engine.jobs.events import (
     TrainingStarted,
     Warned,
 )
-from engine.methods.loss import kl_per_latent, objective, reconstruction_per_image
-from engine.methods.registry import Codes
+from engine.methods.base import Batch, Method
+from engine.methods.building import build
 from engine.networks.tensors import choose_device, is_available, to_tensor
-from engine.networks.vae import VAE, build, sample
 from engine.runs.checkpoints import NOT_RESUMED, fill, load_trainer, load_weights, save_checkpoint
 from engine.runs.checkpoints import checkpoint_step as saved_step
 from engine.runs.kept_weights import WEIGHTS, keep_checkpoint
@@ -47,6 +44,7 @@ from engine.system.numbers import exact_words
 from engine.training.held_out import HeldOut
 from engine.training.previewer import Previewer
 from engine.training.same_data import check_same_data
+from engine.training.stepper import SHARED, Stepper, own_terms, seed_of_new_noise
 from engine.training.trainer_state import TrainerState
 
 Kept = TypeVar("Kept")
@@ -128,7 +126,7 @@ class Clock:
 
 
 class Trainer:
-    """All that a run needs while it trains: network, optimiser, random numbers, and the sums for the curves."""
+    """All that a run needs while it trains: the method, its batches, and the sums for the curves."""
 
     def __init__(self, run: Run, *, accept_changed_data: bool = False) -> None:
         self.run = run
@@ -138,21 +136,16 @@ class Trainer:
         self.data_note = check_same_data(run, self.dataset, accept_changed=accept_changed_data)
         self.config: RunConfig = run.config
         self.indices = self.dataset.training
-        self.steps_per_epoch = self.config.steps_per_epoch(len(self.indices))
+        self.model: Method = build(self.config, self.dataset).to(self.device)
+        self.sampler = self.model.sampler(self.dataset, self.indices)
+        self.steps_per_epoch = self.sampler.steps_per_epoch
         self.total = self.config.total_steps(len(self.indices))
-
-        # Channels last is what the CPU's convolutions are fastest with; it changes no value's meaning.
-        self.model: VAE = build(self.config, self.dataset).to(self.device).to(memory_format=torch.channels_last)
-        self.optimiser = torch.optim.Adam(self.model.parameters(), lr=self.config.learning_rate, fused=True)
-        self.noise = torch.Generator(self.device).manual_seed(self.config.seed)
-        # On the CPU, since Apple's GPUs have no float64.
-        self.sums = torch.zeros(3 + self.config.latents, dtype=torch.float64)
+        self.stepper = Stepper(self.model, self.device, len(self.indices), self.steps_per_epoch)
+        self.sums = torch.zeros(len(self.stepper.names), dtype=torch.float64, device=self.stepper.at)
         self.summed = 0
         self.step = 0
         self.row_step = -1
         self.clock = Clock()
-        self.order: np.ndarray[Any, Any] = np.empty(0)
-        self.order_epoch = -1
         self.previewer = Previewer(self.config, self.dataset, self.device)
         self.held_out = HeldOut(run, self.dataset, self.device) if "test" in self.dataset.splits else None
 
@@ -208,7 +201,7 @@ class Trainer:
         drop_after(run.previews_folder, self.step)
         if self.held_out:
             self.held_out.cut_back(self.step)
-        self.metrics = MetricsWriter(run.metrics_file, self.config.latents)
+        self.metrics = MetricsWriter(run.metrics_file, self.config.latents, own_terms(self.model))
         self._write_state("running")
         self.begun = True
 
@@ -228,7 +221,9 @@ class Trainer:
 
     def _update(self) -> None:
         """Do one step, and add it to the sums that the next row of the curves is made of."""
-        values = self._train_step()
+        values = self.stepper(self._batch(), self.step + 1)
+        if values.device.type == "cpu" and not math.isfinite(values[0].item()):
+            raise TrainingDivergedError(self._diverged(self.step + 1))
         self.step += 1
         self.sums += values
         self.summed += 1
@@ -274,82 +269,66 @@ class Trainer:
         events.append(Progress(self.step, self.total, "Training", "steps"))
         return events
 
-    def _train_step(self) -> Tensor:
-        """One update of the weights. Returns loss, reconstruction, KL, and KL per latent, float64 (3 + latents,)."""
-        images, labels = self._batch()
-        mean, log_variance = self.model.encode(images)
-        z = sample(mean, log_variance, self.noise)
-        reconstruction = reconstruction_per_image(self.model.logits(z, labels), images).mean()
-        kl_each = kl_per_latent(mean, log_variance).mean(0)
-        kl = kl_each.sum()
-        codes = Codes(kl, self._capacity(self.step + 1) or 0.0, mean, log_variance, z, len(self.indices))
-        loss = objective(reconstruction, codes, self.config)
-        if not math.isfinite(loss.item()):
-            raise TrainingDivergedError(self._diverged())
-        self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        self.optimiser.step()
-        with torch.no_grad():
-            return torch.cat([torch.stack([loss, reconstruction, kl]), kl_each]).cpu().double()
-
-    def _batch(self) -> tuple[Tensor, Tensor | None]:
+    def _batch(self) -> Batch:
         """The images of the next step, and their labels for a conditional model."""
-        epoch, position = divmod(self.step, self.steps_per_epoch)
-        if epoch != self.order_epoch:
-            rng = np.random.default_rng((self.config.seed, epoch))
-            self.order, self.order_epoch = rng.permutation(self.indices), epoch
-        chosen = self.order[position * self.config.batch_size : (position + 1) * self.config.batch_size]
+        chosen = self.sampler(self.step)
         images = to_tensor(self.dataset.images(chosen), self.device)
         if not self.config.conditional or self.dataset.labels is None:
-            return images, None
-        return images, torch.from_numpy(self.dataset.labels[chosen]).to(self.device)
+            return Batch(images, None)
+        return Batch(images, torch.from_numpy(self.dataset.labels[chosen]).to(self.device))
 
     def _capacity(self, step: int) -> float | None:
         return self.config.capacity(step, self.steps_per_epoch)
 
     def _means(self) -> StepMetrics:
-        loss, reconstruction, kl, *each = (self.sums / self.summed).tolist()
+        """The row of the curves that is due. Raises TrainingDivergedError when the loss was not finite."""
+        means = dict(zip(self.stepper.names, (self.sums / self.summed).tolist(), strict=True))
+        if not math.isfinite(means["loss"]):
+            raise TrainingDivergedError(self._diverged(self.step))
         capacities = [self._capacity(step) for step in range(self.step - self.summed + 1, self.step + 1)]
         known = [c for c in capacities if c is not None]
         return StepMetrics(
             step=self.step,
             epoch=self.step / self.steps_per_epoch,
             seconds=self.clock.read(),
-            loss=loss,
-            reconstruction=reconstruction,
-            kl=kl,
+            **{name: means[name] for name in SHARED},
             capacity=sum(known) / len(known) if known else None,
-            kl_per_latent=tuple(each),
+            terms=tuple(means[name] for name in own_terms(self.model)),
+            kl_per_latent=tuple(means[f"kl_{i}"] for i in range(self.config.latents)),
         )
 
     def _kl_means(self) -> tuple[float, ...]:
-        return tuple((self.sums[3:] / self.summed).tolist())
+        return tuple((self.sums[-self.config.latents :] / self.summed).tolist())
 
-    def _diverged(self) -> str:
+    def _diverged(self, step: int) -> str:
         kept = (
             f"The checkpoint of step {self.saved_step:,} is kept"
             if self.saved_step > 0
             else "No checkpoint was due yet"
         )
+        when = "at" if self.sums.device.type == "cpu" else "by"
         return (
-            f"The loss became NaN or infinite at step {self.step + 1:,}. {kept}. Try a smaller learning rate "
-            f"(it is {exact_words(self.config.learning_rate)})"
-            + (f" or a smaller γ (it is {exact_words(self.config.gamma)})." if self.config.annealed else ".")
+            f"The loss became NaN or infinite {when} step {step:,}. {kept}. "
+            f"Try a smaller learning rate (it is {exact_words(self.config.learning_rate)})"
+            f"{self.model.advice(self.config)}."
         )
 
     def _save(self) -> None:
         if self.saved_step == self.step:
             return
+        if not self.sums[0].isfinite():  # on a GPU not every step is looked at
+            raise TrainingDivergedError(self._diverged(self.step))
         save_checkpoint(
             self.run.checkpoint_folder,
             self.step,
-            self.model,
+            self.model.networks,
             {
                 "step": self.step,
-                "optimiser": self.optimiser.state_dict(),
-                "noise": self.noise.get_state(),
+                "optimisers": {name: each.state_dict() for name, each in self.stepper.optimisers.items()},
+                "noise": self.stepper.noise.get_state(),
                 "device": self.device.type,
-                "sums": self.sums,
+                "terms": list(self.stepper.names),
+                "sums": self.sums.cpu(),
                 "summed": self.summed,
                 "seconds": self.clock.read(),
             },
@@ -367,15 +346,16 @@ class Trainer:
         weights = load_weights(self.run.checkpoint_folder)
         path = self.run.checkpoint_folder / weights.trainer
         values = load_trainer(self.run.checkpoint_folder, weights)
-        fill(self.model, weights, self.run.name)
+        fill(self.model.networks, weights, self.run.name)
         try:
-            state = TrainerState.parse(values, weights.step, list(self.model.parameters()), self.config.latents)
+            state = TrainerState.parse(values, weights.step, self.stepper.optimisers, self.stepper.names)
             self.step = weights.step
             self._restore_noise(state)
         except ValueError as error:
             raise CheckpointError(f"{path} is damaged or not of this run: {error}. {NOT_RESUMED}") from None
-        settings = self.optimiser.state_dict()["param_groups"]
-        self.optimiser.load_state_dict({"state": state.moments, "param_groups": settings})
+        for name, optimiser in self.stepper.optimisers.items():
+            settings = optimiser.state_dict()["param_groups"]
+            optimiser.load_state_dict({"state": state.moments[name], "param_groups": settings})
         self.sums.copy_(state.sums)
         self.summed = state.summed
         self.clock.seconds = state.seconds
@@ -387,11 +367,11 @@ class Trainer:
         """
         before = state.device or self.run.resolved.get("device", self.device.type)
         if before != self.device.type:
-            self.noise.manual_seed(int(np.random.default_rng((self.config.seed, 2**31 + 2, self.step)).integers(2**62)))
+            self.stepper.noise.manual_seed(seed_of_new_noise(self.config.seed, self.step))
             self.notes = self.notes or [_moved(before, self.device.type)]
             return
         try:
-            self.noise.set_state(state.noise)
+            self.stepper.noise.set_state(state.noise)
         except (RuntimeError, TypeError):
             raise ValueError("'noise' is no state of this device's random generator") from None
 

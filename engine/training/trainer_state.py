@@ -1,6 +1,6 @@
 """What a `trainer-<step>.pt` holds beside the weights, checked as a whole before any of it is used."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,12 +18,12 @@ MOMENTS = ("exp_avg", "exp_avg_sq")
 class TrainerState:
     """The state of a trainer at a step.
 
-    `moments` is Adam's state by the number of the parameter. `noise` is the state of a random generator of `device`;
-    the devices' states are not alike. `sums` (3 + latents,) are those of the `summed` steps since the last row of the
-    curves. `device` is empty in files of version 1.0.0.
+    `moments` is Adam's state of each optimiser by the number of the parameter. `noise` is the state of a random
+    generator of `device`; the devices' states are not alike. `sums` (terms,) are those of the `summed` steps since the
+    last row of the curves. `device` is empty in files of version 1.0.0.
     """
 
-    moments: dict[int, dict[str, Tensor]]
+    moments: dict[str, dict[int, dict[str, Tensor]]]
     noise: Tensor
     sums: Tensor
     summed: int
@@ -31,33 +31,59 @@ class TrainerState:
     device: str
 
     @classmethod
-    def parse(cls, values: Any, step: int, parameters: Sequence[Tensor], latents: int) -> "TrainerState":
-        """Check what a file holds: it must be of this step, and fit these parameters and so many latents.
+    def parse(
+        cls, values: Any, step: int, optimisers: Mapping[str, torch.optim.Optimizer], terms: Sequence[str]
+    ) -> "TrainerState":
+        """Check what a file holds: it must be of this step, and fit these optimisers and terms.
 
-        Raises ValueError, with what is wrong as the end of a sentence.
+        Version 1.0.0 wrote one "optimiser", and sums without the method's own terms, which are NaN until their row is
+        written. Raises ValueError, with what is wrong as the end of a sentence.
         """
         if not isinstance(values, dict):
             raise ValueError("it holds no trainer's state")
-        for name in ("step", "optimiser", "noise", "sums", "summed", "seconds"):
+        if "optimiser" in values and len(optimisers) == 1:
+            values = values | {"optimisers": {next(iter(optimisers)): values["optimiser"]}}
+        for name in ("step", "optimisers", "noise", "sums", "summed", "seconds"):
             if name not in values:
                 raise ValueError(f"it lacks {name!r}")
         if values["step"] != step or not _is_count(values["step"]):
             raise ValueError("it is of another step than the weights")
         if not (_is_tensor(values["noise"], None, torch.uint8) and values["noise"].ndim == 1):
             raise ValueError("'noise' is no state of a random generator")
-        sums = values["sums"]
-        if not (_is_tensor(sums, (3 + latents,), torch.float64) and sums.isfinite().all()):
-            raise ValueError(f"'sums' must be {3 + latents} finite numbers")
+        sums = _sums(values, terms)
         if not (_is_count(values["summed"]) and values["summed"] <= step):
             raise ValueError("'summed' must be a number of steps, no more than were done")
         seconds = values["seconds"]
         if not (isinstance(seconds, float | int) and 0 <= seconds <= LONGEST):
             raise ValueError("'seconds' is no length of time")
-        moments = _moments(values["optimiser"], parameters)
+        found = values["optimisers"]
+        if not isinstance(found, dict) or found.keys() != optimisers.keys():
+            raise ValueError(f"'optimisers' must be {', '.join(optimisers)}")
+        moments = {name: _moments(found[name], _parameters(each)) for name, each in optimisers.items()}
         device = values.get("device", "")
         if not isinstance(device, str):
             raise ValueError("'device' is no name")
         return cls(moments, values["noise"], sums, values["summed"], float(seconds), device)
+
+
+def _parameters(optimiser: torch.optim.Optimizer) -> list[Tensor]:
+    return [parameter for group in optimiser.param_groups for parameter in group["params"]]
+
+
+def _sums(values: dict[str, Any], terms: Sequence[str]) -> Tensor:
+    """The sums of these terms; NaN where the file, of version 1.0.0, has none of a method's own."""
+    sums, every = values["sums"], list(terms)
+    shared = [i for i, name in enumerate(every) if name in ("loss", "reconstruction", "kl") or name.startswith("kl_")]
+    known = values.get("terms", [every[i] for i in shared])
+    if not (isinstance(known, list) and _is_tensor(sums, (len(known),), torch.float64)):
+        raise ValueError(f"'sums' must be {len(every)} numbers")
+    if known not in (every, [every[i] for i in shared]):
+        raise ValueError("'terms' are not those of the method")
+    found = torch.full((len(every),), torch.nan, dtype=torch.float64)
+    found[torch.arange(len(every)) if known == every else torch.tensor(shared)] = sums
+    if not found[shared].isfinite().all() or found.isinf().any():
+        raise ValueError(f"'sums' must be {len(every)} finite numbers")
+    return found
 
 
 def _moments(optimiser: Any, parameters: Sequence[Tensor]) -> dict[int, dict[str, Tensor]]:

@@ -11,8 +11,8 @@ from threadpoolctl import ThreadpoolController
 from engine.errors import ConfigError
 from engine.evaluation.forward import require_finite
 from engine.evaluation.representation import BATCH
-from engine.networks.loading import TrainedModel
 from engine.networks.tensors import to_images, to_tensor
+from engine.runs.trained import TrainedModel
 
 
 @dataclass(frozen=True, slots=True, eq=False)

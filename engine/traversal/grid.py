@@ -12,10 +12,9 @@ from engine.errors import ConfigError
 from engine.evaluation.divergence import latents_by_kl
 from engine.evaluation.evaluate import kept_kl, sample_of
 from engine.evaluation.representation import BATCH
-from engine.methods.loss import kl_per_latent
-from engine.networks.loading import TrainedModel
 from engine.networks.tensors import to_tensor
 from engine.runs.metrics_file import MetricsReader
+from engine.runs.trained import TrainedModel
 from engine.traversal.coding import decode
 from engine.traversal.start import Start, checked_label, start_from_image
 
@@ -74,7 +73,8 @@ def latent_kl(trained: TrainedModel, images: int = KL_IMAGES) -> LatentKL:
     sums = np.zeros(trained.model.latents)
     for start in range(0, len(indices), BATCH):
         chosen = indices[start : start + BATCH]
-        sums += kl_per_latent(*trained.model.encode(to_tensor(trained.dataset.images(chosen)))).double().sum(0).numpy()
+        posterior = trained.model.encode(to_tensor(trained.dataset.images(chosen)))
+        sums += trained.model.kl(posterior).double().sum(0).numpy()
     of = len(trained.dataset.splits[trained.dataset.headline_split])
     return LatentKL(sums / len(indices), f"{len(indices):,} of {of:,} images; evaluate the run for more")
 

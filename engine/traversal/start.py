@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import ConfigError, DataError
-from engine.networks.loading import TrainedModel
+from engine.runs.trained import TrainedModel
 from engine.traversal.coding import encode
 
 

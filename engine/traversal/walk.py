@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.networks.loading import TrainedModel
+from engine.runs.trained import TrainedModel
 from engine.traversal.coding import decode
 from engine.traversal.start import Start
 

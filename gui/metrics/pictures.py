@@ -54,7 +54,7 @@ class Comparer:
     def _of(self, path: Path) -> "tuple[Reconstructions, Reconstructions]":
         from engine.data import load_dataset
         from engine.evaluation.reconstructions import originals, reconstructions
-        from engine.networks.loading import load_model
+        from engine.runs.trained import load_model
 
         run = Run.open(path)
         weights = run.checkpoint_folder / "model.safetensors"

@@ -1,7 +1,7 @@
-"""The three plots of the training page: reconstruction, KL with the capacity C, KL per latent."""
+"""The plots of the training page: reconstruction, KL with the capacity C, KL per latent, terms of the method's own."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from PySide6.QtCore import Qt, QTimer, Slot
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
+from engine.methods.base import Term
+from engine.methods.registry import METHODS
 from engine.runs.curves import Smoothing, View
 from engine.runs.latent_names import latent_title
 from engine.runs.metrics_file import MetricsReader
@@ -16,6 +18,7 @@ from gui.runs.delegate import run_colour
 from gui.runs.store import RunItem
 from gui.training.view_options import ViewOptions
 from gui.widgets.curve_plot import Curve, CurvePlot
+from gui.widgets.plain import tip
 from gui.widgets.theme import tokens
 from gui.widgets.words import shortened
 
@@ -23,11 +26,10 @@ STYLES = (Qt.PenStyle.SolidLine, Qt.PenStyle.DashLine, Qt.PenStyle.DotLine, Qt.P
 LEAST_FACTOR = 1e-4
 
 TURN_MS = 40
-"""Time between two plots of one redraw: all three at once would be a frame that takes too long."""
-
+"""Time between two plots of one redraw: all at once would be a frame that takes too long."""
 
 MOST_AT_ONCE = 4
-"""Runs whose three plots are drawn in one go; those of more runs are drawn one by one."""
+"""Runs whose plots are drawn in one go; those of more runs are drawn one by one."""
 
 
 class SmoothColumn:
@@ -63,6 +65,8 @@ class SmoothColumn:
 class Curves(QWidget):
     """Curves of the selected runs, one colour a run; KL per latent of the first of them, one colour a latent.
 
+    A plot of terms of the method's own is there where a selected run has some.
+
     The plots are moved and zoomed along x together, and share one crosshair. They are redrawn every `redraw_ms`
     milliseconds at most while they grow.
     """
@@ -75,8 +79,10 @@ class Curves(QWidget):
         self.reconstruction = CurvePlot("Loss and reconstruction", "nats")
         self.kl = CurvePlot("KL divergence", "nats")
         self.latents = CurvePlot("KL per latent", "nats")
-        self.plots = (self.reconstruction, self.kl, self.latents)
-        for plot, topic in zip(self.plots, ("reconstruction", "kl", "latents"), strict=True):
+        self.terms = CurvePlot("Terms of the method", "nats")
+        self.terms.hide()
+        self.plots = (self.reconstruction, self.kl, self.latents, self.terms)
+        for plot, topic in zip(self.plots, ("reconstruction", "kl", "latents", "terms"), strict=True):
             plot.setProperty("helpTopic", f"curves#{topic}")
             layout.addWidget(plot, 1)
             plot.canvas.zoomed.connect(self._zoom)
@@ -162,7 +168,7 @@ class Curves(QWidget):
 
     def _draw_plot(self, number: int) -> None:
         self._drawn_at = time.monotonic()
-        (self._draw_losses, self._draw_divergences, self._draw_latents)[number](
+        (self._draw_losses, self._draw_divergences, self._draw_latents, self._draw_terms)[number](
             self._items, self._options.view, self._zoomed or self._all()
         )
 
@@ -173,7 +179,7 @@ class Curves(QWidget):
 
     def _draw_divergences(self, items: Sequence[RunItem], view: View, across: tuple[float, float]) -> None:
         several = len(items) > 1
-        annealed = any(item.run.config.annealed for item in items)
+        annealed = any(_has_capacity(item) for item in items)
         self.kl.title.setText("KL divergence, and capacity C" if annealed else "KL divergence")
         self.kl.show_curves([c for item in items for c in self._divergences(item, several)], view, across)
 
@@ -181,6 +187,30 @@ class Curves(QWidget):
         several = len(items) > 1
         self.latents.note.setText(f"nats · {shortened(items[0].name, 24)}" if several else "nats")
         self.latents.show_curves(self._per_latent(items[0]) if items else [], view, across)
+
+    def _draw_terms(self, items: Sequence[RunItem], view: View, across: tuple[float, float]) -> None:
+        """Draw the methods' own terms: one colour a run, or one a term where a single run has several."""
+        having = [item for item in items if item.metrics.terms]
+        known = {term.name: term for item in having for term in METHODS[item.run.config.objective].terms}
+        self.terms.setVisible(bool(having))
+        self.terms.title.setText(next(iter(known.values())).title if len(known) == 1 else "Terms of the method")
+        self.terms.title.setToolTip(tip(*(f"{term.title} ({term.unit}): {term.help}" for term in known.values())))
+        self.terms.note.setText(", ".join(dict.fromkeys(term.unit for term in known.values() if term.unit)))
+        curves = [c for item in having for c in self._own_terms(item, known, several=len(items) > 1)]
+        self.terms.show_curves(curves, view, across)
+
+    def _own_terms(self, item: RunItem, known: Mapping[str, Term], *, several: bool) -> list[Curve]:
+        palette = tokens().runs
+        curves = []
+        for number, name in enumerate(item.metrics.terms):
+            title = known[name].title if name in known else name
+            alone = len(item.metrics.terms) == 1
+            colour = run_colour(item) if several or alone else palette[number % len(palette)]
+            words = (item.name if alone else f"{item.name} · {title}") if several else title
+            style = STYLES[number % len(STYLES)] if several else STYLES[0]
+            group = str(item.path) if several else ""
+            curves.append(self._curve(item, name, words, colour, style=style, group=group))
+        return curves
 
     def _all(self) -> tuple[float, float]:
         """From the first to the last point of all runs that are shown."""
@@ -235,7 +265,7 @@ class Curves(QWidget):
     def _divergences(self, item: RunItem, several: bool) -> list[Curve]:
         group = str(item.path) if several else ""
         curves = [self._curve(item, "kl", item.name if several else "KL", run_colour(item), group=group)]
-        if item.run.config.annealed:
+        if _has_capacity(item):
             x, capacity = item.metrics.column(self._options.view.column), item.metrics.column("capacity")
             curves.append(
                 Curve(
@@ -282,3 +312,8 @@ class Curves(QWidget):
         pointed = self.sender()
         for plot in sorted(self.plots, key=lambda plot: plot.canvas is pointed):  # that one's values on top
             plot.point_at(x, here=plot.canvas is pointed)
+
+
+def _has_capacity(item: RunItem) -> bool:
+    """Whether a run's curves have a capacity C."""
+    return bool(np.isfinite(item.metrics.column("capacity")).any())

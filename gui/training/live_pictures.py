@@ -211,7 +211,7 @@ class LivePictures(Card):
 
     def _capacity_words(self, step: int) -> str:
         """Say where C was when the pictures were made, for a run that has it."""
-        if self._item is None or not self._item.run.config.annealed or not len(self._item.metrics):
+        if self._item is None or not len(self._item.metrics):
             return ""
         steps, capacity = self._item.metrics.column("step"), self._item.metrics.column("capacity")
         value = float(np.interp(step, steps, capacity))

@@ -30,7 +30,7 @@ from gui.traversal.requests import (
 )
 
 if TYPE_CHECKING:
-    from engine.networks.loading import TrainedModel
+    from engine.runs.trained import TrainedModel
     from engine.traversal import Start, Traversal
 
 KEPT = 8
@@ -178,7 +178,7 @@ def _load(weights: Weights, data: dict[object, Dataset]) -> Loaded:
     from engine.data import load_dataset
     from engine.errors import DataError
     from engine.evaluation.divergence import latents_by_kl
-    from engine.networks.loading import load_model, load_model_without_data
+    from engine.runs.trained import load_model, load_model_without_data
     from engine.traversal import latent_kl
 
     run, gone = Run.open(weights.run), ""

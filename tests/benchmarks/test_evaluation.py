@@ -16,11 +16,11 @@ from engine.evaluation.evaluate import METRICS, evaluate
 from engine.evaluation.representation import Representation
 from engine.evaluation.sampling import BATCH, TESTING, TRAINING, Groups, draw_batches, draw_pairs
 from engine.jobs.events import Progress
-from engine.networks.loading import load_model
+from engine.methods.building import build
 from engine.networks.tensors import to_tensor
-from engine.networks.vae import build
 from engine.runs.checkpoints import save_checkpoint
 from engine.runs.run import Run
+from engine.runs.trained import load_model
 from engine.settings.run_config import RunConfig
 
 pytestmark = pytest.mark.benchmark
@@ -51,7 +51,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
         return Run.open(copied)
     made = Run.create(folder, RunConfig(), "bench")
     made.checkpoint_folder.mkdir()
-    save_checkpoint(made.checkpoint_folder, 1, build(made.config, load_dataset("dsprites")), {})
+    save_checkpoint(made.checkpoint_folder, 1, build(made.config, load_dataset("dsprites")).networks, {})
     return made
 
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from engine.methods.loss import kl_per_latent, objective, reconstruction_per_image
-from engine.methods.registry import Codes
+from engine.methods.gaussian import Codes
+from engine.methods.terms import kl_per_latent, reconstruction_per_image
 from engine.networks.vae import sample
 from engine.runs.run import Run
 from engine.settings.run_config import RunConfig
@@ -24,20 +24,21 @@ STEPS = 10
 
 def bare_step(trainer: Trainer) -> Callable[[], None]:
     """The torch calls of one step and nothing else, always on the same images."""
-    images, _ = trainer._batch()
+    images = trainer._batch().images
+    [optimiser] = trainer.stepper.optimisers.values()
 
     def step() -> None:
         mean, log_variance = trainer.model.encode(images)
-        z = sample(mean, log_variance, trainer.noise)
+        z = sample(mean, log_variance, trainer.stepper.noise)
         reconstruction = reconstruction_per_image(trainer.model.logits(z), images).mean()
         kl_each = kl_per_latent(mean, log_variance).mean(0)
         kl = kl_each.sum()
         codes = Codes(kl, 1.0, mean, log_variance, z, len(trainer.indices))
-        loss = objective(reconstruction, codes, trainer.config)
+        loss = reconstruction + trainer.model.penalty(codes, trainer.config)[0]
         loss.item()
-        trainer.optimiser.zero_grad(set_to_none=True)
+        optimiser.zero_grad(set_to_none=True)
         loss.backward()
-        trainer.optimiser.step()
+        optimiser.step()
         with torch.no_grad():
             trainer.sums += torch.cat([torch.stack([loss, reconstruction, kl]), kl_each]).double()
 

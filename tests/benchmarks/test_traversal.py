@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from engine.jobs.control import Control, drive
-from engine.networks.loading import load_model_without_data
 from engine.networks.vae import VAE
 from engine.runs.checkpoints import save_checkpoint
 from engine.runs.run import Run
+from engine.runs.trained import load_model_without_data
 from engine.settings.run_config import RunConfig
 from engine.training.trainer import train
 from engine.traversal import decode, start_from_prior, traverse_from

@@ -14,7 +14,7 @@ import torch
 from filelock import FileLock
 
 from engine.data import load_dataset
-from engine.networks.loading import load_model
+from engine.runs.trained import load_model
 from engine.studies import load_study, run_study
 from engine.traversal import mean_kl
 
@@ -46,7 +46,7 @@ def conditional(tmp_path_factory, make_run, digits_folder):
 def label_alone(conditional):
     """That model with a decoder that sees the label and no latent: a wrong label is a wrong picture, whatever z is."""
     model = copy.deepcopy(conditional.model)
-    weight = model.decoder.hidden[0].weight
+    weight = model.networks.decoder.hidden[0].weight
     with torch.no_grad():
         weight[:, : model.latents] = 0
         weight[:, model.latents :] *= 30

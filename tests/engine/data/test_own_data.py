@@ -11,7 +11,7 @@ from engine.data import delete_cached, disk_used, load_dataset, own, prepare
 from engine.data.npz import LARGEST
 from engine.errors import DataError
 from engine.jobs.events import Finished, Progress
-from engine.networks.vae import build
+from engine.methods.building import build
 from engine.settings.run_config import RunConfig
 
 RNG = np.random.default_rng(0)

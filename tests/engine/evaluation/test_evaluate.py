@@ -22,9 +22,9 @@ from engine.evaluation.sharpness import laplacian_variance
 from engine.evaluation.table import table_of
 from engine.evaluation.table_formats import comma_separated, markdown
 from engine.jobs.events import Evaluated, Progress
-from engine.networks.loading import load_model
 from engine.runs.checkpoints import load_trainer, load_weights, save_checkpoint
 from engine.runs.run import Run
+from engine.runs.trained import load_model
 
 COLUMN = {column.metric: column for column in COLUMNS}
 
@@ -207,9 +207,9 @@ def test_another_checkpoint_is_evaluated_anew(tiny_copy, digits_folder):
     before = result_of(tiny_copy)
     trained = load_model(tiny_copy, load_dataset("mnist", digits_folder))
     with torch.no_grad():
-        for parameter in trained.model.decoder.parameters():
+        for parameter in trained.model.networks.decoder.parameters():
             parameter.zero_()
-        trained.model.decoder.pixels[-1].bias.zero_()
+        trained.model.networks.decoder.pixels[-1].bias.zero_()
     save_checkpoint(tiny_copy.checkpoint_folder, 61, trained.model, {})
     after = result_of(tiny_copy)
     assert (before["step"], after["step"]) == (60, 61)

@@ -9,7 +9,7 @@ from sklearn.metrics import mutual_info_score
 from engine.data.dataset import ArrayStore, Dataset, Factors
 from engine.evaluation.factor_links import find_links, links
 from engine.jobs.events import Progress
-from engine.networks.loading import TrainedModel
+from engine.runs.trained import TrainedModel
 
 NAMES = ("shape", "scale", "x")
 FACTORS = np.array(list(product(range(3), range(6), range(12)))).repeat(20, axis=0)

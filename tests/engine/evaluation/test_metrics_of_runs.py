@@ -24,9 +24,9 @@ from engine.evaluation.protocols import protocol_words
 from engine.evaluation.representation import Representation
 from engine.evaluation.sampling import Groups, draw_images, draw_pairs
 from engine.jobs.events import Evaluated, Progress
-from engine.networks.loading import load_model
 from engine.runs.checkpoints import load_trainer, load_weights, save_checkpoint
 from engine.runs.run import Run
+from engine.runs.trained import load_model
 from engine.settings.run_config import RunConfig
 from engine.training.trainer import train
 

@@ -14,7 +14,7 @@ from engine.evaluation.rows import Row
 from engine.evaluation.table import table_of
 from engine.figures.drawing import save
 from engine.figures.evaluation import bars_figure, compared_figure, matrix_figure, scatter_figure
-from engine.networks.loading import load_model
+from engine.runs.trained import load_model
 from engine.settings.run_config import RunConfig
 
 BY_NAME = {column.metric: column for column in COLUMNS}

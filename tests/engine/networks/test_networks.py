@@ -10,10 +10,11 @@ from torch import nn
 from engine.data import ArrayStore, Dataset
 from engine.data import load_dataset as load
 from engine.errors import CheckpointError, ConfigError
+from engine.methods.building import build
 from engine.networks.layers import Down, Up
-from engine.networks.loading import load_model
 from engine.networks.tensors import choose_device, to_images, to_tensor
-from engine.networks.vae import VAE, build, initialise, sample
+from engine.networks.vae import VAE, initialise, sample
+from engine.runs.trained import load_model
 from engine.settings.run_config import RunConfig
 
 # Output shapes (channels, side) as in the docstrings of Encoder and Decoder, and in the project's notes.
@@ -168,9 +169,9 @@ def test_weights_depend_on_the_seed_alone(digits_folder):
     built = []
     for noise in (1, 2):
         torch.manual_seed(noise)  # torch's global state must not matter
-        built.append(weights(build(RunConfig(dataset="mnist", seed=5), dataset)))
+        built.append(weights(build(RunConfig(dataset="mnist", seed=5), dataset).networks))
     assert torch.equal(*built)
-    assert not torch.equal(built[0], weights(build(RunConfig(dataset="mnist", seed=6), dataset)))
+    assert not torch.equal(built[0], weights(build(RunConfig(dataset="mnist", seed=6), dataset).networks))
 
 
 def test_initial_weights_are_spread_like_pytorchs_own():
@@ -233,7 +234,7 @@ def test_a_loaded_model_gives_the_values_it_was_trained_to(tiny_run, digits_fold
     dataset = load("mnist", digits_folder)
     trained = load_model(tiny_run, dataset)
     assert trained.step == 60
-    assert not trained.model.training
+    assert not trained.model.networks.training
     image = to_tensor(dataset.images(np.array([3])))
     with torch.no_grad():
         alone = trained.model.encode(image)[0]

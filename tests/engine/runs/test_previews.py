@@ -9,9 +9,9 @@ from PIL import Image
 
 from engine.data import load_dataset
 from engine.jobs.events import Preview
-from engine.networks.loading import load_model
 from engine.runs import previews
 from engine.runs.previews import drop_after, list_previews, load_preview, save_preview
+from engine.runs.trained import load_model
 from engine.training.previewer import Previewer
 
 
@@ -154,12 +154,12 @@ def test_making_a_preview_changes_nothing_in_the_model(trained, tiny_run):
     previewer = Previewer(tiny_run.config, trained.dataset, torch.device("cpu"))
     model = trained.model.train()
     try:
-        before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+        before = {name: tensor.clone() for name, tensor in model.networks.state_dict().items()}
         state = torch.get_rng_state()
         previewer(model, 60, (0.0,) * 10)
-        assert model.training
+        assert model.networks.training
         assert torch.equal(torch.get_rng_state(), state)
-        for name, tensor in model.state_dict().items():
+        for name, tensor in model.networks.state_dict().items():
             assert torch.equal(tensor, before[name]), name
     finally:
         model.eval()

@@ -20,9 +20,9 @@ from engine.evaluation.table import table_of
 from engine.evaluation.table_formats import markdown
 from engine.export.traversal import save_latents
 from engine.jobs.events import Evaluated, Imported, Warned
-from engine.networks.loading import load_model
 from engine.runs.archive import read_archive, write_archive
 from engine.runs.run import Run
+from engine.runs.trained import load_model
 from engine.settings.run_config import RunConfig
 from engine.studies import load_study, run_study, standing
 from engine.training.lengthening import lengthen, lengthen_by

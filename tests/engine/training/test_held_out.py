@@ -7,7 +7,7 @@ import torch
 
 from engine.data import load_dataset
 from engine.evaluation.forward import forward
-from engine.networks.loading import load_model
+from engine.runs.trained import load_model
 from engine.training.held_out import HeldOut
 
 
@@ -49,13 +49,13 @@ def test_measuring_changes_neither_the_model_nor_the_random_state(tiny_run, trai
     held_out = HeldOut(tiny_run, trained.dataset, torch.device("cpu"))
     model = trained.model.train()
     try:
-        before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+        before = {name: tensor.clone() for name, tensor in model.networks.state_dict().items()}
         state = torch.get_rng_state()
         first = held_out.measure(model)
         assert held_out.measure(model) == first
-        assert model.training
+        assert model.networks.training
         assert torch.equal(torch.get_rng_state(), state)
-        for name, tensor in model.state_dict().items():
+        for name, tensor in model.networks.state_dict().items():
             assert torch.equal(tensor, before[name]), name
     finally:
         model.eval()

@@ -99,7 +99,7 @@ def test_the_optimiser_goes_on_and_the_noise_is_a_function_of_seed_and_step(tmp_
         copies.append(Run.open(run.path))
 
     def forget(state):
-        for moments in state["optimiser"]["state"].values():
+        for moments in state["optimisers"]["all"]["state"].values():
             moments["exp_avg"].zero_()
         return state
 
@@ -191,7 +191,7 @@ def without(name):
 
 def with_moment(name, change):
     def make(state):
-        state["optimiser"]["state"][0][name] = change(state["optimiser"]["state"][0][name])
+        state["optimisers"]["all"]["state"][0][name] = change(state["optimisers"]["all"]["state"][0][name])
         return state
 
     return make
@@ -201,15 +201,17 @@ HOSTILE = {
     "not a dict": lambda state: [state],
     "a number": lambda state: 3,
     "empty": lambda state: {},
-    "no optimiser": without("optimiser"),
+    "no optimiser": without("optimisers"),
     "no noise": without("noise"),
     "no sums": without("sums"),
     "another step": lambda state: state | {"step": 59},
     "step as a text": lambda state: state | {"step": "60"},
     "huge step": lambda state: state | {"step": 10**400},
-    "optimiser a list": lambda state: state | {"optimiser": []},
-    "optimiser without a state": lambda state: state | {"optimiser": {"state": {}, "param_groups": []}},
-    "another optimiser": lambda state: state | {"optimiser": {"state": {0: {"momentum_buffer": torch.zeros(3)}}}},
+    "optimiser a list": lambda state: state | {"optimisers": {"all": []}},
+    "optimiser without a state": lambda state: state | {"optimisers": {"all": {"state": {}, "param_groups": []}}},
+    "another optimiser": lambda state: (
+        state | {"optimisers": {"all": {"state": {0: {"momentum_buffer": torch.zeros(3)}}}}}
+    ),
     "moments of another shape": with_moment("exp_avg", lambda m: m.flatten()[:3]),
     "moments of another type": with_moment("exp_avg", lambda m: m.double()),
     "moments that are numbers": with_moment("exp_avg", lambda m: 1.0),
@@ -249,7 +251,7 @@ def test_the_optimisers_settings_are_those_of_the_run_and_not_of_the_file(tmp_pa
     runs = [Run.open(shutil.copytree(tiny_run.path, tmp_path / name)) for name in ("plain", "changed")]
 
     def faster(state):
-        state["optimiser"]["param_groups"][0]["lr"] = 10.0
+        state["optimisers"]["all"]["param_groups"][0]["lr"] = 10.0
         return state
 
     change_trainer(runs[1], faster)

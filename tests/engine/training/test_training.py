@@ -223,9 +223,7 @@ def test_each_image_is_seen_once_an_epoch(tmp_path, digits_folder):
     trainer = training.Trainer(make(tmp_path, digits_folder, batch_size=64))
     seen = []
     for step in range(trainer.steps_per_epoch):
-        trainer.step = step
-        trainer._batch()
-        seen.extend(trainer.order[step * 64 : (step + 1) * 64])
+        seen.extend(trainer.sampler(step))
     assert trainer.steps_per_epoch == math.ceil(1500 / 64)
     assert sorted(seen) == list(range(1500))
 
@@ -251,7 +249,7 @@ def test_a_loss_that_is_not_a_number_stops_the_run_and_keeps_the_checkpoint(tmp_
     advance(job, CheckpointSaved)
     trainer = job.gi_yieldfrom.gi_frame.f_locals["self"]
     with torch.no_grad():
-        next(trainer.model.parameters()).fill_(float("nan"))
+        next(trainer.model.networks.parameters()).fill_(float("nan"))
     with pytest.raises(TrainingDivergedError, match=r"step 21\. The checkpoint of step 20 is kept.*learning rate"):
         list(job)
     assert run.state().state == "failed"

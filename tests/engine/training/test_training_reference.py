@@ -16,7 +16,7 @@ from PIL import Image
 from torch.nn.functional import logsigmoid
 
 from engine.data import load_dataset
-from engine.networks.vae import build
+from engine.methods.building import build
 from engine.runs.checkpoints import load_weights
 from engine.runs.previews import list_previews, load_preview
 from engine.runs.run import Run
@@ -70,7 +70,7 @@ def computed(run, folder, objective, conditional, rate):
     """
     images = torch.tensor(read(folder, "train-images-idx3-ubyte.gz") / 255.0, dtype=torch.float32)[:, None]
     labels = torch.tensor(read(folder, "train-labels-idx1-ubyte.gz").astype(np.int64))
-    model = build(run.config, load_dataset("mnist", folder))
+    model = build(run.config, load_dataset("mnist", folder)).networks
     noise = torch.Generator().manual_seed(SEED)
     parameters = dict(model.named_parameters())
     first = {name: torch.zeros_like(p) for name, p in parameters.items()}

@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from engine.errors import CheckpointError, ConfigError, DataError, RunError
-from engine.networks.loading import load_model_as_possible, load_model_without_data
 from engine.networks.vae import VAE
 from engine.runs.checkpoints import save_checkpoint
 from engine.runs.run import Run
+from engine.runs.trained import load_model_as_possible, load_model_without_data
 from engine.settings.run_config import RunConfig
 from engine.traversal import (
     between,
@@ -262,6 +262,6 @@ def test_weights_that_fit_no_network_of_the_settings_are_refused(tiny_copy):
 def test_weights_of_a_run_that_diverged_are_a_sentence(tiny_copy):
     broken = load_model_without_data(tiny_copy)
     with torch.no_grad():
-        broken.model.encoder.statistics.bias.fill_(float("nan"))
+        broken.model.networks.encoder.statistics.bias.fill_(float("nan"))
     with pytest.raises(RunError, match="not numbers"):
         start_from_picture(broken, np.zeros((28, 28, 1), np.uint8), "drawn")

@@ -34,7 +34,7 @@ def write_rows(run, first, last, seed=0):
     rng = np.random.default_rng(seed)
     for row in range(first, last + 1):
         kl = tuple(rng.uniform(0.5, 3, run.config.latents).tolist())
-        capacity = 0.1 * row if run.config.annealed else None
+        capacity = 0.1 * row if run.config.capacity(1, 1) is not None else None
         step = 10 * row
         writer.append(StepMetrics(step, step / 100, step, 200.0 - row, 190.0 - row + seed, sum(kl), capacity, kl))
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from engine.data import load_dataset
-from engine.networks.vae import build
+from engine.methods.building import build
 from engine.runs.checkpoints import save_checkpoint
 from gui.traversal.answering import Answerer
 from gui.traversal.page import _about
@@ -37,7 +37,7 @@ def by_label(tmp_path_factory, make_run, digits_folder):
         run = make_run(folder, name=f"run {seed}", conditional=True)
         torch.manual_seed(seed)
         model = build(run.config, load_dataset("mnist", digits_folder)).eval()
-        weight = model.decoder.hidden[0].weight
+        weight = model.networks.decoder.hidden[0].weight
         with torch.no_grad():
             weight[:, : model.latents] = 0
             weight[:, model.latents :] *= 100

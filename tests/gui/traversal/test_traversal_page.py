@@ -11,8 +11,8 @@ from PySide6.QtGui import QDropEvent, QGuiApplication
 from PySide6.QtWidgets import QApplication
 
 from engine.data import load_dataset
-from engine.networks.loading import load_model
 from engine.runs.run import Run
+from engine.runs.trained import load_model
 from engine.traversal import decode, encode
 from gui.bridge import LatestWorker
 from gui.traversal import export

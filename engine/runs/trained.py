@@ -9,8 +9,11 @@ from torch import Tensor
 
 from engine.data import ENTRIES, ArrayStore, Dataset, fingerprint_of, load_if_there
 from engine.errors import CheckpointError
+from engine.methods.base import Method
+from engine.methods.building import build
+from engine.methods.registry import make
 from engine.networks.architectures import ARCHITECTURES
-from engine.networks.vae import VAE, build
+from engine.networks.spec import NetworkSpec
 from engine.runs.checkpoints import Weights, fill, load_weights
 from engine.runs.run import Run
 
@@ -25,7 +28,7 @@ class TrainedModel:
 
     run: Run
     dataset: Dataset
-    model: VAE
+    model: Method
     step: int
     data_note: str = ""
 
@@ -69,12 +72,12 @@ def load_model_as_possible(run: Run, step: int | None = None) -> tuple[TrainedMo
     return load_model(run, dataset, step), ""
 
 
-def _trained(run: Run, dataset: Dataset, model: VAE, weights: Weights) -> TrainedModel:
-    fill(model, weights, run.name)
-    return TrainedModel(run, dataset, model.eval().to(memory_format=torch.channels_last), weights.step)
+def _trained(run: Run, dataset: Dataset, model: Method, weights: Weights) -> TrainedModel:
+    fill(model.networks, weights, run.name)
+    return TrainedModel(run, dataset, model.eval().to(torch.device("cpu")), weights.step)
 
 
-def _network_of(weights: Weights, run: Run) -> VAE:
+def _network_of(weights: Weights, run: Run) -> Method:
     """The network whose tensors have the shapes of these: only one side of the image fits."""
     shapes = {name: tensor.shape for name, tensor in weights.tensors.items()}
     latents = run.config.latents
@@ -85,15 +88,16 @@ def _network_of(weights: Weights, run: Run) -> VAE:
         channels, classes = 0, -1
     for side in ARCHITECTURES if channels in (1, 3) and classes >= 0 else ():
         with torch.device("meta"):
-            model = VAE((side, side, channels), latents, classes)
-        if {name: tensor.shape for name, tensor in model.state_dict().items()} == shapes:
-            return model.to_empty(device="cpu")
+            model = make(run.config, NetworkSpec((side, side, channels), latents, classes))
+        if {name: tensor.shape for name, tensor in model.networks.state_dict().items()} == shapes:
+            model.networks.to_empty(device="cpu")
+            return model
     raise CheckpointError(
         f"The weights of {run.name} do not fit its settings: config.json or the checkpoint was changed."
     )
 
 
-def _stand_in(run: Run, model: VAE) -> Dataset:
+def _stand_in(run: Run, model: Method) -> Dataset:
     entry = ENTRIES[run.config.dataset]
     names = tuple(entry.classes.split(", "))
     if len(names) != model.classes:

@@ -8,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.distributions import Bernoulli, Categorical, Independent, MixtureSameFamily, Normal, kl_divergence
 
-from engine.methods.loss import kl_per_latent, objective, reconstruction_per_image
-from engine.methods.registry import METHODS, Codes, total_correlation
+from engine.methods import terms
+from engine.methods.gaussian import Codes
+from engine.methods.registry import METHODS
+from engine.methods.terms import kl_per_latent, reconstruction_per_image
 from engine.settings.run_config import RunConfig
 
 nats = st.floats(0, 500, allow_nan=False)
@@ -57,6 +59,15 @@ def test_extreme_logits_stay_finite():
     logits = torch.tensor([[[[200.0, -200.0]]]])
     assert reconstruction_per_image(logits, torch.tensor([[[[0.0, 1.0]]]])).item() == pytest.approx(400)
     assert reconstruction_per_image(logits, torch.tensor([[[[1.0, 0.0]]]])).item() == pytest.approx(0)
+
+
+def objective(reconstruction, codes, config):
+    """What a method minimises, from the batch's mean reconstruction loss and its codes."""
+    return reconstruction + METHODS[config.objective].penalty(codes, config)[0]
+
+
+def total_correlation(codes):
+    return terms.total_correlation(codes.mean, codes.log_variance, codes.z, codes.images)
 
 
 def loss_of(name, reconstruction, kl, capacity=None, **settings):
@@ -172,3 +183,12 @@ def test_beta_tcvae_adds_to_the_vae_only_the_total_correlation(rng):
     losses = [objective(reconstruction, codes, RunConfig(objective="beta-tcvae", beta=beta)) for beta in (1, 6)]
     assert losses[0].item() == 92
     assert (losses[1] - losses[0]).item() == pytest.approx(5 * total_correlation(codes).item())
+
+
+def test_a_method_reports_its_own_terms(rng):
+    codes = batch_of(torch.randn(8, 2, generator=rng, dtype=torch.float64), 0.5, rng, images=100)
+    for name, method in METHODS.items():
+        found = method.penalty(codes, RunConfig(objective=name))[1]
+        assert found.keys() == {term.name for term in method.terms}
+    [correlation] = METHODS["beta-tcvae"].penalty(codes, RunConfig(objective="beta-tcvae", beta=6))[1].values()
+    assert correlation.item() == total_correlation(codes).item()  # not weighed by beta

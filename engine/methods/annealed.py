@@ -1,0 +1,77 @@
+"""The annealed VAEs: KL is held at a capacity C that rises over the run (Burgess et al. 2018; Eqs. 5 and 6)."""
+
+from typing import TYPE_CHECKING
+
+from engine.methods.gaussian import Codes, GaussianMethod
+from engine.system.numbers import exact_words, rounded_words
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from engine.settings.run_config import RunConfig
+
+
+class Annealed(GaussianMethod):
+    """What both have in common: the capacity."""
+
+    settings = ("gamma", "capacity_max", "capacity_epochs")
+
+    @classmethod
+    def capacity(cls, config: "RunConfig", step: int, steps_per_epoch: int) -> float | None:
+        """C in nats at a step (counted from 1), linear from 0 to `capacity_max`."""
+        ramp = config.capacity_epochs * steps_per_epoch
+        return config.capacity_max * min(1.0, step / ramp) if ramp > 0 else config.capacity_max
+
+    @classmethod
+    def warnings(cls, config: "RunConfig", images: int) -> list[str]:
+        """Say that C will not reach its end within the run."""
+        per_epoch, total = config.steps_per_epoch(images), config.total_steps(images)
+        reached = cls.capacity(config, total, per_epoch)
+        if reached is None or reached >= config.capacity_max * 0.999:
+            return []
+        return [
+            f"C will reach only {rounded_words(reached)} of {exact_words(config.capacity_max)} nats within the run: "
+            f"it lasts {rounded_words(total / per_epoch)} epochs and C needs {exact_words(config.capacity_epochs)}."
+        ]
+
+    @classmethod
+    def schedule_words(cls, config: "RunConfig", images: int | None) -> str:
+        """How C rose, for a methods section."""
+        steps = "" if images is None else f" ({config.capacity_epochs * config.steps_per_epoch(images):,.0f} steps)"
+        return (
+            f"C rose linearly from 0 to {exact_words(config.capacity_max)} nats over "
+            f"{exact_words(config.capacity_epochs)} epochs{steps}"
+        )
+
+    @classmethod
+    def advice(cls, config: "RunConfig") -> str:
+        """A smaller gamma."""
+        return f" or a smaller γ (it is {exact_words(config.gamma)})"
+
+
+class AnnealedAbs(Annealed):
+    """Keeps KL at C from both sides."""
+
+    title = "Annealed VAE (abs)"
+    short = "annealed abs"
+    formula = "reconstruction loss + γ |KL − C|"
+    source = "Eq. 5, with C rising from 0"
+
+    @classmethod
+    def penalty(cls, codes: Codes, config: "RunConfig") -> "tuple[Tensor, dict[str, Tensor]]":
+        """Gamma times the distance between KL and C, a scalar in nats."""
+        return config.gamma * (codes.kl - codes.capacity).abs(), {}
+
+
+class AnnealedRelu(Annealed):
+    """Keeps KL from rising above C."""
+
+    title = "Annealed VAE (ReLU)"
+    short = "annealed ReLU"
+    formula = "reconstruction loss + γ ReLU(KL − C)"
+    source = "Eq. 6, with C rising from 0"
+
+    @classmethod
+    def penalty(cls, codes: Codes, config: "RunConfig") -> "tuple[Tensor, dict[str, Tensor]]":
+        """Gamma times what KL exceeds C by, a scalar in nats."""
+        return config.gamma * (codes.kl - codes.capacity).relu(), {}

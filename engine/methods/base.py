@@ -1,0 +1,195 @@
+"""What a method is: its words, its settings, its networks, its batches, its step, its curves.
+
+The trainer, checkpoints, previews, the held-out curve, the estimate, evaluation and traversal ask these; none of them
+knows a method by name. A method that is another penalty on Gaussian codes derives from
+`engine.methods.gaussian.GaussianMethod`; any other implements `Method` itself.
+
+Nothing here loads torch: the window and the command line describe methods before anything trains.
+"""
+
+import copy
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, Self
+
+from engine.methods.samplers import Independent, Sampler
+from engine.networks.spec import NetworkSpec
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+    from numpy.typing import NDArray
+    from torch import Tensor, nn
+
+    from engine.data.dataset import Dataset
+    from engine.settings.run_config import RunConfig
+
+
+class Posterior(NamedTuple):
+    """What the encoder says of n images: mean and log-variance, each (n, latents)."""
+
+    mean: "Tensor"
+    log_variance: "Tensor"
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A term of a method's own: its column in metrics.csv, what its curve is called, its unit, and how to read it."""
+
+    name: str
+    title: str
+    unit: str
+    help: str
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Images of a step, float32 (n, channels, height, width) in 0..1, and their labels (n,) for a conditional model."""
+
+    images: "Tensor"
+    labels: "Tensor | None"
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Where in the run a step is.
+
+    `step` counts from 1; the noise generator is the run's own; the batch was drawn from `images` training images.
+    """
+
+    step: int
+    steps_per_epoch: int
+    images: int
+    noise: "torch.Generator"
+    optimisers: "dict[str, torch.optim.Optimizer]"
+
+
+class Method(ABC):
+    """A method with its networks, which have the weights of the seed until a checkpoint fills them.
+
+    Class attributes describe it. `title`, and `short` for narrow places; `formula` and `source` say what it minimises.
+    `settings` are those settings, by their names in RunConfig, that it looks at and not all others do; the first is the
+    weight that stands in its formula. `terms` are the curves that it has beside loss, reconstruction and KL.
+    """
+
+    title: ClassVar[str]
+    short: ClassVar[str]
+    formula: ClassVar[str]
+    source: ClassVar[str]
+    settings: ClassVar[tuple[str, ...]] = ()
+    terms: ClassVar[tuple[Term, ...]] = ()
+
+    def __init__(self, config: "RunConfig", spec: NetworkSpec) -> None:
+        self.config, self.spec = config, spec
+        self.networks = self.build()
+
+    # What it is, before anything is built
+
+    @classmethod
+    def warnings(cls, config: "RunConfig", images: int) -> list[str]:
+        """Return sentences where settings do not go together or cost much, for so many training images."""
+        return []
+
+    @classmethod
+    def capacity(cls, config: "RunConfig", step: int, steps_per_epoch: int) -> float | None:
+        """Return C in nats at a step, counted from 1; None for a method without a capacity."""
+        return None
+
+    @classmethod
+    def schedule_words(cls, config: "RunConfig", images: int | None) -> str:
+        """Return what changes over the run, for a methods section, e.g. "C rose linearly from 0 to 20 nats over..."."""
+        return ""
+
+    @classmethod
+    def advice(cls, config: "RunConfig") -> str:
+        """Return what else may help a run that diverged, beside a smaller learning rate; it follows that advice."""
+        return ""
+
+    # Its networks
+
+    @abstractmethod
+    def build(self) -> "nn.Module":
+        """Make all networks that it trains or needs; each weight of the result is saved in checkpoints by its name."""
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of an image."""
+        return self.spec.image_shape
+
+    @property
+    def latents(self) -> int:
+        """Number of latents, the columns of z."""
+        return self.spec.latents
+
+    @property
+    def classes(self) -> int:
+        """Number of classes whose label the decoder is given; 0 for none."""
+        return self.spec.classes
+
+    def to(self, device: "torch.device") -> Self:
+        """Move the networks to a device, convolutions channels last (fastest on a CPU); return self."""
+        import torch
+
+        self.networks = self.networks.to(device).to(memory_format=torch.channels_last)
+        return self
+
+    def train(self) -> Self:
+        """Put the networks into training mode; return self."""
+        self.networks.train()
+        return self
+
+    def eval(self) -> Self:
+        """Put the networks into evaluation mode; return self."""
+        self.networks.eval()
+        return self
+
+    def fused(self) -> Self:
+        """Return a copy for encoding many images, with batch normalisation folded into convolutions."""
+        from engine.networks.fusing import fused
+
+        copied = copy.copy(self)
+        copied.networks = fused(self.networks)
+        return copied
+
+    # Its training
+
+    def optimisers(self) -> "dict[str, torch.optim.Optimizer]":
+        """Return the optimisers by name, saved in checkpoints. By default one Adam over all weights."""
+        from torch.optim import Adam
+
+        return {"all": Adam(self.networks.parameters(), lr=self.config.learning_rate, fused=True)}
+
+    def sampler(self, dataset: "Dataset", indices: "NDArray[np.int64]") -> Sampler:
+        """Return what chooses the images of each step among these positions. Independent images by default."""
+        steps_per_epoch = self.config.steps_per_epoch(len(indices))
+        return Independent(indices, self.config.batch_size, self.config.seed, steps_per_epoch)
+
+    @abstractmethod
+    def step(self, batch: Batch, context: Context) -> "dict[str, Tensor]":
+        """Update the weights once.
+
+        Returns "loss", "reconstruction", "kl" (scalars, nats), "kl_per_latent" (latents,) and a scalar for each of
+        `terms`, by name; without gradients.
+        """
+
+    # What is seen of it
+
+    @abstractmethod
+    def encode(self, images: "Tensor") -> Posterior:
+        """Images (n, channels, side, side) in 0..1 to posteriors. Metrics and traversals see the means."""
+
+    @abstractmethod
+    def kl(self, posterior: Posterior) -> "Tensor":
+        """KL divergence of each latent from the prior, in nats, (n, latents)."""
+
+    @abstractmethod
+    def sample(self, posterior: Posterior, noise: "torch.Generator") -> "Tensor":
+        """Draw z, (n, latents)."""
+
+    @abstractmethod
+    def logits(self, z: "Tensor", labels: "Tensor | None" = None) -> "Tensor":
+        """Latents (n, latents), and class numbers (n,) if conditional, to logits (n, channels, side, side)."""
+
+    def decode(self, z: "Tensor", labels: "Tensor | None" = None) -> "Tensor":
+        """Latents to pixel probabilities in 0..1, (n, channels, side, side)."""
+        return self.logits(z, labels).sigmoid()

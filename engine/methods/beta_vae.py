@@ -1,0 +1,37 @@
+"""The beta-VAE (Higgins et al. 2017; Eq. 4 of the report)."""
+
+from typing import TYPE_CHECKING
+
+from engine.methods.gaussian import Codes, GaussianMethod
+from engine.system.numbers import exact_words
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from engine.settings.run_config import RunConfig
+
+
+class BetaVae(GaussianMethod):
+    """Weighs KL by beta."""
+
+    title = short = "β-VAE"
+    formula = "reconstruction loss + β KL"
+    source = "Eq. 4"
+    settings = ("beta",)
+
+    @classmethod
+    def warnings(cls, config: "RunConfig", images: int) -> list[str]:
+        """Say that a beta below 1 gives no bound."""
+        return no_bound(config)
+
+    @classmethod
+    def penalty(cls, codes: Codes, config: "RunConfig") -> "tuple[Tensor, dict[str, Tensor]]":
+        """Beta times KL, a scalar in nats."""
+        return config.beta * codes.kl, {}
+
+
+def no_bound(config: "RunConfig") -> list[str]:
+    """Return a sentence where beta is below 1."""
+    if config.beta >= 1:
+        return []
+    return [f"β is {exact_words(config.beta)}: below 1 the objective is no lower bound on the likelihood."]

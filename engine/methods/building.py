@@ -1,0 +1,35 @@
+"""The method of a run on its data set, with the weights that its seed draws."""
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from engine.errors import ConfigError
+from engine.methods.base import Method
+from engine.methods.registry import make
+from engine.networks.spec import NetworkSpec
+from engine.networks.vae import initialise
+
+if TYPE_CHECKING:
+    from engine.data.dataset import Dataset
+    from engine.settings.run_config import RunConfig
+
+
+def spec_of(config: "RunConfig", dataset: "Dataset") -> NetworkSpec:
+    """Return what networks must fit. Raises ConfigError when a conditional model is asked for data without labels."""
+    if config.conditional and dataset.labels is None:
+        raise ConfigError(
+            f"conditional needs class labels, and {dataset.title} has none. Turn it off, or choose "
+            "a data set with labels."
+        )
+    return NetworkSpec(dataset.image_shape, config.latents, dataset.classes if config.conditional else 0)
+
+
+def build(config: "RunConfig", dataset: "Dataset") -> Method:
+    """Make the method that a configuration and its data set ask for, with weights drawn from the seed.
+
+    Raises ConfigError when a conditional model is asked for data without labels.
+    """
+    method = make(config, spec_of(config, dataset))
+    initialise(method.networks, torch.Generator().manual_seed(config.seed))
+    return method

@@ -1,0 +1,91 @@
+"""Methods that are a penalty on the codes of a VAE with Gaussian posterior and Bernoulli pixels."""
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from engine.methods.base import Batch, Context, Method, Posterior
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from engine.networks.vae import VAE
+    from engine.settings.run_config import RunConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Codes:
+    """What the encoder says of a batch, and the capacity; all but `kl` and `capacity` are (n, latents).
+
+    `kl` is the KL divergence from N(0, 1), summed over latents, mean over the batch, a scalar in nats; `capacity` is C
+    in nats, 0 for methods without one; `z` was drawn from the posterior N(mean, exp(log_variance)); the batch was drawn
+    from `images` training images.
+    """
+
+    kl: "Tensor"
+    capacity: float
+    mean: "Tensor"
+    log_variance: "Tensor"
+    z: "Tensor"
+    images: int
+
+
+class GaussianMethod(Method):
+    """A VAE (Kingma & Welling 2014) trained on reconstruction loss + `penalty`; Gaussian posterior, prior N(0, 1).
+
+    A conditional one gives the decoder the one-hot label beside the latents; the encoder does not see it (the report's
+    section 2.4).
+    """
+
+    networks: "VAE"
+
+    @classmethod
+    @abstractmethod
+    def penalty(cls, codes: Codes, config: "RunConfig") -> "tuple[Tensor, dict[str, Tensor]]":
+        """Return what is minimised beside the reconstruction loss, a scalar in nats, and the method's own terms."""
+
+    def build(self) -> "VAE":
+        """Encoder and decoder."""
+        from engine.networks.vae import VAE
+
+        return VAE(self.image_shape, self.latents, self.classes)
+
+    def step(self, batch: Batch, context: Context) -> "dict[str, Tensor]":
+        """One update of encoder and decoder by Adam."""
+        from engine.methods.terms import kl_per_latent, reconstruction_per_image
+
+        mean, log_variance = posterior = self.encode(batch.images)
+        z = self.sample(posterior, context.noise)
+        reconstruction = reconstruction_per_image(self.logits(z, batch.labels), batch.images).mean()
+        kl_each = kl_per_latent(mean, log_variance).mean(0)
+        kl = kl_each.sum()
+        capacity = self.capacity(self.config, context.step, context.steps_per_epoch) or 0.0
+        penalty, terms = self.penalty(Codes(kl, capacity, mean, log_variance, z, context.images), self.config)
+        loss = reconstruction + penalty
+        [optimiser] = context.optimisers.values()
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        optimiser.step()
+        found = {"loss": loss, "reconstruction": reconstruction, "kl": kl, "kl_per_latent": kl_each} | terms
+        return {name: value.detach() for name, value in found.items()}
+
+    def encode(self, images: "Tensor") -> Posterior:
+        """Images (n, channels, side, side) in 0..1 to Gaussian posteriors."""
+        return Posterior(*self.networks.encode(images))
+
+    def kl(self, posterior: Posterior) -> "Tensor":
+        """KL divergence of each latent from N(0, 1), in nats, (n, latents)."""
+        from engine.methods.terms import kl_per_latent
+
+        return kl_per_latent(*posterior)
+
+    def sample(self, posterior: Posterior, noise: "torch.Generator") -> "Tensor":
+        """Draw z by the reparameterisation, (n, latents)."""
+        from engine.networks.vae import sample
+
+        return sample(*posterior, noise)
+
+    def logits(self, z: "Tensor", labels: "Tensor | None" = None) -> "Tensor":
+        """Latents (n, latents), and class numbers (n,) if conditional, to logits (n, channels, side, side)."""
+        return self.networks.logits(z, labels)

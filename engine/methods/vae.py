@@ -1,0 +1,23 @@
+"""The VAE (Kingma & Welling 2014; Eq. 3 of the report)."""
+
+from typing import TYPE_CHECKING
+
+from engine.methods.gaussian import Codes, GaussianMethod
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from engine.settings.run_config import RunConfig
+
+
+class Vae(GaussianMethod):
+    """Minimises the negative evidence lower bound."""
+
+    title = short = "VAE"
+    formula = "reconstruction loss + KL"
+    source = "Eq. 3"
+
+    @classmethod
+    def penalty(cls, codes: Codes, config: "RunConfig") -> "tuple[Tensor, dict[str, Tensor]]":
+        """KL, a scalar in nats."""
+        return codes.kl, {}

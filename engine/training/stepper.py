@@ -1,0 +1,44 @@
+"""One training step, as the trainer takes it and the estimate times it."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from engine.methods.base import Batch, Context, Method
+
+SHARED = ("loss", "reconstruction", "kl")
+"""Terms that every method reports."""
+
+
+class Stepper:
+    """A method with its optimisers and its noise.
+
+    `images` is the number of training images. `names` are those of the terms that a step reports, in the order of its
+    values: loss, reconstruction, KL, the method's own, then the KL of each latent.
+    """
+
+    def __init__(self, method: Method, device: torch.device, images: int, steps_per_epoch: int) -> None:
+        self.method = method
+        self.optimisers = method.optimisers()
+        self.noise = torch.Generator(device).manual_seed(method.config.seed)
+        self.names = (*SHARED, *own_terms(method), *(f"kl_{i}" for i in range(method.latents)))
+        # Apple's GPUs have no float64. On a GPU a step waits for nothing: its values stay there until they are read.
+        self.at = device if device.type == "cuda" else torch.device("cpu")
+        self._images, self._steps_per_epoch = images, steps_per_epoch
+
+    def __call__(self, batch: Batch, step: int) -> Tensor:
+        """Take step `step`, counted from 1. Returns the values of `names`, float64, not checked for being finite."""
+        context = Context(step, self._steps_per_epoch, self._images, self.noise, self.optimisers)
+        terms = self.method.step(batch, context)
+        scalars = [terms[name] for name in (*SHARED, *own_terms(self.method))]
+        return torch.cat([torch.stack(scalars), terms["kl_per_latent"]]).to(self.at).double()
+
+
+def own_terms(method: Method | type[Method]) -> tuple[str, ...]:
+    """Names of the terms that a method reports beside those of all."""
+    return tuple(term.name for term in method.terms)
+
+
+def seed_of_new_noise(seed: int, step: int) -> int:
+    """Where noise goes on from after a change of device, whose generators do not understand each other's states."""
+    return int(np.random.default_rng((seed, 2**31 + 2, step)).integers(2**62))
