@@ -310,7 +310,8 @@ class Curves(QWidget):
     @Slot(object)
     def _point(self, x: float | None) -> None:
         pointed = self.sender()
-        for plot in sorted(self.plots, key=lambda plot: plot.canvas is pointed):  # that one's values on top
+        shown = [plot for plot in self.plots if not plot.isHidden()]
+        for plot in sorted(shown, key=lambda plot: plot.canvas is pointed):  # that one's values on top
             plot.point_at(x, here=plot.canvas is pointed)
 
 

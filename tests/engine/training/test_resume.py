@@ -3,6 +3,7 @@
 import json
 import shutil
 
+import numpy as np
 import pytest
 import torch
 
@@ -10,7 +11,9 @@ from engine.errors import CheckpointError, ConfigError, DataError, RunError, Run
 from engine.evaluation.evaluate import evaluate
 from engine.jobs.events import Evaluated, Finished, Progress, Request, Warned
 from engine.runs.checkpoints import load_weights
+from engine.runs.metrics_file import MetricsReader
 from engine.runs.run import Run
+from engine.settings.run_config import RunConfig
 from engine.system.files import write_json
 from engine.training.lengthening import lengthen, lengthen_by
 from engine.training.trainer import train
@@ -329,3 +332,60 @@ def test_what_trained_or_holds_more_is_never_removed(tmp_path, make_run, tiny_co
     with pytest.raises(StudioError):
         list(train(Run.open(tiny_copy.path), fresh=True))
     assert files(tiny_copy).keys() == before.keys()
+
+
+# Of version 1.0.0
+
+
+def as_version_1_wrote_it(run):
+    """Make a run's files what version 1.0.0 wrote: one optimiser, no terms of the method's own."""
+
+    def older(state):
+        shared = [i for i, name in enumerate(state["terms"]) if name != "total_correlation"]
+        state |= {"optimiser": state["optimisers"]["all"], "sums": state["sums"][shared]}
+        return {key: value for key, value in state.items() if key not in ("optimisers", "terms")}
+
+    change_trainer(run, older)
+    rows = [line.split(",") for line in run.metrics_file.read_text().splitlines()]
+    place = rows[0].index("total_correlation")
+    run.metrics_file.write_text("".join(",".join(row[:place] + row[place + 1 :]) + "\n" for row in rows))
+
+
+def test_a_run_of_version_1_goes_on_bit_for_bit_and_has_its_terms_from_there_on(tmp_path, digits_folder):
+    values = {"dataset": "mnist", "data_folder": digits_folder, "objective": "beta-tcvae", "batch_size": 32}
+    config = RunConfig.parse(values | {"steps": 40, "log_steps": 8})
+    whole, older = (Run.create(tmp_path, config, name) for name in ("whole", "older"))
+    list(train(whole))
+    stop_at(older, 20)
+    as_version_1_wrote_it(older)
+    list(train(Run.open(older.path)))
+    expected, found = (load_weights(run.checkpoint_folder).tensors for run in (whole, older))
+    for name, tensor in expected.items():
+        assert torch.equal(tensor, found[name]), name
+    curves = []
+    for run in (whole, older):
+        reader = MetricsReader(run.metrics_file)
+        reader.refresh()
+        curves.append(reader)
+    assert curves[0].names == curves[1].names
+    for name in curves[0].names:
+        if name not in ("seconds", "total_correlation"):
+            np.testing.assert_array_equal(curves[1].column(name), curves[0].column(name))
+    # The rows of steps 8 and 16 lack it, and so does that of 24, which began before the stop.
+    assert np.isnan(curves[1].column("total_correlation")).tolist() == [True, True, True, False, False]
+    np.testing.assert_array_equal(curves[1].column("total_correlation")[3:], curves[0].column("total_correlation")[3:])
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda state: state | {"optimisers": {"other": state["optimisers"]["all"]}}, "'optimisers' must be all"),
+        (lambda state: state | {"optimisers": []}, "'optimisers' must be all"),
+        (lambda state: state | {"terms": state["terms"][::-1]}, "'terms' are not those of the method"),
+        (lambda state: state | {"terms": "loss"}, "'sums' must be"),
+        (lambda state: state | {"sums": state["sums"] * float("nan")}, "finite"),
+    ],
+)
+def test_a_state_of_other_optimisers_or_terms_is_refused(tiny_copy, change, words):
+    change_trainer(tiny_copy, change)
+    refused(tiny_copy, CheckpointError, words)

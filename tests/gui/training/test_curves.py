@@ -8,6 +8,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
 from engine.jobs.events import Preview, StepMetrics
+from engine.methods.registry import METHODS
 from engine.runs.curves import smooth
 from engine.runs.metrics_file import MetricsWriter, add_row, begin_rows
 from engine.runs.previews import save_preview
@@ -30,13 +31,18 @@ def make_run(root, name, rows=60, *, seed=0, first=1, objective="vae", latents=3
 
 
 def write_rows(run, first, last, seed=0):
-    writer = MetricsWriter(run.metrics_file, run.config.latents)
+    terms = METHODS[run.config.objective].terms
+    writer = MetricsWriter(run.metrics_file, run.config.latents, [term.name for term in terms])
     rng = np.random.default_rng(seed)
     for row in range(first, last + 1):
         kl = tuple(rng.uniform(0.5, 3, run.config.latents).tolist())
         capacity = 0.1 * row if run.config.capacity(1, 1) is not None else None
         step = 10 * row
-        writer.append(StepMetrics(step, step / 100, step, 200.0 - row, 190.0 - row + seed, sum(kl), capacity, kl))
+        writer.append(
+            StepMetrics(
+                step, step / 100, step, 200.0 - row, 190.0 - row + seed, sum(kl), capacity, kl, (1 / row,) * len(terms)
+            )
+        )
 
 
 @pytest.fixture
@@ -225,6 +231,23 @@ def test_titles_name_the_capacity_only_where_there_is_one(page, show, tmp_path):
     assert page.curves.kl.title.text() == "KL divergence, and capacity C"
 
 
+def test_terms_of_a_method_have_a_plot_where_a_selected_run_has_some(page, show, tmp_path):
+    page.options.smoothing.setValue(0)
+    make_run(tmp_path / "runs", "plain")
+    show()
+    assert page.curves.terms.isHidden()
+    make_run(tmp_path / "runs", "own", objective="beta-tcvae")
+    items = show()
+    plot, [own] = page.curves.terms, [item for item in items if item.name == "own"]
+    assert not plot.isHidden()
+    assert plot.title.text() == "Total correlation"
+    assert "independent" in plot.title.toolTip()
+    x, y = drawn(plot, f"total_correlation {own.path}")
+    np.testing.assert_array_equal(x, 10 * np.arange(1, 61))
+    np.testing.assert_allclose(y, 1 / np.arange(1, 61), rtol=1e-8)
+    assert list(plot.drawn) == [f"total_correlation {own.path}"]  # the other has none
+
+
 def test_all_of_every_run_is_in_view_and_plots_zoom_together(qtbot, page, show, tmp_path):
     make_run(tmp_path / "runs", "short", rows=20)
     make_run(tmp_path / "runs", "long", rows=90, seed=1)
@@ -275,11 +298,12 @@ def test_the_crosshair_reads_ten_runs_beside_the_pointer(page, show, tmp_path):
     for seed in range(10):
         make_run(tmp_path / "runs", f"run {seed}", seed=seed)
     items = show()
+    shown = page.curves.plots[:3]  # the methods have no terms of their own
     for share in (0.2, 0.45, 0.8):
-        for plot in page.curves.plots:
+        for plot in shown:
             x, place = hover(plot, share)
             assert len(plot.readout._readings) == (3 if plot is page.curves.latents else 10)
-            for each in page.curves.plots:
+            for each in shown:
                 assert each.readout.isVisible()
                 assert not each.readout.geometry().contains(plot.canvas.mapTo(page.curves, place))
                 assert page.curves.rect().contains(each.readout.geometry())

@@ -1,0 +1,206 @@
+"""What every method keeps to, whatever it is; and a method of a kind that version 1.0.0 had no place for."""
+
+import csv
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from engine.jobs.events import Progress, Request
+from engine.methods.base import Batch, Context, Posterior, Term
+from engine.methods.building import build
+from engine.methods.registry import METHODS
+from engine.methods.samplers import Independent
+from engine.methods.terms import kl_per_latent, reconstruction_per_image
+from engine.methods.vae import Vae
+from engine.networks.vae import VAE
+from engine.runs.checkpoints import load_trainer, load_weights
+from engine.runs.run import Run
+from engine.settings.run_config import CHOICE_TITLES, RunConfig
+from engine.training.stepper import Stepper
+from engine.training.trainer import train
+
+SETTINGS = {"dataset": "digits", "batch_size": 16, "latents": 3, "log_steps": 4, "preview_steps": 50, "threads": 1}
+
+
+def batch(config, number=16):
+    """Drawn at random: images of the digits' shape, and labels where the method is given some."""
+    rng = torch.Generator().manual_seed(3)
+    images = torch.rand(number, 1, 32, 32, generator=rng).to(memory_format=torch.channels_last)
+    return Batch(images, torch.arange(number) % 10 if config.conditional else None)
+
+
+@pytest.fixture(scope="module")
+def digits():
+    from engine.data import load_dataset
+
+    return load_dataset("digits")
+
+
+@pytest.mark.parametrize("conditional", [False, True])
+@pytest.mark.parametrize("name", METHODS)
+def test_a_step_reports_its_terms_and_moves_every_weight(digits, name, conditional):
+    config = RunConfig.parse(SETTINGS | {"objective": name, "conditional": conditional})
+    method = build(config, digits).to(torch.device("cpu")).train()
+    before = {key: value.clone() for key, value in method.networks.named_parameters()}
+    stepper = Stepper(method, torch.device("cpu"), 1500, 94)
+    values = dict(zip(stepper.names, stepper(batch(config), 1).tolist(), strict=True))
+    assert list(values) == [
+        "loss", "reconstruction", "kl", *(term.name for term in METHODS[name].terms), "kl_0", "kl_1", "kl_2"
+    ]  # fmt: skip
+    assert np.isfinite(list(values.values())).all()
+    assert values["kl"] == pytest.approx(values["kl_0"] + values["kl_1"] + values["kl_2"], rel=1e-5)
+    for key, value in method.networks.named_parameters():
+        assert not torch.equal(value, before[key]), key
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_folding_normalisation_into_the_convolutions_changes_no_value(digits, name):
+    config = RunConfig.parse(SETTINGS | {"objective": name})
+    method = build(config, digits).to(torch.device("cpu"))
+    stepper = Stepper(method.train(), torch.device("cpu"), 1500, 94)
+    for step in range(3):
+        stepper(batch(config), step + 1)  # so that the running means are not those of the beginning
+    images = batch(config, 5).images
+    with torch.no_grad():
+        whole, folded = method.eval().encode(images), method.fused().encode(images)
+    torch.testing.assert_close(folded.mean, whole.mean, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(folded.log_variance, whole.log_variance, rtol=1e-4, atol=1e-5)
+    kinds = [type(layer).__name__ for layer in method.fused().networks.encoder.modules()]
+    assert "BatchNorm2d" not in kinds
+
+
+def test_methods_are_described_without_loading_torch():
+    code = (
+        "import sys; from engine.methods.registry import METHODS; from engine.settings.run_config import RunConfig\n"
+        "for name, method in METHODS.items():\n"
+        "    config = RunConfig(objective=name)\n"
+        "    method.warnings(config, 1000), method.capacity(config, 1, 10), method.schedule_words(config, 1000)\n"
+        "assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).resolve().parents[3])
+
+
+def test_independent_images_come_once_an_epoch_in_the_order_of_seed_and_epoch():
+    # numpy's own permutation of (seed, epoch), written out.
+    positions = np.arange(100, 133)
+    sampler = Independent(positions, 10, 7, 4)
+    order = np.random.default_rng((7, 2)).permutation(positions)
+    assert [sampler(step).tolist() for step in range(8, 12)] == [
+        order[:10].tolist(), order[10:20].tolist(), order[20:30].tolist(), order[30:].tolist()
+    ]  # fmt: skip
+    assert sampler(3).tolist() != sampler(7).tolist()  # also backwards, as after a resume
+    assert sampler(8).tolist() == order[:10].tolist()
+
+
+# A second network, with its own optimiser, seeing other images than the first
+
+
+class Critic(torch.nn.Module):
+    """A VAE, and beside it a network that tells z from a draw of the prior."""
+
+    def __init__(self, spec):
+        super().__init__()
+        self.vae = VAE(spec.image_shape, spec.latents, spec.classes)
+        self.critic = torch.nn.Sequential(torch.nn.Linear(spec.latents, 8), torch.nn.ReLU(), torch.nn.Linear(8, 1))
+
+
+class Adversarial(Vae):
+    """A VAE whose z is judged by a critic: as an adversarial method needs, not one to use."""
+
+    title = short = "Adversarial"
+    terms = (Term("critic", "Critic", "nats", "Its loss."),)
+
+    def build(self):
+        return Critic(self.spec)
+
+    def optimisers(self):
+        def adam(part):
+            return torch.optim.Adam(part.parameters(), lr=1e-3, fused=True)
+
+        return {"vae": adam(self.networks.vae), "critic": adam(self.networks.critic)}
+
+    def sampler(self, dataset, indices):
+        return Pairs(super().sampler(dataset, indices))
+
+    def encode(self, images):
+        return Posterior(*self.networks.vae.encode(images))
+
+    def logits(self, z, labels=None):
+        return self.networks.vae.logits(z, labels)
+
+    def step(self, batch: Batch, context: Context):
+        images, others = batch.images.chunk(2)
+        posterior = self.encode(images)
+        z = self.sample(posterior, context.noise)
+        kl = kl_per_latent(*posterior).mean(0)
+        reconstruction = reconstruction_per_image(self.logits(z), images).mean()
+        loss = reconstruction + kl.sum() + self.networks.critic(z).mean()
+        context.optimisers["vae"].zero_grad()
+        loss.backward()
+        context.optimisers["vae"].step()
+        with torch.no_grad():
+            z = self.sample(self.encode(others), context.noise)
+        drawn = torch.empty_like(z).normal_(generator=context.noise)
+        critic = torch.nn.functional.softplus(self.networks.critic(drawn) - self.networks.critic(z)).mean()
+        context.optimisers["critic"].zero_grad()
+        critic.backward()
+        context.optimisers["critic"].step()
+        found = {"loss": loss, "reconstruction": reconstruction, "kl": kl.sum(), "kl_per_latent": kl, "critic": critic}
+        return {name: value.detach() for name, value in found.items()}
+
+
+class Pairs:
+    """Two batches a step: that of the step, and the next one."""
+
+    def __init__(self, single):
+        self.single, self.steps_per_epoch = single, single.steps_per_epoch
+
+    def __call__(self, step):
+        first, second = self.single(step), self.single(step + 1)
+        number = min(len(first), len(second))
+        return np.concatenate([first[:number], second[:number]])
+
+
+@pytest.fixture
+def adversarial(monkeypatch):
+    monkeypatch.setitem(METHODS, "adversarial", Adversarial)
+    monkeypatch.setitem(CHOICE_TITLES["objective"], "adversarial", Adversarial.title)
+    return RunConfig.parse(SETTINGS | {"objective": "adversarial", "steps": 110})
+
+
+def rows(run):
+    with run.metrics_file.open() as file:
+        return [{key: value for key, value in row.items() if key != "seconds"} for row in csv.DictReader(file)]
+
+
+def test_a_method_with_two_networks_trains_and_resumes_bit_for_bit(adversarial, tmp_path):
+    runs = {name: Run.create(tmp_path, adversarial, name) for name in ("whole", "stopped")}
+    list(train(runs["whole"]))
+    for stop in (1, 6, 93, 100, 105):  # within a row, between rows, before and in the second epoch
+        job = train(Run.open(runs["stopped"].path))
+        for event in job:
+            if isinstance(event, Progress) and event.what == "Training" and event.done >= stop:
+                list(iter_after(job, Request.STOP))
+                break
+    list(train(Run.open(runs["stopped"].path)))
+    first, second = (load_weights(run.checkpoint_folder) for run in runs.values())
+    assert first.step == second.step == 110
+    assert {name.split(".")[0] for name in first.tensors} == {"vae", "critic"}
+    for name, tensor in first.tensors.items():
+        assert torch.equal(tensor, second.tensors[name]), name
+    assert rows(runs["whole"]) == rows(runs["stopped"])
+    assert all(float(row["critic"]) > 0 for row in rows(runs["whole"]))
+    states = [load_trainer(run.checkpoint_folder, load_weights(run.checkpoint_folder)) for run in runs.values()]
+    for name in ("vae", "critic"):
+        for number, moments in states[0]["optimisers"][name]["state"].items():
+            for key, value in moments.items():
+                assert torch.equal(value, states[1]["optimisers"][name]["state"][number][key])
+
+
+def iter_after(job, request):
+    yield job.send(request)
+    yield from job
