@@ -210,7 +210,7 @@ def test_another_checkpoint_is_evaluated_anew(tiny_copy, digits_folder):
         for parameter in trained.model.networks.decoder.parameters():
             parameter.zero_()
         trained.model.networks.decoder.pixels[-1].bias.zero_()
-    save_checkpoint(tiny_copy.checkpoint_folder, 61, trained.model, {})
+    save_checkpoint(tiny_copy.checkpoint_folder, 61, trained.model.networks, {})
     after = result_of(tiny_copy)
     assert (before["step"], after["step"]) == (60, 61)
     # Closed form: a decoder of zeros says 1/2 everywhere, which costs ln 2 a pixel whatever the image.

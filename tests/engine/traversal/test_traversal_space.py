@@ -228,7 +228,7 @@ def test_without_its_data_kl_is_what_training_logged_last(tiny_run):
 def test_kl_of_kept_weights_is_of_their_step_and_zero_without_curves(tiny_copy):
     lines = tiny_copy.metrics_file.read_text().splitlines()
     model = load_model_without_data(tiny_copy)
-    save_checkpoint(tiny_copy.checkpoint_folder, 35, model.model, {})
+    save_checkpoint(tiny_copy.checkpoint_folder, 35, model.model.networks, {})
     expected = [float(v) for v in next(line for line in lines if line.startswith("30,")).split(",")[7:]]
     np.testing.assert_allclose(mean_kl(load_model_without_data(tiny_copy)), expected)
     tiny_copy.metrics_file.unlink()

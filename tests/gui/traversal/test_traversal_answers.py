@@ -42,7 +42,7 @@ def by_label(tmp_path_factory, make_run, digits_folder):
             weight[:, : model.latents] = 0
             weight[:, model.latents :] *= 100
             pictures = 255 * model.decode(torch.zeros(10, model.latents), torch.arange(10)).permute(0, 2, 3, 1).numpy()
-        save_checkpoint(run.checkpoint_folder, 1, model, {})
+        save_checkpoint(run.checkpoint_folder, 1, model.networks, {})
         assert min(np.abs(pictures[i] - pictures[j]).max() for i in range(10) for j in range(i)) > 3
         found.append((Weights(run.path), pictures))
     return found
