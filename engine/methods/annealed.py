@@ -56,6 +56,7 @@ class AnnealedAbs(Annealed):
     short = "annealed abs"
     formula = "reconstruction loss + γ |KL − C|"
     source = "Eq. 5, with C rising from 0"
+    colour = 4
 
     @classmethod
     def penalty(cls, codes: Codes, config: "RunConfig") -> "tuple[Tensor, dict[str, Tensor]]":
@@ -70,6 +71,7 @@ class AnnealedRelu(Annealed):
     short = "annealed ReLU"
     formula = "reconstruction loss + γ ReLU(KL − C)"
     source = "Eq. 6, with C rising from 0"
+    colour = 0
 
     @classmethod
     def penalty(cls, codes: Codes, config: "RunConfig") -> "tuple[Tensor, dict[str, Tensor]]":

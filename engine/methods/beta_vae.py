@@ -17,6 +17,7 @@ class BetaVae(GaussianMethod):
     title = short = "β-VAE"
     formula = "reconstruction loss + β KL"
     source = "Eq. 4"
+    colour = 2
     settings = ("beta",)
 
     @classmethod

@@ -16,6 +16,7 @@ class Vae(GaussianMethod):
     title = short = "VAE"
     formula = "reconstruction loss + KL"
     source = "Eq. 3"
+    colour = 1
 
     @classmethod
     def penalty(cls, codes: Codes, config: "RunConfig") -> "tuple[Tensor, dict[str, Tensor]]":

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from engine.evaluation.table import Table
+from engine.methods.registry import METHODS
 from engine.runs.run import COLOURS
 
-OF_METHODS = {"vae": 1, "beta-vae": 2, "annealed-abs": 4, "annealed-relu": 0}
 OTHERS = (3, 5, 6, 7, 1, 2, 4, 0)
 
 
@@ -20,7 +20,7 @@ def colours_of(table: Table, of_runs: Mapping[Path, int], *, methods: bool) -> l
             found.append(of_runs.get(first.path, 0) if first.path else 0)
             continue
         if line.title not in by_title:
-            usual = OF_METHODS.get(first.config.objective, OTHERS[0])
+            usual = METHODS[first.config.objective].colour
             free = [c for c in (usual, *OTHERS) if c not in by_title.values()]
             by_title[line.title] = free[0] if free else len(by_title) % COLOURS
         found.append(by_title[line.title])

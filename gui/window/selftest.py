@@ -36,8 +36,8 @@ STEPS, EVERY = 60, 5
 """Length of each run, and steps between two points of its curves."""
 
 SHORT = RunConfig(steps=STEPS, log_steps=EVERY, preview_steps=20, batch_size=32)
-DIGITS = SHORT.changed(dataset="digits", objective="beta-vae")
-DSPRITES = SHORT.changed(dataset="dsprites", objective="annealed-relu")
+DIGITS = SHORT.changed(dataset="digits")
+DSPRITES = SHORT.changed(dataset="dsprites")
 GRID = (3, 2, 4, 4, 4)
 """Shapes, scales, orientations and positions of the images that are evaluated on."""
 
