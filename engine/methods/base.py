@@ -69,8 +69,8 @@ class Method(ABC):
 
     Class attributes describe it. `title`, and `short` for narrow places; `formula` and `source` say what it minimises.
     `settings` are those settings, by their names in RunConfig, that it looks at and not all others do; the first is the
-    weight that stands in its formula. `terms` are the curves that it has beside loss, reconstruction and KL. `colour` is
-    its number in charts by method, of the colours of runs.
+    weight that stands in its formula. `terms` are the curves that it has beside loss, reconstruction and KL.
+    `colour` is its number in charts by method, of the colours of runs.
     """
 
     title: ClassVar[str]
