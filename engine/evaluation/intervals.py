@@ -4,7 +4,6 @@ A value is computed on one draw of images (or points) out of a data set; another
 interval covers, for 95 % of draws, the mean over all draws. It says nothing of another seed's training.
 """
 
-import math
 from collections.abc import Sequence
 from functools import cache
 
@@ -15,9 +14,6 @@ OVER_IMAGES = "of the mean over other images of this kind"
 OVER_POINTS = "of the accuracy's mean over draws like this one, from the number of test points"
 OVER_DRAWS = "of the score's mean over draws like this one, from the spread of {} others"
 """What an interval is of, in words."""
-
-Z95 = 1.959963984540054
-"""The normal distribution's 97.5 % quantile."""
 
 DRAWS = 20
 """Further draws by which the spread of a score is measured: the interval is 7 % wider than if it were known."""
@@ -40,10 +36,10 @@ def wilson(share: float, n: int) -> tuple[float, float]:
     Of a classifier's accuracy it counts the test points alone: for classifiers that hardly vary with their 10,000
     training points. Votes do (see `factor_vae`).
     """
-    square = Z95**2 / n
-    middle = (share + square / 2) / (1 + square)
-    half = Z95 / (1 + square) * math.sqrt(share * (1 - share) / n + square / (4 * n))
-    return max(0.0, middle - half), min(1.0, middle + half)
+    from scipy.stats import binomtest
+
+    found = binomtest(round(share * n), n).proportion_ci(0.95, method="wilson")
+    return float(found.low), float(found.high)
 
 
 def around_mean(values: NDArray[np.floating]) -> tuple[float, float] | None:

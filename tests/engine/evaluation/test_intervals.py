@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from scipy.stats import binom, binomtest
+from scipy.stats import binom
 from scipy.stats import t as student
 
 from engine.data import dsprites
@@ -140,6 +140,10 @@ def test_the_interval_of_a_mean_agrees_with_scipy_and_is_none_of_one_value():
 
 
 @pytest.mark.parametrize(("right", "n"), [(0, 5000), (1, 20), (2741, 5000), (4999, 5000), (5000, 5000)])
-def test_wilsons_interval_agrees_with_scipy(right, n):
-    plain = binomtest(right, n).proportion_ci(0.95, method="wilson")
-    assert wilson(right / n, n) == pytest.approx((plain.low, plain.high), abs=1e-12)
+def test_wilsons_interval_is_where_his_test_would_not_refuse(right, n):
+    # Wilson 1927: the ends p are where |share - p| is 1.96 standard deviations of a proportion p, or 0 and 1.
+    for end in wilson(right / n, n):
+        distance = abs(right / n - end)
+        assert distance == pytest.approx(1.959963984540054 * math.sqrt(end * (1 - end) / n), rel=1e-9, abs=1e-9)
+    low, high = wilson(right / n, n)
+    assert 0 <= low <= right / n <= high <= 1
