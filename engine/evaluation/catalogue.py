@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from engine.evaluation import beta_vae, correlation, dci, disentanglement, factor_vae, mig, sap
-from engine.evaluation.divergence import ACTIVE_NATS
+from engine.runs.divergence import ACTIVE_NATS
 
 IMAGES = 10_000
 """Images a metric is computed on: MNIST's whole test split; of larger splits a seeded sample."""

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.evaluation.catalogue import Column
-from engine.evaluation.divergence import is_active
 from engine.evaluation.rows import DataKey, Row
 from engine.evaluation.table import REPORT, Line, Table
+from engine.runs.divergence import is_active
 from engine.runs.latent_names import latent_title
 
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.evaluation.divergence import is_active
 from engine.evaluation.evaluate import sample_of
 from engine.evaluation.mig import entropies, mutual_information
 from engine.evaluation.representation import Representation
 from engine.jobs.events import Event, Request
+from engine.runs.divergence import is_active
 from engine.runs.trained import TrainedModel
 
 

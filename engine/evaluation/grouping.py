@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from engine.evaluation.rows import DataKey, Row
-from engine.settings.differences import MACHINE, differing_settings
+from engine.runs.differences import MACHINE, differing_settings
 from engine.settings.run_config import OBJECTIVE_TITLES, RunConfig, choices_of, unit_of
 from engine.system.numbers import exact_words
 from engine.system.plain_text import one_line

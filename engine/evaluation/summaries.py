@@ -9,10 +9,10 @@ from engine.evaluation.correlation import (
     total_correlation,
     varying,
 )
-from engine.evaluation.divergence import ACTIVE_NATS, active_latents
 from engine.evaluation.forward import ForwardPass
 from engine.evaluation.results import Results, entry, mean_entry, missing
 from engine.evaluation.sharpness import PROTOCOL as SHARPNESS_PROTOCOL
+from engine.runs.divergence import ACTIVE_NATS, active_latents
 
 BCE = "binary cross-entropy summed over pixels, mean over images"
 

@@ -20,8 +20,9 @@ from engine.errors import RunError
 from engine.jobs.events import Finished, Job, Progress
 from engine.runs.metrics_file import COLUMNS, MetricsReader
 from engine.runs.previews import MOST_BYTES, list_previews
-from engine.runs.run import Run, distinct_names, new_folder, slug
+from engine.runs.run import Run, distinct_names, new_folder
 from engine.system.files import is_link, place_folder, scratch_folder
+from engine.system.plain_text import slug
 from engine.system.reading import read_limited
 
 if TYPE_CHECKING:

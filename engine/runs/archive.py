@@ -22,9 +22,10 @@ from engine.runs.checkpoints import checkpoint_step, read_files
 from engine.runs.kept_weights import WEIGHTS, kept_file, kept_steps
 from engine.runs.metrics_file import HELD_OUT_COLUMNS, MetricsReader, header, sound_lines, whole_lines
 from engine.runs.previews import is_preview, list_previews
-from engine.runs.run import Run, RunState, new_folder, slug
+from engine.runs.run import Run, RunState, new_folder
 from engine.runs.small_files import SMALL_FILES
 from engine.system.files import is_link, json_bytes, place_folder, replacing, scratch_folder
+from engine.system.plain_text import slug
 from engine.system.reading import DamagedError, is_file, is_folder, is_there, read_limited, reason_of
 
 DAMAGE = (BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError)

@@ -9,10 +9,9 @@ from engine.errors import RunError
 from engine.methods.registry import METHODS, make
 from engine.networks.architectures import ARCHITECTURES
 from engine.networks.spec import NetworkSpec
-from engine.runs.previews import COLUMNS
+from engine.runs.previews import COLUMNS, LATENT_ROWS
 from engine.runs.previews import MOST as MOST_PREVIEWS
 from engine.settings.run_config import RunConfig
-from engine.training.previewer import LATENT_ROWS
 
 MB = 1_000_000
 LIMITS = {

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.evaluation.divergence import ACTIVE_NATS, active_latents
+from engine.runs.divergence import ACTIVE_NATS, active_latents
 from engine.system.numbers import rounded_words
 
 Values = NDArray[np.float64]

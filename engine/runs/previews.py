@@ -20,6 +20,8 @@ from engine.jobs.events import Preview
 from engine.system.files import replacing
 from engine.system.reading import MB, DamagedError, Number, Steps, checked, open_regular, parse_json
 
+LATENT_ROWS = 10
+"""Latents shown at most: as many as the report has, so that those that carry nothing are seen to."""
 COLUMNS = 8
 """Images in a row."""
 

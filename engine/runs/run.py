@@ -6,22 +6,18 @@ opens again.
 """
 
 import os
-import re
 import shutil
-import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 from zlib import crc32
 
 from filelock import FileLock, Timeout
 
-from engine import __version__
 from engine.data.fingerprint import Fingerprint
 from engine.errors import ConfigError, RunError, RunLockedError
 from engine.methods.registry import METHODS
@@ -29,10 +25,10 @@ from engine.runs.colours import PALETTE
 from engine.runs.small_files import SMALL_FILES, Sound, read_sound, sound_evaluation, sound_marks, sound_state
 from engine.settings.run_config import PATHS, ClassOrder, RunConfig
 from engine.system.files import is_link, write_json
-from engine.system.plain_text import clean_name, one_line
+from engine.system.plain_text import clean_name, one_line, slug
 from engine.system.reading import DamagedError, is_file, is_there, read_object, reason_of
+from engine.system.versions import library_versions
 
-RECORDED_LIBRARIES = ("torch", "torchvision", "numpy", "pydantic")
 COLOURS = len(PALETTE)
 """Number of colours that runs are told apart by."""
 
@@ -40,9 +36,6 @@ LONGEST_TIME = 64
 """Characters of the time at which a run was created; ISO 8601 has 29."""
 
 STATE_LOST = "How far the run was is not known; Resume goes on from its last checkpoint."
-
-RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9])(\.|$)", re.IGNORECASE)
-"""Names that Windows keeps for devices, with any ending: a folder or file of such a name cannot be opened there."""
 
 LOCK_PATIENCE = 0.5
 """Seconds to wait for a lock: another window may hold it for a moment to see whether a run is alive."""
@@ -382,17 +375,6 @@ def find_run(name: str, root: Path) -> Run:
     raise RunError(f"There is no run {name!r}, neither as a folder nor in {root}.{hint}")
 
 
-def slug(name: str) -> str:
-    """Return a name as a file's or folder's name that every system can open.
-
-    Word characters, dots, dashes; never empty or hidden, without a dot at its end, and none that Windows reserves.
-    """
-    words = re.sub(r"[^\w.-]+", "-", clean_name(name))
-    cut = words.strip("-.")[:80].encode()[:200].decode(errors="ignore").rstrip("-.")
-    # Windows takes COM¹ for COM1, too.
-    return f"run-{cut}" if RESERVED.match(unicodedata.normalize("NFKC", cut)) else cut or "run"
-
-
 def default_folder(config: RunConfig) -> str:
     """Return what a run's folder is called unless it is given a name."""
     return f"{'conditional-' if config.conditional else ''}{config.objective}-{config.dataset}-{config.seed}"
@@ -443,14 +425,3 @@ def new_folder(root: Path, base: str) -> Path:
             number += 1
         else:
             return path
-
-
-def library_versions() -> dict[str, str]:
-    """Versions of the application and of the libraries that results depend on."""
-    found = {"disentangle-studio": __version__}
-    for library in RECORDED_LIBRARIES:
-        try:
-            found[library] = version(library)
-        except PackageNotFoundError:
-            continue
-    return found

@@ -8,12 +8,11 @@ import tomli_w
 from pydantic import BaseModel, Field, TypeAdapter
 
 from engine.errors import ConfigError
-from engine.runs.run import slug
 from engine.settings.folders import remembered_data
 from engine.settings.run_config import RunConfig
 from engine.system.files import write_bytes
 from engine.system.paths import RESOURCES, presets_folder
-from engine.system.plain_text import clean_name, one_line
+from engine.system.plain_text import clean_name, one_line, slug
 from engine.system.reading import DamagedError, Words, checked, read_toml, reason_of
 
 QUICK = "quick-dsprites"

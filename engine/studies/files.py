@@ -9,7 +9,7 @@ from typing import Any
 
 from engine.errors import ConfigError
 from engine.evaluation.catalogue import METRICS
-from engine.settings.differences import what_matters
+from engine.runs.differences import what_matters
 from engine.settings.folders import with_remembered_data
 from engine.settings.run_config import RunConfig
 from engine.studies.study import Cell, Method, Study

@@ -12,8 +12,8 @@ from typing import Any, Literal, TypeAlias
 from engine.data import ENTRIES
 from engine.errors import RunError
 from engine.evaluation.rows import read_row
+from engine.runs.differences import what_matters
 from engine.runs.run import Run, list_runs
-from engine.settings.differences import what_matters
 from engine.settings.run_config import RunConfig
 from engine.studies.data import DataOnDisk
 from engine.studies.study import Cell, Study

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from engine.data import ENTRIES
-from engine.runs.run import slug
 from engine.settings.run_config import RunConfig
+from engine.system.plain_text import slug
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ import sys
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
-from engine.runs.run import library_versions
 from engine.system.plain_text import without_unseen
+from engine.system.versions import library_versions
 
 SIZE = 1_000_000
 OLDER = 3

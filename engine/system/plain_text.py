@@ -23,6 +23,9 @@ _UNSEEN = re.compile(
 _HALVES = re.compile("[\ud800-\udfff]")
 """Halves of a surrogate pair: bytes of a file's name that are no UTF-8. They can be neither printed nor saved."""
 
+RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9])(\.|$)", re.IGNORECASE)
+"""Names that Windows keeps for devices, with any ending: a folder or file of such a name cannot be opened there."""
+
 
 def one_line(text: str, longest: int | None = None) -> str:
     """Return text as a single line that can be shown anywhere.
@@ -42,3 +45,14 @@ def clean_name(text: str) -> str:
 def without_unseen(text: str) -> str:
     """Return text, lines and tabs as they are, without what a terminal would obey or nobody would see."""
     return _UNSEEN.sub("", _HALVES.sub("\ufffd", text))
+
+
+def slug(name: str) -> str:
+    """Return a name as a file's or folder's name that every system can open.
+
+    Word characters, dots, dashes; never empty or hidden, without a dot at its end, and none that Windows reserves.
+    """
+    words = re.sub(r"[^\w.-]+", "-", clean_name(name))
+    cut = words.strip("-.")[:80].encode()[:200].decode(errors="ignore").rstrip("-.")
+    # Windows takes COM¹ for COM1, too.
+    return f"run-{cut}" if RESERVED.match(unicodedata.normalize("NFKC", cut)) else cut or "run"

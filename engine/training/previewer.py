@@ -9,11 +9,9 @@ from engine.methods.base import Method
 from engine.methods.building import spec_of
 from engine.methods.registry import make
 from engine.networks.tensors import to_images, to_tensor
-from engine.runs.previews import COLUMNS
+from engine.runs.previews import COLUMNS, LATENT_ROWS
 from engine.settings.run_config import RunConfig
 
-LATENT_ROWS = 10
-"""Latents shown at most: as many as the report has, so that those that carry nothing are seen to."""
 RANGE = 3.0
 
 

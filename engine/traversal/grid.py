@@ -9,10 +9,10 @@ import torch
 from numpy.typing import NDArray
 
 from engine.errors import ConfigError
-from engine.evaluation.divergence import latents_by_kl
 from engine.evaluation.evaluate import kept_kl, sample_of
 from engine.evaluation.representation import BATCH
 from engine.networks.tensors import to_tensor
+from engine.runs.divergence import latents_by_kl
 from engine.runs.metrics_file import MetricsReader
 from engine.runs.trained import TrainedModel
 from engine.traversal.coding import decode

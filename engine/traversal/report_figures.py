@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from engine.errors import ConfigError
-from engine.evaluation.divergence import ACTIVE_NATS
+from engine.runs.divergence import ACTIVE_NATS
 from engine.runs.run import Run
 from engine.system.numbers import exact_words
 

@@ -11,8 +11,8 @@ from engine.errors import RunError
 from engine.evaluation.table import Table
 from engine.evaluation.table_formats import ENDINGS
 from engine.jobs.events import Finished, Job, Progress
-from engine.runs.run import slug
 from engine.system.files import write_bytes
+from engine.system.plain_text import slug
 from gui.runs.export import JobDialog
 from gui.widgets.save_dialog import CSV, MARKDOWN, PICTURES, Format, ask_file
 

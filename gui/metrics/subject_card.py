@@ -10,8 +10,8 @@ from PySide6.QtCore import QSignalBlocker, Qt, Signal, Slot
 from PySide6.QtWidgets import QComboBox, QPushButton, QScrollArea, QStackedLayout
 
 from engine.evaluation.charts import MATRICES, Matrix, matrix
-from engine.evaluation.divergence import ACTIVE_NATS
 from engine.evaluation.rows import Row
+from engine.runs.divergence import ACTIVE_NATS
 from gui.bridge import LatestWorker
 from gui.metrics.pictures import MOST_RUNS, Compared, Comparer
 from gui.widgets.combo import Combo

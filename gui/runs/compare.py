@@ -15,7 +15,7 @@ from PySide6.QtWidgets import (
 )
 
 from engine.evaluation.grouping import value_words
-from engine.settings.differences import differing_settings, settings_in_use
+from engine.runs.differences import differing_settings, settings_in_use
 from engine.settings.run_config import RunConfig, choices_of, unit_of
 from engine.system.spreadsheet import tabbed_text
 from gui.runs.store import RunItem

@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
 
 from engine.data import ENTRIES
 from engine.errors import ConfigError
-from engine.settings.differences import not_looked_at
+from engine.runs.differences import not_looked_at
 from engine.settings.folders import remembered_data
 from engine.settings.run_config import Group, RunConfig, choices_of, group_of, range_text, unit_of
 from engine.system.numbers import exact

@@ -177,7 +177,7 @@ def decode_one(loaded: Loaded, z: NDArray[np.float64], label: int | None) -> NDA
 def _load(weights: Weights, data: dict[object, Dataset]) -> Loaded:
     from engine.data import load_dataset
     from engine.errors import DataError
-    from engine.evaluation.divergence import latents_by_kl
+    from engine.runs.divergence import latents_by_kl
     from engine.runs.trained import load_model, load_model_without_data
     from engine.traversal import latent_kl
 

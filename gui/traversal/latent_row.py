@@ -4,7 +4,7 @@ from PySide6.QtCore import QRectF, QSignalBlocker, Qt, Signal, Slot
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
-from engine.evaluation.divergence import is_active
+from engine.runs.divergence import is_active
 from engine.runs.latent_names import LONGEST
 from engine.system.plain_text import one_line
 from gui.traversal.labels import value_words

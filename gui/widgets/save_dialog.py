@@ -9,7 +9,7 @@ from PySide6.QtCore import QSettings, QStandardPaths
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QFileDialog, QMessageBox, QPushButton, QWidget
 
 from engine.errors import ConfigError
-from engine.runs.run import slug
+from engine.system.plain_text import slug
 from engine.system.reading import is_folder
 from gui.widgets.plain import message_box
 from gui.window.errors import Problem, tell

@@ -15,7 +15,6 @@ from engine.data import load_dataset
 from engine.errors import CheckpointError, DataError, RunError, StudioError
 from engine.evaluation import evaluate as module
 from engine.evaluation.catalogue import COLUMNS
-from engine.evaluation.divergence import active_latents, latents_by_kl
 from engine.evaluation.evaluate import GROUND_TRUTH, HEADLINE, METRICS, evaluate, sample_of
 from engine.evaluation.rows import row_of
 from engine.evaluation.sharpness import laplacian_variance
@@ -23,6 +22,7 @@ from engine.evaluation.table import table_of
 from engine.evaluation.table_formats import comma_separated, markdown
 from engine.jobs.events import Evaluated, Progress
 from engine.runs.checkpoints import load_trainer, load_weights, save_checkpoint
+from engine.runs.divergence import active_latents, latents_by_kl
 from engine.runs.run import Run
 from engine.runs.trained import load_model
 

@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import RunError, RunLockedError
-from engine.runs.run import Run, RunState, find_run, list_runs, slug
+from engine.runs.run import Run, RunState, find_run, list_runs
 from engine.runs.small_files import STATES
 from engine.settings.run_config import RunConfig
+from engine.system.plain_text import slug
 
 CONFIG = RunConfig(dataset="mnist", objective="beta-vae", seed=3)
 PROJECT = Path(__file__).resolve().parents[3]

@@ -9,11 +9,11 @@ import pytest
 from engine.cli.main import parse, run_command
 from engine.errors import ConfigError
 from engine.runs.latent_names import latent_names
-from engine.runs.run import Run, slug
+from engine.runs.run import Run
 from engine.settings.presets import own_presets, save_preset
 from engine.settings.run_config import RunConfig
 from engine.system.log_file import end_log, start_log
-from engine.system.plain_text import clean_name, one_line, without_unseen
+from engine.system.plain_text import clean_name, one_line, slug, without_unseen
 
 CONFIG = RunConfig(dataset="digits")
 

@@ -9,7 +9,7 @@ from torch.distributions import Normal, kl_divergence
 
 from engine.data import load_dataset
 from engine.errors import ConfigError
-from engine.evaluation.divergence import active_latents
+from engine.runs.divergence import active_latents
 from engine.runs.trained import load_model
 from engine.traversal import choose_latents, decode, latent_kl, mean_kl, traverse
 

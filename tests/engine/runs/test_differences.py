@@ -5,7 +5,7 @@ import pytest
 from engine.evaluation.grouping import differing, setting_words
 from engine.evaluation.rows import Row
 from engine.methods.registry import METHODS
-from engine.settings.differences import differing_settings, settings_in_use, what_matters
+from engine.runs.differences import differing_settings, settings_in_use, what_matters
 from engine.settings.run_config import RunConfig
 
 

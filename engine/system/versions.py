@@ -1,0 +1,18 @@
+"""Versions of the application and of the libraries that results depend on."""
+
+from importlib.metadata import PackageNotFoundError, version
+
+from engine import __version__
+
+RECORDED_LIBRARIES = ("torch", "torchvision", "numpy", "pydantic")
+
+
+def library_versions() -> dict[str, str]:
+    """Versions of the application and of the libraries that results depend on."""
+    found = {"disentangle-studio": __version__}
+    for library in RECORDED_LIBRARIES:
+        try:
+            found[library] = version(library)
+        except PackageNotFoundError:
+            continue
+    return found
