@@ -48,6 +48,7 @@ class SettingsCard(Card):
         self.setProperty("helpTopic", "settings")
         self._settings, self._estimator, self._runs = settings, estimator, runs
         self._estimate: Estimate | None = None
+        self._paused = False
         self.presets = Combo()
         self.presets.setAccessibleName("Preset")
         self.presets.setMinimumContentsLength(12)
@@ -258,6 +259,7 @@ class SettingsCard(Card):
         self.start_button.setEnabled(not self.form.errors)
         for button in (self.pause_button, self.stop_button, self.cancel_button):
             button.setEnabled(training and not stopping)
+        self._paused = paused
         self.pause_button.setText("Resume" if paused else "Pause")
         self.pause_button.setShortcut("Ctrl+P")
         self.stop_button.setText("Stopping…" if stopping else "Stop")
@@ -272,10 +274,10 @@ class SettingsCard(Card):
 
     @Slot()
     def _pause_or_go_on(self) -> None:
-        if self.pause_button.text() == "Pause":
-            self.pause.emit()
-        else:
+        if self._paused:
             self.go_on.emit()
+        else:
+            self.pause.emit()
 
     # Notes
 

@@ -225,8 +225,10 @@ class MainWindow(QMainWindow):
         path = self.actions_of_runs.queue.start(config)
         if path is not None:
             self._remember_data(config)
-            self.store.refresh()
-            if self.training.run is not None and path == self.training.run.path:
+            if self.store.find(path) is None:  # it waits; one that began is listed already
+                self.store.refresh()
+            selected = [item.path for item in self.run_list.items()]
+            if self.training.run is not None and path == self.training.run.path and selected != [path]:
                 self.run_list.select(path)
 
     # Where data sets are
