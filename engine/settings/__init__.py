@@ -1,1 +1,1 @@
-"""What is trained and how, in words and checked values: run settings, presets, chosen folders."""
+"""Run settings as checked values, presets, and the folders that the user chose."""

@@ -182,7 +182,8 @@ class Trainer:
                     yield Paused(self.step)
                     yield from self._persist(lambda: self._write_state("running"))
         except GeneratorExit:
-            with suppress(OSError):  # abandoned: nobody is left to tell, and the last checkpoint is whole
+            # Abandoned: nobody is left to report to, and the last checkpoint is kept.
+            with suppress(OSError, TrainingDivergedError):
                 self._save_as("stopped")
             raise
         stopped = self.step < self.total

@@ -348,8 +348,8 @@ def test_progress_ends_at_its_total(tiny_copy):
 def test_images_drawn_from_a_data_set_without_a_split_are_not_called_all_images(tiny_copy, digits_folder):
     dataset = load_dataset("mnist", digits_folder)
     whole = replace(dataset, splits={"all": np.arange(1500)})
-    told = {event.what for event in module._compute_headline(load_model(tiny_copy, whole), "Evaluating tiny")}
-    assert told == {"Evaluating tiny"}
+    found = {event.what for event in module._compute_headline(load_model(tiny_copy, whole), "Evaluating tiny")}
+    assert found == {"Evaluating tiny"}
 
 
 def test_a_conditional_run_is_evaluated_with_each_images_own_label(tmp_path, make_run, digits_folder):

@@ -243,6 +243,24 @@ def test_looking_at_pictures_does_not_change_training(tmp_path, digits_folder):
     assert held_out(often)[0::25] == held_out(seldom)[0::2]
 
 
+def test_a_loss_that_was_not_looked_at_is_never_saved(tmp_path, digits_folder):
+    """On a GPU the loss is read at rows and checkpoints only: here it is not a number between them."""
+    for end in ("close", Request.STOP):
+        run = make(tmp_path, digits_folder)
+        job = train(run)
+        advance(job, CheckpointSaved)
+        trainer = job.gi_yieldfrom.gi_frame.f_locals["self"]
+        trainer.step, trainer.summed = 21, 5
+        trainer.sums.fill_(math.nan)
+        if end == "close":
+            job.close()  # quietly: the host has gone
+        else:
+            with pytest.raises(TrainingDivergedError, match=r"The checkpoint of step 20 is kept"):
+                [job.send(end), *job]
+        assert checkpoint_step(run.checkpoint_folder) == 20
+        assert all(tensor.isfinite().all() for tensor in load_weights(run.checkpoint_folder).tensors.values())
+
+
 def test_a_loss_that_is_not_a_number_stops_the_run_and_keeps_the_checkpoint(tmp_path, digits_folder):
     run = make(tmp_path, digits_folder)
     job = train(run)
