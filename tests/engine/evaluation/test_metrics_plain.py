@@ -272,9 +272,9 @@ def test_constant_latents_do_not_correlate_and_equal_ones_correlate_without_end(
 def test_what_single_precision_rounds_is_no_information(rng):
     # A latent that the weights do not move takes two neighbouring floats: by the size of the batch it was encoded in.
     classes = rng.integers(0, 4, (400, 2))
-    told = classes[:, 0] + 0.01 * rng.standard_normal(400)
+    informed = classes[:, 0] + 0.01 * rng.standard_normal(400)
     rounded = np.where(classes[:, 0] > 1, np.float32(0.37), np.nextafter(np.float32(0.37), np.float32(1)))
-    codes = np.stack([told, rounded, np.full(400, 0.37)], axis=1).astype(np.float32)
+    codes = np.stack([informed, rounded, np.full(400, 0.37)], axis=1).astype(np.float32)
     information = mutual_information(codes, classes)
     assert information[0, 0] > 1
     assert not information[1:].any()

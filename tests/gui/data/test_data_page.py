@@ -66,10 +66,12 @@ def test_the_digits_are_ready_and_shown_with_their_facts(qtbot, page):
     assert sum(len(row.images) for row in page.samples.rows) == 48
     classes = load_digits().target
     for row in page.samples.rows:
-        numbers, told = zip(*(tip.removeprefix("image ").replace(",", "").split(": ") for tip in row.tips), strict=True)
+        numbers, shown = zip(
+            *(tip.removeprefix("image ").replace(",", "").split(": ") for tip in row.tips), strict=True
+        )
         where = np.array(numbers, int)
         np.testing.assert_array_equal(row.images, page._details.dataset.images(where))
-        assert list(told) == [str(label) for label in classes[where]]
+        assert list(shown) == [str(label) for label in classes[where]]
 
 
 def test_dsprites_is_prepared_and_its_factors_move_the_image(qtbot, page):

@@ -205,20 +205,20 @@ def test_where_there_is_little_room_the_time_goes_before_it_is_cut(window, runs,
     item = window.store.find(runs[0].path)
     item.state = RunState("running", 50, 100)
     monkeypatch.setattr(RunItem, "seconds", 8.0)
-    told = []
+    painted_words = []
     elide = QFontMetrics.elidedText
 
     def spied(metrics, text, *rest):
-        told.append((text, elide(metrics, text, *rest)))
-        return told[-1][1]
+        painted_words.append((text, elide(metrics, text, *rest)))
+        return painted_words[-1][1]
 
     monkeypatch.setattr(QFontMetrics, "elidedText", spied)
     monkeypatch.setattr(RunItem, "last", lambda item, name: {"reconstruction": 2141.6, "kl": 12.7}[name])
     window.run_list.view.setFixedWidth(220)
     window.run_list.view.grab()
-    [(text, painted)] = {pair for pair in told if pair[0].startswith("training")}
+    [(text, painted)] = {pair for pair in painted_words if pair[0].startswith("training")}
     assert text == painted == "training 50 %"
-    told.clear()
+    painted_words.clear()
     window.run_list.view.setFixedWidth(500)
     window.run_list.view.grab()
-    assert ("training 50 % · 8 s", "training 50 % · 8 s") in told
+    assert ("training 50 % · 8 s", "training 50 % · 8 s") in painted_words
