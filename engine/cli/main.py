@@ -21,10 +21,11 @@ from engine.cli.progress import answer, say, shown, stop_on_interrupt
 from engine.errors import ConfigError, DataChangedError, DataError, OutputError, RunError, StudioError
 from engine.jobs.control import Control
 from engine.jobs.events import Evaluated, Finished, Paused
+from engine.methods.registry import METHODS
 from engine.runs.run import Run
 from engine.settings.folders import chosen_folders, data_cache, with_remembered_data
 from engine.settings.presets import quick_preset
-from engine.settings.run_config import DATASET_TITLES, OBJECTIVE_TITLES, RunConfig
+from engine.settings.run_config import DATASET_TITLES, RunConfig
 from engine.system.leftovers import clear_leftovers, places
 from engine.system.numbers import plain, rounded_words, whole_number
 from engine.system.plain_text import one_line
@@ -60,7 +61,7 @@ def parser() -> Parser:
 
     train = commands.add_parser("train", help="train a run", description="Train a run; prints its folder.")
     train.add_argument("--dataset", metavar="N", help=f"one of {', '.join(DATASET_TITLES)}")
-    train.add_argument("--objective", metavar="N", help=f"one of {', '.join(OBJECTIVE_TITLES)}")
+    train.add_argument("--objective", metavar="N", help=f"one of {', '.join(METHODS)}")
     train.add_argument("--conditional", action="store_true", default=None, help="give the decoder the class label")
     length = train.add_mutually_exclusive_group()
     length.add_argument("--epochs", metavar="N", help="length in passes over the data")
@@ -171,7 +172,7 @@ def _config(arguments: argparse.Namespace) -> RunConfig:
 
     Where none of them names a data folder, it is the one that is remembered for the data set.
     """
-    values: dict[str, Any] = RunConfig.load(arguments.config).model_dump() if arguments.config else {}
+    values: dict[str, Any] = RunConfig.load(arguments.config).flat() if arguments.config else {}
     for field in ("dataset", "objective", "conditional", "epochs", "steps", "seed", "device", "threads"):
         given = getattr(arguments, field, None)
         if given is not None:

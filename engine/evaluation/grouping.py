@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from engine.evaluation.rows import DataKey, Row
+from engine.methods.registry import METHODS
 from engine.runs.differences import MACHINE, differing_settings
-from engine.settings.run_config import OBJECTIVE_TITLES, RunConfig, choices_of, unit_of
+from engine.settings.run_config import RunConfig, all_settings
+from engine.system.fields import choices_of, unit_of
 from engine.system.numbers import exact_words
 from engine.system.plain_text import one_line
 
@@ -39,7 +41,7 @@ def title_of(row: Row, by: Sequence[str]) -> str:
 
 def in_order(rows: Sequence[Row]) -> list[Row]:
     """Return runs by data set, method (in the report's order), and seed."""
-    methods = list(OBJECTIVE_TITLES)
+    methods = list(METHODS)
     return sorted(
         rows,
         key=lambda row: (
@@ -60,13 +62,15 @@ def differing(rows: Sequence[Row]) -> list[str]:
 
 def setting_title(name: str) -> str:
     """Return a setting's title."""
-    return RunConfig.model_fields[name].title or name
+    return all_settings()[name].title or name
 
 
 def setting_words(config: RunConfig, name: str) -> str:
-    """Return a setting's value in words, with its unit."""
-    unit = unit_of(RunConfig.model_fields[name])
-    words = value_words(getattr(config, name), dict(choices_of(name)))
+    """Return a setting's value in words, with its unit; a dash where the run's method does not have it."""
+    if name not in config.flat():
+        return "–"
+    unit = unit_of(config.field(name))
+    words = value_words(config.value(name), choices_of(config.field(name)))
     return f"{words} {unit}" if unit and words != "–" else words
 
 

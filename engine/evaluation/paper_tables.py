@@ -46,6 +46,6 @@ def published(config: RunConfig) -> dict[str, Published]:
 
     Conditional models and other values of β have none.
     """
-    if config.conditional or (config.objective == "beta-vae" and config.beta != REPORT_BETA):
+    if config.conditional or (config.objective == "beta-vae" and config.method.beta != REPORT_BETA):
         return {}
     return _tables().get((config.dataset, config.objective), {})

@@ -2,7 +2,9 @@
 
 from typing import TYPE_CHECKING
 
+from engine.methods.base import MethodSettings
 from engine.methods.gaussian import Codes, GaussianMethod
+from engine.system.fields import setting
 from engine.system.numbers import exact_words, rounded_words
 
 if TYPE_CHECKING:
@@ -11,42 +13,67 @@ if TYPE_CHECKING:
     from engine.settings.run_config import RunConfig
 
 
+class CapacitySettings(MethodSettings):
+    """How hard KL is held at the capacity C, and how C rises. C is in nats."""
+
+    gamma: float = setting(100.0, "γ", "Weight of the distance between KL and the capacity C.", ge=0, le=100_000)
+    capacity_max: float = setting(
+        20.0,
+        "C max",
+        "Capacity at the end of its ramp: how much information, in nats, the latents may carry about an image.",
+        unit="nats",
+        ge=0,
+        le=1000,
+    )
+    capacity_epochs: float = setting(
+        20.0,
+        "C reached after",
+        "Epochs over which C rises linearly from 0 to C max, step by step. Fractions are allowed.",
+        unit="epochs",
+        ge=0,
+        le=100_000,
+    )
+
+
 class Annealed(GaussianMethod):
     """What both have in common: the capacity."""
 
-    settings = ("gamma", "capacity_max", "capacity_epochs")
+    Settings = CapacitySettings
 
     @classmethod
     def capacity(cls, config: "RunConfig", step: int, steps_per_epoch: int) -> float | None:
         """C in nats at a step (counted from 1), linear from 0 to `capacity_max`."""
-        ramp = config.capacity_epochs * steps_per_epoch
-        return config.capacity_max * min(1.0, step / ramp) if ramp > 0 else config.capacity_max
+        own: CapacitySettings = config.method
+        ramp = own.capacity_epochs * steps_per_epoch
+        return own.capacity_max * min(1.0, step / ramp) if ramp > 0 else own.capacity_max
 
     @classmethod
     def warnings(cls, config: "RunConfig", images: int) -> list[str]:
         """Say that C will not reach its end within the run."""
+        own: CapacitySettings = config.method
         per_epoch, total = config.steps_per_epoch(images), config.total_steps(images)
         reached = cls.capacity(config, total, per_epoch)
-        if reached is None or reached >= config.capacity_max * 0.999:
+        if reached is None or reached >= own.capacity_max * 0.999:
             return []
         return [
-            f"C will reach only {rounded_words(reached)} of {exact_words(config.capacity_max)} nats within the run: "
-            f"it lasts {rounded_words(total / per_epoch)} epochs and C needs {exact_words(config.capacity_epochs)}."
+            f"C will reach only {rounded_words(reached)} of {exact_words(own.capacity_max)} nats within the run: "
+            f"it lasts {rounded_words(total / per_epoch)} epochs and C needs {exact_words(own.capacity_epochs)}."
         ]
 
     @classmethod
     def schedule_words(cls, config: "RunConfig", images: int | None) -> str:
         """How C rose, for a methods section."""
-        steps = "" if images is None else f" ({config.capacity_epochs * config.steps_per_epoch(images):,.0f} steps)"
+        own: CapacitySettings = config.method
+        steps = "" if images is None else f" ({own.capacity_epochs * config.steps_per_epoch(images):,.0f} steps)"
         return (
-            f"C rose linearly from 0 to {exact_words(config.capacity_max)} nats over "
-            f"{exact_words(config.capacity_epochs)} epochs{steps}"
+            f"C rose linearly from 0 to {exact_words(own.capacity_max)} nats over "
+            f"{exact_words(own.capacity_epochs)} epochs{steps}"
         )
 
     @classmethod
     def advice(cls, config: "RunConfig") -> str:
         """A smaller gamma."""
-        return f" or a smaller γ (it is {exact_words(config.gamma)})"
+        return f" or a smaller γ (it is {exact_words(config.method.gamma)})"
 
 
 class AnnealedAbs(Annealed):
@@ -59,9 +86,9 @@ class AnnealedAbs(Annealed):
     colour = 4
 
     @classmethod
-    def penalty(cls, codes: Codes, config: "RunConfig") -> "tuple[Tensor, dict[str, Tensor]]":
+    def penalty(cls, codes: Codes, settings: CapacitySettings) -> "tuple[Tensor, dict[str, Tensor]]":
         """Gamma times the distance between KL and C, a scalar in nats."""
-        return config.gamma * (codes.kl - codes.capacity).abs(), {}
+        return settings.gamma * (codes.kl - codes.capacity).abs(), {}
 
 
 class AnnealedRelu(Annealed):
@@ -74,6 +101,6 @@ class AnnealedRelu(Annealed):
     colour = 0
 
     @classmethod
-    def penalty(cls, codes: Codes, config: "RunConfig") -> "tuple[Tensor, dict[str, Tensor]]":
+    def penalty(cls, codes: Codes, settings: CapacitySettings) -> "tuple[Tensor, dict[str, Tensor]]":
         """Gamma times what KL exceeds C by, a scalar in nats."""
-        return config.gamma * (codes.kl - codes.capacity).relu(), {}
+        return settings.gamma * (codes.kl - codes.capacity).relu(), {}

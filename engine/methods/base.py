@@ -10,10 +10,13 @@ Nothing here loads torch: the window and the command line describe methods befor
 import copy
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, ClassVar, NamedTuple, Self
 
 from engine.methods.samplers import Independent, Sampler
+from engine.networks.architectures import NETWORKS
 from engine.networks.spec import NetworkSpec
+from engine.system.fields import Settings
 
 if TYPE_CHECKING:
     import numpy as np
@@ -64,25 +67,44 @@ class Context:
     optimisers: "dict[str, torch.optim.Optimizer]"
 
 
+class MethodSettings(Settings):
+    """The settings that are a method's own: its hyper-parameters, fields made by `engine.system.fields.setting`.
+
+    No name may be that of a common setting. Two methods share a setting by inheriting it.
+    """
+
+
+class Supervision(StrEnum):
+    """What a method is told of the images beside their pixels."""
+
+    NONE = "unsupervised"
+    WEAK = "weakly supervised"
+    FULL = "supervised"
+
+
 class Method(ABC):
     """A method with its networks, which have the weights of the seed until a checkpoint fills them.
 
     Class attributes describe it. `title`, and `short` for narrow places; `formula` and `source` say what it minimises.
-    `settings` are those settings, by their names in RunConfig, that it looks at and not all others do; the first is the
-    weight that stands in its formula. `terms` are the curves that it has beside loss, reconstruction and KL.
-    `colour` is its number in charts by method, of the colours of runs.
+    `Settings` are its own settings; the first is the weight that stands in its formula. `ignores` are the common ones
+    that it does not look at; `conditional` says whether its decoder can be given labels. `terms` are the curves that it
+    has beside loss, reconstruction and KL. `colour` is its number in charts by method, of the colours of runs.
     """
 
     title: ClassVar[str]
     short: ClassVar[str]
     formula: ClassVar[str]
     source: ClassVar[str]
-    settings: ClassVar[tuple[str, ...]] = ()
+    supervision: ClassVar[Supervision] = Supervision.NONE
+    Settings: ClassVar[type[MethodSettings]] = MethodSettings
+    ignores: ClassVar[frozenset[str]] = frozenset()
+    conditional: ClassVar[bool] = True
     terms: ClassVar[tuple[Term, ...]] = ()
     colour: ClassVar[int] = 3
 
     def __init__(self, config: "RunConfig", spec: NetworkSpec) -> None:
         self.config, self.spec = config, spec
+        self.settings = config.method
         self.networks = self.build()
 
     # What it is, before anything is built
@@ -112,6 +134,12 @@ class Method(ABC):
     @abstractmethod
     def build(self) -> "nn.Module":
         """Make all networks that it trains or needs; each weight of the result is saved in checkpoints by its name."""
+
+    def initialise(self, generator: "torch.Generator") -> None:
+        """Draw all weights from a generator, in the way of the chosen network."""
+        from engine.networks.vae import initialise
+
+        initialise(self.networks, generator, glorot=NETWORKS[self.spec.network].glorot)
 
     @property
     def image_shape(self) -> tuple[int, int, int]:

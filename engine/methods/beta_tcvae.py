@@ -2,9 +2,10 @@
 
 from typing import TYPE_CHECKING
 
-from engine.methods.base import Term
+from engine.methods.base import MethodSettings, Term
 from engine.methods.beta_vae import no_bound
 from engine.methods.gaussian import Codes, GaussianMethod
+from engine.system.fields import setting
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -15,13 +16,25 @@ PAIR_BYTES = 25
 """Memory that the β-TCVAE takes for a latent of two images of a batch, as measured with a batch of 2,048."""
 
 
+class CorrelationSettings(MethodSettings):
+    """The weight of the total correlation."""
+
+    beta: float = setting(
+        4.0,
+        "β",
+        "Weight of the total correlation of the latents, the other parts of KL weighing 1. With 1 it is the plain VAE.",
+        ge=0,
+        le=1000,
+    )
+
+
 class BetaTcvae(GaussianMethod):
     """Weighs the total correlation of the latents by beta, and nothing else of KL."""
 
     title = short = "β-TCVAE"
     formula = "reconstruction loss + KL + (β − 1) TC"
     source = "Chen et al. 2018, TC the total correlation of the latents"
-    settings = ("beta",)
+    Settings = CorrelationSettings
     terms = (
         Term(
             "total_correlation",
@@ -45,9 +58,9 @@ class BetaTcvae(GaussianMethod):
         ]
 
     @classmethod
-    def penalty(cls, codes: Codes, config: "RunConfig") -> "tuple[Tensor, dict[str, Tensor]]":
+    def penalty(cls, codes: Codes, settings: CorrelationSettings) -> "tuple[Tensor, dict[str, Tensor]]":
         """KL + (beta - 1) TC, a scalar in nats, and TC."""
         from engine.methods.terms import total_correlation
 
         correlation = total_correlation(codes.mean, codes.log_variance, codes.z, codes.images)
-        return codes.kl + (config.beta - 1) * correlation, {"total_correlation": correlation}
+        return codes.kl + (settings.beta - 1) * correlation, {"total_correlation": correlation}

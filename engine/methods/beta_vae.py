@@ -2,13 +2,27 @@
 
 from typing import TYPE_CHECKING
 
+from engine.methods.base import MethodSettings
 from engine.methods.gaussian import Codes, GaussianMethod
+from engine.system.fields import setting
 from engine.system.numbers import exact_words
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from engine.settings.run_config import RunConfig
+
+
+class BetaSettings(MethodSettings):
+    """The weight of KL."""
+
+    beta: float = setting(
+        4.0,
+        "β",
+        "Weight of the KL divergence. 1 is the plain VAE; larger values disentangle more and reconstruct less sharply.",
+        ge=0,
+        le=1000,
+    )
 
 
 class BetaVae(GaussianMethod):
@@ -18,7 +32,7 @@ class BetaVae(GaussianMethod):
     formula = "reconstruction loss + β KL"
     source = "Eq. 4"
     colour = 2
-    settings = ("beta",)
+    Settings = BetaSettings
 
     @classmethod
     def warnings(cls, config: "RunConfig", images: int) -> list[str]:
@@ -26,13 +40,13 @@ class BetaVae(GaussianMethod):
         return no_bound(config)
 
     @classmethod
-    def penalty(cls, codes: Codes, config: "RunConfig") -> "tuple[Tensor, dict[str, Tensor]]":
+    def penalty(cls, codes: Codes, settings: BetaSettings) -> "tuple[Tensor, dict[str, Tensor]]":
         """Beta times KL, a scalar in nats."""
-        return config.beta * codes.kl, {}
+        return settings.beta * codes.kl, {}
 
 
 def no_bound(config: "RunConfig") -> list[str]:
     """Return a sentence where beta is below 1."""
-    if config.beta >= 1:
+    if config.method.beta >= 1:
         return []
-    return [f"β is {exact_words(config.beta)}: below 1 the objective is no lower bound on the likelihood."]
+    return [f"β is {exact_words(config.method.beta)}: below 1 the objective is no lower bound on the likelihood."]

@@ -6,9 +6,8 @@ import torch
 
 from engine.errors import ConfigError
 from engine.methods.base import Method
-from engine.methods.registry import make
+from engine.methods.registry import make, spec_for
 from engine.networks.spec import NetworkSpec
-from engine.networks.vae import initialise
 
 if TYPE_CHECKING:
     from engine.data.dataset import Dataset
@@ -22,7 +21,7 @@ def spec_of(config: "RunConfig", dataset: "Dataset") -> NetworkSpec:
             f"conditional needs class labels, and {dataset.title} has none. Turn it off, or choose "
             "a data set with labels."
         )
-    return NetworkSpec(dataset.image_shape, config.latents, dataset.classes if config.conditional else 0)
+    return spec_for(config, dataset.image_shape, dataset.classes)
 
 
 def build(config: "RunConfig", dataset: "Dataset") -> Method:
@@ -31,5 +30,5 @@ def build(config: "RunConfig", dataset: "Dataset") -> Method:
     Raises ConfigError when a conditional model is asked for data without labels.
     """
     method = make(config, spec_of(config, dataset))
-    initialise(method.networks, torch.Generator().manual_seed(config.seed))
+    method.initialise(torch.Generator().manual_seed(config.seed))
     return method

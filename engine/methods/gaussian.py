@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from engine.methods.base import Batch, Context, Method, Posterior
 
@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from engine.networks.vae import VAE
-    from engine.settings.run_config import RunConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +41,17 @@ class GaussianMethod(Method):
 
     @classmethod
     @abstractmethod
-    def penalty(cls, codes: Codes, config: "RunConfig") -> "tuple[Tensor, dict[str, Tensor]]":
-        """Return what is minimised beside the reconstruction loss, a scalar in nats, and the method's own terms."""
+    def penalty(cls, codes: Codes, settings: Any) -> "tuple[Tensor, dict[str, Tensor]]":
+        """Return what is minimised beside the reconstruction loss, a scalar in nats, and the method's own terms.
+
+        `settings` are the method's own.
+        """
 
     def build(self) -> "VAE":
         """Encoder and decoder."""
         from engine.networks.vae import VAE
 
-        return VAE(self.image_shape, self.latents, self.classes)
+        return VAE(self.spec)
 
     def step(self, batch: Batch, context: Context) -> "dict[str, Tensor]":
         """One update of encoder and decoder by Adam."""
@@ -61,7 +63,7 @@ class GaussianMethod(Method):
         kl_each = kl_per_latent(mean, log_variance).mean(0)
         kl = kl_each.sum()
         capacity = self.capacity(self.config, context.step, context.steps_per_epoch) or 0.0
-        penalty, terms = self.penalty(Codes(kl, capacity, mean, log_variance, z, context.images), self.config)
+        penalty, terms = self.penalty(Codes(kl, capacity, mean, log_variance, z, context.images), self.settings)
         loss = reconstruction + penalty
         [optimiser] = context.optimisers.values()
         optimiser.zero_grad(set_to_none=True)

@@ -4,10 +4,11 @@ The equations are numbered as in Nguyen & Qiu, "Understanding Disentangled Repre
 Nothing is rescaled by image or batch size, so beta and gamma mean what they mean in the papers.
 """
 
+from inspect import get_annotations
 from typing import TYPE_CHECKING
 
 from engine.methods.annealed import AnnealedAbs, AnnealedRelu
-from engine.methods.base import Method
+from engine.methods.base import Method, MethodSettings
 from engine.methods.beta_tcvae import BetaTcvae
 from engine.methods.beta_vae import BetaVae
 from engine.methods.vae import Vae
@@ -26,11 +27,40 @@ METHODS: dict[str, type[Method]] = {
 """By the name that `--objective` and config.json have."""
 
 
+def spec_for(config: "RunConfig", image_shape: tuple[int, int, int], classes: int) -> NetworkSpec:
+    """Return what the networks of a run must fit: images of this shape, in so many classes."""
+    given = classes if config.conditional else 0
+    return NetworkSpec(image_shape, config.latents, given, config.network, config.normalisation)
+
+
 def make(config: "RunConfig", spec: NetworkSpec) -> Method:
     """Return the method of a run, with networks that fit."""
     return METHODS[config.objective](config, spec)
 
 
-def unused_settings(name: str) -> frozenset[str]:
-    """The settings that other methods look at and this one does not."""
-    return frozenset(s for method in METHODS.values() for s in method.settings) - {*METHODS[name].settings}
+def titles() -> dict[str, str]:
+    """Titles of the methods by their names."""
+    return {name: method.title for name, method in METHODS.items()}
+
+
+def same_setting(name: str, one: type[Method], other: type[Method]) -> bool:
+    """Whether both methods have a setting of this name and inherit it from the same class."""
+    return (owner := owner_of(name, one)) is not None and owner is owner_of(name, other)
+
+
+def setting_key(objective: str, name: str) -> str:
+    """What a setting of a method's own is told from others by: its name, or the method's and its.
+
+    The first method that has a setting of this name, and all that share it, have the name alone.
+    """
+    owner = owner_of(name, METHODS[objective])
+    owners = {other: found for other, method in METHODS.items() if (found := owner_of(name, method)) is not None}
+    if next(iter(owners.values()), None) is owner:
+        return name
+    return f"{next(other for other, found in owners.items() if found is owner)}-{name}"
+
+
+def owner_of(name: str, method: type[Method]) -> type[MethodSettings] | None:
+    """The class of settings that defines a setting of a method's own; None where it has none of this name."""
+    classes = [c for c in method.Settings.__mro__ if issubclass(c, MethodSettings)]
+    return next((c for c in classes if name in get_annotations(c)), None)

@@ -1,13 +1,11 @@
 """The VAE (Kingma & Welling 2014; Eq. 3 of the report)."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from engine.methods.gaussian import Codes, GaussianMethod
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-    from engine.settings.run_config import RunConfig
 
 
 class Vae(GaussianMethod):
@@ -19,6 +17,6 @@ class Vae(GaussianMethod):
     colour = 1
 
     @classmethod
-    def penalty(cls, codes: Codes, config: "RunConfig") -> "tuple[Tensor, dict[str, Tensor]]":
+    def penalty(cls, codes: Codes, settings: Any) -> "tuple[Tensor, dict[str, Tensor]]":
         """KL, a scalar in nats."""
         return codes.kl, {}

@@ -1,6 +1,15 @@
-"""The shapes of the two networks, as tables. Loads no torch."""
+"""The networks to choose from, as tables: the layers of each for every side of image. Loads no torch."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+SIDES = (28, 32, 64, 128)
+"""Sides in pixels of the images that every network takes."""
+
+GROUPS = 8
+"""Groups of channels that group normalisation normalises together."""
+
+NORMALISATIONS = {"none": "None", "batch": "Batch", "group": f"Group ({GROUPS} groups)"}
+"""Titles of what may follow each convolution but the decoder's last, by the names that settings have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,10 +24,14 @@ class Convolution:
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """Four convolutions and the size of the fully connected layer behind them (0: none)."""
+    """Convolutions, then the sizes of the fully connected layers behind them.
+
+    With `residual` a residual block of two 3x3 convolutions follows each convolution.
+    """
 
     convolutions: tuple[Convolution, ...]
-    hidden: int
+    hidden: tuple[int, ...]
+    residual: bool = False
 
     def sides(self, side: int) -> list[int]:
         """Side of the square feature maps: the image's, then after each convolution."""
@@ -28,14 +41,93 @@ class Architecture:
         return sides
 
 
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A pair of encoder and decoder to choose.
+
+    `about` is a sentence of help. `layers` are those for each side of image; a network without any is made of fully
+    connected layers of `units`. With `glorot` its weights are Glorot-uniform at first and its biases 0, else they are as
+    PyTorch draws them.
+    """
+
+    title: str
+    about: str
+    layers: dict[int, Architecture] = field(default_factory=dict)
+    units: int = 0
+    glorot: bool = False
+
+    def encoder_words(self, side: int, normalisation: str) -> str:
+        """Return what the encoder is made of, for a methods section; a side of 0 is not known."""
+        if not self.layers:
+            return f"two layers of {self.units:,} units, each with ReLU"
+        after = f"{normalisation} normalisation and ReLU" if normalisation != "none" else "ReLU"
+        if side not in self.layers:
+            return f"convolutions, {after} after each"
+        architecture = self.layers[side]
+        widths, kernels, strides = (
+            "-".join(str(getattr(c, name)) for c in architecture.convolutions) for name in ("width", "kernel", "stride")
+        )
+        number = {3: "three", 4: "four", 5: "five"}[len(architecture.convolutions)]
+        words = f"{number} convolutions ({widths} channels, kernels of {kernels} pixels, strides {strides}), {after}"
+        words += " and a residual block after each" if architecture.residual else " after each"
+        hidden = " and ".join(f"{units} units" for units in architecture.hidden)
+        return f"{words}, then a layer of {hidden}" if hidden else words
+
+    @property
+    def decoder_words(self) -> str:
+        """Return what the decoder is made of, for a methods section."""
+        return "mirrors it" if self.layers else f"has three layers of {self.units:,} units with tanh"
+
+
 def _halving(*widths: int) -> tuple[Convolution, ...]:
     return tuple(Convolution(width, 4, 2, 1) for width in widths)
 
 
-ARCHITECTURES: dict[int, Architecture] = {
-    28: Architecture((*_halving(32, 64), Convolution(128, 3, 2, 1), Convolution(256, 4, 1, 0)), hidden=0),
-    32: Architecture(_halving(32, 32, 64, 64), hidden=256),
-    64: Architecture(_halving(32, 32, 64, 64), hidden=256),
-    128: Architecture(_halving(32, 32, 64, 64), hidden=256),
+def _four() -> dict[int, Architecture]:
+    """The report's layers for 28 and 64 pixels; those for 32 and 128 are the layers of 64."""
+    small = Architecture((*_halving(32, 64), Convolution(128, 3, 2, 1), Convolution(256, 4, 1, 0)), hidden=())
+    return {28: small} | {side: Architecture(_halving(32, 32, 64, 64), hidden=(256,)) for side in (32, 64, 128)}
+
+
+def _burgess() -> dict[int, Architecture]:
+    """Down to 4 x 4 (from 28 pixels: 3 x 3) in halves."""
+    return {side: Architecture(_halving(*[32] * n), (256, 256)) for side, n in {28: 3, 32: 3, 64: 4, 128: 5}.items()}
+
+
+def _residual() -> dict[int, Architecture]:
+    widths = {28: (32, 64, 128), 32: (32, 64, 128), 64: (32, 64, 128, 128), 128: (32, 64, 128, 128, 128)}
+    return {side: Architecture(_halving(*each), (256,), residual=True) for side, each in widths.items()}
+
+
+NETWORKS: dict[str, Network] = {
+    "plain": Network(
+        "Four convolutions",
+        "Four convolutions and a layer of 256 units, mirrored in the decoder, weights Glorot-uniform: what most of the "
+        "field's published scores were made with.",
+        _four(),
+        glorot=True,
+    ),
+    "report": Network(
+        "The report's",
+        "The same layers, weights as PyTorch draws them; the report has batch normalisation after each convolution.",
+        _four(),
+    ),
+    "burgess": Network(
+        "Burgess et al. 2018",
+        "Convolutions of 32 channels down to 4 × 4, then two layers of 256 units, mirrored in the decoder.",
+        _burgess(),
+    ),
+    "mlp": Network(
+        "Fully connected",
+        "Chen et al. 2018: two layers of 1,200 units with ReLU in the encoder, three with tanh in the decoder; no "
+        "normalisation.",
+        units=1200,
+    ),
+    "residual": Network(
+        "Residual",
+        "Convolutions of 32 to 128 channels with a residual block after each: for colour and for 128 pixels. A step "
+        "takes about five times as long.",
+        _residual(),
+    ),
 }
-"""By the side of the image in pixels. 28 and 64 are the report's; 32 and 128 use the layers of 64."""
+"""By the name that settings have; the first is what a new run gets."""

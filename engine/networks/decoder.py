@@ -2,14 +2,15 @@
 
 from torch import Tensor, nn
 
-from engine.networks.architectures import ARCHITECTURES
-from engine.networks.layers import Up
+from engine.networks.architectures import NETWORKS
+from engine.networks.layers import Residual, Up, connected, normalised
+from engine.networks.spec import NetworkSpec
 
 
 class Decoder(nn.Module):
-    """The encoder mirrored: linear layers, then four transposed convolutions, the last without ReLU.
+    """The encoder mirrored: linear layers, then transposed convolutions, the last without ReLU.
 
-    64 x 64::
+    The report's for 64 x 64; "plain" has the same layers::
 
         layer                       output          parameters of the kernel
         linear, ReLU                256
@@ -27,38 +28,38 @@ class Decoder(nn.Module):
         transposed convolution       32 x 14 x 14   4x4, stride 2, padding 1
         transposed convolution        1 x 28 x 28   4x4, stride 2, padding 1 (logits)
 
-    32 x 32 and 128 x 128 have the layers of 64 x 64; their maps are half or twice as wide. Batch normalisation and ReLU
-    follow each transposed convolution but the last.
+    Those for other sides and the other networks are in `engine.networks.architectures`. Normalisation and ReLU follow
+    each transposed convolution but the last.
     """
 
-    def __init__(self, channels: int, side: int, inputs: int) -> None:
+    def __init__(self, spec: NetworkSpec) -> None:
         super().__init__()
-        architecture = ARCHITECTURES[side]
+        side, _, channels = spec.image_shape
+        inputs = spec.latents + spec.classes
+        network = NETWORKS[spec.network]
+        if network.units:
+            self.hidden = connected([inputs, *[network.units] * 3], nn.Tanh)
+            self.start: tuple[int, ...] = (network.units,)
+            pixels = nn.Linear(network.units, side * side * channels)
+            self.pixels = nn.Sequential(pixels, nn.Unflatten(1, (channels, side, side)))
+            return
+        architecture = network.layers[side]
         sides = architecture.sides(side)
         widths = [channels, *(c.width for c in architecture.convolutions)]
-        size = widths[-1] * sides[-1] ** 2
-        hidden = architecture.hidden
-        linear = [nn.Linear(inputs, hidden), nn.ReLU(inplace=True)] if hidden else []
-        self.hidden = nn.Sequential(*linear, nn.Linear(hidden or inputs, size), nn.ReLU(inplace=True))
+        self.hidden = connected([inputs, *reversed(architecture.hidden), widths[-1] * sides[-1] ** 2], nn.ReLU)
         self.start = (widths[-1], sides[-1], sides[-1])
-
         layers: list[nn.Module] = []
         for i in reversed(range(len(architecture.convolutions))):
             c = architecture.convolutions[i]
-            plain = (sides[i + 1] - 1) * c.stride - 2 * c.padding + c.kernel
-            layers.append(
-                Up(
-                    widths[i + 1],
-                    widths[i],
-                    c.kernel,
-                    c.stride,
-                    c.padding,
-                    output_padding=sides[i] - plain,
-                    bias=i == 0,
-                )
-            )
+            if architecture.residual:
+                layers.append(Residual(widths[i + 1], spec.normalisation))
+            missing = sides[i] - ((sides[i + 1] - 1) * c.stride - 2 * c.padding + c.kernel)
+            bias = i == 0 or spec.normalisation == "none"
+            convolution = Up(widths[i + 1], widths[i], c.kernel, c.stride, c.padding, output_padding=missing, bias=bias)
             if i:
-                layers += [nn.BatchNorm2d(widths[i]), nn.ReLU(inplace=True)]
+                layers += [*normalised(convolution, widths[i], spec.normalisation), nn.ReLU(inplace=True)]
+            else:
+                layers.append(convolution)
         self.pixels = nn.Sequential(*layers)
 
     def forward(self, inputs: Tensor) -> Tensor:

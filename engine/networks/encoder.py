@@ -3,14 +3,15 @@
 import torch
 from torch import Tensor, nn
 
-from engine.networks.architectures import ARCHITECTURES
-from engine.networks.layers import Down
+from engine.networks.architectures import NETWORKS
+from engine.networks.layers import Down, Residual, connected, normalised
+from engine.networks.spec import NetworkSpec
 
 
 class Encoder(nn.Module):
-    """Four convolutions, batch normalisation and ReLU after each, then linear layers to 2 x latents.
+    """Convolutions, normalisation and ReLU after each, then linear layers to 2 x latents.
 
-    64 x 64 (Higgins et al. 2017; the report's section 3.1)::
+    The report's (and Higgins et al. 2017) for 64 x 64; "plain" has the same layers::
 
         layer                       output          parameters of the kernel
         convolution                 32 x 32 x 32    4x4, stride 2, padding 1
@@ -28,27 +29,31 @@ class Encoder(nn.Module):
         convolution                 256 x  1 x  1   4x4, stride 1, padding 0
         linear                      2 x latents
 
-    32 x 32 and 128 x 128 have the layers of 64 x 64; their maps are half or twice as wide. The convolutions have no
-    bias of their own: batch normalisation adds one.
+    Those for other sides and the other networks are in `engine.networks.architectures`. Convolutions before a
+    normalisation have no bias of their own: the normalisation adds one.
     """
 
-    def __init__(self, channels: int, side: int, latents: int) -> None:
+    def __init__(self, spec: NetworkSpec) -> None:
         super().__init__()
-        architecture = ARCHITECTURES[side]
-        layers: list[nn.Module] = []
-        width = channels
-        for c in architecture.convolutions:
-            layers += [
-                Down(width, c.width, c.kernel, c.stride, c.padding, bias=False),
-                nn.BatchNorm2d(c.width),
-                nn.ReLU(inplace=True),
-            ]
-            width = c.width
-        self.features = nn.Sequential(*layers)
-        size = width * architecture.sides(side)[-1] ** 2
-        hidden = architecture.hidden
-        self.hidden = nn.Sequential(nn.Linear(size, hidden), nn.ReLU(inplace=True)) if hidden else nn.Identity()
-        self.statistics = nn.Linear(hidden or size, 2 * latents)
+        side, _, width = spec.image_shape
+        network = NETWORKS[spec.network]
+        if network.units:
+            self.features: nn.Module = nn.Identity()
+            sizes = [side * side * width, network.units, network.units]
+        else:
+            architecture = network.layers[side]
+            layers: list[nn.Module] = []
+            for c in architecture.convolutions:
+                bias = spec.normalisation == "none"
+                convolution = Down(width, c.width, c.kernel, c.stride, c.padding, bias=bias)
+                layers += [*normalised(convolution, c.width, spec.normalisation), nn.ReLU(inplace=True)]
+                width = c.width
+                if architecture.residual:
+                    layers.append(Residual(width, spec.normalisation))
+            self.features = nn.Sequential(*layers)
+            sizes = [width * architecture.sides(side)[-1] ** 2, *architecture.hidden]
+        self.hidden = connected(sizes, nn.ReLU)
+        self.statistics = nn.Linear(sizes[-1], 2 * spec.latents)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Images (n, channels, side, side) in 0..1 to mean and log-variance, each (n, latents)."""

@@ -1,9 +1,13 @@
-"""The convolutions of the two networks, each computed in the way that is fastest."""
+"""The layers that networks are made of; convolutions are computed in the way that is fastest."""
 
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import cast
 
 from torch import Tensor, nn
 from torch.nn import functional
+
+from engine.networks.architectures import GROUPS
 
 
 class Down(nn.Conv2d):
@@ -30,9 +34,9 @@ class Up(nn.ConvTranspose2d):
     def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
         """(n, in_channels, height, width) to (n, out_channels, height, width)."""
         padding = cast(tuple[int, ...], self.padding)  # never a word here, as it may be in Conv2d
-        if input.shape[2:] == (1, 1) and padding == self.output_padding == (0, 0) and self.bias is None:
-            pixels = input.flatten(1) @ _rows(self.weight)
-            images: Tensor = pixels.unflatten(1, (*self.kernel_size, self.out_channels))
+        if input.shape[2:] == (1, 1) and padding == self.output_padding == (0, 0):
+            pixels = (input.flatten(1) @ _rows(self.weight)).unflatten(1, (*self.kernel_size, self.out_channels))
+            images: Tensor = pixels if self.bias is None else pixels + self.bias
             return images.permute(0, 3, 1, 2)
         if self.out_channels == 1 and input.device.type == "cpu":
             pieces = functional.linear(input.permute(0, 2, 3, 1), self.weight.flatten(1).t())
@@ -44,6 +48,39 @@ class Up(nn.ConvTranspose2d):
             image: Tensor = functional.fold(columns, sides, self.kernel_size, padding=padding, stride=self.stride)
             return image if self.bias is None else image + self.bias
         return super().forward(input, output_size)
+
+
+class Residual(nn.Module):
+    """Two 3x3 convolutions with normalisation whose output is added to their input (He et al. 2016)."""
+
+    def __init__(self, width: int, normalisation: str) -> None:
+        super().__init__()
+        first, second = (nn.Conv2d(width, width, 3, 1, 1, bias=normalisation == "none") for _ in range(2))
+        self.layers = nn.Sequential(
+            *normalised(first, width, normalisation),
+            nn.ReLU(inplace=True),
+            *normalised(second, width, normalisation),
+        )
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """(n, width, height, width) to the same shape, not negative."""
+        sum: Tensor = maps + self.layers(maps)
+        return functional.relu(sum)
+
+
+def normalised(convolution: nn.Module, width: int, normalisation: str) -> list[nn.Module]:
+    """A convolution, and the normalisation of its `width` channels ("none", "batch", "group")."""
+    if normalisation == "none":
+        return [convolution]
+    return [convolution, nn.BatchNorm2d(width) if normalisation == "batch" else nn.GroupNorm(GROUPS, width)]
+
+
+def connected(sizes: Sequence[int], activation: type[nn.Module]) -> nn.Sequential:
+    """Fully connected layers between these sizes, each with its activation; nothing for a single size."""
+    layers: list[nn.Module] = []
+    for inputs, outputs in pairwise(sizes):
+        layers += [nn.Linear(inputs, outputs), activation(inplace=True) if activation is nn.ReLU else activation()]
+    return nn.Sequential(*layers)
 
 
 def _rows(images: Tensor) -> Tensor:

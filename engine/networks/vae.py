@@ -8,32 +8,22 @@ from torch.nn import functional
 
 from engine.networks.decoder import Decoder
 from engine.networks.encoder import Encoder
+from engine.networks.spec import NetworkSpec
 
 
 class VAE(nn.Module):
     """A VAE with Gaussian posterior and Bernoulli pixels (Kingma & Welling 2014).
 
-    With `classes` > 0 it is conditional: the one-hot label joins the latents before the decoder; the encoder
-    does not see it (the report's section 2.4). The sigmoid lives in the loss and in `decode`.
-
-    Parameters
-    ----------
-    image_shape
-        Height, width, channels; height and width equal and 28, 32, 64 or 128; 1 or 3 channels.
-    latents
-        Number of latent variables.
-    classes
-        Number of label classes the decoder is given; 0 for none.
+    With classes it is conditional: the one-hot label joins the latents before the decoder; the encoder does not see
+    it (the report's section 2.4). The sigmoid lives in the loss and in `decode`. Images are square, their side one of
+    `engine.networks.architectures.SIDES`, with 1 or 3 channels.
     """
 
-    def __init__(self, image_shape: tuple[int, int, int], latents: int, classes: int = 0) -> None:
+    def __init__(self, spec: NetworkSpec) -> None:
         super().__init__()
-        side, _, channels = image_shape
-        self.image_shape = image_shape
-        self.latents = latents
-        self.classes = classes
-        self.encoder = Encoder(channels, side, latents)
-        self.decoder = Decoder(channels, side, latents + classes)
+        self.classes = spec.classes
+        self.encoder = Encoder(spec)
+        self.decoder = Decoder(spec)
 
     def encode(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Images (n, channels, side, side) in 0..1 to posterior mean and log-variance, each (n, latents)."""
@@ -64,13 +54,20 @@ def sample(mean: Tensor, log_variance: Tensor, generator: torch.Generator) -> Te
     return torch.addcmul(mean, torch.exp(0.5 * log_variance), noise)
 
 
-def initialise(model: nn.Module, generator: torch.Generator) -> None:
-    """Draw all weights as PyTorch does by default, but from this generator instead of the global one.
+def initialise(model: nn.Module, generator: torch.Generator, *, glorot: bool) -> None:
+    """Draw all weights from this generator, never from the global one.
 
+    With `glorot` uniformly within sqrt(6 / (fan in + fan out)), biases 0 (Glorot & Bengio 2010); else as PyTorch does:
     Kaiming-uniform with a = sqrt(5), that is uniform within 1 / sqrt(fan in), for weights and biases.
     """
     for layer in model.modules():
-        if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
+        if not isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
+            continue
+        if glorot:
+            nn.init.xavier_uniform_(layer.weight, generator=generator)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+        else:
             nn.init.kaiming_uniform_(layer.weight, a=math.sqrt(5), generator=generator)
             if layer.bias is not None:
                 bound = 1 / math.sqrt(layer.weight[0].numel())

@@ -6,11 +6,11 @@ import torch
 
 from engine.data import ENTRIES
 from engine.errors import RunError
-from engine.methods.registry import METHODS, make
-from engine.networks.architectures import ARCHITECTURES
-from engine.networks.spec import NetworkSpec
+from engine.methods.registry import METHODS, make, spec_for
+from engine.networks.architectures import SIDES
 from engine.runs.previews import COLUMNS, LATENT_ROWS
 from engine.runs.previews import MOST as MOST_PREVIEWS
+from engine.runs.run import MOST_CLASSES
 from engine.settings.run_config import RunConfig
 
 MB = 1_000_000
@@ -26,9 +26,6 @@ LIMITS = {
 
 MOST_BY_HAND = 100
 """Weights that a user may have kept beside those that the settings name."""
-
-MOST_CLASSES = 10_000
-"""Classes that a data set may have; it matters for the size of a conditional decoder only."""
 
 NUMBER = 18
 """Bytes of a value in a table: nine digits with sign, point, exponent and comma."""
@@ -82,12 +79,10 @@ def _allowed(config: RunConfig) -> dict[str, tuple[int, int]]:
 
 def _network(config: RunConfig) -> tuple[int, int, int]:
     """Bytes of the weights, side and channels of the images; of own data the most that they can be."""
-    shape = ENTRIES[config.dataset].shape or (max(ARCHITECTURES), max(ARCHITECTURES), 3)
+    shape = ENTRIES[config.dataset].shape or (max(SIDES), max(SIDES), 3)
     side, channels = shape[0], shape[2] if len(shape) > 2 else 1
     with torch.device("meta"):  # shapes alone, no memory
-        model = make(
-            config, NetworkSpec((side, side, channels), config.latents, MOST_CLASSES if config.conditional else 0)
-        )
+        model = make(config, spec_for(config, (side, side, channels), MOST_CLASSES))
     return sum(each.numel() * each.element_size() for each in model.networks.state_dict().values()), side, channels
 
 

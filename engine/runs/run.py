@@ -21,6 +21,7 @@ from filelock import FileLock, Timeout
 from engine.data.fingerprint import Fingerprint
 from engine.errors import ConfigError, RunError, RunLockedError
 from engine.methods.registry import METHODS
+from engine.networks.architectures import SIDES
 from engine.runs.colours import PALETTE
 from engine.runs.small_files import SMALL_FILES, Sound, read_sound, sound_evaluation, sound_marks, sound_state
 from engine.settings.run_config import PATHS, ClassOrder, RunConfig
@@ -36,6 +37,9 @@ LONGEST_TIME = 64
 """Characters of the time at which a run was created; ISO 8601 has 29."""
 
 STATE_LOST = "How far the run was is not known; Resume goes on from its last checkpoint."
+
+MOST_CLASSES = 10_000
+"""Classes that a data set may have."""
 
 LOCK_PATIENCE = 0.5
 """Seconds to wait for a lock: another window may hold it for a moment to see whether a run is alive."""
@@ -104,6 +108,10 @@ class Run:
         self.problems: dict[str, str] = {}
         """What was wrong with the run's small files when they were last read, a sentence each, by their names."""
         self.trained_on: Fingerprint | None = None
+        self.image_shape: tuple[int, int, int] | None = None
+        """Height, width and channels of its images, known once it trained; not of a run of version 1.0.0."""
+        self.classes = 0
+        """Number of classes of its data, as `image_shape`."""
         self.former: tuple[FormerData, ...] = ()
 
     @classmethod
@@ -161,6 +169,7 @@ class Run:
         if "class_order" not in values:  # version 1.0.0 wrote it
             run.class_order = "alphabetical"
         run.trained_on = Fingerprint.read(values.get("data"))
+        run.image_shape, run.classes = _shape_in(values)
         former = values.get("former_data")
         read = map(FormerData.read, former if isinstance(former, list) else [])
         run.former = tuple(entry for entry in read if entry is not None)
@@ -275,6 +284,11 @@ class Run:
         kept = [{"step": entry.step, "data": entry.data.values()} for entry in former]
         self._rewrite_config({"data": data.values()} | ({"former_data": kept} if kept else {}))
         self.trained_on, self.former = data, former
+
+    def record_shape(self, image_shape: tuple[int, int, int], classes: int) -> None:
+        """Keep what its networks are made for, so that its weights can be read without its data. Raises OSError."""
+        self.image_shape, self.classes = image_shape, classes
+        self._rewrite_config({"image_shape": list(image_shape), "classes": classes})
 
     def lengthen(self, epochs: int | None, steps: int | None) -> None:
         """Set a new total length; `keep_length` writes it. Raises ConfigError."""
@@ -397,6 +411,15 @@ def _resolved(values: object, config: RunConfig) -> dict[str, Any]:
     known = {name: values[name] for name in ("device", "threads") if values.get(name, "auto") not in ("auto", 0)}
     checked = config.changed(**known)
     return {name: getattr(checked, name) for name in known}
+
+
+def _shape_in(values: dict[str, Any]) -> tuple[tuple[int, int, int] | None, int]:
+    """Shape of the images and number of classes, as config.json says; None where it does not, or is damaged."""
+    shape, classes = values.get("image_shape"), values.get("classes")
+    sides = [*SIDES, 1, 3]
+    if isinstance(shape, list) and len(shape) == 3 and all(type(n) is int and n in sides for n in shape):
+        return (shape[0], shape[1], shape[2]), classes if type(classes) is int and 0 <= classes <= MOST_CLASSES else 0
+    return None, 0
 
 
 def _rarest_colour(root: Path) -> int:

@@ -11,9 +11,8 @@ from engine.data import ENTRIES, ArrayStore, Dataset, fingerprint_of, load_if_th
 from engine.errors import CheckpointError
 from engine.methods.base import Method
 from engine.methods.building import build
-from engine.methods.registry import make
-from engine.networks.architectures import ARCHITECTURES
-from engine.networks.spec import NetworkSpec
+from engine.methods.registry import make, spec_for
+from engine.networks.architectures import SIDES
 from engine.runs.checkpoints import Weights, fill, load_weights
 from engine.runs.run import Run
 
@@ -78,23 +77,32 @@ def _trained(run: Run, dataset: Dataset, model: Method, weights: Weights) -> Tra
 
 
 def _network_of(weights: Weights, run: Run) -> Method:
-    """The network whose tensors have the shapes of these: only one side of the image fits."""
+    """The method whose networks' tensors have the shapes of these."""
     shapes = {name: tensor.shape for name, tensor in weights.tensors.items()}
-    latents = run.config.latents
-    try:
-        channels = shapes["encoder.features.0.weight"][1]
-        classes = shapes["decoder.hidden.0.weight"][1] - latents
-    except (KeyError, IndexError):
-        channels, classes = 0, -1
-    for side in ARCHITECTURES if channels in (1, 3) and classes >= 0 else ():
+    for image_shape, classes in _candidates(run, shapes):
         with torch.device("meta"):
-            model = make(run.config, NetworkSpec((side, side, channels), latents, classes))
+            model = make(run.config, spec_for(run.config, image_shape, classes))
         if {name: tensor.shape for name, tensor in model.networks.state_dict().items()} == shapes:
             model.networks.to_empty(device="cpu")
             return model
     raise CheckpointError(
         f"The weights of {run.name} do not fit its settings: config.json or the checkpoint was changed."
     )
+
+
+def _candidates(run: Run, shapes: dict[str, torch.Size]) -> list[tuple[tuple[int, int, int], int]]:
+    """Shapes of images and numbers of classes that the run's networks may be for.
+
+    Version 1.0.0 did not write them down; of its network each side of the image has other weights.
+    """
+    if run.image_shape is not None:
+        return [(run.image_shape, run.classes)]
+    try:
+        channels = shapes["encoder.features.0.weight"][1]
+        classes = shapes["decoder.hidden.0.weight"][1] - run.config.latents
+    except (KeyError, IndexError):
+        return []
+    return [((side, side, channels), classes) for side in SIDES] if channels in (1, 3) and classes >= 0 else []
 
 
 def _stand_in(run: Run, model: Method) -> Dataset:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field, TypeAdapter
 
 from engine.errors import ConfigError
 from engine.settings.folders import remembered_data
-from engine.settings.run_config import RunConfig
+from engine.settings.run_config import FIRST_SCHEMA, SCHEMA, RunConfig, migrated
 from engine.system.files import write_bytes
 from engine.system.paths import RESOURCES, presets_folder
 from engine.system.plain_text import clean_name, one_line, slug
@@ -33,6 +33,7 @@ class _File(BaseModel):
     title: Annotated[Words, Field(min_length=1)]
     description: Words
     settings: dict[str, Any]
+    written_as: Annotated[int, Field(alias="schema")] = FIRST_SCHEMA
 
 
 _FILE = TypeAdapter(_File)
@@ -47,7 +48,9 @@ def load_preset(path: Path) -> Preset:
     try:
         file = checked(_FILE, values)
         title = clean_name(file.title) or clean_name(path.stem)
-        return Preset(path.stem, title, one_line(file.description), RunConfig.parse(file.settings))
+        return Preset(
+            path.stem, title, one_line(file.description), RunConfig.parse(migrated(file.settings, file.written_as))
+        )
     except DamagedError as error:
         raise ConfigError(f"{path} is not a preset: it needs title, description and settings ({error}).") from None
     except ConfigError as error:
@@ -93,10 +96,11 @@ def save_preset(title: str, description: str, config: RunConfig) -> Preset:
         raise ConfigError("A preset needs a title.")
     if config.data_folder == remembered_data(config.dataset):
         config = config.changed(data_folder=None)
-    settings = {name: value for name, value in config.model_dump(mode="json").items() if value is not None}
+    values = config.model_dump(mode="json")
+    settings = {name: value for name, value in (values | values.pop("method")).items() if value is not None}
     same = next((preset for preset in own_presets() if preset.title == title), None)
     name = same.name if same else _free_name(slug(title))
-    text = tomli_w.dumps({"title": title, "description": description, "settings": settings})
+    text = tomli_w.dumps({"schema": SCHEMA, "title": title, "description": description, "settings": settings})
     path = presets_folder() / f"{name}.toml"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,24 +1,31 @@
 """RunConfig: one typed, validated description of a training run.
 
-The form in the window, the command line, the file on disk and the error messages all come from these
-fields. A new hyper-parameter is one field here and one use.
+The form in the window, the command line, the file on disk and the error messages all come from these fields and from
+those that the method has of its own. A new hyper-parameter is one field, here or with its method, and one use.
 """
 
-import math
 import re
+from collections.abc import Iterable
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import ValidationError, ValidationInfo, field_serializer, field_validator, model_validator
 from pydantic.fields import FieldInfo
+from pydantic_core import PydanticCustomError
 
 from engine.errors import ConfigError
-from engine.methods.registry import METHODS
-from engine.system.numbers import exact_words, plain, plain_characters
+from engine.methods.base import MethodSettings
+from engine.methods.registry import METHODS, same_setting, titles
+from engine.networks.architectures import NETWORKS, NORMALISATIONS
+from engine.system.fields import Settings, choices_of, setting, shown, wrong_words
+from engine.system.numbers import plain_characters
 from engine.system.reading import MOST_STEPS, DamagedError, read_json, reason_of
 
-ENVELOPE = frozenset({"schema", "created", "versions", "resolved", "class_order", "data", "former_data"})
+ENVELOPE = frozenset(
+    {"schema", "created", "versions", "resolved", "class_order", "data", "former_data", "image_shape", "classes"}
+)
 """Keys of a run's config.json that are not settings: where and with what the run was made."""
 
 PATHS = ("data_folder",)
@@ -27,16 +34,21 @@ PATHS = ("data_folder",)
 ClassOrder = Literal["natural", "alphabetical"]
 """How the classes of a folder of pictures are numbered: 2 before 10, or as version 1.0.0 did, 10 before 2."""
 
-SCHEMA = 1
-"""Version of config.json. Raise it, and migrate in `RunConfig.from_json`, when a name changes meaning."""
+SCHEMA = 2
+"""Version of config.json. Raise it, and migrate in `migrated`, when a name changes meaning."""
+
+FIRST_SCHEMA = 1
+"""Version 1.0.0's, and that of presets, studies and settings that do not say theirs."""
+
+NETWORK_OF_1_0_0 = {"network": "report", "normalisation": "batch"}
+"""The settings of version 1.0.0, which had a single network."""
 
 
 class Group(StrEnum):
-    """Headings under which the form shows the fields, in order."""
+    """Headings under which the form shows the fields, in order. That of `METHOD` is the method's title."""
 
     DATA = "Data and method"
-    WEIGHT = "Weight"
-    CAPACITY = "Capacity"
+    METHOD = "Method"
     NETWORK = "Network and optimiser"
     LENGTH = "Length"
     MACHINE = "Machine"
@@ -44,8 +56,7 @@ class Group(StrEnum):
 
 
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
-
-OBJECTIVE_TITLES: dict[str, str] = {name: method.title for name, method in METHODS.items()}
+DEVICE_TITLES = {"auto": "Automatic", "cpu": "CPU", "cuda": "GPU (CUDA)", "mps": "GPU (Apple)"}
 DATASET_TITLES: dict[str, str] = {
     "dsprites": "dSprites",
     "mnist": "MNIST",
@@ -65,63 +76,60 @@ IMAGE_SIZES = (32, 64, 128)
 LONGEST_PATH = 4096
 """Letters; no system opens a file whose path is longer."""
 
-LONGEST_SHOWN = 80
-"""Letters of a wrong value in a message."""
-
 MOST_SHOWN = 3
 """Wrong values in a message."""
 
-CHOICE_TITLES: dict[str, dict[str, str]] = {
-    "dataset": DATASET_TITLES,
-    "objective": OBJECTIVE_TITLES,
-    "device": {"auto": "Automatic", "cpu": "CPU", "cuda": "GPU (CUDA)", "mps": "GPU (Apple)"},
-    "image_size": {str(size): str(size) for size in IMAGE_SIZES},
-}
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """Values given for settings of the method's own, and for settings that only other methods have."""
+
+    own: dict[str, Any]
+    others: dict[str, Any]
 
 
-def _setting(default: Any, title: str, help: str, group: Group, unit: str = "", **limits: Any) -> Any:
-    extra: dict[str, Any] = {"group": group.value, "unit": unit}
-    return Field(default, title=title, description=help, json_schema_extra=extra, **limits)
-
-
-class RunConfig(BaseModel):
+class RunConfig(Settings):
     """The settings of one run. Immutable; every value is checked against its range.
 
-    Capacities are in nats, lengths in epochs or steps (parameter updates), `capacity_epochs` in epochs.
+    `method` holds the settings of the method's own, an instance of its `Settings`. They are given by name like all
+    others, and looked up in both: `RunConfig(objective="beta-vae", beta=2).value("beta")`. A setting that only other
+    methods have is checked and left out, so that what several methods have in common can be given to all of them.
+    Lengths are in epochs or steps (parameter updates).
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
-
-    dataset: str = _setting(
+    dataset: str = setting(
         "dsprites",
         "Data set",
         "The images to learn from. dSprites is drawn on this machine, Digits comes with the application, the MNIST "
         "family is read from a folder or downloaded; own pictures and arrays are yours.",
         Group.DATA,
+        choices=DATASET_TITLES,
     )
-    data_folder: Path | None = _setting(
+    data_folder: Path | None = setting(
         None,
         "Data folder",
         "Where the data set's files are: a folder, or an .npz file for own arrays. Empty: the application's own cache, "
         "filled by drawing or downloading.",
         Group.DATA,
     )
-    image_size: int = _setting(
+    image_size: int = setting(
         64,
         "Picture size",
         "Side to which own pictures are resized, after they are cut to their central square.",
         Group.DATA,
         "pixels",
+        choices={str(size): str(size) for size in IMAGE_SIZES},
         ge=min(IMAGE_SIZES),
         le=max(IMAGE_SIZES),
     )
-    objective: str = _setting(
+    objective: str = setting(
         "annealed-relu",
         "Method",
         "What is minimised. " + " ".join(f"{m.title}: {m.formula} ({m.source})." for m in METHODS.values()),
         Group.DATA,
+        choices=titles,
     )
-    conditional: bool = _setting(
+    conditional: bool = setting(
         False,
         "Conditional",
         "Give the decoder the class label (MNIST: the digit; dSprites: the shape) "
@@ -129,49 +137,30 @@ class RunConfig(BaseModel):
         Group.DATA,
     )
 
-    beta: float = _setting(
-        4.0,
-        "β",
-        "Weight of the KL divergence in the β-VAE, and of the total correlation of the latents in the β-TCVAE. 1 is "
-        "the plain VAE; larger values disentangle more and reconstruct less sharply.",
-        Group.WEIGHT,
-        ge=0,
-        le=1000,
-    )
-    gamma: float = _setting(
-        100.0,
-        "γ",
-        "Weight of the distance between KL and the capacity C in the annealed VAEs.",
-        Group.CAPACITY,
-        ge=0,
-        le=100_000,
-    )
-    capacity_max: float = _setting(
-        20.0,
-        "C max",
-        "Capacity at the end of its ramp: how much information, in nats, the latents may carry about an image.",
-        Group.CAPACITY,
-        "nats",
-        ge=0,
-        le=1000,
-    )
-    capacity_epochs: float = _setting(
-        20.0,
-        "C reached after",
-        "Epochs over which C rises linearly from 0 to C max, step by step. Fractions are allowed.",
-        Group.CAPACITY,
-        "epochs",
-        ge=0,
-        le=100_000,
-    )
+    method: Any = setting({}, "Method's settings", "The settings of the method's own.", Group.METHOD)
 
-    latents: int = _setting(10, "Latents", "Number of latent variables, the size of z.", Group.NETWORK, ge=1, le=256)
-    learning_rate: float = _setting(
+    network: str = setting(
+        "plain",
+        "Network",
+        "Layers of encoder and decoder. " + " ".join(f"{n.title}: {n.about}" for n in NETWORKS.values()),
+        Group.NETWORK,
+        choices={name: network.title for name, network in NETWORKS.items()},
+    )
+    normalisation: Literal["none", "batch", "group"] = setting(
+        "none",
+        "Normalisation",
+        "What follows each convolution. The report normalises by batch, most published models by nothing; group "
+        "normalisation looks at one image at a time.",
+        Group.NETWORK,
+        choices=NORMALISATIONS,
+    )
+    latents: int = setting(10, "Latents", "Number of latent variables, the size of z.", Group.NETWORK, ge=1, le=256)
+    learning_rate: float = setting(
         5e-4, "Learning rate", "Step size of the Adam optimiser, constant over the run.", Group.NETWORK, ge=1e-7, le=1
     )
-    batch_size: int = _setting(64, "Batch", "Images in a training step.", Group.NETWORK, "images", ge=2, le=8192)
+    batch_size: int = setting(64, "Batch", "Images in a training step.", Group.NETWORK, "images", ge=2, le=8192)
 
-    epochs: int = _setting(
+    epochs: int = setting(
         100,
         "Epochs",
         "Passes over the training images. Not used when a number of steps is set.",
@@ -180,7 +169,7 @@ class RunConfig(BaseModel):
         ge=1,
         le=100_000,
     )
-    steps: int | None = _setting(
+    steps: int | None = setting(
         None,
         "Steps",
         "Length of the run in training steps. Empty: as many as the epochs make.",
@@ -189,7 +178,7 @@ class RunConfig(BaseModel):
         ge=1,
         le=1_000_000_000,
     )
-    seed: int = _setting(
+    seed: int = setting(
         0,
         "Seed",
         "Start of the random numbers: initial weights, order of the images, noise. The same seed "
@@ -199,10 +188,14 @@ class RunConfig(BaseModel):
         le=2**31 - 1,
     )
 
-    device: DeviceName = _setting(
-        "auto", "Device", "Where to compute. Automatic takes a GPU where there is one.", Group.MACHINE
+    device: DeviceName = setting(
+        "auto",
+        "Device",
+        "Where to compute. Automatic takes a GPU where there is one.",
+        Group.MACHINE,
+        choices=DEVICE_TITLES,
     )
-    threads: int = _setting(
+    threads: int = setting(
         0,
         "Threads",
         "CPU threads for the computation. 0: as PyTorch chooses on this machine.",
@@ -212,7 +205,7 @@ class RunConfig(BaseModel):
         le=1024,
     )
 
-    log_steps: int = _setting(
+    log_steps: int = setting(
         50,
         "Record every",
         "Steps between two points of the curves; each point is the mean over them.",
@@ -221,7 +214,7 @@ class RunConfig(BaseModel):
         ge=1,
         le=1_000_000,
     )
-    checkpoint_steps: int = _setting(
+    checkpoint_steps: int = setting(
         1000,
         "Save every",
         "Steps between two checkpoints: what a crash can lose at most.",
@@ -230,10 +223,10 @@ class RunConfig(BaseModel):
         ge=1,
         le=10_000_000,
     )
-    preview_steps: int = _setting(
+    preview_steps: int = setting(
         500, "Pictures every", "Steps between two sets of live pictures.", Group.SAVING, "steps", ge=1, le=10_000_000
     )
-    keep_steps: tuple[int, ...] = _setting(
+    keep_steps: tuple[int, ...] = setting(
         (),
         "Keep weights at",
         "Steps whose weights are kept to come back to, with commas: 1000, 5000. Empty: only the newest are kept.",
@@ -266,10 +259,10 @@ class RunConfig(BaseModel):
             raise ValueError("steps count from 1")
         return tuple(sorted(set(value)))
 
-    @field_validator("dataset", "objective", "image_size")
+    @field_validator("dataset", "objective", "network", "image_size")
     @classmethod
     def _known(cls, value: str | int, info: ValidationInfo) -> str | int:
-        if str(value) not in CHOICE_TITLES[str(info.field_name)]:
+        if str(value) not in choices_of(cls.model_fields[str(info.field_name)]):
             raise ValueError("not one of its choices")
         return value
 
@@ -283,11 +276,62 @@ class RunConfig(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _numbers_as_typed(cls, values: Any) -> Any:
-        """A number that was typed may have a decimal comma, groups of digits, or the digits of another script."""
+    def _sort(cls, values: Any) -> Any:
+        """Put aside what is given for settings that methods have of their own."""
         if not isinstance(values, dict):
             return values
-        return {k: _plain(cls.model_fields[k], v) if k in cls.model_fields else v for k, v in values.items()}
+        given = values.get("method", {})
+        given = given.model_dump() if isinstance(given, MethodSettings) else given
+        if not isinstance(given, dict):
+            raise ValueError("method holds no settings")
+        of_methods = {name for method in METHODS.values() for name in method.Settings.model_fields}
+        given = given | {name: value for name, value in values.items() if name in of_methods}
+        method = METHODS.get(str(values.get("objective", cls.model_fields["objective"].default)))
+        others = of_methods - (method.Settings.model_fields.keys() if method else set())
+        common = {name: value for name, value in values.items() if name not in of_methods}
+        own = {name: value for name, value in given.items() if name not in others}
+        return common | {"method": _Given(own, {name: given[name] for name in given if name in others})}
+
+    @field_validator("method", mode="before")
+    @classmethod
+    def _of_method(cls, value: Any, info: ValidationInfo) -> Any:
+        """The settings of the method's own; what is wrong with them, and with those of others, as one error."""
+        given = value if isinstance(value, _Given) else _Given({}, {})
+        errors = [error for name, v in given.others.items() for error in _wrong_everywhere(name, v)]
+        method = METHODS.get(info.data.get("objective", ""))
+        found = None
+        try:
+            found = method.Settings.model_validate(given.own) if method else None
+        except ValidationError as error:
+            errors += _errors(error, method)
+        if errors:
+            raise PydanticCustomError("of_method", "settings of the method are not valid", {"errors": errors})
+        return found
+
+    @field_serializer("method")
+    def _method_values(self, method: Any) -> Any:
+        return method.model_dump()
+
+    @model_validator(mode="after")
+    def _labels_wanted(self) -> "RunConfig":
+        method = METHODS[self.objective]
+        if self.conditional and not method.conditional:
+            raise PydanticCustomError("labels", "{reason}", {"reason": f"{method.title} cannot be conditional"})
+        return self
+
+    def flat(self) -> dict[str, Any]:
+        """Return all settings by name, the method's own among them."""
+        own = {name: getattr(self.method, name) for name in type(self.method).model_fields}
+        return {name: value for name, value in self if name != "method"} | own
+
+    def value(self, name: str) -> Any:
+        """Return a setting by name. Raises KeyError where the method does not have it."""
+        return self.flat()[name]
+
+    def field(self, name: str) -> FieldInfo:
+        """Return what a setting is: title, help, unit, range. Raises KeyError where the method does not have it."""
+        fields: dict[str, FieldInfo] = type(self).model_fields | type(self.method).model_fields
+        return fields[name]
 
     @property
     def data(self) -> tuple[str, Path | None, int]:
@@ -297,7 +341,7 @@ class RunConfig(BaseModel):
     @property
     def method_title(self) -> str:
         """The method in words, e.g. "Conditional β-VAE"."""
-        title = OBJECTIVE_TITLES[self.objective]
+        title = METHODS[self.objective].title
         return f"Conditional {title}" if self.conditional else title
 
     def total_steps(self, images: int) -> int:
@@ -328,8 +372,16 @@ class RunConfig(BaseModel):
         return found
 
     def changed(self, **changes: Any) -> "RunConfig":
-        """Return a copy with some fields replaced, validated again. Raises ConfigError."""
-        return RunConfig.parse(self.model_dump() | changes)
+        """Return a copy with some settings replaced, validated again. Raises ConfigError.
+
+        Another method takes over those settings of the former's own which are the very same in both.
+        """
+        kept = self.flat()
+        former, method = METHODS[self.objective], METHODS.get(str(changes.get("objective", self.objective)))
+        if method not in (former, None):
+            own = former.Settings.model_fields
+            kept = {name: v for name, v in kept.items() if name not in own or same_setting(name, former, method)}
+        return RunConfig.parse(kept | changes)
 
     @classmethod
     def parse(cls, values: dict[str, Any]) -> "RunConfig":
@@ -337,29 +389,25 @@ class RunConfig(BaseModel):
         try:
             return cls.model_validate(values)
         except ValidationError as error:
-            wrong = error.errors()
+            wrong: list[Any] = []
+            for each in error.errors():
+                wrong += each["ctx"]["errors"] if each["type"] == "of_method" else [each]
             more = f" {len(wrong) - MOST_SHOWN:,} more settings are not valid." if len(wrong) > MOST_SHOWN else ""
             raise ConfigError(" ".join(map(_sentence, wrong[:MOST_SHOWN])) + more) from None
 
     def to_json(self) -> dict[str, Any]:
-        """Return the fields as JSON values, with the schema version."""
+        """Return the settings as JSON values, with the schema version; the method's own under "method"."""
         return {"schema": SCHEMA} | self.model_dump(mode="json")
 
     @classmethod
     def from_json(cls, values: Any) -> "RunConfig":
-        """Read what `to_json` wrote, or a run's whole config.json.
+        """Read what `to_json` wrote, or a run's whole config.json, also of version 1.0.0.
 
         Raises ConfigError for another schema, an unknown field or a value out of range.
         """
         if not isinstance(values, dict):
             raise ConfigError("The settings must be a JSON object of field names and values.")
-        schema = values.get("schema", SCHEMA)
-        if schema != SCHEMA:
-            raise ConfigError(
-                f"The settings have schema {_shown(schema)}; this version reads schema {SCHEMA}. "
-                "They were written by another version of Disentangle Studio."
-            )
-        return cls.parse({k: v for k, v in values.items() if k not in ENVELOPE})
+        return cls.parse(migrated({k: v for k, v in values.items() if k not in ENVELOPE}, values.get("schema", 1)))
 
     @classmethod
     def load(cls, path: Path) -> "RunConfig":
@@ -372,81 +420,61 @@ class RunConfig(BaseModel):
             raise ConfigError(f"{path}: {error}") from None
 
 
-def unit_of(field: FieldInfo) -> str:
-    """Unit of a field ("nats", "epochs", ...), empty where it has none."""
-    return str(_extra(field).get("unit", ""))
+def migrated(values: dict[str, Any], schema: object) -> dict[str, Any]:
+    """Return settings by name as this version means them, from those of a file with that schema.
+
+    Version 1.0.0, schema 1, had one network. Raises ConfigError for a schema that is not known.
+    """
+    if schema not in (FIRST_SCHEMA, SCHEMA) or isinstance(schema, bool):
+        raise ConfigError(
+            f"The settings have schema {shown(schema)}; this version reads schema {FIRST_SCHEMA} and {SCHEMA}. "
+            "They were written by another version of Disentangle Studio."
+        )
+    return NETWORK_OF_1_0_0 | values if schema == FIRST_SCHEMA else values
 
 
-def group_of(field: FieldInfo) -> Group:
-    """Heading under which a form shows the field."""
-    return Group(str(_extra(field)["group"]))
+def all_settings(configs: Iterable[RunConfig] = ()) -> dict[str, FieldInfo]:
+    """Every setting by name, in the order of the form: the common ones, and those of these runs' methods; else of all.
+
+    Of a name that several methods have, it is the first one's.
+    """
+    methods = [METHODS[config.objective] for config in configs] or list(METHODS.values())
+    found: dict[str, FieldInfo] = {}
+    for name, field in RunConfig.model_fields.items():
+        if name != "method":
+            found[name] = field
+            continue
+        for method in methods:
+            found |= {own: of for own, of in method.Settings.model_fields.items() if own not in found}
+    return found
 
 
-def limits_of(field: FieldInfo) -> tuple[float | None, float | None]:
-    """Smallest and largest allowed value of a number field; None where there is no bound."""
-    low = next((m.ge for m in field.metadata if hasattr(m, "ge")), None)
-    high = next((m.le for m in field.metadata if hasattr(m, "le")), None)
-    return low, high
+def _wrong_everywhere(name: str, value: Any) -> list[Any]:
+    """What is wrong with a value of a setting that other methods have, where none of them takes it."""
+    errors: list[list[Any]] = []
+    for method in METHODS.values():
+        if name not in method.Settings.model_fields:
+            continue
+        try:
+            method.Settings.model_validate({name: value})
+            return []
+        except ValidationError as error:
+            errors.append(_errors(error, method))
+    return errors[0]
 
 
-def choices_of(name: str) -> list[tuple[str, str]]:
-    """(value, title) pairs of a field that takes one of a few names; empty for others."""
-    return list(CHOICE_TITLES.get(name, {}).items())
-
-
-def range_text(field: FieldInfo) -> str:
-    """Range of a field in words, e.g. "from 0 to 1,000 nats"."""
-    low, high = limits_of(field)
-    if low is None or high is None:
-        return ""
-    unit = unit_of(field)
-    return f"from {exact_words(low)} to {exact_words(high)}{' ' + unit if unit else ''}"
-
-
-def _plain(field: FieldInfo, value: Any) -> Any:
-    """A value of a field; a number that was typed, as Python reads it."""
-    if not isinstance(value, str) or get_origin(field.annotation) is tuple:
-        return value
-    if {int, float} & {field.annotation, *get_args(field.annotation)}:
-        most = limits_of(field)[1]
-        return plain(value, math.inf if most is None else most)
-    return value
-
-
-def _extra(field: FieldInfo) -> dict[str, Any]:
-    extra = field.json_schema_extra
-    return extra if isinstance(extra, dict) else {}
+def _errors(error: ValidationError, method: Any) -> list[dict[str, Any]]:
+    """What pydantic says of a method's settings, each with the field that it is of, where there is one."""
+    fields = method.Settings.model_fields
+    return [{**each, "field": fields.get(str(each["loc"][0]))} for each in error.errors() if each["loc"]]
 
 
 def _sentence(error: Any) -> str:
     """One pydantic error as a sentence that names the field, the value and what is allowed."""
     name = str(error["loc"][0]) if error["loc"] else "settings"
-    value = _shown(error.get("input"))
-    field = RunConfig.model_fields.get(name)
-    if field is None:
-        if error["type"] == "extra_forbidden":
-            return f"There is no setting {_shown(name)}. The settings are: {', '.join(RunConfig.model_fields)}."
-        return f"The settings are not valid: {error['msg']}."
-    choices = [v for v, _ in choices_of(name)]
-    if choices:
-        return f"{name} is {value}; it must be one of {', '.join(choices)}."
-    allowed = range_text(field)
-    kind = _kind(field)
-    return f"{name} is {value}; it must be {kind}{' ' + allowed if allowed else ''}."
-
-
-def _shown(value: Any) -> str:
-    """A value as a message quotes it, cut where it is long."""
-    text = repr(value)
-    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}... ({len(text):,} letters)"
-
-
-def _kind(field: FieldInfo) -> str:
-    if get_origin(field.annotation) is tuple:
-        return "whole numbers from 1 with commas between them, at most 100"
-    types = get_args(field.annotation) or (field.annotation,)
-    if bool in types:
-        return "true or false"
-    if int in types:
-        return "a whole number"
-    return "a number" if float in types else "a folder"
+    field = error.get("field") or RunConfig.model_fields.get(name)
+    if field is not None:
+        return wrong_words(name, field, error.get("input"))
+    if error["type"] == "extra_forbidden":
+        return f"There is no setting {shown(name)}. The settings are: {', '.join(all_settings())}."
+    return f"The settings are not valid: {error['msg']}."

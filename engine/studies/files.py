@@ -11,13 +11,13 @@ from engine.errors import ConfigError
 from engine.evaluation.catalogue import METRICS
 from engine.runs.differences import what_matters
 from engine.settings.folders import with_remembered_data
-from engine.settings.run_config import RunConfig
+from engine.settings.run_config import FIRST_SCHEMA, RunConfig, migrated
 from engine.studies.study import Cell, Method, Study
 from engine.system.paths import RESOURCES, studies_folder
 from engine.system.plain_text import one_line
 from engine.system.reading import DamagedError, read_toml, reason_of
 
-KEYS = ("title", "about", "seeds", "metrics", "settings", "quick", "methods")
+KEYS = ("schema", "title", "about", "seeds", "metrics", "settings", "quick", "methods")
 MOST_SEEDS = 1000
 MOST_RUNS = 10_000
 
@@ -88,7 +88,7 @@ def _find(name: str | Path) -> Path:
 
 def _study(path: Path, values: dict[str, Any], quick: bool, seeds: int | None, data_folder: Path | None) -> Study:
     _check_keys(values)
-    common = _settings(values.get("settings", {}), "settings")
+    common = _migrated(_settings(values.get("settings", {}), "settings"), values.get("schema", FIRST_SCHEMA))
     replaced = dict(_table(values.get("quick", {}), "quick"))
     chosen = {key: replaced.pop(key, values.get(key)) if quick else values.get(key) for key in ("seeds", "metrics")}
     replaced = {key: value for key, value in replaced.items() if key not in ("seeds", "metrics")}
@@ -117,8 +117,16 @@ def _check_keys(values: dict[str, Any]) -> None:
         if key not in KEYS:
             raise ConfigError(f"there is no key {key!r} in a study; the keys are: {', '.join(KEYS)}.")
     for key in KEYS:
-        if key not in values and key not in ("settings", "quick"):
+        if key not in values and key not in ("schema", "settings", "quick"):
             raise ConfigError(f"the key {key!r} is missing.")
+
+
+def _migrated(common: dict[str, Any], schema: object) -> dict[str, Any]:
+    """Settings as this version means them. Raises ConfigError."""
+    try:
+        return migrated(common, schema)
+    except ConfigError as error:
+        raise ConfigError(str(error).replace("The settings have", "the study has", 1)) from None
 
 
 def _text(values: dict[str, Any], key: str) -> str:

@@ -13,7 +13,7 @@ from engine.evaluation.grouping import setting_title, setting_words
 from engine.evaluation.protocols import protocol_words
 from engine.evaluation.rows import Row, read_row, told_apart
 from engine.methods.registry import METHODS
-from engine.networks.architectures import ARCHITECTURES
+from engine.networks.architectures import NETWORKS
 from engine.runs.run import Run
 from engine.settings.run_config import OWN_DATA, RunConfig
 from engine.studies.standing import CellState, standing
@@ -82,30 +82,25 @@ def _data(entries: Sequence[_Entry], words: str) -> str:
 def _objective(config: RunConfig) -> str:
     """What a method minimises, with the weight that it uses."""
     method = METHODS[config.objective]
-    weight = "".join(f" with {setting_title(name)} = {setting_words(config, name)}" for name in method.settings[:1])
+    own = [*method.Settings.model_fields][:1]
+    weight = "".join(f" with {setting_title(name)} = {setting_words(config, name)}" for name in own)
     return method.formula + weight + (", its decoder given the one-hot class label" if config.conditional else "")
 
 
 def _network(entries: Sequence[_Entry]) -> str:
-    first = entries[0].config
-    shape = ENTRIES[first.dataset].shape
-    side = shape[0] if shape else first.image_size if first.dataset == "images" else 0
     latents = _common(entries, lambda config: f"{config.latents:,}")
-    layers = ""
-    if side in ARCHITECTURES:
-        architecture = ARCHITECTURES[side]
-        widths, kernels, strides = (
-            "-".join(str(getattr(c, name)) for c in architecture.convolutions) for name in ("width", "kernel", "stride")
-        )
-        layers = f" ({widths} channels, kernels of {kernels} pixels, strides {strides})"
-        hidden = f", then a layer of {architecture.hidden} units" if architecture.hidden else ""
-        layers += f", batch normalisation and ReLU after each{hidden}"
-    else:
-        layers = ", batch normalisation and ReLU after each"
+    encoder = _common(entries, _encoder)
+    decoder = _common(entries, lambda config: NETWORKS[config.network].decoder_words)
     return (
-        f"The encoder has four convolutions{layers}; it gives mean and log-variance of {latents} latents. The decoder "
-        "mirrors it and ends in a sigmoid. The reconstruction loss is the binary cross-entropy summed over pixels."
+        f"The encoder has {encoder}; it gives mean and log-variance of {latents} latents. The decoder {decoder} and "
+        "ends in a sigmoid. The reconstruction loss is the binary cross-entropy summed over pixels."
     )
+
+
+def _encoder(config: RunConfig) -> str:
+    shape = ENTRIES[config.dataset].shape
+    side = shape[0] if shape else config.image_size if config.dataset == "images" else 0
+    return NETWORKS[config.network].encoder_words(side, config.normalisation)
 
 
 def _training(entries: Sequence[_Entry]) -> str:

@@ -44,7 +44,16 @@ class Estimate:
 def pace_key(config: RunConfig) -> tuple[Any, ...]:
     """The settings that the time of a step depends on."""
     folder = config.data_folder if ENTRIES[config.dataset].own else None
-    size = (config.dataset, folder, config.image_size, config.conditional, config.latents, config.batch_size)
+    size = (
+        config.dataset,
+        folder,
+        config.image_size,
+        config.conditional,
+        config.latents,
+        config.batch_size,
+        config.network,
+        config.normalisation,
+    )
     return (*size, config.device, config.threads)
 
 
@@ -71,10 +80,8 @@ def measure_pace(config: RunConfig) -> Pace:
 
     from engine.data import load_dataset
     from engine.methods.base import Batch
-    from engine.methods.registry import make
-    from engine.networks.spec import NetworkSpec
+    from engine.methods.registry import make, spec_for
     from engine.networks.tensors import choose_device
-    from engine.networks.vae import initialise
     from engine.training.stepper import Stepper
 
     entry = ENTRIES[config.dataset]
@@ -86,8 +93,8 @@ def measure_pace(config: RunConfig) -> Pace:
         shape, images, classes = (height, width, channels[0] if channels else 1), entry.training_images or 1, 10
     device = choose_device(config.device)
     noise = torch.Generator(device).manual_seed(0)
-    method = make(config, NetworkSpec(shape, config.latents, classes if config.conditional else 0))
-    initialise(method.networks, torch.Generator().manual_seed(0))
+    method = make(config, spec_for(config, shape, classes))
+    method.initialise(torch.Generator().manual_seed(0))
     stepper = Stepper(method.to(device).train(), device, images, config.steps_per_epoch(images))
     height, width, colours = shape
     pixels = torch.rand(config.batch_size, colours, height, width, generator=noise, device=device)

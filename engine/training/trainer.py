@@ -38,7 +38,7 @@ from engine.runs.kept_weights import WEIGHTS, keep_checkpoint
 from engine.runs.metrics_file import MetricsWriter, cut_back
 from engine.runs.previews import drop_after, save_preview
 from engine.runs.run import Run, RunState
-from engine.settings.run_config import CHOICE_TITLES, RunConfig
+from engine.settings.run_config import DEVICE_TITLES, RunConfig
 from engine.system.leftovers import clear_leftovers, places_in_run
 from engine.system.numbers import exact_words
 from engine.training.held_out import HeldOut
@@ -197,6 +197,7 @@ class Trainer:
         run.keep_length()
         if not run.resolved:
             run.resolve(self.device.type, self.threads)
+        run.record_shape(self.dataset.image_shape, self.dataset.classes)
         run.record_data(fingerprint_of(self.dataset), self.step)
         cut_back(run.metrics_file, lambda step: step <= self.step and step % self.config.log_steps == 0)
         drop_after(run.previews_folder, self.step)
@@ -411,7 +412,7 @@ def _moved(before: str, now: str) -> str:
 
 
 def _title(device: str) -> str:
-    return CHOICE_TITLES["device"].get(device, "another device")
+    return DEVICE_TITLES.get(device, "another device")
 
 
 def _has_trained(run: Run) -> bool:

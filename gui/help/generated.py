@@ -5,8 +5,12 @@ import tomllib
 from collections.abc import Callable, Mapping
 from html import escape
 
+from pydantic.fields import FieldInfo
+
 from engine.evaluation.catalogue import BETTER, COLUMNS, GROUPS, IMAGES, Column
-from engine.settings.run_config import Group, RunConfig, choices_of, group_of, range_text, unit_of
+from engine.methods.registry import METHODS, setting_key
+from engine.settings.run_config import Group, RunConfig
+from engine.system.fields import choices_of, group_of, range_text, unit_of
 from engine.system.numbers import exact_words
 from engine.system.paths import RESOURCES
 
@@ -36,30 +40,53 @@ def settings_topic() -> str:
         "colour differs from the preset.</p>",
     ]
     for group in Group:
-        fields = {n: f for n, f in RunConfig.model_fields.items() if group_of(f) is group}
+        if group is Group.METHOD:
+            parts += _own_settings()
+            continue
         parts.append(f"<h3>{escape(group.value)}</h3>")
-        for name, field in fields.items():
-            facts = [f"<code>{name}</code>", *_facts(name)]
-            see = SEE_OF_FIELDS.get(name)
-            more = f" <a href='{see}'>More…</a>" if see else ""
-            parts.append(
-                f"<h2 id='{name}'>{escape(field.title or name)}</h2><p>{escape(field.description or '')}{more}</p>"
-                f"<p class='muted'>{' · '.join(facts)}</p>"
-            )
+        fields = {name: field for name, field in RunConfig.model_fields.items() if group_of(field) == group}
+        parts += [_setting(name, name, field) for name, field in fields.items()]
     return "\n".join(parts)
 
 
-def _facts(name: str) -> list[str]:
+def _own_settings() -> list[str]:
+    """The settings that are methods' own, each under the methods that share it."""
+    owners: dict[str, list[str]] = {}
+    for objective, method in METHODS.items():
+        for name in method.Settings.model_fields:
+            owners.setdefault(setting_key(objective, name), []).append(objective)
+    parts, heading = [], ""
+    for key, objectives in owners.items():
+        methods = [METHODS[objective] for objective in objectives]
+        above = ", ".join(method.title for method in methods)
+        if above != heading:
+            parts.append(f"<h3>{escape(above)}</h3>")
+            heading = above
+        name = key.removeprefix(f"{objectives[0]}-")
+        parts.append(_setting(key, name, methods[0].Settings.model_fields[name]))
+    return parts
+
+
+def _setting(key: str, name: str, field: FieldInfo) -> str:
+    facts = [f"<code>{name}</code>", *_facts(field)]
+    see = SEE_OF_FIELDS.get(key)
+    more = f" <a href='{see}'>More…</a>" if see else ""
+    return (
+        f"<h2 id='{key}'>{escape(field.title or name)}</h2><p>{escape(field.description or '')}{more}</p>"
+        f"<p class='muted'>{' · '.join(facts)}</p>"
+    )
+
+
+def _facts(field: FieldInfo) -> list[str]:
     """What is allowed in a field, and what it holds at first."""
-    field = RunConfig.model_fields[name]
-    choices = choices_of(name)
+    choices = choices_of(field)
     facts = [range_text(field)] if range_text(field) and not choices else []
     if choices:
-        facts.append("one of " + ", ".join(escape(title) for _, title in choices))
+        facts.append("one of " + ", ".join(escape(title) for title in choices.values()))
     default = field.default
     if default is None or default == ():
         return facts
-    words = dict(choices).get(str(default)) or _value(default)
+    words = choices.get(str(default)) or _value(default)
     unit = unit_of(field)
     return [*facts, f"default {escape(words)}{' ' + unit if unit else ''}"]
 

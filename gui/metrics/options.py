@@ -10,7 +10,7 @@ from engine.evaluation.catalogue import COLUMNS, GROUPS
 from engine.evaluation.grouping import METHOD, differing, setting_title
 from engine.evaluation.rows import Row
 from engine.evaluation.table import REPORT, Heading, Table
-from engine.settings.run_config import RunConfig
+from engine.settings.run_config import all_settings
 from engine.system.reading import parse_json
 from gui.widgets.check_popup import CheckPopup, Choice, ChoiceGroup
 
@@ -85,7 +85,7 @@ class TableOptions(QWidget):
         """What runs are gathered by; None for a row for each run."""
         if self._rows == "runs":
             return None
-        order = [METHOD, *RunConfig.model_fields]
+        order = [METHOD, *all_settings()]
         return tuple(sorted(self.group_by.chosen, key=order.index)) or (METHOD,)
 
     @property

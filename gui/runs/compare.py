@@ -16,7 +16,8 @@ from PySide6.QtWidgets import (
 
 from engine.evaluation.grouping import value_words
 from engine.runs.differences import differing_settings, settings_in_use
-from engine.settings.run_config import RunConfig, choices_of, unit_of
+from engine.settings.run_config import all_settings as settings_of
+from engine.system.fields import choices_of, unit_of
 from engine.system.spreadsheet import tabbed_text
 from gui.runs.store import RunItem
 from gui.widgets.layouts import label
@@ -24,7 +25,7 @@ from gui.widgets.theme import px
 from gui.widgets.words import count
 
 
-def settings_table(items: list[RunItem], *, all_settings: bool = False) -> list[tuple[str, list[str]]]:
+def settings_table(items: list[RunItem], *, everything: bool = False) -> list[tuple[str, list[str]]]:
     """Rows of setting and one value a run; only the settings in which the runs differ, unless all are asked for.
 
     A run that does not look at a setting has a dash there.
@@ -32,9 +33,10 @@ def settings_table(items: list[RunItem], *, all_settings: bool = False) -> list[
     configs = [item.run.config for item in items]
     used = [settings_in_use(config) for config in configs]
     rows = []
-    for name in RunConfig.model_fields if all_settings else differing_settings(configs):
-        field = RunConfig.model_fields[name]
-        title, unit, titles = field.title or name, unit_of(field), dict(choices_of(name))
+    fields = settings_of(configs)
+    for name in fields if everything else differing_settings(configs):
+        field = fields[name]
+        title, unit, titles = field.title or name, unit_of(field), choices_of(field)
         heading = f"{title} ({unit})" if unit and unit != title.lower() else title
         rows.append((heading, [value_words(settings.get(name), titles) for settings in used]))
     return rows
@@ -80,10 +82,11 @@ class CompareDialog(QDialog):
 
     @Slot()
     def _fill(self) -> None:
-        rows = settings_table(self._items, all_settings=self.all.isChecked())
+        rows = settings_table(self._items, everything=self.all.isChecked())
         differing = len(settings_table(self._items))
+        total = len(settings_table(self._items, everything=True))
         self.words.setText(
-            f"{count(differing, 'setting')} of {len(RunConfig.model_fields)} differ{'s' if differing == 1 else ''}."
+            f"{count(differing, 'setting')} of {total} differ{'s' if differing == 1 else ''}."
             if differing
             else "These runs have the same settings."
         )
@@ -97,6 +100,6 @@ class CompareDialog(QDialog):
 
     @Slot()
     def _copy(self) -> None:
-        rows = settings_table(self._items, all_settings=self.all.isChecked())
+        rows = settings_table(self._items, everything=self.all.isChecked())
         lines = [["setting", *(item.name for item in self._items)], *([title, *values] for title, values in rows)]
         QGuiApplication.clipboard().setText(tabbed_text(lines).removesuffix("\n"))

@@ -21,7 +21,8 @@ from PySide6.QtWidgets import (
 
 from engine.errors import ConfigError
 from engine.settings.folders import Folders, choose_folders, chosen_folders
-from engine.settings.run_config import RunConfig, choices_of, unit_of
+from engine.settings.run_config import RunConfig
+from engine.system.fields import choices_of, unit_of
 from engine.system.paths import cache_folder, usual_runs_folder
 from gui.settings.preferences import NEW_RUNS, REDRAW_SECONDS, Preferences, read_preferences, write_preferences
 from gui.training.form import TextField
@@ -129,7 +130,7 @@ class SettingsDialog(QDialog):
 
     def _add_new_runs(self) -> None:
         self._heading("New runs, where the preset does not say otherwise", "new-runs")
-        self.device = _combo(dict(choices_of("device")))
+        self.device = _combo(choices_of(RunConfig.model_fields["device"]))
         self.threads, self.preview_steps = (
             TextField(unit_of(RunConfig.model_fields[name])) for name in ("threads", "preview_steps")
         )

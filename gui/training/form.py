@@ -1,8 +1,9 @@
-"""A form built from RunConfig's fields: label, tooltip, unit, range and choices all come from there."""
+"""A form built from the fields of RunConfig and of the methods' own settings: all it says comes from there."""
 
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
+from pydantic.fields import FieldInfo
 from PySide6.QtCore import QSignalBlocker, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import (
@@ -22,15 +23,17 @@ from PySide6.QtWidgets import (
 
 from engine.data import ENTRIES
 from engine.errors import ConfigError
+from engine.methods.registry import METHODS, same_setting, setting_key
 from engine.runs.differences import not_looked_at
 from engine.settings.folders import remembered_data
-from engine.settings.run_config import Group, RunConfig, choices_of, group_of, range_text, unit_of
+from engine.settings.run_config import Group, RunConfig
+from engine.system.fields import choices_of, group_of, range_text, unit_of
 from engine.system.numbers import exact
 from engine.system.reading import is_there
 from gui.widgets.combo import Combo
 from gui.widgets.layouts import label
 
-ALWAYS = (Group.DATA, Group.WEIGHT, Group.CAPACITY, Group.NETWORK, Group.LENGTH)
+ALWAYS = (Group.DATA, Group.METHOD, Group.NETWORK, Group.LENGTH)
 """Groups that are always open; the others are below "More settings"."""
 
 
@@ -99,7 +102,11 @@ class FolderField(QWidget):
 
 
 class ConfigForm(QWidget):
-    """Edits the fields of a RunConfig. `changed` comes after every edit, valid or not."""
+    """Edits the settings of a run. `changed` comes after every edit, valid or not.
+
+    Editors are kept by key: the name of a common setting, `setting_key` of a method's own. What was typed for one
+    method is still there when the user comes back to it.
+    """
 
     changed = Signal()
 
@@ -110,7 +117,7 @@ class ConfigForm(QWidget):
         self._headings: dict[Group, QLabel] = {}
         self._errors: dict[str, str] = {}
         self._read: dict[str, Any] = {}
-        """The fields that are valid, as they are understood."""
+        """The settings that are valid, as they are understood, by name."""
         self._basis = RunConfig()
         self._dataset = ""
         """The data set that the data folder is of."""
@@ -144,36 +151,33 @@ class ConfigForm(QWidget):
             if group is not Group.DATA:
                 self._grid.addWidget(heading, row, 0, 1, 2)
                 row += 1
-            for name, field in RunConfig.model_fields.items():
-                if group_of(field) is group:
-                    self._add(name, row)
-                    row += 1
+            for key, (name, field) in _fields_of(group).items():
+                self._add(key, name, field, row)
+                row += 1
 
-    def _add(self, name: str, row: int) -> None:
-        field = RunConfig.model_fields[name]
+    def _add(self, key: str, name: str, field: FieldInfo, row: int) -> None:
         title = label(field.title or name, wrap=True)
-        editor = self._editor(name)
+        editor = self._editor(field)
         allowed = range_text(field)
         limits = f" Allowed: {allowed}." if allowed else ""
         tip = f"<p><b>{field.title}</b> ({name})<br>{field.description}{limits}</p>"
         title.setToolTip(tip)
         editor.setToolTip(tip)
         editor.setAccessibleName(field.title or name)
-        editor.setObjectName(f"field-{name}")
-        editor.setProperty("helpTopic", f"settings#{name}")
+        editor.setObjectName(f"field-{key}")
+        editor.setProperty("helpTopic", f"settings#{key}")
         title.setBuddy(editor)
-        self._labels[name], self._editors[name] = title, editor
+        self._labels[key], self._editors[key] = title, editor
         self._grid.addWidget(title, row, 0)
         self._grid.addWidget(editor, row, 1)
 
-    def _editor(self, name: str) -> QWidget:
-        field = RunConfig.model_fields[name]
-        choices = choices_of(name)
+    def _editor(self, field: FieldInfo) -> QWidget:
+        choices = choices_of(field)
         if choices:
             combo = Combo()
             combo.setMinimumContentsLength(8)
             combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-            for value, title in choices:
+            for value, title in choices.items():
                 combo.addItem(title, value)
             combo.currentIndexChanged.connect(self._edited)
             return combo
@@ -197,20 +201,27 @@ class ConfigForm(QWidget):
     def show_config(self, config: RunConfig) -> None:
         """Show these settings, as what later edits differ from."""
         self._basis = config
-        for name, editor in self._editors.items():
-            with QSignalBlocker(editor):
-                _put(editor, getattr(config, name))
+        for objective in METHODS:
+            for name, field in METHODS[objective].Settings.model_fields.items():
+                self._show(setting_key(objective, name), field.default)
+        for name, value in config.flat().items():
+            self._show(_key(config.objective, name), value)
         self._dataset = config.dataset
         self._edited()
 
     def set_values(self, **values: Any) -> None:
         """Change some fields, as if they were typed."""
+        if "objective" in values:
+            self._show("objective", values["objective"])
         for name, value in values.items():
-            with QSignalBlocker(self._editors[name]):
-                _put(self._editors[name], value)
+            self._show(_key(self._objective, name), value)
         if "data_folder" in values:
             self._dataset = _get(self._editors["dataset"])
         self._edited()
+
+    def _show(self, key: str, value: Any) -> None:
+        with QSignalBlocker(self._editors[key]):
+            _put(self._editors[key], value)
 
     def config(self) -> RunConfig:
         """Return the settings as typed. Raises ConfigError naming each field that is wrong."""
@@ -229,20 +240,33 @@ class ConfigForm(QWidget):
     @property
     def differences(self) -> int:
         """How many fields differ from the settings last shown."""
-        return sum(self._label_differs(name) for name in self._editors)
+        return sum(map(self._differs, self._values()))
 
     @property
     def edits(self) -> dict[str, Any]:
         """What was typed in fields that differ from the settings last shown, or are wrong."""
         typed = self._values()
-        return {name: typed[name] for name in typed if self._label_differs(name) or name in self._errors}
+        return {name: typed[name] for name in typed if self._differs(name) or name in self._errors}
+
+    @property
+    def _objective(self) -> str:
+        return str(_get(self._editors["objective"]))
 
     def _values(self) -> dict[str, Any]:
-        return {name: _get(editor) for name, editor in self._editors.items()}
+        """What is typed for the settings that the chosen method has, by name."""
+        return {name: _get(self._editors[_key(self._objective, name)]) for name in _names(self._objective)}
 
-    def _label_differs(self, name: str) -> bool:
+    def _differs(self, name: str) -> bool:
         valid = name in self._read and name not in self._errors
-        return valid and self._read[name] != getattr(self._basis, name)
+        return valid and self._read[name] != self._basis_of(name)
+
+    def _basis_of(self, name: str) -> Any:
+        """What edits of a setting differ from: the basis, or the default of a method that the basis is not of."""
+        own = METHODS[self._objective].Settings.model_fields
+        former = METHODS[self._basis.objective]
+        if name in own and not same_setting(name, former, METHODS[self._objective]):
+            return own[name].default
+        return self._basis.value(name)
 
     def _follow_dataset(self) -> None:
         """After another data set was chosen, show where that one is remembered to be; a folder typed by hand stays."""
@@ -257,20 +281,22 @@ class ConfigForm(QWidget):
     def _edited(self) -> None:
         self._follow_dataset()
         self._errors, self._read = {}, {}
+        method = {"objective": self._objective}
+        fields = RunConfig.model_fields | METHODS[self._objective].Settings.model_fields
         for name, value in self._values().items():
             try:
-                self._read[name] = getattr(RunConfig.parse({name: value}), name)
+                self._read[name] = RunConfig.parse(method | {name: value}).value(name)
             except ConfigError as error:
-                title = RunConfig.model_fields[name].title or name
-                self._errors[name] = str(error).replace(name, title, 1)
+                self._errors[name] = str(error).replace(name, fields[name].title or name, 1)
         folder = _get(self._editors["data_folder"])
         if ENTRIES[_get(self._editors["dataset"])].path_kind and "data_folder" not in self._errors:
             chosen = RunConfig.parse({"data_folder": folder}).data_folder
             if chosen is not None and not is_there(chosen):
                 self._errors["data_folder"] = f"{chosen} does not exist."
-        for name, editor in self._editors.items():
-            _mark(editor, name in self._errors)
-            _set_property(self._labels[name], "changed", self._label_differs(name))
+        for name in self._values():
+            key = _key(self._objective, name)
+            _mark(self._editors[key], name in self._errors)
+            _set_property(self._labels[key], "changed", self._differs(name))
         self._show_relevant()
         self.changed.emit()
 
@@ -278,9 +304,10 @@ class ConfigForm(QWidget):
     def _show_understood(self) -> None:
         """Show a number that was typed, e.g. with a decimal comma, as it is understood."""
         line = self.sender()
-        name = next(name for name, editor in self._editors.items() if editor is line)
-        if name in self._read and _get(self._editors[name]) != _shown(self._read[name]):
-            _put(self._editors[name], self._read[name])
+        for name, typed in self._values().items():
+            editor = self._editors[_key(self._objective, name)]
+            if editor is line and name in self._read and typed != _shown(self._read[name]):
+                _put(editor, self._read[name])
 
     @Slot()
     def _toggle_more(self) -> None:
@@ -290,24 +317,46 @@ class ConfigForm(QWidget):
 
     def _show_relevant(self) -> None:
         """Hide what the chosen method does not use, and what is below a closed heading."""
-        objective = _get(self._editors["objective"])
+        method = METHODS[self._objective]
         hidden_groups = set() if self._more_open else {group for group in Group if group not in ALWAYS}
         dataset = ENTRIES[_get(self._editors["dataset"])]
         folder = self._editors["data_folder"]
         assert isinstance(folder, FolderField)
         folder.accept(dataset.path_kind, required=dataset.own)
-        unused = not_looked_at(objective, dataset.name)
+        unused = not_looked_at(self._objective, dataset.name, _get(self._editors["network"]))
+        used = {_key(self._objective, name) for name in _names(self._objective) if name not in unused}
         shown_groups = set()
-        for name, field in RunConfig.model_fields.items():
-            visible = group_of(field) not in hidden_groups and name not in unused
-            self._labels[name].setVisible(visible)
-            self._editors[name].setVisible(visible)
-            if visible:
-                shown_groups.add(group_of(field))
+        for group in Group:
+            for key in _fields_of(group):
+                visible = group not in hidden_groups and key in used
+                self._labels[key].setVisible(visible)
+                self._editors[key].setVisible(visible)
+                if visible:
+                    shown_groups.add(group)
+        self._headings[Group.METHOD].setText(method.title)
         for group, heading in self._headings.items():
             heading.setVisible(group in shown_groups and group is not Group.DATA)
         epochs = self._editors["epochs"]
         epochs.setEnabled(not _get(self._editors["steps"]))
+
+
+def _fields_of(group: Group) -> dict[str, tuple[str, FieldInfo]]:
+    """Names and fields of the settings under a heading, by their keys: those of all methods."""
+    if group is not Group.METHOD:
+        return {name: (name, field) for name, field in RunConfig.model_fields.items() if group_of(field) == group}
+    own = {objective: method.Settings.model_fields for objective, method in METHODS.items()}
+    return {_key(objective, name): (name, field) for objective in own for name, field in own[objective].items()}
+
+
+def _names(objective: str) -> list[str]:
+    """Names of the settings that a method has: the common ones that it looks at, and its own."""
+    method = METHODS[objective]
+    common = [name for name in RunConfig.model_fields if name not in {"method", *method.ignores}]
+    return [*common, *method.Settings.model_fields]
+
+
+def _key(objective: str, name: str) -> str:
+    return name if name in RunConfig.model_fields else setting_key(objective, name)
 
 
 def _shown(value: Any) -> Any:

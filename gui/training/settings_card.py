@@ -232,7 +232,7 @@ class SettingsCard(Card):
             return
         self._show_preset(str(kept.get("preset", FROM_RUN)))
         self.form.show_config(basis)
-        self.form.set_values(**{name: getattr(config, name) for name in RunConfig.model_fields})
+        self.form.set_values(**config.flat())
 
     def keep(self) -> None:
         """Remember what the form holds, for the next session; settings that are not valid are not kept."""

@@ -1,0 +1,117 @@
+"""Settings that explain themselves: a title, a sentence of help, a unit, a range and choices beside type and default.
+
+The form in the window, the command line, the help and error messages are all made from these.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic.fields import FieldInfo
+
+from engine.system.numbers import exact_words, plain
+
+LONGEST_SHOWN = 80
+"""Characters of a wrong value in a message."""
+
+Choices = Mapping[str, str] | Callable[[], Mapping[str, str]]
+"""Titles of the values that a setting can take, or what returns them."""
+
+
+def setting(
+    default: Any, title: str, help: str, group: str = "", unit: str = "", choices: Choices | None = None, **limits: Any
+) -> Any:
+    """Return a field of a model: its title and help, the heading it stands under, its unit, what it can be.
+
+    `limits` are pydantic's `ge`, `le`, `max_length`.
+    """
+    extra: dict[str, Any] = {"group": group, "unit": unit, "choices": choices or {}}
+    return Field(default, title=title, description=help, json_schema_extra=extra, **limits)
+
+
+class Settings(BaseModel):
+    """Immutable settings, each checked against its range. A number may be given as it was typed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _numbers_as_typed(cls, values: Any) -> Any:
+        """A number that was typed may have a decimal comma, groups of digits, or the digits of another script."""
+        if not isinstance(values, dict):
+            return values
+        return {k: _plain(cls.model_fields[k], v) if k in cls.model_fields else v for k, v in values.items()}
+
+
+def unit_of(field: FieldInfo) -> str:
+    """Unit of a field ("nats", "epochs", ...), empty where it has none."""
+    return str(_extra(field).get("unit", ""))
+
+
+def group_of(field: FieldInfo) -> str:
+    """Heading under which a form shows the field."""
+    return str(_extra(field).get("group", ""))
+
+
+def limits_of(field: FieldInfo) -> tuple[float | None, float | None]:
+    """Smallest and largest allowed value of a number field; None where there is no bound."""
+    low = next((m.ge for m in field.metadata if hasattr(m, "ge")), None)
+    high = next((m.le for m in field.metadata if hasattr(m, "le")), None)
+    return low, high
+
+
+def choices_of(field: FieldInfo) -> dict[str, str]:
+    """Titles by value of a field that takes one of a few names; empty for others."""
+    choices = _extra(field).get("choices", {})
+    return dict(choices() if callable(choices) else choices)
+
+
+def range_text(field: FieldInfo) -> str:
+    """Range of a field in words, e.g. "from 0 to 1,000 nats"."""
+    low, high = limits_of(field)
+    if low is None or high is None:
+        return ""
+    unit = unit_of(field)
+    return f"from {exact_words(low)} to {exact_words(high)}{' ' + unit if unit else ''}"
+
+
+def wrong_words(name: str, field: FieldInfo, value: object) -> str:
+    """Say that a setting cannot have this value, and what it can have."""
+    choices = choices_of(field)
+    if choices:
+        return f"{name} is {shown(value)}; it must be one of {', '.join(choices)}."
+    allowed = range_text(field)
+    return f"{name} is {shown(value)}; it must be {_kind(field)}{' ' + allowed if allowed else ''}."
+
+
+def shown(value: object) -> str:
+    """Return a value as a message quotes it, cut where it is long."""
+    text = repr(value)
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}... ({len(text):,} letters)"
+
+
+def _plain(field: FieldInfo, value: Any) -> Any:
+    """A value of a field; a number that was typed, as Python reads it."""
+    if not isinstance(value, str) or get_origin(field.annotation) is tuple:
+        return value
+    if {int, float} & {field.annotation, *get_args(field.annotation)}:
+        most = limits_of(field)[1]
+        return plain(value, math.inf if most is None else most)
+    return value
+
+
+def _extra(field: FieldInfo) -> dict[str, Any]:
+    extra = field.json_schema_extra
+    return extra if isinstance(extra, dict) else {}
+
+
+def _kind(field: FieldInfo) -> str:
+    if get_origin(field.annotation) is tuple:
+        return "whole numbers from 1 with commas between them, at most 100"
+    types = get_args(field.annotation) or (field.annotation,)
+    if bool in types:
+        return "true or false"
+    if int in types:
+        return "a whole number"
+    return "a number" if float in types else "a folder"
