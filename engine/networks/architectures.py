@@ -46,8 +46,8 @@ class Network:
     """A pair of encoder and decoder to choose.
 
     `about` is a sentence of help. `layers` are those for each side of image; a network without any is made of fully
-    connected layers of `units`. With `glorot` its weights are Glorot-uniform at first and its biases 0, else they are as
-    PyTorch draws them.
+    connected layers of `units`. With `glorot` its weights are Glorot-uniform at first and its biases 0; else they are
+    as PyTorch draws them.
     """
 
     title: str

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from engine.jobs.control import Control, drive
+from engine.methods.registry import spec_for
 from engine.networks.vae import VAE
 from engine.runs.checkpoints import save_checkpoint
 from engine.runs.run import Run
@@ -28,7 +29,7 @@ PAUSE = 0.01
 def trained(tmp_path):
     """An untrained model for 64 x 64: its weights do not change how long it takes."""
     run = Run.create(tmp_path / "looked-at", RunConfig())
-    save_checkpoint(run.checkpoint_folder, 1, VAE((64, 64, 1), 10), {})
+    save_checkpoint(run.checkpoint_folder, 1, VAE(spec_for(run.config, (64, 64, 1), 0)), {})
     return load_model_without_data(run)
 
 

@@ -19,7 +19,7 @@ from engine.methods.vae import Vae
 from engine.networks.vae import VAE
 from engine.runs.checkpoints import load_trainer, load_weights
 from engine.runs.run import Run
-from engine.settings.run_config import CHOICE_TITLES, RunConfig
+from engine.settings.run_config import RunConfig
 from engine.training.stepper import Stepper
 from engine.training.trainer import train
 
@@ -59,7 +59,7 @@ def test_a_step_reports_its_terms_and_moves_every_weight(digits, name, condition
 
 @pytest.mark.parametrize("name", METHODS)
 def test_folding_normalisation_into_the_convolutions_changes_no_value(digits, name):
-    config = RunConfig.parse(SETTINGS | {"objective": name})
+    config = RunConfig.parse(SETTINGS | {"objective": name, "normalisation": "batch"})
     method = build(config, digits).to(torch.device("cpu"))
     stepper = Stepper(method.train(), torch.device("cpu"), 1500, 94)
     for step in range(3):
@@ -104,7 +104,7 @@ class Critic(torch.nn.Module):
 
     def __init__(self, spec):
         super().__init__()
-        self.vae = VAE(spec.image_shape, spec.latents, spec.classes)
+        self.vae = VAE(spec)
         self.critic = torch.nn.Sequential(torch.nn.Linear(spec.latents, 8), torch.nn.ReLU(), torch.nn.Linear(8, 1))
 
 
@@ -168,7 +168,6 @@ class Pairs:
 @pytest.fixture
 def adversarial(monkeypatch):
     monkeypatch.setitem(METHODS, "adversarial", Adversarial)
-    monkeypatch.setitem(CHOICE_TITLES["objective"], "adversarial", Adversarial.title)
     return RunConfig.parse(SETTINGS | {"objective": "adversarial", "steps": 110})
 
 

@@ -12,6 +12,7 @@ from engine.data import load_dataset as load
 from engine.errors import CheckpointError, ConfigError
 from engine.methods.building import build
 from engine.networks.layers import Down, Up
+from engine.networks.spec import NetworkSpec
 from engine.networks.tensors import choose_device, to_images, to_tensor
 from engine.networks.vae import VAE, initialise, sample
 from engine.runs.trained import load_model
@@ -22,6 +23,11 @@ ENCODER = {28: [(32, 14), (64, 7), (128, 4), (256, 1)], 64: [(32, 32), (32, 16),
 DECODER = {28: [(128, 4), (64, 7), (32, 14), (1, 28)], 64: [(64, 8), (32, 16), (32, 32), (1, 64)]}
 KERNELS = {28: [4, 4, 3, 4], 64: [4, 4, 4, 4]}
 LINEAR = {28: ([20], [256]), 64: ([256, 20], [256, 1024])}
+
+
+def reports(image_shape, latents, classes=0):
+    """The report's network."""
+    return VAE(NetworkSpec(image_shape, latents, classes, "report", "batch"))
 
 
 def outputs(model, kinds, run):
@@ -45,7 +51,7 @@ def rng():
 
 @pytest.mark.parametrize("side", [28, 64])
 def test_the_encoder_has_the_documented_shapes(side):
-    model = VAE((side, side, 1), 10).eval()
+    model = reports((side, side, 1), 10).eval()
     images = torch.rand(2, 1, side, side)
     assert outputs(model.encoder, nn.Conv2d, lambda: model.encode(images)) == [(c, s, s) for c, s in ENCODER[side]]
     assert outputs(model.encoder, nn.Linear, lambda: model.encode(images)) == [(n,) for n in LINEAR[side][0]]
@@ -55,7 +61,7 @@ def test_the_encoder_has_the_documented_shapes(side):
 
 @pytest.mark.parametrize("side", [28, 64])
 def test_the_decoder_mirrors_it(side):
-    model = VAE((side, side, 1), 10).eval()
+    model = reports((side, side, 1), 10).eval()
     z = torch.randn(2, 10)
     shapes = outputs(model.decoder, nn.ConvTranspose2d, lambda: model.decode(z))
     assert shapes == [(c, s, s) for c, s in DECODER[side]]
@@ -68,22 +74,22 @@ def test_the_decoder_mirrors_it(side):
 
 @pytest.mark.parametrize("side", [28, 64])
 def test_batch_normalisation_follows_every_convolution_but_the_last_of_the_decoder(side):
-    model = VAE((side, side, 1), 10)
+    model = reports((side, side, 1), 10)
     # The report: batch normalisation after each convolution. The logits themselves are not normalised.
     assert sum(isinstance(m, nn.BatchNorm2d) for m in model.encoder.modules()) == 4
     assert sum(isinstance(m, nn.BatchNorm2d) for m in model.decoder.modules()) == 3
 
 
 def test_the_number_of_latents_is_free():
-    model = VAE((28, 28, 1), 3).eval()
+    model = reports((28, 28, 1), 3).eval()
     assert model.encode(torch.rand(2, 1, 28, 28))[0].shape == (2, 3)
     assert model.decode(torch.randn(2, 3)).shape == (2, 1, 28, 28)
 
 
 @pytest.mark.parametrize("side", [28, 64])
 def test_the_decoder_of_a_conditional_model_sees_the_label(side, rng):
-    model = VAE((side, side, 1), 10, classes=3)
-    initialise(model, rng)
+    model = reports((side, side, 1), 10, classes=3)
+    initialise(model, rng, glorot=False)
     model.eval()
     z = torch.randn(1, 10, generator=rng).repeat(3, 1)
     by_label = model.logits(z, torch.tensor([0, 1, 2]))
@@ -95,8 +101,8 @@ def test_the_decoder_of_a_conditional_model_sees_the_label(side, rng):
 
 def test_the_label_is_one_hot_beside_the_latents(rng):
     # Recomputed from the definition: the decoder of [z, one-hot].
-    model = VAE((28, 28, 1), 4, classes=3)
-    initialise(model, rng)
+    model = reports((28, 28, 1), 4, classes=3)
+    initialise(model, rng, glorot=False)
     model.eval()
     z = torch.randn(3, 4, generator=rng)
     expected = model.decoder(torch.cat([z, torch.eye(3)[[2, 0, 1]]], dim=1))
@@ -105,7 +111,7 @@ def test_the_label_is_one_hot_beside_the_latents(rng):
 
 def test_the_encoder_of_a_conditional_model_does_not_see_the_label():
     # It has as many inputs and outputs as the plain model's, and there is no way to hand it a label.
-    plain, conditional = VAE((28, 28, 1), 10), VAE((28, 28, 1), 10, classes=10)
+    plain, conditional = reports((28, 28, 1), 10), reports((28, 28, 1), 10, classes=10)
     shapes = [[tuple(p.shape) for p in model.encoder.parameters()] for model in (plain, conditional)]
     assert shapes[0] == shapes[1]
     with pytest.raises(TypeError):
@@ -116,12 +122,12 @@ def test_the_encoder_of_a_conditional_model_does_not_see_the_label():
 
 def test_a_conditional_model_refuses_latents_without_labels():
     with pytest.raises(ValueError, match="labels"):
-        VAE((28, 28, 1), 10, classes=10).decode(torch.zeros(1, 10))
+        reports((28, 28, 1), 10, classes=10).decode(torch.zeros(1, 10))
 
 
 def test_decode_is_the_sigmoid_of_the_logits(rng):
-    model = VAE((64, 64, 1), 10)
-    initialise(model, rng)
+    model = reports((64, 64, 1), 10)
+    initialise(model, rng, glorot=False)
     model.eval()
     z = 3 * torch.randn(2, 10, generator=rng)
     expected = 1 / (1 + torch.exp(-model.logits(z).double()))
@@ -176,7 +182,7 @@ def test_weights_depend_on_the_seed_alone(digits_folder):
 
 def test_initial_weights_are_spread_like_pytorchs_own():
     # PyTorch's default is uniform within 1 / sqrt(fan in), of deviation that over sqrt(3), for weights and biases.
-    model = VAE((64, 64, 1), 10)
+    model = reports((64, 64, 1), 10)
     initialise(model, torch.Generator().manual_seed(0))
     for layer in model.modules():
         if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):

@@ -327,6 +327,7 @@ def test_many_runs_in_a_small_archive_do_not_unpack_to_many_times_its_size(tmp_p
 
 
 def test_a_run_of_every_data_set_is_within_the_limits_of_its_settings(tmp_path, make_run):
+    from engine.methods.registry import spec_for
     from engine.networks.vae import VAE
     from engine.runs.archive_limits import check_sizes
     from engine.settings.run_config import DATASET_TITLES, RunConfig
@@ -337,7 +338,7 @@ def test_a_run_of_every_data_set_is_within_the_limits_of_its_settings(tmp_path, 
             config = RunConfig(dataset=dataset, conditional=conditional, steps=100_000, latents=20, image_size=128)
             side = {"dsprites": 64, "digits": 32, "images": 128, "arrays": 128}.get(dataset, 28)
             shape = (side, side, 3 if dataset in ("images", "arrays") else 1)
-            weights = sum(t.numel() * 4 for t in VAE(shape, 20, 10 if conditional else 0).state_dict().values())
+            weights = sum(t.numel() * 4 for t in VAE(spec_for(config, shape, 10)).state_dict().values())
             sizes = {
                 "config.json": 2000,
                 "checkpoint/model.safetensors": weights + 5000,

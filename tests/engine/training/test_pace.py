@@ -2,6 +2,7 @@
 
 import pytest
 
+from engine.methods.registry import spec_for
 from engine.networks.vae import VAE
 from engine.settings.run_config import RunConfig
 from engine.training.pace import Pace, estimate, measure_pace, pace_of
@@ -34,7 +35,8 @@ def test_the_disk_a_run_takes_is_foreseen_within_a_third(tiny_run):
 
 @pytest.mark.parametrize("settings", [{"dataset": "kmnist"}, {"dataset": "mnist", "conditional": True}])
 def test_the_measured_pace_knows_the_network(settings):
-    pace = measure_pace(RunConfig.parse(settings | {"batch_size": 4}))
-    model = VAE((28, 28, 1), 10, 10 if settings.get("conditional") else 0)
+    config = RunConfig.parse(settings | {"batch_size": 4})
+    pace = measure_pace(config)
+    model = VAE(spec_for(config, (28, 28, 1), 10))
     assert pace.weights == sum(t.numel() * t.element_size() for t in model.state_dict().values())
     assert pace.seconds > 0

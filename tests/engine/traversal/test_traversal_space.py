@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from engine.errors import CheckpointError, ConfigError, DataError, RunError
+from engine.networks.spec import NetworkSpec
 from engine.networks.vae import VAE
 from engine.runs.checkpoints import save_checkpoint
 from engine.runs.run import Run
@@ -201,7 +202,8 @@ def test_a_walk_has_the_label_of_the_nearer_end_and_in_the_middle_that_of_the_ot
 @pytest.mark.parametrize("side", [28, 32, 64, 128])
 def test_the_shape_of_images_and_the_classes_follow_from_the_weights(tmp_path, side, channels, classes):
     run = Run.create(tmp_path, RunConfig.parse({"dataset": "images", "data_folder": tmp_path / "gone", "latents": 7}))
-    save_checkpoint(run.checkpoint_folder, 5, VAE((side, side, channels), 7, classes), {})
+    spec = NetworkSpec((side, side, channels), 7, classes, run.config.network, run.config.normalisation)
+    save_checkpoint(run.checkpoint_folder, 5, VAE(spec), {})
     trained = load_model_without_data(run)
     assert trained.model.image_shape == (side, side, channels)
     assert (trained.model.classes, trained.dataset.classes, trained.step) == (classes, classes, 5)
