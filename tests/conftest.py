@@ -121,6 +121,8 @@ def make_run(digits_folder):
         "dataset": "mnist",
         "data_folder": digits_folder,
         "objective": "vae",
+        "network": "report",
+        "normalisation": "batch",
         "batch_size": 32,
         "steps": 60,
         "device": "cpu",

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from engine.methods.base import MethodSettings
-from engine.methods.gaussian import Codes, GaussianMethod
+from engine.methods.gaussian import Codes, PenaltyMethod
 from engine.system.fields import setting
 from engine.system.numbers import exact_words, rounded_words
 
@@ -35,7 +35,7 @@ class CapacitySettings(MethodSettings):
     )
 
 
-class Annealed(GaussianMethod):
+class Annealed(PenaltyMethod):
     """What both have in common: the capacity."""
 
     Settings = CapacitySettings

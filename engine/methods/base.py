@@ -87,8 +87,9 @@ class Method(ABC):
 
     Class attributes describe it. `title`, and `short` for narrow places; `formula` and `source` say what it minimises.
     `Settings` are its own settings; the first is the weight that stands in its formula. `ignores` are the common ones
-    that it does not look at; `conditional` says whether its decoder can be given labels. `terms` are the curves that it
-    has beside loss, reconstruction and KL. `colour` is its number in charts by method, of the colours of runs.
+    that it does not look at; `conditional` says whether its decoder can be given labels, `needs_factors` whether it
+    learns from data with ground-truth factors only. `terms` are the curves that it has beside loss, reconstruction and
+    KL. `colour` is its number in charts by method, of the colours of runs.
     """
 
     title: ClassVar[str]
@@ -99,6 +100,7 @@ class Method(ABC):
     Settings: ClassVar[type[MethodSettings]] = MethodSettings
     ignores: ClassVar[frozenset[str]] = frozenset()
     conditional: ClassVar[bool] = True
+    needs_factors: ClassVar[bool] = False
     terms: ClassVar[tuple[Term, ...]] = ()
     colour: ClassVar[int] = 3
 

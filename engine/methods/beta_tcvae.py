@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from engine.methods.base import MethodSettings, Term
 from engine.methods.beta_vae import no_bound
-from engine.methods.gaussian import Codes, GaussianMethod
+from engine.methods.gaussian import Codes, PenaltyMethod
 from engine.system.fields import setting
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class CorrelationSettings(MethodSettings):
     )
 
 
-class BetaTcvae(GaussianMethod):
+class BetaTcvae(PenaltyMethod):
     """Weighs the total correlation of the latents by beta, and nothing else of KL."""
 
     title = short = "β-TCVAE"

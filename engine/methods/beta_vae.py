@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from engine.methods.base import MethodSettings
-from engine.methods.gaussian import Codes, GaussianMethod
+from engine.methods.gaussian import Codes, PenaltyMethod
 from engine.system.fields import setting
 from engine.system.numbers import exact_words
 
@@ -25,7 +25,7 @@ class BetaSettings(MethodSettings):
     )
 
 
-class BetaVae(GaussianMethod):
+class BetaVae(PenaltyMethod):
     """Weighs KL by beta."""
 
     title = short = "β-VAE"

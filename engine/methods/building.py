@@ -6,7 +6,7 @@ import torch
 
 from engine.errors import ConfigError
 from engine.methods.base import Method
-from engine.methods.registry import make, spec_for
+from engine.methods.registry import METHODS, make, spec_for
 from engine.networks.spec import NetworkSpec
 
 if TYPE_CHECKING:
@@ -15,7 +15,17 @@ if TYPE_CHECKING:
 
 
 def spec_of(config: "RunConfig", dataset: "Dataset") -> NetworkSpec:
-    """Return what networks must fit. Raises ConfigError when a conditional model is asked for data without labels."""
+    """Return what networks must fit.
+
+    Raises ConfigError when a conditional model is asked for data without labels, or a method for data without what it
+    learns from.
+    """
+    method = METHODS[config.objective]
+    if method.needs_factors and dataset.factors is None:
+        raise ConfigError(
+            f"{method.title} learns from pairs of images chosen by their ground-truth factors, and {dataset.title} has "
+            "none. Choose dSprites, or own arrays with factors."
+        )
     if config.conditional and dataset.labels is None:
         raise ConfigError(
             f"conditional needs class labels, and {dataset.title} has none. Turn it off, or choose "
@@ -27,7 +37,7 @@ def spec_of(config: "RunConfig", dataset: "Dataset") -> NetworkSpec:
 def build(config: "RunConfig", dataset: "Dataset") -> Method:
     """Make the method that a configuration and its data set ask for, with weights drawn from the seed.
 
-    Raises ConfigError when a conditional model is asked for data without labels.
+    Raises ConfigError when the data lack what is asked for.
     """
     method = make(config, spec_of(config, dataset))
     method.initialise(torch.Generator().manual_seed(config.seed))

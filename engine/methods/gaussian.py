@@ -1,14 +1,14 @@
-"""Methods that are a penalty on the codes of a VAE with Gaussian posterior and Bernoulli pixels."""
+"""Methods whose codes are those of a VAE with Gaussian posterior and Bernoulli pixels."""
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from engine.methods.base import Batch, Context, Method, Posterior
 
 if TYPE_CHECKING:
     import torch
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from engine.networks.vae import VAE
 
@@ -31,13 +31,46 @@ class Codes:
 
 
 class GaussianMethod(Method):
-    """A VAE (Kingma & Welling 2014) trained on reconstruction loss + `penalty`; Gaussian posterior, prior N(0, 1).
+    """A VAE (Kingma & Welling 2014): Gaussian posterior, prior N(0, 1), Bernoulli pixels.
 
     A conditional one gives the decoder the one-hot label beside the latents; the encoder does not see it (the report's
     section 2.4).
     """
 
-    networks: "VAE"
+    @property
+    def vae(self) -> "VAE":
+        """Encoder and decoder: all that is trained, or a part of it."""
+        return cast("VAE", self.networks)
+
+    def build(self) -> "nn.Module":
+        """Encoder and decoder."""
+        from engine.networks.vae import VAE
+
+        return VAE(self.spec)
+
+    def encode(self, images: "Tensor") -> Posterior:
+        """Images (n, channels, side, side) in 0..1 to Gaussian posteriors."""
+        return Posterior(*self.vae.encode(images))
+
+    def kl(self, posterior: Posterior) -> "Tensor":
+        """KL divergence of each latent from N(0, 1), in nats, (n, latents)."""
+        from engine.methods.terms import kl_per_latent
+
+        return kl_per_latent(*posterior)
+
+    def sample(self, posterior: Posterior, noise: "torch.Generator") -> "Tensor":
+        """Draw z by the reparameterisation, (n, latents)."""
+        from engine.networks.vae import sample
+
+        return sample(*posterior, noise)
+
+    def logits(self, z: "Tensor", labels: "Tensor | None" = None) -> "Tensor":
+        """Latents (n, latents), and class numbers (n,) if conditional, to logits (n, channels, side, side)."""
+        return self.vae.logits(z, labels)
+
+
+class PenaltyMethod(GaussianMethod):
+    """A VAE trained on reconstruction loss + `penalty`, with one optimiser."""
 
     @classmethod
     @abstractmethod
@@ -46,12 +79,6 @@ class GaussianMethod(Method):
 
         `settings` are the method's own.
         """
-
-    def build(self) -> "VAE":
-        """Encoder and decoder."""
-        from engine.networks.vae import VAE
-
-        return VAE(self.spec)
 
     def step(self, batch: Batch, context: Context) -> "dict[str, Tensor]":
         """One update of encoder and decoder by Adam."""
@@ -71,23 +98,3 @@ class GaussianMethod(Method):
         optimiser.step()
         found = {"loss": loss, "reconstruction": reconstruction, "kl": kl, "kl_per_latent": kl_each} | terms
         return {name: value.detach() for name, value in found.items()}
-
-    def encode(self, images: "Tensor") -> Posterior:
-        """Images (n, channels, side, side) in 0..1 to Gaussian posteriors."""
-        return Posterior(*self.networks.encode(images))
-
-    def kl(self, posterior: Posterior) -> "Tensor":
-        """KL divergence of each latent from N(0, 1), in nats, (n, latents)."""
-        from engine.methods.terms import kl_per_latent
-
-        return kl_per_latent(*posterior)
-
-    def sample(self, posterior: Posterior, noise: "torch.Generator") -> "Tensor":
-        """Draw z by the reparameterisation, (n, latents)."""
-        from engine.networks.vae import sample
-
-        return sample(*posterior, noise)
-
-    def logits(self, z: "Tensor", labels: "Tensor | None" = None) -> "Tensor":
-        """Latents (n, latents), and class numbers (n,) if conditional, to logits (n, channels, side, side)."""
-        return self.networks.logits(z, labels)

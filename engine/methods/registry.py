@@ -7,10 +7,12 @@ Nothing is rescaled by image or batch size, so beta and gamma mean what they mea
 from inspect import get_annotations
 from typing import TYPE_CHECKING
 
+from engine.methods.ada_gvae import AdaGvae
 from engine.methods.annealed import AnnealedAbs, AnnealedRelu
 from engine.methods.base import Method, MethodSettings
 from engine.methods.beta_tcvae import BetaTcvae
 from engine.methods.beta_vae import BetaVae
+from engine.methods.factor_vae import FactorVae
 from engine.methods.vae import Vae
 from engine.networks.spec import NetworkSpec
 
@@ -23,6 +25,8 @@ METHODS: dict[str, type[Method]] = {
     "annealed-abs": AnnealedAbs,
     "annealed-relu": AnnealedRelu,
     "beta-tcvae": BetaTcvae,
+    "factor-vae": FactorVae,
+    "ada-gvae": AdaGvae,
 }
 """By the name that `--objective` and config.json have."""
 

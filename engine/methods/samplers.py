@@ -1,9 +1,15 @@
 """Which images a step sees: a function of the seed and the step alone, so that a resume goes on exactly."""
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from engine.data.dataset import Factors
+
+ATTEMPTS = 20
+"""Draws of a partner's factors, in data where not every combination is there."""
 
 
 class Sampler(Protocol):
@@ -17,7 +23,7 @@ class Sampler(Protocol):
 
 
 class Independent:
-    """Each image once an epoch, in an order that is a function of (seed, epoch).
+    """Each image once an epoch, in an order that is a function of (seed, epoch) and of `stream`, if it is not 0.
 
     Parameters
     ----------
@@ -29,8 +35,11 @@ class Independent:
         Batches in an epoch, of which the last may be smaller.
     """
 
-    def __init__(self, indices: NDArray[np.int64], batch_size: int, seed: int, steps_per_epoch: int) -> None:
-        self._indices, self._batch_size, self._seed = indices, batch_size, seed
+    def __init__(
+        self, indices: NDArray[np.int64], batch_size: int, seed: int, steps_per_epoch: int, stream: int = 0
+    ) -> None:
+        self._indices, self._batch_size = indices, batch_size
+        self._seed, self._stream = seed, (stream,) if stream else ()
         self.steps_per_epoch = steps_per_epoch
         self._order: NDArray[np.int64] = np.empty(0, np.int64)
         self._epoch = -1
@@ -39,6 +48,91 @@ class Independent:
         """Positions in the data set of the images of a step, counted from 0."""
         epoch, position = divmod(step, self.steps_per_epoch)
         if epoch != self._epoch:
-            self._order = np.random.default_rng((self._seed, epoch)).permutation(self._indices)
+            self._order = np.random.default_rng((self._seed, epoch, *self._stream)).permutation(self._indices)
             self._epoch = epoch
         return self._order[position * self._batch_size : (position + 1) * self._batch_size]
+
+
+class TwoBatches:
+    """Two independent batches a step, one after the other: each image once an epoch in either."""
+
+    def __init__(self, indices: NDArray[np.int64], batch_size: int, seed: int, steps_per_epoch: int) -> None:
+        self._each = [Independent(indices, batch_size, seed, steps_per_epoch, stream) for stream in range(2)]
+        self.steps_per_epoch = steps_per_epoch
+
+    def __call__(self, step: int) -> NDArray[np.int64]:
+        """Positions in the data set of the images of a step, counted from 0: (2 x batch,)."""
+        return np.concatenate([batch(step) for batch in self._each])
+
+
+class PairsAlike:
+    """Pairs of images that differ in few factors: each image once an epoch, with a partner drawn for it.
+
+    The partner has the image's factors but for some, drawn without replacement, whose values are drawn anew and
+    uniformly; they may come out as they were (disentanglement_lib, methods/weak/train_weak_lib.py). Where no training
+    image has these factors, they are drawn again; a partner that is never found is the image itself.
+
+    Parameters
+    ----------
+    indices, batch_size, seed, steps_per_epoch
+        As of `Independent`; a batch is so many pairs.
+    factors
+        Ground-truth factors of the data set.
+    changing
+        Number of factors drawn anew. 0: for each pair 1, or a number from 1 to all but one, either with even chances.
+    """
+
+    def __init__(
+        self,
+        indices: NDArray[np.int64],
+        batch_size: int,
+        seed: int,
+        steps_per_epoch: int,
+        factors: "Factors",
+        changing: int,
+    ) -> None:
+        self._first = Independent(indices, batch_size, seed, steps_per_epoch)
+        self.steps_per_epoch = steps_per_epoch
+        self._seed, self._factors = seed, factors
+        self._varying = [k for k, size in enumerate(factors.sizes) if size > 1]
+        self._changing = min(changing, len(self._varying))
+        codes = self._codes(factors.classes(indices))
+        order = np.argsort(codes, kind="stable")
+        self._known, self._positions = codes[order], indices[order]
+
+    def __call__(self, step: int) -> NDArray[np.int64]:
+        """Positions in the data set of the images of a step, counted from 0: the first ones, then their partners."""
+        first = self._first(step)
+        rng = np.random.default_rng((self._seed, step, 2))
+        classes = self._factors.classes(first)
+        partners = first.copy()
+        missing = np.arange(len(first))
+        for _ in range(ATTEMPTS):
+            codes = self._codes(self._changed(classes[missing], rng))
+            start = np.searchsorted(self._known, codes, side="left")
+            count = np.searchsorted(self._known, codes, side="right") - start
+            found = count > 0
+            place = start[found] + (rng.random(found.sum()) * count[found]).astype(np.int64)
+            partners[missing[found]] = self._positions[place]
+            missing = missing[~found]
+            if not len(missing):
+                break
+        return np.concatenate([first, partners])
+
+    def _codes(self, classes: NDArray[np.int64]) -> NDArray[np.int64]:
+        """A number for each row of classes, (n,)."""
+        codes: NDArray[np.int64] = np.ravel_multi_index(tuple(classes.T), self._factors.sizes).astype(np.int64)
+        return codes
+
+    def _changed(self, classes: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
+        """Classes with some factors of each row drawn anew, (n, factors)."""
+        n, varying = len(classes), len(self._varying)
+        number = np.full(n, self._changing)
+        if not self._changing:
+            number = np.where(rng.random(n) < 0.5, 1, rng.integers(1, max(2, varying), n))
+        rank = rng.random((n, varying)).argsort(1).argsort(1)
+        changed = classes.copy()
+        for column, factor in enumerate(self._varying):
+            drawn = rng.integers(0, self._factors.sizes[factor], n)
+            changed[:, factor] = np.where(rank[:, column] < number, drawn, classes[:, factor])
+        return changed

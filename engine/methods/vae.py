@@ -2,13 +2,13 @@
 
 from typing import TYPE_CHECKING, Any
 
-from engine.methods.gaussian import Codes, GaussianMethod
+from engine.methods.gaussian import Codes, PenaltyMethod
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-class Vae(GaussianMethod):
+class Vae(PenaltyMethod):
     """Minimises the negative evidence lower bound."""
 
     title = short = "VAE"

@@ -333,7 +333,7 @@ class ConfigForm(QWidget):
                 self._editors[key].setVisible(visible)
                 if visible:
                     shown_groups.add(group)
-        self._headings[Group.METHOD].setText(method.title)
+        self._headings[Group.METHOD].setText(f"{method.title} · {method.supervision}")
         for group, heading in self._headings.items():
             heading.setVisible(group in shown_groups and group is not Group.DATA)
         epochs = self._editors["epochs"]

@@ -97,7 +97,7 @@ def test_settings_can_come_from_another_run(run_main, digits_folder, tmp_path):
     run_main("train", "--dataset", "mnist", "--data", digits_folder, "--steps", 1, "--name", "a", "--set", "gamma=7")
     run_main("train", "--config", tmp_path / "runs" / "a" / "config.json", "--name", "b", "--seed", 9)
     config = Run.open(tmp_path / "runs" / "b").config
-    assert (config.gamma, config.seed, config.steps) == (7, 9, 1)
+    assert (config.value("gamma"), config.seed, config.steps) == (7, 9, 1)
 
 
 def test_the_ramp_that_does_not_end_in_time_is_said(run_main, digits_folder):

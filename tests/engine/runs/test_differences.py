@@ -28,8 +28,8 @@ def test_a_beta_vae_has_neither_gamma_nor_capacity():
 
 @pytest.mark.parametrize("objective", METHODS)
 def test_a_method_looks_at_its_own_settings_and_at_no_others(objective):
-    every = {name for method in METHODS.values() for name in method.settings}
-    assert every & settings_in_use(RunConfig(objective=objective)).keys() == {*METHODS[objective].settings}
+    every = {name for method in METHODS.values() for name in method.Settings.model_fields}
+    assert every & settings_in_use(RunConfig(objective=objective)).keys() == {*METHODS[objective].Settings.model_fields}
 
 
 def test_a_setting_of_one_method_differs_only_between_runs_that_have_it():

@@ -106,7 +106,7 @@ def test_a_name_that_can_be_a_folder_is_the_folder(name):
 
 def test_a_new_run_has_its_settings_and_with_what_it_was_made(run):
     values = json.loads((run.path / "config.json").read_text(encoding="utf-8"))
-    assert values["schema"] == 1
+    assert values["schema"] == 2
     assert values["objective"] == "beta-vae"
     assert {"disentangle-studio", "torch", "numpy"} <= set(values["versions"])
     assert Run.open(run.path).config == CONFIG

@@ -24,8 +24,8 @@ def test_a_presets_capacity_is_full_before_its_end(preset):
     per_epoch = config.steps_per_epoch(IMAGES[config.dataset])
     length = config.total_steps(IMAGES[config.dataset]) / per_epoch
     if config.capacity(1, 1) is not None:
-        assert config.capacity_epochs <= length
-        assert config.capacity(config.total_steps(IMAGES[config.dataset]), per_epoch) == config.capacity_max
+        assert config.method.capacity_epochs <= length
+        assert config.capacity(config.total_steps(IMAGES[config.dataset]), per_epoch) == config.method.capacity_max
 
 
 @pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: preset.name)
@@ -46,8 +46,10 @@ def test_the_reports_presets_have_the_reports_numbers(preset):
     # Section 3: Adam at 5e-4, batches of 64, 100 epochs, 10 latents, beta 4, C from 0 to 20 nats in 20 epochs.
     config = preset.config
     assert (config.learning_rate, config.batch_size, config.latents) == (5e-4, 64, 10)
-    assert (config.steps, config.epochs, config.beta) == (None, 100, 4)
-    assert (config.capacity_max, config.capacity_epochs) == (20, 20)
+    assert (config.steps, config.epochs) == (None, 100)
+    assert (config.network, config.normalisation) == ("report", "batch")
+    report = {"beta": 4, "capacity_max": 20, "capacity_epochs": 20}
+    assert {name: value for name, value in config.flat().items() if name in report}.items() <= report.items()
 
 
 def test_the_quick_presets_come_first_and_the_quickest_on_top():
@@ -61,7 +63,10 @@ def test_a_preset_of_ones_own_is_read(tmp_path):
     path.write_text(GOOD, encoding="utf-8")
     preset = load_preset(path)
     assert (preset.name, preset.title, preset.description) == ("mine", "Mine", "For me.")
-    assert preset.config == RunConfig(objective="vae", epochs=3)
+    # It says no schema, so it is of version 1.0.0, which had one network.
+    assert preset.config == RunConfig(objective="vae", epochs=3, network="report", normalisation="batch")
+    path.write_text("schema = 2\n" + GOOD, encoding="utf-8")
+    assert load_preset(path).config == RunConfig(objective="vae", epochs=3)
 
 
 @pytest.mark.parametrize(
@@ -70,6 +75,7 @@ def test_a_preset_of_ones_own_is_read(tmp_path):
         ("title = ", "not valid TOML"),
         ('title = "x"\n', "description"),
         ('title = "x"\ndescription = "y"\nsettings = 5\n', "not a preset"),
+        ("schema = 3\n" + GOOD, "schema 3; this version reads schema 1 and 2"),
         (GOOD + "betta = 1\n", "no setting 'betta'"),
         (GOOD + "beta = -1\n", "beta is -1"),
         (GOOD + "beta = nan\n", "beta is nan"),

@@ -3,18 +3,37 @@
 import json
 import math
 
+import hypothesis
 import pytest
-from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.data import ENTRIES
 from engine.errors import ConfigError
-from engine.settings.run_config import DATASET_TITLES, RunConfig, choices_of, group_of, limits_of, range_text, unit_of
+from engine.methods.annealed import CapacitySettings
+from engine.methods.registry import METHODS, same_setting, setting_key
+from engine.settings.run_config import DATASET_TITLES, RunConfig, all_settings
+from engine.system.fields import choices_of, group_of, limits_of, range_text, unit_of
 
-FIELDS = RunConfig.model_fields
+COMMON = {name: field for name, field in RunConfig.model_fields.items() if name != "method"}
+OWN = {
+    setting_key(objective, name): (objective, name, field)
+    for objective, method in METHODS.items()
+    for name, field in method.Settings.model_fields.items()
+}
+FIELDS = COMMON | {key: field for key, (_, _, field) in OWN.items()}
+"""Every setting there is: those of methods by the keys that tell them apart."""
+
 NUMBERS = [
-    name for name, field in FIELDS.items() if field.annotation in (int, float, int | None) and not choices_of(name)
+    key for key, field in FIELDS.items() if field.annotation in (int, float, int | None) and not choices_of(field)
 ]
+
+
+def given(key, value):
+    """Settings in which one has this value, and its name."""
+    objective, name, _ = OWN.get(key, ("vae", key, None))
+    return {"objective": objective} | {name: value}, name
+
+
 OUT_OF_RANGE = [
     (name, value)
     for name in NUMBERS
@@ -35,6 +54,8 @@ CONTRACT = {
     "epochs": 100,
     "steps": None,
     "seed": 0,
+    "network": "plain",
+    "normalisation": "none",
     "device": "auto",
     "threads": 0,
     "log_steps": 50,
@@ -45,7 +66,10 @@ CONTRACT = {
 
 
 def test_names_and_defaults_are_those_that_scripts_rely_on():
-    assert {name: getattr(RunConfig(), name) for name in CONTRACT} == CONTRACT
+    defaults = {name: all_settings()[name].default for name in CONTRACT}
+    assert defaults == CONTRACT
+    own = ("beta", "gamma", "capacity_max", "capacity_epochs")
+    assert RunConfig().flat().items() >= {name: CONTRACT[name] for name in CONTRACT if name not in own}.items()
 
 
 @pytest.mark.parametrize("name", FIELDS)
@@ -54,11 +78,11 @@ def test_every_field_explains_itself(name):
     assert field.title
     assert field.description
     assert field.description.endswith(".")
-    assert group_of(field)
+    assert group_of(field) or name in OWN
 
 
 def test_every_number_has_a_range_that_holds_its_default():
-    assert len(NUMBERS) == 14  # those in the contract's table
+    assert {"beta", "gamma", "capacity_max", "latents", "learning_rate", "batch_size", "epochs", "steps"} <= {*NUMBERS}
     for name in NUMBERS:
         low, high = limits_of(FIELDS[name])
         assert low is not None
@@ -67,12 +91,12 @@ def test_every_number_has_a_range_that_holds_its_default():
         assert default is None or low <= default <= high
 
 
-@pytest.mark.parametrize("name", ["dataset", "objective", "device"])
+@pytest.mark.parametrize("name", ["dataset", "objective", "network", "normalisation", "device"])
 def test_every_choice_has_a_title_of_its_own(name):
-    choices = choices_of(name)
+    choices = choices_of(FIELDS[name])
     assert len(choices) >= 2
-    assert len({title for _, title in choices}) == len(choices)
-    assert all(value != title for value, title in choices)
+    assert len({*choices.values()}) == len(choices)
+    assert all(value != title for value, title in choices.items())
 
 
 def test_every_data_set_that_can_be_named_can_be_loaded():
@@ -82,10 +106,11 @@ def test_every_data_set_that_can_be_named_can_be_loaded():
 @pytest.mark.parametrize(("name", "value"), OUT_OF_RANGE)
 def test_a_value_out_of_range_is_refused_with_field_value_and_range(name, value):
     low, high = limits_of(FIELDS[name])
+    values, plain_name = given(name, value)
     with pytest.raises(ConfigError) as error:
-        RunConfig.parse({name: value})
+        RunConfig.parse(values)
     message = str(error.value)
-    assert message.startswith(f"{name} is {value}")
+    assert message.startswith(f"{plain_name} is {value}")
     assert f"{low:,g}" in message
     assert f"{high:,.10g}" in message
     assert unit_of(FIELDS[name]) in message
@@ -94,14 +119,16 @@ def test_a_value_out_of_range_is_refused_with_field_value_and_range(name, value)
 @pytest.mark.parametrize("name", NUMBERS)
 def test_the_ends_of_a_range_are_allowed(name):
     for limit in limits_of(FIELDS[name]):
-        assert getattr(RunConfig.parse({name: limit}), name) == limit
+        values, plain_name = given(name, limit)
+        assert RunConfig.parse(values).value(plain_name) == limit
 
 
 @pytest.mark.parametrize("name", NUMBERS)
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_a_value_that_is_not_finite_is_refused(name, value):
-    with pytest.raises(ConfigError, match=f"^{name} is {value}; .*from"):
-        RunConfig.parse({name: value})
+    values, plain_name = given(name, value)
+    with pytest.raises(ConfigError, match=f"^{plain_name} is {value}; .*from"):
+        RunConfig.parse(values)
 
 
 @pytest.mark.parametrize(
@@ -143,13 +170,15 @@ def test_the_home_of_an_unknown_user_is_refused_as_a_setting():
 
 def test_settings_cannot_be_changed_in_place():
     with pytest.raises(ValueError, match="frozen"):
-        RunConfig().beta = 5
+        RunConfig().latents = 5
+    with pytest.raises(ValueError, match="frozen"):
+        RunConfig().method.gamma = 5
 
 
 def test_a_changed_copy_is_validated_again():
-    config = RunConfig(beta=2)
-    assert config.changed(beta="8").beta == 8
-    assert config.beta == 2
+    config = RunConfig(objective="beta-vae", beta=2)
+    assert config.changed(beta="8").method.beta == 8
+    assert config.method.beta == 2
     with pytest.raises(ConfigError, match=r"^beta is -8"):
         config.changed(beta=-8)
 
@@ -165,40 +194,95 @@ def test_a_relative_data_folder_is_kept_absolute(tmp_path, monkeypatch):
     assert RunConfig.parse({"data_folder": "digits"}).data_folder == tmp_path / "digits"
 
 
-@given(
-    st.fixed_dictionaries(
-        {},
-        optional={
-            name: (
-                st.integers(*map(int, limits_of(FIELDS[name])))  # type: ignore[arg-type]
-                if FIELDS[name].annotation in (int, int | None)
-                else st.floats(*limits_of(FIELDS[name]))  # type: ignore[arg-type]
-            )
-            for name in NUMBERS
-        }
-        | {
-            "objective": st.sampled_from(["vae", "beta-vae", "annealed-abs", "annealed-relu"]),
-            "data_folder": st.sampled_from([None, "/data/Mnist ü"]),
-            "conditional": st.booleans(),
-        },
-    )
-)
+def drawn(name, field):
+    """Values that a number field can have."""
+    low, high = limits_of(field)
+    return st.integers(int(low), int(high)) if field.annotation in (int, int | None) else st.floats(low, high)
+
+
+def settings_of(objective):
+    """Settings of a method, each given or not."""
+    fields = COMMON | METHODS[objective].Settings.model_fields
+    numbers = {
+        name: drawn(name, field)
+        for name, field in fields.items()
+        if field.annotation in (int, float, int | None) and not choices_of(field)
+    }
+    folders = {"data_folder": st.sampled_from([None, "/data/Mnist ü"])}
+    labels = {"conditional": st.booleans()} if METHODS[objective].conditional else {}
+    return st.fixed_dictionaries({"objective": st.just(objective)}, optional=numbers | folders | labels)
+
+
+@hypothesis.given(st.sampled_from([*METHODS]).flatmap(settings_of))
 def test_settings_survive_the_way_to_json_and_back(values):
     config = RunConfig.parse(values)
     written = json.loads(json.dumps(config.to_json()))
-    assert written["schema"] == 1
+    assert written["schema"] == 2
+    assert written["method"].keys() == METHODS[config.objective].Settings.model_fields.keys()
     assert RunConfig.from_json(written) == config
+    assert RunConfig.parse(config.flat()) == config
 
 
 def test_a_runs_whole_config_file_is_read_as_settings():
-    envelope = {"created": "2024-01-01", "versions": {"torch": "2"}, "resolved": {"device": "cpu"}}
-    assert RunConfig.from_json(RunConfig(beta=7).to_json() | envelope).beta == 7
+    envelope = {
+        "created": "2024-01-01",
+        "versions": {"torch": "2"},
+        "resolved": {"device": "cpu"},
+        "image_shape": [28, 28, 1],
+        "classes": 10,
+    }
+    assert RunConfig.from_json(RunConfig(gamma=7).to_json() | envelope).method.gamma == 7
 
 
-@pytest.mark.parametrize("schema", [0, 2, "1", None])
+@pytest.mark.parametrize("schema", [0, 3, "1", None, True])
 def test_another_schema_is_refused_by_number(schema):
-    with pytest.raises(ConfigError, match=f"schema {schema!r}.*reads schema 1"):
+    with pytest.raises(ConfigError, match=f"schema {schema!r}.*reads schema 1 and 2"):
         RunConfig.from_json({"schema": schema})
+
+
+# Settings of a method's own
+
+
+def test_a_setting_that_only_other_methods_have_is_left_out_but_checked():
+    config = RunConfig.parse({"objective": "vae", "beta": 7, "gamma": 3, "capacity_max": 1})
+    assert config == RunConfig(objective="vae")
+    assert "beta" not in config.flat()
+    with pytest.raises(ConfigError, match=r"^beta is -7; it must be a number from 0 to 1,000\.$"):
+        RunConfig.parse({"objective": "vae", "beta": -7})
+
+
+def test_what_is_wrong_with_common_and_own_settings_is_said_at_once():
+    with pytest.raises(ConfigError, match=r"beta is -1; .*gamma is 'x'; .*epochs is 0;"):
+        RunConfig.parse({"objective": "annealed-abs", "epochs": 0, "gamma": "x", "beta": -1})
+
+
+def test_another_method_takes_over_the_settings_that_are_the_very_same():
+    config = RunConfig(objective="annealed-abs", gamma=7, capacity_max=3, latents=4)
+    other = config.changed(objective="annealed-relu")
+    assert other.flat() == config.flat() | {"objective": "annealed-relu"}
+    assert other.changed(objective="vae").flat().keys().isdisjoint(CapacitySettings.model_fields)
+    # β weighs KL in one and the total correlation in the other: not the same setting.
+    assert not same_setting("beta", METHODS["beta-vae"], METHODS["beta-tcvae"])
+    assert RunConfig(objective="beta-vae", beta=9).changed(objective="beta-tcvae").method.beta == 4
+    assert RunConfig(objective="beta-vae", beta=9).changed(objective="beta-tcvae", beta=2).method.beta == 2
+
+
+def test_no_methods_setting_has_the_name_of_a_common_one():
+    assert not {name for _, name, _ in OWN.values()} & COMMON.keys()
+
+
+def test_settings_that_version_1_0_0_wrote_have_its_network_and_keep_what_their_method_uses():
+    # A config.json of version 1.0.0, as its to_json wrote it: every field, flat.
+    written = {
+        "schema": 1, "dataset": "mnist", "data_folder": None, "image_size": 64, "objective": "beta-vae",
+        "conditional": True, "beta": 6.0, "gamma": 100.0, "capacity_max": 20.0, "capacity_epochs": 20.0, "latents": 12,
+        "learning_rate": 0.0005, "batch_size": 64, "epochs": 3, "steps": None, "seed": 5, "device": "auto",
+        "threads": 0, "log_steps": 50, "checkpoint_steps": 1000, "preview_steps": 500, "keep_steps": [100],
+    }  # fmt: skip
+    config = RunConfig.from_json(written)
+    kept = {name: value for name, value in written.items() if name in config.flat()}
+    assert config.flat() == kept | {"keep_steps": (100,), "network": "report", "normalisation": "batch"}
+    assert config.flat().keys().isdisjoint(CapacitySettings.model_fields)
 
 
 @pytest.mark.parametrize(
@@ -206,7 +290,7 @@ def test_another_schema_is_refused_by_number(schema):
     [
         ("{", "not valid JSON"),
         ("[1, 2]", "must be a JSON object"),
-        ('{"beta": NaN}', "beta is nan"),
+        ('{"gamma": NaN}', "gamma is nan"),
         ('{"betta": 1}', "no setting 'betta'"),
         ("[" * 100_000, "nested more than 32 levels deep"),
     ],
@@ -262,7 +346,7 @@ def test_the_capacity_rises_linearly_and_then_stays(objective):
         assert config.capacity(step, 100) == pytest.approx(nats)
 
 
-@given(st.floats(0.001, 50), st.integers(1, 2000), st.floats(0, 1000))
+@hypothesis.given(st.floats(0.001, 50), st.integers(1, 2000), st.floats(0, 1000))
 def test_every_step_of_the_ramp_adds_the_same(epochs, steps_per_epoch, capacity):
     config = RunConfig(capacity_max=capacity, capacity_epochs=epochs)
     ramp = int(epochs * steps_per_epoch)

@@ -26,7 +26,7 @@ def test_quick_and_seeds_replace_what_the_file_says(tmp_path, study_file):
     assert (study.cells[0].config.epochs, study.cells[0].config.steps) == (1, None)
     assert load_study(path, seeds=3).seeds == (0, 1, 2)
     assert [cell.title for cell in load_study(path, seeds=1).cells] == ["VAE, seed 0", "Annealed, γ = 10, seed 0"]
-    assert load_study(path).cells[1].config.gamma == 10
+    assert load_study(path).cells[1].config.value("gamma") == 10
 
 
 def test_a_study_of_ones_own_is_found_by_its_name(private_folders, study_file):
@@ -67,6 +67,7 @@ def test_a_study_without_a_quick_form_says_so(tmp_path, study_file):
         ('title = "Annealed, γ = 10"', "", "methods, number 2: the key 'title' is missing"),
         ('title = "Annealed, γ = 10"', 'title = "VAE"', "two with the title 'VAE'"),
         ('objective = "annealed-relu"', 'objective = "vae"', "'VAE' and 'Annealed, γ = 10' have the same settings"),
+        ("seeds =", "schema = 3\nseeds =", "the study has schema 3; this version reads schema 1 and 2"),
         ("[settings]", "[[settings]]", "it must be a table of settings"),
     ],
 )
@@ -85,8 +86,10 @@ def test_the_shipped_studies_have_the_reports_settings_and_their_quick_form_no_w
     for cell in study.cells:
         config = cell.config
         assert (config.learning_rate, config.batch_size, config.latents) == (5e-4, 64, 10)
-        assert (config.steps, config.epochs, config.beta, config.gamma) == (None, 100, 4, 100)
-        assert (config.capacity_max, config.capacity_epochs) == (20, 20)
+        assert (config.steps, config.epochs) == (None, 100)
+        assert (config.network, config.normalisation) == ("report", "batch")
+        report = {"beta": 4, "gamma": 100, "capacity_max": 20, "capacity_epochs": 20}
+        assert {name: value for name, value in config.flat().items() if name in report}.items() <= report.items()
         assert config.conditional == study.name.endswith("conditional")
     quick = load_study(study.name, quick=True)
     assert study.warnings() == quick.warnings() == []
@@ -148,11 +151,11 @@ def test_a_run_that_was_lengthened_after_its_evaluation_is_to_be_evaluated_again
 def test_the_reports_quick_table_2_knows_runs_with_its_settings(tmp_path):
     """The report's proportions by hand: 20,000 steps, C full after a fifth, i.e. 4,000 of 11,520 steps an epoch."""
     study = load_study("table-2", quick=True)
-    settings = {"dataset": "dsprites", "steps": 20_000, "threads": 1}
+    settings = {"dataset": "dsprites", "steps": 20_000, "threads": 1, "network": "report", "normalisation": "batch"}
     for objective in ("vae", "beta-vae", "annealed-abs", "annealed-relu"):
         ramp = {"capacity_epochs": 0.3472} if objective.startswith("annealed") else {}
         Run.create(tmp_path, RunConfig.parse(settings | ramp | {"objective": objective}), f"table-2-{objective}-seed-0")
     names = [state.run.name for state in standing(study, tmp_path)]
     assert names == [study.run_name(cell) for cell in study.cells]
     annealed = study.cells[-1].config
-    assert annealed.capacity_epochs * 11_520 == pytest.approx(20_000 / 5, rel=1e-4)
+    assert annealed.method.capacity_epochs * 11_520 == pytest.approx(20_000 / 5, rel=1e-4)

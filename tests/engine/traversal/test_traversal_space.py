@@ -201,7 +201,12 @@ def test_a_walk_has_the_label_of_the_nearer_end_and_in_the_middle_that_of_the_ot
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("side", [28, 32, 64, 128])
 def test_the_shape_of_images_and_the_classes_follow_from_the_weights(tmp_path, side, channels, classes):
-    run = Run.create(tmp_path, RunConfig.parse({"dataset": "images", "data_folder": tmp_path / "gone", "latents": 7}))
+    run = Run.create(
+        tmp_path,
+        RunConfig.parse(
+            {"dataset": "images", "data_folder": tmp_path / "gone", "latents": 7, "conditional": classes > 0}
+        ),
+    )
     spec = NetworkSpec((side, side, channels), 7, classes, run.config.network, run.config.normalisation)
     save_checkpoint(run.checkpoint_folder, 5, VAE(spec), {})
     trained = load_model_without_data(run)

@@ -4,6 +4,7 @@ import pytest
 from PySide6.QtWidgets import QComboBox, QLineEdit
 
 from engine.errors import ConfigError
+from engine.methods.registry import METHODS, setting_key
 from engine.settings.run_config import RunConfig
 from gui.training.form import ConfigForm, FolderField
 
@@ -21,8 +22,10 @@ def editor(form, name):
 
 
 def test_every_setting_has_an_editor_with_its_help(form):
-    for name, field in RunConfig.model_fields.items():
-        assert field.description in editor(form, name).toolTip().replace("<br>", " "), name
+    own = {setting_key(o, name): field for o, m in METHODS.items() for name, field in m.Settings.model_fields.items()}
+    for key, field in (RunConfig.model_fields | own).items():
+        if key != "method":
+            assert field.description in editor(form, key).toolTip().replace("<br>", " "), key
 
 
 def test_settings_shown_come_back_unchanged(form):
@@ -79,11 +82,55 @@ def test_what_the_method_does_not_use_is_hidden(form):
         ("vae", []),
         ("beta-vae", ["beta"]),
         ("annealed-abs", ["gamma", "capacity_max"]),
-        ("beta-tcvae", ["beta"]),
+        ("beta-tcvae", ["beta-tcvae-beta"]),
     ):
         method.setCurrentIndex(method.findData(objective))
-        visible = [name for name in ("beta", "gamma", "capacity_max") if editor(form, name).isVisible()]
-        assert visible == shown
+        names = ("beta", "gamma", "capacity_max", "beta-tcvae-beta")
+        assert [name for name in names if editor(form, name).isVisible()] == shown
+
+
+def test_what_was_typed_for_a_method_is_there_when_one_comes_back_to_it(form):
+    method = editor(form, "objective")
+    method.setCurrentIndex(method.findData("beta-vae"))
+    editor(form, "beta").setText("7")
+    method.setCurrentIndex(method.findData("beta-tcvae"))
+    assert form.config() == RunConfig(objective="beta-tcvae")  # not the same β
+    method.setCurrentIndex(method.findData("beta-vae"))
+    assert form.config() == RunConfig(objective="beta-vae", beta=7)
+    method.setCurrentIndex(method.findData("annealed-abs"))
+    editor(form, "gamma").setText("3")
+    method.setCurrentIndex(method.findData("annealed-relu"))
+    assert form.config() == RunConfig(objective="annealed-relu", gamma=3)  # the very same γ
+    form.show_config(form.basis)
+    assert form.config() == RunConfig()
+
+
+def test_another_method_is_one_difference_and_its_defaults_are_none(form):
+    form.show_config(RunConfig(objective="annealed-abs", gamma=9))
+    method = editor(form, "objective")
+    method.setCurrentIndex(method.findData("beta-vae"))
+    assert form.differences == 1
+    editor(form, "beta").setText("5")
+    assert form.differences == 2
+    assert form.edits == {"objective": "beta-vae", "beta": "5"}
+    method.setCurrentIndex(method.findData("annealed-relu"))
+    assert form.differences == 1  # γ is still the basis's
+
+
+def test_an_error_of_a_hidden_method_does_not_stand_in_the_way(form):
+    method = editor(form, "objective")
+    method.setCurrentIndex(method.findData("beta-vae"))
+    editor(form, "beta").setText("x")
+    assert form.errors
+    method.setCurrentIndex(method.findData("vae"))
+    assert not form.errors
+
+
+def test_normalisation_is_offered_where_the_network_has_it(form):
+    network = editor(form, "network")
+    for name, shown in (("plain", True), ("mlp", False), ("report", True)):
+        network.setCurrentIndex(network.findData(name))
+        assert editor(form, "normalisation").isVisible() is shown
 
 
 def test_differences_from_the_preset_are_counted(form):
@@ -99,7 +146,7 @@ def test_a_value_is_shown_as_exact_as_it_is(form):
     """Six digits were shown, and what was shown was trained."""
     form.show_config(RunConfig(objective="beta-vae", beta=4.1234567, learning_rate=0.000123456789))
     assert editor(form, "beta").text() == "4.1234567"
-    assert form.config().beta == 4.1234567
+    assert form.config().value("beta") == 4.1234567
     assert form.config().learning_rate == 0.000123456789
     assert form.differences == 0
     editor(form, "beta").setText("4.12346")

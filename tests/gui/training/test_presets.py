@@ -32,7 +32,7 @@ def test_settings_are_saved_as_a_preset_and_chosen_again(window, monkeypatch):
     assert card.presets.currentText() == "Mine / γ"
     assert card.form.differences == 0
     [kept] = own_presets()
-    assert (kept.config.gamma, kept.config.keep_steps) == (321, (1000, 2000))
+    assert (kept.config.value("gamma"), kept.config.keep_steps) == (321, (1000, 2000))
     card.presets.setCurrentIndex(1)
     assert field(window, "gamma").text() != "321"
     card.presets.setCurrentIndex(card.presets.findText("Mine / γ"))
@@ -43,7 +43,7 @@ def test_the_same_title_replaces_and_another_does_not(window, monkeypatch):
     for title, gamma in (("a b", "1"), ("a-b", "2"), ("a b", "3")):
         field(window, "gamma").setText(gamma)
         save(window, monkeypatch, title)
-    assert {preset.title: preset.config.gamma for preset in own_presets()} == {"a b": 3, "a-b": 2}
+    assert {preset.title: preset.config.value("gamma") for preset in own_presets()} == {"a b": 3, "a-b": 2}
 
 
 def test_a_preset_is_deleted(window, monkeypatch, agree):

@@ -1,0 +1,160 @@
+"""FactorVAE (Kim & Mnih, "Disentangling by Factorising", ICML 2018)."""
+
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, cast
+
+from engine.methods.base import Batch, Context, MethodSettings, Term
+from engine.methods.gaussian import GaussianMethod
+from engine.methods.samplers import Sampler, TwoBatches
+from engine.system.fields import setting
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+    from numpy.typing import NDArray
+    from torch import Tensor, nn
+
+    from engine.data.dataset import Dataset
+    from engine.networks.vae import VAE
+
+HIDDEN, UNITS, LEAK = 6, 1000, 0.2
+"""The discriminator's hidden layers, their units, and the slope of their leaky ReLU below 0 (appendix A)."""
+
+MOMENTS = (0.5, 0.9)
+"""Adam's decay rates for the discriminator (appendix A)."""
+
+
+class FactorSettings(MethodSettings):
+    """The weight of the total correlation, and how fast the discriminator learns."""
+
+    gamma: float = setting(
+        10.0,
+        "γ",
+        "Weight of the total correlation that the discriminator sees between the latents, beside KL with weight 1. "
+        "Published models of dSprites have 10 to 40.",
+        ge=0,
+        le=100_000,
+    )
+    discriminator_rate: float = setting(
+        1e-4, "Discriminator's rate", "Step size of the discriminator's own Adam optimiser.", ge=1e-7, le=1
+    )
+
+
+class FactorVae(GaussianMethod):
+    """A VAE whose latents a discriminator cannot tell from latents of different images put together.
+
+    The discriminator is a classifier of z drawn for images (class 0) and of z whose latents were each exchanged among
+    the images of another batch (class 1), so that they are independent; the difference of its logits estimates the
+    logarithm of their densities' ratio, and its mean the total correlation (Eq. 3 and algorithm 2 of the paper). In
+    each step first the VAE is updated, then the discriminator.
+    """
+
+    title = short = "FactorVAE"
+    formula = "reconstruction loss + KL + γ TC"
+    source = "Kim & Mnih 2018, TC the total correlation as a discriminator sees it"
+    colour = 5
+    Settings = FactorSettings
+    terms = (
+        Term(
+            "total_correlation",
+            "Total correlation",
+            "nats",
+            "How much the latents tell of each other, as the discriminator estimates it: low also where it has not "
+            "learned to see a dependence, so read it beside the discriminator's loss.",
+        ),
+        Term(
+            "discriminator",
+            "Discriminator",
+            "nats",
+            "Its cross-entropy. At ln 2 = 0.69 it cannot tell latents of one image from latents put together from "
+            "several; well below, they still depend on each other.",
+        ),
+    )
+
+    @property
+    def vae(self) -> "VAE":
+        """Encoder and decoder."""
+        return cast("VAE", self._parts["vae"])
+
+    @property
+    def discriminator(self) -> "nn.Module":
+        """Latents (n, latents) to logits (n, 2): of one image, put together from several."""
+        return self._parts["discriminator"]
+
+    @property
+    def _parts(self) -> "nn.ModuleDict":
+        return cast("nn.ModuleDict", self.networks)
+
+    def build(self) -> "nn.Module":
+        """The VAE and the discriminator."""
+        from torch import nn
+
+        sizes = [self.latents, *[UNITS] * HIDDEN]
+        layers: list[nn.Module] = []
+        for inputs, outputs in pairwise(sizes):
+            layers += [nn.Linear(inputs, outputs), nn.LeakyReLU(LEAK, inplace=True)]
+        return nn.ModuleDict({"vae": super().build(), "discriminator": nn.Sequential(*layers, nn.Linear(UNITS, 2))})
+
+    def optimisers(self) -> "dict[str, torch.optim.Optimizer]":
+        """One Adam for each network."""
+        from torch.optim import Adam
+
+        rate = self.settings.discriminator_rate
+        return {
+            "vae": Adam(self.vae.parameters(), lr=self.config.learning_rate, fused=True),
+            "discriminator": Adam(self.discriminator.parameters(), lr=rate, betas=MOMENTS, fused=True),
+        }
+
+    def sampler(self, dataset: "Dataset", indices: "NDArray[np.int64]") -> Sampler:
+        """Two batches a step: the VAE learns from the first, the latents of the second are exchanged."""
+        config = self.config
+        return TwoBatches(indices, config.batch_size, config.seed, config.steps_per_epoch(len(indices)))
+
+    def step(self, batch: Batch, context: Context) -> "dict[str, Tensor]":
+        """One update of the VAE, then one of the discriminator."""
+        import torch
+
+        from engine.methods.terms import kl_per_latent, reconstruction_per_image
+
+        images, others = batch.images.chunk(2)
+        labels = None if batch.labels is None else batch.labels[: len(images)]
+        posterior = self.encode(images)
+        z = self.sample(posterior, context.noise)
+        reconstruction = reconstruction_per_image(self.logits(z, labels), images).mean()
+        kl_each = kl_per_latent(*posterior).mean(0)
+        judged = self.discriminator(z)
+        correlation = (judged[:, 0] - judged[:, 1]).mean()
+        loss = reconstruction + kl_each.sum() + self.settings.gamma * correlation
+        update(context.optimisers["vae"], loss, retain_graph=True)
+        with torch.no_grad():
+            independent = exchanged(self.sample(self.encode(others), context.noise), context.noise)
+        wrong = discrimination(judged, self.discriminator(independent))
+        update(context.optimisers["discriminator"], wrong)
+        found = {"loss": loss, "reconstruction": reconstruction, "kl": kl_each.sum(), "kl_per_latent": kl_each}
+        found |= {"total_correlation": correlation, "discriminator": wrong}
+        return {name: value.detach() for name, value in found.items()}
+
+
+def update(optimiser: "torch.optim.Optimizer", loss: "Tensor", **graph: Any) -> None:
+    """Take a step of an optimiser down the gradient of a loss with respect to its weights, and no others."""
+    weights = [weight for group in optimiser.param_groups for weight in group["params"]]
+    optimiser.zero_grad(set_to_none=True)
+    loss.backward(inputs=weights, **graph)
+    optimiser.step()
+
+
+def exchanged(z: "Tensor", noise: "torch.Generator") -> "Tensor":
+    """Exchange each latent among the rows, in an order of its own: (n, latents) to the same shape."""
+    import torch
+
+    order = torch.rand(z.shape, generator=noise, device=z.device).argsort(0)
+    return z.gather(0, order)
+
+
+def discrimination(of_images: "Tensor", put_together: "Tensor") -> "Tensor":
+    """Mean cross-entropy of a classifier with logits (n, 2): rows of the first belong to class 0, of the other to 1."""
+    from torch.nn.functional import cross_entropy
+
+    first = cross_entropy(of_images, of_images.new_zeros(len(of_images)).long())
+    second = cross_entropy(put_together, put_together.new_ones(len(put_together)).long())
+    return (first + second) / 2
