@@ -44,7 +44,7 @@ def test_train_evaluate_traverse_and_resume(run_main, digits_folder, tmp_path):
     folder = Path(out.splitlines()[-1])
     assert folder == tmp_path / "runs" / "beta-vae-mnist-3"
     config = json.loads((folder / "config.json").read_text())
-    assert (config["schema"], config["seed"], config["batch_size"]) == (1, 3, 32)
+    assert (config["schema"], config["seed"], config["batch_size"]) == (2, 3, 32)
     assert config["data_folder"] == str(digits_folder)
     assert config["resolved"]["threads"] >= 1
 

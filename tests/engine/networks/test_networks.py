@@ -11,7 +11,8 @@ from engine.data import ArrayStore, Dataset
 from engine.data import load_dataset as load
 from engine.errors import CheckpointError, ConfigError
 from engine.methods.building import build
-from engine.networks.layers import Down, Up
+from engine.networks.architectures import NETWORKS, NORMALISATIONS, SIDES
+from engine.networks.layers import Down, Residual, Up
 from engine.networks.spec import NetworkSpec
 from engine.networks.tensors import choose_device, to_images, to_tensor
 from engine.networks.vae import VAE, initialise, sample
@@ -290,3 +291,110 @@ def test_convolutions_computed_as_matrix_products_agree_with_torch(rng, kind, pl
         put_out.square().sum().backward()
         results.append([put_out, given.grad, *(parameter.grad for parameter in layer.parameters())])
     torch.testing.assert_close(*results)
+
+
+# The networks to choose from
+
+KINDS = [
+    (network, normalisation)
+    for network in NETWORKS
+    for normalisation in NORMALISATIONS
+    if NETWORKS[network].layers or normalisation == "none"
+]
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("side", SIDES)
+@pytest.mark.parametrize(("network", "normalisation"), KINDS)
+def test_every_network_takes_and_gives_images_of_every_side(network, normalisation, side, channels):
+    with torch.device("meta"):
+        model = VAE(NetworkSpec((side, side, channels), 7, 3, network, normalisation))
+        mean, log_variance = model.encode(torch.rand(2, channels, side, side))
+        assert mean.shape == log_variance.shape == (2, 7)
+        assert model.logits(mean, torch.tensor([0, 1])).shape == (2, channels, side, side)
+
+
+def parameters(network, side=64, normalisation="none", latents=10):
+    with torch.device("meta"):
+        return sum(
+            p.numel() for p in VAE(NetworkSpec((side, side, 1), latents, 0, network, normalisation)).parameters()
+        )
+
+
+def test_the_plain_network_is_the_reports_without_normalisation():
+    # By hand, kernel weights and a bias for each channel: the convolutions 1-32-32-64-64 of 4 x 4 both ways, the layers
+    # 1024-256-20 and 10-256-1024.
+    convolutions = [(1, 32), (32, 32), (32, 64), (64, 64)]
+    encoder = sum(16 * i * o + o for i, o in convolutions) + (1024 * 256 + 256) + (256 * 20 + 20)
+    decoder = sum(16 * i * o + i for i, o in convolutions) + (10 * 256 + 256) + (256 * 1024 + 1024)
+    assert parameters("plain") == parameters("report") == encoder + decoder
+    # With it, a scale and a shift in the place of each bias but that of the pixels.
+    assert parameters("report", normalisation="batch") == encoder + decoder + (32 + 32 + 64 + 64) + (64 + 32 + 32)
+
+
+def test_burgess_has_the_layers_of_its_paper():
+    # Burgess et al. 2018, appendix A.1: four convolutions of 32 channels, 4 x 4, stride 2, then two layers of 256; the
+    # decoder is the transpose. YannDubs' EncoderBurgess and DecoderBurgess are the same.
+    convolutions = [(1, 32), (32, 32), (32, 32), (32, 32)]
+    encoder = sum(16 * i * o + o for i, o in convolutions) + (512 * 256 + 256) + (256 * 256 + 256) + (256 * 20 + 20)
+    decoder = (10 * 256 + 256) + (256 * 256 + 256) + (256 * 512 + 512) + sum(16 * i * o + i for i, o in convolutions)
+    assert parameters("burgess") == encoder + decoder
+
+
+def test_the_fully_connected_network_is_that_of_chen():
+    # rtqichen/beta-tcvae, vae_quant.py: 4096-1200-1200-2z with ReLU; z-1200-1200-1200-4096 with tanh.
+    encoder = [(4096, 1200), (1200, 1200), (1200, 20)]
+    decoder = [(10, 1200), (1200, 1200), (1200, 1200), (1200, 4096)]
+    assert parameters("mlp") == sum(i * o + o for i, o in encoder + decoder)
+    model = VAE(NetworkSpec((64, 64, 1), 10, 0, "mlp", "none"))
+    kinds = [type(layer).__name__ for layer in model.modules() if isinstance(layer, nn.ReLU | nn.Tanh)]
+    assert kinds == ["ReLU"] * 2 + ["Tanh"] * 3
+
+
+@pytest.mark.parametrize("network", ["burgess", "residual", "plain"])
+@pytest.mark.parametrize("side", SIDES)
+def test_the_decoder_goes_back_through_the_sides_of_the_encoder(network, side):
+    spec = NetworkSpec((side, side, 1), 4, 0, network, "group")
+    model = VAE(spec)
+    sides = NETWORKS[network].layers[side].sides(side)
+    there = outputs(model.encoder, Down, lambda: model.encode(torch.rand(1, 1, side, side)))
+    back = outputs(model.decoder, Up, lambda: model.logits(torch.rand(1, 4)))
+    assert [shape[1] for shape in there] == sides[1:]
+    assert [shape[1] for shape in back] == sides[-2::-1]
+    assert sides[-1] in (1, 3, 4)
+
+
+def test_a_residual_block_adds_to_its_input(rng):
+    # With its last scale at 0 it is the identity of what is not negative (He et al. 2016).
+    block = Residual(8, "group")
+    nn.init.zeros_(block.layers[-1].weight)
+    maps = torch.randn(2, 8, 5, 5, generator=rng)
+    torch.testing.assert_close(block(maps), maps.relu())
+
+
+def test_glorot_weights_are_spread_as_its_paper_says():
+    # Uniform within sqrt(6 / (fan in + fan out)), so of deviation sqrt(2 / (fan in + fan out)); biases 0.
+    model = VAE(NetworkSpec((64, 64, 1), 10, 0, "plain", "none"))
+    initialise(model, torch.Generator().manual_seed(0), glorot=True)
+    for layer in model.modules():
+        if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
+            area = layer.weight[0, 0].numel() if layer.weight.ndim == 4 else 1
+            fans = area * (layer.weight.shape[0] + layer.weight.shape[1])
+            assert layer.weight.abs().max() <= math.sqrt(6 / fans)
+            assert layer.weight.std().item() == pytest.approx(math.sqrt(2 / fans), rel=0.1)
+            assert (layer.bias == 0).all()
+
+
+def test_group_normalisation_sees_one_image_at_a_time(rng):
+    model = VAE(NetworkSpec((32, 32, 1), 4, 0, "plain", "group")).train()
+    images = torch.rand(3, 1, 32, 32, generator=rng)
+    alone = torch.cat([model.encode(images[i : i + 1])[0] for i in range(3)])
+    torch.testing.assert_close(model.encode(images)[0], alone, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("normalisation", NORMALISATIONS)
+def test_a_transposed_convolution_from_one_pixel_has_its_bias(normalisation, rng):
+    """28 pixels begin at a single one, where the convolution is a matrix product: the same as torch's own."""
+    up = VAE(NetworkSpec((28, 28, 1), 4, 0, "plain", normalisation)).decoder.pixels[0]
+    pixels = torch.randn(2, 256, 1, 1, generator=rng)
+    torch.testing.assert_close(up(pixels), nn.ConvTranspose2d.forward(up, pixels), rtol=1e-4, atol=1e-5)
