@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import ConfigError
+from engine.runs.differences import differing_settings
 from engine.runs.run import Run
 from engine.settings.run_config import RunConfig
 from engine.studies import load_study, own_studies, shipped_studies, standing, why
@@ -80,8 +81,8 @@ def test_a_wrong_study_is_one_sentence_with_file_and_key(tmp_path, study_file, o
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("study", shipped_studies(), ids=lambda study: study.name)
-def test_the_shipped_studies_have_the_reports_settings_and_their_quick_form_no_warning(study):
+@pytest.mark.parametrize("study", [s for s in shipped_studies() if s.name.startswith("table")], ids=lambda s: s.name)
+def test_the_reports_studies_have_the_reports_settings_and_their_quick_form_no_warning(study):
     # Section 3 of the report: Adam at 5e-4, batches of 64, 100 epochs, beta 4, C from 0 to 20 nats in 20 epochs.
     for cell in study.cells:
         config = cell.config
@@ -97,6 +98,29 @@ def test_the_shipped_studies_have_the_reports_settings_and_their_quick_form_no_w
     assert objectives == {"vae", "beta-vae", "annealed-abs", "annealed-relu"}
     assert quick.seeds == (0,)
     assert [quick.cells[0].config.epochs, quick.cells[0].config.steps] in ([10, None], [100, 20_000])
+
+
+@pytest.mark.parametrize("quick", [False, True])
+def test_the_study_of_normalisation_differs_in_nothing_else(quick):
+    study = load_study("normalisation", quick=quick)
+    assert study.warnings() == []
+    assert len(study.cells) == 27
+    names = {name for cells in zip(study.cells[0::3], study.cells[1::3], study.cells[2::3], strict=True)
+             for name in differing_settings([cell.config for cell in cells])}  # fmt: skip
+    assert names == {"normalisation"}
+    annealed = study.cells[3].config
+    length = annealed.total_steps(737_280) / annealed.steps_per_epoch(737_280)
+    assert annealed.method.capacity_epochs == pytest.approx(0.8 * length, rel=1e-3)
+
+
+@pytest.mark.parametrize("quick", [False, True])
+def test_the_study_of_methods_gives_all_the_same_network_and_length(quick):
+    study = load_study("methods-dsprites", quick=quick)
+    assert study.warnings() == []
+    common = {
+        name for name in differing_settings([cell.config for cell in study.cells]) if name in RunConfig.model_fields
+    }
+    assert common == {"objective", "seed"}
 
 
 def test_looking_at_a_study_loads_no_heavy_library(study, study_runs):
