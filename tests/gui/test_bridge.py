@@ -139,10 +139,10 @@ def test_a_failure_becomes_a_sentence(qtbot, host, error, sentence):
         raise error
 
     thread, receiver = host(job)
-    with qtbot.waitSignal(thread.failed) as failed:
+    with qtbot.waitSignal(thread.finished):
         thread.start()
-    assert failed.args[0].startswith(sentence)
-    thread.wait()
+    assert thread.error.startswith(sentence)
+    assert thread.exception is error
     assert receiver.events == [row(1)]
 
 
