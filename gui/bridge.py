@@ -1,6 +1,6 @@
 """The only file that knows both Qt and the engine's jobs.
 
-A job is iterated in a thread of its own. What it tells reaches the window as batches, at most ten a
+A job is iterated in a thread of its own. Those of its events that are read reach the window as batches, at most ten a
 second; pause, stop and cancel are `threading.Event`s read between two of its yields, since a queued signal would never
 reach a thread that is busy.
 """
@@ -15,7 +15,7 @@ from PySide6.QtCore import QDeadlineTimer, QObject, QThread, Signal, Slot
 
 from engine.errors import StudioError
 from engine.jobs.control import Control, drive
-from engine.jobs.events import Event, Finished, Job, Paused, Preview, Progress
+from engine.jobs.events import Event, Finished, Job, Paused, Progress
 
 INTERVAL = 0.1
 """Seconds between two batches."""
@@ -38,13 +38,14 @@ def explain(error: BaseException) -> str:
 
 
 class JobThread(QThread):
-    """Runs one job, and sends its events. `finished` comes last, always."""
+    """Runs one job, and sends those of its events that are of a kind in `reads`. `finished` comes last, always."""
 
     events = Signal(list)
 
-    def __init__(self, make_job: Callable[[], Job], parent: QObject) -> None:
+    def __init__(self, make_job: Callable[[], Job], parent: QObject, reads: tuple[type[Event], ...]) -> None:
         super().__init__(parent)
         self._make_job = make_job
+        self._reads = reads
         self.control = Control()
         self.error = ""
         self.exception: Exception | None = None
@@ -55,10 +56,11 @@ class JobThread(QThread):
         sent = 0.0
         try:
             for event in drive(self._make_job(), self.control):
-                _add(batch, event)
+                if isinstance(event, self._reads):
+                    _add(batch, event)
                 now = time.monotonic()
                 # After a pause nothing more may come for hours: what is there is told at once.
-                if now - sent >= INTERVAL or isinstance(event, Paused):
+                if batch and (now - sent >= INTERVAL or isinstance(event, Paused)):
                     self.events.emit(batch)
                     batch, sent = [], now
         except Exception as error:  # the edge between engine and window: every failure becomes a sentence
@@ -68,8 +70,8 @@ class JobThread(QThread):
 
 
 def _add(batch: list[Event], event: Event) -> None:
-    """Append an event; only the newest progress and pictures of a batch matter."""
-    if isinstance(event, Progress | Preview):
+    """Append an event; only the newest progress of a batch matters."""
+    if isinstance(event, Progress):
         batch[:] = [kept for kept in batch if type(kept) is not type(event)]
     batch.append(event)
 
@@ -77,9 +79,9 @@ def _add(batch: list[Event], event: Event) -> None:
 class JobSession(QObject):
     """At most one job at a time in a thread of its own, and what a person asks of it until it has ended.
 
-    `reads` says what is called, in the window's thread, with an event of which kind. `ended` is called once for each
-    job, with its thread, which knows how the job ended; `words` are what the job said at its end. `changed` after each
-    batch of events, and whenever what was asked changes anything.
+    `reads` says what is called, in the window's thread, with an event of which kind; what it does not name stays in the
+    job's thread. `ended` is called once for each job, with its thread, which knows how the job ended; `words` are what
+    the job said at its end. `changed` after each batch of events, and whenever what was asked changes anything.
     """
 
     changed = Signal()
@@ -106,7 +108,7 @@ class JobSession(QObject):
         """Do a job; none may be active."""
         self.paused = self.stopping = False
         self.words = ""
-        self._thread = JobThread(make_job, self)
+        self._thread = JobThread(make_job, self, tuple(self._reads))
         self._thread.events.connect(self._take)
         self._thread.finished.connect(self._finished)
         self._thread.start()
