@@ -1,24 +1,27 @@
 """The only file that knows both Qt and the engine's jobs.
 
-A job is iterated in a thread of its own. What it tells reaches the window as batches, at most ten a second;
-pause, stop and cancel are `threading.Event`s read between two of its yields, since a queued signal would never
+A job is iterated in a thread of its own. Those of its events that are read reach the window as batches, at most ten a
+second; pause, stop and cancel are `threading.Event`s read between two of its yields, since a queued signal would never
 reach a thread that is busy.
 """
 
 import logging
 import threading
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
 
-from PySide6.QtCore import QObject, QThread, Signal
+from PySide6.QtCore import QDeadlineTimer, QObject, QThread, Signal, Slot
 
 from engine.errors import StudioError
 from engine.jobs.control import Control, drive
-from engine.jobs.events import Event, Job, Paused, Preview, Progress
+from engine.jobs.events import Event, Finished, Job, Paused, Progress
 
 INTERVAL = 0.1
 """Seconds between two batches."""
+
+Reads: TypeAlias = Mapping[type[Event], Callable[[Any], object]]
+"""What is called with an event of which kind."""
 
 log = logging.getLogger(__name__)
 
@@ -35,14 +38,14 @@ def explain(error: BaseException) -> str:
 
 
 class JobThread(QThread):
-    """Runs one job. Connect its signals to `@Slot` methods of QObjects; `finished` comes last, always."""
+    """Runs one job, and sends those of its events that are of a kind in `reads`. `finished` comes last, always."""
 
     events = Signal(list)
-    failed = Signal(str)
 
-    def __init__(self, make_job: Callable[[], Job], parent: QObject) -> None:
+    def __init__(self, make_job: Callable[[], Job], parent: QObject, reads: tuple[type[Event], ...]) -> None:
         super().__init__(parent)
         self._make_job = make_job
+        self._reads = reads
         self.control = Control()
         self.error = ""
         self.exception: Exception | None = None
@@ -53,25 +56,111 @@ class JobThread(QThread):
         sent = 0.0
         try:
             for event in drive(self._make_job(), self.control):
-                _add(batch, event)
+                if isinstance(event, self._reads):
+                    _add(batch, event)
                 now = time.monotonic()
                 # After a pause nothing more may come for hours: what is there is told at once.
-                if now - sent >= INTERVAL or isinstance(event, Paused):
+                if batch and (now - sent >= INTERVAL or isinstance(event, Paused)):
                     self.events.emit(batch)
                     batch, sent = [], now
         except Exception as error:  # the edge between engine and window: every failure becomes a sentence
             self.error, self.exception = explain(error), error
         if batch:
             self.events.emit(batch)
-        if self.error:
-            self.failed.emit(self.error)
 
 
 def _add(batch: list[Event], event: Event) -> None:
-    """Append an event; only the newest progress and pictures of a batch matter."""
-    if isinstance(event, Progress | Preview):
+    """Append an event; only the newest progress of a batch matters."""
+    if isinstance(event, Progress):
         batch[:] = [kept for kept in batch if type(kept) is not type(event)]
     batch.append(event)
+
+
+class JobSession(QObject):
+    """At most one job at a time in a thread of its own, and what a person asks of it until it has ended.
+
+    `reads` says what is called, in the window's thread, with an event of which kind; what it does not name stays in the
+    job's thread. `ended` is called once for each job, with its thread, which knows how the job ended; `words` are what
+    the job said at its end. `changed` after each batch of events, and whenever what was asked changes anything.
+    """
+
+    changed = Signal()
+
+    def __init__(self, parent: QObject | None, reads: Reads, ended: Callable[[JobThread], object]) -> None:
+        super().__init__(parent)
+        self._reads: Reads = {Finished: self._at_end, **reads}
+        self._ended = ended
+        self._thread: JobThread | None = None
+        self.words = ""
+        self.paused = self.stopping = False
+
+    @property
+    def active(self) -> bool:
+        """Whether a job is working, paused or stopping."""
+        return self._thread is not None
+
+    @property
+    def abandoned(self) -> bool:
+        """Whether a job was cancelled and has not ended yet."""
+        return self._thread is not None and self._thread.control.cancelled
+
+    def begin(self, make_job: Callable[[], Job]) -> None:
+        """Do a job; none may be active."""
+        self.paused = self.stopping = False
+        self.words = ""
+        self._thread = JobThread(make_job, self, tuple(self._reads))
+        self._thread.events.connect(self._take)
+        self._thread.finished.connect(self._finished)
+        self._thread.start()
+
+    def pause(self) -> None:
+        """Let the job save its state and wait."""
+        if self._thread is not None:
+            self._thread.control.pause()
+
+    def resume(self) -> None:
+        """Go on after a pause."""
+        if self._thread is not None:
+            self.paused = False
+            self._thread.control.resume()
+            self.changed.emit()
+
+    def stop(self) -> None:
+        """End the job early; what it has reached is kept."""
+        if self._thread is not None:
+            self.stopping = True
+            self._thread.control.stop()
+            self.changed.emit()
+
+    def cancel(self) -> None:
+        """Abandon the job at its next step, or at once while a child process works."""
+        if self._thread is not None:
+            self._thread.control.cancel()
+
+    def wait(self, seconds: float | None = None) -> None:
+        """Wait until the job has ended, for at most so many seconds."""
+        if self._thread is not None:
+            forever = QDeadlineTimer(QDeadlineTimer.ForeverConstant.Forever)
+            self._thread.wait(forever if seconds is None else QDeadlineTimer(round(1000 * seconds)))
+
+    @Slot(list)
+    def _take(self, events: list[Event]) -> None:
+        for event in events:
+            for kind, read in self._reads.items():
+                if isinstance(event, kind):
+                    read(event)
+        self.changed.emit()
+
+    def _at_end(self, event: Finished) -> None:
+        self.words = event.message
+
+    @Slot()
+    def _finished(self) -> None:
+        assert self._thread is not None
+        thread, self._thread = self._thread, None
+        self.paused = self.stopping = False
+        thread.deleteLater()
+        self._ended(thread)
 
 
 class LatestWorker(QThread):

@@ -274,7 +274,7 @@ def _reasons(results: list[dict[str, Any]]) -> list[str]:
 
 
 def _datasets(arguments: argparse.Namespace) -> int:
-    from engine.data import ENTRIES, disk_used, load_dataset, prepare
+    from engine.data import ENTRIES, disk_used, load_prepared, prepare
 
     if arguments.data is not None and not arguments.action:
         raise ConfigError("--data goes with datasets prepare NAME.")
@@ -286,7 +286,7 @@ def _datasets(arguments: argparse.Namespace) -> int:
         if arguments.data is not None:
             check_takes_data(arguments.dataset)
         finished = [e for e in shown(prepare(arguments.dataset, arguments.data), Control()) if isinstance(e, Finished)]
-        for note in load_dataset(arguments.dataset, arguments.data).notes:  # ready is what can be loaded
+        for note in load_prepared(arguments.dataset, arguments.data).notes:  # ready is what can be loaded
             say(f"Note: {note}")
         for event in finished:
             answer(event.message)

@@ -27,6 +27,7 @@ __all__ = [
     "fingerprint_of",
     "load_dataset",
     "load_if_there",
+    "load_prepared",
     "prepare",
 ]
 
@@ -243,12 +244,17 @@ def _require_possible(path: Path | None) -> None:
 
 
 def load_dataset(name: str, path: Path | None = None, size: int = 64, class_order: ClassOrder = "natural") -> Dataset:
-    """Load a data set, preparing it first where needed. Raises DataError.
+    """Load a data set, preparing it first where needed, which a job does itself, with progress. Raises DataError.
 
     For a run of version 1.0.0 the classes of a folder of pictures are numbered in their alphabetical order.
     """
     for _ in prepare(name, path, size):
         pass
+    return load_prepared(name, path, size, class_order)
+
+
+def load_prepared(name: str, path: Path | None = None, size: int = 64, class_order: ClassOrder = "natural") -> Dataset:
+    """Load a data set after `prepare`, as `load_dataset` does. Raises DataError, also where it is not prepared."""
     dataset = ENTRIES[name].load(path, size)
     if path is not None and name == "images" and class_order == "alphabetical":
         return own.numbered_alphabetically(dataset, path)

@@ -1,6 +1,11 @@
 """The MNIST family, 28 x 28: 60,000 training and 10,000 test images with labels, from IDX files.
 
 MNIST (LeCun, Cortes, Burges), Fashion-MNIST (Xiao, Rasul, Vollgraf 2017) and KMNIST (Clanuwat et al. 2018).
+
+Addresses and checksums are torchvision's, its classes are not used: they download a file in one call that can be
+neither cancelled nor gone on from and shows how far it is on the terminal alone, and take whatever lies under the name
+of an unpacked file. Here a job downloads, a file has its name only once its checksum is right, and a user's files are
+read as they lie, packed or not, in more layouts than torchvision's, with a sentence where they are damaged.
 """
 
 from dataclasses import dataclass

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from engine.data import Dataset, Fingerprint, fingerprint_of, load_dataset, load_if_there, prepare
+from engine.data import Dataset, Fingerprint, fingerprint_of, load_if_there, load_prepared, prepare
 from engine.errors import CheckpointError, ConfigError, DataError
 from engine.evaluation.catalogue import IMAGES, METRICS, VERSION
 from engine.evaluation.forward import forward
@@ -78,7 +78,7 @@ def _data_of(run: Run, *, needed: bool) -> Generator[Event, Request | None, tupl
         for event in prepare(*run.config.data):
             if isinstance(event, Progress):
                 yield event
-        return load_dataset(*run.data), ""
+        return load_prepared(*run.data), ""
     except DataError as error:
         if needed:
             raise

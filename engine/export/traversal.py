@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw, ImageFont
 
-from engine.data import Dataset, fingerprint_of, load_dataset, prepare
+from engine.data import Dataset, fingerprint_of, load_prepared, prepare
 from engine.errors import ConfigError, RunError
 from engine.evaluation.forward import require_finite
 from engine.evaluation.representation import BATCH
@@ -180,7 +180,7 @@ def save_latents(run: Run, path: Path, step: int | None = None) -> Job:
     for event in prepare(*run.config.data):
         if isinstance(event, Progress):
             yield event
-    dataset = load_dataset(*run.data)
+    dataset = load_prepared(*run.data)
     trained = load_model(run, dataset, step)
     if trained.data_note:
         yield Warned(trained.data_note)

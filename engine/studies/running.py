@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 from filelock import FileLock, Timeout
 
-from engine.data import check_data, load_dataset, prepare
+from engine.data import check_data, load_prepared, prepare
 from engine.errors import DataError, RunError, RunLockedError, StudioError
 from engine.jobs.events import Event, Finished, Job, Paused, Progress, Request, Warned
 from engine.runs.run import LOCK_PATIENCE, Run
@@ -111,6 +111,7 @@ class _StudyJob:
         self._states: list[CellState] = []
         self._todo: deque[int] = deque()
         self._held: list[int] = []
+        self._read: set[Data] = set()
         self._unusable: dict[Data, str] = {}
         self._warned: set[str] = set()
         self._keys: list[Key] = []
@@ -157,6 +158,7 @@ class _StudyJob:
                 for event in prepare(*data):
                     if isinstance(event, Progress) and (yield event) is Request.STOP:
                         return Request.STOP
+                self._read.add(data)
         return None
 
     def _prepare(self) -> Generator[Event, Request | None, Request | None]:
@@ -165,10 +167,10 @@ class _StudyJob:
         failed: StudioError | None = None
         for data in wanted:
             try:
-                for event in prepare(*data):
+                for event in () if data in self._read else prepare(*data):
                     if isinstance(event, Progress) and (yield event) is Request.STOP:
                         return Request.STOP
-                load_dataset(*data)  # whether it can be
+                load_prepared(*data)  # whether it can be
             except StudioError as error:
                 self._unusable[data], failed = str(error), error
         if failed is not None and len(self._unusable) == len(wanted):

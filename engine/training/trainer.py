@@ -15,7 +15,7 @@ from typing import TypeVar
 
 import torch
 
-from engine.data import Dataset, fingerprint_of, load_dataset, prepare
+from engine.data import Dataset, fingerprint_of, load_prepared, prepare
 from engine.errors import CheckpointError, ConfigError, DataError, RunError, TrainingDivergedError
 from engine.jobs.events import (
     CheckpointSaved,
@@ -126,13 +126,13 @@ class Clock:
 
 
 class Trainer:
-    """All that a run needs while it trains: the method, its batches, and the sums for the curves."""
+    """All that a run needs while it trains, its data being prepared: method, batches, and sums for the curves."""
 
     def __init__(self, run: Run, *, accept_changed_data: bool = False) -> None:
         self.run = run
         self.device, self.threads, self.notes = _machine(run)
         torch.set_num_threads(self.threads)
-        self.dataset: Dataset = load_dataset(*run.data)
+        self.dataset: Dataset = load_prepared(*run.data)
         self.data_note = check_same_data(run, self.dataset, accept_changed=accept_changed_data)
         self.config: RunConfig = run.config
         self.indices = self.dataset.training

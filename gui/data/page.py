@@ -27,7 +27,7 @@ from engine.jobs.events import Job, Progress
 from engine.settings.folders import remember_data, remembered_data
 from engine.system.paths import readable
 from engine.system.plain_text import one_line
-from gui.bridge import JobThread, LatestWorker
+from gui.bridge import JobSession, JobThread, LatestWorker
 from gui.data.details import Details, label_of, read_details, values_of
 from gui.data.factor_sliders import FactorSliders
 from gui.settings.asking import may
@@ -67,7 +67,7 @@ class DataPage(QWidget):
         self._page = 0
         self._details: Details | None = None
         self._asked: object = None
-        self._thread: JobThread | None = None
+        self._job = JobSession(self, {Progress: self._progressed}, self._done)
         self.worker = LatestWorker(self)
         self.worker.answered.connect(self._answered)
         self.worker.failed.connect(self._unreadable)
@@ -207,7 +207,7 @@ class DataPage(QWidget):
 
     def open_path(self, path: Path) -> None:
         """Show the data set that a folder or file holds, prepared with progress."""
-        if self._thread is not None:
+        if self.preparing:
             self.failed.emit(f"{self.entry.title} is being prepared. Drop {path.name} again when that is done.")
             return
         try:
@@ -226,9 +226,8 @@ class DataPage(QWidget):
     def close_worker(self) -> None:
         """End the threads."""
         self.worker.close()
-        if self._thread is not None:
-            self._thread.control.cancel()
-            self._thread.wait()
+        self._job.cancel()
+        self._job.wait()
 
     def refresh(self) -> None:
         """Show what is true now."""
@@ -242,9 +241,9 @@ class DataPage(QWidget):
         self.prepare_button.setText("Download" if entry.path_kind == "folder" and not entry.own else "Prepare")
         self.choose_button.setVisible(bool(entry.path_kind))
         self.official_button.setVisible(entry.name == "dsprites" and path is None)
-        self.delete_button.setVisible(bool(entry.cached()) and self._thread is None)
+        self.delete_button.setVisible(bool(entry.cached()) and not self.preparing)
         self.folder_button.setVisible(path is not None or bool(entry.cached()))
-        self.forget_button.setVisible(path is not None and self._thread is None)
+        self.forget_button.setVisible(path is not None and not self.preparing)
         self.forget_button.setText(f"Forget this {'file' if path is not None and path.is_file() else 'folder'}")
         self.use_button.setEnabled(ready or not entry.own)
         self._area.setVisible(self._details is not None)
@@ -253,7 +252,7 @@ class DataPage(QWidget):
 
     def _what_to_do(self, ready: bool) -> str:
         """What stands where the images will be."""
-        if self._thread is not None or ready:
+        if self.preparing or ready:
             return "Its images appear here."
         does = {"folder": "Choose a folder of pictures", "file": "Choose an .npz file"}
         if self.entry.own:
@@ -312,7 +311,7 @@ class DataPage(QWidget):
     def _read(self) -> None:
         """Ask for samples, if the images are ready without work."""
         entry, path = self.entry, self.path
-        if self._thread is not None or (entry.state() != "ready" and path is None):
+        if self.preparing or (entry.state() != "ready" and path is None):
             return
         asked = (entry.name, path, self._size, self._page)
         if asked == self._asked and self._details is not None:
@@ -380,52 +379,40 @@ class DataPage(QWidget):
     @property
     def preparing(self) -> bool:
         """Whether a data set is being drawn, downloaded or read."""
-        return self._thread is not None
+        return self._job.active
 
     def _start(self, make_job: Callable[[], Job]) -> None:
-        if self._thread is not None:
+        if self.preparing:
             return
         self.words.setText("")
         self._say_error("")
-        self._thread = JobThread(make_job, self)
-        self._thread.events.connect(self._progressed)
-        self._thread.finished.connect(self._done)
+        self._job.begin(make_job)
         for widget in (self.bar, self.cancel_button):
             widget.show()
         self.list.setEnabled(False)
         self.delete_button.hide()
-        self._thread.start()
         self.refresh()
         self.progressed.emit(Progress(0, 1, f"Preparing {self.entry.title}"))
 
     @Slot()
     def cancel(self) -> None:
         """End what is being prepared at its next step."""
-        if self._thread is not None:
-            self._thread.control.cancel()
+        self._job.cancel()
 
-    @Slot(list)
-    def _progressed(self, events: list[object]) -> None:
-        for event in events:
-            if isinstance(event, Progress):
-                self.progressed.emit(event)
-                self.bar.setMaximum(1000)
-                self.bar.setValue(1000 * event.done // max(1, event.total))
-                self.words.setText(
-                    f"{event.what} · {_amount(event.done, event.unit)} of {_amount(event.total, event.unit)}"
-                )
+    def _progressed(self, progress: Progress) -> None:
+        self.progressed.emit(progress)
+        self.bar.setMaximum(1000)
+        self.bar.setValue(1000 * progress.done // max(1, progress.total))
+        done, total = (_amount(count, progress.unit) for count in (progress.done, progress.total))
+        self.words.setText(f"{progress.what} · {done} of {total}")
 
-    @Slot()
-    def _done(self) -> None:
-        assert self._thread is not None
-        thread, self._thread = self._thread, None
+    def _done(self, thread: JobThread) -> None:
         self._show_idle()
         self.words.setText("Cancelled." if thread.control.cancelled else "")
         name, whole = self.entry.name, not thread.error and not thread.control.cancelled
         tried = self._tried.pop(name, None)
         if tried is not None and whole:
             self._remember(name, tried)
-        thread.deleteLater()
         self._asked, self._details = None, None
         self._say_error(thread.error)
         self.refresh()

@@ -4,64 +4,37 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
 
-from PySide6.QtCore import QObject, Signal, Slot
+from PySide6.QtCore import QObject, Signal
 
 from engine.errors import StudioError
 from engine.jobs.events import Finished, Job, Progress, Warned
 from engine.runs.run import Run
-from gui.bridge import JobThread
+from gui.bridge import JobSession, JobThread, Reads
 from gui.widgets.words import count
 
 
-class EvaluationSession(QObject):
-    """At most one evaluation at a time, of one or several runs."""
+class EvaluationSession(JobSession):
+    """At most one evaluation at a time, of one or several runs. What is computed is kept when it is cancelled."""
 
     progressed = Signal(object)
     warned = Signal(str)
     ended = Signal(str)
 
     def __init__(self, parent: QObject) -> None:
-        super().__init__(parent)
-        self._thread: JobThread | None = None
-        self._words = ""
-
-    @property
-    def active(self) -> bool:
-        """Whether something is being evaluated."""
-        return self._thread is not None
+        reads: Reads = {
+            Progress: lambda event: self.progressed.emit(event),
+            Warned: lambda event: self.warned.emit(event.message),
+        }
+        super().__init__(parent, reads, self._evaluation_ended)
 
     def start(self, runs: Sequence[Run], metrics: Sequence[str] | None = None) -> None:
         """Evaluate these runs by these metrics (all by default), one run after the other."""
-        if self._thread is not None or not runs:
-            return
-        self._words = ""
-        self._thread = JobThread(_evaluation_of(runs, metrics), self)
-        self._thread.events.connect(self._take)
-        self._thread.finished.connect(self._finished)
-        self._thread.start()
+        if not self.active and runs:
+            self.begin(_evaluation_of(runs, metrics))
 
-    def cancel(self) -> None:
-        """End it at the next batch of images, or at once while a child process fits; what is computed is kept."""
-        if self._thread is not None:
-            self._thread.control.cancel()
-
-    @Slot(list)
-    def _take(self, events: list[object]) -> None:
-        for event in events:
-            if isinstance(event, Progress):
-                self.progressed.emit(event)
-            elif isinstance(event, Warned):
-                self.warned.emit(event.message)
-            elif isinstance(event, Finished):
-                self._words = event.message
-
-    @Slot()
-    def _finished(self) -> None:
-        assert self._thread is not None
-        thread, self._thread = self._thread, None
-        words = "Cancelled. What was computed is kept." if thread.control.cancelled else self._words
+    def _evaluation_ended(self, thread: JobThread) -> None:
+        words = "Cancelled. What was computed is kept." if thread.control.cancelled else self.words
         self.ended.emit(thread.error or words)
-        thread.deleteLater()
 
 
 def _evaluation_of(runs: Sequence[Run], metrics: Sequence[str] | None) -> Callable[[], Job]:

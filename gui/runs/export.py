@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from PySide6.QtCore import QSettings, Qt, Slot
+from PySide6.QtCore import QSettings
 from PySide6.QtWidgets import (
     QButtonGroup,
     QDialog,
@@ -17,9 +17,9 @@ from PySide6.QtWidgets import (
 )
 
 from engine.errors import StudioError
-from engine.jobs.events import Finished, Job, Progress, Warned
+from engine.jobs.events import Job, Progress, Warned
 from engine.runs.run import Run
-from gui.bridge import JobThread
+from gui.bridge import JobSession, JobThread, Reads
 from gui.training.view_options import ViewOptions
 from gui.widgets.layouts import job_bar, label
 from gui.widgets.save_dialog import (
@@ -173,7 +173,7 @@ class JobDialog(QDialog):
         self._task, self._status = task, status_of(parent)
         self.setWindowTitle(title)
         self.setMinimumWidth(px(380))
-        self._words = ""
+        self._error = ""
         self._notes: list[str] = []
         layout = QVBoxLayout(self)
         layout.setContentsMargins(18, 16, 18, 16)
@@ -188,26 +188,27 @@ class JobDialog(QDialog):
         foot.addStretch(1)
         foot.addWidget(self.cancel)
         layout.addLayout(foot)
-        self._thread = JobThread(make_job, self)
-        self._thread.events.connect(self._take)
-        self._thread.finished.connect(self.accept, Qt.ConnectionType.QueuedConnection)
+        self._make_job = make_job
+        reads: Reads = {
+            Progress: self._progressed,
+            Warned: lambda event: self._notes.append(event.message),
+        }
+        self._job = JobSession(self, reads, self._over)
 
     def carry_out(self) -> str:
         """Do the job. Returns what it says at its end, empty when it was cancelled. Raises StudioError."""
-        self._thread.start()
+        self._job.begin(self._make_job)
         self._show_status(Progress(0, 1, self.windowTitle()))
         self.exec()
-        self._thread.wait()
         self._show_status(None)
-        words, error = self._words, self._thread.error
         self.deleteLater()
-        if error:
-            raise StudioError(error)
-        return words
+        if self._error:
+            raise StudioError(self._error)
+        return " ".join([self._job.words, *self._notes]) if self._job.words else ""
 
     def reject(self) -> None:
         """Cancel the job; the dialog closes when it has ended."""
-        self._thread.control.cancel()
+        self._job.cancel()
         self.cancel.setEnabled(False)
         self.what.setText("Cancelling…")
 
@@ -215,18 +216,16 @@ class JobDialog(QDialog):
         if self._status is not None:
             self._status.show_job(self._task, progress)
 
-    @Slot(list)
-    def _take(self, events: list[object]) -> None:
-        for event in events:
-            if isinstance(event, Progress) and not self._thread.control.cancelled:
-                self._show_status(event)
-                self.what.setText(f"{event.what}…")
-                self.bar.setMaximum(event.total if event.total > 1 else 0)
-                self.bar.setValue(event.done)
-            elif isinstance(event, Warned):
-                self._notes.append(event.message)
-            elif isinstance(event, Finished):
-                self._words = " ".join([event.message, *self._notes])
+    def _progressed(self, progress: Progress) -> None:
+        if not self._job.abandoned:
+            self._show_status(progress)
+            self.what.setText(f"{progress.what}…")
+            self.bar.setMaximum(progress.total if progress.total > 1 else 0)
+            self.bar.setValue(progress.done)
+
+    def _over(self, thread: JobThread) -> None:
+        self._error = thread.error
+        self.accept()
 
 
 def _missing() -> str:

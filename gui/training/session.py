@@ -4,18 +4,18 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from PySide6.QtCore import QDeadlineTimer, QObject, Signal, Slot
+from PySide6.QtCore import QObject, Signal
 
 from engine.data import check_data
 from engine.errors import DataChangedError, DataError, StudioError
-from engine.jobs.events import Finished, Job, Paused, Progress, TrainingStarted, Warned
+from engine.jobs.events import Job, Paused, Progress, TrainingStarted, Warned
 from engine.runs.queue import RunQueue, Waiting
 from engine.runs.run import Run
 from engine.settings.run_config import RunConfig
-from gui.bridge import JobThread
+from gui.bridge import JobSession, JobThread, Reads
 
 
-class TrainingSession(QObject):
+class TrainingSession(JobSession):
     """At most one run trains at a time; when it ends, however it does, the next of the queue begins.
 
     `changed` whenever its state or progress did, `queue_changed` when the queue did, `failed` and `warned` with a
@@ -24,7 +24,6 @@ class TrainingSession(QObject):
     discarded. `data_changed(waiting, sentence)` when a run was refused since its data changed: its user is to be asked.
     """
 
-    changed = Signal()
     queue_changed = Signal()
     failed = Signal(str)
     settled = Signal(str)
@@ -36,9 +35,14 @@ class TrainingSession(QObject):
     data_changed = Signal(object, str)
 
     def __init__(self, root: Path, parent: QObject) -> None:
-        super().__init__(parent)
+        reads: Reads = {
+            TrainingStarted: self._training_started,
+            Progress: self._progressed,
+            Paused: self._paused,
+            Warned: lambda event: self.warned.emit(event.message),
+        }
+        super().__init__(parent, reads, self._run_ended)
         self.root = root
-        self._thread: JobThread | None = None
         self.queue = RunQueue(root)
         self.held = len(self.queue) > 0
         """Whether the queue waits for somebody to let it go on, as one from an earlier session does."""
@@ -47,16 +51,11 @@ class TrainingSession(QObject):
         self.run: Run | None = None
         self._waiting = Waiting("")
         self.progress: Progress | None = None
-        self.paused = self.stopping = self.cancelling = False
+        self.cancelling = False
         self.images_per_second = 0.0
         self._hindered = ""
         self._batch = 0
         self._mark = (0.0, 0)
-
-    @property
-    def active(self) -> bool:
-        """Whether a run is training, paused or stopping."""
-        return self._thread is not None
 
     @property
     def seconds_left(self) -> float | None:
@@ -191,44 +190,26 @@ class TrainingSession(QObject):
             self._change_queue(lambda: self.queue.remove(path))
         self.run, self._waiting = run, waiting
         self.progress, self.images_per_second = None, 0.0
-        self.paused = self.stopping = self.cancelling = False
+        self.cancelling = False
         self._batch, self._mark = 0, (0.0, 0)
-        self._thread = JobThread(_training_of(run, waiting, fresh=fresh), self)
-        self._thread.events.connect(self._take)
-        self._thread.failed.connect(self._failed)
-        self._thread.finished.connect(self._finished)
-        self._thread.start()
+        self.begin(_training_of(run, waiting, fresh=fresh))
         self.began.emit(path)
         self.changed.emit()
 
     # While a run trains
 
-    def pause(self) -> None:
-        """Save a checkpoint and wait."""
-        if self._thread is not None:
-            self._thread.control.pause()
-
     def resume(self) -> None:
         """Go on after a pause."""
-        if self._thread is not None:
-            self.paused = False
+        if self.active:
             self._settle()
             self._mark = (0.0, 0)
-            self._thread.control.resume()
-            self.changed.emit()
+            super().resume()
 
     def _settle(self) -> None:
         """Take back what was said of a pause that nobody asked for."""
         hindered, self._hindered = self._hindered, ""
         if hindered:
             self.settled.emit(hindered)
-
-    def stop(self) -> None:
-        """End the run now and keep it."""
-        if self._thread is not None:
-            self.stopping = True
-            self._thread.control.stop()
-            self.changed.emit()
 
     def cancel(self) -> None:
         """End the run now; `cancelled` says when it can be discarded."""
@@ -237,37 +218,26 @@ class TrainingSession(QObject):
 
     def close(self) -> None:
         """End the run now, and put it first in the queue, so that the next session can offer to go on with it."""
-        if self._thread is not None and self.run is not None and not self.stopping:
+        if self.active and self.run is not None and not self.stopping:
             run = self.run
             self._change_queue(lambda: self.queue.add(run.path, first=True))
         self.held = True
         self.stop()
 
-    def wait(self, seconds: float) -> None:
-        """Wait until the run that was ended is on disk."""
-        if self._thread is not None:
-            self._thread.wait(QDeadlineTimer(round(1000 * seconds)))
+    def _training_started(self, event: TrainingStarted) -> None:
+        self._batch = event.images_per_step
+        self._mark = (time.monotonic(), event.step)
+        self.progress = None
 
-    @Slot(list)
-    def _take(self, events: list[object]) -> None:
-        for event in events:
-            if isinstance(event, TrainingStarted):
-                self._batch = event.images_per_step
-                self._mark = (time.monotonic(), event.step)
-                self.progress = None
-            elif isinstance(event, Progress):
-                self.progress = event
-                self._measure(event.done)
-            elif isinstance(event, Paused):
-                self.paused = True
-                if event.message:
-                    self._hindered = f"{event.message} Until then it is paused."
-                    self.failed.emit(self._hindered)
-            elif isinstance(event, Warned):
-                self.warned.emit(event.message)
-            elif isinstance(event, Finished):
-                self.paused = False
-        self.changed.emit()
+    def _progressed(self, event: Progress) -> None:
+        self.progress = event
+        self._measure(event.done)
+
+    def _paused(self, event: Paused) -> None:
+        self.paused = True
+        if event.message:
+            self._hindered = f"{event.message} Until then it is paused."
+            self.failed.emit(self._hindered)
 
     def _measure(self, step: int) -> None:
         """Keep a smoothed speed, measured over at least a second."""
@@ -281,30 +251,21 @@ class TrainingSession(QObject):
             self.images_per_second = speed if not self.images_per_second else 0.7 * self.images_per_second + 0.3 * speed
             self._mark = (now, step)
 
-    @Slot(str)
-    def _failed(self, message: str) -> None:
-        if self._thread is not None and isinstance(self._thread.exception, DataChangedError):
-            return  # asked about when the thread has ended
-        waits = " The next run of the queue begins." if len(self.queue) and not self.held else ""
-        self.failed.emit(f"{self.run.name}: {message}{waits}" if self.run else message)
-
-    @Slot()
-    def _finished(self) -> None:
-        assert self._thread is not None
+    def _run_ended(self, thread: JobThread) -> None:
         assert self.run is not None
-        refused = isinstance(self._thread.exception, DataChangedError)
-        sentence = self._thread.error
-        self._thread.deleteLater()
-        self._thread = None
         path, cancelled = self.run.path, self.cancelling
+        refused = isinstance(thread.exception, DataChangedError)
+        if thread.error and not refused:
+            waits = " The next run of the queue begins." if len(self.queue) and not self.held else ""
+            self.failed.emit(f"{self.run.name}: {thread.error}{waits}")
         self._hindered = ""
-        self.paused = self.stopping = self.cancelling = False
+        self.cancelling = False
         self.changed.emit()
         self.ended.emit(path)
         if cancelled:
             self.cancelled.emit(path)
         elif refused:
-            self.data_changed.emit(self._waiting, sentence)
+            self.data_changed.emit(self._waiting, thread.error)
         if not self.held:
             self._next()
 

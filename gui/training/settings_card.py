@@ -211,6 +211,10 @@ class SettingsCard(Card):
         self._show_preset(FROM_RUN)
         self.form.show_config(config)
 
+    def use_data(self, name: str, path: Path | None) -> None:
+        """Set the data set, and the folder or file that it is in; all else stays."""
+        self.form.set_values(dataset=name, data_folder=path)
+
     def take_preferences(self) -> None:
         """Begin with what is preferred and remembered now, where the preset is silent; what was typed stays."""
         preset = self.preset

@@ -316,7 +316,7 @@ class MainWindow(QMainWindow):
 
     @Slot(str, object)
     def _use_data(self, name: str, path: Path | None) -> None:
-        self.training_page.settings.form.set_values(dataset=name, data_folder=path)
+        self.training_page.settings.use_data(name, path)
         self._show_page(TABS.index("Training"))
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:

@@ -49,8 +49,7 @@ def window(qapp, tmp_path):
     made.show()
     yield made
     made.training.stop()
-    if made.training._thread is not None:
-        made.training._thread.wait()
+    made.training.wait()
     qapp.processEvents()
     made.close()
 

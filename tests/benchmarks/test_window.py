@@ -63,8 +63,7 @@ def open_window(qapp, tmp_path):
     yield make
     for window in opened:
         window.training.stop()
-        if window.training._thread is not None:
-            window.training._thread.wait()
+        window.training.wait()
         qapp.processEvents()
         window.close()
 

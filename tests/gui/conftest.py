@@ -103,6 +103,5 @@ def _end(window: MainWindow) -> None:
     window.evaluation.cancel()
     window.studies.stop()
     for session in (window.training, window.evaluation, window.studies):
-        if session._thread is not None:
-            session._thread.wait()
+        session.wait()
     QApplication.processEvents()

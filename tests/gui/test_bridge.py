@@ -6,8 +6,8 @@ import pytest
 from PySide6.QtCore import QObject, QThread, Slot
 
 from engine.errors import StudioError
-from engine.jobs.events import Finished, Paused, Progress, Request, StepMetrics
-from gui.bridge import JobThread, LatestWorker
+from engine.jobs.events import CheckpointSaved, Event, Finished, Paused, Progress, Request, StepMetrics
+from gui.bridge import JobSession, JobThread, LatestWorker
 
 
 class Receiver(QObject):
@@ -48,8 +48,8 @@ def host(qapp):
     parent = QObject()
     made: list[JobThread] = []
 
-    def start(job):
-        thread, receiver = JobThread(job, parent), Receiver()
+    def start(job, reads=(Event,)):
+        thread, receiver = JobThread(job, parent, reads), Receiver()
         thread.events.connect(receiver.take)
         made.append(thread)
         return thread, receiver
@@ -139,10 +139,10 @@ def test_a_failure_becomes_a_sentence(qtbot, host, error, sentence):
         raise error
 
     thread, receiver = host(job)
-    with qtbot.waitSignal(thread.failed) as failed:
+    with qtbot.waitSignal(thread.finished):
         thread.start()
-    assert failed.args[0].startswith(sentence)
-    thread.wait()
+    assert thread.error.startswith(sentence)
+    assert thread.exception is error
     assert receiver.events == [row(1)]
 
 
@@ -184,3 +184,38 @@ def test_a_failed_request_does_not_end_the_worker(qtbot):
     assert receiver.failures == ["No weights yet."]
     assert answer.args == [2, "fine"]
     worker.close()
+
+
+def test_what_nobody_reads_does_not_cross_the_thread(qtbot, qapp):
+    def job():
+        for step in range(300):
+            yield row(step)
+            yield CheckpointSaved(step)
+        yield Progress(1, 2, "read")
+        yield row(300)
+        yield Finished(message="The end.")
+
+    parent, told, crossed = QObject(), [], Receiver()
+    session = JobSession(parent, {Progress: told.append}, lambda thread: told.append((session.words, thread.error)))
+    session.begin(job)
+    session._thread.events.connect(crossed.take)
+    qtbot.waitUntil(lambda: not session.active)
+    assert told == [Progress(1, 2, "read"), ("The end.", "")]
+    assert crossed.events == [Progress(1, 2, "read"), Finished(message="The end.")]
+
+
+def test_what_was_read_is_told_though_only_unread_events_follow(qtbot, qapp):
+    go = threading.Event()
+
+    def job():
+        yield Progress(1, 3)
+        yield Progress(2, 3)
+        while not go.wait(0.02):
+            yield row(0)
+
+    parent, told = QObject(), []
+    session = JobSession(parent, {Progress: told.append}, lambda thread: None)
+    session.begin(job)
+    qtbot.waitUntil(lambda: told[-1:] == [Progress(2, 3)], timeout=2000)
+    go.set()
+    qtbot.waitUntil(lambda: not session.active)

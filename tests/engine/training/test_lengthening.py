@@ -3,9 +3,11 @@
 import pytest
 import torch
 
+from engine.data import load_dataset
 from engine.errors import ConfigError
 from engine.runs.checkpoints import checkpoint_step, load_weights
 from engine.runs.run import Run
+from engine.training import lengthening
 from engine.training.lengthening import lengthen, lengthen_by
 from engine.training.trainer import train
 
@@ -43,3 +45,47 @@ def test_a_run_cannot_become_shorter_than_it_is(tmp_path, make_run):
     with pytest.raises(ConfigError, match="at step 60 already; a total of 50 steps would be shorter"):
         lengthen(run, None, 50)
     assert Run.open(run.path).config.steps == 60
+
+
+@pytest.fixture
+def loaded(monkeypatch):
+    """The data sets that lengthening loads."""
+    found = []
+
+    def counting(*data):
+        found.append(data)
+        return load_dataset(*data)
+
+    monkeypatch.setattr(lengthening, "load_dataset", counting)
+    return found
+
+
+def test_images_are_counted_from_what_is_known_of_them(tmp_path, make_run, loaded):
+    in_steps = make_run(tmp_path, "in steps", steps=10)
+    in_epochs = make_run(tmp_path, "in epochs", steps=None, epochs=2)
+    digits = make_run(tmp_path, "digits", dataset="digits", data_folder=None, steps=None, epochs=1)
+    for run in (in_steps, in_epochs, digits):
+        list(train(run))
+    lengthen_by(in_steps, 1)
+    with pytest.raises(ConfigError, match=f"at step 94 already; a total of {PER_EPOCH} steps would be shorter"):
+        lengthen(in_epochs, 1, None)
+    lengthen_by(in_epochs, 1)
+    (digits.path / "state.json").unlink()
+    lengthen_by(digits, 1)
+    assert loaded == []
+    lengthen(in_steps, 1, None)  # nobody said yet how many steps an epoch has
+    assert loaded == [in_steps.data]
+
+
+def test_changed_data_that_are_accepted_are_counted_again(tmp_path, make_run, loaded):
+    run = make_run(tmp_path, steps=None, epochs=1)
+    list(train(run))
+    lengthen_by(run, 1, accept_changed_data=True)
+    assert loaded == [run.data]
+
+
+@pytest.mark.parametrize(("dataset", "images"), [("digits", 1_617), ("mnist", 60_000), ("dsprites", 737_280)])
+def test_an_epoch_of_a_known_data_set_has_the_steps_that_training_takes(tmp_path, make_run, dataset, images, loaded):
+    run = make_run(tmp_path, dataset=dataset, data_folder=None, steps=None, epochs=1)
+    assert lengthening._steps_per_epoch(run, changed=False) == -(-images // 32)
+    assert loaded == []

@@ -10,7 +10,6 @@ from sklearn.datasets import load_digits
 
 from engine.data import ENTRIES
 from engine.errors import DataError
-from engine.jobs.events import Progress
 from engine.settings.folders import remember_data
 
 WAIT = 60_000
@@ -166,31 +165,24 @@ def test_preparing_can_be_cancelled(qtbot, page, tmp_path, monkeypatch):
     choose(page, "digits")
     choose(page, "dsprites")
     assert page.state.text().startswith("needs preparing")
-    seen = []
-
-    def cancel(events):
-        seen.extend(event for event in events if isinstance(event, Progress))
-        page.cancel()
-
-    monkeypatch.setattr(page, "_progressed", cancel)
     page._prepare()
-    page._thread.events.connect(page.cancel)
-    qtbot.waitUntil(lambda: page._thread is None, timeout=WAIT)
+    page.progressed.connect(page.cancel)
+    qtbot.waitUntil(lambda: not page.preparing, timeout=WAIT)
     assert page.words.text() == "Cancelled."
     assert [file for file in (tmp_path / "empty").rglob("*") if file.is_file()] == []
 
 
 def test_what_is_being_prepared_is_not_read_or_deleted_meanwhile(qtbot, page, pictures, monkeypatch):
     asked = []
-    monkeypatch.setattr(page.worker, "ask", lambda key, work: asked.append(page._thread))
+    monkeypatch.setattr(page.worker, "ask", lambda key, work: asked.append(page.preparing))
     page.open_path(pictures)
-    assert page._thread is not None
+    assert page.preparing
     assert not page.delete_button.isVisible()
     page.refresh()
     assert not page.delete_button.isVisible()
     assert asked == []
-    qtbot.waitUntil(lambda: page._thread is None, timeout=WAIT)
-    assert asked == [None]
+    qtbot.waitUntil(lambda: not page.preparing, timeout=WAIT)
+    assert asked == [False]
     assert page.delete_button.isVisible()
 
 
@@ -201,7 +193,7 @@ def test_what_is_dropped_while_another_is_prepared_is_refused_in_a_sentence(qtbo
     page.open_path(other)
     assert "Drop other again when that is done" in window.banner.text.text()
     assert page.path == pictures
-    qtbot.waitUntil(lambda: page._thread is None, timeout=WAIT)
+    qtbot.waitUntil(lambda: not page.preparing, timeout=WAIT)
     wait_for_details(qtbot, page, "images")
     assert page.path == pictures
 
@@ -210,7 +202,7 @@ def test_a_prepared_copy_can_be_deleted_and_own_files_stay(qtbot, window, pictur
     drop(window, pictures)
     page = window.data_page
     wait_for_details(qtbot, page, "images")
-    assert page._thread is None
+    assert not page.preparing
     assert page.delete_button.isVisible()
     remember_data("images", None)
     qtbot.mouseClick(page.delete_button, Qt.MouseButton.LeftButton)
