@@ -50,8 +50,9 @@ def load_study(
 
 
 def shipped_studies() -> list[Study]:
-    """The studies that come with the application, at full length, by name."""
-    return [load_study(path) for path in _in_folder(RESOURCES / "studies")]
+    """The studies that come with the application, at full length: the report's tables first, then by name."""
+    studies = [load_study(path) for path in _in_folder(RESOURCES / "studies")]
+    return sorted(studies, key=lambda study: not study.name.startswith("table-"))
 
 
 def own_studies() -> list[Study]:
