@@ -131,6 +131,16 @@ class Method(ABC):
         """Return what else may help a run that diverged, beside a smaller learning rate; it follows that advice."""
         return ""
 
+    @classmethod
+    def lacking(cls, dataset: str, *, factors: bool) -> str:
+        """Say what it learns from and a data set of this title does not have; empty where nothing is lacking."""
+        if not cls.needs_factors or factors:
+            return ""
+        return (
+            f"{cls.title} learns from images chosen by their ground-truth factors, and {dataset} has none. Choose "
+            "dSprites, or own arrays with factors."
+        )
+
     # Its networks
 
     @abstractmethod

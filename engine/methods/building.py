@@ -20,12 +20,9 @@ def spec_of(config: "RunConfig", dataset: "Dataset") -> NetworkSpec:
     Raises ConfigError when a conditional model is asked for data without labels, or a method for data without what it
     learns from.
     """
-    method = METHODS[config.objective]
-    if method.needs_factors and dataset.factors is None:
-        raise ConfigError(
-            f"{method.title} learns from pairs of images chosen by their ground-truth factors, and {dataset.title} has "
-            "none. Choose dSprites, or own arrays with factors."
-        )
+    lacking = METHODS[config.objective].lacking(dataset.title, factors=dataset.factors is not None)
+    if lacking:
+        raise ConfigError(lacking)
     if config.conditional and dataset.labels is None:
         raise ConfigError(
             f"conditional needs class labels, and {dataset.title} has none. Turn it off, or choose "

@@ -9,6 +9,7 @@ from PySide6.QtCore import QObject, Signal
 from engine.errors import StudioError
 from engine.jobs.events import Finished, Job, Progress, Warned
 from engine.runs.run import Run
+from engine.system.reading import is_file
 from gui.bridge import JobSession, JobThread, Reads
 from gui.widgets.words import count
 
@@ -51,7 +52,7 @@ def _evaluation_of(runs: Sequence[Run], metrics: Sequence[str] | None) -> Callab
                     for event in events:
                         yield replace(event, what=place + event.what) if isinstance(event, Progress) else event
             except StudioError as error:
-                failures.append(str(error) if run.path.is_dir() else gone(name))
+                failures.append(str(error) if is_file(run.path / "config.json") else gone(name))
         yield Finished(message=_ending(len(runs), failures))
 
     return job

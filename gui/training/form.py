@@ -293,12 +293,20 @@ class ConfigForm(QWidget):
             chosen = RunConfig.parse({"data_folder": folder}).data_folder
             if chosen is not None and not is_there(chosen):
                 self._errors["data_folder"] = f"{chosen} does not exist."
+        lacking = self._lacking()
+        if lacking:
+            self._errors["objective"] = lacking
         for name in self._values():
             key = _key(self._objective, name)
             _mark(self._editors[key], name in self._errors)
             _set_property(self._labels[key], "changed", self._differs(name))
         self._show_relevant()
         self.changed.emit()
+
+    def _lacking(self) -> str:
+        """What the method learns from and the data set does not have, as a sentence; of own arrays it is not known."""
+        entry = ENTRIES[_get(self._editors["dataset"])]
+        return METHODS[self._objective].lacking(entry.title, factors=bool(entry.factors))
 
     @Slot()
     def _show_understood(self) -> None:

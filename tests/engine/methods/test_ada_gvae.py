@@ -120,5 +120,5 @@ def test_pairs_are_a_function_of_seed_and_step(data):
 def test_data_without_factors_are_refused_with_a_sentence():
     bare = Dataset("digits", "Digits", ArrayStore(np.zeros((9, 32, 32, 1), np.uint8)), (32, 32, 1),
                    {"all": np.arange(9)}, "drawn")  # fmt: skip
-    with pytest.raises(ConfigError, match="Ada-GVAE learns from pairs of images chosen by their ground-truth factors"):
+    with pytest.raises(ConfigError, match="Ada-GVAE learns from images chosen by their ground-truth factors"):
         build(CONFIG, bare)

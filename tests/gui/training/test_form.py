@@ -126,6 +126,18 @@ def test_an_error_of_a_hidden_method_does_not_stand_in_the_way(form):
     assert not form.errors
 
 
+def test_a_method_that_needs_factors_is_refused_for_data_without_them(form):
+    for name, value in (("objective", "ada-gvae"), ("dataset", "digits")):
+        editor(form, name).setCurrentIndex(editor(form, name).findData(value))
+    assert form.errors == [
+        "Ada-GVAE learns from images chosen by their ground-truth factors, and Digits has none. Choose dSprites, or own "
+        "arrays with factors."
+    ]
+    for dataset in ("dsprites", "arrays"):
+        editor(form, "dataset").setCurrentIndex(editor(form, "dataset").findData(dataset))
+        assert not any("Ada-GVAE" in error for error in form.errors)
+
+
 def test_normalisation_is_offered_where_the_network_has_it(form):
     network = editor(form, "network")
     for name, shown in (("plain", True), ("mlp", False), ("report", True)):
