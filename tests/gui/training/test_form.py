@@ -130,8 +130,8 @@ def test_a_method_that_needs_factors_is_refused_for_data_without_them(form):
     for name, value in (("objective", "ada-gvae"), ("dataset", "digits")):
         editor(form, name).setCurrentIndex(editor(form, name).findData(value))
     assert form.errors == [
-        "Ada-GVAE learns from images chosen by their ground-truth factors, and Digits has none. Choose dSprites, or own "
-        "arrays with factors."
+        "Ada-GVAE learns from images chosen by their ground-truth factors, and Digits has none. Choose dSprites, or "
+        "own arrays with factors."
     ]
     for dataset in ("dsprites", "arrays"):
         editor(form, "dataset").setCurrentIndex(editor(form, "dataset").findData(dataset))
