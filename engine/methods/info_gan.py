@@ -147,8 +147,8 @@ class InfoGan(Method):
         continuous = f", {own.continuous_codes} codes from U(−1, 1)" if own.continuous_codes else ""
         return (
             f"The generator takes {own.noise} noise variables from U(−1, 1){continuous} and a category of "
-            f"{own.categories} as one-hot: layers of 1,024 and {maps} units, then transposed convolutions (64 channels, "
-            "then the image's; kernels of 4 pixels, stride 2), batch normalisation and ReLU after all but the last, "
+            f"{own.categories} as one-hot: layers of 1,024 and {maps} units, then transposed convolutions (64 channels "
+            "and the image's; kernels of 4 pixels, stride 2), batch normalisation and ReLU after all but the last, "
             "which ends in a sigmoid. Discriminator and recogniser share two convolutions (64-128 channels, kernels of "
             "4 pixels, stride 2) and a layer of 1,024 units, leaky ReLU after each, batch normalisation after all but "
             "the first; the recogniser has a further layer of 128 units and gives probabilities of the categories and "
