@@ -51,9 +51,13 @@ def shown(job: Job, control: Control) -> Iterator[Event]:
                     )
                 bar.update(event.done - bar.n)
             elif isinstance(event, StepMetrics) and bar is not None:
-                numbers = {"reconstruction": f"{event.reconstruction:,.1f}", "KL": f"{event.kl:,.2f}"}
-                if event.capacity is not None:
-                    numbers["C"] = f"{event.capacity:.2f}"
+                known = {
+                    "reconstruction": (event.reconstruction, ",.1f"),
+                    "KL": (event.kl, ",.2f"),
+                    "C": (event.capacity, ".2f"),
+                }
+                numbers = {name: f"{value:{form}}" for name, (value, form) in known.items() if value is not None}
+                numbers = numbers or {"loss": f"{event.loss:,.2f}"}
                 bar.set_postfix(numbers, refresh=False)
             yield event
     finally:

@@ -33,8 +33,14 @@ def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
     which.add_argument(
         "--figure", type=int, choices=(2, 3, 4, 5), help="as this figure of the report: latents with significant KL"
     )
-    traverse.add_argument("--range", type=number, nargs=2, default=(-3.0, 3.0), metavar=("LOW", "HIGH"))
-    traverse.add_argument("--steps", type=whole_number, default=11, help="values in the range (default 11)")
+    traverse.add_argument(
+        "--range",
+        type=number,
+        nargs=2,
+        metavar=("LOW", "HIGH"),
+        help="values that latents go through (default: -3 to 3, or as their prior asks; a category has its own)",
+    )
+    traverse.add_argument("--steps", type=whole_number, help="number of them (default: 11, or as many as categories)")
     traverse.add_argument(
         "--label", metavar="CLASS", help="class for a conditional model, by its name (default: the image's own)"
     )
@@ -98,13 +104,16 @@ def _traverse(arguments: argparse.Namespace) -> int:
     trained, start = _start(run, arguments)
     if trained.data_note:
         say(f"Note: {trained.data_note}")
+    if least is not None and not trained.model.has("kl"):
+        raise ConfigError(f"{trained.model.lacks['kl']}; leave --min-kl out.")
     kl = mean_kl(trained)
     chosen = choose_latents(kl, latents, least)
     if not chosen:
         least_words, largest = exact_words(least), rounded_words(kl.max())
         raise StudioError(f"No latent of {run.name} has a mean KL of {least_words} nats; the largest is {largest}.")
     label = _label(trained, arguments)
-    result = traverse_from(trained, start, chosen, kl, tuple(arguments.range), arguments.steps, label)
+    span = None if arguments.range is None else tuple(arguments.range)
+    result = traverse_from(trained, start, chosen, kl, span, arguments.steps, label)
     names = latent_names(run.marks())
     caption = traversal_caption(run, start.words, result, names)
     look = Look(arguments.width, arguments.dpi, not arguments.no_labels, caption, names)
@@ -116,10 +125,10 @@ def _traverse(arguments: argparse.Namespace) -> int:
 
 
 def _check(arguments: argparse.Namespace) -> None:
-    low, high = arguments.range
+    low, high = arguments.range or (0, 1)
     if not (math.isfinite(low) and math.isfinite(high)) or low == high:
         raise ConfigError(f"--range is {exact_words(low)} {exact_words(high)}; it must be two different numbers.")
-    if not 2 <= arguments.steps <= 101:
+    if arguments.steps is not None and not 2 <= arguments.steps <= 101:
         raise ConfigError(f"--steps is {arguments.steps}; it must be from 2 to 101.")
 
 

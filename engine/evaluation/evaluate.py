@@ -13,9 +13,9 @@ from engine.errors import CheckpointError, ConfigError, DataError
 from engine.evaluation.catalogue import IMAGES, METRICS, VERSION
 from engine.evaluation.forward import forward
 from engine.evaluation.ground_truth import SCORES, GroundTruth
-from engine.evaluation.reasons import no_training_split
+from engine.evaluation.reasons import NEEDS_CATEGORY, no_labels, no_training_split, reason_of_method
 from engine.evaluation.results import SEED, missing, too_narrow
-from engine.evaluation.summaries import correlation_results, headline_results, training_results
+from engine.evaluation.summaries import category_results, correlation_results, headline_results, training_results
 from engine.jobs.events import Evaluated, Event, Job, Progress, Request, Warned
 from engine.jobs.processes import Children
 from engine.runs.checkpoints import checkpoint_step
@@ -48,24 +48,25 @@ def evaluate(run: Run, metrics: Sequence[str] | None = None) -> Job:
     step = checkpoint_step(run.checkpoint_folder)
     if step is None:
         raise CheckpointError(f"{run.name} has no weights yet: it was not trained up to its first checkpoint.")
+    none = {name: missing(reason) for name in METRICS if (reason := reason_of_method(run.config, name))}
     kept = _of_weights(run, _key(run))
-    complete = "data" in kept and not any(_lacks(kept["metrics"], name) for name in wanted)
-    dataset, missing = yield from _data_of(run, needed=not complete)
+    complete = "data" in kept and not any(_lacks(none | kept["metrics"], name) for name in wanted)
+    dataset, gone = yield from _data_of(run, needed=not complete)
     if dataset is None:
-        yield Warned(f"{missing} The metrics kept with {run.name} are shown; they cannot be compared with its data.")
+        yield Warned(f"{gone} The metrics kept with {run.name} are shown; they cannot be compared with its data.")
     else:
         now = fingerprint_of(dataset)
         notes = [note for note in (run.data_note(now, step), _outdated(run, kept, now)) if note]
         if notes:
             yield Warned(" ".join(notes))
         kept = _kept(run, _key(run), now)
-        lacking = [name for name in wanted if _lacks(kept["metrics"], name)]
+        lacking = [name for name in wanted if _lacks(none | kept["metrics"], name)]
         if lacking:
             kept = yield from _compute(run, dataset, lacking)
     result = kept | {
         "run": str(run.path),
         "name": run.name,
-        "metrics": {name: kept["metrics"][name] for name in wanted},
+        "metrics": {name: (none | kept["metrics"])[name] for name in wanted},
     }
     yield Evaluated(run.path, result)
 
@@ -192,15 +193,25 @@ def _compute_headline(trained: TrainedModel, what: str) -> Computing:
     of = len(trained.dataset.splits[split])
     # Of a data set without a split some are drawn: they are not "all images".
     which = what if split == "all" else f"{what}: {split} images"
-    passed = yield from forward(trained, sample_of(trained.dataset, split), SEED, which, sharpness=True)
-    return {
-        "metrics": headline_results(passed, split, of) | correlation_results(passed, split, of),
-        "kl_per_latent": [round(float(v), 6) for v in passed.kl.mean(0)],
-    }
+    chosen = sample_of(trained.dataset, split)
+    passed = yield from forward(trained, chosen, SEED, which, sharpness=True)
+    categories = [number for number, kind in enumerate(trained.model.kinds) if kind.whole]
+    quantities = np.delete(passed.means, categories, axis=1)
+    metrics = headline_results(passed, split, of) | correlation_results(quantities, split, of)
+    labels = trained.dataset.labels
+    if categories and labels is not None:
+        metrics |= category_results(passed.means[:, categories[0]].astype(np.int64), labels[chosen], split, of)
+    elif categories:
+        metrics |= {name: missing(no_labels(trained.dataset.title)) for name in NEEDS_CATEGORY}
+    metrics |= {name: missing(reason) for name in HEADLINE if (reason := reason_of_method(trained.run.config, name))}
+    kl = {"kl_per_latent": [round(float(v), 6) for v in passed.kl.mean(0)]} if len(passed.kl) else {}
+    return {"metrics": metrics} | kl
 
 
 def _compute_training(trained: TrainedModel, what: str) -> Computing:
     dataset = trained.dataset
+    if not trained.model.has("reconstruction"):
+        return {"metrics": {name: missing(reason_of_method(trained.run.config, name)) for name in TRAINING}}
     if "train" not in dataset.splits:
         return {"metrics": {name: missing(no_training_split(dataset.title)) for name in TRAINING}}
     passed = yield from forward(trained, sample_of(dataset, "train"), SEED, f"{what}: training images", sharpness=False)

@@ -29,9 +29,10 @@ def links(
     """Return the factor each active latent follows most, in the order of latents.
 
     From posterior means (images, latents), classes of factors (images, factors), whole numbers from 0, and the mean KL
-    of each latent in nats. Mutual information as MIG has it (Chen et al. 2018; 20 bins of equal width), as a share of
-    the factor's entropy. Factors that do not vary are left out; empty when none does. An idle latent follows nothing:
-    its means hardly move, but bins over their own small range find factors in them all the same.
+    of each latent in nats, NaN for a method that has none. Mutual information as MIG has it (Chen et al. 2018; 20 bins
+    of equal width), as a share of the factor's entropy. Factors that do not vary are left out; empty when none does. An
+    idle latent follows nothing: its means hardly move, but bins over their own small range find factors in them all the
+    same.
     """
     entropy = entropies(factors)
     varying = np.flatnonzero(entropy > 0)
@@ -39,7 +40,8 @@ def links(
         return []
     shares = np.clip(mutual_information(means, factors[:, varying]) / entropy[varying], 0, 1)
     best = shares.argmax(axis=1)
-    return [Link(i, names[varying[k]], float(shares[i, k])) for i, k in enumerate(best) if is_active(kl[i])]
+    active = [np.isnan(mean) or is_active(mean) for mean in kl]  # without a KL none is known to be idle
+    return [Link(i, names[varying[k]], float(shares[i, k])) for i, k in enumerate(best) if active[i]]
 
 
 def find_links(trained: TrainedModel, kl: NDArray[np.floating]) -> Generator[Event, Request | None, list[Link]]:

@@ -20,7 +20,10 @@ BATCH = 100
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ForwardPass:
-    """Values per image: losses and KL in nats, sharpness in squared grey levels; `kl` and `means` are (n, latents)."""
+    """Values per image: losses and KL in nats, sharpness in squared grey levels; `kl` and `means` are (n, latents).
+
+    Those that were not asked for, or that the method does not have, are empty.
+    """
 
     reconstruction: NDArray[np.float64]
     reconstruction_mean: NDArray[np.float64]
@@ -33,7 +36,7 @@ class ForwardPass:
 def forward(
     trained: TrainedModel, indices: NDArray[np.int64], seed: int, what: str, *, sharpness: bool
 ) -> Generator[Event, Request | None, ForwardPass]:
-    """Encode and decode these images, with z sampled and with z the posterior mean.
+    """Encode and decode these images, with z sampled and with z the posterior mean, as far as the method does.
 
     Yields Progress in images. Raises RunError when the weights give values that are not finite.
     """
@@ -44,7 +47,7 @@ def forward(
         parts.append(_batch(trained, chosen, noise, sharpness))
         yield Progress(min(start + BATCH, len(indices)), len(indices), what, "images")
     passed = ForwardPass(*(np.concatenate(values) for values in zip(*parts, strict=True)))
-    require_finite(trained, passed.reconstruction, passed.kl)
+    require_finite(trained, passed.reconstruction, passed.kl, passed.means)
     return passed
 
 
@@ -61,19 +64,19 @@ def require_finite(trained: TrainedModel, *values: NDArray[np.floating]) -> None
 def _batch(
     trained: TrainedModel, indices: NDArray[np.int64], noise: torch.Generator, sharpness: bool
 ) -> tuple[NDArray[np.float64], ...]:
-    originals = trained.dataset.images(indices)
+    model, originals = trained.model, trained.dataset.images(indices)
     images, labels = to_tensor(originals), trained.labels(indices)
-    posterior = trained.model.encode(images)
-    sampled = trained.model.logits(trained.model.sample(posterior, noise), labels)
-    at_mean = trained.model.logits(posterior.mean, labels)
-    values = (
-        reconstruction_per_image(sampled, images),
-        reconstruction_per_image(at_mean, images),
-        trained.model.kl(posterior),
-        posterior.mean,
-    )
-    arrays = tuple(v.double().numpy() for v in values)
-    if not sharpness:
-        return (*arrays, np.empty(0), np.empty(0))
-    pixels = torch.sigmoid(at_mean).permute(0, 2, 3, 1).numpy() * 255.0
-    return (*arrays, laplacian_variance(pixels), laplacian_variance(originals))
+    posterior = model.encode(images)
+    sampled = at_mean = sharp = np.empty(0)
+    if model.has("reconstruction"):
+        sampled = _numbers(reconstruction_per_image(model.logits(model.sample(posterior, noise), labels), images))
+        logits = model.logits(posterior.mean, labels)
+        at_mean = _numbers(reconstruction_per_image(logits, images))
+        if sharpness:
+            sharp = laplacian_variance(torch.sigmoid(logits).permute(0, 2, 3, 1).numpy() * 255.0)
+    kl = _numbers(model.kl(posterior)) if model.has("kl") else np.empty((0, 0))
+    return sampled, at_mean, kl, _numbers(posterior.mean), sharp, laplacian_variance(originals) if sharpness else sharp
+
+
+def _numbers(values: torch.Tensor) -> NDArray[np.float64]:
+    return np.asarray(values.double().numpy())

@@ -2,11 +2,26 @@
 
 from engine.data import ENTRIES
 from engine.evaluation.catalogue import COLUMNS, DCI, FACTORS
+from engine.methods.registry import METHODS
 from engine.settings.run_config import DATASET_TITLES, OWN_DATA, RunConfig
 
 ONE_LATENT = "a model with one latent cannot be scored: scores compare latents"
 NEEDS_FACTORS = frozenset(column.metric for column in COLUMNS if column.group in (FACTORS, DCI))
 NEEDS_TRAINING_SPLIT = frozenset(("reconstruction_train", "reconstruction_train_mean"))
+NEEDS = {
+    "reconstruction": (
+        "reconstruction",
+        "reconstruction_mean",
+        *NEEDS_TRAINING_SPLIT,
+        "elbo",
+        "sharpness",
+        "sharpness_ratio",
+    ),
+    "kl": ("kl", "active_latents", "elbo"),
+}
+"""Metrics that need what a method may lack."""
+
+NEEDS_CATEGORY = frozenset(("category_error", "category_error_matched"))
 
 
 def no_factors(title: str) -> str:
@@ -19,12 +34,33 @@ def no_training_split(title: str) -> str:
     return f"{title} has no training split of its own: its numbers are of images drawn from all"
 
 
+def no_labels(title: str) -> str:
+    """Return why no class can be compared with."""
+    return f"{title} has no class labels"
+
+
+def reason_of_method(config: RunConfig, metric: str) -> str:
+    """Return why no run of a method has a value of a metric, whatever its data; empty where it may have one."""
+    method = METHODS[config.objective]
+    lacking = [reason for name, reason in method.lacks.items() if metric in NEEDS[name]]
+    if lacking:
+        return lacking[0]
+    if metric in NEEDS_CATEGORY and not any(latent.whole for latent in method.latents_of(config)):
+        return f"{method.title} has no categorical code"
+    return ""
+
+
 def reason_beforehand(config: RunConfig, metric: str) -> str:
     """Return why a run can have no value of a metric, as far as its settings tell; empty where it may have one."""
+    if reason := reason_of_method(config, metric):
+        return reason
     entry = ENTRIES[config.dataset]
     folder = config.data_folder if config.dataset in OWN_DATA else None
     title = DATASET_TITLES[config.dataset] if folder is None else folder.stem or folder.name
     if metric in NEEDS_FACTORS:
-        return no_factors(title) if not entry.factors else ONE_LATENT if config.latents < 2 else ""
+        latents = METHODS[config.objective].latents_of(config)
+        return no_factors(title) if not entry.factors else ONE_LATENT if len(latents) < 2 else ""
+    if metric in NEEDS_CATEGORY and not entry.classes and config.dataset not in OWN_DATA:
+        return no_labels(title)
     split = entry.images is None or entry.images != entry.training_images
     return no_training_split(title) if metric in NEEDS_TRAINING_SPLIT and not split else ""

@@ -1,7 +1,9 @@
 """What one pass over images says, as entries of evaluation.json: losses, KL, sharpness, correlations of latents."""
 
 import numpy as np
+from numpy.typing import NDArray
 
+from engine.evaluation.category_error import MAJORITY, ONE_TO_ONE, contingency, majority_error, one_to_one_error
 from engine.evaluation.correlation import (
     MEAN_CORRELATION,
     TOTAL_CORRELATION,
@@ -10,40 +12,62 @@ from engine.evaluation.correlation import (
     varying,
 )
 from engine.evaluation.forward import ForwardPass
+from engine.evaluation.intervals import wilson
 from engine.evaluation.results import Results, entry, mean_entry, missing
-from engine.evaluation.sharpness import PROTOCOL as SHARPNESS_PROTOCOL
+from engine.evaluation.sharpness import PROTOCOL as SHARPNESS
 from engine.runs.divergence import ACTIVE_NATS, active_latents
 
 BCE = "binary cross-entropy summed over pixels, mean over images"
+UNIT = "grey levels²"
 
 
 def headline_results(passed: ForwardPass, split: str, of: int) -> Results:
-    """Reconstruction, KL, ELBO, active latents and sharpness over images from a split of `of`."""
-    kl = passed.kl.sum(1)
+    """Reconstruction, KL, ELBO, active latents and sharpness over images from a split of `of`, as far as there are."""
+    found: Results = {"sharpness_originals": mean_entry(passed.sharpness_originals, UNIT, SHARPNESS, split, of)}
+    if len(passed.reconstruction):
+        found |= _reconstruction_results(passed, split, of)
+    if len(passed.kl):
+        found |= _kl_results(passed.kl, split, of)
+    if len(passed.reconstruction) and len(passed.kl):
+        bound = -passed.reconstruction - passed.kl.sum(1)
+        name = "-(reconstruction + KL), one sample of z"
+        found["elbo"] = mean_entry(bound, "nats", name, split, of, "sampled")
+    return found
+
+
+def _reconstruction_results(passed: ForwardPass, split: str, of: int) -> Results:
     sharp, originals = passed.sharpness, passed.sharpness_originals
     name = "sharpness of reconstructions over that of the originals"
     return {
         "reconstruction": mean_entry(passed.reconstruction, "nats", BCE, split, of, "sampled"),
         "reconstruction_mean": mean_entry(passed.reconstruction_mean, "nats", BCE, split, of, "mean"),
-        "kl": mean_entry(
-            kl, "nats", "KL of the posterior from N(0, 1), summed over latents, mean over images", split, of
-        ),
-        "elbo": mean_entry(
-            -passed.reconstruction - kl, "nats", "-(reconstruction + KL), one sample of z", split, of, "sampled"
-        ),
-        "active_latents": entry(
-            active_latents(passed.kl.mean(0)),
-            "latents",
-            f"latents with a mean KL above {ACTIVE_NATS} nats",
-            split,
-            len(kl),
-            of,
-        ),
-        "sharpness": mean_entry(sharp, "grey levels²", SHARPNESS_PROTOCOL, split, of, "mean"),
-        "sharpness_originals": mean_entry(originals, "grey levels²", SHARPNESS_PROTOCOL, split, of),
+        "sharpness": mean_entry(sharp, UNIT, SHARPNESS, split, of, "mean"),
         "sharpness_ratio": entry(float(sharp.mean() / originals.mean()), "", name, split, len(sharp), of, z="mean")
         if originals.mean()
         else missing("the originals have no edges"),
+    }
+
+
+def _kl_results(kl: NDArray[np.float64], split: str, of: int) -> Results:
+    """Of the KL of each image and latent, (n, latents)."""
+    name = "KL of the posterior from N(0, 1), summed over latents, mean over images"
+    active = f"latents with a mean KL above {ACTIVE_NATS} nats"
+    return {
+        "kl": mean_entry(kl.sum(1), "nats", name, split, of),
+        "active_latents": entry(active_latents(kl.mean(0)), "latents", active, split, len(kl), of),
+    }
+
+
+def category_results(categories: NDArray[np.int64], labels: NDArray[np.int64], split: str, of: int) -> Results:
+    """How often categories miss classes, over images from a split of `of`; both (n,), whole numbers from 0."""
+    counts, n = contingency(categories, labels), len(labels)
+    errors = {
+        "category_error": (majority_error(counts), MAJORITY),
+        "category_error_matched": (one_to_one_error(counts), ONE_TO_ONE),
+    }
+    return {
+        metric: entry(100 * error, "%", name, split, n, of, interval=[100 * end for end in wilson(error, n)])
+        for metric, (error, name) in errors.items()
     }
 
 
@@ -55,13 +79,15 @@ def training_results(passed: ForwardPass, of: int) -> Results:
     }
 
 
-def correlation_results(passed: ForwardPass, split: str, of: int) -> Results:
-    """Total and mean correlation of posterior means over images from a split of `of`, or why there are none."""
-    images, latents = passed.means.shape
+def correlation_results(means: NDArray[np.float64], split: str, of: int) -> Results:
+    """Total and mean correlation of posterior means (n, latents) over images from a split of `of`, or why there are
+    none. The number of a category is no quantity: leave such latents out.
+    """
+    images, latents = means.shape
     if images <= latents:
         reason = f"{images:,} {split} images are too few to tell how {latents} latents correlate"
         return {"total_correlation": missing(reason), "mean_correlation": missing(reason)}
-    codes = varying(passed.means)
+    codes = varying(means)
     if codes.shape[1] < 2:
         reason = "fewer than two latents vary over the images: there is nothing to correlate"
         return {"total_correlation": missing(reason), "mean_correlation": missing(reason)}

@@ -9,7 +9,7 @@ from engine.figures.drawing import FORMATS, check_format, save
 from engine.jobs.events import Finished, Job, Progress
 from engine.runs.archive import write_archive
 from engine.runs.curves import View
-from engine.runs.metrics_file import header, whole_lines
+from engine.runs.metrics_file import COLUMNS, header, whole_lines
 from engine.runs.run import Run, distinct_names
 from engine.system.files import is_link, write_bytes
 from engine.system.spreadsheet import csv_text
@@ -52,11 +52,16 @@ def _tables(runs: Sequence[Run]) -> list[list[str]]:
 
 
 def _long_table(runs: Sequence[Run], tables: Sequence[list[list[str]]]) -> list[list[str]]:
-    """Rows of all runs below each other, the run's name first; latents that a run does not have are left empty."""
-    columns = header(max(run.config.latents for run in runs)).split(",")
+    """Rows of all runs below each other, the run's name first; what a run has no curve of is left empty."""
+    named = [rows[0] for rows in tables if rows]
+    own = dict.fromkeys(name for names in named for name in names if name not in COLUMNS and not name.startswith("kl_"))
+    latents = max(sum(name.startswith("kl_") for name in names) for names in named)
+    columns = header(latents, tuple(own)).split(",")
     found = [["run", *columns]]
     for name, rows in zip(distinct_names(runs), tables, strict=True):
-        found += [[name, *values, *[""] * (len(columns) - len(values))] for values in rows[1:]]
+        for values in rows[1:]:
+            known = dict(zip(rows[0], values, strict=False))
+            found.append([name, *(known.get(column, "") for column in columns)])
     return found
 
 

@@ -63,9 +63,12 @@ def write_report(run: Run, folder: Path) -> Job:
 def traversal_caption(run: Run, start: str, traversal: Traversal, names: Mapping[int, str]) -> str:
     """Return the words under a traversal: run, where it starts, step, label, latents and their range."""
     label = "" if traversal.label is None else f", label {traversal.label_name}"
-    latents = ", ".join(latent_title(latent, names) for latent in traversal.latents)
-    low, high = traversal.values[0], traversal.values[-1]
-    return f"{_caption(run, start, traversal.step)}{label}: {latents} from {low:+g} to {high:+g}"
+    ranges: dict[str, list[str]] = {}
+    for latent, kind, values in zip(traversal.latents, traversal.kinds, traversal.values, strict=True):
+        words = f"over its {len(values)} categories" if kind.whole else f"from {values[0]:+g} to {values[-1]:+g}"
+        ranges.setdefault(words, []).append(latent_title(latent, names))
+    latents = "; ".join(f"{', '.join(titles)} {words}" for words, titles in ranges.items())
+    return f"{_caption(run, start, traversal.step)}{label}: {latents}"
 
 
 def _caption(run: Run, start: str, step: int) -> str:

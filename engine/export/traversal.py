@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from engine.data import Dataset, fingerprint_of, load_prepared, prepare
@@ -124,9 +125,9 @@ def frames(traversal: Traversal, look: Look) -> list[Image.Image]:
     size = (width * scale, height * scale)
     strip = max(14, size[0] // 12) if look.labels else 0
     font = label_font(strip * 0.6) if look.labels else None
-    there = range(len(traversal.values))
     found = []
     for row, latent in enumerate(traversal.latents):
+        there = range(len(traversal.values[row]))
         for column in (*there, *there[-2:0:-1]):
             pixels = traversal.images[row, column]
             picture = Image.fromarray(pixels[..., 0] if channels == 1 else pixels).resize(
@@ -135,7 +136,9 @@ def frames(traversal: Traversal, look: Look) -> list[Image.Image]:
             frame = Image.new(picture.mode, (size[0], size[1] + strip), "white")
             frame.paste(picture, (0, 0))
             if font:
-                words = f"{latent_title(latent, look.names)} = {traversal.values[column]:+.2f}"
+                value = traversal.values[row][column]
+                shown = f"{value:.0f}" if traversal.kinds[row].whole else f"{value:+.2f}"
+                words = f"{latent_title(latent, look.names)} = {shown}"
                 ImageDraw.Draw(frame).text((size[0] / 2, size[1] + strip / 2), words, "black", font, anchor="mm")
             found.append(frame)
     return found
@@ -154,7 +157,7 @@ def _arrays(traversal: Traversal, look: Look) -> dict[str, Any]:
         "reconstruction": traversal.reconstruction,
         "latents": np.array(traversal.latents, np.int64),
         "latent_names": np.array([look.names.get(i, "") for i in traversal.latents], np.str_),
-        "values": np.array(traversal.values),
+        "values": _values(traversal),
         "kl": np.array(traversal.kl),
         "mean": traversal.mean,
         "deviation": traversal.deviation,
@@ -168,12 +171,22 @@ def _arrays(traversal: Traversal, look: Look) -> dict[str, Any]:
     return arrays
 
 
+def _values(traversal: Traversal) -> NDArray[np.float64]:
+    """The values of all rows, (values,); where they differ of each row, (latents, values), NaN behind the fewer."""
+    if len(set(traversal.values)) == 1:
+        return np.array(traversal.values[0])
+    found = np.full(traversal.images.shape[:2], np.nan)
+    for row, values in zip(found, traversal.values, strict=True):
+        row[: len(values)] = values
+    return found
+
+
 def save_latents(run: Run, path: Path, step: int | None = None) -> Job:
     """Write the posteriors of a whole data set, and what is known of its images, as .npz.
 
-    means and log_variances float32 (images, latents); labels and label_names; factors, the class of every factor
-    (images, factors), factor_values and factor_names; split, a number for every image, and split_names; data, the
-    fingerprint of the data set as JSON. Yields Progress in images, Warned where the run was trained on other data, then
+    means and log_variances float32 (images, latents), of a category its number and 0; labels and label_names; factors,
+    the class of every factor (images, factors), factor_values and factor_names; split, a number for every image, and
+    split_names; data, the fingerprint of the data set as JSON. Yields Progress in images, Warned where the run was trained on other data, then
     Finished. Raises ConfigError for another ending, CheckpointError, DataError or RunError.
     """
     check_format(path, ("npz",))

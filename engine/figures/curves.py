@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 STYLES = ("-", "-.", ":")
 """Lines of what shares a colour with something before it. Dashes are the capacity's."""
 
+COLUMNS = {"loss": "Loss", "reconstruction": "Reconstruction", "kl": "KL"}
+"""Titles of the panels that several runs share."""
+
 ALONG = {"step": "step", "epoch": "epoch", "seconds": "training time (min)"}
 
 
@@ -51,57 +54,71 @@ class _Drawing:
         self._view, self._smoothing = view, smoothing
 
     def one(self, run: Run, reader: MetricsReader) -> "Figure":
-        terms = {term.name: term for term in METHODS[run.config.objective].terms if term.name in reader.terms}
-        figure = blank_figure(14 if terms else 11, 3.2)
-        left, middle, right, *more = figure.subplots(1, 4 if terms else 3)
-        for axes in more:
-            for number, (name, term) in enumerate(terms.items()):
-                self._plot(axes, reader, name, color=PALETTE[number % len(PALETTE)], label=term.title)
-            self._finish(axes, "Terms of the method", unit=", ".join(dict.fromkeys(t.unit for t in terms.values())))
-            if len(reader.column("step")):
-                axes.legend(fontsize=7, frameon=False, loc="upper right")
-        colour = PALETTE[run.colour_in(run.marks())]
-        self._plot(left, reader, "loss", color="#999999", label="loss")
-        self._plot(left, reader, "reconstruction", color=colour, label="reconstruction")
-        self._plot(middle, reader, "kl", color=colour, label="KL")
-        if _has_capacity(reader):
-            self._plot(middle, reader, "capacity", color="#333333", ls="--", label="capacity C", plain=True)
-        self._plot_latents(right, reader, latent_names(run.marks()))
-        self._finish(left, "Loss and reconstruction")
-        self._finish(middle, "KL divergence")
-        self._finish(right, "KL per latent")
-        if len(reader.column("step")):
-            # Fixed places: looking for the best one takes seconds for a long run.
-            left.legend(fontsize=7, frameon=False, loc="upper right")
-            middle.legend(fontsize=7, frameon=False, loc="lower right")
+        method = METHODS[run.config.objective]
+        panels = [self._losses, *([self._divergence, self._latents] if method.has("kl") else [])]
+        panels += [self._terms] if set(reader.terms) & {term.name for term in method.terms} else []
+        figure = blank_figure(3.6 * len(panels), 3.2)
+        for axes, panel in zip(np.atleast_1d(figure.subplots(1, len(panels))), panels, strict=True):
+            panel(axes, run, reader)
         figure.suptitle(run.name, fontsize=10, parse_math=False)
         return figure
 
+    def _losses(self, axes: "Axes", run: Run, reader: MetricsReader) -> None:
+        reconstructs = METHODS[run.config.objective].has("reconstruction")
+        self._plot(axes, reader, "loss", color="#999999", label="loss")
+        if reconstructs:
+            self._plot(axes, reader, "reconstruction", color=_colour(run), label="reconstruction")
+        self._finish(axes, "Loss and reconstruction" if reconstructs else "Loss")
+        _explain(axes, reader, "upper right")
+
+    def _divergence(self, axes: "Axes", run: Run, reader: MetricsReader) -> None:
+        self._plot(axes, reader, "kl", color=_colour(run), label="KL")
+        if _has_capacity(reader):
+            self._plot(axes, reader, "capacity", color="#333333", ls="--", label="capacity C", plain=True)
+        self._finish(axes, "KL divergence")
+        _explain(axes, reader, "lower right")
+
+    def _latents(self, axes: "Axes", run: Run, reader: MetricsReader) -> None:
+        self._plot_latents(axes, reader, latent_names(run.marks()))
+        self._finish(axes, "KL per latent")
+
+    def _terms(self, axes: "Axes", run: Run, reader: MetricsReader) -> None:
+        terms = [term for term in METHODS[run.config.objective].terms if term.name in reader.terms]
+        for number, term in enumerate(terms):
+            self._plot(axes, reader, term.name, color=PALETTE[number % len(PALETTE)], label=term.title)
+        self._finish(axes, "Terms of the method", unit=", ".join(dict.fromkeys(term.unit for term in terms)))
+        _explain(axes, reader, "upper right")
+
     def several(self, runs: Sequence[Run], readers: Sequence[MetricsReader]) -> "Figure":
         names = distinct_names(runs)
-        rows = 1 + math.ceil(len(runs) / 3)
+        having = {column: [METHODS[run.config.objective].has(column) for run in runs] for column in COLUMNS}
+        divergent = [
+            each for each, has in zip(zip(runs, names, readers, strict=True), having["kl"], strict=True) if has
+        ]
+        rows = 1 + math.ceil(len(divergent) / 3)
         figure = blank_figure(11, 0.3 * math.ceil(len(runs) / 4) + 2.9 * rows)
         grid = figure.add_gridspec(rows, 3)
-        shared = [figure.add_subplot(grid[0, column]) for column in range(3)]
+        columns = [column for column, has in having.items() if any(has)]
+        shared = {column: figure.add_subplot(grid[0, number]) for number, column in enumerate(columns)}
         ends = []
-        for reader, (colour, style) in zip(readers, _lines(runs), strict=True):
-            lines = [
-                self._plot(axes, reader, column, color=colour, ls=style)
-                for axes, column in zip(shared, ("loss", "reconstruction", "kl"), strict=True)
-            ]
-            ends.append(lines[0])
+        for number, (reader, (colour, style)) in enumerate(zip(readers, _lines(runs), strict=True)):
+            lines = {
+                column: self._plot(axes, reader, column, color=colour, ls=style)
+                for column, axes in shared.items()
+                if having[column][number]
+            }
+            ends.append(lines["loss"])
             if _has_capacity(reader):
-                self._plot(shared[2], reader, "capacity", color=colour, ls="--", alpha=0.7, plain=True)
+                self._plot(shared["kl"], reader, "capacity", color=colour, ls="--", alpha=0.7, plain=True)
         first = None
-        for number, (run, name, reader) in enumerate(zip(runs, names, readers, strict=True)):
+        for number, (run, name, reader) in enumerate(divergent):
             axes = figure.add_subplot(grid[1 + number // 3, number % 3], sharex=first, sharey=first)
             first = first or axes
             self._plot_latents(axes, reader, latent_names(run.marks()))
             self._finish(axes, "KL per latent", name)
         annealed = any(map(_has_capacity, readers))
-        titles = ("Loss", "Reconstruction", "KL, capacity C dashed" if annealed else "KL")
-        for axes, title in zip(shared, titles, strict=True):
-            self._finish(axes, title)
+        for column, axes in shared.items():
+            self._finish(axes, "KL, capacity C dashed" if annealed and column == "kl" else COLUMNS[column])
         # A name that begins with "_" would be left out of the legend: the words are put in afterwards.
         legend = figure.legend(
             ends, ["run"] * len(ends), loc="outside upper center", ncols=min(4, len(runs)), fontsize=8, frameon=False
@@ -179,6 +196,16 @@ class _Drawing:
         if seen is not None:
             low, high = seen
             axes.set_ylim((10**low, 10**high) if self._view.logarithmic else (low, high))
+
+
+def _colour(run: Run) -> str:
+    return PALETTE[run.colour_in(run.marks())]
+
+
+def _explain(axes: "Axes", reader: MetricsReader, place: str) -> None:
+    """Name the lines, in a fixed place: looking for the best one takes seconds for a long run."""
+    if len(reader.column("step")):
+        axes.legend(fontsize=7, frameon=False, loc=place)
 
 
 def _has_capacity(reader: MetricsReader) -> bool:

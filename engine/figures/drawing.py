@@ -87,11 +87,13 @@ def traversal_figure(
     original, first = (
         (traversal.reconstruction, "start") if traversal.original is None else (traversal.original, "original")
     )
-    decimals = 1 if np.allclose(traversal.values, np.round(traversal.values, 1)) else 2
-    head = [first, *(f"{value:+.{decimals}f}" for value in traversal.values)]
+    columns = traversal.columns
+    decimals = 1 if np.allclose(columns, np.round(columns, 1)) else 2
+    above = [f"{value:.0f}" if all(k.whole for k in traversal.kinds) else f"{value:+.{decimals}f}" for value in columns]
+    head = [first, *above, *[""] * (traversal.images.shape[1] - len(above))]
     side = [
-        f"z{i}" + (f"\n{names[i]}" if names and i in names else f"\n{k:.2f} nats")
-        for i, k in zip(traversal.latents, traversal.kl, strict=True)
+        f"z{latent}\n{names[latent] if names and latent in names else traversal.note(row)}"
+        for row, latent in enumerate(traversal.latents)
     ]
     tiles = np.concatenate([np.broadcast_to(original, (rows, 1, *original.shape)), traversal.images], 1)
     return _grid(tiles, head, side, caption, labels=labels, width=None if width is None else width / 2.54)

@@ -57,16 +57,17 @@ class TrainingStarted(Event):
 class StepMetrics(Event):
     """A row of metrics.csv: means over the steps since the last row, in nats.
 
-    `epoch` is a float (passes over the data so far), `seconds` leaves pauses out, `capacity` is None for
-    methods without one, `kl_per_latent` has one value per latent, `terms` are the method's own, in its order.
+    `epoch` is a float (passes over the data so far), `seconds` leaves pauses out, `reconstruction`, `kl` and `capacity`
+    are None for methods without one, `kl_per_latent` has one value per latent, none for methods without a KL; `terms`
+    are the method's own, in its order.
     """
 
     step: int
     epoch: float
     seconds: float
     loss: float
-    reconstruction: float
-    kl: float
+    reconstruction: float | None
+    kl: float | None
     capacity: float | None
     kl_per_latent: tuple[float, ...]
     terms: tuple[float, ...] = ()
@@ -77,7 +78,8 @@ class Preview(Event):
     """Pictures of the model at a step, all uint8.
 
     `originals` and `reconstructions`: (n, height, width, channels). `traversal`: (rows, columns, height,
-    width, channels), a row for each latent of `latents`, which are ordered by KL, largest first.
+    width, channels), a row for each latent of `latents`, which are ordered by KL, largest first; a category that has
+    fewer values than the others is black behind them. `kl_per_latent` is empty for methods without a KL.
     """
 
     step: int

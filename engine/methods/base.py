@@ -9,14 +9,18 @@ Nothing here loads torch: the window and the command line describe methods befor
 
 import copy
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, NamedTuple, Self
 
+from engine.methods.latents import Latent
 from engine.methods.samplers import Independent, Sampler
 from engine.networks.architectures import NETWORKS
 from engine.networks.spec import NetworkSpec
 from engine.system.fields import Settings
+from engine.system.numbers import exact_words
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,7 +33,10 @@ if TYPE_CHECKING:
 
 
 class Posterior(NamedTuple):
-    """What the encoder says of n images: mean and log-variance, each (n, latents)."""
+    """What the encoder says of n images: mean and log-variance, each (n, latents).
+
+    Of a categorical latent the mean is the number of the most likely category, and the log-variance 0.
+    """
 
     mean: "Tensor"
     log_variance: "Tensor"
@@ -89,7 +96,9 @@ class Method(ABC):
     `Settings` are its own settings; the first is the weight that stands in its formula. `ignores` are the common ones
     that it does not look at; `conditional` says whether its decoder can be given labels, `needs_factors` whether it
     learns from data with ground-truth factors only. `terms` are the curves that it has beside loss, reconstruction and
-    KL. `colour` is its number in charts by method, of the colours of runs.
+    KL. `lacks` are those of "reconstruction" and "kl" that it does not have, each with the reason as a sentence without
+    its full stop; what follows from them (the held-out curve, the ELBO, the order of latents by KL) it does not have
+    either. `colour` is its number in charts by method, of the colours of runs.
     """
 
     title: ClassVar[str]
@@ -102,6 +111,7 @@ class Method(ABC):
     conditional: ClassVar[bool] = True
     needs_factors: ClassVar[bool] = False
     terms: ClassVar[tuple[Term, ...]] = ()
+    lacks: ClassVar[Mapping[str, str]] = MappingProxyType({})
     colour: ClassVar[int] = 3
 
     def __init__(self, config: "RunConfig", spec: NetworkSpec) -> None:
@@ -141,6 +151,39 @@ class Method(ABC):
             "dSprites, or own arrays with factors."
         )
 
+    @classmethod
+    def has(cls, name: str) -> bool:
+        """Whether it has "reconstruction" or "kl"."""
+        return name not in cls.lacks
+
+    @classmethod
+    def latents_of(cls, config: "RunConfig") -> tuple[Latent, ...]:
+        """Return what each column of z is. By default as many Gaussian latents as the settings say."""
+        return (Latent.gaussian(),) * config.latents
+
+    @classmethod
+    def kl_columns(cls, config: "RunConfig") -> int:
+        """Return how many curves of KL per latent it has: one for each latent, or none."""
+        return len(cls.latents_of(config)) if cls.has("kl") else 0
+
+    @classmethod
+    def rate_words(cls, config: "RunConfig") -> str:
+        """Return its learning rate, or those of its networks, in words."""
+        return exact_words(config.learning_rate)
+
+    @classmethod
+    def optimiser_words(cls, config: "RunConfig") -> str:
+        """Return how it is optimised, for a methods section."""
+        return f"Adam with a learning rate of {cls.rate_words(config)}"
+
+    @classmethod
+    def network_words(cls, config: "RunConfig", side: int) -> str:
+        """Return what its networks are for images of a side (0: not known), as sentences for a methods section.
+
+        Empty where they are encoder and decoder of the chosen network.
+        """
+        return ""
+
     # Its networks
 
     @abstractmethod
@@ -162,6 +205,11 @@ class Method(ABC):
     def latents(self) -> int:
         """Number of latents, the columns of z."""
         return self.spec.latents
+
+    @property
+    def kinds(self) -> tuple[Latent, ...]:
+        """What each latent is."""
+        return self.latents_of(self.config)
 
     @property
     def classes(self) -> int:
@@ -211,7 +259,7 @@ class Method(ABC):
         """Update the weights once.
 
         Returns "loss", "reconstruction", "kl" (scalars, nats), "kl_per_latent" (latents,) and a scalar for each of
-        `terms`, by name; without gradients.
+        `terms`, by name, but for what it `lacks`; without gradients. "loss" is what must stay finite.
         """
 
     # What is seen of it
@@ -220,13 +268,13 @@ class Method(ABC):
     def encode(self, images: "Tensor") -> Posterior:
         """Images (n, channels, side, side) in 0..1 to posteriors. Metrics and traversals see the means."""
 
-    @abstractmethod
     def kl(self, posterior: Posterior) -> "Tensor":
-        """KL divergence of each latent from the prior, in nats, (n, latents)."""
+        """KL divergence of each latent from the prior, in nats, (n, latents). Not asked of one that lacks it."""
+        raise NotImplementedError
 
-    @abstractmethod
     def sample(self, posterior: Posterior, noise: "torch.Generator") -> "Tensor":
-        """Draw z, (n, latents)."""
+        """Draw z to reconstruct from, (n, latents). Not asked of one that lacks a reconstruction loss."""
+        raise NotImplementedError
 
     @abstractmethod
     def logits(self, z: "Tensor", labels: "Tensor | None" = None) -> "Tensor":

@@ -7,6 +7,7 @@ from engine.methods.base import Batch, Context, MethodSettings, Term
 from engine.methods.gaussian import GaussianMethod
 from engine.methods.samplers import Sampler, TwoBatches
 from engine.system.fields import setting
+from engine.system.numbers import exact_words
 
 if TYPE_CHECKING:
     import numpy as np
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from engine.data.dataset import Dataset
     from engine.networks.vae import VAE
+    from engine.settings.run_config import RunConfig
 
 HIDDEN, UNITS, LEAK = 6, 1000, 0.2
 """The discriminator's hidden layers, their units, and the slope of their leaky ReLU below 0 (appendix A)."""
@@ -70,6 +72,15 @@ class FactorVae(GaussianMethod):
             "several; well below, they still depend on each other.",
         ),
     )
+
+    @classmethod
+    def optimiser_words(cls, config: "RunConfig") -> str:
+        """Both optimisers, and what the discriminator is."""
+        rate, (first, second) = exact_words(config.method.discriminator_rate), MOMENTS
+        return (
+            f"{super().optimiser_words(config)}, and for the discriminator ({HIDDEN} layers of {UNITS:,} units, leaky "
+            f"ReLU of slope {LEAK}) Adam with {rate} and decay rates of {first} and {second}"
+        )
 
     @property
     def vae(self) -> "VAE":

@@ -13,6 +13,7 @@ from engine.methods.base import Method, MethodSettings
 from engine.methods.beta_tcvae import BetaTcvae
 from engine.methods.beta_vae import BetaVae
 from engine.methods.factor_vae import FactorVae
+from engine.methods.info_gan import InfoGan
 from engine.methods.vae import Vae
 from engine.networks.spec import NetworkSpec
 
@@ -27,6 +28,7 @@ METHODS: dict[str, type[Method]] = {
     "beta-tcvae": BetaTcvae,
     "factor-vae": FactorVae,
     "ada-gvae": AdaGvae,
+    "info-gan": InfoGan,
 }
 """By the name that `--objective` and config.json have."""
 
@@ -34,7 +36,8 @@ METHODS: dict[str, type[Method]] = {
 def spec_for(config: "RunConfig", image_shape: tuple[int, int, int], classes: int) -> NetworkSpec:
     """Return what the networks of a run must fit: images of this shape, in so many classes."""
     given = classes if config.conditional else 0
-    return NetworkSpec(image_shape, config.latents, given, config.network, config.normalisation)
+    latents = len(METHODS[config.objective].latents_of(config))
+    return NetworkSpec(image_shape, latents, given, config.network, config.normalisation)
 
 
 def make(config: "RunConfig", spec: NetworkSpec) -> Method:

@@ -16,6 +16,7 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 from engine.errors import ConfigError, RunError
 from engine.jobs.events import Event, Finished, Imported, Job, Progress, Request, Warned
+from engine.methods.registry import METHODS
 from engine.runs.archive_limits import MB, check_sizes, limit
 from engine.runs.archive_members import Files, open_archive, require_room, runs_in
 from engine.runs.checkpoints import checkpoint_step, read_files
@@ -257,8 +258,13 @@ def _problems(run: Run) -> dict[str, str]:
 
 
 def _tables(run: Run) -> dict[Path, str]:
-    """The files of a run's curves, and the first line that each has."""
-    return {run.metrics_file: header(run.config.latents), run.held_out_file: ",".join(HELD_OUT_COLUMNS)}
+    """The files of a run's curves, and the first line that each has; version 1.0.0 had no terms of a method's own."""
+    method = METHODS[run.config.objective]
+    latents, terms = method.kl_columns(run.config), tuple(term.name for term in method.terms)
+    with suppress(OSError, IndexError):
+        if whole_lines(run.metrics_file, 0)[0] == header(latents):
+            terms = ()
+    return {run.metrics_file: header(latents, terms), run.held_out_file: ",".join(HELD_OUT_COLUMNS)}
 
 
 def _table_problem(file: Path, first: str) -> str:

@@ -8,7 +8,7 @@ from engine.data import ENTRIES
 from engine.errors import RunError
 from engine.methods.registry import METHODS, make, spec_for
 from engine.networks.architectures import SIDES
-from engine.runs.previews import COLUMNS, LATENT_ROWS
+from engine.runs.previews import LATENT_ROWS, columns_for
 from engine.runs.previews import MOST as MOST_PREVIEWS
 from engine.runs.run import MOST_CLASSES
 from engine.settings.run_config import RunConfig
@@ -64,9 +64,11 @@ def _allowed(config: RunConfig) -> dict[str, tuple[int, int]]:
     """Most bytes of a file of each kind, and most files of that kind."""
     weights, side, channels = _network(config)
     rows = _steps(config)
-    picture = (2 + LATENT_ROWS) * COLUMNS * side**2 * channels
+    method = METHODS[config.objective]
+    picture = (2 + LATENT_ROWS) * columns_for(method.latents_of(config)) * side**2 * channels
+    columns = 7 + len(method.terms) + method.kl_columns(config)
     tables = {} if rows is None else {
-        r"metrics\.csv": (((rows // config.log_steps) + 3) * (7 + _terms(config) + config.latents) * NUMBER + SLACK, 1),
+        r"metrics\.csv": (((rows // config.log_steps) + 3) * columns * NUMBER + SLACK, 1),
         r"held_out\.csv": (((rows // config.preview_steps) + 3) * 5 * NUMBER + SLACK, 1),
     }  # fmt: skip
     return tables | {
@@ -91,8 +93,3 @@ def _steps(config: RunConfig) -> int | None:
     images = ENTRIES[config.dataset].training_images
     known = images is not None and config.data_folder is None
     return config.total_steps(images or 0) if known or config.steps is not None else None
-
-
-def _terms(config: RunConfig) -> int:
-    """Number of the curves of the method's own."""
-    return len(METHODS[config.objective].terms)

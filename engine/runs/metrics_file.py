@@ -35,18 +35,19 @@ LARGEST = float(np.finfo(np.float32).max)
 
 
 def header(latents: int, terms: Sequence[str] = ()) -> str:
-    """Return the first line of metrics.csv, without its end; `terms` are the method's own."""
+    """Return the first line of metrics.csv, without its end; `terms` are the method's own.
+
+    `latents` is the number of those with a KL: none for a method that has no KL.
+    """
     return ",".join([*COLUMNS, *terms, *(f"kl_{i}" for i in range(latents))])
 
 
 def row(metrics: StepMetrics) -> str:
-    """Return one line of metrics.csv, without its end. Values have nine significant digits."""
-    values = [metrics.epoch, metrics.seconds, metrics.loss, metrics.reconstruction, metrics.kl]
-    capacity = "" if metrics.capacity is None else f"{metrics.capacity:.9g}"
-    own = ("" if math.isnan(v) else f"{v:.9g}" for v in metrics.terms)
-    return ",".join(
-        [str(metrics.step), *(f"{v:.9g}" for v in values), capacity, *own, *(f"{v:.9g}" for v in metrics.kl_per_latent)]
-    )
+    """Return one line of metrics.csv, without its end: nine significant digits, nothing where there is no value."""
+    shared = (metrics.epoch, metrics.seconds, metrics.loss, metrics.reconstruction, metrics.kl, metrics.capacity)
+    own = (None if math.isnan(value) else value for value in metrics.terms)
+    values = (*shared, *own, *metrics.kl_per_latent)
+    return ",".join([str(metrics.step), *("" if value is None else f"{value:.9g}" for value in values)])
 
 
 class MetricsWriter:

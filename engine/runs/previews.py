@@ -6,7 +6,7 @@ row a latent. Its text chunk says how to take it apart again.
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -17,13 +17,16 @@ from PIL import Image, PngImagePlugin
 from pydantic import BaseModel, Field, TypeAdapter
 
 from engine.jobs.events import Preview
+from engine.methods.latents import Latent
 from engine.system.files import replacing
 from engine.system.reading import MB, DamagedError, Number, Steps, checked, open_regular, parse_json
 
 LATENT_ROWS = 10
 """Latents shown at most: as many as the report has, so that those that carry nothing are seen to."""
 COLUMNS = 8
-"""Images in a row."""
+"""Images in a row, unless a category has more values."""
+
+MOST_COLUMNS = 64
 
 TEXT = "disentangle-studio"
 
@@ -41,24 +44,34 @@ _Side = Annotated[int, Field(strict=True, ge=1, le=1024)]
 
 
 class _About(BaseModel):
-    """How a file is taken apart: `tile` is the height, width and channels of an image, `kl` that of every latent."""
+    """How a file is taken apart: `tile` is the height, width and channels of an image, `kl` that of every latent.
+
+    `kl` is empty for a method without one. Version 1.0.0 had `COLUMNS` columns and did not say so.
+    """
 
     step: Steps
     tile: tuple[_Side, _Side, Annotated[int, Field(strict=True, ge=1, le=3)]]
     images: Annotated[int, Field(strict=True, ge=1, le=COLUMNS)]
     latents: tuple[Annotated[int, Field(strict=True, ge=0, lt=1024)], ...]
     kl: tuple[Number, ...]
+    columns: Annotated[int, Field(strict=True, ge=COLUMNS, le=MOST_COLUMNS)] = COLUMNS
 
 
 _ABOUT = TypeAdapter(_About)
+
+
+def columns_for(latents: Sequence[Latent]) -> int:
+    """Return how many images a row has: `COLUMNS`, or as many as a category has values."""
+    return max([COLUMNS, *(latent.steps for latent in latents if latent.whole)])
 
 
 def save_preview(folder: Path, preview: Preview) -> None:
     """Keep a preview as `<step>.png`, and of more than `MOST` about evenly spaced ones. Raises OSError."""
     folder.mkdir(exist_ok=True)
     count, height, width, channels = preview.originals.shape
-    rows = [_padded(preview.originals), _padded(preview.reconstructions), *preview.traversal]
-    grid = np.stack(rows).transpose(0, 2, 1, 3, 4).reshape(len(rows) * height, COLUMNS * width, channels)
+    columns = preview.traversal.shape[1]
+    rows = [_padded(preview.originals, columns), _padded(preview.reconstructions, columns), *preview.traversal]
+    grid = np.stack(rows).transpose(0, 2, 1, 3, 4).reshape(len(rows) * height, columns * width, channels)
     text = PngImagePlugin.PngInfo()
     text.add_text(
         TEXT,
@@ -69,6 +82,7 @@ def save_preview(folder: Path, preview: Preview) -> None:
                 "images": count,
                 "latents": preview.latents,
                 "kl": [round(v, 4) for v in preview.kl_per_latent],
+                "columns": columns,
             }
         ),
     )
@@ -115,7 +129,7 @@ def load_preview(path: Path) -> Preview | None:
         with _opened(path) as (image, about):
             pixels = np.asarray(image, dtype=np.uint8)
         height, width, channels = about.tile
-        rows = pixels.reshape(-1, height, COLUMNS, width, channels).transpose(0, 2, 1, 3, 4)
+        rows = pixels.reshape(-1, height, about.columns, width, channels).transpose(0, 2, 1, 3, 4)
     except _DAMAGED:
         return None
     return Preview(
@@ -136,9 +150,9 @@ def _opened(path: Path) -> Iterator[tuple[Image.Image, _About]]:
         height, width, _ = about.tile
         if image.width * image.height > MOST_PIXELS:
             raise DamagedError("it has too many pixels")
-        if (image.width, image.height) != (COLUMNS * width, (2 + len(about.latents)) * height):
+        if (image.width, image.height) != (about.columns * width, (2 + len(about.latents)) * height):
             raise DamagedError("its size is not that of its images")
-        if max(about.latents, default=-1) >= len(about.kl):
+        if about.kl and max(about.latents, default=-1) >= len(about.kl):
             raise DamagedError("it has latents without a KL")
         yield image, about
 
@@ -147,6 +161,6 @@ _DAMAGED = (OSError, LookupError, ValueError, TypeError, SyntaxError, Image.Deco
 """What Pillow raises for a file that is no PNG or damaged, and what is raised here."""
 
 
-def _padded(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    missing = COLUMNS - len(images)
+def _padded(images: NDArray[np.uint8], columns: int) -> NDArray[np.uint8]:
+    missing = columns - len(images)
     return np.concatenate([images, np.zeros((missing, *images.shape[1:]), np.uint8)]) if missing else images

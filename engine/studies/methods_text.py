@@ -19,7 +19,7 @@ from engine.settings.run_config import OWN_DATA, RunConfig
 from engine.studies.standing import CellState, standing
 from engine.studies.study import Study
 from engine.studies.table import study_rows
-from engine.system.numbers import exact_words, rounded_words
+from engine.system.numbers import rounded_words
 
 LIBRARIES = {
     "disentangle-studio": "Disentangle Studio",
@@ -88,6 +88,19 @@ def _objective(config: RunConfig) -> str:
 
 
 def _network(entries: Sequence[_Entry]) -> str:
+    """The networks: what those methods share that are trained with the chosen one, then what others say of theirs."""
+    own = {entry.row.method: words for entry in entries if (words := _own_network(entry.config))}
+    shared = [entry for entry in entries if entry.row.method not in own]
+    sentences = [_shared_network(shared)] if shared else []
+    sentences += [words if len(own) == 1 and not shared else f"{method}: {words}" for method, words in own.items()]
+    return " ".join(sentences)
+
+
+def _own_network(config: RunConfig) -> str:
+    return METHODS[config.objective].network_words(config, _side(config))
+
+
+def _shared_network(entries: Sequence[_Entry]) -> str:
     latents = _common(entries, lambda config: f"{config.latents:,}")
     encoder = _common(entries, _encoder)
     decoder = _common(entries, lambda config: NETWORKS[config.network].decoder_words)
@@ -98,16 +111,20 @@ def _network(entries: Sequence[_Entry]) -> str:
 
 
 def _encoder(config: RunConfig) -> str:
+    return NETWORKS[config.network].encoder_words(_side(config), config.normalisation)
+
+
+def _side(config: RunConfig) -> int:
+    """Side of the images; 0 where it is not known."""
     shape = ENTRIES[config.dataset].shape
-    side = shape[0] if shape else config.image_size if config.dataset == "images" else 0
-    return NETWORKS[config.network].encoder_words(side, config.normalisation)
+    return shape[0] if shape else config.image_size if config.dataset == "images" else 0
 
 
 def _training(entries: Sequence[_Entry]) -> str:
-    rate = _common(entries, lambda config: f"{exact_words(config.learning_rate)}")
+    optimiser = _common(entries, lambda config: METHODS[config.objective].optimiser_words(config))
     batch = _common(entries, lambda config: f"{config.batch_size:,}")
     length = _common(entries, _length)
-    return f"The optimiser was Adam with a learning rate of {rate}, in batches of {batch} images, for {length}."
+    return f"The optimiser was {optimiser}, in batches of {batch} images, for {length}."
 
 
 def _length(config: RunConfig) -> str:

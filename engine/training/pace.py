@@ -53,6 +53,7 @@ def pace_key(config: RunConfig) -> tuple[Any, ...]:
         config.batch_size,
         config.network,
         config.normalisation,
+        METHODS[config.objective].step,  # methods that share it do the same work
     )
     return (*size, config.device, config.threads)
 
@@ -113,9 +114,10 @@ def estimate(config: RunConfig, pace: Pace) -> Estimate:
     """What a run with these settings needs at that pace."""
     steps = config.total_steps(pace.images)
     rows = steps // config.log_steps + 1
+    method = METHODS[config.objective]
     disk = (
         pace.weights * (ADAM + len(config.keep_steps))
-        + rows * (7 + len(METHODS[config.objective].terms) + config.latents) * ROW_BYTES
+        + rows * (7 + len(method.terms) + method.kl_columns(config)) * ROW_BYTES
         + (steps // config.preview_steps + 2) * PREVIEW_BYTES
     )
     return Estimate(steps, steps * pace.seconds, disk)

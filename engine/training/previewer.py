@@ -9,10 +9,9 @@ from engine.methods.base import Method
 from engine.methods.building import spec_of
 from engine.methods.registry import make
 from engine.networks.tensors import to_images, to_tensor
-from engine.runs.previews import COLUMNS, LATENT_ROWS
+from engine.runs.divergence import latents_by_kl
+from engine.runs.previews import COLUMNS, LATENT_ROWS, columns_for
 from engine.settings.run_config import RunConfig
-
-RANGE = 3.0
 
 
 class EvaluationCopy:
@@ -43,21 +42,27 @@ class Previewer:
 
     @torch.no_grad()
     def __call__(self, model: Method, step: int, kl: tuple[float, ...]) -> Preview:
-        """Reconstruct the originals, and traverse the latents of largest KL from the first one."""
+        """Decode what the originals are encoded as, and traverse the latents of largest KL from the first one."""
         frozen = self._copy(model)
         mean, _ = frozen.encode(to_tensor(self._originals, self._device))
-        latents = tuple(int(i) for i in np.argsort(-np.asarray(kl), kind="stable")[:LATENT_ROWS])
-        z = mean[:1].repeat(len(latents) * COLUMNS, 1)
-        values = torch.linspace(-RANGE, RANGE, COLUMNS, device=self._device)
+        latents = tuple(range(frozen.latents)) if not kl else tuple(latents_by_kl(np.array(kl)).tolist())
+        latents = latents[:LATENT_ROWS]
+        columns = columns_for(frozen.kinds)
+        z = mean[:1].repeat(len(latents) * columns, 1)
+        filled = np.ones((len(latents), columns), bool)
         for number, latent in enumerate(latents):
-            z[number * COLUMNS : (number + 1) * COLUMNS, latent] = values
+            values = frozen.kinds[latent].values(steps=columns)
+            first = number * columns
+            z[first : first + len(values), latent] = torch.tensor(values, device=self._device)
+            filled[number, len(values) :] = False
         label = self._labels[:1].repeat(len(z)) if self._labels is not None else None
         traversal = to_images(frozen.decode(z, label))
+        traversal[~filled.ravel()] = 0
         return Preview(
             step=step,
             originals=self._originals,
             reconstructions=to_images(frozen.decode(mean, self._labels)),
-            traversal=traversal.reshape(len(latents), COLUMNS, *traversal.shape[1:]),
+            traversal=traversal.reshape(len(latents), columns, *traversal.shape[1:]),
             latents=latents,
             kl_per_latent=kl,
         )

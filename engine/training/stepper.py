@@ -7,21 +7,23 @@ from torch import Tensor
 from engine.methods.base import Batch, Context, Method
 
 SHARED = ("loss", "reconstruction", "kl")
-"""Terms that every method reports."""
+"""Terms that methods report unless they lack them."""
 
 
 class Stepper:
     """A method with its optimisers and its noise.
 
     `images` is the number of training images. `names` are those of the terms that a step reports, in the order of its
-    values: loss, reconstruction, KL, the method's own, then the KL of each latent.
+    values: loss, reconstruction, KL, the method's own, then the KL of each latent; but for those that it lacks.
     """
 
     def __init__(self, method: Method, device: torch.device, images: int, steps_per_epoch: int) -> None:
         self.method = method
         self.optimisers = method.optimisers()
         self.noise = torch.Generator(device).manual_seed(method.config.seed)
-        self.names = (*SHARED, *own_terms(method), *(f"kl_{i}" for i in range(method.latents)))
+        self._scalars = (*(name for name in SHARED if method.has(name)), *own_terms(method))
+        self.kl_columns = method.kl_columns(method.config)
+        self.names = (*self._scalars, *(f"kl_{i}" for i in range(self.kl_columns)))
         # Apple's GPUs have no float64. On a GPU a step waits for nothing: its values stay there until they are read.
         self.at = device if device.type == "cuda" else torch.device("cpu")
         self._images, self._steps_per_epoch = images, steps_per_epoch
@@ -30,8 +32,9 @@ class Stepper:
         """Take step `step`, counted from 1. Returns the values of `names`, float64, not checked for being finite."""
         context = Context(step, self._steps_per_epoch, self._images, self.noise, self.optimisers)
         terms = self.method.step(batch, context)
-        scalars = [terms[name] for name in (*SHARED, *own_terms(self.method))]
-        return torch.cat([torch.stack(scalars), terms["kl_per_latent"]]).to(self.at).double()
+        values = [torch.stack([terms[name] for name in self._scalars])]
+        values += [terms["kl_per_latent"]] if self.kl_columns else []
+        return torch.cat(values).to(self.at).double()
 
 
 def own_terms(method: Method | type[Method]) -> tuple[str, ...]:

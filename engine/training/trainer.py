@@ -40,11 +40,10 @@ from engine.runs.previews import drop_after, save_preview
 from engine.runs.run import Run, RunState
 from engine.settings.run_config import DEVICE_TITLES, RunConfig
 from engine.system.leftovers import clear_leftovers, places_in_run
-from engine.system.numbers import exact_words
 from engine.training.held_out import HeldOut
 from engine.training.previewer import Previewer
 from engine.training.same_data import check_same_data
-from engine.training.stepper import SHARED, Stepper, own_terms, seed_of_new_noise
+from engine.training.stepper import Stepper, own_terms, seed_of_new_noise
 from engine.training.trainer_state import TrainerState
 
 Kept = TypeVar("Kept")
@@ -147,7 +146,8 @@ class Trainer:
         self.row_step = -1
         self.clock = Clock()
         self.previewer = Previewer(self.config, self.dataset, self.device)
-        self.held_out = HeldOut(run, self.dataset, self.device) if "test" in self.dataset.splits else None
+        followed = "test" in self.dataset.splits and self.model.has("reconstruction")
+        self.held_out = HeldOut(run, self.dataset, self.device) if followed else None
 
         self.state_time = 0.0
         self.begun = False
@@ -203,7 +203,7 @@ class Trainer:
         drop_after(run.previews_folder, self.step)
         if self.held_out:
             self.held_out.cut_back(self.step)
-        self.metrics = MetricsWriter(run.metrics_file, self.config.latents, own_terms(self.model))
+        self.metrics = MetricsWriter(run.metrics_file, self.stepper.kl_columns, own_terms(self.model))
         self._write_state("running")
         self.begun = True
 
@@ -293,14 +293,17 @@ class Trainer:
             step=self.step,
             epoch=self.step / self.steps_per_epoch,
             seconds=self.clock.read(),
-            **{name: means[name] for name in SHARED},
+            loss=means["loss"],
+            reconstruction=means.get("reconstruction"),
+            kl=means.get("kl"),
             capacity=sum(known) / len(known) if known else None,
             terms=tuple(means[name] for name in own_terms(self.model)),
-            kl_per_latent=tuple(means[f"kl_{i}"] for i in range(self.config.latents)),
+            kl_per_latent=tuple(means[f"kl_{i}"] for i in range(self.stepper.kl_columns)),
         )
 
     def _kl_means(self) -> tuple[float, ...]:
-        return tuple((self.sums[-self.config.latents :] / self.summed).tolist())
+        own = len(self.sums) - self.stepper.kl_columns
+        return tuple((self.sums[own:] / self.summed).tolist())
 
     def _diverged(self, step: int) -> str:
         kept = (
@@ -311,7 +314,7 @@ class Trainer:
         when = "at" if self.sums.device.type == "cpu" else "by"
         return (
             f"The loss became NaN or infinite {when} step {step:,}. {kept}. "
-            f"Try a smaller learning rate (it is {exact_words(self.config.learning_rate)})"
+            f"Try a smaller learning rate (it is {self.model.rate_words(self.config)})"
             f"{self.model.advice(self.config)}."
         )
 

@@ -13,7 +13,7 @@ from engine.traversal.grid import (
     traverse_from,
 )
 from engine.traversal.start import Start, label_named, start_from_image, start_from_picture, start_from_prior
-from engine.traversal.walk import between, walk
+from engine.traversal.walk import between, path, walk, ways
 
 __all__ = [
     "LatentKL",
@@ -29,10 +29,12 @@ __all__ = [
     "label_named",
     "latent_kl",
     "mean_kl",
+    "path",
     "start_from_image",
     "start_from_picture",
     "start_from_prior",
     "traverse",
     "traverse_from",
     "walk",
+    "ways",
 ]

@@ -17,7 +17,10 @@ from engine.runs.trained import TrainedModel
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Posterior:
-    """Gaussian posteriors of n images: mean, standard deviation and log-variance, each float64 (n, latents)."""
+    """Posteriors of n images: mean, standard deviation and log-variance, each float64 (n, latents).
+
+    Of a categorical latent the mean is the number of the most likely category, and the log-variance 0.
+    """
 
     mean: NDArray[np.float64]
     deviation: NDArray[np.float64]

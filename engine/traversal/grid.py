@@ -1,7 +1,7 @@
 """The grid of a traversal, a row for each latent, and what is made of its rows."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from engine.errors import ConfigError
 from engine.evaluation.evaluate import kept_kl, sample_of
 from engine.evaluation.representation import BATCH
+from engine.methods.latents import Latent
 from engine.networks.tensors import to_tensor
 from engine.runs.divergence import latents_by_kl
 from engine.runs.metrics_file import MetricsReader
@@ -26,10 +27,11 @@ KL_IMAGES = 1000
 class Traversal:
     """A row for each latent, over absolute values of that latent.
 
-    `images` is uint8 (latents, values, height, width, channels); `original` and `reconstruction` (height,
-    width, channels), the original None for the prior; `mean` and `deviation` of the image's posterior (all latents,);
-    `kl` the mean KL over the data of each latent shown, in nats; `label` the class the decoder was given, `label_name`
-    what it is called.
+    `images` is uint8 (latents, values, height, width, channels), black where a row has fewer values than another;
+    `original` and `reconstruction` (height, width, channels), the original None for the prior; `values` those of each
+    row; `mean` and `deviation` of the image's posterior (all latents,); of each latent shown `kl` is the mean KL over
+    the data in nats, NaN for a method that has none, and `kinds` what it is; `label` is the class that the decoder was
+    given, `label_name` what it is called.
     """
 
     original: NDArray[np.uint8] | None
@@ -37,16 +39,51 @@ class Traversal:
     images: NDArray[np.uint8]
     latents: tuple[int, ...]
     kl: tuple[float, ...]
-    values: tuple[float, ...]
+    values: tuple[tuple[float, ...], ...]
     mean: NDArray[np.float64]
     deviation: NDArray[np.float64]
     step: int
+    kinds: tuple[Latent, ...]
     label: int | None = None
     label_name: str = ""
 
+    def row(self, number: int) -> NDArray[np.uint8]:
+        """Return the pictures of a row, one for each of its values."""
+        return self.images[number, : len(self.values[number])]
+
+    def rows(self, numbers: Sequence[int]) -> "Traversal":
+        """Return the traversal with these rows alone."""
+        kept = [int(number) for number in numbers]
+        return replace(
+            self,
+            images=self.images[kept],
+            latents=tuple(self.latents[n] for n in kept),
+            kl=tuple(self.kl[n] for n in kept),
+            values=tuple(self.values[n] for n in kept),
+            kinds=tuple(self.kinds[n] for n in kept),
+        )
+
+    @property
+    def columns(self) -> tuple[float, ...]:
+        """The values that stand above the columns: those that all rows share, but for categories where there are
+        others; none where they differ.
+        """
+        others = {v for v, kind in zip(self.values, self.kinds, strict=True) if not kind.whole} or set(self.values)
+        return next(iter(others)) if len(others) == 1 else ()
+
+    def note(self, number: int) -> str:
+        """What stands beside a row without a name: its KL, or for a method without one what the latent is."""
+        if not np.isnan(self.kl[number]):
+            return f"{self.kl[number]:.2f} nats"
+        kind = self.kinds[number]
+        return f"{kind.low:.0f} to {kind.high:.0f}" if kind.whole else kind.prior
+
 
 class LatentKL(NamedTuple):
-    """Mean KL of each latent, in nats, (latents,), and in words what the means are over."""
+    """Mean KL of each latent, in nats, (latents,), and in words what the means are over.
+
+    NaN and no words for a method that has none.
+    """
 
     values: NDArray[np.float64]
     over: str
@@ -64,6 +101,8 @@ def latent_kl(trained: TrainedModel, images: int = KL_IMAGES) -> LatentKL:
     Otherwise over a seeded sample of the data; where the data set is gone as the training logged it last before these
     weights, zeros where it did not.
     """
+    if not trained.model.has("kl"):
+        return LatentKL(np.full(trained.model.latents, np.nan), "")
     evaluated = kept_kl(trained)
     if evaluated is not None:
         return LatentKL(evaluated, "the images that it was evaluated on, as on the Metrics page")
@@ -92,7 +131,7 @@ def _logged_kl(trained: TrainedModel) -> NDArray[np.float64]:
 def choose_latents(
     kl: NDArray[np.float64], latents: Sequence[int] | None = None, min_kl: float | None = None
 ) -> tuple[int, ...]:
-    """Latents to show, by KL, largest first: those named, those above a KL, or all.
+    """Latents to show, by KL, largest first: those named, those above a KL, or all. Without a KL (NaN) in their order.
 
     Raises ConfigError for a latent that the model does not have.
     """
@@ -101,7 +140,7 @@ def choose_latents(
         if wrong:
             raise ConfigError(f"There is no latent {wrong[0]}; the model has {len(kl)}, numbered from 0.")
     return tuple(
-        int(i) for i in latents_by_kl(kl) if (not latents or i in latents) and (min_kl is None or kl[i] >= min_kl)
+        int(i) for i in latents_by_kl(kl) if (not latents or i in latents) and (min_kl is None or not kl[i] < min_kl)
     )
 
 
@@ -110,8 +149,8 @@ def traverse(
     image: int,
     latents: Sequence[int],
     kl: NDArray[np.float64],
-    span: tuple[float, float] = (-3.0, 3.0),
-    steps: int = 11,
+    span: tuple[float, float] | None = None,
+    steps: int | None = None,
     label: int | None = None,
 ) -> Traversal:
     """Decode the grid of an image of the data set. Raises ConfigError when there is no such image or label."""
@@ -123,31 +162,37 @@ def traverse_from(
     start: Start,
     latents: Sequence[int],
     kl: NDArray[np.float64],
-    span: tuple[float, float] = (-3.0, 3.0),
-    steps: int = 11,
+    span: tuple[float, float] | None = None,
+    steps: int | None = None,
     label: int | None = None,
 ) -> Traversal:
-    """Decode a grid: in row r, latent `latents[r]` takes `steps` absolute values over `span`.
+    """Decode a grid: in row r, latent `latents[r]` takes `steps` absolute values over `span`, or its own.
 
-    The other latents stay at the start's posterior mean; the label is the start's own unless given. Raises
-    ConfigError when there is no such label.
+    A category takes all of its values. The other latents stay at the start's posterior mean; the label is the start's
+    own unless given. Raises ConfigError when there is no such label.
     """
     label = checked_label(trained, label, start.label)
-    values = _values(span, steps)
-    z = np.tile(start.mean, (1 + len(latents) * steps, 1))
-    for row, latent in enumerate(latents):
-        z[1 + row * steps : 1 + (row + 1) * steps, latent] = values
+    kinds = tuple(trained.model.kinds[latent] for latent in latents)
+    values = tuple(kind.values(span, steps) for kind in kinds)
+    z = np.tile(start.mean, (1 + sum(map(len, values)), 1))
+    ends = 1 + np.cumsum([0, *map(len, values)])
+    for latent, row, first in zip(latents, values, ends[:-1], strict=True):
+        z[first : first + len(row), latent] = row
     decoded = decode(trained, z, None if label is None else np.full(len(z), label))
+    images = np.zeros((len(latents), max(map(len, values), default=0), *decoded.shape[1:]), np.uint8)
+    for number, pictures in enumerate(np.split(decoded, ends)[1:-1]):
+        images[number, : len(pictures)] = pictures
     return Traversal(
         original=start.original,
         reconstruction=decoded[0],
-        images=decoded[1:].reshape(len(latents), steps, *decoded.shape[1:]),
+        images=images,
         latents=tuple(latents),
         kl=tuple(float(kl[i]) for i in latents),
-        values=tuple(values.tolist()),
+        values=values,
         mean=start.mean,
         deviation=start.deviation,
         step=trained.step,
+        kinds=kinds,
         label=label,
         label_name="" if label is None else trained.dataset.label_names[label],
     )
@@ -157,8 +202,8 @@ def class_grid(
     trained: TrainedModel,
     start: Start,
     latent: int,
-    span: tuple[float, float] = (-3.0, 3.0),
-    steps: int = 11,
+    span: tuple[float, float] | None = None,
+    steps: int | None = None,
 ) -> NDArray[np.uint8]:
     """Decode one latent against every class of a conditional model: the style that all classes are drawn in.
 
@@ -168,10 +213,11 @@ def class_grid(
     if not model.classes:
         raise ConfigError(f"{trained.run.name} is not conditional: it has no classes to draw.")
     choose_latents(np.zeros(model.latents), [latent])
-    z = np.tile(start.mean, (model.classes * steps, 1))
-    z[:, latent] = np.tile(_values(span, steps), model.classes)
-    decoded = decode(trained, z, np.repeat(np.arange(model.classes), steps))
-    return decoded.reshape(model.classes, steps, *decoded.shape[1:])
+    values = model.kinds[latent].values(span, steps)
+    z = np.tile(start.mean, (model.classes * len(values), 1))
+    z[:, latent] = np.tile(values, model.classes)
+    decoded = decode(trained, z, np.repeat(np.arange(model.classes), len(values)))
+    return decoded.reshape(model.classes, len(values), *decoded.shape[1:])
 
 
 def difference(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -182,10 +228,3 @@ def difference(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """
     changed: NDArray[np.uint8] = images.max(axis=0) - images.min(axis=0)
     return changed
-
-
-def _values(span: tuple[float, float], steps: int) -> NDArray[np.float64]:
-    """Evenly spaced values with both ends; what is nearly 0 is 0."""
-    values = np.linspace(span[0], span[1], steps)
-    values[np.abs(values) < 1e-12] = 0
-    return values

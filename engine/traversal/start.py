@@ -54,14 +54,15 @@ def start_from_picture(
 
 
 def start_from_prior(trained: TrainedModel, draw: int | None = None, label: int | None = None) -> Start:
-    """Start from the prior: from its mean, z = 0, or from a sample of it, numbered by `draw`. Needs no data set.
+    """Start from the prior: from z = 0, its mean (or the first category), or from a sample of it, numbered by `draw`.
+    Needs no data set.
 
     A conditional model takes `label`, class 0 unless given. Raises ConfigError for a label that is not there.
     """
-    latents = trained.model.latents
-    mean = np.zeros(latents) if draw is None else np.random.default_rng(draw).standard_normal(latents)
+    kinds, rng = trained.model.kinds, np.random.default_rng(draw)
+    mean = np.array([0.0 if draw is None else kind.draw(rng) for kind in kinds])
     words = "the prior" if draw is None else f"the prior, draw {draw:,}"
-    return Start(None, mean, np.ones(latents), checked_label(trained, label, 0), words)
+    return Start(None, mean, np.ones(len(kinds)), checked_label(trained, label, 0), words)
 
 
 def checked_label(trained: TrainedModel, label: int | None, otherwise: int | None) -> int | None:

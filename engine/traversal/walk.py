@@ -1,8 +1,11 @@
 """The walk between two points in latent space."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.methods.latents import Kind, Latent
 from engine.runs.trained import TrainedModel
 from engine.traversal.coding import decode
 from engine.traversal.start import Start
@@ -11,15 +14,29 @@ PARALLEL = 1e-6
 """Sine of the angle below which two directions count as the same, or as opposite."""
 
 
+def ways(latents: Sequence[Latent]) -> tuple[bool, ...]:
+    """Return the ways there are, whether each is spherical: along the sphere only where all latents are Gaussian."""
+    return (False, True) if all(latent.kind is Kind.GAUSSIAN for latent in latents) else (False,)
+
+
+def path(trained: TrainedModel, a: Start, b: Start, steps: int, *, spherical: bool) -> NDArray[np.float64]:
+    """Points from one start to the other, (steps, latents), both included; a category is that of the nearer end."""
+    points = between(a.mean, b.mean, steps, spherical=spherical)
+    whole = [number for number, latent in enumerate(trained.model.kinds) if latent.whole]
+    nearer = np.linspace(0, 1, steps)[:, None] < 0.5
+    points[:, whole] = np.where(nearer, a.mean[whole], b.mean[whole])
+    return points
+
+
 def walk(trained: TrainedModel, a: Start, b: Start, steps: int, *, spherical: bool) -> NDArray[np.uint8]:
-    """Decode `steps` points from one start to the other, both ends included; uint8 (steps, height, width, channels).
+    """Decode `path`; uint8 (steps, height, width, channels).
 
     A conditional model is given the label of the nearer end; in the middle, that of `b`.
     """
     labels = None
     if a.label is not None and b.label is not None:
         labels = np.where(np.linspace(0, 1, steps) < 0.5, a.label, b.label)
-    return decode(trained, between(a.mean, b.mean, steps, spherical=spherical), labels)
+    return decode(trained, path(trained, a, b, steps, spherical=spherical), labels)
 
 
 def between(a: NDArray[np.float64], b: NDArray[np.float64], steps: int, *, spherical: bool) -> NDArray[np.float64]:

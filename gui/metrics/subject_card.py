@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QComboBox, QPushButton, QScrollArea, QStackedLayou
 
 from engine.evaluation.charts import MATRICES, Matrix, matrix
 from engine.evaluation.rows import Row
+from engine.methods.registry import METHODS
 from engine.runs.divergence import ACTIVE_NATS
 from gui.bridge import LatestWorker
 from gui.metrics.pictures import MOST_RUNS, Compared, Comparer
@@ -165,6 +166,8 @@ class SubjectCard(Card):
         self.open.setEnabled(row is not None and row.path is not None)
         if row is None:
             self._say(NOTHING)
+        elif name == RECONSTRUCTIONS and not _reconstructs(row):
+            self._say(f"{VIEWS[name]}: {row.reason('reconstruction')}.")
         elif name == RECONSTRUCTIONS:
             self._ask(row)
         else:
@@ -186,7 +189,7 @@ class SubjectCard(Card):
 
     def _ask(self, row: Row) -> None:
         """Have the same images reconstructed by this run and others on its data set."""
-        others = [other for other in self._beside if other.data == row.data and other.path != row.path]
+        others = [r for r in self._beside if r.data == row.data and r.path != row.path and _reconstructs(r)]
         runs = [r for r in (row, *others) if r.path is not None][:MOST_RUNS]
         by_method = len({r.method for r in runs}) == len(runs)
         asked = tuple((r.path, r.method if by_method else r.name) for r in runs if r.path is not None)
@@ -223,6 +226,10 @@ class SubjectCard(Card):
         self._message.setText(sentence)
         self.save.setEnabled(False)
         self._stack.setCurrentWidget(self._message)
+
+
+def _reconstructs(row: Row) -> bool:
+    return METHODS[row.config.objective].has("reconstruction")
 
 
 def _first_view(row: Row) -> str:

@@ -83,7 +83,7 @@ class RunDelegate(QStyledItemDelegate):
         values = " · ".join(
             words.format(value)
             for words, value in (("{:,.1f}", reconstruction), ("KL {:,.1f}", kl))
-            if value is not None
+            if value is not None and value == value  # a method may have none of them
         )
         lines = [
             (5, 20, 13, colours.text, [item.name], ""),

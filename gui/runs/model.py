@@ -15,6 +15,7 @@ from PySide6.QtCore import (
     Slot,
 )
 
+from engine.methods.registry import METHODS
 from engine.runs.run import method_words
 from engine.settings.run_config import DATASET_TITLES
 from engine.system.plain_text import clean_name
@@ -171,8 +172,11 @@ def _tip(item: RunItem) -> str:
         lines.append(f"made {item.run.created[:16].replace('T', ' ')} UTC")
     if item.tags:
         lines.append(f"tags: {', '.join(item.tags)}")
-    if item.last("reconstruction") is not None:
+    method = METHODS[item.run.config.objective]
+    named = {"reconstruction": "reconstruction loss", "kl": "KL"}
+    shown = [words for name, words in named.items() if method.has(name) and item.last(name) is not None]
+    if shown:
         steps = item.run.config.log_steps
-        lines.append(f"Right: reconstruction loss and KL in nats, means over the last {steps:,} steps of training")
+        lines.append(f"Right: {' and '.join(shown)} in nats, means over the last {steps:,} steps of training")
     more = [state.message, *(words for words in item.problems if words not in state.message)]
     return tip(*lines, *filter(None, more), title=item.name)

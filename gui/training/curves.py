@@ -65,7 +65,7 @@ class SmoothColumn:
 class Curves(QWidget):
     """Curves of the selected runs, one colour a run; KL per latent of the first of them, one colour a latent.
 
-    A plot of terms of the method's own is there where a selected run has some.
+    A plot of terms of the method's own is there where a selected run has some, and none of what no run has.
 
     The plots are moved and zoomed along x together, and share one crosshair. They are redrawn every `redraw_ms`
     milliseconds at most while they grow.
@@ -173,19 +173,29 @@ class Curves(QWidget):
         )
 
     def _draw_losses(self, items: Sequence[RunItem], view: View, across: tuple[float, float]) -> None:
-        several = len(items) > 1
-        self.reconstruction.title.setText("Reconstruction" if several else "Loss and reconstruction")
-        self.reconstruction.show_curves([c for item in items for c in self._losses(item, several)], view, across)
+        """Draw reconstruction; of methods without it the loss, where no run has it."""
+        several, having = len(items) > 1, _having("reconstruction", items)
+        title = "Reconstruction" if several else "Loss and reconstruction"
+        self.reconstruction.title.setText(title if having or not items else "Loss")
+        curves = [c for item in having for c in self._losses(item, several)]
+        for item in items if not having else ():
+            colour, words = run_colour(item), item.name if several else "loss"
+            curves.append(self._curve(item, "loss", words, colour, group=str(item.path) if several else ""))
+        self.reconstruction.show_curves(curves, view, across)
 
     def _draw_divergences(self, items: Sequence[RunItem], view: View, across: tuple[float, float]) -> None:
-        several = len(items) > 1
+        several, shown = len(items) > 1, items
+        items = _having("kl", items)
+        self.kl.setVisible(bool(items) or not shown)
         annealed = any(_has_capacity(item) for item in items)
         self.kl.title.setText("KL divergence, and capacity C" if annealed else "KL divergence")
         self.kl.show_curves([c for item in items for c in self._divergences(item, several)], view, across)
 
     def _draw_latents(self, items: Sequence[RunItem], view: View, across: tuple[float, float]) -> None:
-        several = len(items) > 1
-        self.latents.note.setText(f"nats · {shortened(items[0].name, 24)}" if several else "nats")
+        several, shown = len(items) > 1, items
+        items = _having("kl", items)
+        self.latents.setVisible(bool(items) or not shown)
+        self.latents.note.setText(f"nats · {shortened(items[0].name, 24)}" if several and items else "nats")
         self.latents.show_curves(self._per_latent(items[0]) if items else [], view, across)
 
     def _draw_terms(self, items: Sequence[RunItem], view: View, across: tuple[float, float]) -> None:
@@ -313,6 +323,11 @@ class Curves(QWidget):
         shown = [plot for plot in self.plots if not plot.isHidden()]
         for plot in sorted(shown, key=lambda plot: plot.canvas is pointed):  # that one's values on top
             plot.point_at(x, here=plot.canvas is pointed)
+
+
+def _having(name: str, items: Sequence[RunItem]) -> list[RunItem]:
+    """Those runs whose methods have "reconstruction" or "kl"."""
+    return [item for item in items if METHODS[item.run.config.objective].has(name)]
 
 
 def _has_capacity(item: RunItem) -> bool:

@@ -3,16 +3,21 @@
 A slider goes back through their history, and a button plays it.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PySide6.QtCore import QSignalBlocker, Qt, QTimer, Slot
 from PySide6.QtGui import QHideEvent
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QSlider, QStackedLayout, QVBoxLayout, QWidget
 
 from engine.jobs.events import Preview
+from engine.methods.latents import Latent
+from engine.methods.registry import METHODS
 from engine.runs.latent_names import latent_title
 from engine.runs.previews import list_previews, load_preview
+from engine.settings.run_config import RunConfig
 from gui.bridge import LatestWorker
 from gui.runs.store import RunItem
 from gui.widgets.image_grid import ImageGrid, Row
@@ -22,6 +27,14 @@ from gui.widgets.theme import px
 from gui.widgets.words import shortened
 
 ORIGINALS = "Originals"
+TRAVERSAL = (
+    "One latent a row, changed while the others stay at what the first original is encoded as. Beside its number: "
+)
+BY_KL = (
+    "the name you gave it on the Traversal page, or its KL in nats, as the curves record it: the mean over the steps "
+    "since their point before."
+)
+BY_KIND = "the name you gave it on the Traversal page, or its prior."
 LONGEST_NAME = 20
 """Letters of a run's name; the tooltip has all."""
 
@@ -43,11 +56,6 @@ class LivePictures(Card):
         self.originals = ImageGrid(largest=56)
         self.reconstructions = ImageGrid(largest=56)
         self.traversal = ImageGrid(side=44, largest=56, above=True)
-        self.traversal.setToolTip(
-            "One latent a row, changed from −3 to +3 while the others stay at the first original's posterior mean. "
-            "Beside its number: the name you gave it on the Traversal page, or its KL in nats, as the curves record "
-            "it: the mean over the steps since their point before."
-        )
         self.play = QPushButton("▶")
         self.play.setFixedWidth(px(38))
         self.play.setToolTip("Play how the pictures came about (Space)")
@@ -78,11 +86,11 @@ class LivePictures(Card):
         layout = QVBoxLayout(shown)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(5)
-        self._first_title = label(ORIGINALS, "muted")
+        self._first_title, self._second_title, self._third_title = (label("", "muted") for _ in range(3))
         for title, grid in (
             (self._first_title, self.originals),
-            (label("Reconstructions", "muted"), self.reconstructions),
-            (label("Latents by KL, from −3 to +3", "muted"), self.traversal),
+            (self._second_title, self.reconstructions),
+            (self._third_title, self.traversal),
         ):
             layout.addWidget(title)
             layout.addWidget(grid)
@@ -197,17 +205,23 @@ class LivePictures(Card):
         self.step.setText(f"step {preview.step:,}{self._capacity_words(preview.step)}")
         self.originals.show_rows([Row(preview.originals)])
         self.reconstructions.show_rows([Row(preview.reconstructions)])
-        self.traversal.show_rows(
-            [
-                Row(
-                    images,
-                    f"z{latent}",
-                    self._names.get(latent) or f"{preview.kl_per_latent[latent]:.1f}",
-                    [f"{latent_title(latent, self._names)}, {preview.kl_per_latent[latent]:.2f} nats"] * len(images),
-                )
-                for images, latent in zip(preview.traversal, preview.latents, strict=True)
-            ]
-        )
+        config = self._item.run.config if self._item is not None else RunConfig()
+        method, kinds = METHODS[config.objective], METHODS[config.objective].latents_of(config)
+        self._second_title.setText("Reconstructions" if method.has("reconstruction") else "Generated from their codes")
+        self._third_title.setText(f"Latents{' by KL' if method.has('kl') else ''}, {_ranges(kinds)}")
+        self.traversal.setToolTip(TRAVERSAL + (BY_KL if method.has("kl") else BY_KIND))
+        rows = zip(preview.traversal, preview.latents, strict=True)
+        self.traversal.show_rows([self._row(images, latent, kinds, preview) for images, latent in rows])
+
+    def _row(self, images: NDArray[np.uint8], latent: int, kinds: Sequence[Latent], preview: Preview) -> Row:
+        """A latent's row: beside its number its name, or its KL; of a method without one what it is."""
+        kind = kinds[latent] if latent < len(kinds) else Latent.gaussian()
+        images = images[: kind.steps] if kind.whole else images
+        known = preview.kl_per_latent
+        note = self._names.get(latent) or (f"{known[latent]:.1f}" if known else kind.prior if not kind.whole else "")
+        title = latent_title(latent, self._names)
+        tips = [f"{title}, {f'{known[latent]:.2f} nats' if known else kind.prior}"] * len(images)
+        return Row(images, f"z{latent}", note, tips)
 
     def _capacity_words(self, step: int) -> str:
         """Say where C was when the pictures were made, for a run that has it."""
@@ -216,3 +230,12 @@ class LivePictures(Card):
         steps, capacity = self._item.metrics.column("step"), self._item.metrics.column("capacity")
         value = float(np.interp(step, steps, capacity))
         return f" · C {value:.1f}" if np.isfinite(value) else ""
+
+
+def _ranges(kinds: Sequence[Latent]) -> str:
+    """What latents of these kinds go through, e.g. "from −3 to +3", or "10 categories, from −2 to +2"."""
+    words = (
+        f"{kind.steps} categories" if kind.whole else f"from {kind.low:+.0f} to {kind.high:+.0f}".replace("-", "−")
+        for kind in kinds
+    )
+    return ", ".join(dict.fromkeys(words))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from engine.data import Dataset
 from engine.errors import ConfigError, RunError, StudioError
+from engine.methods.latents import Latent
 from engine.runs.latent_names import latent_names
 from engine.runs.run import Run
 from gui.traversal.compare_view import Compared
@@ -41,7 +42,7 @@ KEPT = 8
 class Loaded:
     """Weights ready to decode with, the mean KL of each latent (nats), over what it is a mean, and their order by it.
 
-    `gone` says why the data set is not there; empty when it is.
+    Of a method without a KL it is NaN, over nothing. `gone` says why the data set is not there; empty when it is.
     """
 
     weights: Weights
@@ -55,6 +56,11 @@ class Loaded:
     def dataset(self) -> Dataset | None:
         """The data set; None where it is gone."""
         return self.trained.dataset if self.trained.has_data else None
+
+    @property
+    def kinds(self) -> tuple[Latent, ...]:
+        """What each latent is."""
+        return self.trained.model.kinds
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -81,7 +87,9 @@ class Classes:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Walk:
-    """The way to another image, straight and spherical: images, and the latents (steps, latents) they are made of."""
+    """The way to another image, straight, and spherical where that can be: images, and the latents (steps, latents)
+    that they are made of.
+    """
 
     images: NDArray[np.uint8]
     paths: tuple[NDArray[np.float64], ...]
@@ -133,23 +141,23 @@ class Answerer:
         return found
 
     def _result(self, request: Request, loaded: Loaded, start: "Start", label: int | None) -> Result:
-        from engine.traversal import between, class_grid, difference, traverse_from, walk
+        from engine.traversal import class_grid, difference, path, traverse_from, walk, ways
 
         trained, wanted = loaded.trained, request.wanted
         match wanted:
             case LatentsWanted(range=chosen):
                 grid = traverse_from(trained, start, loaded.order, loaded.kl, chosen.span, chosen.steps, label)
-                return Latents(grid, np.stack([difference(row) for row in grid.images]))
+                return Latents(grid, np.stack([difference(grid.row(n)) for n in range(len(grid.latents))]))
             case ClassesWanted(latent=latent, range=chosen):
                 latent = loaded.order[0] if latent is None else latent
-                values = tuple(np.linspace(*chosen.span, chosen.steps).round(12).tolist())
+                values = trained.model.kinds[latent].values(chosen.span, chosen.steps)
                 return Classes(class_grid(trained, start, latent, chosen.span, chosen.steps), latent, values)
             case WalkWanted(end=source, steps=steps):
                 end, _ = _start(loaded, source, request.label)
                 end = replace(end, label=_label(loaded, end, request.label))
-                begin, ways = replace(start, label=label), (False, True)
-                images = np.stack([walk(trained, begin, end, steps, spherical=way) for way in ways])
-                return Walk(images, tuple(between(start.mean, end.mean, steps, spherical=way) for way in ways), end)
+                begin, possible = replace(start, label=label), ways(trained.model.kinds)
+                images = np.stack([walk(trained, begin, end, steps, spherical=way) for way in possible])
+                return Walk(images, tuple(path(trained, start, end, steps, spherical=way) for way in possible), end)
             case CompareWanted(others=others, range=chosen):
                 return (
                     _compared(loaded, start, label, chosen),

@@ -9,7 +9,7 @@ from PySide6.QtCore import QSize
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QWidget
 
-from gui.traversal.labels import heading_words, value_words
+from gui.traversal.labels import columns_words, tips_of
 from gui.widgets.image_grid import ImageGrid, Row
 from gui.widgets.layouts import label
 from gui.widgets.words import count
@@ -99,19 +99,19 @@ def _rows(run: Compared, min_kl: float) -> list[Row]:
     traversal = run.traversal
     assert traversal is not None
     rows = []
-    for latent, kl, images in zip(traversal.latents, traversal.kl, traversal.images, strict=True):
+    for number, (latent, kl) in enumerate(zip(traversal.latents, traversal.kl, strict=True)):
         if kl < min_kl:
             continue
-        tips = [f"z{latent} = {value_words(value)}" for value in traversal.values]
+        images, tips = traversal.row(number), tips_of(traversal, number)
         if traversal.original is not None:
             images = np.concatenate([traversal.original[None], images])
             tips.insert(0, "The image")
-        rows.append(Row(images, f"z{latent}", run.names.get(latent) or f"{kl:.2f} nats", tips))
+        rows.append(Row(images, f"z{latent}", run.names.get(latent) or traversal.note(number), tips))
     return rows
 
 
 def _headings(traversal: "Traversal") -> list[str]:
-    words = heading_words(traversal.values)
+    words = columns_words(traversal)
     return words if traversal.original is None else ["original", *words]
 
 

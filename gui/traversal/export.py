@@ -1,7 +1,7 @@
 """Saving what the traversal page shows: pictures, animations, numbers, and the latents of the whole data set."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -82,12 +82,7 @@ class Exports(QObject):
         whole, rows = answer.result.traversal, self._page.card.latents.shown
         if not rows:
             return None
-        return replace(
-            whole,
-            images=whole.images[rows],
-            latents=tuple(whole.latents[row] for row in rows),
-            kl=tuple(whole.kl[row] for row in rows),
-        )
+        return whole.rows(rows)
 
     def _caption(self, traversal: "Traversal") -> str:
         from engine.export.summary import traversal_caption

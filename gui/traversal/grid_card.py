@@ -1,6 +1,8 @@
 """The card at the right: the grid of latents, of classes, a walk, or several runs, over a range."""
 
-from PySide6.QtCore import QSettings, Qt, Signal, Slot
+from collections.abc import Sequence
+
+from PySide6.QtCore import QSettings, QSignalBlocker, Qt, Signal, Slot
 from PySide6.QtWidgets import (
     QButtonGroup,
     QFrame,
@@ -13,6 +15,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from engine.methods.latents import Kind, Latent
 from engine.system.reading import LARGEST_WHOLE
 from gui.traversal.classes_view import ClassesView
 from gui.traversal.compare_view import CompareView
@@ -44,6 +47,8 @@ class GridCard(Card):
         self.title.hide()
         self.note.hide()
         self._settings = settings
+        self._kind = Latent.gaussian()
+        """What the range is of."""
         self.latents, self.classes, self.walk, self.compare = LatentsView(), ClassesView(), WalkView(), CompareView()
         self.views = QButtonGroup(self)
         self._build_head()
@@ -107,7 +112,6 @@ class GridCard(Card):
             box.setSingleStep(0.5)
             box.setFixedWidth(px(66))
             box.setAccessibleName(f"{which} value")
-            box.setToolTip(f"{which} value that a latent takes, in standard deviations of the prior")
         self.steps.setRange(2, 31)
         self.steps.setFixedWidth(px(56))
         self.steps.setAccessibleName("Steps")
@@ -122,16 +126,27 @@ class GridCard(Card):
 
     def _load(self) -> None:
         """Take up the range of last time."""
-        default = Range()
-        low, high, steps = (self._kept(name, getattr(default, name)) for name in ("low", "high", "steps"))
-        self.set_range(Range(low, high, int(steps)))
+        self._show_range()
         for box in (self.low, self.high, self.steps):
             box.valueChanged.connect(self._range_changed)
         self.views.button(LATENTS).setChecked(True)
 
+    def _show_range(self) -> None:
+        """Show the range that latents of this kind had last, or have by themselves."""
+        kind = self._kind
+        default = Range() if kind.kind is Kind.GAUSSIAN else Range(kind.low, kind.high, kind.steps)
+        low, high, steps = (self._kept(name, getattr(default, name)) for name in ("low", "high", "steps"))
+        self.set_range(Range(low, high, int(steps)))
+        for box, which in ((self.low, "Lowest"), (self.high, "Highest")):
+            box.setToolTip(f"{which} value that a latent takes, {kind.unit}")
+
+    def _key(self, name: str) -> str:
+        """What a number of the range is kept as: Gaussian latents as version 1.0.0 did."""
+        return f"traversal/{name}" if self._kind.kind is Kind.GAUSSIAN else f"traversal/{self._kind.kind}-{name}"
+
     def _kept(self, name: str, default: float) -> float:
         try:
-            kept = float(str(self._settings.value(f"traversal/{name}", default)))
+            kept = float(str(self._settings.value(self._key(name), default)))
         except ValueError:
             return default
         return kept if abs(kept) <= LARGEST_WHOLE else default
@@ -157,10 +172,16 @@ class GridCard(Card):
         """Bring a view to the front, as a person would."""
         self.views.button(view).setChecked(True)
 
-    def begin_run(self) -> None:
-        """Forget what is another run's."""
+    def begin_run(self, kinds: Sequence[Latent]) -> None:
+        """Forget what is another run's, and take the range of latents that are as this one's."""
         for view in (self.latents, self.classes, self.walk):
             view.begin_run()
+        kind = next((kind for kind in kinds if not kind.whole), self._kind)
+        if kind != self._kind:
+            self._kind = kind
+            with QSignalBlocker(self.low), QSignalBlocker(self.high), QSignalBlocker(self.steps):
+                self._show_range()
+            self.changed.emit()
 
     def say(self, text: str) -> None:
         """Show a sentence instead of the grid."""
@@ -203,7 +224,7 @@ class GridCard(Card):
     @Slot()
     def _range_changed(self) -> None:
         for box, name in ((self.low, "low"), (self.high, "high"), (self.steps, "steps")):
-            self._settings.setValue(f"traversal/{name}", box.value())
+            self._settings.setValue(self._key(name), box.value())
         self.changed.emit()
 
     @Slot(str)

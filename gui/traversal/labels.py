@@ -1,12 +1,37 @@
 """Words for the values of latents."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from engine.methods.latents import Latent
+
+if TYPE_CHECKING:
+    from engine.traversal import Traversal
 
 
 def value_words(value: float, decimals: int = 2) -> str:
     """Return a value with its sign and a true minus; zero has no sign."""
     text = f"{value:+.{decimals}f}"
     return text[1:].lstrip("+") if float(text) == 0 else text.replace("-", "−")
+
+
+def latent_words(value: float, kind: Latent) -> str:
+    """Return a latent's value in words: of a category its number."""
+    return f"{value:.0f}" if kind.whole else value_words(value)
+
+
+def tips_of(traversal: "Traversal", row: int) -> list[str]:
+    """Return a tooltip for each picture of a row."""
+    kind, latent = traversal.kinds[row], traversal.latents[row]
+    return [f"z{latent} = {latent_words(value, kind)}" for value in traversal.values[row]]
+
+
+def columns_words(traversal: "Traversal") -> list[str]:
+    """Return what stands above the columns of a traversal; nothing where rows have different values."""
+    words = heading_words(traversal.columns)
+    if traversal.columns and all(kind.whole for kind in traversal.kinds):
+        words = [latent_words(value, traversal.kinds[0]) for value in traversal.columns]
+    return [*words, *[""] * (traversal.images.shape[1] - len(words))]
 
 
 def heading_words(values: Sequence[float]) -> list[str]:

@@ -4,10 +4,11 @@ from PySide6.QtCore import QRectF, QSignalBlocker, Qt, Signal, Slot
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
+from engine.methods.latents import Latent
 from engine.runs.divergence import is_active
 from engine.runs.latent_names import LONGEST
 from engine.system.plain_text import one_line
-from gui.traversal.labels import value_words
+from gui.traversal.labels import latent_words, value_words
 from gui.traversal.track import TICKS, LatentTrack
 from gui.widgets.layouts import label
 from gui.widgets.number_box import NumberBox
@@ -22,9 +23,9 @@ class LatentRow(QWidget):
     named = Signal(int, str)
     play = Signal(int)
 
-    def __init__(self, latent: int) -> None:
+    def __init__(self, latent: int, kind: Latent) -> None:
         super().__init__()
-        self.latent = latent
+        self.latent, self.kind = latent, kind
         self._mean = 0.0
         self._name = ""
         self.title = label(f"z{latent}", "title")
@@ -37,18 +38,18 @@ class LatentRow(QWidget):
         self.name.editingFinished.connect(self._named)
         self.link = label("", "muted")
         self.bar = KlBar()
-        self.track = LatentTrack()
+        self.track = LatentTrack(whole=kind.whole)
         self.track.setAccessibleName(f"Latent {latent}")
-        self.value = SignedBox(2)
+        self.value: NumberBox = NumberBox(0) if kind.whole else SignedBox(2)
         self.value.setObjectName("inplace")
         self.value.setButtonSymbols(SignedBox.ButtonSymbols.NoButtons)
         self.value.setAlignment(Qt.AlignmentFlag.AlignRight)
-        self.value.setRange(-20, 20)
-        self.value.setSingleStep(0.1)
+        self.value.setRange(*(kind.ends() if kind.whole else (-20, 20)))
+        self.value.setSingleStep(1 if kind.whole else 0.1)
         self.value.setFixedWidth(px(56))
         self.value.setKeyboardTracking(False)
         self.value.setAccessibleName(f"Value of latent {latent}")
-        self.value.setToolTip("Exact value, in standard deviations of the prior")
+        self.value.setToolTip(f"Exact value, {kind.unit}")
         self.play_button = QPushButton("▶")
         self.play_button.setObjectName("small")
         self.play_button.setFixedWidth(px(18))
@@ -81,15 +82,21 @@ class LatentRow(QWidget):
     def show_latent(self, kl: float, over: str, highest: float, mean: float, deviation: float | None) -> None:
         """Show a latent's mean KL and the image's posterior, without a deviation where latents come from the prior.
 
-        KL is in nats, a mean over what `over` says; `highest` fills the bar.
+        KL is in nats, a mean over what `over` says; `highest` fills the bar. There is no bar for a KL of NaN.
         """
         self._mean = mean
-        active = is_active(kl)
-        self.bar.show_kl(kl, over, highest)
+        known = kl == kl
+        active = not known or is_active(kl)
+        self.bar.setVisible(known)
+        if known:
+            self.bar.show_kl(kl, over, highest)
         self.title.setEnabled(active)
         self.track.show_posterior(None if deviation is None else mean, deviation or 0.0, active=active)
-        tip = f"z{self.latent}, in standard deviations of the prior. Double-click: back to {value_words(mean)}."
-        if deviation is not None:
+        own = latent_words(mean, self.kind)
+        tip = f"z{self.latent}, {self.kind.unit}. Double-click: back to {own}."
+        if deviation is not None and self.kind.whole:
+            tip += f"\nMost likely category of the image: {own}."
+        elif deviation is not None:
             tip += f"\nPosterior of the image: mean {value_words(mean)}, standard deviation {deviation:.2f}."
         self.track.setToolTip(tip)
 
@@ -106,14 +113,14 @@ class LatentRow(QWidget):
         self.link.setToolTip(as_plain(tip))
 
     def set_range(self, low: float, high: float) -> None:
-        """Set the slider's ends."""
+        """Set the slider's ends; a category keeps its own."""
         with QSignalBlocker(self.track):
-            self.track.set_range(low, high)
+            self.track.set_range(*self.kind.ends((low, high)))
             self.track.setValue(round(self.value.value() * TICKS))
 
     @property
     def number(self) -> float:
-        """The value, in standard deviations of the prior."""
+        """The value."""
         return self.value.value()
 
     def put(self, number: float) -> None:
@@ -130,6 +137,8 @@ class LatentRow(QWidget):
 
     @Slot(int)
     def _slid(self, ticks: int) -> None:
+        if self.kind.whole and ticks % TICKS:  # as a slider of the system's may be left
+            ticks = TICKS * round(ticks / TICKS)
         with QSignalBlocker(self.value):
             self.value.setValue(ticks / TICKS)
         self.moved.emit(self.latent)

@@ -9,8 +9,9 @@ from PySide6.QtCore import QSignalBlocker, Signal, Slot
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QPushButton, QVBoxLayout, QWidget
 
+from engine.methods.latents import Latent
 from engine.runs.latent_names import latent_title
-from gui.traversal.labels import heading_words, value_words
+from gui.traversal.labels import columns_words, latent_words, tips_of
 from gui.widgets.image_grid import ImageGrid, Row
 from gui.widgets.layouts import label
 from gui.widgets.number_box import NumberBox
@@ -57,7 +58,8 @@ class LatentsView(QWidget):
         self.difference.setToolTip("Add what each latent changes over the range: white where it changes most (Ctrl+I)")
         self.difference.setShortcut("Ctrl+I")
         self.difference.toggled.connect(self.draw)
-        for widget in (label("KL ≥", "muted"), self.min_kl, self.latents, self.difference):
+        self._min_kl_title = label("KL ≥", "muted")
+        for widget in (self._min_kl_title, self.min_kl, self.latents, self.difference):
             row.addWidget(widget)
         self.grid = ImageGrid(side=82, head=True, largest=84, keys=True)
         self.grid.setAccessibleName("Grid of latents; arrow keys and Return")
@@ -79,12 +81,14 @@ class LatentsView(QWidget):
         return [
             row
             for row, (latent, kl) in enumerate(zip(traversal.latents, traversal.kl, strict=True))
-            if kl >= self.min_kl.value() and latent not in self._hidden
+            if not kl < self.min_kl.value() and latent not in self._hidden  # a method may have no KL
         ]
 
     def show_traversal(self, traversal: "Traversal", changes: NDArray[np.uint8], names: Mapping[int, str]) -> None:
         """Show these rows; `changes` is what each latent changes, uint8 (latents, height, width, channels)."""
         self._traversal, self._changes, self._names = traversal, changes, names
+        for widget in (self._min_kl_title, self.min_kl):
+            widget.setVisible(not np.isnan(traversal.kl).all())
         self._list_latents()
         self.draw()
 
@@ -103,8 +107,7 @@ class LatentsView(QWidget):
         rows = []
         for number in self.shown:
             latent = traversal.latents[number]
-            parts = [traversal.images[number]]
-            tips = [f"z{latent} = {value_words(v)}" for v in traversal.values]
+            parts, tips = [traversal.row(number)], tips_of(traversal, number)
             if original is not None:
                 parts.insert(0, original[None])
                 tips.insert(0, "The image")
@@ -112,8 +115,8 @@ class LatentsView(QWidget):
                 parts.append(changes[number][None])
                 tips.append(f"What z{latent} changes over the range: white where it changes most")
             name = self._names.get(latent, "")
-            rows.append(Row(np.concatenate(parts), f"z{latent}", name or f"{traversal.kl[number]:.2f} nats", tips))
-        headings = heading_words(traversal.values)
+            rows.append(Row(np.concatenate(parts), f"z{latent}", name or traversal.note(number), tips))
+        headings = columns_words(traversal)
         if original is not None:
             headings.insert(0, "original")
         self.grid.show_rows(
@@ -169,9 +172,8 @@ class LatentsView(QWidget):
         traversal, shown = self._traversal, self.shown
         if traversal is None or not 0 <= row < len(shown):
             return None
-        place = column - (traversal.original is not None)
-        latent = traversal.latents[shown[row]]
-        return latent, traversal.values[place] if 0 <= place < len(traversal.values) else None
+        place, values = column - (traversal.original is not None), traversal.values[shown[row]]
+        return traversal.latents[shown[row]], values[place] if 0 <= place < len(values) else None
 
     @Slot(int, int)
     def _clicked(self, row: int, column: int) -> None:
@@ -185,6 +187,7 @@ class LatentsView(QWidget):
         if not found:
             self.hovered.emit("")
         elif found[1] is not None:
-            self.hovered.emit(f"{latent_title(found[0], self._names)} = {value_words(found[1])}")
+            kind = self._traversal.kinds[self.shown[row]] if self._traversal else Latent.gaussian()
+            self.hovered.emit(f"{latent_title(found[0], self._names)} = {latent_words(found[1], kind)}")
         else:
             self.hovered.emit(self.grid.rows[row].tips[column])

@@ -16,6 +16,8 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QWidget
 
+from engine.methods.latents import Latent, priors_words
+from engine.methods.registry import METHODS
 from engine.runs.latent_names import latent_names
 from gui.bridge import LatestWorker
 from gui.runs.store import RunItem
@@ -24,7 +26,7 @@ from gui.traversal.export import Exports
 from gui.traversal.grid_card import CLASSES, COMPARE, WALK, GridCard
 from gui.traversal.incoming import Incoming
 from gui.traversal.linking import Linker
-from gui.traversal.player import Player
+from gui.traversal.player import Moving, Player
 from gui.traversal.requests import (
     ClassesWanted,
     CompareWanted,
@@ -152,7 +154,7 @@ class TraversalPage(QWidget):
             self._answer = self._asked = self._shown = None
             self.source.begin_run(item)
             self.sliders.clear()
-            self.card.begin_run()
+            self.card.begin_run(_kinds(item))
         if item is None or not item.has_weights:
             self._asked = None
             self._say(_why_none(item, before))
@@ -240,7 +242,9 @@ class TraversalPage(QWidget):
             self.source.say(_about(answer))
         self.card.walk.list_images(0 if loaded.dataset is None else len(loaded.dataset))
         deviation = None if start.original is None else start.deviation
-        self.sliders.show_latents(loaded.kl, loaded.kl_over, loaded.order, start.mean, deviation, keep=keep)
+        shown = (loaded.kl, loaded.kl_over, loaded.order, loaded.kinds)
+        self.sliders.show_latents(*shown, start.mean, deviation, keep=keep)
+        self.source.show_priors(priors_words(loaded.kinds))
         self.sliders.show_step(self._step_words(loaded.trained.step))
         self._show_names(self._names)
         self._show_links(loaded.weights)
@@ -370,9 +374,11 @@ class TraversalPage(QWidget):
             self._play(list(self.sliders.order))
 
     def _play(self, latents: list[int]) -> None:
-        z = self.sliders.z
-        if len(z):
-            self.player.start([(latent, float(z[latent])) for latent in latents], *self.card.range.span)
+        span, rows = self.card.range.span, self.sliders.rows
+        moving = [(rows[latent].kind, latent) for latent in latents] if rows else []
+        self.player.start(
+            [Moving(latent, rows[latent].number, *kind.ends(span), whole=kind.whole) for kind, latent in moving]
+        )
 
     @Slot(int, float)
     def _play_step(self, latent: int, value: float) -> None:
@@ -432,3 +438,8 @@ def _why_none(item: RunItem | None, before: RunItem | None) -> str:
         f"{item.name} has no weights yet: they are saved with its first checkpoint, after "
         f"{item.run.config.checkpoint_steps:,} steps or when it is stopped."
     )
+
+
+def _kinds(item: RunItem | None) -> tuple[Latent, ...]:
+    """What the latents of a run are; none without a run."""
+    return () if item is None else METHODS[item.run.config.objective].latents_of(item.run.config)

@@ -1,6 +1,7 @@
 """Moves latents to and fro, one after the other, until stopped."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import cycle
 
 import numpy as np
@@ -31,10 +32,10 @@ class Player(QObject):
         """Whether latents are moving."""
         return self._timer.isActive()
 
-    def start(self, latents: Sequence[tuple[int, float]], low: float, high: float) -> None:
+    def start(self, latents: Sequence["Moving"]) -> None:
         """Move these latents, each from its value to `high`, to `low` and back, again and again."""
         if latents:
-            self._path = _paths(latents, low, high)
+            self._path = _paths(latents)
             self.waiting = False
             self._timer.start()
             self.changed.emit()
@@ -52,10 +53,22 @@ class Player(QObject):
             self.step.emit(*next(self._path))
 
 
-def _paths(latents: Sequence[tuple[int, float]], low: float, high: float) -> Iterator[tuple[int, float]]:
-    for latent, own in cycle(latents):
+@dataclass(frozen=True, slots=True)
+class Moving:
+    """A latent that moves from its own value between two ends, in whole steps if `whole`."""
+
+    latent: int
+    own: float
+    low: float
+    high: float
+    whole: bool = False
+
+
+def _paths(latents: Sequence[Moving]) -> Iterator[tuple[int, float]]:
+    for moving in cycle(latents):
+        own, low, high = moving.own, moving.low, moving.high
         way = abs(high - own) + (high - low) + abs(own - low)
         for begin, end in ((own, high), (high, low), (low, own)):
             count = max(2, round(TICKS * abs(end - begin) / way)) if way else 2
             for value in np.linspace(begin, end, count + 1)[1:]:
-                yield latent, float(value)
+                yield moving.latent, float(round(value) if moving.whole else value)

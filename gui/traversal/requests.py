@@ -43,7 +43,7 @@ class GivenPicture:
 
 @dataclass(frozen=True, slots=True)
 class FromPrior:
-    """Latents drawn from N(0, 1) with this seed."""
+    """Latents drawn from their priors with this seed."""
 
     seed: int
 
@@ -53,7 +53,7 @@ Source: TypeAlias = ImageAt | GivenPicture | FromPrior
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """Values a latent goes through: `steps` from `low` to `high`, in standard deviations of the prior."""
+    """Values a latent goes through: `steps` from `low` to `high`; a category goes through its own."""
 
     low: float = -3.0
     high: float = 3.0

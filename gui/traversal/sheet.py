@@ -8,7 +8,7 @@ import numpy as np
 from engine.runs.latent_names import latent_title
 from gui.traversal.answering import Answer, Classes, Walk
 from gui.traversal.compare_view import Compared
-from gui.traversal.labels import heading_words
+from gui.traversal.labels import columns_words, heading_words
 from gui.traversal.walk_view import WAYS, with_ends
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def sheet_of(answer: Answer, names: Mapping[int, str], min_kl: float) -> "Sheet 
             tiles, head = with_ends(images, start.original, end.original)
             points = {"latents": np.stack(paths)}
             between = slice(start.original is not None, len(head) - (end.original is not None))
-            return Sheet(tiles, head, list(WAYS), f"{about}, to {end.words}", between, points)
+            return Sheet(tiles, head, list(WAYS[: len(tiles)]), f"{about}, to {end.words}", between, points)
         case tuple():
             return _compared(result, start.words, min_kl)
     return None
@@ -46,9 +46,9 @@ def _compared(runs: tuple[Compared, ...], start: str, min_kl: float) -> "Sheet |
         if grid is None:
             continue
         first = grid.reconstruction if grid.original is None else grid.original
-        head = ["start" if grid.original is None else "original", *heading_words(grid.values)]
+        head = ["start" if grid.original is None else "original", *columns_words(grid)]
         for latent, kl, images in zip(grid.latents, grid.kl, grid.images, strict=True):
-            if kl >= min_kl:
+            if not kl < min_kl:
                 tiles.append(np.concatenate([first[None], images]))
                 side.append(f"{run.name}\n{latent_title(latent, run.names)}")
     return Sheet(np.stack(tiles), head, side, start, slice(1, None)) if tiles else None

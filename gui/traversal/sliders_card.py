@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QFrame, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
+from engine.methods.latents import Latent
 from gui.traversal.latent_row import LatentRow
 from gui.widgets.layouts import Card, label
 from gui.widgets.plain import as_plain
@@ -89,6 +90,7 @@ class SlidersCard(Card):
         kl: NDArray[np.float64],
         over: str,
         order: Sequence[int],
+        kinds: Sequence[Latent],
         mean: NDArray[np.float64],
         deviation: NDArray[np.float64] | None,
         *,
@@ -96,15 +98,15 @@ class SlidersCard(Card):
     ) -> None:
         """Show latents by KL and put the sliders at `mean`; with `keep`, those a person moved stay.
 
-        `over` says in words what their KL is a mean over.
+        `kinds` is what each is; `over` says in words what their KL is a mean over, nothing where there is none.
         `deviation` is that of the image's posterior; None for latents from the prior.
         """
-        if len(self.rows) != len(kl):
-            self._make_rows(len(kl))
+        if [row.kind for row in self.rows] != list(kinds):
+            self._make_rows(kinds)
         if not keep:
             self._touched.clear()
         self._mean = mean
-        self.title.setToolTip(f"Ordered by their mean KL, largest first: over {over}")
+        self.title.setToolTip(f"Ordered by their mean KL, largest first: over {over}" if over else "")
         highest = float(kl.max(initial=0.0))
         for latent, row in enumerate(self.rows):
             given = float(mean[latent])
@@ -121,10 +123,10 @@ class SlidersCard(Card):
             _tab_in_order(self.reset_button, [self.rows[latent] for latent in order])
         self.reset_button.setEnabled(True)
 
-    def _make_rows(self, count: int) -> None:
+    def _make_rows(self, kinds: Sequence[Latent]) -> None:
         self.clear()
-        for latent in range(count):
-            row = LatentRow(latent)
+        for latent, kind in enumerate(kinds):
+            row = LatentRow(latent, kind)
             row.set_range(*self._span)
             row.moved.connect(self._row_moved)
             row.named.connect(self.named)
@@ -132,7 +134,7 @@ class SlidersCard(Card):
             self.rows.append(row)
 
     def set_range(self, low: float, high: float) -> None:
-        """Set the ends of all sliders."""
+        """Set the ends of all sliders but those of categories."""
         self._span = (low, high)
         for row in self.rows:
             row.set_range(low, high)

@@ -141,12 +141,12 @@ class SourceCard(Card):
         layout = QVBoxLayout(page)
         layout.setContentsMargins(0, 0, 0, 0)
         row = QHBoxLayout()
-        self.again = named_button(row, "Draw again", "Other latents from N(0, 1)", "Draw latents again")
+        self.again = named_button(row, "Draw again", "Other latents from their priors", "Draw latents again")
         self.again.clicked.connect(self._draw_prior)
         layout.addLayout(row)
-        layout.addWidget(
-            label("Every latent is drawn from the prior N(0, 1); there is no original.", "muted", wrap=True)
-        )
+        self._prior_words = label("", "muted", wrap=True)
+        self.show_priors("N(0, 1)")
+        layout.addWidget(self._prior_words)
         return page
 
     def _choices(self) -> QGridLayout:
@@ -256,6 +256,10 @@ class SourceCard(Card):
             with QSignalBlocker(self.segments):
                 self.segments.button(PRIOR).setChecked(True)
             self._show_page(PRIOR)
+
+    def show_priors(self, words: str) -> None:
+        """Say what latents that come from the prior are drawn from."""
+        self._prior_words.setText(f"Every latent is drawn from its prior: {words}. There is no original.")
 
     def warn_of_data(self, sentence: str) -> None:
         """Say that the data are not those that the run was trained on; empty: they are."""

@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QSizePolicy, QSlider
 from gui.widgets.theme import tokens
 
 TICKS = 100
-"""Positions of the slider in one standard deviation of the prior."""
+"""Positions of the slider in one unit of the latent: a standard deviation of a Gaussian prior, a category."""
 
 HANDLE = 7.0
 """Radius of the handle in pixels."""
@@ -16,24 +16,26 @@ HANDLE = 7.0
 class LatentTrack(QSlider):
     """A slider from `low` to `high`, marked with a posterior's mean and one standard deviation to each side.
 
-    A press takes the handle to the pointer; a double-click emits `reset`.
+    A press takes the handle to the pointer; a double-click emits `reset`. A `whole` one has a place for each whole
+    number, drawn as a dot, and stops at none but these.
     """
 
     reset = Signal()
 
-    def __init__(self) -> None:
+    def __init__(self, *, whole: bool = False) -> None:
         super().__init__(Qt.Orientation.Horizontal)
         self._mean: float | None = None
         self._deviation = 0.0
         self._active = True
-        self.setSingleStep(TICKS // 10)
-        self.setPageStep(TICKS // 2)
+        self._whole = whole
+        self.setSingleStep(TICKS if whole else TICKS // 10)
+        self.setPageStep(TICKS if whole else TICKS // 2)
         self.setMinimumWidth(60)
         self.setFixedHeight(24)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
     def set_range(self, low: float, high: float) -> None:
-        """Set the ends, in standard deviations of the prior."""
+        """Set the ends."""
         self.setRange(round(low * TICKS), round(high * TICKS))
         self.update()
 
@@ -50,7 +52,8 @@ class LatentTrack(QSlider):
 
     def _take(self, event: QMouseEvent) -> None:
         share = (event.position().x() - HANDLE - 1) / max(1.0, self.width() - 2 * HANDLE - 2)
-        self.setValue(round(self.minimum() + min(1.0, max(0.0, share)) * (self.maximum() - self.minimum())))
+        value = self.minimum() + min(1.0, max(0.0, share)) * (self.maximum() - self.minimum())
+        self.setValue(TICKS * round(value / TICKS) if self._whole else round(value))
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Take the handle to the pointer."""
@@ -80,7 +83,14 @@ class LatentTrack(QSlider):
         painter.setOpacity(1.0 if self._active else 0.45)
         painter.setBrush(QColor(colours.faint))
         painter.drawRoundedRect(QRectF(HANDLE + 1, middle - 2, self.width() - 2 * HANDLE - 2, 4), 2, 2)
-        if self._mean is not None:
+        painter.setBrush(QColor(colours.muted))
+        for ticks in range(self.minimum(), self.maximum() + 1, TICKS) if self._whole else ():
+            painter.drawEllipse(QPointF(self._x(ticks / TICKS), middle), 2, 2)
+        if self._mean is not None and self._whole:
+            painter.setPen(QPen(QColor(colours.text), 1.5))
+            painter.drawLine(QPointF(self._x(self._mean), middle - 9), QPointF(self._x(self._mean), middle + 9))
+            painter.setPen(Qt.PenStyle.NoPen)
+        elif self._mean is not None:
             left, right = self._x(self._mean - self._deviation), self._x(self._mean + self._deviation)
             band = QColor(colours.accent)
             band.setAlpha(95)

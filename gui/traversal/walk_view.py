@@ -18,6 +18,10 @@ HELP = (
     "Straight: z = (1 − t) a + t b. Spherical: along the arc from a to b, which keeps about the length that latents of "
     "the prior have. a is the image at the left, b the end."
 )
+STRAIGHT = (
+    "z = (1 − t) a + t b: a is the image at the left, b the end; a category is that of the nearer one. There is no "
+    "spherical way: it is for latents that are all Gaussian."
+)
 
 
 class WalkView(QWidget):
@@ -60,7 +64,8 @@ class WalkView(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.grid)
-        layout.addWidget(label(HELP, "muted", wrap=True))
+        self._help = label(HELP, "muted", wrap=True)
+        layout.addWidget(self._help)
         layout.addStretch(1)
         self.grid.clicked.connect(self._clicked)
         self.grid.hovered.connect(self._hovered)
@@ -99,15 +104,16 @@ class WalkView(QWidget):
         paths: tuple[NDArray[np.float64], ...],
         ends: tuple[NDArray[np.uint8] | None, NDArray[np.uint8] | None],
     ) -> None:
-        """Show both ways, uint8 (2, steps, height, width, channels), with the latents (steps, latents) on them.
+        """Show the ways, uint8 (ways, steps, height, width, channels), with the latents (steps, latents) on them.
 
         `ends` are the two images, None for one from the prior.
         """
         tiles, heads = with_ends(images, *ends)
+        self._help.setText(HELP if len(images) > 1 else STRAIGHT)
         words = {"from": "The image at the left", "to": "The image at the end"}
         tips = [words.get(head, f"{head} of the way") for head in heads]
         self._paths, self._first = paths, heads.index("0%")
-        titled = zip(WAYS, tiles, strict=True)
+        titled = zip(WAYS[: len(tiles)], tiles, strict=True)
         self.grid.show_rows([Row(row, title, tips=tips) for title, row in titled], heads)
 
     @Slot()
@@ -135,7 +141,7 @@ class WalkView(QWidget):
 def with_ends(
     images: NDArray[np.uint8], begin: NDArray[np.uint8] | None, end: NDArray[np.uint8] | None
 ) -> tuple[NDArray[np.uint8], list[str]]:
-    """Put the two images, where there are any, before and after a walk's (2, steps, height, width, channels).
+    """Put the two images, where there are any, before and after a walk's (ways, steps, height, width, channels).
 
     Returns them with the words above each column.
     """

@@ -21,6 +21,7 @@ from engine.figures.drawing import (
     traversal_figure,
 )
 from engine.jobs.events import Finished
+from engine.methods.latents import Latent
 from engine.traversal import Traversal
 
 
@@ -28,7 +29,8 @@ from engine.traversal import Traversal
 def traversal():
     grey = np.zeros((28, 28, 1), np.uint8)
     images = np.arange(6, dtype=np.uint8).repeat(28 * 28).reshape(2, 3, 28, 28, 1) * 50
-    return Traversal(grey, grey, images, (4, 1), (2.5, 0.5), (-3.0, 0.0, 3.0), np.zeros(5), np.ones(5), 60)
+    values, kinds = ((-3.0, 0.0, 3.0),) * 2, (Latent.gaussian(),) * 2
+    return Traversal(grey, grey, images, (4, 1), (2.5, 0.5), values, np.zeros(5), np.ones(5), 60, kinds)
 
 
 @pytest.mark.parametrize("name", ["figure.png", "figure.PNG"])

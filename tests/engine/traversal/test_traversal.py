@@ -33,7 +33,7 @@ def test_a_row_at_the_posteriors_own_value_is_the_reconstruction(trained, kl):
     for latent in range(10):
         value = float(own[latent])
         result = traverse(trained, IMAGE, [latent], kl, (value, value), 2)
-        assert result.values == (value, value)
+        assert result.values == ((value, value),)
         np.testing.assert_array_equal(result.images[0, 0], result.reconstruction)
         np.testing.assert_array_equal(result.images[0, 1], result.reconstruction)
 
@@ -43,7 +43,7 @@ def test_every_picture_is_the_decoding_of_the_posterior_with_one_latent_replaced
     result = traverse(trained, IMAGE, latents, kl, (-2, 2), 3)
     mean = posterior(trained, [IMAGE])[0]
     assert result.images.shape == (2, 3, 28, 28, 1)
-    assert result.values == values
+    assert result.values == (values, values)
     for row, latent in enumerate(latents):
         for column, value in enumerate(values):
             z = mean.clone()
@@ -65,7 +65,7 @@ def test_original_and_posterior_are_the_images_own(trained, kl):
 
 def test_without_a_range_the_values_are_the_papers(trained, kl):
     # Figures 2 to 5: from -3 to +3.
-    values = traverse(trained, IMAGE, [0], kl).values
+    [values] = traverse(trained, IMAGE, [0], kl).values
     assert (values[0], values[-1]) == (-3, 3)
     assert np.allclose(np.diff(values), 6 / (len(values) - 1))
 

@@ -1,0 +1,301 @@
+"""InfoGAN (X. Chen et al., "InfoGAN: Interpretable Representation Learning by Information Maximizing Generative
+Adversarial Nets", NeurIPS 2016), with the networks and numbers of the authors' code for MNIST.
+
+Noise and codes are drawn and an image is generated from them; a discriminator D tells generated images from real ones,
+and a recogniser Q, which shares all but D's last layer, tells the codes of a generated image. There is one categorical
+code and some that are uniform in -1..1. Networks minimise (Eqs. 5 and 6; the generator in its non-saturating form)
+
+    D and Q:      -E[log D(x)] - E[log(1 - D(G(z, c)))] - lambda I
+    generator:    -E[log D(G(z, c))] - lambda I
+    I = sum over codes of H(c) + E[log Q(c | G(z, c))], a lower bound on their mutual information with the image.
+"""
+
+import math
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from engine.methods.base import Batch, Context, Method, MethodSettings, Posterior, Term
+from engine.methods.latents import Latent
+from engine.system.fields import setting
+from engine.system.numbers import exact_words
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from engine.networks.info_gan import InfoGanNetworks
+    from engine.settings.run_config import RunConfig
+
+BETA_1 = 0.5
+"""Of both Adam optimisers (the authors' code)."""
+
+NO_RECONSTRUCTION = "InfoGAN has no reconstruction loss: an image's noise is not recovered, its codes alone are"
+NO_KL = "InfoGAN has no posterior whose KL divergence could be taken: its recogniser says which codes are likely"
+
+
+class InfoGanSettings(MethodSettings):
+    """The codes, and how hard they are asked to be recognised."""
+
+    information_weight: float = setting(
+        1.0,
+        "λ",
+        "Weight of the mutual information of codes and image. 0: a plain GAN, whose codes need not mean anything.",
+        ge=0,
+        le=1000,
+    )
+    categories: int = setting(10, "Categories", "Values of the categorical code. MNIST has ten digits.", ge=2, le=64)
+    continuous_codes: int = setting(
+        2,
+        "Continuous codes",
+        "Codes beside the category, uniform in −1 to 1: for slant, width and the like.",
+        ge=0,
+        le=64,
+    )
+    noise: int = setting(
+        62,
+        "Noise",
+        "Numbers beside the codes, uniform in −1 to 1, that the image is generated from and nobody recovers.",
+        ge=1,
+        le=1024,
+    )
+    discriminator_rate: float = setting(
+        2e-4, "Rate of D and Q", "Step size of the Adam optimiser of discriminator and recogniser.", ge=1e-7, le=1
+    )
+    generator_rate: float = setting(
+        1e-3, "Rate of the generator", "Step size of the Adam optimiser of the generator.", ge=1e-7, le=1
+    )
+
+
+class InfoGan(Method):
+    """A generative adversarial network whose codes are recognisable in its images.
+
+    z is the number of the category, then the continuous codes; images are decoded with one fixed noise, that of the
+    seed, so that a traversal changes nothing but codes.
+
+    Batch normalisation: D and Q see real and generated images in batches of their own, each normalised by itself, and
+    their running means are those of the real ones alone, for `encode` is asked of real images. The generator's are
+    those of what it generated.
+    """
+
+    title = short = "InfoGAN"
+    formula = "losses of generator and discriminator − λ I(c; image)"
+    source = "Chen et al. 2016, I a bound on the mutual information of codes and image"
+    Settings = InfoGanSettings
+    ignores = frozenset({"learning_rate", "latents", "network", "normalisation", "conditional"})
+    conditional = False
+    colour = 6
+    lacks = MappingProxyType({"reconstruction": NO_RECONSTRUCTION, "kl": NO_KL})
+    terms = (
+        Term(
+            "discriminator_loss",
+            "Discriminator",
+            "nats",
+            "−log D(real) − log(1 − D(generated)). 2 log 2 = 1.39 where it cannot tell them apart, 0 where it can.",
+        ),
+        Term(
+            "generator_loss",
+            "Generator",
+            "nats",
+            "−log D(generated). log 2 = 0.69 where the discriminator cannot tell, larger the surer it is. Neither loss "
+            "falls to an end: each network's success is the other's loss.",
+        ),
+        Term(
+            "category_information",
+            "Category",
+            "nats",
+            "Lower bound on what an image tells of its category. 0: nothing; log of their number (2.30 for ten): which "
+            "it is, every time.",
+        ),
+        Term(
+            "continuous_information",
+            "Continuous codes",
+            "nats",
+            "The same for the continuous codes, as the authors' code counts it, with entropies of N(0, 1): at most 1/6 "
+            "a code, where each is recovered exactly.",
+        ),
+    )
+
+    networks: "InfoGanNetworks"
+    settings: InfoGanSettings
+
+    # What it is
+
+    @classmethod
+    def latents_of(cls, config: "RunConfig") -> tuple[Latent, ...]:
+        """The category, then the continuous codes, which are traversed in as many steps."""
+        own: InfoGanSettings = config.method
+        return (Latent.categorical(own.categories), *[Latent.uniform(own.categories)] * own.continuous_codes)
+
+    @classmethod
+    def rate_words(cls, config: "RunConfig") -> str:
+        """Both learning rates."""
+        own: InfoGanSettings = config.method
+        generator, others = exact_words(own.generator_rate), exact_words(own.discriminator_rate)
+        return f"{generator} for the generator and {others} for discriminator and recogniser"
+
+    @classmethod
+    def optimiser_words(cls, config: "RunConfig") -> str:
+        """Two optimisers."""
+        rates = cls.rate_words(config)
+        return f"Adam (β1 = {BETA_1:g}) with a learning rate of {rates}, which took a step each in turn"
+
+    @classmethod
+    def network_words(cls, config: "RunConfig", side: int) -> str:
+        """Generator, discriminator and recogniser."""
+        own: InfoGanSettings = config.method
+        maps = f"128 × {side // 4} × {side // 4}" if side else "128 maps of a quarter of the side"
+        continuous = f", {own.continuous_codes} codes from U(−1, 1)" if own.continuous_codes else ""
+        return (
+            f"The generator takes {own.noise} noise variables from U(−1, 1){continuous} and a category of "
+            f"{own.categories} as one-hot: layers of 1,024 and {maps} units, then transposed convolutions (64 channels "
+            "and the image's; kernels of 4 pixels, stride 2), batch normalisation and ReLU after all but the last, "
+            "which ends in a sigmoid. Discriminator and recogniser share two convolutions (64-128 channels, kernels of "
+            "4 pixels, stride 2) and a layer of 1,024 units, leaky ReLU after each, batch normalisation after all but "
+            "the first; the recogniser has a further layer of 128 units and gives probabilities of the categories and "
+            "means of the continuous codes, their standard deviation fixed at 1."
+        )
+
+    @classmethod
+    def advice(cls, config: "RunConfig") -> str:
+        """A smaller lambda."""
+        return f" or a smaller λ (it is {exact_words(config.method.information_weight)})"
+
+    # Its networks
+
+    def build(self) -> "InfoGanNetworks":
+        """Generator, and discriminator with recogniser."""
+        from engine.networks.info_gan import InfoGanNetworks
+
+        side, _, channels = self.spec.image_shape
+        return InfoGanNetworks(self.settings.noise, self._inputs, side, channels)
+
+    @property
+    def _inputs(self) -> int:
+        """Number of codes as the generator takes them."""
+        return self.settings.categories + self.settings.continuous_codes
+
+    def initialise(self, generator: "torch.Generator") -> None:
+        """Draw all weights as the authors' code does, and the fixed noise."""
+        self.networks.initialise(generator)
+
+    # Its training
+
+    def optimisers(self) -> "dict[str, torch.optim.Optimizer]":
+        """One of discriminator and recogniser, one of the generator."""
+        from torch.optim import Adam
+
+        parts = {
+            "recogniser": (self.networks.recogniser, self.settings.discriminator_rate),
+            "generator": (self.networks.generator, self.settings.generator_rate),
+        }
+        return {
+            name: Adam(part.parameters(), lr=rate, betas=(BETA_1, 0.999), fused=True)
+            for name, (part, rate) in parts.items()
+        }
+
+    def step(self, batch: Batch, context: Context) -> "dict[str, Tensor]":
+        """A step of discriminator and recogniser, then one of the generator with noise and codes drawn anew."""
+        discriminator_loss, objective = self.recogniser_losses(batch.images, context.noise)
+        self._descend(context.optimisers["recogniser"], objective)
+        generator_loss, information = self.generator_losses(len(batch.images), context.noise)
+        self._descend(context.optimisers["generator"], generator_loss - self._weight * sum(information))
+        category, continuous = information
+        found = {
+            "loss": discriminator_loss + generator_loss - self._weight * (category + continuous),
+            "discriminator_loss": discriminator_loss,
+            "generator_loss": generator_loss,
+            "category_information": category,
+            "continuous_information": continuous,
+        }
+        return {name: value.detach() for name, value in found.items()}
+
+    @property
+    def _weight(self) -> float:
+        return self.settings.information_weight
+
+    @staticmethod
+    def _descend(optimiser: "torch.optim.Optimizer", loss: "Tensor") -> None:
+        """One step of the networks that an optimiser is of, and of no other."""
+        import torch
+
+        parameters = [parameter for group in optimiser.param_groups for parameter in group["params"]]
+        for parameter, gradient in zip(parameters, torch.autograd.grad(loss, parameters), strict=True):
+            parameter.grad = gradient
+        optimiser.step()
+        optimiser.zero_grad(set_to_none=True)
+
+    def recogniser_losses(self, images: "Tensor", noise: "torch.Generator") -> "tuple[Tensor, Tensor]":
+        """The discriminator's loss, and what D and Q minimise, scalars in nats; `images` (n, ...) are real."""
+        import torch
+        from torch.nn import functional
+
+        from engine.networks.info_gan import unrecorded
+
+        inputs = self.draw(len(images), noise)
+        with torch.no_grad():
+            generated = self.networks.generator(inputs).sigmoid()
+        real, _ = self.networks.recogniser(images)
+        with unrecorded(self.networks.recogniser):
+            fake, said = self.networks.recogniser(generated)
+        # -log sigmoid(l) = softplus(-l), -log(1 - sigmoid(l)) = softplus(l)
+        loss = functional.softplus(-real).mean() + functional.softplus(fake).mean()
+        return loss, loss - self._weight * sum(self.information(said, inputs))
+
+    def generator_losses(self, number: int, noise: "torch.Generator") -> "tuple[Tensor, tuple[Tensor, Tensor]]":
+        """The generator's loss on as many images, and `information` of their codes, scalars in nats."""
+        from torch.nn import functional
+
+        from engine.networks.info_gan import unrecorded
+
+        inputs = self.draw(number, noise)
+        with unrecorded(self.networks.recogniser):
+            fake, said = self.networks.recogniser(self.networks.generator(inputs).sigmoid())
+        return functional.softplus(-fake).mean(), self.information(said, inputs)
+
+    def draw(self, number: int, noise: "torch.Generator") -> "Tensor":
+        """Draw what images are generated from: noise, one-hot categories, continuous codes; (n, noise + codes)."""
+        import torch
+        from torch.nn import functional
+
+        own, device = self.settings, self.networks.fixed_noise.device
+        drawn = torch.empty(number, own.noise + own.continuous_codes, device=device).uniform_(-1, 1, generator=noise)
+        category = torch.randint(own.categories, (number,), generator=noise, device=device)
+        one_hot = functional.one_hot(category, own.categories).to(drawn.dtype)
+        return torch.cat([drawn[:, : own.noise], one_hot, drawn[:, own.noise :]], dim=1)
+
+    def information(self, said: "Tensor", inputs: "Tensor") -> "tuple[Tensor, Tensor]":
+        """Bounds on the mutual information of image and category, and of image and continuous codes, scalars in nats.
+
+        `said` (n, codes) is what Q says, `inputs` (n, noise + codes) what the images were generated from. The category:
+        log K + E[log Q]. A continuous code: Q is a normal distribution of standard deviation 1, and the entropy too is
+        that of log densities of N(0, 1), so that E[(c² - (c - mean)²) / 2] is left (the authors' code).
+        """
+        k = self.settings.categories
+        given = inputs[:, self.settings.noise :]
+        category = math.log(k) + (said[:, :k].log_softmax(1) * given[:, :k]).sum(1).mean()
+        codes = given[:, k:]
+        continuous = 0.5 * (codes.square() - (codes - said[:, k:]).square()).sum(1).mean()
+        return category, continuous
+
+    # What is seen of it
+
+    def encode(self, images: "Tensor") -> Posterior:
+        """What Q says of images: the most likely category and the means of the continuous codes, deviations 1."""
+        import torch
+
+        _, said = self.networks.recogniser(images)
+        k = self.settings.categories
+        mean = torch.cat([said[:, :k].argmax(1, keepdim=True).to(said.dtype), said[:, k:]], dim=1)
+        return Posterior(mean, torch.zeros_like(mean))
+
+    def logits(self, z: "Tensor", labels: "Tensor | None" = None) -> "Tensor":
+        """Codes (n, latents) to logits (n, channels, side, side), with the fixed noise; a category is rounded."""
+        import torch
+        from torch.nn import functional
+
+        k = self.settings.categories
+        category = z[:, 0].round().long().clamp(0, k - 1)
+        fixed = self.networks.fixed_noise.expand(len(z), -1)
+        inputs = torch.cat([fixed, functional.one_hot(category, k).to(z.dtype), z[:, 1:]], dim=1)
+        logits: Tensor = self.networks.generator(inputs)
+        return logits
