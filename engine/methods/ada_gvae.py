@@ -27,13 +27,14 @@ class PairSettings(MethodSettings):
         ge=0,
         le=1000,
     )
-    changing: int = setting(
-        0,
+    changing: int | None = setting(
+        None,
         "Factors that change",
-        "Factors drawn anew between the two images of a pair, all others staying. 0: for each pair 1, or any number up "
-        "to all but one, with even chances.",
+        "Factors drawn anew between the two images of a pair, all others staying. Empty: for each pair 1, or any "
+        "number up to all but one, with even chances.",
         unit="factors",
-        ge=0,
+        empty="drawn",
+        ge=1,
         le=64,
     )
 

@@ -79,7 +79,8 @@ class PairsAlike:
     factors
         Ground-truth factors of the data set.
     changing
-        Number of factors drawn anew. 0: for each pair 1, or a number from 1 to all but one, either with even chances.
+        Number of factors drawn anew. None: for each pair 1, or a number from 1 to all but one, either with even
+        chances.
     """
 
     def __init__(
@@ -89,13 +90,13 @@ class PairsAlike:
         seed: int,
         steps_per_epoch: int,
         factors: "Factors",
-        changing: int,
+        changing: int | None,
     ) -> None:
         self._first = Independent(indices, batch_size, seed, steps_per_epoch)
         self.steps_per_epoch = steps_per_epoch
         self._seed, self._factors = seed, factors
         self._varying = [k for k, size in enumerate(factors.sizes) if size > 1]
-        self._changing = min(changing, len(self._varying))
+        self._changing = min(changing or 0, len(self._varying))
         codes = self._codes(factors.classes(indices))
         order = np.argsort(codes, kind="stable")
         self._known, self._positions = codes[order], indices[order]

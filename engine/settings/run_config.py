@@ -175,6 +175,7 @@ class RunConfig(Settings):
         "Length of the run in training steps. Empty: as many as the epochs make.",
         Group.LENGTH,
         "steps",
+        empty="from epochs",
         ge=1,
         le=1_000_000_000,
     )
@@ -232,6 +233,7 @@ class RunConfig(Settings):
         "Steps whose weights are kept to come back to, with commas: 1000, 5000. Empty: only the newest are kept.",
         Group.SAVING,
         "steps",
+        empty="none",
         max_length=100,
     )
 
@@ -265,14 +267,6 @@ class RunConfig(Settings):
         if str(value) not in choices_of(cls.model_fields[str(info.field_name)]):
             raise ValueError("not one of its choices")
         return value
-
-    @model_validator(mode="before")
-    @classmethod
-    def _empty_is_none(cls, values: Any) -> Any:
-        """An empty field in a form or on the command line means "not set"."""
-        if isinstance(values, dict):
-            return {k: None if v == "" and k in ("data_folder", "steps") else v for k, v in values.items()}
-        return values
 
     @model_validator(mode="before")
     @classmethod

@@ -20,13 +20,21 @@ Choices = Mapping[str, str] | Callable[[], Mapping[str, str]]
 
 
 def setting(
-    default: Any, title: str, help: str, group: str = "", unit: str = "", choices: Choices | None = None, **limits: Any
+    default: Any,
+    title: str,
+    help: str,
+    group: str = "",
+    unit: str = "",
+    choices: Choices | None = None,
+    empty: str = "",
+    **limits: Any,
 ) -> Any:
     """Return a field of a model: its title and help, the heading it stands under, its unit, what it can be.
 
-    `limits` are pydantic's `ge`, `le`, `max_length`.
+    `empty` says in a word or two what it means that nothing is given, where that is possible. `limits` are pydantic's
+    `ge`, `le`, `max_length`.
     """
-    extra: dict[str, Any] = {"group": group, "unit": unit, "choices": choices or {}}
+    extra: dict[str, Any] = {"group": group, "unit": unit, "choices": choices or {}, "empty": empty}
     return Field(default, title=title, description=help, json_schema_extra=extra, **limits)
 
 
@@ -34,6 +42,15 @@ class Settings(BaseModel):
     """Immutable settings, each checked against its range. A number may be given as it was typed."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_is_none(cls, values: Any) -> Any:
+        """An empty field in a form or on the command line means "not set"."""
+        if not isinstance(values, dict):
+            return values
+        optional = {name for name, field in cls.model_fields.items() if type(None) in get_args(field.annotation)}
+        return {k: None if v == "" and k in optional else v for k, v in values.items()}
 
     @model_validator(mode="before")
     @classmethod
@@ -65,6 +82,11 @@ def choices_of(field: FieldInfo) -> dict[str, str]:
     """Titles by value of a field that takes one of a few names; empty for others."""
     choices = _extra(field).get("choices", {})
     return dict(choices() if callable(choices) else choices)
+
+
+def empty_words(field: FieldInfo) -> str:
+    """What it means that nothing is given, e.g. "from epochs"."""
+    return str(_extra(field).get("empty", ""))
 
 
 def range_text(field: FieldInfo) -> str:

@@ -1,7 +1,7 @@
 """A form built from the fields of RunConfig and of the methods' own settings: all it says comes from there."""
 
 from pathlib import Path
-from typing import Any, get_args, get_origin
+from typing import Any, get_args
 
 from pydantic.fields import FieldInfo
 from PySide6.QtCore import QSignalBlocker, QSize, Qt, Signal, Slot
@@ -27,7 +27,7 @@ from engine.methods.registry import METHODS, same_setting, setting_key
 from engine.runs.differences import not_looked_at
 from engine.settings.folders import remembered_data
 from engine.settings.run_config import Group, RunConfig
-from engine.system.fields import choices_of, group_of, range_text, unit_of
+from engine.system.fields import choices_of, empty_words, group_of, range_text, unit_of
 from engine.system.numbers import exact
 from engine.system.reading import is_there
 from gui.widgets.combo import Combo
@@ -190,10 +190,7 @@ class ConfigForm(QWidget):
             folder.edited.connect(self._edited)
             return folder
         line = TextField(unit_of(field))
-        if type(None) in get_args(field.annotation):
-            line.setPlaceholderText("from epochs")
-        elif get_origin(field.annotation) is tuple:
-            line.setPlaceholderText("none")
+        line.setPlaceholderText(empty_words(field))
         line.textChanged.connect(self._edited)
         line.editingFinished.connect(self._show_understood)
         return line

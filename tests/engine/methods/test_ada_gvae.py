@@ -90,7 +90,7 @@ def test_as_many_factors_change_as_are_asked_for_and_each_as_often(data, changin
 
 def test_a_drawn_number_is_one_or_any_up_to_all_but_one(data):
     # disentanglement_lib: k' uniform in 1..3, then 1 or k' with even chances; so 1 of 4 with 2/3, 2 and 3 with 1/6.
-    _, _, changed = pairs(data, 0, epochs=60)
+    _, _, changed = pairs(data, None, epochs=60)
     expected = (2 / 3 * 1 + 1 / 6 * 2 + 1 / 6 * 3) / 4 * (1 - 1 / np.array([3, 4, 5, 2]))
     np.testing.assert_allclose(changed.mean(0), expected, atol=4 * np.sqrt(0.25 / len(changed)))
     assert changed.sum(1).max() == 3
@@ -109,11 +109,11 @@ def test_the_partner_of_a_grid_with_holes_is_an_image_that_is_there(data):
 
 
 def test_pairs_are_a_function_of_seed_and_step(data):
-    forward = [PairsAlike(data.training, 8, 3, 15, data.factors, 0)(step) for step in (4, 31)]
-    sampler = PairsAlike(data.training, 8, 3, 15, data.factors, 0)
+    forward = [PairsAlike(data.training, 8, 3, 15, data.factors, None)(step) for step in (4, 31)]
+    sampler = PairsAlike(data.training, 8, 3, 15, data.factors, None)
     np.testing.assert_array_equal(sampler(31), forward[1])
     np.testing.assert_array_equal(sampler(4), forward[0])
-    other = PairsAlike(data.training, 8, 4, 15, data.factors, 0)
+    other = PairsAlike(data.training, 8, 4, 15, data.factors, None)
     assert not np.array_equal(other(4), forward[0])
 
 
