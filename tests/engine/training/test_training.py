@@ -343,8 +343,10 @@ def test_a_checkpoint_cut_in_half_is_refused_with_a_sentence(tmp_path, digits_fo
     assert len(curves(run)) == 1 + 8  # the curves are still there: a row each 8 steps, and the last
 
 
-@pytest.mark.parametrize("conditional", [False, True])
-@pytest.mark.parametrize("objective", METHODS)
+@pytest.mark.parametrize(
+    ("objective", "conditional"),
+    sorted((name, given) for name, method in METHODS.items() for given in {False, method.conditional}),
+)
 def test_every_method_trains_on_drawn_sprites(tmp_path, objective, conditional):
     config = RunConfig(
         objective=objective,
