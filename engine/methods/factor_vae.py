@@ -65,8 +65,8 @@ class FactorVae(GaussianMethod):
             "learned to see a dependence, so read it beside the discriminator's loss.",
         ),
         Term(
-            "discriminator",
-            "Discriminator",
+            "discriminator_loss",
+            "Discriminator loss",
             "nats",
             "Its cross-entropy. At ln 2 = 0.69 it cannot tell latents of one image from latents put together from "
             "several; well below, they still depend on each other.",
@@ -142,7 +142,7 @@ class FactorVae(GaussianMethod):
         wrong = discrimination(judged, self.discriminator(independent))
         update(context.optimisers["discriminator"], wrong)
         found = {"loss": loss, "reconstruction": reconstruction, "kl": kl_each.sum(), "kl_per_latent": kl_each}
-        found |= {"total_correlation": correlation, "discriminator": wrong}
+        found |= {"total_correlation": correlation, "discriminator_loss": wrong}
         return {name: value.detach() for name, value in found.items()}
 
 

@@ -46,11 +46,12 @@ def test_a_step_reports_its_terms_and_moves_every_weight(data, name, conditional
     before = {key: value.clone() for key, value in method.networks.named_parameters()}
     stepper = Stepper(method, torch.device("cpu"), 1500, 94)
     values = dict(zip(stepper.names, stepper(batch(config), 1).tolist(), strict=True))
-    assert list(values) == [
-        "loss", "reconstruction", "kl", *(term.name for term in METHODS[name].terms), "kl_0", "kl_1", "kl_2"
-    ]  # fmt: skip
+    shared = [term for term in ("loss", "reconstruction", "kl") if METHODS[name].has(term)]
+    latents = [f"kl_{number}" for number in range(3)] if METHODS[name].has("kl") else []
+    assert list(values) == [*shared, *(term.name for term in METHODS[name].terms), *latents]
     assert np.isfinite(list(values.values())).all()
-    assert values["kl"] == pytest.approx(values["kl_0"] + values["kl_1"] + values["kl_2"], rel=1e-5)
+    if METHODS[name].has("kl"):
+        assert values["kl"] == pytest.approx(values["kl_0"] + values["kl_1"] + values["kl_2"], rel=1e-5)
     for key, value in method.networks.named_parameters():
         assert not torch.equal(value, before[key]), key
 
@@ -71,6 +72,21 @@ def test_folding_normalisation_into_the_convolutions_changes_no_value(data, name
         if isinstance(sequence, torch.nn.Sequential):
             for one, other in pairwise(sequence):
                 assert not (isinstance(one, torch.nn.Conv2d) and isinstance(other, torch.nn.BatchNorm2d))
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_what_a_method_lacks_has_a_reason_and_what_its_latents_are_fits_its_networks(data, name):
+    method = METHODS[name]
+    assert set(method.lacks) <= {"reconstruction", "kl"}
+    assert all(reason and not reason.endswith(".") for reason in method.lacks.values())
+    config = RunConfig.parse(SETTINGS | {"objective": name})
+    made = build(config, data).to(torch.device("cpu")).eval()
+    kinds = method.latents_of(config)
+    assert len(kinds) == made.latents
+    z = torch.tensor([[kind.values()[-1] for kind in kinds]])
+    with torch.no_grad():
+        assert made.encode(batch(config, 2).images).mean.shape == (2, len(kinds))
+        assert made.decode(z).shape == (1, 1, 32, 32)
 
 
 STOPS = (1, 6, 14, 15, 20, 29)

@@ -90,7 +90,7 @@ def test_a_step_is_algorithm_2(method, rng):
         assert terms["reconstruction"].item() == pytest.approx(reconstruction.item(), rel=1e-5)
         assert terms["kl"].item() == pytest.approx(kl.item(), rel=1e-3)
         assert terms["total_correlation"].item() == pytest.approx(correlation.item(), rel=1e-4, abs=1e-6)
-        assert terms["discriminator"].item() == pytest.approx(wrong.item(), rel=1e-5)
+        assert terms["discriminator_loss"].item() == pytest.approx(wrong.item(), rel=1e-5)
     for name, value in method.networks.named_parameters():
         torch.testing.assert_close(value.detach(), weights[name].detach(), rtol=2e-4, atol=2e-6, msg=name)
 
