@@ -66,7 +66,7 @@ class FactorVae(GaussianMethod):
         ),
         Term(
             "discriminator_loss",
-            "Discriminator loss",
+            "Discriminator",
             "nats",
             "Its cross-entropy. At ln 2 = 0.69 it cannot tell latents of one image from latents put together from "
             "several; well below, they still depend on each other.",
