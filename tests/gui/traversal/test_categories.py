@@ -7,13 +7,15 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
 
+from engine.export.traversal import Look
 from engine.methods.latents import Latent
 from engine.runs.run import Run
 from engine.settings.run_config import RunConfig
 from engine.training.trainer import train
-from gui.traversal.grid_card import LATENTS, WALK
+from gui.traversal.grid_card import COMPARE, LATENTS, WALK
 from gui.traversal.latent_row import LatentRow
 from gui.traversal.player import Moving, _paths
+from gui.traversal.sheet import sheet_of
 from gui.traversal.source_card import PRIOR
 from gui.traversal.track import TICKS
 
@@ -123,6 +125,23 @@ def test_the_range_is_kept_for_each_kind_of_latent(qtbot, page, window, tiny_run
     assert (page.card.low.value(), page.card.high.value()) == (-2, 1.5)
 
 
+def test_runs_of_both_kinds_are_compared_and_saved_below_each_other(qtbot, page, window, tmp_path):
+    config = RunConfig.parse({"dataset": "digits", "objective": "vae", "latents": 2, "steps": 2, "threads": 1})
+    list(train(Run.create(window.store.root, config, "vae")))
+    window.store.refresh()
+    window.run_list.view.selectAll()
+    page.card.show_view(COMPARE)
+    qtbot.waitUntil(lambda: len(page.card.compare.grids) == 2, timeout=WAIT)
+    lengths = {tuple(len(row.images) for row in grid.rows) for grid in page.card.compare.grids}
+    steps = page.card.range.steps + 1  # and the original
+    assert lengths == {(steps, steps), (11, steps, steps)}
+    sheet = sheet_of(page.answer, page.names, 0.0)
+    assert sheet.tiles.shape == (5, max(11, steps), 32, 32, 1)
+    assert len(sheet.head) == max(11, steps)
+    sheet.save(tmp_path / "compared.png", Look())
+    assert (tmp_path / "compared.png").exists()
+
+
 def test_there_is_no_empty_plot_and_pictures_say_what_they_are(page, window):
     window.header.tabs.button(0).click()
     training = window.training_page
@@ -138,6 +157,21 @@ def test_there_is_no_empty_plot_and_pictures_say_what_they_are(page, window):
     assert [len(row.images) for row in pictures.traversal.rows] == [10, 10, 10]
     assert pictures.traversal.rows[0].tips[0] == "z0, one of 10 categories"
     assert training.health.text == ""
+
+
+def test_of_several_runs_the_legend_names_the_run_and_its_terms_are_read_one_by_one(page, window):
+    shutil.copytree(window.store.root / "gan", window.store.root / "other")
+    window.store.refresh()
+    window.run_list.view.selectAll()
+    window.header.tabs.button(0).click()
+    curves = window.training_page.curves
+    curves._draw()
+    names = [button.entry.title for button in curves.terms.legend.buttons]
+    assert sorted(names) == sorted(item.name for item in window.store.items)
+    assert len(names) == 2
+    assert {curve.title.split(" · ")[-1] for curve in curves.terms._curves} == {
+        "Discriminator", "Generator", "Category", "Continuous codes"
+    }  # fmt: skip
 
 
 def test_the_list_shows_no_numbers_that_are_none(page, window):
