@@ -98,10 +98,10 @@ COLUMNS = (
     Column("mean_correlation", "Mean correlation", "", 3, "↓", LATENTS, "of posterior means",
            "Mean absolute correlation between the posterior means of two latents. Needs no factors.",
            full="Mean correlation of latents", protocol=correlation.MEAN_CORRELATION),
-    Column("category_error", "Category error", "%", 1, "↓", LATENTS, "majority label",
+    Column("category_error", "Category error", "%", 1, "↓", LATENTS, "%, majority label",
            "Images whose class is not the most frequent one of their most likely category: a categorical code as a "
            "classifier that has seen no class.", usual=True, protocol=category_error.MAJORITY),
-    Column("category_error_matched", "matched one to one", "%", 1, "↓", LATENTS, "one to one",
+    Column("category_error_matched", "matched one to one", "%", 1, "↓", LATENTS, "%, one to one",
            "The same with each class matched to one category at most: where two categories stand for one class, one of "
            "them is wrong.", full="Category error, matched one to one", protocol=category_error.ONE_TO_ONE),
     Column("sharpness", "Sharpness", "grey levels²", 0, "→ originals", SHARPNESS, "grey levels²",

@@ -62,7 +62,7 @@ class InfoGanSettings(MethodSettings):
         2e-4, "Rate of D and Q", "Step size of the Adam optimiser of discriminator and recogniser.", ge=1e-7, le=1
     )
     generator_rate: float = setting(
-        1e-3, "Rate of the generator", "Step size of the Adam optimiser of the generator.", ge=1e-7, le=1
+        1e-3, "Rate of G", "Step size of the Adam optimiser of the generator.", ge=1e-7, le=1
     )
 
 

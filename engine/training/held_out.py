@@ -21,6 +21,8 @@ HEADER = ",".join(HELD_OUT_COLUMNS)
 class HeldOut:
     """Reconstruction loss and KL, in nats, on a fixed sample of the test split: a row at each preview.
 
+    Of a method that has a reconstruction loss; without a KL its cells are empty.
+
     Images and noise are functions of the seed alone, so that rows differ by the weights only, and a copy of the model
     in eval mode is asked, so that training goes on as if nobody had looked.
     """
@@ -51,11 +53,12 @@ class HeldOut:
             cut_back(self._path, lambda kept: kept < step)
         self._newest = step
         reconstruction, kl = self.measure(model)
-        add_row(self._path, f"{step},{epoch:.9g},{seconds:.9g},{reconstruction:.9g},{kl:.9g}")
+        last = "" if kl is None else f"{kl:.9g}"
+        add_row(self._path, f"{step},{epoch:.9g},{seconds:.9g},{reconstruction:.9g},{last}")
 
     @torch.no_grad()
-    def measure(self, model: Method) -> tuple[float, float]:
-        """Mean reconstruction loss (z sampled) and KL over the images, in nats."""
+    def measure(self, model: Method) -> tuple[float, float | None]:
+        """Mean reconstruction loss (z sampled) and KL over the images, in nats; None for a method without a KL."""
         frozen = self._copy(model)
         noise = torch.Generator(self._device).manual_seed(self._seed)
         sums = torch.zeros(2, dtype=torch.float64)
@@ -66,6 +69,7 @@ class HeldOut:
             labels = None if self._labels is None else self._labels[part]
             logits = frozen.logits(frozen.sample(posterior, noise), labels)
             losses = reconstruction_per_image(logits, images).cpu().double().sum()
-            sums += torch.stack([losses, frozen.kl(posterior).cpu().double().sum()])
+            divergence = frozen.kl(posterior).cpu().double().sum() if frozen.has("kl") else torch.zeros(())
+            sums += torch.stack([losses, divergence.double()])
         reconstruction, kl = (sums / len(self._images)).tolist()
-        return reconstruction, kl
+        return reconstruction, kl if frozen.has("kl") else None

@@ -99,8 +99,9 @@ class ChartCard(Card):
             c for c in COLUMNS if any(row.value(c.metric) is not None for line in table.lines for row in line.rows)
         ]
         names = [column.metric for column in known]
-        y = self._wanted["y"] or next((n for n in PREFERRED if n in names), "")
-        for box, wanted in ((self.across, self._wanted["x"]), (self.up, y)):
+        x = self._wanted["x"] if self._wanted["x"] in names else next(iter(names), "")
+        y = self._wanted["y"] or next((n for n in (*PREFERRED, *names) if n in names and n != x), "")
+        for box, wanted in ((self.across, x), (self.up, y)):
             with QSignalBlocker(box):
                 if [box.itemData(i) for i in range(box.count())] != names:
                     box.clear()

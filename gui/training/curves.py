@@ -219,7 +219,8 @@ class Curves(QWidget):
             words = (item.name if alone else f"{item.name} · {title}") if several else title
             style = STYLES[number % len(STYLES)] if several else STYLES[0]
             group = str(item.path) if several else ""
-            curves.append(self._curve(item, name, words, colour, style=style, group=group))
+            whose = item.name if several else ""
+            curves.append(self._curve(item, name, words, colour, style=style, group=group, group_title=whose))
         return curves
 
     def _all(self) -> tuple[float, float]:

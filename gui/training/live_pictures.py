@@ -34,7 +34,7 @@ BY_KL = (
     "the name you gave it on the Traversal page, or its KL in nats, as the curves record it: the mean over the steps "
     "since their point before."
 )
-BY_KIND = "the name you gave it on the Traversal page, or its prior."
+BY_KIND = "the name you gave it on the Traversal page."
 LONGEST_NAME = 20
 """Letters of a run's name; the tooltip has all."""
 
@@ -214,11 +214,11 @@ class LivePictures(Card):
         self.traversal.show_rows([self._row(images, latent, kinds, preview) for images, latent in rows])
 
     def _row(self, images: NDArray[np.uint8], latent: int, kinds: Sequence[Latent], preview: Preview) -> Row:
-        """A latent's row: beside its number its name, or its KL; of a method without one what it is."""
+        """A latent's row: beside its number its name, or its KL."""
         kind = kinds[latent] if latent < len(kinds) else Latent.gaussian()
         images = images[: kind.steps] if kind.whole else images
         known = preview.kl_per_latent
-        note = self._names.get(latent) or (f"{known[latent]:.1f}" if known else kind.prior if not kind.whole else "")
+        note = self._names.get(latent) or (f"{known[latent]:.1f}" if known else "")
         title = latent_title(latent, self._names)
         tips = [f"{title}, {f'{known[latent]:.2f} nats' if known else kind.prior}"] * len(images)
         return Row(images, f"z{latent}", note, tips)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.runs.latent_names import latent_title
 from gui.traversal.answering import Answer, Classes, Walk
@@ -40,15 +41,21 @@ def _compared(runs: tuple[Compared, ...], start: str, min_kl: float) -> "Sheet |
     """All runs below each other."""
     from engine.export.sheets import Sheet
 
-    tiles, side, head = [], [], []
+    tiles: list[NDArray[np.uint8]] = []
+    side: list[str] = []
+    head: list[str] = []
     for run in runs:
         grid = run.traversal
         if grid is None:
             continue
         first = grid.reconstruction if grid.original is None else grid.original
-        head = ["start" if grid.original is None else "original", *columns_words(grid)]
+        words = ["start" if grid.original is None else "original", *columns_words(grid)]
+        head = max(head, words, key=len)
         for latent, kl, images in zip(grid.latents, grid.kl, grid.images, strict=True):
             if not kl < min_kl:
                 tiles.append(np.concatenate([first[None], images]))
                 side.append(f"{run.name}\n{latent_title(latent, run.names)}")
+    # A category may have more values than the others: shorter rows are black behind theirs.
+    missing = [(0, len(head) - len(row)) for row in tiles]
+    tiles = [np.pad(row, [room, (0, 0), (0, 0), (0, 0)]) for row, room in zip(tiles, missing, strict=True)]
     return Sheet(np.stack(tiles), head, side, start, slice(1, None)) if tiles else None

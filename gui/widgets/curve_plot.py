@@ -35,7 +35,7 @@ class Curve:
     """One curve: its points in full, and how it is drawn.
 
     `raw` is drawn faintly behind, at the same `x`. Curves of one `group` have one entry in the legend, the first's
-    (all those with `in_legend`), and are shown and hidden together.
+    (all those with `in_legend`) under their `group_title` if any, and are shown and hidden together.
     """
 
     key: str
@@ -47,6 +47,7 @@ class Curve:
     style: Qt.PenStyle = Qt.PenStyle.SolidLine
     marked: bool = False
     group: str = ""
+    group_title: str = ""
     in_legend: bool = True
     read: bool = True
 
@@ -202,7 +203,10 @@ class CurvePlot(Card):
         self._curves, self._view = curves, view
         entries = {c.group or c.key: c for c in reversed(curves) if c.in_legend}
         self.legend.show_entries(
-            [Entry(key, c.title, c.colour, c.style, c.marked) for key, c in reversed(list(entries.items()))]
+            [
+                Entry(key, c.group_title or c.title, c.colour, c.style, c.marked)
+                for key, c in reversed(list(entries.items()))
+            ]
         )
         self.canvas.value.logarithmic = view.logarithmic
         self.canvas.place.show_column(view.column)

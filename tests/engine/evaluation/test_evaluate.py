@@ -16,6 +16,7 @@ from engine.errors import CheckpointError, DataError, RunError, StudioError
 from engine.evaluation import evaluate as module
 from engine.evaluation.catalogue import COLUMNS
 from engine.evaluation.evaluate import GROUND_TRUTH, HEADLINE, METRICS, evaluate, sample_of
+from engine.evaluation.reasons import NEEDS_CATEGORY
 from engine.evaluation.rows import row_of
 from engine.evaluation.sharpness import laplacian_variance
 from engine.evaluation.table import table_of
@@ -182,6 +183,10 @@ def test_every_number_says_its_protocol(evaluated):
     for name, entry in result["metrics"].items():
         if name in GROUND_TRUTH:
             assert entry == {"value": None, "reason": "MNIST has no ground-truth factors"}
+            continue
+        if name in NEEDS_CATEGORY:
+            assert entry["value"] is None
+            assert entry["reason"].endswith("has no categorical code")
             continue
         training = "train" in name
         protocol = entry["protocol"]
@@ -404,7 +409,8 @@ def test_a_table_has_a_line_for_each_run_and_the_values_rounded(evaluated):
     assert row is not None
     head, rule, line, end = markdown(table_of([row]).filled()).split("\n")
     assert end == ""
-    columns = [column for column in COLUMNS if column.metric not in GROUND_TRUTH]  # MNIST has none of these
+    none = {*GROUND_TRUTH, *NEEDS_CATEGORY}  # MNIST has none of these, nor has the method
+    columns = [column for column in COLUMNS if column.metric not in none]
     assert head.count("|") == rule.count("|") == line.count("|") == 5 + len(columns) + 1
     assert f"{result['metrics']['reconstruction']['value']:.2f}" in line
     assert "tiny" in line

@@ -5,11 +5,13 @@ import subprocess
 import sys
 from itertools import pairwise
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pytest
 import torch
 
+from engine.evaluation.evaluate import WITHOUT_FACTORS, evaluate
 from engine.jobs.events import Progress, Request
 from engine.methods.base import Batch, Context, Posterior, Term
 from engine.methods.building import build
@@ -240,6 +242,41 @@ def test_a_method_with_two_networks_trains_and_resumes_bit_for_bit(adversarial, 
     assert_equal(*runs)
     assert {name.split(".")[0] for name in load_weights(runs[0].checkpoint_folder).tensors} == {"vae", "critic"}
     assert all(float(row["critic"]) > 0 for row in rows(runs[0]))
+
+
+class Plain(Vae):
+    """An autoencoder: it reconstructs, and has no KL. Not one to use."""
+
+    title = short = "Plain"
+    lacks = MappingProxyType({"kl": "an autoencoder has no KL"})
+
+    def kl(self, posterior):
+        raise NotImplementedError
+
+    def step(self, batch: Batch, context: Context):
+        reconstruction = reconstruction_per_image(self.logits(self.encode(batch.images).mean), batch.images).mean()
+        [optimiser] = context.optimisers.values()
+        optimiser.zero_grad()
+        reconstruction.backward()
+        optimiser.step()
+        return {"loss": reconstruction.detach(), "reconstruction": reconstruction.detach()}
+
+
+def test_a_method_may_lack_its_kl_alone(monkeypatch, tmp_path):
+    monkeypatch.setitem(METHODS, "plain", Plain)
+    run = Run.create(tmp_path, RunConfig.parse(SETTINGS | {"objective": "plain", "steps": 8}))
+    list(train(run))
+    assert [(float(row["reconstruction"]) > 0, row["kl"]) for row in rows(run)] == [(True, "")] * 2
+    assert "kl_0" not in rows(run)[0]
+    with run.held_out_file.open() as file:
+        held_out = list(csv.DictReader(file))
+    assert all(float(row["reconstruction"]) > 0 and row["kl"] == "" for row in held_out)
+    *_, last = evaluate(run, WITHOUT_FACTORS)
+    metrics = last.result["metrics"]
+    assert metrics["reconstruction"]["value"] > 0
+    assert metrics["sharpness_ratio"]["value"] > 0
+    for name in ("kl", "elbo", "active_latents"):
+        assert metrics[name] == {"value": None, "reason": "an autoencoder has no KL"}
 
 
 def iter_after(job, request):

@@ -129,10 +129,9 @@ def test_a_run_and_its_evaluation_keep_the_fingerprint_of_their_data(made):
     assert run.former == ()
     kept = run.evaluation()
     assert kept["data"] == mark.values()
-    assert {name: entry["protocol"]["data"] for name, entry in kept["metrics"].items()} == {
-        "reconstruction": mark.values(),
-        "kl": mark.values(),
-    } | {name: mark.values() for name in kept["metrics"]}
+    computed = {name: entry for name, entry in kept["metrics"].items() if entry["value"] is not None}
+    assert {"reconstruction", "kl"} <= computed.keys()
+    assert all(entry["protocol"]["data"] == mark.values() for entry in computed.values())
 
 
 # Evaluation
