@@ -96,8 +96,8 @@ def _traverse(arguments: argparse.Namespace) -> int:
         REPORT_FIGURES[arguments.figure].check(run)
     least = MIN_KL if arguments.figure else arguments.min_kl
     trained, start = _start(run, arguments)
-    if trained.data_note:
-        say(f"Note: {trained.data_note}")
+    if trained.notes:
+        say(f"Note: {trained.notes}")
     kl = mean_kl(trained)
     chosen = choose_latents(kl, latents, least)
     if not chosen:

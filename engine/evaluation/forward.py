@@ -63,9 +63,9 @@ def _batch(
 ) -> tuple[NDArray[np.float64], ...]:
     originals = trained.dataset.images(indices)
     images, labels = to_tensor(originals), trained.labels(indices)
-    posterior = trained.model.encode(images)
-    sampled = trained.model.logits(trained.model.sample(posterior, noise), labels)
-    at_mean = trained.model.logits(posterior.mean, labels)
+    posterior = trained.encode(originals)
+    sampled = trained.logits(trained.model.sample(posterior, noise), labels)  # the same noise on every device
+    at_mean = trained.logits(posterior.mean, labels)
     values = (
         reconstruction_per_image(sampled, images),
         reconstruction_per_image(at_mean, images),
