@@ -102,8 +102,8 @@ def _traverse(arguments: argparse.Namespace) -> int:
         REPORT_FIGURES[arguments.figure].check(run)
     least = MIN_KL if arguments.figure else arguments.min_kl
     trained, start = _start(run, arguments)
-    if trained.data_note:
-        say(f"Note: {trained.data_note}")
+    if trained.notes:
+        say(f"Note: {trained.notes}")
     if least is not None and not trained.model.has("kl"):
         raise ConfigError(f"{trained.model.lacks['kl']}; leave --min-kl out.")
     kl = mean_kl(trained)

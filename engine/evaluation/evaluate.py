@@ -140,6 +140,8 @@ def _kept(run: Run, key: str, data: Fingerprint) -> dict[str, Any]:
 
 def _compute(run: Run, dataset: Dataset, lacking: Sequence[str]) -> Computing:
     key, trained = _load(run, dataset)
+    if trained.device_note:
+        yield Warned(trained.device_note)
     what = f"Evaluating {run.name}"
     kept = _kept(run, key, fingerprint_of(dataset))
     with Children(torch.get_num_threads()) as children:

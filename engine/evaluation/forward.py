@@ -66,11 +66,12 @@ def _batch(
 ) -> tuple[NDArray[np.float64], ...]:
     model, originals = trained.model, trained.dataset.images(indices)
     images, labels = to_tensor(originals), trained.labels(indices)
-    posterior = model.encode(images)
+    posterior = trained.encode(originals)
     sampled = at_mean = sharp = np.empty(0)
     if model.has("reconstruction"):
-        sampled = _numbers(reconstruction_per_image(model.logits(model.sample(posterior, noise), labels), images))
-        logits = model.logits(posterior.mean, labels)
+        z = model.sample(posterior, noise)  # the same noise on every device
+        sampled = _numbers(reconstruction_per_image(trained.logits(z, labels), images))
+        logits = trained.logits(posterior.mean, labels)
         at_mean = _numbers(reconstruction_per_image(logits, images))
         if sharpness:
             sharp = laplacian_variance(torch.sigmoid(logits).permute(0, 2, 3, 1).numpy() * 255.0)

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from engine.evaluation.evaluate import sample_of
 from engine.evaluation.sharpness import laplacian_variance
-from engine.networks.tensors import to_tensor
 from engine.runs.trained import TrainedModel
 
 
@@ -30,8 +29,8 @@ def originals(trained: TrainedModel, number: int) -> Reconstructions:
 def reconstructions(trained: TrainedModel, number: int) -> Reconstructions:
     """Return what a model makes of `originals`, z = posterior mean."""
     chosen = _chosen(trained, number)
-    mean, _ = trained.model.encode(to_tensor(trained.dataset.images(chosen)))
-    grey = torch.sigmoid(trained.model.logits(mean, trained.labels(chosen))).permute(0, 2, 3, 1).numpy() * 255.0
+    mean, _ = trained.encode(trained.dataset.images(chosen))
+    grey = torch.sigmoid(trained.logits(mean, trained.labels(chosen))).permute(0, 2, 3, 1).numpy() * 255.0
     return Reconstructions(np.rint(grey).astype(np.uint8), laplacian_variance(grey))
 
 

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from engine.evaluation.forward import require_finite
 from engine.jobs.events import Event, Progress, Request
-from engine.networks.tensors import to_tensor
 from engine.runs.trained import TrainedModel
 
 BATCH = 64
@@ -20,7 +19,7 @@ class Representation:
 
     def __init__(self, trained: TrainedModel) -> None:
         self._trained = trained
-        self._model = trained.model.fused()
+        self._fused = trained.fused()
         self.means = np.full((len(trained.dataset), trained.model.latents), np.nan, np.float32)
 
     def encode(self, images: NDArray[np.int64], what: str) -> Generator[Event, Request | None, None]:
@@ -38,6 +37,6 @@ class Representation:
 
     @torch.inference_mode()
     def _encode(self, images: NDArray[np.int64]) -> NDArray[np.float32]:
-        mean: NDArray[np.float32] = self._model.encode(to_tensor(self._trained.dataset.images(images))).mean.numpy()
+        mean: NDArray[np.float32] = self._fused.encode(self._trained.dataset.images(images)).mean.numpy()
         require_finite(self._trained, mean)
         return mean

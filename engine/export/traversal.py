@@ -18,7 +18,6 @@ from engine.evaluation.forward import require_finite
 from engine.evaluation.representation import BATCH
 from engine.figures.drawing import FORMATS, check_format, save, traversal_figure
 from engine.jobs.events import Finished, Job, Progress, Warned
-from engine.networks.tensors import to_tensor
 from engine.runs.latent_names import latent_title
 from engine.runs.run import Run
 from engine.runs.trained import load_model
@@ -195,15 +194,15 @@ def save_latents(run: Run, path: Path, step: int | None = None) -> Job:
             yield event
     dataset = load_prepared(*run.data)
     trained = load_model(run, dataset, step)
-    if trained.data_note:
-        yield Warned(trained.data_note)
+    if trained.notes:
+        yield Warned(trained.notes)
     count = len(dataset)
-    model = trained.model.fused()
+    fused = trained.fused()
     statistics = np.empty((2, count, trained.model.latents), np.float32)
     for first in range(0, count, BATCH):
         chosen = np.arange(first, min(first + BATCH, count))
         with torch.inference_mode():
-            found = model.encode(to_tensor(dataset.images(chosen)))
+            found = fused.encode(dataset.images(chosen))
         statistics[0, chosen], statistics[1, chosen] = (tensor.numpy() for tensor in found)
         require_finite(trained, statistics[:, chosen])
         yield Progress(first + len(chosen), count, f"Encoding {dataset.title}", "images")

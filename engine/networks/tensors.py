@@ -13,7 +13,12 @@ def to_tensor(images: NDArray[np.uint8], device: torch.device | str = "cpu") -> 
 
     The memory keeps its order (channels last), which is what convolutions on a CPU work fastest on.
     """
-    return torch.from_numpy(images).to(device).permute(0, 3, 1, 2).to(torch.float32).div_(255)
+    return to_floats(torch.from_numpy(images).to(device))
+
+
+def to_floats(pixels: Tensor) -> Tensor:
+    """Images uint8 (n, height, width, channels), on any device, as `to_tensor` gives them."""
+    return pixels.permute(0, 3, 1, 2).to(torch.float32).div_(255)
 
 
 def to_images(pixels: Tensor) -> NDArray[np.uint8]:

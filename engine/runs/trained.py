@@ -9,20 +9,22 @@ from torch import Tensor
 
 from engine.data import ENTRIES, ArrayStore, Dataset, fingerprint_of, load_if_there
 from engine.errors import CheckpointError
-from engine.methods.base import Method
+from engine.methods.base import Method, Posterior
 from engine.methods.building import build
 from engine.methods.registry import make, spec_for
 from engine.networks.architectures import SIDES
+from engine.networks.tensors import choose_device, is_available, to_tensor
 from engine.runs.checkpoints import Weights, fill, load_weights
 from engine.runs.run import Run
+from engine.settings.run_config import DEVICE_TITLES
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrainedModel:
-    """A model at a step, on the CPU and in eval mode.
+    """A model at a step, in eval mode, on the device that the run trains on; what it gives lies on the CPU.
 
     `data_note` says what the data set differs in from the one the weights were trained on; empty where it is the same,
-    or not known.
+    or not known. `device_note` says so where the run's device is not on this machine, and the CPU takes its place.
     """
 
     run: Run
@@ -30,6 +32,30 @@ class TrainedModel:
     model: Method
     step: int
     data_note: str = ""
+    device_note: str = ""
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.model.networks.parameters()).device
+
+    @property
+    def notes(self) -> str:
+        """Both notes."""
+        return " ".join(note for note in (self.data_note, self.device_note) if note)
+
+    def fused(self) -> "TrainedModel":
+        """The same for encoding many images, with batch normalisation folded into convolutions."""
+        return replace(self, model=self.model.fused())
+
+    def encode(self, images: NDArray[np.uint8]) -> Posterior:
+        """Posteriors of images, uint8 (n, height, width, channels)."""
+        return Posterior(*(values.cpu() for values in self.model.encode(to_tensor(images, self.device))))
+
+    def logits(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Latents (n, latents), and class numbers (n,) if conditional, to logits (n, channels, height, width)."""
+        given = None if labels is None else labels.to(self.device)
+        return self.model.logits(z.to(self.device), given).cpu()
 
     @property
     def has_data(self) -> bool:
@@ -73,7 +99,21 @@ def load_model_as_possible(run: Run, step: int | None = None) -> tuple[TrainedMo
 
 def _trained(run: Run, dataset: Dataset, model: Method, weights: Weights) -> TrainedModel:
     fill(model.networks, weights, run.name)
-    return TrainedModel(run, dataset, model.eval().to(torch.device("cpu")), weights.step)
+    device, note = _device_of(run)
+    return TrainedModel(run, dataset, model.eval().to(device), weights.step, device_note=note)
+
+
+def _device_of(run: Run) -> tuple[torch.device, str]:
+    """The device that a run trains on, or would; the CPU and a sentence where it is not on this machine."""
+    name = str(run.resolved.get("device", run.config.device))
+    if name == "auto" or is_available(name):
+        return choose_device(name), ""
+    title = DEVICE_TITLES.get(name, "another device")
+    return (
+        torch.device("cpu"),
+        f"{run.name} was trained with {title}, which PyTorch does not find on this machine: "
+        "what is shown of it is computed with the CPU, and may differ in the last digits.",
+    )
 
 
 def _network_of(weights: Weights, run: Run) -> Method:

@@ -31,7 +31,7 @@ from engine.jobs.events import (
 )
 from engine.methods.base import Batch, Method
 from engine.methods.building import build
-from engine.networks.tensors import choose_device, is_available, to_tensor
+from engine.networks.tensors import choose_device, is_available
 from engine.runs.checkpoints import NOT_RESUMED, fill, load_trainer, load_weights, save_checkpoint
 from engine.runs.checkpoints import checkpoint_step as saved_step
 from engine.runs.kept_weights import WEIGHTS, keep_checkpoint
@@ -40,6 +40,7 @@ from engine.runs.previews import drop_after, save_preview
 from engine.runs.run import Run, RunState
 from engine.settings.run_config import DEVICE_TITLES, RunConfig
 from engine.system.leftovers import clear_leftovers, places_in_run
+from engine.training.device_images import DeviceImages, room_on
 from engine.training.held_out import HeldOut
 from engine.training.previewer import Previewer
 from engine.training.same_data import check_same_data
@@ -136,6 +137,7 @@ class Trainer:
         self.config: RunConfig = run.config
         self.indices = self.dataset.training
         self.model: Method = build(self.config, self.dataset).to(self.device)
+        self.images = DeviceImages(self.dataset, self.indices, self.device, room_on(self.device))
         self.sampler = self.model.sampler(self.dataset, self.indices)
         self.steps_per_epoch = self.sampler.steps_per_epoch
         self.total = self.config.total_steps(len(self.indices))
@@ -274,10 +276,8 @@ class Trainer:
     def _batch(self) -> Batch:
         """The images of the next step, and their labels for a conditional model."""
         chosen = self.sampler(self.step)
-        images = to_tensor(self.dataset.images(chosen), self.device)
-        if not self.config.conditional or self.dataset.labels is None:
-            return Batch(images, None)
-        return Batch(images, torch.from_numpy(self.dataset.labels[chosen]).to(self.device))
+        labelled = self.config.conditional and self.dataset.labels is not None
+        return Batch(self.images.images(chosen), self.images.labels(chosen) if labelled else None)
 
     def _capacity(self, step: int) -> float | None:
         return self.config.capacity(step, self.steps_per_epoch)

@@ -11,7 +11,7 @@ from threadpoolctl import ThreadpoolController
 from engine.errors import ConfigError
 from engine.evaluation.forward import require_finite
 from engine.evaluation.representation import BATCH
-from engine.networks.tensors import to_images, to_tensor
+from engine.networks.tensors import to_images
 from engine.runs.trained import TrainedModel
 
 
@@ -37,7 +37,7 @@ def encode(trained: TrainedModel, images: NDArray[np.uint8]) -> Posterior:
     mean, log_variance = np.empty((len(images), latents)), np.empty((len(images), latents))
     for first in range(0, len(images), BATCH):
         part = slice(first, first + BATCH)
-        found = trained.model.encode(to_tensor(images[part]))
+        found = trained.encode(images[part])
         mean[part], log_variance[part] = (tensor.double().numpy() for tensor in found)
     require_finite(trained, mean, log_variance)
     return Posterior(mean, np.exp(0.5 * log_variance), log_variance)
@@ -61,8 +61,8 @@ def decode(
             if model.classes
             else f"{trained.run.name} is not conditional: it takes no label."
         )
-    inputs = torch.from_numpy(np.asarray(z, np.float32))
-    classes = None if labels is None else torch.from_numpy(np.asarray(labels, np.int64))
+    inputs = torch.from_numpy(np.asarray(z, np.float32)).to(trained.device)
+    classes = None if labels is None else torch.from_numpy(np.asarray(labels, np.int64)).to(trained.device)
     images = np.empty((len(inputs), *model.image_shape), np.uint8)
     with _thread_pools().limit(limits=1, user_api="openmp"):
         for i in range(len(inputs)):

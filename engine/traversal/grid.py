@@ -12,7 +12,6 @@ from engine.errors import ConfigError
 from engine.evaluation.evaluate import kept_kl, sample_of
 from engine.evaluation.representation import BATCH
 from engine.methods.latents import Latent
-from engine.networks.tensors import to_tensor
 from engine.runs.divergence import latents_by_kl
 from engine.runs.metrics_file import MetricsReader
 from engine.runs.trained import TrainedModel
@@ -112,7 +111,7 @@ def latent_kl(trained: TrainedModel, images: int = KL_IMAGES) -> LatentKL:
     sums = np.zeros(trained.model.latents)
     for start in range(0, len(indices), BATCH):
         chosen = indices[start : start + BATCH]
-        posterior = trained.model.encode(to_tensor(trained.dataset.images(chosen)))
+        posterior = trained.encode(trained.dataset.images(chosen))
         sums += trained.model.kl(posterior).double().sum(0).numpy()
     of = len(trained.dataset.splits[trained.dataset.headline_split])
     return LatentKL(sums / len(indices), f"{len(indices):,} of {of:,} images; evaluate the run for more")

@@ -235,7 +235,7 @@ class TraversalPage(QWidget):
         loaded, start = answer.loaded, answer.start
         self.source.show_classes(loaded.class_names)
         self.source.show_data(loaded.dataset, loaded.gone)
-        self.source.warn_of_data(loaded.trained.data_note)
+        self.source.warn_of_data(loaded.trained.notes)
         if answer.index is not None:
             self.source.show_image(answer.index)
         else:

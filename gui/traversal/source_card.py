@@ -262,7 +262,7 @@ class SourceCard(Card):
         self._prior_words.setText(f"Every latent is drawn from its prior: {words}. There is no original.")
 
     def warn_of_data(self, sentence: str) -> None:
-        """Say that the data are not those that the run was trained on; empty: they are."""
+        """Say that data or device are not those that the run was trained on; empty: they are."""
         self.data_words.setText(sentence)
         self.data_words.setVisible(bool(sentence))
 

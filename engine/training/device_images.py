@@ -1,0 +1,70 @@
+"""The images of a step on the device that trains: moved there once where they fit, else batch by batch."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from engine.data.dataset import Dataset, Indices
+from engine.networks.tensors import to_floats
+
+SHARE = 4
+"""The images may take a quarter of a GPU's free memory: networks, optimisers and other programs need the rest."""
+
+PART = 4096
+"""Images that are moved at once."""
+
+
+def room_on(device: torch.device) -> int:
+    """Bytes that images may take on a device; 0 where they lie in its memory anyway, or what is free is not known."""
+    return torch.cuda.mem_get_info(device)[0] // SHARE if device.type == "cuda" else 0
+
+
+class DeviceImages:
+    """The training images of a data set, and their labels, as tensors on a device.
+
+    Parameters
+    ----------
+    dataset
+        The data set.
+    indices
+        Positions of the training images, (images,).
+    device
+        Where a step is done.
+    room
+        Bytes that images may take there. Where they fit they are kept there as uint8, and a step moves positions alone.
+    """
+
+    def __init__(self, dataset: Dataset, indices: Indices, device: torch.device, room: int) -> None:
+        self._dataset, self._device = dataset, device
+        self._pixels: Tensor | None = None
+        if 0 < len(indices) * int(np.prod(dataset.image_shape)) <= room:
+            self._pixels = torch.empty((len(indices), *dataset.image_shape), dtype=torch.uint8, device=device)
+            for start in range(0, len(indices), PART):
+                part = indices[start : start + PART]
+                self._pixels[start : start + len(part)] = torch.from_numpy(dataset.images(part)).to(device)
+            self._places = np.full(len(dataset), len(indices))  # an image that is not kept is an error, not another one
+            self._places[indices] = np.arange(len(indices))
+
+    @property
+    def kept(self) -> bool:
+        """Whether all images lie on the device."""
+        return self._pixels is not None
+
+    def images(self, chosen: Indices) -> Tensor:
+        """Training images at these positions of the data set, float32 (n, channels, height, width) in 0..1."""
+        if self._pixels is None:
+            return to_floats(self._moved(self._dataset.images(chosen)))
+        return to_floats(self._pixels[self._moved(self._places[chosen])])
+
+    def labels(self, chosen: Indices) -> Tensor:
+        """Their class numbers, int64 (n,). The data set has labels."""
+        assert self._dataset.labels is not None
+        return self._moved(self._dataset.labels[chosen])
+
+    def _moved(self, values: NDArray[np.generic]) -> Tensor:
+        """An array on the device. On a GPU without waiting for it: from memory that the system does not move."""
+        tensor = torch.from_numpy(values)
+        if self._device.type == "cuda":
+            return tensor.pin_memory().to(self._device, non_blocking=True)
+        return tensor.to(self._device)
