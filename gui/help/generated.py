@@ -20,28 +20,15 @@ SEE_OF_FIELDS = {
     "image_size": "data#own",
     "objective": "methods",
     "conditional": "methods#conditional",
-    "beta": "methods#beta-vae",
-    "gamma": "methods#annealed-abs",
     "capacity_max": "methods#capacity",
     "capacity_epochs": "methods#capacity",
-    "beta-tcvae-beta": "methods#beta-tcvae",
-    "factor-vae-gamma": "methods#factor-vae",
-    "discriminator_rate": "methods#factor-vae",
-    "ada-gvae-beta": "methods#ada-gvae",
-    "changing": "methods#ada-gvae",
     "network": "networks",
     "normalisation": "networks#normalisation",
-    "information_weight": "methods#info-gan",
-    "categories": "methods#info-gan",
-    "continuous_codes": "methods#info-gan",
-    "noise": "methods#info-gan",
-    "info-gan-discriminator_rate": "methods#info-gan",
-    "generator_rate": "methods#info-gan",
     "preview_steps": "pictures",
     "log_steps": "curves",
     "keep_steps": "runs#keeping",
 }
-"""Where the help says more of a setting."""
+"""Where the help says more of a setting; of a method's own it is that method's section, unless it stands here."""
 
 
 def settings_topic() -> str:
@@ -76,13 +63,13 @@ def _own_settings() -> list[str]:
             parts.append(f"<h3>{escape(above)}</h3>")
             heading = above
         name = key.removeprefix(f"{objectives[0]}-")
-        parts.append(_setting(key, name, methods[0].Settings.model_fields[name]))
+        parts.append(_setting(key, name, methods[0].Settings.model_fields[name], f"methods#{objectives[0]}"))
     return parts
 
 
-def _setting(key: str, name: str, field: FieldInfo) -> str:
+def _setting(key: str, name: str, field: FieldInfo, usual: str = "") -> str:
     facts = [f"<code>{name}</code>", *_facts(field)]
-    see = SEE_OF_FIELDS.get(key)
+    see = SEE_OF_FIELDS.get(key, usual)
     more = f" <a href='{see}'>More…</a>" if see else ""
     return (
         f"<h2 id='{key}'>{escape(field.title or name)}</h2><p>{escape(field.description or '')}{more}</p>"

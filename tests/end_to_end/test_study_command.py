@@ -26,7 +26,7 @@ def test_without_a_name_it_lists_what_there_is(run_main):
     status, out, _ = run_main("study")
     assert status == 0
     assert [line.split()[0] for line in out.splitlines()] == [
-        "table-1", "table-1-conditional", "table-2", "table-2-conditional",
+        "table-1", "table-1-conditional", "table-2", "table-2-conditional", "methods-dsprites", "normalisation",
     ]  # fmt: skip
 
 

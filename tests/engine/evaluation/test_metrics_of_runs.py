@@ -55,6 +55,8 @@ def run(squares, tmp_path_factory):
             "data_folder": squares,
             "objective": "vae",
             "latents": 4,
+            "network": "report",
+            "normalisation": "batch",
             "batch_size": 32,
             "steps": 120,
             "device": "cpu",

@@ -106,7 +106,10 @@ def test_a_step_reads_no_value_and_stays_on_its_device(make_run, tmp_path, monke
     """Tensors without values: whoever reads one (.item(), a branch, a copy to the CPU) or mixes devices fails."""
     adam = torch.optim.Adam
     monkeypatch.setattr(torch.optim, "Adam", lambda of, **settings: adam(of, **(settings | {"fused": False})))
-    made = Trainer(make_run(tmp_path, objective=objective))
+    data = {"dataset": "arrays", "data_folder": tmp_path / "grid.npz"} if METHODS[objective].needs_factors else {}
+    grid = np.stack([a.ravel() for a in np.indices((8, 8))], axis=1)
+    np.savez(tmp_path / "grid.npz", images=np.zeros((64, 32, 32), np.uint8), factors=grid)
+    made = Trainer(make_run(tmp_path, objective=objective, **data))
     meta, batch = torch.device("meta"), made._batch()
     values = [getattr(batch, field.name) for field in fields(Batch)]
     batch = Batch(*(value.to(meta) if isinstance(value, torch.Tensor) else value for value in values))

@@ -205,7 +205,8 @@ def test_the_loss_is_the_objective_of_its_parts_and_capacity_rises_linearly(tmp_
 
 
 def test_training_learns(tmp_path, digits_folder):
-    run = make(tmp_path, digits_folder, objective="vae", steps=200, learning_rate=2e-3, log_steps=50)
+    network = {"network": "report", "normalisation": "batch"}
+    run = make(tmp_path, digits_folder, objective="vae", steps=200, learning_rate=2e-3, log_steps=50, **network)
     rows = [event for event in train(run) if isinstance(event, StepMetrics)]
     # The best constant answer is the mean image; no answer is better than the images' own entropy (they are grey).
     dataset = load_dataset("mnist", digits_folder)

@@ -314,6 +314,8 @@ def test_the_factor_that_a_latent_follows_is_said_and_factor_sliders_choose_the_
                 "dataset": "arrays",
                 "data_folder": file,
                 "objective": "vae",
+                "network": "report",
+                "normalisation": "batch",
                 "batch_size": 16,
                 "steps": 60,
                 "device": "cpu",

@@ -7,6 +7,7 @@ from PySide6.QtCore import QEvent, QLocale, Qt
 from PySide6.QtGui import QGuiApplication, QKeyEvent
 from PySide6.QtWidgets import QAbstractSpinBox, QApplication
 
+from engine.methods.latents import Latent
 from gui.app import use_one_locale
 from gui.training.form import ConfigForm
 from gui.traversal.grid_card import GridCard
@@ -68,7 +69,7 @@ def pasted(qtbot, box, text):
     ],
 )
 def test_the_value_of_a_latent(qtbot, enter, text, value, shown):
-    row = LatentRow(0)
+    row = LatentRow(0, Latent.gaussian())
     qtbot.addWidget(row)
     row.show()
     enter(qtbot, row.value, text)
@@ -77,7 +78,7 @@ def test_the_value_of_a_latent(qtbot, enter, text, value, shown):
 
 
 def test_what_is_no_number_is_refused_and_the_value_stays(qtbot):
-    row = LatentRow(0)
+    row = LatentRow(0, Latent.gaussian())
     qtbot.addWidget(row)
     row.show()
     typed(qtbot, row.value, "0.8")
@@ -160,7 +161,7 @@ def test_the_form(qtbot, enter):
     ):
         line = form.findChild(object, f"field-{name}")
         enter(qtbot, line, text)
-        assert getattr(form.config(), name) == value
+        assert form.config().value(name) == value
         assert line.text() == shown
 
 
