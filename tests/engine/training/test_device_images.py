@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from engine.data import ArrayStore, BitStore, Dataset
+from engine.data import ArrayStore, BitStore, Dataset, prepare
 from engine.methods.base import Batch, Context
 from engine.methods.registry import METHODS
 from engine.networks.tensors import to_tensor
@@ -109,6 +109,7 @@ def test_a_step_reads_no_value_and_stays_on_its_device(make_run, tmp_path, monke
     data = {"dataset": "arrays", "data_folder": tmp_path / "grid.npz"} if METHODS[objective].needs_factors else {}
     grid = np.stack([a.ravel() for a in np.indices((8, 8))], axis=1)
     np.savez(tmp_path / "grid.npz", images=np.zeros((64, 32, 32), np.uint8), factors=grid)
+    list(prepare("arrays", tmp_path / "grid.npz"))
     made = Trainer(make_run(tmp_path, objective=objective, **data))
     meta, batch = torch.device("meta"), made._batch()
     values = [getattr(batch, field.name) for field in fields(Batch)]
