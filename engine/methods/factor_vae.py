@@ -1,11 +1,12 @@
 """FactorVAE (Kim & Mnih, "Disentangling by Factorising", ICML 2018)."""
 
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from engine.methods.base import Batch, Context, MethodSettings, Term
 from engine.methods.gaussian import GaussianMethod
 from engine.methods.samplers import Sampler, TwoBatches
+from engine.methods.updates import update
 from engine.system.fields import setting
 from engine.system.numbers import exact_words
 
@@ -136,7 +137,7 @@ class FactorVae(GaussianMethod):
         judged = self.discriminator(z)
         correlation = (judged[:, 0] - judged[:, 1]).mean()
         loss = reconstruction + kl_each.sum() + self.settings.gamma * correlation
-        update(context.optimisers["vae"], loss, retain_graph=True)
+        update(context.optimisers["vae"], loss, keep_graph=True)
         with torch.no_grad():
             independent = exchanged(self.sample(self.encode(others), context.noise), context.noise)
         wrong = discrimination(judged, self.discriminator(independent))
@@ -144,14 +145,6 @@ class FactorVae(GaussianMethod):
         found = {"loss": loss, "reconstruction": reconstruction, "kl": kl_each.sum(), "kl_per_latent": kl_each}
         found |= {"total_correlation": correlation, "discriminator_loss": wrong}
         return {name: value.detach() for name, value in found.items()}
-
-
-def update(optimiser: "torch.optim.Optimizer", loss: "Tensor", **graph: Any) -> None:
-    """Take a step of an optimiser down the gradient of a loss with respect to its weights, and no others."""
-    weights = [weight for group in optimiser.param_groups for weight in group["params"]]
-    optimiser.zero_grad(set_to_none=True)
-    loss.backward(inputs=weights, **graph)
-    optimiser.step()
 
 
 def exchanged(z: "Tensor", noise: "torch.Generator") -> "Tensor":

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from engine.methods.base import Batch, Context, Method, MethodSettings, Posterior, Term
 from engine.methods.latents import Latent
+from engine.methods.updates import update
 from engine.system.fields import setting
 from engine.system.numbers import exact_words
 
@@ -196,9 +197,9 @@ class InfoGan(Method):
     def step(self, batch: Batch, context: Context) -> "dict[str, Tensor]":
         """A step of discriminator and recogniser, then one of the generator with noise and codes drawn anew."""
         discriminator_loss, objective = self.recogniser_losses(batch.images, context.noise)
-        self._descend(context.optimisers["recogniser"], objective)
+        update(context.optimisers["recogniser"], objective)
         generator_loss, information = self.generator_losses(len(batch.images), context.noise)
-        self._descend(context.optimisers["generator"], generator_loss - self._weight * sum(information))
+        update(context.optimisers["generator"], generator_loss - self._weight * sum(information))
         category, continuous = information
         found = {
             "loss": discriminator_loss + generator_loss - self._weight * (category + continuous),
@@ -212,17 +213,6 @@ class InfoGan(Method):
     @property
     def _weight(self) -> float:
         return self.settings.information_weight
-
-    @staticmethod
-    def _descend(optimiser: "torch.optim.Optimizer", loss: "Tensor") -> None:
-        """One step of the networks that an optimiser is of, and of no other."""
-        import torch
-
-        parameters = [parameter for group in optimiser.param_groups for parameter in group["params"]]
-        for parameter, gradient in zip(parameters, torch.autograd.grad(loss, parameters), strict=True):
-            parameter.grad = gradient
-        optimiser.step()
-        optimiser.zero_grad(set_to_none=True)
 
     def recogniser_losses(self, images: "Tensor", noise: "torch.Generator") -> "tuple[Tensor, Tensor]":
         """The discriminator's loss, and what D and Q minimise, scalars in nats; `images` (n, ...) are real."""

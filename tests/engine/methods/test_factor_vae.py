@@ -9,8 +9,9 @@ import torch
 
 from engine.methods.base import Batch, Context
 from engine.methods.building import build
-from engine.methods.factor_vae import discrimination, exchanged, update
+from engine.methods.factor_vae import discrimination, exchanged
 from engine.methods.terms import kl_per_latent, reconstruction_per_image
+from engine.methods.updates import update
 from engine.networks.vae import sample
 from engine.settings.run_config import RunConfig
 

@@ -10,6 +10,7 @@ from torch import nn
 from engine.methods.base import Batch, Context
 from engine.methods.latents import Kind
 from engine.methods.registry import METHODS, make, spec_for
+from engine.methods.updates import update
 from engine.networks.info_gan import unrecorded
 from engine.settings.run_config import RunConfig
 
@@ -230,7 +231,7 @@ def test_each_optimiser_moves_its_own_networks_downhill():
     real, optimisers = images(16), made.optimisers()
     before = {name: value.clone() for name, value in made.networks.named_parameters()}
     _, first = made.recogniser_losses(real, noise())
-    made._descend(optimisers["recogniser"], first)
+    update(optimisers["recogniser"], first)
     moved = {
         name.split(".")[0] for name, value in made.networks.named_parameters() if not torch.equal(value, before[name])
     }
@@ -238,7 +239,7 @@ def test_each_optimiser_moves_its_own_networks_downhill():
     assert made.recogniser_losses(real, noise())[1] < first
     before = {name: value.clone() for name, value in made.networks.named_parameters()}
     loss, information = made.generator_losses(16, noise())
-    made._descend(optimisers["generator"], loss - sum(information))
+    update(optimisers["generator"], loss - sum(information))
     moved = {
         name.split(".")[0] for name, value in made.networks.named_parameters() if not torch.equal(value, before[name])
     }

@@ -175,6 +175,17 @@ def larger(qapp):
     theme.choose_scheme(qapp, "light")
 
 
+def settle(qtbot, window):
+    """Wait until layouts are done: until no widget has moved for a while, also on a busy machine."""
+    before = None
+    for _ in range(100):
+        qtbot.wait(20)
+        now = [(id(w), w.geometry()) for w in window.findChildren(QWidget) if w.isVisible()]
+        if now == before:
+            return
+        before = now
+
+
 @pytest.fixture
 def tour(qtbot, tmp_path, another_window, tiny_run):
     """Open the window over a run at 1280 x 800, and yield when each page, and each part of one, is shown."""
@@ -195,7 +206,7 @@ def tour(qtbot, tmp_path, another_window, tiny_run):
             buttons = [b for part in parts for b in operator.attrgetter(part)(page).buttons() if b.isVisible()]
             for button in buttons or [window.header.tabs.button(number)]:
                 button.click()
-                qtbot.wait(1)  # layouts are done
+                settle(qtbot, window)
                 assert window.pages.currentIndex() == number
                 yield f"{title}, {button.text()}", window
 
