@@ -77,7 +77,7 @@ def _add(batch: list[Event], event: Event) -> None:
 
 
 class JobSession(QObject):
-    """At most one job at a time in a thread of its own, and what a person asks of it until it has ended.
+    """Runs at most one job at a time, in its own thread, and passes on the user's requests to it.
 
     `reads` says what is called, in the window's thread, with an event of which kind; what it does not name stays in the
     job's thread. `ended` is called once for each job, with its thread, which knows how the job ended; `words` are what

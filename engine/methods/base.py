@@ -82,7 +82,7 @@ class MethodSettings(Settings):
 
 
 class Supervision(StrEnum):
-    """What a method is told of the images beside their pixels."""
+    """What a method learns from besides the images."""
 
     NONE = "unsupervised"
     WEAK = "weakly supervised"
@@ -269,12 +269,12 @@ class Method(ABC):
         """Images (n, channels, side, side) in 0..1 to posteriors. Metrics and traversals see the means."""
 
     def kl(self, posterior: Posterior) -> "Tensor":
-        """KL divergence of each latent from the prior, in nats, (n, latents). Not asked of one that lacks it."""
-        raise NotImplementedError
+        """KL divergence of each latent from the prior, in nats, (n, latents). Never called where `lacks` names it."""
+        raise NotImplementedError(f"{self.title} has a KL divergence but does not compute it")
 
     def sample(self, posterior: Posterior, noise: "torch.Generator") -> "Tensor":
-        """Draw z to reconstruct from, (n, latents). Not asked of one that lacks a reconstruction loss."""
-        raise NotImplementedError
+        """Draw z to reconstruct from, (n, latents). Never called where `lacks` names the reconstruction."""
+        raise NotImplementedError(f"{self.title} has a reconstruction loss but draws no z")
 
     @abstractmethod
     def logits(self, z: "Tensor", labels: "Tensor | None" = None) -> "Tensor":

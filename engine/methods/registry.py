@@ -56,9 +56,9 @@ def same_setting(name: str, one: type[Method], other: type[Method]) -> bool:
 
 
 def setting_key(objective: str, name: str) -> str:
-    """What a setting of a method's own is told from others by: its name, or the method's and its.
+    """Return a unique key for a method's setting: its name, prefixed with the method's name where that is taken.
 
-    The first method that has a setting of this name, and all that share it, have the name alone.
+    The first method with a setting of this name, and all methods that share it, use the plain name.
     """
     owner = owner_of(name, METHODS[objective])
     owners = {other: found for other, method in METHODS.items() if (found := owner_of(name, method)) is not None}

@@ -16,7 +16,7 @@ PATIENCE_MS = 300
 class StudyEstimator(JobSession):
     """Answers `ask` with `told(StudyEstimate)`, at once and again when paces were measured, then `ended`."""
 
-    told = Signal(object)
+    estimated = Signal(object)
     ended = Signal()
 
     def __init__(self, root: Path, parent: QObject) -> None:
@@ -60,7 +60,7 @@ class StudyEstimator(JobSession):
 
     def _estimated(self, event: StudyEstimated) -> None:
         if not self.abandoned:
-            self.told.emit(event.needed)
+            self.estimated.emit(event.needed)
 
     def _estimating_ended(self, thread: JobThread) -> None:
         if not thread.control.cancelled:

@@ -68,7 +68,7 @@ class StudyPanel(QObject):
         self.foot.pause.clicked.connect(self._pause)
         self.foot.stop.clicked.connect(session.stop)
         self.estimator = StudyEstimator(session.root, self)
-        self.estimator.told.connect(self._estimated)
+        self.estimator.estimated.connect(self._estimated)
         self.estimator.ended.connect(self._measured)
         self.worker = LatestWorker(self)
         self.worker.answered.connect(self._answered)

@@ -24,7 +24,7 @@ PATIENCE_MS = 700
 class Estimator(QObject):
     """Answers `ask(config)` with `told(config, Estimate or None)`, now or when it was measured."""
 
-    told = Signal(object, object)
+    estimated = Signal(object, object)
     _measured: ClassVar[dict[tuple[Any, ...], Pace | None]] = {}
     """What was measured since the application started, by `pace_key`; None: it could not be."""
 
@@ -50,9 +50,9 @@ class Estimator(QObject):
         alike = (item for item in self._store.items if pace_key(item.run.config) == key)
         pace = pace_of(map(_trained, islice(alike, MOST_ALIKE)), config) or self._measured.get(key)
         if pace is not None:
-            self.told.emit(config, estimate(config, pace))
+            self.estimated.emit(config, estimate(config, pace))
         else:
-            self.told.emit(config, None)
+            self.estimated.emit(config, None)
             if key not in self._measured:
                 self._timer.start()
 

@@ -86,7 +86,7 @@ class SettingsCard(Card):
         self._list_presets()
         self.presets.currentIndexChanged.connect(self._choose_preset)
         self.form.changed.connect(self._edited)
-        estimator.told.connect(self._estimated)
+        estimator.estimated.connect(self._estimated)
         self._restore()
         self.show_idle()
 

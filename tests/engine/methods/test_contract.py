@@ -13,7 +13,7 @@ import torch
 
 from engine.evaluation.evaluate import WITHOUT_FACTORS, evaluate
 from engine.jobs.events import Progress, Request
-from engine.methods.base import Batch, Context, Posterior, Term
+from engine.methods.base import Batch, Context, Method, Posterior, Term
 from engine.methods.building import build
 from engine.methods.registry import METHODS
 from engine.methods.samplers import Independent
@@ -89,6 +89,13 @@ def test_what_a_method_lacks_has_a_reason_and_what_its_latents_are_fits_its_netw
     with torch.no_grad():
         assert made.encode(batch(config, 2).images).mean.shape == (2, len(kinds))
         assert made.decode(z).shape == (1, 1, 32, 32)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_method_computes_what_it_does_not_lack_and_nothing_else(name):
+    method = METHODS[name]
+    assert (method.kl is not Method.kl) is method.has("kl")
+    assert (method.sample is not Method.sample) is method.has("reconstruction")
 
 
 STOPS = (1, 6, 14, 15, 20, 29)
