@@ -1,4 +1,4 @@
-"""What is left of a study on this machine, told before it is started."""
+"""What is left of a study on this machine, shown before it is started."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ PATIENCE_MS = 300
 
 
 class StudyEstimator(JobSession):
-    """Answers `ask` with `told(StudyEstimate)`, at once and again when paces were measured, then `ended`."""
+    """Answers `ask` with `estimated(StudyEstimate)`, at once and again when paces were measured, then `ended`."""
 
     estimated = Signal(object)
     ended = Signal()

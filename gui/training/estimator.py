@@ -1,4 +1,4 @@
-"""What a run will take on this machine, told in the form: from earlier runs, else from a few steps tried beside."""
+"""What a run will take on this machine, shown in the form: from earlier runs, else from a few steps tried beside."""
 
 import shutil
 from itertools import islice
@@ -22,7 +22,7 @@ PATIENCE_MS = 700
 
 
 class Estimator(QObject):
-    """Answers `ask(config)` with `told(config, Estimate or None)`, now or when it was measured."""
+    """Answers `ask(config)` with `estimated(config, Estimate or None)`, now or when it was measured."""
 
     estimated = Signal(object, object)
     _measured: ClassVar[dict[tuple[Any, ...], Pace | None]] = {}
