@@ -34,6 +34,7 @@ from gui.settings.asking import may
 from gui.widgets.flow import FlowLayout
 from gui.widgets.image_grid import ImageGrid, Row
 from gui.widgets.layouts import Card, empty_state, job_bar, label
+from gui.widgets.tab_order import follow
 from gui.widgets.theme import px
 
 COLUMNS = 12
@@ -160,7 +161,7 @@ class DataPage(QWidget):
         head = QHBoxLayout(sample_head)
         head.setContentsMargins(0, 0, 0, 0)
         head.addWidget(label("Samples", "group"))
-        more = QPushButton("Others")
+        self._others = more = QPushButton("Others")
         more.setToolTip("Show other images of the data set")
         more.clicked.connect(self._next_page)
         head.addStretch(1)
@@ -339,6 +340,7 @@ class DataPage(QWidget):
         self.factor_row.setVisible(has_factors)
         if new:
             self.sliders.show_dataset(dataset)
+            follow(self.sliders, self._others, self.samples)
         self.refresh()
 
     @Slot(object, str)

@@ -1,6 +1,5 @@
 """The training page: settings, live curves, live pictures."""
 
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSettings, Qt, QTimer, Signal, Slot
@@ -14,6 +13,7 @@ from gui.training.settings_card import SettingsCard
 from gui.training.view_options import OptionsBar
 from gui.widgets.layouts import Card, empty_state, label
 from gui.widgets.splitter import Splitter
+from gui.widgets.tab_order import follow
 from gui.widgets.theme import px
 from gui.widgets.words import count
 
@@ -100,7 +100,7 @@ class TrainingPage(QWidget):
             self._curves.show_options(self.options.options)
             self._curves.show_runs(self._items)
             self._stack.addWidget(self._curves)
-            _move_behind(self.pictures, self._curves)  # else Tab would come to them last, as they are made last
+            follow(self._curves, self.pictures)
         return self._curves
 
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -225,14 +225,3 @@ def _why_empty(items: list[RunItem]) -> str:
     if item.state.active:
         return f"The first point comes after {item.run.config.log_steps:,} steps."
     return item.metrics.problem or item.state.message or "This run has not begun: it has recorded no points yet."
-
-
-def _move_behind(widget: QWidget, other: QWidget) -> None:
-    """Let Tab come to what is in `widget` right after what is in `other`."""
-    order = [each for part in (other, widget) for each in part.findChildren(QWidget) if _takes_tab(each)]
-    for one, next_one in pairwise(order):
-        QWidget.setTabOrder(one, next_one)
-
-
-def _takes_tab(widget: QWidget) -> bool:
-    return bool(widget.focusPolicy() & Qt.FocusPolicy.TabFocus) and widget.focusProxy() is None
