@@ -45,20 +45,12 @@ class Settings(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _empty_is_none(cls, values: Any) -> Any:
-        """An empty field in a form or on the command line means "not set"."""
+    def _as_typed(cls, values: Any) -> Any:
+        """Read text as it was typed: nothing is "not set", a number may have a decimal comma or grouped digits."""
         if not isinstance(values, dict):
             return values
-        optional = {name for name, field in cls.model_fields.items() if type(None) in get_args(field.annotation)}
-        return {k: None if v == "" and k in optional else v for k, v in values.items()}
-
-    @model_validator(mode="before")
-    @classmethod
-    def _numbers_as_typed(cls, values: Any) -> Any:
-        """A number that was typed may have a decimal comma, groups of digits, or the digits of another script."""
-        if not isinstance(values, dict):
-            return values
-        return {k: _plain(cls.model_fields[k], v) if k in cls.model_fields else v for k, v in values.items()}
+        fields = cls.model_fields
+        return {k: _read(fields[k], v) if isinstance(v, str) and k in fields else v for k, v in values.items()}
 
 
 def unit_of(field: FieldInfo) -> str:
@@ -113,14 +105,15 @@ def shown(value: object) -> str:
     return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}... ({len(text):,} letters)"
 
 
-def _plain(field: FieldInfo, value: Any) -> Any:
-    """A value of a field; a number that was typed, as Python reads it."""
-    if not isinstance(value, str) or get_origin(field.annotation) is tuple:
-        return value
-    if {int, float} & {field.annotation, *get_args(field.annotation)}:
-        most = limits_of(field)[1]
-        return plain(value, math.inf if most is None else most)
-    return value
+def _read(field: FieldInfo, text: str) -> str | None:
+    """Text that was typed: None for nothing, where that is possible; a number as Python reads it."""
+    types = {field.annotation, *get_args(field.annotation)}
+    if not text and type(None) in types:
+        return None
+    if get_origin(field.annotation) is tuple or not {int, float} & types:
+        return text
+    most = limits_of(field)[1]
+    return plain(text, math.inf if most is None else most)
 
 
 def _extra(field: FieldInfo) -> dict[str, Any]:
