@@ -7,6 +7,7 @@ from engine.errors import ConfigError
 from engine.methods.base import Batch, Context, MethodSettings, Posterior, Supervision, Term
 from engine.methods.gaussian import GaussianMethod
 from engine.methods.samplers import PairsAlike, Sampler
+from engine.methods.updates import update
 from engine.system.fields import setting
 
 if TYPE_CHECKING:
@@ -84,9 +85,7 @@ class AdaGvae(GaussianMethod):
         kl_each = kl_per_latent(*posterior).mean(0)
         loss = reconstruction + self.settings.beta * kl_each.sum()
         [optimiser] = context.optimisers.values()
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        optimiser.step()
+        update(optimiser, loss)
         found = {"loss": loss, "reconstruction": reconstruction, "kl": kl_each.sum(), "kl_per_latent": kl_each}
         found |= {"changed_latents": changed.float().sum(1).mean()}
         return {name: value.detach() for name, value in found.items()}

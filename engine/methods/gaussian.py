@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from engine.methods.base import Batch, Context, Method, Posterior
+from engine.methods.updates import update
 
 if TYPE_CHECKING:
     import torch
@@ -93,8 +94,6 @@ class PenaltyMethod(GaussianMethod):
         penalty, terms = self.penalty(Codes(kl, capacity, mean, log_variance, z, context.images), self.settings)
         loss = reconstruction + penalty
         [optimiser] = context.optimisers.values()
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        optimiser.step()
+        update(optimiser, loss)
         found = {"loss": loss, "reconstruction": reconstruction, "kl": kl, "kl_per_latent": kl_each} | terms
         return {name: value.detach() for name, value in found.items()}

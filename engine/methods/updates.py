@@ -1,4 +1,4 @@
-"""A step of one optimiser among several."""
+"""A step of an optimiser, of which a method may have several."""
 
 from typing import TYPE_CHECKING
 
