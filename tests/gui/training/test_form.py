@@ -115,6 +115,9 @@ def test_another_method_is_one_difference_and_its_defaults_are_none(form):
     assert form.edits == {"objective": "beta-vae", "beta": "5"}
     method.setCurrentIndex(method.findData("annealed-relu"))
     assert form.differences == 1  # γ is still the basis's
+    form.show_config(RunConfig(objective="beta-vae", beta=9))
+    method.setCurrentIndex(method.findData("beta-tcvae"))
+    assert form.differences == 1  # its β is another setting, and at its default
 
 
 def test_an_error_of_a_hidden_method_does_not_stand_in_the_way(form):
