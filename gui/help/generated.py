@@ -63,16 +63,19 @@ def _own_settings() -> list[str]:
             parts.append(f"<h3>{escape(above)}</h3>")
             heading = above
         name = key.removeprefix(f"{objectives[0]}-")
-        parts.append(_setting(key, name, methods[0].Settings.model_fields[name], f"methods#{objectives[0]}"))
+        whose = above if key != name else ""
+        parts.append(_setting(key, name, methods[0].Settings.model_fields[name], f"methods#{objectives[0]}", whose))
     return parts
 
 
-def _setting(key: str, name: str, field: FieldInfo, usual: str = "") -> str:
+def _setting(key: str, name: str, field: FieldInfo, usual: str = "", whose: str = "") -> str:
+    """A setting's title, help and facts; `whose` tells it from another of the same name."""
     facts = [f"<code>{name}</code>", *_facts(field)]
     see = SEE_OF_FIELDS.get(key, usual)
+    title = f"{field.title or name} ({whose})" if whose else field.title or name
     more = f" <a href='{see}'>More…</a>" if see else ""
     return (
-        f"<h2 id='{key}'>{escape(field.title or name)}</h2><p>{escape(field.description or '')}{more}</p>"
+        f"<h2 id='{key}'>{escape(title)}</h2><p>{escape(field.description or '')}{more}</p>"
         f"<p class='muted'>{' · '.join(facts)}</p>"
     )
 
