@@ -27,7 +27,7 @@ from engine.runs.run import Run, RunState, new_folder
 from engine.runs.small_files import SMALL_FILES
 from engine.system.files import is_link, json_bytes, place_folder, replacing, scratch_folder
 from engine.system.plain_text import slug
-from engine.system.reading import DamagedError, is_file, is_folder, is_there, read_limited, reason_of
+from engine.system.reading import DamagedError, is_file, is_folder, path_exists, read_limited, reason_of
 
 DAMAGE = (BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError)
 """What reading a damaged archive raises."""
@@ -161,7 +161,7 @@ def _files_of(run: Run, links: Container[str], damaged: Container[str]) -> dict[
     files: dict[str, bytes | Path] = {
         name: read_limited(run.path / name, SMALL_FILES[name])
         for name in ("config.json", "evaluation.json", "marks.json")
-        if name not in links and name not in damaged and is_there(run.path / name)
+        if name not in links and name not in damaged and path_exists(run.path / name)
     }
     for name, sound in (("evaluation.json", run.evaluation()), ("marks.json", run.marks())):
         if name in damaged and sound:
@@ -246,7 +246,7 @@ def _problems(run: Run) -> dict[str, str]:
     found = dict(run.problems)
     found |= {file.name: problem for file, first in _tables(run).items() if (problem := _table_problem(file, first))}
     for folder in (run.checkpoint_folder, run.previews_folder):
-        if is_there(folder) and not is_folder(folder):
+        if path_exists(folder) and not is_folder(folder):
             found[folder.name] = f"{folder.name} is damaged: it is no folder."
     for file in (kept_file(run.checkpoint_folder, step) for step in kept_steps(run.checkpoint_folder)):
         if not is_file(file):
@@ -278,7 +278,7 @@ def _table_problem(file: Path, first: str) -> str:
     if reader.problem:
         return reader.problem
     if not lines:
-        return f"{file.name} is damaged: it has no whole line." if is_there(file) and file.stat().st_size else ""
+        return f"{file.name} is damaged: it has no whole line." if path_exists(file) and file.stat().st_size else ""
     return "" if lines[0] == first else f"{file.name} is not that of its settings."
 
 

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from engine.errors import CheckpointError
 from engine.runs.kept_weights import MOST_WEIGHTS, WEIGHTS, damaged, kept_file, kept_steps, no_weights, step_of
 from engine.system.files import write_bytes
-from engine.system.reading import MB, DamagedError, is_there, open_regular, read_limited
+from engine.system.reading import MB, DamagedError, open_regular, path_exists, read_limited
 
 MOST_TRAINER = 2000 * MB
 """Bytes of a trainer's file."""
@@ -70,7 +70,7 @@ def checkpoint_step(folder: Path) -> int | None:
     Raises CheckpointError when it is damaged.
     """
     path = folder / WEIGHTS
-    if not is_there(path):
+    if not path_exists(path):
         return None
     return _read(path, tensors=False).step
 

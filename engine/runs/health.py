@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.runs.divergence import ACTIVE_NATS, active_latents
-from engine.system.numbers import rounded_words
+from engine.system.numbers import rounded_text
 
 Values = NDArray[np.float64]
 
@@ -122,7 +122,7 @@ def improvement_words(curves: CurveData) -> str:
         if epoch[-1] < 1:  # what an epoch would gain at this pace says nothing of a run that has none
             slope *= 100 * float(curves.epoch[finite][-1]) / int(curves.step[finite][-1])
             per = "in 100 steps"
-        return f"Reconstruction still improves, by {rounded_words(-slope, 2)} nats {per}."
+        return f"Reconstruction still improves, by {rounded_text(-slope, 2)} nats {per}."
     most_gained = (2 * error - slope) * rest
     if rest >= max(1.0, epoch[-1] / 10) and most_gained <= UNSEEN_GAIN * abs(float(average[-1])):
         count = int(rest)

@@ -10,7 +10,7 @@ from safetensors import SafetensorError, deserialize
 
 from engine.errors import CheckpointError
 from engine.system.files import write_bytes
-from engine.system.reading import MB, MOST_STEPS, DamagedError, open_regular, parse_json, read_limited
+from engine.system.reading import MAX_STEPS, MB, DamagedError, open_regular, parse_json, read_limited
 
 WEIGHTS = "model.safetensors"
 """A checkpoint's weights, in its folder; the metadata name their step."""
@@ -76,7 +76,7 @@ def _step_in(content: bytes) -> int:
 def step_of(metadata: object) -> int:
     """The step that the metadata of weights name. Raises DamagedError."""
     step = metadata.get("step") if isinstance(metadata, dict) else None
-    if not isinstance(step, str) or not re.fullmatch(r"[0-9]{1,13}", step) or int(step) > MOST_STEPS:
+    if not isinstance(step, str) or not re.fullmatch(r"[0-9]{1,13}", step) or int(step) > MAX_STEPS:
         raise DamagedError("it does not say at which step it was saved")
     return int(step)
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from engine.jobs.events import StepMetrics
 from engine.system.files import write_bytes
-from engine.system.reading import LARGEST_WHOLE, is_there, open_regular
+from engine.system.reading import LARGEST_INTEGER, open_regular, path_exists
 
 COLUMNS = ("step", "epoch", "seconds", "loss", "reconstruction", "kl", "capacity")
 HELD_OUT_COLUMNS = ("step", "epoch", "seconds", "reconstruction", "kl")
@@ -80,7 +80,7 @@ def _add_columns(path: Path, before: str, now: str, added: int) -> None:
 
 def begin_rows(path: Path, first: str) -> None:
     """Make a file with this first line, unless there is one. Raises OSError."""
-    if not is_there(path):
+    if not path_exists(path):
         write_bytes(path, (first + "\n").encode())
 
 
@@ -92,7 +92,7 @@ def add_row(path: Path, line: str) -> None:
 
 def cut_back(path: Path, keep: Callable[[int], bool]) -> None:
     """Drop the rows whose step `keep` refuses, and a half-written last line. Raises OSError."""
-    if not is_there(path):
+    if not path_exists(path):
         return
     first, *rows = _lines(path) or [b""]
     kept = [line for line in rows if (step := _step_of(line)) is not None and keep(step)]
@@ -146,7 +146,7 @@ def _short_lines(file: BinaryIO) -> Iterator[bytes]:
 def _step_of(line: bytes) -> int | None:
     """The step that a row begins with; None where it does not."""
     step = line.split(b",", 1)[0]
-    return int(step) if step.isdigit() and len(step) <= len(str(LARGEST_WHOLE)) else None
+    return int(step) if step.isdigit() and len(step) <= len(str(LARGEST_INTEGER)) else None
 
 
 def newest_row(path: Path) -> dict[str, float]:
@@ -384,9 +384,9 @@ def _sound(rows: NDArray[np.float64]) -> NDArray[np.float64]:
     """Rows whose place can be one, (n, columns); a value that no training has is NaN."""
     places = rows[:, : len(PLACES)]
     with np.errstate(invalid="ignore"):  # a signalling NaN compares as any other
-        possible = ((places >= 0) & (places <= LARGEST_WHOLE)).all(axis=1)
+        possible = ((places >= 0) & (places <= LARGEST_INTEGER)).all(axis=1)
         rows = rows[possible]
-        rows[~(np.abs(rows) <= max(LARGEST, LARGEST_WHOLE))] = np.nan
+        rows[~(np.abs(rows) <= max(LARGEST, LARGEST_INTEGER))] = np.nan
     return rows
 
 

@@ -27,7 +27,7 @@ from engine.runs.small_files import SMALL_FILES, Sound, read_sound, sound_evalua
 from engine.settings.run_config import PATHS, ClassOrder, RunConfig
 from engine.system.files import is_link, write_json
 from engine.system.plain_text import clean_name, one_line, slug
-from engine.system.reading import DamagedError, is_file, is_there, read_object, reason_of
+from engine.system.reading import DamagedError, is_file, path_exists, read_object, reason_of
 from engine.system.versions import library_versions
 
 COLOURS = len(PALETTE)
@@ -379,9 +379,9 @@ def list_runs(root: Path) -> list[Path]:
 def find_run(name: str, root: Path) -> Run:
     """Open a run given as a folder, or as a name below `root`. Raises RunError."""
     for path in (Path(name), root / name):
-        if is_there(path / "config.json"):
+        if path_exists(path / "config.json"):
             return Run.open(path.absolute())
-    if is_there(Path(name)):
+    if path_exists(Path(name)):
         raise RunError(f"{name} is not a run: it has no config.json.")
     known = [path.name for path in list_runs(root)]
     shown = ", ".join(known[:5]) + (", ..." if len(known) > 5 else "")

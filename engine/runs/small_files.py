@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, TypeAlias, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from engine.system.reading import MB, DamagedError, Number, Steps, Words, checked, read_object, reason_of
+from engine.system.reading import MB, DamagedError, Number, Steps, Text, checked, read_object, reason_of
 
 SMALL_FILES = {"config.json": MB, "state.json": MB, "marks.json": MB, "evaluation.json": 16 * MB}
 """The small files of a run, and the most bytes that are read of each."""
@@ -25,7 +25,7 @@ class _State(BaseModel):
     state: State = "new"
     step: Steps = 0
     total: Steps = 0
-    message: Words = ""
+    message: Text = ""
 
 
 class _Protocol(BaseModel):
@@ -33,13 +33,13 @@ class _Protocol(BaseModel):
 
     model_config = ConfigDict(extra="allow")
 
-    name: Words = ""
+    name: Text = ""
     n: Steps | None = None
     n_test: Steps | None = None
-    split: Words = ""
-    z: Words = ""
-    factors: list[Words] = []
-    versions: dict[str, Words] = {}
+    split: Text = ""
+    z: Text = ""
+    factors: list[Text] = []
+    versions: dict[str, Text] = {}
 
 
 class _Value(BaseModel):
@@ -48,7 +48,7 @@ class _Value(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     value: Number
-    unit: Words = ""
+    unit: Text = ""
     interval: tuple[Number, Number] | None = None
     protocol: _Protocol = _Protocol()
 
@@ -59,14 +59,14 @@ class _Missing(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     value: None
-    reason: Words
+    reason: Text
 
 
 class _Evaluation(BaseModel):
-    run: Words = ""
-    name: Words = ""
+    run: Text = ""
+    name: Text = ""
     step: Steps = 0
-    checkpoint: Words = ""
+    checkpoint: Text = ""
     kl_per_latent: Annotated[list[Number], Field(max_length=1024)] = []
     metrics: dict[str, Any]
 
