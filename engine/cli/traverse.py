@@ -137,12 +137,12 @@ def _start(run: "Run", arguments: argparse.Namespace) -> "tuple[TrainedModel, St
     from engine.data import load_dataset
     from engine.data.input_pictures import fit_picture, read_picture, style_of
     from engine.evaluation.evaluate import sample_of
-    from engine.runs.trained import load_model, load_model_as_possible
+    from engine.runs.trained import load_model, load_model_with_data_if_present
     from engine.traversal import start_from_image, start_from_picture, start_from_prior
 
     if arguments.prior or arguments.input is not None:
         picture = None if arguments.prior else read_picture(arguments.input)
-        trained, missing = load_model_as_possible(run, arguments.checkpoint)
+        trained, missing = load_model_with_data_if_present(run, arguments.checkpoint)
         if missing:
             say(f"Note: without the data set, KL is as training logged it. {missing}")
         if picture is None:

@@ -64,7 +64,7 @@ def error_location(error: BaseException) -> str:
 
 
 class SafeFormatter(logging.Formatter):
-    """Strips control characters from records, whose names come from files: a terminal showing the log would obey them."""
+    """Strips control characters from records: names come from files, and a terminal showing the log would obey them."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return a record as text."""

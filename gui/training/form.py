@@ -24,7 +24,7 @@ from PySide6.QtWidgets import (
 from engine.data import ENTRIES
 from engine.errors import ConfigError
 from engine.methods.registry import METHODS, same_setting, setting_key
-from engine.runs.differences import not_looked_at
+from engine.runs.differences import unused_settings
 from engine.settings.folders import remembered_data
 from engine.settings.run_config import Group, RunConfig
 from engine.system.fields import choices_of, empty_text, group_of, range_text, unit_of
@@ -328,7 +328,7 @@ class ConfigForm(QWidget):
         folder = self._editors["data_folder"]
         assert isinstance(folder, FolderField)
         folder.accept(dataset.path_kind, required=dataset.own)
-        unused = not_looked_at(self._objective, dataset.name, _get(self._editors["network"]))
+        unused = unused_settings(self._objective, dataset.name, _get(self._editors["network"]))
         used = {_key(self._objective, name) for name in _names(self._objective) if name not in unused}
         shown_groups = set()
         for group in Group:

@@ -28,7 +28,7 @@ from engine.runs.checkpoints import checkpoint_step
 from engine.runs.health import CurveData, health
 from engine.runs.kept_weights import WEIGHTS, weights_step
 from engine.runs.latent_names import latent_names
-from engine.runs.metrics_file import LONGEST_LINE, MetricsReader, cut_back, header, whole_lines
+from engine.runs.metrics_file import LONGEST_LINE, MetricsReader, complete_lines, cut_back, header
 from engine.runs.previews import TEXT, is_preview, list_previews, load_preview
 from engine.runs.queue import RunQueue
 from engine.runs.run import Run, list_runs
@@ -219,7 +219,7 @@ def test_a_line_that_is_not_a_row_is_left_out_and_reported(run, tmp_path, line, 
     assert len(use(run.path)) == left_out
     assert ("metrics.csv" in exported(run, tmp_path / "a.zip")) == bool(left_out)
     cut_back(run.metrics_file, lambda step: True)
-    assert all(len(text) <= LONGEST_LINE for text in whole_lines(run.metrics_file, 10**12))
+    assert all(len(text) <= LONGEST_LINE for text in complete_lines(run.metrics_file, 10**12))
 
 
 @pytest.mark.parametrize(
@@ -474,7 +474,7 @@ def archive_of(path, folder):
 )
 def test_an_archive_with_a_damaged_file_is_rejected_with_a_message(run, tmp_path, name, content, words):
     (run.path / name).write_text(content)
-    with pytest.raises(StudioError, match=f"holds no run that can be read: .*{re.escape(words)}") as error:
+    with pytest.raises(StudioError, match=f"holds no readable run: .*{re.escape(words)}") as error:
         list(read_archive(archive_of(tmp_path / "a.zip", run.path), tmp_path / "runs"))
     assert len(str(error.value)) < 1000
     assert list_runs(tmp_path / "runs") == []
@@ -483,7 +483,7 @@ def test_an_archive_with_a_damaged_file_is_rejected_with_a_message(run, tmp_path
 def test_an_archive_leaves_damaged_files_out_and_can_be_imported(run, tmp_path):
     (run.path / "marks.json").write_text(DEEP)
     (run.path / "metrics.csv").write_text("x\n")
-    damaged = "without what is damaged in 2 files: tiny: marks.json, tiny: metrics.csv"
+    damaged = "without the damaged parts of 2 files: tiny: marks.json, tiny: metrics.csv"
     assert exported(run, tmp_path / "a.zip").endswith(damaged)
     [event] = [event for event in read_archive(tmp_path / "a.zip", tmp_path / "runs") if isinstance(event, Imported)]
     assert use(event.run) == []
