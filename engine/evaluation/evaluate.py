@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from engine.data import Dataset, Fingerprint, fingerprint_of, load_if_there, load_prepared, prepare
+from engine.data import Dataset, Fingerprint, fingerprint_of, load_if_available, load_prepared, prepare
 from engine.errors import CheckpointError, ConfigError, DataError
 from engine.evaluation.catalogue import IMAGES, METRICS, VERSION
 from engine.evaluation.forward import forward
@@ -74,7 +74,7 @@ def evaluate(run: Run, metrics: Sequence[str] | None = None) -> Job:
 def _data_of(run: Run, *, needed: bool) -> Generator[Event, Request | None, tuple[Dataset | None, str]]:
     """The run's data set; where it is not needed and not there, None and why. Raises DataError."""
     if not needed and run.config.data_folder is None:
-        return load_if_there(*run.data)
+        return load_if_available(*run.data)
     try:
         for event in prepare(*run.config.data):
             if isinstance(event, Progress):

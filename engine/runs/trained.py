@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engine.data import ENTRIES, ArrayStore, Dataset, fingerprint_of, load_if_there
+from engine.data import ENTRIES, ArrayStore, Dataset, fingerprint_of, load_if_available
 from engine.errors import CheckpointError
 from engine.methods.base import Method, Posterior
 from engine.methods.building import build
@@ -91,7 +91,7 @@ def load_model_with_data_if_present(run: Run, step: int | None = None) -> tuple[
 
     No data are drawn or downloaded. Raises CheckpointError or ConfigError.
     """
-    dataset, missing = load_if_there(*run.data)
+    dataset, missing = load_if_available(*run.data)
     if dataset is None:
         return load_model_without_data(run, step), missing
     return load_model(run, dataset, step), ""

@@ -225,7 +225,7 @@ def test_bad_data_is_explained_in_the_banner(qtbot, window, small, tmp_path, dig
         content = file.read_bytes()
         (folder / file.name).write_bytes(content[: len(content) // 2] if "t10k-images" in file.name else content)
     train(qtbot, window, small.changed(data_folder=folder))
-    assert "cut short" in window.banner.text.text()
+    assert "truncated" in window.banner.text.text()
     assert "Traceback" not in window.banner.text.text()
     assert window.banner.isVisible()
     assert window.store.items == []  # nothing trained: no empty run is left
