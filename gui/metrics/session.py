@@ -10,7 +10,7 @@ from engine.errors import StudioError
 from engine.jobs.events import Finished, Job, Progress, Warned
 from engine.runs.run import Run
 from engine.system.reading import is_file
-from gui.bridge import JobSession, JobThread, Reads
+from gui.bridge import Handlers, JobSession, JobThread
 from gui.widgets.words import count
 
 
@@ -22,11 +22,11 @@ class EvaluationSession(JobSession):
     ended = Signal(str)
 
     def __init__(self, parent: QObject) -> None:
-        reads: Reads = {
+        handlers: Handlers = {
             Progress: lambda event: self.progressed.emit(event),
             Warned: lambda event: self.warned.emit(event.message),
         }
-        super().__init__(parent, reads, self._evaluation_ended)
+        super().__init__(parent, handlers, self._evaluation_ended)
 
     def start(self, runs: Sequence[Run], metrics: Sequence[str] | None = None) -> None:
         """Evaluate these runs by these metrics (all by default), one run after the other."""

@@ -6,7 +6,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from engine.jobs.events import Event, Job, Paused, Progress, Warned
 from engine.studies import CellFinished, CellStarted, CellState, Study, run_study
-from gui.bridge import JobSession, JobThread, Reads
+from gui.bridge import Handlers, JobSession, JobThread
 
 
 class StudySession(JobSession):
@@ -22,14 +22,14 @@ class StudySession(JobSession):
     ended = Signal(object, str)
 
     def __init__(self, root: Path, parent: QObject | None = None) -> None:
-        reads: Reads = {
+        handlers: Handlers = {
             Progress: self._progressed,
             Warned: lambda event: self.warned.emit(event.message),
             CellStarted: lambda event: self.working.append(event.state.cell.title),
             CellFinished: lambda event: self._end_cell(event.state),
             Paused: lambda event: None,
         }
-        super().__init__(parent, reads, self._study_ended)
+        super().__init__(parent, handlers, self._study_ended)
         self.root = root
         self.study: Study | None = None
         self.progress: Progress | None = None

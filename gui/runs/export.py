@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
 from engine.errors import StudioError
 from engine.jobs.events import Job, Progress, Warned
 from engine.runs.run import Run
-from gui.bridge import JobSession, JobThread, Reads
+from gui.bridge import Handlers, JobSession, JobThread
 from gui.training.view_options import ViewOptions
 from gui.widgets.layouts import job_bar, label
 from gui.widgets.save_dialog import (
@@ -189,11 +189,11 @@ class JobDialog(QDialog):
         foot.addWidget(self.cancel)
         layout.addLayout(foot)
         self._make_job = make_job
-        reads: Reads = {
+        handlers: Handlers = {
             Progress: self._progressed,
             Warned: lambda event: self._notes.append(event.message),
         }
-        self._job = JobSession(self, reads, self._over)
+        self._job = JobSession(self, handlers, self._over)
 
     def carry_out(self) -> str:
         """Do the job. Returns what it says at its end, empty when it was cancelled. Raises StudioError."""

@@ -12,21 +12,21 @@ from engine.jobs.events import Job, Paused, Progress, TrainingStarted, Warned
 from engine.runs.queue import RunQueue, Waiting
 from engine.runs.run import Run
 from engine.settings.run_config import RunConfig
-from gui.bridge import JobSession, JobThread, Reads
+from gui.bridge import Handlers, JobSession, JobThread
 
 
 class TrainingSession(JobSession):
     """At most one run trains at a time; when it ends, however it does, the next of the queue begins.
 
     `changed` whenever its state or progress did, `queue_changed` when the queue did, `failed` and `warned` with a
-    sentence, `settled` with one that holds no longer, `no_data(data set, sentence)` instead of starting a run whose
+    sentence, `resolved` with one that no longer applies, `no_data(data set, sentence)` instead of starting a run whose
     images are not there, `began(path)` and `ended(path)` with a run's folder, `cancelled(path)` when the run is to be
     discarded. `data_changed(waiting, sentence)` when a run was refused since its data changed: its user is to be asked.
     """
 
     queue_changed = Signal()
     failed = Signal(str)
-    settled = Signal(str)
+    resolved = Signal(str)
     no_data = Signal(str, str)
     warned = Signal(str)
     began = Signal(object)
@@ -35,13 +35,13 @@ class TrainingSession(JobSession):
     data_changed = Signal(object, str)
 
     def __init__(self, root: Path, parent: QObject) -> None:
-        reads: Reads = {
+        handlers: Handlers = {
             TrainingStarted: self._training_started,
             Progress: self._progressed,
             Paused: self._paused,
             Warned: lambda event: self.warned.emit(event.message),
         }
-        super().__init__(parent, reads, self._run_ended)
+        super().__init__(parent, handlers, self._run_ended)
         self.root = root
         self.queue = RunQueue(root)
         self.held = len(self.queue) > 0
@@ -209,7 +209,7 @@ class TrainingSession(JobSession):
         """Take back what was said of a pause that nobody asked for."""
         hindered, self._hindered = self._hindered, ""
         if hindered:
-            self.settled.emit(hindered)
+            self.resolved.emit(hindered)
 
     def cancel(self) -> None:
         """End the run now; `cancelled` says when it can be discarded."""

@@ -48,8 +48,8 @@ def host(qapp):
     parent = QObject()
     made: list[JobThread] = []
 
-    def start(job, reads=(Event,)):
-        thread, receiver = JobThread(job, parent, reads), Receiver()
+    def start(job, types=(Event,)):
+        thread, receiver = JobThread(job, parent, types), Receiver()
         thread.events.connect(receiver.take)
         made.append(thread)
         return thread, receiver

@@ -127,7 +127,7 @@ def test_sleep_is_blocked_while_a_run_trains_and_only_then(qtbot, services, clie
     awake = Awake(owner, "linux")
     awake.set(True)
     awake.set(True)
-    qtbot.waitUntil(lambda: awake._keeper._descriptor >= 0)
+    qtbot.waitUntil(lambda: awake._inhibitor._descriptor >= 0)
     interface, method, signature, (what, who, why, mode) = service.calls[0]
     assert (interface, method, signature) == ("org.freedesktop.login1.Manager", "Inhibit", "ssss")
     assert (what, who, why, mode) == ("sleep", "Disentangle Studio", "A run is training", "block")
@@ -136,7 +136,7 @@ def test_sleep_is_blocked_while_a_run_trains_and_only_then(qtbot, services, clie
     qtbot.waitUntil(lock.released)
 
     awake.set(True)
-    qtbot.waitUntil(lambda: awake._keeper._descriptor >= 0)
+    qtbot.waitUntil(lambda: awake._inhibitor._descriptor >= 0)
     assert not lock.released()
     awake.close()
     qtbot.waitUntil(lock.released)
@@ -150,7 +150,7 @@ def test_a_run_that_ends_before_logind_answers_leaves_no_lock(qtbot, services, c
     awake.set(True)
     awake.set(False)
     assert not service.calls
-    qtbot.waitUntil(lambda: bool(service.calls) and not awake._keeper._asked)
+    qtbot.waitUntil(lambda: bool(service.calls) and not awake._inhibitor._asked)
     qtbot.waitUntil(lock.released)
 
 
