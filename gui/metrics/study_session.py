@@ -1,4 +1,4 @@
-"""The study that runs in this window: starting, pausing, stopping, and how far it is."""
+"""The study running in this window: starting, pausing, stopping, and its progress."""
 
 from pathlib import Path
 
@@ -10,10 +10,10 @@ from gui.bridge import Handlers, JobSession, JobThread
 
 
 class StudySession(JobSession):
-    """At most one study at a time.
+    """Runs at most one study at a time.
 
-    `changed` whenever its state or progress did, `moved` when a cell began or ended, `failed` and `warned` with a
-    sentence, `ended(study, sentence)` at its end, with what was reached.
+    Emits `changed` when its state or progress changes, `moved` when a cell starts or ends, `failed` and `warned` with a
+    message, and `ended(study, message)` with its outcome.
     """
 
     moved = Signal()
@@ -34,21 +34,21 @@ class StudySession(JobSession):
         self.study: Study | None = None
         self.progress: Progress | None = None
         self.failures: list[CellState] = []
-        """Cells that failed when they were last tried, with the reason, which not every run folder has."""
+        """Cells that failed in this session, with the reason, which not every run folder records."""
         self.working: list[str] = []
-        """Titles of the cells that are being trained or evaluated."""
-        self.hindrance = ""
-        """Why no study can be started now, as a sentence; empty when one can."""
+        """Titles of the cells being trained or evaluated."""
+        self.blocked_by = ""
+        """Why no study can be started now, as a sentence; empty if one can."""
 
-    def hinder(self, sentence: str) -> None:
-        """Say why no study can be started now; empty: one can."""
-        if sentence != self.hindrance:
-            self.hindrance = sentence
+    def block(self, reason: str) -> None:
+        """Prevent studies from being started, for this reason; an empty reason allows them again."""
+        if reason != self.blocked_by:
+            self.blocked_by = reason
             self.changed.emit()
 
     def start(self, study: Study) -> None:
-        """Do what is left of a study."""
-        if self.active or self.hindrance:
+        """Train and evaluate the remaining runs of a study."""
+        if self.active or self.blocked_by:
             return
         self.study, self.progress = study, None
         self.failures, self.working = [], []

@@ -344,7 +344,7 @@ class MainWindow(QMainWindow):
         if session.active:
             self.training_page.settings.show_training(paused=session.paused, stopping=session.stopping)
         self._show_paused()
-        self.studies.hinder(TRAINING if session.active else "")
+        self.studies.block(TRAINING if session.active else "")
         self._show_outside(session if session.active else None)
 
     def _show_outside(self, session: TrainingSession | StudySession | None) -> None:

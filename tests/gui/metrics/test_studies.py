@@ -153,8 +153,8 @@ def test_a_study_says_what_is_there_goes_on_and_its_table_grows_to_the_engines(
     needed = last_event(estimate_study(study, window_with_half.store.root), StudyEstimated).needed
     assert 0 < needed.seconds < 0.01 * (60 + 1.2 * 1797)  # the rest of 60 steps, and each image looked at
     told = f"What is left takes about {duration(needed.seconds)} on this machine"
-    qtbot.waitUntil(lambda: told in panel.told.text(), timeout=PATIENCE)
-    assert panel.told.text().startswith("2 runs: 2 methods × 1 seed, 1 done, 1 begun.")
+    qtbot.waitUntil(lambda: told in panel.summary.text(), timeout=PATIENCE)
+    assert panel.summary.text().startswith("2 runs: 2 methods × 1 seed; 1 done, 1 started.")
     assert panel.foot.start.text() == "Go on"
     seen = []
     window_with_half.studies.changed.connect(lambda: seen.append(window_with_half.studies.progress))
@@ -169,7 +169,7 @@ def test_a_study_says_what_is_there_goes_on_and_its_table_grows_to_the_engines(
     expected = study_table(study, window_with_half.studies.root)
     expected = expected.only({heading.key for heading in expected.headings} - {"dataset"})
     assert comma_separated(page.model.table) == comma_separated(expected)
-    assert "all trained and evaluated" in panel.told.text()
+    assert "all trained and evaluated" in panel.summary.text()
     assert not panel.foot.start.isEnabled()
     assert panel.foot.words.text() == "2 of 2 runs are trained and evaluated."
     assert not window_with_half.training.blocked
@@ -268,10 +268,10 @@ def test_a_shipped_study_is_remembered_by_its_name_and_listed_once(window_with_h
 
 def test_a_study_waits_for_a_run_that_trains_and_a_run_for_a_study(qtbot, window_with_half):
     panel, training = window_with_half.metrics_page.study, window_with_half.training
-    window_with_half.studies.hinder("A run is training.")
+    window_with_half.studies.block("A run is training.")
     assert not panel.foot.start.isEnabled()
     assert panel.foot.words.text() == "A run is training."
-    window_with_half.studies.hinder("")
+    window_with_half.studies.block("")
     assert panel.foot.start.isEnabled()
     training.block(True)
     path = window_with_half.store.items[0].path
@@ -280,10 +280,10 @@ def test_a_study_waits_for_a_run_that_trains_and_a_run_for_a_study(qtbot, window
     assert training.queue.position(path) == 0
     training.block(False)
     assert training.active
-    assert window_with_half.studies.hindrance
+    assert window_with_half.studies.blocked_by
     with qtbot.waitSignal(training.ended, timeout=PATIENCE):
         training.stop()
-    assert not window_with_half.studies.hindrance
+    assert not window_with_half.studies.blocked_by
 
 
 def test_without_a_choice_the_first_is_the_reports_first_table_quick(qtbot, open_window):
