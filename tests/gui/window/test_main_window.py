@@ -89,7 +89,7 @@ def test_stopping_keeps_the_run_and_the_window_can_resume_it(qtbot, window, smal
     assert item.state.state == "stopped"
     assert stopped == item.state.step > 3
 
-    window.actions_of_runs.go_on.trigger()
+    window.actions_of_runs.resume.trigger()
     qtbot.waitUntil(
         lambda: window.training.progress is not None and window.training.progress.done > stopped, timeout=WAIT
     )
