@@ -102,8 +102,8 @@ def test_fewer_steps_leave_the_categories_whole_and_every_view_shows(qtbot, page
     assert [len(row.images) for row in page.card.latents.grid.rows] == [12, 6, 6]
     page.card.show_view(WALK)
     settled(qtbot, page)
-    qtbot.waitUntil(lambda: len(page.card.walk.grid.rows) == 1, timeout=WAIT)  # straight; there is no sphere
-    assert page.card.walk.grid.rows[0].title == "straight"
+    qtbot.waitUntil(lambda: len(page.card.walk.grid.rows) == 1, timeout=WAIT)  # linear: spherical needs Gaussian latents
+    assert page.card.walk.grid.rows[0].title == "linear"
     page.card.show_view(LATENTS)
     page.source.segments.button(PRIOR).click()
     settled(qtbot, page)

@@ -335,7 +335,7 @@ def test_the_factor_that_a_latent_follows_is_said_and_factor_sliders_choose_the_
     settled(qtbot, page)
     assert page.answer.index is not None
     assert [slider.value() for slider in page.source.factors._sliders] == list(factors[page.answer.index])
-    page.source.images.step_on()
+    page.source.images.next_image()
     settled(qtbot, page)
     page.source.segments.button(FACTORS).click()
     assert [slider.value() for slider in page.source.factors._sliders] == list(factors[page.answer.index])
@@ -401,14 +401,14 @@ def test_what_is_shown_is_saved(qtbot, show, window, tiny_run, tmp_path, monkeyp
 def test_only_the_newest_of_what_the_hand_asks_is_decoded(qtbot, show, tiny_run):
     page = show(tiny_run)
     row, arrived = page.sliders.rows[page.sliders.order[0]], []
-    page.hand.answered.connect(lambda key, image: arrived.append(image))
+    page.decoder.answered.connect(lambda key, image: arrived.append(image))
     for value in range(-200, 201, 2):
         row.track.setValue(value)
     last = decode(page.answer.loaded.trained, page.sliders.z[None])[0]
     qtbot.waitUntil(lambda: bool(arrived) and np.array_equal(arrived[-1], last), timeout=WAIT)
     assert len(arrived) < 100
     assert np.array_equal(decoded(page), last)
-    assert isinstance(page.hand, LatestWorker)
+    assert isinstance(page.decoder, LatestWorker)
     QApplication.processEvents()
 
 
