@@ -19,7 +19,7 @@ from gui.desktop.leaving import Leaving
 from gui.desktop.listener import Listener
 from gui.desktop.single import InstanceLock
 from gui.widgets import theme
-from gui.window.errors import Catcher, Presenter, Problem, problem_of, tell
+from gui.window.errors import Catcher, Presenter, Problem, problem_of, show_problem
 from gui.window.garbage import Collector
 from gui.window.main_window import MainWindow, ThemeFollower
 
@@ -51,7 +51,7 @@ def say(sentence: str) -> None:
     """Show a message box that says why no window opens."""
     app = make_app()
     theme.choose_scheme(app, "system")
-    tell(None, APP, Problem(sentence))
+    show_problem(None, APP, Problem(sentence))
 
 
 def run_app(runs: Path, theme_name: str | None, lock: InstanceLock) -> int:
@@ -64,9 +64,9 @@ def run_app(runs: Path, theme_name: str | None, lock: InstanceLock) -> int:
     collector = Collector(app)
     try:
         return _show_window(app, runs, theme_name, lock)
-    except Exception as error:  # there is no window to go on with
+    except Exception as error:  # without a window the application cannot continue
         log.warning("the window could not be opened", exc_info=error)
-        tell(None, APP, problem_of(error))
+        show_problem(None, APP, problem_of(error))
         return 1
     finally:
         collector.close()

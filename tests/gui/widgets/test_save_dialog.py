@@ -62,7 +62,7 @@ def boxes(monkeypatch):
         return 0
 
     monkeypatch.setattr(QMessageBox, "exec", run)
-    monkeypatch.setattr(save_dialog, "tell", lambda parent, title, problem: said.append(problem.happened))
+    monkeypatch.setattr(save_dialog, "show_problem", lambda parent, title, problem: said.append(problem.happened))
     return said, press
 
 

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QDialog, QLabel, QPushButton
 from engine.errors import StudioError
 from gui.bridge import explain
 from gui.window import errors
-from gui.window.errors import Catcher, ErrorDialog, Presenter, Problem, tell
+from gui.window.errors import Catcher, ErrorDialog, Presenter, Problem, show_problem
 
 
 class Broken(QObject):
@@ -118,5 +118,5 @@ def test_an_expected_problem_has_no_details(qtbot):
         dialog.reject()
 
     QTimer.singleShot(0, look)
-    tell(None, "Save", Problem("b.txt cannot be saved.", to_do="Give it another ending."))
+    show_problem(None, "Save", Problem("b.txt cannot be saved.", to_do="Give it another ending."))
     assert seen == [(["b.txt cannot be saved.", "Give it another ending."], False)]
