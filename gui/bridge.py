@@ -1,8 +1,8 @@
 """The only file that knows both Qt and the engine's jobs.
 
-A job is iterated in its own thread. Events that have a handler reach the window in batches, at most ten a second. Pause,
-stop and cancel are `threading.Event`s that are read between two yields, since a queued signal would never reach a busy
-thread.
+A job is iterated in its own thread. Events that have a handler reach the window in batches, at most ten a second.
+Pause, stop and cancel are `threading.Event`s that are read between two yields, since a queued signal would never reach
+a busy thread.
 """
 
 import logging

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 WHAT = "Train variational autoencoders in a window, and watch their latent space separate into factors."
 LGPL = (
     "The window is built with Qt and PySide6, used under the GNU Lesser General Public License, version 3. They are "
-    "included unmodified, as separate libraries in the folder PySide6. You may replace them with your own versions, and "
-    "reverse engineer the program to debug such modifications. Their source code is at https://code.qt.io."
+    "included unmodified, as separate libraries in the folder PySide6. You may replace them with your own versions, "
+    "and reverse engineer the program to debug such modifications. Their source code is at https://code.qt.io."
 )
 
 

@@ -154,8 +154,8 @@ def command_line_topic() -> str:
         "<h1>The command line</h1>",
         "<p>The same engine without the window: <code>python main.py COMMAND</code>. Runs trained there appear in the "
         "window, and vice versa. Progress goes to stderr; <code>train</code> and <code>resume</code> print the run's "
-        "folder as the last line on stdout. Ctrl-C saves a checkpoint and exits with status 130; wrong usage exits with "
-        "2 and a failure with 1, each with one line that says what to do. RUN is a run's folder or its name.</p>",
+        "folder as the last line on stdout. Ctrl-C saves a checkpoint and exits with status 130; wrong usage exits "
+        "with 2 and a failure with 1, each with one line that says what to do. RUN is a run's folder or its name.</p>",
         "<h2 id='window'>The window</h2>",
         _options(main),
     ]

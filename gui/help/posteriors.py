@@ -23,7 +23,7 @@ TARGETS = (-0.8, 0.8)
 """Latent values that would reproduce the two images exactly."""
 
 PRECISION = 12.0
-"""The decoder's a^2 / v: with beta = 1 the posteriors are about as narrow as those of an active latent in a real VAE."""
+"""The decoder's a^2 / v: with beta = 1 the posteriors are about as narrow as an active latent's in a real VAE."""
 
 BETAS = tuple(10 ** (n / 40) for n in range(-40, 81))
 """Values of the slider: 0.1 to 100, geometrically spaced."""
@@ -36,8 +36,8 @@ SPAN = 2.6
 
 POSTERIORS = "q(z\N{NO-BREAK SPACE}|\N{WORD JOINER}\N{NO-BREAK SPACE}x)"
 ABOUT = (
-    f"Two images, x₁ and x₂, are encoded into a single latent z. The solid curves are their posteriors {POSTERIORS}; the "
-    "dashed curve is the prior N(0, 1). The dot x̃ is a sample of z from the posterior of x₂."
+    f"Two images, x₁ and x₂, are encoded into a single latent z. The solid curves are their posteriors {POSTERIORS}; "
+    "the dashed curve is the prior N(0, 1). The dot x̃ is a sample of z from the posterior of x₂."
 )
 ASSUMPTION = (
     "Computed, not sketched, for a linear decoder x = a z with Gaussian noise of variance v and a²/v = 12. "
@@ -115,8 +115,8 @@ def sentence(shared: float) -> str:
         )
     if wrong < 20:
         return (
-            f"The posteriors overlap: {wrong:.0f} of 100 draws of z look as if they came from the other image. Confusing "
-            "the two costs little only if they look alike, so similar images become neighbours."
+            f"The posteriors overlap: {wrong:.0f} of 100 draws of z look as if they came from the other image. "
+            "Confusing the two costs little only if they look alike, so similar images become neighbours."
         )
     if wrong < 42:
         return (

@@ -60,7 +60,9 @@ class TableOptions(QWidget):
         self.group_by = CheckPopup("Group by ▾")
         self.group_by.setToolTip("What the runs of a row have in common besides the data set")
         self.selected_only = QCheckBox("&Selected only")
-        self.selected_only.setToolTip("Show only the runs selected on the left, evaluated or not, instead of all evaluated runs")
+        self.selected_only.setToolTip(
+            "Show the runs selected on the left, evaluated or not, instead of all evaluated runs"
+        )
         self.columns = CheckPopup("Columns ▾")
         self.columns.setToolTip("Choose columns; a heading’s context menu also hides its column")
         for widget in (self.group_by, self.selected_only, self.columns):

@@ -232,7 +232,7 @@ class RunActions(QObject):
             return
         self._mark("hiding runs" if hide else "unhiding runs", {i.path: {"hidden": hide or None} for i in items})
         if hide:
-            self.undoable.emit(f"{count(len(items), 'run')} hidden. To show hidden runs, use the ⇅ menu of the run list.")
+            self.undoable.emit(f"{count(len(items), 'run')} hidden. The ⇅ menu of the run list can show hidden runs.")
 
     @Slot(object, object)
     def name_latents(self, path: Path, names: dict[int, str]) -> None:

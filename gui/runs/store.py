@@ -185,8 +185,8 @@ class RunItem:
 class RunStore(QObject):
     """All runs in a folder, newest first.
 
-    Emits `listed` when runs appear or disappear, `updated(path)` when one changes, and `unreadable(reasons, items)` when
-    folders look like runs but cannot be opened (reasons by folder name) or new runs have damaged files.
+    Emits `listed` when runs appear or disappear, `updated(path)` when one changes, and `unreadable(reasons, items)`
+    when folders look like runs but cannot be opened (reasons by folder name) or new runs have damaged files.
 
     However many runs there are, a poll checks a bounded number of files: those of runs that are training or displayed,
     and the folders of `TURN` others in rotation.

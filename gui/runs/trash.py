@@ -36,7 +36,9 @@ def move_to_trash(path: Path) -> Path | None:
 def restore(trashed: Path, path: Path) -> None:
     """Restore a run from the trash to its original path. Raises RunError."""
     if path.exists():
-        raise RunError(f"Could not restore the run: {path} already exists. It is still in the trash, as {trashed.name}.")
+        raise RunError(
+            f"Could not restore the run: {path} already exists. The run is still in the trash, as {trashed.name}."
+        )
     try:
         shutil.move(trashed, path)
     except OSError as error:

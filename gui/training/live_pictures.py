@@ -27,9 +27,7 @@ from gui.widgets.theme import px
 from gui.widgets.words import shortened
 
 ORIGINALS = "Originals"
-TRAVERSAL = (
-    "Each row varies one latent; the others stay at the encoding of the first original. Next to its number: "
-)
+TRAVERSAL = "Each row varies one latent; the others stay at the encoding of the first original. Next to its number: "
 BY_KL = (
     "the name you gave it on the Traversal page, or its KL in nats as recorded in the curves: the mean over the steps "
     "since the previous point."
@@ -63,7 +61,7 @@ class LivePictures(Card):
         self.play.clicked.connect(self._play_or_stop)
         self.slider = QSlider(Qt.Orientation.Horizontal)
         self.slider.setAccessibleName("History of the pictures")
-        self.slider.setToolTip("Move left for earlier pictures, also with the arrow keys; the right end shows live pictures")
+        self.slider.setToolTip("Move left for earlier pictures, also with the arrow keys; the right end is live")
         self.slider.valueChanged.connect(self._show_chosen)
         self._stack = QStackedLayout()
         self._stack.addWidget(empty_state("Pictures appear here while a run trains."))

@@ -109,7 +109,7 @@ class TrainingSession(JobSession):
     ) -> None:
         """Train or queue a run whose data have passed the quick check.
 
-        A `fresh` run that cannot start leaves no folder behind, unless it was queued: then its folder records the reason.
+        A `fresh` run that cannot start leaves no folder, unless it was queued: then its folder records the reason.
         """
         if not self.active and not self.blocked:
             self._begin(Waiting(path.name, more, accept_changed_data), path, fresh=fresh)

@@ -34,7 +34,9 @@ class PictureDialog(QDialog):
         self.dpi_box.setSingleStep(50)
         self.dpi_box.setToolTip("Dots per inch, for PNG")
         self.labels_box = QCheckBox(CAPTION)
-        self.labels_box.setToolTip("Values above, latents on the left, and a caption with run, image, latents and range")
+        self.labels_box.setToolTip(
+            "Values above, latents on the left, and a caption with run, image, latents and range"
+        )
         self.width_box.setValue(_number(settings.value("traversal/width"), 0.0))
         self.dpi_box.setValue(int(_number(settings.value("traversal/dpi"), 200)))
         self.labels_box.setChecked(str(settings.value("traversal/labels", True)).lower() != "false")

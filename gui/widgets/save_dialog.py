@@ -99,8 +99,8 @@ def with_ending(path: Path, chosen: Format, formats: Sequence[Format]) -> Path:
     elif re.fullmatch(r"\.[A-Za-z][A-Za-z0-9]{0,7}", path.suffix):
         known = " or ".join(f".{ending}" for ending in endings)
         raise ConfigError(
-            f"{path.name} cannot be saved: the file must end in {known}. Use one of these extensions, or none to get the "
-            "extension of the selected file type."
+            f"{path.name} cannot be saved: the file must end in {known}. Use one of these extensions, or none to get "
+            "that of the selected file type."
         )
     else:
         wanted = path.with_name(f"{path.name.rstrip('.')}.{chosen.ending}")

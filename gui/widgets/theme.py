@@ -112,8 +112,7 @@ def remember_scheme(app: QApplication, name: str) -> None:
 
 
 def toggle_scheme(app: QApplication) -> str:
-    """Switch between light and dark, preferring "system" if that has the wanted look; return the scheme's name.
-    """
+    """Switch between light and dark, preferring "system" if that has the wanted look; return the scheme's name."""
     dark = is_dark()
     if app.property(CHOSEN) != "system":
         choose_scheme(app, "system")

@@ -46,8 +46,8 @@ KEPT = (
     "continues from there."
 )
 TO_DO = (
-    "You can continue working. If it happens again, restart the application. To report the problem, include the details "
-    "below."
+    "You can continue working. If it happens again, restart the application. To report the problem, include the "
+    "details below."
 )
 
 log = logging.getLogger(__name__)

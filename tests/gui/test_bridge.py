@@ -129,8 +129,8 @@ def test_cancelling_closes_the_job(qtbot, host):
     ("error", "sentence"),
     [
         (StudioError("The data folder is gone."), "The data folder is gone."),
-        (MemoryError(), "There is not enough memory for this"),
-        (ZeroDivisionError("division by zero"), "Something unexpected happened (ZeroDivisionError"),
+        (MemoryError(), "Not enough memory"),
+        (ZeroDivisionError("division by zero"), "Unexpected error (ZeroDivisionError"),
     ],
 )
 def test_a_failure_becomes_a_sentence(qtbot, host, error, sentence):

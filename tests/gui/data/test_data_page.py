@@ -191,7 +191,7 @@ def test_what_is_dropped_while_another_is_prepared_is_refused_in_a_sentence(qtbo
     other = tmp_path / "other"
     other.mkdir()
     page.open_path(other)
-    assert "Drop other again when that is done" in window.banner.text.text()
+    assert "Drop other again when it is done" in window.banner.text.text()
     assert page.path == pictures
     qtbot.waitUntil(lambda: not page.preparing, timeout=WAIT)
     wait_for_details(qtbot, page, "images")

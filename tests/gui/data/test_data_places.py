@@ -114,7 +114,7 @@ def test_a_run_whose_data_must_be_downloaded_is_not_queued_and_the_data_page_is_
     window.training_page.settings.start_button.click()
     assert not window.training.active
     assert list_runs(window.store.root) == []
-    assert "Not started: MNIST is not on this machine yet." in window.banner.text.text()
+    assert "The run was not started. MNIST is not on this machine yet." in window.banner.text.text()
     assert window.banner.property("kind") == "error"
     window.banner.action.click()
     assert window.pages.currentWidget() is window.data_page

@@ -33,7 +33,7 @@ def test_without_a_bus_nothing_happens_but_a_line_in_the_log(window, settings, c
         desktop.training(False)
         desktop.close()
     assert caplog.messages == [
-        "the computer may sleep while a run trains: there is no system bus",
+        "the computer may sleep while a run is training: there is no system bus",
         "no notification: there is no session bus",
     ]
 
@@ -103,7 +103,7 @@ def test_on_macos_caffeinate_runs_while_a_run_trains(qtbot, tmp_path, monkeypatc
 def test_the_words_for_a_run_that_ended(tmp_path):
     run = Run.create(tmp_path, RunConfig(dataset="digits", objective="annealed-abs", seed=1, latents=1, steps=10))
     run.write_state(RunState("stopped", 0, 10))
-    assert ending(RunItem(run)) == ("annealed abs · 1 was stopped", "It had not come to its first values.")
+    assert ending(RunItem(run)) == ("annealed abs · 1 was stopped", "It ended before its first values were recorded.")
     run.metrics_file.write_text(f"{header(1)}\n5,1,1,30,29,1,,1\n10,2,2,22.75,22.71,9.04,,9.04\n")
     run.write_state(RunState("finished", 10, 10))
     assert ending(RunItem(run)) == ("annealed abs · 1 has finished", "reconstruction 22.7, KL 9.0 nats")

@@ -164,7 +164,7 @@ def test_a_refusal_is_one_line_in_the_log(qtbot, services, client, caplog):
         qtbot.waitUntil(lambda: bool(caplog.messages))
     awake.close()
     assert len(service.calls) == 1
-    assert caplog.messages == ["the computer may sleep while a run trains: Permission denied"]
+    assert caplog.messages == ["the computer may sleep while a run is training: Permission denied"]
 
 
 def test_progress_is_told_once_a_percent_and_taken_away_at_the_end(qtbot, client, monitor, window, settings):

@@ -38,7 +38,7 @@ def test_a_missing_system_library_is_named_with_its_package(linux, library, pack
 
     linux.setattr(ctypes, "CDLL", missing)
     problem = screen.find_problem()
-    assert f"The system library {library} is missing" in problem
+    assert f"The system library {library}, which Qt needs, is missing" in problem
     assert f"apt install {package} " in problem
     assert "\n" not in problem
 

@@ -178,7 +178,7 @@ def test_return_goes_through_all_hits_and_round(qtbot, help_window, library):
 
 def test_what_is_not_found_is_said_and_clearing_shows_everything_again(help_window, library):
     help_window.search.setText("zebra")
-    assert help_window.hits.text() == "Nothing found"
+    assert help_window.hits.text() == "No hits"
     assert help_window.contents.shown == []
     help_window.search.clear()
     assert help_window.contents.shown == list(library.topics)

@@ -169,13 +169,13 @@ def test_a_table_that_cannot_be_saved_is_said(qtbot, page, tmp_path, monkeypatch
     (tmp_path / "file").write_bytes(b"")
     monkeypatch.setattr(exports, "ask_file", lambda *question: tmp_path / "file" / "table.csv")
     qtbot.mouseClick(page.export, Qt.MouseButton.LeftButton)
-    assert "cannot be written" in page.words.text()
+    assert "Could not write" in page.words.text()
 
 
 def test_selected_only_shows_runs_that_are_not_evaluated_and_why(qtbot, page, items):
     page.options.selected_only.click()
     assert page._stack.currentIndex() == 0
-    assert "No run is selected" in page._message.text()
+    assert "No runs are selected" in page._message.text()
     page.show_runs(items, [items[4], items[0]])
     assert column(page, "reconstruction") == ["41.25", "–"]
     place = page.model.table.index("reconstruction")
@@ -342,7 +342,7 @@ def test_cancel_ends_a_fit_in_a_child_process_within_two_seconds(qtbot, tmp_path
     with qtbot.waitSignal(session.ended, timeout=10_000) as ended:
         session.cancel()
     assert time.monotonic() - began < 2
-    assert ended.args == ["Cancelled. What was computed is kept."]
+    assert ended.args == ["Cancelled. Metrics computed so far are kept."]
 
 
 def test_a_run_that_is_deleted_meanwhile_is_said_and_the_others_are_evaluated(qtbot, window, tiny_run, monkeypatch):

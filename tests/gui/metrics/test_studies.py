@@ -152,10 +152,10 @@ def test_a_study_says_what_is_there_goes_on_and_its_table_grows_to_the_engines(
     assert "trained up to step" in place.data(Qt.ItemDataRole.ToolTipRole)
     needed = last_event(estimate_study(study, window_with_half.store.root), StudyEstimated).needed
     assert 0 < needed.seconds < 0.01 * (60 + 1.2 * 1797)  # the rest of 60 steps, and each image looked at
-    told = f"What is left takes about {duration(needed.seconds)} on this machine"
+    told = f"Time left: about {duration(needed.seconds)} on this machine"
     qtbot.waitUntil(lambda: told in panel.summary.text(), timeout=PATIENCE)
     assert panel.summary.text().startswith("2 runs: 2 methods × 1 seed; 1 done, 1 started.")
-    assert panel.foot.start.text() == "Go on"
+    assert panel.foot.start.text() == "Resume"
     seen = []
     window_with_half.studies.changed.connect(lambda: seen.append(window_with_half.studies.progress))
     with qtbot.waitSignal(window_with_half.studies.ended, timeout=PATIENCE):
@@ -201,7 +201,7 @@ def test_closing_asks_and_stop_keeps_what_was_trained(qtbot, open_window, monkey
     with qtbot.waitSignal(session.ended, timeout=PATIENCE):
         qtbot.mouseClick(panel.foot.stop, LEFT)
         assert "Stopping" in panel.foot.words.text()
-    qtbot.waitUntil(lambda: panel.foot.start.text() == "Go on", timeout=PATIENCE)
+    qtbot.waitUntil(lambda: panel.foot.start.text() == "Resume", timeout=PATIENCE)
     assert window.store.items[0].run.state().step > 0
     assert "0 of 2 runs" in panel.foot.words.text()
 
@@ -224,9 +224,9 @@ def test_more_seeds_are_more_runs_shown_one_by_one_and_kept(qtbot, window_with_h
     qtbot.mouseClick(panel.each, LEFT)
     qtbot.waitUntil(lambda: page.model.rowCount() == 6, timeout=PATIENCE)
     assert column(page, "name")[:3] == ["VAE, seed 0", "Annealed, γ = 10, seed 0", "VAE, seed 1"]
-    assert column(page, "state")[2] == "not begun"
+    assert column(page, "state")[2] == "not started"
     qtbot.mouseClick(panel.each, LEFT)
-    assert column(page, "state")[0] == "1 done, 2 not begun"
+    assert column(page, "state")[0] == "1 done, 2 not started"
     panel.choice.lengths.button(1).click()
     assert panel.study.quick
     assert panel.choice.seeds.value() == 1

@@ -50,9 +50,9 @@ def choose(qtbot, title):
 @pytest.mark.parametrize(
     ("title", "name", "proposed"),
     [
-        ("Curves as a picture", "out.svg", "tiny-curves"),
+        ("Curves as a figure", "out.svg", "tiny-curves"),
         ("Curves as a table", "out.csv", "tiny-curves"),
-        ("Whole run", "out.zip", "tiny-run"),
+        ("Complete run", "out.zip", "tiny-run"),
         ("TensorBoard event files", "out", "tiny-tensorboard"),
     ],
 )
@@ -128,4 +128,4 @@ def test_where_tensorboard_is_missing_the_choice_says_how_to_get_it(qtbot, paren
     choices = {button.text(): button for button in dialog.findChildren(QRadioButton)}
     assert not choices["TensorBoard event files"].isEnabled()
     assert "pip install tensorboard" in choices["TensorBoard event files"].accessibleDescription()
-    assert choices["Whole runs"].isEnabled()
+    assert choices["Complete runs"].isEnabled()

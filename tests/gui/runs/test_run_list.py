@@ -102,7 +102,7 @@ def test_trash_and_undo(window, runs):
     window.actions_of_runs.trash.trigger()
     assert shown(window) == ["β-VAE · 2", "VAE · 1"]
     assert not runs[0].path.exists()
-    assert "2 runs moved to the trash" in window.banner.text.text()
+    assert "Moved 2 runs to the trash" in window.banner.text.text()
     window.actions_of_runs.undo_stack.undo()
     assert len(shown(window)) == 4
     assert Run.open(runs[0].path).config == runs[0].config
@@ -113,7 +113,7 @@ def test_a_run_that_somebody_trains_is_not_moved_to_the_trash(window, runs):
         choose(window, runs[0])
         window.actions_of_runs.trash.trigger()
         assert runs[0].path.exists()
-    assert "is being trained" in window.banner.text.text()
+    assert "is still training" in window.banner.text.text()
 
 
 def test_a_place_that_was_taken_meanwhile_is_said_and_nothing_is_lost(window, runs):
@@ -121,7 +121,7 @@ def test_a_place_that_was_taken_meanwhile_is_said_and_nothing_is_lost(window, ru
     window.actions_of_runs.trash.trigger()
     runs[0].path.mkdir()
     window.actions_of_runs.undo_stack.undo()
-    assert "is taken. It is still in the trash" in window.banner.text.text()
+    assert "already exists. The run is still in the trash" in window.banner.text.text()
 
 
 def test_the_comparison_has_only_what_differs(window, runs):
@@ -138,7 +138,7 @@ def test_the_weights_of_a_run_are_kept_and_looked_at_again(qtbot, window, tiny_r
     window.store.refresh()
     choose(window, run)
     window.actions_of_runs.keep.trigger()
-    assert "step 60 are kept" in window.banner.text.text()
+    assert "at step 60." in window.banner.text.text()
     assert window.store.find(run.path).kept_steps == [60]
     window.header.tabs.button(1).click()
     page = window.traversal_page

@@ -194,6 +194,6 @@ def test_of_many_selected_runs_the_first_are_drawn_and_this_is_said(qtbot, windo
     first = {f"kl {item.path}" for item in window.run_list.items()[:MOST_SHOWN]}
     qtbot.waitUntil(lambda: {key for key in page.curves.kl.drawn if not key.startswith("raw ")} == first)
     assert page.not_all.isVisible()
-    assert page.not_all.text() == f"Curves of the first {MOST_SHOWN} of {MOST_SHOWN + 4} selected runs."
+    assert page.not_all.text() == f"Showing the curves of the first {MOST_SHOWN} of {MOST_SHOWN + 4} selected runs."
     window.run_list.select(window.store.items[0].path)
     assert not page.not_all.isVisible()

@@ -96,7 +96,7 @@ def test_what_was_cancelled_is_in_the_trash_and_undo_brings_it_back(qtbot, windo
         window.training_page.settings.cancel_button.click()
     assert not path.exists()
     assert window.store.items == []
-    assert "moved to the trash" in window.banner.text.text()
+    assert "to the trash" in window.banner.text.text()
     window.banner.action.click()
     assert [item.path for item in window.store.items] == [path]
     assert checkpoint_step(path / "checkpoint") > 2
@@ -209,7 +209,7 @@ def test_taking_it_out_in_the_run_list_offers_to_undo_it(queued):
     queued.run_list.select(next(item.path for item in queued.store.items if item.run.config.seed == 2))
     queued.actions_of_runs.unqueue.trigger()
     assert waiting(queued) == ["1", "3"]
-    assert "taken out of the queue. Ctrl+Z undoes it." in queued.banner.text.text()
+    assert "from the queue. Ctrl+Z undoes it." in queued.banner.text.text()
     queued.banner.action.click()
     assert waiting(queued) == ["1", "2", "3"]
 

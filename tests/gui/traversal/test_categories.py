@@ -102,7 +102,7 @@ def test_fewer_steps_leave_the_categories_whole_and_every_view_shows(qtbot, page
     assert [len(row.images) for row in page.card.latents.grid.rows] == [12, 6, 6]
     page.card.show_view(WALK)
     settled(qtbot, page)
-    qtbot.waitUntil(lambda: len(page.card.walk.grid.rows) == 1, timeout=WAIT)  # linear: spherical needs Gaussian latents
+    qtbot.waitUntil(lambda: len(page.card.walk.grid.rows) == 1, timeout=WAIT)  # linear only
     assert page.card.walk.grid.rows[0].title == "linear"
     page.card.show_view(LATENTS)
     page.source.segments.button(PRIOR).click()
@@ -152,7 +152,7 @@ def test_there_is_no_empty_plot_and_pictures_say_what_they_are(page, window):
     ]  # fmt: skip
     assert plots.reconstruction.title.text() == "Loss"
     pictures = training.pictures
-    assert pictures._second_title.text() == "Generated from their codes"
+    assert pictures._second_title.text() == "Generated from the codes"
     assert pictures._third_title.text() == "Latents, 10 categories, from −2 to +2"
     assert [len(row.images) for row in pictures.traversal.rows] == [10, 10, 10]
     assert pictures.traversal.rows[0].tips[0] == "z0, one of 10 categories"
@@ -179,6 +179,6 @@ def test_the_list_shows_no_numbers_that_are_none(page, window):
 
     item = next(item for item in window.store.items if item.path.name == "gan")
     assert np.isnan(item.last("reconstruction"))
-    assert "Right:" not in _tip(item)
+    assert "Shown on the right:" not in _tip(item)
     assert SORTS["KL"](item) == float("inf")
     window.run_list.view.grab()  # painting it raises nothing

@@ -193,7 +193,7 @@ def test_pictures_are_dropped_pasted_drawn_and_refused_in_words(qtbot, show, win
     QGuiApplication.clipboard().setImage(to_qimage(stroke[..., None]))
     page.setFocus()
     page.incoming.paste()
-    qtbot.waitUntil(lambda: page.answer.start.words == "a picture from the clipboard", timeout=WAIT)
+    qtbot.waitUntil(lambda: page.answer.start.words == "an image from the clipboard", timeout=WAIT)
 
     page.source.segments.button(DRAW).click()
     canvas = page.source.board.canvas
@@ -282,7 +282,7 @@ def test_a_run_that_is_deleted_or_failed_is_a_sentence(qtbot, show, window, tiny
     page = show(tiny_run)
     shutil.rmtree(page.item.path)
     page.source.images.random.click()
-    qtbot.waitUntil(lambda: "is gone" in page.card.message.text(), timeout=WAIT)
+    qtbot.waitUntil(lambda: "moved or deleted" in page.card.message.text(), timeout=WAIT)
     window.store.refresh()
     failed = make_run(window.store.root, name="failed")
     from engine.runs.run import RunState
@@ -416,7 +416,7 @@ def test_where_no_latent_is_left_the_grid_says_so(show, tiny_run):
     page = show(tiny_run)
     page.card.latents.min_kl.setValue(50)
     assert page.card.latents.grid.rows == []
-    assert f"The largest is {page.answer.loaded.kl.max():.2f} nats" in page.card.latents.nothing.text()
+    assert f"The largest mean KL is {page.answer.loaded.kl.max():.2f} nats" in page.card.latents.nothing.text()
     assert page.card.latents.nothing.isVisible()
 
 

@@ -106,7 +106,7 @@ def test_what_is_asked_is_completed_and_its_folder_remembered(parent, settings, 
 
 def test_a_wrong_ending_is_said_and_asked_again(parent, settings, tmp_path, answers, boxes):
     given, _ = answers
-    given += [(tmp_path / "mine.jpg", "PNG picture (*.png)"), (tmp_path / "mine.png", "PNG picture (*.png)")]
+    given += [(tmp_path / "mine.jpg", "PNG image (*.png)"), (tmp_path / "mine.png", "PNG image (*.png)")]
     assert ask_file(parent, settings, "Save", "x", PICTURES) == tmp_path / "mine.png"
     assert len(boxes[0]) == 1
     assert "mine.jpg cannot be saved" in boxes[0][0]
@@ -118,10 +118,10 @@ def test_what_exists_is_replaced_only_when_told(parent, settings, tmp_path, answ
     (tmp_path / "mine.png").write_bytes(b"old")
     (said, press), (given, _) = boxes, answers
     press.append("Replace" if replace else "Choose another name")
-    given += [(tmp_path / "mine", "PNG picture (*.png)")] + ([] if replace else [None])
+    given += [(tmp_path / "mine", "PNG image (*.png)")] + ([] if replace else [None])
     wanted = tmp_path / "mine.png" if replace else None
     assert ask_file(parent, settings, "Save", "x", PICTURES) == wanted
-    assert said == ["mine.png exists already."]
+    assert said == ["mine.png already exists."]
 
 
 def test_a_remembered_folder_that_is_gone_is_forgotten(settings, tmp_path):

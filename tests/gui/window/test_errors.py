@@ -43,7 +43,7 @@ def test_an_exception_in_a_slot_is_shown_once_with_details_to_copy(qtbot, presen
     dialog = presenter.dialog
     assert dialog.isVisible()
     assert not dialog.isModal()
-    assert dialog.happened.text() == "Something unexpected happened (ZeroDivisionError: in a slot)."
+    assert dialog.happened.text() == "An unexpected error occurred (ZeroDivisionError: in a slot)."
     assert "on disk" in dialog.kept.text()
     assert dialog.to_do.text()
     dialog.copy.click()

@@ -74,10 +74,10 @@ def test_the_window_opens_over_all_of_them_and_says_so_in_a_few_lines(qtbot, roo
     assert {item.path.name for item in window.store.items} == {"sound", *HOSTILE} - left_out
     words = window.banner.text.text()
     assert words == (
-        "5 runs are left out of the list (settings-cut, settings-deep, settings-digits and 2 more); their folders were "
-        "not changed. 6 runs are shown without damaged files (marks-deep, marks-digits, marks-types and 3 more); point "
-        "at one to see why.\n5 other files are damaged and not used (queue.json, folders.json, deep.toml and 2 more); "
-        "they were not changed."
+        "5 runs are not listed (settings-cut, settings-deep, settings-digits and 2 more); their folders are unchanged. "
+        "6 runs are listed without damaged files (marks-deep, marks-digits, marks-types and 3 more); point at a run to "
+        "see why.\n5 other files are damaged and not used (queue.json, folders.json, deep.toml and 2 more); they are "
+        "unchanged."
     )
     assert own_presets() == []
 
@@ -106,8 +106,8 @@ def test_a_poll_of_a_run_with_an_endless_line_goes_on_to_its_end_once(root, anot
 def test_one_run_that_cannot_be_read_is_said_with_its_reason():
     words = runs_left_out({"a": "/runs/a/config.json is damaged: it is nested more than 32 levels deep."}, [])
     assert words == (
-        "/runs/a/config.json is damaged: it is nested more than 32 levels deep. The run is left out of the list; its "
-        "folder was not changed."
+        "/runs/a/config.json is damaged: it is nested more than 32 levels deep. The run is not listed; its folder is "
+        "unchanged."
     )
 
 
@@ -118,7 +118,7 @@ def test_an_offer_does_not_hide_what_was_left_out(root, another_window, tiny_run
     assert window.banner.property("kind") == "offer"
     window.banner.dismiss.click()
     assert window.banner.property("kind") == "error"
-    assert "left out of the list" in window.banner.text.text()
+    assert "not listed" in window.banner.text.text()
     window.banner.dismiss.click()
     assert window.banner.isHidden()
 

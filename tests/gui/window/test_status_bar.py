@@ -52,7 +52,7 @@ def test_an_export_is_told(qtbot, window, told):
         yield Progress(1, 2, "Writing")
         yield Finished(message="Saved")
 
-    assert JobDialog(window.traversal_page, "Save the picture", job).carry_out() == "Saved"
+    assert JobDialog(window.traversal_page, "Save figure", job).carry_out() == "Saved"
     assert "Saving" in told
     assert window.status.task.text() == "Ready"
 
