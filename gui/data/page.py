@@ -93,7 +93,7 @@ class DataPage(QWidget):
         card.body.addWidget(self.list, 1)
         card.body.addWidget(
             label(
-                "To open a data set’s folder, a folder of images or an .npz file, drop it anywhere on the window.",
+                "To open a data set's folder, a folder of images or an .npz file, drop it anywhere on the window.",
                 "muted",
                 wrap=True,
             )
@@ -114,10 +114,10 @@ class DataPage(QWidget):
         self.prepare_button = self._button(buttons, "Prepare", "Draw, download or read the images now", self._prepare)
         self.choose_button = self._button(buttons, "Choose…", "Choose the folder or file with the images", self._choose)
         self.forget_button = self._button(
-            buttons, "Forget this folder", "Use the application’s own copy again; your files are kept", self._forget
+            buttons, "Forget this folder", "Use the application's own copy again; your files are kept", self._forget
         )
         self.official_button = self._button(
-            buttons, "Download the official file", "26 MB, from the authors’ repository", self._download_official
+            buttons, "Download the official file", "26 MB, from the authors' repository", self._download_official
         )
         self.folder_button = self._button(buttons, "Open folder", "Show where the files are", self._open_folder)
         self.delete_button = self._button(

@@ -152,7 +152,7 @@ class BarChart(Chart):
         self.plot.setXRange(min(ends), max(ends) or 1.0, padding=0.04)
         self.setToolTip(
             "Error bars: ± standard deviation over runs, or the 95 % interval of a single run."
-            + (" Diamonds: the report’s numbers." if any(bar.printed is not None for bar in bars) else "")
+            + (" Diamonds: the report's numbers." if any(bar.printed is not None for bar in bars) else "")
         )
 
 

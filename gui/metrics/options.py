@@ -45,7 +45,7 @@ class TableOptions(QWidget):
         tips = (
             "A row for each run",
             "A row for each method: mean ± standard deviation over its runs",
-            "Train and compare methods over seeds: the report’s tables, or your own study",
+            "Train and compare methods over seeds: the report's tables, or your own study",
         )
         for number, (title, tip) in enumerate(zip(("Runs", "Methods", "Study"), tips, strict=True)):
             button = QPushButton(title)
@@ -64,7 +64,7 @@ class TableOptions(QWidget):
             "Show the runs selected on the left, evaluated or not, instead of all evaluated runs"
         )
         self.columns = CheckPopup("Columns ▾")
-        self.columns.setToolTip("Choose columns; a heading’s context menu also hides its column")
+        self.columns.setToolTip("Choose columns; a heading's context menu also hides its column")
         for widget in (self.group_by, self.selected_only, self.columns):
             row.addWidget(widget)
         self._load()

@@ -206,7 +206,7 @@ class StudyChoice(QWidget):
     @Slot()
     def _ask_data(self) -> None:
         folder = str(remembered_data(self._dataset) or last_folder(self._settings))
-        path = QFileDialog.getExistingDirectory(self, "Choose the folder with the data set’s files", folder)
+        path = QFileDialog.getExistingDirectory(self, "Choose the folder with the data set's files", folder)
         if path:
             self._remember(Path(path))
 

@@ -63,7 +63,7 @@ class StudyPanel(QObject):
         self.each.toggled.connect(self._each_toggled)
         self.text = QPushButton("Copy methods text")
         self.text.setToolTip(
-            "Copy a paragraph for a paper’s methods section: data, network, settings, seeds, protocols, versions"
+            "Copy a paragraph for a paper's methods section: data, network, settings, seeds, protocols, versions"
         )
         self.text.clicked.connect(self._copy_text)
         self.foot.start.clicked.connect(self._start)

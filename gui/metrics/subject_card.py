@@ -62,7 +62,7 @@ class SubjectCard(Card):
         self.view.setAccessibleName("View")
         self.view.setMinimumContentsLength(8)
         self.view.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.view.setToolTip("View of the table’s current row")
+        self.view.setToolTip("View of the table's current row")
         self.view.activated.connect(self._chosen)
         self.run = Combo()
         self.run.setToolTip("Run of the row")

@@ -293,7 +293,7 @@ class RunActions(QObject):
     def _open_folder(self) -> None:
         for item in self._list.items()[:1]:
             if not QDesktopServices.openUrl(QUrl.fromLocalFile(str(item.path))):
-                self.noted.emit(f"The run’s folder is {item.path}")
+                self.noted.emit(f"The run's folder is {item.path}")
 
     @Slot()
     def _trash(self) -> None:

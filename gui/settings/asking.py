@@ -18,7 +18,7 @@ def may(parent: QWidget, settings: QSettings, question: str, text: str, more: st
     if not getattr(read_preferences(settings), question):
         return True
     box = message_box(QMessageBox.Icon.Question, APP, text, more, parent=parent)
-    never = QCheckBox("Don’t ask again (can be changed in Settings)")
+    never = QCheckBox("Don't ask again (can be changed in Settings)")
     box.setCheckBox(never)
     accept = box.addButton(yes, QMessageBox.ButtonRole.AcceptRole)
     refuse = box.addButton(no, QMessageBox.ButtonRole.RejectRole)

@@ -44,7 +44,7 @@ QUESTIONS = {
     ),
     "notifications": (
         "Notify when a run ends while another window is active",
-        "A desktop notification with the run’s reconstruction and KL.",
+        "A desktop notification with the run's reconstruction and KL.",
     ),
 }
 RUNS_HINT = "Takes effect at the next start, here and on the command line. Existing runs are not moved."

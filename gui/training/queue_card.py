@@ -35,7 +35,7 @@ class QueueCard(Card):
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.list.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.list.setToolTip(
-            "Drag to reorder (Alt+Up, Alt+Down). Delete removes a run from the queue but not from the list. Ctrl+Z undoes."
+            "Drag to reorder (Alt+Up, Alt+Down). Delete removes a run from the queue, not from the list. Ctrl+Z undoes."
         )
         self.list.model().rowsMoved.connect(self._dragged)
         self.list.installEventFilter(self)

@@ -48,7 +48,7 @@ class OptionsBar(QWidget):
         self.logarithmic = QCheckBox("&Log y")
         self.logarithmic.setToolTip("Logarithmic y axis; non-positive values are not drawn")
         self.outliers = QCheckBox("&Ignore outliers")
-        self.outliers.setToolTip("Fit the y axis to the middle 90 % of each curve’s visible points")
+        self.outliers.setToolTip("Fit the y axis to the middle 90 % of each curve's visible points")
         self.export_button = QPushButton("Export…")
         self.export_button.setToolTip("Save these curves as a figure or a table")
         for widget in (self.logarithmic, self.outliers, self.export_button):

@@ -44,7 +44,7 @@ class Linker(QObject):
             link.latent: (
                 f"{link.factor}, {link.share:.2f}",
                 f"z{link.latent} carries {link.share:.0%} of the information about {link.factor}: their mutual "
-                "information as a share of the factor’s entropy, over up to 10,000 images.",
+                "information as a share of the factor's entropy, over up to 10,000 images.",
             )
             for link in self._known.get(weights, ())
             if link.share >= LEAST

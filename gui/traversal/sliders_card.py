@@ -37,7 +37,7 @@ class SlidersCard(Card):
         self.step = label("", "pill")
         self.reset_button = QPushButton("Reset")
         self.reset_button.setObjectName("compact")
-        self.reset_button.setToolTip("Reset every latent to the image’s own value (Ctrl+0)")
+        self.reset_button.setToolTip("Reset every latent to the image's own value (Ctrl+0)")
         self.reset_button.setAccessibleName("Reset all latents")
         self.reset_button.setShortcut("Ctrl+0")
         self.reset_button.clicked.connect(self.reset)

@@ -156,7 +156,7 @@ class SourceCard(Card):
         self.label_box = Combo()
         self.label_box.setAccessibleName("Class")
         self.label_box.setToolTip(
-            "The class given to the decoder of this conditional model. “Same as image” is the image’s own class, or "
+            "The class given to the decoder of this conditional model. “Same as image” is the image's own class, or "
             "the class that reconstructs it best if it has none."
         )
         self.label_title = label("Decode as")
