@@ -28,7 +28,7 @@ def test_licences_are_found_by_any_word(qtbot, window):
     assert "GNU LESSER GENERAL PUBLIC LICENSE" in dialog.text.toPlainText()
     assert dialog.found.text() == "1 component"
     dialog.search.setText("no such word anywhere")
-    assert dialog.found.text() == "0 parts"
+    assert dialog.found.text() == "0 components"
     dialog.reject()
 
 
