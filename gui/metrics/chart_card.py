@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from gui.metrics.charts import BarChart, ScatterChart
 
 SCATTER, BARS = range(2)
-NOTHING = "Evaluated runs appear here as points."
+NOTHING = "A chart of the evaluated runs appears here."
 PREFERRED = ("disentanglement", "sharpness", "kl")
 """Metrics plotted against reconstruction unless another is chosen."""
 
@@ -45,7 +45,7 @@ class ChartCard(Card):
         self.across, self.up = Combo(), Combo()
         self.across.setToolTip("Metric on the x axis")
         self.up.setToolTip("Metric on the y axis")
-        self._against = label("vs.", "muted")
+        self._against = label("and", "muted")
         for box in (self.across, self.up):
             box.setMinimumContentsLength(6)
             box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)

@@ -86,7 +86,7 @@ class CompareDialog(QDialog):
         differing = len(settings_table(self._items))
         total = len(settings_table(self._items, everything=True))
         self.words.setText(
-            f"{count(differing, 'setting')} of {total} differ{'s' if differing == 1 else ''}."
+            f"{differing} of {count(total, 'setting')} differ{'s' if differing == 1 else ''}."
             if differing
             else "These runs have the same settings."
         )

@@ -188,7 +188,7 @@ class Curves(QWidget):
         items = _having("kl", items)
         self.kl.setVisible(bool(items) or not shown)
         annealed = any(_has_capacity(item) for item in items)
-        self.kl.title.setText("KL divergence, and capacity C" if annealed else "KL divergence")
+        self.kl.title.setText("KL divergence and capacity C" if annealed else "KL divergence")
         self.kl.show_curves([c for item in items for c in self._divergences(item, several)], view, across)
 
     def _draw_latents(self, items: Sequence[RunItem], view: View, across: tuple[float, float]) -> None:

@@ -228,7 +228,7 @@ def test_titles_name_the_capacity_only_where_there_is_one(page, show, tmp_path):
     assert page.curves.kl.title.text() == "KL divergence"
     make_run(tmp_path / "runs", "annealed", objective="annealed-abs")
     show()
-    assert page.curves.kl.title.text() == "KL divergence, and capacity C"
+    assert page.curves.kl.title.text() == "KL divergence and capacity C"
 
 
 def test_terms_of_a_method_have_a_plot_where_a_selected_run_has_some(page, show, tmp_path):
