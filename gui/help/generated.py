@@ -34,7 +34,7 @@ SEE_OF_FIELDS = {
 def settings_topic() -> str:
     """Return the help on every field of RunConfig: title, help, range, default, name."""
     parts = [
-        "<h1>Every setting</h1>",
+        "<h1>All settings</h1>",
         "<p>The fields of the form on the Training page, in the same order. The name in <code>code</code> is used with "
         "<code>--set</code> on the <a href='command-line'>command line</a> and in <code>config.json</code>. In the "
         "form, a coloured label marks a setting that differs from the preset.</p>",
@@ -104,7 +104,7 @@ def metrics_topic() -> str:
     """Return the help on every metric of the catalogue: definition, protocol, and where it misleads."""
     more = tomllib.loads((RESOURCES / "help" / "metrics.toml").read_text(encoding="utf-8"))
     parts = [
-        "<h1>Every metric</h1>",
+        "<h1>All metrics</h1>",
         "<p>A number without its protocol cannot be compared. Losses, KL and sharpness are means over up to "
         f"{IMAGES:,} test images, or over images drawn from the whole data set if it has no split. Scores that need "
         "ground-truth factors are computed on images drawn from the whole data set, with z = posterior mean and the "

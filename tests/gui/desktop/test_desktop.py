@@ -1,4 +1,4 @@
-"""What the window tells the desktop, where no bus answers and on the other systems."""
+"""Desktop integration without a bus, and on systems other than Linux."""
 
 import logging
 import os
@@ -39,7 +39,7 @@ def test_without_a_bus_nothing_happens_but_a_line_in_the_log(window, settings, c
 
 
 class Listening:
-    """Takes the place of the system's notifications."""
+    """Stands in for the system's notifications."""
 
     def __init__(self):
         self.heard = []
@@ -54,7 +54,7 @@ class Listening:
 @pytest.mark.parametrize(
     ("in_front", "wanted", "told"), [(False, True, True), (True, True, False), (False, False, False)]
 )
-def test_it_tells_only_when_the_window_is_not_in_front_and_when_wanted(
+def test_it_notifies_only_if_the_window_is_inactive_and_if_wanted(
     qtbot, window, settings, monkeypatch, in_front, wanted, told
 ):
     settings.setValue("notifications", wanted)
@@ -72,7 +72,7 @@ def test_it_tells_only_when_the_window_is_not_in_front_and_when_wanted(
     assert alerted == [window] * told
 
 
-def test_a_minimised_window_is_not_in_front(qtbot, window, settings):
+def test_a_minimised_window_is_inactive(qtbot, window, settings):
     window.showMinimized()
     notifier = Notifier(window, settings)
     notifier._messenger = Listening()
@@ -81,7 +81,7 @@ def test_a_minimised_window_is_not_in_front(qtbot, window, settings):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a shell script stands for macOS's program")
-def test_on_macos_caffeinate_runs_while_a_run_trains(qtbot, tmp_path, monkeypatch):
+def test_on_macos_caffeinate_runs_while_a_run_is_training(qtbot, tmp_path, monkeypatch):
     program = tmp_path / "caffeinate"
     program.write_text(
         f'#!/bin/sh\necho $$ "$@" > {tmp_path}/part\nmv {tmp_path}/part {tmp_path}/said\nexec sleep 600\n'

@@ -1,4 +1,4 @@
-"""About the application: its version, the licences of its parts, its log file."""
+"""The About dialog: version, licences of all components, log file."""
 
 from PySide6.QtCore import QUrl
 from PySide6.QtGui import QDesktopServices

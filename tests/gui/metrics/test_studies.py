@@ -1,4 +1,4 @@
-"""Studies in the window: a table that grows, opening a run, stopping and going on, the methods text, bad files."""
+"""Studies in the window: a growing table, opening runs, stopping and resuming, the methods text, bad files."""
 
 import contextlib
 import queue
@@ -39,7 +39,7 @@ PATIENCE = 60_000
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory, study_file):
-    """One seed of two methods, 60 steps each, and a quick form that takes long."""
+    """Two methods with one seed, 60 steps each, and a quick version that takes long."""
     changes = ("seeds = [0, 1]", "seeds = [0]"), ("\nepochs = 1", "\nsteps = 100_000")
     return load_study(study_file(tmp_path_factory.mktemp("study"), *changes))
 
@@ -87,7 +87,7 @@ class CrewInThread:
 
 @pytest.fixture(scope="module")
 def half(tmp_path_factory, study):
-    """A folder of runs with the first cell trained and evaluated, the second stopped after some steps."""
+    """A runs folder with the first cell trained and evaluated, and the second stopped after some steps."""
     folder = tmp_path_factory.mktemp("half")
     for cell, stop in zip(study.cells, (False, True), strict=True):
         run = Run.create(folder, cell.config.changed(device="cpu", threads=1), study.run_name(cell))
@@ -103,7 +103,7 @@ def half(tmp_path_factory, study):
 
 @pytest.fixture
 def open_window(request, settings, study, tmp_path, monkeypatch):
-    """Open the window on the metrics page with that study chosen; `open_window(runs, length)` gives its panel."""
+    """Open the window on the Metrics page with that study; `open_window(runs, length)` returns its panel."""
 
     def measured(wanted, plan):
         # Steps are tried in processes, which take seconds to begin: tests/engine/studies/test_study_running.py does.
@@ -136,9 +136,7 @@ def column(page, key):
     return [page.model.index(row, place).data() for row in range(page.model.rowCount())]
 
 
-def test_a_study_says_what_is_there_goes_on_and_its_table_grows_to_the_engines(
-    qtbot, window_with_half, study, monkeypatch
-):
+def test_a_study_shows_its_status_resumes_and_ends_with_the_engines_table(qtbot, window_with_half, study, monkeypatch):
     monkeypatch.setattr("engine.studies.running.Crew", CrewInThread)
     page, panel = window_with_half.metrics_page, window_with_half.metrics_page.study
     assert column(page, "name") == ["VAE", "Annealed, γ = 10"]
@@ -218,7 +216,7 @@ def test_a_row_opens_its_run(qtbot, window_with_half, study):
     assert [item.path for item in window_with_half.run_list.items()] == [runs / study.run_name(study.cells[0])]
 
 
-def test_more_seeds_are_more_runs_shown_one_by_one_and_kept(qtbot, window_with_half, settings):
+def test_more_seeds_add_runs_and_are_remembered(qtbot, window_with_half, settings):
     page, panel = window_with_half.metrics_page, window_with_half.metrics_page.study
     panel.choice.seeds.setValue(3)
     qtbot.mouseClick(panel.each, LEFT)
@@ -234,14 +232,14 @@ def test_more_seeds_are_more_runs_shown_one_by_one_and_kept(qtbot, window_with_h
     assert panel.choice.seeds.value() == 3
 
 
-def test_the_methods_text_is_put_on_the_clipboard(qtbot, window_with_half, study):
+def test_the_methods_text_is_copied_to_the_clipboard(qtbot, window_with_half, study):
     panel = window_with_half.metrics_page.study
     qtbot.mouseClick(panel.text, LEFT)
     assert QGuiApplication.clipboard().text() == methods_text(study, window_with_half.studies.root)
     assert "Adam" in QGuiApplication.clipboard().text()
 
 
-def test_a_broken_file_is_a_sentence_and_the_study_before_it_stays(window_with_half, study, study_file, tmp_path):
+def test_a_broken_file_is_explained_and_the_previous_study_stays(window_with_half, study, study_file, tmp_path):
     panel = window_with_half.metrics_page.study
     panel.choice.open_file(study_file(tmp_path, ('objective = "vae"', 'objective = "gan"'), name="broken"))
     assert "broken.toml" in panel.error.text()
@@ -254,7 +252,7 @@ def test_a_broken_file_is_a_sentence_and_the_study_before_it_stays(window_with_h
     assert not panel.choice.lengths.button(1).isEnabled()  # it has no [quick]
 
 
-def test_a_shipped_study_is_remembered_by_its_name_and_listed_once(window_with_half, settings):
+def test_a_built_in_study_is_remembered_by_name_and_listed_once(window_with_half, settings):
     choice = window_with_half.metrics_page.study.choice
     choice.open_file(RESOURCES / "studies" / "table-2.toml")
     assert choice.study.name == "table-2"
@@ -266,7 +264,7 @@ def test_a_shipped_study_is_remembered_by_its_name_and_listed_once(window_with_h
     assert again.study.name == "table-2"
 
 
-def test_a_study_waits_for_a_run_that_trains_and_a_run_for_a_study(qtbot, window_with_half):
+def test_a_study_waits_for_a_run_and_a_run_for_a_study(qtbot, window_with_half):
     panel, training = window_with_half.metrics_page.study, window_with_half.training
     window_with_half.studies.block("A run is training.")
     assert not panel.foot.start.isEnabled()

@@ -1,4 +1,4 @@
-"""Light and dark: chosen, or followed."""
+"""Light and dark: chosen by the user, or following the system."""
 
 import pytest
 from PySide6.QtCore import Qt
@@ -22,7 +22,7 @@ def contrast(one: str, two: str) -> float:
 
 
 @pytest.mark.parametrize("tokens", [theme.LIGHT, theme.DARK], ids=["light", "dark"])
-def test_text_can_be_read_in_both_schemes(tokens):
+def test_text_is_readable_in_both_schemes(tokens):
     # WCAG 2.1, level AA: 4.5 for text, 3 for what is drawn.
     for colour in (tokens.text, tokens.muted, tokens.warning, tokens.error, tokens.accent):
         assert contrast(colour, tokens.card) >= 4.5, colour
@@ -42,7 +42,7 @@ def test_text_can_be_read_in_both_schemes(tokens):
 
 
 @pytest.mark.parametrize("tokens", [theme.LIGHT, theme.DARK], ids=["light", "dark"])
-def test_numbers_can_be_read_on_every_cell_of_a_map(tokens):
+def test_numbers_are_readable_on_every_cell_of_a_heat_map(tokens):
     low, high = QColor(tokens.field), QColor(tokens.runs[0])
     for share in range(101):
         mixed = [a + (b - a) * share / 100 for a, b in zip(low.getRgb(), high.getRgb(), strict=True)]
@@ -50,7 +50,7 @@ def test_numbers_can_be_read_on_every_cell_of_a_map(tokens):
         assert contrast(ink_on(fill).name(), fill.name()) >= 4.5, fill.name()
 
 
-def test_a_chosen_scheme_is_in_force_whatever_the_desktop_says(qapp):
+def test_a_chosen_scheme_overrides_the_system(qapp):
     for name, dark in (("dark", True), ("light", False)):
         theme.choose_scheme(qapp, name)
         assert theme.is_dark() is dark
@@ -59,7 +59,7 @@ def test_a_chosen_scheme_is_in_force_whatever_the_desktop_says(qapp):
 
 
 @pytest.mark.parametrize("name", ["light", "dark"])
-def test_a_list_in_a_window_of_its_own_can_be_read(qtbot, qapp, name):
+def test_a_list_in_a_popup_is_readable(qtbot, qapp, name):
     # As the names that a file dialog offers while one types.
     theme.choose_scheme(qapp, name)
     completer = QCompleter(["tmp"])
@@ -73,7 +73,7 @@ def test_a_list_in_a_window_of_its_own_can_be_read(qtbot, qapp, name):
 
 
 @pytest.mark.parametrize("chosen", ["light", "dark", "system"])
-def test_each_click_on_the_themes_button_changes_what_is_seen(qtbot, qapp, window, settings, chosen):
+def test_each_click_on_the_theme_button_switches_the_look(qtbot, qapp, window, settings, chosen):
     theme.choose_scheme(qapp, chosen)
     for _ in range(4):
         before = theme.tokens()
