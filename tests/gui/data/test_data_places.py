@@ -1,4 +1,4 @@
-"""A data set's folder is chosen once and used by the Data page, the form, presets and studies; missing data are reported."""
+"""A data set's folder is chosen once and used everywhere; missing data are reported."""
 
 import shutil
 

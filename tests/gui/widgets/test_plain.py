@@ -50,7 +50,7 @@ def _blocks(document):
 
 
 def words_of(widget):
-    """Return every text of a widget and its children that Qt might interpret as HTML: labels, tooltips, items, headings."""
+    """Return all texts of a widget and its children that Qt might interpret as HTML: labels, tooltips, items, ...."""
     found = []
     for each in [widget, *widget.findChildren(QWidget)]:
         found += [each.toolTip(), each.statusTip(), each.whatsThis()]
