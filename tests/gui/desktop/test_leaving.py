@@ -50,7 +50,7 @@ def test_a_signal_saves_the_run_and_closes_the_window(qtbot, window, leaving, tr
     assert saved(window)
     assert not window.isVisible()
     [path] = list_runs(window.store.root)
-    assert [entry.run for entry in window.training.queue.waiting] == [path.name]  # the next start offers to go on
+    assert [entry.run for entry in window.training.queue.waiting] == [path.name]  # the next start offers to resume
 
 
 def test_a_signal_closes_an_idle_window(qtbot, window, leaving, no_question):

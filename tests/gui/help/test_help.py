@@ -150,7 +150,7 @@ def marked(help_window):
 
 def test_typing_shows_the_best_hit_and_marks_all_hits_on_its_page(qtbot, help_window, library):
     qtbot.keyClicks(help_window.search, "live p")
-    assert help_window.where == "pictures"  # a topic of this name comes before settings that speak of it
+    assert help_window.where == "pictures"  # a topic with this name precedes settings that mention it
     help_window.search.setText("factorvae score")
     assert help_window.where == "metrics#factor_vae"
     help_window.search.setText("mig")

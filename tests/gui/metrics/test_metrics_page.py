@@ -150,7 +150,7 @@ def test_export_and_copy_match_the_displayed_table(qtbot, page, tmp_path, monkey
     model = page.model
     shown = [[model.headerData(c, Header) for c in range(model.columnCount())]]
     shown += [[model.index(r, c).data() for c in range(model.columnCount())] for r in range(model.rowCount())]
-    read = [["" if text == "–" else text for text in line] for line in shown]  # what programs read has no dashes
+    read = [["" if text == "–" else text for text in line] for line in shown]  # files for programs contain no dashes
     for name in ("table.csv", "table.md", "table.tex", "table.json"):
         monkeypatch.setattr(exports, "ask_file", lambda *question, name=name: tmp_path / name)
         qtbot.mouseClick(page.export, Qt.MouseButton.LeftButton)
@@ -229,7 +229,7 @@ def test_digits_are_grouped_in_the_table_and_along_the_axes(make_page, tmp_path)
     model.show_table(page.full, [])
     shown = {heading.key: model.index(0, number).data() for number, heading in enumerate(page.full.headings)}
     assert shown["reconstruction"] == "1,365.29"
-    assert shown["seed"] == "2026"  # a name more than a quantity
+    assert shown["seed"] == "2026"  # a name rather than a quantity
     assert page.charts.scatter.up.tickStrings([9999.5, 12000.0], 1, 0.5) == ["9,999.5", "12,000"]
     assert ValueAxis().tickStrings([1000.0, 2000.0], 1, 1000) == ["1,000", "2,000"]
     assert ValueAxis().tickStrings([1000.5], 1, 0.5) == ["1,000.5"]
@@ -273,7 +273,7 @@ def test_a_scatter_plot_shows_the_current_rows_data_set_unless_another_is_chosen
     charts.data.setCurrentIndex(0)
     charts.data.activated.emit(0)
     assert list(charts.scatter.points.getData()[0]) == [41.25, 81.0, 83.0]
-    page._show()  # what a poll does keeps the choice
+    page._show()  # polling keeps the choice
     assert charts.data.currentText() == "dSprites"
     one = make_page(items[:3])
     assert not one.charts.data.isVisible()

@@ -106,7 +106,7 @@ def open_window(request, settings, study, tmp_path, monkeypatch):
     """Open the window on the Metrics page with that study; `open_window(runs, length)` returns its panel."""
 
     def measured(wanted, plan):
-        # Steps are tried in processes, which take seconds to begin: tests/engine/studies/test_study_running.py does.
+        # Steps are timed in processes, which take seconds to start; see tests/engine/studies/test_study_running.py.
         yield from ()
         return {key: Pace(0.01, 1_000_000, 1797) for key in wanted}
 
@@ -149,7 +149,7 @@ def test_a_study_shows_its_status_resumes_and_ends_with_the_engines_table(qtbot,
     place = page.model.index(1, page.model.table.index("reconstruction"))
     assert "trained up to step" in place.data(Qt.ItemDataRole.ToolTipRole)
     needed = last_event(estimate_study(study, window_with_half.store.root), StudyEstimated).needed
-    assert 0 < needed.seconds < 0.01 * (60 + 1.2 * 1797)  # the rest of 60 steps, and each image looked at
+    assert 0 < needed.seconds < 0.01 * (60 + 1.2 * 1797)  # the rest of the 60 steps, and the evaluation of each image
     told = f"Time left: about {duration(needed.seconds)} on this machine"
     qtbot.waitUntil(lambda: told in panel.summary.text(), timeout=PATIENCE)
     assert panel.summary.text().startswith("2 runs: 2 methods × 1 seed; 1 done, 1 started.")
@@ -163,7 +163,7 @@ def test_a_study_shows_its_status_resumes_and_ends_with_the_engines_table(qtbot,
         assert window_with_half.training.blocked
     assert any(isinstance(progress, StudyProgress) and progress.cells_done == 1 for progress in seen)
     qtbot.waitUntil(lambda: column(page, "n") == ["1", "1"], timeout=PATIENCE)
-    assert page.model.table.index("state") is None  # nothing is left to say
+    assert page.model.table.index("state") is None  # no message is left
     expected = study_table(study, window_with_half.studies.root)
     expected = expected.only({heading.key for heading in expected.headings} - {"dataset"})
     assert comma_separated(page.model.table) == comma_separated(expected)
@@ -189,7 +189,7 @@ def test_closing_asks_and_stop_keeps_what_was_trained(qtbot, open_window, monkey
 
     def ask(box):
         asked.append((box.text(), box.informativeText()))
-        return 0  # nothing is pressed: the study goes on
+        return 0  # no button is pressed: the study continues
 
     monkeypatch.setattr(QMessageBox, "exec", ask)
     window.close()

@@ -77,14 +77,14 @@ def test_a_poll_costs_no_more_for_many_finished_runs_than_for_few(runs, touched)
             store._poll()
         asked.append(sum(touched.values()) / 4)
     assert asked[0] == asked[1]
-    assert asked[0] <= TURN + 1  # a look at each folder of the turn, and one at their root
+    assert asked[0] <= TURN + 1  # one call for each folder in the rotation, and one for the runs folder
 
 
 def test_curves_of_runs_that_are_not_shown_are_not_read(runs, touched):
     root = runs(40)
     touched.clear()
     store = store_over(root)
-    assert touched["metrics.csv"] == 40  # whether it is there, and when it was written
+    assert touched["metrics.csv"] == 40  # existence and time stamp
     round_of_polls(store)
     assert touched["metrics.csv"] == 40
 
@@ -131,7 +131,7 @@ def test_changes_made_outside_appear(qtbot, runs, tiny_run):
         assert by_name["tiny-049"].state.state == "running"
         with run.metrics_file.open("ab") as file:
             file.write(run.metrics_file.read_bytes().splitlines(keepends=True)[-1].replace(b"60,", b"70,", 1))
-        store._poll()  # one that trains is looked at every time
+        store._poll()  # a run in training is checked in every poll
         assert by_name["tiny-049"].last("step") == 70
     store._poll()
     assert by_name["tiny-049"].state.state == "interrupted"

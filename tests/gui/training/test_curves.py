@@ -60,8 +60,8 @@ def show(window):
         window.store.refresh()
         window.run_list.view.selectAll()
         window._show_runs()
-        window.training_page.curves._draw()  # what it does by itself within a second
-        QApplication.processEvents()  # the plots were perhaps just made, and get their places
+        window.training_page.curves._draw()  # as its timer does within a second
+        QApplication.processEvents()  # lay out plots that may have just been created
         return window.store.items
 
     return shown
@@ -117,7 +117,7 @@ def test_every_curve_shows_its_column_and_c_follows_the_settings(page, show, tmp
     curves = page.curves
     steps = np.arange(10.0, 610, 10)
     for item in items:
-        # 20 nats over 20 epochs of 100 steps: a hundredth of a nat a step.
+        # 20 nats over 20 epochs of 100 steps: a hundredth of a nat per step.
         expected = {
             (curves.kl, "capacity"): steps / 100,
             (curves.kl, "kl"): np.full(60, 700.0),
@@ -262,7 +262,7 @@ def test_all_runs_are_fully_visible_and_plots_zoom_together(qtbot, page, show, t
     for plot in page.curves.plots:
         assert plot.canvas.across() == pytest.approx((300, 500))
     x, _ = drawn(page.curves.reconstruction, f"reconstruction {long.path}")
-    assert (x[0], x[-1]) == (290, 510)  # what is in view, and a point beyond
+    assert (x[0], x[-1]) == (290, 510)  # the visible points, and one beyond
     show()
     assert page.curves.latents.canvas.across() == pytest.approx((300, 500))
     qtbot.mouseDClick(page.curves.reconstruction.canvas.viewport(), Qt.MouseButton.LeftButton)

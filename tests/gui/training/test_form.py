@@ -194,5 +194,5 @@ def test_a_data_folder_that_is_not_there_is_marked(form, tmp_path):
     too_long = tmp_path / ("x" * 300)
     line.setText(str(too_long))
     assert form.errors == [f"{too_long} does not exist."]
-    form.set_values(dataset="digits")  # they come with the application, and look at no folder
+    form.set_values(dataset="digits")  # they come with the application and need no folder
     assert form.errors == []

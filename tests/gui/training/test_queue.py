@@ -247,7 +247,7 @@ def test_undoing_a_change_keeps_later_changes(tmp_path):
     before = queue.waiting
     queue.remove(tmp_path / "b")
     after = queue.waiting
-    assert queue.take() == Waiting("a")  # begins to train
+    assert queue.take() == Waiting("a")  # starts training
     queue.add(tmp_path / "d")
     queue.turn(after, before)
     assert [entry.run for entry in queue.waiting] == ["b", "c", "d"]

@@ -291,7 +291,7 @@ def test_a_deleted_or_failed_run_is_explained(qtbot, show, window, tiny_run, mak
     window.store.refresh()
     window.run_list.select(failed.path)
     assert page.card.message.text().endswith("failed before its first checkpoint: The loss became NaN at step 3.")
-    assert page.source.words.text() == ""  # nothing of the image of the run before
+    assert page.source.words.text() == ""  # nothing of the previous run's image
     assert not page.source.images.isEnabled()
 
 
@@ -390,7 +390,7 @@ def test_the_current_view_is_saved(qtbot, show, window, tiny_run, tmp_path, monk
     page.exports.save_animation()
     with Image.open(tmp_path / "out.gif") as animation:
         steps = page.answer.result.images.shape[1]
-        assert animation.n_frames == 2 * steps - 2  # there and back, the two ends once
+        assert animation.n_frames == 2 * steps - 2  # back and forth, each end once
     page.card.show_view(LATENTS)
     settled(qtbot, page)
     page.exports.save_latents()

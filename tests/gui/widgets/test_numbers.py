@@ -134,7 +134,7 @@ def test_a_whole_number(qtbot):
         for text, value in (("737279", 737279), ("737,279", 737279), ("٤٢", 42), ("12,345", 12345)):
             enter(qtbot, box, text)
             assert (box.value(), box.text()) == (value, str(value))
-        enter(qtbot, box, "1,5")  # not 15: what was typed up to the comma stands, what was pasted is refused
+        enter(qtbot, box, "1,5")  # not 15: text typed before the comma stays, pasted text is refused
         assert (box.value(), box.text()) == (refused, str(refused))
 
 

@@ -125,7 +125,7 @@ def test_no_text_of_a_run_is_interpreted_as_html_anywhere(qtbot, window, hostile
         window._show_page(page)
         QApplication.processEvents()
         said += assert_shown_as_written(window)
-    assert any("etc/hostname" in text for text in said)  # the words are there, as words
+    assert any("etc/hostname" in text for text in said)  # the text is there, as text
 
 
 def test_dialogs_show_text_from_files_literally(qtbot, window, hostile):

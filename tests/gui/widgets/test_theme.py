@@ -23,18 +23,18 @@ def contrast(one: str, two: str) -> float:
 
 @pytest.mark.parametrize("tokens", [theme.LIGHT, theme.DARK], ids=["light", "dark"])
 def test_text_is_readable_in_both_schemes(tokens):
-    # WCAG 2.1, level AA: 4.5 for text, 3 for what is drawn.
+    # WCAG 2.1, level AA: 4.5 for text, 3 for graphics.
     for colour in (tokens.text, tokens.muted, tokens.warning, tokens.error, tokens.accent):
         assert contrast(colour, tokens.card) >= 4.5, colour
     assert contrast(tokens.on_accent, tokens.accent) >= 4.5
-    # As the style sheet joins them: beside cards, in fields, on what is chosen, and on a button that is off.
+    # Combinations in the style sheet: beside cards, in fields, on selections, and on a disabled button.
     for colour in (tokens.text, tokens.muted, tokens.error):
         for back in (tokens.window, tokens.field):
             assert contrast(colour, back) >= 4.5, (colour, back)
     for colour in (tokens.text, tokens.muted, tokens.accent, tokens.warning, tokens.error):
         assert contrast(colour, tokens.accent_soft) >= 4.5, colour
     assert contrast(tokens.muted, tokens.faint) >= 4.5
-    # A ring around what has the focus, and the edge of a box to tick: 3, as they are drawn.
+    # Focus rings and the borders of check boxes are graphics: 3.
     for back in (tokens.window, tokens.card, tokens.field, tokens.accent_soft):
         assert contrast(tokens.accent, back) >= 3, back
     for colour in tokens.runs:
@@ -60,7 +60,7 @@ def test_a_chosen_scheme_overrides_the_system(qapp):
 
 @pytest.mark.parametrize("name", ["light", "dark"])
 def test_a_list_in_a_popup_is_readable(qtbot, qapp, name):
-    # As the names that a file dialog offers while one types.
+    # Like the completions of a file dialog.
     theme.choose_scheme(qapp, name)
     completer = QCompleter(["tmp"])
     view = completer.popup()

@@ -24,7 +24,7 @@ class Broken(QObject):
 
 @pytest.fixture
 def presenter(qtbot, monkeypatch):
-    # pytest-qt catches what escapes from a slot to fail the test; here that is what is looked at.
+    # pytest-qt fails a test when an exception escapes from a slot; here that is under test.
     catcher = Catcher()
     made = Presenter(catcher, "Studio")
     yield made

@@ -226,7 +226,7 @@ def test_larger_text_is_not_cut_on_any_page(larger, qtbot, tour):
     for title, window in tour():
         assert window.fontMetrics().height() > 17
         assert window.size().width() == 1280, title
-        with contextlib.suppress(qtbot.TimeoutError):  # what is cut then is said below
+        with contextlib.suppress(qtbot.TimeoutError):  # what is cut off is reported below
             qtbot.waitUntil(lambda window=window: not cut(window), timeout=3000)
         assert "\n".join(cut(window)) == "", title
 

@@ -89,7 +89,7 @@ def test_every_run_is_shown_on_every_page(qtbot, root, another_window):
         window.run_list.select(item.path)
         for page in range(3):
             window.header.tabs.button(page).click()
-            qtbot.wait(50)  # what is drawn, and read beside the window
+            qtbot.wait(50)  # time for drawing and for background reads
         said = " ".join([item.state.message, *item.problems])
         file = HOSTILE.get(item.path.name, ("none", ""))[0]
         assert (file in said) == (file in ("state.json", "marks.json", "metrics.csv", "evaluation.json"))

@@ -124,7 +124,7 @@ def test_a_pause_for_a_full_disk_is_shown_until_the_run_resumes(qtbot, window, s
     monkeypatch.setattr(Run, "write_state", full)
     qtbot.waitUntil(lambda: window.training.paused, timeout=WAIT)
     run = window.training.run
-    assert run.state().state == "running"  # what the full disk holds
+    assert run.state().state == "running"  # the content of the full disk
     window.store.refresh()
     assert state_words(window.store.find(run.path)) == "paused"
     said = f"The disk is full: {run.path} cannot be written. "
@@ -228,7 +228,7 @@ def test_bad_data_is_explained_in_the_banner(qtbot, window, small, tmp_path, dig
     assert "cut short" in window.banner.text.text()
     assert "Traceback" not in window.banner.text.text()
     assert window.banner.isVisible()
-    assert window.store.items == []  # nothing trained: no empty run is left
+    assert window.store.items == []  # nothing was trained, so no empty run is left
 
 
 def test_a_folder_that_cannot_be_written_is_explained(qtbot, window, small, tmp_path):
