@@ -52,10 +52,10 @@ class Listening:
 
 
 @pytest.mark.parametrize(
-    ("in_front", "wanted", "told"), [(False, True, True), (True, True, False), (False, False, False)]
+    ("in_front", "wanted", "notified"), [(False, True, True), (True, True, False), (False, False, False)]
 )
 def test_it_notifies_only_if_the_window_is_inactive_and_if_wanted(
-    qtbot, window, settings, monkeypatch, in_front, wanted, told
+    qtbot, window, settings, monkeypatch, in_front, wanted, notified
 ):
     settings.setValue("notifications", wanted)
     settings.sync()
@@ -68,8 +68,8 @@ def test_it_notifies_only_if_the_window_is_inactive_and_if_wanted(
         window.activateWindow()
         qtbot.waitUntil(lambda: QApplication.activeWindow() is window)
     notifier.say("a", "b")
-    assert notifier._messenger.heard == [("a", "b")] * told
-    assert alerted == [window] * told
+    assert notifier._messenger.heard == [("a", "b")] * notified
+    assert alerted == [window] * notified
 
 
 def test_a_minimised_window_is_inactive(qtbot, window, settings):

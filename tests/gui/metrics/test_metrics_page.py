@@ -334,10 +334,10 @@ def test_cancel_ends_a_fit_in_a_child_process_within_two_seconds(qtbot, tmp_path
     monkeypatch.setattr("engine.evaluation.evaluate.evaluate", slow)
     owner = QObject()
     session = EvaluationSession(owner)
-    told = []
-    session.progressed.connect(told.append)
+    events = []
+    session.progressed.connect(events.append)
     session.start([Run.create(tmp_path, RunConfig())], ["kl"])
-    qtbot.waitUntil(lambda: any(event.what == "a long fit" for event in told), timeout=20_000)
+    qtbot.waitUntil(lambda: any(event.what == "a long fit" for event in events), timeout=20_000)
     began = time.monotonic()
     with qtbot.waitSignal(session.ended, timeout=10_000) as ended:
         session.cancel()

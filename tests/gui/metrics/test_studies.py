@@ -150,8 +150,8 @@ def test_a_study_shows_its_status_resumes_and_ends_with_the_engines_table(qtbot,
     assert "trained up to step" in place.data(Qt.ItemDataRole.ToolTipRole)
     needed = last_event(estimate_study(study, window_with_half.store.root), StudyEstimated).needed
     assert 0 < needed.seconds < 0.01 * (60 + 1.2 * 1797)  # the rest of the 60 steps, and the evaluation of each image
-    told = f"Time left: about {duration(needed.seconds)} on this machine"
-    qtbot.waitUntil(lambda: told in panel.summary.text(), timeout=PATIENCE)
+    estimate = f"Time left: about {duration(needed.seconds)} on this machine"
+    qtbot.waitUntil(lambda: estimate in panel.summary.text(), timeout=PATIENCE)
     assert panel.summary.text().startswith("2 runs: 2 methods × 1 seed; 1 done, 1 started.")
     assert panel.foot.start.text() == "Resume"
     seen = []

@@ -90,12 +90,12 @@ def test_curves_of_runs_that_are_not_shown_are_not_read(runs, touched):
 
 
 def test_the_latest_values_match_the_full_curve(tiny_run):
-    whole = MetricsReader(tiny_run.metrics_file)
-    whole.refresh()
+    full = MetricsReader(tiny_run.metrics_file)
+    full.refresh()
     found = newest_row(tiny_run.metrics_file)
-    assert list(found) == list(whole.names)
-    for name in whole.names:
-        np.testing.assert_equal(found[name], whole.column(name)[-1])
+    assert list(found) == list(full.names)
+    for name in full.names:
+        np.testing.assert_equal(found[name], full.column(name)[-1])
 
 
 @pytest.mark.parametrize("text", ["", "step,kl\n", "step,kl\n1,2", "step,kl\n1,2,3\n"])

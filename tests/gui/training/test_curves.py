@@ -361,8 +361,8 @@ def test_a_long_file_is_read_in_parts_and_thinned(qtbot, page, show, tmp_path, m
     assert item.last("step") == 90_000
     qtbot.waitUntil(lambda: not item.metrics.behind)
     assert len(item.metrics) == 9000
-    whole = pytest.approx((0, 90_000))
-    qtbot.waitUntil(lambda: all(plot.canvas.across() == whole for plot in page.curves.plots))
+    everything = pytest.approx((0, 90_000))
+    qtbot.waitUntil(lambda: all(plot.canvas.across() == everything for plot in page.curves.plots))
     for plot in page.curves.plots:
         for curve in plot.drawn.values():
             assert 200 < len(curve.getData()[0]) <= MOST_POINTS

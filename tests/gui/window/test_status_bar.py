@@ -14,7 +14,7 @@ WAIT = 60_000
 
 
 @pytest.fixture
-def told(window):
+def tasks(window):
     """Record every task that the status bar shows from now on."""
     seen = []
     show = window.status.task.setText
@@ -27,7 +27,7 @@ def told(window):
     return seen
 
 
-def test_an_evaluation_is_shown_and_then_ready(qtbot, window, tiny_run, told):
+def test_an_evaluation_is_shown_and_then_ready(qtbot, window, tiny_run, tasks):
     shutil.copytree(tiny_run.path, window.store.root / "tiny")
     window.store.refresh()
     window.run_list.select(window.store.root / "tiny")
@@ -47,13 +47,13 @@ def test_preparing_data_is_shown(qtbot, window, digits_folder):
     assert window.status.task.text() == "Ready"
 
 
-def test_an_export_is_shown(qtbot, window, told):
+def test_an_export_is_shown(qtbot, window, tasks):
     def job():
         yield Progress(1, 2, "Writing")
         yield Finished(message="Saved")
 
     assert JobDialog(window.traversal_page, "Save figure", job).carry_out() == "Saved"
-    assert "Saving" in told
+    assert "Saving" in tasks
     assert window.status.task.text() == "Ready"
 
 
