@@ -11,7 +11,7 @@ from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
 
 from engine.settings.folders import data_cache
-from engine.system.leftovers import clear_leftovers, places, places_in_runs
+from engine.system.leftovers import clear_leftovers, folders_to_clear, run_folders_to_clear
 from engine.system.log_file import end_log, start_log
 from engine.system.paths import APP, RESOURCES, log_file
 from gui.desktop import APP_ID
@@ -99,6 +99,6 @@ def _show_window(app: QApplication, runs: Path, theme_name: str | None, lock: In
 
 def _clear_leftovers(runs: Path) -> None:
     """Remove partially written files left behind by killed processes."""
-    removed = clear_leftovers([*places(data_cache(), runs), *places_in_runs(runs)])
+    removed = clear_leftovers([*folders_to_clear(data_cache(), runs), *run_folders_to_clear(runs)])
     if removed:
         log.info("removed %d partially written files", len(removed))

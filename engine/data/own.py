@@ -28,7 +28,7 @@ from engine.jobs.events import Event, Finished, Job, Progress, Request
 from engine.system.files import replacing, scratch
 from engine.system.paths import readable
 from engine.system.plain_text import one_line
-from engine.system.reading import is_there
+from engine.system.reading import path_exists
 
 COLOURFUL = 12
 """A picture is in colour when its channels differ by more than this somewhere (JPEG's greys are not quite grey)."""
@@ -151,7 +151,7 @@ def _no_pictures(folder: Path, listing: Listing) -> DataError:
 def _require(path: Path | None) -> Path:
     if path is None:
         raise DataError("Choose a folder of pictures or an .npz file first (--data on the command line).")
-    if not is_there(path):
+    if not path_exists(path):
         raise DataError(f"{path} does not exist. Choose a folder of pictures or an .npz file.")
     return path
 

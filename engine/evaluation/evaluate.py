@@ -19,7 +19,7 @@ from engine.evaluation.summaries import category_results, correlation_results, h
 from engine.jobs.events import Evaluated, Event, Job, Progress, Request, Warned
 from engine.jobs.processes import Children
 from engine.runs.checkpoints import checkpoint_step
-from engine.runs.kept_weights import MOST_WEIGHTS, WEIGHTS
+from engine.runs.kept_weights import MAX_WEIGHTS_BYTES, WEIGHTS
 from engine.runs.run import Run
 from engine.runs.trained import TrainedModel, load_model
 from engine.system.reading import DamagedError, read_limited, reason_of
@@ -118,7 +118,7 @@ def kept_kl(trained: TrainedModel) -> NDArray[np.float64] | None:
 def _key(run: Run) -> str:
     """What kept metrics belong to: these weights, computed this way."""
     try:
-        weights = read_limited(run.checkpoint_folder / WEIGHTS, MOST_WEIGHTS)
+        weights = read_limited(run.checkpoint_folder / WEIGHTS, MAX_WEIGHTS_BYTES)
     except (OSError, DamagedError) as error:
         raise CheckpointError(f"The file of the weights of {run.name} {reason_of(error)}.") from None
     return f"{VERSION}-{hashlib.sha256(weights).hexdigest()[:16]}"

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from PySide6.QtCore import QObject, QSocketNotifier, Qt, Slot
 from PySide6.QtGui import QGuiApplication
 
-from engine.jobs.processes import ending_signals
+from engine.jobs.processes import termination_signals
 
 
 class Leaving(QObject):
@@ -27,7 +27,7 @@ class Leaving(QObject):
             end.setblocking(False)
         self._notifier = QSocketNotifier(self._ours.fileno(), QSocketNotifier.Type.Read, self)
         self._notifier.activated.connect(self._signalled)
-        self._before = {number: signal.signal(number, lambda *_: None) for number in ending_signals()}
+        self._before = {number: signal.signal(number, lambda *_: None) for number in termination_signals()}
         self._fd_before = signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
         app = QGuiApplication.instance()
         assert isinstance(app, QGuiApplication)

@@ -11,7 +11,7 @@ from engine.evaluation.catalogue import BETTER, COLUMNS, GROUPS, IMAGES, Column
 from engine.methods.registry import METHODS, setting_key
 from engine.settings.run_config import Group, RunConfig
 from engine.system.fields import choices_of, group_of, range_text, unit_of
-from engine.system.numbers import exact_words
+from engine.system.numbers import exact_text
 from engine.system.paths import RESOURCES
 
 SEE_OF_FIELDS = {
@@ -97,7 +97,7 @@ def _facts(field: FieldInfo) -> list[str]:
 def _value(value: object) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
-    return exact_words(value) if isinstance(value, int | float) else str(value)
+    return exact_text(value) if isinstance(value, int | float) else str(value)
 
 
 def metrics_topic() -> str:

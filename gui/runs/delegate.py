@@ -4,7 +4,7 @@ from PySide6.QtCore import QAbstractItemModel, QEvent, QPoint, QRect, QRectF, QS
 from PySide6.QtGui import QColor, QFontMetrics, QMouseEvent, QPainter, QPen
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
-from engine.runs.run import method_words
+from engine.runs.run import short_method_title
 from engine.settings.run_config import DATASET_TITLES
 from gui.runs.model import Index
 from gui.runs.store import RunItem, state_words
@@ -79,7 +79,7 @@ class RunDelegate(QStyledItemDelegate):
         reconstruction, kl = item.last("reconstruction"), item.last("kl")
         left, width = box.left() + TEXT_LEFT, box.width() - TEXT_LEFT - 8
         state_colour = {"failed": colours.error, "interrupted": colours.warning}.get(item.state.state, colours.muted)
-        kind = f"{DATASET_TITLES[config.dataset]} · {method_words(config)} · seed {config.seed}"
+        kind = f"{DATASET_TITLES[config.dataset]} · {short_method_title(config)} · seed {config.seed}"
         values = " · ".join(
             words.format(value)
             for words, value in (("{:,.1f}", reconstruction), ("KL {:,.1f}", kl))

@@ -16,7 +16,7 @@ from PySide6.QtCore import (
 )
 
 from engine.methods.registry import METHODS
-from engine.runs.run import method_words
+from engine.runs.run import short_method_title
 from engine.settings.run_config import DATASET_TITLES
 from engine.system.plain_text import clean_name
 from gui.runs.store import RunItem, RunStore, state_words
@@ -29,7 +29,7 @@ SORTS: dict[str, Callable[[RunItem], Any]] = {
     "Started": lambda item: (item.run.created, item.path.name),
     "Name": lambda item: item.name.casefold(),
     "Data set": lambda item: DATASET_TITLES[item.run.config.dataset].casefold(),
-    "Method": lambda item: method_words(item.run.config),
+    "Method": lambda item: short_method_title(item.run.config),
     "State": lambda item: item.state.state,
     "Progress": lambda item: item.state.step / max(1, item.state.total),
     "Reconstruction": lambda item: _number(item.last("reconstruction")),
@@ -151,7 +151,7 @@ class RunFilter(QSortFilterProxyModel):
 def words_of(item: RunItem) -> str:
     """Return a one-line description of a run, without its name."""
     config = item.run.config
-    parts = [DATASET_TITLES[config.dataset], method_words(config), f"seed {config.seed}", state_words(item)]
+    parts = [DATASET_TITLES[config.dataset], short_method_title(config), f"seed {config.seed}", state_words(item)]
     return ", ".join([*parts, *(f"#{tag}" for tag in item.tags)])
 
 

@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject, Signal
 from engine.data import check_data
 from engine.errors import DataChangedError, DataError, StudioError
 from engine.jobs.events import Job, Paused, Progress, TrainingStarted, Warned
-from engine.runs.queue import RunQueue, Waiting
+from engine.runs.queue import QueuedRun, RunQueue
 from engine.runs.run import Run
 from engine.settings.run_config import RunConfig
 from gui.bridge import Handlers, JobSession, JobThread
@@ -50,7 +50,7 @@ class TrainingSession(JobSession):
         self.blocked = False
         """Whether another job uses the processor: new runs wait in the queue until it ends."""
         self.run: Run | None = None
-        self._waiting = Waiting("")
+        self._waiting = QueuedRun("")
         self.progress: Progress | None = None
         self.cancelling = False
         self.images_per_second = 0.0
@@ -112,7 +112,7 @@ class TrainingSession(JobSession):
         A `fresh` run that cannot start leaves no folder, unless it was queued: then its folder records the reason.
         """
         if not self.active and not self.blocked:
-            self._begin(Waiting(path.name, more, accept_changed_data), path, fresh=fresh)
+            self._begin(QueuedRun(path.name, more, accept_changed_data), path, fresh=fresh)
             return
         if self.active and self.run is not None and path == self.run.path:
             return
@@ -139,12 +139,12 @@ class TrainingSession(JobSession):
             self._next()
 
     @property
-    def queue_state(self) -> tuple[tuple[Waiting, ...], bool]:
+    def queue_state(self) -> tuple[tuple[QueuedRun, ...], bool]:
         """The queued runs, and whether the queue is held."""
         return self.queue.waiting, self.held
 
     def apply_queue_change(
-        self, before: tuple[tuple[Waiting, ...], bool], after: tuple[tuple[Waiting, ...], bool]
+        self, before: tuple[tuple[QueuedRun, ...], bool], after: tuple[tuple[QueuedRun, ...], bool]
     ) -> None:
         """Undo or redo a change from one state of the queue to another, without starting a run."""
         training = self.run.path.name if self.active and self.run is not None else ""
@@ -153,7 +153,7 @@ class TrainingSession(JobSession):
             self.held = after[1]
         if not self.active and not self.blocked:
             self.held = True
-        self._change_queue(lambda: self.queue.turn(before[0], waiting))
+        self._change_queue(lambda: self.queue.apply_change(before[0], waiting))
 
     def block(self, blocked: bool) -> None:
         """Keep runs waiting while another job uses the processor; when it ends, the queue continues."""
@@ -182,7 +182,7 @@ class TrainingSession(JobSession):
             self._begin(waiting, self.queue.path(waiting))
         self.queue_changed.emit()
 
-    def _begin(self, waiting: Waiting, path: Path, *, fresh: bool = False) -> None:
+    def _begin(self, waiting: QueuedRun, path: Path, *, fresh: bool = False) -> None:
         """Train a run in a separate thread."""
         try:
             run = Run.open(path)
@@ -273,7 +273,7 @@ class TrainingSession(JobSession):
             self._next()
 
 
-def _training_of(run: Run, waiting: Waiting, *, fresh: bool) -> Callable[[], Job]:
+def _training_of(run: Run, waiting: QueuedRun, *, fresh: bool) -> Callable[[], Job]:
     def make() -> Job:
         from engine.training.lengthening import lengthen_by
         from engine.training.trainer import train

@@ -16,7 +16,7 @@ from PySide6.QtWidgets import (
 )
 
 from engine.methods.latents import Kind, Latent
-from engine.system.reading import LARGEST_WHOLE
+from engine.system.reading import LARGEST_INTEGER
 from gui.traversal.classes_view import ClassesView
 from gui.traversal.compare_view import CompareView
 from gui.traversal.latents_view import LatentsView
@@ -149,7 +149,7 @@ class GridCard(Card):
             kept = float(str(self._settings.value(self._key(name), default)))
         except ValueError:
             return default
-        return kept if abs(kept) <= LARGEST_WHOLE else default
+        return kept if abs(kept) <= LARGEST_INTEGER else default
 
     @property
     def range(self) -> Range:

@@ -6,7 +6,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout, 
 
 from engine.methods.latents import Latent
 from engine.runs.divergence import is_active
-from engine.runs.latent_names import LONGEST
+from engine.runs.latent_names import MAX_CHARACTERS
 from engine.system.plain_text import one_line
 from gui.traversal.labels import latent_words, value_words
 from gui.traversal.track import TICKS, LatentTrack
@@ -31,7 +31,7 @@ class LatentRow(QWidget):
         self.title = label(f"z{latent}", "title")
         self.name = QLineEdit()
         self.name.setObjectName("inplace")
-        self.name.setMaxLength(LONGEST)
+        self.name.setMaxLength(MAX_CHARACTERS)
         self.name.setPlaceholderText("name")
         self.name.setAccessibleName(f"Name of latent {latent}")
         self.name.setToolTip("Name this latent, for example “thickness”; the name is saved with the run")
@@ -151,7 +151,7 @@ class LatentRow(QWidget):
 
     @Slot()
     def _named(self) -> None:
-        name = one_line(self.name.text(), LONGEST)
+        name = one_line(self.name.text(), MAX_CHARACTERS)
         if name != self._name:
             self._name = name
             self.named.emit(self.latent, name)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from PySide6.QtCore import Qt, QTimer, Slot
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton
 
-from engine.system.plain_text import without_unseen
+from engine.system.plain_text import without_invisible
 from gui.widgets.layouts import label
 
 NOTE_MS = 15_000
@@ -100,7 +100,7 @@ class Banner(QFrame):
     def _show(self, message: str, kind: str, action: str = "") -> None:
         self._timer.stop()
         self._accepted = self._refused = None
-        self.text.setText(without_unseen(message))
+        self.text.setText(without_invisible(message))
         self.action.setText(action)
         self.action.setVisible(bool(action))
         self.dismiss.setText("Dismiss")
@@ -131,4 +131,4 @@ class Banner(QFrame):
 
 def _without(text: str, message: str) -> str:
     """Return the lines of a text without one of them."""
-    return "\n".join(line for line in text.split("\n") if line != without_unseen(message))
+    return "\n".join(line for line in text.split("\n") if line != without_invisible(message))

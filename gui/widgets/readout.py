@@ -8,7 +8,7 @@ from PySide6.QtCore import QPoint, QPointF, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPaintEvent
 from PySide6.QtWidgets import QWidget
 
-from engine.system.numbers import rounded_words
+from engine.system.numbers import rounded_text
 from gui.widgets.theme import px, tokens
 
 LINE = 15
@@ -31,7 +31,7 @@ class Reading:
         if self.value is None:
             return "–"
         if abs(self.value) >= 1e5:
-            return rounded_words(self.value, 4)
+            return rounded_text(self.value, 4)
         return f"{self.value:,.1f}" if abs(self.value) >= 99.95 else f"{self.value:.2f}"
 
 

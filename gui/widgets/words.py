@@ -1,6 +1,6 @@
 """Quantities as text."""
 
-from engine.system.numbers import rounded_words
+from engine.system.numbers import rounded_text
 
 
 def duration(seconds: float) -> str:
@@ -18,7 +18,7 @@ def room(size: float) -> str:
     """Return a number of bytes as text, e.g. "12 MB"."""
     for unit, factor in (("GB", 1e9), ("MB", 1e6)):
         if size >= factor:
-            return f"{rounded_words(size / factor)} {unit}"
+            return f"{rounded_text(size / factor)} {unit}"
     return f"{size / 1e3:.0f} kB"
 
 

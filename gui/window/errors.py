@@ -29,8 +29,8 @@ from PySide6.QtWidgets import (
 from shiboken6 import isValid
 
 from engine.errors import StudioError
-from engine.system.log_file import about, place_of
-from engine.system.plain_text import without_unseen
+from engine.system.log_file import about, error_location
+from engine.system.plain_text import without_invisible
 from gui.widgets.layouts import label
 from gui.widgets.theme import px
 from gui.window.log import open_log
@@ -144,7 +144,7 @@ class ErrorDialog(QDialog):
                 (self.kept, problem.kept),
                 (self.to_do, problem.to_do),
             ):
-                line.setText(without_unseen(text))
+                line.setText(without_invisible(text))
                 line.setVisible(bool(text))
         if problem.details:
             before = self.details.toPlainText()
@@ -212,7 +212,7 @@ class Catcher(QObject):
 
     def take(self, error: BaseException) -> None:
         """Emit `caught`, unless this error was just shown or has been shown often enough. Called from any thread."""
-        place, now = place_of(error), time.monotonic()
+        place, now = error_location(error), time.monotonic()
         with self._lock:
             shown, last = self._seen.get(place, (0, -QUIET))
             due = now - last >= QUIET and shown < MOST

@@ -16,7 +16,7 @@ from PySide6.QtWidgets import (
 from engine.data import ENTRIES
 from engine.errors import StudioError
 from engine.jobs.events import Progress
-from engine.runs.queue import Waiting
+from engine.runs.queue import QueuedRun
 from engine.settings.folders import default_runs_folder, remember_data, remembered_data
 from engine.settings.run_config import RunConfig
 from engine.studies import Study
@@ -269,7 +269,7 @@ class MainWindow(QMainWindow):
         self.status.show_job(PREPARING, None)
 
     @Slot(object, str)
-    def _ask_about_data(self, refused: Waiting, sentence: str) -> None:
+    def _ask_about_data(self, refused: QueuedRun, sentence: str) -> None:
         """Ask whether to resume a run whose data have changed; the queue continues meanwhile."""
 
         def resume() -> None:

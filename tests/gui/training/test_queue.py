@@ -8,7 +8,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel
 
 from engine.runs.checkpoints import checkpoint_step
-from engine.runs.queue import RunQueue, Waiting
+from engine.runs.queue import QueuedRun, RunQueue
 from engine.runs.run import Run
 
 WAIT = 60_000
@@ -247,9 +247,9 @@ def test_undoing_a_change_keeps_later_changes(tmp_path):
     before = queue.waiting
     queue.remove(tmp_path / "b")
     after = queue.waiting
-    assert queue.take() == Waiting("a")  # starts training
+    assert queue.take() == QueuedRun("a")  # starts training
     queue.add(tmp_path / "d")
-    queue.turn(after, before)
+    queue.apply_change(after, before)
     assert [entry.run for entry in queue.waiting] == ["b", "c", "d"]
 
 
