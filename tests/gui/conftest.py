@@ -3,6 +3,7 @@
 import os
 
 import pytest
+import shiboken6
 from PySide6.QtCore import QCoreApplication, QEvent, QSettings, QThread, QTimer
 from PySide6.QtWidgets import QApplication, QMessageBox
 
@@ -26,8 +27,6 @@ def garbage(qapp):
 @pytest.fixture(autouse=True)
 def nothing_outlives_a_test():
     """Fail a test that leaves a thread or timer running."""
-    import gc
-
     yield
     app = QApplication.instance()
     if app is None:
@@ -35,18 +34,14 @@ def nothing_outlives_a_test():
     app.processEvents()
     # Delete closed windows now: otherwise each test would restyle the windows of all tests before it.
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
-    # By type, since reading __class__ of some objects warns.
-    threads = [o for o in gc.get_objects() if issubclass(type(o), QThread) and _alive(o)]
+    # What Qt's binding knows, not what Python's collector does: that would be to walk through all of torch.
+    known = shiboken6.getAllValidWrappers()
+    # By type, since asking some objects for their class warns.
+    threads = [o for o in known if issubclass(type(o), QThread)]
     running = [thread for thread in threads if thread.isRunning() and thread is not app.thread()]
-    ticking = [o for o in gc.get_objects() if type(o) is QTimer and _alive(o) and o.isActive()]
+    ticking = [o for o in known if type(o) is QTimer and o.isActive()]
     assert not running, f"threads still running: {running}"
     assert not ticking, f"timers still active: {ticking}"
-
-
-def _alive(thing: object) -> bool:
-    import shiboken6
-
-    return shiboken6.isValid(thing)
 
 
 @pytest.fixture(autouse=True)
