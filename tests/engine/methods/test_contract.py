@@ -26,6 +26,8 @@ from engine.settings.run_config import RunConfig
 from engine.training.stepper import Stepper
 from engine.training.trainer import train
 
+pytestmark = pytest.mark.usefixtures("narrow_gan")
+
 SETTINGS = {"dataset": "digits", "batch_size": 16, "latents": 3, "log_steps": 4, "preview_steps": 50, "threads": 1}
 
 

@@ -50,13 +50,15 @@ from engine.traversal import (
     ways,
 )
 
+pytestmark = pytest.mark.usefixtures("narrow_gan")
+
 SETTINGS = {"objective": "info-gan", "dataset": "digits", "batch_size": 64, "steps": 6, "log_steps": 2,
             "preview_steps": 3, "checkpoint_steps": 3, "threads": 1}  # fmt: skip
 OWN = ("discriminator_loss", "generator_loss", "category_information", "continuous_information")
 
 
 @pytest.fixture(scope="module")
-def reported_events(tmp_path_factory):
+def reported_events(tmp_path_factory, narrow_gan):
     run = Run.create(tmp_path_factory.mktemp("adversarial"), RunConfig.parse(SETTINGS), "gan")
     return run, list(train(run))
 

@@ -4,6 +4,7 @@ import json
 import math
 import os
 import re
+import shutil
 import struct
 from contextlib import suppress
 
@@ -91,13 +92,20 @@ KEYS = {
 }
 
 
-@pytest.fixture
-def run(tiny_copy):
-    """A trained and evaluated run, in a folder of its own."""
-    for _ in evaluate(tiny_copy, ["kl", "mig"]):
+@pytest.fixture(scope="module")
+def evaluated(tmp_path_factory, tiny_run):
+    """A trained and evaluated run."""
+    run = Run.open(shutil.copytree(tiny_run.path, tmp_path_factory.mktemp("evaluated") / "tiny"))
+    for _ in evaluate(run, ["kl", "mig"]):
         pass
-    tiny_copy.write_marks({"name": "mine", "tags": ["a"], "colour": 3, "latents": {"1": "slant"}})
-    return tiny_copy
+    run.write_marks({"name": "mine", "tags": ["a"], "colour": 3, "latents": {"1": "slant"}})
+    return run
+
+
+@pytest.fixture
+def run(tmp_path, evaluated):
+    """A copy of it, for one test to change."""
+    return Run.open(shutil.copytree(evaluated.path, tmp_path / "tiny"))
 
 
 def curves_of(reader):
