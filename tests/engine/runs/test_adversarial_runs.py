@@ -64,8 +64,8 @@ def reported_events(tmp_path_factory, narrow_gan):
 
 
 @pytest.fixture(scope="module")
-def run(told):
-    return told[0]
+def run(reported_events):
+    return reported_events[0]
 
 
 @pytest.fixture(scope="module")
@@ -90,8 +90,8 @@ def evaluated(run):
 # The run's files
 
 
-def test_missing_values_of_its_curves_are_empty(told):
-    run, events = told
+def test_missing_values_of_its_curves_are_empty(reported_events):
+    run, events = reported_events
     with run.metrics_file.open() as file:
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == ["step", "epoch", "seconds", "loss", "reconstruction", "kl", "capacity", *OWN]
@@ -108,8 +108,8 @@ def test_missing_values_of_its_curves_are_empty(told):
     assert not run.held_out_file.exists()
 
 
-def test_its_pictures_have_a_column_for_each_category(told):
-    run, events = told
+def test_its_pictures_have_a_column_for_each_category(reported_events):
+    run, events = reported_events
     preview = [event for event in events if isinstance(event, Preview)][-1]
     assert preview.kl_per_latent == ()
     assert preview.latents == (0, 1, 2)
