@@ -79,6 +79,16 @@ def test_every_setting_has_its_help_and_range(library):
             assert range_text(field) in text
 
 
+def test_quoted_settings_have_the_titles_of_the_form(library):
+    own = {setting_key(o, name): field for o, m in METHODS.items() for name, field in m.Settings.model_fields.items()}
+    fields = RunConfig.model_fields | own
+    link = r"href=[\"']settings#([\w-]+)[\"']>"
+    quoted = re.findall(rf"{link}“([^<]+)”<|“<a {link}([^<]+)</a>”", html_of(library))
+    found = [(a or c, " ".join((b or d).split())) for a, b, c, d in quoted]
+    assert len(found) > 8
+    assert found == [(key, fields[key].title) for key, _ in found]
+
+
 def test_every_metric_says_what_it_measures_and_where_it_misleads(library):
     topic = library.topics["metrics"]
     starts = [section.start for section in topic.sections[1:]]
