@@ -52,6 +52,7 @@ def settings(data, **changes):
         "dataset": "arrays" if data.suffix else "images",
         "data_folder": data,
         "objective": "vae",
+        "network": "burgess",
         "latents": 4,
         "batch_size": 32,
         "steps": 30,
@@ -350,6 +351,7 @@ metrics = ["reconstruction"]
 
 [settings]
 dataset = "arrays"
+network = "burgess"
 latents = 4
 batch_size = 32
 steps = 30
