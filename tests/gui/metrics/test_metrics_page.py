@@ -269,7 +269,7 @@ def test_a_scatter_plot_shows_the_current_rows_data_set_unless_another_is_chosen
     page.view.setCurrentIndex(page.model.index(3, 0))
     assert charts.data.currentText() == "MNIST"
     assert [list(values) for values in charts.scatter.points.getData()] == [[90.0], [900.0]]
-    assert charts.words == "Sharpness against Reconstruction MNIST"
+    assert charts.file_name == "Sharpness against Reconstruction MNIST"
     charts.data.setCurrentIndex(0)
     charts.data.activated.emit(0)
     assert list(charts.scatter.points.getData()[0]) == [41.25, 81.0, 83.0]
@@ -277,7 +277,7 @@ def test_a_scatter_plot_shows_the_current_rows_data_set_unless_another_is_chosen
     assert charts.data.currentText() == "dSprites"
     one = make_page(items[:3])
     assert not one.charts.data.isVisible()
-    assert one.charts.words == "Sharpness against Reconstruction"
+    assert one.charts.file_name == "Sharpness against Reconstruction"
 
 
 @pytest.mark.parametrize("format", PICTURES, ids=lambda each: each.ending)

@@ -321,7 +321,7 @@ def test_a_run_that_ended_before_the_pointer_has_no_value_there(page, show, tmp_
     make_run(tmp_path / "runs", "long", rows=90)
     show()
     hover(page.curves.kl, 0.8)
-    read = {reading.title: reading.words for reading in page.curves.kl.readout._readings}
+    read = {reading.title: reading.text for reading in page.curves.kl.readout._readings}
     assert read["short"] == "–"
     assert float(read["long"]) > 0
 

@@ -12,7 +12,7 @@ from engine.runs.checkpoints import checkpoint_step
 from engine.runs.run import Run, list_runs
 from engine.settings.run_config import RunConfig
 from engine.training import trainer as training
-from gui.runs.store import state_words
+from gui.runs.store import state_text
 from gui.widgets.splitter import Splitter
 
 WAIT = 60_000
@@ -126,7 +126,7 @@ def test_a_pause_for_a_full_disk_is_shown_until_the_run_resumes(qtbot, window, s
     run = window.training.run
     assert run.state().state == "running"  # the content of the full disk
     window.store.refresh()
-    assert state_words(window.store.find(run.path)) == "paused"
+    assert state_text(window.store.find(run.path)) == "paused"
     said = f"The disk is full: {run.path} cannot be written. "
     assert window.banner.text.text().startswith(said)
     window.banner.say_also("Something else.")
@@ -134,7 +134,7 @@ def test_a_pause_for_a_full_disk_is_shown_until_the_run_resumes(qtbot, window, s
     monkeypatch.undo()
     press(qtbot, card.pause_button)
     assert window.banner.text.text() == "Something else."
-    assert state_words(window.store.find(run.path)) == "training"
+    assert state_text(window.store.find(run.path)) == "training"
     done = window.training.progress.done
     qtbot.waitUntil(lambda: window.training.progress.done > done, timeout=WAIT)
 
