@@ -43,3 +43,7 @@ class OutputError(StudioError):
 
 class TrainingDivergedError(StudioError):
     """The loss became NaN or infinite."""
+
+
+class PluginError(StudioError):
+    """A plug-in cannot be loaded, or its code raised, crashed or did not answer; the message names it."""
