@@ -41,6 +41,10 @@ class OutputError(StudioError):
         self.errno = errno
 
 
+class PluginError(StudioError):
+    """A plug-in cannot be used: it is not what it claims to be, or it went wrong."""
+
+
 class TrainingDivergedError(StudioError):
     """The loss became NaN or infinite."""
 

@@ -11,6 +11,7 @@ from engine.data.fingerprint import Fingerprint, fingerprint_of
 from engine.errors import DataError
 from engine.jobs.events import Finished, Job
 from engine.settings.run_config import DATASET_TITLES, ClassOrder
+from engine.system.registry import Registry
 
 __all__ = [
     "ENTRIES",
@@ -34,8 +35,9 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A data set the application knows: what it is, before anything is read.
+    """A data set to choose: what it is, before anything is read.
 
+    `name` is that of settings and files, `title` its name as people write it.
     `images` and `training_images` are None, and `shape` is empty, where only the user's files tell. `path_kind` says
     what the data folder may be: "" nothing, "folder", "file", "folder or file"; it is required when `own`.
 
@@ -47,6 +49,7 @@ class Entry:
     """
 
     name: str
+    title: str
     description: str
     images: int | None
     training_images: int | None
@@ -65,11 +68,6 @@ class Entry:
     check: Callable[[Path], None] = lambda path: None
     downloads: Callable[[], bool] = lambda: False
 
-    @property
-    def title(self) -> str:
-        """Its name as people write it."""
-        return DATASET_TITLES[self.name]
-
 
 def _mnist_entry(name: str, description: str, licence: str, citation: str) -> Entry:
     def state() -> str:
@@ -77,6 +75,7 @@ def _mnist_entry(name: str, description: str, licence: str, citation: str) -> En
 
     return Entry(
         name=name,
+        title=DATASET_TITLES[name],
         description=description,
         images=70_000,
         training_images=60_000,
@@ -98,6 +97,7 @@ def _mnist_entry(name: str, description: str, licence: str, citation: str) -> En
 def _own_entry(name: str, description: str, path_kind: str) -> Entry:
     return Entry(
         name=name,
+        title=DATASET_TITLES[name],
         description=description,
         images=None,
         training_images=None,
@@ -116,73 +116,74 @@ def _own_entry(name: str, description: str, path_kind: str) -> Entry:
     )
 
 
-ENTRIES: dict[str, Entry] = {
-    entry.name: entry
-    for entry in (
-        Entry(
-            name="dsprites",
-            description="2D shapes that vary in shape, scale, orientation and position; drawn on this machine, or "
-            "read from a file of originals.",
-            images=dsprites.COUNT,
-            training_images=dsprites.COUNT,
-            shape=(64, 64, 1),
-            classes=", ".join(dsprites.SHAPES),
-            factors=", ".join(f"{n} ({s})" for n, s in zip(dsprites.NAMES, dsprites.SIZES, strict=True)),
-            licence="Apache 2.0",
-            citation="L. Matthey, I. Higgins, D. Hassabis, A. Lerchner. dSprites: Disentanglement testing sprites "
-            "dataset. 2017.",
-            path_kind="folder or file",
-            load=lambda path, size: dsprites.load(path),
-            prepare=lambda path, size: dsprites.prepare(path),
-            state=lambda: "ready" if dsprites.is_drawn() else "needs preparing: drawn in seconds, 377 MB",
-            cached=dsprites.cached_files,
-            holds=dsprites.recognise,
-            check=dsprites.check,
-        ),
-        _mnist_entry(
-            "mnist",
-            "Handwritten digits.",
-            "CC BY-SA 3.0",
-            "Y. LeCun, C. Cortes, C. Burges. The MNIST database of handwritten digits. 1998.",
-        ),
-        _mnist_entry(
-            "fashion-mnist",
-            "Pictures of clothes.",
-            "MIT",
-            "H. Xiao, K. Rasul, R. Vollgraf. Fashion-MNIST: a novel image dataset for benchmarking machine learning "
-            "algorithms. arXiv:1708.07747, 2017.",
-        ),
-        _mnist_entry(
-            "kmnist",
-            "Handwritten cursive Japanese characters.",
-            "CC BY-SA 4.0",
-            "T. Clanuwat, M. Bober-Irizar, A. Kitamoto, A. Lamb, K. Yamamoto, D. Ha. Deep learning for classical "
-            "Japanese literature. arXiv:1812.01718, 2018.",
-        ),
-        Entry(
-            name="digits",
-            description="Small handwritten digits, enlarged from 8 x 8; trains in seconds, the one to try things with.",
-            images=digits.COUNT,
-            training_images=digits.COUNT - digits.COUNT // 10,
-            shape=(32, 32, 1),
-            classes=", ".join("0123456789"),
-            licence="CC BY 4.0",
-            citation="E. Alpaydin, C. Kaynak. Optical recognition of handwritten digits. UCI Machine Learning "
-            "Repository, 1998.",
-            load=lambda path, size: digits.load(),
-        ),
-        _own_entry(
-            "images",
-            "A folder of pictures; sub-folders are classes, train, val and test a split. Cut to squares and resized.",
-            "folder",
-        ),
-        _own_entry(
-            "arrays",
-            "An .npz file with images, and optionally labels, factors (n x k whole numbers) and factor_names.",
-            "file",
-        ),
-    )
-}
+_OURS = (
+    Entry(
+        name="dsprites",
+        title=DATASET_TITLES["dsprites"],
+        description="2D shapes that vary in shape, scale, orientation and position; drawn on this machine, or "
+        "read from a file of originals.",
+        images=dsprites.COUNT,
+        training_images=dsprites.COUNT,
+        shape=(64, 64, 1),
+        classes=", ".join(dsprites.SHAPES),
+        factors=", ".join(f"{n} ({s})" for n, s in zip(dsprites.NAMES, dsprites.SIZES, strict=True)),
+        licence="Apache 2.0",
+        citation="L. Matthey, I. Higgins, D. Hassabis, A. Lerchner. dSprites: Disentanglement testing sprites "
+        "dataset. 2017.",
+        path_kind="folder or file",
+        load=lambda path, size: dsprites.load(path),
+        prepare=lambda path, size: dsprites.prepare(path),
+        state=lambda: "ready" if dsprites.is_drawn() else "needs preparing: drawn in seconds, 377 MB",
+        cached=dsprites.cached_files,
+        holds=dsprites.recognise,
+        check=dsprites.check,
+    ),
+    _mnist_entry(
+        "mnist",
+        "Handwritten digits.",
+        "CC BY-SA 3.0",
+        "Y. LeCun, C. Cortes, C. Burges. The MNIST database of handwritten digits. 1998.",
+    ),
+    _mnist_entry(
+        "fashion-mnist",
+        "Pictures of clothes.",
+        "MIT",
+        "H. Xiao, K. Rasul, R. Vollgraf. Fashion-MNIST: a novel image dataset for benchmarking machine learning "
+        "algorithms. arXiv:1708.07747, 2017.",
+    ),
+    _mnist_entry(
+        "kmnist",
+        "Handwritten cursive Japanese characters.",
+        "CC BY-SA 4.0",
+        "T. Clanuwat, M. Bober-Irizar, A. Kitamoto, A. Lamb, K. Yamamoto, D. Ha. Deep learning for classical "
+        "Japanese literature. arXiv:1812.01718, 2018.",
+    ),
+    Entry(
+        name="digits",
+        title=DATASET_TITLES["digits"],
+        description="Small handwritten digits, enlarged from 8 x 8; trains in seconds, the one to try things with.",
+        images=digits.COUNT,
+        training_images=digits.COUNT - digits.COUNT // 10,
+        shape=(32, 32, 1),
+        classes=", ".join("0123456789"),
+        licence="CC BY 4.0",
+        citation="E. Alpaydin, C. Kaynak. Optical recognition of handwritten digits. UCI Machine Learning "
+        "Repository, 1998.",
+        load=lambda path, size: digits.load(),
+    ),
+    _own_entry(
+        "images",
+        "A folder of pictures; sub-folders are classes, train, val and test a split. Cut to squares and resized.",
+        "folder",
+    ),
+    _own_entry(
+        "arrays",
+        "An .npz file with images, and optionally labels, factors (n x k whole numbers) and factor_names.",
+        "file",
+    ),
+)
+
+ENTRIES: Registry[Entry] = Registry({entry.name: entry for entry in _OURS})
 
 
 def entry_for(path: Path) -> Entry:

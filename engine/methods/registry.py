@@ -16,11 +16,12 @@ from engine.methods.factor_vae import FactorVae
 from engine.methods.info_gan import InfoGan
 from engine.methods.vae import Vae
 from engine.networks.spec import NetworkSpec
+from engine.system.registry import Registry
 
 if TYPE_CHECKING:
     from engine.settings.run_config import RunConfig
 
-METHODS: dict[str, type[Method]] = {
+_OURS: dict[str, type[Method]] = {
     "vae": Vae,
     "beta-vae": BetaVae,
     "annealed-abs": AnnealedAbs,
@@ -30,6 +31,8 @@ METHODS: dict[str, type[Method]] = {
     "ada-gvae": AdaGvae,
     "info-gan": InfoGan,
 }
+
+METHODS: Registry[type[Method]] = Registry(_OURS)
 """By the name that `--objective` and config.json have."""
 
 

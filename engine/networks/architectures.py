@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from engine.system.registry import Registry
+
 SIDES = (28, 32, 64, 128)
 """Sides in pixels of the images that every network takes."""
 
@@ -99,7 +101,7 @@ def _residual() -> dict[int, Architecture]:
     return {side: Architecture(_halving(*each), (256,), residual=True) for side, each in widths.items()}
 
 
-NETWORKS: dict[str, Network] = {
+_OURS: dict[str, Network] = {
     "plain": Network(
         "Four convolutions",
         "Four convolutions and a layer of 256 units, mirrored in the decoder, weights Glorot-uniform: what most of the "
@@ -130,4 +132,6 @@ NETWORKS: dict[str, Network] = {
         _residual(),
     ),
 }
+
+NETWORKS: Registry[Network] = Registry(_OURS)
 """By the name that settings have; the first is what a new run gets."""

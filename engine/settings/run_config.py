@@ -22,6 +22,7 @@ from engine.networks.architectures import NETWORKS, NORMALISATIONS
 from engine.system.fields import Settings, choices_of, setting, shown, wrong_words
 from engine.system.numbers import plain_characters
 from engine.system.reading import MOST_STEPS, DamagedError, read_json, reason_of
+from engine.system.registry import Registry
 
 ENVELOPE = frozenset(
     {"schema", "created", "versions", "resolved", "class_order", "data", "former_data", "image_shape", "classes"}
@@ -57,7 +58,7 @@ class Group(StrEnum):
 
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 DEVICE_TITLES = {"auto": "Automatic", "cpu": "CPU", "cuda": "GPU (CUDA)", "mps": "GPU (Apple)"}
-DATASET_TITLES: dict[str, str] = {
+_DATASETS = {
     "dsprites": "dSprites",
     "mnist": "MNIST",
     "fashion-mnist": "Fashion-MNIST",
@@ -66,6 +67,8 @@ DATASET_TITLES: dict[str, str] = {
     "images": "Own pictures",
     "arrays": "Own arrays",
 }
+
+DATASET_TITLES: Registry[str] = Registry(_DATASETS)
 """The data sets there are; engine/data says what each is and how it is loaded."""
 
 OWN_DATA = ("images", "arrays")
@@ -103,7 +106,7 @@ class RunConfig(Settings):
         "The images to learn from. dSprites is drawn on this machine, Digits comes with the application, the MNIST "
         "family is read from a folder or downloaded; own pictures and arrays are yours.",
         Group.DATA,
-        choices=DATASET_TITLES,
+        choices=lambda: DATASET_TITLES,
     )
     data_folder: Path | None = setting(
         None,
@@ -144,7 +147,7 @@ class RunConfig(Settings):
         "Network",
         "Layers of encoder and decoder. " + " ".join(f"{n.title}: {n.about}" for n in NETWORKS.values()),
         Group.NETWORK,
-        choices={name: network.title for name, network in NETWORKS.items()},
+        choices=lambda: {name: network.title for name, network in NETWORKS.items()},
     )
     normalisation: Literal["none", "batch", "group"] = setting(
         "none",

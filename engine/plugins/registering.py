@@ -1,0 +1,218 @@
+"""How a plug-in takes its place among the methods, networks, metrics and data sets, and leaves it again."""
+
+import inspect
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+from engine.data import ENTRIES, Entry
+from engine.errors import PluginError
+from engine.evaluation.metric import Metric
+from engine.methods.base import Method, MethodSettings, Term
+from engine.methods.registry import METHODS
+from engine.networks.architectures import NETWORKS, Network
+from engine.plugins.plugin import INTERFACE, Plugin
+from engine.runs.metrics_file import COLUMNS
+from engine.settings.run_config import DATASET_TITLES, RunConfig
+from engine.system.plain_text import one_line
+from engine.system.registry import Origin, Registry
+
+LONGEST = 40
+"""Characters of a name or a version."""
+
+DASHED = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+UNDERSCORED = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
+
+PLUGINS: Registry[Plugin] = Registry({})
+"""The plug-ins that are registered, by name."""
+
+
+METRICS_BROUGHT: Registry[Metric] = Registry({})
+"""The metrics of plug-ins."""
+
+
+class _Kind(NamedTuple):
+    """A kind of thing that plug-ins bring: where it is listed, the form of its names, and what is wrong with one."""
+
+    attribute: str
+    registry: Registry[Any]
+    form: re.Pattern[str]
+    wrong: Callable[[str, Any], str]
+
+
+def register(plugin: object, origin: Origin) -> None:
+    """Add what a plug-in brings to what there is. Raises PluginError, and adds nothing, where anything is wrong.
+
+    `origin` says which file or package it came from; its plug-in and version are replaced by those that it states.
+    """
+    checked = _checked(plugin, origin.place)
+    origin = Origin(checked.name, checked.version, origin.fingerprint, origin.place)
+    for kind in _KINDS.values():
+        for name, thing in getattr(checked, kind.attribute).items():
+            kind.registry.add(name, thing, origin)
+            if isinstance(thing, Entry):
+                DATASET_TITLES.add(name, thing.title, origin)
+    PLUGINS.add(checked.name, checked, origin)
+
+
+def unregister(name: str) -> None:
+    """Take away what a plug-in brought; nothing where there is none of this name."""
+    if name not in PLUGINS:
+        return
+    plugin = PLUGINS[name]
+    for kind in _KINDS.values():
+        for own in getattr(plugin, kind.attribute):
+            del kind.registry[own]
+    for own in plugin.datasets:
+        del DATASET_TITLES[own]
+    del PLUGINS[name]
+
+
+def _checked(plugin: object, place: str) -> Plugin:
+    """Return what is a plug-in that can be registered. Raises PluginError."""
+    try:
+        if not isinstance(plugin, Plugin):
+            raise PluginError(f"PLUGIN must be a Plugin, and is {_article(type(plugin).__name__)}.")
+        reasons = (*_about(plugin), *_brought(plugin))
+        if reason := next((reason for reason in reasons if reason), ""):
+            raise PluginError(reason)
+    except PluginError as error:
+        raise PluginError(f"{_place(place)}{error}") from None
+    return plugin
+
+
+def _about(plugin: Any) -> Iterable[str]:
+    """What is wrong with what a plug-in says of itself, each as a sentence."""
+    yield _wrong_name(plugin.name, "the plug-in", DASHED)
+    if plugin.interface != INTERFACE:
+        yield (
+            f"The plug-in {plugin.name} was made for version {_short(plugin.interface)} of the interface for plug-ins; "
+            f"this version of Disentangle Studio has version {INTERFACE}. Ask its author for one that fits, or use a "
+            "version of Disentangle Studio that does."
+        )
+    version = plugin.version
+    if not isinstance(version, str) or not version or version != one_line(version) or len(version) > LONGEST:
+        yield f"version of the plug-in {plugin.name} must be text such as '1.0', and is {_short(version)}."
+    if not isinstance(plugin.about, str):
+        yield f"about of the plug-in {plugin.name} must be a sentence, and is {_short(plugin.about)}."
+    if plugin.name in PLUGINS:
+        origin = PLUGINS.origin(plugin.name)
+        where = f" ({origin.place})" if origin and origin.place else ""
+        yield f"There is a plug-in {plugin.name} already{where}. Give this one another name, or remove the other."
+
+
+def _brought(plugin: Any) -> Iterable[str]:
+    """What is wrong with what a plug-in brings, each as a sentence."""
+    for kind, (attribute, registry, form, wrong) in _KINDS.items():
+        things = getattr(plugin, attribute)
+        if not isinstance(things, Mapping):
+            yield f"{attribute} must be a dict of names and {attribute}, and is {_article(type(things).__name__)}."
+            continue
+        for name, thing in things.items():
+            yield _wrong_name(name, f"the {kind}", form)
+            if name in registry:
+                origin = registry.origin(name)
+                owner = origin.words if origin else "the application itself"
+                yield f"There is a {kind} {name} already: it comes from {owner}. Give this one another name."
+            yield wrong(f"The {kind} {name}", thing)
+    if not plugin.kinds:
+        yield f"The plug-in {plugin.name} brings nothing: it has no methods, networks, metrics or datasets."
+
+
+def _wrong_name(name: object, what: str, form: re.Pattern[str]) -> str:
+    if isinstance(name, str) and len(name) <= LONGEST and form.fullmatch(name):
+        return ""
+    mark = "dashes" if form is DASHED else "underscores"
+    return (
+        f"{_short(name)} cannot be the name of {what}: a name has lower-case letters and digits, with {mark} between "
+        f"words, and at most {LONGEST} characters."
+    )
+
+
+def _wrong_method(what: str, method: Any) -> str:
+    if not (inspect.isclass(method) and issubclass(method, Method)):
+        return f"{what} must be a class that derives from Method, and is {_article(_type_of(method))}."
+    if lacking := sorted(getattr(method, "__abstractmethods__", ())):
+        return f"{what} ({method.__name__}) does not define {_and(lacking)}."
+    for name in ("title", "short", "formula", "source"):
+        if not _is_line(getattr(method, name, None)):
+            return f"{what} ({method.__name__}) needs {name}, a line of text."
+    settings: Any = method.Settings
+    if not (inspect.isclass(settings) and issubclass(settings, MethodSettings)):
+        return f"Settings of {_lower(what)} must be a class that derives from MethodSettings."
+    if taken := sorted(method.Settings.model_fields.keys() & RunConfig.model_fields.keys()):
+        return f"{what} has a setting {taken[0]}, which is the name of a setting that all methods have."
+    if unsaid := [name for name, field in method.Settings.model_fields.items() if not field.title]:
+        return f"The setting {unsaid[0]} of {_lower(what)} is to be made by setting(default, title, help)."
+    return _wrong_terms(what, method)
+
+
+def _wrong_terms(what: str, method: type[Method]) -> str:
+    """What is wrong with a method's own curves, and with what it says that it lacks."""
+    if not (isinstance(method.terms, tuple) and all(isinstance(term, Term) for term in method.terms)):
+        return f"terms of {_lower(what)} must be a tuple of Terms."
+    names = [term.name for term in method.terms]
+    for name in names:
+        if wrong := _wrong_name(name, f"a term of {_lower(what)}", UNDERSCORED):
+            return wrong
+        if names.count(name) > 1 or name in COLUMNS or name == "kl_per_latent" or re.fullmatch(r"kl_\d+", name):
+            return f"A term of {_lower(what)} cannot be called {name}: that is a column of metrics.csv already."
+    lacks = method.lacks
+    if not (
+        isinstance(lacks, Mapping) and lacks.keys() <= {"reconstruction", "kl"} and all(map(_is_line, lacks.values()))
+    ):
+        return f'lacks of {_lower(what)} must say why it has no "reconstruction" or no "kl".'
+    return ""
+
+
+def _wrong_network(what: str, network: Any) -> str:
+    return "" if isinstance(network, Network) else f"{what} must be a Network, and is {_article(_type_of(network))}."
+
+
+def _wrong_metric(what: str, metric: Any) -> str:
+    return "" if isinstance(metric, Metric) else f"{what} must be a Metric, and is {_article(_type_of(metric))}."
+
+
+def _wrong_dataset(what: str, entry: Any) -> str:
+    if not isinstance(entry, Entry):
+        return f"{what} must be an Entry, and is {_article(_type_of(entry))}."
+    return (
+        "" if what.endswith(f" {entry.name}") else f"{what} calls itself {_short(entry.name)}: both must be the same."
+    )
+
+
+_KINDS: dict[str, _Kind] = {
+    "method": _Kind("methods", METHODS, DASHED, _wrong_method),
+    "network": _Kind("networks", NETWORKS, DASHED, _wrong_network),
+    "metric": _Kind("metrics", METRICS_BROUGHT, UNDERSCORED, _wrong_metric),
+    "data set": _Kind("datasets", ENTRIES, DASHED, _wrong_dataset),
+}
+
+
+def _place(place: str) -> str:
+    return f"{place}: " if place else ""
+
+
+def _type_of(thing: object) -> str:
+    return f"class {thing.__name__}" if inspect.isclass(thing) else type(thing).__name__
+
+
+def _article(words: str) -> str:
+    return f"{'an' if words[:1].lower() in 'aeiou' else 'a'} {words}"
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= LONGEST + 2 else f"{text[:LONGEST]}..."
+
+
+def _is_line(value: object) -> bool:
+    return isinstance(value, str) and bool(value) and value == one_line(value)
+
+
+def _and(names: list[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def _lower(what: str) -> str:
+    return what[:1].lower() + what[1:]
