@@ -42,12 +42,8 @@ class OutputError(StudioError):
 
 
 class PluginError(StudioError):
-    """A plug-in cannot be used: it is not what it claims to be, or it went wrong."""
+    """A plug-in cannot be used, or its code raised, crashed or did not answer; the message names it."""
 
 
 class TrainingDivergedError(StudioError):
     """The loss became NaN or infinite."""
-
-
-class PluginError(StudioError):
-    """A plug-in cannot be loaded, or its code raised, crashed or did not answer; the message names it."""

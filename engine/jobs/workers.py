@@ -25,7 +25,7 @@ from engine.errors import PluginError, StudioError
 from engine.jobs.control import Control, drive
 from engine.jobs.events import Event, Idle, Job, Paused, Progress, Request, Unanswered
 from engine.jobs.processes import Preparation, leave_ending_to_parent, preparation, prepare_child
-from engine.system.user_code import error_words, explained, place_in_dump
+from engine.system.user_code import Place, error_words, explained, place_in_dump
 
 SILENCE = 4.0
 """Seconds without a word, after a request, until it counts as unanswered."""
@@ -113,6 +113,11 @@ class Worker:
         """Whether a request has had no answer yet."""
         return self._asked is not None
 
+    @property
+    def place(self) -> Place | None:
+        """Where a plug-in's code is that has not returned for a while, or crashed."""
+        return place_in_dump(self._dumped())
+
     def unanswered(self) -> str:
         """Say that it does not answer, and where its code is."""
         return self._about("does not answer{where}")
@@ -133,7 +138,7 @@ class Worker:
             self.connection.send(message)
 
     def _about(self, words: str) -> str:
-        place = place_in_dump(self._dumped())
+        place = self.place
         where = f" ({place.words})" if place else ""
         return f"{place.plugin if place else self.who} {words.format(where=where)}."
 
@@ -328,17 +333,17 @@ def _listen(connection: Connection, tasks: "queue.SimpleQueue[_Task | Exception 
             getattr(control, message)()
         else:
             control = Control()
-            tasks.put(_Task(*message, control))
+            make, arguments = message
+            tasks.put(_Task(make, arguments, control))
 
 
 def _do(task: _Task, connection: Connection, watch: _Watch) -> Outcome:
     reports = _Reports(connection)
     watch.arm()
     try:
-        with contextlib.closing(drive(task.make(*task.arguments), task.control)) as events:
-            for event in events:
-                watch.beat()
-                reports.send(event)
+        for event in drive(task.make(*task.arguments), task.control):
+            watch.beat()
+            reports.send(event)
         reports.flush()
     except (Exception, SystemExit) as error:  # the edge between processes: the parent raises it
         return Outcome(_portable(error), traceback.format_exc())

@@ -76,7 +76,7 @@ def explained(error: BaseException) -> BaseException:
 
 def error_words(error: BaseException) -> str:
     """Return an error's kind and message, e.g. "ValueError: no such thing", in one line without a full stop."""
-    said = one_line(str(error), LONGEST_REASON).rstrip(".")
+    said = one_line(str(error.msg if isinstance(error, SyntaxError) else error), LONGEST_REASON).rstrip(".")
     return f"{type(error).__name__}: {said}" if said else type(error).__name__
 
 

@@ -184,5 +184,3 @@ def test_children_do_first_what_they_are_to_be_prepared_with(tmp_path, monkeypat
     prepare_children(note, str(tmp_path / "first"), "prepared")
     list(apart("It", counting, 1))
     assert (tmp_path / "first").read_text() == "prepared"
-
-
