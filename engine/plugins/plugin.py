@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from engine.data import Entry
     from engine.evaluation.metric import Metric
     from engine.methods.base import Method
-    from engine.networks.architectures import Network
+    from engine.networks.network import Network
 
 INTERFACE = 1
 """Version of the interface between the application and plug-ins; raised when one made for it would no longer work."""

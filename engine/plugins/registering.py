@@ -10,7 +10,8 @@ from engine.errors import PluginError
 from engine.evaluation.metric import Metric
 from engine.methods.base import Method, MethodSettings, Term
 from engine.methods.registry import METHODS
-from engine.networks.architectures import NETWORKS, Network
+from engine.networks.architectures import NETWORKS
+from engine.networks.network import Network
 from engine.plugins.plugin import INTERFACE, Plugin
 from engine.runs.metrics_file import COLUMNS
 from engine.settings.run_config import DATASET_TITLES, RunConfig

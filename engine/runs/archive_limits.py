@@ -7,7 +7,7 @@ import torch
 from engine.data import ENTRIES
 from engine.errors import RunError
 from engine.methods.registry import METHODS, make, spec_for
-from engine.networks.architectures import SIDES
+from engine.networks.network import SIDES
 from engine.runs.previews import LATENT_ROWS, columns_for
 from engine.runs.previews import MOST as MOST_PREVIEWS
 from engine.runs.run import MOST_CLASSES

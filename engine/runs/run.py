@@ -21,7 +21,7 @@ from filelock import FileLock, Timeout
 from engine.data.fingerprint import Fingerprint
 from engine.errors import ConfigError, RunError, RunLockedError
 from engine.methods.registry import METHODS
-from engine.networks.architectures import SIDES
+from engine.networks.network import SIDES
 from engine.runs.colours import PALETTE
 from engine.runs.small_files import SMALL_FILES, Sound, read_sound, sound_evaluation, sound_marks, sound_state
 from engine.settings.run_config import PATHS, ClassOrder, RunConfig

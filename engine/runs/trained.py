@@ -12,7 +12,7 @@ from engine.errors import CheckpointError
 from engine.methods.base import Method, Posterior
 from engine.methods.building import build
 from engine.methods.registry import make, spec_for
-from engine.networks.architectures import SIDES
+from engine.networks.network import SIDES
 from engine.networks.tensors import choose_device, is_available, to_tensor
 from engine.runs.checkpoints import Weights, fill, load_weights
 from engine.runs.run import Run

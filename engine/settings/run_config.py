@@ -128,9 +128,10 @@ class RunConfig(Settings):
     objective: str = setting(
         "annealed-relu",
         "Method",
-        "What is minimised. " + " ".join(f"{m.title}: {m.formula} ({m.source})." for m in METHODS.values()),
+        "What is minimised.",
         Group.DATA,
         choices=titles,
+        each=lambda: " ".join(f"{m.title}: {m.formula} ({m.source})." for m in METHODS.values()),
     )
     conditional: bool = setting(
         False,
@@ -145,8 +146,9 @@ class RunConfig(Settings):
     network: str = setting(
         "plain",
         "Network",
-        "Layers of encoder and decoder. " + " ".join(f"{n.title}: {n.about}" for n in NETWORKS.values()),
+        "Layers of encoder and decoder.",
         Group.NETWORK,
+        each=lambda: " ".join(f"{n.title}: {n.about}" for n in NETWORKS.values()),
         choices=lambda: {name: network.title for name, network in NETWORKS.items()},
     )
     normalisation: Literal["none", "batch", "group"] = setting(

@@ -103,7 +103,7 @@ def _own_network(config: RunConfig) -> str:
 def _shared_network(entries: Sequence[_Entry]) -> str:
     latents = _common(entries, lambda config: f"{config.latents:,}")
     encoder = _common(entries, _encoder)
-    decoder = _common(entries, lambda config: NETWORKS[config.network].decoder_words)
+    decoder = _common(entries, lambda config: NETWORKS[config.network].decoder_words())
     return (
         f"The encoder has {encoder}; it gives mean and log-variance of {latents} latents. The decoder {decoder} and "
         "ends in a sigmoid. The reconstruction loss is the binary cross-entropy summed over pixels."

@@ -27,14 +27,15 @@ def setting(
     unit: str = "",
     choices: Choices | None = None,
     empty: str = "",
+    each: Callable[[], str] | None = None,
     **limits: Any,
 ) -> Any:
     """Return a field of a model: its title and help, the heading it stands under, its unit, what it can be.
 
-    `empty` says in a word or two what it means that nothing is given, where that is possible. `limits` are pydantic's
-    `ge`, `le`, `max_length`.
+    `empty` says in a word or two what it means that nothing is given, where that is possible; `each` returns what the
+    help says of each choice, where plug-ins may add some. `limits` are pydantic's `ge`, `le`, `max_length`.
     """
-    extra: dict[str, Any] = {"group": group, "unit": unit, "choices": choices or {}, "empty": empty}
+    extra: dict[str, Any] = {"group": group, "unit": unit, "choices": choices or {}, "empty": empty, "each": each}
     return Field(default, title=title, description=help, json_schema_extra=extra, **limits)
 
 
@@ -74,6 +75,12 @@ def choices_of(field: FieldInfo) -> dict[str, str]:
     """Titles by value of a field that takes one of a few names; empty for others."""
     choices = _extra(field).get("choices", {})
     return dict(choices() if callable(choices) else choices)
+
+
+def help_of(field: FieldInfo) -> str:
+    """Help of a field: its sentence, and one for each of its choices where it says something of them."""
+    each = _extra(field).get("each")
+    return f"{field.description or ''} {each() if each else ''}".strip()
 
 
 def empty_words(field: FieldInfo) -> str:

@@ -10,7 +10,7 @@ from pydantic.fields import FieldInfo
 from engine.evaluation.catalogue import BETTER, COLUMNS, GROUPS, IMAGES, Column
 from engine.methods.registry import METHODS, setting_key
 from engine.settings.run_config import Group, RunConfig
-from engine.system.fields import choices_of, group_of, range_text, unit_of
+from engine.system.fields import choices_of, group_of, help_of, range_text, unit_of
 from engine.system.numbers import exact_words
 from engine.system.paths import RESOURCES
 
@@ -75,7 +75,7 @@ def _setting(key: str, name: str, field: FieldInfo, usual: str = "", whose: str 
     title = f"{field.title or name} ({whose})" if whose else field.title or name
     more = f" <a href='{see}'>More…</a>" if see else ""
     return (
-        f"<h2 id='{key}'>{escape(title)}</h2><p>{escape(field.description or '')}{more}</p>"
+        f"<h2 id='{key}'>{escape(title)}</h2><p>{escape(help_of(field))}{more}</p>"
         f"<p class='muted'>{' · '.join(facts)}</p>"
     )
 
