@@ -1,15 +1,16 @@
 """The one door to images: `load_dataset(name, ...)`, and what can be said of a data set before it is loaded."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from engine.data import digits, dsprites, mnist, own
 from engine.data.cache import prepared_folder, size_on_disk
 from engine.data.dataset import ArrayStore, BitStore, Dataset, Factors
+from engine.data.entry import Entry
 from engine.data.fingerprint import Fingerprint, fingerprint_of
 from engine.errors import DataError
 from engine.jobs.events import Finished, Job
+from engine.settings.absent import DATASETS_ABSENT
 from engine.settings.run_config import DATASET_TITLES, ClassOrder
 from engine.system.registry import Registry
 
@@ -31,42 +32,6 @@ __all__ = [
     "load_prepared",
     "prepare",
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A data set to choose: what it is, before anything is read.
-
-    `name` is that of settings and files, `title` its name as people write it.
-    `images` and `training_images` are None, and `shape` is empty, where only the user's files tell. `path_kind` says
-    what the data folder may be: "" nothing, "folder", "file", "folder or file"; it is required when `own`.
-
-    `load` gets the data folder and the side to which own pictures are resized; so does `prepare`, where something must
-    be drawn, downloaded or read first. `state` says in words whether that was done, `cached` what it left in the cache.
-    `holds` tells whether a folder or file looks like this data set, from its name and the names in it. `check` raises
-    DataError where a data folder can be seen at once not to hold it; `downloads` tells whether it must be downloaded
-    before it can be used without one.
-    """
-
-    name: str
-    title: str
-    description: str
-    images: int | None
-    training_images: int | None
-    shape: tuple[int, ...]
-    licence: str
-    load: Callable[[Path | None, int], Dataset]
-    classes: str = ""
-    factors: str = ""
-    citation: str = ""
-    path_kind: str = ""
-    own: bool = False
-    prepare: Callable[[Path | None, int], Job] | None = None
-    state: Callable[[], str] = lambda: "ready"
-    cached: Callable[[], list[Path]] = list
-    holds: Callable[[Path], bool] = lambda path: False
-    check: Callable[[Path], None] = lambda path: None
-    downloads: Callable[[], bool] = lambda: False
 
 
 def _mnist_entry(name: str, description: str, licence: str, citation: str) -> Entry:
@@ -183,7 +148,35 @@ _OURS = (
     ),
 )
 
-ENTRIES: Registry[Entry] = Registry({entry.name: entry for entry in _OURS})
+
+def _absent_entry(name: str) -> Entry:
+    """What stands in for a data set whose plug-in is not loaded. Raises KeyError for a name that no run has."""
+    about, origin = DATASETS_ABSENT[name]
+    words = origin.needed_by(f"The data set {about.title}")
+
+    def refuse(*_: object) -> NoReturn:
+        raise DataError(words)
+
+    return Entry(
+        name=name,
+        title=about.title,
+        description=about.description,
+        images=about.images,
+        training_images=about.training_images,
+        shape=tuple(about.shape),
+        licence="",
+        load=refuse,
+        classes=about.classes,
+        factors=about.factors,
+        path_kind=about.path_kind,
+        prepare=refuse,
+        state=lambda: f"needs {origin.words}, which is not loaded",
+        check=refuse,
+        downloads=refuse,
+    )
+
+
+ENTRIES: Registry[Entry] = Registry({entry.name: entry for entry in _OURS}, _absent_entry)
 
 
 def entry_for(path: Path) -> Entry:
@@ -222,10 +215,11 @@ def prepare(name: str, path: Path | None = None, size: int = 64) -> Job:
     `path` is the user's folder or file, `size` the side to which own pictures are resized. Raises DataError when the
     name is unknown or that fails.
     """
-    if name not in ENTRIES:
-        raise DataError(f"There is no data set {name!r}. There are: {', '.join(ENTRIES)}.")
+    try:
+        entry = ENTRIES[name]
+    except KeyError:
+        raise DataError(f"There is no data set {name!r}. There are: {', '.join(ENTRIES)}.") from None
     _require_possible(path)
-    entry = ENTRIES[name]
     if entry.prepare is None:
         yield Finished(message=f"{entry.title}: nothing to prepare")
     else:

@@ -24,7 +24,8 @@ class TrainedModel:
     """A model at a step, in eval mode, on the device that the run trains on; what it gives lies on the CPU.
 
     `data_note` says what the data set differs in from the one the weights were trained on; empty where it is the same,
-    or not known. `device_note` says so where the run's device is not on this machine, and the CPU takes its place.
+    or not known. `plugin_note` says so of plug-ins that are of another version. `device_note` says so where the run's
+    device is not on this machine, and the CPU takes its place.
     """
 
     run: Run
@@ -33,6 +34,7 @@ class TrainedModel:
     step: int
     data_note: str = ""
     device_note: str = ""
+    plugin_note: str = ""
 
     @property
     def device(self) -> torch.device:
@@ -41,8 +43,8 @@ class TrainedModel:
 
     @property
     def notes(self) -> str:
-        """Both notes."""
-        return " ".join(note for note in (self.data_note, self.device_note) if note)
+        """All notes."""
+        return " ".join(note for note in (self.data_note, self.plugin_note, self.device_note) if note)
 
     def fused(self) -> "TrainedModel":
         """The same for encoding many images, with batch normalisation folded into convolutions."""
@@ -100,7 +102,8 @@ def load_model_as_possible(run: Run, step: int | None = None) -> tuple[TrainedMo
 def _trained(run: Run, dataset: Dataset, model: Method, weights: Weights) -> TrainedModel:
     fill(model.networks, weights, run.name)
     device, note = _device_of(run)
-    return TrainedModel(run, dataset, model.eval().to(device), weights.step, device_note=note)
+    model = model.eval().to(device)
+    return TrainedModel(run, dataset, model, weights.step, device_note=note, plugin_note=run.plugin_note(weights.step))
 
 
 def _device_of(run: Run) -> tuple[torch.device, str]:
@@ -120,10 +123,8 @@ def _network_of(weights: Weights, run: Run) -> Method:
     """The method whose networks' tensors have the shapes of these."""
     shapes = {name: tensor.shape for name, tensor in weights.tensors.items()}
     for image_shape, classes in _candidates(run, shapes):
-        with torch.device("meta"):
-            model = make(run.config, spec_for(run.config, image_shape, classes))
+        model = make(run.config, spec_for(run.config, image_shape, classes))
         if {name: tensor.shape for name, tensor in model.networks.state_dict().items()} == shapes:
-            model.networks.to_empty(device="cpu")
             return model
     raise CheckpointError(
         f"The weights of {run.name} do not fit its settings: config.json or the checkpoint was changed."

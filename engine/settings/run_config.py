@@ -19,6 +19,7 @@ from engine.errors import ConfigError
 from engine.methods.base import MethodSettings
 from engine.methods.registry import METHODS, same_setting, titles
 from engine.networks.architectures import NETWORKS, NORMALISATIONS
+from engine.settings.absent import let_stand_in
 from engine.system.fields import Settings, choices_of, setting, shown, wrong_words
 from engine.system.numbers import plain_characters
 from engine.system.reading import MOST_STEPS, DamagedError, read_json, reason_of
@@ -26,6 +27,7 @@ from engine.system.registry import Registry
 
 ENVELOPE = frozenset(
     {"schema", "created", "versions", "resolved", "class_order", "data", "former_data", "image_shape", "classes"}
+    | {"plugins", "former_plugins"}
 )
 """Keys of a run's config.json that are not settings: where and with what the run was made."""
 
@@ -269,7 +271,10 @@ class RunConfig(Settings):
     @field_validator("dataset", "objective", "network", "image_size")
     @classmethod
     def _known(cls, value: str | int, info: ValidationInfo) -> str | int:
-        if str(value) not in choices_of(cls.model_fields[str(info.field_name)]):
+        registries: dict[str, Registry[Any]] = {"dataset": DATASET_TITLES, "objective": METHODS, "network": NETWORKS}
+        registry = registries.get(str(info.field_name))
+        absent = registry is not None and registry.missing(str(value)) is not None
+        if not absent and str(value) not in choices_of(cls.model_fields[str(info.field_name)]):
             raise ValueError("not one of its choices")
         return value
 
@@ -402,10 +407,13 @@ class RunConfig(Settings):
     def from_json(cls, values: Any) -> "RunConfig":
         """Read what `to_json` wrote, or a run's whole config.json, also of version 1.0.0.
 
-        Raises ConfigError for another schema, an unknown field or a value out of range.
+        What the run needs of plug-ins that are not loaded has stand-ins from then on. Raises ConfigError for another
+        schema, an unknown field or a value out of range.
         """
         if not isinstance(values, dict):
             raise ConfigError("The settings must be a JSON object of field names and values.")
+        if "plugins" in values:
+            let_stand_in(values)
         return cls.parse(migrated({k: v for k, v in values.items() if k not in ENVELOPE}, values.get("schema", 1)))
 
     @classmethod
