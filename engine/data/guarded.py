@@ -112,9 +112,8 @@ def _of_images(entry: Entry, dataset: Dataset) -> str:
     few: Any = dataset.images(np.array([0, len(dataset) - 1]))
     if not isinstance(few, np.ndarray) or few.dtype != np.uint8 or few.shape != (2, *shape):
         found = f"{few.dtype} {few.shape}" if isinstance(few, np.ndarray) else type(few).__name__
-        return (
-            f"its images must be uint8 (n, height, width, channels), here (2, {', '.join(map(str, shape))}): {found}."
-        )
+        wanted = f"uint8 (n, height, width, channels), two of them {(2, *shape)}"
+        return f"its images must be {wanted}, and those are {found}."
     return ""
 
 
@@ -151,9 +150,8 @@ def _of_factors(dataset: Dataset) -> str:
     if table is None:
         grid = int(np.prod(sizes, dtype=np.int64))
         sized = " × ".join(map(str, sizes))
-        return (
-            "" if grid == count else f"its factors make a grid of {sized} = {grid:,} images, and there are {count:,}."
-        )
+        made = f"its factors make a grid of {sized} = {grid:,} images"
+        return "" if grid == count else f"{made}, and there are {count:,}."
     if not (isinstance(table, np.ndarray) and table.shape == (count, len(sizes)) and table.dtype == np.int64):
         return f"the table of its factors must be int64 ({count}, {len(sizes)})."
     for name, column, size in zip(factors.names, table.T, sizes, strict=True):

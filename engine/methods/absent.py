@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
-from pydantic import create_model
+from pydantic import BeforeValidator, create_model
 
 from engine.errors import PluginMissingError
 from engine.methods.base import Batch, Context, Method, MethodSettings, Posterior, Supervision, Term
@@ -78,7 +78,8 @@ def absent_method(about: Mapping[str, Any], settings: Mapping[str, Any], origin:
     A setting that the description lacks is called by its name.
     """
     titles = {name: (name, "") for name in settings} | {name: tuple(words) for name, words in about["settings"].items()}
-    fields: Any = {name: (Any, setting(None, title, title, unit=unit)) for name, (title, unit) in titles.items()}
+    kind = Annotated[Any, BeforeValidator(_comparable)]
+    fields: Any = {name: (kind, setting(None, title, title, unit=unit)) for name, (title, unit) in titles.items()}
     words = {name: about[name] for name in ("title", "short", "formula", "source", "conditional", "needs_factors")}
     attributes = words | {
         "__doc__": AbsentMethod.__doc__,
@@ -92,3 +93,10 @@ def absent_method(about: Mapping[str, Any], settings: Mapping[str, Any], origin:
         "Settings": create_model("AbsentSettings", __base__=MethodSettings, **fields),
     }
     return type("AbsentMethod", (AbsentMethod,), attributes)
+
+
+def _comparable(value: Any) -> Any:
+    """A value of a setting as JSON has it, as one by which runs can be compared."""
+    return (
+        tuple(map(_comparable, value)) if isinstance(value, list) else str(value) if isinstance(value, dict) else value
+    )

@@ -288,7 +288,7 @@ class RunConfig(Settings):
         given = given.model_dump() if isinstance(given, MethodSettings) else given
         if not isinstance(given, dict):
             raise ValueError("method holds no settings")
-        of_methods = {name for method in METHODS.values() for name in method.Settings.model_fields}
+        of_methods = {name for method in METHODS.every() for name in method.Settings.model_fields}
         given = given | {name: value for name, value in values.items() if name in of_methods}
         method = METHODS.get(str(values.get("objective", cls.model_fields["objective"].default)))
         others = of_methods - (method.Settings.model_fields.keys() if method else set())
@@ -445,7 +445,7 @@ def all_settings(configs: Iterable[RunConfig] = ()) -> dict[str, FieldInfo]:
 
     Of a name that several methods have, it is the first one's.
     """
-    methods = [METHODS[config.objective] for config in configs] or list(METHODS.values())
+    methods = [METHODS[config.objective] for config in configs] or METHODS.every()
     found: dict[str, FieldInfo] = {}
     for name, field in RunConfig.model_fields.items():
         if name != "method":
@@ -459,7 +459,7 @@ def all_settings(configs: Iterable[RunConfig] = ()) -> dict[str, FieldInfo]:
 def _wrong_everywhere(name: str, value: Any) -> list[Any]:
     """What is wrong with a value of a setting that other methods have, where none of them takes it."""
     errors: list[list[Any]] = []
-    for method in METHODS.values():
+    for method in METHODS.every():
         if name not in method.Settings.model_fields:
             continue
         try:

@@ -102,6 +102,10 @@ class Registry(MutableMapping[str, T]):
         """Let a thing stand in for one that a plug-in brings, as long as it does not."""
         self._stand_ins = self._stand_ins | {name: (value, origin)}
 
+    def every(self) -> list[T]:
+        """Return all there is, and what stands in for what is not."""
+        return [*self._known.values(), *(thing for name, (thing, _) in self._stand_ins.items() if name not in self)]
+
     def missing(self, name: str) -> Origin | None:
         """Return the plug-in that would bring what only has a stand-in; None for all else."""
         found = None if name in self._known else self._stand_ins.get(name)
