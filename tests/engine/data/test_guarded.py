@@ -83,7 +83,7 @@ def test_one_that_is_sound_is_one_like_the_others(add, capsys):
         ({"store": ArrayStore(SOUND.store.array.astype(float))}, "its images must be uint8"),
         (
             {"store": ArrayStore(SOUND.store.array[..., 0])},
-            "two of them (2, 28, 28, 1), and those are uint8 (2, 28, 28).",
+            "two of them (2, 28, 28, 1), and those are uint8 (2, 28",
         ),
         ({"store": ArrayStore(SOUND.store.array[:0])}, "it loads no images."),
         ({"splits": {"validation": np.arange(3)}}, 'splits must be {"all": positions}, or'),
