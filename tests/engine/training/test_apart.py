@@ -175,7 +175,7 @@ def test_what_raises_crashes_or_exits_leaves_the_run_failed_with_its_checkpoint(
 
 def test_a_loss_that_is_not_a_number_ends_the_run_as_any_other(odd_run):
     run = odd_run("terms = {name: value * float('nan') for name, value in terms.items()}")
-    with pytest.raises(TrainingDivergedError, match="The loss became NaN or infinite at step 15. The checkpoint of"):
+    with pytest.raises(TrainingDivergedError, match="The loss became NaN or infinite at step 15"):
         list(training(run))
     assert run.state().state == "failed"
 
