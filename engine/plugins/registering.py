@@ -3,11 +3,13 @@
 import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from engine.data import ENTRIES, Entry
 from engine.errors import PluginError
-from engine.evaluation.metric import Metric
+from engine.evaluation.catalogue import METRICS, MOST_DECIMALS, OF_PLUGINS, Column, Need
+from engine.evaluation.metric import METRICS_BROUGHT, Metric
 from engine.methods.base import Method, MethodSettings, Term
 from engine.methods.registry import METHODS
 from engine.networks.architectures import NETWORKS
@@ -26,10 +28,6 @@ UNDERSCORED = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
 PLUGINS: Registry[Plugin] = Registry({})
 """The plug-ins that are registered, by name."""
-
-
-METRICS_BROUGHT: Registry[Metric] = Registry({})
-"""The metrics of plug-ins."""
 
 
 class _Kind(NamedTuple):
@@ -53,6 +51,10 @@ def register(plugin: object, origin: Origin) -> None:
             kind.registry.add(name, thing, origin)
             if isinstance(thing, Entry):
                 DATASET_TITLES.add(name, thing.title, origin)
+            elif isinstance(thing, Metric):
+                for column in thing.columns:
+                    shown = replace(column, group=OF_PLUGINS, needs=frozenset(thing.needs))
+                    METRICS.add(column.metric, shown, origin)
     PLUGINS.add(checked.name, checked, origin)
 
 
@@ -61,6 +63,9 @@ def unregister(name: str) -> None:
     if name not in PLUGINS:
         return
     plugin = PLUGINS[name]
+    for metric in plugin.metrics.values():
+        for column in metric.columns:
+            del METRICS[column.metric]
     for kind in _KINDS.values():
         for own in getattr(plugin, kind.attribute):
             del kind.registry[own]
@@ -116,6 +121,9 @@ def _brought(plugin: Any) -> Iterable[str]:
                 owner = origin.words if origin else "the application itself"
                 yield f"There is a {kind} {name} already: it comes from {owner}. Give this one another name."
             yield wrong(f"The {kind} {name}", thing)
+    if isinstance(plugin.metrics, Mapping):
+        names = [each.metric for metric in plugin.metrics.values() for each in getattr(metric, "columns", ())]
+        yield from (f"Two columns are called {name}." for name in names if names.count(name) > 1)
     if not plugin.kinds:
         yield f"The plug-in {plugin.name} brings nothing: it has no methods, networks, metrics or datasets."
 
@@ -171,7 +179,29 @@ def _wrong_network(what: str, network: Any) -> str:
 
 
 def _wrong_metric(what: str, metric: Any) -> str:
-    return "" if isinstance(metric, Metric) else f"{what} must be a Metric, and is {_article(_type_of(metric))}."
+    if not isinstance(metric, Metric):
+        return f"{what} must be a Metric, and is {_article(_type_of(metric))}."
+    columns, needs = getattr(metric, "columns", None), metric.needs
+    if not (isinstance(columns, tuple) and columns and all(isinstance(each, Column) for each in columns)):
+        return f"columns of {_lower(what)} must be a tuple of columns, each made by column(...)."
+    if not (isinstance(needs, frozenset | set) and all(isinstance(each, Need) for each in needs)):
+        return f"needs of {_lower(what)} must be a set of Need.FACTORS and the like."
+    return next((wrong for each in columns if (wrong := _wrong_column(what, each))), "")
+
+
+def _wrong_column(what: str, column: Column) -> str:
+    if wrong := _wrong_name(column.metric, f"a column of {_lower(what)}", UNDERSCORED):
+        return wrong
+    if column.metric in METRICS:
+        return f"A column of {_lower(what)} is called {column.metric}, and there is a metric of that name already."
+    if not (_is_line(column.title) and _is_line(column.about) and _is_line(column.protocol)):
+        return f"The column {column.metric} of {_lower(what)} needs title, about and protocol, a line of text each."
+    if column.better not in ("↑", "↓", ""):
+        return f'better of the column {column.metric} must be "↑", "↓" or "", and is {_short(column.better)}.'
+    decimals: Any = column.decimals
+    if type(decimals) is not int or not 0 <= decimals <= MOST_DECIMALS:
+        return f"decimals of the column {column.metric} must be from 0 to {MOST_DECIMALS}, and is {_short(decimals)}."
+    return ""
 
 
 def _wrong_dataset(what: str, entry: Any) -> str:

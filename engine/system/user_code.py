@@ -3,7 +3,9 @@
 Whoever loads a plug-in registers its file; everyone who reports an error asks here whether a plug-in raised it.
 """
 
+import inspect
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,6 +74,22 @@ def explained(error: BaseException) -> BaseException:
     if place is None:
         return error
     return PluginError(f"{place.plugin} raised {error_words(error)} ({place.words}).")
+
+
+def raised_words(error: BaseException, plugin: str, function: Callable[..., object]) -> str:
+    """Say what a function of a plug-in raised and where, as a sentence without its full stop.
+
+    Where the error is of what it returned, that is the line at which the function begins.
+    """
+    place = place_of_error(error)
+    where = place.words if place else definition_words(function)
+    return f"{plugin} raised {error_words(error)}{f' ({where})' if where else ''}"
+
+
+def definition_words(function: Callable[..., object]) -> str:
+    """Return where a function is defined, e.g. "sparse_vae.py, line 12"; empty where that is not known."""
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    return "" if code is None else f"{one_line(Path(code.co_filename).name)}, line {code.co_firstlineno}"
 
 
 def error_words(error: BaseException) -> str:

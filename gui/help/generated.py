@@ -7,7 +7,7 @@ from html import escape
 
 from pydantic.fields import FieldInfo
 
-from engine.evaluation.catalogue import BETTER, COLUMNS, GROUPS, IMAGES, Column
+from engine.evaluation.catalogue import BETTER, GROUPS, IMAGES, METRICS, Column
 from engine.methods.registry import METHODS, setting_key
 from engine.settings.run_config import Group, RunConfig
 from engine.system.fields import choices_of, group_of, help_of, range_text, unit_of
@@ -112,8 +112,10 @@ def metrics_topic() -> str:
         "read the table: <a href='table'>The metrics page</a>.</p>",
     ]
     for group, time in GROUPS.items():
-        parts.append(f"<h3>{escape(group)} · takes {escape(time)}</h3>")
-        parts += [_metric(column, more.get(column.metric, {})) for column in COLUMNS if column.group == group]
+        columns = [column for column in METRICS.values() if column.group == group]
+        if columns:
+            parts.append(f"<h3>{escape(group)} · takes {escape(time)}</h3>")
+        parts += [_metric(column, more.get(column.metric, {})) for column in columns]
     return "\n".join(parts)
 
 

@@ -11,7 +11,7 @@ import pytest
 from PySide6.QtCore import QObject, QPoint, Qt
 from PySide6.QtGui import QGuiApplication
 
-from engine.evaluation.catalogue import COLUMNS, METRICS, SLOW, VERSION
+from engine.evaluation.catalogue import METRICS, SLOW, VERSION
 from engine.evaluation.grouping import METHOD
 from engine.evaluation.intervals import OVER_DRAWS
 from engine.jobs.events import Progress
@@ -238,7 +238,7 @@ def test_digits_are_grouped_in_the_table_and_along_the_axes(make_page, tmp_path)
 def test_the_name_of_an_axis_goes_without_its_unit_where_both_would_be_cut(make_page, items):
     scatter = make_page(items[:2]).charts.scatter
     reconstruction, sharpness = (
-        next(c for c in COLUMNS if c.metric == name) for name in ("reconstruction", "sharpness")
+        next(c for c in METRICS.values() if c.metric == name) for name in ("reconstruction", "sharpness")
     )
     for height, name in ((600, sharpness.heading), (160, sharpness.title)):
         scatter.resize(500, height)
