@@ -1,7 +1,8 @@
 """Jobs in a child process of their own: what they run may hang or crash, and costs no more than the job.
 
 A worker does one job after another and obeys pause, stop and cancel as `drive` does here. Where its code is when it
-does not answer, or crashed, is written to a file by `faulthandler`, which needs no cooperation of that code.
+does not answer, or crashed, it writes to a file: a thread of it, which looks at the stack when it is asked; where the
+code does not let go of the interpreter, the handler of a signal; in a crash `faulthandler`.
 """
 
 import contextlib
@@ -11,6 +12,7 @@ import os
 import pickle
 import queue
 import signal
+import sys
 import tempfile
 import threading
 import time
@@ -39,13 +41,11 @@ POLL_SECONDS = 0.1
 SEND_EVERY = 0.1
 """Seconds between two reports of progress."""
 
-DUMP_AFTER = 1.0
-"""Seconds without an event after which a worker writes down where it is."""
-
-ARM_EVERY = 0.5
-"""Seconds between two restarts of the clock for that."""
+LOOK_SECONDS = 0.5
+"""How long a process may take to say where its code is."""
 
 Wish: TypeAlias = Literal["pause", "resume", "stop", "cancel"]
+_LOOK = "look"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +72,7 @@ class Worker:
         handle, dump = tempfile.mkstemp(prefix="studio-", suffix=".dump")
         os.close(handle)
         self._dump = Path(dump)
+        self._watched = False
         spawn = multiprocessing.get_context("spawn")
         self.connection, theirs = spawn.Pipe()
         # Not a daemon: those may have no children, and an evaluation has.
@@ -113,10 +114,25 @@ class Worker:
         """Whether a request has had no answer yet."""
         return self._asked is not None
 
-    @property
-    def place(self) -> Place | None:
-        """Where a plug-in's code is that has not returned for a while, or crashed."""
+    def look(self) -> Place | None:
+        """Return where in a plug-in's code the process is now, or crashed; None where that is not to be found out."""
+        if self._process.is_alive():
+            self._watched |= bool(self._dumped())  # until it is, the signal would end the process
+            self._dump.write_bytes(b"")
+            self._send(_LOOK)
+            if not self._is_dumped() and self._watched and hasattr(signal, "SIGUSR1") and self._process.pid:
+                os.kill(self._process.pid, signal.SIGUSR1)
+                self._is_dumped()
         return place_in_dump(self._dumped())
+
+    def _is_dumped(self) -> bool:
+        """Wait for what the process writes down."""
+        end = time.monotonic() + LOOK_SECONDS
+        while time.monotonic() < end:
+            time.sleep(0.02)
+            if self._dumped().endswith("\n"):
+                return True
+        return False
 
     def unanswered(self) -> str:
         """Say that it does not answer, and where its code is."""
@@ -138,7 +154,7 @@ class Worker:
             self.connection.send(message)
 
     def _about(self, words: str) -> str:
-        place = self.place
+        place = self.look()
         where = f" ({place.words})" if place else ""
         return f"{place.plugin if place else self.who} {words.format(where=where)}."
 
@@ -174,7 +190,7 @@ def apart(who: str, make: Callable[..., Job], *arguments: Any) -> Job:
 
     `make` is a function of a module; it, the arguments and the events can be pickled. Yields Idle while nothing
     happens, and Unanswered where a request has no answer; `Request.END` then ends the process. When it is closed, the
-    job is cancelled and gets some seconds to save what it has.
+    job is cancelled and gets some seconds to save what it has; closing raises PluginError where it does not answer.
 
     Raises what the job raises, and PluginError when the process crashes, exits or is ended.
     """
@@ -184,7 +200,8 @@ def apart(who: str, make: Callable[..., Job], *arguments: Any) -> Job:
         outcome = yield from _pass_through(worker)
     except GeneratorExit:
         worker.ask("cancel")
-        _await_outcome(worker)
+        if not _answers(worker):
+            raise PluginError(worker.given_up()) from None
         raise
     except KeyboardInterrupt:
         raise PluginError(worker.given_up()) from None
@@ -224,43 +241,40 @@ def _pass_through(worker: Worker) -> Generator[Event, Request | None, Outcome]:
             asked = request
 
 
-def _await_outcome(worker: Worker) -> None:
+def _answers(worker: Worker) -> bool:
+    """Whether a job that was cancelled ends within some seconds."""
     end = time.monotonic() + CLOSING
     while (left := end - time.monotonic()) > 0 and worker.connection.poll(left):
         if isinstance(worker.receive(), Outcome):
-            return
+            return True
+    return False
 
 
 # In the child
 
 
 class _Watch:
-    """Keeps a file that says where the code is that has run for a while, or crashed."""
+    """Writes down where the code of the main thread is, to a file that the parent reads."""
 
     def __init__(self, path: str) -> None:
-        self._file = Path(path).open("w", encoding="utf-8")  # noqa: SIM115 (open as long as the process lives)
-        self._armed = 0.0
-        self._lock = threading.Lock()
+        self._file = Path(path).open("a", encoding="utf-8")  # noqa: SIM115 (open as long as the process lives)
         faulthandler.enable(self._file)
+        if hasattr(signal, "SIGUSR1"):
+            faulthandler.register(signal.SIGUSR1, self._file, all_threads=False)
+        self._write("started\n")
 
-    def beat(self) -> None:
-        """The code has returned."""
-        if time.monotonic() - self._armed > ARM_EVERY:
-            self.arm()
+    def look(self) -> None:
+        """Write it down as `faulthandler` does, the innermost call first. Called in another thread."""
+        lines = []
+        frame = sys._current_frames().get(threading.main_thread().ident or 0)
+        while frame is not None:
+            lines.append(f'  File "{frame.f_code.co_filename}", line {frame.f_lineno} in {frame.f_code.co_name}\n')
+            frame = frame.f_back
+        self._write("".join(lines))
 
-    def arm(self) -> None:
-        """Write down where the code is if it has not returned in a while."""
-        with self._lock:
-            self._armed = time.monotonic()
-            faulthandler.cancel_dump_traceback_later()
-            os.lseek(self._file.fileno(), 0, os.SEEK_SET)
-            os.ftruncate(self._file.fileno(), 0)
-            faulthandler.dump_traceback_later(DUMP_AFTER, file=self._file)
-
-    def rest(self) -> None:
-        """Nothing is being done."""
-        with self._lock:
-            faulthandler.cancel_dump_traceback_later()
+    def _write(self, text: str) -> None:
+        self._file.write(text)
+        self._file.flush()
 
 
 class _Reports:
@@ -301,7 +315,6 @@ def _serve(connection: Connection, dump: str, first: Preparation | None) -> None
     leave_ending_to_parent()  # it asks the job to stop
     keep_freed_memory()
     watch = _Watch(dump)
-    watch.arm()
     prepare_child(first)
     tasks: queue.SimpleQueue[_Task | Exception | None] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(connection, tasks, watch), daemon=True).start()
@@ -309,7 +322,7 @@ def _serve(connection: Connection, dump: str, first: Preparation | None) -> None
         if isinstance(task, Exception):
             outcome = Outcome(_portable(task), "".join(traceback.format_exception(task)))
         else:
-            outcome = _do(task, connection, watch)
+            outcome = _do(task, connection)
         try:
             connection.send(outcome)
         except OSError:  # the parent is gone
@@ -328,8 +341,9 @@ def _listen(connection: Connection, tasks: "queue.SimpleQueue[_Task | Exception 
         except Exception as error:  # a job whose arguments cannot be read here
             tasks.put(error)
             continue
-        if isinstance(message, str):
-            watch.arm()
+        if message == _LOOK:
+            watch.look()
+        elif isinstance(message, str):
             getattr(control, message)()
         else:
             control = Control()
@@ -337,18 +351,14 @@ def _listen(connection: Connection, tasks: "queue.SimpleQueue[_Task | Exception 
             tasks.put(_Task(make, arguments, control))
 
 
-def _do(task: _Task, connection: Connection, watch: _Watch) -> Outcome:
+def _do(task: _Task, connection: Connection) -> Outcome:
     reports = _Reports(connection)
-    watch.arm()
     try:
         for event in drive(task.make(*task.arguments), task.control):
-            watch.beat()
             reports.send(event)
         reports.flush()
     except (Exception, SystemExit) as error:  # the edge between processes: the parent raises it
         return Outcome(_portable(error), traceback.format_exc())
-    finally:
-        watch.rest()
     return Outcome()
 
 

@@ -385,7 +385,7 @@ def _try(source: Source) -> Generator[Event, Request | None, str]:
                 message = worker.receive()
                 if isinstance(message, Outcome):
                     return str(message.error or "")
-        place = worker.place
+        place = worker.look()
         return _too_long(source, f" ({place.words})" if place else "")
     finally:
         worker.end()

@@ -16,7 +16,7 @@ from typing import TypeVar
 import torch
 
 from engine.data import Dataset, fingerprint_of, load_prepared, prepare
-from engine.errors import CheckpointError, ConfigError, DataError, RunError, TrainingDivergedError
+from engine.errors import CheckpointError, ConfigError, DataError, PluginError, RunError, TrainingDivergedError
 from engine.jobs.events import (
     CheckpointSaved,
     Event,
@@ -41,6 +41,8 @@ from engine.runs.previews import drop_after, save_preview
 from engine.runs.run import Run, RunState
 from engine.settings.run_config import DEVICE_TITLES, RunConfig
 from engine.system.leftovers import clear_leftovers, places_in_run
+from engine.system.user_code import explained
+from engine.training.apart import kept_words
 from engine.training.device_images import DeviceImages, room_on
 from engine.training.held_out import HeldOut
 from engine.training.own_code import LOOKED_AT, check_codes
@@ -439,7 +441,10 @@ def _has_trained(run: Run) -> bool:
 
 
 def _explain(error: Exception, run: Run) -> Exception:
-    """Return an error of the file system as a sentence about the run; others as they are."""
+    """Return an error of a plug-in or the file system as a sentence about the run; others as they are."""
+    found = explained(error)
+    if isinstance(found, PluginError) and found is not error:
+        return PluginError(f"{found} {kept_words(run)}")
     if not isinstance(error, OSError):
         return error
     kept = "The last checkpoint is kept" if (run.checkpoint_folder / WEIGHTS).exists() else "No checkpoint was due yet"
