@@ -10,17 +10,17 @@ from engine.jobs.events import Job
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A data set to choose: what it is, before anything is read.
+    """A data set to choose, described before any of it is read.
 
-    `name` is that of settings and files, `title` its name as people write it.
-    `images` and `training_images` are None, and `shape` is empty, where only the user's files tell. `path_kind` says
-    what the data folder may be: "" nothing, "folder", "file", "folder or file"; it is required when `own`.
+    `name` is used in settings and files, `title` is its name as shown to the user. `images` and `training_images` are
+    None, and `shape` is empty, where they depend on the user's files. `path_kind` says what the data folder may be: ""
+    for none, "folder", "file" or "folder or file"; one is required if `own`.
 
-    `load` gets the data folder and the side to which own pictures are resized; so does `prepare`, where something must
-    be drawn, downloaded or read first. `state` says in words whether that was done, `cached` what it left in the cache.
-    `holds` tells whether a folder or file looks like this data set, from its name and the names in it. `check` raises
-    DataError where a data folder can be seen at once not to hold it; `downloads` tells whether it must be downloaded
-    before it can be used without one.
+    `load` receives the data folder and the side to which the user's own pictures are resized; so does `prepare`, which
+    draws, downloads or reads whatever must be there first. `state` says whether that was done, `cached` lists what it
+    left in the cache. `holds` says whether a folder or file looks like this data set, judging by names. `check` raises
+    DataError if a data folder clearly does not hold it. `downloads` says whether the data set must be downloaded before
+    it can be used without a data folder.
     """
 
     name: str

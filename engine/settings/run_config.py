@@ -20,9 +20,9 @@ from engine.methods.base import MethodSettings
 from engine.methods.registry import METHODS, same_setting, titles
 from engine.networks.architectures import NETWORKS, NORMALISATIONS
 from engine.settings.absent import let_stand_in
-from engine.system.fields import Settings, choices_of, setting, shown, wrong_words
+from engine.system.fields import Settings, choices_of, invalid_text, setting, shown
 from engine.system.numbers import plain_characters
-from engine.system.reading import MOST_STEPS, DamagedError, read_json, reason_of
+from engine.system.reading import MAX_STEPS, DamagedError, read_json, reason_of
 from engine.system.registry import Registry
 
 ENVELOPE = frozenset(
@@ -264,7 +264,7 @@ class RunConfig(Settings):
     @field_validator("keep_steps")
     @classmethod
     def _in_order(cls, value: tuple[int, ...]) -> tuple[int, ...]:
-        if value and not 1 <= min(value) <= max(value) <= MOST_STEPS:
+        if value and not 1 <= min(value) <= max(value) <= MAX_STEPS:
             raise ValueError("steps count from 1")
         return tuple(sorted(set(value)))
 
@@ -481,7 +481,7 @@ def _sentence(error: Any) -> str:
     name = str(error["loc"][0]) if error["loc"] else "settings"
     field = error.get("field") or RunConfig.model_fields.get(name)
     if field is not None:
-        return wrong_words(name, field, error.get("input"))
+        return invalid_text(name, field, error.get("input"))
     if error["type"] == "extra_forbidden":
         return f"There is no setting {shown(name)}. The settings are: {', '.join(all_settings())}."
     return f"The settings are not valid: {error['msg']}."

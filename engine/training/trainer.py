@@ -40,7 +40,7 @@ from engine.runs.plugins_used import require_plugins
 from engine.runs.previews import drop_after, save_preview
 from engine.runs.run import Run, RunState
 from engine.settings.run_config import DEVICE_TITLES, RunConfig
-from engine.system.leftovers import clear_leftovers, places_in_run
+from engine.system.leftovers import clear_leftovers, folders_of_run
 from engine.system.user_code import explained
 from engine.training.apart import kept_words
 from engine.training.device_images import DeviceImages, room_on
@@ -85,7 +85,7 @@ def train(run: Run, *, fresh: bool = False, accept_changed_data: bool = False) -
     trainer: Trainer | None = None
     try:
         with run.locked():
-            clear_leftovers(places_in_run(run.path))
+            clear_leftovers(folders_of_run(run.path))
             try:
                 require_plugins(run.config)
                 for event in prepare(*run.config.data):

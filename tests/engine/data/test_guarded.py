@@ -15,7 +15,7 @@ from engine.data import (
     delete_cached,
     fingerprint_of,
     load_dataset,
-    load_if_there,
+    load_if_available,
     prepare,
 )  # fmt: skip
 from engine.errors import DataError
@@ -124,7 +124,7 @@ def test_what_it_raises_is_a_sentence_with_its_line(add, tmp_path):
             called()
     assert entry.state().startswith("own raised OSError: the disk sleeps")
     assert (entry.holds(tmp_path), entry.cached()) == (False, [])
-    assert load_if_there("mine")[0] is None
+    assert load_if_available("mine")[0] is None
 
 
 def test_it_is_prepared_with_progress(add):

@@ -1,4 +1,4 @@
-"""The examples, registered as the loader does it, for one test."""
+"""Plug-ins as files: a folder of their own, and a small one that works; and the examples, registered for one test."""
 
 import pytest
 
@@ -7,6 +7,8 @@ from engine.evaluation.catalogue import METRICS
 from engine.evaluation.metric import METRICS_BROUGHT
 from engine.methods.registry import METHODS
 from engine.networks.architectures import NETWORKS
+from engine.plugins.consent import Consent
+from engine.plugins.loading import Plugins
 from engine.plugins.registering import PLUGINS, register, unregister
 from engine.plugins.sources import read_file
 from engine.settings import absent
@@ -15,12 +17,27 @@ from engine.system.paths import RESOURCES
 from engine.system.registry import Origin
 
 EXAMPLES = RESOURCES / "examples" / "plugins"
+SOUND = '''"""A β-VAE by another name."""
+
+from engine.methods.beta_vae import BetaVae
+from engine.plugins.plugin import Plugin
+
+
+class Sound(BetaVae):
+    title = "Sound VAE"
+    short = "Sound"
+
+
+PLUGIN = Plugin(name="sound", version="1.0", interface=1, methods={"sound-vae": Sound})
+'''
+
 REGISTRIES = (METHODS, NETWORKS, ENTRIES, DATASET_TITLES, METRICS, METRICS_BROUGHT, PLUGINS)
 
 
 @pytest.fixture(autouse=True)
-def no_plugin_stays():
+def no_plugin_stays(monkeypatch):
     """Take away what a test registered, and the stand-ins that it left."""
+    monkeypatch.setattr("engine.jobs.processes._preparation", [])
     before = [dict(registry) for registry in REGISTRIES]
     yield
     for name in list(PLUGINS):
@@ -59,3 +76,31 @@ def without_plugins():
         forget_stand_ins()
 
     return take_away
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """The plug-in folder."""
+    folder = tmp_path / "config" / "plugins"
+    folder.mkdir(parents=True)
+    return folder
+
+
+@pytest.fixture
+def start(folder):
+    """Begin anew, as another process would."""
+
+    def make():
+        for name in list(PLUGINS):
+            unregister(name)
+        return Plugins(folder, Consent(folder.parent / "plugins.json"))
+
+    return make
+
+
+@pytest.fixture
+def sound(folder):
+    """A plug-in that works, in the folder, not allowed."""
+    path = folder / "sound.py"
+    path.write_text(SOUND)
+    return path

@@ -21,7 +21,7 @@ from engine.runs.archive import read_archive, write_archive
 from engine.runs.metrics_file import MetricsReader
 from engine.runs.previews import list_previews
 from engine.runs.run import Run, list_runs
-from engine.runs.trained import load_model, load_model_as_possible
+from engine.runs.trained import load_model, load_model_with_data_if_present
 from engine.settings.run_config import DATASET_TITLES, RunConfig
 from engine.studies.methods_text import methods_text
 from engine.training.lengthening import lengthen
@@ -109,7 +109,7 @@ def test_what_needs_their_code_says_which_is_missing(run, without_plugins, tmp_p
         lambda: list(train(opened)),
         lambda: lengthen(opened, None, 8),
         lambda: list(evaluate(opened, ["sap"])),
-        lambda: load_model_as_possible(opened),
+        lambda: load_model_with_data_if_present(opened),
         lambda: list(save_latents(opened, tmp_path / "latents.npz")),
     ):
         with pytest.raises((PluginMissingError, DataError), match=r"plug-in .* 1\.0, which is not loaded"):
