@@ -19,6 +19,8 @@ class Request(Enum):
 
     PAUSE = "pause"
     STOP = "stop"
+    END = "end"
+    """End at once what does not answer. Only a job in a child process can; others take no notice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,21 @@ class Progress(Event):
 @dataclass(frozen=True, slots=True)
 class Warned(Event):
     """A warning for the user, as a sentence; the job continues."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Idle(Event):
+    """Nothing new has happened; the host may send a request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unanswered(Event):
+    """A request has had no answer for some seconds, since a plug-in's code does not return: the message says where.
+
+    `Request.END` ends it. An empty message takes the last one back: it has answered after all.
+    """
 
     message: str
 

@@ -192,9 +192,7 @@ class Method(ABC):
 
     def initialise(self, generator: "torch.Generator") -> None:
         """Draw all weights from a generator, in the way of the chosen network."""
-        from engine.networks.vae import initialise
-
-        initialise(self.networks, generator, glorot=NETWORKS[self.spec.network].glorot)
+        NETWORKS[self.spec.network].initialise(self.networks, generator)
 
     @property
     def image_shape(self) -> tuple[int, int, int]:

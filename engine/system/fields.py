@@ -27,14 +27,15 @@ def setting(
     unit: str = "",
     choices: Choices | None = None,
     empty: str = "",
+    each: Callable[[], str] | None = None,
     **limits: Any,
 ) -> Any:
     """Return a model field with its title, help, group heading, unit and choices.
 
-    `empty` says in a word or two what an empty value means, where one is allowed. `limits` are pydantic's `ge`, `le`
-    and `max_length`.
+    `empty` says in a word or two what an empty value means, where one is allowed; `each` returns the help on each
+    choice, where plug-ins may add some. `limits` are pydantic's `ge`, `le` and `max_length`.
     """
-    extra: dict[str, Any] = {"group": group, "unit": unit, "choices": choices or {}, "empty": empty}
+    extra: dict[str, Any] = {"group": group, "unit": unit, "choices": choices or {}, "empty": empty, "each": each}
     return Field(default, title=title, description=help, json_schema_extra=extra, **limits)
 
 
@@ -74,6 +75,12 @@ def choices_of(field: FieldInfo) -> dict[str, str]:
     """Return the titles, by value, of a field that takes one of a few names; empty for other fields."""
     choices = _extra(field).get("choices", {})
     return dict(choices() if callable(choices) else choices)
+
+
+def help_of(field: FieldInfo) -> str:
+    """Return the help on a field, and on each of its choices where there is some."""
+    each = _extra(field).get("each")
+    return f"{field.description or ''} {each() if each else ''}".strip()
 
 
 def empty_text(field: FieldInfo) -> str:

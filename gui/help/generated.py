@@ -7,10 +7,10 @@ from html import escape
 
 from pydantic.fields import FieldInfo
 
-from engine.evaluation.catalogue import BETTER, COLUMNS, GROUPS, IMAGES, Column
+from engine.evaluation.catalogue import BETTER, GROUPS, IMAGES, METRICS, Column
 from engine.methods.registry import METHODS, setting_key
 from engine.settings.run_config import Group, RunConfig
-from engine.system.fields import choices_of, group_of, range_text, unit_of
+from engine.system.fields import choices_of, group_of, help_of, range_text, unit_of
 from engine.system.numbers import exact_text
 from engine.system.paths import RESOURCES
 
@@ -75,7 +75,7 @@ def _setting(key: str, name: str, field: FieldInfo, usual: str = "", whose: str 
     title = f"{field.title or name} ({whose})" if whose else field.title or name
     more = f" <a href='{see}'>More…</a>" if see else ""
     return (
-        f"<h2 id='{key}'>{escape(title)}</h2><p>{escape(field.description or '')}{more}</p>"
+        f"<h2 id='{key}'>{escape(title)}</h2><p>{escape(help_of(field))}{more}</p>"
         f"<p class='muted'>{' · '.join(facts)}</p>"
     )
 
@@ -112,8 +112,10 @@ def metrics_topic() -> str:
         "those of disentanglement_lib. <a href='table'>The Metrics page</a> explains how to read the table.</p>",
     ]
     for group, time in GROUPS.items():
-        parts.append(f"<h3>{escape(group)} · takes {escape(time)}</h3>")
-        parts += [_metric(column, more.get(column.metric, {})) for column in COLUMNS if column.group == group]
+        columns = [column for column in METRICS.values() if column.group == group]
+        if columns:
+            parts.append(f"<h3>{escape(group)} · takes {escape(time)}</h3>")
+        parts += [_metric(column, more.get(column.metric, {})) for column in columns]
     return "\n".join(parts)
 
 

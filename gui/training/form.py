@@ -23,11 +23,11 @@ from PySide6.QtWidgets import (
 
 from engine.data import ENTRIES
 from engine.errors import ConfigError
-from engine.methods.registry import METHODS, same_setting, setting_key
+from engine.methods.registry import METHODS, network_lacking, same_setting, setting_key
 from engine.runs.differences import unused_settings
 from engine.settings.folders import remembered_data
 from engine.settings.run_config import Group, RunConfig
-from engine.system.fields import choices_of, empty_text, group_of, range_text, unit_of
+from engine.system.fields import choices_of, empty_text, group_of, help_of, range_text, unit_of
 from engine.system.numbers import exact
 from engine.system.reading import path_exists
 from gui.widgets.combo import Combo
@@ -160,7 +160,7 @@ class ConfigForm(QWidget):
         editor = self._editor(field)
         allowed = range_text(field)
         limits = f" Allowed: {allowed}." if allowed else ""
-        tip = f"<p><b>{field.title}</b> ({name})<br>{field.description}{limits}</p>"
+        tip = f"<p><b>{field.title}</b> ({name})<br>{help_of(field)}{limits}</p>"
         title.setToolTip(tip)
         editor.setToolTip(tip)
         editor.setAccessibleName(field.title or name)
@@ -293,6 +293,9 @@ class ConfigForm(QWidget):
         lacking = self._lacking()
         if lacking:
             self._errors["objective"] = lacking
+        not_taken = self._not_taken()
+        if not_taken:
+            self._errors["network"] = not_taken
         for name in self._values():
             key = _key(self._objective, name)
             _mark(self._editors[key], name in self._errors)
@@ -304,6 +307,13 @@ class ConfigForm(QWidget):
         """What the method learns from and the data set does not have, as a sentence; of own arrays it is not known."""
         entry = ENTRIES[_get(self._editors["dataset"])]
         return METHODS[self._objective].lacking(entry.title, factors=bool(entry.factors))
+
+    def _not_taken(self) -> str:
+        """What images the data set has that the network does not take, as a sentence, as far as that is known."""
+        name = _get(self._editors["dataset"])
+        size = int(_get(self._editors["image_size"])) if name == "images" else 0
+        shape = ENTRIES[name].shape or ((size, size) if size else ())
+        return network_lacking(self._objective, _get(self._editors["network"]), ENTRIES[name].title, shape)
 
     @Slot()
     def _show_understood(self) -> None:

@@ -14,8 +14,8 @@ from torch.distributions import Normal, kl_divergence
 from engine.data import load_dataset
 from engine.errors import CheckpointError, DataError, RunError, StudioError
 from engine.evaluation import evaluate as module
-from engine.evaluation.catalogue import COLUMNS
-from engine.evaluation.evaluate import GROUND_TRUTH, HEADLINE, METRICS, evaluate, sample_of
+from engine.evaluation.catalogue import METRICS
+from engine.evaluation.evaluate import GROUND_TRUTH, HEADLINE, evaluate, sample_of
 from engine.evaluation.reasons import NEEDS_CATEGORY
 from engine.evaluation.rows import row_of
 from engine.evaluation.sharpness import laplacian_variance
@@ -27,7 +27,7 @@ from engine.runs.divergence import active_latents, latents_by_kl
 from engine.runs.run import Run
 from engine.runs.trained import load_model
 
-COLUMN = {column.metric: column for column in COLUMNS}
+COLUMN = {column.metric: column for column in METRICS.values()}
 
 
 def result_of(run, metrics=None):
@@ -410,7 +410,7 @@ def test_a_table_has_a_line_for_each_run_and_the_values_rounded(evaluated):
     head, rule, line, end = markdown(table_of([row]).filled()).split("\n")
     assert end == ""
     none = {*GROUND_TRUTH, *NEEDS_CATEGORY}  # MNIST has none of these, nor has the method
-    columns = [column for column in COLUMNS if column.metric not in none]
+    columns = [column for column in METRICS.values() if column.metric not in none]
     assert head.count("|") == rule.count("|") == line.count("|") == 5 + len(columns) + 1
     assert f"{result['metrics']['reconstruction']['value']:.2f}" in line
     assert "tiny" in line

@@ -18,7 +18,7 @@ from engine.data import prepare
 from engine.data.input_pictures import read_picture
 from engine.data.npz import open_npz
 from engine.errors import ConfigError, DataError, StudioError
-from engine.evaluation.catalogue import COLUMNS
+from engine.evaluation.catalogue import METRICS
 from engine.evaluation.evaluate import evaluate
 from engine.evaluation.protocols import protocol_words
 from engine.evaluation.rows import read_row
@@ -131,7 +131,7 @@ def use(path):
     assert run.name_in(marks)[:1000]
     row = read_row(run)
     table_of([row]).filled()
-    for column in COLUMNS:
+    for column in METRICS.values():
         if row.value(column.metric) is not None:
             assert protocol_words(row.metrics[column.metric], column).encode()
         assert row.reason(column.metric)

@@ -8,7 +8,7 @@ from PySide6.QtCore import QObject, Qt, QUrl
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QApplication, QDialog, QVBoxLayout, QWidget
 
-from engine.evaluation.catalogue import COLUMNS, VERSION
+from engine.evaluation.catalogue import METRICS, VERSION
 from engine.methods.registry import METHODS, setting_key
 from engine.runs.run import Run
 from engine.settings.run_config import RunConfig
@@ -86,8 +86,8 @@ def test_every_metric_says_what_it_measures_and_where_it_misleads(library):
         section.anchor: topic.text[section.start : end]
         for section, end in zip(topic.sections[1:], [*starts[1:], None], strict=True)
     }
-    assert set(parts) == {column.metric for column in COLUMNS}
-    for column in COLUMNS:
+    assert set(parts) == {column.metric for column in METRICS.values()}
+    for column in METRICS.values():
         assert column.about in parts[column.metric]
         assert "Where it misleads." in parts[column.metric]
 

@@ -1,11 +1,15 @@
 """The form: every field of RunConfig, validated while typing."""
 
+import dataclasses
+
 import pytest
 from PySide6.QtWidgets import QComboBox, QLineEdit
 
 from engine.errors import ConfigError
 from engine.methods.registry import METHODS, setting_key
+from engine.networks.architectures import NETWORKS
 from engine.settings.run_config import RunConfig
+from engine.system.fields import help_of
 from gui.training.form import ConfigForm, FolderField
 
 
@@ -25,7 +29,7 @@ def test_every_setting_has_an_editor_with_its_help(form):
     own = {setting_key(o, name): field for o, m in METHODS.items() for name, field in m.Settings.model_fields.items()}
     for key, field in (RunConfig.model_fields | own).items():
         if key != "method":
-            assert field.description in editor(form, key).toolTip().replace("<br>", " "), key
+            assert help_of(field) in editor(form, key).toolTip().replace("<br>", " "), key
 
 
 def test_displayed_settings_are_read_back_unchanged(form):
@@ -195,4 +199,19 @@ def test_a_data_folder_that_is_not_there_is_marked(form, tmp_path):
     line.setText(str(too_long))
     assert form.errors == [f"{too_long} does not exist."]
     form.set_values(dataset="digits")  # they come with the application and need no folder
+    assert form.errors == []
+
+
+def test_a_network_that_does_not_take_the_images_is_marked(form, monkeypatch):
+    narrow = dataclasses.replace(NETWORKS["mlp"], title="Narrow")
+    object.__setattr__(narrow, "sides", (28,))
+    monkeypatch.setitem(NETWORKS, "mlp", narrow)
+    form.set_values(network="mlp", dataset="mnist")
+    assert form.errors == []
+    form.set_values(dataset="dsprites")
+    [error] = form.errors
+    assert error == (
+        "The network Narrow takes images of 28 pixels, and dSprites has images of 64 × 64. Choose another network."
+    )
+    form.set_values(objective="info-gan")  # it has networks of its own
     assert form.errors == []
