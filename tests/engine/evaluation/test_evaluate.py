@@ -157,7 +157,7 @@ def test_the_elbo_is_minus_reconstruction_minus_kl(evaluated):
     assert values["elbo"] == pytest.approx(-values["reconstruction"] - values["kl"])
 
 
-def test_sampling_z_costs_more_than_taking_its_mean(evaluated, trained, plain):
+def test_the_reconstruction_loss_is_that_of_draws_and_not_of_the_mean(evaluated, trained, plain):
     # Sampled by other numbers the mean over 297 images moves little; recomputed here with numbers of the test's own.
     value = evaluated[1]["metrics"]["reconstruction"]["value"]
     images = torch.tensor(plain["originals"][..., 0] / 255, dtype=torch.float32)[:, None]
@@ -173,7 +173,7 @@ def test_sampling_z_costs_more_than_taking_its_mean(evaluated, trained, plain):
             for n in noise
         ]
     assert abs(value - statistics.mean(draws)) < 5 * statistics.stdev(draws) + 1e-3
-    assert value > plain["losses"].mean()
+    assert value != pytest.approx(plain["losses"].mean(), rel=0.01)
 
 
 def test_sharpness_of_reconstructions_and_originals_agrees_with_the_plain_convolution(evaluated, plain):
