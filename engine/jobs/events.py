@@ -58,8 +58,8 @@ class StepMetrics(Event):
     """A row of metrics.csv: means over the steps since the last row, in nats.
 
     `epoch` is a float (passes over the data so far), `seconds` leaves pauses out, `reconstruction`, `kl` and `capacity`
-    are None for methods without one, `kl_per_latent` has one value per latent, none for methods without a KL; `terms`
-    are the method's own, in its order.
+    are None for methods without one, `kl_per_latent` has one value per latent, none for methods without a KL; `own` are
+    the method's own curves, in its order: its terms, then weights that follow a schedule.
     """
 
     step: int
@@ -70,7 +70,7 @@ class StepMetrics(Event):
     kl: float | None
     capacity: float | None
     kl_per_latent: tuple[float, ...]
-    terms: tuple[float, ...] = ()
+    own: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -258,13 +258,13 @@ def _problems(run: Run) -> dict[str, str]:
 
 
 def _tables(run: Run) -> dict[Path, str]:
-    """The files of a run's curves, and the first line that each has; version 1.0.0 had no terms of a method's own."""
+    """The files of a run's curves, and the first line that each has; version 1.0.0 had no curves of a method's own."""
     method = METHODS[run.config.objective]
-    latents, terms = method.kl_columns(run.config), tuple(term.name for term in method.terms)
+    latents, own = method.kl_columns(run.config), method.curves(run.config)
     with suppress(OSError, IndexError):
         if whole_lines(run.metrics_file, 0)[0] == header(latents):
-            terms = ()
-    return {run.metrics_file: header(latents, terms), run.held_out_file: ",".join(HELD_OUT_COLUMNS)}
+            own = ()
+    return {run.metrics_file: header(latents, own), run.held_out_file: ",".join(HELD_OUT_COLUMNS)}
 
 
 def _table_problem(file: Path, first: str) -> str:

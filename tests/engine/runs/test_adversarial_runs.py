@@ -101,7 +101,7 @@ def test_its_curves_have_no_value_where_there_is_none(told):
     assert all(event.kl_per_latent == () for event in metrics)
     reader = MetricsReader(run.metrics_file)
     reader.refresh()
-    assert (reader.problem, reader.latents, reader.terms) == ("", 0, OWN)
+    assert (reader.problem, reader.latents, reader.own) == ("", 0, OWN)
     assert np.isnan(reader.column("kl")).all()
     assert not run.held_out_file.exists()
 

@@ -20,7 +20,7 @@ from gui.help.formulas import FOLDER, formula, sources
 from gui.help.illustrations import FIGURES
 from gui.help.topics import Library, pattern_of
 from gui.help.window import HelpWindow
-from gui.training.form import TextField
+from gui.training.editors import TextField
 from gui.widgets import theme
 from gui.widgets.theme import DARK, LIGHT
 

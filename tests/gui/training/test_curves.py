@@ -36,7 +36,7 @@ def write_rows(run, first, last, seed=0):
     rng = np.random.default_rng(seed)
     for row in range(first, last + 1):
         kl = tuple(rng.uniform(0.5, 3, run.config.latents).tolist())
-        capacity = 0.1 * row if run.config.capacity(1, 1) is not None else None
+        capacity = 0.1 * row if "capacity" in run.config.flat() else None
         step = 10 * row
         writer.append(
             StepMetrics(
@@ -99,7 +99,7 @@ def test_the_slider_smooths_and_the_points_stay_behind(page, show, tmp_path):
 
 @pytest.mark.parametrize("several", [False, True])
 def test_every_curve_is_of_its_own_column_and_c_is_that_of_the_settings(page, show, tmp_path, several):
-    """C by `RunConfig.capacity`; the others as they were written."""
+    """C by the settings; the others as they were written."""
     runs = [
         make_run(tmp_path / "runs", name, objective="annealed-relu")
         for name in (["one", "two"] if several else ["one"])
@@ -108,7 +108,7 @@ def test_every_curve_is_of_its_own_column_and_c_is_that_of_the_settings(page, sh
         run.metrics_file.unlink()
         writer = MetricsWriter(run.metrics_file, 3)
         for step in range(10, 610, 10):
-            c = run.config.capacity(step, 100)
+            c = run.config.method.at(step, 100, 1000).capacity
             writer.append(
                 StepMetrics(step, step / 100, step, 900.0 - step, 800.0 - step, 700.0, c, (100.0, 200.0, 400.0))
             )

@@ -6,7 +6,8 @@ from PySide6.QtWidgets import QComboBox, QLineEdit
 from engine.errors import ConfigError
 from engine.methods.registry import METHODS, setting_key
 from engine.settings.run_config import RunConfig
-from gui.training.form import ConfigForm, FolderField
+from gui.training.editors import FolderField
+from gui.training.form import ConfigForm
 
 
 @pytest.fixture
