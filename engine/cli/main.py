@@ -72,7 +72,11 @@ def parser() -> Parser:
         "--config", type=Path, metavar="FILE", help="start from settings in a JSON file, or a run's config.json"
     )
     train.add_argument(
-        "--set", action="append", default=[], metavar="FIELD=VALUE", help="any other setting, e.g. gamma=1000"
+        "--set",
+        action="append",
+        default=[],
+        metavar="FIELD=VALUE",
+        help="any other setting, e.g. gamma=1000, beta='0 to 4 over 20 epochs'",
     )
     data_option(train)
     machine_options(train)

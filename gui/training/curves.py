@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic.fields import FieldInfo
 from PySide6.QtCore import Qt, QTimer, Slot
-from PySide6.QtWidgets import QVBoxLayout, QWidget
+from PySide6.QtWidgets import QBoxLayout, QVBoxLayout, QWidget
 
 from engine.methods.base import Term
 from engine.methods.registry import METHODS
@@ -78,7 +78,7 @@ class Curves(QWidget):
 
     def __init__(self, redraw_ms: int) -> None:
         super().__init__()
-        layout = QVBoxLayout(self)
+        layout = self._rows = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(8)
         self.reconstruction = CurvePlot("Loss and reconstruction", "nats")
@@ -91,11 +91,17 @@ class Curves(QWidget):
             plot.hide()
         for plot, topic in zip(self.plots, ("reconstruction", "kl", "latents", "terms", "weights"), strict=True):
             plot.setProperty("helpTopic", f"curves#{topic}")
-            layout.addWidget(plot, 1)
+            if plot not in (self.terms, self.weights):
+                layout.addWidget(plot, 1)
             plot.canvas.zoomed.connect(self._zoom)
             plot.canvas.all_asked.connect(self._show_all)
             plot.canvas.pointed.connect(self._point)
             plot.readout.setParent(self)
+        self._last = QBoxLayout(QBoxLayout.Direction.TopToBottom)
+        self._last.setSpacing(8)
+        self._last.addWidget(self.terms, 1)
+        self._last.addWidget(self.weights, 1)
+        layout.addLayout(self._last)
         self._items: Sequence[RunItem] = ()
         self._options = ViewOptions()
         self._held_out: dict[Path, MetricsReader] = {}
@@ -233,26 +239,35 @@ class Curves(QWidget):
     def _draw_weights(self, items: Sequence[RunItem], view: View, across: tuple[float, float]) -> None:
         """Draw the weights that follow a schedule, dashed: one colour a run, or one a weight of a single run."""
         fields = {name: field for item in items for name, field in _weights(item).items()}
-        titles = dict.fromkeys(field.title or name for name, field in fields.items())
         units = dict.fromkeys(unit for field in fields.values() if (unit := unit_of(field)))
         self.weights.setVisible(bool(fields))
-        self.weights.title.setText(next(iter(titles)) if len(titles) == 1 else "Weights")
         words = (f"{field.title or name}: {field.description or ''}" for name, field in fields.items())
         self.weights.title.setToolTip(tip(*words))
         self.weights.note.setText(", ".join(units))
-        curves = [c for item in items for c in self._own_weights(item, several=len(items) > 1)]
+        self.weights.note.setVisible(bool(units))
+        self._share_room()
+        several, alone = len(items) > 1, len(fields) == 1
+        curves = [c for item in items for c in self._own_weights(item, several=several, alone=alone)]
         self.weights.show_curves(curves, view, across)
 
-    def _own_weights(self, item: RunItem, *, several: bool) -> list[Curve]:
+    def _share_room(self) -> None:
+        """Put terms and weights side by side where there are all five plots: below each other they have no room."""
+        beside = not any(plot.isHidden() for plot in self.plots)
+        below = sum(not plot.isHidden() for plot in (self.terms, self.weights))
+        direction = QBoxLayout.Direction
+        self._last.setDirection(direction.LeftToRight if beside else direction.TopToBottom)
+        self._rows.setStretchFactor(self._last, 1 if beside else below)
+
+    def _own_weights(self, item: RunItem, *, several: bool, alone: bool) -> list[Curve]:
         palette, fields = tokens().runs, _weights(item)
         curves = []
         for number, (name, field) in enumerate(fields.items()):
             title = field.title or name
-            colour = run_colour(item) if several or len(fields) == 1 else palette[number % len(palette)]
+            colour = run_colour(item) if several or alone else palette[number % len(palette)]
             curves.append(
                 Curve(
                     f"{name} {item.path}",
-                    (item.name if len(fields) == 1 else f"{item.name} · {title}") if several else title,
+                    (item.name if alone else f"{item.name} · {title}") if several else title,
                     item.metrics.column(self._options.view.column),
                     item.metrics.column(name),
                     colour,

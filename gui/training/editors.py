@@ -11,7 +11,6 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QStyle,
     QToolButton,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -20,6 +19,7 @@ from engine.system.numbers import exact, number
 from engine.system.schedule import SHAPES, UNITS, Schedule
 from gui.widgets.combo import Combo
 from gui.widgets.layouts import label, tool_button
+from gui.widgets.theme import px
 
 
 class TextField(QLineEdit):
@@ -98,7 +98,8 @@ _TYPED = re.compile(rf"(.*) ?to (.*) over (.*) ({'|'.join(UNITS)})( cosine)?")
 class WeightField(QWidget):
     """A number; a button beside it unfolds a schedule that ends there: from, to, over so many steps, which shape.
 
-    Folded again, it is the number at the end. `edited` after every change, `finished` when a line was left.
+    Folded again, it is the number at the end. `edited` after every change, `finished` when a line was left. `below` is
+    the second line of a schedule, for which there is no room beside a label; it is seen where the first one is.
     """
 
     edited = Signal()
@@ -118,20 +119,19 @@ class WeightField(QWidget):
             self.unit.addItem(title, unit)
         for shape in SHAPES:
             self.shape.addItem(shape, shape)
-        self._to, self._over = label("to", "muted"), label("over", "muted")
-        above, below = QHBoxLayout(), QHBoxLayout()
-        for row, parts in (
-            (above, (self.start, self._to, self.end, self.ramp)),
-            (below, (self._over, self.length, self.unit, self.shape)),
+        self._to = label("to", "muted")
+        self.below = QWidget()
+        stretch: dict[QWidget, int] = {self.start: 2, self.end: 3, self.length: 1}
+        for row, parts, indent in (
+            (QHBoxLayout(self), (self.start, self._to, self.end, self.ramp), 0),
+            (QHBoxLayout(self.below), (label("over", "muted"), self.length, self.unit, self.shape), px(12)),
         ):
+            row.setContentsMargins(indent, 0, 0, 0)
             row.setSpacing(4)
             for part in parts:
-                row.addWidget(part, 1 if isinstance(part, QLineEdit) else 0)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
-        layout.addLayout(above)
-        layout.addLayout(below)
+                row.addWidget(part, stretch.get(part, 0))
+        for line in (self.start, self.end, self.length):
+            line.setMinimumWidth(px(40))
         self.setFocusProxy(self.end)
         self._fill(proposed)
         self._unfold(False)
@@ -213,9 +213,15 @@ class WeightField(QWidget):
         self.unit.setCurrentIndex(self.unit.findData(unit))
         self.shape.setCurrentIndex(self.shape.findData(shape))
 
+    def setVisible(self, visible: bool) -> None:
+        """Show or hide both lines."""
+        super().setVisible(visible)
+        self.below.setVisible(visible and self.ramp.isChecked())
+
     def _unfold(self, unfolded: bool) -> None:
-        for part in (self.start, self._to, self._over, self.length, self.unit, self.shape):
-            part.setVisible(unfolded)
+        self.start.setVisible(unfolded)
+        self._to.setVisible(unfolded)
+        self.below.setVisible(unfolded and self.below.parent() is not None and not self.isHidden())
 
     @Slot(bool)
     def _toggle(self, unfolded: bool) -> None:

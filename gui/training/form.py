@@ -85,10 +85,10 @@ class ConfigForm(QWidget):
                 self._grid.addWidget(heading, row, 0, 1, 2)
                 row += 1
             for key, (name, field) in _fields_of(group).items():
-                self._add(key, name, field, row)
-                row += 1
+                row = self._add(key, name, field, row)
 
-    def _add(self, key: str, name: str, field: FieldInfo, row: int) -> None:
+    def _add(self, key: str, name: str, field: FieldInfo, row: int) -> int:
+        """Add a setting's title and editor from a row on; return the row after them."""
         title = label(field.title or name, wrap=True)
         editor = self._editor(field)
         allowed = range_text(field)
@@ -104,6 +104,12 @@ class ConfigForm(QWidget):
         self._labels[key], self._editors[key] = title, editor
         self._grid.addWidget(title, row, 0)
         self._grid.addWidget(editor, row, 1)
+        if not isinstance(editor, WeightField):
+            return row + 1
+        editor.below.setToolTip(tip)
+        editor.below.setProperty("helpTopic", f"settings#{key}")
+        self._grid.addWidget(editor.below, row + 1, 0, 1, 2)
+        return row + 2
 
     def _editor(self, field: FieldInfo) -> QWidget:
         choices = choices_of(field)

@@ -6,6 +6,7 @@ import pytest
 from PySide6.QtWidgets import QInputDialog
 
 from engine.settings.presets import own_presets, presets_folder
+from engine.system.schedule import Schedule
 
 
 @pytest.fixture(autouse=True)
@@ -64,7 +65,14 @@ def test_the_form_is_as_it_was_left(qtbot, window, settings, another_window):
     assert restored.form.config() == before
     assert restored.form.differences == 1
     assert restored.presets.currentIndex() == 2
+    restored.presets.setCurrentIndex(0)
+    restored.form.set_values(gamma="0 to 50 over 60 % cosine")
     again.close()
+    third = another_window(window.store.root)
+    kept = third.training_page.settings.form
+    assert kept.config().value("gamma") == Schedule(0, 50, 60, "%", "cosine")
+    assert kept.differences == 1
+    third.close()
 
 
 def test_what_the_settings_file_holds_may_be_damaged(qtbot, window, settings, another_window):
