@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from engine.data import Dataset, Fingerprint, fingerprint_of, load_if_there, load_prepared, prepare
+from engine.data import Dataset, Fingerprint, fingerprint_of, load_if_available, load_prepared, prepare
 from engine.errors import CheckpointError, ConfigError, DataError
 from engine.evaluation.catalogue import IMAGES, METRICS, VERSION
 from engine.evaluation.forward import forward
@@ -19,7 +19,7 @@ from engine.evaluation.summaries import category_results, correlation_results, h
 from engine.jobs.events import Evaluated, Event, Job, Progress, Request, Warned
 from engine.jobs.processes import Children
 from engine.runs.checkpoints import checkpoint_step
-from engine.runs.kept_weights import MOST_WEIGHTS, WEIGHTS
+from engine.runs.kept_weights import MAX_WEIGHTS_BYTES, WEIGHTS
 from engine.runs.run import Run
 from engine.runs.trained import TrainedModel, load_model
 from engine.system.reading import DamagedError, read_limited, reason_of
@@ -74,7 +74,7 @@ def evaluate(run: Run, metrics: Sequence[str] | None = None) -> Job:
 def _data_of(run: Run, *, needed: bool) -> Generator[Event, Request | None, tuple[Dataset | None, str]]:
     """The run's data set; where it is not needed and not there, None and why. Raises DataError."""
     if not needed and run.config.data_folder is None:
-        return load_if_there(*run.data)
+        return load_if_available(*run.data)
     try:
         for event in prepare(*run.config.data):
             if isinstance(event, Progress):
@@ -118,7 +118,7 @@ def kept_kl(trained: TrainedModel) -> NDArray[np.float64] | None:
 def _key(run: Run) -> str:
     """What kept metrics belong to: these weights, computed this way."""
     try:
-        weights = read_limited(run.checkpoint_folder / WEIGHTS, MOST_WEIGHTS)
+        weights = read_limited(run.checkpoint_folder / WEIGHTS, MAX_WEIGHTS_BYTES)
     except (OSError, DamagedError) as error:
         raise CheckpointError(f"The file of the weights of {run.name} {reason_of(error)}.") from None
     return f"{VERSION}-{hashlib.sha256(weights).hexdigest()[:16]}"

@@ -9,7 +9,7 @@ from engine.runs.differences import MACHINE, differing_settings
 from engine.settings.run_config import RunConfig, all_settings
 from engine.system.fields import choices_of, unit_of
 from engine.system.plain_text import one_line
-from engine.system.schedule import Schedule, weight_words
+from engine.system.schedule import Schedule, weight_text
 
 METHOD = "method"
 INCIDENTAL = MACHINE | {"dataset", "data_folder", "objective", "conditional", "seed"}
@@ -72,7 +72,7 @@ def setting_words(config: RunConfig, name: str) -> str:
     unit = unit_of(config.field(name))
     value = config.value(name)
     if isinstance(value, Schedule):
-        return value.words(unit)
+        return value.text(unit)
     words = value_words(value, choices_of(config.field(name)))
     return f"{words} {unit}" if unit and words != "–" else words
 
@@ -86,5 +86,5 @@ def value_words(value: object, titles: dict[str, str]) -> str:
     if isinstance(value, tuple):
         return ", ".join(map(str, value))  # as it can be typed: in a list, commas are between the numbers
     if isinstance(value, int | float | Schedule):
-        return titles.get(str(value), weight_words(value))
+        return titles.get(str(value), weight_text(value))
     return titles.get(str(value), one_line(str(value)))

@@ -8,7 +8,7 @@ from pydantic import model_validator
 from engine.methods.base import MethodSettings
 from engine.methods.gaussian import Codes, PenaltyMethod
 from engine.system.fields import Settings, Weight, setting
-from engine.system.schedule import Schedule, weight_words
+from engine.system.schedule import Schedule, weight_text
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -83,7 +83,7 @@ class Annealed(PenaltyMethod):
     @classmethod
     def advice(cls, config: "RunConfig") -> str:
         """A smaller gamma."""
-        return f" or a smaller γ (it is {weight_words(config.method.gamma)})"
+        return f" or a smaller γ (it is {weight_text(config.method.gamma)})"
 
 
 class AnnealedAbs(Annealed):

@@ -20,7 +20,7 @@ from engine.methods.samplers import Independent, Sampler
 from engine.networks.architectures import NETWORKS
 from engine.networks.spec import NetworkSpec
 from engine.system.fields import Settings, is_weight, unit_of
-from engine.system.numbers import exact_words
+from engine.system.numbers import exact_text
 from engine.system.schedule import Schedule
 
 if TYPE_CHECKING:
@@ -177,7 +177,7 @@ class Method(ABC):
             if isinstance(value, Schedule):
                 parts.append(f"{title} {_course(value, unit, config, images)}")
             elif isinstance(field.default, Schedule):
-                parts.append(f"{title} was constant at {exact_words(value)}{unit}")
+                parts.append(f"{title} was constant at {exact_text(value)}{unit}")
         return "; ".join(parts)
 
     @classmethod
@@ -226,7 +226,7 @@ class Method(ABC):
     @classmethod
     def rate_words(cls, config: "RunConfig") -> str:
         """Return its learning rate, or those of its networks, in words."""
-        return exact_words(config.learning_rate)
+        return exact_text(config.learning_rate)
 
     @classmethod
     def optimiser_words(cls, config: "RunConfig") -> str:
@@ -346,8 +346,8 @@ def _course(schedule: Schedule, unit: str, config: "RunConfig", images: int | No
     """How a weight went, e.g. "rose linearly from 0 to 20 nats over 20 epochs (18,760 steps)"."""
     verb = "rose" if schedule.end >= schedule.start else "fell"
     shape = "linearly" if schedule.shape == "linear" else "along half a cosine"
-    words = f"{verb} {shape} from {exact_words(schedule.start)} to {exact_words(schedule.end)}{unit}"
-    words += f" over {schedule.length_words()}"
+    words = f"{verb} {shape} from {exact_text(schedule.start)} to {exact_text(schedule.end)}{unit}"
+    words += f" over {schedule.length_text()}"
     if images is None or schedule.unit == "steps":
         return words
     return f"{words} ({schedule.steps(config.steps_per_epoch(images), config.total_steps(images)):,.0f} steps)"

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from engine.methods.base import MethodSettings
 from engine.methods.gaussian import Codes, PenaltyMethod
 from engine.system.fields import Weight, setting
-from engine.system.numbers import exact_words
+from engine.system.numbers import exact_text
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -51,4 +51,4 @@ def no_bound(config: "RunConfig") -> list[str]:
     if beta >= 1:
         return []
     verb = "ends at" if "beta" in config.method.schedules else "is"
-    return [f"β {verb} {exact_words(beta)}: below 1 the objective is no lower bound on the likelihood."]
+    return [f"β {verb} {exact_text(beta)}: below 1 the objective is no lower bound on the likelihood."]

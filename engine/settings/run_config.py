@@ -19,9 +19,9 @@ from engine.errors import ConfigError
 from engine.methods.base import MethodSettings
 from engine.methods.registry import METHODS, same_setting, titles
 from engine.networks.architectures import NETWORKS, NORMALISATIONS
-from engine.system.fields import Settings, choices_of, setting, shown, unit_of, wrong_words
-from engine.system.numbers import plain_characters, rounded_words
-from engine.system.reading import MOST_STEPS, DamagedError, read_json, reason_of
+from engine.system.fields import Settings, choices_of, invalid_text, setting, shown, unit_of
+from engine.system.numbers import plain_characters, rounded_text
+from engine.system.reading import MAX_STEPS, DamagedError, read_json, reason_of
 
 ENVELOPE = frozenset(
     {"schema", "created", "versions", "resolved", "class_order", "data", "former_data", "image_shape", "classes"}
@@ -257,7 +257,7 @@ class RunConfig(Settings):
     @field_validator("keep_steps")
     @classmethod
     def _in_order(cls, value: tuple[int, ...]) -> tuple[int, ...]:
-        if value and not 1 <= min(value) <= max(value) <= MOST_STEPS:
+        if value and not 1 <= min(value) <= max(value) <= MAX_STEPS:
             raise ValueError("steps count from 1")
         return tuple(sorted(set(value)))
 
@@ -370,10 +370,10 @@ class RunConfig(Settings):
             if abs(schedule.end - reached) <= 0.001 * abs(schedule.end - schedule.start):
                 continue
             field = self.field(name)
-            lasts = f"{total:,} steps" if schedule.unit == "steps" else f"{rounded_words(total / per_epoch)} epochs"
+            lasts = f"{total:,} steps" if schedule.unit == "steps" else f"{rounded_text(total / per_epoch)} epochs"
             found.append(
-                f"{field.title or name} will reach only {rounded_words(reached)} on its way from "
-                f"{schedule.words(unit_of(field))}: the run lasts {lasts}."
+                f"{field.title or name} will reach only {rounded_text(reached)} on its way from "
+                f"{schedule.text(unit_of(field))}: the run lasts {lasts}."
             )
         return found
 
@@ -485,7 +485,7 @@ def _sentence(error: Any) -> str:
     name = str(error["loc"][0]) if error["loc"] else "settings"
     field = error.get("field") or RunConfig.model_fields.get(name)
     if field is not None:
-        return wrong_words(name, field, error.get("input"))
+        return invalid_text(name, field, error.get("input"))
     if error["type"] == "extra_forbidden":
         return f"There is no setting {shown(name)}. The settings are: {', '.join(all_settings())}."
     return f"The settings are not valid: {error['msg']}."

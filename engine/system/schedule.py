@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic_core import CoreSchema, core_schema
 
-from engine.system.numbers import exact, exact_words, number, plain_characters
+from engine.system.numbers import exact, exact_text, number, plain_characters
 
 UNITS = {"steps": 1e9, "epochs": 1e5, "%": 100.0}
 """What a length is counted in, and the longest that there is: training steps, epochs, per cent of the run."""
@@ -47,7 +47,7 @@ class Schedule:
         most = UNITS[self.unit]
         if not 0 < self.length <= most:
             unit = "% of the run" if self.unit == "%" else self.unit
-            raise LengthError(f"its length must be above 0 and at most {exact_words(most)} {unit}")
+            raise LengthError(f"its length must be above 0 and at most {exact_text(most)} {unit}")
 
     @classmethod
     def parse(cls, text: str, most: float = math.inf) -> "Schedule":
@@ -72,14 +72,14 @@ class Schedule:
 
     __repr__ = __str__
 
-    def words(self, unit: str = "") -> str:
+    def text(self, unit: str = "") -> str:
         """Return the text to read, with digits grouped; `unit` is that of the number: "0 to 20 nats over 20 epochs"."""
-        end = f"{exact_words(self.end)} {unit}" if unit else exact_words(self.end)
-        return self._text(exact_words(self.start), end, exact_words(self.length))
+        end = f"{exact_text(self.end)} {unit}" if unit else exact_text(self.end)
+        return self._text(exact_text(self.start), end, exact_text(self.length))
 
-    def length_words(self) -> str:
+    def length_text(self) -> str:
         """Return the length to read, e.g. "20 epochs", "50 % of the run"."""
-        return f"{exact_words(self.length)} {'% of the run' if self.unit == '%' else self._unit}"
+        return f"{exact_text(self.length)} {'% of the run' if self.unit == '%' else self._unit}"
 
     def _text(self, start: str, end: str, length: str) -> str:
         shape = "" if self.shape == "linear" else f" {self.shape}"
@@ -127,8 +127,8 @@ class Schedule:
         return max(self.start, self.end) <= bound
 
 
-def weight_words(value: float | Schedule, unit: str = "") -> str:
+def weight_text(value: float | Schedule, unit: str = "") -> str:
     """Return a number or a schedule to read, with the number's unit."""
     if isinstance(value, Schedule):
-        return value.words(unit)
-    return f"{exact_words(value)} {unit}" if unit else exact_words(value)
+        return value.text(unit)
+    return f"{exact_text(value)} {unit}" if unit else exact_text(value)

@@ -39,7 +39,7 @@ from engine.runs.metrics_file import MetricsWriter, cut_back
 from engine.runs.previews import drop_after, save_preview
 from engine.runs.run import Run, RunState
 from engine.settings.run_config import DEVICE_TITLES, RunConfig
-from engine.system.leftovers import clear_leftovers, places_in_run
+from engine.system.leftovers import clear_leftovers, folders_of_run
 from engine.system.schedule import Schedule
 from engine.training.device_images import DeviceImages, room_on
 from engine.training.held_out import HeldOut
@@ -79,7 +79,7 @@ def train(run: Run, *, fresh: bool = False, accept_changed_data: bool = False) -
     trainer: Trainer | None = None
     try:
         with run.locked():
-            clear_leftovers(places_in_run(run.path))
+            clear_leftovers(folders_of_run(run.path))
             try:
                 for event in prepare(*run.config.data):
                     if isinstance(event, Progress) and (yield event) is Request.STOP:

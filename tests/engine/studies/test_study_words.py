@@ -28,7 +28,7 @@ def test_the_methods_text_has_the_settings_and_protocols_that_were_used(study, s
     for words in (
         "Digits (the 1,618 training images, 32 × 32 pixels)",
         "γ ReLU(KL − C) with γ = 10",
-        "32-32-64-64 channels",
+        "32-32-32 channels",
         "10 latents",
         f"learning rate of {config['learning_rate']}, in batches of {config['batch_size']} images, for 60 steps",
         "Capacity C rose linearly from 0 to 5 nats over 1 epoch (51 steps)",

@@ -85,7 +85,7 @@ def test_its_text_gives_it_back(start, end, length, shape):
     schedule = Schedule(start, end, *length, shape)
     assert Schedule.parse(str(schedule)) == schedule
     assert Schedule.parse(f"  {schedule} ".upper()) == schedule
-    assert Schedule.parse(schedule.words()) == schedule
+    assert Schedule.parse(schedule.text()) == schedule
 
 
 @pytest.mark.parametrize(
@@ -106,10 +106,10 @@ def test_a_text_is_read_as_it_was_typed(text, expected):
 
 
 def test_its_words_have_the_unit_and_a_single_epoch():
-    assert Schedule(0, 20, 20).words("nats") == "0 to 20 nats over 20 epochs"
-    assert Schedule(1000, 1, 5000, "steps", "cosine").words() == "1,000 to 1 over 5,000 steps cosine"
+    assert Schedule(0, 20, 20).text("nats") == "0 to 20 nats over 20 epochs"
+    assert Schedule(1000, 1, 5000, "steps", "cosine").text() == "1,000 to 1 over 5,000 steps cosine"
     assert str(Schedule(0, 4.5, 1)) == "0 to 4.5 over 1 epoch"
-    assert Schedule(0, 4, 50, "%").length_words() == "50 % of the run"
+    assert Schedule(0, 4, 50, "%").length_text() == "50 % of the run"
 
 
 @pytest.mark.parametrize(
