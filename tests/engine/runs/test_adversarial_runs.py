@@ -50,7 +50,7 @@ from engine.traversal import (
     ways,
 )
 
-pytestmark = pytest.mark.usefixtures("narrow_gan")
+pytestmark = pytest.mark.usefixtures("narrow")
 
 SETTINGS = {"objective": "info-gan", "dataset": "digits", "batch_size": 64, "steps": 6, "log_steps": 2,
             "preview_steps": 3, "checkpoint_steps": 3, "threads": 1}  # fmt: skip
@@ -58,7 +58,7 @@ OWN = ("discriminator_loss", "generator_loss", "category_information", "continuo
 
 
 @pytest.fixture(scope="module")
-def reported_events(tmp_path_factory, narrow_gan):
+def reported_events(tmp_path_factory, narrow):
     run = Run.create(tmp_path_factory.mktemp("adversarial"), RunConfig.parse(SETTINGS), "gan")
     return run, list(train(run))
 
@@ -103,7 +103,7 @@ def test_missing_values_of_its_curves_are_empty(reported_events):
     assert all(event.kl_per_latent == () for event in metrics)
     reader = MetricsReader(run.metrics_file)
     reader.refresh()
-    assert (reader.problem, reader.latents, reader.terms) == ("", 0, OWN)
+    assert (reader.problem, reader.latents, reader.own) == ("", 0, OWN)
     assert np.isnan(reader.column("kl")).all()
     assert not run.held_out_file.exists()
 

@@ -102,7 +102,7 @@ def test_training_is_the_same_with_images_kept(make_small_run, tmp_path, monkeyp
 
 
 @pytest.mark.parametrize("objective", METHODS)
-def test_a_step_reads_no_value_and_stays_on_its_device(make_run, tmp_path, monkeypatch, narrow_gan, objective):
+def test_a_step_reads_no_value_and_stays_on_its_device(make_run, tmp_path, monkeypatch, narrow, objective):
     """Tensors without values: whoever reads one (.item(), a branch, a copy to the CPU) or mixes devices fails."""
     adam = torch.optim.Adam
     monkeypatch.setattr(torch.optim, "Adam", lambda of, **settings: adam(of, **(settings | {"fused": False})))

@@ -207,8 +207,8 @@ def test_the_loss_is_the_objective_of_its_parts_and_capacity_rises_linearly(tmp_
 
 
 def test_training_learns(tmp_path, digits_folder):
-    settings = {"network": "report", "normalisation": "batch", "learning_rate": 2e-3, "batch_size": 32}
-    run = make(tmp_path, digits_folder, objective="vae", steps=200, log_steps=50, **settings)
+    settings = {"network": "report", "normalisation": "batch", "learning_rate": 2e-3, "batch_size": 16}
+    run = make(tmp_path, digits_folder, objective="vae", steps=150, log_steps=50, **settings)
     rows = [event for event in train(run) if isinstance(event, StepMetrics)]
     # The best constant answer is the mean image; no answer is better than the images' own entropy (they are grey).
     dataset = load_dataset("mnist", digits_folder)
@@ -349,7 +349,7 @@ def test_a_checkpoint_cut_in_half_is_refused_with_a_sentence(tmp_path, few_digit
 @pytest.mark.parametrize(
     ("objective", "conditional"), [(n, c) for n, m in METHODS.items() for c in (False, True) if m.conditional or not c]
 )
-def test_every_method_trains_on_drawn_sprites(tmp_path, narrow_gan, objective, conditional):
+def test_every_method_trains_on_drawn_sprites(tmp_path, narrow, objective, conditional):
     config = RunConfig(
         objective=objective,
         conditional=conditional,

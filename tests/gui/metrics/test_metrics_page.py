@@ -11,7 +11,7 @@ import pytest
 from PySide6.QtCore import QObject, QPoint, Qt
 from PySide6.QtGui import QGuiApplication
 
-from engine.evaluation.catalogue import COLUMNS, METRICS, SLOW, VERSION
+from engine.evaluation.catalogue import METRICS, SLOW, VERSION
 from engine.evaluation.evaluate import evaluate
 from engine.evaluation.grouping import METHOD
 from engine.evaluation.intervals import OVER_DRAWS
@@ -239,7 +239,7 @@ def test_digits_are_grouped_in_the_table_and_along_the_axes(make_page, tmp_path)
 def test_an_axis_label_loses_its_unit_if_it_would_be_cut(make_page, items):
     scatter = make_page(items[:2]).charts.scatter
     reconstruction, sharpness = (
-        next(c for c in COLUMNS if c.metric == name) for name in ("reconstruction", "sharpness")
+        next(c for c in METRICS.values() if c.metric == name) for name in ("reconstruction", "sharpness")
     )
     for height, name in ((600, sharpness.heading), (160, sharpness.title)):
         scatter.resize(500, height)

@@ -273,7 +273,7 @@ def test_a_ramp_that_does_not_end_in_time_is_reported(window):
     card = window.training_page.settings
     card.show_config(RunConfig(steps=1000))
     # 1,000 steps of 64 images are 1000 / 11,520 epochs; C rises by 1 nat an epoch: 0.0868.
-    assert "C will reach only 0.0868 of 20 nats" in card.warnings.text()
+    assert "C will reach only 0.0868 on its way from 0 to 20 nats" in card.warnings.text()
 
 
 def test_the_keyboard_reaches_every_page(qtbot, window):
