@@ -141,7 +141,7 @@ class JobSession(QObject):
             self._thread.control.cancel()
 
     def end(self) -> None:
-        """End at once what does not answer in a child process."""
+        """Kill a child process that does not respond."""
         if self._thread is not None:
             self._thread.control.end()
 

@@ -91,7 +91,7 @@ def _facts(field: FieldInfo) -> list[str]:
     unit = unit_of(field)
     words = choices.get(str(default)) or _value(default, unit)
     facts.append(f"default {escape(words)}")
-    return [*facts, "<a href='methods#schedules'>may rise or fall</a>"] if is_weight(field) else facts
+    return [*facts, "<a href='methods#schedules'>may follow a schedule</a>"] if is_weight(field) else facts
 
 
 def _value(value: object, unit: str) -> str:

@@ -19,7 +19,7 @@ LEAD = {"method": "Method", "dataset": "Data set", "seed": "Seed", "step": "Step
 """Columns that describe a row and can be hidden."""
 
 USUAL = frozenset({"name", "dataset", "n", "step"})
-"""Columns about the runs that are shown until others are chosen."""
+"""Columns about the runs that are shown by default."""
 
 REPORT_COLUMNS = "report"
 """Key of the check box that shows the report's numbers."""

@@ -237,7 +237,7 @@ class Curves(QWidget):
         return curves
 
     def _draw_weights(self, items: Sequence[RunItem], view: View, across: tuple[float, float]) -> None:
-        """Draw the weights that follow a schedule, dashed: one colour a run, or one a weight of a single run."""
+        """Draw the scheduled weights, dashed: one colour per run, or one per weight for a single run."""
         fields = {name: field for item in items for name, field in _weights(item).items()}
         units = dict.fromkeys(unit for field in fields.values() if (unit := unit_of(field)))
         self.weights.setVisible(bool(fields))
@@ -251,7 +251,7 @@ class Curves(QWidget):
         self.weights.show_curves(curves, view, across)
 
     def _share_room(self) -> None:
-        """Put terms and weights side by side where there are all five plots: below each other they have no room."""
+        """Place terms and weights side by side if all five plots are shown, as there is no room for five rows."""
         beside = not any(plot.isHidden() for plot in self.plots)
         below = sum(not plot.isHidden() for plot in (self.terms, self.weights))
         direction = QBoxLayout.Direction
@@ -392,12 +392,12 @@ def _has_capacity(item: RunItem) -> bool:
 
 
 def _weights(item: RunItem) -> dict[str, FieldInfo]:
-    """The weights that have a curve of their own, by name."""
+    """Return the weights with their own curves, by name."""
     method = METHODS[item.run.config.objective]
     return {name: method.Settings.model_fields[name] for name in method.scheduled(item.metrics.own)}
 
 
 def _terms(item: RunItem) -> list[str]:
-    """Names of the method's own curves that are terms."""
+    """Return the names of the method's own curves that are terms."""
     weights = _weights(item)
     return [name for name in item.metrics.own if name not in weights]

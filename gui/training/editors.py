@@ -1,4 +1,4 @@
-"""Editors of settings: a line with a unit, a folder, and a weight that is a number or follows a schedule."""
+"""Editors of settings: a line edit with a unit, a folder, and a weight that is constant or follows a schedule."""
 
 import re
 from typing import Any
@@ -23,7 +23,7 @@ from gui.widgets.theme import px
 
 
 class TextField(QLineEdit):
-    """A line to type a number or a name in, with its unit at the right."""
+    """A line edit for a number or a name, with its unit on the right."""
 
     def __init__(self, unit: str) -> None:
         super().__init__()
@@ -35,14 +35,14 @@ class TextField(QLineEdit):
             self.setTextMargins(0, 0, self._unit.sizeHint().width() + 4, 0)
 
     def resizeEvent(self, event: Any) -> None:
-        """Keep the unit at the right."""
+        """Keep the unit on the right."""
         super().resizeEvent(event)
         size = self._unit.sizeHint()
         self._unit.setGeometry(self.width() - size.width() - 8, 0, size.width(), self.height())
 
 
 class FolderField(QWidget):
-    """A folder or file to type or choose; empty for the default."""
+    """A line edit for a folder or file, with a button to choose it; empty for the default."""
 
     edited = Signal()
 
@@ -54,8 +54,8 @@ class FolderField(QWidget):
         button = QToolButton()
         button.setObjectName("button")
         button.setIcon(self.style().standardIcon(QStyle.StandardPixmap.SP_DirOpenIcon))
-        button.setToolTip("Choose it")
-        button.setAccessibleName("Choose the data")
+        button.setToolTip("Choose the data folder or file")
+        button.setAccessibleName("Choose data")
         button.setIconSize(QSize(14, 14))
         button.clicked.connect(self._choose)
         layout = QHBoxLayout(self)
@@ -66,12 +66,12 @@ class FolderField(QWidget):
         self.setFocusProxy(self.line)
 
     def setAccessibleName(self, name: str) -> None:
-        """Name the line, which has the focus."""
+        """Name the line edit, which has the focus."""
         super().setAccessibleName(name)
         self.line.setAccessibleName(name)
 
     def accept(self, kind: str, *, required: bool) -> None:
-        """Say what is taken: "folder", "file" or "folder or file"; and whether it may be empty."""
+        """Set what is accepted ("folder", "file" or "folder or file"), and whether it may be empty."""
         self._kind = kind
         self.line.setPlaceholderText(f"choose a {kind}" if required else "automatic")
 
@@ -79,27 +79,27 @@ class FolderField(QWidget):
     def _choose(self) -> None:
         start = self.line.text()
         if self._kind == "folder":
-            chosen = QFileDialog.getExistingDirectory(self, "Folder with the data set's files", start)
+            chosen = QFileDialog.getExistingDirectory(self, "Choose the folder with the data set's files", start)
         else:
-            chosen, _ = QFileDialog.getOpenFileName(self, "File with the data set", start, "NumPy arrays (*.npz)")
+            chosen, _ = QFileDialog.getOpenFileName(self, "Choose the data set's file", start, "NumPy arrays (*.npz)")
         if chosen:
             self.line.setText(chosen)
 
 
 PROPOSED = Schedule(0.0, 0.0, 50.0, "%")
-"""What a weight's schedule is until one is typed; it ends at the number that stands there."""
+"""The schedule first shown for a weight; it ends at the weight's current value."""
 
 UNIT_TITLES = {"steps": "steps", "epochs": "epochs", "%": "% of run"}
 
 _TYPED = re.compile(rf"(.*) ?to (.*) over (.*) ({'|'.join(UNITS)})( cosine)?")
-"""The text of the editor itself, also where numbers are missing or wrong."""
+"""The text of the editor, even if numbers are missing or wrong."""
 
 
 class WeightField(QWidget):
-    """A number; a button beside it unfolds a schedule that ends there: from, to, over so many steps, which shape.
+    """A number with a button that unfolds a schedule ending at it: start, end, length, unit and shape.
 
-    Folded again, it is the number at the end. `edited` after every change, `finished` when a line was left. `below` is
-    the second line of a schedule, for which there is no room beside a label; it is seen where the first one is.
+    Folded again, it is the number at the end. Emits `edited` after every change, `finished` when a line edit loses the
+    focus. `below` is the second line of a schedule, which does not fit beside a label; it is visible with the first.
     """
 
     edited = Signal()
@@ -113,7 +113,7 @@ class WeightField(QWidget):
         self.start, self.end = TextField(""), TextField(unit_of(field))
         self.length = TextField("")
         self.unit, self.shape = Combo(), Combo()
-        self.ramp = tool_button("↗", "Let it rise or fall over the run, or keep it constant")
+        self.ramp = tool_button("↗", "Follow a schedule over the run, or stay constant")
         self.ramp.setCheckable(True)
         for unit, title in UNIT_TITLES.items():
             self.unit.addItem(title, unit)
@@ -144,25 +144,25 @@ class WeightField(QWidget):
 
     @property
     def lines(self) -> list[TextField]:
-        """The lines that are seen: one, or those of a schedule."""
+        """The visible line edits: one, or those of a schedule."""
         return [self.start, self.end, self.length] if self.ramp.isChecked() else [self.end]
 
     def setAccessibleName(self, name: str) -> None:
-        """Name each part, for those who cannot see where it stands."""
+        """Name each part, for screen readers."""
         super().setAccessibleName(name)
         parts = {
             self.start: f"{name} at the start",
             self.end: f"{name} at the end" if self.ramp.isChecked() else name,
             self.length: f"{name}: length of its schedule",
-            self.unit: f"{name}: what the length is counted in",
+            self.unit: f"{name}: unit of the length",
             self.shape: f"{name}: shape of its schedule",
-            self.ramp: f"{name} rises or falls over the run",
+            self.ramp: f"{name} follows a schedule",
         }
         for part, words in parts.items():
             part.setAccessibleName(words)
 
     def text(self) -> str:
-        """Return the number, or the schedule as a setting is given it, as it was typed."""
+        """Return the number, or the schedule in text form, as typed."""
         if not self.ramp.isChecked():
             return self.end.text()
         shape = "" if self.shape.currentData() == SHAPES[0] else f" {self.shape.currentData()}"
@@ -170,7 +170,7 @@ class WeightField(QWidget):
         return f"{start} to {end} over {length} {self.unit.currentData()}{shape}"
 
     def setText(self, text: str) -> None:
-        """Show a number or a schedule, also one that is not valid."""
+        """Show a number or a schedule, even an invalid one."""
         try:
             schedule = Schedule.parse(text, self._most)
         except ValueError:
@@ -181,7 +181,7 @@ class WeightField(QWidget):
             self.ramp.setChecked(True)
 
     def _show_typed(self, text: str) -> None:
-        """Show a number, or what was typed where it makes no schedule."""
+        """Show a number, or text that was typed but is not a valid schedule."""
         typed = _TYPED.fullmatch(text)
         if typed is None:
             self.end.setText(text)
@@ -193,7 +193,7 @@ class WeightField(QWidget):
         self.ramp.setChecked(typed is not None)
 
     def wrong_lines(self) -> list[TextField]:
-        """Return those of the lines whose number is wrong by itself; all of them where none is."""
+        """Return the line edits whose own number is wrong; all of them if none is."""
         most = UNITS[self.unit.currentData()]
         wrong = [line for line in self.lines if line is not self.length and not self._is_value(line.text())]
         if self.length in self.lines and not 0 < _number(self.length.text(), most) <= most:
@@ -204,7 +204,7 @@ class WeightField(QWidget):
         return self._least <= _number(text, self._most) <= self._most
 
     def _fill(self, schedule: Schedule) -> None:
-        """Put a schedule into the lines behind the number."""
+        """Fill in the start, length, unit and shape of a schedule."""
         self.start.setText(exact(schedule.start))
         self.length.setText(exact(schedule.length))
         self._choose(schedule.unit, schedule.shape)
@@ -231,7 +231,7 @@ class WeightField(QWidget):
 
 
 def _number(text: str, most: float) -> float:
-    """A number that was typed; NaN where it is none."""
+    """Return a typed number; NaN if it is not one."""
     try:
         return number(text, most)
     except ValueError:

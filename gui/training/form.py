@@ -67,7 +67,7 @@ class ConfigForm(QWidget):
         layout.addStretch(1)
         self._more = QPushButton("More settings  ▸")
         self._more.setObjectName("link")
-        self._more.setToolTip("Machine and recording")
+        self._more.setToolTip("Show the settings for machine and recording")
         self._more.clicked.connect(self._toggle_more)
         self._build()
         self.show_config(RunConfig())
@@ -93,7 +93,7 @@ class ConfigForm(QWidget):
         editor = self._editor(field)
         allowed = range_text(field)
         limits = f" Allowed: {allowed}." if allowed else ""
-        limits += " The button beside it lets it rise or fall over the run." if is_weight(field) else ""
+        limits += " The button next to it adds a schedule." if is_weight(field) else ""
         tip = f"<p><b>{field.title}</b> ({name})<br>{help_of(field)}{limits}</p>"
         title.setToolTip(tip)
         editor.setToolTip(tip)

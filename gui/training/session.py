@@ -19,9 +19,9 @@ class TrainingSession(JobSession):
     """Trains at most one run at a time; when it ends, for whatever reason, the next run in the queue starts.
 
     Emits `changed` when its state or progress changes, `queue_changed` when the queue changes, `failed` and `warned`
-    with a message, `unanswered` with one that says which code does not answer (`end` ends it), `resolved` with one that
-    no longer applies, `no_data(data set, message)` instead of starting a run whose data are missing, `began(path)` and
-    `ended(path)` with a run's folder, `cancelled(path)` when the run is to be discarded, and `data_changed(waiting,
+    with a message, `unanswered` with one that says which code does not respond (`end` kills it), `resolved` with one
+    that no longer applies, `no_data(data set, message)` instead of starting a run whose data are missing, `began(path)`
+    and `ended(path)` with a run's folder, `cancelled(path)` when the run is to be discarded, and `data_changed(waiting,
     message)` when a run was refused because its data have changed, so that the user can be asked.
     """
 

@@ -55,10 +55,10 @@ class SettingsCard(Card):
         self.presets.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.preset_menu = QMenu(self)
         self._save_preset = self.preset_menu.addAction("Save as preset…", self._save)
-        self._reset = self.preset_menu.addAction("Back to the preset", self._reset_form)
+        self._reset = self.preset_menu.addAction("Reset to the preset", self._reset_form)
         self._delete_preset = self.preset_menu.addAction("Delete preset…", self._delete)
         self.preset_menu.aboutToShow.connect(self._enable_preset_menu)
-        tip = "Save these settings as a preset, go back to the preset, delete one"
+        tip = "Save these settings as a preset, reset to the preset, delete a preset"
         more = tool_button("⋯", tip, "Presets menu", menu=self.preset_menu)
         row = QHBoxLayout()
         row.setSpacing(4)
@@ -95,11 +95,11 @@ class SettingsCard(Card):
         self.start_button.setObjectName("primary")
         self.pause_button = _button("Pause", "Save a checkpoint and wait (Ctrl+P)", "Ctrl+P", self._pause_or_go_on)
         self.stop_button = _button(
-            "Stop", "End the run now and keep what it has learned; the queue goes on (Ctrl+.)", "Ctrl+.", self.stop
+            "Stop", "End the run now and keep its progress; the queue continues (Ctrl+.)", "Ctrl+.", self.stop
         )
         self.cancel_button = _button(
             "Cancel",
-            "End the run now and move it to the trash; Ctrl+Z brings it back (Ctrl+Shift+.)",
+            "End the run now and move it to the trash; Ctrl+Z restores it (Ctrl+Shift+.)",
             "Ctrl+Shift+.",
             self.cancel,
         )
@@ -154,7 +154,7 @@ class SettingsCard(Card):
         data = self.presets.currentData()
         self._save_preset.setEnabled(not self.form.errors)
         self._reset.setEnabled(self.form.differences > 0)
-        self._reset.setText("Back to the preset" if data else "Back to the run's settings")
+        self._reset.setText("Reset to the preset" if data else "Reset to the run's settings")
         self._delete_preset.setEnabled(bool(data and data[1]))
 
     @Slot()
@@ -162,7 +162,7 @@ class SettingsCard(Card):
         data = self.presets.currentData()
         proposal = data[0].title if data and data[1] else ""
         title, accepted = ask_text(
-            self, "Save as preset", "Title. A preset of yours with the same title is replaced.", proposal
+            self, "Save as preset", "Title of the preset. Your own preset with the same title is replaced.", proposal
         )
         if not accepted:
             return
@@ -187,7 +187,7 @@ class SettingsCard(Card):
         if preset is None:
             return
         question = f"Delete the preset “{preset.title}”?"
-        more = "Runs made with it stay as they are."
+        more = "Runs that used it are not affected."
         if not may(self, self._settings, "ask_preset", question, more, "Delete", "Keep"):
             return
         try:
@@ -202,7 +202,7 @@ class SettingsCard(Card):
     # What the form shows
 
     def start_quick(self) -> None:
-        """Choose the two-minute preset, as it comes, and start it."""
+        """Choose the two-minute preset, unchanged, and start it."""
         self._show_preset(quick_preset().title)
         self._choose_preset(self.presets.currentIndex())
         self._start()
@@ -258,7 +258,7 @@ class SettingsCard(Card):
     def _show_buttons(self, *, training: bool, queues: bool, paused: bool = False, stopping: bool = False) -> None:
         self.start_button.setText("Queue" if queues else "Start")
         self.start_button.setToolTip(
-            f"Train with these settings {'when what runs before it has ended' if queues else 'now'} (Ctrl+Return)"
+            f"Train with these settings {'after the current run and the queue' if queues else 'now'} (Ctrl+Return)"
         )
         self.start_button.setShortcut("Ctrl+Return")  # a new text forgets it
         self.start_button.setEnabled(not self.form.errors)
@@ -310,7 +310,7 @@ class SettingsCard(Card):
             self._show_notes(config)
 
     def _show_notes(self, config: RunConfig | None) -> None:
-        told: list[str] = []
+        facts: list[str] = []
         tips: list[str] = []
         warnings: list[str] = []
         differing = ""
@@ -320,14 +320,14 @@ class SettingsCard(Card):
                 steps = config.total_steps(images)
                 warnings = config.warnings(images)
                 epochs = steps / config.steps_per_epoch(images)
-                told.append(f"{steps:,} steps")
+                facts.append(f"{steps:,} steps")
                 tips.append(f"{rounded_text(epochs)} epochs: passes over the {images:,} training images")
             elif needs is None:
-                told.append("How long an epoch is will be known when the images are read.")
+                facts.append("The length of an epoch is known once the images have been read.")
             else:
-                told.append(f"{needs.steps:,} steps")
+                facts.append(f"{needs.steps:,} steps")
             if needs is not None:
-                told += [f"about {duration(needs.seconds)}", room(needs.disk)]
+                facts += [f"about {duration(needs.seconds)}", room(needs.disk)]
                 tips.append(f"About {duration(needs.seconds)} on this machine, {room(needs.disk)} on disk")
                 warnings += [text] if (text := too_large(needs, self._runs)) else []
             if self.form.differences:
@@ -335,7 +335,7 @@ class SettingsCard(Card):
                 verb = "differs" if self.form.differences == 1 else "differ"
                 differing = f"{self.form.differences} {verb} from the {origin}"
         self.note.setText(differing)
-        self.notes.setText(" · ".join(told))
+        self.notes.setText(" · ".join(facts))
         self.notes.setToolTip("\n".join(tips))
         self.warnings.setText(" ".join(warnings))
         self.warnings.setVisible(bool(warnings))

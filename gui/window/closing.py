@@ -66,7 +66,7 @@ class Closing:
         self.finish()
 
     def _end(self) -> None:
-        """End what has not ended by itself: the code of a plug-in may never do."""
+        """Kill jobs that have not ended on their own, as the code of a plug-in may never return."""
         for session in (self._training, self._evaluation, self._studies):
             session.end()
 

@@ -282,8 +282,8 @@ class MainWindow(QMainWindow):
 
     @Slot(str)
     def _offer_end(self, sentence: str) -> None:
-        """Offer to end a run whose plug-in does not answer."""
-        self.banner.say_with(sentence, "End it", self.training.end)
+        """Offer to end a run whose plug-in does not respond."""
+        self.banner.say_with(sentence, "End run", self.training.end)
 
     @Slot()
     def _show_queue(self) -> None:
