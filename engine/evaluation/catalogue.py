@@ -30,14 +30,14 @@ GROUPS = {
 """Groups of metrics, in order, and roughly how long each takes."""
 
 SLOW = (DCI,)
-"""Groups that a person has to ask for."""
+"""Groups that are computed only on request."""
 
 
 BETTER = {
     "↓": "Lower is better.",
     "↑": "Higher is better.",
-    "→ originals": "Up to the originals' value higher is better. Above it is noise or false edges, never the best.",
-    "→ 1": "Up to 1 higher is better. Above 1 is noise or false edges, never the best.",
+    "→ originals": "Higher is better, up to the value of the originals. More is noise or false edges, never the best.",
+    "→ 1": "Higher is better, up to 1. More is noise or false edges, never the best.",
     "": "",
 }
 """Which way is better, in words, by the sign of a column."""
@@ -144,14 +144,14 @@ _OURS = (
            f"{_BCE}: up to {IMAGES:,} of the training images, z = posterior mean.",
            full="Reconstruction loss, training images, z = mean", needs=_TRAINED),
     Column("elbo", "ELBO", "nats", 2, "↑", RECONSTRUCTION, "nats, z sampled",
-           "-(reconstruction + KL): a lower bound on the log likelihood, up to what binary cross-entropy leaves out.",
+           "-(reconstruction + KL): a lower bound on the log likelihood, up to what binary cross-entropy omits.",
            needs=_RECONSTRUCTS | _KL),
     Column("kl", "KL", "nats", 2, "", LATENTS, "nats",
-           "KL of the posterior from N(0, 1), summed over latents: what the code says about an image, mean over the "
-           "images of the reconstruction loss. The curves show it over the last steps of training instead. "
-           "Neither way is better by itself.", usual=True, full="KL divergence", needs=_KL),
+           "KL of the posterior from N(0, 1), summed over latents: the information that they carry about an image, "
+           "mean over the images of the reconstruction loss. The curves show it over the last steps of training. "
+           "In itself, neither a high nor a low value is better.", usual=True, full="KL divergence", needs=_KL),
     Column("active_latents", "Active latents", "", 0, "", LATENTS, "mean KL above 0.1",
-           f"Latents whose mean KL is above {ACTIVE_NATS} nats, over the images that KL is over: those that are used.",
+           f"Latents in use: those whose mean KL, over the same images as KL, is above {ACTIVE_NATS} nats.",
            usual=True, needs=_KL),
     Column("total_correlation", "Total correlation", "nats", 3, "↓", LATENTS, "nats, Gaussian",
            "Dependence between the posterior means of all latents, as if they were Gaussian. Needs no factors.",
@@ -163,8 +163,8 @@ _OURS = (
            "Images whose class is not the most frequent one of their most likely category: a categorical code as a "
            "classifier that has seen no class.", usual=True, protocol=category_error.MAJORITY, needs=_CATEGORY),
     Column("category_error_matched", "matched one to one", "%", 1, "↓", LATENTS, "%, one to one",
-           "The same with each class matched to one category at most: where two categories stand for one class, one of "
-           "them is wrong.", full="Category error, matched one to one", protocol=category_error.ONE_TO_ONE,
+           "The same with each class matched to at most one category: if two categories share a class, one of them "
+           "counts as wrong.", full="Category error, matched one to one", protocol=category_error.ONE_TO_ONE,
            needs=_CATEGORY),
     Column("sharpness", "Sharpness", "grey levels²", 0, "→ originals", SHARPNESS, "grey levels²",
            "Variance of the Laplacian of reconstructions, z = mean, images in 0..255.", usual=True,
@@ -174,17 +174,18 @@ _OURS = (
     Column("sharpness_ratio", "Sharpness ratio", "", 3, "→ 1", SHARPNESS, "to the originals",
            "Sharpness of reconstructions over that of the originals.", limit=1.0, needs=_RECONSTRUCTS),
     Column("disentanglement", "Disentanglement", "", 3, "↑", FACTORS, "report's protocol",
-           "The report's score: a linear SVM tells from sums of |z_u − z_v| over 64 pairs that agree in one factor "
-           "which factor it is; accuracy on other points.", usual=True,
+           "The report's score: a linear SVM predicts, from sums of |z_u − z_v| over 64 pairs that share one factor, "
+           "which factor it is; accuracy on points not used to fit it.", usual=True,
            full="Disentanglement score of the report", protocol=disentanglement.PROTOCOL, needs=_FACTORS),
     Column("beta_vae", "β-VAE score", "", 3, "↑", FACTORS, "Higgins et al.",
-           "Higgins et al. 2017: logistic regression on mean |z_u − z_v| over 64 pairs; accuracy on other points.",
+           "Higgins et al. 2017: logistic regression on mean |z_u − z_v| over 64 pairs; accuracy on points not used to "
+           "fit it.",
            protocol=beta_vae.PROTOCOL, needs=_FACTORS),
     Column("factor_vae", "FactorVAE score", "", 3, "↑", FACTORS, "Kim & Mnih",
-           "Kim & Mnih 2018: the latent that varies least in images that agree in a factor votes for that factor.",
+           "Kim & Mnih 2018: the latent that varies least over images that share a factor votes for that factor.",
            usual=True, protocol=factor_vae.PROTOCOL, needs=_FACTORS),
     Column("mig", "MIG", "", 3, "↑", FACTORS, "Chen et al.",
-           "Chen et al. 2018: gap in mutual information between the two latents that know most about a factor, over "
+           "Chen et al. 2018: gap in mutual information between the two latents most informative about a factor, over "
            "its entropy, mean over factors.", usual=True, full="Mutual information gap", protocol=mig.PROTOCOL,
            needs=_FACTORS),
     Column("sap", "SAP", "", 3, "↑", FACTORS, "Kumar et al.",

@@ -24,15 +24,15 @@ class PairSettings(MethodSettings):
     beta: Weight = setting(
         1.0,
         "β",
-        "Weight of the KL divergence, of the posteriors after those of shared latents were averaged.",
+        "Weight of the KL divergence of the posteriors, after those of shared latents have been averaged.",
         ge=0,
         le=1000,
     )
     changing: int | None = setting(
         None,
         "Factors that change",
-        "Factors drawn anew between the two images of a pair, all others staying. Empty: for each pair 1, or any "
-        "number up to all but one, with even chances.",
+        "Number of factors that are redrawn for the second image of a pair; the images share all others. Empty: for "
+        "each pair, with equal probability, either 1 or a random number up to all but one.",
         unit="factors",
         empty="drawn",
         ge=1,
@@ -60,8 +60,8 @@ class AdaGvae(GaussianMethod):
             "changed_latents",
             "Changed latents",
             "latents",
-            "How many latents of a pair are taken as changed, on average. It should come down to the number of factors "
-            "that do change.",
+            "Mean number of latents per pair that are taken as changed. It should decrease to the number of factors "
+            "that change.",
         ),
     )
 

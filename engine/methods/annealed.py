@@ -25,7 +25,7 @@ class FormerCapacity(Settings):
 
     capacity_max: float = setting(RAMP.end, "C max", "Capacity at the end of its ramp.", unit="nats", ge=0, le=1000)
     capacity_epochs: float = setting(
-        RAMP.length, "C reached after", "Epochs of the ramp; 0: none.", unit="epochs", ge=0, le=100_000
+        RAMP.length, "C reached after", "Length of the ramp in epochs; 0: no ramp.", unit="epochs", ge=0, le=100_000
     )
 
 
@@ -41,8 +41,8 @@ class CapacitySettings(MethodSettings):
     capacity: Weight = setting(
         RAMP,
         "Capacity C",
-        "What KL is held at: how much information, in nats, the latents may carry about an image. It usually rises "
-        "from 0, step by step.",
+        "The value at which KL is held: how many nats of information the latents may carry about an image. It "
+        "usually rises from 0, step by step.",
         unit="nats",
         ge=0,
         le=1000,

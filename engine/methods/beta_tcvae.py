@@ -22,7 +22,7 @@ class CorrelationSettings(MethodSettings):
     beta: Weight = setting(
         4.0,
         "β",
-        "Weight of the total correlation of the latents, the other parts of KL weighing 1. With 1 it is the plain VAE.",
+        "Weight of the total correlation of the latents; the other parts of KL have weight 1. With 1: the plain VAE.",
         ge=0,
         le=1000,
     )
@@ -40,8 +40,8 @@ class BetaTcvae(PenaltyMethod):
             "total_correlation",
             "Total correlation",
             "nats",
-            "How much the latents tell of each other over all images, estimated from each batch. It falls towards 0 as "
-            "they become independent; a single batch can give less than 0.",
+            "Dependence between the latents over all images, estimated from each batch. It falls towards 0 as "
+            "they become independent; the estimate from a single batch can be negative.",
         ),
     )
 

@@ -33,13 +33,13 @@ class FactorSettings(MethodSettings):
     gamma: Weight = setting(
         10.0,
         "γ",
-        "Weight of the total correlation that the discriminator sees between the latents, beside KL with weight 1. "
-        "Published models of dSprites have 10 to 40.",
+        "Weight of the total correlation of the latents, as estimated by the discriminator; KL has weight 1. "
+        "Published models of dSprites use 10 to 40.",
         ge=0,
         le=100_000,
     )
     discriminator_rate: float = setting(
-        1e-4, "Discriminator's rate", "Step size of the discriminator's own Adam optimiser.", ge=1e-7, le=1
+        1e-4, "Discriminator's rate", "Learning rate of the discriminator's own Adam optimiser.", ge=1e-7, le=1
     )
 
 
@@ -62,15 +62,15 @@ class FactorVae(GaussianMethod):
             "total_correlation",
             "Total correlation",
             "nats",
-            "How much the latents tell of each other, as the discriminator estimates it: low also where it has not "
-            "learned to see a dependence, so read it beside the discriminator's loss.",
+            "Dependence between the latents, as estimated by the discriminator. It is also low if the discriminator "
+            "has not learned to detect a dependence, so read it together with the discriminator's loss.",
         ),
         Term(
             "discriminator_loss",
             "Discriminator",
             "nats",
-            "Its cross-entropy. At ln 2 = 0.69 it cannot tell latents of one image from latents put together from "
-            "several; well below, they still depend on each other.",
+            "Its cross-entropy. At ln 2 = 0.69 it cannot distinguish latents of one image from latents combined from "
+            "several images; well below that, the latents still depend on each other.",
         ),
     )
 

@@ -41,30 +41,32 @@ class InfoGanSettings(MethodSettings):
     information_weight: Weight = setting(
         1.0,
         "λ",
-        "Weight of the mutual information of codes and image. 0: a plain GAN, whose codes need not mean anything.",
+        "Weight of the mutual information of codes and image. 0: a plain GAN, whose codes have no meaning.",
         ge=0,
         le=1000,
     )
-    categories: int = setting(10, "Categories", "Values of the categorical code. MNIST has ten digits.", ge=2, le=64)
+    categories: int = setting(
+        10, "Categories", "Number of values of the categorical code. MNIST has ten digits.", ge=2, le=64
+    )
     continuous_codes: int = setting(
         2,
         "Continuous codes",
-        "Codes beside the category, uniform in −1 to 1: for slant, width and the like.",
+        "Number of codes besides the category, uniform from −1 to 1, for properties such as slant and width.",
         ge=0,
         le=64,
     )
     noise: int = setting(
         62,
         "Noise",
-        "Numbers beside the codes, uniform in −1 to 1, that the image is generated from and nobody recovers.",
+        "Number of noise variables, uniform from −1 to 1, from which images are generated but which are not recovered.",
         ge=1,
         le=1024,
     )
     discriminator_rate: float = setting(
-        2e-4, "Rate of D and Q", "Step size of the Adam optimiser of discriminator and recogniser.", ge=1e-7, le=1
+        2e-4, "Rate of D and Q", "Learning rate of the Adam optimiser of discriminator and recogniser.", ge=1e-7, le=1
     )
     generator_rate: float = setting(
-        1e-3, "Rate of G", "Step size of the Adam optimiser of the generator.", ge=1e-7, le=1
+        1e-3, "Rate of G", "Learning rate of the Adam optimiser of the generator.", ge=1e-7, le=1
     )
 
 
@@ -92,28 +94,28 @@ class InfoGan(Method):
             "discriminator_loss",
             "Discriminator",
             "nats",
-            "−log D(real) − log(1 − D(generated)). 2 log 2 = 1.39 where it cannot tell them apart, 0 where it can.",
+            "−log D(real) − log(1 − D(generated)). 2 log 2 = 1.39 if it cannot tell them apart, 0 if it can.",
         ),
         Term(
             "generator_loss",
             "Generator",
             "nats",
-            "−log D(generated). log 2 = 0.69 where the discriminator cannot tell, larger the surer it is. Neither loss "
-            "falls to an end: each network's success is the other's loss.",
+            "−log D(generated). log 2 = 0.69 if the discriminator cannot tell; the more certain it is, the larger. "
+            "Neither loss converges to a minimum: each network improves at the other's expense.",
         ),
         Term(
             "category_information",
             "Category",
             "nats",
-            "Lower bound on what an image tells of its category. 0: nothing; log of their number (2.30 for ten): which "
-            "it is, every time.",
+            "Lower bound on the information that an image carries about its category. 0: none; log of the number of "
+            "categories (2.30 for ten): the category can always be recovered.",
         ),
         Term(
             "continuous_information",
             "Continuous codes",
             "nats",
-            "The same for the continuous codes, as the authors' code counts it, with entropies of N(0, 1): at most 1/6 "
-            "a code, where each is recovered exactly.",
+            "The same for the continuous codes, computed as in the authors' program, with entropies of N(0, 1): at "
+            "most 1/6 per code, if each is recovered exactly.",
         ),
     )
 

@@ -129,14 +129,15 @@ def _residual() -> dict[int, Architecture]:
 _OURS: dict[str, Network] = {
     "plain": LayeredNetwork(
         "Four convolutions",
-        "Four convolutions and a layer of 256 units, mirrored in the decoder, weights Glorot-uniform: what most of the "
-        "field's published scores were made with.",
+        "Four convolutions and a layer of 256 units, mirrored in the decoder, initialised Glorot-uniform: the network "
+        "behind most published scores.",
         _four(),
         glorot=True,
     ),
     "report": LayeredNetwork(
         "The report's",
-        "The same layers, weights as PyTorch draws them; the report has batch normalisation after each convolution.",
+        "The same layers, initialised with PyTorch's defaults; the report has batch normalisation after each "
+        "convolution.",
         _four(),
     ),
     "burgess": LayeredNetwork(

@@ -105,8 +105,8 @@ class RunConfig(Settings):
     dataset: str = setting(
         "dsprites",
         "Data set",
-        "The images to learn from. dSprites is drawn on this machine, Digits comes with the application, the MNIST "
-        "family is read from a folder or downloaded; own pictures and arrays are yours.",
+        "The images to learn from. dSprites is generated on this machine, Digits comes with the application, the MNIST "
+        "family is read from a folder or downloaded; own pictures and own arrays are your data.",
         Group.DATA,
         choices=lambda: DATASET_TITLES,
     )
@@ -114,13 +114,13 @@ class RunConfig(Settings):
         None,
         "Data folder",
         "Where the data set's files are: a folder, or an .npz file for own arrays. Empty: the application's own cache, "
-        "filled by drawing or downloading.",
+        "filled by generating or downloading.",
         Group.DATA,
     )
     image_size: int = setting(
         64,
         "Picture size",
-        "Side to which own pictures are resized, after they are cut to their central square.",
+        "Side to which own pictures are resized after they are cropped to their central square.",
         Group.DATA,
         "pixels",
         choices={str(size): str(size) for size in IMAGE_SIZES},
@@ -130,7 +130,7 @@ class RunConfig(Settings):
     objective: str = setting(
         "annealed-relu",
         "Method",
-        "What is minimised.",
+        "The objective that training minimises.",
         Group.DATA,
         choices=titles,
         each=lambda: " ".join(f"{m.title}: {m.formula} ({m.source})." for m in METHODS.values()),
@@ -139,7 +139,7 @@ class RunConfig(Settings):
         False,
         "Conditional",
         "Give the decoder the class label (MNIST: the digit; dSprites: the shape) "
-        "beside the latents, so that the latents need not carry it. The encoder does not see it.",
+        "in addition to the latents, which then need not encode it. The encoder does not see it.",
         Group.DATA,
     )
 
@@ -156,8 +156,8 @@ class RunConfig(Settings):
     normalisation: Literal["none", "batch", "group"] = setting(
         "none",
         "Normalisation",
-        "What follows each convolution. The report normalises by batch, most published models by nothing; group "
-        "normalisation looks at one image at a time.",
+        "What follows each convolution. The report uses batch normalisation, most published models none; group "
+        "normalisation treats each image separately.",
         Group.NETWORK,
         choices=NORMALISATIONS,
     )
@@ -170,7 +170,7 @@ class RunConfig(Settings):
     epochs: int = setting(
         100,
         "Epochs",
-        "Passes over the training images. Not used when a number of steps is set.",
+        "Passes over the training images. Not used if a number of steps is set.",
         Group.LENGTH,
         "epochs",
         ge=1,
@@ -179,7 +179,7 @@ class RunConfig(Settings):
     steps: int | None = setting(
         None,
         "Steps",
-        "Length of the run in training steps. Empty: as many as the epochs make.",
+        "Length of the run in training steps. Empty: given by the epochs.",
         Group.LENGTH,
         "steps",
         empty="from epochs",
@@ -189,7 +189,7 @@ class RunConfig(Settings):
     seed: int = setting(
         0,
         "Seed",
-        "Start of the random numbers: initial weights, order of the images, noise. The same seed "
+        "Seed of the random numbers: initial weights, order of the images, noise. The same seed "
         "and settings give the same run on the CPU.",
         Group.LENGTH,
         ge=0,
@@ -199,14 +199,14 @@ class RunConfig(Settings):
     device: DeviceName = setting(
         "auto",
         "Device",
-        "Where to compute. Automatic takes a GPU where there is one.",
+        "Where to compute. Automatic uses a GPU if there is one.",
         Group.MACHINE,
         choices=DEVICE_TITLES,
     )
     threads: int = setting(
         0,
         "Threads",
-        "CPU threads for the computation. 0: as PyTorch chooses on this machine.",
+        "CPU threads used for training. 0: PyTorch's default on this machine.",
         Group.MACHINE,
         "threads",
         ge=0,
@@ -225,7 +225,7 @@ class RunConfig(Settings):
     checkpoint_steps: int = setting(
         1000,
         "Save every",
-        "Steps between two checkpoints: what a crash can lose at most.",
+        "Steps between two checkpoints: the most that a crash can lose.",
         Group.SAVING,
         "steps",
         ge=1,
@@ -237,7 +237,7 @@ class RunConfig(Settings):
     keep_steps: tuple[int, ...] = setting(
         (),
         "Keep weights at",
-        "Steps whose weights are kept to come back to, with commas: 1000, 5000. Empty: only the newest are kept.",
+        "Steps whose weights are kept, separated by commas: 1000, 5000. Empty: only the latest weights are kept.",
         Group.SAVING,
         "steps",
         empty="none",
