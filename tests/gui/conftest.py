@@ -1,6 +1,7 @@
 """The window in tests: settings of its own, and nothing left running."""
 
 import os
+from pathlib import Path
 
 import pytest
 import shiboken6
@@ -70,13 +71,13 @@ def settings(tmp_path):
 
 
 @pytest.fixture
-def another_window(qtbot, settings):
+def another_window(qtbot, qapp, settings):
     """Open a further window over a folder of runs. It is kept until Qt deletes it: one that Python's collector finds
     first is taken apart in any order, which crashes."""
     kept = []
 
     def make(runs):
-        kept.append(MainWindow(runs, settings))
+        kept.append(_built(qapp, runs, settings))
         qtbot.addWidget(kept[-1], before_close_func=_end)
         return kept[-1]
 
@@ -85,10 +86,18 @@ def another_window(qtbot, settings):
 
 @pytest.fixture
 def window(qtbot, qapp, tmp_path, settings):
-    theme.choose_scheme(qapp, "light")
-    made = MainWindow(tmp_path / "runs", settings)
+    theme.remember_scheme(qapp, "light")
+    made = _built(qapp, tmp_path / "runs", settings)
     qtbot.addWidget(made, before_close_func=_end)
     made.show()
+    return made
+
+
+def _built(app: QApplication, runs: Path, settings: QSettings) -> MainWindow:
+    """Build a window and then style it, as the application does: the other way round takes three times as long."""
+    app.setStyleSheet("")
+    made = MainWindow(runs, settings)
+    theme.apply(app)
     return made
 
 
