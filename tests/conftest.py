@@ -200,7 +200,7 @@ def tiny_run(tmp_path_factory, make_run):
     """A run trained for 60 steps. Shared by the whole session: tests that write to it take `tiny_copy`."""
     from engine.training.trainer import train
 
-    run = make_run(tmp_path_factory.mktemp("tiny"), name="tiny", learning_rate=2e-3)  # it has begun to learn
+    run = make_run(tmp_path_factory.mktemp("tiny"), name="tiny")
     for _ in train(run):
         pass
     return run

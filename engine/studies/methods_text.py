@@ -8,10 +8,9 @@ from typing import Any
 
 from engine.data import ENTRIES
 from engine.errors import RunError
-from engine.evaluation.catalogue import COLUMNS
 from engine.evaluation.grouping import setting_title, setting_words
 from engine.evaluation.protocols import protocol_words
-from engine.evaluation.rows import Row, read_row, told_apart
+from engine.evaluation.rows import Row, columns_of, read_row, told_apart
 from engine.methods.registry import METHODS
 from engine.networks.architectures import NETWORKS
 from engine.runs.run import Run
@@ -19,7 +18,7 @@ from engine.settings.run_config import OWN_DATA, RunConfig
 from engine.studies.standing import CellState, standing
 from engine.studies.study import Study
 from engine.studies.table import study_rows
-from engine.system.numbers import rounded_words
+from engine.system.numbers import rounded_text
 
 LIBRARIES = {
     "disentangle-studio": "Disentangle Studio",
@@ -103,7 +102,7 @@ def _own_network(config: RunConfig) -> str:
 def _shared_network(entries: Sequence[_Entry]) -> str:
     latents = _common(entries, lambda config: f"{config.latents:,}")
     encoder = _common(entries, _encoder)
-    decoder = _common(entries, lambda config: NETWORKS[config.network].decoder_words)
+    decoder = _common(entries, lambda config: NETWORKS[config.network].decoder_words())
     return (
         f"The encoder has {encoder}; it gives mean and log-variance of {latents} latents. The decoder {decoder} and "
         "ends in a sigmoid. The reconstruction loss is the binary cross-entropy summed over pixels."
@@ -132,7 +131,7 @@ def _length(config: RunConfig) -> str:
     if config.steps is None:
         steps = f" ({config.total_steps(images):,} steps)" if images is not None else ""
         return f"{config.epochs:,} epoch{'s' if config.epochs != 1 else ''}{steps}"
-    epochs = f" ({rounded_words(config.steps / config.steps_per_epoch(images))} epochs)" if images is not None else ""
+    epochs = f" ({rounded_text(config.steps / config.steps_per_epoch(images))} epochs)" if images is not None else ""
     return f"{config.steps:,} steps{epochs}"
 
 
@@ -167,7 +166,7 @@ def _numbers(entries: Sequence[_Entry], method: str) -> str:
 def _metrics(entries: Sequence[_Entry]) -> list[str]:
     """Each metric that has a value, with its protocol; several where runs were measured differently."""
     sentences = []
-    for column in COLUMNS:
+    for column in columns_of(entry.row for entry in entries):
         measured = [entry.row.metrics[column.metric] for entry in entries if entry.row.value(column.metric) is not None]
         protocols = dict.fromkeys(protocol_words(found, column, interval=False) for found in measured)
         if protocols:

@@ -20,7 +20,7 @@ from typing import Literal, TypeAlias
 from engine.errors import RunError, StudioError
 from engine.jobs.control import Control, drive
 from engine.jobs.events import Paused, Progress, Request, Warned
-from engine.jobs.processes import leave_ending_to_parent
+from engine.jobs.processes import leave_termination_to_parent
 from engine.runs.run import Run
 
 STOP_PATIENCE = 1.5
@@ -177,7 +177,7 @@ def _serve(connection: Connection, threads: int) -> None:
     """Do one task after the other, in a child, until the parent is gone."""
     from engine.system.memory import keep_freed_memory
 
-    leave_ending_to_parent()  # it asks for a checkpoint
+    leave_termination_to_parent()  # it asks for a checkpoint
     keep_freed_memory()
     control = Control()
     tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()

@@ -1,36 +1,36 @@
-"""Which metrics are computed: a check box each, in groups, remembered."""
+"""Chooses the metrics to compute, with a check box for each, in groups; the choice is remembered."""
 
 from PySide6.QtCore import QSettings, Slot
 
-from engine.evaluation.catalogue import COLUMNS, GROUPS, METRICS, SLOW
+from engine.evaluation.catalogue import GROUPS, METRICS, SLOW
 from gui.metrics.options import metric_choices
 from gui.widgets.check_popup import CheckPopup, ChoiceGroup
 
 KEPT = "metrics/chosen"
-USUAL = tuple(column.metric for column in COLUMNS if column.group not in SLOW)
 
 
 class MetricChooser(CheckPopup):
-    """The button says how many metrics are chosen."""
+    """The button shows how many metrics are selected."""
 
     def __init__(self, settings: QSettings) -> None:
         super().__init__("Metrics")
         self._settings = settings
-        self.setToolTip("Which metrics Evaluate computes")
+        self.setToolTip("Choose the metrics that Evaluate computes")
         choices = metric_choices()
-        self.show_groups([ChoiceGroup(group, choices[group], time) for group, time in GROUPS.items()])
+        usual = tuple(column.metric for column in METRICS.values() if column.group not in SLOW)
+        self.show_groups([ChoiceGroup(group, choices[group], time) for group, time in GROUPS.items() if choices[group]])
         self.add_preset("All", "Every metric; DCI takes minutes on dSprites", list(METRICS))
-        self.add_preset("All but DCI", "Every metric that takes no minutes", USUAL)
-        self.add_preset("None", "Begin from nothing", ())
+        self.add_preset("All but DCI", "Every metric except the slow ones", usual)
+        self.add_preset("None", "Clear the selection", ())
         kept = settings.value(KEPT)
         names = [kept] if isinstance(kept, str) else kept
-        self.choose([n for n in names if n in METRICS] if isinstance(names, list) and names else USUAL)
+        self.choose([n for n in names if n in METRICS] if isinstance(names, list) and names else usual)
         self.changed.connect(self._changed)
         self._say()
 
     @property
     def metrics(self) -> list[str]:
-        """Names of the chosen metrics, in the order of the table."""
+        """Names of the selected metrics, in the order of the table."""
         return [name for name in METRICS if name in self.chosen]
 
     @Slot()

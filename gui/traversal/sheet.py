@@ -1,4 +1,4 @@
-"""What the views beside the grid of latents show, as a sheet of pictures that can be saved."""
+"""The classes, walk and comparison views as a sheet of images that can be saved."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from engine.runs.latent_names import latent_title
 from gui.traversal.answering import Answer, Classes, Walk
 from gui.traversal.compare_view import Compared
-from gui.traversal.labels import columns_words, heading_words
+from gui.traversal.labels import column_headings, heading_texts
 from gui.traversal.walk_view import WAYS, with_ends
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def sheet_of(answer: Answer, names: Mapping[int, str], min_kl: float) -> "Sheet | None":
-    """Return what is shown; None where that is nothing, or the grid of latents."""
+    """Return what is shown; None for the grid of latents, or if there is nothing."""
     from engine.export.sheets import Sheet
 
     run, start, result = answer.loaded.trained.run, answer.start, answer.result
@@ -26,7 +26,7 @@ def sheet_of(answer: Answer, names: Mapping[int, str], min_kl: float) -> "Sheet 
         case Classes(images=images, latent=latent, values=values):
             words = f"{about}: {latent_title(latent, names)} from {values[0]:+g} to {values[-1]:+g} in every class"
             numbers = {"values": np.array(values), "latent": np.array(latent)}
-            return Sheet(images, heading_words(values), list(answer.loaded.class_names), words, numbers=numbers)
+            return Sheet(images, heading_texts(values), list(answer.loaded.class_names), words, numbers=numbers)
         case Walk(images=images, end=end, paths=paths):
             tiles, head = with_ends(images, start.original, end.original)
             points = {"latents": np.stack(paths)}
@@ -38,7 +38,7 @@ def sheet_of(answer: Answer, names: Mapping[int, str], min_kl: float) -> "Sheet 
 
 
 def _compared(runs: tuple[Compared, ...], start: str, min_kl: float) -> "Sheet | None":
-    """All runs below each other."""
+    """Return all runs, one below the other."""
     from engine.export.sheets import Sheet
 
     tiles: list[NDArray[np.uint8]] = []
@@ -49,13 +49,13 @@ def _compared(runs: tuple[Compared, ...], start: str, min_kl: float) -> "Sheet |
         if grid is None:
             continue
         first = grid.reconstruction if grid.original is None else grid.original
-        words = ["start" if grid.original is None else "original", *columns_words(grid)]
+        words = ["start" if grid.original is None else "original", *column_headings(grid)]
         head = max(head, words, key=len)
         for latent, kl, images in zip(grid.latents, grid.kl, grid.images, strict=True):
             if not kl < min_kl:
                 tiles.append(np.concatenate([first[None], images]))
                 side.append(f"{run.name}\n{latent_title(latent, run.names)}")
-    # A category may have more values than the others: shorter rows are black behind theirs.
+    # A category may have more values than the others: shorter rows are padded with black.
     missing = [(0, len(head) - len(row)) for row in tiles]
     tiles = [np.pad(row, [room, (0, 0), (0, 0), (0, 0)]) for row, room in zip(tiles, missing, strict=True)]
     return Sheet(np.stack(tiles), head, side, start, slice(1, None)) if tiles else None

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.evaluation.catalogue import COLUMNS, METRICS, VERSION
+from engine.evaluation.catalogue import METRICS, VERSION
 from engine.evaluation.grouping import in_order
 from engine.evaluation.protocols import protocol_words
 from engine.evaluation.rows import DAMAGED, NOT_YET, OTHER_VERSION, Row, dataset_title, read_row
@@ -201,7 +201,7 @@ def test_intervals_of_version_1_0_0_that_were_too_narrow_are_left_out_and_the_va
     read = read_row(run).metrics
     assert [read[name]["value"] for name in metrics] == [0.1] * 5
     assert [name for name in metrics if "interval" in read[name]] == ["kl", "beta_vae"]
-    assert "as in 1.0.0; 10,000 of the images; 95 %" in protocol_words(read["kl"], COLUMNS[0])
+    assert "as in 1.0.0; 10,000 of the images; 95 %" in protocol_words(read["kl"], METRICS["reconstruction"])
 
 
 def test_values_that_look_alike_are_not_told_apart_by_bold():
@@ -226,7 +226,7 @@ def test_a_missing_value_says_why(rows):
 
 
 def test_no_value_is_a_dash():
-    assert shown_spread([], COLUMNS[0]) == "–"
+    assert shown_spread([], METRICS["reconstruction"]) == "–"
 
 
 REPORT = {  # Nguyen and Qiu, Tables 1 and 2, as printed

@@ -151,7 +151,7 @@ def test_after_the_file_was_replaced_metrics_are_computed_again(replaced, tmp_pa
     run, data = replaced
     old = run.evaluation()["metrics"]["reconstruction"]["value"]
     result, said = result_of(run, "reconstruction")
-    assert f"not those that changing was trained on ({CHANGED})" in said
+    assert f"differ from those that changing was trained on ({CHANGED})" in said
     assert f"of other data ({CHANGED})" in said
     new = result["metrics"]["reconstruction"]["value"]
     assert new == fresh(run, data, tmp_path, "reconstruction")["reconstruction"]["value"]
@@ -180,7 +180,7 @@ def test_evaluating_on_other_data_is_said_on_the_terminal_and_in_the_table(repla
     command = ["evaluate", str(run.path), "--data", str(files / "own-2.npz"), "--metrics", "reconstruction"]
     assert cli.run_command(cli.parse([*command, "--format", "markdown"])) == 0
     out, err = capsys.readouterr()
-    assert f"Note: The data are not those that changing was trained on ({CHANGED})" in err
+    assert f"Note: The data differ from those that changing was trained on ({CHANGED})" in err
     assert "other data" in out
     assert f"changing: these numbers are of other data than the run was trained on (changed: {CHANGED})." in out
 
@@ -325,7 +325,7 @@ def test_traversals_and_latents_say_that_the_data_changed(replaced, tmp_path, ca
     with np.load(target) as file:
         assert json.loads(str(file["data"])) == fingerprint_of(load_dataset("arrays", data)).values()
     assert cli.run_command(cli.parse(["latents", str(run.path), "--output", str(target)])) == 0
-    assert f"Note: The data are not those that changing was trained on ({CHANGED})." in capsys.readouterr().err
+    assert f"Note: The data differ from those that changing was trained on ({CHANGED})." in capsys.readouterr().err
 
 
 def test_weights_kept_before_the_data_changed_are_of_the_former_data(replaced, files):

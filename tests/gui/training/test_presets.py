@@ -1,11 +1,14 @@
-"""Presets of one's own, and the form that remembers what it held."""
+"""The user's presets, and restoring the form."""
 
+import json
 import re
 
 import pytest
 from PySide6.QtWidgets import QInputDialog
 
 from engine.settings.presets import own_presets, presets_folder
+from engine.system.schedule import Schedule
+from gui.training.settings_card import FROM_RUN
 
 
 @pytest.fixture(autouse=True)
@@ -53,7 +56,7 @@ def test_a_preset_is_deleted(window, monkeypatch, agree):
     assert window.training_page.settings.presets.findText("Mine") == -1
 
 
-def test_the_form_is_as_it_was_left(qtbot, window, settings, another_window):
+def test_the_form_is_restored(qtbot, window, settings, another_window):
     card = window.training_page.settings
     card.presets.setCurrentIndex(2)
     field(window, "seed").setText("77")
@@ -64,10 +67,30 @@ def test_the_form_is_as_it_was_left(qtbot, window, settings, another_window):
     assert restored.form.config() == before
     assert restored.form.differences == 1
     assert restored.presets.currentIndex() == 2
+    restored.presets.setCurrentIndex(0)
+    restored.form.set_values(gamma="0 to 50 over 60 % cosine")
+    again.close()
+    third = another_window(window.store.root)
+    kept = third.training_page.settings.form
+    assert kept.config().value("gamma") == Schedule(0, 50, 60, "%", "cosine")
+    assert kept.differences == 1
+    third.close()
+
+
+def test_a_form_whose_preset_no_longer_exists_shows_no_other_preset(qtbot, window, settings, another_window):
+    card = window.training_page.settings
+    card.presets.setCurrentIndex(2)
+    before = card.form.config()
+    window.close()
+    settings.setValue("form", json.dumps(json.loads(settings.value("form")) | {"preset": "Paper: VAE, MNIST"}))
+    again = another_window(window.store.root)
+    restored = again.training_page.settings
+    assert restored.form.config() == before
+    assert restored.presets.currentText() == FROM_RUN
     again.close()
 
 
-def test_what_the_settings_file_holds_may_be_damaged(qtbot, window, settings, another_window):
+def test_a_damaged_settings_file_is_survived(qtbot, window, settings, another_window):
     window.close()
     for damage in ("", "{", "7", '{"basis": {}, "config": {"latents": -1}}'):
         settings.setValue("form", damage)
@@ -76,7 +99,7 @@ def test_what_the_settings_file_holds_may_be_damaged(qtbot, window, settings, an
         again.close()
 
 
-def test_the_estimate_is_told(qtbot, window):
+def test_the_estimate_is_shown(qtbot, window):
     notes = window.training_page.settings.notes
     qtbot.waitUntil(lambda: "on this machine" in notes.toolTip(), timeout=60_000)
     assert re.fullmatch(r"4,400 steps · about .+ · .+ MB", notes.text())
