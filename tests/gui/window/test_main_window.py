@@ -28,7 +28,7 @@ def small(digits_folder):
         capacity_epochs=0.5,
         network="burgess",
         steps=40,
-        batch_size=8,
+        batch_size=32,
         log_steps=5,
         checkpoint_steps=20,
         preview_steps=10,
