@@ -13,6 +13,7 @@ from pathlib import Path
 import hypothesis
 import numpy as np
 import pytest
+from filelock import FileLock
 
 PROJECT = Path(__file__).resolve().parents[1]
 
@@ -66,7 +67,7 @@ def private_folders(tmp_path_factory):
         for name in ("CACHE", "DATA", "CONFIG", "STATE"):
             patch.setenv(f"XDG_{name}_HOME", str(folder / name.lower()))
         yield folder
-    shutil.rmtree(folder, ignore_errors=True)  # the drawn dSprites alone are 377 MB
+    shutil.rmtree(folder, ignore_errors=True)  # drawn dSprites, prepared copies of data
 
 
 @pytest.fixture(autouse=True)
@@ -90,6 +91,32 @@ def shared_data():
 def idx_bytes(array):
     """Bytes of an IDX file, as LeCun's page describes the format."""
     return struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape) + array.astype(np.uint8).tobytes()
+
+
+@pytest.fixture(scope="session")
+def shared_folder(tmp_path_factory):
+    """A folder that all processes share which run the tests side by side."""
+    folder = tmp_path_factory.getbasetemp()
+    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+
+
+@pytest.fixture(scope="session")
+def drawn_dsprites(shared_folder, private_folders):
+    """All of dSprites (377 MB), drawn once for all processes: each has a link to the one file in its cache."""
+    from engine.data import dsprites
+
+    own, shared = dsprites._packed_file(None), shared_folder / "dsprites.bits"
+    with FileLock(shared_folder / "dsprites.lock"):
+        if shared.exists():
+            own.parent.mkdir(parents=True, exist_ok=True)
+            own.unlink(missing_ok=True)
+            os.link(shared, own)
+        else:
+            for _ in dsprites.prepare():
+                pass
+            os.link(own, shared)
+    yield dsprites.load()
+    shared.unlink(missing_ok=True)
 
 
 @pytest.fixture(scope="session")

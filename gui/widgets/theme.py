@@ -143,6 +143,7 @@ def apply(app: QApplication) -> None:
         palette.setColor(role, QColor(colour))
     for role in (QPalette.ColorRole.Text, QPalette.ColorRole.WindowText, QPalette.ColorRole.ButtonText):
         palette.setColor(QPalette.ColorGroup.Disabled, role, QColor(t.muted))
+    app.setStyleSheet("")  # replacing one style sheet by another takes a window three times as long
     app.setPalette(palette)
     app.setStyleSheet(style_sheet(t))
 

@@ -232,7 +232,7 @@ def test_a_run_cannot_be_made_shorter_than_it_is(run_main, digits_folder, tmp_pa
     assert Run.open(tmp_path / "runs" / "r").config.steps == 20
 
 
-def test_datasets_lists_and_prepares(run_main, capsys):
+def test_datasets_lists_and_prepares(run_main, drawn_dsprites, capsys):
     assert main.main(["datasets", "prepare", "dsprites"]) == 0
     assert "737,280 images" in capsys.readouterr().out
     assert main.main(["datasets"]) == 0
@@ -244,9 +244,9 @@ def test_datasets_lists_and_prepares(run_main, capsys):
     assert "There is no data set 'cifar'" in capsys.readouterr().err
 
 
-def test_the_demo_leaves_curves_pictures_and_a_table(run_main, tmp_path, monkeypatch):
+def test_the_demo_leaves_curves_pictures_and_a_table(run_main, drawn_dsprites, tmp_path, monkeypatch):
     preset = cli.quick_preset()
-    short = preset.config.changed(steps=12, log_steps=2, preview_steps=6)
+    short = preset.config.changed(steps=12, log_steps=2, preview_steps=6, network="burgess")
     monkeypatch.setattr(cli, "quick_preset", lambda: type(preset)("x", preset.title, preset.description, short))
     status, out, err = run_main("demo", "--output", tmp_path / "report")
     assert status == 0, err

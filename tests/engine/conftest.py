@@ -2,7 +2,6 @@
 
 import copy
 import gzip
-import os
 import pickle
 import shutil
 from dataclasses import replace
@@ -80,13 +79,10 @@ def study(tmp_path_factory, study_file):
 
 
 @pytest.fixture(scope="session")
-def _whole(tmp_path_factory, study):
+def _whole(shared_folder, study):
     """Run that study through by one worker; once, also where several processes share the tests."""
-    shared = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        shared = shared.parent
-    folder, told = shared / "study-runs", shared / "study-events.pickle"
-    with FileLock(shared / "study.lock"):
+    folder, told = shared_folder / "study-runs", shared_folder / "study-events.pickle"
+    with FileLock(shared_folder / "study.lock"):
         if not told.exists():
             told.write_bytes(pickle.dumps(list(run_study(study, folder, workers=1, threads=1))))
     return folder, pickle.loads(told.read_bytes())

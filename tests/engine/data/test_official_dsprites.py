@@ -12,12 +12,17 @@ from engine.jobs.events import Progress
 COUNT = 3 * 1024
 
 
+@pytest.fixture(scope="module")
+def images():
+    """Some of dSprites, uint8 (3072, 64, 64)."""
+    return np.unpackbits(dsprites.draw(np.arange(COUNT) * 240), axis=1).reshape(COUNT, 64, 64)
+
+
 @pytest.fixture
-def small(tmp_path, monkeypatch):
+def small(tmp_path, monkeypatch, images):
     """A file like the official one, of 3,072 images: the same names, types and order of axes, metadata pickled."""
     monkeypatch.setattr(dsprites, "COUNT", COUNT)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    images = np.unpackbits(dsprites.draw(np.arange(COUNT) * 240), axis=1).reshape(COUNT, 64, 64)
     path = tmp_path / dsprites.OFFICIAL_NAME
 
     def write(pixels=images):
@@ -130,8 +135,8 @@ def test_a_folder_without_the_file_gets_a_message(tmp_path):
         load_dataset("dsprites", tmp_path)
 
 
-def test_the_source_says_that_images_are_drawn():
-    source = load_dataset("dsprites").source
+def test_the_source_says_that_images_are_drawn(drawn_dsprites):
+    source = drawn_dsprites.source
     assert "drawn on this machine" in source
     assert "measured on 64,834 originals" in source
     assert "checked against" not in source  # the originals it was measured on check nothing

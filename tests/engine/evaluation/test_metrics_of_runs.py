@@ -55,7 +55,7 @@ def run(squares, tmp_path_factory):
             "data_folder": squares,
             "objective": "vae",
             "latents": 4,
-            "network": "report",
+            "network": "burgess",
             "normalisation": "batch",
             "batch_size": 32,
             "steps": 120,

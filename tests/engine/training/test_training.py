@@ -349,7 +349,7 @@ def test_a_checkpoint_cut_in_half_is_refused_with_a_sentence(tmp_path, few_digit
 @pytest.mark.parametrize(
     ("objective", "conditional"), [(n, c) for n, m in METHODS.items() for c in (False, True) if m.conditional or not c]
 )
-def test_every_method_trains_on_drawn_sprites(tmp_path, narrow, objective, conditional):
+def test_every_method_trains_on_drawn_sprites(tmp_path, drawn_dsprites, narrow, objective, conditional):
     config = RunConfig(
         objective=objective,
         conditional=conditional,

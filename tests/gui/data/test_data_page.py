@@ -73,7 +73,7 @@ def test_the_digits_are_ready_and_shown_with_their_facts(qtbot, page):
         assert list(shown) == [str(label) for label in classes[where]]
 
 
-def test_dsprites_is_prepared_and_its_factors_move_the_image(qtbot, page):
+def test_dsprites_is_prepared_and_its_factors_move_the_image(qtbot, drawn_dsprites, page):
     choose(page, "dsprites")
     if page.prepare_button.isVisible():
         qtbot.mouseClick(page.prepare_button, Qt.MouseButton.LeftButton)

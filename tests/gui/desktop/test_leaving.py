@@ -30,7 +30,7 @@ def no_question(monkeypatch):
 @pytest.fixture
 def training(qtbot, window, digits_folder):
     """A window with a run that would train for hours."""
-    config = RunConfig(dataset="mnist", data_folder=digits_folder, batch_size=32, steps=1_000_000)
+    config = RunConfig(dataset="mnist", data_folder=digits_folder, network="burgess", batch_size=8, steps=1_000_000)
     window.training.start(config)
     qtbot.waitUntil(lambda: window.training.progress is not None and window.training.progress.done > 3, timeout=WAIT)
 

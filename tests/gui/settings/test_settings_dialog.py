@@ -20,7 +20,8 @@ from gui.widgets.theme import DARK, LIGHT
 def own_folders(tmp_path, monkeypatch, qapp):
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     yield
-    theme.choose_scheme(qapp, "light")
+    if theme.is_dark():
+        theme.choose_scheme(qapp, "light")
 
 
 def open_dialog(qtbot, window):

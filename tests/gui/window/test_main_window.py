@@ -26,6 +26,7 @@ def small(digits_folder):
         data_folder=digits_folder,
         objective="annealed-relu",
         capacity_epochs=0.5,
+        network="burgess",
         steps=40,
         batch_size=32,
         log_steps=5,
