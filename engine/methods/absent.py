@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, create_model
 from engine.errors import PluginMissingError
 from engine.methods.base import Batch, Context, Method, MethodSettings, Posterior, Supervision, Term
 from engine.methods.latents import Kind, Latent
-from engine.system.fields import setting, unit_of
+from engine.system.fields import Weight, setting, unit_of
 from engine.system.registry import Origin
 
 if TYPE_CHECKING:
@@ -69,6 +69,7 @@ def description_of(method: type[Method], config: "RunConfig") -> dict[str, Any]:
         "settings": {
             name: [field.title or name, unit_of(field)] for name, field in method.Settings.model_fields.items()
         },
+        "weights": list(method.Settings.weights()),
     }
 
 
@@ -79,7 +80,12 @@ def absent_method(about: Mapping[str, Any], settings: Mapping[str, Any], origin:
     """
     titles = {name: (name, "") for name in settings} | {name: tuple(words) for name, words in about["settings"].items()}
     kind = Annotated[Any, BeforeValidator(_comparable)]
-    fields: Any = {name: (kind, setting(None, title, title, unit=unit)) for name, (title, unit) in titles.items()}
+    fields: Any = {
+        name: (Weight, setting(0.0, title, title, unit=unit))
+        if name in about["weights"]
+        else (kind, setting(None, title, title, unit=unit))
+        for name, (title, unit) in titles.items()
+    }
     words = {name: about[name] for name in ("title", "short", "formula", "source", "conditional", "needs_factors")}
     attributes = words | {
         "__doc__": AbsentMethod.__doc__,

@@ -215,6 +215,10 @@ def _wrong_terms(what: str, method: type[Method]) -> str:
             return wrong
         if names.count(name) > 1 or name in COLUMNS or name == "kl_per_latent" or re.fullmatch(r"kl_\d+", name):
             return f"A term of {_lower(what)} cannot be called {name}: that is a column of metrics.csv already."
+        if name in method.Settings.weights():
+            return (
+                f"A term of {_lower(what)} cannot be called {name}: that is one of its weights, which has a curve too."
+            )
     lacks = method.lacks
     if not (
         isinstance(lacks, Mapping) and lacks.keys() <= {"reconstruction", "kl"} and all(map(_is_line, lacks.values()))

@@ -56,6 +56,7 @@ class _Method(_Thing):
         list[tuple[Kind, Number, Number, Annotated[int, Field(strict=True, ge=1, le=64)]]], Field(max_length=1024)
     ]
     settings: Annotated[dict[Name, tuple[Line, Line]], Field(max_length=64)]
+    weights: Annotated[list[Name], Field(max_length=64)] = []
 
 
 class _Network(_Thing):

@@ -14,6 +14,7 @@ from engine.evaluation.table import table_of
 from engine.evaluation.table_formats import markdown
 from engine.export.runs import export
 from engine.export.traversal import save_latents
+from engine.figures.curves import curves_figure
 from engine.jobs.events import Evaluated, Imported, Warned
 from engine.methods.registry import METHODS
 from engine.networks.architectures import NETWORKS
@@ -24,6 +25,7 @@ from engine.runs.run import Run, list_runs
 from engine.runs.trained import load_model, load_model_with_data_if_present
 from engine.settings.run_config import DATASET_TITLES, RunConfig
 from engine.studies.methods_text import methods_text
+from engine.system.schedule import Schedule
 from engine.training.lengthening import lengthen
 from engine.training.trainer import train
 
@@ -99,6 +101,26 @@ def test_without_its_plugins_it_opens_and_is_shown(run, without_plugins, tmp_pat
     assert "which minimises reconstruction loss + Σ max(λ, KL of a latent) with λ = 0.25" in text
     assert "convolutions of 32 channels" in text
     assert "modularity (Ridgeway & Mozer 2018)" in text
+
+
+def test_a_weight_that_follows_a_schedule_is_known_as_one_without_its_plugin(run, without_plugins, tmp_path):
+    config = run.config.changed(free_nats="0 to 2 over 4 steps", log_steps=1)
+    ramped = Run.create(tmp_path / "runs", config, "ramped")
+    list(train(ramped))
+    list(write_archive([ramped], tmp_path / "ramped.zip"))
+    without_plugins()
+    assert isinstance([*read_archive(tmp_path / "ramped.zip", tmp_path / "elsewhere")][-2], Imported)
+    [folder] = list_runs(tmp_path / "elsewhere")
+    for opened in (Run.open(ramped.path), Run.open(folder)):
+        assert opened.config.value("free_nats") == Schedule(0, 2, 4, "steps")
+        assert opened.config.to_json() == config.to_json()
+        reader = MetricsReader(opened.metrics_file)
+        reader.refresh()
+        method = METHODS[opened.config.objective]
+        assert reader.own == method.curves(opened.config) == ("latents_above", "free_nats")
+        assert method.scheduled(reader.own) == ("free_nats",)
+        assert reader.column("free_nats").tolist() == [0.5, 1, 1.5, 2]
+    assert [axes.get_title() for axes in curves_figure(opened).axes][-1] == "Weights (nats)"
 
 
 def test_what_needs_their_code_says_which_is_missing(run, without_plugins, tmp_path, capsys):
