@@ -15,7 +15,7 @@ from PySide6.QtCore import QDeadlineTimer, QObject, QThread, Signal, Slot
 
 from engine.errors import StudioError
 from engine.jobs.control import Control, drive
-from engine.jobs.events import Event, Finished, Job, Paused, Progress
+from engine.jobs.events import Event, Finished, Job, Paused, Progress, Unanswered
 from engine.system.user_code import explained
 
 INTERVAL = 0.1
@@ -83,17 +83,22 @@ class JobSession(QObject):
 
     `reads` says what is called, in the window's thread, with an event of which kind; what it does not name stays in the
     job's thread. `ended` is called once for each job, with its thread, which knows how the job ended; `words` are what
-    the job said at its end. `changed` after each batch of events, and whenever what was asked changes anything.
+    the job said at its end. `changed` after each batch of events, and whenever what was asked changes anything;
+    `unanswered` with a sentence when a plug-in's code does not answer a request (`end` ends it), `settled` with one that
+    holds no longer.
     """
 
     changed = Signal()
+    unanswered = Signal(str)
+    settled = Signal(str)
 
     def __init__(self, parent: QObject | None, reads: Reads, ended: Callable[[JobThread], object]) -> None:
         super().__init__(parent)
-        self._reads: Reads = {Finished: self._at_end, **reads}
+        self._reads: Reads = {Finished: self._at_end, Unanswered: self._say_unanswered, **reads}
         self._ended = ended
         self._thread: JobThread | None = None
         self.words = ""
+        self._unanswered = ""
         self.paused = self.stopping = False
 
     @property
@@ -142,7 +147,9 @@ class JobSession(QObject):
     def end(self) -> None:
         """End at once what does not answer in a child process."""
         if self._thread is not None:
+            self.paused = False
             self._thread.control.end()
+            self.changed.emit()
 
     def wait(self, seconds: float | None = None) -> None:
         """Wait until the job has ended, for at most so many seconds."""
@@ -161,11 +168,19 @@ class JobSession(QObject):
     def _at_end(self, event: Finished) -> None:
         self.words = event.message
 
+    def _say_unanswered(self, event: Unanswered) -> None:
+        before, self._unanswered = self._unanswered, event.message
+        if before:
+            self.settled.emit(before)
+        if event.message:
+            self.unanswered.emit(event.message)
+
     @Slot()
     def _finished(self) -> None:
         assert self._thread is not None
         thread, self._thread = self._thread, None
         self.paused = self.stopping = False
+        self._say_unanswered(Unanswered(""))
         thread.deleteLater()
         self._ended(thread)
 

@@ -16,8 +16,9 @@ from multiprocessing.process import BaseProcess
 from types import TracebackType
 from typing import Any, TypeAlias
 
-from engine.errors import StudioError
+from engine.errors import PluginError, StudioError
 from engine.jobs.events import Event, Progress, Request
+from engine.system.user_code import explained
 
 PATIENCE = 0.1
 """Seconds between two looks at whether the job was cancelled."""
@@ -98,7 +99,8 @@ class Children:
 
         Yields Progress in `unit`s: tasks, or, where `sizes` says how many units each task has, those that `work`
         tells of by its argument `tell`. `work` is a function of a module, its arguments and result can be pickled.
-        Raises StudioError when a child dies, RuntimeError with its traceback when `work` raises.
+        Raises StudioError when a child dies, RuntimeError with its traceback when `work` raises,
+        PluginError when a plug-in's code does.
         """
         units = list(sizes or [1] * len(tasks))
         waiting = sorted(range(len(tasks)), key=lambda number: units[number])
@@ -120,6 +122,8 @@ class Children:
                     done[number] = min(value, units[number])
                 elif kind == "failed":
                     raise RuntimeError(f"{what}:\n{value}")
+                elif kind == "refused":
+                    raise PluginError(value)
                 else:
                     done[number], results[number] = units[number], value
                     del busy[connection]
@@ -160,8 +164,10 @@ def _serve(connection: Connection, first: Preparation | None) -> None:
         try:
             extra = {"tell": lambda units: connection.send(("told", units))} if telling else {}
             connection.send(("done", work(*task, **extra)))
-        except Exception:  # whatever it is, the parent raises it
-            connection.send(("failed", traceback.format_exc()))
+        except Exception as error:  # whatever it is, the parent raises it
+            found = explained(error)
+            refused = isinstance(found, PluginError)
+            connection.send(("refused", str(found)) if refused else ("failed", traceback.format_exc()))
 
 
 def end_with_parent() -> None:

@@ -42,13 +42,13 @@ def _evaluation_of(runs: Sequence[Run], metrics: Sequence[str] | None) -> Callab
     """A job over several runs: one that fails does not keep the others from being evaluated."""
 
     def job() -> Job:
-        from engine.evaluation.evaluate import evaluate
+        from engine.evaluation.apart import evaluation
 
         failures = []
         for number, run in enumerate(runs):
             name, place = run.name, f"Run {number + 1} of {len(runs)}. " if len(runs) > 1 else ""
             try:
-                with closing(evaluate(run, metrics)) as events:
+                with closing(evaluation(run, metrics)) as events:
                     for event in events:
                         yield replace(event, what=place + event.what) if isinstance(event, Progress) else event
             except StudioError as error:

@@ -8,7 +8,7 @@ from PySide6.QtCore import QObject, Signal
 
 from engine.data import check_data
 from engine.errors import DataChangedError, DataError, StudioError
-from engine.jobs.events import Job, Paused, Progress, TrainingStarted, Unanswered, Warned
+from engine.jobs.events import Job, Paused, Progress, TrainingStarted, Warned
 from engine.runs.queue import RunQueue, Waiting
 from engine.runs.run import Run
 from engine.settings.run_config import RunConfig
@@ -19,18 +19,15 @@ class TrainingSession(JobSession):
     """At most one run trains at a time; when it ends, however it does, the next of the queue begins.
 
     `changed` whenever its state or progress did, `queue_changed` when the queue did, `failed` and `warned` with a
-    sentence, `unanswered` with one that says which code does not answer (`end` ends it), `settled` with one of these
-    that holds no longer, `no_data(data set, sentence)` instead of starting a run whose
+    sentence, `settled` with one that holds no longer, `no_data(data set, sentence)` instead of starting a run whose
     images are not there, `began(path)` and `ended(path)` with a run's folder, `cancelled(path)` when the run is to be
     discarded. `data_changed(waiting, sentence)` when a run was refused since its data changed: its user is to be asked.
     """
 
     queue_changed = Signal()
     failed = Signal(str)
-    settled = Signal(str)
     no_data = Signal(str, str)
     warned = Signal(str)
-    unanswered = Signal(str)
     began = Signal(object)
     ended = Signal(object)
     cancelled = Signal(object)
@@ -42,7 +39,6 @@ class TrainingSession(JobSession):
             Progress: self._progressed,
             Paused: self._paused,
             Warned: lambda event: self.warned.emit(event.message),
-            Unanswered: self._unanswered,
         }
         super().__init__(parent, reads, self._run_ended)
         self.root = root
@@ -57,7 +53,6 @@ class TrainingSession(JobSession):
         self.cancelling = False
         self.images_per_second = 0.0
         self._hindered = ""
-        self._silence = ""
         self._batch = 0
         self._mark = (0.0, 0)
 
@@ -243,13 +238,6 @@ class TrainingSession(JobSession):
             self._hindered = f"{event.message} Until then it is paused."
             self.failed.emit(self._hindered)
 
-    def _unanswered(self, event: Unanswered) -> None:
-        said, self._silence = self._silence, event.message
-        if said:
-            self.settled.emit(said)
-        if event.message:
-            self.unanswered.emit(event.message)
-
     def _measure(self, step: int) -> None:
         """Keep a smoothed speed, measured over at least a second."""
         if not self._batch:
@@ -266,7 +254,6 @@ class TrainingSession(JobSession):
         assert self.run is not None
         path, cancelled = self.run.path, self.cancelling
         refused = isinstance(thread.exception, DataChangedError)
-        self._unanswered(Unanswered(""))
         if thread.error and not refused:
             waits = " The next run of the queue begins." if len(self.queue) and not self.held else ""
             self.failed.emit(f"{self.run.name}: {thread.error}{waits}")

@@ -175,6 +175,8 @@ class MainWindow(QMainWindow):
         self.studies.changed.connect(self._study_changed)
         self.studies.moved.connect(self.store.refresh)
         self.studies.failed.connect(self.banner.say)
+        self.studies.unanswered.connect(self._offer_end_of_cell)
+        self.studies.settled.connect(self.banner.withdraw)
         self.studies.warned.connect(self.banner.note)
         self.studies.ended.connect(self._study_ended)
         self.traversal_page.named.connect(self.actions_of_runs.name_latents)
@@ -284,6 +286,11 @@ class MainWindow(QMainWindow):
     def _offer_end(self, sentence: str) -> None:
         """Offer to end a run whose plug-in does not answer."""
         self.banner.say_with(sentence, "End it", self.training.end)
+
+    @Slot(str)
+    def _offer_end_of_cell(self, sentence: str) -> None:
+        """Offer to end the runs of a study whose plug-in does not answer; the others go on."""
+        self.banner.say_with(sentence, "End it", self.studies.end)
 
     @Slot()
     def _show_queue(self) -> None:
