@@ -21,10 +21,21 @@ from engine.system.user_code import explained
 INTERVAL = 0.1
 """Seconds between two batches."""
 
+CLOSING = 5.0
+"""Seconds that a thread gets to end what it is doing when the window closes."""
+
+_stuck: list[QThread] = []
+"""Threads in code that does not come back."""
+
 Reads: TypeAlias = Mapping[type[Event], Callable[[Any], object]]
 """What is called with an event of which kind."""
 
 log = logging.getLogger(__name__)
+
+
+def stuck() -> bool:
+    """Whether a thread is left that does not end: the process must not wait for it."""
+    return any(thread.isRunning() for thread in _stuck)
 
 
 def explain(error: BaseException) -> str:
@@ -84,8 +95,8 @@ class JobSession(QObject):
     `reads` says what is called, in the window's thread, with an event of which kind; what it does not name stays in the
     job's thread. `ended` is called once for each job, with its thread, which knows how the job ended; `words` are what
     the job said at its end. `changed` after each batch of events, and whenever what was asked changes anything;
-    `unanswered` with a sentence when a plug-in's code does not answer a request (`end` ends it), `settled` with one that
-    holds no longer.
+    `unanswered` with a sentence when a plug-in's code does not answer a request (`end` ends it), `settled` with one
+    that holds no longer.
     """
 
     changed = Signal()
@@ -208,13 +219,20 @@ class LatestWorker(QThread):
         if not self.isRunning() and not self._over:
             self.start(QThread.Priority.InheritPriority)
 
+    @property
+    def overtaken(self) -> bool:
+        """Whether nobody waits any more for what it is doing now. May be asked in its thread."""
+        return self._over or self._request is not None
+
     def close(self) -> None:
-        """End the thread after what it is doing now."""
+        """End the thread after what it is doing now; a plug-in's code that does not come back is left to itself."""
         with self._changed:
             self._over = True
             self._request = None
             self._changed.notify()
-        self.wait()
+        if not self.wait(QDeadlineTimer(round(1000 * CLOSING))):
+            self.setParent(None)
+            _stuck.append(self)
 
     def run(self) -> None:
         """Work until closed; called in the thread."""

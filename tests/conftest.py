@@ -63,7 +63,7 @@ class Odd(BetaVae):
 
     def step(self, batch, context):
         terms = super().step(batch, context)
-        if context.step == 15:
+        if context.step == {step}:
             {body}
         return terms
 
@@ -214,10 +214,10 @@ def odd_plugin(plugins):
     """Load a plug-in whose method does something at its 15th step: `odd_plugin("raise ValueError")`."""
     from engine.plugins.registering import unregister
 
-    def load(body):
+    def load(body, step=15):
         unregister("odd")
         plugins._loaded.clear()
-        (plugins.folder / "odd.py").write_text(PLUGIN.format(body=body))
+        (plugins.folder / "odd.py").write_text(PLUGIN.format(body=body, step=step))
         plugins.rescan()
         plugins.allow(plugins.find("odd"))
         plugins.load()
