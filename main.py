@@ -43,11 +43,11 @@ def _run(arguments: list[str]) -> int:
         return run_command(parse(["--runs", str(parsed.runs), "demo"]))
     from engine.cli.progress import say as say_in_terminal
     from engine.errors import StudioError
-    from gui.desktop.single import Place
+    from gui.desktop.single import InstanceLock
 
-    place = Place(parsed.runs)
+    lock = InstanceLock(parsed.runs)
     try:
-        if not place.enter():
+        if not lock.acquire():
             return 0
     except StudioError as error:
         say_in_terminal(f"main.py: {error}")
@@ -63,7 +63,7 @@ def _run(arguments: list[str]) -> int:
     _load_torch_first()
     from gui.app import run_app
 
-    return run_app(parsed.runs, parsed.theme, place)
+    return run_app(parsed.runs, parsed.theme, lock)
 
 
 def _selftest() -> int:

@@ -1,16 +1,16 @@
-"""What can go wrong, as exceptions whose message is a sentence for a person.
+"""Exceptions whose messages are written for the user.
 
-Each is raised where the cause is known and shown as it is, in the window or on stderr: what happened,
+Each is raised where the cause is known and shown unchanged, in the window or on stderr. Its message says what happened,
 what was kept, and what to do.
 """
 
 
 class StudioError(Exception):
-    """The base of every error that this application explains to its user."""
+    """Base class of the errors that this application explains to its user."""
 
 
 class ConfigError(StudioError):
-    """A setting is unknown, of the wrong type or out of its range."""
+    """A setting is unknown, has the wrong type or is out of range."""
 
 
 class DataError(StudioError):
@@ -18,7 +18,7 @@ class DataError(StudioError):
 
 
 class DataChangedError(DataError):
-    """The data set is not the one that a run was trained on, and nobody has accepted that."""
+    """The data set differs from the one that a run was trained on, and the user has not accepted that."""
 
 
 class RunError(StudioError):
@@ -30,11 +30,11 @@ class RunLockedError(RunError):
 
 
 class CheckpointError(RunError):
-    """A checkpoint is missing, damaged or does not fit its run."""
+    """A checkpoint is missing or damaged, or does not fit its run."""
 
 
 class OutputError(StudioError):
-    """Standard output does not take what a command has to say; `errno` is the system's number for why."""
+    """Standard output cannot be written to; `errno` is the system's error number."""
 
     def __init__(self, message: str, errno: int) -> None:
         super().__init__(message)
@@ -43,6 +43,10 @@ class OutputError(StudioError):
 
 class PluginError(StudioError):
     """A plug-in cannot be used, or its code raised, crashed or did not answer; the message names it."""
+
+
+class PluginMissingError(PluginError):
+    """What a run needs comes from a plug-in that is not loaded."""
 
 
 class TrainingDivergedError(StudioError):

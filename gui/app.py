@@ -1,4 +1,4 @@
-"""Starting the window."""
+"""Start the window."""
 
 import locale
 import logging
@@ -12,16 +12,16 @@ from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
 
 from engine.settings.folders import data_cache
-from engine.system.leftovers import clear_leftovers, places, places_in_runs
+from engine.system.leftovers import clear_leftovers, folders_to_clear, run_folders_to_clear
 from engine.system.log_file import end_log, start_log
 from engine.system.paths import APP, RESOURCES, log_file
 from gui.bridge import stuck
 from gui.desktop import APP_ID
 from gui.desktop.leaving import Leaving
 from gui.desktop.listener import Listener
-from gui.desktop.single import Place
+from gui.desktop.single import InstanceLock
 from gui.widgets import theme
-from gui.window.errors import Catcher, Presenter, Problem, problem_of, tell
+from gui.window.errors import Catcher, Presenter, Problem, problem_of, show_problem
 from gui.window.garbage import Collector
 from gui.window.main_window import MainWindow, ThemeFollower
 
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 
 def make_app() -> QApplication:
-    """Return the application, named and styled, before any window."""
+    """Create the QApplication with its name, icon and style; call it before creating any window."""
     app = QApplication(sys.argv[:1])
     use_one_locale()
     app.setApplicationName(APP)
@@ -41,23 +41,23 @@ def make_app() -> QApplication:
 
 
 def use_one_locale() -> None:
-    """Read and write numbers alike in every language of the desktop; `engine.system.numbers` says how.
+    """Read and write numbers the same way in every desktop language; see `engine.system.numbers` for the rules.
 
-    On Linux Qt has taken over the desktop's locale for the C library too, which libraries may read numbers with.
+    On Linux, Qt also applies the desktop's locale to the C library, which other libraries may use to parse numbers.
     """
     QLocale.setDefault(QLocale(QLocale.Language.English, QLocale.Country.UnitedStates))
     locale.setlocale(locale.LC_NUMERIC, "C")
 
 
 def say(sentence: str) -> None:
-    """Show why no window opens."""
+    """Show a message box that says why no window opens."""
     app = make_app()
     theme.choose_scheme(app, "system")
-    tell(None, APP, Problem(sentence))
+    show_problem(None, APP, Problem(sentence))
 
 
-def run_app(runs: Path, theme_name: str | None, place: Place) -> int:
-    """Open the window over a folder of runs, whose place this process has; return the exit status when it is closed."""
+def run_app(runs: Path, theme_name: str | None, lock: InstanceLock) -> int:
+    """Open the window on a runs folder whose lock this process holds; return the exit status once it is closed."""
     logged = start_log(log_file())
     app = make_app()
     log.info("Qt %s on %s", qVersion(), app.platformName())
@@ -65,22 +65,22 @@ def run_app(runs: Path, theme_name: str | None, place: Place) -> int:
     presenter = Presenter(catcher, APP)
     collector = Collector(app)
     try:
-        return _show_window(app, runs, theme_name, place)
-    except Exception as error:  # there is no window to go on with
+        return _show_window(app, runs, theme_name, lock)
+    except Exception as error:  # without a window the application cannot continue
         log.warning("the window could not be opened", exc_info=error)
-        tell(None, APP, problem_of(error))
+        show_problem(None, APP, problem_of(error))
         return 1
     finally:
         collector.close()
         presenter.close()
         catcher.close()
-        place.leave()
+        lock.release()
         end_log(logged)
         if stuck():  # the interpreter would wait for them
             os._exit(1)
 
 
-def _show_window(app: QApplication, runs: Path, theme_name: str | None, place: Place) -> int:
+def _show_window(app: QApplication, runs: Path, theme_name: str | None, lock: InstanceLock) -> int:
     settings = QSettings()
     if theme_name is not None:
         settings.setValue("theme", theme_name)
@@ -89,7 +89,7 @@ def _show_window(app: QApplication, runs: Path, theme_name: str | None, place: P
     window = MainWindow(runs, settings)
     theme.apply(app)
     follower = ThemeFollower(app, window)
-    listener = Listener(place.address, window)
+    listener = Listener(lock.address, window)
     leaving = Leaving(window.leave, window.closing.wait, window)
     window.show()
     Thread(target=_clear_leftovers, args=(runs,), name="leftovers", daemon=True).start()
@@ -102,7 +102,7 @@ def _show_window(app: QApplication, runs: Path, theme_name: str | None, place: P
 
 
 def _clear_leftovers(runs: Path) -> None:
-    """Remove what killed processes left half written."""
-    removed = clear_leftovers([*places(data_cache(), runs), *places_in_runs(runs)])
+    """Remove partially written files left behind by killed processes."""
+    removed = clear_leftovers([*folders_to_clear(data_cache(), runs), *run_folders_to_clear(runs)])
     if removed:
-        log.info("removed %d files that were left half written", len(removed))
+        log.info("removed %d partially written files", len(removed))

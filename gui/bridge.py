@@ -1,8 +1,8 @@
 """The only file that knows both Qt and the engine's jobs.
 
-A job is iterated in a thread of its own. Those of its events that are read reach the window as batches, at most ten a
-second; pause, stop and cancel are `threading.Event`s read between two of its yields, since a queued signal would never
-reach a thread that is busy.
+A job is iterated in its own thread. Events that have a handler reach the window in batches, at most ten a second.
+Pause, stop and cancel are `threading.Event`s that are read between two yields, since a queued signal would never reach
+a busy thread.
 """
 
 import logging
@@ -27,8 +27,8 @@ CLOSING = 5.0
 _stuck: list[QThread] = []
 """Threads in code that does not come back."""
 
-Reads: TypeAlias = Mapping[type[Event], Callable[[Any], object]]
-"""What is called with an event of which kind."""
+Handlers: TypeAlias = Mapping[type[Event], Callable[[Any], object]]
+"""The function to call for each type of event."""
 
 log = logging.getLogger(__name__)
 
@@ -39,40 +39,40 @@ def stuck() -> bool:
 
 
 def explain(error: BaseException) -> str:
-    """Return an exception as a sentence. One that nobody expected goes to the log with its traceback."""
+    """Return an exception as a sentence. An unexpected one is also logged with its traceback."""
     error = explained(error)
     if isinstance(error, StudioError):
         return str(error)
     if isinstance(error, MemoryError):
         log.warning("out of memory", exc_info=error)
-        return "There is not enough memory for this. Close other programs, or take smaller batches."
+        return "Not enough memory. Close other programs, or use smaller batches."
     log.error("unexpected error in a job", exc_info=error)
-    return f"Something unexpected happened ({type(error).__name__}: {error}). Saved runs are kept."
+    return f"Unexpected error ({type(error).__name__}: {error}). Everything saved so far is kept."
 
 
 class JobThread(QThread):
-    """Runs one job, and sends those of its events that are of a kind in `reads`. `finished` comes last, always."""
+    """Runs one job and emits its events of the given types in batches. `finished` always comes last."""
 
     events = Signal(list)
 
-    def __init__(self, make_job: Callable[[], Job], parent: QObject, reads: tuple[type[Event], ...]) -> None:
+    def __init__(self, make_job: Callable[[], Job], parent: QObject, types: tuple[type[Event], ...]) -> None:
         super().__init__(parent)
         self._make_job = make_job
-        self._reads = reads
+        self._types = types
         self.control = Control()
         self.error = ""
         self.exception: Exception | None = None
 
     def run(self) -> None:
-        """Iterate the job and pass its events on; called in the thread."""
+        """Iterate the job and emit its events; called in the thread."""
         batch: list[Event] = []
         sent = 0.0
         try:
             for event in drive(self._make_job(), self.control):
-                if isinstance(event, self._reads):
+                if isinstance(event, self._types):
                     _add(batch, event)
                 now = time.monotonic()
-                # After a pause nothing more may come for hours: what is there is told at once.
+                # After a pause no event may follow for hours, so the batch is sent at once.
                 if batch and (now - sent >= INTERVAL or isinstance(event, Paused)):
                     self.events.emit(batch)
                     batch, sent = [], now
@@ -83,29 +83,29 @@ class JobThread(QThread):
 
 
 def _add(batch: list[Event], event: Event) -> None:
-    """Append an event; only the newest progress of a batch matters."""
+    """Append an event; of several progress events in a batch only the latest is kept."""
     if isinstance(event, Progress):
         batch[:] = [kept for kept in batch if type(kept) is not type(event)]
     batch.append(event)
 
 
 class JobSession(QObject):
-    """Runs at most one job at a time, in its own thread, and passes on the user's requests to it.
+    """Runs at most one job at a time, in its own thread, and forwards the user's requests to it.
 
-    `reads` says what is called, in the window's thread, with an event of which kind; what it does not name stays in the
-    job's thread. `ended` is called once for each job, with its thread, which knows how the job ended; `words` are what
-    the job said at its end. `changed` after each batch of events, and whenever what was asked changes anything;
-    `unanswered` with a sentence when a plug-in's code does not answer a request (`end` ends it), `settled` with one
-    that holds no longer.
+    `handlers` maps event types to functions called in the window's thread; events of other types are dropped in the
+    job's thread. `ended` is called once for each job with its thread, which knows how the job ended; `words` is the
+    job's closing message. Emits `changed` after each batch of events and after every request that changes the state,
+    `unanswered` with a message when a plug-in's code does not answer a request (`end` ends it), and `resolved` with a
+    message that no longer applies.
     """
 
     changed = Signal()
     unanswered = Signal(str)
-    settled = Signal(str)
+    resolved = Signal(str)
 
-    def __init__(self, parent: QObject | None, reads: Reads, ended: Callable[[JobThread], object]) -> None:
+    def __init__(self, parent: QObject | None, handlers: Handlers, ended: Callable[[JobThread], object]) -> None:
         super().__init__(parent)
-        self._reads: Reads = {Finished: self._at_end, Unanswered: self._say_unanswered, **reads}
+        self._handlers: Handlers = {Finished: self._at_end, Unanswered: self._say_unanswered, **handlers}
         self._ended = ended
         self._thread: JobThread | None = None
         self.words = ""
@@ -123,35 +123,35 @@ class JobSession(QObject):
         return self._thread is not None and self._thread.control.cancelled
 
     def begin(self, make_job: Callable[[], Job]) -> None:
-        """Do a job; none may be active."""
+        """Start a job; none may be active."""
         self.paused = self.stopping = False
         self.words = ""
-        self._thread = JobThread(make_job, self, tuple(self._reads))
+        self._thread = JobThread(make_job, self, tuple(self._handlers))
         self._thread.events.connect(self._take)
         self._thread.finished.connect(self._finished)
         self._thread.start()
 
     def pause(self) -> None:
-        """Let the job save its state and wait."""
+        """Have the job save its state and wait."""
         if self._thread is not None:
             self._thread.control.pause()
 
     def resume(self) -> None:
-        """Go on after a pause."""
+        """Continue after a pause."""
         if self._thread is not None:
             self.paused = False
             self._thread.control.resume()
             self.changed.emit()
 
     def stop(self) -> None:
-        """End the job early; what it has reached is kept."""
+        """End the job early and keep its results."""
         if self._thread is not None:
             self.stopping = True
             self._thread.control.stop()
             self.changed.emit()
 
     def cancel(self) -> None:
-        """Abandon the job at its next step, or at once while a child process works."""
+        """Abandon the job at its next step, or at once while a child process is working."""
         if self._thread is not None:
             self._thread.control.cancel()
 
@@ -163,7 +163,7 @@ class JobSession(QObject):
             self.changed.emit()
 
     def wait(self, seconds: float | None = None) -> None:
-        """Wait until the job has ended, for at most so many seconds."""
+        """Wait until the job has ended, at most the given number of seconds."""
         if self._thread is not None:
             forever = QDeadlineTimer(QDeadlineTimer.ForeverConstant.Forever)
             self._thread.wait(forever if seconds is None else QDeadlineTimer(round(1000 * seconds)))
@@ -171,9 +171,9 @@ class JobSession(QObject):
     @Slot(list)
     def _take(self, events: list[Event]) -> None:
         for event in events:
-            for kind, read in self._reads.items():
+            for kind, handle in self._handlers.items():
                 if isinstance(event, kind):
-                    read(event)
+                    handle(event)
         self.changed.emit()
 
     def _at_end(self, event: Finished) -> None:
@@ -182,7 +182,7 @@ class JobSession(QObject):
     def _say_unanswered(self, event: Unanswered) -> None:
         before, self._unanswered = self._unanswered, event.message
         if before:
-            self.settled.emit(before)
+            self.resolved.emit(before)
         if event.message:
             self.unanswered.emit(event.message)
 
@@ -197,9 +197,9 @@ class JobSession(QObject):
 
 
 class LatestWorker(QThread):
-    """Answers requests one at a time in a thread of its own; of those that wait, only the newest counts.
+    """Answers requests one at a time in its own thread; a new request replaces the one that is waiting.
 
-    Used for what follows a person's hand: decoding, loading weights, drawing samples.
+    Used for interactive work: decoding, loading weights, drawing samples.
     """
 
     answered = Signal(object, object)
@@ -225,7 +225,7 @@ class LatestWorker(QThread):
         return self._over or self._request is not None
 
     def close(self) -> None:
-        """End the thread after what it is doing now; a plug-in's code that does not come back is left to itself."""
+        """End the thread after the current request; code of a plug-in that does not return is left to itself."""
         with self._changed:
             self._over = True
             self._request = None
@@ -246,7 +246,7 @@ class LatestWorker(QThread):
                 self._request = None
             try:
                 result = work()
-            except Exception as error:  # as above: the edge
+            except Exception as error:  # as above: the edge between engine and window
                 self.failed.emit(key, explain(error))
             else:
                 self.answered.emit(key, result)

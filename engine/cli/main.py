@@ -26,8 +26,8 @@ from engine.runs.run import Run
 from engine.settings.folders import chosen_folders, data_cache, with_remembered_data
 from engine.settings.presets import quick_preset
 from engine.settings.run_config import DATASET_TITLES, RunConfig
-from engine.system.leftovers import clear_leftovers, places
-from engine.system.numbers import plain, rounded_words, whole_number
+from engine.system.leftovers import clear_leftovers, folders_to_clear
+from engine.system.numbers import plain, rounded_text, whole_number
 from engine.system.plain_text import one_line
 from engine.system.user_code import explained
 
@@ -139,7 +139,7 @@ def run_command(arguments: argparse.Namespace) -> int:
     """Carry out a parsed command; return the exit status."""
     if problem := chosen_folders().problem:
         say(f"main.py: {problem}")
-    clear_leftovers(places(data_cache(), arguments.runs))
+    clear_leftovers(folders_to_clear(data_cache(), arguments.runs))
     if arguments.command != "plugins":
         plugins.note_waiting()
     try:
@@ -274,8 +274,8 @@ def _value_of(entry: dict[str, Any]) -> str:
     if entry["value"] is None:
         return str(entry["reason"])
     interval = entry.get("interval")
-    within = f"  (95 %: {rounded_words(interval[0], 6)} to {rounded_words(interval[1], 6)})" if interval else ""
-    return f"{rounded_words(entry['value'], 6)} {entry['unit']}".strip() + within
+    within = f"  (95 %: {rounded_text(interval[0], 6)} to {rounded_text(interval[1], 6)})" if interval else ""
+    return f"{rounded_text(entry['value'], 6)} {entry['unit']}".strip() + within
 
 
 def _reasons(results: list[dict[str, Any]]) -> list[str]:

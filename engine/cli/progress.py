@@ -10,18 +10,18 @@ from tqdm import tqdm
 
 from engine.jobs.control import Control, drive
 from engine.jobs.events import Event, Job, Progress, StepMetrics, TrainingStarted, Unanswered, Warned
-from engine.jobs.processes import ending_signals
-from engine.system.plain_text import one_line, without_unseen
+from engine.jobs.processes import termination_signals
+from engine.system.plain_text import one_line, without_invisible
 
 
 def say(text: str) -> None:
     """Print sentences to stderr, without what a terminal would obey: names and reasons come from files."""
-    print(without_unseen(text), file=sys.stderr)
+    print(without_invisible(text), file=sys.stderr)
 
 
 def answer(text: object, end: str = "\n") -> None:
     """Print a result to stdout: as it is for other programs, without what it would obey to a terminal, as `ls` does."""
-    print(without_unseen(str(text)) if sys.stdout.isatty() else text, end=end)
+    print(without_invisible(str(text)) if sys.stdout.isatty() else text, end=end)
 
 
 def shown(job: Job, control: Control) -> Iterator[Event]:
@@ -33,9 +33,9 @@ def shown(job: Job, control: Control) -> Iterator[Event]:
             if isinstance(event, TrainingStarted) and event.step:
                 say(f"Resuming at step {event.step:,} of {event.total:,}.")
             if isinstance(event, Warned):
-                tqdm.write(without_unseen(f"Note: {event.message}"), file=sys.stderr)
+                tqdm.write(without_invisible(f"Note: {event.message}"), file=sys.stderr)
             if isinstance(event, Unanswered) and event.message:
-                tqdm.write(without_unseen(f"{event.message} Ctrl-C ends it."), file=sys.stderr)
+                tqdm.write(without_invisible(f"{event.message} Ctrl-C ends it."), file=sys.stderr)
             if isinstance(event, Progress):
                 if bar is None or event.what != what:
                     if bar is not None:
@@ -79,7 +79,7 @@ def stop_on_interrupt() -> Iterator[Control]:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         control.stop()
 
-    before = {number: signal.signal(number, ask) for number in ending_signals()}
+    before = {number: signal.signal(number, ask) for number in termination_signals()}
     try:
         yield control
     finally:

@@ -15,7 +15,7 @@ from engine.jobs.control import Control, drive, last_event
 from engine.jobs.events import Event, Finished, Job, Progress, Warned
 from engine.system.files import write_bytes
 from engine.system.numbers import whole_number
-from engine.system.plain_text import one_line, without_unseen
+from engine.system.plain_text import one_line, without_invisible
 
 if TYPE_CHECKING:
     from engine.evaluation.table import Table
@@ -173,7 +173,7 @@ def _shown(job: Job, control: Control) -> Iterator[Event]:
 
 def _say(line: str) -> None:
     """Print a line on stderr, above the bar."""
-    tqdm.write(without_unseen(line), file=sys.stderr)
+    tqdm.write(without_invisible(line), file=sys.stderr)
 
 
 def duration(seconds: float) -> str:

@@ -9,7 +9,7 @@ from engine.cli.options import data_option, find, runs_option, threads_option
 from engine.cli.progress import answer, say, shown
 from engine.errors import ConfigError, DataError, StudioError
 from engine.jobs.control import Control
-from engine.system.numbers import exact_words, number, rounded_words, whole_number
+from engine.system.numbers import exact_text, number, rounded_text, whole_number
 from engine.system.paths import readable
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def _traverse(arguments: argparse.Namespace) -> int:
     kl = mean_kl(trained)
     chosen = choose_latents(kl, latents, least)
     if not chosen:
-        least_words, largest = exact_words(least), rounded_words(kl.max())
+        least_words, largest = exact_text(least), rounded_text(kl.max())
         raise StudioError(f"No latent of {run.name} has a mean KL of {least_words} nats; the largest is {largest}.")
     label = _label(trained, arguments)
     span = None if arguments.range is None else tuple(arguments.range)
@@ -127,7 +127,7 @@ def _traverse(arguments: argparse.Namespace) -> int:
 def _check(arguments: argparse.Namespace) -> None:
     low, high = arguments.range or (0, 1)
     if not (math.isfinite(low) and math.isfinite(high)) or low == high:
-        raise ConfigError(f"--range is {exact_words(low)} {exact_words(high)}; it must be two different numbers.")
+        raise ConfigError(f"--range is {exact_text(low)} {exact_text(high)}; it must be two different numbers.")
     if arguments.steps is not None and not 2 <= arguments.steps <= 101:
         raise ConfigError(f"--steps is {arguments.steps}; it must be from 2 to 101.")
 
@@ -137,12 +137,12 @@ def _start(run: "Run", arguments: argparse.Namespace) -> "tuple[TrainedModel, St
     from engine.data import load_dataset
     from engine.data.input_pictures import fit_picture, read_picture, style_of
     from engine.evaluation.evaluate import sample_of
-    from engine.runs.trained import load_model, load_model_as_possible
+    from engine.runs.trained import load_model, load_model_with_data_if_present
     from engine.traversal import start_from_image, start_from_picture, start_from_prior
 
     if arguments.prior or arguments.input is not None:
         picture = None if arguments.prior else read_picture(arguments.input)
-        trained, missing = load_model_as_possible(run, arguments.checkpoint)
+        trained, missing = load_model_with_data_if_present(run, arguments.checkpoint)
         if missing:
             say(f"Note: without the data set, KL is as training logged it. {missing}")
         if picture is None:

@@ -1,15 +1,16 @@
-"""The one door to images: `load_dataset(name, ...)`, and what can be said of a data set before it is loaded."""
+"""Data sets: `load_dataset(name, ...)` loads them, and `ENTRIES` describes them before they are loaded."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from engine.data import digits, dsprites, mnist, own
 from engine.data.cache import prepared_folder, size_on_disk
 from engine.data.dataset import ArrayStore, BitStore, Dataset, Factors
+from engine.data.entry import Entry
 from engine.data.fingerprint import Fingerprint, fingerprint_of
 from engine.errors import DataError
 from engine.jobs.events import Finished, Job
+from engine.settings.absent import DATASETS_ABSENT
 from engine.settings.run_config import DATASET_TITLES, ClassOrder
 from engine.system.registry import Registry
 
@@ -27,46 +28,10 @@ __all__ = [
     "entry_for",
     "fingerprint_of",
     "load_dataset",
-    "load_if_there",
+    "load_if_available",
     "load_prepared",
     "prepare",
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A data set to choose: what it is, before anything is read.
-
-    `name` is that of settings and files, `title` its name as people write it.
-    `images` and `training_images` are None, and `shape` is empty, where only the user's files tell. `path_kind` says
-    what the data folder may be: "" nothing, "folder", "file", "folder or file"; it is required when `own`.
-
-    `load` gets the data folder and the side to which own pictures are resized; so does `prepare`, where something must
-    be drawn, downloaded or read first. `state` says in words whether that was done, `cached` what it left in the cache.
-    `holds` tells whether a folder or file looks like this data set, from its name and the names in it. `check` raises
-    DataError where a data folder can be seen at once not to hold it; `downloads` tells whether it must be downloaded
-    before it can be used without one.
-    """
-
-    name: str
-    title: str
-    description: str
-    images: int | None
-    training_images: int | None
-    shape: tuple[int, ...]
-    licence: str
-    load: Callable[[Path | None, int], Dataset]
-    classes: str = ""
-    factors: str = ""
-    citation: str = ""
-    path_kind: str = ""
-    own: bool = False
-    prepare: Callable[[Path | None, int], Job] | None = None
-    state: Callable[[], str] = lambda: "ready"
-    cached: Callable[[], list[Path]] = list
-    holds: Callable[[Path], bool] = lambda path: False
-    check: Callable[[Path], None] = lambda path: None
-    downloads: Callable[[], bool] = lambda: False
 
 
 def _mnist_entry(name: str, description: str, licence: str, citation: str) -> Entry:
@@ -161,7 +126,7 @@ _OURS = (
     Entry(
         name="digits",
         title=DATASET_TITLES["digits"],
-        description="Small handwritten digits, enlarged from 8 x 8; trains in seconds, the one to try things with.",
+        description="Small handwritten digits, enlarged from 8 x 8; trains in seconds, so good for first steps.",
         images=digits.COUNT,
         training_images=digits.COUNT - digits.COUNT // 10,
         shape=(32, 32, 1),
@@ -173,23 +138,51 @@ _OURS = (
     ),
     _own_entry(
         "images",
-        "A folder of pictures; sub-folders are classes, train, val and test a split. Cut to squares and resized.",
+        "A folder of pictures, cut to squares and resized; subfolders are classes, train, val and test a split.",
         "folder",
     ),
     _own_entry(
         "arrays",
-        "An .npz file with images, and optionally labels, factors (n x k whole numbers) and factor_names.",
+        "An .npz file with images and, optionally, labels, factors (n x k whole numbers) and factor_names.",
         "file",
     ),
 )
 
-ENTRIES: Registry[Entry] = Registry({entry.name: entry for entry in _OURS})
+
+def _absent_entry(name: str) -> Entry:
+    """What stands in for a data set whose plug-in is not loaded. Raises KeyError for a name that no run has."""
+    about, origin = DATASETS_ABSENT[name]
+    words = origin.needed_by(f"The data set {about.title}")
+
+    def refuse(*_: object) -> NoReturn:
+        raise DataError(words)
+
+    return Entry(
+        name=name,
+        title=about.title,
+        description=about.description,
+        images=about.images,
+        training_images=about.training_images,
+        shape=tuple(about.shape),
+        licence="",
+        load=refuse,
+        classes=about.classes,
+        factors=about.factors,
+        path_kind=about.path_kind,
+        prepare=refuse,
+        state=lambda: f"needs {origin.words}, which is not loaded",
+        check=refuse,
+        downloads=refuse,
+    )
+
+
+ENTRIES: Registry[Entry] = Registry({entry.name: entry for entry in _OURS}, _absent_entry)
 
 
 def entry_for(path: Path) -> Entry:
-    """Return the data set that a folder or file holds: one that is known, else pictures or arrays of one's own.
+    """Return the data set that a folder or file holds: a known one, else the user's own pictures or arrays.
 
-    Raises DataError when there is nothing there.
+    Raises DataError if it does not exist.
     """
     _require_possible(path)
     for entry in ENTRIES.values():
@@ -199,16 +192,16 @@ def entry_for(path: Path) -> Entry:
 
 
 def check_data(name: str, path: Path | None = None) -> None:
-    """Find out, without reading images, whether a data set can be used on this machine as it is now.
+    """Check, without reading images, whether a data set can be used on this machine now.
 
-    `path` is the user's folder or file. Raises DataError when it is missing or does not hold the data set, when one is
-    needed and none is given, or when the data set must be downloaded first.
+    `path` is the user's folder or file. Raises DataError if it is missing or does not hold the data set, if one is
+    required and none is given, or if the data set must be downloaded first.
     """
     entry = ENTRIES[name]
     if path is not None and entry.path_kind:
         entry.check(path)
     elif entry.own:
-        raise DataError(f"{entry.title}: no {entry.path_kind} is chosen. Choose it on the Data page or in the form.")
+        raise DataError(f"{entry.title}: no {entry.path_kind} is chosen. Choose one on the Data page or in the form.")
     elif entry.downloads():
         raise DataError(
             f"{entry.title} is not on this machine yet. Download it on the Data page, or choose the folder that holds "
@@ -219,13 +212,14 @@ def check_data(name: str, path: Path | None = None) -> None:
 def prepare(name: str, path: Path | None = None, size: int = 64) -> Job:
     """Make a data set ready to load: draw, download or read it where needed, with progress.
 
-    `path` is the user's folder or file, `size` the side to which own pictures are resized. Raises DataError when the
-    name is unknown or that fails.
+    `path` is the user's folder or file, `size` the side to which the user's own pictures are resized. Raises DataError
+    if the name is unknown or preparing fails.
     """
-    if name not in ENTRIES:
-        raise DataError(f"There is no data set {name!r}. There are: {', '.join(ENTRIES)}.")
+    try:
+        entry = ENTRIES[name]
+    except KeyError:
+        raise DataError(f"There is no data set {name!r}. Choose one of: {', '.join(ENTRIES)}.") from None
     _require_possible(path)
-    entry = ENTRIES[name]
     if entry.prepare is None:
         yield Finished(message=f"{entry.title}: nothing to prepare")
     else:
@@ -233,21 +227,22 @@ def prepare(name: str, path: Path | None = None, size: int = 64) -> Job:
 
 
 def _require_possible(path: Path | None) -> None:
-    """Raise DataError for a path that no file can have, before anything asks the system about it."""
+    """Raise DataError for a path that cannot exist, before any other system call with it."""
     try:
         if path is not None:
             path.stat()
     except (FileNotFoundError, NotADirectoryError, PermissionError):
-        return  # each data set says what it needs there
+        return  # reported by each data set, with what it needs
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise DataError(f"{str(path)[:200]} cannot be a folder or file: {reason}. Choose another.") from None
 
 
 def load_dataset(name: str, path: Path | None = None, size: int = 64, class_order: ClassOrder = "natural") -> Dataset:
-    """Load a data set, preparing it first where needed, which a job does itself, with progress. Raises DataError.
+    """Load a data set, preparing it first if needed. Raises DataError.
 
-    For a run of version 1.0.0 the classes of a folder of pictures are numbered in their alphabetical order.
+    Jobs call `prepare` themselves, to report progress. For a run of version 1.0.0, the classes of a folder of pictures
+    are numbered in alphabetical order.
     """
     for _ in prepare(name, path, size):
         pass
@@ -255,17 +250,17 @@ def load_dataset(name: str, path: Path | None = None, size: int = 64, class_orde
 
 
 def load_prepared(name: str, path: Path | None = None, size: int = 64, class_order: ClassOrder = "natural") -> Dataset:
-    """Load a data set after `prepare`, as `load_dataset` does. Raises DataError, also where it is not prepared."""
+    """Load a prepared data set. Raises DataError, also if it is not prepared."""
     dataset = ENTRIES[name].load(path, size)
     if path is not None and name == "images" and class_order == "alphabetical":
         return own.numbered_alphabetically(dataset, path)
     return dataset
 
 
-def load_if_there(
+def load_if_available(
     name: str, path: Path | None = None, size: int = 64, class_order: ClassOrder = "natural"
 ) -> tuple[Dataset | None, str]:
-    """Load a data set unless it is gone; then None, and a sentence that says why. Nothing is drawn or downloaded."""
+    """Load a data set if it is available, else return None and a sentence that says why. Draws or downloads nothing."""
     entry = ENTRIES[name]
     if path is None and entry.state() != "ready":
         return None, f"{entry.title}: {entry.state()}."
@@ -276,12 +271,12 @@ def load_if_there(
 
 
 def disk_used(name: str) -> int:
-    """Bytes that a data set takes in the cache."""
+    """Return the bytes that a data set takes in the cache."""
     return size_on_disk(ENTRIES[name].cached())
 
 
 def delete_cached(name: str) -> None:
-    """Remove what a data set has put into the cache; the user's own files are never touched. Raises DataError."""
+    """Remove a data set's files from the cache; the user's own files are never touched. Raises DataError."""
     import shutil
 
     for path in ENTRIES[name].cached():

@@ -1,4 +1,4 @@
-"""The arrays of an .npz file of the user's own: images, and optionally labels and factors, checked."""
+"""Arrays of the user's own .npz file: images and, optionally, labels and factors, all validated."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,15 +12,15 @@ from engine.system.files import scratch
 
 SIDES = (28, 32, 64, 128)
 BLOCK = 2**26
-"""Bytes that are turned at a time where an array lies in Fortran order."""
+"""Bytes converted at a time where an array is in Fortran order."""
 
 
 def read_images_header(file: NpzFile) -> tuple[ArrayHeader, tuple[int, int, int, int]]:
-    """Return what 'images' says of itself, and its shape with channels. Raises DataError when it cannot be used."""
+    """Return the header of 'images' and its shape including channels. Raises DataError if it cannot be used."""
     name = file.path.name
     if "images" not in file.names and {"imgs", "latents_classes"} <= set(file.names):
         raise DataError(
-            f"{name} is a file of dSprites, not of own arrays. Choose dSprites with it as the data folder "
+            f"{name} is a dSprites file, not a file of your own arrays. Choose dSprites with it as the data folder "
             "(--dataset dsprites --data FILE on the command line)."
         )
     header = file.header("images")
@@ -39,15 +39,15 @@ def read_images_header(file: NpzFile) -> tuple[ArrayHeader, tuple[int, int, int,
 
 
 def copy_images(file: NpzFile, header: ArrayHeader, spare: Path) -> Iterator[NDArray[np.uint8]]:
-    """Yield the images, some at a time, as bytes in C order.
+    """Yield the images in batches, as uint8 in C order.
 
-    An array in Fortran order, whose images do not lie one after the other, is unpacked beside `spare` first.
-    Raises DataError or OSError.
+    An array in Fortran order, whose images are not contiguous, is first unpacked beside `spare`. Raises DataError or
+    OSError.
     """
     count = header.shape[0]
     row = header.bytes // count
     if not header.fortran:
-        for part in _whole_rows(file.chunks("images", 2**22), row):
+        for part in _complete_images(file.chunks("images", 2**22), row):
             values = np.frombuffer(part, header.dtype).reshape(-1, *header.shape[1:])
             yield _to_bytes(values, file.path)
         return
@@ -55,23 +55,23 @@ def copy_images(file: NpzFile, header: ArrayHeader, spare: Path) -> Iterator[NDA
         with temporary.open("wb") as out:
             for chunk in file.chunks("images", 2**22):
                 out.write(chunk)
-        turned = np.memmap(temporary, header.dtype, "r", shape=header.shape, order="F")
+        mapped = np.memmap(temporary, header.dtype, "r", shape=header.shape, order="F")
         step = max(1, BLOCK // row)
         for start in range(0, count, step):
-            block = np.ascontiguousarray(turned[start : start + step])
+            block = np.ascontiguousarray(mapped[start : start + step])
             yield _to_bytes(block, file.path)
-        del turned
+        del mapped
 
 
-def _whole_rows(chunks: Iterator[bytes], row: int) -> Iterator[bytes]:
-    """Regroup chunks so that each holds whole images."""
+def _complete_images(chunks: Iterator[bytes], row: int) -> Iterator[bytes]:
+    """Regroup chunks so that each holds complete images."""
     rest = b""
     for chunk in chunks:
         rest += chunk
-        whole = len(rest) - len(rest) % row
-        if whole:
-            yield rest[:whole]
-            rest = rest[whole:]
+        complete = len(rest) - len(rest) % row
+        if complete:
+            yield rest[:complete]
+            rest = rest[complete:]
 
 
 def _to_bytes(values: NDArray[np.generic], path: Path) -> NDArray[np.uint8]:
@@ -86,7 +86,7 @@ def _to_bytes(values: NDArray[np.generic], path: Path) -> NDArray[np.uint8]:
 
 
 def read_labels(file: NpzFile, count: int) -> tuple[NDArray[np.int64], tuple[str, ...]]:
-    """Return class numbers and the names of the classes, which are the labels' values in order; empty without."""
+    """Return class numbers and class names, the sorted values of the labels; both empty without labels."""
     if "labels" not in file.names:
         return np.empty(0, np.int64), ()
     header = file.header("labels")
@@ -102,13 +102,13 @@ def read_labels(file: NpzFile, count: int) -> tuple[NDArray[np.int64], tuple[str
 
 
 def read_factors(file: NpzFile, count: int) -> tuple[NDArray[np.int64] | None, tuple[str, ...]]:
-    """Return the table of factors, int64 (n, factors), and their names; None without."""
+    """Return the table of factors, int64 (n, factors), and their names; None without factors."""
     if "factors" not in file.names:
         return None, ()
     header = file.header("factors")
     if len(header.shape) != 2 or header.shape[0] != count or not header.shape[1] or header.dtype.kind not in "iu":
         raise DataError(
-            f"'factors' in {file.path.name} must be whole numbers of the shape ({count}, factors); it has the "
+            f"'factors' in {file.path.name} must be whole numbers with the shape ({count}, factors); it has the "
             f"shape {header.shape} and the type {header.dtype}."
         )
     columns = header.shape[1]

@@ -1,4 +1,4 @@
-"""Prepared data sets in the user's cache: pixels in a file that is mapped, not read, and the rest beside it."""
+"""Prepared data sets in the user's cache: memory-mapped pixels, and the rest in a second file."""
 
 import hashlib
 import os
@@ -12,11 +12,11 @@ from engine.errors import DataError
 from engine.settings.folders import data_cache
 
 SPARE = 2**26
-"""Bytes to leave free on a disk that is filled."""
+"""Bytes to leave free on a disk."""
 
 
 def key_of(parts: Iterable[object]) -> str:
-    """Return a name for a prepared copy: it changes when anything it was made from does."""
+    """Return a name for a prepared copy, which changes when anything it was made from does."""
     digest = hashlib.sha256()
     for part in parts:
         digest.update(repr(part).encode())
@@ -24,23 +24,23 @@ def key_of(parts: Iterable[object]) -> str:
 
 
 def stamp(path: Path) -> tuple[int, int]:
-    """Size and time of the last change of a file. Raises OSError."""
+    """Return the size and modification time (nanoseconds) of a file. Raises OSError."""
     status = path.stat()
     return status.st_size, status.st_mtime_ns
 
 
 def prepared_folder() -> Path:
-    """Make and return the folder of prepared copies. Raises DataError."""
+    """Create and return the folder of prepared copies. Raises DataError."""
     folder = data_cache() / "prepared"
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise DataError(f"The cache folder {folder} cannot be made: {error.strerror or error}.") from None
+        raise DataError(f"The cache folder {folder} cannot be created: {error.strerror or error}.") from None
     return folder
 
 
 def require_space(folder: Path, size: int, what: str) -> None:
-    """Raise DataError when the disk of `folder` has no room for `size` bytes."""
+    """Raise DataError if the disk of `folder` has no room for `size` bytes."""
     free = shutil.disk_usage(folder).free
     if free < size + SPARE:
         raise DataError(
@@ -50,9 +50,9 @@ def require_space(folder: Path, size: int, what: str) -> None:
 
 
 def split_90_10(count: int) -> dict[str, np.ndarray[tuple[int], np.dtype[np.int64]]]:
-    """Positions of a seeded random 90 % for training and 10 % for testing, each in order.
+    """Return positions of a seeded random 90 % for training and 10 % for testing, each in ascending order.
 
-    Two images or fewer are used whole: with one of them left, there would be nothing to train on.
+    One or two images are not split, to leave enough to train on.
     """
     if count < 3:
         return {"all": np.arange(count)}
@@ -62,7 +62,7 @@ def split_90_10(count: int) -> dict[str, np.ndarray[tuple[int], np.dtype[np.int6
 
 
 def size_on_disk(paths: Iterable[Path]) -> int:
-    """Bytes that these files and folders take."""
+    """Return the total size of these files and folders in bytes."""
     total = 0
     for path in paths:
         files = (Path(root) / name for root, _, names in os.walk(path) for name in names) if path.is_dir() else [path]

@@ -1,4 +1,4 @@
-"""A data set as the rest of the engine knows it: uint8 images, optional labels, optional factors."""
+"""A data set: uint8 images, optional labels, optional ground-truth factors."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ Indices: TypeAlias = NDArray[np.int64]
 
 
 class ImageStore(Protocol):
-    """Images by position. Kept as they are stored; turned into uint8 pixels only when asked for."""
+    """Images by position, kept in their stored format and converted to uint8 pixels on access."""
 
     def __len__(self) -> int:
         """Return the number of images."""
@@ -23,7 +23,7 @@ class ImageStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ArrayStore:
-    """Images that lie in memory as uint8 (n, height, width, channels)."""
+    """Images as one array, uint8 (n, height, width, channels), in memory or memory-mapped."""
 
     array: Images
 
@@ -57,9 +57,9 @@ class BitStore:
 class Factors:
     """Ground-truth factors of variation.
 
-    `values[k]` holds the value of each class of factor k. Without a `table` the images are a full grid, the last factor
-    changing fastest; with one, `table` holds the classes of every image, int64 (n, factors), and the grid may have
-    holes.
+    `values[k]` holds the value of each class of factor k. Without a `table`, the images form a full grid in which the
+    last factor changes fastest. With one, `table` holds the classes of every image, int64 (n, factors), and the grid
+    may have holes.
     """
 
     names: tuple[str, ...]
@@ -73,15 +73,15 @@ class Factors:
         return tuple(len(v) for v in self.values)
 
     def classes(self, indices: Indices) -> NDArray[np.int64]:
-        """Class of every factor for these images, (n, factors)."""
+        """Return the class of every factor for these images, (n, factors)."""
         if self.table is not None:
             return self.table[indices]
         return np.stack(np.unravel_index(indices, self.sizes), axis=1).astype(np.int64)
 
     def nearest(self, classes: NDArray[np.int64]) -> int:
-        """Position of the image with these classes, (factors,); in a grid with holes, of the nearest one.
+        """Return the position of the image with these classes, (factors,), or of the nearest one in a grid with holes.
 
-        Nearest is the least sum over factors of the distance between classes, each as a share of its factor's range.
+        The distance is the sum over factors of the difference of classes, each as a share of the factor's range.
         """
         if self.table is None:
             return int(np.ravel_multi_index(tuple(classes), self.sizes))
@@ -91,11 +91,11 @@ class Factors:
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Dataset:
-    """Images with what is known about them.
+    """Images with their splits, labels and factors.
 
-    `splits` maps "train" and "test", or "all" where the field uses the whole set, to positions.
-    `labels` are class numbers for every image, int64 (n,), named by `label_names`. `notes` are sentences about what
-    was found while it was read. `pixel_digest` is that of all pixels, where they were prepared into a file.
+    `splits` maps "train" and "test" to positions, or "all" where the field does not split the data set. `labels` are
+    class numbers of all images, int64 (n,), named by `label_names`. `notes` are sentences about what was noticed while
+    reading. `pixel_digest` is the digest of all pixels if they were prepared into a file.
     """
 
     name: str
@@ -114,7 +114,7 @@ class Dataset:
         return len(self.store)
 
     def images(self, indices: Indices) -> Images:
-        """Images at these positions, uint8 (n, height, width, channels)."""
+        """Return the images at these positions, uint8 (n, height, width, channels)."""
         return self.store(np.asarray(indices, dtype=np.int64))
 
     @property
@@ -129,5 +129,5 @@ class Dataset:
 
     @property
     def headline_split(self) -> str:
-        """The split whose numbers are quoted first: "test", or "all" where there is none."""
+        """The split used for headline metrics: "test", or "all" without one."""
         return "test" if "test" in self.splits else "all"

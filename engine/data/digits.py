@@ -1,4 +1,4 @@
-"""Digits: 1,797 real handwritten digits that come with scikit-learn, enlarged to 32 x 32. The one to try things with.
+"""Digits: 1,797 handwritten digits that come with scikit-learn, enlarged to 32 x 32; small enough for quick trials.
 
 E. Alpaydin, C. Kaynak, "Optical Recognition of Handwritten Digits", UCI Machine Learning Repository, 1998.
 """
@@ -14,7 +14,7 @@ COUNT = 1797
 
 
 def load() -> Dataset:
-    """Enlarge the 8 x 8 digits bilinearly to 32 x 32, and their greys from 0..16 to 0..255."""
+    """Load the 8 x 8 digits, enlarged bilinearly to 32 x 32, with grey values scaled from 0..16 to 0..255."""
     from sklearn.datasets import load_digits
 
     digits = load_digits()

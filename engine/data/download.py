@@ -1,4 +1,4 @@
-"""Downloading a file, with progress, cancel, resume, and a check of what came."""
+"""Downloading a file with progress, cancelling, resuming and a checksum."""
 
 import hashlib
 from collections.abc import Generator
@@ -11,12 +11,12 @@ from engine.jobs.events import Event, Progress, Request
 CHUNK = 2**18
 TIMEOUT = 30
 LARGEST = 2**32
-"""No file of a data set is larger; a server that sends more is not sending it."""
+"""Largest size of a file in bytes; a server that sends more is sending something else."""
 
 
 @dataclass(frozen=True, slots=True)
 class Remote:
-    """A file somewhere: where (in order of trying), and what it must be like. `size` in bytes, 0 if unknown."""
+    """A file to download: its addresses, in order of preference, its md5 and its size in bytes, 0 if unknown."""
 
     urls: tuple[str, ...]
     md5: str = ""
@@ -24,16 +24,16 @@ class Remote:
 
 
 def download(remote: Remote, path: Path) -> Generator[Event, Request | None, None]:
-    """Fetch a file to `path`, unless it is there. What was fetched before a cancel or a cut is gone on from.
+    """Download a file to `path` unless it exists, resuming a cancelled or interrupted download.
 
-    Yields Progress in bytes. Raises DataError when no address gives the file, or gives another one.
+    Yields Progress in bytes. Raises DataError if no address provides the expected file.
     """
     if path.exists():
         return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise DataError(f"{path.parent} cannot be made: {error.strerror or error}.") from None
+        raise DataError(f"{path.parent} cannot be created: {error.strerror or error}.") from None
     problem = "it has no address"
     for url in remote.urls:
         try:
@@ -46,7 +46,7 @@ def download(remote: Remote, path: Path) -> Generator[Event, Request | None, Non
 
 
 def _fetch(url: str, remote: Remote, path: Path) -> Generator[Event, Request | None, None]:
-    import http.client  # with these comes TLS, which would make every start wait
+    import http.client  # imported late: they load TLS, which would slow down every start
     import urllib.error
     import urllib.parse
     import urllib.request
@@ -69,15 +69,15 @@ def _fetch(url: str, remote: Remote, path: Path) -> Generator[Event, Request | N
                     file.write(chunk)
                     have += len(chunk)
                     if have > LARGEST:
-                        raise DataError(f"{host} sends more than any such file has")
+                        raise DataError(f"{host} sends more bytes than such a file can have")
                     yield Progress(have, max(total, have), f"Downloading {path.name}", "bytes")
     except urllib.error.HTTPError as error:
-        if error.code == 416:  # what lies here is no beginning of the file
+        if error.code == 416:  # the partial file is not the beginning of this file
             part.unlink(missing_ok=True)
         raise DataError(f"{host} answered {error.code} {error.reason}") from None
     except (urllib.error.URLError, TimeoutError, http.client.HTTPException, ConnectionError) as error:
         reason = getattr(error, "reason", None) or error
-        raise DataError(f"{host} cannot be reached or broke off ({reason})") from None
+        raise DataError(f"{host} cannot be reached or closed the connection ({reason})") from None
     except OSError as error:
         raise DataError(f"{part} cannot be written ({error.strerror or error})") from None
     _check(part, remote, total)
@@ -85,15 +85,15 @@ def _fetch(url: str, remote: Remote, path: Path) -> Generator[Event, Request | N
 
 
 def _check(part: Path, remote: Remote, total: int) -> None:
-    """Raise DataError unless the whole file came; what is wrong beyond repair is removed."""
+    """Raise DataError unless the download is complete and correct; an incorrect file is removed."""
     size = part.stat().st_size
     expected = remote.size or total
     if expected and size < expected:
-        raise DataError(f"the download broke off at {size:,} of {expected:,} bytes; try again to go on from there")
+        raise DataError(f"the download was interrupted after {size:,} of {expected:,} bytes; try again to resume it")
     wrong = bool(expected) and size != expected
     if not wrong and remote.md5:
         with part.open("rb") as file:
             wrong = hashlib.file_digest(file, "md5").hexdigest() != remote.md5
     if wrong:
         part.unlink()
-        raise DataError("what came is not the file (its size or checksum differs); it was removed")
+        raise DataError("the download is not the expected file (size or checksum differs) and was removed")

@@ -1,14 +1,14 @@
-"""dSprites, 64 x 64: all 737,280 images drawn on this machine from their geometry.
+"""dSprites, 64 x 64: all 737,280 images, drawn on this machine from their geometry.
 
-L. Matthey, I. Higgins, D. Hassabis, A. Lerchner, "dSprites: Disentanglement testing sprites dataset", 2017.
-The geometry was measured on 64,834 of the original images: it reproduces 64,825 of them exactly, the others
-differ in one pixel each. A further sheet of 92 originals, which it was not measured on, it reproduces exactly.
+L. Matthey, I. Higgins, D. Hassabis, A. Lerchner, "dSprites: Disentanglement testing sprites dataset", 2017. The
+geometry was measured on 64,834 of the original images: it reproduces 64,825 of them exactly, and the others differ in
+one pixel each. It also reproduces exactly a further sheet of 92 originals on which it was not measured.
 
-A file of originals is read too: the official one, or one with some of its images (dsprites_files.py).
+Files of originals can be read, too: the official one, or one with some of its images (dsprites_files.py).
 
-An image row is one 64-bit word. A polygon's edge that crosses the row's centre line at x flips every pixel
-whose centre lies right of x, so a row is the exclusive or of one mask per crossing. Where an edge crosses
-a row depends on y alone, so the 32 x positions of a shape are drawn together.
+An image row is one 64-bit word. A polygon edge that crosses the row's centre line at x flips every pixel whose centre
+lies to the right of x, so a row is the exclusive or of one mask per crossing. Where an edge crosses a row depends only
+on y, so the 32 x positions of a shape are drawn together.
 """
 
 from collections.abc import Iterator
@@ -35,17 +35,17 @@ SHAPES = ("square", "ellipse", "heart")
 COUNT = int(np.prod(SIZES))
 ROW_BYTES = SIDE * SIDE // 8
 FINE = 256
-"""Vertices are rounded to this fraction of a pixel."""
+"""Vertices are rounded to 1 / FINE of a pixel."""
 
 OFFICIAL = Remote(
     (f"https://github.com/google-deepmind/dsprites-dataset/raw/master/{OFFICIAL_NAME}",),
     md5="7da33b31b13a06f4b04a70402ce90c2e",
 )
-"""The md5 is the one that public loaders of the file check."""
+"""The official file; public loaders check the same md5."""
 
 DRAWN = (
     "drawn on this machine; the geometry was measured on 64,834 originals, of which it reproduces 64,825 exactly and "
-    "the others but for one pixel; a further sheet of 92 originals is exact too"
+    "the others except for one pixel; a further sheet of 92 originals is exact, too"
 )
 SCALES = np.linspace(0.5, 1.0, 6)
 ANGLES = np.linspace(0.0, 2 * np.pi, 40)
@@ -57,7 +57,7 @@ _MASKS = np.array([(1 << (SIDE - first)) - 1 for first in range(SIDE + 1)], dtyp
 
 
 def factors() -> Factors:
-    """The five factors that vary, in the official order (colour is constant)."""
+    """Return the five factors that vary, in the official order (colour is constant)."""
     return Factors(
         names=NAMES,
         values=(np.array([1.0, 2.0, 3.0]), SCALES, ANGLES, POSITIONS, POSITIONS),
@@ -66,7 +66,7 @@ def factors() -> Factors:
 
 
 def outline(shape: int) -> NDArray[np.float64]:
-    """Vertices of a shape at scale 1 and orientation 0, in pixels from its centre, y down, (n, 2)."""
+    """Return the vertices of a shape at scale 1 and orientation 0, in pixels from its centre, y down, (n, 2)."""
     if SHAPES[shape] == "square":
         return HALF_SIDE * np.array([(-1.0, -1.0), (1.0, -1.0), (1.0, 1.0), (-1.0, 1.0)])
     if SHAPES[shape] == "ellipse":
@@ -113,10 +113,10 @@ def draw(indices: NDArray[np.int64]) -> NDArray[np.uint8]:
 
 
 def prepare(official: Path | None = None) -> Job:
-    """Draw all images into the cache; or, given a file of originals (or its folder), pack its images there.
+    """Draw all images into the cache or, given a file of originals (or its folder), pack its images there.
 
-    Closing the job leaves nothing behind. Raises DataError when the disk is too full, the cache cannot be written, or
-    the file holds no images of dSprites.
+    Closing the job leaves nothing behind. Raises DataError if the disk is too full, the cache cannot be written to, or
+    the file holds no dSprites images.
     """
     source = None if official is None else find_file(official)
     positions = _positions(source)
@@ -129,7 +129,7 @@ def prepare(official: Path | None = None) -> Job:
                 yield from _draw_all(file) if source is None else pack_images(source, len(positions), file)
         except OSError as error:
             raise DataError(
-                f"dSprites cannot be written into {path.parent}: {error.strerror or error}. It needs "
+                f"dSprites cannot be written to {path.parent}: {error.strerror or error}. It needs "
                 f"{len(positions) * ROW_BYTES / 1e6:,.0f} MB there."
             ) from None
     yield Finished(message=f"dSprites is ready: {len(positions):,} images in {path}")
@@ -146,8 +146,8 @@ def load(official: Path | None = None) -> Dataset:
         bits = np.memmap(path, np.uint8, "r", shape=(len(positions), ROW_BYTES))
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}.") from None
-    whole = len(positions) == COUNT
-    which = "the official file" if whole else "the originals in"
+    complete = len(positions) == COUNT
+    which = "the official file" if complete else "the originals in"
     return Dataset(
         name="dsprites",
         title="dSprites",
@@ -157,41 +157,41 @@ def load(official: Path | None = None) -> Dataset:
         source=DRAWN if source is None else f"{which} {readable(source)}",
         labels=positions // (COUNT // len(SHAPES)),
         label_names=SHAPES,
-        factors=factors() if whole else _some_factors(positions),
-        notes=() if whole else (f"{len(positions):,} of dSprites' {COUNT:,} images.",),
+        factors=factors() if complete else _some_factors(positions),
+        notes=() if complete else (f"{len(positions):,} of dSprites' {COUNT:,} images.",),
     )
 
 
 def check(path: Path) -> None:
-    """Raise DataError unless a path is a file of originals, or a folder with one."""
+    """Raise DataError unless a path is a file of originals or a folder with one."""
     find_file(path)
 
 
 def is_drawn() -> bool:
-    """Whether all images lie drawn in the cache."""
+    """Return whether all drawn images are in the cache."""
     return _complete(_packed_file(None), COUNT)
 
 
 def cached_files() -> list[Path]:
-    """What this data set has put into the cache."""
+    """Return this data set's files in the cache."""
     folder = data_cache()
     return [*folder.glob("dsprites-*.bits"), *folder.glob(f"downloads/dsprites/{OFFICIAL_NAME}*")]
 
 
 def download_official() -> Job:
-    """Fetch the official file into the cache, with progress in bytes; a cut download is gone on from."""
+    """Download the official file into the cache, with progress in bytes, resuming an interrupted download."""
     path = downloaded_file()
     yield from download(OFFICIAL, path)
     yield from prepare(path)
 
 
 def downloaded_file() -> Path:
-    """Where the official file is kept when the application downloads it."""
+    """Return the path of the official file if the application downloads it."""
     return data_cache() / "downloads" / "dsprites" / OFFICIAL_NAME
 
 
 def recognise(path: Path) -> bool:
-    """Whether this is a file of originals, or a folder with one; HDF5 files count by their name."""
+    """Return whether a path is a file of originals or a folder with one; HDF5 files count by their name."""
     try:
         find_file(path)
     except DataError:
@@ -200,12 +200,12 @@ def recognise(path: Path) -> bool:
 
 
 def _positions(source: Path | None) -> NDArray[np.int64]:
-    """Positions in the official order of the images that are drawn, or in a file."""
+    """Positions, in the official order, of the drawn images or of those in a file."""
     return np.arange(COUNT) if source is None else read_positions(source, factors(), COUNT)
 
 
 def _some_factors(positions: NDArray[np.int64]) -> Factors:
-    """The factors of some of the images, with the values that occur among them."""
+    """Factors of some of the images, with only the values that occur among them."""
     every = factors()
     values, classes = [], []
     for all_values, column in zip(every.values, every.classes(positions).T, strict=True):
@@ -217,7 +217,7 @@ def _some_factors(positions: NDArray[np.int64]) -> Factors:
 
 
 def _packed_file(source: Path | None) -> Path:
-    """The cache file of the drawn images, or of those in a file (by its size and time)."""
+    """Cache file of the drawn images, or of those in a file (identified by its size and time)."""
     if source is None:
         return data_cache() / "dsprites-drawn-v1.bits"
     return data_cache() / f"dsprites-official-{key_of([str(source.absolute()), stamp(source)])}.bits"

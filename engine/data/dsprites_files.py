@@ -1,4 +1,4 @@
-"""Files with original images of dSprites: the official .npz, and others with some of its images in the same arrays."""
+"""Files of original dSprites images: the official .npz, and others with some of its images in the same arrays."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +18,7 @@ HDF5_ENDINGS = (".h5", ".hdf5")
 
 
 def find_file(path: Path) -> Path:
-    """Return the file of originals that is given, or that a folder holds. Raises DataError where there is none."""
+    """Return the given file of originals, or the one in a folder. Raises DataError if there is none."""
     if not path.is_dir():
         if path.is_file() and (path.name == OFFICIAL_NAME or _holds_originals(path)):
             return path
@@ -32,14 +32,14 @@ def find_file(path: Path) -> Path:
     found = [file for file in files if file.suffix.lower() == ".npz" and _holds_originals(file)]
     if len(found) > 1:
         names = ", ".join(file.name for file in found)
-        raise DataError(f"{path} has several files of dSprites: {names}. Choose one of them.")
+        raise DataError(f"{path} has several dSprites files: {names}. Choose one of them.")
     if not found:
         _refuse(next(filter(is_hdf5, files), path / OFFICIAL_NAME))
     return found[0]
 
 
 def is_hdf5(path: Path) -> bool:
-    """Whether this is, by its name, an HDF5 file of dSprites, or a folder with one."""
+    """Return whether a path is, by its name, a dSprites HDF5 file or a folder with one."""
     files = path.glob("*") if path.is_dir() else [path]
     return any(
         "dsprites" in file.name.lower() and file.suffix.lower() in HDF5_ENDINGS and file.is_file() for file in files
@@ -47,13 +47,13 @@ def is_hdf5(path: Path) -> bool:
 
 
 def _refuse(path: Path) -> NoReturn:
-    """Raise DataError that says what a file is, which holds no originals, and what to do."""
+    """Raise DataError that says what a file without originals is, and what to do."""
     if not path.is_file():
         problem = "does not exist"
     elif path.suffix.lower() in HDF5_ENDINGS:
         problem = "is an HDF5 file; this version reads dSprites from .npz files"
     else:
-        problem = "is not a file of dSprites: it has no arrays 'imgs' and 'latents_classes'"
+        problem = "is not a dSprites file: it has no arrays 'imgs' and 'latents_classes'"
     raise DataError(
         f"{path} {problem}. Choose the official dSprites file or its folder, or leave the data folder empty: dSprites "
         "is then drawn on this machine."
@@ -69,18 +69,17 @@ def _holds_originals(path: Path) -> bool:
 
 
 def read_positions(path: Path, factors: Factors, everything: int) -> NDArray[np.int64]:
-    """Return the positions in the official order of the images in a file, (n,); there are `everything`.
+    """Return the positions, (n,), of a file's images in the official order of all `everything` images.
 
+    A file with all images has the official order. Otherwise positions are its `original_dataset_indices`, or follow
+    from the values of the factors; `latents_classes` are not used, since files with some of the images renumber them.
     Raises DataError.
-
-    They are `original_dataset_indices`, or follow from the values of the factors; `latents_classes` are not used,
-    since in files with some of the images they are numbered anew. A file with all images has the official order.
     """
     with open_npz(path) as file:
         header = file.header("imgs")
         if header.shape[1:] != (SIDE, SIDE) or header.dtype != np.uint8 or header.fortran or not header.shape[0]:
             raise DataError(
-                f"{path.name} is not the official dSprites file, nor one like it: its images are {header.shape} "
+                f"{path.name} is not the official dSprites file, or one like it: its images are {header.shape} "
                 f"{header.dtype}, not (n, {SIDE}, {SIDE}) uint8."
             )
         count = header.shape[0]
@@ -93,15 +92,15 @@ def read_positions(path: Path, factors: Factors, everything: int) -> NDArray[np.
         else:
             raise DataError(
                 f"{path.name} is not the official dSprites file: it has {count:,} images, and neither "
-                "'original_dataset_indices' nor 'latents_values' that would say which."
+                "'original_dataset_indices' nor 'latents_values' to identify them."
             )
     if positions.min() < 0 or positions.max() >= everything:
-        raise DataError(f"{path.name} is damaged: it has positions outside dSprites' {everything:,} images.")
+        raise DataError(f"{path.name} is damaged: it has positions beyond dSprites' {everything:,} images.")
     return positions
 
 
 def _array(file: NpzFile, name: str, shapes: list[tuple[int, ...]], kinds: str) -> NDArray[np.generic]:
-    """Read an array that has one of these shapes and kinds of numbers. Raises DataError."""
+    """Read an array with one of these shapes and kinds of numbers. Raises DataError."""
     header = file.header(name)
     if header.shape not in shapes or header.dtype.kind not in kinds:
         raise DataError(
@@ -112,26 +111,26 @@ def _array(file: NpzFile, name: str, shapes: list[tuple[int, ...]], kinds: str) 
 
 
 def _from_values(path: Path, values: NDArray[np.generic], factors: Factors) -> NDArray[np.int64]:
-    """Positions from the values of shape, scale, orientation, x and y, with colour before them or without."""
+    """Positions from the values of shape, scale, orientation, x and y, optionally preceded by colour."""
     classes = []
     for known, column in zip(factors.values, np.asarray(values, np.float64).T[-5:], strict=True):
         nearest = np.abs(column[:, None] - known).argmin(axis=1)
         if not np.allclose(known[nearest], column, atol=1e-4):
-            raise DataError(f"{path.name} has values in 'latents_values' that are none of dSprites'.")
+            raise DataError(f"{path.name} has values in 'latents_values' that dSprites does not have.")
         classes.append(nearest)
     return np.asarray(np.ravel_multi_index(tuple(classes), factors.sizes), np.int64)
 
 
 def pack_images(path: Path, count: int, out: IO[bytes]) -> Iterator[Progress]:
-    """Stream the images of a file, 0 or 1 a byte, into packed bits. Raises DataError or OSError."""
+    """Pack the images of a file, one byte of 0 or 1 per pixel, into bits, as a stream. Raises DataError or OSError."""
     with open_npz(path) as archive:
         rest, done = b"", 0
         for chunk in archive.chunks("imgs", 1024 * SIDE * SIDE):
             rest += chunk
-            whole = len(rest) - len(rest) % (SIDE * SIDE)
-            pixels = np.frombuffer(rest, np.uint8, whole)
+            complete = len(rest) - len(rest) % (SIDE * SIDE)
+            pixels = np.frombuffer(rest, np.uint8, complete)
             if pixels.max(initial=0) > 1:
                 raise DataError(f"{path.name} is damaged: its pixels are not all 0 or 1.")
             out.write(np.packbits(pixels).data)
-            rest, done = rest[whole:], done + whole // (SIDE * SIDE)
+            rest, done = rest[complete:], done + complete // (SIDE * SIDE)
             yield Progress(done, count, f"Reading {path.name}", "images")

@@ -1,6 +1,6 @@
-"""What tells one data set from another: digests of images, labels, classes, factors and splits.
+"""Fingerprint of a data set: digests of its images, labels, classes, factors and splits.
 
-Kept with a run and with each evaluation, so that numbers are never mistaken for those of other data.
+It is stored with a run and with each evaluation, so that results are never mistaken for those of other data.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from engine.data.dataset import ArrayStore, Dataset, Factors, Indices
 
 SAMPLE = 512
-"""Images looked at where all would take too long: spread evenly, one at a random place in each stretch."""
+"""Images read where reading all would take too long: one at a random position in each of as many equal intervals."""
 
 DIGITS = 20
 CHUNK = 2**22
@@ -28,15 +28,15 @@ WORDS = {
     "factors": "the factors",
     "splits": "the split into training and test images",
 }
-"""Each part of a fingerprint as sentences name it."""
+"""Names of the parts of a fingerprint in messages."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """A digest, hexadecimal, of each part of a data set; empty for what it does not have.
+    """Hexadecimal digests of the parts of a data set; empty for parts that it does not have.
 
     `images` covers number, shape and pixels; `labels` the class of every image; `classes` the names of the classes in
-    their order; `factors` names, values and table; `splits` which images are for training and which for testing.
+    order; `factors` names, values and table; `splits` which images are for training and which for testing.
     """
 
     images: str
@@ -47,25 +47,25 @@ class Fingerprint:
 
     @property
     def short(self) -> str:
-        """Four characters that tell data sets of one name apart in a table."""
+        """Four characters that distinguish data sets of the same name in a table."""
         return _digest(asdict(self).values())[:4]
 
     def values(self) -> dict[str, str]:
-        """Return what files hold of it."""
+        """Return the fingerprint as stored in files."""
         return asdict(self)
 
     @classmethod
     def read(cls, values: Any) -> "Fingerprint | None":
-        """Read what `values` returned; None for anything else, such as a file of version 1.0.0 without one."""
+        """Read a fingerprint stored by `values`; None for anything else, such as a file of version 1.0.0."""
         names = [field.name for field in fields(cls)]
         if not isinstance(values, dict) or not all(isinstance(values.get(name), str) for name in names):
             return None
         return cls(**{name: values[name] for name in names})
 
     def changes(self, now: "Fingerprint") -> str:
-        """Say in words what differs in `now`, e.g. "the images and the factors"; empty where nothing does.
+        """Return what differs in `now` as text, e.g. "the images and the factors"; empty if nothing does.
 
-        Of another number of images the split is another one too, and goes without saying.
+        Where the images differ, a different split is not mentioned.
         """
         before, after = asdict(self), asdict(now)
         words = [WORDS[name] for name in before if before[name] != after[name]]
@@ -78,16 +78,16 @@ _KNOWN: "WeakKeyDictionary[Dataset, Fingerprint]" = WeakKeyDictionary()
 
 
 def fingerprint_of(dataset: Dataset) -> Fingerprint:
-    """Return the fingerprint of a data set; computed once for each that is open.
+    """Return the fingerprint of a data set, computed once for each open data set.
 
-    Labels, classes, factors and splits are read whole. So are images that lie in memory (MNIST, the digits) and the
-    user's own, whose digest was computed when they were prepared. Of other images `SAMPLE` are read, the first and the
-    last among them: a change in others is not seen; of one image in 480,000 that is likely, of one in a hundred it is
-    not. dSprites as drawn and the official file, which differ by single pixels in about one image of 7,000, have the
-    same fingerprint unless one of these is in the sample: a run may go on with either.
+    Labels, classes, factors and splits are read completely, and so are images in memory (MNIST, the digits) and the
+    user's own images, whose digest is computed when they are prepared. Of other images, `SAMPLE` are read, including
+    the first and the last, so that a change may go unnoticed: likely for one image in 480,000, unlikely for one in a
+    hundred. dSprites as drawn and the official file, which differ by single pixels in about one image in 7,000, have
+    the same fingerprint unless one of these is in the sample, so that a run can resume with either.
 
-    What is not seen at all: a file of the user's that was replaced by one of the same size and time of change, since
-    the prepared copy is used as long as these are the same.
+    A user's file that was replaced by one of the same size and modification time is not noticed, since the prepared
+    copy is used as long as these agree.
     """
     known = _KNOWN.get(dataset)
     if known is None:
@@ -102,7 +102,7 @@ def fingerprint_of(dataset: Dataset) -> Fingerprint:
 
 
 def file_digest(path: Path) -> str:
-    """Return the digest of a whole file. Raises OSError."""
+    """Return the digest of a file's content. Raises OSError."""
     with path.open("rb") as file:
         return _digest(iter(lambda: file.read(CHUNK), b""))
 
@@ -120,7 +120,7 @@ def _of_images(dataset: Dataset) -> str:
 
 
 def _sample(count: int) -> Indices:
-    """Positions of `SAMPLE` images, in order: the first, the last, and one at random in each stretch between."""
+    """Positions of `SAMPLE` images in ascending order: first, last, and a random one in each interval between."""
     if count <= SAMPLE:
         return np.arange(count)
     edges = np.linspace(0, count, SAMPLE + 1).astype(np.int64)
@@ -130,7 +130,7 @@ def _sample(count: int) -> Indices:
 
 
 def _of_factors(factors: Factors) -> str:
-    # Rounded: the last bit of a computed value may depend on the machine.
+    # Rounded, since the last bit of a computed value may depend on the machine.
     parts: list[Any] = [*factors.names, *(np.round(values, 9) for values in factors.values)]
     parts += [f"{name}: {names}" for name, names in sorted(factors.value_names.items())]
     return _digest(parts if factors.table is None else [*parts, factors.table])
@@ -142,16 +142,16 @@ def _of_splits(dataset: Dataset) -> str:
 
 
 def _runs(values: NDArray[np.int64], step: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Where values do not go on by `step`, and with what: all there is to know of them, in little where runs are long.
+    """Positions at which values do not increase by `step`, and the values there: a compact form if such runs are long.
 
-    The number of values is the last position.
+    The last position is the number of values.
     """
     starts = np.flatnonzero(values[1:] != values[:-1] + step) + 1
     return np.concatenate([starts, [len(values)]]), np.concatenate([values[:1], values[starts]])
 
 
 def _digest(parts: Iterable[Any]) -> str:
-    """Digest of words, numbers, bytes and arrays, each with its kind and length, so that none runs into the next."""
+    """Digest of text, numbers, bytes and arrays, with types and lengths, so that parts cannot run together."""
     digest = hashlib.sha256()
     for part in parts:
         if isinstance(part, np.ndarray):
@@ -160,6 +160,6 @@ def _digest(parts: Iterable[Any]) -> str:
         elif isinstance(part, bytes):
             digest.update(part)
         else:
-            words = str(part).encode(errors="surrogatepass")  # names of folders that are not UTF-8
-            digest.update(f"{len(words)}:".encode() + words)
+            text = str(part).encode(errors="surrogatepass")  # folder names that are not UTF-8
+            digest.update(f"{len(text)}:".encode() + text)
     return digest.hexdigest()[:DIGITS]

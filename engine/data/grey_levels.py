@@ -1,4 +1,4 @@
-"""Grey values of more than 8 bits as bytes: one rule for all pictures of a folder, so that equal stays equal."""
+"""Conversion of grey values with more than 8 bits to bytes, the same for all pictures in a folder."""
 
 import math
 
@@ -10,12 +10,12 @@ WHITE = 65535
 
 
 class GreyLevels:
-    """Turns grey values into 0..255, and remembers what it saw, for a note.
+    """Converts grey values to 0..255, and keeps statistics for notes.
 
-    Sixteen bits say their depth: 65,535 is white, whatever the brightest pixel. Whole numbers of 32 bits and
-    floating-point numbers do not: those of all pictures that were measured decide together. Within 0 to 1,
-    1 is white; within 0 to 255, 255 is; else the smallest is black and the largest white. Without
-    anything measured, a picture's own values decide.
+    In 16-bit pictures, 65,535 is white, whatever the brightest pixel. 32-bit integers and floating-point numbers have
+    no defined white: it is derived from the values of all measured pictures together. Within 0 to 1, 1 is white; within
+    0 to 255, 255 is white; otherwise the smallest value is black and the largest white. If none was measured, the
+    picture's own values are used.
     """
 
     def __init__(self) -> None:
@@ -28,14 +28,14 @@ class GreyLevels:
         self._others = 0
 
     def measure(self, values: NDArray[np.float64]) -> None:
-        """Let a picture without a depth of its own count for the range."""
+        """Include a picture without a defined white in the range."""
         finite = values[np.isfinite(values)]
         if finite.size:
             self._low = min(self._low, float(finite.min()))
             self._high = max(self._high, float(finite.max()))
 
     def to_bytes(self, values: NDArray[np.float64], *, sixteen_bits: bool) -> NDArray[np.uint8]:
-        """Return a picture's values, of any shape, as 0..255; what is not a number becomes black."""
+        """Convert a picture's values, of any shape, to 0..255; NaN becomes black."""
         if sixteen_bits:
             self._pictures16 += 1
             self._peak16 = max(self._peak16, float(values.max(initial=0)))
@@ -50,7 +50,7 @@ class GreyLevels:
         return found
 
     def _range(self) -> tuple[float, float]:
-        """Black and white of what has no depth of its own."""
+        """Black and white for values without a defined white."""
         if self._low >= 0 and self._high <= 1:
             return 0.0, 1.0
         if self._low >= 0 and self._high <= 255:
@@ -58,22 +58,24 @@ class GreyLevels:
         return (self._low, self._high) if self._high > self._low else (self._low, self._low + 1)
 
     def notes(self) -> list[str]:
-        """Return what should be known of the pictures seen, as sentences."""
+        """Return notes on the pictures seen, as sentences."""
         notes = []
         bits = int(self._peak16).bit_length()
         if 0 < bits <= 14:
             factor = 2 ** (16 - bits)
             notes.append(
-                f"The brightest value in the pictures of 16 bits ({self._pictures16:,}) is {self._peak16:,.0f} of "
-                f"{WHITE:,}: they hold {bits} bits and come out 1/{factor:,} as bright as they could be. Save them "
-                f"multiplied by {factor:,} to use the whole range."
+                f"The brightest value in the 16-bit pictures ({self._pictures16:,}) is {self._peak16:,.0f} of "
+                f"{WHITE:,}: they hold {bits} bits and appear at 1/{factor:,} of the possible brightness. Save them "
+                f"multiplied by {factor:,} to use the full range."
             )
         if self._others:
             black, white = self._range()
             notes.append(
-                f"The pictures of 32-bit or floating-point values ({self._others:,}) go from {self._low:g} to "
+                f"The pictures with 32-bit or floating-point values ({self._others:,}) range from {self._low:g} to "
                 f"{self._high:g}: {black:g} is taken as black and {white:g} as white in all of them."
             )
         if self.several_frames:
-            notes.append(f"Of pictures with several frames or pages ({self.several_frames:,}) the first one is used.")
+            notes.append(
+                f"Pictures with several frames or pages, of which only the first is used: {self.several_frames:,}."
+            )
         return notes

@@ -1,7 +1,7 @@
 """IDX, the file format of MNIST: a header of big-endian integers, then the bytes.
 
-Format: Yann LeCun's MNIST page. Two zero bytes, the type (8: unsigned byte), the number of dimensions, the
-dimensions as 32-bit integers.
+The format is described on Yann LeCun's MNIST page: two zero bytes, the type (8: unsigned byte), the number of
+dimensions, the dimensions as 32-bit integers.
 """
 
 import gzip
@@ -19,14 +19,14 @@ from engine.system.reading import open_regular
 
 UNSIGNED_BYTE = 8
 LARGEST = 2**31
-"""More bytes than this are refused before any memory is taken."""
+"""Largest number of bytes; larger sizes are rejected before memory is allocated."""
 
 
 def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
-    """Read an IDX file of unsigned bytes with that many dimensions, gzip-compressed or raw.
+    """Read an IDX file of unsigned bytes with a given number of dimensions, gzip-compressed or raw.
 
-    Raises DataError when the file is missing, truncated, corrupt, of another type or shape, or longer than
-    its header says.
+    Raises DataError if the file is missing, truncated, corrupt, of another type or shape, or longer than its header
+    says.
     """
     try:
         with _open(path) as file:
@@ -34,15 +34,15 @@ def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
             size = math.prod(shape)
             if size > LARGEST or math.prod(max(n, 1) for n in shape) > LARGEST:
                 raise DataError(
-                    f"{path} promises {size:,} bytes, more than any data set of this kind has; the file is damaged."
+                    f"{path} announces {size:,} bytes, more than any data set of this kind has; the file is damaged."
                 )
             data = _read(file, size)
             if len(data) < size:
                 raise DataError(
-                    f"{path} is cut short: it promises {size:,} bytes and holds {len(data):,}. Download it again."
+                    f"{path} is truncated: it announces {size:,} bytes and holds {len(data):,}. Download it again."
                 )
             if file.read(1):
-                raise DataError(f"{path} holds more than the {size:,} bytes it promises; it is damaged.")
+                raise DataError(f"{path} holds more than the {size:,} bytes it announces; it is damaged.")
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise DataError(f"{path} is damaged and cannot be unpacked ({error}). Download it again.") from None
     except OSError as error:
@@ -51,7 +51,7 @@ def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
 
 
 def _read(file: IO[bytes], size: int) -> bytes:
-    """Read up to `size` bytes, in pieces: a damaged header must not make us take memory the file cannot fill."""
+    """Read up to `size` bytes in pieces, so that a damaged header cannot allocate memory the file does not fill."""
     data = bytearray()
     while len(data) < size and (part := file.read(min(2**22, size - len(data)))):
         data += part
@@ -66,7 +66,7 @@ def _open(path: Path) -> IO[bytes]:
 
 def _header(path: Path, head: bytes, dimensions: int) -> tuple[int, ...]:
     if len(head) < 4 + 4 * dimensions:
-        raise DataError(f"{path} is cut short: its header is missing.")
+        raise DataError(f"{path} is truncated: its header is incomplete.")
     zero, kind, count = struct.unpack(">HBB", head[:4])
     if zero != 0 or kind != UNSIGNED_BYTE or count != dimensions:
         raise DataError(

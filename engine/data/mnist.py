@@ -2,10 +2,10 @@
 
 MNIST (LeCun, Cortes, Burges), Fashion-MNIST (Xiao, Rasul, Vollgraf 2017) and KMNIST (Clanuwat et al. 2018).
 
-Addresses and checksums are torchvision's, its classes are not used: they download a file in one call that can be
-neither cancelled nor gone on from and shows how far it is on the terminal alone, and take whatever lies under the name
-of an unpacked file. Here a job downloads, a file has its name only once its checksum is right, and a user's files are
-read as they lie, packed or not, in more layouts than torchvision's, with a sentence where they are damaged.
+Addresses and checksums are torchvision's, but its classes are not used: they download a file in one call that can be
+neither cancelled nor resumed and shows progress only in a terminal, and they accept any file with the name of an
+unpacked one. Here, a job downloads, a file gets its name only once its checksum is verified, and the user's files are
+read in place, compressed or not, in more layouts than torchvision's, with a message if they are damaged.
 """
 
 from dataclasses import dataclass
@@ -24,14 +24,14 @@ from engine.system.paths import readable
 PARTS = {"train": "train", "test": "t10k"}
 KINDS = ("images-idx3-ubyte", "labels-idx1-ubyte")
 RAW = "raw"
-"""The folder within a data set's own that torchvision unpacks the IDX files to."""
+"""Subfolder of a data set's folder to which torchvision unpacks the IDX files."""
 
 SIDE = 28
 
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """One member: its title, its classes, and the name of torchvision's class, which knows where its files are."""
+    """A member of the family: title, classes, and the torchvision class that has the addresses of its files."""
 
     title: str
     classes: tuple[str, ...]
@@ -50,9 +50,9 @@ FAMILY = {
 
 
 def load(name: str, folder: Path | None) -> Dataset:
-    """Read a member of the family from a folder of IDX files, or from the cache.
+    """Load a member of the family from a folder of IDX files, or from the cache.
 
-    Raises DataError when files are missing, damaged or do not fit each other.
+    Raises DataError if files are missing, damaged or inconsistent.
     """
     family = FAMILY[name]
     where = _place(name, folder) if folder else cached_folder(name)
@@ -91,7 +91,7 @@ def load(name: str, folder: Path | None) -> Dataset:
 
 
 def check(name: str, folder: Path) -> None:
-    """Raise DataError unless a folder is there and holds the four files of a member, as torchvision does or plainly."""
+    """Raise DataError unless a folder holds the four files of a member, directly or in torchvision's layout."""
     where = _place(name, folder)
     for prefix in PARTS.values():
         for kind in KINDS:
@@ -99,7 +99,7 @@ def check(name: str, folder: Path) -> None:
 
 
 def prepare(name: str, folder: Path | None) -> Job:
-    """Download what is missing in the cache, md5 checked, with progress in bytes; find all four in a folder.
+    """Find the four files in a folder, or download those missing in the cache, with md5 check and progress in bytes.
 
     Raises DataError.
     """
@@ -118,9 +118,9 @@ def prepare(name: str, folder: Path | None) -> Job:
 
 
 def recognise(folder: Path) -> str | None:
-    """Name the member whose files a folder holds, itself or as torchvision lays them out; None where it holds none.
+    """Return the member whose files a folder holds, directly or in torchvision's layout; None if it holds none.
 
-    All members have the same files, so it is MNIST unless the folder or the one above is named after another.
+    The files of all members have the same names, so it is MNIST unless the folder or its parent is named after another.
     """
     if _has_images(folder) or _has_images(folder / RAW):
         return _named(folder) or "mnist"
@@ -128,26 +128,26 @@ def recognise(folder: Path) -> str | None:
 
 
 def cached_folder(name: str) -> Path:
-    """Where a downloaded member of the family is kept."""
+    """Return the folder of a downloaded member."""
     return data_cache() / "downloads" / name
 
 
 def is_downloaded(name: str) -> bool:
-    """Whether all four files lie in the cache."""
+    """Return whether all four files are in the cache."""
     folder = cached_folder(name)
     return all((folder / f"{prefix}-{kind}.gz").is_file() for prefix in PARTS.values() for kind in KINDS)
 
 
 def _named(folder: Path) -> str | None:
-    """The member that a folder or the one above is named after."""
+    """The member that a folder or its parent is named after."""
     where = "/".join(folder.parts[-2:]).lower().replace("-", "").replace("_", "")
     return next((name for name in reversed(FAMILY) if name.replace("-", "") in where), None)
 
 
 def _place(name: str, folder: Path) -> Path:
-    """The folder that holds the files: the given one, or where torchvision puts them below it.
+    """The folder that holds the files: the given one, or one of torchvision's below it.
 
-    Raises DataError when there is none, or the files are named after another member.
+    Raises DataError if there is none, or if it is named after another member.
     """
     family = FAMILY[name]
     if not folder.is_dir():
@@ -159,7 +159,7 @@ def _place(name: str, folder: Path) -> Path:
     place = next((path for path in below if _has_images(path)), folder)
     other = _named(place)
     if place.name == RAW and other not in (name, None):
-        raise DataError(f"{place} holds {FAMILY[str(other)].title}, by its name, not {family.title}.")
+        raise DataError(f"{place} holds {FAMILY[str(other)].title}, judging by its name, not {family.title}.")
     return place
 
 
@@ -168,7 +168,7 @@ def _has_images(folder: Path) -> bool:
 
 
 def _remotes(name: str) -> dict[str, Remote]:
-    """The four files with their addresses and checksums, as torchvision knows them."""
+    """The four files with torchvision's addresses and checksums."""
     import torchvision.datasets
 
     known = getattr(torchvision.datasets, FAMILY[name].torchvision)
@@ -176,7 +176,7 @@ def _remotes(name: str) -> dict[str, Remote]:
 
 
 def _find(folder: Path, name: str, family: Family) -> Path:
-    """The file of that name. Raises DataError where there is none."""
+    """The file with a name. Raises DataError if there is none."""
     path = _candidates(folder, name)
     if path is None:
         raise DataError(
@@ -187,7 +187,7 @@ def _find(folder: Path, name: str, family: Family) -> Path:
 
 
 def _candidates(folder: Path, name: str) -> Path | None:
-    """The file of that name, raw or gzip-compressed, also as "train-images.idx3-ubyte"; None where there is none."""
+    """The file with a name, raw or gzip-compressed, also as "train-images.idx3-ubyte"; None if there is none."""
     names = (name, name.replace("-idx", ".idx"))
     paths = (folder / (candidate + suffix) for candidate in names for suffix in ("", ".gz"))
     return next((path for path in paths if path.is_file()), None)

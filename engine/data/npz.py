@@ -1,4 +1,4 @@
-"""Reading arrays out of .npz files that may come from anywhere: bounded, streamed, nothing executed."""
+"""Reading arrays from untrusted .npz files: bounded, streamed, and without executing anything."""
 
 import struct
 import warnings
@@ -18,17 +18,17 @@ from engine.errors import DataError
 from engine.system.reading import open_regular
 
 LARGEST = 2**33
-"""More bytes than this in one array are refused, whatever the file's size."""
+"""Largest size of an array in bytes, whatever the file's size."""
 
 
 @dataclass(frozen=True, slots=True)
 class ArrayHeader:
-    """What an array in the file says of itself."""
+    """Shape, type and memory order of an array in the file."""
 
     shape: tuple[int, ...]
     dtype: np.dtype[np.generic]
     fortran: bool = False
-    """Whether the first index changes fastest in the file, not the last."""
+    """Whether the first index changes fastest in the file, instead of the last."""
 
     @property
     def bytes(self) -> int:
@@ -40,7 +40,7 @@ class ArrayHeader:
 
 
 class NpzFile:
-    """An .npz file, opened. Use with `with open_npz(path) as file`."""
+    """An open .npz file, as in `with open_npz(path) as file`."""
 
     def __init__(self, path: Path, archive: zipfile.ZipFile) -> None:
         self.path = path
@@ -53,15 +53,15 @@ class NpzFile:
             return self._header(name, stream)
 
     def read(self, name: str) -> NDArray[np.generic]:
-        """Read a whole array. Raises DataError."""
+        """Read an array. Raises DataError."""
         header = self.header(name)
         data = b"".join(self.chunks(name, 2**22))
         return np.frombuffer(data, header.dtype).reshape(header.shape, order="F" if header.fortran else "C")
 
     def chunks(self, name: str, size: int) -> Iterator[bytes]:
-        """Yield the bytes of an array as they lie in the file, at most `size` at a time.
+        """Yield the bytes of an array in file order, at most `size` at a time.
 
-        Raises DataError when there are fewer or more than it says.
+        Raises DataError if there are fewer or more than its header says.
         """
         with self._open(name) as stream:
             header = self._header(name, stream)
@@ -69,11 +69,11 @@ class NpzFile:
             while left:
                 part = stream.read(min(size, left))
                 if not part:
-                    raise DataError(f"{self.path.name} is cut short: {name!r} ends {left:,} bytes too early.")
+                    raise DataError(f"{self.path.name} is truncated: {name!r} ends {left:,} bytes too early.")
                 left -= len(part)
                 yield part
             if stream.read(1):
-                raise DataError(f"{self.path.name} is damaged: {name!r} is longer than it says.")
+                raise DataError(f"{self.path.name} is damaged: {name!r} is longer than its header says.")
 
     @contextmanager
     def _open(self, name: str) -> Iterator[IO[bytes]]:
@@ -94,42 +94,42 @@ class NpzFile:
             version = npy.read_magic(stream)
             reader = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
             with warnings.catch_warnings():
-                warnings.simplefilter("error")  # a header that numpy has to guess at is damaged
+                warnings.simplefilter("error")  # a header that numpy only guesses at is damaged
                 shape, fortran, dtype = reader(stream)
-        except Exception as error:  # a damaged header makes numpy's parser raise nearly anything
-            raise DataError(f"{self.path.name} is damaged: {name!r} is no array ({error}).") from None
+        except Exception as error:  # a damaged header makes numpy's parser raise almost anything
+            raise DataError(f"{self.path.name} is damaged: {name!r} is not an array ({error}).") from None
         if dtype.hasobject:
             raise DataError(
-                f"{name!r} in {self.path.name} is an array of Python objects, which could execute anything; "
+                f"{name!r} in {self.path.name} is an array of Python objects, which could execute code; "
                 "save it as numbers or strings."
             )
         header = ArrayHeader(shape, dtype, fortran and len(shape) > 1)
         if any(length < 0 for length in shape) or header.bytes > LARGEST:
             raise DataError(
-                f"{name!r} in {self.path.name} says it has {header.bytes:,} bytes; at most {LARGEST:,} are read."
+                f"{name!r} in {self.path.name} announces {header.bytes:,} bytes; at most {LARGEST:,} are read."
             )
         return header
 
 
 def _kind(path: Path) -> str:
-    """Say what a file is that is no .npz file, and what to do."""
+    """Say what a file is that is not an .npz file, and what to do."""
     start = b""
     with suppress(OSError), path.open("rb") as file:
         start = file.read(8)
     if start == b"\x89HDF\r\n\x1a\n":
-        dsprites = " dSprites needs no file: leave the data folder empty, and the same images are drawn here."
+        dsprites = " dSprites needs no file: leave the data folder empty to draw the same images on this machine."
         return (
             "is an HDF5 file, which this version does not read. Save its arrays with numpy.savez."
             f"{dsprites if 'dsprites' in path.name.lower() else ''}"
         )
     if start[:6] == b"\x93NUMPY":
         return "is a single array. Save it as 'images' in an .npz file: numpy.savez(FILE, images=...)."
-    return "is not an .npz file, or is cut short."
+    return "is not an .npz file or is truncated."
 
 
 @contextmanager
 def open_npz(path: Path) -> Iterator[NpzFile]:
-    """Open an .npz file for reading. Raises DataError when it is none."""
+    """Open an .npz file for reading. Raises DataError if it is not one."""
     with _regular(path) as file:
         try:
             archive = zipfile.ZipFile(file)

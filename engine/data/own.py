@@ -1,8 +1,8 @@
 """The user's own images: a folder of pictures, or an .npz file with arrays; prepared once into the cache.
 
-A picture is turned upright (EXIF), laid on black where it is transparent, cut to its central square and resized with
-Pillow's Lanczos filter. If any is in colour all are kept as RGB, else as grey. What the folders say is read in
-picture_folder.py.
+A picture is rotated upright (EXIF), composited onto black if transparent, cut to its central square and resized with
+Pillow's Lanczos filter. If any picture is in colour, all are stored as RGB, else as grey. picture_folder.py derives
+classes and splits from folders.
 """
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
@@ -28,16 +28,16 @@ from engine.jobs.events import Event, Finished, Job, Progress, Request
 from engine.system.files import replacing, scratch
 from engine.system.paths import readable
 from engine.system.plain_text import one_line
-from engine.system.reading import is_there
+from engine.system.reading import path_exists
 
 COLOURFUL = 12
-"""A picture is in colour when its channels differ by more than this somewhere (JPEG's greys are not quite grey)."""
+"""A picture is in colour if its channels differ by more than this anywhere (JPEG's greys are not quite grey)."""
 
 DEPTH_UNKNOWN = (".tif", ".tiff", ".pfm")
-"""Endings of pictures that may hold numbers without a depth: all are measured before the first is used."""
+"""Extensions of pictures that may lack a defined white: all are measured before the first is converted."""
 
 VERSION = 3
-"""Raise it when pictures are prepared differently."""
+"""To be raised when pictures are prepared differently."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Prepared:
 
 
 def prepare(path: Path | None, size: int) -> Job:
-    """Prepare a folder of pictures (at `size` x `size`) or an .npz file, with progress. Raises DataError."""
+    """Prepare a folder of pictures, resized to `size` x `size`, or an .npz file, with progress. Raises DataError."""
     path = _require(path)
     copy, listing = _copy_of(path, size)
     if not copy.ready:
@@ -66,7 +66,7 @@ def prepare(path: Path | None, size: int) -> Job:
 
 
 def load(path: Path | None, size: int) -> Dataset:
-    """Open what `prepare` made. Raises DataError when it did not run, or the original changed since."""
+    """Open the prepared copy. Raises DataError if there is none or the original has changed since."""
     path = _require(path)
     copy, listing = _copy_of(path, size)
     if not copy.ready:
@@ -84,12 +84,12 @@ def load(path: Path | None, size: int) -> Dataset:
             pixel_digest = str(about.read("pixel_digest"))
         for numbers, known in ((labels, names), (split, split_names)):
             if len(numbers) not in (0, len(pixels)) or not set(np.unique(numbers)) <= set(range(len(known))):
-                raise DataError(f"{copy.about.name} is about other images.")
+                raise DataError(f"{copy.about.name} does not fit the images.")
         if table.size and table.shape != (len(pixels), len(factor_names)):
-            raise DataError(f"{copy.about.name} is about other images.")
+            raise DataError(f"{copy.about.name} does not fit the images.")
     except (OSError, EOFError, ValueError, DataError):
         copy.about.unlink(missing_ok=True)
-        raise DataError(f"The prepared copy of {path} was damaged and is removed. Try again.") from None
+        raise DataError(f"The prepared copy of {path} was damaged and has been removed. Try again.") from None
     place = one_line(readable(path))
     return Dataset(
         name="images" if listing else "arrays",
@@ -107,9 +107,9 @@ def load(path: Path | None, size: int) -> Dataset:
 
 
 def numbered_alphabetically(dataset: Dataset, folder: Path) -> Dataset:
-    """Return the pictures of a folder with their classes numbered as version 1.0.0 did, for a run that it trained.
+    """Return a folder's pictures with classes numbered as in version 1.0.0, for a run that it trained.
 
-    Raises DataError when it found other classes there than are found now.
+    Raises DataError if version 1.0.0 found other classes than are found now.
     """
     if dataset.labels is None:
         return dataset
@@ -119,14 +119,14 @@ def numbered_alphabetically(dataset: Dataset, folder: Path) -> Dataset:
     if set(former) != set(dataset.label_names):
         raise DataError(
             f"The run was trained by version 1.0.0, which took {some(former)} for the classes in {folder}; now they "
-            f"are {some(dataset.label_names)}. Which label is which cannot be known: train it again."
+            f"are {some(dataset.label_names)}. Its labels cannot be matched to these: train it again."
         )
     numbers = np.array([former.index(name) for name in dataset.label_names])
     return replace(dataset, labels=numbers[dataset.labels], label_names=tuple(former))
 
 
 def check(path: Path) -> None:
-    """Raise DataError unless a path is a folder with pictures, or a file with an array of images."""
+    """Raise DataError unless a path is a folder with pictures or a file with an array of images."""
     path = _require(path)
     if path.is_file():
         with open_npz(path) as file:
@@ -145,19 +145,19 @@ def _listed(folder: Path) -> Listing:
 
 
 def _no_pictures(folder: Path, listing: Listing) -> DataError:
-    return DataError(" ".join([f"{folder} holds no pictures, nor do its sub-folders.", *listing.notes]))
+    return DataError(" ".join([f"{folder} and its subfolders hold no pictures.", *listing.notes]))
 
 
 def _require(path: Path | None) -> Path:
     if path is None:
         raise DataError("Choose a folder of pictures or an .npz file first (--data on the command line).")
-    if not is_there(path):
+    if not path_exists(path):
         raise DataError(f"{path} does not exist. Choose a folder of pictures or an .npz file.")
     return path
 
 
 def _copy_of(path: Path, size: int) -> tuple[Prepared, Listing | None]:
-    """Where the prepared copy is kept; and the pictures, where `path` is a folder."""
+    """The prepared copy's files and, if `path` is a folder, its pictures."""
     try:
         listing = list_pictures(path) if path.is_dir() else None
         if listing is not None:
@@ -217,9 +217,9 @@ def _prepare_folder(
 
 
 def _measure(files: Sequence[Path], title: str, levels: GreyLevels) -> Generator[Event, Request | None, None]:
-    """Find the range of values in pictures whose files do not say which is white."""
+    """Find the range of values in pictures without a defined white."""
     for number, file in enumerate(files, 1):
-        with suppress(DataError, MemoryError):  # it is counted when it is read
+        with suppress(DataError, MemoryError):  # counted when it is read
             values = values_without_depth(file, LARGEST_PICTURE)
             if values is not None:
                 levels.measure(values)
@@ -227,7 +227,7 @@ def _measure(files: Sequence[Path], title: str, levels: GreyLevels) -> Generator
 
 
 def _picture(file: Path, size: int, levels: GreyLevels) -> NDArray[np.uint8] | None:
-    """One picture as uint8 (size, size, 3); None when it cannot be read."""
+    """A picture as uint8 (size, size, 3); None if it cannot be read."""
     try:
         image = on_black(open_picture(file, LARGEST_PICTURE, levels))
         return np.asarray(ImageOps.fit(image, (size, size), Image.Resampling.LANCZOS))
@@ -236,7 +236,7 @@ def _picture(file: Path, size: int, levels: GreyLevels) -> NDArray[np.uint8] | N
 
 
 def _write_pixels(path: Path, raw: NDArray[np.uint8], kept: Sequence[int], in_colour: bool) -> list[str]:
-    """Write pictures as an .npy file, grey ones with one channel. Returns notes on how bright they are."""
+    """Write pictures to an .npy file, grey ones with one channel, and return notes on their brightness."""
     channels = 3 if in_colour else 1
     chosen = np.asarray(kept)
 
@@ -272,7 +272,7 @@ def _prepare_arrays(path: Path, copy: Prepared) -> Generator[Event, Request | No
 
 
 def _factors(table: NDArray[np.int64], names: tuple[str, ...]) -> Factors:
-    """Factors from a table of values, (n, factors); classes are the values that occur, in order."""
+    """Factors from a table of values, (n, factors); the classes are the sorted values that occur."""
     values, classes = [], []
     for column in table.T:
         found, where = np.unique(column, return_inverse=True)
@@ -290,7 +290,7 @@ def _write_about(
     factor_names: Sequence[str] = (),
     splits: Mapping[str, NDArray[np.int64]] | None = None,
 ) -> None:
-    """Write what goes with the images; without `splits` they are split when they are loaded."""
+    """Write labels, factors, splits and notes; without `splits`, the images are split when loaded."""
     count = sum(map(len, splits.values())) if splits else 0
     split = np.zeros(count, np.uint8)
     for number, where in enumerate((splits or {}).values()):

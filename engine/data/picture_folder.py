@@ -1,7 +1,7 @@
-"""What a folder of pictures holds: which files are pictures, their classes, the split that its folders give.
+"""A folder of pictures: which files are pictures, and the classes and split given by its subfolders.
 
-Folders are taken as people have them: what systems and tools leave behind is passed over, links are followed once,
-train, val and test are a split, and what is left out is counted in a note.
+Files of systems and tools are skipped, links are followed once, train, val and test are a split, and everything that is
+left out is counted in a note.
 """
 
 import os
@@ -31,7 +31,7 @@ SYSTEM_NAMES = frozenset(
         "desktop.ini",
     }
 )
-"""What systems, NAS boxes and tools leave in folders, in lower case; so do hidden names, which start with a dot."""
+"""Names, in lower case, that systems, NAS devices and tools leave in folders, beside hidden names (with a dot)."""
 
 SPLIT_NAMES = {
     "train": "train",
@@ -43,15 +43,15 @@ SPLIT_NAMES = {
     "test": "test",
     "testing": "test",
 }
-"""Folder names that stand for a part of the data, in lower case."""
+"""Folder names, in lower case, that stand for a part of the split."""
 
 SHOWN = 3
-"""Names that a note lists before it says "..."."""
+"""Names that a note lists before "and n more"."""
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The pictures below a folder, in the order of their paths, and notes on what was passed over."""
+    """The pictures below a folder, sorted by path, and notes on what was skipped."""
 
     pictures: tuple[Path, ...]
     notes: tuple[str, ...]
@@ -59,9 +59,9 @@ class Listing:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Arrangement:
-    """What the folders say of pictures: `kept` are the positions of those that are used.
+    """Classes and split of pictures, from their folders: `kept` are the positions of the pictures that are used.
 
-    `labels` are class numbers of the kept ones, int64, empty without classes; `splits` positions among them.
+    `labels` are class numbers of the kept ones, int64, empty without classes; `splits` are positions among them.
     """
 
     kept: tuple[int, ...]
@@ -72,25 +72,25 @@ class Arrangement:
 
 
 def natural_key(name: str) -> tuple[object, ...]:
-    """Return what names are sorted by so that numbers in them count as numbers: 2 comes before 10."""
+    """Return a sort key by which numbers in names are compared as numbers: 2 comes before 10."""
     parts = re.split(r"(\d+)", name.casefold())
     return (*(int(part) if i % 2 else part for i, part in enumerate(parts)), name)
 
 
 def list_pictures(folder: Path) -> Listing:
-    """Find the pictures in a folder and below it. Raises OSError when the folder itself cannot be read.
+    """Find the pictures in a folder and its subfolders. Raises OSError if the folder itself cannot be read.
 
-    A folder that is reached twice, through links, is read once, by its own name where it has one here.
+    A folder reached more than once through links is read once, under its own name if that is below `folder`.
     """
     found = _Search(folder)
     found.read(folder)
-    while found.links:  # after all that is there itself
+    while found.links:  # after all folders that are not links
         found.read(found.links.pop(0))
     return Listing(tuple(sorted(found.pictures)), tuple(found.notes()))
 
 
 class _Search:
-    """A walk through a folder, and what it passed over."""
+    """A walk through a folder, and what it skipped."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -103,7 +103,7 @@ class _Search:
         self._others: Counter[str] = Counter()
 
     def read(self, folder: Path) -> None:
-        """Take in a folder and what lies below it but for linked folders, which are put aside."""
+        """Read a folder and its subfolders, except linked folders, which are put aside."""
         waiting = [folder]
         while waiting:
             here = waiting.pop()
@@ -126,7 +126,7 @@ class _Search:
                 self._unread.append(self._name(here))
 
     def _take(self, path: Path, entry: "os.DirEntry[str]") -> list[Path]:
-        """Put an entry of a folder where it belongs; return it where it is a folder to read. Raises OSError."""
+        """Sort a folder's entry by kind, and return it if it is a folder to read. Raises OSError."""
         ending = path.suffix.lower()
         if _is_system(path.name):
             if entry.is_dir() or ending in picture_endings():
@@ -144,7 +144,7 @@ class _Search:
         return []
 
     def _is_loop(self, link: Path) -> bool:
-        """Whether a linked folder holds the link itself, or the folder that is searched."""
+        """Whether a linked folder contains the link itself or the searched folder."""
         target = link.resolve()
         return any(place.resolve().is_relative_to(target) for place in (link.parent, self.root))
 
@@ -152,15 +152,15 @@ class _Search:
         return readable(path.relative_to(self.root).as_posix())
 
     def notes(self) -> Iterator[str]:
-        """Say what was passed over, and why."""
+        """Yield sentences that say what was left out, and why."""
         if self._others:
-            kinds = ", ".join(f"{count:,} {ending or 'without an ending'}" for ending, count in _most(self._others))
-            yield f"Left out because they are not pictures that can be read: {kinds}."
+            kinds = ", ".join(f"{count:,} {ending or 'without an extension'}" for ending, count in _most(self._others))
+            yield f"Left out because they are not readable pictures: {kinds}."
         if self._system:
             yield f"Left out because they are hidden or the system's own: {some(self._system)}."
         if self._twice:
             links = some([self._name(path) for path in self._twice])
-            yield f"Left out because they link to folders that are read already: {links}."
+            yield f"Left out because they link to folders that are already read: {links}."
         if self._unread:
             yield f"Left out because they cannot be opened or link to nothing: {some(self._unread)}."
 
@@ -170,24 +170,25 @@ def _is_system(name: str) -> bool:
 
 
 def _most(counts: Counter[str]) -> list[tuple[str, int]]:
-    """The most frequent, and the rest together."""
+    """The most frequent entries, and the rest combined."""
     ranked = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
     rest = sum(count for _, count in ranked[SHOWN + 1 :])
     return [*ranked[: SHOWN + 1], *([("others", rest)] if rest else [])]
 
 
 def some(names: Sequence[str]) -> str:
-    """Return a few names in words."""
+    """Return a list of names as text, truncated after a few."""
     names = sorted(names, key=natural_key)
     return ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else "")
 
 
 def arrange(folder: Path, pictures: Sequence[Path]) -> Arrangement:
-    """Read classes and split off the folders that pictures lie in, all below `folder`.
+    """Derive classes and split from the folders of pictures, all below `folder`.
 
-    A folder that holds all the others stands for nothing. Folders named train, val and test are the split, above the
-    classes or below them; what lies outside them is left out. Then the first folders are the classes, where there are
-    two or more. A few pictures beside the classes, fewer than a class has, are left out; with more there are none.
+    A single folder that contains everything is ignored. Folders named train, val and test, above or below the classes,
+    are the split; pictures outside them are left out. The top-level folders that remain are the classes if there are
+    at least two. Pictures beside them are left out if they are fewer than a class has on average; otherwise there are
+    no classes.
     """
     folders = _unwrapped([picture.relative_to(folder).parts[:-1] for picture in pictures])
     notes: list[str] = []
@@ -210,7 +211,7 @@ def arrange(folder: Path, pictures: Sequence[Path]) -> Arrangement:
     else:
         if len(names) > 1:
             notes.append(
-                f"The {len(names):,} folders are not taken as classes, since too many pictures lie beside them "
+                f"The {len(names):,} folders are not used as classes because too many pictures are beside them "
                 f"({len(beside):,}). Move these into folders to train with classes."
             )
         names = []
@@ -221,21 +222,21 @@ def arrange(folder: Path, pictures: Sequence[Path]) -> Arrangement:
 
 
 def _unwrapped(folders: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
-    """Folders without a first one that holds everything, as unpacked archives have it."""
+    """Folders without a single top-level one that contains everything, as in unpacked archives."""
     while folders and all(folders) and len({names[0] for names in folders}) == 1:
         folders = [names[1:] for names in folders]
     return folders
 
 
 def _few(beside: int, inside: int, groups: int) -> bool:
-    """Whether pictures beside folders are fewer than a folder has on average."""
+    """Whether there are fewer pictures beside folders than in a folder on average."""
     return beside * groups < inside
 
 
 def _split_of(folders: Sequence[tuple[str, ...]]) -> tuple[list[str], int]:
-    """The part of the split that each picture belongs to ("" for none), and the level of folders that says so.
+    """The part of the split of each picture ("" for none), and the folder level that determines it.
 
-    There is none unless one folder is for training and another is not, and they hold nearly all.
+    There is no split unless there are a training folder and another one, which together hold almost all pictures.
     """
     for level in (0, 1):
         parts = [SPLIT_NAMES.get(names[level].lower(), "") if len(names) > level else "" for names in folders]
@@ -246,7 +247,7 @@ def _split_of(folders: Sequence[tuple[str, ...]]) -> tuple[list[str], int]:
 
 
 def _splits(parts: Sequence[str]) -> Mapping[str, NDArray[np.int64]]:
-    """Positions of each part. What is held out is the test part, where no other is."""
+    """Positions of each part; a validation part without a test part becomes the test part."""
     if "test" not in parts:
         parts = ["test" if part == "validation" else part for part in parts]
     of = np.array(parts)
@@ -255,4 +256,4 @@ def _splits(parts: Sequence[str]) -> Mapping[str, NDArray[np.int64]]:
 
 def _left_out(folder: Path, pictures: Sequence[Path], which: Iterable[int], where: str) -> list[str]:
     names = [readable(pictures[i].relative_to(folder).as_posix()) for i in which]
-    return [f"Left out because they lie {where}: {some(names)}."] if names else []
+    return [f"Left out because they are {where}: {some(names)}."] if names else []

@@ -1,6 +1,6 @@
-"""The pixels of a prepared copy: an .npy file that is written image by image, then looked at once as a whole.
+"""The pixels of a prepared copy: an .npy file that is written image by image and then checked for brightness.
 
-It is written, not mapped: where the disk has no room for a mapped page, the system ends the process.
+It is not memory-mapped for writing: if the disk has no room for a mapped page, the system kills the process.
 """
 
 from collections.abc import Iterable, Iterator
@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 BLOCK = 2**22
 DIM = 32
-"""Images whose brightest value is no larger are nearly black, which is said."""
+"""Brightest value up to which images are reported as almost black."""
 
 
 def write_images(path: Path, shape: tuple[int, ...], parts: Iterable[NDArray[np.uint8]]) -> Iterator[int]:
-    """Write images, uint8 of this shape (n, height, width, channels), as they come; yield how many are written.
+    """Write images of a total shape (n, height, width, channels), uint8, and yield the number written so far.
 
     Raises OSError.
     """
@@ -31,7 +31,7 @@ def write_images(path: Path, shape: tuple[int, ...], parts: Iterable[NDArray[np.
 
 
 def finish_images(path: Path) -> list[str]:
-    """Make images of 0 and 1 black and white; return what is to be said of their brightness. Raises OSError."""
+    """Make images of 0 and 1 black and white, and return notes on their brightness. Raises OSError."""
     with path.open("r+b") as file:
         npy.read_magic(file)
         npy.read_array_header_1_0(file)
@@ -42,15 +42,15 @@ def finish_images(path: Path) -> list[str]:
             for block in _blocks(file):
                 file.seek(-len(block), 1)
                 file.write((np.frombuffer(block, np.uint8) * np.uint8(255)).data)
-                file.seek(0, 1)  # from writing back to reading
+                file.seek(0, 1)  # switch from writing back to reading
     if peak == 0:
         return ["All images are black."]
     if peak == 1:
-        return ["The images hold only 0 and 1: 1 is taken as white."]
+        return ["The images contain only 0 and 1: 1 is taken as white."]
     if peak <= DIM:
         return [
-            f"The brightest value in the images is {peak} of 255: they are nearly black. Save them over the whole "
-            "range to see and train on more than that."
+            f"The brightest value in the images is {peak} of 255: they are almost black. Save them with the full range "
+            "of values to see more and train better."
         ]
     return []
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.jobs.processes import Tell
+from engine.jobs.processes import Report
 
 TREES = 100
 """Boosting stages; each grows one tree a class. scikit-learn's default, as are all other settings."""
@@ -39,7 +39,7 @@ def fit_factor(
     test_codes: NDArray[np.floating],
     test_classes: NDArray[np.int64],
     seed: int,
-    tell: Tell = lambda units: None,
+    report: Report = lambda units: None,
 ) -> FactorFit:
     """Fit the trees of one factor; `codes` (images, latents), `classes` (images,). Tells of every tree grown.
 
@@ -52,7 +52,7 @@ def fit_factor(
     trees = trees_of(classes) // TREES
 
     def grown(stage: int, model: object, variables: object) -> bool:
-        tell((stage + 1) * trees)
+        report((stage + 1) * trees)
         return False
 
     model = GradientBoostingClassifier(random_state=seed)

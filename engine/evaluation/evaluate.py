@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from engine.data import Dataset, Fingerprint, fingerprint_of, load_if_there, load_prepared, prepare
+from engine.data import Dataset, Fingerprint, fingerprint_of, load_if_available, load_prepared, prepare
 from engine.errors import CheckpointError, ConfigError, DataError, StudioError
 from engine.evaluation.catalogue import IMAGES, METRICS, OURS, VERSION
 from engine.evaluation.forward import forward
@@ -21,9 +21,11 @@ from engine.evaluation.summaries import category_results, correlation_results, h
 from engine.jobs.events import Evaluated, Event, Job, Progress, Request, Warned
 from engine.jobs.processes import Children
 from engine.runs.checkpoints import checkpoint_step
-from engine.runs.kept_weights import MOST_WEIGHTS, WEIGHTS
+from engine.runs.kept_weights import MAX_WEIGHTS_BYTES, WEIGHTS
+from engine.runs.plugins_used import plugins_used, require_plugins
 from engine.runs.run import Run
 from engine.runs.trained import TrainedModel, load_model
+from engine.settings.absent import missing_words
 from engine.system.reading import DamagedError, read_limited, reason_of
 from engine.system.user_code import raised_words
 
@@ -41,8 +43,8 @@ def evaluate(run: Run, metrics: Sequence[str] | None = None) -> Job:
 
     Metrics that are not there yet are added to those that are, and kept as soon as each is known. What was kept of
     other weights or data is computed again. Yields Warned where the data are others than before or than the run was
-    trained on, Progress, then one Evaluated. Raises ConfigError for unknown metrics, CheckpointError, DataError or
-    RunError.
+    trained on, Progress, then one Evaluated. Raises ConfigError for unknown metrics, CheckpointError, DataError,
+    PluginMissingError or RunError.
     """
     wanted = list(dict.fromkeys(metrics or METRICS))
     unknown = [name for name in wanted if name not in METRICS]
@@ -54,12 +56,14 @@ def evaluate(run: Run, metrics: Sequence[str] | None = None) -> Job:
     none = {name: missing(reason) for name in METRICS if (reason := reason_of_method(run.config, name))}
     kept = _of_weights(run, _key(run))
     complete = "data" in kept and not any(_lacks(none | kept["metrics"], name) for name in wanted)
+    if not complete:
+        require_plugins(run.config)
     dataset, gone = yield from _data_of(run, needed=not complete)
     if dataset is None:
         yield Warned(f"{gone} The metrics kept with {run.name} are shown; they cannot be compared with its data.")
     else:
         now = fingerprint_of(dataset)
-        notes = [note for note in (run.data_note(now, step), _outdated(run, kept, now)) if note]
+        notes = [note for note in (run.data_note(now, step), run.plugin_note(step), _outdated(run, kept, now)) if note]
         if notes:
             yield Warned(" ".join(notes))
         kept = _kept(run, _key(run), now)
@@ -77,7 +81,7 @@ def evaluate(run: Run, metrics: Sequence[str] | None = None) -> Job:
 def _data_of(run: Run, *, needed: bool) -> Generator[Event, Request | None, tuple[Dataset | None, str]]:
     """The run's data set; where it is not needed and not there, None and why. Raises DataError."""
     if not needed and run.config.data_folder is None:
-        return load_if_there(*run.data)
+        return load_if_available(*run.data)
     try:
         for event in prepare(*run.config.data):
             if isinstance(event, Progress):
@@ -123,12 +127,14 @@ def kept_kl(trained: TrainedModel) -> NDArray[np.float64] | None:
 
 
 def _key(run: Run) -> str:
-    """What kept metrics belong to: these weights, computed this way."""
+    """What kept metrics belong to: these weights, computed this way, by these plug-ins' code."""
     try:
-        weights = read_limited(run.checkpoint_folder / WEIGHTS, MOST_WEIGHTS)
+        weights = read_limited(run.checkpoint_folder / WEIGHTS, MAX_WEIGHTS_BYTES)
     except (OSError, DamagedError) as error:
         raise CheckpointError(f"The file of the weights of {run.name} {reason_of(error)}.") from None
-    return f"{VERSION}-{hashlib.sha256(weights).hexdigest()[:16]}"
+    plugins = run.plugins if missing_words(run.config) else plugins_used(run.config)
+    code = hashlib.sha256("".join(use.fingerprint for use in plugins).encode()).hexdigest()[:16]
+    return f"{VERSION}-{hashlib.sha256(weights).hexdigest()[:16]}" + (f"-{code}" if plugins else "")
 
 
 def _of_weights(run: Run, key: str) -> dict[str, Any]:

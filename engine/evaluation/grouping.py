@@ -8,7 +8,7 @@ from engine.methods.registry import METHODS
 from engine.runs.differences import MACHINE, differing_settings
 from engine.settings.run_config import RunConfig, all_settings
 from engine.system.fields import choices_of, unit_of
-from engine.system.numbers import exact_words
+from engine.system.numbers import exact_text
 from engine.system.plain_text import one_line
 
 METHOD = "method"
@@ -82,4 +82,4 @@ def value_words(value: object, titles: dict[str, str]) -> str:
         return "yes" if value else "no"
     if isinstance(value, tuple):
         return ", ".join(map(str, value))  # as it can be typed: in a list, commas are between the numbers
-    return titles.get(str(value), exact_words(value) if isinstance(value, int | float) else one_line(str(value)))
+    return titles.get(str(value), exact_text(value) if isinstance(value, int | float) else one_line(str(value)))

@@ -18,7 +18,7 @@ from engine.evaluation.results import SEED, entry
 from engine.evaluation.sampling import (
     FEWEST_A_VALUE,
     FEWEST_IMAGES,
-    MOST_CLASSES,
+    MAX_CLASSES,
     TESTING,
     TRAINING,
     Batches,
@@ -231,9 +231,9 @@ def reason_against(dataset: Dataset, groups: Groups | None, latents: int) -> str
     if len(dataset) < FEWEST_IMAGES:
         return f"{dataset.title} has {len(dataset)} images; the scores need at least {FEWEST_IMAGES}"
     used = (groups.counts > 0).sum(axis=1)
-    if used.max() > MOST_CLASSES:
+    if used.max() > MAX_CLASSES:
         most = groups.names[int(used.argmax())]
-        return f"factor {most!r} has {used.max():,} values; scores by classes take up to {MOST_CLASSES}"
+        return f"factor {most!r} has {used.max():,} values; scores by classes take up to {MAX_CLASSES}"
     if used.max() * FEWEST_A_VALUE > len(dataset):
         most = groups.names[int(used.argmax())]
         return (

@@ -17,7 +17,7 @@ FEWEST_IMAGES = 100
 FEWEST_A_VALUE = 3
 """Images that a factor's values have on average: where each image has its own, none tells of another."""
 
-MOST_CLASSES = 256
+MAX_CLASSES = 256
 
 
 @dataclass(frozen=True, slots=True, eq=False)

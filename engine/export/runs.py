@@ -9,7 +9,7 @@ from engine.figures.drawing import FORMATS, check_format, save
 from engine.jobs.events import Finished, Job, Progress
 from engine.runs.archive import write_archive
 from engine.runs.curves import View
-from engine.runs.metrics_file import COLUMNS, header, whole_lines
+from engine.runs.metrics_file import COLUMNS, complete_lines, header
 from engine.runs.run import Run, distinct_names
 from engine.system.files import is_link, write_bytes
 from engine.system.spreadsheet import csv_text
@@ -46,7 +46,7 @@ def _tables(runs: Sequence[Run]) -> list[list[str]]:
         if is_link(run.metrics_file):
             raise RunError(f"{run.metrics_file} is a link to another place; only the run's own curves are exported.")
     try:
-        return [whole_lines(run.metrics_file) for run in runs]
+        return [complete_lines(run.metrics_file) for run in runs]
     except OSError as error:
         raise RunError(f"{error.filename} cannot be read: {error.strerror or error}.") from None
 

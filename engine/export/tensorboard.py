@@ -19,7 +19,7 @@ from PIL import Image
 from engine.errors import RunError
 from engine.jobs.events import Finished, Job, Progress
 from engine.runs.metrics_file import COLUMNS, MetricsReader
-from engine.runs.previews import MOST_BYTES, list_previews
+from engine.runs.previews import MAX_BYTES, list_previews
 from engine.runs.run import Run, distinct_names, new_folder
 from engine.system.files import is_link, place_folder, scratch_folder
 from engine.system.plain_text import slug
@@ -134,7 +134,7 @@ def _picture(path: Path) -> "Summary | None":
     from tensorboard.compat.proto.summary_pb2 import Summary
 
     try:
-        content = read_limited(path, MOST_BYTES)
+        content = read_limited(path, MAX_BYTES)
         with Image.open(io.BytesIO(content), formats=("PNG",)) as image:
             width, height, channels = image.width, image.height, len(image.getbands())
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):

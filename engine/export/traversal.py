@@ -22,7 +22,7 @@ from engine.runs.latent_names import latent_title
 from engine.runs.run import Run
 from engine.runs.trained import load_model
 from engine.system.files import place_folder, replacing, scratch_folder
-from engine.system.numbers import exact_words
+from engine.system.numbers import exact_text
 from engine.traversal import Traversal
 
 ENDINGS = (*FORMATS, "gif", "npz")
@@ -50,11 +50,11 @@ class Look:
     def check(self) -> None:
         """Raise ConfigError when the size is out of range."""
         if self.width is not None and not 1 <= self.width <= 200:
-            raise ConfigError(f"The width is {exact_words(self.width)} cm; it must be from 1 to 200.")
+            raise ConfigError(f"The width is {exact_text(self.width)} cm; it must be from 1 to 200.")
         if not 20 <= self.dpi <= 2400:
             raise ConfigError(f"The resolution is {self.dpi} dots an inch; it must be from 20 to 2,400.")
         if self.width is not None and self.width / CENTIMETRES * self.dpi > LARGEST:
-            size = f"{exact_words(self.width)} cm at {self.dpi} dots an inch"
+            size = f"{exact_text(self.width)} cm at {self.dpi} dots an inch"
             raise ConfigError(f"{size} are more than {LARGEST:,} pixels.")
 
 

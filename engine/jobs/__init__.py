@@ -1,1 +1,1 @@
-"""Jobs: generators of events, how they are driven, and the child processes they use."""
+"""Jobs: generators of events, the loop that drives them, and the child processes they use."""

@@ -1,4 +1,4 @@
-"""Driving a job: the one place where pause, stop and cancel are turned into what a generator understands."""
+"""Driving a job: the one place that turns pause, stop and cancel into requests to a generator."""
 
 import threading
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ Kind = TypeVar("Kind", bound=Event)
 
 
 class Control:
-    """What a person wants of a running job. Set from any thread, read between two yields."""
+    """Pause, stop and cancel for a running job. Set from any thread, read between two yields."""
 
     def __init__(self) -> None:
         self._stop = threading.Event()
@@ -24,7 +24,7 @@ class Control:
         self._go.clear()
 
     def resume(self) -> None:
-        """Let a paused job go on."""
+        """Let a paused job continue."""
         self._go.set()
 
     def stop(self) -> None:
@@ -49,7 +49,7 @@ class Control:
 
     @property
     def request(self) -> Request | None:
-        """What to send to the job now."""
+        """The request to send to the job now, if any."""
         if self._stop.is_set():
             return Request.STOP
         return None if self._go.is_set() else Request.PAUSE
@@ -67,10 +67,10 @@ class Control:
 
 
 def drive(job: Job, control: Control) -> Iterator[Event]:
-    """Iterate a job under a person's control.
+    """Iterate over a job's events and send it the requests of `control`.
 
-    A pause blocks here, after the job has yielded `Paused`; a job that cannot go on pauses itself. When cancelled, the
-    job is closed and the iteration ends; a job closes by itself when this iterator is.
+    A pause blocks here, after the job has yielded `Paused`; a job that cannot continue pauses itself. Cancelling closes
+    the job and ends the iteration; closing this iterator closes the job, too.
     """
     request: Request | None = None
     try:
@@ -90,5 +90,5 @@ def drive(job: Job, control: Control) -> Iterator[Event]:
 
 
 def last_event(job: Job, kind: type[Kind]) -> Kind:
-    """Run a job to its end and return the last event of that kind. Raises what the job does, IndexError without one."""
+    """Run a job to its end and return its last event of a kind. Raises IndexError if there is none."""
     return [event for event in job if isinstance(event, kind)][-1]

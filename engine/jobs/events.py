@@ -1,7 +1,7 @@
-"""What a long job tells whoever drives it, and what it can be asked.
+"""Events a job yields and requests it accepts.
 
-A job is a generator: it yields these frozen events and takes an optional `Request` back at each yield.
-The window, the terminal and the tests are all hosts of the same jobs.
+A job is a generator: it yields these frozen events and receives an optional `Request` at each yield. The window, the
+terminal and the tests are hosts of the same jobs.
 """
 
 from collections.abc import Generator
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 
 class Request(Enum):
-    """What a host may ask of a job, by sending it at a yield."""
+    """A request that a host sends to a job at a yield."""
 
     PAUSE = "pause"
     STOP = "stop"
@@ -25,12 +25,12 @@ class Request(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """The base of everything a job yields."""
+    """Base class of everything a job yields."""
 
 
 @dataclass(frozen=True, slots=True)
 class Progress(Event):
-    """`done` of `total` units of work. `what` names the work, `unit` what is counted."""
+    """`done` of `total` units of work are done. `what` names the work, `unit` what is counted."""
 
     done: int
     total: int
@@ -40,7 +40,7 @@ class Progress(Event):
 
 @dataclass(frozen=True, slots=True)
 class Warned(Event):
-    """Something a person should know but that stops nothing, as a sentence."""
+    """A warning for the user, as a sentence; the job continues."""
 
     message: str
 
@@ -62,7 +62,7 @@ class Unanswered(Event):
 
 @dataclass(frozen=True, slots=True)
 class TrainingStarted(Event):
-    """A run is open and its data and network are ready; training begins after `step`."""
+    """The run, its data and its networks are ready; training continues after `step`."""
 
     run: Path
     step: int
@@ -74,9 +74,9 @@ class TrainingStarted(Event):
 class StepMetrics(Event):
     """A row of metrics.csv: means over the steps since the last row, in nats.
 
-    `epoch` is a float (passes over the data so far), `seconds` leaves pauses out, `reconstruction`, `kl` and `capacity`
-    are None for methods without one, `kl_per_latent` has one value per latent, none for methods without a KL; `terms`
-    are the method's own, in its order.
+    `epoch` is a float (passes over the data so far); `seconds` excludes pauses. `reconstruction`, `kl` and `capacity`
+    are None for methods without them; `kl_per_latent` has one value per latent and is empty for methods without a KL.
+    `terms` are the method's own terms, in the method's order.
     """
 
     step: int
@@ -92,11 +92,11 @@ class StepMetrics(Event):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Preview(Event):
-    """Pictures of the model at a step, all uint8.
+    """Pictures of what the model does at a step, all uint8.
 
-    `originals` and `reconstructions`: (n, height, width, channels). `traversal`: (rows, columns, height,
-    width, channels), a row for each latent of `latents`, which are ordered by KL, largest first; a category that has
-    fewer values than the others is black behind them. `kl_per_latent` is empty for methods without a KL.
+    `originals` and `reconstructions`: (n, height, width, channels). `traversal`: (rows, columns, height, width,
+    channels), one row for each of `latents`, which are ordered by KL, largest first; the row of a latent with fewer
+    values than there are columns ends in black tiles. `kl_per_latent` is empty for methods without a KL.
     """
 
     step: int
@@ -116,10 +116,10 @@ class CheckpointSaved(Event):
 
 @dataclass(frozen=True, slots=True)
 class Paused(Event):
-    """The job waits, and goes on when its host asks for the next event.
+    """The job waits, and continues when its host asks for the next event.
 
-    Without a message it was asked to, and has saved its state. With one it cannot go on for that reason, and will try
-    again.
+    Without a message, the host requested the pause and the job has saved its state. With one, the message says why the
+    job cannot continue; it will try again.
     """
 
     step: int
@@ -128,7 +128,7 @@ class Paused(Event):
 
 @dataclass(frozen=True, slots=True)
 class Finished(Event):
-    """The job is over; `stopped` when it was asked to end before its time. Nothing follows."""
+    """The last event of a job; `stopped` is true if it ended early on request."""
 
     run: Path | None = None
     step: int = 0
@@ -146,10 +146,10 @@ class Evaluated(Event):
 
 @dataclass(frozen=True, slots=True)
 class Imported(Event):
-    """A run came in from an archive and is now in this folder."""
+    """A run was imported from an archive into this folder."""
 
     run: Path
 
 
 Job: TypeAlias = Generator[Event, Request | None, None]
-"""A long piece of work. Close it to abandon it; send a Request to ask something of it."""
+"""A long piece of work. Close it to abandon it; send it a Request to pause or stop it."""

@@ -1,7 +1,6 @@
-"""Work that cannot yield for long, in child processes that end at once when the job waiting for them is closed.
+"""Child processes for work that cannot yield for long; they end at once when the job waiting for them is closed.
 
-The children are spawned, which every system can do and which works in a standalone build; a child imports only what
-its work needs.
+They are spawned, which works on every system and in a standalone build. A child imports only what its work needs.
 """
 
 import contextlib
@@ -20,29 +19,29 @@ from engine.errors import PluginError, StudioError
 from engine.jobs.events import Event, Progress, Request
 from engine.system.user_code import explained
 
-PATIENCE = 0.1
-"""Seconds between two looks at whether the job was cancelled."""
+POLL_SECONDS = 0.1
+"""Interval at which a waiting job yields, so that it can be cancelled."""
 
-ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
+TERMINATION = ("SIGINT", "SIGTERM", "SIGHUP")
 
-Tell: TypeAlias = Callable[[int], None]
-"""Called by work with how many of its units are done."""
+Report: TypeAlias = Callable[[int], None]
+"""Called by work with the number of its units done so far."""
 
 
-def ending_signals() -> list[signal.Signals]:
-    """Signals that ask a process to end; from a terminal they reach all of its processes.
+def termination_signals() -> list[signal.Signals]:
+    """Return the signals that ask a process to end; a terminal sends them to all of its processes.
 
-    Without that of a terminal that closes where the process was told to outlive it (nohup).
+    SIGHUP is left out where the process was started to outlive its terminal (nohup).
     """
-    found = [signal.Signals(number) for name in ENDING if (number := getattr(signal, name, None)) is not None]
+    found = [signal.Signals(number) for name in TERMINATION if (number := getattr(signal, name, None)) is not None]
     return [number for number in found if number.name != "SIGHUP" or signal.getsignal(number) is not signal.SIG_IGN]
 
 
-def leave_ending_to_parent() -> None:
-    """Let a child, too, end when the parent does and not before."""
-    for number in ending_signals():
+def leave_termination_to_parent() -> None:
+    """Make a child process ignore termination signals and end when its parent does."""
+    for number in termination_signals():
         signal.signal(number, signal.SIG_IGN)
-    threading.Thread(target=end_with_parent, daemon=True).start()
+    threading.Thread(target=exit_with_parent, daemon=True).start()
 
 
 Preparation: TypeAlias = tuple[Callable[..., object], tuple[Any, ...]]
@@ -71,7 +70,7 @@ def prepare_child(first: Preparation | None) -> None:
 
 
 class Children:
-    """Up to `count` child processes, started when first needed, killed when the `with` block is left."""
+    """Up to `count` child processes, started when first needed and killed when the `with` block ends."""
 
     def __init__(self, count: int) -> None:
         self._count = max(1, count)
@@ -95,12 +94,12 @@ class Children:
         unit: str,
         sizes: Sequence[int] | None = None,
     ) -> Generator[Event, Request | None, list[Any]]:
-        """Call `work(*task)` for every task, the largest first; return the results in the order of the tasks.
+        """Call `work(*task)` for every task, largest first, and return the results in the order of the tasks.
 
-        Yields Progress in `unit`s: tasks, or, where `sizes` says how many units each task has, those that `work`
-        tells of by its argument `tell`. `work` is a function of a module, its arguments and result can be pickled.
-        Raises StudioError when a child dies, RuntimeError with its traceback when `work` raises,
-        PluginError when a plug-in's code does.
+        Yields Progress in `unit`s: tasks, or, where `sizes` gives the number of units of each task, the units that
+        `work` reports through its argument `report`. `work` must be a module-level function whose arguments and result
+        can be pickled. Raises StudioError when a child dies, PluginError when a plug-in's code raises, and RuntimeError
+        with the child's traceback when `work` raises anything else.
         """
         units = list(sizes or [1] * len(tasks))
         waiting = sorted(range(len(tasks)), key=lambda number: units[number])
@@ -112,13 +111,13 @@ class Children:
                 number = waiting.pop()
                 connection = self._idle.pop() if self._idle else self._start()
                 busy[connection] = number
-                with contextlib.suppress(OSError):  # a child that died is noticed when it is listened to
+                with contextlib.suppress(OSError):  # a dead child is noticed when its result is received
                     connection.send((work, tasks[number], sizes is not None))
-            ready = wait(list(busy), PATIENCE)
+            ready = wait(list(busy), POLL_SECONDS)
             for connection in [c for c in busy if c in ready]:
                 number = busy[connection]
                 kind, value = _receive(connection, what)
-                if kind == "told":
+                if kind == "progress":
                     done[number] = min(value, units[number])
                 elif kind == "failed":
                     raise RuntimeError(f"{what}:\n{value}")
@@ -146,23 +145,23 @@ def _receive(connection: Connection, what: str) -> tuple[str, Any]:
         kind, value = connection.recv()
     except (EOFError, OSError):
         raise StudioError(
-            f"{what} was ended by the system, most likely because there was not enough memory. "
-            "Close other programs and evaluate again; what was computed before is kept."
+            f"{what} was ended by the system, most likely for lack of memory. "
+            "Close other programs and evaluate again; the values computed so far are kept."
         ) from None
     return kind, value
 
 
 def _serve(connection: Connection, first: Preparation | None) -> None:
-    """Do one task after the other, in a child, until the parent is gone."""
-    leave_ending_to_parent()
+    """Work through tasks, in a child process, until the parent is gone."""
+    leave_termination_to_parent()
     prepare_child(first)
     while True:
         try:
-            work, task, telling = connection.recv()
+            work, task, reporting = connection.recv()
         except (EOFError, OSError):
             return
         try:
-            extra = {"tell": lambda units: connection.send(("told", units))} if telling else {}
+            extra = {"report": lambda units: connection.send(("progress", units))} if reporting else {}
             connection.send(("done", work(*task, **extra)))
         except Exception as error:  # whatever it is, the parent raises it
             found = explained(error)
@@ -170,8 +169,8 @@ def _serve(connection: Connection, first: Preparation | None) -> None:
             connection.send(("refused", str(found)) if refused else ("failed", traceback.format_exc()))
 
 
-def end_with_parent() -> None:
-    """Wait, in a child, until the parent is gone; then end at once. For a thread of its own."""
+def exit_with_parent() -> None:
+    """Wait, in a child process, until the parent is gone, then exit at once. Runs in a thread of its own."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()

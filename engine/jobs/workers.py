@@ -26,7 +26,7 @@ from typing import Any, Literal, TypeAlias
 from engine.errors import PluginError, StudioError
 from engine.jobs.control import Control, drive
 from engine.jobs.events import Event, Idle, Job, Paused, Progress, Request, Unanswered
-from engine.jobs.processes import Preparation, leave_ending_to_parent, preparation, prepare_child
+from engine.jobs.processes import Preparation, leave_termination_to_parent, preparation, prepare_child
 from engine.system.user_code import Place, error_words, explained, place_in_dump
 
 SILENCE = 4.0
@@ -316,7 +316,7 @@ def _serve(connection: Connection, dump: str, first: Preparation | None) -> None
     """Do one job after another, in a child, until the parent is gone."""
     from engine.system.memory import keep_freed_memory
 
-    leave_ending_to_parent()  # it asks the job to stop
+    leave_termination_to_parent()  # it asks the job to stop
     keep_freed_memory()
     watch = _Watch(dump)
     prepare_child(first)

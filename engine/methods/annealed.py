@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from engine.methods.base import MethodSettings
 from engine.methods.gaussian import Codes, PenaltyMethod
 from engine.system.fields import setting
-from engine.system.numbers import exact_words, rounded_words
+from engine.system.numbers import exact_text, rounded_text
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -56,8 +56,8 @@ class Annealed(PenaltyMethod):
         if reached is None or reached >= own.capacity_max * 0.999:
             return []
         return [
-            f"C will reach only {rounded_words(reached)} of {exact_words(own.capacity_max)} nats within the run: "
-            f"it lasts {rounded_words(total / per_epoch)} epochs and C needs {exact_words(own.capacity_epochs)}."
+            f"C will reach only {rounded_text(reached)} of {exact_text(own.capacity_max)} nats within the run: "
+            f"it lasts {rounded_text(total / per_epoch)} epochs and C needs {exact_text(own.capacity_epochs)}."
         ]
 
     @classmethod
@@ -66,14 +66,14 @@ class Annealed(PenaltyMethod):
         own: CapacitySettings = config.method
         steps = "" if images is None else f" ({own.capacity_epochs * config.steps_per_epoch(images):,.0f} steps)"
         return (
-            f"C rose linearly from 0 to {exact_words(own.capacity_max)} nats over "
-            f"{exact_words(own.capacity_epochs)} epochs{steps}"
+            f"C rose linearly from 0 to {exact_text(own.capacity_max)} nats over "
+            f"{exact_text(own.capacity_epochs)} epochs{steps}"
         )
 
     @classmethod
     def advice(cls, config: "RunConfig") -> str:
         """A smaller gamma."""
-        return f" or a smaller γ (it is {exact_words(config.method.gamma)})"
+        return f" or a smaller γ (it is {exact_text(config.method.gamma)})"
 
 
 class AnnealedAbs(Annealed):

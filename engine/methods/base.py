@@ -20,7 +20,7 @@ from engine.methods.samplers import Independent, Sampler
 from engine.networks.architectures import NETWORKS
 from engine.networks.spec import NetworkSpec
 from engine.system.fields import Settings
-from engine.system.numbers import exact_words
+from engine.system.numbers import exact_text
 
 if TYPE_CHECKING:
     import numpy as np
@@ -169,7 +169,7 @@ class Method(ABC):
     @classmethod
     def rate_words(cls, config: "RunConfig") -> str:
         """Return its learning rate, or those of its networks, in words."""
-        return exact_words(config.learning_rate)
+        return exact_text(config.learning_rate)
 
     @classmethod
     def optimiser_words(cls, config: "RunConfig") -> str:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from engine.methods.base import MethodSettings
 from engine.methods.gaussian import Codes, PenaltyMethod
 from engine.system.fields import setting
-from engine.system.numbers import exact_words
+from engine.system.numbers import exact_text
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -49,4 +49,4 @@ def no_bound(config: "RunConfig") -> list[str]:
     """Return a sentence where beta is below 1."""
     if config.method.beta >= 1:
         return []
-    return [f"β is {exact_words(config.method.beta)}: below 1 the objective is no lower bound on the likelihood."]
+    return [f"β is {exact_text(config.method.beta)}: below 1 the objective is no lower bound on the likelihood."]

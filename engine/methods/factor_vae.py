@@ -8,7 +8,7 @@ from engine.methods.gaussian import GaussianMethod
 from engine.methods.samplers import Sampler, TwoBatches
 from engine.methods.updates import update
 from engine.system.fields import setting
-from engine.system.numbers import exact_words
+from engine.system.numbers import exact_text
 
 if TYPE_CHECKING:
     import numpy as np
@@ -77,7 +77,7 @@ class FactorVae(GaussianMethod):
     @classmethod
     def optimiser_words(cls, config: "RunConfig") -> str:
         """Both optimisers, and what the discriminator is."""
-        rate, (first, second) = exact_words(config.method.discriminator_rate), MOMENTS
+        rate, (first, second) = exact_text(config.method.discriminator_rate), MOMENTS
         return (
             f"{super().optimiser_words(config)}, and for the discriminator ({HIDDEN} layers of {UNITS:,} units, leaky "
             f"ReLU of slope {LEAK}) Adam with {rate} and decay rates of {first} and {second}"

@@ -18,7 +18,7 @@ from engine.methods.base import Batch, Context, Method, MethodSettings, Posterio
 from engine.methods.latents import Latent
 from engine.methods.updates import update
 from engine.system.fields import setting
-from engine.system.numbers import exact_words
+from engine.system.numbers import exact_text
 
 if TYPE_CHECKING:
     import torch
@@ -131,7 +131,7 @@ class InfoGan(Method):
     def rate_words(cls, config: "RunConfig") -> str:
         """Both learning rates."""
         own: InfoGanSettings = config.method
-        generator, others = exact_words(own.generator_rate), exact_words(own.discriminator_rate)
+        generator, others = exact_text(own.generator_rate), exact_text(own.discriminator_rate)
         return f"{generator} for the generator and {others} for discriminator and recogniser"
 
     @classmethod
@@ -159,7 +159,7 @@ class InfoGan(Method):
     @classmethod
     def advice(cls, config: "RunConfig") -> str:
         """A smaller lambda."""
-        return f" or a smaller λ (it is {exact_words(config.method.information_weight)})"
+        return f" or a smaller λ (it is {exact_text(config.method.information_weight)})"
 
     # Its networks
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field, TypeAdapter
 
 from engine.errors import PluginError
 from engine.system.files import write_json
-from engine.system.reading import DamagedError, Words, checked, is_there, read_object, reason_of
+from engine.system.reading import DamagedError, Text, checked, path_exists, read_object, reason_of
 
 SCHEMA = 1
 """Version of plugins.json."""
@@ -25,14 +25,14 @@ _Fingerprint: TypeAlias = Annotated[str, Field(strict=True, pattern=r"^[0-9a-f]{
 
 
 class _Kept(BaseModel):
-    file: Words
+    file: Text
     answer: Answer
 
 
 class _File(BaseModel):
     written_as: Annotated[Literal[1], Field(alias="schema")]
     answers: dict[_Fingerprint, _Kept] = {}
-    imported: dict[_Fingerprint, Words] = {}
+    imported: dict[_Fingerprint, Text] = {}
 
 
 _FILE = TypeAdapter(_File)
@@ -107,7 +107,7 @@ class Consent:
         }
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            if before.problem and is_there(self.path):
+            if before.problem and path_exists(self.path):
                 self.path.replace(self.path.with_name(f"{self.path.stem}-damaged{self.path.suffix}"))
             write_json(self.path, values)
         except OSError as error:

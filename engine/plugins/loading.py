@@ -20,7 +20,7 @@ from engine.plugins.consent import Consent
 from engine.plugins.sources import FileSource, PackageSource, Source, find_files, find_packages, read_file, unload
 from engine.system.files import is_link, write_bytes
 from engine.system.plain_text import one_line
-from engine.system.reading import is_there
+from engine.system.reading import path_exists
 from engine.system.user_code import error_words, register_code
 from engine.system.versions import library_versions
 
@@ -283,7 +283,7 @@ class Plugins:
         source = check_file(path)
         target = self.folder / source.key
         try:
-            if is_there(target) or is_link(target):
+            if path_exists(target) or is_link(target):
                 if not is_link(target) and target.is_file() and target.read_bytes() == source.content:
                     self.rescan()
                     return self._list(source.key)

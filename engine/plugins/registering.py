@@ -7,18 +7,24 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from engine.data import ENTRIES, Entry
-from engine.errors import PluginError
+from engine.data.guarded import guarded
+from engine.errors import PluginError, StudioError
 from engine.evaluation.catalogue import METRICS, MOST_DECIMALS, OF_PLUGINS, Column, Need
 from engine.evaluation.metric import METRICS_BROUGHT, Metric
+from engine.methods.absent import absent_method, description_of
 from engine.methods.base import Method, MethodSettings, Term
 from engine.methods.registry import METHODS
+from engine.networks.absent import AbsentNetwork
 from engine.networks.architectures import NETWORKS
 from engine.networks.network import Network
 from engine.plugins.plugin import INTERFACE, Plugin
 from engine.runs.metrics_file import COLUMNS
+from engine.runs.plugins_used import absent_dataset, plugins_used
+from engine.settings.absent import DATASETS_ABSENT, read_plugins
 from engine.settings.run_config import DATASET_TITLES, RunConfig
 from engine.system.plain_text import one_line
 from engine.system.registry import Origin, Registry
+from engine.system.user_code import raised_words
 
 LONGEST = 40
 """Characters of a name or a version."""
@@ -48,7 +54,7 @@ def register(plugin: object, origin: Origin) -> None:
     origin = Origin(checked.name, checked.version, origin.fingerprint, origin.place)
     for kind in _KINDS.values():
         for name, thing in getattr(checked, kind.attribute).items():
-            kind.registry.add(name, thing, origin)
+            kind.registry.add(name, guarded(thing, origin) if isinstance(thing, Entry) else thing, origin)
             if isinstance(thing, Entry):
                 DATASET_TITLES.add(name, thing.title, origin)
             elif isinstance(thing, Metric):
@@ -56,22 +62,65 @@ def register(plugin: object, origin: Origin) -> None:
                     shown = replace(column, group=OF_PLUGINS, needs=frozenset(thing.needs))
                     METRICS.add(column.metric, shown, origin)
     PLUGINS.add(checked.name, checked, origin)
+    try:
+        _try(checked)
+    except Exception as error:
+        _take_away(checked)
+        raise PluginError(f"{_place(origin.place)}{_reason(error, checked)}") from error
 
 
 def unregister(name: str) -> None:
-    """Take away what a plug-in brought; nothing where there is none of this name."""
+    """Take away what a plug-in brought; nothing where there is none of this name.
+
+    Runs that are open keep stand-ins of it.
+    """
     if name not in PLUGINS:
         return
-    plugin = PLUGINS[name]
+    plugin, origin = PLUGINS[name], PLUGINS.origin(name)
+    assert origin is not None
+    for objective in plugin.methods:
+        about = description_of(METHODS[objective], RunConfig(objective=objective))
+        METHODS.stand_in(objective, absent_method(about, {}, origin), origin)
+    for own, network in plugin.networks.items():
+        NETWORKS.stand_in(own, AbsentNetwork.of(network, origin), origin)
+    for own in plugin.datasets:
+        DATASETS_ABSENT[own] = absent_dataset(ENTRIES[own]), origin
+        DATASET_TITLES.stand_in(own, DATASET_TITLES[own], origin)
+    _take_away(plugin)
+
+
+def _take_away(plugin: Plugin) -> None:
     for metric in plugin.metrics.values():
         for column in metric.columns:
             del METRICS[column.metric]
+    for own in plugin.datasets:
+        del DATASET_TITLES[own]
     for kind in _KINDS.values():
         for own in getattr(plugin, kind.attribute):
             del kind.registry[own]
-    for own in plugin.datasets:
-        del DATASET_TITLES[own]
-    del PLUGINS[name]
+    del PLUGINS[plugin.name]
+
+
+def _try(plugin: Plugin) -> None:
+    """Ask what the application asks of everything that it lists. Raises whatever the plug-in does, or PluginError."""
+    every = [
+        *({"objective": name} for name in plugin.methods),
+        *({"network": name} for name in plugin.networks),
+        *({"dataset": name} for name in plugin.datasets),
+    ]
+    for settings in every:
+        config = RunConfig.parse(settings)
+        config.warnings(1000)
+        kept = [dict(use.values) for use in plugins_used(config)]
+        if len(read_plugins(kept)) < len(kept):
+            [name] = settings.values()
+            raise PluginError(f"What {name} says of itself is too long, or no line of text: no run could keep it.")
+
+
+def _reason(error: Exception, plugin: Plugin) -> str:
+    if isinstance(error, StudioError):
+        return str(error)
+    return f"{raised_words(error, plugin.name, _try)}."
 
 
 def _checked(plugin: object, place: str) -> Plugin:
@@ -207,9 +256,13 @@ def _wrong_column(what: str, column: Column) -> str:
 def _wrong_dataset(what: str, entry: Any) -> str:
     if not isinstance(entry, Entry):
         return f"{what} must be an Entry, and is {_article(_type_of(entry))}."
-    return (
-        "" if what.endswith(f" {entry.name}") else f"{what} calls itself {_short(entry.name)}: both must be the same."
-    )
+    if not what.endswith(f" {entry.name}"):
+        return f"{what} calls itself {_short(entry.name)}: both must be the same."
+    if not all(map(_is_line, (entry.title, entry.description, entry.licence))):
+        return f"{what} needs title, description and licence, a line of text each."
+    if entry.own or entry.path_kind not in ("", "folder", "file", "folder or file"):
+        return f'{what} must not be own, and its path_kind must be "", "folder", "file" or "folder or file".'
+    return ""
 
 
 _KINDS: dict[str, _Kind] = {

@@ -1,8 +1,8 @@
-"""Runs as one .zip: written from a run folder, also while it trains, and read back on any machine.
+"""Runs as a .zip archive: written from run folders, also during training, and imported on any machine.
 
-An archive comes from anywhere. Only the files a run consists of are taken from it, each under a name made here and up
-to a size; an archive that tries to reach outside its run's folder is refused as a whole. None of these files can
-execute anything when it is read.
+Archives are not trusted. Only the files a run consists of are extracted, each under a name chosen here and up to a
+limited size; an archive that tries to write outside its run's folder is rejected entirely. None of the files can
+execute code when read.
 """
 
 import shutil
@@ -21,23 +21,23 @@ from engine.runs.archive_limits import MB, check_sizes, limit
 from engine.runs.archive_members import Files, open_archive, require_room, runs_in
 from engine.runs.checkpoints import checkpoint_step, read_files
 from engine.runs.kept_weights import WEIGHTS, kept_file, kept_steps
-from engine.runs.metrics_file import HELD_OUT_COLUMNS, MetricsReader, header, sound_lines, whole_lines
+from engine.runs.metrics_file import HELD_OUT_COLUMNS, MetricsReader, complete_lines, header, valid_lines
 from engine.runs.previews import is_preview, list_previews
 from engine.runs.run import Run, RunState, new_folder
 from engine.runs.small_files import SMALL_FILES
 from engine.system.files import is_link, json_bytes, place_folder, replacing, scratch_folder
 from engine.system.plain_text import slug
-from engine.system.reading import DamagedError, is_file, is_folder, is_there, read_limited, reason_of
+from engine.system.reading import DamagedError, is_file, is_folder, path_exists, read_limited, reason_of
 
 DAMAGE = (BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError)
-"""What reading a damaged archive raises."""
+"""Exceptions that reading a damaged archive raises."""
 
 
 def write_archive(runs: Sequence[Run], path: Path) -> Job:
-    """Write runs into a .zip, each in a folder of its own. Yields Progress and Finished.
+    """Write runs to a .zip, each in a folder of its own. Yields Progress and Finished.
 
-    A run that is being trained is taken as it was at its last checkpoint. Of a damaged file what is sound is taken,
-    and the message names the file. Raises RunError.
+    A run in training is archived as of its last checkpoint. Of a damaged file, the valid part is archived, and the
+    message names the file. Raises RunError.
     """
     taken: set[str] = set()
     damaged: list[str] = []
@@ -50,7 +50,7 @@ def write_archive(runs: Sequence[Run], path: Path) -> Job:
                 problems = {name for name in _problems(run) if not {name, name.partition("/")[0]} & set(links)}
                 damaged += [f"{run.name}: {name}" for name in sorted(problems)]
                 if links:
-                    yield Warned(f"Left out of {run.name}, as they are links to other places: {', '.join(links)}.")
+                    yield Warned(f"Left out of {run.name} because they are links: {', '.join(links)}.")
                 for progress, name, content in _contents(run, links, problems):
                     yield progress
                     info = ZipInfo(f"{folder}/{name}", time.localtime()[:6])
@@ -61,16 +61,16 @@ def write_archive(runs: Sequence[Run], path: Path) -> Job:
         raise RunError(f"{path} cannot be written: {error.strerror or error}.") from None
     some = ", ".join(damaged[:3]) + (", ..." if len(damaged) > 3 else "")
     files = f"{len(damaged):,} file{'s' if len(damaged) > 1 else ''}"
-    without = f", without what is damaged in {files}: {some}" if damaged else ""
+    without = f", without the damaged parts of {files}: {some}" if damaged else ""
     yield Finished(message=f"Saved to {path}{without}")
 
 
 def read_archive(path: Path, root: Path) -> Job:
-    """Make run folders below `root` from an archive. Yields Progress, Imported for each run, and Finished.
+    """Import the runs of an archive as folders below `root`. Yields Progress, Imported for each run, and Finished.
 
-    A name that is taken gets the suffix -2. Raises RunError when the archive is damaged, holds no run, or is not safe
-    to read; the whole runs before the one at fault are imported, and nothing is left of that. Closed before its end,
-    it leaves nothing.
+    A name that is taken gets the suffix -2. Raises RunError if the archive is damaged, holds no run, or is not safe to
+    read; the runs before the faulty one are imported, and nothing of that one is left. Closing the job early leaves
+    nothing behind.
     """
     count = 0
     try:
@@ -92,14 +92,14 @@ def read_archive(path: Path, root: Path) -> Job:
                 if fault is not None:
                     raise fault
     except DAMAGE as error:
-        raise RunError(f"{path.name} is damaged: {error}. Nothing more is imported from it.") from None
+        raise RunError(f"{path.name} is damaged: {error}. No more runs are imported from it.") from None
     except OSError as error:
         raise RunError(f"{path.name} cannot be imported into {root}: {error.strerror or error}.") from None
     yield Finished(message=f"Imported {count} run{'s' if count != 1 else ''} from {path.name}")
 
 
 def _check_claims(archive: ZipFile, found: dict[str, Files], path: Path, temporary: Path) -> Job:
-    """Read the settings of each run, and see that its files are no larger than these allow. Raises RunError."""
+    """Read each run's settings and check that its files are no larger than these allow. Raises RunError."""
     for number, files in enumerate(found.values()):
         yield Progress(number, len(found), "Reading settings", "runs")
         folder = temporary / f"{number}"
@@ -111,7 +111,7 @@ def _check_claims(archive: ZipFile, found: dict[str, Files], path: Path, tempora
 def _unpack_runs(
     archive: ZipFile, found: dict[str, Files], path: Path, temporary: Path, unpacked: list[tuple[Path, str]]
 ) -> Job:
-    """Unpack each run's other files, and add its folder and the name it will have to `unpacked`. Raises RunError."""
+    """Unpack the other files of each run, and append its folder and future name to `unpacked`. Raises RunError."""
     total = sum(map(len, found.values()))
     done = 0
     for number, (prefix, files) in enumerate(found.items()):
@@ -128,7 +128,7 @@ def _unpack_runs(
 def _place_runs(
     unpacked: list[tuple[Path, str]], root: Path, temporary: Path
 ) -> Generator[Event, Request | None, list[Path]]:
-    """Move whole runs to free names below `root`; closed before its end, take them back."""
+    """Move complete runs to free names below `root`; if closed early, move them back."""
     placed: list[Path] = []
     try:
         for number, (folder, base) in enumerate(unpacked):
@@ -142,9 +142,9 @@ def _place_runs(
 
 
 def _contents(run: Run, links: Container[str], damaged: Container[str]) -> Iterator[tuple[Progress, str, bytes]]:
-    """How far one is, name and content of each file of a run but for links and what is damaged. Raises RunError."""
+    """Progress, name and content of each file of a run, except links and damaged parts. Raises RunError."""
     if is_link(run.path / "config.json"):
-        raise RunError(f"{run.path / 'config.json'} is a link to another place; a run has settings of its own.")
+        raise RunError(f"{run.path / 'config.json'} is a link; a run must have settings of its own.")
     try:
         files = _files_of(run, links, damaged)
         for number, (name, content) in enumerate(files.items()):
@@ -156,20 +156,20 @@ def _contents(run: Run, links: Container[str], damaged: Container[str]) -> Itera
 
 
 def _files_of(run: Run, links: Container[str], damaged: Container[str]) -> dict[str, bytes | Path]:
-    """The files of a run by their names in its folder, sound ones; pictures as paths, since there may be many."""
-    state = run.state()  # of a damaged state.json, one that says so
+    """Contents of a run's valid files, by their names in its folder; pictures as paths, since there may be many."""
+    state = run.state()  # if state.json is damaged, a state that says so
     files: dict[str, bytes | Path] = {
         name: read_limited(run.path / name, SMALL_FILES[name])
         for name in ("config.json", "evaluation.json", "marks.json")
-        if name not in links and name not in damaged and is_there(run.path / name)
+        if name not in links and name not in damaged and path_exists(run.path / name)
     }
-    for name, sound in (("evaluation.json", run.evaluation()), ("marks.json", run.marks())):
-        if name in damaged and sound:
-            files[name] = json_bytes(sound)
+    for name, valid in (("evaluation.json", run.evaluation()), ("marks.json", run.marks())):
+        if name in damaged and valid:
+            files[name] = json_bytes(valid)
     has_weights = "checkpoint" not in links and f"checkpoint/{WEIGHTS}" not in links
     step, weights = (read_files(run.checkpoint_folder) if has_weights else None) or (0, {})
     files |= {f"checkpoint/{name}": content for name, content in weights.items()}
-    # What a run that trains has recorded since its checkpoint will be recorded again by a resume.
+    # Everything that a run in training has recorded since its checkpoint is recorded again when it is resumed.
     last = step if state.active else None
     if state.active:
         state = RunState("finished" if 0 < state.total <= step else "stopped", step, state.total)
@@ -180,7 +180,7 @@ def _files_of(run: Run, links: Container[str], damaged: Container[str]) -> dict[
     for file, first in _tables(run).items():
         if file.name in links:
             continue
-        lines = sound_lines(file, first, last) if file.name in damaged else whole_lines(file, last)
+        lines = valid_lines(file, first, last) if file.name in damaged else complete_lines(file, last)
         if lines:
             files[file.name] = ("\n".join(lines) + "\n").encode()
     files["state.json"] = json_bytes(state.values())
@@ -191,7 +191,7 @@ def _files_of(run: Run, links: Container[str], damaged: Container[str]) -> dict[
 
 
 def _links_in(run: Run) -> list[str]:
-    """Links in a run's folder, by their names there."""
+    """Names of the links in a run's folder."""
     inside = (path for part in (run.path, run.checkpoint_folder, run.previews_folder)
               if part == run.path or not is_link(part) for path in part.glob("*"))  # fmt: skip
     return sorted(path.relative_to(run.path).as_posix() for path in inside if is_link(path))
@@ -213,7 +213,7 @@ def _unpack(archive: ZipFile, info: ZipInfo, target: Path) -> None:
 
 
 def _opened_run(folder: Path, path: Path) -> Run:
-    """Open an unpacked run's settings. Raises RunError with the archive's name."""
+    """Open an unpacked run. Raises RunError, naming the archive."""
     try:
         run = Run.open(folder)
     except (RunError, ConfigError) as error:
@@ -223,11 +223,11 @@ def _opened_run(folder: Path, path: Path) -> Run:
 
 def _unreadable(error: Exception, folder: Path, path: Path) -> RunError:
     reason = str(error).replace(str(folder), "").lstrip("/\\")
-    return RunError(f"{path.name} holds no run that can be read: {reason}")
+    return RunError(f"{path.name} holds no readable run: {reason}")
 
 
 def _check(folder: Path, path: Path) -> None:
-    """See that the files make a run that can be opened. Raises RunError."""
+    """Check that the files make up a valid run. Raises RunError."""
     run = _opened_run(folder, path)
     try:
         for problem in _problems(run).values():
@@ -241,36 +241,39 @@ def _check(folder: Path, path: Path) -> None:
 
 
 def _problems(run: Run) -> dict[str, str]:
-    """What is wrong with a run's files, weights and settings apart: a sentence each, by their names."""
+    """Problems of a run's files other than weights and settings: a sentence for each, by file name."""
     run.state(), run.marks(), run.evaluation()
     found = dict(run.problems)
     found |= {file.name: problem for file, first in _tables(run).items() if (problem := _table_problem(file, first))}
     for folder in (run.checkpoint_folder, run.previews_folder):
-        if is_there(folder) and not is_folder(folder):
-            found[folder.name] = f"{folder.name} is damaged: it is no folder."
+        if path_exists(folder) and not is_folder(folder):
+            found[folder.name] = f"{folder.name} is damaged: it is not a folder."
     for file in (kept_file(run.checkpoint_folder, step) for step in kept_steps(run.checkpoint_folder)):
         if not is_file(file):
-            found[f"checkpoint/{file.name}"] = f"checkpoint/{file.name} is damaged: it is no file."
+            found[f"checkpoint/{file.name}"] = f"checkpoint/{file.name} is damaged: it is not a file."
     for picture in list_previews(run.previews_folder):
         if not is_preview(picture):
-            found[f"previews/{picture.name}"] = f"previews/{picture.name} is damaged: it is no picture of a run."
+            found[f"previews/{picture.name}"] = f"previews/{picture.name} is damaged: it is not a preview."
     return found
 
 
 def _tables(run: Run) -> dict[Path, str]:
-    """The files of a run's curves, and the first line that each has; version 1.0.0 had no terms of a method's own."""
+    """Files of a run's curves and the first line of each; version 1.0.0 had no columns for a method's own terms."""
     method = METHODS[run.config.objective]
     latents, terms = method.kl_columns(run.config), tuple(term.name for term in method.terms)
+    first = header(latents, terms)
     with suppress(OSError, IndexError):
-        if whole_lines(run.metrics_file, 0)[0] == header(latents):
-            terms = ()
-    return {run.metrics_file: header(latents, terms), run.held_out_file: ",".join(HELD_OUT_COLUMNS)}
+        found = complete_lines(run.metrics_file, 0)[0]
+        # Version 1.0.0 had no terms; which columns an absent plug-in's method has only the file tells.
+        if found == header(latents) or METHODS.missing(run.config.objective):
+            first = found
+    return {run.metrics_file: first, run.held_out_file: ",".join(HELD_OUT_COLUMNS)}
 
 
 def _table_problem(file: Path, first: str) -> str:
-    """What is wrong with a file of curves, a sentence; empty when nothing is."""
+    """The problem of a file of curves, as a sentence; empty if there is none."""
     try:
-        lines = whole_lines(file, 0)
+        lines = complete_lines(file, 0)
     except OSError as error:
         return f"{file.name} {reason_of(error)}."
     reader = MetricsReader(file, keep=2)
@@ -278,8 +281,8 @@ def _table_problem(file: Path, first: str) -> str:
     if reader.problem:
         return reader.problem
     if not lines:
-        return f"{file.name} is damaged: it has no whole line." if is_there(file) and file.stat().st_size else ""
-    return "" if lines[0] == first else f"{file.name} is not that of its settings."
+        return f"{file.name} is damaged: it has no complete line." if path_exists(file) and file.stat().st_size else ""
+    return "" if lines[0] == first else f"{file.name} does not fit the run's settings."
 
 
 def _place(folder: Path, root: Path, base: str) -> Path:

@@ -1,4 +1,4 @@
-"""What an archive of runs holds, before any of it is unpacked: sorted to runs, or refused as no honest one."""
+"""Members of an archive before any is unpacked: assigned to runs, or rejected if the archive is not safe."""
 
 import os
 import shutil
@@ -10,28 +10,28 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 from engine.errors import RunError
 from engine.runs.archive_limits import MB, limit
 
-MOST_FILES = 100_000
+MAX_FILES = 100_000
 DIRECTORY_ENTRY = 200
-"""Bytes that a file takes in an archive's list of files, with its name."""
+"""Bytes of an entry in an archive's directory, including the file name."""
 
-LONGEST_END = 66_000
-"""Bytes: the record at the end of an archive has a comment of at most 65,535."""
+MAX_END_BYTES = 66_000
+"""Largest size in bytes of the record at the end of an archive, whose comment has at most 65,535."""
 
-MOST_BYTES = 20_000 * MB
-MOST_TIMES, ALWAYS = 20, 100 * MB
-"""A run unpacks to at most so many times its archive, or to so many bytes: weights and pictures hardly shrink."""
+MAX_BYTES = 20_000 * MB
+MAX_RATIO, ALWAYS = 20, 100 * MB
+"""An archive may unpack to `ALWAYS` bytes, or to `MAX_RATIO` times its size: weights and pictures hardly shrink."""
 
 Files = dict[str, ZipInfo]
-"""Members of an archive by their names in the folder of their run."""
+"""Members of an archive by their names in their run's folder."""
 
 
 def open_archive(path: Path) -> ZipFile:
-    """Open an archive. Raises RunError for what is none, or lists more files than are read."""
-    if path.exists() and not path.is_file():  # a pipe or device would be read for ever
-        raise RunError(f"{path} is no file, so no runs can be imported from it.")
+    """Open an archive. Raises RunError if the file is not an archive or lists too many files."""
+    if path.exists() and not path.is_file():  # reading a pipe or device might never end
+        raise RunError(f"{path} is not a file, so no runs can be imported from it.")
     try:
-        if _directory_size(path) > MOST_FILES * DIRECTORY_ENTRY:  # read whole by ZipFile, before anything else
-            raise RunError(f"{path.name} holds more than {MOST_FILES:,} files; it is not read.")
+        if _directory_size(path) > MAX_FILES * DIRECTORY_ENTRY:  # ZipFile reads all of it first
+            raise RunError(f"{path.name} holds more than {MAX_FILES:,} files. It is not read.")
         return ZipFile(path)
     except OSError as error:
         raise RunError(f"{path} cannot be read: {error.strerror or error}.") from None
@@ -40,26 +40,26 @@ def open_archive(path: Path) -> ZipFile:
 
 
 def _directory_size(path: Path) -> int:
-    """Bytes of an archive's list of files, as the record at its end says (APPNOTE 4.3.14, 4.3.16); 0 without one."""
+    """Bytes of an archive's directory according to the record at its end (APPNOTE 4.3.14, 4.3.16); 0 without one."""
     with path.open("rb") as file:
         length = file.seek(0, os.SEEK_END)
-        file.seek(max(0, length - LONGEST_END))
+        file.seek(max(0, length - MAX_END_BYTES))
         tail = file.read()
     at = tail.rfind(b"PK\x05\x06")
-    large = tail[max(0, at - 76) : at - 20]  # the record of ZIP64, then its locator of 20 bytes
+    large = tail[max(0, at - 76) : at - 20]  # the ZIP64 record, then its locator of 20 bytes
     size = large[40:48] if large.startswith(b"PK\x06\x06") else tail[at + 12 : at + 16]
     claimed = int.from_bytes(size, "little") if at >= 0 else 0
-    return claimed if claimed <= length else 0  # longer than the file: damaged, as ZipFile will say
+    return claimed if claimed <= length else 0  # longer than the file: damaged, as ZipFile will report
 
 
 def runs_in(archive: ZipFile, path: Path) -> dict[str, Files]:
-    """The members that make up each run, by the run's prefix ("" or "folder/") and the name in its folder.
+    """Return the members of each run, by the run's prefix ("" or "folder/") and the name in its folder.
 
-    Members that belong to no run are left out. Raises RunError for what no honest archive holds.
+    Members that belong to no run are left out. Raises RunError if the archive is not safe.
     """
     members = archive.infolist()
-    if len(members) > MOST_FILES:
-        raise RunError(f"{path.name} holds more than {MOST_FILES:,} files; it is not read.")
+    if len(members) > MAX_FILES:
+        raise RunError(f"{path.name} holds more than {MAX_FILES:,} files. It is not read.")
     names: set[str] = set()
     found: dict[str, Files] = {}
     for info in members:
@@ -77,20 +77,20 @@ def runs_in(archive: ZipFile, path: Path) -> dict[str, Files]:
                 found.setdefault(prefix, {})[name] = info
             if most and info.file_size > most and f"{prefix}config.json" in archive.NameToInfo:
                 size = f"{info.file_size / MB:,.0f} MB"
-                raise RunError(f"{name} in {path.name} is too large to be a run's: {size}. It is not read.")
+                raise RunError(f"{name} in {path.name} is too large for a run: {size}. The archive is not read.")
     found = {prefix: files for prefix, files in found.items() if "config.json" in files}
     if not found:
-        raise RunError(f"{path.name} holds no run: there is no config.json in it.")
+        raise RunError(f"{path.name} holds no run: it has no config.json.")
     return found
 
 
 def _problem(info: ZipInfo) -> str:
-    """What is wrong with a member's name or kind; empty when nothing is."""
+    """The problem of a member's name or kind; empty if there is none."""
     name = info.orig_filename
     if name.startswith("/") or ":" in name or "\\" in name or "\0" in name:
-        return "a path of another folder"
+        return "a path to another folder"
     if ".." in name.split("/"):
-        return "a path that leads outside"
+        return "a path that leads out of it"
     kind = stat.S_IFMT(info.external_attr >> 16)
     if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
         return "a link or device"
@@ -100,13 +100,13 @@ def _problem(info: ZipInfo) -> str:
 
 
 def require_room(found: dict[str, Files], path: Path, root: Path) -> None:
-    """See that what an archive unpacks to is in proportion to it, and fits on the disk. Raises RunError."""
+    """Check that an archive unpacks to a plausible size that fits on the disk. Raises RunError."""
     needed = sum(info.file_size for files in found.values() for info in files.values())
-    most = min(MOST_BYTES, max(MOST_TIMES * path.stat().st_size, ALWAYS))
+    most = min(MAX_BYTES, max(MAX_RATIO * path.stat().st_size, ALWAYS))
     if needed > most:
         raise RunError(
-            f"{path.name} unpacks to {needed / MB:,.0f} MB, more than runs of its size do ({most / MB:,.0f} MB); it is "
-            "not read."
+            f"{path.name} unpacks to {needed / MB:,.0f} MB, more than is plausible for its size ({most / MB:,.0f} MB). "
+            "It is not read."
         )
     if needed > shutil.disk_usage(root).free:
-        raise RunError(f"{path.name} needs {needed / MB:,.0f} MB, and the disk of {root} has less free.")
+        raise RunError(f"{path.name} needs {needed / MB:,.0f} MB, more than is free on the disk of {root}.")

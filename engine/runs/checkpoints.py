@@ -1,10 +1,10 @@
-"""Checkpoints: weights anyone can load, and beside them what a trainer needs to go on exactly.
+"""Checkpoints: weights in a portable format, and the trainer state needed to resume exactly.
 
-`trainer-<step>.pt` is written first; replacing `model.safetensors`, whose metadata names it, is the commit
-point; older trainer files are deleted after. Neither file can execute anything when it is loaded.
+`trainer-<step>.pt` is written first; replacing `model.safetensors`, whose metadata names it, is the commit point; older
+trainer files are deleted afterwards. Neither file can execute code when loaded.
 
-The libraries make bytes and `engine.system.files` writes them: a full disk is then an OSError, not whatever a library
-makes of it, the files have the permissions of all others, and the same weights are the same bytes.
+The libraries serialise to bytes and `engine.system.files` writes them. A full disk is then always an OSError, the files
+have ordinary permissions, and equal weights give equal bytes.
 """
 
 import io
@@ -20,20 +20,20 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from engine.errors import CheckpointError
-from engine.runs.kept_weights import MOST_WEIGHTS, WEIGHTS, damaged, kept_file, kept_steps, no_weights, step_of
+from engine.runs.kept_weights import MAX_WEIGHTS_BYTES, WEIGHTS, damaged, kept_file, kept_steps, no_weights, step_of
 from engine.system.files import write_bytes
-from engine.system.reading import MB, DamagedError, is_there, open_regular, read_limited
+from engine.system.reading import MB, DamagedError, open_regular, path_exists, read_limited
 
-MOST_TRAINER = 2000 * MB
-"""Bytes of a trainer's file."""
+MAX_TRAINER_BYTES = 2000 * MB
+"""Largest size of a trainer file in bytes."""
 
-NOT_RESUMED = "The weights are whole, so the run can be looked at and evaluated, but not resumed."
-"""What is kept when a trainer's file cannot be used."""
+NOT_RESUMED = "The weights are intact, so the run can be viewed and evaluated, but not resumed."
+"""What is still possible when a trainer file cannot be used."""
 
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """Weights and buffers of a model at a step, and the name of the trainer file that goes with them."""
+    """Weights and buffers of a model at a step, and the name of their trainer file."""
 
     step: int
     trainer: str
@@ -41,7 +41,7 @@ class Weights:
 
 
 def save_checkpoint(folder: Path, step: int, model: nn.Module, trainer: dict[str, Any]) -> None:
-    """Write a checkpoint. Raises OSError; the previous one is then still whole."""
+    """Write a checkpoint. Raises OSError; the previous one is then intact."""
     folder.mkdir(exist_ok=True)
     name = f"trainer-{step}.pt"
     state = io.BytesIO()
@@ -50,12 +50,12 @@ def save_checkpoint(folder: Path, step: int, model: nn.Module, trainer: dict[str
     tensors = {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
     write_bytes(folder / WEIGHTS, weights_bytes(tensors, {"step": str(step), "trainer": name}))
     for old in folder.glob("trainer-*.pt"):
-        if old.name != name and old.stem.removeprefix("trainer-").isdecimal():  # what else a user put there stays
+        if old.name != name and old.stem.removeprefix("trainer-").isdecimal():  # other files, added by the user, stay
             old.unlink(missing_ok=True)
 
 
 def weights_bytes(tensors: dict[str, Tensor], metadata: dict[str, str]) -> bytes:
-    """Return a safetensors file. Its metadata are sorted, where the library's own order changes from call to call."""
+    """Return the bytes of a safetensors file with sorted metadata; the library's order changes from call to call."""
     content = save(tensors, metadata)
     end = 8 + int.from_bytes(content[:8], "little")
     head = json.loads(content[8:end])
@@ -65,20 +65,20 @@ def weights_bytes(tensors: dict[str, Tensor], metadata: dict[str, str]) -> bytes
 
 
 def checkpoint_step(folder: Path) -> int | None:
-    """Step of the checkpoint in a run's folder, without reading its weights; None when there is none.
+    """Return the step of the checkpoint in a folder, without reading its weights; None if there is no checkpoint.
 
-    Raises CheckpointError when it is damaged.
+    Raises CheckpointError if it is damaged.
     """
     path = folder / WEIGHTS
-    if not is_there(path):
+    if not path_exists(path):
         return None
     return _read(path, tensors=False).step
 
 
 def load_weights(folder: Path, step: int | None = None) -> Weights:
-    """Read a checkpoint's weights: the newest, or those kept at a step.
+    """Read the weights of the newest checkpoint, or those kept at a step.
 
-    Raises CheckpointError when there are none or they are damaged.
+    Raises CheckpointError if there are none or they are damaged.
     """
     if step is not None and not kept_file(folder, step).exists():
         kept = ", ".join(f"{kept:,}" for kept in kept_steps(folder)) or "none"
@@ -90,7 +90,7 @@ def load_weights(folder: Path, step: int | None = None) -> Weights:
 
 
 def load_trainer(folder: Path, weights: Weights) -> Any:
-    """Read what the trainer's file that belongs to these weights holds, whatever that is. Raises CheckpointError."""
+    """Read the content of the trainer file of these weights, without validating it. Raises CheckpointError."""
     path = folder / weights.trainer
     try:
         return torch.load(path, weights_only=True, map_location="cpu")
@@ -101,31 +101,30 @@ def load_trainer(folder: Path, weights: Weights) -> Any:
 
 
 def read_files(folder: Path) -> tuple[int, dict[str, bytes]] | None:
-    """Return a checkpoint's step and its files by name, as they belong together, also while training replaces them.
+    """Return a checkpoint's step and its files by name, consistent even while training replaces them.
 
-    None when there is no checkpoint; only the weights when the trainer's file is missing. Raises CheckpointError or
-    OSError.
+    None if there is no checkpoint; only the weights if the trainer file is missing. Raises CheckpointError or OSError.
     """
     path = folder / WEIGHTS
     while (step := checkpoint_step(folder)) is not None:
         try:
-            files = {WEIGHTS: read_limited(path, MOST_WEIGHTS)}
+            files = {WEIGHTS: read_limited(path, MAX_WEIGHTS_BYTES)}
             with suppress(FileNotFoundError):
-                files[f"trainer-{step}.pt"] = read_limited(folder / f"trainer-{step}.pt", MOST_TRAINER)
+                files[f"trainer-{step}.pt"] = read_limited(folder / f"trainer-{step}.pt", MAX_TRAINER_BYTES)
         except DamagedError:
             raise damaged(path) from None
-        if checkpoint_step(folder) == step:  # no newer one came meanwhile
+        if checkpoint_step(folder) == step:  # no newer one was saved meanwhile
             return step, files
     return None
 
 
 def fill(model: nn.Module, weights: Weights, run: str) -> None:
-    """Copy weights into a model. Raises CheckpointError when they do not fit it."""
+    """Copy weights into a model. Raises CheckpointError if they do not fit it."""
     try:
         model.load_state_dict(weights.tensors)
     except RuntimeError:
         raise CheckpointError(
-            f"The weights of {run} do not fit its settings or its data: config.json, the checkpoint or the data were "
+            f"The weights of {run} do not fit its settings or its data: config.json, the checkpoint or the data have "
             "changed."
         ) from None
 
@@ -142,5 +141,5 @@ def _read(path: Path, *, tensors: bool) -> Weights:
     except (SafetensorError, KeyError, ValueError):
         raise damaged(path) from None
     if trainer != f"trainer-{step}.pt":
-        raise CheckpointError(f"{path} is not valid: it names a trainer file that is not its own.")
+        raise CheckpointError(f"{path} is not valid: it names the trainer file of another step.")
     return Weights(step, trainer, values)

@@ -1,6 +1,6 @@
-"""Which settings a run looks at, which of them change what it learns, and in which of them runs differ.
+"""Settings that a run uses, those that change what it learns, and those in which runs differ.
 
-The one place that says so: tables, studies, the comparison of settings and the form take it from here.
+Tables, studies, the comparison of settings and the form all rely on these definitions.
 """
 
 from collections.abc import Sequence
@@ -12,11 +12,11 @@ from engine.networks.architectures import NETWORKS
 from engine.settings.run_config import OWN_DATA, RunConfig, all_settings
 
 MACHINE = frozenset({"device", "threads", "log_steps", "checkpoint_steps", "preview_steps", "keep_steps"})
-"""Settings of the machine and of what is recorded, which do not change what is learnt."""
+"""Settings of the machine and of recording, which do not change what is learned."""
 
 
-def not_looked_at(objective: str, dataset: str, network: str) -> frozenset[str]:
-    """Common settings that play no part with this method, data set and network."""
+def unused_settings(objective: str, dataset: str, network: str) -> frozenset[str]:
+    """Return the common settings that have no effect with this method, data set and network."""
     unused = {*METHODS[objective].ignores}
     if not ENTRIES[dataset].path_kind:
         unused.add("data_folder")
@@ -28,27 +28,26 @@ def not_looked_at(objective: str, dataset: str, network: str) -> frozenset[str]:
 
 
 def settings_in_use(config: RunConfig) -> dict[str, Any]:
-    """The settings that a run looks at, with their values; of the two lengths, the one that is in force."""
-    unused = {*not_looked_at(config.objective, config.dataset, config.network)}
+    """Return the settings that a run uses, with their values; of epochs and steps, only the one in force."""
+    unused = {*unused_settings(config.objective, config.dataset, config.network)}
     unused.add("epochs" if config.steps is not None else "steps")
     return {name: value for name, value in config.flat().items() if name not in unused}
 
 
-def what_matters(config: RunConfig) -> tuple[tuple[str, Any], ...]:
-    """The settings that change what a run learns; runs in which they agree are the same experiment.
+def experiment_settings(config: RunConfig) -> tuple[tuple[str, Any], ...]:
+    """Return the settings that change what a run learns; runs that agree in them are the same experiment.
 
-    Left out are what the run does not look at, `MACHINE`, and, for the data sets that the application knows, where
-    their files are.
+    These are the settings in use, except `MACHINE` and, for built-in data sets, the folder of their files.
     """
     left_out = MACHINE if config.dataset in OWN_DATA else MACHINE | {"data_folder"}
     return tuple((name, value) for name, value in settings_in_use(config).items() if name not in left_out)
 
 
 def differing_settings(configs: Sequence[RunConfig]) -> list[str]:
-    """Names of the settings in which those runs differ that look at them, in the order of the form.
+    """Return the names of the settings in which runs that use them differ, in the order of the form.
 
-    A method's own setting says nothing of a run of another method, so it differs only between runs that both have it.
-    The length differs also where one run has it in epochs and another in steps.
+    A method's own setting means nothing for a run of another method, so it differs only between runs that have it. The
+    length also differs if one run has it in epochs and another in steps.
     """
     used = [settings_in_use(config) for config in configs]
     lengths = {name for settings in used for name in ("epochs", "steps") if name in settings}

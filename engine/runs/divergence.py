@@ -8,15 +8,15 @@ ACTIVE_NATS = 0.1
 
 
 def is_active(kl: float) -> bool:
-    """Whether a latent of this mean KL, in nats, carries information about the image."""
+    """Return whether a latent with this mean KL, in nats, carries information about the image."""
     return kl > ACTIVE_NATS
 
 
 def active_latents(kl_per_latent: NDArray[np.float64]) -> int:
-    """Number of latents whose mean KL over the images exceeds 0.1 nats. `kl_per_latent` is (latents,)."""
+    """Count the latents whose mean KL over the images exceeds 0.1 nats. `kl_per_latent` is (latents,)."""
     return sum(map(is_active, kl_per_latent.tolist()))
 
 
 def latents_by_kl(kl_per_latent: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Latents ordered by mean KL, largest first; equal ones keep their order."""
+    """Return the latents ordered by mean KL, largest first; ties keep their order."""
     return np.argsort(-np.asarray(kl_per_latent), kind="stable").astype(np.int64)

@@ -1,4 +1,4 @@
-"""Names that a person gives latents, e.g. "thickness"; kept with the run, in marks.json."""
+"""Names that the user gives to latents, e.g. "thickness"; stored in the run's marks.json."""
 
 import re
 from collections.abc import Mapping
@@ -7,21 +7,23 @@ from typing import Any
 from engine.system.plain_text import one_line
 
 NUMBER = re.compile(r"[0-9]{1,4}")
-"""A latent, as marks.json has it."""
+"""A latent's number in marks.json."""
 
-LONGEST = 40
-"""Letters of a name."""
+MAX_CHARACTERS = 40
+"""Characters of a name."""
 
 
 def latent_names(marks: dict[str, Any]) -> dict[int, str]:
-    """Names of latents by number, from a run's marks; what is damaged there is left out."""
+    """Return the names of latents by number, from a run's marks; invalid ones are left out."""
     kept = marks.get("latents")
     if not isinstance(kept, dict):
         return {}
-    named = {i: one_line(name, LONGEST) for i, name in kept.items() if NUMBER.fullmatch(i) and isinstance(name, str)}
+    named = {
+        i: one_line(name, MAX_CHARACTERS) for i, name in kept.items() if NUMBER.fullmatch(i) and isinstance(name, str)
+    }
     return {int(i): name for i, name in named.items() if name}
 
 
 def latent_title(latent: int, names: Mapping[int, str]) -> str:
-    """Return what a latent is called in a line, e.g. "z3 (thickness)"."""
+    """Return the title of a latent, e.g. "z3 (thickness)"."""
     return f"z{latent} ({names[latent]})" if latent in names else f"z{latent}"

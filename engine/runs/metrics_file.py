@@ -1,4 +1,4 @@
-"""metrics.csv: the curves of a run, written a row at a time and followed while they grow."""
+"""metrics.csv: the curves of a run, written row by row and followed while they grow."""
 
 import math
 import os
@@ -12,38 +12,38 @@ from numpy.typing import NDArray
 
 from engine.jobs.events import StepMetrics
 from engine.system.files import write_bytes
-from engine.system.reading import LARGEST_WHOLE, is_there, open_regular
+from engine.system.reading import LARGEST_INTEGER, open_regular, path_exists
 
 COLUMNS = ("step", "epoch", "seconds", "loss", "reconstruction", "kl", "capacity")
 HELD_OUT_COLUMNS = ("step", "epoch", "seconds", "reconstruction", "kl")
-PLACES = ("step", "epoch", "seconds")
-"""Columns that say where a row is; the others are means over the steps since the last."""
+POSITION_COLUMNS = ("step", "epoch", "seconds")
+"""Columns that locate a row; the others are means over the steps since the previous row."""
 
-KEEP = 131_072
-"""Rows that a reader keeps: 18 MB with ten latents."""
+KEPT_ROWS = 131_072
+"""Rows that a reader keeps in memory: 18 MB with ten latents."""
 
 CHUNK = 1_000_000
 """Bytes read at a time."""
 
 LONGEST_LINE = 16_384
-"""Bytes; a line with 256 latents has about 4,000."""
+"""Largest length of a line in bytes; a line with 256 latents has about 4,000."""
 
-MOST_COLUMNS = 512
+MAX_COLUMNS = 512
 
-LARGEST = float(np.finfo(np.float32).max)
-"""Training computes in float32; no curve has a larger value."""
+MAX_VALUE = float(np.finfo(np.float32).max)
+"""Largest value of a curve, since training computes in float32."""
 
 
 def header(latents: int, terms: Sequence[str] = ()) -> str:
-    """Return the first line of metrics.csv, without its end; `terms` are the method's own.
+    """Return the first line of metrics.csv, without its line end; `terms` are the method's own.
 
-    `latents` is the number of those with a KL: none for a method that has no KL.
+    `latents` is the number of latents with a KL, 0 for a method without KL.
     """
     return ",".join([*COLUMNS, *terms, *(f"kl_{i}" for i in range(latents))])
 
 
 def row(metrics: StepMetrics) -> str:
-    """Return one line of metrics.csv, without its end: nine significant digits, nothing where there is no value."""
+    """Return a row of metrics.csv, without its line end: nine significant digits, empty where there is no value."""
     shared = (metrics.epoch, metrics.seconds, metrics.loss, metrics.reconstruction, metrics.kl, metrics.capacity)
     own = (None if math.isnan(value) else value for value in metrics.terms)
     values = (*shared, *own, *metrics.kl_per_latent)
@@ -51,9 +51,10 @@ def row(metrics: StepMetrics) -> str:
 
 
 class MetricsWriter:
-    """Appends rows. Each row reaches the file in one write, so readers see whole lines or nothing.
+    """Appends rows, each in one write, so that readers see complete lines.
 
-    A file of version 1.0.0, which had no columns for a method's own terms, gets them, with empty cells. Raises OSError.
+    Columns for a method's own terms, with empty cells, are added to a file of version 1.0.0, which did not have them.
+    Raises OSError.
     """
 
     def __init__(self, path: Path, latents: int, terms: Sequence[str] = ()) -> None:
@@ -63,12 +64,12 @@ class MetricsWriter:
             _add_columns(path, header(latents), header(latents, terms), len(terms))
 
     def append(self, metrics: StepMetrics) -> None:
-        """Add a row. Raises OSError."""
+        """Append a row. Raises OSError."""
         add_row(self._path, row(metrics))
 
 
 def _add_columns(path: Path, before: str, now: str, added: int) -> None:
-    """Put empty cells behind the columns of all runs into a file whose first line is `before`."""
+    """Insert empty cells after the common columns of a file whose first line is `before`."""
     first, *rows = _lines(path)
     if first.decode("ascii", "replace") != before:
         return
@@ -79,30 +80,30 @@ def _add_columns(path: Path, before: str, now: str, added: int) -> None:
 
 
 def begin_rows(path: Path, first: str) -> None:
-    """Make a file with this first line, unless there is one. Raises OSError."""
-    if not is_there(path):
+    """Create a file with this first line, unless it exists. Raises OSError."""
+    if not path_exists(path):
         write_bytes(path, (first + "\n").encode())
 
 
 def add_row(path: Path, line: str) -> None:
     """Append a line in one write. Raises OSError."""
-    with path.open("ab") as file:  # buffered, since a file that is not says nothing where only a part fits on the disk
+    with path.open("ab") as file:  # buffered: an unbuffered write reports no error if only a part fits on the disk
         file.write((line + "\n").encode())
 
 
 def cut_back(path: Path, keep: Callable[[int], bool]) -> None:
-    """Drop the rows whose step `keep` refuses, and a half-written last line. Raises OSError."""
-    if not is_there(path):
+    """Remove the rows for whose step `keep` is false, and an incomplete last line. Raises OSError."""
+    if not path_exists(path):
         return
     first, *rows = _lines(path) or [b""]
     kept = [line for line in rows if (step := _step_of(line)) is not None and keep(step)]
     write_bytes(path, b"\n".join([first, *kept, b""]))
 
 
-def whole_lines(path: Path, last_step: int | None = None) -> list[str]:
-    """Return the header and the rows (up to a step) as they are, without a line that is being written.
+def complete_lines(path: Path, last_step: int | None = None) -> list[str]:
+    """Return the header and the rows, optionally up to a step, without a line that is still being written.
 
-    Empty when there is no file yet. Raises OSError.
+    Empty if there is no file yet. Raises OSError.
     """
     try:
         lines = _lines(path)
@@ -113,13 +114,13 @@ def whole_lines(path: Path, last_step: int | None = None) -> list[str]:
     return [line.decode("ascii", "replace") for line in lines]
 
 
-def sound_lines(path: Path, first: str, last_step: int | None = None) -> list[str]:
-    """Return `whole_lines` of a damaged file without those that are no rows; none where its first line is another.
+def valid_lines(path: Path, first: str, last_step: int | None = None) -> list[str]:
+    """Return the lines of a damaged file that are valid rows, after its header.
 
-    Empty also where it cannot be read.
+    Empty if its first line is not `first` or the file cannot be read.
     """
     try:
-        header, *rows = whole_lines(path, last_step) or [""]
+        header, *rows = complete_lines(path, last_step) or [""]
     except OSError:
         return []
     if header != first:
@@ -129,7 +130,7 @@ def sound_lines(path: Path, first: str, last_step: int | None = None) -> list[st
 
 
 def _lines(path: Path) -> list[bytes]:
-    """The lines of a file without their ends; not one that is being written, nor one too long to be a row."""
+    """The lines of a file without line ends, except one still being written or too long for a row."""
     with open_regular(path) as file:
         return list(_short_lines(file))
 
@@ -144,15 +145,15 @@ def _short_lines(file: BinaryIO) -> Iterator[bytes]:
 
 
 def _step_of(line: bytes) -> int | None:
-    """The step that a row begins with; None where it does not."""
+    """The step at the start of a row; None if there is none."""
     step = line.split(b",", 1)[0]
-    return int(step) if step.isdigit() and len(step) <= len(str(LARGEST_WHOLE)) else None
+    return int(step) if step.isdigit() and len(step) <= len(str(LARGEST_INTEGER)) else None
 
 
 def newest_row(path: Path) -> dict[str, float]:
-    """Return the newest whole row by the names of its columns; empty without one.
+    """Return the newest complete row by column name; empty if there is none.
 
-    Reads the first line and the last alone, however long the file is.
+    Reads only the first and the last line, however long the file is.
     """
     try:
         with open_regular(path) as file:
@@ -166,22 +167,22 @@ def newest_row(path: Path) -> dict[str, float]:
 
 
 class MetricsReader:
-    """Follows a metrics.csv: `refresh` reads what was appended since, whoever wrote it.
+    """Follows a metrics.csv: `refresh` reads the rows appended since the last call, by any process.
 
-    Columns are float64 arrays; a value that is empty, not finite or not a number is NaN. A line that is no row, or
-    whose step, epoch or time cannot be, is left out, and `problem` says so. Of a file with more than `keep` rows, each
-    `stride` rows (a power of two) are kept as one: what the file would hold had it been written that many times less
-    often, i.e. the mean, at the step of the last. The fewer than `stride` rows after the last whole group wait.
+    Columns are float64 arrays; a value that is empty, not finite or not a number is NaN. A line that is not a row, or
+    whose step, epoch or time is impossible, is left out, and `problem` says so. In a file with more than `keep` rows,
+    every `stride` rows (a power of two) are merged into one, as if the file had been written that many times less
+    often: their mean, at the step of the last. Rows after the last complete group wait for the rest of theirs.
 
     Parameters
     ----------
     path
-        The file; it need not be there yet.
+        The file; it need not exist yet.
     keep
-        Largest number of rows in memory, even; None for all there are.
+        Largest number of rows in memory, even; None for no limit.
     """
 
-    def __init__(self, path: Path, keep: int | None = KEEP) -> None:
+    def __init__(self, path: Path, keep: int | None = KEPT_ROWS) -> None:
         self._path = path
         self._keep = keep
         self.version = 0
@@ -209,26 +210,26 @@ class MetricsReader:
 
     @property
     def latents(self) -> int:
-        """Number of latents, i.e. of columns kl_0, kl_1, ..."""
+        """Number of latents with a KL, i.e. of columns kl_0, kl_1, ..."""
         return sum(name.startswith("kl_") for name in self.names)
 
     @property
     def terms(self) -> tuple[str, ...]:
-        """Names of the method's own terms, the columns between those of all runs and kl_0."""
+        """Names of the method's own terms: the columns between the common ones and kl_0."""
         return self.names[len(COLUMNS) : len(self.names) - self.latents]
 
     @property
     def problem(self) -> str:
-        """What is wrong with what was read so far, as a sentence; empty when nothing is."""
+        """The problem of the file as read so far, as a sentence; empty if there is none."""
         if self._foreign:
             return f"{self._path.name} is damaged: its first line does not name the curves. They are not shown."
         if self._left_out:
-            lines = "a line that is no row is" if self._left_out == 1 else f"{self._left_out:,} lines are no rows and"
+            lines = "1 line is not a row and" if self._left_out == 1 else f"{self._left_out:,} lines are not rows and"
             return f"{self._path.name} is damaged: {lines} left out."
         return ""
 
     def column(self, name: str) -> NDArray[np.float64]:
-        """Values of a column so far, a view. While `version` stays the same they are only added to."""
+        """Return a view of a column's values so far. While `version` stays the same, values are only appended."""
         if name not in self.names:
             return np.empty(0)
         return self._values[self.names.index(name), : self._count]
@@ -239,15 +240,15 @@ class MetricsReader:
         return self._values[len(self.names) - self.latents :, : self._count].T
 
     def newest(self, name: str) -> float | None:
-        """Value of a column in the newest row of the file, also while reading is `behind`; None without rows."""
+        """Return a column's value in the newest row of the file, also while reading is `behind`; None without rows."""
         if name not in self.names or not len(self._newest):
             return None
         return float(self._newest[-1, self.names.index(name)])
 
     def refresh(self, budget: int | None = None) -> bool:
-        """Read new rows; True when something changed. A file that shrank or was replaced is read anew.
+        """Read new rows and return whether anything changed. A file that shrank or was replaced is read from its start.
 
-        With a `budget`, at most about that many bytes are read, and `behind` says whether there is more.
+        With a `budget`, about that many bytes are read at most, and `behind` says whether there are more.
         """
         changed = self._read_on(CHUNK if budget is None else budget)
         while budget is None and self.behind:
@@ -274,7 +275,7 @@ class MetricsReader:
             changed = self._count > 0
             self._forget()
             return changed
-        text = self._whole(text)
+        text = self._complete(text)
         if text and not self.names:
             first, _, text = text.partition(b"\n")
             self._begin(first)
@@ -289,8 +290,8 @@ class MetricsReader:
             self._newest = newest[-1:].copy()
         return bool(text) or changed
 
-    def _whole(self, text: bytes) -> bytes:
-        """The whole lines of what was read, and go on behind them: a line is never read twice, however long it is."""
+    def _complete(self, text: bytes) -> bytes:
+        """The complete lines of what was read; reading continues after them, so that no line is read twice."""
         end = text.rfind(b"\n") + 1
         start = text.find(b"\n") + 1 if self._within_line else 0
         if not end and (self._within_line or len(text) > LONGEST_LINE):
@@ -303,7 +304,7 @@ class MetricsReader:
         return text[start:end]
 
     def _begin(self, first: bytes) -> None:
-        """Take the first line's names; a file with others is not read."""
+        """Take column names from the first line; a file with other columns is not read."""
         names = _names_in(first)
         if not names or self._left_out:
             self._foreign = True
@@ -311,13 +312,13 @@ class MetricsReader:
             self._name(names, 256)
 
     def _append(self, rows: NDArray[np.float64]) -> None:
-        """Keep rows, (n, columns), as many as there is room for at a time."""
+        """Keep rows, (n, columns), as many at a time as there is room for."""
         while len(rows):
             room = len(rows) if self._keep is None else (self._keep - self._count) * self.stride - len(self._waiting)
             rows, now = rows[room:], np.concatenate([self._waiting, rows[:room]])
-            whole = len(now) - len(now) % self.stride
-            self._waiting = now[whole:]
-            groups = now[:whole].reshape(-1, self.stride, len(self.names))
+            grouped = len(now) - len(now) % self.stride
+            self._waiting = now[grouped:]
+            groups = now[:grouped].reshape(-1, self.stride, len(self.names))
             self._put(_means(groups, self.names) if self.stride > 1 else now)
             if self._count == self._keep:
                 self._halve()
@@ -333,7 +334,7 @@ class MetricsReader:
         self._count = needed
 
     def _halve(self) -> None:
-        """Keep each two rows as one."""
+        """Merge every two rows into one."""
         old = self._values[:, : self._count]
         self._count //= 2
         merged = _means(old.reshape(len(self.names), self._count, 2).transpose(1, 2, 0), self.names)
@@ -343,29 +344,29 @@ class MetricsReader:
 
 
 def _names_in(first: bytes) -> tuple[str, ...]:
-    """The columns that a first line names; empty when it is not that of a run's curves."""
+    """Column names in a first line; empty if it is not that of a run's curves."""
     names = tuple(first.decode("ascii", "replace").split(","))
     known = names[: len(COLUMNS)] == COLUMNS or names == HELD_OUT_COLUMNS
-    return names if known and len(set(names)) == len(names) <= MOST_COLUMNS else ()
+    return names if known and len(set(names)) == len(names) <= MAX_COLUMNS else ()
 
 
 def _means(groups: NDArray[np.float64], names: tuple[str, ...]) -> NDArray[np.float64]:
-    """Groups of rows, (groups, size, columns), each as one row: the mean, but where and when the last of them was."""
+    """Each group of rows, (groups, size, columns), as one: the mean, at the step, epoch and time of the last row."""
     means = groups.mean(axis=1)
-    places = [number for number, name in enumerate(names) if name in PLACES]
+    places = [number for number, name in enumerate(names) if name in POSITION_COLUMNS]
     means[:, places] = groups[:, -1, places]
     return np.asarray(means)
 
 
 def _tail(file: BinaryIO, size: int) -> bytes:
-    """Return the last whole line of a file, or nothing when it is longer than a line can be."""
+    """Return the last complete line of a file, or nothing if it is too long for a row."""
     file.seek(max(0, size - LONGEST_LINE))
     lines = file.read().split(b"\n")
     return lines[-2] + b"\n" if len(lines) > 2 else b""
 
 
 def _parse(text: bytes, columns: int) -> NDArray[np.float64]:
-    """Numbers of whole lines, (rows, columns). Lines of another length are left out; what is no number is NaN."""
+    """Numbers in complete lines, (rows, columns). Lines with more or fewer are left out; other text becomes NaN."""
     characters = np.frombuffer(text, np.uint8)
     ends = np.flatnonzero(characters == ord("\n"))
     commas = np.cumsum(characters == ord(","))[ends]
@@ -381,12 +382,12 @@ def _parse(text: bytes, columns: int) -> NDArray[np.float64]:
 
 
 def _sound(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Rows whose place can be one, (n, columns); a value that no training has is NaN."""
-    places = rows[:, : len(PLACES)]
-    with np.errstate(invalid="ignore"):  # a signalling NaN compares as any other
-        possible = ((places >= 0) & (places <= LARGEST_WHOLE)).all(axis=1)
+    """Rows with a possible step, epoch and time, (n, columns); impossible values become NaN."""
+    places = rows[:, : len(POSITION_COLUMNS)]
+    with np.errstate(invalid="ignore"):  # a signalling NaN compares like any other
+        possible = ((places >= 0) & (places <= LARGEST_INTEGER)).all(axis=1)
         rows = rows[possible]
-        rows[~(np.abs(rows) <= max(LARGEST, LARGEST_WHOLE))] = np.nan
+        rows[~(np.abs(rows) <= max(MAX_VALUE, LARGEST_INTEGER))] = np.nan
     return rows
 
 

@@ -1,7 +1,7 @@
-"""The history of a run's live pictures, in its folder.
+"""The history of a run's previews, in its folder.
 
-A preview is kept as one PNG that people can look at: a row of originals, a row of reconstructions, then one
-row a latent. Its text chunk says how to take it apart again.
+A preview is saved as one viewable PNG: a row of originals, a row of reconstructions, then one row per latent. Its text
+chunk describes the layout.
 """
 
 import json
@@ -22,31 +22,31 @@ from engine.system.files import replacing
 from engine.system.reading import MB, DamagedError, Number, Steps, checked, open_regular, parse_json
 
 LATENT_ROWS = 10
-"""Latents shown at most: as many as the report has, so that those that carry nothing are seen to."""
+"""Largest number of latents shown: as many as the report uses, so that inactive ones are seen, too."""
 COLUMNS = 8
 """Images in a row, unless a category has more values."""
 
-MOST_COLUMNS = 64
+MAX_COLUMNS = 64
 
 TEXT = "disentangle-studio"
 
-MOST = 400
-"""Pictures that a run keeps: some tens of megabytes at most, and more than anybody watches."""
+MAX_PREVIEWS = 400
+"""Largest number of previews a run keeps: some tens of megabytes."""
 
 
-MOST_BYTES = 64 * MB
-"""Bytes of a file."""
+MAX_BYTES = 64 * MB
+"""Largest size of a file in bytes."""
 
-MOST_PIXELS = 40_000_000
-"""Pixels of a file: a row for each of 256 latents, 8 images of 128 x 128 in each."""
+MAX_PIXELS = 40_000_000
+"""Largest number of pixels of a file: 256 rows of 8 images of 128 x 128."""
 
 _Side = Annotated[int, Field(strict=True, ge=1, le=1024)]
 
 
 class _About(BaseModel):
-    """How a file is taken apart: `tile` is the height, width and channels of an image, `kl` that of every latent.
+    """Layout of a file: `tile` is the height, width and channels of an image, `kl` has a value for every latent.
 
-    `kl` is empty for a method without one. Version 1.0.0 had `COLUMNS` columns and did not say so.
+    `kl` is empty for a method without KL. Version 1.0.0 always had `COLUMNS` columns and did not record them.
     """
 
     step: Steps
@@ -54,19 +54,19 @@ class _About(BaseModel):
     images: Annotated[int, Field(strict=True, ge=1, le=COLUMNS)]
     latents: tuple[Annotated[int, Field(strict=True, ge=0, lt=1024)], ...]
     kl: tuple[Number, ...]
-    columns: Annotated[int, Field(strict=True, ge=COLUMNS, le=MOST_COLUMNS)] = COLUMNS
+    columns: Annotated[int, Field(strict=True, ge=COLUMNS, le=MAX_COLUMNS)] = COLUMNS
 
 
 _ABOUT = TypeAdapter(_About)
 
 
 def columns_for(latents: Sequence[Latent]) -> int:
-    """Return how many images a row has: `COLUMNS`, or as many as a category has values."""
+    """Return the number of images in a row: `COLUMNS`, or the number of values of a category if that is larger."""
     return max([COLUMNS, *(latent.steps for latent in latents if latent.whole)])
 
 
 def save_preview(folder: Path, preview: Preview) -> None:
-    """Keep a preview as `<step>.png`, and of more than `MOST` about evenly spaced ones. Raises OSError."""
+    """Save a preview as `<step>.png`, and thin out previews to at most `MAX_PREVIEWS`. Raises OSError."""
     folder.mkdir(exist_ok=True)
     count, height, width, channels = preview.originals.shape
     columns = preview.traversal.shape[1]
@@ -92,30 +92,30 @@ def save_preview(folder: Path, preview: Preview) -> None:
 
 
 def _thin_out(folder: Path) -> None:
-    """Bring the pictures down to `MOST`: the one whose neighbours are closest goes, never the first or the newest.
+    """Remove previews down to `MAX_PREVIEWS`, each time the one whose neighbours are closest, never the first or last.
 
-    So they stay about evenly spaced over the run, however long it becomes.
+    This keeps them about evenly spaced over a run of any length.
     """
     kept = list_previews(folder)
-    while len(kept) > MOST:
+    while len(kept) > MAX_PREVIEWS:
         steps = np.array([int(path.stem) for path in kept])
         kept.pop(1 + int(np.argmin(steps[2:] - steps[:-2]))).unlink(missing_ok=True)
 
 
 def drop_after(folder: Path, step: int) -> None:
-    """Remove the pictures of steps that a resumed run has yet to do again. Raises OSError."""
+    """Remove the previews after a step, which a resumed run makes again. Raises OSError."""
     for path in list_previews(folder):
         if int(path.stem) > step:
             path.unlink(missing_ok=True)
 
 
 def list_previews(folder: Path) -> list[Path]:
-    """Kept previews, oldest first."""
+    """Return the saved previews, oldest first."""
     return sorted(path for path in folder.glob("[0-9]*.png") if re.fullmatch(r"[0-9]{1,12}", path.stem))
 
 
 def is_preview(path: Path) -> bool:
-    """Whether a file says that it is a preview, without unpacking its pixels."""
+    """Return whether a file is a preview, judging by its header and text chunk only."""
     try:
         with _opened(path):
             return True
@@ -124,7 +124,7 @@ def is_preview(path: Path) -> bool:
 
 
 def load_preview(path: Path) -> Preview | None:
-    """Read a kept preview; None when the file is not one, or damaged."""
+    """Read a saved preview; None if the file is not one or is damaged."""
     try:
         with _opened(path) as (image, about):
             pixels = np.asarray(image, dtype=np.uint8)
@@ -144,11 +144,11 @@ def load_preview(path: Path) -> Preview | None:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[tuple[Image.Image, _About]]:
-    """A preview's file, and what it says of itself. Raises one of `_DAMAGED`."""
+    """Open a preview's file and its layout. Raises one of `_DAMAGED`."""
     with open_regular(path) as file, Image.open(file, formats=("PNG",)) as image:
         about = checked(_ABOUT, parse_json(image.info[TEXT]))
         height, width, _ = about.tile
-        if image.width * image.height > MOST_PIXELS:
+        if image.width * image.height > MAX_PIXELS:
             raise DamagedError("it has too many pixels")
         if (image.width, image.height) != (about.columns * width, (2 + len(about.latents)) * height):
             raise DamagedError("its size is not that of its images")
@@ -158,7 +158,7 @@ def _opened(path: Path) -> Iterator[tuple[Image.Image, _About]]:
 
 
 _DAMAGED = (OSError, LookupError, ValueError, TypeError, SyntaxError, Image.DecompressionBombError)
-"""What Pillow raises for a file that is no PNG or damaged, and what is raised here."""
+"""Exceptions of Pillow, and of this module, for a file that is damaged or not a PNG."""
 
 
 def _padded(images: NDArray[np.uint8], columns: int) -> NDArray[np.uint8]:

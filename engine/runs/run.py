@@ -1,8 +1,8 @@
-"""A run on disk: a folder that people can read, copy and zip.
+"""A run on disk: a folder that users can read, copy and zip.
 
-config.json, state.json, metrics.csv, held_out.csv, checkpoint/, previews/, evaluation.json, marks.json and lock, as
-described in the README. Every file is replaced at once or only appended to, so a run killed at any moment
-opens again.
+It holds config.json, state.json, metrics.csv, held_out.csv, checkpoint/, previews/, evaluation.json, marks.json and
+lock, as described in the README. Every file is replaced atomically or only appended to, so that a run killed at any
+moment opens again.
 """
 
 import os
@@ -23,31 +23,33 @@ from engine.errors import ConfigError, RunError, RunLockedError
 from engine.methods.registry import METHODS
 from engine.networks.network import SIDES
 from engine.runs.colours import PALETTE
-from engine.runs.small_files import SMALL_FILES, Sound, read_sound, sound_evaluation, sound_marks, sound_state
+from engine.runs.plugins_used import plugin_changes, plugins_used
+from engine.runs.small_files import SMALL_FILES, Checked, checked_evaluation, checked_marks, checked_state, read_checked
+from engine.settings.absent import PluginUse, read_plugins
 from engine.settings.run_config import PATHS, ClassOrder, RunConfig
 from engine.system.files import is_link, write_json
 from engine.system.plain_text import clean_name, one_line, slug
-from engine.system.reading import DamagedError, is_file, is_there, read_object, reason_of
+from engine.system.reading import DamagedError, is_file, path_exists, read_object, reason_of
 from engine.system.versions import library_versions
 
 COLOURS = len(PALETTE)
-"""Number of colours that runs are told apart by."""
+"""Number of colours for runs."""
 
 LONGEST_TIME = 64
-"""Characters of the time at which a run was created; ISO 8601 has 29."""
+"""Characters of a run's creation time; ISO 8601 has 29."""
 
-STATE_LOST = "How far the run was is not known; Resume goes on from its last checkpoint."
+STATE_LOST = "The run's progress is not known; Resume continues from its last checkpoint."
 
-MOST_CLASSES = 10_000
-"""Classes that a data set may have."""
+MAX_CLASSES = 10_000
+"""Largest number of classes of a data set."""
 
-LOCK_PATIENCE = 0.5
-"""Seconds to wait for a lock: another window may hold it for a moment to see whether a run is alive."""
+LOCK_TIMEOUT = 0.5
+"""Seconds to wait for a lock, which another window may hold for a moment to check whether a run is alive."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunState:
-    """Where a run stands. `step` of `total`; `message` says why, where there is something to say."""
+    """State of a run: `step` of `total` are done; `message` explains the state where needed."""
 
     state: str = "new"
     step: int = 0
@@ -56,39 +58,53 @@ class RunState:
 
     @property
     def active(self) -> bool:
-        """Whether somebody is training the run now."""
+        """Whether the run is in training or paused."""
         return self.state in ("running", "paused")
 
     @property
     def unfinished(self) -> bool:
-        """Whether the run could go on from where it is."""
+        """Whether the run can be resumed."""
         return self.state in ("stopped", "failed", "interrupted", "new")
 
     def values(self) -> dict[str, object]:
-        """Return what state.json holds."""
+        """Return the content of state.json."""
         return {"state": self.state, "step": self.step, "total": self.total, "message": self.message}
 
 
 @dataclass(frozen=True, slots=True)
+class FormerPlugins:
+    """Plug-ins that a run was trained with up to a step, and that were others when it went on."""
+
+    step: int
+    plugins: tuple[PluginUse, ...]
+
+    @classmethod
+    def read(cls, values: Any) -> "FormerPlugins | None":
+        """Read what config.json holds of it; None where that is damaged."""
+        step = values.get("step") if isinstance(values, dict) else None
+        return cls(step, read_plugins(values.get("plugins"))) if isinstance(step, int) else None
+
+
+@dataclass(frozen=True, slots=True)
 class FormerData:
-    """Data that a run was trained on up to a step, and that were other ones when it went on."""
+    """Data that a run was trained on up to a step, before it was resumed with other data."""
 
     step: int
     data: Fingerprint
 
     @classmethod
     def read(cls, values: Any) -> "FormerData | None":
-        """Read what config.json holds of it; None where that is damaged."""
+        """Read an entry of config.json; None if it is damaged."""
         data = Fingerprint.read(values.get("data")) if isinstance(values, dict) else None
         step = values.get("step") if data else None
         return cls(step, data) if data and isinstance(step, int) else None
 
 
 class Run:
-    """One run folder. Reading needs no lock; whoever writes holds `locked()`.
+    """A run folder. Reading needs no lock; writing requires `locked()`.
 
-    `trained_on` is the fingerprint of its data: None before it first trains, and of a run of version 1.0.0. `former`
-    are the data it was trained on before, in order, where it went on with others.
+    `trained_on` is the fingerprint of its data, None before it is first trained and for a run of version 1.0.0.
+    `former` lists the data it was trained on before, in order, if it was resumed with others.
     """
 
     def __init__(
@@ -106,23 +122,28 @@ class Run:
         self.class_order: ClassOrder = "natural"
         self.versions = versions or {}
         self.problems: dict[str, str] = {}
-        """What was wrong with the run's small files when they were last read, a sentence each, by their names."""
+        """Problems of the run's small files when last read: a sentence for each, by file name."""
         self.trained_on: Fingerprint | None = None
         self.image_shape: tuple[int, int, int] | None = None
-        """Height, width and channels of its images, known once it trained; not of a run of version 1.0.0."""
+        """Height, width and channels of its images; None before it is first trained and for a run of version 1.0.0."""
         self.classes = 0
-        """Number of classes of its data, as `image_shape`."""
+        """Number of classes of its data, known when `image_shape` is."""
         self.former: tuple[FormerData, ...] = ()
+        self.plugins: tuple[PluginUse, ...] = ()
+        """The plug-ins that it needs, as they were when it was last trained."""
+        self.former_plugins: tuple[FormerPlugins, ...] = ()
+        """Those it was trained with before, in order, where it went on with others."""
 
     @classmethod
     def create(cls, root: Path, config: RunConfig, name: str | None = None) -> "Run":
-        """Make a new run folder below `root`; a name that is taken gets the suffix -2, -3, ...
+        """Create a run folder below `root`; a name that is taken gets the suffix -2, -3, ...
 
-        Raises RunError when the folder cannot be written.
+        Raises RunError if the folder cannot be written to.
         """
         name = clean_name(name or "")
         base = slug(name) if name else default_folder(config)
         created = datetime.now(UTC).isoformat(timespec="milliseconds")
+        plugins = plugins_used(config)
         try:
             root.mkdir(parents=True, exist_ok=True)
             path = new_folder(root, base)
@@ -133,20 +154,22 @@ class Run:
                     "created": created,
                     "versions": library_versions(),
                     "class_order": "natural",
-                },
+                }
+                | ({"plugins": [dict(use.values) for use in plugins]} if plugins else {}),
             )
         except OSError as error:
             raise RunError(
-                f"The run cannot be saved in {root}: {error.strerror or error}. Choose another folder "
-                "for runs (--runs on the command line)."
+                f"The run cannot be saved in {root}: {error.strerror or error}. Choose another runs folder "
+                "(--runs on the command line)."
             ) from None
         run = cls(path, config, {}, created)
+        run.plugins = plugins
         run.write_marks({"colour": _rarest_colour(root)} | ({"name": name} if name and slug(name) != name else {}))
         return run
 
     @classmethod
     def open(cls, path: Path) -> "Run":
-        """Open a run folder. Raises RunError when it is none or its settings are damaged."""
+        """Open a run folder. Raises RunError if it is not one or its settings are damaged."""
         file = path / "config.json"
         if not is_file(file):
             raise RunError(f"{path} is not a run: it has no config.json.")
@@ -166,27 +189,31 @@ class Run:
             one_line(created, LONGEST_TIME) if isinstance(created, str) else "",
             {name: str(number)[:40] for name, number in versions.items()} if isinstance(versions, dict) else {},
         )
-        if "class_order" not in values:  # version 1.0.0 wrote it
+        if "class_order" not in values:  # written by version 1.0.0
             run.class_order = "alphabetical"
         run.trained_on = Fingerprint.read(values.get("data"))
         run.image_shape, run.classes = _shape_in(values)
         former = values.get("former_data")
         read = map(FormerData.read, former if isinstance(former, list) else [])
         run.former = tuple(entry for entry in read if entry is not None)
+        run.plugins = read_plugins(values.get("plugins"))
+        before = values.get("former_plugins")
+        read_before = map(FormerPlugins.read, before if isinstance(before, list) else [])
+        run.former_plugins = tuple(entry for entry in read_before if entry is not None)
         return run
 
     @property
     def data(self) -> tuple[str, Path | None, int, ClassOrder]:
-        """Its data set, with classes numbered as its weights know them: the arguments of `load_dataset`."""
+        """Its data set, with classes in the order its weights were trained with: the arguments of `load_dataset`."""
         return (*self.config.data, self.class_order if self.config.conditional else "natural")
 
     @property
     def name(self) -> str:
-        """The name a person gave the run; else its method and seed, or what its folder is called."""
+        """The name given by the user; else its method and seed, or the name of its folder."""
         return self.name_in(self.marks())
 
     def name_in(self, marks: dict[str, Any]) -> str:
-        """The run's name, with the marks at hand."""
+        """Return the run's name, given its marks."""
         given = marks.get("name")
         if given and (name := clean_name(str(given))):
             return name
@@ -198,50 +225,50 @@ class Run:
         return clean_name(self.path.name) or default_title(self.config)
 
     def colour_in(self, marks: dict[str, Any]) -> int:
-        """Number of the colour the run is drawn in, from 0 to COLOURS - 1; it stays with the run."""
+        """Return the number of the run's permanent colour, from 0 to COLOURS - 1, given its marks."""
         kept = marks.get("colour")
         return kept % COLOURS if isinstance(kept, int) else crc32(self.path.name.encode()) % COLOURS
 
     @property
     def metrics_file(self) -> Path:
-        """The curves."""
+        """File of the curves."""
         return self.path / "metrics.csv"
 
     @property
     def held_out_file(self) -> Path:
-        """The curves on images that are not trained on, where the data set has some."""
+        """File of the curves on held-out images, where the data set has some."""
         return self.path / "held_out.csv"
 
     @property
     def checkpoint_folder(self) -> Path:
-        """Where weights and the trainer's state are."""
+        """Folder of the weights and the trainer state."""
         return self.path / "checkpoint"
 
     @property
     def previews_folder(self) -> Path:
-        """Where the pictures over time are."""
+        """Folder of the previews."""
         return self.path / "previews"
 
     def state(self) -> RunState:
-        """Where the run stands. One that says it is running but that nobody holds was interrupted."""
-        values = self._read("state.json", sound_state)
+        """Return the run's state. A run that is recorded as active but not locked was interrupted."""
+        values = self._read("state.json", checked_state)
         state = RunState(**values | {"message": one_line(values.get("message", ""))})
         if "state.json" in self.problems:
             return RunState("failed", message=f"{self.problems['state.json']} {STATE_LOST}")
         if state.active and not self.is_locked():
-            return RunState("interrupted", state.step, state.total, "The application ended while it trained.")
+            return RunState("interrupted", state.step, state.total, "The application ended during training.")
         return state
 
     def write_state(self, state: RunState) -> None:
-        """Record where the run stands. Raises OSError."""
+        """Write the run's state. Raises OSError."""
         write_json(self.path / "state.json", state.values())
 
     def marks(self) -> dict[str, Any]:
-        """What a person added: name, tags, colour, notes, names of latents."""
-        return self._read("marks.json", sound_marks)
+        """Return what the user added: name, tags, colour, notes, names of latents."""
+        return self._read("marks.json", checked_marks)
 
     def write_marks(self, marks: dict[str, Any]) -> None:
-        """Record what a person added; a damaged file is kept beside it. Raises RunError."""
+        """Write what the user added; a damaged file is kept under another name. Raises RunError."""
         try:
             if "marks.json" in self.problems:
                 (self.path / "marks.json").replace(self.path / "marks-damaged.json")
@@ -250,33 +277,33 @@ class Run:
             raise RunError(f"{self.path} cannot be written: {error.strerror or error}.") from None
 
     def evaluation(self) -> dict[str, Any]:
-        """The run's entry of evaluation.json; empty when it was not evaluated."""
-        return self._read("evaluation.json", sound_evaluation)
+        """Return the content of evaluation.json; empty if the run was not evaluated."""
+        return self._read("evaluation.json", checked_evaluation)
 
     def write_evaluation(self, result: dict[str, Any]) -> None:
-        """Keep the metrics. Raises RunError."""
+        """Write evaluation.json. Raises RunError."""
         try:
             write_json(self.path / "evaluation.json", result)
         except OSError as error:
-            raise RunError(f"The metrics cannot be kept in {self.path}: {error.strerror or error}.") from None
+            raise RunError(f"The metrics cannot be saved in {self.path}: {error.strerror or error}.") from None
 
     def resolve(self, device: str, threads: int) -> None:
-        """Keep the device and thread count the run started with, for a resume to use again. Raises OSError."""
+        """Record the device and thread count at the run's start, to be used again on resume. Raises OSError."""
         self.resolved = {"device": device, "threads": threads}
         self._rewrite_config({"resolved": self.resolved})
 
     def trained_at(self, step: int) -> Fingerprint | None:
-        """Return the fingerprint of the data that the weights of a step were trained on last; None: not known."""
+        """Return the fingerprint of the data on which the weights of a step were last trained; None if not known."""
         return next((former.data for former in self.former if step <= former.step), self.trained_on)
 
     def data_note(self, now: Fingerprint, step: int) -> str:
-        """Say that these data are others than the weights of a step were trained on; empty where they are the same."""
+        """Say how these data differ from those on which the weights of a step were trained; empty if they do not."""
         before = self.trained_at(step)
         changes = before.changes(now) if before else ""
-        return f"The data are not those that {self.name} was trained on ({changes})." if changes else ""
+        return f"The data differ from those that {self.name} was trained on ({changes})." if changes else ""
 
     def record_data(self, data: Fingerprint, step: int) -> None:
-        """Keep what the run is trained on from a step on, and what it was trained on before. Raises OSError."""
+        """Record the data that the run is trained on after a step, and those before it. Raises OSError."""
         if data == self.trained_on:
             return
         changed = self.trained_on is not None and step
@@ -285,8 +312,27 @@ class Run:
         self._rewrite_config({"data": data.values()} | ({"former_data": kept} if kept else {}))
         self.trained_on, self.former = data, former
 
+    def record_plugins(self, step: int) -> None:
+        """Keep which plug-ins the run is trained with from a step on, and with which before. Raises OSError."""
+        now = plugins_used(self.config)
+        if now == self.plugins:
+            return
+        changed = step and plugin_changes(self.plugins, now)
+        former = (*self.former_plugins, FormerPlugins(step, self.plugins)) if changed else self.former_plugins
+        kept = [{"step": each.step, "plugins": [dict(use.values) for use in each.plugins]} for each in former]
+        self._rewrite_config(
+            {"plugins": [dict(use.values) for use in now]} | ({"former_plugins": kept} if kept else {})
+        )
+        self.plugins, self.former_plugins = now, former
+
+    def plugin_note(self, step: int) -> str:
+        """Say that plug-ins are others now than the weights of a step were trained with; else empty."""
+        before = next((former.plugins for former in self.former_plugins if step <= former.step), self.plugins)
+        changes = plugin_changes(before, plugins_used(self.config))
+        return f"{self.name} was trained with another version of what it needs ({changes})." if changes else ""
+
     def record_shape(self, image_shape: tuple[int, int, int], classes: int) -> None:
-        """Keep what its networks are made for, so that its weights can be read without its data. Raises OSError."""
+        """Record the shapes its networks are built for, to load its weights without its data. Raises OSError."""
         self.image_shape, self.classes = image_shape, classes
         self._rewrite_config({"image_shape": list(image_shape), "classes": classes})
 
@@ -295,19 +341,19 @@ class Run:
         self.config = self.config.changed(epochs=epochs if epochs is not None else self.config.epochs, steps=steps)
 
     def keep_length(self) -> None:
-        """Write the total length, where it is not the one in config.json. Raises OSError or RunError."""
+        """Write the total length to config.json if it changed. Raises OSError or RunError."""
         self._rewrite_config({"epochs": self.config.epochs, "steps": self.config.steps})
 
     def discard(self) -> None:
-        """Remove the folder of a run that never trained, unless somebody has put more into it."""
+        """Remove the folder of a run that was never trained, unless it holds other files."""
         ours = {"config.json", "state.json", "marks.json", "lock"}
         with suppress(OSError):
             if {file.name for file in self.path.iterdir()} <= ours:
                 shutil.rmtree(self.path)
 
-    def _read(self, name: str, sound: Callable[[dict[str, Any]], Sound]) -> dict[str, Any]:
-        """What can be used of one of the small files; `problems` has what is wrong with it."""
-        values, problem = read_sound(self.path / name, sound)
+    def _read(self, name: str, sound: Callable[[dict[str, Any]], Checked]) -> dict[str, Any]:
+        """Read the valid part of a small file; its problem, if any, is recorded in `problems`."""
+        values, problem = read_checked(self.path / name, sound)
         if problem:
             self.problems[name] = problem
         else:
@@ -319,24 +365,24 @@ class Run:
         try:
             kept = read_object(file, SMALL_FILES[file.name], PATHS)
         except DamagedError as error:
-            raise RunError(f"{file} {reason_of(error)}. It was changed since the run was opened.") from None
+            raise RunError(f"{file} {reason_of(error)}. It has changed since the run was opened.") from None
         if kept | changes != kept:
             write_json(file, kept | changes)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the run for writing.
+        """Lock the run for writing.
 
-        Raises RunLockedError when another process or window does, RunError when a part of it is a link to elsewhere.
+        Raises RunLockedError if another process or window has locked it, RunError if a part of it is a link.
         """
         self._require_own()
         lock = FileLock(self.path / "lock")
         try:
-            lock.acquire(timeout=LOCK_PATIENCE, poll_interval=0.05)
+            lock.acquire(timeout=LOCK_TIMEOUT, poll_interval=0.05)
         except Timeout:
             raise RunLockedError(
-                f"{self.name} is being trained by another window or process. It can be looked at "
-                "meanwhile, not changed."
+                f"{self.name} is being trained by another window or process. It can be viewed meanwhile, but not "
+                "changed."
             ) from None
         except OSError as error:
             raise RunError(f"{self.path} cannot be written: {error.strerror or error}.") from None
@@ -346,17 +392,17 @@ class Run:
             lock.release()
 
     def _require_own(self) -> None:
-        """See that what training appends to and removes from is the run's own. Raises RunError."""
+        """Check that the files and folders that training writes to are not links. Raises RunError."""
         for path in (self.path / "lock", self.metrics_file, self.held_out_file, self.checkpoint_folder,
                      self.previews_folder):  # fmt: skip
             if is_link(path):
                 raise RunError(
                     f"{path} is a link to {os.path.realpath(path)}. Training writes and removes files there, so it "
-                    "must be the run's own: put a copy in the link's place. Nothing was changed."
+                    "must be the run's own: replace the link by a copy. Nothing was changed."
                 )
 
     def is_locked(self) -> bool:
-        """Whether somebody holds the run for writing."""
+        """Return whether the run is locked for writing."""
         if not (self.path / "lock").exists() or is_link(self.path / "lock"):
             return False
         lock = FileLock(self.path / "lock")
@@ -369,7 +415,7 @@ class Run:
 
 
 def list_runs(root: Path) -> list[Path]:
-    """Run folders below `root`, by name."""
+    """Return the run folders below `root`, sorted by name."""
     try:
         return sorted(file.parent for file in root.glob("*/config.json"))
     except OSError:
@@ -377,35 +423,35 @@ def list_runs(root: Path) -> list[Path]:
 
 
 def find_run(name: str, root: Path) -> Run:
-    """Open a run given as a folder, or as a name below `root`. Raises RunError."""
+    """Open a run given as a folder or as a name below `root`. Raises RunError."""
     for path in (Path(name), root / name):
-        if is_there(path / "config.json"):
+        if path_exists(path / "config.json"):
             return Run.open(path.absolute())
-    if is_there(Path(name)):
+    if path_exists(Path(name)):
         raise RunError(f"{name} is not a run: it has no config.json.")
     known = [path.name for path in list_runs(root)]
     shown = ", ".join(known[:5]) + (", ..." if len(known) > 5 else "")
-    hint = f" There are: {shown}." if known else " There are none yet."
-    raise RunError(f"There is no run {name!r}, neither as a folder nor in {root}.{hint}")
+    hint = f"Runs there: {shown}." if known else "There are none yet."
+    raise RunError(f"There is no run {name!r}, neither as a folder nor in {root}. {hint}")
 
 
 def default_folder(config: RunConfig) -> str:
-    """Return what a run's folder is called unless it is given a name."""
+    """Return the folder name of a run without a name."""
     return f"{'conditional-' if config.conditional else ''}{config.objective}-{config.dataset}-{config.seed}"
 
 
 def default_title(config: RunConfig) -> str:
-    """Return what a run is called until it is given a name, e.g. "cond. annealed ReLU · 0"."""
-    return f"{method_words(config)} · {config.seed}"
+    """Return the title of a run without a name, e.g. "cond. annealed ReLU · 0"."""
+    return f"{short_method_title(config)} · {config.seed}"
 
 
-def method_words(config: RunConfig) -> str:
-    """Return a method in a few letters, e.g. "cond. annealed ReLU"."""
+def short_method_title(config: RunConfig) -> str:
+    """Return the short title of a run's method, e.g. "cond. annealed ReLU"."""
     return f"{'cond. ' if config.conditional else ''}{METHODS[config.objective].short}"
 
 
 def _resolved(values: object, config: RunConfig) -> dict[str, Any]:
-    """Device and threads of the run's first start, within the ranges of the settings. Raises ConfigError."""
+    """Device and threads at the run's first start, checked like settings. Raises ConfigError."""
     if not isinstance(values, dict):
         return {}
     known = {name: values[name] for name in ("device", "threads") if values.get(name, "auto") not in ("auto", 0)}
@@ -414,22 +460,22 @@ def _resolved(values: object, config: RunConfig) -> dict[str, Any]:
 
 
 def _shape_in(values: dict[str, Any]) -> tuple[tuple[int, int, int] | None, int]:
-    """Shape of the images and number of classes, as config.json says; None where it does not, or is damaged."""
+    """Shape of the images and number of classes in config.json; None and 0 if missing or damaged."""
     shape, classes = values.get("image_shape"), values.get("classes")
     sides = [*SIDES, 1, 3]
     if isinstance(shape, list) and len(shape) == 3 and all(type(n) is int and n in sides for n in shape):
-        return (shape[0], shape[1], shape[2]), classes if type(classes) is int and 0 <= classes <= MOST_CLASSES else 0
+        return (shape[0], shape[1], shape[2]), classes if type(classes) is int and 0 <= classes <= MAX_CLASSES else 0
     return None, 0
 
 
 def _rarest_colour(root: Path) -> int:
-    """The colour that fewest runs below `root` have."""
-    used = [read_sound(path / "marks.json", sound_marks)[0].get("colour") for path in list_runs(root)]
+    """The colour that the fewest runs below `root` have."""
+    used = [read_checked(path / "marks.json", checked_marks)[0].get("colour") for path in list_runs(root)]
     return min(range(COLOURS), key=used.count)
 
 
 def distinct_names(runs: Sequence[Run]) -> list[str]:
-    """Return the runs' names; where several are the same, with what tells them apart."""
+    """Return the runs' names; equal ones are followed by their folder."""
     names = [run.name for run in runs]
     for more in (lambda run: run.path.name, lambda run: run.path.parent):
         taken = Counter(names)
@@ -438,7 +484,7 @@ def distinct_names(runs: Sequence[Run]) -> list[str]:
 
 
 def new_folder(root: Path, base: str) -> Path:
-    """Make a folder below `root`; a name that is taken gets the suffix -2, -3, ... Raises OSError."""
+    """Create a folder below `root`; a name that is taken gets the suffix -2, -3, ... Raises OSError."""
     number = 1
     while True:
         path = root / (base if number == 1 else f"{base}-{number}")

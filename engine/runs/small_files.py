@@ -1,7 +1,7 @@
-"""What the small files of a run hold, as checked values: state.json, marks.json, evaluation.json.
+"""Validated contents of a run's small files: state.json, marks.json, evaluation.json.
 
-Each `sound_...` takes what a file holds and returns what can be used of it, and what is wrong with the rest; empty when
-nothing is.
+Each `checked_...` takes the content of a file and returns the valid part of it and the problem of the rest, which is
+empty if there is none.
 """
 
 from collections.abc import Callable
@@ -10,12 +10,12 @@ from typing import Annotated, Any, Literal, TypeAlias, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from engine.system.reading import MB, DamagedError, Number, Steps, Words, checked, read_object, reason_of
+from engine.system.reading import MB, DamagedError, Number, Steps, Text, checked, read_object, reason_of
 
 SMALL_FILES = {"config.json": MB, "state.json": MB, "marks.json": MB, "evaluation.json": 16 * MB}
-"""The small files of a run, and the most bytes that are read of each."""
+"""The small files of a run and their largest sizes in bytes."""
 
-Sound: TypeAlias = tuple[dict[str, Any], str]
+Checked: TypeAlias = tuple[dict[str, Any], str]
 
 State = Literal["new", "running", "paused", "finished", "stopped", "failed", "interrupted"]
 STATES: tuple[State, ...] = get_args(State)
@@ -25,48 +25,48 @@ class _State(BaseModel):
     state: State = "new"
     step: Steps = 0
     total: Steps = 0
-    message: Words = ""
+    message: Text = ""
 
 
 class _Protocol(BaseModel):
-    """As `engine.evaluation.results` writes it; counts beside `n`, the seed and the like are kept as they are."""
+    """A protocol as written by `engine.evaluation.results`; other counts, the seed and the like are kept unchanged."""
 
     model_config = ConfigDict(extra="allow")
 
-    name: Words = ""
+    name: Text = ""
     n: Steps | None = None
     n_test: Steps | None = None
-    split: Words = ""
-    z: Words = ""
-    factors: list[Words] = []
-    versions: dict[str, Words] = {}
+    split: Text = ""
+    z: Text = ""
+    factors: list[Text] = []
+    versions: dict[str, Text] = {}
 
 
 class _Value(BaseModel):
-    """A metric's value, with what it was computed from."""
+    """A metric's value and its protocol."""
 
     model_config = ConfigDict(extra="allow")
 
     value: Number
-    unit: Words = ""
+    unit: Text = ""
     interval: tuple[Number, Number] | None = None
     protocol: _Protocol = _Protocol()
 
 
 class _Missing(BaseModel):
-    """No value, and why."""
+    """The reason why a metric has no value."""
 
     model_config = ConfigDict(extra="allow")
 
     value: None
-    reason: Words
+    reason: Text
 
 
 class _Evaluation(BaseModel):
-    run: Words = ""
-    name: Words = ""
+    run: Text = ""
+    name: Text = ""
     step: Steps = 0
-    checkpoint: Words = ""
+    checkpoint: Text = ""
     kl_per_latent: Annotated[list[Number], Field(max_length=1024)] = []
     metrics: dict[str, Any]
 
@@ -85,10 +85,10 @@ _MARKS: dict[str, TypeAdapter[Any]] = {
 }
 
 
-def read_sound(path: Path, sound: Callable[[dict[str, Any]], Sound]) -> Sound:
-    """Read one of a run's small files; nothing is wrong with one that is not there."""
+def read_checked(path: Path, check: Callable[[dict[str, Any]], Checked]) -> Checked:
+    """Read one of a run's small files; a missing one is empty and no problem."""
     try:
-        values, problem = sound(read_object(path, SMALL_FILES[path.name]))
+        values, problem = check(read_object(path, SMALL_FILES[path.name]))
     except (FileNotFoundError, NotADirectoryError):
         return {}, ""
     except (OSError, DamagedError) as error:
@@ -96,13 +96,13 @@ def read_sound(path: Path, sound: Callable[[dict[str, Any]], Sound]) -> Sound:
     return values, f"{path.name} is damaged: {problem}." if problem else ""
 
 
-def sound_state(values: dict[str, Any]) -> Sound:
-    """Where a run stands: state, step, total, message. Raises DamagedError."""
+def checked_state(values: dict[str, Any]) -> Checked:
+    """Return the state of a run: state, step, total, message. Raises DamagedError."""
     return checked(_STATE, values).model_dump(), ""
 
 
-def sound_marks(values: dict[str, Any]) -> Sound:
-    """What the user added to a run; keys of other versions are kept as they are."""
+def checked_marks(values: dict[str, Any]) -> Checked:
+    """Return what the user added to a run; keys of other versions are kept unchanged."""
     found, problem = dict(values), ""
     for key, kind in _MARKS.items():
         if key in found and found[key] is not None:
@@ -114,8 +114,8 @@ def sound_marks(values: dict[str, Any]) -> Sound:
     return found, problem
 
 
-def sound_evaluation(values: dict[str, Any]) -> Sound:
-    """The metrics of a run, each with a value or the reason why there is none. Raises DamagedError."""
+def checked_evaluation(values: dict[str, Any]) -> Checked:
+    """Return the metrics of a run, each with a value or the reason why there is none. Raises DamagedError."""
     checked(_EVALUATION, values)
     metrics, problem = {}, ""
     for name, entry in values["metrics"].items():

@@ -1,4 +1,4 @@
-"""A trained model, ready to look at: weights of one of a run's checkpoints, in eval mode, with its data set."""
+"""A trained model: the weights of a run's checkpoint, in eval mode, with its data set."""
 
 from dataclasses import dataclass, replace
 
@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engine.data import ENTRIES, ArrayStore, Dataset, fingerprint_of, load_if_there
+from engine.data import ENTRIES, ArrayStore, Dataset, fingerprint_of, load_if_available
 from engine.errors import CheckpointError
 from engine.methods.base import Method, Posterior
 from engine.methods.building import build
@@ -21,10 +21,11 @@ from engine.settings.run_config import DEVICE_TITLES
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrainedModel:
-    """A model at a step, in eval mode, on the device that the run trains on; what it gives lies on the CPU.
+    """A model at a step, in eval mode, on the device that the run trains on; its outputs are on the CPU.
 
-    `data_note` says what the data set differs in from the one the weights were trained on; empty where it is the same,
-    or not known. `device_note` says so where the run's device is not on this machine, and the CPU takes its place.
+    `data_note` says how the data set differs from the one the weights were trained on; empty if it does not, or if that
+    is not known. `plugin_note` says if a plug-in has changed since. `device_note` says if the CPU is used because this
+    machine lacks the run's device.
     """
 
     run: Run
@@ -33,65 +34,66 @@ class TrainedModel:
     step: int
     data_note: str = ""
     device_note: str = ""
+    plugin_note: str = ""
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are."""
+        """Device of the weights."""
         return next(self.model.networks.parameters()).device
 
     @property
     def notes(self) -> str:
-        """Both notes."""
-        return " ".join(note for note in (self.data_note, self.device_note) if note)
+        """All notes in one text."""
+        return " ".join(note for note in (self.data_note, self.plugin_note, self.device_note) if note)
 
     def fused(self) -> "TrainedModel":
-        """The same for encoding many images, with batch normalisation folded into convolutions."""
+        """Return a copy for encoding many images, with batch normalisation folded into convolutions."""
         return replace(self, model=self.model.fused())
 
     def encode(self, images: NDArray[np.uint8]) -> Posterior:
-        """Posteriors of images, uint8 (n, height, width, channels)."""
+        """Return the posteriors of images, uint8 (n, height, width, channels)."""
         return Posterior(*(values.cpu() for values in self.model.encode(to_tensor(images, self.device))))
 
     def logits(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Latents (n, latents), and class numbers (n,) if conditional, to logits (n, channels, height, width)."""
+        """Decode latents (n, latents), with class numbers (n,) if conditional: logits (n, channels, height, width)."""
         given = None if labels is None else labels.to(self.device)
         return self.model.logits(z.to(self.device), given).cpu()
 
     @property
     def has_data(self) -> bool:
-        """Whether the data set is there; without it the model can still encode pictures and decode latents."""
+        """Whether the data set is available; without it, the model can still encode pictures and decode latents."""
         return len(self.dataset) > 0
 
     def labels(self, indices: NDArray[np.int64]) -> Tensor | None:
-        """Class numbers that the decoder is given for these images; None for a model without labels."""
+        """Return the class numbers that the decoder receives for these images; None for an unconditional model."""
         if not self.model.classes or self.dataset.labels is None:
             return None
         return torch.from_numpy(self.dataset.labels[indices])
 
 
 def load_model(run: Run, dataset: Dataset, step: int | None = None) -> TrainedModel:
-    """Load a run's last checkpoint, or the one kept at a step. Raises CheckpointError or ConfigError."""
+    """Load a run's last checkpoint or the weights kept at a step. Raises CheckpointError or ConfigError."""
     weights = load_weights(run.checkpoint_folder, step)
     trained = _trained(run, dataset, build(run.config, dataset), weights)
     return replace(trained, data_note=run.data_note(fingerprint_of(dataset), weights.step))
 
 
 def load_model_without_data(run: Run, step: int | None = None) -> TrainedModel:
-    """Load a run's weights alone; the data set is a stand-in with no images, but with its title and classes.
+    """Load only a run's weights; the data set is a placeholder without images, but with title and classes.
 
-    The shape of images and the number of classes follow from the weights. Raises CheckpointError.
+    The image shape and the number of classes follow from the weights. Raises CheckpointError.
     """
     weights = load_weights(run.checkpoint_folder, step)
     model = _network_of(weights, run)
     return _trained(run, _stand_in(run, model), model, weights)
 
 
-def load_model_as_possible(run: Run, step: int | None = None) -> tuple[TrainedModel, str]:
-    """Load a run's weights with its data set, or without where that is gone; then also a sentence that says why.
+def load_model_with_data_if_present(run: Run, step: int | None = None) -> tuple[TrainedModel, str]:
+    """Load a run's weights, with its data set if that is available; else also return a sentence that says why not.
 
-    Nothing is drawn or downloaded for it. Raises CheckpointError or ConfigError.
+    No data are drawn or downloaded. Raises CheckpointError or ConfigError.
     """
-    dataset, missing = load_if_there(*run.data)
+    dataset, missing = load_if_available(*run.data)
     if dataset is None:
         return load_model_without_data(run, step), missing
     return load_model(run, dataset, step), ""
@@ -100,40 +102,39 @@ def load_model_as_possible(run: Run, step: int | None = None) -> tuple[TrainedMo
 def _trained(run: Run, dataset: Dataset, model: Method, weights: Weights) -> TrainedModel:
     fill(model.networks, weights, run.name)
     device, note = _device_of(run)
-    return TrainedModel(run, dataset, model.eval().to(device), weights.step, device_note=note)
+    model = model.eval().to(device)
+    return TrainedModel(run, dataset, model, weights.step, device_note=note, plugin_note=run.plugin_note(weights.step))
 
 
 def _device_of(run: Run) -> tuple[torch.device, str]:
-    """The device that a run trains on, or would; the CPU and a sentence where it is not on this machine."""
+    """The device of a run; the CPU and a sentence if this machine lacks it."""
     name = str(run.resolved.get("device", run.config.device))
     if name == "auto" or is_available(name):
         return choose_device(name), ""
     title = DEVICE_TITLES.get(name, "another device")
     return (
         torch.device("cpu"),
-        f"{run.name} was trained with {title}, which PyTorch does not find on this machine: "
-        "what is shown of it is computed with the CPU, and may differ in the last digits.",
+        f"{run.name} was trained with {title}, which PyTorch does not find on this machine. "
+        "Its results are computed on the CPU and may differ in the last digits.",
     )
 
 
 def _network_of(weights: Weights, run: Run) -> Method:
-    """The method whose networks' tensors have the shapes of these."""
+    """The method whose networks fit the shapes of these weights."""
     shapes = {name: tensor.shape for name, tensor in weights.tensors.items()}
     for image_shape, classes in _candidates(run, shapes):
-        with torch.device("meta"):
-            model = make(run.config, spec_for(run.config, image_shape, classes))
+        model = make(run.config, spec_for(run.config, image_shape, classes))
         if {name: tensor.shape for name, tensor in model.networks.state_dict().items()} == shapes:
-            model.networks.to_empty(device="cpu")
             return model
     raise CheckpointError(
-        f"The weights of {run.name} do not fit its settings: config.json or the checkpoint was changed."
+        f"The weights of {run.name} do not fit its settings: config.json or the checkpoint has changed."
     )
 
 
 def _candidates(run: Run, shapes: dict[str, torch.Size]) -> list[tuple[tuple[int, int, int], int]]:
-    """Shapes of images and numbers of classes that the run's networks may be for.
+    """Image shapes and numbers of classes that the run's networks may have been built for.
 
-    Version 1.0.0 did not write them down; of its network each side of the image has other weights.
+    Version 1.0.0 did not record them; the weights of its network depend on the side of the image.
     """
     if run.image_shape is not None:
         return [(run.image_shape, run.classes)]
@@ -149,7 +150,7 @@ def _stand_in(run: Run, model: Method) -> Dataset:
     entry = ENTRIES[run.config.dataset]
     names = tuple(entry.classes.split(", "))
     if len(names) != model.classes:
-        names = tuple(f"class {number}" for number in range(model.classes))  # what they are called is not known
+        names = tuple(f"class {number}" for number in range(model.classes))  # their names are not known
     nothing = np.empty(0, np.int64)
     return Dataset(
         name=entry.name,
@@ -157,7 +158,7 @@ def _stand_in(run: Run, model: Method) -> Dataset:
         store=ArrayStore(np.empty((0, *model.image_shape), np.uint8)),
         image_shape=model.image_shape,
         splits={"all": nothing},
-        source="not there",
+        source="not available",
         labels=nothing if model.classes else None,
         label_names=names,
     )

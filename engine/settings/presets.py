@@ -13,7 +13,7 @@ from engine.settings.run_config import FIRST_SCHEMA, SCHEMA, RunConfig, migrated
 from engine.system.files import write_bytes
 from engine.system.paths import RESOURCES, presets_folder
 from engine.system.plain_text import clean_name, one_line, slug
-from engine.system.reading import DamagedError, Words, checked, read_toml, reason_of
+from engine.system.reading import DamagedError, Text, checked, read_toml, reason_of
 
 QUICK = "quick-dsprites"
 """The two-minute preset: the first thing a new user trains, and what `demo` runs."""
@@ -30,8 +30,8 @@ class Preset:
 
 
 class _File(BaseModel):
-    title: Annotated[Words, Field(min_length=1)]
-    description: Words
+    title: Annotated[Text, Field(min_length=1)]
+    description: Text
     settings: dict[str, Any]
     written_as: Annotated[int, Field(alias="schema")] = FIRST_SCHEMA
 

@@ -19,13 +19,15 @@ from engine.errors import ConfigError
 from engine.methods.base import MethodSettings
 from engine.methods.registry import METHODS, same_setting, titles
 from engine.networks.architectures import NETWORKS, NORMALISATIONS
-from engine.system.fields import Settings, choices_of, setting, shown, wrong_words
+from engine.settings.absent import let_stand_in
+from engine.system.fields import Settings, choices_of, invalid_text, setting, shown
 from engine.system.numbers import plain_characters
-from engine.system.reading import MOST_STEPS, DamagedError, read_json, reason_of
+from engine.system.reading import MAX_STEPS, DamagedError, read_json, reason_of
 from engine.system.registry import Registry
 
 ENVELOPE = frozenset(
     {"schema", "created", "versions", "resolved", "class_order", "data", "former_data", "image_shape", "classes"}
+    | {"plugins", "former_plugins"}
 )
 """Keys of a run's config.json that are not settings: where and with what the run was made."""
 
@@ -262,14 +264,17 @@ class RunConfig(Settings):
     @field_validator("keep_steps")
     @classmethod
     def _in_order(cls, value: tuple[int, ...]) -> tuple[int, ...]:
-        if value and not 1 <= min(value) <= max(value) <= MOST_STEPS:
+        if value and not 1 <= min(value) <= max(value) <= MAX_STEPS:
             raise ValueError("steps count from 1")
         return tuple(sorted(set(value)))
 
     @field_validator("dataset", "objective", "network", "image_size")
     @classmethod
     def _known(cls, value: str | int, info: ValidationInfo) -> str | int:
-        if str(value) not in choices_of(cls.model_fields[str(info.field_name)]):
+        registries: dict[str, Registry[Any]] = {"dataset": DATASET_TITLES, "objective": METHODS, "network": NETWORKS}
+        registry = registries.get(str(info.field_name))
+        absent = registry is not None and registry.missing(str(value)) is not None
+        if not absent and str(value) not in choices_of(cls.model_fields[str(info.field_name)]):
             raise ValueError("not one of its choices")
         return value
 
@@ -283,7 +288,7 @@ class RunConfig(Settings):
         given = given.model_dump() if isinstance(given, MethodSettings) else given
         if not isinstance(given, dict):
             raise ValueError("method holds no settings")
-        of_methods = {name for method in METHODS.values() for name in method.Settings.model_fields}
+        of_methods = {name for method in METHODS.every() for name in method.Settings.model_fields}
         given = given | {name: value for name, value in values.items() if name in of_methods}
         method = METHODS.get(str(values.get("objective", cls.model_fields["objective"].default)))
         others = of_methods - (method.Settings.model_fields.keys() if method else set())
@@ -402,10 +407,13 @@ class RunConfig(Settings):
     def from_json(cls, values: Any) -> "RunConfig":
         """Read what `to_json` wrote, or a run's whole config.json, also of version 1.0.0.
 
-        Raises ConfigError for another schema, an unknown field or a value out of range.
+        What the run needs of plug-ins that are not loaded has stand-ins from then on. Raises ConfigError for another
+        schema, an unknown field or a value out of range.
         """
         if not isinstance(values, dict):
             raise ConfigError("The settings must be a JSON object of field names and values.")
+        if "plugins" in values:
+            let_stand_in(values)
         return cls.parse(migrated({k: v for k, v in values.items() if k not in ENVELOPE}, values.get("schema", 1)))
 
     @classmethod
@@ -437,7 +445,7 @@ def all_settings(configs: Iterable[RunConfig] = ()) -> dict[str, FieldInfo]:
 
     Of a name that several methods have, it is the first one's.
     """
-    methods = [METHODS[config.objective] for config in configs] or list(METHODS.values())
+    methods = [METHODS[config.objective] for config in configs] or METHODS.every()
     found: dict[str, FieldInfo] = {}
     for name, field in RunConfig.model_fields.items():
         if name != "method":
@@ -451,7 +459,7 @@ def all_settings(configs: Iterable[RunConfig] = ()) -> dict[str, FieldInfo]:
 def _wrong_everywhere(name: str, value: Any) -> list[Any]:
     """What is wrong with a value of a setting that other methods have, where none of them takes it."""
     errors: list[list[Any]] = []
-    for method in METHODS.values():
+    for method in METHODS.every():
         if name not in method.Settings.model_fields:
             continue
         try:
@@ -473,7 +481,7 @@ def _sentence(error: Any) -> str:
     name = str(error["loc"][0]) if error["loc"] else "settings"
     field = error.get("field") or RunConfig.model_fields.get(name)
     if field is not None:
-        return wrong_words(name, field, error.get("input"))
+        return invalid_text(name, field, error.get("input"))
     if error["type"] == "extra_forbidden":
         return f"There is no setting {shown(name)}. The settings are: {', '.join(all_settings())}."
     return f"The settings are not valid: {error['msg']}."

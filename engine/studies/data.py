@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from engine.data import Fingerprint, fingerprint_of, load_if_there
+from engine.data import Fingerprint, fingerprint_of, load_if_available
 from engine.runs.run import Run
 from engine.settings.run_config import ClassOrder, RunConfig
 from engine.studies.study import Cell
@@ -24,7 +24,7 @@ class DataOnDisk:
             return None
         data = (*source.data, run.data[-1])
         if data not in self._known:
-            dataset, _ = load_if_there(*data)
+            dataset, _ = load_if_available(*data)
             self._known[data] = None if dataset is None else fingerprint_of(dataset)
         return self._known[data]
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from engine.errors import ConfigError
 from engine.evaluation.catalogue import METRICS
-from engine.runs.differences import what_matters
+from engine.runs.differences import experiment_settings
 from engine.settings.folders import with_remembered_data
 from engine.settings.run_config import FIRST_SCHEMA, RunConfig, migrated
 from engine.studies.study import Cell, Method, Study
@@ -216,6 +216,6 @@ def _check_distinct(cells: list[Cell]) -> None:
     """Refuse methods that would be the same run."""
     known: dict[tuple[Any, ...], str] = {}
     for cell in cells:
-        same = known.setdefault(what_matters(cell.config), cell.method.title)
+        same = known.setdefault(experiment_settings(cell.config), cell.method.title)
         if same != cell.method.title:
             raise ConfigError(f"methods {same!r} and {cell.method.title!r} have the same settings.")

@@ -18,7 +18,7 @@ from engine.settings.run_config import OWN_DATA, RunConfig
 from engine.studies.standing import CellState, standing
 from engine.studies.study import Study
 from engine.studies.table import study_rows
-from engine.system.numbers import rounded_words
+from engine.system.numbers import rounded_text
 
 LIBRARIES = {
     "disentangle-studio": "Disentangle Studio",
@@ -131,7 +131,7 @@ def _length(config: RunConfig) -> str:
     if config.steps is None:
         steps = f" ({config.total_steps(images):,} steps)" if images is not None else ""
         return f"{config.epochs:,} epoch{'s' if config.epochs != 1 else ''}{steps}"
-    epochs = f" ({rounded_words(config.steps / config.steps_per_epoch(images))} epochs)" if images is not None else ""
+    epochs = f" ({rounded_text(config.steps / config.steps_per_epoch(images))} epochs)" if images is not None else ""
     return f"{config.steps:,} steps{epochs}"
 
 

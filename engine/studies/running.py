@@ -18,7 +18,7 @@ from engine.data import check_data, load_prepared, prepare
 from engine.errors import DataError, RunError, RunLockedError, StudioError
 from engine.jobs.events import Event, Finished, Job, Paused, Progress, Request, Unanswered, Warned
 from engine.jobs.workers import Outcome
-from engine.runs.run import LOCK_PATIENCE, Run
+from engine.runs.run import LOCK_TIMEOUT, Run
 from engine.studies.data import DataOnDisk, source_of
 from engine.studies.estimate import Cost, Key, cost_of, key_of, known_paces, placed, seconds_left
 from engine.studies.events import CellFinished, CellStarted, StudyProgress
@@ -89,7 +89,7 @@ def _alone(study: Study, runs_folder: Path) -> Iterator[None]:
     lock = FileLock(runs_folder / f".study-{study.name}.lock")
     try:
         runs_folder.mkdir(parents=True, exist_ok=True)
-        lock.acquire(timeout=LOCK_PATIENCE, poll_interval=0.05)
+        lock.acquire(timeout=LOCK_TIMEOUT, poll_interval=0.05)
     except Timeout:
         raise RunLockedError(
             f"{study.title} is running over {runs_folder} in another window or process. Stop it there, or look at it "

@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeAlias
 from engine.data import ENTRIES
 from engine.errors import RunError
 from engine.evaluation.rows import read_row
-from engine.runs.differences import what_matters
+from engine.runs.differences import experiment_settings
 from engine.runs.run import Run, list_runs
 from engine.settings.run_config import RunConfig
 from engine.studies.data import DataOnDisk
@@ -52,7 +52,7 @@ def standing(study: Study, runs_folder: Path, data: DataOnDisk | None = None) ->
         key = _key_of(path)
         if key is not None:
             found.setdefault(key, []).append(path)
-    return tuple(_best(study, cell, found.get(what_matters(cell.config), []), data) for cell in study.cells)
+    return tuple(_best(study, cell, found.get(experiment_settings(cell.config), []), data) for cell in study.cells)
 
 
 def expected_steps(config: RunConfig) -> int:
@@ -72,7 +72,7 @@ def _key_of(path: Path) -> tuple[Any, ...] | None:
 @lru_cache(maxsize=4096)
 def _read_key(path: Path, changed: int, size: int) -> tuple[Any, ...] | None:
     try:
-        return what_matters(Run.open(path).config)
+        return experiment_settings(Run.open(path).config)
     except RunError:
         return None
 

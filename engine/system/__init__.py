@@ -1,1 +1,1 @@
-"""The machine: atomic files, folders, memory, numbers and text as people write them."""
+"""The machine: atomic files, folders, memory, and numbers and text as users type them."""

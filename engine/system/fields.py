@@ -1,6 +1,6 @@
-"""Settings that explain themselves: a title, a sentence of help, a unit, a range and choices beside type and default.
+"""Self-describing settings: title, help text, unit, range and choices beside type and default.
 
-The form in the window, the command line, the help and error messages are all made from these.
+The form in the window, the command line, the help and the error messages are all generated from these.
 """
 
 import math
@@ -10,13 +10,13 @@ from typing import Any, get_args, get_origin
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.fields import FieldInfo
 
-from engine.system.numbers import exact_words, plain
+from engine.system.numbers import exact_text, plain
 
 LONGEST_SHOWN = 80
-"""Characters of a wrong value in a message."""
+"""Characters of an invalid value that a message quotes."""
 
 Choices = Mapping[str, str] | Callable[[], Mapping[str, str]]
-"""Titles of the values that a setting can take, or what returns them."""
+"""Titles of the values that a setting can take, by value, or a function that returns them."""
 
 
 def setting(
@@ -30,24 +30,24 @@ def setting(
     each: Callable[[], str] | None = None,
     **limits: Any,
 ) -> Any:
-    """Return a field of a model: its title and help, the heading it stands under, its unit, what it can be.
+    """Return a model field with its title, help, group heading, unit and choices.
 
-    `empty` says in a word or two what it means that nothing is given, where that is possible; `each` returns what the
-    help says of each choice, where plug-ins may add some. `limits` are pydantic's `ge`, `le`, `max_length`.
+    `empty` says in a word or two what an empty value means, where one is allowed; `each` returns the help on each
+    choice, where plug-ins may add some. `limits` are pydantic's `ge`, `le` and `max_length`.
     """
     extra: dict[str, Any] = {"group": group, "unit": unit, "choices": choices or {}, "empty": empty, "each": each}
     return Field(default, title=title, description=help, json_schema_extra=extra, **limits)
 
 
 class Settings(BaseModel):
-    """Immutable settings, each checked against its range. A number may be given as it was typed."""
+    """Immutable settings, each checked against its range. Numbers may be given as typed text."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
 
     @model_validator(mode="before")
     @classmethod
     def _as_typed(cls, values: Any) -> Any:
-        """Read text as it was typed: nothing is "not set", a number may have a decimal comma or grouped digits."""
+        """Read typed text: empty means "not set", a number may have a decimal comma or grouped digits."""
         if not isinstance(values, dict):
             return values
         fields = cls.model_fields
@@ -55,50 +55,50 @@ class Settings(BaseModel):
 
 
 def unit_of(field: FieldInfo) -> str:
-    """Unit of a field ("nats", "epochs", ...), empty where it has none."""
+    """Return the unit of a field ("nats", "epochs", ...), empty if it has none."""
     return str(_extra(field).get("unit", ""))
 
 
 def group_of(field: FieldInfo) -> str:
-    """Heading under which a form shows the field."""
+    """Return the heading under which a form shows a field."""
     return str(_extra(field).get("group", ""))
 
 
 def limits_of(field: FieldInfo) -> tuple[float | None, float | None]:
-    """Smallest and largest allowed value of a number field; None where there is no bound."""
+    """Return the smallest and largest allowed value of a numeric field; None where there is no bound."""
     low = next((m.ge for m in field.metadata if hasattr(m, "ge")), None)
     high = next((m.le for m in field.metadata if hasattr(m, "le")), None)
     return low, high
 
 
 def choices_of(field: FieldInfo) -> dict[str, str]:
-    """Titles by value of a field that takes one of a few names; empty for others."""
+    """Return the titles, by value, of a field that takes one of a few names; empty for other fields."""
     choices = _extra(field).get("choices", {})
     return dict(choices() if callable(choices) else choices)
 
 
 def help_of(field: FieldInfo) -> str:
-    """Help of a field: its sentence, and one for each of its choices where it says something of them."""
+    """Return the help on a field, and on each of its choices where there is some."""
     each = _extra(field).get("each")
     return f"{field.description or ''} {each() if each else ''}".strip()
 
 
-def empty_words(field: FieldInfo) -> str:
-    """What it means that nothing is given, e.g. "from epochs"."""
+def empty_text(field: FieldInfo) -> str:
+    """Return what an empty value of a field means, e.g. "from epochs"."""
     return str(_extra(field).get("empty", ""))
 
 
 def range_text(field: FieldInfo) -> str:
-    """Range of a field in words, e.g. "from 0 to 1,000 nats"."""
+    """Return the range of a field as text, e.g. "from 0 to 1,000 nats"."""
     low, high = limits_of(field)
     if low is None or high is None:
         return ""
     unit = unit_of(field)
-    return f"from {exact_words(low)} to {exact_words(high)}{' ' + unit if unit else ''}"
+    return f"from {exact_text(low)} to {exact_text(high)}{' ' + unit if unit else ''}"
 
 
-def wrong_words(name: str, field: FieldInfo, value: object) -> str:
-    """Say that a setting cannot have this value, and what it can have."""
+def invalid_text(name: str, field: FieldInfo, value: object) -> str:
+    """Return a sentence that says which values a setting can have instead of this one."""
     choices = choices_of(field)
     if choices:
         return f"{name} is {shown(value)}; it must be one of {', '.join(choices)}."
@@ -107,13 +107,13 @@ def wrong_words(name: str, field: FieldInfo, value: object) -> str:
 
 
 def shown(value: object) -> str:
-    """Return a value as a message quotes it, cut where it is long."""
+    """Return a value as a message quotes it, truncated if it is long."""
     text = repr(value)
-    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}... ({len(text):,} letters)"
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}... ({len(text):,} characters)"
 
 
 def _read(field: FieldInfo, text: str) -> str | None:
-    """Text that was typed: None for nothing, where that is possible; a number as Python reads it."""
+    """Typed text as pydantic reads it: None for empty text where that is allowed, numbers in Python's notation."""
     types = {field.annotation, *get_args(field.annotation)}
     if not text and type(None) in types:
         return None
@@ -130,7 +130,7 @@ def _extra(field: FieldInfo) -> dict[str, Any]:
 
 def _kind(field: FieldInfo) -> str:
     if get_origin(field.annotation) is tuple:
-        return "whole numbers from 1 with commas between them, at most 100"
+        return "whole numbers from 1, separated by commas, at most 100"
     types = get_args(field.annotation) or (field.annotation,)
     if bool in types:
         return "true or false"

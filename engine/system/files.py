@@ -1,4 +1,4 @@
-"""Writing files so that a crash, a kill or a full disk never leaves half of one."""
+"""Atomic writing: a crash, a kill or a full disk never leaves half a file."""
 
 import json
 import os
@@ -15,7 +15,7 @@ from zlib import crc32
 
 
 def is_link(path: Path) -> bool:
-    """Whether a path is a link to another place, broken or not; on Windows also a junction."""
+    """Return whether a path is a symbolic link, broken or not, or on Windows a junction."""
     try:
         status = path.lstat()
     except OSError:
@@ -26,7 +26,7 @@ def is_link(path: Path) -> bool:
 
 @contextmanager
 def scratch(path: Path) -> Iterator[Path]:
-    """Yield a path beside `path` that nobody else uses; whatever is there is removed when the block ends."""
+    """Yield an unused path beside `path`; the file written there is removed when the block ends."""
     temporary = _beside(path)
     try:
         yield temporary
@@ -36,9 +36,9 @@ def scratch(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path` to write to; when the block ends well, put it in place at once.
+    """Yield a temporary path to write to, and atomically replace `path` with it when the block ends without an error.
 
-    Raises OSError when writing fails; `path` then still holds what it held before.
+    Raises OSError when writing fails; `path` is then unchanged.
     """
     with scratch(path) as temporary:
         yield temporary
@@ -50,7 +50,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def scratch_folder(path: Path) -> Iterator[Path]:
-    """Yield a new folder beside `path` that nobody else uses; what is left of it is removed when the block ends."""
+    """Yield a new folder beside `path`; whatever is left of it is removed when the block ends."""
     temporary = _beside(path)
     temporary.mkdir()
     try:
@@ -60,13 +60,13 @@ def scratch_folder(path: Path) -> Iterator[Path]:
 
 
 def _beside(path: Path) -> Path:
-    """A hidden name beside `path` that says who writes it; leftovers.py removes it when nobody does any more."""
+    """A hidden path beside `path` whose name identifies the writing process; leftovers.py removes abandoned ones."""
     return path.with_name(f".{path.name}.{machine()}-{os.getpid()}-{secrets.token_hex(4)}.part")
 
 
 @cache
 def machine() -> str:
-    """Return a short name of this machine, or container: within it a process's number means one process."""
+    """Return a short name of this machine or container: the scope within which a process id is unique."""
     space = ""
     with suppress(OSError):
         space = str(Path("/proc/self/ns/pid").readlink())
@@ -74,7 +74,7 @@ def machine() -> str:
 
 
 def place_folder(temporary: Path, path: Path) -> None:
-    """Put a finished folder in its place at once. Raises OSError when something other than an empty folder is there."""
+    """Move a finished folder into place atomically. Raises OSError if `path` is anything but an empty folder."""
     if os.name == "nt" and path.is_dir():
         path.rmdir()
     temporary.replace(path)
@@ -88,7 +88,7 @@ def write_bytes(path: Path, content: bytes | memoryview) -> None:
 
 
 def json_bytes(value: Any) -> bytes:
-    """Return a value as indented UTF-8 JSON; what is not UTF-8 in a file's name stands there as JSON's own escape."""
+    """Return a value as indented UTF-8 JSON; bytes of file names that are not UTF-8 become JSON escapes."""
     return (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode(errors="backslashreplace")
 
 
@@ -98,7 +98,7 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def _flush_folder(folder: Path) -> None:
-    """Make the new name itself survive a power cut, where the system allows it (not on Windows)."""
+    """Make the new name itself survive a power failure, where the system allows it (not on Windows)."""
     if os.name == "nt":
         return
     handle = os.open(folder, os.O_RDONLY)

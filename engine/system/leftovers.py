@@ -1,9 +1,9 @@
-"""What killed processes left half written: removed at the next start, unless somebody may still be writing it.
+"""Temporary files that killed processes left behind: removed at the next start, unless still being written.
 
-The names come from `engine.system.files`: machine, process and a random number. On this machine a file is left over
-when its process is gone. Of files of other machines that share the folder, and of version 1.0.0, which did not name
-the machine, that cannot be known: they are left over when nobody has written to them for a day. A process number that
-was given out again keeps a file until a later start.
+Their names come from `engine.system.files`: machine, process id and a random number. A file of this machine is left
+over when its process is gone. For files of other machines that share the folder, and of version 1.0.0, which did not
+name the machine, that cannot be known: they count as left over when they have not changed for a day. If the process id
+has been reused, the file stays until a later start.
 """
 
 import ctypes
@@ -19,14 +19,14 @@ from pathlib import Path
 from engine.system.files import machine
 
 NAME = re.compile(r"\..+\.(?:(?P<machine>[0-9a-f]{8})-)?(?P<process>[0-9]{1,10})-[0-9a-f]{8}\.part")
-QUIET = 24 * 3600
-"""Seconds without a change after which nobody writes a file any more."""
+ABANDONED_AFTER = 24 * 3600
+"""Seconds without a change after which a file of unknown origin counts as left over."""
 
 
 def clear_leftovers(folders: Iterable[Path]) -> list[Path]:
-    """Remove what nobody writes any more from these folders, not from those below; return what was removed.
+    """Remove left-over files from these folders, but not from their subfolders, and return their paths.
 
-    What cannot be removed stays, without a word: it is in nobody's way.
+    Files that cannot be removed stay, silently: they do no harm.
     """
     removed = []
     for folder in folders:
@@ -37,18 +37,18 @@ def clear_leftovers(folders: Iterable[Path]) -> list[Path]:
     return removed
 
 
-def places(cache: Path, runs: Path) -> list[Path]:
-    """The folders in which something may be left over: the cache's and that of the runs, but not each run's own."""
+def folders_to_clear(cache: Path, runs: Path) -> list[Path]:
+    """Return the folders that may hold left-over files: the cache's and the runs folder, but not those of the runs."""
     return [cache, cache / "prepared", *_folders_below(cache / "downloads"), runs]
 
 
-def places_in_runs(runs: Path) -> list[Path]:
-    """The folders of each run in which something may be left over."""
-    return [place for run in _folders_below(runs) for place in places_in_run(run)]
+def run_folders_to_clear(runs: Path) -> list[Path]:
+    """Return the folders of all runs that may hold left-over files."""
+    return [folder for run in _folders_below(runs) for folder in folders_of_run(run)]
 
 
-def places_in_run(run: Path) -> list[Path]:
-    """The folders of a run in which something may be left over."""
+def folders_of_run(run: Path) -> list[Path]:
+    """Return the folders of a run that may hold left-over files."""
     return [run, run / "checkpoint", run / "previews"]
 
 
@@ -76,13 +76,13 @@ def _is_left_over(path: Path, writer: str | None, process: int) -> bool:
     if writer == machine():
         return not _is_alive(process)
     try:
-        return time.time() - _last_change(path) > QUIET
+        return time.time() - _last_change(path) > ABANDONED_AFTER
     except OSError:
         return False
 
 
 def _last_change(path: Path) -> float:
-    """When a file was written to last; of a folder, anything in it. Raises OSError."""
+    """When a file, or anything in a folder, was last written to. Raises OSError."""
     status = path.lstat()
     if not stat.S_ISDIR(status.st_mode):
         return status.st_mtime
@@ -91,7 +91,7 @@ def _last_change(path: Path) -> float:
 
 
 def _is_alive(process: int) -> bool:
-    """Whether there is a process of this number; in doubt there is."""
+    """Whether a process with this id exists; if in doubt, it does."""
     if os.name == "nt":
         return _is_alive_on_windows(process)
     try:
@@ -104,8 +104,8 @@ def _is_alive(process: int) -> bool:
 
 
 def _is_alive_on_windows(process: int) -> bool:
-    # os.kill would end it. 0x100000 is SYNCHRONIZE, 0 the state of a handle whose process has ended, 87 the error
-    # for a number that no process has.
+    # os.kill would end the process. 0x100000 is SYNCHRONIZE, 0 the state of a handle whose process has ended, 87 the
+    # error for an id without a process.
     kernel = ctypes.WinDLL("kernel32", use_last_error=True)  # type: ignore[attr-defined]
     handle = kernel.OpenProcess(0x100000, False, process)
     if not handle:

@@ -1,7 +1,7 @@
-"""The licences of everything the application consists of, read from what is installed: nothing here is typed by hand.
+"""Licences of everything the application consists of, read from what is installed; none is typed by hand.
 
-From source they are those of the installed packages. A standalone build holds those of the files that were put into
-it, written when it was built (`build.spec`).
+From source, they are those of the installed packages. A standalone build has those of the files it contains, written
+when it was built (`build.spec`).
 """
 
 import json
@@ -21,7 +21,7 @@ from engine.system.files import write_json
 from engine.system.paths import RESOURCES
 
 BUILT = RESOURCES / "licences.json"
-"""The notices of a standalone build."""
+"""Notices of a standalone build."""
 
 TEXTS = RESOURCES / "licences"
 APPLICATION = "disentangle-studio"
@@ -30,7 +30,7 @@ _FILE = re.compile(r"(licen[cs]e|copying|notice|authors)[^/]*$", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A part of the application: its name, version, licence in a few words, and the texts that come with it."""
+    """A part of the application: its name, version, short name of the licence, and full licence texts."""
 
     name: str
     version: str
@@ -39,14 +39,14 @@ class Notice:
 
 
 def notices() -> list[Notice]:
-    """Return the notices of all parts, by name."""
+    """Return the notices of all parts, sorted by name."""
     if BUILT.is_file():
         return [Notice(**values) for values in json.loads(BUILT.read_text(encoding="utf-8"))]
     return _sorted([python_notice(), *(notice_of(found) for found in needed(APPLICATION).values())])
 
 
 def write_notices(files: Iterable[Path], path: Path) -> None:
-    """Write the notices of the packages, and of the system's libraries, that these files come from."""
+    """Write the notices of the packages and system libraries that these files come from."""
     files = {file.resolve() for file in files}
     found = {_normal(dist.metadata["Name"]): notice_of(dist) for dist in distributions() if _owns(dist, files)}
     own = {Path(sys.prefix).resolve(), Path(sys.base_prefix).resolve(), RESOURCES.parent}
@@ -56,7 +56,7 @@ def write_notices(files: Iterable[Path], path: Path) -> None:
 
 
 def needed(name: str, extras: Collection[str] = ()) -> dict[str, Distribution]:
-    """Return the installed packages that one needs to run, itself included, by their normalised names."""
+    """Return the installed packages that a package requires, itself included, by normalised name."""
     found: dict[str, Distribution] = {}
     waiting = [(name, frozenset(extras))]
     done = set()
@@ -69,7 +69,7 @@ def needed(name: str, extras: Collection[str] = ()) -> dict[str, Distribution]:
         try:
             dist = distribution(asked[0])
         except PackageNotFoundError:
-            continue  # for another system
+            continue  # required on other systems only
         found[key[0]] = dist
         for line in dist.requires or ():
             requirement = Requirement(line)
@@ -80,7 +80,7 @@ def needed(name: str, extras: Collection[str] = ()) -> dict[str, Distribution]:
 
 
 def notice_of(dist: Distribution) -> Notice:
-    """Read the notice of an installed package; a licence that only names the (L)GPL is given its text."""
+    """Read the notice of an installed package; the text of the (L)GPL is added where a package only names it."""
     metadata = dist.metadata
     classes = [c.rsplit(" :: ", 1)[-1] for c in metadata.get_all("Classifier") or () if c.startswith("License")]
     given = next((said[0] for key in ("License-Expression", "License") if (said := metadata.get_all(key))), "")
@@ -97,7 +97,7 @@ def notice_of(dist: Distribution) -> Notice:
 
 
 def python_notice() -> Notice:
-    """The notice of Python and its standard library."""
+    """Return the notice of Python and its standard library."""
     text = _read(Path(sysconfig.get_path("stdlib")) / "LICENSE.txt")
     return Notice("Python", platform.python_version(), "PSF-2.0", text)
 
@@ -108,7 +108,7 @@ def _owns(dist: Distribution, files: set[Path]) -> bool:
 
 
 def _system_notices(files: Iterable[Path]) -> list[Notice]:
-    """Notices of libraries from the system, by its packages where it is a Debian; else by the files' names."""
+    """Notices of system libraries: per package on Debian, per file elsewhere."""
     left = {file.name: file for file in files}
     found: dict[str, Notice] = {}
     for file in left.values():

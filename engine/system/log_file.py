@@ -1,4 +1,4 @@
-"""The log file: which versions ran where, and what went wrong, at most 4 MB in a folder of the user's."""
+"""The log file: versions, system and errors, at most 4 MB in the user's log folder."""
 
 import faulthandler
 import logging
@@ -7,12 +7,12 @@ import sys
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
-from engine.system.plain_text import without_unseen
+from engine.system.plain_text import without_invisible
 from engine.system.versions import library_versions
 
 SIZE = 1_000_000
-OLDER = 3
-"""Older files that are kept, each of at most `SIZE` bytes."""
+BACKUPS = 3
+"""Older log files that are kept, each of at most `SIZE` bytes."""
 
 FORMAT = "%(asctime)s %(levelname)s %(process)d %(threadName)s %(name)s: %(message)s"
 
@@ -20,9 +20,9 @@ log = logging.getLogger(__name__)
 
 
 def start_log(path: Path) -> "LogFile | None":
-    """Write what is logged from now on to a file; a crash of the process leaves its stack in `crash.txt` beside it.
+    """Start logging to a file; if the process crashes, its stack is written to `crash.txt` beside it.
 
-    Returns the handler, to be given to `end_log`; None where the folder cannot be written: nothing depends on the log.
+    Returns the handler to pass to `end_log`, or None if the folder cannot be written to: nothing depends on the log.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -38,7 +38,7 @@ def start_log(path: Path) -> "LogFile | None":
 
 
 def end_log(handler: "LogFile | None") -> None:
-    """Write no more to the file."""
+    """Stop logging to the file."""
     if handler is None:
         return
     log.info("ended")
@@ -48,14 +48,14 @@ def end_log(handler: "LogFile | None") -> None:
 
 
 def about() -> str:
-    """Versions of the application, of Python, of the libraries and of the system, in one line."""
+    """Return the versions of the application, Python, the libraries and the system in one line."""
     versions = ", ".join(f"{name} {number}" for name, number in library_versions().items())
     kind = "standalone" if getattr(sys, "frozen", False) else "from source"
     return f"{versions}; Python {platform.python_version()}; {platform.platform()}; {kind}"
 
 
-def place_of(error: BaseException) -> str:
-    """What an error is told apart by: its type, and the line that raised it."""
+def error_location(error: BaseException) -> str:
+    """Return what identifies an error: its type and the line that raised it."""
     at = error.__traceback__
     while at is not None and at.tb_next is not None:
         at = at.tb_next
@@ -63,33 +63,33 @@ def place_of(error: BaseException) -> str:
     return f"{type(error).__name__} {line}"
 
 
-class PlainFormatter(logging.Formatter):
-    """Writes records without what a terminal would obey when the file is looked at: names in them come from files."""
+class SafeFormatter(logging.Formatter):
+    """Strips control characters from records: names come from files, and a terminal showing the log would obey them."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the record as lines of text."""
-        return without_unseen(super().format(record))
+        """Return a record as text."""
+        return without_invisible(super().format(record))
 
 
 class LogFile(RotatingFileHandler):
-    """Writes an error's traceback once. Of repeats only the 10th, 100th, ... are told, without it.
+    """A log that holds each error's traceback once; of repeats, only the 10th, 100th, ... are logged, without it.
 
-    What is drawn wrongly is drawn wrongly many times a second; the log would forget how it began. Raises OSError when
+    An error in drawing recurs many times a second and would push everything else out of the log. Raises OSError when
     the file cannot be written.
     """
 
     def __init__(self, path: Path) -> None:
-        super().__init__(path, maxBytes=SIZE, backupCount=OLDER, encoding="utf-8", errors="replace")
-        self.setFormatter(PlainFormatter(FORMAT))
+        super().__init__(path, maxBytes=SIZE, backupCount=BACKUPS, encoding="utf-8", errors="replace")
+        self.setFormatter(SafeFormatter(FORMAT))
         self._counts: dict[str, int] = {}
         self.crash = path.with_name("crash.txt").open("a", encoding="utf-8")
-        """Where the stack of a process that crashes goes: it cannot write a log any more."""
+        """File for the stack of a crashing process, which can no longer write to the log."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write a record; called with the handler's lock held."""
         error = record.exc_info[1] if record.exc_info else None
         if error is not None:
-            place = place_of(error)
+            place = error_location(error)
             count = self._counts[place] = self._counts.get(place, 0) + 1
             if count > 1 and str(count).strip("0") != "1":
                 return

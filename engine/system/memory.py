@@ -1,4 +1,4 @@
-"""Memory: how much there is, and how it comes from the system, where the C library lets us say."""
+"""Memory: how much is available, and how the C library takes it from the system."""
 
 import ctypes
 import os
@@ -13,22 +13,22 @@ MIB = 2**20
 
 
 def keep_freed_memory() -> None:
-    """Let freed memory wait for the next training step instead of going back to the system.
+    """Keep freed memory for the next training step instead of returning it to the system.
 
-    A step allocates and frees the same 100 MB each time, in pieces of up to 8 MB at 64 x 64 pixels and batch 64.
-    Given back, every page of them is zeroed anew by the system: a seventh of the step. One arena for all threads,
-    since glibc keeps nothing of a thread's own beyond 64 MB. Call it before threads start; elsewhere than on a Linux
-    with glibc it does nothing.
+    Each step allocates and frees the same 100 MB, in blocks of up to 8 MB (64 x 64 pixels, batch size 64). If they were
+    returned, the system would zero every page again, which takes a seventh of the step. All threads share one arena,
+    since glibc keeps no more than 64 MB in a thread's own. Call this before starting threads; it has no effect except
+    on Linux with glibc.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform.startswith("linux") else None
     if mallopt is not None:
-        mallopt(M_MMAP_THRESHOLD, 32 * MIB)  # the largest that glibc takes
+        mallopt(M_MMAP_THRESHOLD, 32 * MIB)  # the largest value that glibc accepts
         mallopt(M_TRIM_THRESHOLD, 512 * MIB)
         mallopt(M_ARENA_MAX, 1)
 
 
 def available_memory() -> int | None:
-    """Bytes that programs can still take without swapping; half of all where only that is known, None where nothing."""
+    """Return the bytes available without swapping; half of all memory if only that is known, None if nothing is."""
     with suppress(OSError):
         text = Path("/proc/meminfo").read_text(encoding="ascii")
         if found := re.search(r"^MemAvailable:\s+(\d+) kB", text, re.MULTILINE):

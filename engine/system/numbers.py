@@ -1,13 +1,13 @@
-"""Numbers as they are typed, pasted and shown: one rule, whatever the language of the desktop.
+"""Numbers as typed, pasted and shown: the same rules in every locale.
 
-A point is a decimal point, and a comma typed by habit means the same: "0,8" is 0.8, "0,001" is 0.001. Digits are
-grouped with commas, from 1,000 on; so a comma groups where a number is written as the application writes it: one to
-three digits that do not begin with 0, then a comma and exactly three digits, once or several times ("1,000",
-"12,500.5"). Where no number as large is allowed, nothing is grouped, and a single comma is a decimal point: "1,250" is
-1.25 for a latent between -20 and 20. In a list, commas are between its numbers, which are not grouped.
+A point is a decimal point, and so is a comma typed by habit: "0,8" is 0.8, "0,001" is 0.001. The application groups
+digits with commas from 1,000 on, so a comma is a group separator where a number is written as the application writes
+it: one to three digits that do not begin with 0, then one or more groups of a comma and exactly three digits ("1,000",
+"12,500.5"). Where numbers that large are not allowed, a single comma is always a decimal point: "1,250" is 1.25 for a
+latent between -20 and 20. In a list, commas separate numbers, whose digits are not grouped.
 
-The digits of every script, the Arabic decimal mark, and a true minus sign are understood. Nothing here, and nothing
-that uses it, asks the locale.
+The digits of every script, the Arabic decimal separator and the Unicode minus sign are understood. Neither this module
+nor its users ask for the locale.
 """
 
 import math
@@ -19,7 +19,7 @@ _MARKS = {
     "\u066b": ".",  # Arabic decimal separator
     "\u066c": ",",  # Arabic thousands separator
     "\u060c": ",",  # Arabic comma
-    # Marks of direction, which come along with numbers copied from right-to-left text.
+    # Direction marks, which come with numbers copied from right-to-left text.
     "\u061c": "",
     "\u200e": "",
     "\u200f": "",
@@ -32,14 +32,14 @@ SMALLEST_GROUPED = 1000
 
 
 def plain_characters(text: str) -> str:
-    """Return a text with ASCII digits, signs and decimal marks in the place of those of other scripts."""
+    """Return text with ASCII digits, signs and separators instead of those of other scripts."""
     return "".join(_MARKS.get(c, str(unicodedata.decimal(c, c))) for c in text.strip())
 
 
 def plain(text: str, most: float = math.inf) -> str:
-    """Return a number that was typed or pasted as Python reads it; what is no number comes back as it is.
+    """Return a typed or pasted number in Python's notation; other text is returned unchanged.
 
-    `most` is the largest number allowed, which decides whether a comma may group digits.
+    `most` is the largest number allowed, which decides whether a comma can be a group separator.
     """
     number = plain_characters(text)
     if most >= SMALLEST_GROUPED and _GROUPED.fullmatch(number):
@@ -58,20 +58,20 @@ def whole_number(text: str) -> int:
 
 
 def exact(value: float) -> str:
-    """Return a number to edit: the shortest text that gives the same number again, without groups."""
+    """Return a number as text to edit: the shortest that reads back as the same number, without grouped digits."""
     return repr(value).removesuffix(".0")
 
 
-def exact_words(value: float) -> str:
-    """Return a number to read: as short as `exact`, with its digits grouped from 1,000 on."""
+def exact_text(value: float) -> str:
+    """Return a number as text to read: as short as `exact`, with digits grouped from 1,000 on."""
     return f"{value:,}".removesuffix(".0")
 
 
 def grouped(text: str) -> str:
-    """Return words with the digits of their numbers grouped, those after a decimal point left out."""
+    """Return text in which the digits of numbers are grouped, except after a decimal point."""
     return _UNGROUPED.sub(lambda found: f"{int(found[0]):,}", text)
 
 
-def rounded_words(value: float, digits: int = 3) -> str:
-    """Return a number to read in that many significant digits, e.g. "1,230" for 1,234 in three."""
-    return exact_words(float(f"{value:.{digits}g}"))
+def rounded_text(value: float, digits: int = 3) -> str:
+    """Return a number as text, rounded to some significant digits: "1,230" for 1,234 and three digits."""
+    return exact_text(float(f"{value:.{digits}g}"))

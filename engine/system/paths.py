@@ -1,4 +1,4 @@
-"""Where things are: the application's folders and the resources that come with it."""
+"""Paths of the application's folders and of the resources that come with it."""
 
 import os
 from pathlib import Path
@@ -10,22 +10,22 @@ RESOURCES = Path(__file__).resolve().parents[2] / "resources"
 
 
 def usual_runs_folder() -> Path:
-    """Where runs are kept unless another folder was chosen."""
+    """Return the runs folder used unless another was chosen."""
     return platformdirs.user_data_path(APP, appauthor=False) / "runs"
 
 
 def cache_folder() -> Path:
-    """Where what can be made again is kept, unless another folder was chosen for data."""
+    """Return the folder for files that can be recreated, used unless another was chosen for data."""
     return platformdirs.user_cache_path(APP, appauthor=False)
 
 
 def presets_folder() -> Path:
-    """Where the presets that a person saved are kept."""
+    """Return the folder of the user's presets."""
     return platformdirs.user_config_path(APP, appauthor=False) / "presets"
 
 
 def studies_folder() -> Path:
-    """Where a person's own studies are looked for."""
+    """Return the folder of the user's studies."""
     return platformdirs.user_config_path(APP, appauthor=False) / "studies"
 
 
@@ -40,15 +40,15 @@ def plugins_file() -> Path:
 
 
 def folders_file() -> Path:
-    """Where the choice of other folders is kept."""
+    """Return the file that holds the user's choice of folders."""
     return platformdirs.user_config_path(APP, appauthor=False) / "folders.json"
 
 
 def log_file() -> Path:
-    """Where the window's log is kept."""
+    """Return the file of the window's log."""
     return platformdirs.user_log_path(APP, appauthor=False) / "studio.log"
 
 
 def readable(name: str | Path) -> str:
-    """Return a file's name as text that can be shown and saved: what is not UTF-8 in it becomes U+FFFD."""
+    """Return a file name as text that can be shown and saved; bytes that are not UTF-8 become U+FFFD."""
     return os.fsencode(name).decode("utf-8", "replace") if os.name != "nt" else str(name)

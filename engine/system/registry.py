@@ -1,6 +1,6 @@
 """What there is of a kind, by name, and which plug-in brought it: the methods, networks, metrics and data sets."""
 
-from collections.abc import ItemsView, Iterator, Mapping, MutableMapping, ValuesView
+from collections.abc import Callable, ItemsView, Iterator, Mapping, MutableMapping, ValuesView
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -25,19 +25,41 @@ class Origin:
         """The plug-in in a sentence, e.g. "the plug-in laplace-vae 1.0"."""
         return f"the plug-in {self.plugin} {self.version}"
 
+    def needed_by(self, what: str) -> str:
+        """Say that something needs the plug-in, which is not loaded, and what to do."""
+        return (
+            f"{what} needs {self.words}, which is not loaded. Add or allow it under Plug-ins in the settings, or with "
+            "main.py plugins."
+        )
+
 
 class Registry(MutableMapping[str, T]):
     """Things of one kind by name, in the order in which they came: the application's own first.
 
-    Each change makes a new dict, so that one thread may go through it while another registers a plug-in.
+    What a run names and no loaded plug-in brings has a stand-in, so that the run can be looked at: it is found by its
+    name, and is not among the things there are. Each change makes a new dict, so that one thread may go through it
+    while another registers a plug-in.
+
+    Parameters
+    ----------
+    known
+        The application's own.
+    stand_in_of
+        Where stand-ins are made when they are asked for: returns one for a name, or raises KeyError.
     """
 
-    def __init__(self, known: Mapping[str, T]) -> None:
+    def __init__(self, known: Mapping[str, T], stand_in_of: Callable[[str], T] | None = None) -> None:
         self._known = dict(known)
         self._origins: dict[str, Origin] = {}
+        self._stand_ins: dict[str, tuple[T, Origin]] = {}
+        self._stand_in_of = stand_in_of
 
     def __getitem__(self, name: str) -> T:
-        return self._known[name]
+        if name in self._known:
+            return self._known[name]
+        if self._stand_in_of is not None:
+            return self._stand_in_of(name)
+        return self._stand_ins[name][0]
 
     def __setitem__(self, name: str, value: T) -> None:
         self._known = self._known | {name: value}
@@ -75,3 +97,16 @@ class Registry(MutableMapping[str, T]):
     def origin(self, name: str) -> Origin | None:
         """Return the plug-in that brought it; None for what is the application's own."""
         return self._origins.get(name)
+
+    def stand_in(self, name: str, value: T, origin: Origin) -> None:
+        """Let a thing stand in for one that a plug-in brings, as long as it does not."""
+        self._stand_ins = self._stand_ins | {name: (value, origin)}
+
+    def every(self) -> list[T]:
+        """Return all there is, and what stands in for what is not."""
+        return [*self._known.values(), *(thing for name, (thing, _) in self._stand_ins.items() if name not in self)]
+
+    def missing(self, name: str) -> Origin | None:
+        """Return the plug-in that would bring what only has a stand-in; None for all else."""
+        found = None if name in self._known else self._stand_ins.get(name)
+        return found[1] if found else None

@@ -8,7 +8,7 @@ RECORDED_LIBRARIES = ("torch", "torchvision", "numpy", "pydantic")
 
 
 def library_versions() -> dict[str, str]:
-    """Versions of the application and of the libraries that results depend on."""
+    """Return the versions of the application and of the libraries that results depend on, by name."""
     found = {"disentangle-studio": __version__}
     for library in RECORDED_LIBRARIES:
         try:

@@ -3,6 +3,7 @@
 from engine.data import ENTRIES, load_dataset
 from engine.errors import ConfigError
 from engine.runs.checkpoints import checkpoint_step
+from engine.runs.plugins_used import require_plugins
 from engine.runs.run import Run
 
 
@@ -11,8 +12,9 @@ def lengthen(run: Run, epochs: int | None, steps: int | None, *, accept_changed_
 
     The run's folder changes only when training begins, so that a resume that is refused leaves it as it was; whether
     its data changed is looked at then, too. No images are read for it, unless nothing tells how many there are. Raises
-    ConfigError or CheckpointError, and DataError where the images have to be counted.
+    ConfigError, CheckpointError or PluginMissingError, and DataError where the images have to be counted.
     """
+    require_plugins(run.config)
     new = run.config.changed(epochs=epochs if epochs is not None else run.config.epochs, steps=steps)
     total = new.steps if new.steps is not None else new.epochs * _steps_per_epoch(run, accept_changed_data)
     reached = checkpoint_step(run.checkpoint_folder) or 0

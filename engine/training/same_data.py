@@ -1,28 +1,42 @@
-"""Whether a run may go on: only with the data that it was trained on, unless its user accepts others."""
+"""Whether a run may go on: only with the data and plug-ins that it was trained with, unless its user accepts others."""
 
 from engine.data import Dataset, fingerprint_of
 from engine.errors import DataChangedError
 from engine.runs.checkpoints import checkpoint_step
+from engine.runs.plugins_used import plugin_changes, plugins_used
 from engine.runs.run import Run
 
 
 def check_same_data(run: Run, dataset: Dataset, *, accept_changed: bool) -> str:
-    """Compare the data with those the run's checkpoint was trained on; return what its user should know, or "".
+    """Compare data and plug-ins with those of the run's checkpoint; return what its user should know, or "".
 
     Raises DataChangedError where they changed, unless that is accepted. Writes nothing.
     """
     step = checkpoint_step(run.checkpoint_folder)
     if not step:
-        return ""  # nothing was learnt from other data
+        return ""  # nothing was learnt from others
+    plugins = plugin_changes(run.plugins, plugins_used(run.config))
+    changes = run.trained_on.changes(fingerprint_of(dataset)) if run.trained_on else ""
+    if (changes or plugins) and not accept_changed:
+        raise DataChangedError(_refusal(run, step, changes, plugins))
+    notes = []
     if run.trained_on is None:
-        return (
+        notes.append(
             f"{run.name} was begun by version 1.0.0, which kept no fingerprint of its data: whether they changed since "
             "then cannot be known. From now on it has one."
         )
-    changes = run.trained_on.changes(fingerprint_of(dataset))
-    if changes and not accept_changed:
-        raise DataChangedError(
-            f"The data changed since {run.name} was trained up to step {step:,} ({changes}). The run is left as it "
-            "was: put the former data back, or accept the changed data to go on."
-        )
-    return f"From step {step + 1:,} on {run.name} is trained on changed data ({changes})." if changes else ""
+    if changes:
+        notes.append(f"From step {step + 1:,} on {run.name} is trained on changed data ({changes}).")
+    if plugins:
+        notes.append(f"From step {step + 1:,} on {run.name} is trained with a changed plug-in: {plugins}.")
+    return " ".join(notes)
+
+
+def _refusal(run: Run, step: int, data: str, plugins: str) -> str:
+    since = f"changed since {run.name} was trained up to step {step:,}"
+    left = "The run is left as it was: put the former"
+    if not plugins:
+        return f"The data {since} ({data}). {left} data back, or accept the changed data to go on."
+    what = f"the data ({data}) and {plugins}" if data else plugins
+    former = "data and version back, or accept what changed" if data else "version back, or accept the changed one"
+    return f"{what[:1].upper()}{what[1:]} {since}. {left} {former} to go on."

@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 
 from engine.methods.base import Batch, Context, Method
+from engine.training.own_code import check_terms
 
 SHARED = ("loss", "reconstruction", "kl")
 """Terms that methods report unless they lack them."""
@@ -27,11 +28,18 @@ class Stepper:
         # Apple's GPUs have no float64. On a GPU a step waits for nothing: its values stay there until they are read.
         self.at = device if device.type == "cuda" else torch.device("cpu")
         self._images, self._steps_per_epoch = images, steps_per_epoch
+        self._checked = False
 
     def __call__(self, batch: Batch, step: int) -> Tensor:
-        """Take step `step`, counted from 1. Returns the values of `names`, float64, not checked for being finite."""
+        """Take step `step`, counted from 1. Returns the values of `names`, float64, not checked for being finite.
+
+        The first one raises PluginError where a plug-in's method returned something else than it is to.
+        """
         context = Context(step, self._steps_per_epoch, self._images, self.noise, self.optimisers)
         terms = self.method.step(batch, context)
+        if not self._checked:
+            check_terms(self.method, terms, self._scalars, self.kl_columns)
+            self._checked = True
         values = [torch.stack([terms[name] for name in self._scalars])]
         values += [terms["kl_per_latent"]] if self.kl_columns else []
         return torch.cat(values).to(self.at).double()

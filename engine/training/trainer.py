@@ -31,19 +31,21 @@ from engine.jobs.events import (
 )
 from engine.methods.base import Batch, Method
 from engine.methods.building import build
-from engine.networks.tensors import choose_device, is_available
+from engine.networks.tensors import choose_device, is_available, to_tensor
 from engine.runs.checkpoints import NOT_RESUMED, fill, load_trainer, load_weights, save_checkpoint
 from engine.runs.checkpoints import checkpoint_step as saved_step
 from engine.runs.kept_weights import WEIGHTS, keep_checkpoint
 from engine.runs.metrics_file import MetricsWriter, cut_back
+from engine.runs.plugins_used import require_plugins
 from engine.runs.previews import drop_after, save_preview
 from engine.runs.run import Run, RunState
 from engine.settings.run_config import DEVICE_TITLES, RunConfig
-from engine.system.leftovers import clear_leftovers, places_in_run
+from engine.system.leftovers import clear_leftovers, folders_of_run
 from engine.system.user_code import explained
 from engine.training.apart import kept_words
 from engine.training.device_images import DeviceImages, room_on
 from engine.training.held_out import HeldOut
+from engine.training.own_code import LOOKED_AT, check_codes
 from engine.training.previewer import Previewer
 from engine.training.same_data import check_same_data
 from engine.training.stepper import Stepper, own_terms, seed_of_new_noise
@@ -69,7 +71,10 @@ def train(run: Run, *, fresh: bool = False, accept_changed_data: bool = False) -
     RunLockedError
         Another window or process is training the run.
     DataChangedError
-        The data set is not the one that the checkpoint was trained on, and that is not accepted. Nothing is changed.
+        The data set or a plug-in is not the one that the checkpoint was trained with, and that is not accepted. Nothing
+        is changed.
+    PluginMissingError
+        A plug-in that the run needs is not loaded.
     DataError, CheckpointError, ConfigError
         The data set, the checkpoint or the device cannot be used.
     TrainingDivergedError
@@ -80,8 +85,9 @@ def train(run: Run, *, fresh: bool = False, accept_changed_data: bool = False) -
     trainer: Trainer | None = None
     try:
         with run.locked():
-            clear_leftovers(places_in_run(run.path))
+            clear_leftovers(folders_of_run(run.path))
             try:
+                require_plugins(run.config)
                 for event in prepare(*run.config.data):
                     if isinstance(event, Progress) and (yield event) is Request.STOP:
                         if not _has_trained(run):
@@ -139,6 +145,7 @@ class Trainer:
         self.config: RunConfig = run.config
         self.indices = self.dataset.training
         self.model: Method = build(self.config, self.dataset).to(self.device)
+        check_codes(self.model, self._few())
         self.images = DeviceImages(self.dataset, self.indices, self.device, room_on(self.device))
         self.sampler = self.model.sampler(self.dataset, self.indices)
         self.steps_per_epoch = self.sampler.steps_per_epoch
@@ -203,6 +210,7 @@ class Trainer:
             run.resolve(self.device.type, self.threads)
         run.record_shape(self.dataset.image_shape, self.dataset.classes)
         run.record_data(fingerprint_of(self.dataset), self.step)
+        run.record_plugins(self.step)
         cut_back(run.metrics_file, lambda step: step <= self.step and step % self.config.log_steps == 0)
         drop_after(run.previews_folder, self.step)
         if self.held_out:
@@ -274,6 +282,13 @@ class Trainer:
             events.append(CheckpointSaved(self.step))
         events.append(Progress(self.step, self.total, "Training", "steps"))
         return events
+
+    def _few(self) -> Batch:
+        """The first images, to see whether the method takes them."""
+        chosen = self.indices[:LOOKED_AT]
+        labels = self.dataset.labels if self.config.conditional else None
+        given = None if labels is None else torch.from_numpy(labels[chosen]).to(self.device)
+        return Batch(to_tensor(self.dataset.images(chosen), self.device), given)
 
     def _batch(self) -> Batch:
         """The images of the next step, and their labels for a conditional model."""

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-LONGEST = 1e12
+MAX_SECONDS = 1e12
 """Seconds; more than any run trains."""
 
 MOMENTS = ("exp_avg", "exp_avg_sq")
@@ -54,7 +54,7 @@ class TrainerState:
         if not (_is_count(values["summed"]) and values["summed"] <= step):
             raise ValueError("'summed' must be a number of steps, no more than were done")
         seconds = values["seconds"]
-        if not (isinstance(seconds, float | int) and 0 <= seconds <= LONGEST):
+        if not (isinstance(seconds, float | int) and 0 <= seconds <= MAX_SECONDS):
             raise ValueError("'seconds' is no length of time")
         found = values["optimisers"]
         if not isinstance(found, dict) or found.keys() != optimisers.keys():

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from engine.errors import ConfigError
 from engine.runs.divergence import ACTIVE_NATS
 from engine.runs.run import Run
-from engine.system.numbers import exact_words
+from engine.system.numbers import exact_text
 
 SPAN = (-3.0, 3.0)
 """Range of every latent in the report's figures."""
@@ -34,7 +34,7 @@ class ReportFigure:
         ):
             raise ConfigError(
                 f"Figure {self.number} of the report is of {self.title}; {run.name} is another kind of run. "
-                f"For the same view of it: --min-kl {exact_words(MIN_KL)}."
+                f"For the same view of it: --min-kl {exact_text(MIN_KL)}."
             )
 
 

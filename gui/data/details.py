@@ -1,4 +1,4 @@
-"""What the data page shows of a data set, read away from the window's thread."""
+"""What the Data page shows of a data set, read outside the window's thread."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,7 @@ class Details:
 
 
 def read_details(name: str, path: Path | None, size: int, page: int) -> Details:
-    """Load a data set that is ready, and draw a page of samples; each page is another. Raises DataError."""
+    """Load a data set that is ready and draw a page of random samples, seeded by its number. Raises DataError."""
     dataset = load_dataset(name, path, size)
     count = min(SAMPLES, len(dataset))
     indices = np.sort(np.random.default_rng(page).choice(len(dataset), count, replace=False))
@@ -29,14 +29,14 @@ def read_details(name: str, path: Path | None, size: int, page: int) -> Details:
 
 
 def label_of(dataset: Dataset, index: int) -> str:
-    """Return the class of an image in words, or its position where there are no classes."""
+    """Return an image's position and, where there are classes, its class."""
     if dataset.labels is None:
         return f"image {index:,}"
     return f"image {index:,}: {dataset.label_names[int(dataset.labels[index])]}"
 
 
 def values_of(dataset: Dataset, index: int) -> str:
-    """Return the factors of an image in words; empty where there are none."""
+    """Return an image's factor values as text; empty where there are none."""
     if dataset.factors is None:
         return ""
     classes = dataset.factors.classes(np.array([index]))[0]
@@ -44,7 +44,7 @@ def values_of(dataset: Dataset, index: int) -> str:
 
 
 def value_words(dataset: Dataset, factor: int, number: int) -> str:
-    """Return a value of a factor in words, e.g. "scale 0.60"."""
+    """Return a factor value as text, e.g. "scale 0.60"."""
     factors = dataset.factors
     assert factors is not None
     name = factors.names[factor]

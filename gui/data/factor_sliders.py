@@ -1,4 +1,4 @@
-"""Sliders for ground-truth factors: the image that has these values, or the nearest there is."""
+"""Sliders for ground-truth factors: they choose the image with these values, or the nearest one."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from gui.widgets.theme import px
 
 
 class FactorSliders(QWidget):
-    """One slider a factor. `moved(index)` names the image; `compact` keeps little room for its value."""
+    """One slider per factor. `moved(index)` gives the image's position; `compact` leaves less room for the values."""
 
     moved = Signal(int)
 
@@ -28,7 +28,7 @@ class FactorSliders(QWidget):
         self._words: list[QLabel] = []
 
     def show_dataset(self, dataset: Dataset | None) -> None:
-        """Offer the factors of a data set; none for one without."""
+        """Show a slider for each factor of a data set; none if it has no factors."""
         while (item := self._grid.takeAt(0)) is not None:
             widget = item.widget()
             if widget is not None:
@@ -53,7 +53,7 @@ class FactorSliders(QWidget):
         self.show_image(len(dataset) // 2)
 
     def show_image(self, index: int) -> None:
-        """Put the sliders where an image is; they stay where it is the nearest that there is to what they ask for."""
+        """Set the sliders to an image's factors, unless it is already the nearest match to their values."""
         dataset = self._dataset
         if dataset is None or dataset.factors is None:
             return
@@ -65,7 +65,7 @@ class FactorSliders(QWidget):
 
     @property
     def _wanted(self) -> NDArray[np.int64]:
-        """Classes of the factors that the sliders ask for, (factors,)."""
+        """Factor classes that the sliders are set to, (factors,)."""
         return np.array([slider.value() for slider in self._sliders], np.int64)
 
     @Slot()

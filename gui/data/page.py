@@ -1,4 +1,4 @@
-"""The data page: every data set with its state, samples, factors; prepare, download, delete."""
+"""The Data page: every data set with its state, samples and factors; prepare, download, delete."""
 
 from collections.abc import Callable
 from functools import partial
@@ -40,18 +40,18 @@ from gui.widgets.theme import px
 COLUMNS = 12
 
 escape = partial(html_escape, quote=False)
-"""Words between tags, where quotes mean nothing."""
+"""Escapes text between tags, where quotes need no escaping."""
 
 
 class DataPage(QWidget):
-    """Emits `use(name, path)` to train on a data set, `failed` with a sentence, `settled` with one that holds no
-    longer, and `placed` when another folder or file is remembered for one; `progressed(progress)` and `ended` of what
-    is prepared or downloaded.
+    """Emits `use(name, path)` to train on a data set, `failed` with a message, `resolved` with one that no longer
+    applies, and `placed` when another folder or file is remembered for a data set; `progressed(progress)` and `ended`
+    while one is prepared or downloaded.
     """
 
     use = Signal(str, object)
     failed = Signal(str)
-    settled = Signal(str)
+    resolved = Signal(str)
     placed = Signal()
     progressed = Signal(object)
     ended = Signal()
@@ -61,9 +61,9 @@ class DataPage(QWidget):
         self._settings = settings
         self.setProperty("helpTopic", "data")
         self._tried: dict[str, Path] = {}
-        """Folders and files that were chosen and are not known yet to hold their data set."""
+        """Chosen folders and files that have not yet been read successfully."""
         self._said: dict[str, str] = {}
-        """Why a data set could not be prepared, until it is there."""
+        """Why a data set could not be prepared, until it can be read."""
         self._size = 64
         self._page = 0
         self._details: Details | None = None
@@ -93,7 +93,7 @@ class DataPage(QWidget):
         card.body.addWidget(self.list, 1)
         card.body.addWidget(
             label(
-                "Drop a data set's folder, a folder of pictures or an .npz file anywhere on the window to open it.",
+                "To open a data set's folder, a folder of images or an .npz file, drop it anywhere on the window.",
                 "muted",
                 wrap=True,
             )
@@ -114,18 +114,18 @@ class DataPage(QWidget):
         self.prepare_button = self._button(buttons, "Prepare", "Draw, download or read the images now", self._prepare)
         self.choose_button = self._button(buttons, "Choose…", "Choose the folder or file with the images", self._choose)
         self.forget_button = self._button(
-            buttons, "Forget this folder", "Use the application's own copy again; your files stay", self._forget
+            buttons, "Forget this folder", "Use the application's own copy again; your files are kept", self._forget
         )
         self.official_button = self._button(
-            buttons, "Download the official file", "26 MB, from its authors' page", self._download_official
+            buttons, "Download the official file", "26 MB, from the authors' repository", self._download_official
         )
-        self.folder_button = self._button(buttons, "Open folder", "Show where it is kept", self._open_folder)
+        self.folder_button = self._button(buttons, "Open folder", "Show where the files are", self._open_folder)
         self.delete_button = self._button(
-            buttons, "Delete prepared copy", "Remove it from the cache; your own files stay", self._delete
+            buttons, "Delete prepared copy", "Remove it from the cache; your own files are kept", self._delete
         )
         doing = QHBoxLayout()
         doing.addWidget(holder, 1)
-        self.use_button = self._button(doing, "Train on this", "Choose it in the training form", self._use)
+        self.use_button = self._button(doing, "Train on this", "Select this data set in the training form", self._use)
         self.use_button.setObjectName("primary")
         doing.setAlignment(self.use_button, Qt.AlignmentFlag.AlignTop)
         self.card.body.addLayout(doing)
@@ -161,8 +161,8 @@ class DataPage(QWidget):
         head = QHBoxLayout(sample_head)
         head.setContentsMargins(0, 0, 0, 0)
         head.addWidget(label("Samples", "group"))
-        self._others = more = QPushButton("Others")
-        more.setToolTip("Show other images of the data set")
+        self._others = more = QPushButton("Show others")
+        more.setToolTip("Draw other images at random")
         more.clicked.connect(self._next_page)
         head.addStretch(1)
         head.addWidget(more)
@@ -192,24 +192,24 @@ class DataPage(QWidget):
 
     @property
     def entry(self) -> Entry:
-        """The data set that is chosen."""
+        """The selected data set."""
         item = self.list.currentItem()
         return ENTRIES[item.data(Qt.ItemDataRole.UserRole)]
 
     @property
     def path(self) -> Path | None:
-        """The folder or file chosen for it, now or earlier."""
+        """The folder or file chosen for it, now or in an earlier session."""
         name = self.entry.name
         return self._tried.get(name) or remembered_data(name)
 
     def show_entry(self, name: str) -> None:
-        """Show a data set."""
+        """Select a data set."""
         self.list.setCurrentRow(list(ENTRIES).index(name))
 
     def open_path(self, path: Path) -> None:
-        """Show the data set that a folder or file holds, prepared with progress."""
+        """Select the data set that a folder or file holds, and prepare it with progress."""
         if self.preparing:
-            self.failed.emit(f"{self.entry.title} is being prepared. Drop {path.name} again when that is done.")
+            self.failed.emit(f"{self.entry.title} is still being prepared. Drop {path.name} again when it is done.")
             return
         try:
             name = entry_for(path).name
@@ -217,7 +217,7 @@ class DataPage(QWidget):
             self.failed.emit(str(error))
             return
         self._tried[name] = path
-        self._start(lambda: prepare(name, path, self._size))  # before it is shown: reading would prepare it too
+        self._start(lambda: prepare(name, path, self._size))  # before it is shown, since reading would prepare it too
         row = list(ENTRIES).index(name)
         if self.list.currentRow() == row:
             self._chosen(row)
@@ -231,7 +231,7 @@ class DataPage(QWidget):
         self._job.wait()
 
     def refresh(self) -> None:
-        """Show what is true now."""
+        """Bring the page up to date."""
         entry, path = self.entry, self.path
         ready = entry.state() == "ready" or path is not None
         self.card.title.setText(entry.title)
@@ -252,14 +252,14 @@ class DataPage(QWidget):
         self.nothing.setText(self._what_to_do(ready))
 
     def _what_to_do(self, ready: bool) -> str:
-        """What stands where the images will be."""
+        """Text in place of the images."""
         if self.preparing or ready:
-            return "Its images appear here."
-        does = {"folder": "Choose a folder of pictures", "file": "Choose an .npz file"}
+            return "Its images will appear here."
+        does = {"folder": "Choose a folder of images", "file": "Choose an .npz file"}
         if self.entry.own:
-            return f"{does[self.entry.path_kind]}, or drop one on the window.\n\nIts images appear here."
+            return f"{does[self.entry.path_kind]}, or drop one on the window.\n\nIts images will appear here."
         again = " to try again" if self.error.text() else ""
-        return f"Press {self.prepare_button.text()}{again}.\n\nIts images appear here."
+        return f"Press {self.prepare_button.text()}{again}.\n\nIts images will appear here."
 
     def _facts(self, entry: Entry, path: Path | None) -> str:
         lines = [escape(entry.description)]
@@ -310,7 +310,7 @@ class DataPage(QWidget):
         self._read()
 
     def _read(self) -> None:
-        """Ask for samples, if the images are ready without work."""
+        """Request samples if the images need no preparation."""
         entry, path = self.entry, self.path
         if self.preparing or (entry.state() != "ready" and path is None):
             return
@@ -325,7 +325,7 @@ class DataPage(QWidget):
         if key != self._asked:
             return
         if said := self._said.pop(self.entry.name, ""):
-            self.settled.emit(said)
+            self.resolved.emit(said)
         new = self._details is None
         self._details = details
         dataset = details.dataset
@@ -380,7 +380,7 @@ class DataPage(QWidget):
 
     @property
     def preparing(self) -> bool:
-        """Whether a data set is being drawn, downloaded or read."""
+        """Whether a data set is being generated, downloaded or read."""
         return self._job.active
 
     def _start(self, make_job: Callable[[], Job]) -> None:
@@ -398,7 +398,7 @@ class DataPage(QWidget):
 
     @Slot()
     def cancel(self) -> None:
-        """End what is being prepared at its next step."""
+        """Cancel the preparation at its next step."""
         self._job.cancel()
 
     def _progressed(self, progress: Progress) -> None:
@@ -411,9 +411,9 @@ class DataPage(QWidget):
     def _done(self, thread: JobThread) -> None:
         self._show_idle()
         self.words.setText("Cancelled." if thread.control.cancelled else "")
-        name, whole = self.entry.name, not thread.error and not thread.control.cancelled
+        name, complete = self.entry.name, not thread.error and not thread.control.cancelled
         tried = self._tried.pop(name, None)
-        if tried is not None and whole:
+        if tried is not None and complete:
             self._remember(name, tried)
         self._asked, self._details = None, None
         self._say_error(thread.error)
@@ -421,12 +421,12 @@ class DataPage(QWidget):
         if thread.error:
             self._said[name] = f"{self.entry.title}: {thread.error}"
             self.failed.emit(self._said[name])
-        if whole:
+        if complete:
             self._read()
         self.ended.emit()
 
     def _say_error(self, message: str) -> None:
-        """Show why something failed, above the place of the images; empty: nothing did."""
+        """Show why something failed, above the images; an empty message hides it."""
         self.error.setText(message)
         self.error.setVisible(bool(message))
 
@@ -452,9 +452,9 @@ class DataPage(QWidget):
     @Slot()
     def _choose(self) -> None:
         if self.entry.path_kind == "folder":
-            chosen = QFileDialog.getExistingDirectory(self, "Folder with the images")
+            chosen = QFileDialog.getExistingDirectory(self, "Choose the folder with the images")
         else:
-            chosen, _ = QFileDialog.getOpenFileName(self, "File with the images", "", "NumPy arrays (*.npz)")
+            chosen, _ = QFileDialog.getOpenFileName(self, "Choose the file with the images", "", "NumPy arrays (*.npz)")
         if chosen:
             self._tried[self.entry.name] = Path(chosen)
             self._prepare()
@@ -471,7 +471,7 @@ class DataPage(QWidget):
     def _delete(self) -> None:
         used = disk_used(self.entry.name) / 1e6
         question = f"Remove {used:,.0f} MB of {self.entry.title} from the cache?"
-        more = "They are made again when they are needed; your own files stay."
+        more = "They are prepared again when needed; your own files are kept."
         if not may(self, self._settings, "ask_data", question, more, "Remove", "Keep"):
             return
         self._details, self._asked = None, None

@@ -1,4 +1,4 @@
-"""What the desktop around the window is told and asked: one window a folder, no sleep, progress, notifications."""
+"""Desktop integration: one window per runs folder, no sleep while training, progress, notifications."""
 
 APP_ID = "disentangle-studio"
-"""The name of the menu entry (`make menu`), by which a desktop knows whose window, progress and icon it shows."""
+"""Name of the menu entry (`make menu`), which lets a desktop match the window with its icon and progress."""

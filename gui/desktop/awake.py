@@ -1,4 +1,4 @@
-"""The computer does not sleep while a run trains; its screen may go dark."""
+"""Keeps the computer awake while a run is training; the screen may still turn off."""
 
 import logging
 import os
@@ -14,8 +14,8 @@ ES_CONTINUOUS, ES_SYSTEM_REQUIRED = 0x80000000, 0x00000001
 log = logging.getLogger(__name__)
 
 
-class Keeper(Protocol):
-    """One system's way. Both methods return at once and may be called twice."""
+class Inhibitor(Protocol):
+    """Prevents sleep on one operating system. Both methods return at once and may be called repeatedly."""
 
     def hold(self) -> None:
         """Keep the computer awake."""
@@ -25,29 +25,29 @@ class Keeper(Protocol):
 
 
 class Awake(QObject):
-    """Asks the system not to sleep while `set(True)` holds. Where nothing can be asked, one line in the log says so."""
+    """Asks the system not to sleep after `set(True)`, until `set(False)`. If it cannot, one line in the log says so."""
 
     def __init__(self, parent: QObject, system: str = sys.platform) -> None:
         super().__init__(parent)
         self._active = False
-        self._keeper = _keeper(system, self)
+        self._inhibitor = _inhibitor(system, self)
 
     def set(self, active: bool) -> None:
-        """Keep the computer awake, or no longer."""
+        """Keep the computer awake, or let it sleep again."""
         if active == self._active:
             return
         self._active = active
         if active:
-            self._keeper.hold()
+            self._inhibitor.hold()
         else:
-            self._keeper.release()
+            self._inhibitor.release()
 
     def close(self) -> None:
-        """Let go."""
+        """Let the computer sleep again."""
         self.set(False)
 
 
-def _keeper(system: str, parent: QObject) -> Keeper:
+def _inhibitor(system: str, parent: QObject) -> Inhibitor:
     if system == "win32":
         return ExecutionState()
     if system == "darwin":
@@ -58,7 +58,7 @@ def _keeper(system: str, parent: QObject) -> Keeper:
 
 
 class ExecutionState:
-    """Windows: a flag of the calling thread, which ends with the process."""
+    """Windows: a flag on the calling thread, cleared when the process ends."""
 
     def hold(self) -> None:
         """Keep the computer awake."""
@@ -73,11 +73,11 @@ class ExecutionState:
             import ctypes
 
             if not ctypes.windll.kernel32.SetThreadExecutionState(ctypes.c_uint32(flags)):
-                log.info("the computer may sleep while a run trains: Windows refused to be kept awake")
+                log.info("the computer may sleep while a run is training: Windows refused the request")
 
 
 class Caffeinate:
-    """macOS: its own program, which ends with this process (`-w`)."""
+    """macOS: the system's caffeinate program, which ends with this process (`-w`)."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
@@ -86,7 +86,7 @@ class Caffeinate:
         """Keep the computer awake."""
         program = shutil.which("caffeinate")
         if program is None:
-            log.info("the computer may sleep while a run trains: caffeinate is missing")
+            log.info("the computer may sleep while a run is training: caffeinate is missing")
         elif self._process is None:
             self._process = subprocess.Popen([program, "-i", "-w", str(os.getpid())], stdin=subprocess.DEVNULL)
 

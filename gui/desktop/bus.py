@@ -1,4 +1,4 @@
-"""D-Bus, by which a Linux desktop is asked and told. Nothing here waits for an answer."""
+"""D-Bus calls to the Linux desktop. All of them are asynchronous."""
 
 import os
 from collections.abc import Callable
@@ -11,7 +11,7 @@ TIMEOUT_MS = 5000
 
 
 def session() -> QDBusConnection | None:
-    """Return the bus of the user's session, or None without one (asking Qt then could start one)."""
+    """Return the session bus, or None without one (asking Qt would start one)."""
     address = os.environ.get("DBUS_SESSION_BUS_ADDRESS", "")
     runtime = os.environ.get("XDG_RUNTIME_DIR", "")
     if not address and not (runtime and (Path(runtime) / "bus").exists()):
@@ -20,7 +20,7 @@ def session() -> QDBusConnection | None:
 
 
 def system() -> QDBusConnection | None:
-    """Return the computer's bus, or None without one."""
+    """Return the system bus, or None without one."""
     return _if_connected(QDBusConnection.systemBus())
 
 
@@ -36,7 +36,7 @@ def call(
     owner: QObject,
     answered: Callable[[QDBusPendingCallWatcher], None],
 ) -> QDBusPendingCallWatcher:
-    """Call a method of `target` (service, path, interface); `answered`, a slot of `owner`, gets the watcher later."""
+    """Call a method of `target` (service, path, interface); `answered`, a slot of `owner`, later gets the watcher."""
     message = QDBusMessage.createMethodCall(*target, method)
     message.setArguments(arguments)
     watcher = QDBusPendingCallWatcher(connection.asyncCall(message, TIMEOUT_MS), owner)

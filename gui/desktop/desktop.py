@@ -1,4 +1,4 @@
-"""All that the window tells the desktop around it."""
+"""Everything the window reports to the desktop."""
 
 from PySide6.QtCore import QObject, QSettings
 from PySide6.QtWidgets import QWidget
@@ -9,7 +9,7 @@ from gui.desktop.taskbar import TaskBar
 
 
 class Desktop(QObject):
-    """Progress on the task bar, no sleep while a run trains, a notification when it ends. No method waits."""
+    """Shows progress on the task bar, prevents sleep while a run is training, notifies at its end. Never blocks."""
 
     def __init__(self, window: QWidget, settings: QSettings) -> None:
         super().__init__(window)
@@ -18,19 +18,19 @@ class Desktop(QObject):
         self._notifier = Notifier(window, settings)
 
     def show_progress(self, fraction: float | None) -> None:
-        """Show how far the run that trains is, from 0 to 1; None when none does."""
+        """Show the progress of the current run, from 0 to 1; None when nothing is training."""
         self._task_bar.show(fraction)
 
     def training(self, active: bool) -> None:
-        """Keep the computer awake while a run trains; a paused run need not."""
+        """Keep the computer awake while a run is training and not paused."""
         self._awake.set(active)
 
     def run_ended(self, title: str, text: str) -> None:
-        """Tell of the end of a run (`notify.ending` words it) when the window is not in front."""
+        """Notify the user that a run has ended (text from `notify.ending`) if the window is not active."""
         self._notifier.say(title, text)
 
     def close(self) -> None:
-        """Let the computer sleep, and leave nothing on the screen."""
+        """Let the computer sleep again, and remove the progress and the notifications."""
         self._awake.close()
         self._task_bar.show(None)
         self._notifier.close()

@@ -1,4 +1,4 @@
-"""The system asks the application to end: a signal, or the end of the user's session."""
+"""Requests from the system to quit: a signal, or the end of the user's session."""
 
 import signal
 import socket
@@ -7,14 +7,15 @@ from collections.abc import Callable
 from PySide6.QtCore import QObject, QSocketNotifier, Qt, Slot
 from PySide6.QtGui import QGuiApplication
 
-from engine.jobs.processes import ending_signals
+from engine.jobs.processes import termination_signals
 
 
 class Leaving(QObject):
-    """Calls `leave` when the system asks the application to end, as if its user had, but without a question.
+    """Calls `leave` when the system asks the application to quit, as if the user had, but without confirmation.
 
-    Python handles a signal only when it next runs; Qt's loop may not let it for long. Hence the socket, which wakes the
-    loop. At the end of a session the process may be killed as soon as it has answered: `wait` is called before.
+    Python runs a signal handler only when it next executes bytecode, which Qt's event loop may delay for long; the
+    socket wakes the loop. At the end of a session the process may be killed as soon as the slot returns, so `wait` is
+    called first.
     """
 
     def __init__(self, leave: Callable[[], None], wait: Callable[[], None], parent: QObject) -> None:
@@ -26,14 +27,14 @@ class Leaving(QObject):
             end.setblocking(False)
         self._notifier = QSocketNotifier(self._ours.fileno(), QSocketNotifier.Type.Read, self)
         self._notifier.activated.connect(self._signalled)
-        self._before = {number: signal.signal(number, lambda *_: None) for number in ending_signals()}
+        self._before = {number: signal.signal(number, lambda *_: None) for number in termination_signals()}
         self._fd_before = signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
         app = QGuiApplication.instance()
         assert isinstance(app, QGuiApplication)
         app.commitDataRequest.connect(self._session_ends, Qt.ConnectionType.DirectConnection)
 
     def close(self) -> None:
-        """Leave signals as they were."""
+        """Restore the previous signal handlers."""
         self._notifier.setEnabled(False)
         signal.set_wakeup_fd(self._fd_before)
         for number, handler in self._before.items():

@@ -1,4 +1,4 @@
-"""How a later start speaks to the first window: one line each way over a local socket, or a named pipe."""
+"""How a second instance talks to the first window: one line each way over a local socket or a named pipe."""
 
 import logging
 import os
@@ -17,12 +17,12 @@ log = logging.getLogger(__name__)
 
 
 def ask(address: str, seconds: float) -> bool:
-    """Ask the first window to come up; whether it answered within `seconds`. Needs no QApplication."""
+    """Ask the first window to come to the front; return whether it answered in time. Needs no QApplication."""
     end = time.monotonic() + seconds
     if sys.platform == "win32":
         import ctypes
 
-        ctypes.windll.user32.AllowSetForegroundWindow(-1)  # who has the keyboard may hand it on
+        ctypes.windll.user32.AllowSetForegroundWindow(-1)  # only the process with the focus may pass it on
     socket = QLocalSocket()
     socket.connectToServer(address)
     if not socket.waitForConnected(_milliseconds(end)):
@@ -40,12 +40,12 @@ def _milliseconds(end: float) -> int:
 
 
 class Listener(QObject):
-    """Listens for later starts, and brings the window up.
+    """Listens for later instances and brings the window to the front.
 
     Parameters
     ----------
     address
-        Of the place (`single.Place`), which this process holds: a socket that is there already is a crash's.
+        Address of the lock (`single.InstanceLock`) that this process holds; an existing socket is left from a crash.
     """
 
     def __init__(self, address: str, window: QWidget) -> None:
@@ -58,10 +58,10 @@ class Listener(QObject):
         if sys.platform != "win32":
             Path(address).parent.mkdir(parents=True, exist_ok=True)
         if not self._server.listen(address):
-            log.warning("a second start cannot bring this window up: %s", self._server.errorString())
+            log.warning("a second instance cannot reach this window: %s", self._server.errorString())
 
     def close(self) -> None:
-        """Hear nothing more, and remove the socket."""
+        """Stop listening and remove the socket."""
         self._server.close()
 
     @Slot()
@@ -88,14 +88,14 @@ class Listener(QObject):
             socket.abort()
             return
         if token:
-            os.environ["XDG_ACTIVATION_TOKEN"] = token  # Wayland raises only with one; Qt takes it from here
+            os.environ["XDG_ACTIVATION_TOKEN"] = token  # Wayland needs it to raise a window; Qt reads it from here
         bring_up(self._window)
         socket.write(ANSWER)
         socket.disconnectFromServer()
 
 
 def bring_up(window: QWidget) -> None:
-    """Show a window in front of the others, as large as it was."""
+    """Bring a window to the front, at its previous size."""
     window.setWindowState(window.windowState() & ~Qt.WindowState.WindowMinimized)
     window.show()
     window.raise_()

@@ -1,4 +1,4 @@
-"""Linux: a lock of systemd-logind (or elogind), which holds sleep back for as long as a file descriptor is open."""
+"""Linux: an inhibitor lock of systemd-logind (or elogind), held for as long as a file descriptor is open."""
 
 import logging
 import os
@@ -15,10 +15,10 @@ log = logging.getLogger(__name__)
 
 
 class LogindLock(QObject):
-    """Blocks `sleep`, not `idle`: the screen may go dark. Closing the lid still sends a laptop to sleep.
+    """Blocks `sleep`, not `idle`: the screen may turn off. Closing the lid still suspends a laptop.
 
-    https://systemd.io/INHIBITOR_LOCKS. logind refuses to suspend meanwhile, whoever asks; Plasma reads its locks and
-    does not ask. The lock ends with the process, however that ends.
+    See https://systemd.io/INHIBITOR_LOCKS. While the lock is held logind refuses every request to suspend; Plasma reads
+    the locks and does not ask. The lock ends with the process, even after a crash.
     """
 
     def __init__(self, parent: QObject) -> None:
@@ -27,19 +27,19 @@ class LogindLock(QObject):
         self._descriptor = -1
 
     def hold(self) -> None:
-        """Ask for the lock, unless it is held or asked for."""
+        """Request the lock unless it is held or already requested."""
         self._wanted = True
         if self._asked or self._descriptor >= 0:
             return
         connection = bus.system()
         if connection is None:
-            log.info("the computer may sleep while a run trains: there is no system bus")
+            log.info("the computer may sleep while a run is training: there is no system bus")
             return
         self._asked = True
         bus.call(connection, MANAGER, "Inhibit", ["sleep", APP, "A run is training", "block"], self, self._answered)
 
     def release(self) -> None:
-        """Let go, also of a lock whose answer is still to come."""
+        """Release the lock, even if the reply to its request is still outstanding."""
         self._wanted = False
         if self._descriptor >= 0:
             os.close(self._descriptor)
@@ -50,7 +50,8 @@ class LogindLock(QObject):
         self._asked = False
         reply = watcher.reply().arguments()
         if watcher.isError() or not (reply and isinstance(reply[0], QDBusUnixFileDescriptor)):
-            log.info("the computer may sleep while a run trains: %s", watcher.error().message() or "no lock was given")
+            reason = watcher.error().message() or "the lock was not granted"
+            log.info("the computer may sleep while a run is training: %s", reason)
             return
         self._descriptor = os.dup(reply[0].fileDescriptor())
         if not self._wanted:

@@ -1,4 +1,4 @@
-"""A notification when a run ends while the window is not in front."""
+"""A notification when a run ends while the window is not active."""
 
 import sys
 from typing import Protocol
@@ -14,17 +14,17 @@ STATES = {"finished": "has finished", "stopped": "was stopped", "failed": "has f
 
 
 class Messenger(Protocol):
-    """One system's way to show a notification."""
+    """Shows notifications on one operating system."""
 
     def send(self, title: str, text: str) -> None:
-        """Show it; returns at once."""
+        """Show a notification; returns at once."""
 
     def close(self) -> None:
-        """Take away what is left of it."""
+        """Remove what is left on the screen."""
 
 
 class Notifier(QObject):
-    """Tells of what ended while the window was not in front, unless the setting `notifications` is off."""
+    """Notifies the user of what ended while the window was not active, unless the setting `notifications` is off."""
 
     def __init__(self, window: QWidget, settings: QSettings, system: str = sys.platform) -> None:
         super().__init__(window)
@@ -32,7 +32,7 @@ class Notifier(QObject):
         self._messenger: Messenger | None = None
 
     def say(self, title: str, text: str) -> None:
-        """Show a notification and mark the window's button; a click on it brings the window up."""
+        """Show a notification and highlight the task bar entry; clicking it brings the window to the front."""
         in_front = QApplication.activeWindow() is not None and not self._window.isMinimized()
         if in_front or not self._settings.value("notifications", True, type=bool):
             return
@@ -42,7 +42,7 @@ class Notifier(QObject):
         self._messenger.send(title, text)
 
     def close(self) -> None:
-        """Take away what notifications left on the screen."""
+        """Remove remaining notifications from the screen."""
         if self._messenger is not None:
             self._messenger.close()
 
@@ -63,11 +63,11 @@ class Notifier(QObject):
 
 
 def ending(item: RunItem) -> tuple[str, str]:
-    """Return the words for a run that ended: "abs · 1 has finished" and "reconstruction 22.7, KL 9.0 nats"."""
+    """Return title and text for a run that ended: "abs · 1 has finished", "reconstruction 22.7, KL 9.0 nats"."""
     title = f"{item.name} {STATES.get(item.state.state, 'has ended')}"
     if item.state.state == "failed" and item.state.message:
         return title, item.state.message
     reconstruction, kl = item.last("reconstruction"), item.last("kl")
     if reconstruction is None or kl is None:
-        return title, "It had not come to its first values."
+        return title, "It ended before its first values were recorded."
     return title, f"reconstruction {reconstruction:.1f}, KL {kl:.1f} nats"

@@ -1,4 +1,4 @@
-"""Linux: notifications through the desktop's portal, or through notify-send where there is none."""
+"""Linux: notifications through the desktop portal, or through notify-send where there is none."""
 
 import html
 import logging
@@ -20,9 +20,9 @@ log = logging.getLogger(__name__)
 
 
 class PortalMessenger(QObject):
-    """Shows notifications; `clicked` when a person chooses one.
+    """Shows notifications; `clicked` when the user clicks one.
 
-    org.freedesktop.Notifications itself wants an unsigned number, which PySide6 cannot send.
+    org.freedesktop.Notifications itself takes an unsigned integer, which PySide6 cannot send.
     """
 
     clicked = Signal()
@@ -37,7 +37,7 @@ class PortalMessenger(QObject):
             self._bus.connect("", PATH, INTERFACE, "ActionInvoked", self, slot)
 
     def send(self, title: str, text: str) -> None:
-        """Show a notification; the answer, or its lack, is seen to later."""
+        """Show a notification; the reply is handled later."""
         if self._bus is None:
             log.info("no notification: there is no session bus")
             return
@@ -48,7 +48,7 @@ class PortalMessenger(QObject):
         watcher.setProperty("words", [title, text])
 
     def close(self) -> None:
-        """Withdraw the notifications: nobody is left to hear of a click."""
+        """Withdraw the notifications, since clicks can no longer be handled."""
         for number in range(1, self._count + 1):
             message = QDBusMessage.createMethodCall(*TARGET, "RemoveNotification")
             message.setArguments([f"{self._prefix}{number}"])

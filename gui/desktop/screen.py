@@ -1,4 +1,4 @@
-"""Whether a window can be opened here, found out before Qt is loaded: Qt itself would abort the process."""
+"""Checks whether a window can be opened, before Qt is loaded: Qt would abort the process."""
 
 import ctypes
 import importlib.util
@@ -35,17 +35,17 @@ PACKAGES = {
     "libxcb-xfixes.so.0": "libxcb-xfixes0",
     "libxcb-xkb.so.1": "libxcb-xkb1",
 }
-"""Debian's and Ubuntu's packages for the system libraries that Qt needs."""
+"""Debian and Ubuntu packages of the system libraries that Qt needs."""
 
 ALL_PACKAGES = (
     "libegl1 libgl1 libxkbcommon-x11-0 libdbus-1-3 libxcb-cursor0 libxcb-icccm4 libxcb-image0 "
     "libxcb-keysyms1 libxcb-randr0 libxcb-render-util0 libxcb-shape0 libxcb-xkb1"
 )
-"""What a bare Linux needs, as the README lists it."""
+"""Packages that a minimal Linux needs, as listed in the README."""
 
 
 def no_screen() -> bool:
-    """Whether this is a Linux without a display, and no other platform was asked of Qt."""
+    """Return whether this is Linux without a display and no other Qt platform was requested."""
     if not sys.platform.startswith("linux") or os.environ.get("QT_QPA_PLATFORM", "xcb") not in ("xcb", "wayland", ""):
         return False
     if os.environ.get("WAYLAND_DISPLAY"):
@@ -54,7 +54,7 @@ def no_screen() -> bool:
 
 
 def find_problem() -> str:
-    """Return a sentence when Qt's system libraries are missing, and what to install; empty when all is well."""
+    """Return which of Qt's system libraries is missing and what to install; empty if none is."""
     _undo_opencv_plugin_path()
     if not sys.platform.startswith("linux"):
         return ""
@@ -72,7 +72,7 @@ def find_problem() -> str:
 
 
 def _plugin() -> Path:
-    """Qt's plugin for X11; loading it needs all the system libraries that a window needs."""
+    """Return the path of Qt's X11 plugin; loading it requires every system library that a window needs."""
     spec = importlib.util.find_spec("PySide6")
     assert spec
     assert spec.origin
@@ -82,19 +82,19 @@ def _plugin() -> Path:
 def _missing(message: str) -> str:
     found = re.search(r"(lib[\w.+-]+\.so[.\d]*): cannot open", message)
     if not found:
-        return f"Qt cannot be loaded ({message}). Install the project again: make run."
+        return f"Qt cannot be loaded ({message}). Reinstall the project with: make run."
     library = found.group(1)
     package = PACKAGES.get(library)
     if package is None:
-        return f"The system library {library} is missing, which Qt needs; install the package that provides it."
+        return f"The system library {library}, which Qt needs, is missing; install the package that provides it."
     return (
-        f"The system library {library} is missing, which Qt needs; on Debian and Ubuntu install it with: "
-        f"apt install {package} (all that a bare system may lack: {ALL_PACKAGES})."
+        f"The system library {library}, which Qt needs, is missing. On Debian and Ubuntu install it with: "
+        f"apt install {package} (everything a minimal system may lack: {ALL_PACKAGES})."
     )
 
 
 def _display_answers() -> bool:
-    """Whether the X server that DISPLAY names takes a connection (Qt would abort where it does not)."""
+    """Return whether the X server named by DISPLAY accepts a connection; Qt aborts if it does not."""
     try:
         xcb = ctypes.CDLL("libxcb.so.1")
     except OSError:
@@ -109,7 +109,7 @@ def _display_answers() -> bool:
 
 
 def _undo_opencv_plugin_path() -> None:
-    """Forget a plugin path that a user's own opencv-python set: its Qt 5 plugins break PySide6."""
+    """Unset the plugin path if opencv-python has set it: its Qt 5 plugins break PySide6."""
     path = os.environ.get("QT_QPA_PLATFORM_PLUGIN_PATH", "")
     if "cv2" in Path(path).parts:
         del os.environ["QT_QPA_PLATFORM_PLUGIN_PATH"]

@@ -1,8 +1,7 @@
-"""One window over a folder of runs: a second start brings the first one up and ends.
+"""One window per runs folder: a second instance brings the first window to the front and exits.
 
-Whoever holds the lock of the place is the first; the system lets go of it when that process ends, however it ends, so
-that a crash leaves nothing in the way. Imports no Qt: a second start decides at once, and on Windows torch must be
-loaded before Qt.
+The process that holds the lock is the first; the system releases the lock when that process ends, even after a crash.
+Imports no Qt, so that a second instance decides at once, and because on Windows torch must be loaded before Qt.
 """
 
 import getpass
@@ -21,22 +20,22 @@ from engine.system.paths import APP, cache_folder
 from gui.desktop import APP_ID
 
 PATIENCE = 2.0
-"""Seconds that a second start waits for the first window to answer."""
+"""Seconds that a second instance waits for the first window to answer."""
 
 POLL = 0.05
-"""Seconds between two attempts, while the first window is not listening yet, or is closing."""
+"""Seconds between two attempts while the first window is not listening yet or is closing."""
 
 LONGEST_ADDRESS = 100
-"""Bytes of a socket's path: systems allow 104 to 108."""
+"""Longest path of a socket, in bytes: systems allow 104 to 108."""
 
 
-class Place:
-    """The place of the one window over a folder of runs: per user, computer and screen.
+class InstanceLock:
+    """The lock for the only window on a runs folder: one for each user, computer and screen.
 
     Parameters
     ----------
     runs
-        The folder of runs; the same folder by another path is the same place.
+        The runs folder; another path to the same folder gives the same lock.
     """
 
     def __init__(self, runs: Path) -> None:
@@ -46,14 +45,14 @@ class Place:
         self._lock = FileLock(folder / f"{name}.lock")
         self.address = _address(folder, name)
 
-    def enter(self, patience: float = PATIENCE) -> bool:
-        """Return whether this start is the first, whose window may open; otherwise the first window came up.
+    def acquire(self, patience: float = PATIENCE) -> bool:
+        """Return whether this is the first instance and may open a window; if not, the first window has been raised.
 
         Raises
         ------
         StudioError
-            The first window did not answer within `patience` seconds. A second one beside a window that hangs, or is
-            only slow to start, is what nobody asked for.
+            The first window did not answer within `patience` seconds. Opening a second one beside a window that hangs,
+            or is merely slow to start, would be wrong.
         """
         if self._take():
             return True
@@ -67,16 +66,16 @@ class Place:
                 return True  # the first one was closing
             time.sleep(POLL)
         raise StudioError(
-            f"{APP} is open over {self._runs} already, but its window does not answer. "
-            "Try again in a moment, or end that program first."
+            f"{APP} is already open on {self._runs}, but its window does not respond. "
+            "Try again in a moment, or end that process first."
         )
 
-    def leave(self) -> None:
-        """Let another window have the place."""
+    def release(self) -> None:
+        """Release the lock to another window."""
         self._lock.release()
 
     def _take(self) -> bool:
-        """Whether this process has the place now. Where nothing can be locked, every start has it."""
+        """Return whether this process now holds the lock. Where locking is not possible, every instance does."""
         try:
             Path(self._lock.lock_file).parent.mkdir(parents=True, exist_ok=True)
             self._lock.acquire(timeout=0)
@@ -88,20 +87,20 @@ class Place:
 
 
 def _digest(runs: Path) -> str:
-    """Tell places apart. Another screen (a remote session) is another place: its user would see nothing come up."""
+    """Identify user, computer, screen and folder. The user of another screen (a remote session) gets a new window."""
     screen = [os.environ.get(name, "") for name in ("WAYLAND_DISPLAY", "DISPLAY")] if sys.platform == "linux" else []
     parts = [getpass.getuser(), platform.node(), *screen, os.path.normcase(runs.expanduser().resolve())]
     return hashlib.sha256("\0".join(parts).encode(errors="surrogateescape")).hexdigest()[:16]
 
 
 def _folder() -> Path:
-    """Return a folder of this user's alone: others could otherwise take the name first."""
+    """Return a folder private to this user; elsewhere another user could take the name first."""
     runtime = os.environ.get("XDG_RUNTIME_DIR", "")
     return Path(runtime) if runtime and os.access(runtime, os.W_OK) else cache_folder()
 
 
 def _address(folder: Path, name: str) -> str:
-    """Return the name of the pipe (Windows), or the path of the socket."""
+    """Return the name of the pipe (Windows) or the path of the socket."""
     if sys.platform == "win32":
         return name
     path = folder / f"{name}.socket"

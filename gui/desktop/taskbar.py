@@ -1,7 +1,7 @@
-"""Progress on the window's button in the dock or task bar, beside the percentage in its title.
+"""Progress on the window's entry in the dock or task bar, in addition to the percentage in its title.
 
-Linux: the signal that Ubuntu's dock, Dash to Dock, Plasma and Plank listen to; they look for the menu entry it names.
-Elsewhere nothing: Windows would need a COM interface, macOS a drawing of its own.
+Linux: the signal that Ubuntu's dock, Dash to Dock, Plasma and Plank listen to; they look up the menu entry it names.
+Not available elsewhere: Windows would need a COM interface, macOS a custom-drawn icon.
 """
 
 import sys
@@ -15,23 +15,23 @@ INTERFACE = "com.canonical.Unity.LauncherEntry"
 
 
 class TaskBar(QObject):
-    """Shows a fraction as a bar on the window's button."""
+    """Shows a fraction as a bar on the window's entry."""
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
         self._shown: int | None = None
 
     def show(self, fraction: float | None) -> None:
-        """Show progress from 0 to 1, or none. Told on once a whole percent."""
+        """Show progress from 0 to 1, or none; sent only when the rounded percentage changes."""
         percent = None if fraction is None else round(100 * min(1.0, max(0.0, fraction)))
         if percent == self._shown:
             return
         self._shown = percent
         if sys.platform == "linux":
-            _tell(percent)
+            _send(percent)
 
 
-def _tell(percent: int | None) -> None:
+def _send(percent: int | None) -> None:
     from PySide6.QtDBus import QDBusMessage
 
     from gui.desktop import bus

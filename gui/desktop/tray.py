@@ -1,4 +1,4 @@
-"""Windows and macOS: notifications as messages of an icon in the tray."""
+"""Windows and macOS: notifications as messages of a tray icon."""
 
 from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtGui import QIcon
@@ -6,7 +6,7 @@ from PySide6.QtWidgets import QSystemTrayIcon
 
 
 class TrayMessenger(QObject):
-    """Shows messages; `clicked` when a person chooses one. The icon is there from the first message on."""
+    """Shows messages; `clicked` when the user clicks one. The icon appears with the first message."""
 
     clicked = Signal()
 
@@ -22,7 +22,7 @@ class TrayMessenger(QObject):
         self._tray.showMessage(title, text, self._tray.icon())
 
     def close(self) -> None:
-        """Take the icon away."""
+        """Remove the icon."""
         self._tray.hide()
 
     @Slot()

@@ -1,4 +1,4 @@
-"""What the window explains."""
+"""The help, and the About dialog."""
 
 FIRST, KEYBOARD = "first-steps", "keyboard"
-"""Topics that the window itself asks for."""
+"""Topics that the window opens itself."""

@@ -1,4 +1,4 @@
-"""About the application, the licences of its parts, and its log file."""
+"""The About dialog, the licences of all components, and the log file."""
 
 from typing import TYPE_CHECKING
 
@@ -30,21 +30,21 @@ from gui.window.log import open_log
 if TYPE_CHECKING:
     from engine.system.licences import Notice
 
-WHAT = "Train variational autoencoders in a window, and watch their latent space come apart into factors."
+WHAT = "Train variational autoencoders in a window, and watch their latent space separate into factors."
 LGPL = (
-    "The window is made with Qt and PySide6 under the GNU Lesser General Public License, version 3. They are used as "
-    "they are, as separate libraries in the folder PySide6: you may replace them by versions of your own, and take "
-    "the program apart to mend what does not fit then. Their source is at https://code.qt.io."
+    "The window is built with Qt and PySide6, used under the GNU Lesser General Public License, version 3. They are "
+    "included unmodified, as separate libraries in the folder PySide6. You may replace them with your own versions, "
+    "and reverse engineer the program to debug such modifications. Their source code is at https://code.qt.io."
 )
 
 
 class AboutMenu(QObject):
-    """Adds "About…" and "Log file" to a menu of a window."""
+    """Adds "Open log file" and "About…" to a window's menu."""
 
     def __init__(self, window: QWidget, menu: QMenu) -> None:
         super().__init__(window)
         self._window = window
-        menu.addAction("Log file", self._open_log)
+        menu.addAction("Open log file", self._open_log)
         menu.addAction("About…", self._about)
 
     @Slot()
@@ -57,7 +57,7 @@ class AboutMenu(QObject):
 
 
 class AboutDialog(QDialog):
-    """Name, version and licence; a button shows the licences of everything else."""
+    """Name, version and licence; a button shows the licences of all components."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
@@ -82,7 +82,7 @@ class AboutDialog(QDialog):
         layout.addLayout(head)
         foot = QHBoxLayout()
         licences = QPushButton("Licences…")
-        licences.setToolTip("Of everything this program consists of")
+        licences.setToolTip("Show the licences of all components")
         licences.clicked.connect(self._licences)
         close = QPushButton("Close")
         close.setDefault(True)
@@ -100,7 +100,7 @@ class AboutDialog(QDialog):
 
 
 class LicencesDialog(QDialog):
-    """The parts at the left, found by any word of their notice; the text of the chosen one at the right."""
+    """Components on the left, searchable by any word of their notice; the licence of the selected one on the right."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
@@ -111,17 +111,17 @@ class LicencesDialog(QDialog):
         layout.setSpacing(10)
         layout.addWidget(label(LGPL, wrap=True))
         self.search = QLineEdit()
-        self.search.setPlaceholderText("Search names, licences and texts")
+        self.search.setPlaceholderText("Search names and licences")
         self.search.setAccessibleName("Search the licences")
         self.search.setClearButtonEnabled(True)
         self.search.textChanged.connect(self._filter)
         self.list = QListWidget()
-        self.list.setAccessibleName("Parts")
+        self.list.setAccessibleName("Components")
         self.list.currentRowChanged.connect(self._show_text)
-        self.found = label("Reading the licences…", "muted")
+        self.found = label("Loading licences…", "muted")
         self.text = QPlainTextEdit()
         self.text.setReadOnly(True)
-        self.text.setAccessibleName("Text of the licence")
+        self.text.setAccessibleName("Licence text")
         left = QVBoxLayout()
         left.setSpacing(6)
         for widget in (self.search, self.list, self.found):
@@ -159,7 +159,7 @@ class LicencesDialog(QDialog):
             fits = all(word in all_of_it for word in wanted)
             self.list.item(row).setHidden(not fits)
             shown += [row] if fits else []
-        self.found.setText(count(len(shown), "part"))
+        self.found.setText(count(len(shown), "component"))
         if shown and self.list.currentRow() not in shown:
             self.list.setCurrentRow(shown[0])
 

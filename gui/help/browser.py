@@ -1,4 +1,4 @@
-"""Shows one help topic in the window's colours, in lines of a length that can be read."""
+"""Shows one help topic in the window's colours, in lines of readable length."""
 
 from typing import Any
 
@@ -12,13 +12,13 @@ from gui.help.topics import Topic
 from gui.widgets.theme import Tokens, tokens
 
 LINE = 52
-"""Width of a line, in ems: 80 to 90 letters."""
+"""Width of a line in ems: 80 to 90 characters."""
 
 MARGIN = 8
 
 
 class HelpBrowser(QTextBrowser):
-    """A page of the help; links are emitted by `anchorClicked` and followed by whoever owns it."""
+    """A page of the help. It emits clicked links as `anchorClicked`; its owner follows them."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -36,12 +36,12 @@ class HelpBrowser(QTextBrowser):
 
     @property
     def topic(self) -> Topic | None:
-        """What is shown."""
+        """The current topic."""
         return self._topic
 
     @property
     def em(self) -> int:
-        """Pixels of an em of the text."""
+        """Size of an em in pixels."""
         return self.fontInfo().pixelSize() + 1
 
     def show_topic(self, topic: Topic, anchor: str = "") -> None:
@@ -54,12 +54,12 @@ class HelpBrowser(QTextBrowser):
         if anchor:
             self.scrollToAnchor(anchor)
             bar = self.verticalScrollBar()
-            bar.setValue(bar.value() - self.em)  # some room above the heading
+            bar.setValue(bar.value() - self.em)  # leave some space above the heading
         else:
             self.verticalScrollBar().setValue(0)
 
     def mark(self, spans: list[tuple[int, int]], current: int) -> None:
-        """Mark these places of the text, and show one of them, by its number; -1 for none."""
+        """Highlight these spans of the text and scroll to the one numbered `current`; -1 scrolls to none."""
         self._marks, self._current = spans, current
         self._paint_marks()
         if current >= 0:
@@ -71,7 +71,7 @@ class HelpBrowser(QTextBrowser):
                 bar.setValue(bar.value() + place.top() - self.viewport().height() // 3)
 
     def loadResource(self, type: int, name: QUrl | str) -> Any:
-        """Draw a formula or an illustration; nothing is ever read from elsewhere."""
+        """Draw a formula or an illustration; nothing is ever loaded from files or the network."""
         kind, _, what = (name if isinstance(name, str) else name.toString()).partition(":")
         colours, ratio = tokens(), self.devicePixelRatioF()
         if kind == "formula":
@@ -81,19 +81,19 @@ class HelpBrowser(QTextBrowser):
         return None
 
     def changeEvent(self, event: QEvent) -> None:
-        """Take the colours of another theme, or another font, and stay where one reads."""
+        """Apply a new theme or font, and keep the reading position."""
         super().changeEvent(event)
         if event.type() in (QEvent.Type.StyleChange, QEvent.Type.PaletteChange, QEvent.Type.FontChange):
             self._render_later()
 
     def event(self, event: QEvent) -> bool:
-        """Draw formulas anew for a screen of another scale."""
+        """Redraw formulas for a screen with another scale factor."""
         if event.type() == QEvent.Type.DevicePixelRatioChange:
             self._render_later()
         return super().event(event)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Keep lines short where there is much room."""
+        """Keep lines short in a wide window."""
         self._keep_lines_short()
         super().resizeEvent(event)
 
@@ -103,7 +103,7 @@ class HelpBrowser(QTextBrowser):
         self.setViewportMargins(min(side, 2 * MARGIN), 0, max(MARGIN, spare - 2 * MARGIN) if spare > 0 else MARGIN, 0)
 
     def _render_later(self) -> None:
-        """Render again when all of a theme's changes have come, each of which may change the height for a moment."""
+        """Render again once all changes of a theme have arrived, each of which may briefly change the height."""
         if self._topic is not None and not self._late.isActive():
             self._read = self.verticalScrollBar().value() / max(1.0, self.document().size().height())
             self._late.start()
@@ -117,7 +117,7 @@ class HelpBrowser(QTextBrowser):
     def _render(self) -> None:
         assert self._topic is not None
         document = self.document()
-        document.clear()  # and with it the pictures in other colours
+        document.clear()  # also drops images drawn in the old colours
         document.setDefaultStyleSheet(style_sheet(tokens(), self.em))
         document.setDocumentMargin(16)
         document.setHtml(self._topic.html)
@@ -142,7 +142,7 @@ class HelpBrowser(QTextBrowser):
 
 
 def style_sheet(t: Tokens, em: int) -> str:
-    """Return the style of the texts, for Qt's rich text."""
+    """Return the style sheet of the help texts, for Qt's rich text."""
     return f"""
     body {{ color: {t.text}; font-size: {em}px; }}
     p, li {{ line-height: 140%; font-size: {em}px; }}

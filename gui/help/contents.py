@@ -1,4 +1,4 @@
-"""The tree of contents: chapters, topics, sections; while something is searched, only where it is found."""
+"""The table of contents: chapters, topics, sections; during a search only those with hits."""
 
 from collections.abc import Mapping
 
@@ -11,7 +11,7 @@ WHERE = Qt.ItemDataRole.UserRole
 
 
 class Contents(QTreeWidget):
-    """Emits `chosen("topic#section")` when a person goes to an entry."""
+    """Emits `chosen("topic#section")` when the user selects an entry."""
 
     chosen = Signal(str)
 
@@ -59,11 +59,11 @@ class Contents(QTreeWidget):
 
     @property
     def shown(self) -> list[str]:
-        """Topics that are not hidden by a search."""
+        """Topics not hidden by a search."""
         return [where for where, item in self._items.items() if "#" not in where and not item.isHidden()]
 
     def go_to(self, where: str) -> None:
-        """Mark the entry that is shown, as "topic#section", without emitting `chosen`."""
+        """Select the entry "topic#section" without emitting `chosen`."""
         item = self._items.get(where) or self._items[where.partition("#")[0]]
         if item.isHidden():
             item = self._items[where.partition("#")[0]]
@@ -74,7 +74,7 @@ class Contents(QTreeWidget):
         self.viewport().update()
 
     def show_hits(self, found: Mapping[str, list[tuple[int, int]]] | None) -> None:
-        """Show only topics and sections with hits, and how many; None: everything again."""
+        """Show only topics and sections with hits, and their number of hits; None shows everything again."""
         self.setColumnHidden(1, found is None)
         for name, topic in self._library.topics.items():
             spans = found.get(name, []) if found is not None else []
@@ -105,7 +105,7 @@ class Contents(QTreeWidget):
 
     @Slot(QTreeWidgetItem, int)
     def _clicked(self, item: QTreeWidgetItem, column: int) -> None:
-        """Open or close a chapter; go to an entry again that is the current one already."""
+        """Expand or collapse a chapter, or choose the current entry again."""
         where = item.data(0, WHERE)
         if where:
             item.setExpanded(True)

@@ -1,6 +1,6 @@
-"""F1: opens the help at the topic of the widget that has the focus.
+"""F1: opens the help at the topic of the focused widget.
 
-A widget says its topic by the property `helpTopic` ("settings#beta"); one without has that of its parent.
+A widget names its topic in the property `helpTopic` ("settings#beta"); without it, the parent's topic applies.
 """
 
 from typing import TYPE_CHECKING
@@ -21,7 +21,7 @@ KEY = "help-key"
 
 
 def topic_of(widget: QWidget | None) -> str:
-    """Return the topic of a widget, or of the first of its parents that has one."""
+    """Return the topic of a widget, or of its nearest ancestor that has one."""
     while widget is not None:
         topic = widget.property(TOPIC)
         if topic:
@@ -31,13 +31,13 @@ def topic_of(widget: QWidget | None) -> str:
 
 
 class HelpDesk(QObject):
-    """Opens the one help window, and lets F1 open it from every other window; the main window's menu has its own F1."""
+    """Opens the only help window, and makes F1 open it from every dialog; the main window's menu has its own F1."""
 
     def __init__(self, window: QWidget, settings: QSettings) -> None:
         super().__init__(window)
         self._window, self._settings = window, settings
         self.shown: HelpWindow | None = None
-        """Made, and its texts read, when help is first asked for."""
+        """The help window, created when help is first requested."""
         app = QApplication.instance()
         assert isinstance(app, QApplication)
         self._app = app
@@ -46,7 +46,7 @@ class HelpDesk(QObject):
 
     @Slot(QWidget, QWidget)
     def _focus_changed(self, before: QWidget | None, now: QWidget | None) -> None:
-        """Give a dialog its F1 when it is first in use."""
+        """Add the F1 shortcut to a dialog when it first gets the focus."""
         top = now.window() if now is not None else None
         if top is None or top is self._window:
             return
@@ -58,7 +58,7 @@ class HelpDesk(QObject):
 
     @Slot()
     def help_with_focus(self) -> None:
-        """Show the topic of what has the focus."""
+        """Show the topic of the focused widget."""
         self.show_topic(topic_of(QApplication.focusWidget() or QApplication.activeWindow() or self._window))
 
     @Slot()
@@ -68,7 +68,7 @@ class HelpDesk(QObject):
 
     @Slot(str)
     def show_topic(self, where: str) -> None:
-        """Show a topic in the help window, which comes to the front."""
+        """Show a topic in the help window and bring it to the front."""
         if self.shown is None:
             from gui.help.topics import Library
             from gui.help.window import HelpWindow
@@ -85,7 +85,7 @@ class HelpDesk(QObject):
         self.shown.activateWindow()
 
     def _let_through(self, window: "HelpWindow") -> None:
-        """A dialog that blocks all windows does not block those that belong to it."""
+        """Make the help a child of a modal dialog, which would otherwise block it."""
         modal = QApplication.activeModalWidget()
         if modal is not None and window.isVisible():
             window.hide()

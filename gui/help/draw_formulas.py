@@ -1,6 +1,6 @@
-"""Draws the formulas of the help texts: `make formulas`, after an edit of resources/help/formulas.toml.
+"""Draws the formulas of the help texts: run `make formulas` after editing resources/help/formulas.toml.
 
-They are kept as SVG, so that the window shows them at once, without matplotlib and at any scale.
+They are stored as SVG, so that the window shows them at once, at any scale and without matplotlib.
 """
 
 from html import escape
@@ -13,13 +13,13 @@ PADDING = 1.0
 """Empty pixels around a formula."""
 
 COMMANDS = {1: "M", 2: "L", 3: "Q", 4: "C", 79: "Z"}
-"""SVG's letters for the codes of matplotlib.path.Path."""
+"""SVG path commands for the codes of matplotlib.path.Path."""
 
 POINTS = {1: 1, 2: 1, 3: 2, 4: 3, 79: 0}
 
 
 def svg(tex: str) -> str:
-    """Return a formula as an SVG of `SIZE` pixels to the em, in the colour "currentColor"."""
+    """Return a formula as SVG with an em of `SIZE` pixels, in the colour "currentColor"."""
     from matplotlib.font_manager import FontProperties
     from matplotlib.textpath import TextPath
 
@@ -44,7 +44,7 @@ def svg(tex: str) -> str:
 
 
 def draw_all() -> None:
-    """Write every formula's file, and remove those of formulas that are gone."""
+    """Write a file for every formula, and remove files of deleted formulas."""
     FOLDER.mkdir(exist_ok=True)
     for name, tex in sources().items():
         write_bytes(FOLDER / f"{name}.svg", svg(tex).encode())

@@ -1,4 +1,4 @@
-"""The formulas of the help texts, as pictures in any colour and at any scale."""
+"""The formulas of the help texts, as images in any colour and at any scale."""
 
 import tomllib
 
@@ -11,20 +11,20 @@ from engine.system.paths import RESOURCES
 FOLDER = RESOURCES / "help" / "formulas"
 
 SIZE = 20
-"""Pixels of an em in the files."""
+"""Size of an em in the files, in pixels."""
 
 
 def sources() -> dict[str, str]:
-    """Return every formula's TeX by name."""
+    """Return the TeX source of every formula by name."""
     return tomllib.loads((RESOURCES / "help" / "formulas.toml").read_text(encoding="utf-8"))
 
 
 def formula(name: str, colour: str, pixels: int, ratio: float) -> QPixmap:
-    """Return a formula in a colour, with an em of that many pixels, for a screen of that device pixel ratio."""
+    """Return a formula in a colour, with an em of `pixels`, for a screen with device pixel ratio `ratio`."""
     content = (FOLDER / f"{name}.svg").read_text(encoding="utf-8").replace("currentColor", colour)
     renderer = QSvgRenderer(QByteArray(content.encode()))
-    whole = renderer.viewBoxF().size() * (pixels / SIZE)
-    size = QSize(round(whole.width()), round(whole.height()))
+    exact = renderer.viewBoxF().size() * (pixels / SIZE)
+    size = QSize(round(exact.width()), round(exact.height()))
     pixmap = QPixmap(size * ratio)
     pixmap.setDevicePixelRatio(ratio)
     pixmap.fill(Qt.GlobalColor.transparent)

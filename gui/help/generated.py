@@ -1,4 +1,4 @@
-"""The help topics that are made of what the program knows of itself, so that they cannot go stale."""
+"""Help topics generated from the code itself, so that they cannot go out of date."""
 
 import argparse
 import tomllib
@@ -11,7 +11,7 @@ from engine.evaluation.catalogue import BETTER, GROUPS, IMAGES, METRICS, Column
 from engine.methods.registry import METHODS, setting_key
 from engine.settings.run_config import Group, RunConfig
 from engine.system.fields import choices_of, group_of, help_of, range_text, unit_of
-from engine.system.numbers import exact_words
+from engine.system.numbers import exact_text
 from engine.system.paths import RESOURCES
 
 SEE_OF_FIELDS = {
@@ -28,16 +28,16 @@ SEE_OF_FIELDS = {
     "log_steps": "curves",
     "keep_steps": "runs#keeping",
 }
-"""Where the help says more of a setting; of a method's own it is that method's section, unless it stands here."""
+"""Where the help explains a setting further; by default, a method's setting leads to the method's section."""
 
 
 def settings_topic() -> str:
-    """Every field of RunConfig: title, help, range, default, name."""
+    """Return the help on every field of RunConfig: title, help, range, default, name."""
     parts = [
-        "<h1>Every setting</h1>",
-        "<p>The fields of the form on the Training page, in its order. The name in <code>code</code> is the one for "
-        "<code>--set</code> on the <a href='command-line'>command line</a> and in <code>config.json</code>. A label in "
-        "colour differs from the preset.</p>",
+        "<h1>All settings</h1>",
+        "<p>The fields of the form on the Training page, in the same order. The name in <code>code</code> is used with "
+        "<code>--set</code> on the <a href='command-line'>command line</a> and in <code>config.json</code>. In the "
+        "form, a coloured label marks a setting that differs from the preset.</p>",
     ]
     for group in Group:
         if group is Group.METHOD:
@@ -50,7 +50,7 @@ def settings_topic() -> str:
 
 
 def _own_settings() -> list[str]:
-    """The settings that are methods' own, each under the methods that share it."""
+    """Return the methods' own settings, each under the methods that share it."""
     owners: dict[str, list[str]] = {}
     for objective, method in METHODS.items():
         for name in method.Settings.model_fields:
@@ -69,7 +69,7 @@ def _own_settings() -> list[str]:
 
 
 def _setting(key: str, name: str, field: FieldInfo, usual: str = "", whose: str = "") -> str:
-    """A setting's title, help and facts; `whose` tells it from another of the same name."""
+    """Return a setting's title, help and facts; `whose` distinguishes it from others of the same name."""
     facts = [f"<code>{name}</code>", *_facts(field)]
     see = SEE_OF_FIELDS.get(key, usual)
     title = f"{field.title or name} ({whose})" if whose else field.title or name
@@ -81,7 +81,7 @@ def _setting(key: str, name: str, field: FieldInfo, usual: str = "", whose: str 
 
 
 def _facts(field: FieldInfo) -> list[str]:
-    """What is allowed in a field, and what it holds at first."""
+    """Return the allowed values of a field and its default."""
     choices = choices_of(field)
     facts = [range_text(field)] if range_text(field) and not choices else []
     if choices:
@@ -97,19 +97,19 @@ def _facts(field: FieldInfo) -> list[str]:
 def _value(value: object) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
-    return exact_words(value) if isinstance(value, int | float) else str(value)
+    return exact_text(value) if isinstance(value, int | float) else str(value)
 
 
 def metrics_topic() -> str:
-    """Every metric of the catalogue: what it is, its protocol, and where it misleads."""
+    """Return the help on every metric of the catalogue: definition, protocol, and where it misleads."""
     more = tomllib.loads((RESOURCES / "help" / "metrics.toml").read_text(encoding="utf-8"))
     parts = [
-        "<h1>Every metric</h1>",
+        "<h1>All metrics</h1>",
         "<p>A number without its protocol cannot be compared. Losses, KL and sharpness are means over up to "
-        f"{IMAGES:,} of the test images, or of all images where a data set has no split; the scores that need "
-        "ground-truth factors draw from all images, z = posterior mean, and the factors that vary (dSprites: five, "
-        "shape included). Sample counts and settings of the published scores are those of disentanglement_lib. How to "
-        "read the table: <a href='table'>The metrics page</a>.</p>",
+        f"{IMAGES:,} test images, or over images drawn from the whole data set if it has no split. Scores that need "
+        "ground-truth factors are computed on images drawn from the whole data set, with z = posterior mean and the "
+        "factors that vary (dSprites: five, including shape). Sample counts and settings of the published scores are "
+        "those of disentanglement_lib. <a href='table'>The Metrics page</a> explains how to read the table.</p>",
     ]
     for group, time in GROUPS.items():
         columns = [column for column in METRICS.values() if column.group == group]
@@ -138,26 +138,26 @@ def _metric(column: Column, more: Mapping[str, str]) -> str:
 
 
 def keyboard_topic(keys: Mapping[str, str]) -> str:
-    """Every key of the window and what it does."""
+    """Return the list of all keyboard shortcuts."""
     rows = "".join(f"<tr><td><b>{escape(key)}</b></td><td>{escape(words)}</td></tr>" for key, words in keys.items())
     return (
-        "<h1>Keyboard</h1><p>Everything can be done without a mouse: Tab and Shift+Tab go from field to field, Space "
-        "presses, the arrow keys move what is in focus.</p>"
-        f"<table><tr><th>key</th><th>what it does</th></tr>{rows}</table>"
+        "<h1>Keyboard shortcuts</h1><p>Everything can be done without a mouse: Tab and Shift+Tab move from field to "
+        "field, Space presses a button, and the arrow keys move within the focused element.</p>"
+        f"<table><tr><th>Key</th><th>Action</th></tr>{rows}</table>"
     )
 
 
 def command_line_topic() -> str:
-    """Every command with its options, from the parser that reads them."""
+    """Return every command with its options, taken from the argument parser."""
     from engine.cli.main import parser
 
     main = parser()
     parts = [
         "<h1>The command line</h1>",
         "<p>The same engine without the window: <code>python main.py COMMAND</code>. Runs trained there appear in the "
-        "window, and the other way round. Progress goes to stderr; <code>train</code> and <code>resume</code> print "
-        "the run's folder as the last line on stdout. Ctrl-C saves a checkpoint and exits with 130; wrong usage exits "
-        "with 2, a failure with 1, each with one line that says what to do. RUN is a run's folder, or its name.</p>",
+        "window, and vice versa. Progress goes to stderr; <code>train</code> and <code>resume</code> print the run's "
+        "folder as the last line on stdout. Ctrl-C saves a checkpoint and exits with status 130; wrong usage exits "
+        "with 2 and a failure with 1, each with one line that says what to do. RUN is a run's folder or its name.</p>",
         "<h2 id='window'>The window</h2>",
         _options(main),
     ]
@@ -189,4 +189,4 @@ GENERATED: dict[str, Callable[[], str]] = {
     "metrics": metrics_topic,
     "command-line": command_line_topic,
 }
-"""Topics that need no window; the keys do."""
+"""Generated topics by name; the keyboard topic is not among them, as it needs the window."""

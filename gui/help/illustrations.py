@@ -1,4 +1,4 @@
-"""Pictures of the help texts, drawn in the window's colours: what a VAE is, and the report's Figure 6 anew."""
+"""Illustrations of the help texts in the window's colours: a VAE, and the report's Figure 6 redrawn."""
 
 from collections.abc import Callable, Sequence
 from math import cos, exp, pi, sin
@@ -9,14 +9,14 @@ from PySide6.QtGui import QColor, QFont, QPainter, QPainterPath, QPen, QPixmap, 
 from gui.widgets.theme import Tokens
 
 TILE = 58.0
-"""Side of a drawn picture, in units."""
+"""Side of a drawn image, in units."""
 
 SPRITES: tuple[tuple[tuple[str, float, float, float], tuple[str, float, float, float]], ...] = (
     (("heart", 0.35, 0.4, 0.3), ("square", 2.2, 0.62, 0.66)),
     (("ellipse", 1.1, 0.66, 0.34), ("heart", 4.0, 0.34, 0.62)),
     (("square", 0.4, 0.3, 0.68), ("ellipse", 2.7, 0.66, 0.4)),
 )
-"""Pairs of shape, angle, x and y. The two of a pair have one scale, from `SCALES`."""
+"""Pairs of shape, angle, x and y. Both images of a pair share a scale from `SCALES`."""
 
 SCALES = (1.0, 0.55, 0.78)
 CODES = (
@@ -24,14 +24,14 @@ CODES = (
     ((0.8, -0.9, -1.2, 0.9, 1.1), (-0.7, 0.8, -1.3, -0.6, 0.1)),
     ((-0.9, 1.0, 0.1, 0.3, -0.8), (1.0, -0.5, 0.2, 1.2, 0.7)),
 )
-"""Posterior means of each pair, made up: the third latent carries the scale."""
+"""Made-up posterior means of each pair: the third latent encodes the scale."""
 
 CARRIER = 2
 FACTORS = ("shape", "scale", "orientation", "x", "y")
 
 
 def vae_figure(colours: Tokens, font: QFont, ratio: float) -> QPixmap:
-    """Draw a picture's way through a VAE."""
+    """Draw the path of an image through a VAE."""
     return _drawn(QSize(660, 138), _paint_vae, colours, font, ratio)
 
 
@@ -44,14 +44,14 @@ FIGURES: dict[str, Callable[[Tokens, QFont, float], QPixmap]] = {"vae": vae_figu
 
 
 class Pen:
-    """A painter with the theme's colours and the figure's vocabulary: tiles, bars, boxes, arrows, words."""
+    """A painter with the theme's colours that draws tiles, bars, boxes, arrows and text."""
 
     def __init__(self, painter: QPainter, colours: Tokens, font: QFont) -> None:
         self.painter, self.colours = painter, colours
         self.font = QFont(font)
 
     def words(self, box: QRectF, text: str, colour: str, *, bold: bool = False, size: int = 12) -> None:
-        """Write in the middle of a box."""
+        """Write text in the centre of a box."""
         self.font.setPixelSize(size)
         self.font.setBold(bold)
         self.painter.setFont(self.font)
@@ -59,7 +59,7 @@ class Pen:
         self.painter.drawText(box, int(Qt.AlignmentFlag.AlignCenter) | int(Qt.TextFlag.TextWordWrap), text)
 
     def arrow(self, start: QPointF, end: QPointF) -> None:
-        """Draw a straight arrow, to the right or down."""
+        """Draw a straight arrow to the right or down."""
         self.painter.setPen(QPen(QColor(self.colours.muted), 1.4))
         self.painter.drawLine(start, end)
         across = end.x() - start.x() > abs(end.y() - start.y())
@@ -68,7 +68,7 @@ class Pen:
             self.painter.drawLine(end, end + tip)
 
     def box(self, rect: QRectF, text: str) -> None:
-        """Draw a part of the machine."""
+        """Draw a labelled component."""
         self.painter.setPen(QPen(QColor(self.colours.accent), 1.2))
         self.painter.setBrush(QColor(self.colours.accent_soft))
         self.painter.drawRoundedRect(rect, 6, 6)
@@ -76,7 +76,7 @@ class Pen:
         self.words(rect, text, self.colours.text, size=11)
 
     def tile(self, left: float, top: float, shape: QPainterPath, *, soft: bool = False) -> None:
-        """Draw a picture as dSprites has them: white on black; `soft` as a reconstruction blurs it."""
+        """Draw a dSprites image, white on black; `soft` blurs it like a reconstruction."""
         rect = QRectF(left, top, TILE, TILE)
         self.painter.fillRect(rect, QColor("black"))
         self.painter.setPen(QPen(QColor(self.colours.border), 1))
@@ -88,7 +88,7 @@ class Pen:
         self.painter.fillPath(middle, QColor(235, 235, 235) if soft else QColor("white"))
 
     def bars(self, rect: QRectF, values: Sequence[float], highest: float, *, marked: int | None = None) -> None:
-        """Draw values as bars, from the bottom where none is negative, else from the middle."""
+        """Draw values as bars, from the bottom if none is negative, else from the middle."""
         signed = min(values) < 0
         zero = rect.center().y() if signed else rect.bottom()
         reach = rect.height() / (2 if signed else 1)
@@ -113,7 +113,7 @@ def _drawn(size: QSize, paint: Callable[[Pen], None], colours: Tokens, font: QFo
 
 
 def sprite(kind: str, scale: float, angle: float, x: float, y: float) -> QPainterPath:
-    """Return a shape of dSprites in a tile, with the centre at the shares x and y of its side."""
+    """Return a dSprites shape in a tile, with its centre at fractions x and y of the side."""
     unit = 0.15 * TILE * 1.25 * scale
     if kind == "square":
         points = [(-unit, -unit), (unit, -unit), (unit, unit), (-unit, unit)]
@@ -153,11 +153,11 @@ def _paint_vae(pen: Pen) -> None:
     pen.box(QRectF(456, top + 4, 86, TILE - 8), "decoder")
     pen.arrow(QPointF(550, middle), QPointF(572, middle))
     pen.tile(584, top, shape, soft=True)
-    pen.words(QRectF(572, top + TILE + 4, TILE + 24, 20), "x, again", t.muted)
+    pen.words(QRectF(560, top + TILE + 4, TILE + 48, 20), "reconstruction", t.muted)
 
 
 def _paint_posterior(pen: Pen, box: QRectF) -> None:
-    """Draw one latent: the prior, a posterior of mean 0.9 and deviation 0.35, and a draw from it."""
+    """Draw one latent: the prior, a posterior with mean 0.9 and standard deviation 0.35, and a sample from it."""
     mean, deviation, draw = 0.9, 0.35, 1.15
     places = [-3 + 6 * n / 120 for n in range(121)]
 
@@ -189,7 +189,7 @@ def _paint_score(pen: Pen) -> None:
     differences = [[abs(u - v) for u, v in zip(*pair, strict=True)] for pair in CODES]
     sums = [sum(column) for column in zip(*differences, strict=True)]
     for left, width, text in (
-        (0, 126, "pairs of equal scale"),
+        (0, 126, "pairs of the same scale"),
         (210, 136, "posterior means"),
         (352, 84, "|zᵤ − zᵥ|"),
         (458, 108, "sum over L pairs"),
@@ -206,7 +206,7 @@ def _paint_score(pen: Pen) -> None:
             pen.bars(QRectF(220 + side * 66, top + 4, 56, TILE - 8), values, 1.5, marked=CARRIER)
         pen.arrow(QPointF(346, middle), QPointF(358, middle))
         pen.bars(QRectF(366, top + 8, 56, TILE - 12), differences[number], 2.4, marked=CARRIER)
-    pen.words(QRectF(0, rows[2] + TILE + 1, 126, 18), "… and so on, L pairs", t.muted, size=11)
+    pen.words(QRectF(0, rows[2] + TILE + 1, 126, 18), "… for all L pairs", t.muted, size=11)
     middle = rows[1] + TILE / 2
     pen.painter.setPen(QPen(QColor(t.muted), 1.2))
     for top, end in zip(rows, (middle - 10, middle, middle + 10), strict=True):

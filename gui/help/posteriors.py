@@ -1,4 +1,4 @@
-"""The report's Figure 1, to play with: two posteriors in one latent, and what beta does to them."""
+"""The report's Figure 1, interactive: two posteriors in one latent, and how beta affects them."""
 
 from math import exp, pi, sqrt
 
@@ -20,33 +20,34 @@ from gui.widgets.layouts import label
 from gui.widgets.theme import px, tokens
 
 TARGETS = (-0.8, 0.8)
-"""Latent values that would draw the two images exactly."""
+"""Latent values that would reproduce the two images exactly."""
 
 PRECISION = 12.0
 """The decoder's a^2 / v: with beta = 1 the posteriors are about as narrow as an active latent's in a real VAE."""
 
 BETAS = tuple(10 ** (n / 40) for n in range(-40, 81))
-"""What the slider goes through: 0.1 to 100, in equal ratios."""
+"""Values of the slider: 0.1 to 100, geometrically spaced."""
 
 DRAWN = -1.2
-"""Where the dot lies: this many standard deviations from its posterior's mean."""
+"""Position of the dot, in standard deviations from its posterior's mean."""
 
 SPAN = 2.6
 """The plot's half width, in standard deviations of the prior."""
 
 POSTERIORS = "q(z\N{NO-BREAK SPACE}|\N{WORD JOINER}\N{NO-BREAK SPACE}x)"
 ABOUT = (
-    f"Two images, x₁ and x₂, are encoded into one latent z. The curves are their posteriors {POSTERIORS}; the dashed "
-    "one is the prior N(0, 1). The dot x̃ is a z drawn from the posterior of x₂."
+    f"Two images, x₁ and x₂, are encoded into a single latent z. The solid curves are their posteriors {POSTERIORS}; "
+    "the dashed curve is the prior N(0, 1). The dot x̃ is a sample of z from the posterior of x₂."
 )
 ASSUMPTION = (
-    "Computed, not drawn by hand: a linear decoder x = a z with Gaussian noise of variance v, a²/v = 12. "
-    "Reconstruction + β · KL is then least at variance β / (β + a²/v), and means shrunk by a²/v / (β + a²/v)."
+    "Computed, not sketched, for a linear decoder x = a z with Gaussian noise of variance v and a²/v = 12. "
+    "Reconstruction + β · KL is then minimised by a variance of β / (β + a²/v) and by means shrunk by the factor "
+    "a²/v / (β + a²/v)."
 )
 
 
 class FigureOneDialog(QDialog):
-    """Explains why a larger beta forces neighbours in latent space to look alike."""
+    """Explains why a larger beta makes neighbours in latent space look alike."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -56,7 +57,7 @@ class FigureOneDialog(QDialog):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(18, 16, 18, 14)
         layout.setSpacing(8)
-        layout.addWidget(label("Why a larger β makes neighbours alike", "title"))
+        layout.addWidget(label("Why a larger β makes neighbours look alike", "title"))
         layout.addWidget(label(ABOUT, wrap=True))
         self.plot = PosteriorPlot()
         layout.addWidget(self.plot, 1)
@@ -64,7 +65,7 @@ class FigureOneDialog(QDialog):
         self.slider.setRange(0, len(BETAS) - 1)
         self.slider.setPageStep(12)
         self.slider.setAccessibleName("beta")
-        self.slider.setToolTip("Weight of the KL term, from 0.1 to 100; arrow keys move it")
+        self.slider.setToolTip("Weight of the KL term, from 0.1 to 100; also with the arrow keys")
         self.beta = label("", "title")
         self.beta.setMinimumWidth(px(70))
         row = QHBoxLayout()
@@ -105,31 +106,31 @@ class FigureOneDialog(QDialog):
 
 
 def sentence(shared: float) -> str:
-    """Say what an overlap, 0 to 1, means for the decoder."""
+    """Return what an overlap, from 0 to 1, means for the decoder."""
     wrong = 100 * shared / 2
     if wrong < 2:
         return (
-            "The posteriors hardly touch. A z drawn from one is hardly ever mistaken for the other's, so the two "
-            "images may lie side by side and look nothing alike."
+            "The posteriors hardly overlap. A z drawn from one is almost never mistaken for one from the other, so the "
+            "two images can be neighbours in latent space and look nothing alike."
         )
     if wrong < 20:
         return (
-            f"The posteriors overlap: {wrong:.0f} of 100 draws of z look as if they came from the other image. Drawing "
-            "the wrong one costs little only if the two are alike, so similar images move next to each other."
+            f"The posteriors overlap: {wrong:.0f} of 100 draws of z look as if they came from the other image. "
+            "Confusing the two costs little only if they look alike, so similar images become neighbours."
         )
     if wrong < 42:
         return (
-            f"They overlap widely: {wrong:.0f} of 100 draws could be the other image's. Neighbours must be alike, "
-            "and what this latent tells is coarse: reconstructions blur."
+            f"They overlap widely: {wrong:.0f} of 100 draws look as if they came from the other image. Neighbours must "
+            "look alike, and this latent carries only coarse information: reconstructions blur."
         )
     return (
-        f"Both are almost the prior: {wrong:.0f} of 100 draws could be the other image's, where 50 is pure chance. "
-        "The latent says nothing any more; its KL is near 0."
+        f"Both have almost collapsed to the prior: {wrong:.0f} of 100 draws look as if they came from the other image, "
+        "where 50 is pure chance. The latent no longer carries information; its KL is near 0."
     )
 
 
 class PosteriorPlot(QWidget):
-    """Two densities over one latent, their overlap shaded, with the prior dashed."""
+    """Two densities over one latent with their overlap shaded, and the prior dashed."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -139,12 +140,12 @@ class PosteriorPlot(QWidget):
         self.setAccessibleName("Two posteriors and the prior over one latent")
 
     def show_posteriors(self, one: Posterior, other: Posterior) -> None:
-        """Draw these two."""
+        """Draw these two posteriors."""
         self._posteriors = one, other
         self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Draw the curves, each scaled so that the higher peak is at the top."""
+        """Draw the curves, scaled so that the highest peak reaches the top."""
         if self._posteriors is None:
             return
         painter = QPainter(self)
@@ -204,7 +205,7 @@ def _density(posterior: Posterior, z: float) -> float:
 
 
 def _line(heights: list[float], values: list[float], highest: float, box: QRectF) -> QPolygonF:
-    """Points of a curve in the plot's box."""
+    """Return a curve in the coordinates of the plot's box."""
     return QPolygonF(
         [
             QPointF(_x(z, box), box.bottom() - height / highest * box.height())

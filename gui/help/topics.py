@@ -1,4 +1,4 @@
-"""All help texts, in order, with what is searched in them."""
+"""All help topics in order, with their plain text for searching."""
 
 import re
 import tomllib
@@ -14,22 +14,22 @@ from gui.help.generated import GENERATED, keyboard_topic
 FOLDER = RESOURCES / "help"
 
 GREEK = {"beta": "β", "gamma": "γ", "sigma": "σ", "mu": "μ", "rho": "ρ"}
-"""Letters that nobody types but searches for."""
+"""Greek letters, by the names that users type to search for them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A part of a topic with a heading of its own; `anchor` is empty for the part before the first."""
+    """A part of a topic under its own heading; `anchor` is empty for the part before the first heading."""
 
     anchor: str
     title: str
     start: int
-    """Where it begins in the topic's text."""
+    """Where it starts in the topic's text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """A page of the help. `text` is what a QTextDocument of `html` shows, letter for letter."""
+    """A page of the help. `text` is exactly what a QTextDocument of `html` shows."""
 
     name: str
     title: str
@@ -38,24 +38,24 @@ class Topic:
     sections: tuple[Section, ...]
 
     def section_at(self, place: int) -> Section:
-        """Return the section in which a letter of the text lies."""
+        """Return the section that contains a position of the text."""
         return [section for section in self.sections if section.start <= place][-1]
 
     def anchors(self) -> set[str]:
-        """Names that a link to this topic may have behind its #."""
+        """Return the section names that a link to this topic may have after its #."""
         return {section.anchor for section in self.sections if section.anchor}
 
 
 @dataclass(frozen=True, slots=True)
 class Chapter:
-    """A heading of the contents with its topics."""
+    """A heading of the table of contents with its topics."""
 
     title: str
     topics: tuple[Topic, ...]
 
 
 class Library:
-    """Every topic by name, made when the help is opened first; `keys` are those of the window."""
+    """Every topic by name, created when the help is first opened; `keys` are the window's keyboard shortcuts."""
 
     def __init__(self, keys: Mapping[str, str]) -> None:
         makers: dict[str, Callable[[], str]] = {**GENERATED, KEYBOARD: lambda: keyboard_topic(keys)}
@@ -72,7 +72,7 @@ class Library:
         self.topics = {topic.name: topic for chapter in self.chapters for topic in chapter.topics}
 
     def find(self, words: str) -> dict[str, list[tuple[int, int]]]:
-        """Return where words occur, as (start, end) in the text of each topic that has them."""
+        """Return where `words` occur, as (start, end) in the text of each topic that contains them."""
         pattern = pattern_of(words)
         if pattern is None:
             return {}
@@ -80,7 +80,7 @@ class Library:
         return {name: spans for name, spans in found.items() if spans}
 
     def best(self, found: Mapping[str, list[tuple[int, int]]]) -> tuple[str, int]:
-        """Return topic and number of the hit to show first: in a title, else in a heading, else the first of all."""
+        """Return topic and number of the hit to show first: in a title, else in a heading, else the very first."""
         in_headings: list[tuple[str, int]] = []
         for name, topic in self.topics.items():
             for number, (start, _) in enumerate(found.get(name, ())):
@@ -93,7 +93,7 @@ class Library:
 
 
 def pattern_of(words: str) -> re.Pattern[str] | None:
-    """Return what matches these words, in any case, with Greek letters for their names; None for no words."""
+    """Return a case-insensitive pattern in which names of Greek letters match the letters; None for empty input."""
     words = " ".join(words.split())
     if not words:
         return None
@@ -104,7 +104,7 @@ def pattern_of(words: str) -> re.Pattern[str] | None:
 
 
 def read_topic(name: str, html: str) -> Topic:
-    """Make a topic of its HTML: one h1, and an h2 with an id for each section."""
+    """Create a topic from its HTML: one h1, and an h2 with an id for each section."""
     document = QTextDocument()
     document.setHtml(html)
     title = ""

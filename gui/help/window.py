@@ -1,4 +1,4 @@
-"""The help's window: contents and search at the left, the text at the right."""
+"""The help window: contents and search on the left, the text on the right."""
 
 from PySide6.QtCore import QByteArray, QSettings, Qt, QUrl, Signal, Slot
 from PySide6.QtGui import QCloseEvent, QIcon, QKeyEvent, QKeySequence, QShortcut
@@ -18,7 +18,7 @@ GEOMETRY = "help/geometry"
 
 
 class HelpWindow(QWidget):
-    """Every help text. `asked(name)` when a link wants something of the application ("app:name")."""
+    """Shows all help topics. `asked(name)` is emitted for a link to a part of the application ("app:name")."""
 
     asked = Signal(str)
 
@@ -39,9 +39,9 @@ class HelpWindow(QWidget):
         self.contents = Contents(library)
         self.browser = HelpBrowser()
         self.search = QLineEdit()
-        self.search.setPlaceholderText("Search all texts")
+        self.search.setPlaceholderText("Search the help")
         self.search.setAccessibleName("Search the help")
-        self.search.setToolTip("Return or F3: next hit. Shift+F3: the one before. Ctrl+F: to this field.")
+        self.search.setToolTip("Return or F3: next hit. Shift+F3: previous hit. Ctrl+F: move to this field.")
         self.search.setClearButtonEnabled(True)
         self.hits = label("", "muted")
         self.back = tool_button("‹", "Back (Alt+Left)")
@@ -93,11 +93,11 @@ class HelpWindow(QWidget):
 
     @property
     def where(self) -> str:
-        """The topic that is shown, with its section: "metrics#mig"."""
+        """The current topic with its section, e.g. "metrics#mig"."""
         return self._visited[self._place] if self._place >= 0 else ""
 
     def open_topic(self, where: str) -> None:
-        """Show a topic, or a section of one, and remember it; an unknown one is the first."""
+        """Show a topic or section and add it to the history; an unknown topic opens the first one."""
         name, _, anchor = where.partition("#")
         topic = self._library.topics.get(name)
         if topic is None:
@@ -121,14 +121,14 @@ class HelpWindow(QWidget):
 
     @Slot()
     def go_back(self) -> None:
-        """Show what was read before."""
+        """Go back in the history."""
         if self._place > 0:
             self._place -= 1
             self._show(self.where)
 
     @Slot()
     def go_forward(self) -> None:
-        """Undo going back."""
+        """Go forward in the history."""
         if self._place < len(self._visited) - 1:
             self._place += 1
             self._show(self.where)
@@ -142,7 +142,7 @@ class HelpWindow(QWidget):
 
     @Slot(str)
     def _chosen(self, where: str) -> None:
-        """Show an entry of the contents; while something is searched, its first hit."""
+        """Show an entry of the contents; during a search, its first hit."""
         self.open_topic(where)
         name, _, anchor = where.partition("#")
         topic = self._library.topics[name]
@@ -166,12 +166,12 @@ class HelpWindow(QWidget):
             return
         self._hit = ("", -1)
         self.browser.mark([], -1)
-        self.hits.setText("Nothing found" if searching else "")
+        self.hits.setText("No hits" if searching else "")
         if not searching:
             self.contents.go_to(self.where)
 
     def _show_hit(self, name: str, number: int) -> None:
-        """Show a hit; of the pages that a search goes through, the last one is remembered."""
+        """Show a hit; of the pages visited by a search only the last stays in the history."""
         start = self._found[name][number][0]
         anchor = self._library.topics[name].section_at(start).anchor
         where = f"{name}#{anchor}" if anchor else name
@@ -190,17 +190,17 @@ class HelpWindow(QWidget):
         self.hits.setText(f"{hits.index(self._hit) + 1} of {count(len(hits), 'hit')}")
 
     def _hits(self) -> list[tuple[str, int]]:
-        """All hits, in the order of the contents."""
+        """Return all hits in the order of the contents."""
         return [(name, n) for name in self._library.topics for n in range(len(self._found.get(name, ())))]
 
     @Slot()
     def next_hit(self) -> None:
-        """Go to the next hit, from the last to the first."""
+        """Go to the next hit, wrapping around at the last."""
         self._go(1)
 
     @Slot()
     def previous_hit(self) -> None:
-        """Go to the hit before, from the first to the last."""
+        """Go to the previous hit, wrapping around at the first."""
         self._go(-1)
 
     def _go(self, by: int) -> None:
@@ -217,7 +217,7 @@ class HelpWindow(QWidget):
     # The window
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Close with Escape; scroll the text from the search field."""
+        """Close on Escape; scroll the text from the search field."""
         if event.key() == Qt.Key.Key_Escape:
             self.close()
         elif event.key() in SCROLLING:
@@ -226,7 +226,7 @@ class HelpWindow(QWidget):
             super().keyPressEvent(event)
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        """Remember size and place."""
+        """Remember size and position."""
         self._settings.setValue(GEOMETRY, self.saveGeometry())
         super().closeEvent(event)
 

@@ -1,1 +1,1 @@
-"""The metrics page: evaluate runs, read and export the table, look at pictures of it."""
+"""The Metrics page: evaluate runs, read and export the table, view charts and images."""

@@ -1,4 +1,4 @@
-"""The picture that compares rows of the table on one data set: scatter of two metrics, or bars of one."""
+"""The chart that compares rows of the table on one data set: a scatter plot of two metrics, or bars of one."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from gui.metrics.charts import BarChart, ScatterChart
 
 SCATTER, BARS = range(2)
-NOTHING = "A point for each run appears here when runs are evaluated."
+NOTHING = "A chart of the evaluated runs appears here."
 PREFERRED = ("disentanglement", "sharpness", "kl")
-"""Metrics that reconstruction is shown against unless another is chosen."""
+"""Metrics plotted against reconstruction unless another is chosen."""
 
 
 class ChartCard(Card):
-    """`picked(line)` when a point is pressed, `export` on that button."""
+    """Emits `picked(line)` when a point is clicked, and `export`."""
 
     picked = Signal(int)
     export = Signal()
@@ -41,23 +41,23 @@ class ChartCard(Card):
         self._colours: Sequence[int] = ()
         self.kind = Combo()
         self.kind.addItems(["Scatter", "Bars"])
-        self.kind.setAccessibleName("Kind of picture")
+        self.kind.setAccessibleName("Type of chart")
         self.across, self.up = Combo(), Combo()
-        self.across.setToolTip("Metric across")
-        self.up.setToolTip("Metric up")
-        self._against = label("against", "muted")
+        self.across.setToolTip("Metric on the x axis")
+        self.up.setToolTip("Metric on the y axis")
+        self._against = label("and", "muted")
         for box in (self.across, self.up):
             box.setMinimumContentsLength(6)
             box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
             box.setAccessibleName(box.toolTip())
         self.save = QPushButton("Save…")
-        self.save.setToolTip("Save this picture as PNG, SVG or PDF, as a paper prints it")
+        self.save.setToolTip("Save this chart as PNG, SVG or PDF, in a style for papers")
         self.save.clicked.connect(self.export)
         self.head.takeAt(self.head.count() - 1)
         for widget, stretch in ((self.kind, 0), (self.across, 1), (self._against, 0), (self.up, 1), (self.save, 0)):
             self.head.addWidget(widget, stretch)
         self.data = Combo()
-        self.data.setToolTip("Data set: values are compared within one")
+        self.data.setToolTip("Data set; values are only comparable within one data set")
         self.data.setAccessibleName("Data set")
         self.body.addWidget(self.data)
         self._scatter: ScatterChart | None = None
@@ -72,7 +72,7 @@ class ChartCard(Card):
 
     @property
     def scatter(self) -> "ScatterChart":
-        """Made when there is something to draw: plots load for longer than the rest of the window."""
+        """The scatter plot; created when first needed, since the plotting library is slow to load."""
         if self._scatter is None:
             from gui.metrics.charts import ScatterChart
 
@@ -83,7 +83,7 @@ class ChartCard(Card):
 
     @property
     def bar_chart(self) -> "BarChart":
-        """Made when there is something to draw."""
+        """The bar chart; created when first needed."""
         if self._bars is None:
             from gui.metrics.charts import BarChart
 
@@ -92,7 +92,7 @@ class ChartCard(Card):
         return self._bars
 
     def show_table(self, table: Table, colours: Sequence[int]) -> None:
-        """Show the runs of a table; `colours` are numbers of run colours, one a row."""
+        """Show the runs of a table; `colours` has the number of a run colour for each row."""
         self._table, self._colours = table, colours
         self._offer_data()
         rows = [row for line in table.lines for row in line.rows]
@@ -110,14 +110,14 @@ class ChartCard(Card):
         self._draw()
 
     def show_data(self, data: DataKey) -> None:
-        """Go to the data set of the row in hand when that is another; what was chosen here since stays."""
+        """Switch to the data set of the current row when it changes; until then the user's choice is kept."""
         if data != self._followed and data in self._datasets:
             self.data.setCurrentIndex(self._datasets.index(data))
             self._draw()
         self._followed = data
 
     def _offer_data(self) -> None:
-        """Offer the data sets of the table, where there are several."""
+        """Offer the data sets of the table if there are several."""
         offered, before = self._table.datasets, self._chosen_data
         self._datasets = list(offered)
         with QSignalBlocker(self.data):
@@ -128,19 +128,19 @@ class ChartCard(Card):
 
     @property
     def _chosen_data(self) -> DataKey:
-        """The data set that is shown; nothing's where there is no row."""
+        """The data set that is shown; empty without rows."""
         place = self.data.currentIndex()
         return self._datasets[place] if 0 <= place < len(self._datasets) else ()
 
     def apply_theme(self) -> None:
-        """Take the colours of the scheme in force."""
+        """Apply the current colour scheme."""
         for chart in (self._scatter, self._bars):
             if chart is not None:
                 chart.apply_theme()
         self._draw()
 
     def figure(self) -> "Figure":
-        """Draw what is shown as a paper prints it."""
+        """Draw the chart in a style for papers."""
         from engine.figures.evaluation import bars_figure, scatter_figure
 
         x, y = self._columns()
@@ -155,14 +155,14 @@ class ChartCard(Card):
 
     @property
     def words(self) -> str:
-        """What the picture shows, for a file's name."""
+        """What the chart shows, for the file name."""
         x, y = self.across.currentText(), self.up.currentText()
         shown = f"{y} against {x}" if self.kind.currentIndex() == SCATTER else y
         return f"{shown} {self._caption}".strip()
 
     @property
     def _caption(self) -> str:
-        """The data set, where the table has several."""
+        """The data set, if the table has several."""
         return self.data.currentText() if self.data.count() > 1 else ""
 
     @Slot()

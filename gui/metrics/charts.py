@@ -1,4 +1,4 @@
-"""Scatter and bars on the screen."""
+"""Scatter plot and bar chart on the screen."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ from gui.widgets.plain import as_plain
 from gui.widgets.theme import tokens
 
 LONGEST = 24
-"""Letters of a bar's name that are shown."""
+"""Longest name of a bar, in characters."""
 
 
 class Chart(pg.PlotWidget):
@@ -33,7 +33,7 @@ class Chart(pg.PlotWidget):
         self.apply_theme()
 
     def apply_theme(self) -> None:
-        """Take the colours of the scheme in force."""
+        """Apply the current colour scheme."""
         colours = tokens()
         self.setBackground(colours.card)
         for axis in (self.across, self.up):
@@ -43,7 +43,7 @@ class Chart(pg.PlotWidget):
 
 
 class ScatterChart(Chart):
-    """Runs between two metrics; `picked(line)` when a point is pressed. Wheel and drag zoom and move."""
+    """Runs plotted by two metrics; `picked(line)` when a point is clicked. The wheel zooms, dragging pans."""
 
     picked = Signal(int)
 
@@ -56,7 +56,7 @@ class ScatterChart(Chart):
         self._columns: tuple[Column, Column] | None = None
 
     def show_points(self, points: Sequence[Point], colours: Sequence[str], x: Column, y: Column) -> None:
-        """Show a dot for each point, in the colour of its row."""
+        """Draw a dot for each point in the colour of its row."""
         moved = self._columns != (x, y) or [(p.x, p.y) for p in points] != [(p.x, p.y) for p in self._shown]
         self._shown, self._columns = points, (x, y)
         self._name_axes()
@@ -70,13 +70,13 @@ class ScatterChart(Chart):
             self._show_all()
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
-        """Name the axes as there is room."""
+        """Label the axes to fit the new size."""
         super().resizeEvent(event)
-        if getattr(self, "_columns", None) is not None:  # Qt resizes it while it is made
+        if getattr(self, "_columns", None) is not None:  # Qt already resizes it during construction
             self._name_axes()
 
     def _name_axes(self) -> None:
-        """Name the axes; what is longer than its axis, without the unit: it would be cut at both ends."""
+        """Label the axes; a label longer than its axis loses the unit, as it would be cut off at both ends."""
         assert self._columns is not None
         for axis, column, length in zip(
             (self.across, self.up), self._columns, (self.width(), self.height() - 40), strict=True
@@ -85,7 +85,7 @@ class ScatterChart(Chart):
             axis.setLabel(column.heading if room else column.title)
 
     def _show_all(self) -> None:
-        """Show every point; of one alone, or of equal values, a twentieth of the value around it."""
+        """Show every point; around a single one, or equal values, leave a twentieth of the value."""
         if not self._shown or self._columns is None:
             return
         for values, show, column in (
@@ -97,7 +97,7 @@ class ScatterChart(Chart):
             show(low - around, high + around, padding=0.08)
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
-        """Show everything again."""
+        """Reset the zoom."""
         self._show_all()
 
     def _tip(self, x: float, y: float, data: int) -> str:
@@ -114,7 +114,7 @@ class ScatterChart(Chart):
 
 
 class BarChart(Chart):
-    """A bar for each row, the first at the top, with its error bar; a diamond is the report's number."""
+    """A bar for each row, the first at the top, with its error bar; a diamond marks the report's number."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -127,7 +127,7 @@ class BarChart(Chart):
             self.addItem(item)
 
     def show_bars(self, bars: Sequence[Bar], colours: Sequence[str], column: Column) -> None:
-        """Show these bars, each in the colour of its row."""
+        """Draw these bars, each in the colour of its row."""
         theme = tokens()
         places = np.arange(len(bars), dtype=float)
         values = np.array([bar.value for bar in bars])

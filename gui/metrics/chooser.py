@@ -1,4 +1,4 @@
-"""Which metrics are computed: a check box each, in groups, remembered."""
+"""Chooses the metrics to compute, with a check box for each, in groups; the choice is remembered."""
 
 from PySide6.QtCore import QSettings, Slot
 
@@ -10,18 +10,18 @@ KEPT = "metrics/chosen"
 
 
 class MetricChooser(CheckPopup):
-    """The button says how many metrics are chosen."""
+    """The button shows how many metrics are selected."""
 
     def __init__(self, settings: QSettings) -> None:
         super().__init__("Metrics")
         self._settings = settings
-        self.setToolTip("Which metrics Evaluate computes")
+        self.setToolTip("Choose the metrics that Evaluate computes")
         choices = metric_choices()
         usual = tuple(column.metric for column in METRICS.values() if column.group not in SLOW)
         self.show_groups([ChoiceGroup(group, choices[group], time) for group, time in GROUPS.items() if choices[group]])
         self.add_preset("All", "Every metric; DCI takes minutes on dSprites", list(METRICS))
-        self.add_preset("All but DCI", "Every metric that takes no minutes", usual)
-        self.add_preset("None", "Begin from nothing", ())
+        self.add_preset("All but DCI", "Every metric except the slow ones", usual)
+        self.add_preset("None", "Clear the selection", ())
         kept = settings.value(KEPT)
         names = [kept] if isinstance(kept, str) else kept
         self.choose([n for n in names if n in METRICS] if isinstance(names, list) and names else usual)
@@ -30,7 +30,7 @@ class MetricChooser(CheckPopup):
 
     @property
     def metrics(self) -> list[str]:
-        """Names of the chosen metrics, in the order of the table."""
+        """Names of the selected metrics, in the order of the table."""
         return [name for name in METRICS if name in self.chosen]
 
     @Slot()

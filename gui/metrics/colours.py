@@ -1,4 +1,4 @@
-"""Which colour each row of the table has, as numbers of run colours."""
+"""The colour of each row of the table, as the number of a run colour."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +11,7 @@ OTHERS = (3, 5, 6, 7, 1, 2, 4, 0)
 
 
 def colours_of(table: Table, of_runs: Mapping[Path, int], *, methods: bool) -> list[int]:
-    """Return a colour for each row: a run's own; for methods one each, the same wherever the method comes."""
+    """Return a colour for each row: a run's own, or one per method, the same wherever the method occurs."""
     found: list[int] = []
     by_title: dict[str, int] = {}
     for line in table.lines:

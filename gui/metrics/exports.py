@@ -1,4 +1,4 @@
-"""Saving and copying what the metrics page shows."""
+"""Saves and copies what the Metrics page shows."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -23,16 +23,16 @@ TABLES = (CSV, MARKDOWN, Format("tex", "LaTeX table (booktabs)"), Format("json",
 
 
 def write_table(table: Table, path: Path) -> None:
-    """Write a table in the format of the file's ending. Raises RunError."""
+    """Write a table in the format given by the file extension. Raises RunError."""
     try:
         write_bytes(path, ENDINGS[path.suffix.lower().lstrip(".")](table).encode())
     except OSError as error:
-        raise RunError(f"{path} cannot be written: {error.strerror or error}.") from None
+        raise RunError(f"Could not write {path}: {error.strerror or error}.") from None
 
 
 def save_table(parent: QWidget, settings: QSettings, table: Table) -> str:
-    """Ask where to save a table and save it. Returns a sentence, empty when the person decides otherwise."""
-    path = ask_file(parent, settings, "Save the table", "metrics", TABLES)
+    """Ask where to save a table and save it. Returns a message, empty if the user cancels."""
+    path = ask_file(parent, settings, "Save table", "metrics", TABLES)
     if path is None:
         return ""
     write_table(table, path)
@@ -40,23 +40,23 @@ def save_table(parent: QWidget, settings: QSettings, table: Table) -> str:
 
 
 def save_picture(parent: QWidget, settings: QSettings, words: str, draw: "Callable[[], Figure]") -> str:
-    """Ask where to save a picture, draw it beside the window's work and save it. Returns and raises as `save_table`."""
-    path = ask_file(parent, settings, "Save the picture", slug(words), PICTURES)
+    """Ask where to save a figure, draw it in the background and save it. Returns and raises as `save_table`."""
+    path = ask_file(parent, settings, "Save figure", slug(words), PICTURES)
     if path is None:
         return ""
 
     def job() -> Job:
-        yield Progress(0, 1, "Drawing", "picture")
+        yield Progress(0, 1, "Drawing", "figure")
         from engine.figures.drawing import save
 
         save(draw(), path)
         yield Finished(message=f"Saved as {path}")
 
-    return JobDialog(parent, "Save the picture", job).carry_out()
+    return JobDialog(parent, "Save figure", job).carry_out()
 
 
 def reasons(table: Table, metrics: Sequence[str]) -> list[str]:
-    """Why columns have no value in any row: a sentence for each reason, with the metrics it is the reason for."""
+    """Return why columns have no value in any row: a sentence for each reason, with the metrics it applies to."""
     found: dict[str, list[str]] = {}
     for heading in table.headings:
         column, place = heading.column, table.index(heading.key)

@@ -1,4 +1,4 @@
-"""How the table is looked at: runs, methods or a study, gathered by what, which columns. Kept in the settings."""
+"""View options of the table: runs, methods or a study, grouping, columns. Kept in the settings."""
 
 import json
 from collections.abc import Sequence
@@ -16,20 +16,20 @@ from engine.system.reading import parse_json
 from gui.widgets.check_popup import CheckPopup, Choice, ChoiceGroup
 
 LEAD = {"method": "Method", "dataset": "Data set", "seed": "Seed", "step": "Step", "n": "Number of runs"}
-"""Columns that identify a row and can be hidden."""
+"""Columns that describe a row and can be hidden."""
 
 USUAL = frozenset({"name", "dataset", "n", "step"})
 """Columns about the runs that are shown until others are chosen."""
 
 REPORT_COLUMNS = "report"
-"""Key of the choice that shows the report's numbers."""
+"""Key of the check box that shows the report's numbers."""
 
 ROWS = ("runs", "methods", "study")
-"""What rows are of, as the settings keep it."""
+"""Kinds of rows, as stored in the settings."""
 
 
 class TableOptions(QWidget):
-    """Buttons above the table. `changed` after a person changed one."""
+    """Controls above the table. `changed` is emitted after the user changes one."""
 
     changed = Signal()
 
@@ -48,7 +48,7 @@ class TableOptions(QWidget):
         tips = (
             "A row for each run",
             "A row for each method: mean ± standard deviation over its runs",
-            "Train and compare methods over seeds: the report's tables, or a study of your own",
+            "Train and compare methods over seeds: the report's tables, or your own study",
         )
         for number, (title, tip) in enumerate(zip(("Runs", "Methods", "Study"), tips, strict=True)):
             button = QPushButton(title)
@@ -59,13 +59,15 @@ class TableOptions(QWidget):
             self.segments.addButton(button, number)
             pair.addWidget(button)
         row.addLayout(pair)
-        row.addStretch(1)  # what comes and goes at the right leaves them where they are
+        row.addStretch(1)  # keeps them in place when controls on the right appear and disappear
         self.group_by = CheckPopup("Group by ▾")
-        self.group_by.setToolTip("What the runs of a row have in common, beside the data set")
+        self.group_by.setToolTip("What the runs of a row have in common besides the data set")
         self.selected_only = QCheckBox("&Selected only")
-        self.selected_only.setToolTip("Only the runs selected at the left, evaluated or not; else all evaluated runs")
+        self.selected_only.setToolTip(
+            "Show the runs selected on the left, evaluated or not, instead of all evaluated runs"
+        )
         self.columns = CheckPopup("Columns ▾")
-        self.columns.setToolTip("Which columns are shown; also by the menu of a heading")
+        self.columns.setToolTip("Choose columns; a heading's context menu also hides its column")
         for widget in (self.group_by, self.selected_only, self.columns):
             row.addWidget(widget)
         self._load()
@@ -80,12 +82,12 @@ class TableOptions(QWidget):
 
     @property
     def study(self) -> bool:
-        """Whether a study is shown."""
+        """Whether a study is shown instead of runs."""
         return self._rows == "study"
 
     @property
     def by(self) -> tuple[str, ...] | None:
-        """What runs are gathered by; None for a row for each run."""
+        """Settings that runs are grouped by; None for a row for each run."""
         if self._rows == "runs":
             return None
         order = [METHOD, *all_settings()]
@@ -97,7 +99,7 @@ class TableOptions(QWidget):
         return self._columns.get(REPORT_COLUMNS, True)
 
     def show_rows(self, rows: Sequence[Row]) -> None:
-        """Offer to gather by the settings in which these runs differ."""
+        """Offer to group by the settings in which these runs differ."""
         names = [name for name in differing(rows) if name != METHOD]
         chosen = self.group_by.chosen
         settings = tuple(Choice(name, setting_title(name), f"A row for each value of {setting_title(name)}")
@@ -108,7 +110,7 @@ class TableOptions(QWidget):
             self.group_by.choose(chosen or {METHOD})
 
     def visible(self, table: Table) -> Table:
-        """Return what is shown of a table: the columns chosen, else the usual ones with a value."""
+        """Return the visible part of a table: the columns chosen, else the default ones that have values."""
         filled = table.filled_keys()
         shown = {heading.key for heading in table.headings if self._shows(heading, filled)}
         self._offer_columns(table, shown)
@@ -121,7 +123,7 @@ class TableOptions(QWidget):
 
     @Slot()
     def usual_columns(self) -> None:
-        """Forget which columns were chosen."""
+        """Reset to the default columns."""
         self._columns = {}
         self._keep_columns()
 
@@ -142,7 +144,7 @@ class TableOptions(QWidget):
 
     @Slot()
     def _columns_chosen(self) -> None:
-        """Keep what differs from what was shown: columns left alone go on following what has values."""
+        """Store what the user changed; columns left alone still appear as soon as they have values."""
         chosen = self.columns.chosen
         for key in self._offered - chosen:
             self._columns[key] = False
@@ -162,7 +164,7 @@ class TableOptions(QWidget):
         self._show_controls()
 
     def _show_controls(self) -> None:
-        """Show what there is to choose; a study has its own runs and columns."""
+        """Show the controls that apply; a study has its own runs and columns."""
         self.group_by.setVisible(self._rows == "methods")
         for widget in (self.selected_only, self.columns):
             widget.setVisible(not self.study)
@@ -176,7 +178,7 @@ class TableOptions(QWidget):
 
 
 def metric_choices() -> dict[str, tuple[Choice, ...]]:
-    """Return a check box for each metric, by group."""
+    """Return a choice for each metric, by group."""
     return {
         group: tuple(
             Choice(c.metric, c.name, f"<p>{escape(c.about)}</p>") for c in METRICS.values() if c.group == group
@@ -185,11 +187,11 @@ def metric_choices() -> dict[str, tuple[Choice, ...]]:
     }
 
 
-_REPORT_TIP = "<p>What Nguyen and Qiu print for the same data set and method, beside ours.</p>"
+_REPORT_TIP = "<p>What Nguyen and Qiu print for the same data set and method, next to your numbers.</p>"
 
 
 def _kept_columns(settings: QSettings) -> dict[str, bool]:
-    """Columns that a person showed or hid, by key."""
+    """Return the columns that the user showed or hid, by key."""
     try:
         kept = parse_json(str(settings.value("metrics/columns", "{}")))
     except ValueError:

@@ -1,4 +1,4 @@
-"""The metrics page: evaluate the selected runs, read and export the table, look at pictures of it."""
+"""The Metrics page: evaluate the selected runs, read and export the table, view charts and images."""
 
 from collections.abc import Callable, Sequence
 
@@ -36,13 +36,13 @@ from gui.widgets.splitter import Splitter
 from gui.widgets.theme import tokens
 from gui.widgets.words import count
 
-NO_RUNS = "No run is evaluated yet.\n\nSelect runs at the left (Ctrl or Shift for several) and press Evaluate (F5)."
-NO_STUDY = "This study cannot be used.\n\nChoose another, or open the file of one."
-NONE_SELECTED = "No run is selected.\n\nSelect runs at the left, or take the tick from “Selected only”."
+NO_RUNS = "No runs have been evaluated.\n\nSelect runs on the left (Ctrl or Shift for several) and press Evaluate (F5)."
+NO_STUDY = "This study cannot be used.\n\nChoose another one, or open a study file."
+NONE_SELECTED = "No runs are selected.\n\nSelect runs on the left, or clear “Selected only”."
 
 
 class MetricsPage(QWidget):
-    """Emits `evaluate`, `cancel` and `open_run(path)`; shows a table of evaluated runs or of a study, pictures."""
+    """Shows a table of evaluated runs or of a study, with charts. Emits `evaluate`, `cancel` and `open_run(path)`."""
 
     evaluate = Signal()
     cancel = Signal()
@@ -58,7 +58,7 @@ class MetricsPage(QWidget):
         self._known: list[tuple[Row, int, dict[int, str]]] = []
         self._busy = False
         self.full = Table((), ())
-        """The table with all its columns, sorted as it is shown."""
+        """The table with all columns, in the displayed order."""
         self.model = MetricsModel(self)
         self.chooser = MetricChooser(settings)
         self.options = TableOptions(settings)
@@ -85,14 +85,14 @@ class MetricsPage(QWidget):
     def _table_card(self) -> Card:
         card = Card("Metrics")
         self.copy = QPushButton("Copy")
-        self.copy.setToolTip("Put the table on the clipboard, as it is shown")
+        self.copy.setToolTip("Copy the table to the clipboard as displayed")
         menu = QMenu(self.copy)
-        menu.addAction("As text with tabs", self._copy_text)
+        menu.addAction("As tab-separated text", self._copy_text)
         menu.addAction("As Markdown", self._copy_markdown)
         menu.addAction("As LaTeX", self._copy_latex)
         self.copy.setMenu(menu)
         self.export = QPushButton("Export…")
-        self.export.setToolTip("Save the table as CSV, Markdown, LaTeX or JSON, as it is shown (Ctrl+E)")
+        self.export.setToolTip("Save the table as displayed, as CSV, Markdown, LaTeX or JSON (Ctrl+E)")
         self.export.setShortcut("Ctrl+E")
         self.export.clicked.connect(self._export)
         card.head.takeAt(card.head.count() - 1)
@@ -124,7 +124,7 @@ class MetricsPage(QWidget):
 
     def _evaluate_foot(self) -> JobFoot:
         self.cancel_button = QPushButton("Cancel")
-        self.cancel_button.setToolTip("End the evaluation; what is computed stays")
+        self.cancel_button.setToolTip("Cancel the evaluation; metrics computed so far are kept")
         self.cancel_button.clicked.connect(self._cancel)
         self.evaluate_button = QPushButton("Evaluate")
         self.evaluate_button.setObjectName("primary")
@@ -134,10 +134,10 @@ class MetricsPage(QWidget):
         self.bar, self.words = foot.bar, foot.words
         return foot
 
-    # What is shown
+    # Displaying
 
     def show_runs(self, items: Sequence[RunItem], selected: Sequence[RunItem]) -> None:
-        """Show what is known of all runs, of which some are selected in the list."""
+        """Show the evaluations of all runs, given which ones are selected in the list."""
         chosen = [item.path for item in selected]
         moved = chosen != [item.path for item in self._selected]
         self._items, self._selected = list(items), list(selected)
@@ -150,18 +150,18 @@ class MetricsPage(QWidget):
             self._follow(chosen[0])
 
     def apply_theme(self) -> None:
-        """Take the colours of the scheme in force."""
+        """Apply the current colour scheme."""
         self.charts.apply_theme()
         self.subject.apply_theme()
         self._show()
 
     def close_worker(self) -> None:
-        """End the threads that make pictures and read studies."""
+        """End the threads that draw images and read studies."""
         self.subject.close_worker()
         self.study.close()
 
     def showEvent(self, event: QShowEvent) -> None:
-        """Read the study that is shown, if one is, now that somebody looks."""
+        """Read the study, if one is shown, now that the page is visible."""
         super().showEvent(event)
         self._show()
 
@@ -189,7 +189,7 @@ class MetricsPage(QWidget):
         self._say_button()
 
     def _table_of_runs(self) -> Table:
-        """All evaluated runs, or those selected at the left, in rows as chosen."""
+        """Return the table of all evaluated runs, or of the selected ones, with the rows chosen."""
         only = self.options.selected_only.isChecked()
         items = self._selected if only else self._items
         rows = in_order([row for row in map(self._row_of, items) if only or row.note != NOT_YET])
@@ -197,20 +197,20 @@ class MetricsPage(QWidget):
         return table_of(rows, self.options.by, report=self.options.report)
 
     def _colours(self) -> list[int]:
-        """Numbers of colours, one a row."""
+        """Return the number of a run colour for each row."""
         if self.options.study:
             return self.study.colours(self.full)
         of_runs = {item.path: item.colour for item in self._items}
         return colours_of(self.full, of_runs, methods=self.options.by is not None)
 
     def _nothing(self) -> str:
-        """What to do while the table is empty."""
+        """Return what to do while the table is empty."""
         if self.options.study:
-            return "Reading the study…" if self.study.study else NO_STUDY
+            return "Loading the study…" if self.study.study else NO_STUDY
         return NONE_SELECTED if self.options.selected_only.isChecked() and not self._selected else NO_RUNS
 
     def _row_of(self, item: RunItem) -> Row:
-        """Return a run's row, read again only when its files changed."""
+        """Return a run's row; it is read again only if its files have changed."""
         stamp = item.evaluation_stamp
         kept = self._read.get(item.path)
         if kept is None or kept[0] != stamp:
@@ -218,7 +218,7 @@ class MetricsPage(QWidget):
             self._read[item.path] = kept
         return kept[1]
 
-    # The row in hand
+    # The current row
 
     @Slot(QModelIndex, QModelIndex)
     def _row_changed(self, current: QModelIndex, previous: QModelIndex) -> None:
@@ -229,7 +229,7 @@ class MetricsPage(QWidget):
         self._select_line(line)
 
     def _follow(self, path: object) -> None:
-        """Go to the row of a run that was selected in the list."""
+        """Go to the row of a run that has been selected in the list."""
         for number, line in enumerate(self.full.lines):
             if path in [row.path for row in line.rows]:
                 self._select_line(number)
@@ -244,12 +244,12 @@ class MetricsPage(QWidget):
         return self._key(lines[line]) if 0 <= line < len(lines) else None
 
     def _key(self, line: Line) -> object:
-        """What a row is known by while the table is sorted and renewed; those of a study get their runs meanwhile."""
+        """Return what identifies a row while the table is sorted and refreshed; a study's rows gain runs meanwhile."""
         return line.title if self.options.study else tuple(row.path for row in line.rows)
 
     @Slot(QModelIndex)
     def _open_line(self, index: QModelIndex) -> None:
-        """Open the run of a row; of several, the one chosen in a menu."""
+        """Open the run of a row; if there are several, let the user choose one in a menu."""
         rows = [row for row in self.full.lines[index.row()].rows if row.path is not None]
         if len(rows) == 1:
             self.open_run.emit(rows[0].path)
@@ -284,7 +284,7 @@ class MetricsPage(QWidget):
     # Evaluating
 
     def show_progress(self, progress: Progress) -> None:
-        """Show how far the evaluation is."""
+        """Show the progress of the evaluation."""
         self._busy = True
         self.bar.show()
         self.cancel_button.show()
@@ -295,7 +295,7 @@ class MetricsPage(QWidget):
         self._say_button()
 
     def show_idle(self, words: str = "") -> None:
-        """Nothing is evaluated now."""
+        """Show that nothing is being evaluated."""
         self._busy = False
         self.bar.hide()
         self.cancel_button.hide()
@@ -311,13 +311,13 @@ class MetricsPage(QWidget):
 
     @Slot()
     def _say_button(self) -> None:
-        """The button says what it would do."""
+        """Make the button say what it would do."""
         number, metrics = len(self._selected), len(self.chooser.metrics)
         self.evaluate_button.setText(f"Evaluate {count(number, 'run')}" if number else "Evaluate")
-        self.evaluate_button.setShortcut("F5")  # a new text forgets it
+        self.evaluate_button.setShortcut("F5")  # setText clears it
         self.evaluate_button.setEnabled(not self._busy and metrics > 0)
         self.evaluate_button.setToolTip(
-            f"Compute {count(metrics, 'metric')} of the runs selected at the left (F5)"
+            f"Compute {count(metrics, 'metric')} for the runs selected on the left (F5)"
             if metrics
             else "Choose metrics first"
         )
@@ -362,7 +362,7 @@ class MetricsPage(QWidget):
             self._say(words)
 
     def _say(self, words: str) -> None:
-        """Say what was done, below the table."""
+        """Show a message below the table."""
         if self.options.study:
             self.study.say(words)
         else:

@@ -1,6 +1,6 @@
-"""Reconstructions of several runs side by side, made away from the window's thread.
+"""Reconstructions of several runs side by side, computed outside the window's thread.
 
-The engine's modules that load torch are imported when the first request comes.
+The engine's modules that load torch are imported on the first request.
 """
 
 from collections.abc import Sequence
@@ -16,25 +16,25 @@ if TYPE_CHECKING:
 
 IMAGES = 8
 MOST_RUNS = 6
-"""Runs whose reconstructions are shown at once."""
+"""Maximum number of runs whose reconstructions are shown at once."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Compared:
-    """The originals, and for each run what it makes of them or a sentence that says why nothing can be shown."""
+    """The originals, and for each run its reconstructions or a sentence that says why there are none."""
 
     originals: "Reconstructions"
     runs: tuple[tuple[str, "Reconstructions | str"], ...]
 
 
 class Comparer:
-    """Keeps what it made of each run's weights. Used from one thread only."""
+    """Reconstructs images and caches the results by a run's weights. Used from one thread only."""
 
     def __init__(self) -> None:
         self._kept: dict[Path, tuple[object, Reconstructions, Reconstructions]] = {}
 
     def __call__(self, asked: Sequence[tuple[Path, str]]) -> Compared:
-        """Reconstruct the same images by each of these runs (folder, name), all on one data set. Raises StudioError."""
+        """Reconstruct the same images with each run (folder, name), all on one data set. Raises StudioError."""
         found: list[tuple[str, Reconstructions | str]] = []
         first = None
         problem = "There is nothing to show."

@@ -1,4 +1,4 @@
-"""The evaluation that runs in this window."""
+"""The evaluation running in this window."""
 
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -10,43 +10,43 @@ from engine.errors import StudioError
 from engine.jobs.events import Finished, Job, Progress, Warned
 from engine.runs.run import Run
 from engine.system.reading import is_file
-from gui.bridge import JobSession, JobThread, Reads
+from gui.bridge import Handlers, JobSession, JobThread
 from gui.widgets.words import count
 
 
 class EvaluationSession(JobSession):
-    """At most one evaluation at a time, of one or several runs. What is computed is kept when it is cancelled."""
+    """Runs at most one evaluation at a time, of one or several runs. On cancel, finished metrics are kept."""
 
     progressed = Signal(object)
     warned = Signal(str)
     ended = Signal(str)
 
     def __init__(self, parent: QObject) -> None:
-        reads: Reads = {
+        handlers: Handlers = {
             Progress: lambda event: self.progressed.emit(event),
             Warned: lambda event: self.warned.emit(event.message),
         }
-        super().__init__(parent, reads, self._evaluation_ended)
+        super().__init__(parent, handlers, self._evaluation_ended)
 
     def start(self, runs: Sequence[Run], metrics: Sequence[str] | None = None) -> None:
-        """Evaluate these runs by these metrics (all by default), one run after the other."""
+        """Compute these metrics (default: all) for these runs, one run after another."""
         if not self.active and runs:
             self.begin(_evaluation_of(runs, metrics))
 
     def _evaluation_ended(self, thread: JobThread) -> None:
-        words = "Cancelled. What was computed is kept." if thread.control.cancelled else self.words
+        words = "Cancelled. Metrics computed so far are kept." if thread.control.cancelled else self.words
         self.ended.emit(thread.error or words)
 
 
 def _evaluation_of(runs: Sequence[Run], metrics: Sequence[str] | None) -> Callable[[], Job]:
-    """A job over several runs: one that fails does not keep the others from being evaluated."""
+    """Return a job that evaluates several runs; if one fails, the others are still evaluated."""
 
     def job() -> Job:
         from engine.evaluation.apart import evaluation
 
         failures = []
         for number, run in enumerate(runs):
-            name, place = run.name, f"Run {number + 1} of {len(runs)}. " if len(runs) > 1 else ""
+            name, place = run.name, f"Run {number + 1} of {len(runs)}: " if len(runs) > 1 else ""
             try:
                 with closing(evaluation(run, metrics)) as events:
                     for event in events:
@@ -59,8 +59,8 @@ def _evaluation_of(runs: Sequence[Run], metrics: Sequence[str] | None) -> Callab
 
 
 def gone(name: str) -> str:
-    """What is said of a run that was moved or deleted meanwhile."""
-    return f"{name} was moved or deleted while it was evaluated; its metrics could not be kept."
+    """Return the message for a run that has been moved or deleted meanwhile."""
+    return f"{name} was moved or deleted while it was being evaluated; its metrics could not be saved."
 
 
 def _ending(runs: int, failures: Sequence[str]) -> str:

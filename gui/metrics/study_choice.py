@@ -1,4 +1,4 @@
-"""Which study: a shipped one, one's own or a file; at which length, with how many seeds. Kept in the settings."""
+"""Chooses a study (built-in, the user's own, or a file), its length and its seeds. Kept in the settings."""
 
 import re
 from pathlib import Path
@@ -27,16 +27,16 @@ from gui.widgets.save_dialog import last_folder
 
 FULL, QUICK = range(2)
 MOST = 100
-"""Seeds that can be asked for here."""
+"""Maximum number of seeds that can be chosen here."""
 
 STUDY, LENGTH = "metrics/study", "metrics/study-length"
 
 
 class StudyChoice(QWidget):
-    """Controls in a row.
+    """A row of controls.
 
-    `changed` after the choice did, `failed` with a sentence when a file or folder cannot be used, `data_chosen` when
-    the data set's folder was.
+    Emits `changed` after a change, `failed` with a message when a file or folder cannot be used, and `data_chosen` when
+    the data set's folder has been chosen.
     """
 
     changed = Signal()
@@ -47,10 +47,10 @@ class StudyChoice(QWidget):
         super().__init__()
         self._settings = settings
         self._forms: tuple[Study | None, Study | None] = (None, None)
-        """The study that is chosen at full length, and quick."""
+        """The chosen study at full length, and its quick version."""
         self._dataset = ""
         self.study: Study | None = None
-        """What is chosen; None before `load`, and when there is no study to choose."""
+        """The chosen study; None before `load`, or if it cannot be read."""
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(6)
@@ -75,15 +75,15 @@ class StudyChoice(QWidget):
         self.seeds.setRange(1, MOST)
         self.seeds.setKeyboardTracking(False)
         self.seeds.setAccessibleName("Seeds")
-        self.seeds.setToolTip("Runs of each method, with seeds 0, 1, 2, …: mean ± standard deviation are over them")
+        self.seeds.setToolTip("Runs per method, with seeds 0, 1, 2, …; mean ± standard deviation are over these runs")
         self.seeds.valueChanged.connect(self._seeds_chosen)
         menu = QMenu(self)
-        tip = "A study of your own; where the data set's files are"
-        self.more = tool_button("⋯", tip, "More of studies", menu=menu)
-        menu.addAction("Open a study file…", self._ask_file)
+        tip = "Open a study file, or choose the data folder"
+        self.more = tool_button("⋯", tip, "Study menu", menu=menu)
+        menu.addAction("Open study file…", self._ask_file)
         menu.addSeparator()
-        self._choose_data = menu.addAction("Data folder…", self._ask_data)
-        self._automatic = menu.addAction("Data folder: automatic", self._forget_data)
+        self._choose_data = menu.addAction("Choose data folder…", self._ask_data)
+        self._automatic = menu.addAction("Use default data folder", self._forget_data)
         row.addWidget(self.studies)
         row.addLayout(pair)
         row.addWidget(label("Seeds", "muted"))
@@ -91,7 +91,7 @@ class StudyChoice(QWidget):
         row.addWidget(self.more)
 
     def load(self) -> None:
-        """List the studies, the first time, and choose the one that was chosen last."""
+        """On the first call, list the studies and choose the one used last."""
         if self.studies.count():
             return
         for study in [*shipped_studies(), *own_studies()]:
@@ -105,7 +105,7 @@ class StudyChoice(QWidget):
             self._picked()
 
     def open_file(self, path: Path) -> None:
-        """Choose the study of a file; `failed` says why it cannot be."""
+        """Choose the study in a file; `failed` says why it cannot be used."""
         try:
             study = load_study(path)
         except ConfigError as error:
@@ -117,12 +117,12 @@ class StudyChoice(QWidget):
         self._picked()
 
     def lock(self, locked: bool) -> None:
-        """Let nothing else be chosen while a study runs."""
+        """Disable the controls while a study is running."""
         self.setEnabled(not locked)
 
     @property
     def quick(self) -> bool:
-        """Whether the quick form is chosen."""
+        """Whether the quick version is chosen."""
         return self.lengths.checkedId() == QUICK
 
     def _add(self, study: Study) -> None:
@@ -134,7 +134,7 @@ class StudyChoice(QWidget):
 
     @Slot()
     def _picked(self) -> None:
-        """Read the chosen study in both lengths, as its file is now."""
+        """Read both lengths of the chosen study from its file."""
         key = str(self.studies.currentData())
         try:
             full = load_study(key)
@@ -147,14 +147,14 @@ class StudyChoice(QWidget):
         try:
             quick = load_study(key, quick=True)
         except ConfigError:
-            lacking = "The file has no [quick] that can be used"
+            lacking = "The file has no valid [quick] section"
         self._forms, self._dataset = (full, quick), full.cells[0].config.dataset
         self._settings.setValue(STUDY, key)
         self.studies.setToolTip(str(self.studies.currentData(_TIP)))
         place, kept = full.cells[0].config.data_folder, remembered_data(self._dataset)
-        self._choose_data.setEnabled(place == kept)  # a study whose file names a folder keeps to it
+        self._choose_data.setEnabled(place == kept)  # a folder named in the study's file takes precedence
         self._automatic.setEnabled(kept is not None and place == kept)
-        for number, words in ((FULL, "As the study is meant"), (QUICK, lacking or "The same comparison, shorter")):
+        for number, words in ((FULL, "The full study"), (QUICK, lacking or "The same comparison with shorter runs")):
             self.lengths.button(number).setToolTip(words)
         self.lengths.button(QUICK).setEnabled(quick is not None)
         if quick is None:
@@ -167,7 +167,7 @@ class StudyChoice(QWidget):
         self._take_form()
 
     def _take_form(self) -> None:
-        """Take the study in the chosen length, with the seeds that its file gives it or that were asked for last."""
+        """Use the study at the chosen length, with the seeds given in its file or chosen last."""
         form = self._forms[self.lengths.checkedId()]
         assert form is not None
         kept = str(self._settings.value(self._seeds_key(form), len(form.seeds)))
@@ -199,14 +199,14 @@ class StudyChoice(QWidget):
     @Slot()
     def _ask_file(self) -> None:
         folder = str(last_folder(self._settings))
-        path, _ = QFileDialog.getOpenFileName(self, "Open a study file", folder, "Studies (*.toml)")
+        path, _ = QFileDialog.getOpenFileName(self, "Open study file", folder, "Studies (*.toml)")
         if path:
             self.open_file(Path(path))
 
     @Slot()
     def _ask_data(self) -> None:
         folder = str(remembered_data(self._dataset) or last_folder(self._settings))
-        path = QFileDialog.getExistingDirectory(self, "Where the data set's files are", folder)
+        path = QFileDialog.getExistingDirectory(self, "Choose the folder with the data set's files", folder)
         if path:
             self._remember(Path(path))
 
@@ -215,7 +215,7 @@ class StudyChoice(QWidget):
         self._remember(None)
 
     def _remember(self, path: Path | None) -> None:
-        """Remember where the study's data set is, once it is seen to be there; `failed` says why it is not."""
+        """Remember the folder of the study's data set after checking it; `failed` says what is wrong."""
         try:
             if path is not None:
                 check_data(self._dataset, path)
@@ -227,7 +227,7 @@ class StudyChoice(QWidget):
         self._picked()
 
     def take_data(self) -> None:
-        """Read the study again, as its data set is remembered elsewhere now."""
+        """Read the study again after its data set's remembered folder has changed."""
         if self.studies.count():
             self._picked()
 
@@ -236,5 +236,5 @@ _TIP = Qt.ItemDataRole.ToolTipRole
 
 
 def _key(study: Study) -> str:
-    """How it is found again: a shipped study by its name, as the application may have moved by then."""
+    """Return the key to find a study again: the name of a built-in one, since the application may be moved."""
     return study.name if study.path.parent == RESOURCES / "studies" else str(study.path)

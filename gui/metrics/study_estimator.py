@@ -1,4 +1,4 @@
-"""What is left of a study on this machine, shown before it is started."""
+"""Estimates how long the rest of a study takes on this machine, before it is started."""
 
 from pathlib import Path
 
@@ -10,11 +10,11 @@ from engine.studies.estimate import Paces
 from gui.bridge import JobSession, JobThread
 
 PATIENCE_MS = 300
-"""Time after the last change before anything is tried."""
+"""Delay after the last change before steps are timed."""
 
 
 class StudyEstimator(JobSession):
-    """Answers `ask` with `estimated(StudyEstimate)`, at once and again when paces were measured, then `ended`."""
+    """Answers `ask` with `estimated(StudyEstimate)`, first at once and again after timing steps, then `ended`."""
 
     estimated = Signal(object)
     ended = Signal()
@@ -30,13 +30,13 @@ class StudyEstimator(JobSession):
         self._timer.timeout.connect(self._begin)
 
     def ask(self, study: Study, *, measure: bool) -> None:
-        """Estimate a study instead of what was asked before; with `measure`, try steps where no pace is known."""
+        """Estimate a study, replacing any earlier request; with `measure`, time a few steps where no pace is known."""
         self._asked = study, measure
         self._timer.start()
         self.cancel()
 
     def forget(self) -> None:
-        """Estimate nothing now: steps tried beside a run would slow it."""
+        """Cancel the estimate: timing steps beside a run would slow it down."""
         self._asked = None
         self._timer.stop()
         self.cancel()

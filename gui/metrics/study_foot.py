@@ -1,4 +1,4 @@
-"""The line below the table in a study: how far it is, and the buttons that start, pause and stop it."""
+"""The line below a study's table: its progress, and the buttons that start, pause and stop it."""
 
 from PySide6.QtWidgets import QPushButton
 
@@ -9,35 +9,35 @@ from gui.widgets.words import duration
 
 
 class StudyFoot(JobFoot):
-    """Shows the session; the buttons are connected by whoever makes it."""
+    """Shows the state of the session; the owner connects the buttons."""
 
     def __init__(self) -> None:
         self.pause = QPushButton("Pause")
         self.stop = QPushButton("Stop")
-        self.stop.setToolTip("Save a checkpoint of each run and end; Go on continues from there (Ctrl+.)")
+        self.stop.setToolTip("Save a checkpoint of each run and stop; Resume continues from there (Ctrl+.)")
         self.stop.setShortcut("Ctrl+.")
         self.start = QPushButton("Start")
         self.start.setObjectName("primary")
         super().__init__(self.pause, self.stop, self.start)
 
     def show_running(self, session: StudySession) -> None:
-        """Show a study that runs."""
+        """Show a running study."""
         progress = session.progress
         self.bar.show()
         self.bar.setMaximum(max(1, progress.total) if progress else 1)
         self.bar.setValue(progress.done if progress else 0)
         self.words.setText(running_words(session))
         self.pause.setText("Resume" if session.paused else "Pause")
-        self.pause.setToolTip("Go on" if session.paused else "Save a checkpoint of each run and wait")
+        self.pause.setToolTip("Continue the study" if session.paused else "Save a checkpoint of each run and wait")
         for button in (self.pause, self.stop):
             button.show()
             button.setEnabled(not session.stopping)
         if self.window().focusWidget() is self.start:
-            self.stop.setFocus()  # else it would go to whatever comes next on the page
+            self.stop.setFocus()  # or the focus would move to the next widget on the page
         self.start.hide()
 
     def show_idle(self, words: str, start: str, *, enabled: bool) -> None:
-        """Show that nothing runs, and what `start` would do."""
+        """Show that no study is running, and what `start` would do."""
         self.words.setText(words)
         self.start.setText(start)
         self.start.setEnabled(enabled)
@@ -49,14 +49,14 @@ class StudyFoot(JobFoot):
 
 
 def running_words(session: StudySession) -> str:
-    """How far the study is, in words."""
+    """Return the progress of the study as text."""
     progress = session.progress
     if session.stopping:
-        return "Stopping: the runs save their checkpoints…"
+        return "Stopping: saving checkpoints…"
     if not isinstance(progress, StudyProgress):
         return f"{progress.what}…" if progress and progress.what else "Starting…"
     done = f"{progress.cells_done} of {progress.cells} runs · {100 * progress.done / max(1, progress.total):.0f} %"
     if session.paused:
         return f"Paused · {done}"
     left = progress.seconds_left
-    return f"{done} · {'time left: not known yet' if left is None else f'about {duration(left)} left'}"
+    return f"{done} · {'estimating time left…' if left is None else f'about {duration(left)} left'}"

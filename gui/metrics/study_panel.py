@@ -1,4 +1,4 @@
-"""A study on the metrics page: what is chosen, what it would take, where it stands, and the job."""
+"""A study on the Metrics page: the choice, the estimate, the status, and the job."""
 
 from PySide6.QtCore import QObject, QSettings, Signal, Slot
 from PySide6.QtGui import QGuiApplication
@@ -21,9 +21,10 @@ EACH = "metrics/study-each"
 
 
 class StudyPanel(QObject):
-    """Joins the controls above the table (`top`), those below it (`foot`) and the session.
+    """Connects the controls above the table (`top`), those below it (`foot`) and the session.
 
-    `changed`: the table did; `no_data(data set, sentence)` instead of starting a study whose images are not there.
+    Emits `changed` when the table has changed, and `no_data(data set, message)` instead of starting a study whose data
+    are missing.
     """
 
     changed = Signal()
@@ -38,11 +39,11 @@ class StudyPanel(QObject):
         self._needed: StudyEstimate | None = None
         self._measuring = False
         self._said = ""
-        """What was said last of the study that is chosen: how its last go ended, or what was copied."""
+        """The last message about the chosen study: how it ended, or what was copied."""
         self.choice, self.foot = StudyChoice(settings), StudyFoot()
         self.choice.changed.connect(self._choice_changed)
         self.choice.failed.connect(self._choice_failed)
-        self.told = label("", "muted", wrap=True)
+        self.summary = label("", "muted", wrap=True)
         self.warnings = label("", "warning", wrap=True)
         self.error = label("", "error", wrap=True)
         self.top = QWidget()
@@ -52,17 +53,18 @@ class StudyPanel(QObject):
         row = QHBoxLayout()
         row.setSpacing(10)
         row.addWidget(self.choice)
-        row.addWidget(self.told, 1)
+        row.addWidget(self.summary, 1)
         column.addLayout(row)
         for line in (self.warnings, self.error):
             column.addWidget(line)
         self.each = QCheckBox("&Each run")
-        self.each.setToolTip("A row for each run, with its state, instead of one for each method")
+        self.each.setToolTip("Show a row for each run with its state, instead of one for each method")
         self.each.setChecked(str(settings.value(EACH, "false")) == "true")
         self.each.toggled.connect(self._each_toggled)
         self.text = QPushButton("Copy methods text")
-        self.text.setToolTip("Put a paragraph for a paper's methods section on the clipboard: data, network, settings, "
-                             "seeds, protocols, versions")  # fmt: skip
+        self.text.setToolTip(
+            "Copy a paragraph for a paper's methods section: data, network, settings, seeds, protocols, versions"
+        )
         self.text.clicked.connect(self._copy_text)
         self.foot.start.clicked.connect(self._start)
         self.foot.pause.clicked.connect(self._pause)
@@ -80,18 +82,18 @@ class StudyPanel(QObject):
 
     @property
     def study(self) -> Study | None:
-        """The study that is chosen."""
+        """The chosen study."""
         return self.choice.study
 
     @property
     def table(self) -> Table:
-        """The table as it is asked for; empty until it is read."""
+        """The table by methods or by runs, as chosen; empty until it has been read."""
         if self.standing is None:
             return Table((), ())
         return self.standing.runs if self.each.isChecked() else self.standing.methods
 
     def colours(self, table: Table) -> list[int]:
-        """A colour for each row: each method's own."""
+        """Return a colour for each row: that of its method."""
         if self.standing is None:
             return []
         methods = self.standing.methods
@@ -100,7 +102,7 @@ class StudyPanel(QObject):
         return [of_method[line.rows[0].method] for line in table.lines]
 
     def show_controls(self, *, shown: bool) -> None:
-        """Show a study on the page, or not; only then anything is read or tried."""
+        """Show or hide the study; while it is hidden nothing is read or timed."""
         for widget in (self.top, self.foot, self.each, self.text):
             widget.setVisible(shown)
         if shown and not self.shown:
@@ -120,11 +122,11 @@ class StudyPanel(QObject):
         self.estimator.close()
         self.worker.close()
 
-    # What is known
+    # Status and estimate
 
     @Slot()
     def refresh(self) -> None:
-        """Read where the study stands, beside the window's work."""
+        """Read the study's status in the background."""
         study, session = self.study, self.session
         if study is None or not self.shown:
             return
@@ -168,7 +170,7 @@ class StudyPanel(QObject):
         if self.study is None or not self.shown or self.session.active:
             self.estimator.forget()
             return
-        self._measuring = not self.session.hindrance
+        self._measuring = not self.session.blocked_by
         self.estimator.ask(self.study, measure=self._measuring)
 
     @Slot(object)
@@ -191,7 +193,7 @@ class StudyPanel(QObject):
         try:
             check_cells(left)
         except DataError as error:
-            self.no_data.emit(left[0].cell.config.dataset, f"Not started: {error}")
+            self.no_data.emit(left[0].cell.config.dataset, f"The study was not started. {error}")
             return
         self.estimator.forget()
         self._said = ""
@@ -213,7 +215,7 @@ class StudyPanel(QObject):
         self._estimate()
         self._show()
 
-    # What is said
+    # Display
 
     @Slot()
     def _show(self) -> None:
@@ -223,7 +225,7 @@ class StudyPanel(QObject):
         self.choice.lock(session.active)
         self.text.setEnabled(study is not None)
         self.each.setEnabled(study is not None)
-        self.told.setText(self._told())
+        self.summary.setText(self._summary())
         warnings = "" if study is None or session.active else " ".join(study.warnings())
         self.warnings.setText(warnings)
         for line in (self.warnings, self.error):
@@ -232,21 +234,21 @@ class StudyPanel(QObject):
             self.foot.show_running(session)
             return
         left = standing is not None and standing.done < len(standing.states)
-        begun = standing is not None and standing.done + standing.begun > 0
+        started = standing is not None and standing.done + standing.started > 0
         self.foot.show_idle(
-            session.hindrance if session.hindrance and left else self._said,
-            "Go on" if begun and left else "Start",
-            enabled=study is not None and left and not session.hindrance,
+            session.blocked_by if session.blocked_by and left else self._said,
+            "Resume" if started and left else "Start",
+            enabled=study is not None and left and not session.blocked_by,
         )
         self.foot.start.setToolTip(
-            "Train and evaluate the runs that are not there yet, side by side; it can be stopped at any time"
+            "Train and evaluate the remaining runs, several at a time; you can stop and resume at any time"
             if left
-            else "Every run of the study is trained and evaluated"
+            else "Every run of this study has been trained and evaluated"
         )
         self.foot.start.setShortcut("Ctrl+Return")
 
-    def _told(self) -> str:
-        """How many runs, how many are there, and what the others will take."""
+    def _summary(self) -> str:
+        """Return how many runs there are, how many are done, and how long the rest will take."""
         if self.study is None or self.standing is None:
             return ""
         words = left_words(self.standing, self.session)
@@ -266,6 +268,6 @@ class StudyPanel(QObject):
             self.say("Copied the methods text.")
 
     def say(self, words: str) -> None:
-        """Say what was done with the table."""
+        """Show a message about the table."""
         self._said = words
         self._show()

@@ -1,4 +1,4 @@
-"""The study that runs in this window: starting, pausing, stopping, and how far it is."""
+"""The study running in this window: starting, pausing, stopping, and its progress."""
 
 from pathlib import Path
 
@@ -6,14 +6,14 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from engine.jobs.events import Event, Job, Paused, Progress, Warned
 from engine.studies import CellFinished, CellStarted, CellState, Study, run_study
-from gui.bridge import JobSession, JobThread, Reads
+from gui.bridge import Handlers, JobSession, JobThread
 
 
 class StudySession(JobSession):
-    """At most one study at a time.
+    """Runs at most one study at a time.
 
-    `changed` whenever its state or progress did, `moved` when a cell began or ended, `failed` and `warned` with a
-    sentence, `ended(study, sentence)` at its end, with what was reached.
+    Emits `changed` when its state or progress changes, `moved` when a cell starts or ends, `failed` and `warned` with a
+    message, and `ended(study, message)` with its outcome.
     """
 
     moved = Signal()
@@ -22,33 +22,33 @@ class StudySession(JobSession):
     ended = Signal(object, str)
 
     def __init__(self, root: Path, parent: QObject | None = None) -> None:
-        reads: Reads = {
+        handlers: Handlers = {
             Progress: self._progressed,
             Warned: lambda event: self.warned.emit(event.message),
             CellStarted: lambda event: self.working.append(event.state.cell.title),
             CellFinished: lambda event: self._end_cell(event.state),
             Paused: lambda event: None,
         }
-        super().__init__(parent, reads, self._study_ended)
+        super().__init__(parent, handlers, self._study_ended)
         self.root = root
         self.study: Study | None = None
         self.progress: Progress | None = None
         self.failures: list[CellState] = []
-        """Cells that failed when they were last tried, with the reason, which not every run folder has."""
+        """Cells that failed in this session, with the reason, which not every run folder records."""
         self.working: list[str] = []
-        """Titles of the cells that are being trained or evaluated."""
-        self.hindrance = ""
-        """Why no study can be started now, as a sentence; empty when one can."""
+        """Titles of the cells being trained or evaluated."""
+        self.blocked_by = ""
+        """Why no study can be started now, as a sentence; empty if one can."""
 
-    def hinder(self, sentence: str) -> None:
-        """Say why no study can be started now; empty: one can."""
-        if sentence != self.hindrance:
-            self.hindrance = sentence
+    def block(self, reason: str) -> None:
+        """Prevent studies from being started, for this reason; an empty reason allows them again."""
+        if reason != self.blocked_by:
+            self.blocked_by = reason
             self.changed.emit()
 
     def start(self, study: Study) -> None:
-        """Do what is left of a study."""
-        if self.active or self.hindrance:
+        """Train and evaluate the remaining runs of a study."""
+        if self.active or self.blocked_by:
             return
         self.study, self.progress = study, None
         self.failures, self.working = [], []

@@ -1,4 +1,4 @@
-"""Where a study stands, as the page shows it: its table by methods or by runs, and a word on what is not done yet."""
+"""The status of a study as the page shows it: its table by methods or by runs, and the state of unfinished cells."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -10,12 +10,12 @@ from engine.studies import CellState, DataOnDisk, Study, standing, study_rows, s
 
 STATE = Heading("state", "State", numeric=False)
 AFTER = {"n", "name"}
-"""Keys of the columns after which the state stands."""
+"""Keys of the columns that precede the state."""
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where each cell of a study is, and its tables: a row a method, and a row a run."""
+    """The state of each cell of a study, and its tables by methods and by runs."""
 
     study: Study
     states: tuple[CellState, ...]
@@ -24,22 +24,22 @@ class Standing:
 
     @property
     def done(self) -> int:
-        """Number of runs that are trained and evaluated."""
+        """Number of runs that have been trained and evaluated."""
         return sum(state.state == "evaluated" for state in self.states)
 
     @property
-    def begun(self) -> int:
-        """Number of runs that are not done, but of which something is kept."""
+    def started(self) -> int:
+        """Number of runs that have been started but are not done."""
         return sum(state.state != "evaluated" and (state.step > 0 or state.state == "trained") for state in self.states)
 
 
 def read_standing(
     study: Study, runs: Path, failures: Sequence[CellState], working: Sequence[str], data: DataOnDisk | None = None
 ) -> Standing:
-    """Read where a study stands from the folder of runs.
+    """Read the status of a study from the runs folder.
 
-    `failures` are cells that failed in this session, `working` the titles of those that are worked on now, `data` what
-    is known of its data from an earlier look.
+    `failures` are cells that failed in this session, `working` the titles of cells being worked on, `data` what an
+    earlier call found out about the data on disk.
     """
     states = tuple(_with_failure(state, failures, working) for state in standing(study, runs, data))
     rows = study_rows(study, states)
@@ -62,22 +62,22 @@ def read_standing(
 
 
 def _with_failure(state: CellState, failures: Sequence[CellState], working: Sequence[str]) -> CellState:
-    """Where a cell stands, with the reason of a failure that its run folder does not have."""
+    """Return a cell's state, with the reason for a failure that its run folder does not record."""
     if state.state == "evaluated" or state.cell.title in working:
         return state
     return next((failed for failed in failures if failed.cell == state.cell), state)
 
 
 def _word(state: CellState, working: Sequence[str]) -> str:
-    """What is said of a cell in a few words."""
+    """Return a cell's state in a few words."""
     percent = f"{int(100 * state.step / max(1, state.total))} %"
     here = state.cell.title in working
     if state.state == "trained":
-        return "evaluating" if here else "to be evaluated"
+        return "evaluating" if here else "not evaluated"
     if state.state in ("training", "paused", "waiting") and (state.busy or here):
         return f"training {percent}"
     return {"evaluated": "done", "failed": "failed"}.get(
-        state.state, f"stopped at {percent}" if state.step else "not begun"
+        state.state, f"stopped at {percent}" if state.step else "not started"
     )
 
 
@@ -88,7 +88,7 @@ def _state_cell(states: Sequence[CellState], words: Sequence[str]) -> Cell:
 
 
 def _with_states(table: Table, cells: Sequence[Cell]) -> Table:
-    """Return a table with the states in a column of their own, as long as something is not done."""
+    """Return a table with a column for the states, unless everything is done."""
     if all(cell.text == "done" for cell in cells):
         return table
     place = 1 + max(n for n, heading in enumerate(table.headings) if heading.key in AFTER)

@@ -1,4 +1,4 @@
-"""The picture of a row of the table: what each latent knows of each factor, or reconstructions with sharpness."""
+"""The view of one row of the table: latents against factors, or reconstructions with their sharpness."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -26,17 +26,17 @@ if TYPE_CHECKING:
 
 RECONSTRUCTIONS = "reconstructions"
 VIEWS = {name: title for name, (_, title, _) in MATRICES.items()} | {RECONSTRUCTIONS: "Reconstructions"}
-NOTHING = "Press a row of the table to see what its latents know of the factors."
-SHARPNESS = "Sharpness: mean over the images shown, z = mean; that of each in its tooltip"
+NOTHING = "Click a row of the table to see which latents encode which factors."
+SHARPNESS = "Sharpness: mean over the images shown, z = mean; point at an image for its own"
 TIPS = {
-    "mutual_information": "{row} tells {value} nats about {column}",
-    "accuracies": "{row} alone tells {column} in {value} of images",
-    "importance": "{row} has {value} of the importance for {column}",
+    "mutual_information": "{row} has {value} nats of information about {column}",
+    "accuracies": "{row} alone predicts {column} with an accuracy of {value}",
+    "importance": "The importance of {row} for {column} is {value}",
 }
 
 
 class SubjectCard(Card):
-    """Shows the runs of the table's current row; `export` and `open_run(path)` on those buttons."""
+    """Shows the runs of the table's current row. Emits `export` and `open_run(path)`."""
 
     export = Signal()
     open_run = Signal(object)
@@ -51,7 +51,7 @@ class SubjectCard(Card):
         self._compared: Compared | None = None
         self._asked: object = None
         self._follows = True
-        """Whether the picture is one that the run has, as nobody has chosen another yet."""
+        """Whether the view is picked to suit each run, until the user chooses one."""
         self._comparer = Comparer()
         self.worker = LatestWorker(self)
         self.worker.answered.connect(self._answered)
@@ -59,22 +59,22 @@ class SubjectCard(Card):
         self.view = Combo()
         for name, title in VIEWS.items():
             self.view.addItem(title, name)
-        self.view.setAccessibleName("Picture")
+        self.view.setAccessibleName("View")
         self.view.setMinimumContentsLength(8)
         self.view.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.view.setToolTip("What is shown of the table's current row")
+        self.view.setToolTip("View of the table's current row")
         self.view.activated.connect(self._chosen)
         self.run = Combo()
-        self.run.setToolTip("Which run of the row")
+        self.run.setToolTip("Run of the row")
         self.run.setAccessibleName("Run")
         self.run.setMinimumContentsLength(6)
         self.run.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.run.activated.connect(self._run_chosen)
         self.open = QPushButton("Open")
-        self.open.setToolTip("Select this run at the left and show its training (also: double click on its row)")
+        self.open.setToolTip("Select this run and show its training; double-clicking its row does the same")
         self.open.clicked.connect(self._open)
         self.save = QPushButton("Save…")
-        self.save.setToolTip("Save this picture as PNG, SVG or PDF, as a paper prints it")
+        self.save.setToolTip("Save this view as PNG, SVG or PDF, in a style for papers")
         self.save.clicked.connect(self.export)
         self.head.takeAt(self.head.count() - 1)
         self.note.hide()
@@ -84,7 +84,7 @@ class SubjectCard(Card):
         self.grid = ImageGrid(side=128, largest=72)
         area = QScrollArea()
         area.setObjectName("scrolled")
-        area.setAccessibleName("Pictures of the run")
+        area.setAccessibleName("Images of the run")
         area.setWidget(self.grid)
         area.setWidgetResizable(True)
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -101,9 +101,9 @@ class SubjectCard(Card):
     def show_rows(
         self, rows: Sequence[Row], beside: Sequence[Row], names: Mapping[Path, Mapping[int, str]] | None = None
     ) -> None:
-        """Show the runs of one row; `beside` are runs to compare reconstructions with, `names` the names of latents.
+        """Show the runs of one row; `beside` are runs to compare reconstructions with, `names` the latents' names.
 
-        Names are by the run's folder, then by the latent's number.
+        Names are given by the run's folder, then by the latent's number.
         """
         self._rows, self._beside, self._names = rows, beside, names or {}
         kept = self.run.currentData()
@@ -119,26 +119,26 @@ class SubjectCard(Card):
         self._draw()
 
     def apply_theme(self) -> None:
-        """Take the colours of the scheme in force."""
+        """Apply the current colour scheme."""
         self.map.update()
         self.grid.update()
 
     def close_worker(self) -> None:
-        """End the thread that makes pictures."""
+        """End the thread that computes reconstructions."""
         self.worker.close()
 
     @property
     def row(self) -> Row | None:
-        """The run that is shown."""
+        """The current run."""
         return self._rows[self.run.currentIndex()] if 0 <= self.run.currentIndex() < len(self._rows) else None
 
     @property
     def title_words(self) -> str:
-        """What the picture shows, for a file's name."""
+        """What the view shows, for the file name."""
         return self.view.currentText()
 
     def figure(self) -> "Figure":
-        """Draw what is shown as a paper prints it."""
+        """Draw the view in a style for papers."""
         from engine.figures.evaluation import compared_figure, matrix_figure
 
         if self._matrix is not None and self.row is not None:
@@ -177,18 +177,18 @@ class SubjectCard(Card):
         found = matrix(row, name, self._names.get(row.path) if row.path is not None else None)
         metric = MATRICES[name][0]
         if found is None:
-            reason = row.reason(metric) if row.value(metric) is None else "this table was not kept; evaluate again"
+            reason = row.reason(metric) if row.value(metric) is None else "these values were not stored; evaluate again"
             self._say(f"{VIEWS[name]}: {reason}.")
             return
         self._matrix = found
         self.map.show_values(found.values, found.latents, found.factors, TIPS[name], found.idle)
-        grey = f"; grey: idle, a KL of at most {ACTIVE_NATS} nats" if any(found.idle) else ""
-        self.words.setText(f"{found.unit + '; ' if found.unit else ''}latents ordered by KL, largest first{grey}")
+        grey = f"; inactive ones (KL at most {ACTIVE_NATS} nats) in grey" if any(found.idle) else ""
+        self.words.setText(f"{found.unit + '; ' if found.unit else ''}latents by KL, largest first{grey}")
         self.save.setEnabled(True)
         self._stack.setCurrentWidget(self.map)
 
     def _ask(self, row: Row) -> None:
-        """Have the same images reconstructed by this run and others on its data set."""
+        """Request reconstructions of the same images by this run and others on its data set."""
         others = [r for r in self._beside if r.data == row.data and r.path != row.path and _reconstructs(r)]
         runs = [r for r in (row, *others) if r.path is not None][:MOST_RUNS]
         by_method = len({r.method for r in runs}) == len(runs)
@@ -233,7 +233,7 @@ def _reconstructs(row: Row) -> bool:
 
 
 def _first_view(row: Row) -> str:
-    """The first picture that there is of a run: a table of latents and factors, else its reconstructions."""
+    """Return the first view available for a run: a matrix of latents and factors, else its reconstructions."""
     tables = [name for name in VIEWS if name != RECONSTRUCTIONS and matrix(row, name) is not None]
     if tables or row.value("reconstruction") is None:
         return [*tables, *VIEWS][0]

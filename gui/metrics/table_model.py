@@ -1,4 +1,4 @@
-"""A table of evaluated runs as Qt shows it: texts, bold for the best, tooltips with protocol or reason."""
+"""The Qt model of a table of evaluated runs: text, bold for the best, tooltips with protocol or reason."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,14 +16,14 @@ from gui.widgets.theme import tokens
 Index = QModelIndex | QPersistentModelIndex
 Role = Qt.ItemDataRole
 HEADING = int(Role.UserRole) + 1
-"""Role under which a header asks for the heading itself."""
+"""Role that returns the heading itself."""
 
 AS_THEY_ARE = ("seed",)
-"""Columns of numbers that are names more than quantities."""
+"""Numeric columns without thousands separators, as they are names rather than quantities."""
 
 
 class MetricsModel(QAbstractTableModel):
-    """Shows the table it is given; `colours` has one for each row."""
+    """Holds a table, with a colour for each row."""
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
@@ -34,7 +34,7 @@ class MetricsModel(QAbstractTableModel):
         """Show another table."""
         if table == self.table and colours == self._colours:
             return
-        if _alike(table, self.table):  # a selection, and the first half of a double click, outlive it
+        if _alike(table, self.table):  # keeps the selection, and a double-click in progress
             self.table, self._colours = table, colours
             self.dataChanged.emit(self.index(0, 0), self.index(self.rowCount() - 1, self.columnCount() - 1))
             return
@@ -51,7 +51,7 @@ class MetricsModel(QAbstractTableModel):
         return 0 if parent.isValid() else len(self.table.headings)
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Role.DisplayRole) -> Any:
-        """Titles; what a metric is, which way is better and by which protocol as tooltip."""
+        """Return a title; as tooltip, what the metric is and which direction is better."""
         if orientation == Qt.Orientation.Vertical or section >= len(self.table.headings):
             return None
         heading = self.table.headings[section]
@@ -64,7 +64,7 @@ class MetricsModel(QAbstractTableModel):
         return _alignment(heading) if role == Role.TextAlignmentRole else None
 
     def data(self, index: Index, role: int = Role.DisplayRole) -> Any:
-        """A cell's text, alignment, font and tooltip."""
+        """Return a cell's text, alignment, font, colour and tooltip."""
         heading = self.table.headings[index.column()]
         cell = self.table.lines[index.row()].cells[index.column()]
         if role == Role.DisplayRole:
@@ -83,7 +83,7 @@ class MetricsModel(QAbstractTableModel):
 
 
 def _alike(table: Table, other: Table) -> bool:
-    """Whether two tables have the same columns and rows, perhaps with other values."""
+    """Return whether two tables have the same columns and rows, possibly with different values."""
     same = table.headings == other.headings and [line.title for line in table.lines] == [
         line.title for line in other.lines
     ]
@@ -96,7 +96,7 @@ def _heading_tip(heading: Heading) -> str:
         words = {"n": "Number of runs", "step": "Step of the weights that were evaluated"}
         return words.get(heading.key, heading.title)
     if heading.published:
-        return tip("Nguyen and Qiu, Tables 1 and 2.", title=f"{column.name}, as the report prints it")
+        return tip("Nguyen and Qiu, Tables 1 and 2.", title=f"{column.name}, as printed in the report")
     return tip(f"{column.about} {BETTER[column.better]}", title=column.name)
 
 
@@ -110,6 +110,6 @@ def _font(heading: Heading, cell: Cell) -> QFont | None:
 
 
 def _alignment(heading: Heading) -> int:
-    """Numbers stand at the right, words at the left."""
+    """Align numbers right and text left."""
     side = Qt.AlignmentFlag.AlignRight if heading.numeric else Qt.AlignmentFlag.AlignLeft
     return int(side | Qt.AlignmentFlag.AlignVCenter)

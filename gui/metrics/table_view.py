@@ -1,4 +1,4 @@
-"""The table on the screen: headings of two lines, a click sorts, a menu on the heading hides."""
+"""The table on the screen: two-line headings; clicking one sorts, its context menu hides the column."""
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRect, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter
@@ -14,7 +14,7 @@ MARGIN = 13
 
 
 class Header(QHeaderView):
-    """Headings: title and arrow, below it unit or protocol in a few words, and where the table is sorted."""
+    """Headings: title and arrow, below them unit or protocol in a few words, and the sort indicator."""
 
     def __init__(self, orientation: Qt.Orientation, parent: QWidget) -> None:
         super().__init__(orientation, parent)
@@ -23,7 +23,7 @@ class Header(QHeaderView):
         """Key of the column that the table is sorted by, and whether it descends."""
 
     def sectionSizeFromContents(self, logicalIndex: int) -> QSize:
-        """Return the room that both lines need."""
+        """Return the size that both lines need."""
         title, short = self._words(logicalIndex)
         fonts = ((self._bold(), title), (self._small(), short))
         wide = max(QFontMetrics(font).horizontalAdvance(words) for font, words in fonts)
@@ -80,7 +80,7 @@ class Header(QHeaderView):
 
 
 class Cells(QStyledItemDelegate):
-    """Cells with a thin line below each."""
+    """Cells with a thin line below."""
 
     def paint(
         self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
@@ -95,7 +95,7 @@ class Cells(QStyledItemDelegate):
 
 
 class MetricsView(FrozenTable):
-    """The table. `sort_asked(key, descending)`, `hide_asked(key)`, `columns_asked` on a heading."""
+    """The table. Its headings emit `sort_asked(key, descending)`, `hide_asked(key)`, `columns_asked`, `usual_asked`."""
 
     sort_asked = Signal(str, bool)
     hide_asked = Signal(str)
@@ -116,7 +116,7 @@ class MetricsView(FrozenTable):
     def currentChanged(
         self, current: QModelIndex | QPersistentModelIndex, previous: QModelIndex | QPersistentModelIndex
     ) -> None:
-        """Let F1 explain the metric whose column the current cell is in."""
+        """Make F1 explain the metric of the current cell's column."""
         super().currentChanged(current, previous)
         self._explain(self._heading(current.column()) if current.isValid() else None)
 
@@ -134,7 +134,7 @@ class MetricsView(FrozenTable):
 
     @Slot(int)
     def _clicked(self, section: int) -> None:
-        """Sort, the best first; a second click turns the order round."""
+        """Sort, the best first; a second click reverses the order."""
         heading = self._heading(section)
         if heading is None:
             return
@@ -158,13 +158,13 @@ class MetricsView(FrozenTable):
         heading = self._heading(section)
         if heading is not None:
             key = heading.key
-            menu.addAction("Smallest first", lambda: self.sort_asked.emit(key, False))
-            menu.addAction("Largest first", lambda: self.sort_asked.emit(key, True))
+            menu.addAction("Sort ascending", lambda: self.sort_asked.emit(key, False))
+            menu.addAction("Sort descending", lambda: self.sort_asked.emit(key, True))
             menu.addSeparator()
             hide = menu.addAction(f"Hide “{heading.title}”", lambda: self.hide_asked.emit(key))
             hide.setEnabled(section > 0)
         menu.addAction("Choose columns…", self.columns_asked.emit)
-        menu.addAction("Usual columns", self.usual_asked.emit)
+        menu.addAction("Restore default columns", self.usual_asked.emit)
         return menu
 
     def _heading(self, section: int) -> Heading | None:

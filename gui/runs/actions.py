@@ -1,4 +1,4 @@
-"""What is done with the selected runs: the context menu, the keys, and what is behind them."""
+"""Actions on the selected runs: the context menu, its keyboard shortcuts, and what they do."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -31,10 +31,10 @@ COLOUR_NAMES = ("vermilion", "blue", "green", "pink", "ochre", "sky blue", "viol
 
 
 class RunActions(QObject):
-    """Fills the run list's menu and carries it out.
+    """Fills the run list's menu and performs its actions.
 
-    `use_settings(path)` asks for a run's settings in the form; `failed`, `noted` with a sentence; `undoable(sentence)`
-    after something that Ctrl+Z takes back.
+    Emits `use_settings(path)` to show a run's settings in the form, `failed` and `noted` with a message, and
+    `undoable(message)` after an action that Ctrl+Z can undo.
     """
 
     use_settings = Signal(object)
@@ -54,29 +54,29 @@ class RunActions(QObject):
         self._build(run_list.menu)
         run_list.menu.aboutToShow.connect(self._enable)
         for changed in (run_list.selected, store.updated, session.began, session.ended, session.queue_changed):
-            changed.connect(self._enable)  # its keys work without the menu
+            changed.connect(self._enable)  # the shortcuts work without opening the menu
         run_list.renamed.connect(self._rename)
         run_list.colour_asked.connect(self._ask_colour)
 
     def _build(self, menu: QMenu) -> None:
-        self.go_on = self._add(menu, "Resume", self._resume, "Ctrl+Shift+R")
+        self.resume = self._add(menu, "Resume", self._resume, "Ctrl+Shift+R")
         self.longer = self._add(menu, "Train longer…", self._train_longer)
-        self.unqueue = self._add(menu, "Take out of the queue", self._unqueue)
+        self.unqueue = self._add(menu, "Remove from queue", self._unqueue)
         menu.addSeparator()
         self.use = self._add(menu, "Use these settings", self._use, "Ctrl+U")
         self.again = self._add(menu, "Train again with another seed", self._train_again, "Ctrl+D")
         self.compare = self._add(menu, "Compare settings…", self._compare, "Ctrl+K")
         menu.addSeparator()
         self.rename = self._add(menu, "Rename", self._list.rename, "F2", shown_only=True)
-        self.tags = self._add(menu, "Tags…", self._ask_tags, "Ctrl+T")
+        self.tags = self._add(menu, "Edit tags…", self._ask_tags, "Ctrl+T")
         self._colours = menu.addMenu("Colour")
         self._colours.aboutToShow.connect(self._show_colours)
         self._dot_colours = QMenu(menu)
         for choice in (self._colours, self._dot_colours):
             choice.triggered.connect(self._colour_chosen)
         self.hide = self._add(menu, "Hide", self._toggle_hidden, "Ctrl+H")
-        self.keep = self._add(menu, "Keep these weights", self._keep_checkpoint)
-        self.keep.setToolTip("Keep a copy of the newest weights, to come back to on the Traversal tab")
+        self.keep = self._add(menu, "Keep current weights", self._keep_checkpoint)
+        self.keep.setToolTip("Keep a copy of the latest weights, which you can select on the Traversal page")
         menu.addSeparator()
         self.export = self._add(menu, "Export…", self._export, "Ctrl+Shift+E")
         self.folder = self._add(menu, "Open folder", self._open_folder, "Ctrl+O")
@@ -91,7 +91,7 @@ class RunActions(QObject):
             action.setShortcut(QKeySequence(keys))
             if keys == "Del":
                 action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-            # The view itself edits on F2; the menu only says so.
+            # The view itself handles F2; the menu only shows the shortcut.
             if not shown_only:
                 self._list.view.addAction(action)
         action.triggered.connect(slot)
@@ -105,8 +105,8 @@ class RunActions(QObject):
         training = self._session.active
         waits = any(item.place is not None for item in items)
         resumable = [item for item in items if item.state.unfinished and item.place is None]
-        self.go_on.setEnabled(bool(resumable))
-        self.go_on.setText("Resume after the present run" if training else "Resume")
+        self.resume.setEnabled(bool(resumable))
+        self.resume.setText("Resume after the current run" if training else "Resume")
         self.longer.setEnabled(any(item.state.state == "finished" for item in items))
         self.unqueue.setVisible(waits)
         for action in (self.use, self.rename, self.folder):
@@ -118,7 +118,7 @@ class RunActions(QObject):
         self.tags.setEnabled(bool(items))
         self._colours.setEnabled(bool(items))
         self.hide.setEnabled(bool(items))
-        self.hide.setText("Show again" if items and all(item.hidden for item in items) else "Hide")
+        self.hide.setText("Unhide" if items and all(item.hidden for item in items) else "Hide")
         self.trash.setEnabled(any(not item.state.active for item in items))
 
     # Training
@@ -131,7 +131,7 @@ class RunActions(QObject):
 
     @Slot()
     def _train_longer(self) -> None:
-        """Ask once for the runs whose length is set in steps, and once for those in epochs."""
+        """Ask once for all runs whose length is set in steps, and once for those set in epochs."""
         items = [item for item in self._list.items() if item.state.state == "finished"]
         for unit, runs in (
             ("steps", [item for item in items if item.run.config.steps is not None]),
@@ -148,7 +148,7 @@ class RunActions(QObject):
             self._window,
             "Train longer",
             f"{unit.capitalize()} to add to {names}.{took}\n"
-            "Training goes on from where it ended; C and the rest stay as they are.",
+            "Training continues from the end of the run; C and all other settings stay the same.",
             first.run.config.steps or MORE_EPOCHS,
             1,
             100_000_000 if unit == "steps" else 100_000,
@@ -163,7 +163,7 @@ class RunActions(QObject):
         taken = self.queue.remove([item.path for item in items])
         if taken:
             names = items[0].name if len(items) == 1 else count(taken, "run")
-            self.undoable.emit(f"{names} taken out of the queue.")
+            self.undoable.emit(f"Removed {names} from the queue.")
 
     @Slot()
     def _use(self) -> None:
@@ -172,7 +172,7 @@ class RunActions(QObject):
 
     @Slot()
     def _train_again(self) -> None:
-        """Queue the same settings with the smallest seed that no run of these settings has."""
+        """Queue the same settings with the smallest seed not used by any run with these settings."""
         for item in self._list.items():
             config = item.run.config
             same = [other.run.config for other in self._store.items]
@@ -199,7 +199,7 @@ class RunActions(QObject):
             return
         common = [tag for tag in items[0].tags if all(tag in item.tags for item in items)]
         names = items[0].name if len(items) == 1 else count(len(items), "run")
-        text, accepted = ask_text(self._window, "Tags", f"Tags of {names}, with spaces between them:", " ".join(common))
+        text, accepted = ask_text(self._window, "Edit tags", f"Tags of {names}, separated by spaces:", " ".join(common))
         if accepted:
             given = list(dict.fromkeys(tag.strip("#,") for tag in clean_name(text).split() if tag.strip("#,")))
             gone = set(common) - set(given)
@@ -207,7 +207,7 @@ class RunActions(QObject):
                 item.path: {"tags": [*(t for t in item.tags if t not in gone and t not in given), *given] or None}
                 for item in items
             }
-            self._mark("changing tags", changes)
+            self._mark("editing tags", changes)
 
     @Slot(object, QPoint)
     def _ask_colour(self, path: Path, place: QPoint) -> None:
@@ -222,7 +222,7 @@ class RunActions(QObject):
 
     @Slot(QAction)
     def _colour_chosen(self, action: QAction) -> None:
-        self._mark("choosing a colour", {path: {"colour": int(action.data())} for path in self._colour_targets})
+        self._mark("changing the colour", {path: {"colour": int(action.data())} for path in self._colour_targets})
 
     @Slot()
     def _toggle_hidden(self) -> None:
@@ -230,13 +230,13 @@ class RunActions(QObject):
         hide = not all(item.hidden for item in items)
         if not items:
             return
-        self._mark("hiding runs" if hide else "showing runs", {i.path: {"hidden": hide or None} for i in items})
+        self._mark("hiding runs" if hide else "unhiding runs", {i.path: {"hidden": hide or None} for i in items})
         if hide:
-            self.undoable.emit(f"{count(len(items), 'run')} hidden. The ⇅ menu of the run list shows hidden runs.")
+            self.undoable.emit(f"{count(len(items), 'run')} hidden. The ⇅ menu of the run list can show hidden runs.")
 
     @Slot(object, object)
     def name_latents(self, path: Path, names: dict[int, str]) -> None:
-        """Name a run's latents, by number; can be undone."""
+        """Set the names of a run's latents, by number; can be undone."""
         kept = {str(latent): name for latent, name in names.items()}
         self._mark("naming a latent", {path: {"latents": kept or None}})
 
@@ -251,10 +251,10 @@ class RunActions(QObject):
             except StudioError as error:
                 self.failed.emit(str(error))
             except OSError as error:
-                self.failed.emit(f"The weights cannot be kept in {item.path}: {error.strerror or error}.")
+                self.failed.emit(f"Could not keep the weights in {item.path}: {error.strerror or error}.")
             else:
-                where = "choose them on the Traversal tab"
-                self.noted.emit(f"The weights of {item.name} at step {step:,} are kept; {where}.")
+                where = "Select them on the Traversal page."
+                self.noted.emit(f"Kept the weights of {item.name} at step {step:,}. {where}")
 
     # Files
 
@@ -262,25 +262,25 @@ class RunActions(QObject):
     def _export(self) -> None:
         items = self._list.items()
         if items:
-            self._told(lambda: export_runs(self._window, self._settings, [item.run for item in items]))
+            self._report(lambda: export_runs(self._window, self._settings, [item.run for item in items]))
 
     @Slot(object)
     def export_curves(self, options: ViewOptions) -> None:
-        """Ask where to save the curves of the selected runs, and save them as they are looked at."""
+        """Ask where to save the curves of the selected runs, and save them as displayed."""
         items = self._list.items()
         if items:
-            self._told(
+            self._report(
                 lambda: ask_and_export_curves(self._window, self._settings, [item.run for item in items], options)
             )
 
     @Slot()
     def import_runs(self) -> None:
-        """Ask for a .zip and add the runs in it."""
-        self._told(lambda: import_runs(self._window, self._settings, self._store.root))
+        """Ask for a .zip file and add the runs it contains."""
+        self._report(lambda: import_runs(self._window, self._settings, self._store.root))
         self._store.refresh()
 
-    def _told(self, work: Callable[[], str]) -> None:
-        """Do something that ends in a sentence, and pass the sentence on."""
+    def _report(self, work: Callable[[], str]) -> None:
+        """Do some work and emit its closing message, or its error."""
         try:
             words = work()
         except StudioError as error:
@@ -293,7 +293,7 @@ class RunActions(QObject):
     def _open_folder(self) -> None:
         for item in self._list.items()[:1]:
             if not QDesktopServices.openUrl(QUrl.fromLocalFile(str(item.path))):
-                self.noted.emit(f"The run is in {item.path}")
+                self.noted.emit(f"The run's folder is {item.path}")
 
     @Slot()
     def _trash(self) -> None:
@@ -302,17 +302,17 @@ class RunActions(QObject):
             self.trash_runs(items)
 
     def trash_runs(self, items: list[RunItem]) -> None:
-        """Move runs to the system's trash; Ctrl+Z brings them back. One that trains stays."""
+        """Move runs to the system's trash; Ctrl+Z restores them. Runs being trained are left alone."""
         training = [item.name for item in items if item.state.active]
         if training:
-            self.noted.emit(f"{training[0]} is being trained; stop it before it is moved to the trash.")
+            self.noted.emit(f"{training[0]} is still training. Stop it before moving it to the trash.")
         items = [item for item in items if not item.state.active]
         if not items:
             return
         command = TrashRuns([item.path for item in items], self.failed.emit)
         names = items[0].name if len(items) == 1 else count(len(items), "run")
         waiting = [item.path for item in items if item.place is not None]
-        if waiting:  # one Ctrl+Z brings them back to the list and into the queue
+        if waiting:  # a single Ctrl+Z restores them to the list and to the queue
             self.undo_stack.beginMacro(command.text())
             self.queue.remove(waiting)
         self.undo_stack.push(command)
@@ -320,7 +320,7 @@ class RunActions(QObject):
             self.undo_stack.endMacro()
         if command.moved:
             words = names if command.moved == len(items) else count(command.moved, "run")
-            self.undoable.emit(f"{words} moved to the trash.")
+            self.undoable.emit(f"Moved {words} to the trash.")
 
 
 def _fill_with_colours(menu: QMenu) -> None:

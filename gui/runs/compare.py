@@ -1,4 +1,4 @@
-"""The settings of several runs side by side: only what differs, or all."""
+"""The settings of several runs side by side: only those that differ, or all."""
 
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtGui import QGuiApplication, QKeySequence, QShortcut
@@ -26,9 +26,9 @@ from gui.widgets.words import count
 
 
 def settings_table(items: list[RunItem], *, everything: bool = False) -> list[tuple[str, list[str]]]:
-    """Rows of setting and one value a run; only the settings in which the runs differ, unless all are asked for.
+    """Return rows of a setting and its value in each run; only settings that differ, unless `everything` is true.
 
-    A run that does not look at a setting has a dash there.
+    A run that does not use a setting has a dash there.
     """
     configs = [item.run.config for item in items]
     used = [settings_in_use(config) for config in configs]
@@ -43,7 +43,7 @@ def settings_table(items: list[RunItem], *, everything: bool = False) -> list[tu
 
 
 class CompareDialog(QDialog):
-    """Shows `settings_table`; Copy takes it as text with tabs, for a spreadsheet."""
+    """Shows `settings_table`; Copy copies it as tab-separated text for a spreadsheet."""
 
     def __init__(self, items: list[RunItem], parent: QWidget) -> None:
         super().__init__(parent)
@@ -56,10 +56,10 @@ class CompareDialog(QDialog):
         self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         self.table.horizontalHeader().setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         self.table.verticalHeader().setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-        self.all = QCheckBox("All settings")
+        self.all = QCheckBox("Show all settings")
         self.all.toggled.connect(self._fill)
         copy = QPushButton("Copy")
-        copy.setToolTip("Copy the table as text with tabs (Ctrl+C)")
+        copy.setToolTip("Copy the table as tab-separated text (Ctrl+C)")
         copy.clicked.connect(self._copy)
         QShortcut(QKeySequence(QKeySequence.StandardKey.Copy), self).activated.connect(self._copy)
         close = QPushButton("Close")
@@ -86,7 +86,7 @@ class CompareDialog(QDialog):
         differing = len(settings_table(self._items))
         total = len(settings_table(self._items, everything=True))
         self.words.setText(
-            f"{count(differing, 'setting')} of {total} differ{'s' if differing == 1 else ''}."
+            f"{differing} of {count(total, 'setting')} differ{'s' if differing == 1 else ''}."
             if differing
             else "These runs have the same settings."
         )

@@ -1,10 +1,10 @@
-"""How a run is painted in the list."""
+"""Paints a run in the list."""
 
 from PySide6.QtCore import QAbstractItemModel, QEvent, QPoint, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QFontMetrics, QMouseEvent, QPainter, QPen
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
-from engine.runs.run import method_words
+from engine.runs.run import short_method_title
 from engine.settings.run_config import DATASET_TITLES
 from gui.runs.model import Index
 from gui.runs.store import RunItem, state_words
@@ -16,30 +16,30 @@ TEXT_LEFT = 23
 
 
 class RunDelegate(QStyledItemDelegate):
-    """Paints a run: colour, name, data set, method and seed, state, tags, last reconstruction and KL, progress.
+    """Paints a run: colour, name, data set, method and seed, state, tags, latest reconstruction and KL, progress.
 
-    `dot_clicked(index)` after a click on the colour.
+    Emits `dot_clicked(index)` after a click on the colour.
     """
 
     dot_clicked = Signal(object)
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
-        """Return three lines' height."""
+        """Return the height of three lines."""
         return QSize(120, px(HEIGHT))
 
     def setEditorData(self, editor: QWidget, index: Index) -> None:
-        """Fill the editor once: a run that trains changes while its name is typed."""
+        """Fill the editor only once, since a run in training changes while its name is being edited."""
         if not editor.property("filled"):
             editor.setProperty("filled", True)
             super().setEditorData(editor, index)
 
     def updateEditorGeometry(self, editor: QWidget, option: QStyleOptionViewItem, index: Index) -> None:
-        """Edit the name where it stands."""
+        """Place the editor over the name."""
         box = option.rect
         editor.setGeometry(box.left() + TEXT_LEFT - 1, box.top() + 2, box.width() - TEXT_LEFT - 3, px(28))
 
     def editorEvent(self, event: QEvent, model: QAbstractItemModel, option: QStyleOptionViewItem, index: Index) -> bool:
-        """Tell of a click on the dot."""
+        """Emit a click on the dot."""
         if isinstance(event, QMouseEvent) and event.type() == QEvent.Type.MouseButtonPress:
             at = event.position()
             on_dot = at.x() < option.rect.left() + TEXT_LEFT and at.y() < option.rect.top() + px(30)
@@ -79,11 +79,11 @@ class RunDelegate(QStyledItemDelegate):
         reconstruction, kl = item.last("reconstruction"), item.last("kl")
         left, width = box.left() + TEXT_LEFT, box.width() - TEXT_LEFT - 8
         state_colour = {"failed": colours.error, "interrupted": colours.warning}.get(item.state.state, colours.muted)
-        kind = f"{DATASET_TITLES[config.dataset]} · {method_words(config)} · seed {config.seed}"
+        kind = f"{DATASET_TITLES[config.dataset]} · {short_method_title(config)} · seed {config.seed}"
         values = " · ".join(
             words.format(value)
             for words, value in (("{:,.1f}", reconstruction), ("KL {:,.1f}", kl))
-            if value is not None and value == value  # a method may have none of them
+            if value is not None and value == value  # some methods have neither
         )
         lines = [
             (5, 20, 13, colours.text, [item.name], ""),
@@ -119,13 +119,13 @@ class RunDelegate(QStyledItemDelegate):
 
 
 def run_colour(item: RunItem) -> str:
-    """Return the colour a run is drawn in everywhere."""
+    """Return the colour that a run has everywhere in the window."""
     palette = tokens().runs
     return palette[item.colour % len(palette)]
 
 
 def _state_lines(item: RunItem) -> list[str]:
-    """What is said of a run's state: all, and without the time, which goes first where there is little room."""
+    """Return a run's state with and without the training time, which is dropped first when space is short."""
     words = state_words(item)
     if item.state.state not in ("new", "finished") and item.state.total and item.place is None:
         words += f" {100 * item.state.step / item.state.total:.0f} %"

@@ -1,4 +1,4 @@
-"""Saving runs to files: what to save is asked, then where, and it is written beside the window's work."""
+"""Exports runs to files: asks what to save and where, and writes it in the background."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
 from engine.errors import StudioError
 from engine.jobs.events import Job, Progress, Warned
 from engine.runs.run import Run
-from gui.bridge import JobSession, JobThread, Reads
+from gui.bridge import Handlers, JobSession, JobThread
 from gui.training.view_options import ViewOptions
 from gui.widgets.layouts import job_bar, label
 from gui.widgets.save_dialog import (
@@ -39,9 +39,9 @@ from gui.widgets.theme import px
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """Something that runs can be saved as: title, explanation, what its file's name says, and the file's formats.
+    """Something that runs can be exported as: title, explanation, part of the file name, and file formats.
 
-    Without formats it is a folder.
+    Without formats the result is a folder.
     """
 
     title: str
@@ -51,30 +51,30 @@ class Kind:
 
 
 CURVES = Kind(
-    "Curves as a picture",
-    "PNG, SVG or PDF: loss, reconstruction, KL with the capacity C, and KL per latent.",
+    "Curves as a figure",
+    "PNG, SVG or PDF: loss, reconstruction, KL with capacity C, and KL per latent.",
     "curves",
     PICTURES,
 )
-TABLE = Kind("Curves as a table", "CSV with every recorded point; several runs below each other.", "curves", (CSV,))
+TABLE = Kind("Curves as a table", "CSV with every recorded point; several runs one below the other.", "curves", (CSV,))
 ARCHIVE = Kind(
-    "Whole run",
-    "A .zip with settings, curves, weights, pictures and metrics, to keep or to go on with on another machine.",
+    "Complete run",
+    "A .zip file with settings, curves, weights, images and metrics, to archive or to resume on another machine.",
     "run",
     (ZIP,),
 )
-EVENTS = Kind("TensorBoard event files", "A folder with scalars and pictures, for TensorBoard.", "tensorboard", ())
+EVENTS = Kind("TensorBoard event files", "A folder with scalars and images for TensorBoard.", "tensorboard", ())
 KINDS = (CURVES, TABLE, ARCHIVE, EVENTS)
 
 
 RECORDED = ViewOptions(smoothing=0)
-"""Curves as they were recorded, along the steps."""
+"""Curves as recorded, over steps."""
 
 
 def export_runs(parent: QWidget, settings: QSettings, runs: Sequence[Run]) -> str:
-    """Ask what to save of these runs and where, and save it. Returns a sentence, empty when the person cancels.
+    """Ask what to save of these runs and where, and save it. Returns a message, empty if the user cancels.
 
-    Training goes on meanwhile. Raises StudioError when it cannot be saved.
+    Training continues meanwhile. Raises StudioError if saving fails.
     """
     dialog = KindDialog(parent, runs)
     chosen = dialog.exec() == QDialog.DialogCode.Accepted
@@ -84,11 +84,11 @@ def export_runs(parent: QWidget, settings: QSettings, runs: Sequence[Run]) -> st
 
 
 def ask_and_export_curves(parent: QWidget, settings: QSettings, runs: Sequence[Run], options: ViewOptions) -> str:
-    """Ask where to save the curves of these runs, as seen in a picture or all in a table, and save them.
+    """Ask where to save the curves of these runs, as displayed (a figure) or in full (a table), and save them.
 
     Returns and raises as `export_runs` does.
     """
-    kind = Kind("Save the curves", "", "curves", (*PICTURES, CSV))
+    kind = Kind("Save curves", "", "curves", (*PICTURES, CSV))
     return _ask_and_export(parent, settings, runs, kind, options)
 
 
@@ -99,7 +99,7 @@ def _ask_and_export(
     if kind.formats:
         path = ask_file(parent, settings, kind.title, name, kind.formats)
     else:
-        path = ask_new_folder(parent, settings, f"{kind.title}: where to make the folder {name}", name)
+        path = ask_new_folder(parent, settings, f"{kind.title}: choose where to create the folder {name}", name)
     if path is None:
         return ""
 
@@ -117,8 +117,8 @@ def _ask_and_export(
 
 
 def import_runs(parent: QWidget, settings: QSettings, root: Path) -> str:
-    """Ask for a .zip with runs and put them below `root`. Returns and raises as `export_runs` does."""
-    name, _ = QFileDialog.getOpenFileName(parent, "Import runs", str(last_folder(settings)), "Saved runs (*.zip)")
+    """Ask for a .zip file and import its runs into `root`. Returns and raises as `export_runs` does."""
+    name, _ = QFileDialog.getOpenFileName(parent, "Import runs", str(last_folder(settings)), "Exported runs (*.zip)")
     if not name:
         return ""
 
@@ -131,7 +131,7 @@ def import_runs(parent: QWidget, settings: QSettings, root: Path) -> str:
 
 
 class KindDialog(QDialog):
-    """Asks what to save; `kind` is the answer."""
+    """Asks what to export; `kind` is the answer."""
 
     def __init__(self, parent: QWidget, runs: Sequence[Run]) -> None:
         super().__init__(parent)
@@ -161,12 +161,12 @@ class KindDialog(QDialog):
 
     @property
     def kind(self) -> Kind:
-        """What was chosen."""
+        """The chosen kind."""
         return KINDS[self._group.checkedId()]
 
 
 class JobDialog(QDialog):
-    """Does a job in a thread, with its progress and a button that cancels it. `task` is its word in the status bar."""
+    """Runs a job in a thread and shows its progress, with a Cancel button. `task` names it in the status bar."""
 
     def __init__(self, parent: QWidget, title: str, make_job: Callable[[], Job], task: str = "Saving") -> None:
         super().__init__(parent)
@@ -189,14 +189,14 @@ class JobDialog(QDialog):
         foot.addWidget(self.cancel)
         layout.addLayout(foot)
         self._make_job = make_job
-        reads: Reads = {
+        handlers: Handlers = {
             Progress: self._progressed,
             Warned: lambda event: self._notes.append(event.message),
         }
-        self._job = JobSession(self, reads, self._over)
+        self._job = JobSession(self, handlers, self._over)
 
     def carry_out(self) -> str:
-        """Do the job. Returns what it says at its end, empty when it was cancelled. Raises StudioError."""
+        """Run the job. Returns its closing message, empty if it was cancelled. Raises StudioError."""
         self._job.begin(self._make_job)
         self._show_status(Progress(0, 1, self.windowTitle()))
         self.exec()
@@ -207,7 +207,7 @@ class JobDialog(QDialog):
         return " ".join([self._job.words, *self._notes]) if self._job.words else ""
 
     def reject(self) -> None:
-        """Cancel the job; the dialog closes when it has ended."""
+        """Cancel the job; the dialog closes once it has ended."""
         self._job.cancel()
         self.cancel.setEnabled(False)
         self.what.setText("Cancelling…")
@@ -229,7 +229,7 @@ class JobDialog(QDialog):
 
 
 def _missing() -> str:
-    """Why TensorBoard's files cannot be written here; empty when they can."""
+    """Return why TensorBoard files cannot be written here; empty if they can."""
     from engine.export.tensorboard import check_installed
 
     try:

@@ -1,4 +1,4 @@
-"""The runs as a list that can be filtered and sorted."""
+"""The Qt model of the run list, with filtering and sorting."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +16,7 @@ from PySide6.QtCore import (
 )
 
 from engine.methods.registry import METHODS
-from engine.runs.run import method_words
+from engine.runs.run import short_method_title
 from engine.settings.run_config import DATASET_TITLES
 from engine.system.plain_text import clean_name
 from gui.runs.store import RunItem, RunStore, state_words
@@ -29,7 +29,7 @@ SORTS: dict[str, Callable[[RunItem], Any]] = {
     "Started": lambda item: (item.run.created, item.path.name),
     "Name": lambda item: item.name.casefold(),
     "Data set": lambda item: DATASET_TITLES[item.run.config.dataset].casefold(),
-    "Method": lambda item: method_words(item.run.config),
+    "Method": lambda item: short_method_title(item.run.config),
     "State": lambda item: item.state.state,
     "Progress": lambda item: item.state.step / max(1, item.state.total),
     "Reconstruction": lambda item: _number(item.last("reconstruction")),
@@ -39,7 +39,7 @@ SORTS: dict[str, Callable[[RunItem], Any]] = {
     "Colour": lambda item: item.colour,
     "Tags": lambda item: tuple(item.tags),
 }
-"""What the list can be sorted by."""
+"""Sort keys, by their titles in the menu."""
 
 
 class RunListModel(QAbstractListModel):
@@ -58,7 +58,7 @@ class RunListModel(QAbstractListModel):
         return 0 if parent.isValid() else len(self._store.items)
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        """What the view asks of a run."""
+        """Return a run's data for the view."""
         item = self._store.items[index.row()]
         if role == Qt.ItemDataRole.UserRole:
             return item
@@ -75,7 +75,7 @@ class RunListModel(QAbstractListModel):
         return Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemIsEditable
 
     def setData(self, index: Index, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:
-        """Tell that a run was given a name."""
+        """Emit a run's new name."""
         name = clean_name(str(value))
         item = self._store.items[index.row()]
         if not name or name == item.name:
@@ -97,7 +97,7 @@ class RunListModel(QAbstractListModel):
 
 
 class RunFilter(QSortFilterProxyModel):
-    """Leaves out what a filter or "hidden" leaves out, and sorts by one of `SORTS`."""
+    """Filters by words and by the hidden mark, and sorts by one of `SORTS`."""
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
@@ -108,19 +108,19 @@ class RunFilter(QSortFilterProxyModel):
         self._sort()
 
     def show_only(self, text: str) -> None:
-        """Keep the runs that have each of the words in what the list says of them."""
+        """Show only runs whose name and description contain every word of the text."""
         self.beginFilterChange()
         self._words = text.casefold().split()
         self.endFilterChange(QSortFilterProxyModel.Direction.Rows)
 
     def include_hidden(self, shown: bool) -> None:
-        """Show the hidden runs too, or not."""
+        """Show or hide runs that are marked as hidden."""
         self.beginFilterChange()
         self.show_hidden = shown
         self.endFilterChange(QSortFilterProxyModel.Direction.Rows)
 
     def sort_by(self, by: str, *, descending: bool) -> None:
-        """Sort by one of `SORTS`; for an unknown name nothing changes."""
+        """Sort by one of `SORTS`; an unknown name changes nothing."""
         if by in SORTS:
             self.by, self.descending = by, descending
             self._sort()
@@ -130,7 +130,7 @@ class RunFilter(QSortFilterProxyModel):
         self.sort(0, Qt.SortOrder.DescendingOrder if self.descending else Qt.SortOrder.AscendingOrder)
 
     def filterAcceptsRow(self, row: int, parent: Index) -> bool:
-        """Whether a run is shown."""
+        """Return whether a run is shown."""
         item = self._item(self.sourceModel().index(row, 0, parent))
         if item.hidden and not self.show_hidden:
             return False
@@ -138,7 +138,7 @@ class RunFilter(QSortFilterProxyModel):
         return all(word in text for word in self._words)
 
     def lessThan(self, left: Index, right: Index) -> bool:
-        """Order of two runs; those alike by the order in which they were started."""
+        """Compare two runs; ties are broken by when they were started."""
         first, second = self._item(left), self._item(right)
         key, started = SORTS[self.by], SORTS["Started"]
         return bool((key(first), started(first)) < (key(second), started(second)))
@@ -149,14 +149,14 @@ class RunFilter(QSortFilterProxyModel):
 
 
 def words_of(item: RunItem) -> str:
-    """What the list says of a run beside its name, in one line."""
+    """Return a one-line description of a run, without its name."""
     config = item.run.config
-    parts = [DATASET_TITLES[config.dataset], method_words(config), f"seed {config.seed}", state_words(item)]
+    parts = [DATASET_TITLES[config.dataset], short_method_title(config), f"seed {config.seed}", state_words(item)]
     return ", ".join([*parts, *(f"#{tag}" for tag in item.tags)])
 
 
 def _number(value: float | None) -> float:
-    """For sorting: what is not known comes last when ascending."""
+    """Return a value for sorting: unknown values come last in ascending order."""
     return float("inf") if value is None or value != value else value
 
 
@@ -169,7 +169,7 @@ def _tip(item: RunItem) -> str:
     if item.seconds:
         lines.append(f"trained for {duration(item.seconds)}")
     if item.run.created:
-        lines.append(f"made {item.run.created[:16].replace('T', ' ')} UTC")
+        lines.append(f"created {item.run.created[:16].replace('T', ' ')} UTC")
     if item.tags:
         lines.append(f"tags: {', '.join(item.tags)}")
     method = METHODS[item.run.config.objective]
@@ -177,6 +177,6 @@ def _tip(item: RunItem) -> str:
     shown = [words for name, words in named.items() if method.has(name) and item.last(name) is not None]
     if shown:
         steps = item.run.config.log_steps
-        lines.append(f"Right: {' and '.join(shown)} in nats, means over the last {steps:,} steps of training")
+        lines.append(f"Shown on the right: {' and '.join(shown)} in nats, means over the last {steps:,} training steps")
     more = [state.message, *(words for words in item.problems if words not in state.message)]
     return tip(*lines, *filter(None, more), title=item.name)

@@ -1,4 +1,4 @@
-"""The card with the runs, at the left of every page: filter, sort, select, rename."""
+"""The card with the run list, on the left of every page: filter, sort, select, rename."""
 
 from itertools import groupby
 from pathlib import Path
@@ -21,12 +21,12 @@ from gui.runs.store import RunItem, RunStore
 from gui.widgets.layouts import Card, empty_state, label, tool_button
 from gui.widgets.words import count
 
-NO_RUNS = "No runs yet.\n\nWhat you train is listed here."
-NONE_SHOWN = "No run fits the filter."
+NO_RUNS = "No runs yet.\n\nRuns you train are listed here."
+NONE_SHOWN = "No runs match the filter."
 
 
 class RunList(Card):
-    """Shows the store's runs. `selected` after the selection changed, `renamed(path, name)` after an edit."""
+    """Shows the store's runs. Emits `selected` after the selection changes, `renamed(path, name)` after an edit."""
 
     selected = Signal()
     renamed = Signal(object, str)
@@ -68,9 +68,9 @@ class RunList(Card):
         self.body.addWidget(self._count)
         self._chosen: list[Path] = []
         self._order: list[Path] = []
-        """The runs as they were last listed."""
+        """The runs in the order last shown."""
         self._before: list[Path] = []
-        """What was selected last; the view takes the selection from a run that leaves the list."""
+        """The last selection, kept because the view deselects a run that leaves the list."""
         store.listed.connect(self._listed)
         store.updated.connect(self._hidden_or_shown)
         self._listed()
@@ -81,18 +81,18 @@ class RunList(Card):
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(4)
         self.filter = QLineEdit()
-        self.filter.setPlaceholderText("Filter")
+        self.filter.setPlaceholderText("Filter runs")
         self.filter.setClearButtonEnabled(True)
         self.filter.setAccessibleName("Filter the runs")
         self.filter.setToolTip(
-            "Show only runs whose name, data set, method, seed, state or #tag has these words (Ctrl+F)"
+            "Show only runs whose name, data set, method, seed, state or #tags contain these words (Ctrl+F)"
         )
         self.filter.textChanged.connect(self._filter_changed)
         QShortcut(QKeySequence(QKeySequence.StandardKey.Find), self).activated.connect(self._focus_filter)
         row.addWidget(self.filter, 1)
-        self._sort_button = tool_button("⇅", "Sort the runs, show hidden ones", menu=self._sort_menu())
+        self._sort_button = tool_button("⇅", "Sort runs, show hidden runs", menu=self._sort_menu())
         row.addWidget(self._sort_button)
-        self.actions_button = tool_button("⋯", "What can be done with the selected runs", menu=self.menu)
+        self.actions_button = tool_button("⋯", "Actions for the selected runs", menu=self.menu)
         row.addWidget(self.actions_button)
         return line
 
@@ -118,20 +118,20 @@ class RunList(Card):
         return menu
 
     def items(self) -> list[RunItem]:
-        """Return the selected runs, in the order of the list."""
+        """Return the selected runs in the order of the list."""
         chosen = set(self._chosen)
         return [item for item in self.shown_items() if item.path in chosen]
 
     def is_chosen(self, path: Path) -> bool:
-        """Whether a run is selected."""
+        """Return whether a run is selected."""
         return path in self._chosen
 
     def shown_items(self) -> list[RunItem]:
-        """Return the runs that the filter leaves, in the order of the list."""
+        """Return the runs that pass the filter, in the order of the list."""
         return [self.shown.index(row, 0).data(Qt.ItemDataRole.UserRole) for row in range(self.shown.rowCount())]
 
     def select(self, *paths: Path) -> None:
-        """Select these runs alone, and show the first."""
+        """Select only these runs, and scroll to the first."""
         self._chosen = self._before = list(paths)
         if not set(paths) <= {item.path for item in self.shown_items()}:
             self.filter.clear()
@@ -142,14 +142,14 @@ class RunList(Card):
         self.selected.emit()
 
     def rename(self) -> None:
-        """Let the name of the selected run be typed."""
+        """Edit the name of the selected run."""
         chosen = self.view.selectionModel().selectedIndexes()
         if chosen:
             self.view.setFocus()
             self.view.edit(chosen[0])
 
     def repaint_runs(self) -> None:
-        """Paint the runs anew: something that is not on disk changed, such as the queue."""
+        """Repaint the runs after a change that is not on disk, such as in the queue."""
         self.view.viewport().update()
 
     @Slot()
@@ -172,12 +172,12 @@ class RunList(Card):
         self._count.setText(words if total else "")
 
     def _restore(self) -> None:
-        """Select in the view what is selected."""
+        """Restore the selection in the view."""
         selection = QItemSelection()
         chosen = set(self._chosen)
         rows = [row for row, item in enumerate(self.shown_items()) if item.path in chosen]
         for _, neighbours in groupby(enumerate(rows), lambda pair: pair[1] - pair[0]):
-            block = [row for _, row in neighbours]  # one range, not one a row: ranges are what takes time
+            block = [row for _, row in neighbours]  # one range for all of them: time grows with the number of ranges
             selection.select(self.shown.index(block[0], 0), self.shown.index(block[-1], 0))
         chooser = self.view.selectionModel()
         with QSignalBlocker(chooser):
@@ -188,7 +188,7 @@ class RunList(Card):
 
     @Slot()
     def _hidden_or_shown(self) -> None:
-        """List anew when a mark took a run out of the list, or brought it back."""
+        """Refresh the list if a run has been hidden or unhidden."""
         if self.shown.rowCount() != len(self._order):
             self._listed()
 
@@ -208,7 +208,7 @@ class RunList(Card):
 
     @Slot(str)
     def _filter_changed(self, text: str) -> None:
-        with QSignalBlocker(self.view.selectionModel()):  # which would tell of each row that leaves
+        with QSignalBlocker(self.view.selectionModel()):  # it would emit a signal for each row that leaves
             self.shown.show_only(text)
         self._listed()
 
@@ -245,7 +245,7 @@ class RunList(Card):
 
 
 def _neighbour(gone: list[Path], before: list[Path], shown: list[Path]) -> Path:
-    """Return the run that stands where those were that are gone: the next below them, else above; else the first."""
+    """Return the run to select after some have gone: the next one below them, else above, else the first."""
     left, still = set(gone), set(shown)
     place = next((number for number, path in enumerate(before) if path in left), 0)
     near = [*before[place:], *reversed(before[:place])]
@@ -253,5 +253,5 @@ def _neighbour(gone: list[Path], before: list[Path], shown: list[Path]) -> Path:
 
 
 def _flag(settings: QSettings, key: str) -> bool:
-    """A remembered yes or no; yes unless it was turned off."""
+    """Return a stored flag; true unless it was turned off."""
     return str(settings.value(key, "true")).casefold() != "false"

@@ -1,6 +1,6 @@
-"""The runs as the window knows them: read from disk, followed while they change, never written here.
+"""The window's view of the runs: read from disk and kept up to date, never written.
 
-What trains in this window and what trains in a terminal appear the same way.
+Runs trained in this window and in a terminal appear the same way.
 """
 
 import os
@@ -22,7 +22,7 @@ from engine.system.plain_text import clean_name
 POLL_MS = 500
 
 READ_BYTES = 200_000
-"""What is read of a metrics file at a time, about 5 ms: a longer one is read on where it is shown."""
+"""Bytes read from a metrics file at a time, about 5 ms; the rest of a longer file is read when it is shown."""
 
 FILES = (
     ".",
@@ -33,29 +33,29 @@ FILES = (
     "config.json",
     "metrics.csv",
 )
-"""What is looked at of a run: its folder, and the files that the window shows something of."""
+"""Watched paths of a run: its folder, and the files whose content the window shows."""
 
 TURN = 400
-"""Runs that nobody trains whose folders are looked at in a poll: 2,000 of them within 2.5 seconds."""
+"""Idle runs checked in each poll: 2,000 of them take 2.5 seconds."""
 
 MOST_WATCHED = 24
-"""Runs that are looked at in every poll because they are shown."""
+"""Maximum number of displayed runs that are checked in every poll."""
 
 FRESH_NS = 2_000_000_000
-"""How long a change is taken to be fresh: file systems keep times no finer than two seconds."""
+"""Age below which a change counts as fresh: the time stamps of some file systems are two seconds apart."""
 
 Stamp: TypeAlias = tuple[int, int, int] | None
 
 
 class RunItem:
-    """One run with what the list and the curves show of it. Its curves are read when they are first asked for."""
+    """One run with what the list and the curves show of it. Its curves are read when first needed."""
 
     def __init__(self, run: Run) -> None:
         self.run = run
         self.place: int | None = None
-        """Place in the queue, from 0; None when the run does not wait."""
+        """Position in the queue, from 0; None if the run is not queued."""
         self.paused = False
-        """Whether its training waits in this window; where the disk is full its files cannot say so."""
+        """Whether its training is paused in this window; on a full disk its files cannot say so."""
         self._reader: MetricsReader | None = None
         self._newest: dict[str, float] | None = None
         self._files = tuple(f"{run.path}{os.sep}{name}" for name in FILES)
@@ -81,7 +81,7 @@ class RunItem:
 
     @property
     def metrics(self) -> MetricsReader:
-        """The run's curves; followed from the first time on that they are asked for."""
+        """The run's curves, kept up to date from the first access on."""
         if self._reader is None:
             self._reader = MetricsReader(self.run.metrics_file)
             self._reader.refresh(READ_BYTES)
@@ -89,17 +89,17 @@ class RunItem:
 
     @property
     def seconds(self) -> float:
-        """Time spent training, pauses left out."""
+        """Training time in seconds, without pauses."""
         return self.last("seconds") or 0.0
 
     @property
     def has_weights(self) -> bool:
-        """Whether a checkpoint was saved."""
+        """Whether a checkpoint has been saved."""
         return self._stamps["checkpoint/model.safetensors"] is not None
 
     @property
     def weights_size(self) -> int:
-        """Bytes of the newest weights; 0 before the first checkpoint."""
+        """Size of the latest weights in bytes; 0 before the first checkpoint."""
         try:
             return (self.run.checkpoint_folder / "model.safetensors").stat().st_size
         except OSError:
@@ -107,38 +107,38 @@ class RunItem:
 
     @property
     def kept_steps(self) -> list[int]:
-        """Steps whose weights were kept, smallest first."""
+        """Steps whose weights were kept, in ascending order."""
         return kept_steps(self.run.checkpoint_folder)
 
     @property
     def weights_stamp(self) -> object:
-        """Something that changes with each checkpoint, and with its evaluation, which says its KL per latent."""
+        """A value that changes with each checkpoint, and with its evaluation, which holds its KL per latent."""
         return self._stamps["checkpoint/model.safetensors"], self._stamps["evaluation.json"]
 
     @property
     def data_stamp(self) -> object:
-        """Something that changes with the user's file or folder of data; None where the application has its own."""
+        """A value that changes with the user's data file or folder; None for the application's own data."""
         folder = self.run.config.data_folder
         return None if folder is None else stamp_of(str(folder))
 
     @property
     def evaluation_stamp(self) -> object:
-        """Something that changes with the metrics, or with what a person added or set."""
+        """A value that changes with the metrics, the marks or the settings."""
         return tuple(self._stamps[name] for name in ("marks.json", "evaluation.json", "config.json"))
 
     @property
     def gone(self) -> bool:
-        """Whether the folder is no run any more."""
+        """Whether the folder is no longer a run."""
         return self._stamps["config.json"] is None
 
     @property
     def problems(self) -> list[str]:
-        """What is wrong with files of the run that are shown here, a sentence each."""
+        """What is wrong with the run's files, one sentence each."""
         curves = self._reader.problem if self._reader is not None else ""
         return [*self.run.problems.values(), *([curves] if curves else [])]
 
     def last(self, column: str) -> float | None:
-        """The newest value of a curve, or None before the first."""
+        """Return the latest value of a curve, or None before the first."""
         if self._reader is not None:
             return self._reader.newest(column)
         if self._newest is None:
@@ -146,17 +146,17 @@ class RunItem:
         return self._newest.get(column)
 
     def follow(self) -> bool:
-        """Read what changed on disk, if the run trains or its folder says so; True when something did.
+        """Read changes from disk if the run is training or its folder has changed; return whether anything has.
 
-        One look at the folder is enough for a run that nobody trains: all files but those of a training are replaced
-        at once, which changes the time of the folder.
+        For an idle run checking the folder is enough: every file not written by training is replaced atomically, which
+        changes the folder's time stamp.
         """
         if self.state.active or self._look_again or stamp_of(self._files[0]) != self._stamps["."]:
             return self.refresh()
         return False
 
     def refresh(self) -> bool:
-        """Read what changed on disk; True when something did."""
+        """Read changes from disk; return whether there were any."""
         before = self._stamps
         self._stamp_files()
         new = {name for name, stamp in self._stamps.items() if stamp != before[name] and name != "."}
@@ -169,7 +169,7 @@ class RunItem:
         if "marks.json" in new:
             self._read_marks()
         if "config.json" in new:
-            with suppress(StudioError):  # damaged since: what was read before stays
+            with suppress(StudioError):  # damaged meanwhile: keep what was read before
                 run = Run.open(self.path)
                 run.problems = self.run.problems
                 self.run = run
@@ -177,19 +177,19 @@ class RunItem:
         return bool(new) or state != self.state
 
     def _stamp_files(self) -> None:
-        """Note how the files are, before they are read: a change while they are is found the next time."""
+        """Take the stamps before reading, so that a change during reading is found next time."""
         self._stamps = {name: stamp_of(file) for name, file in zip(FILES, self._files, strict=True)}
         self._look_again = is_fresh(self._stamps["."])
 
 
 class RunStore(QObject):
-    """All runs below a folder, newest first.
+    """All runs in a folder, newest first.
 
-    `listed` when runs came or went, `updated(path)` when one changed, `unreadable(reasons, items)` when folders look
-    like runs but cannot be opened (why, by the folder's name), or runs came of which files are damaged.
+    Emits `listed` when runs appear or disappear, `updated(path)` when one changes, and `unreadable(reasons, items)`
+    when folders look like runs but cannot be opened (reasons by folder name) or new runs have damaged files.
 
-    However many runs there are, a poll looks at a bounded number of files: those of the runs that train or are looked
-    at, and the folders of `TURN` others in turn.
+    However many runs there are, a poll checks a bounded number of files: those of runs that are training or displayed,
+    and the folders of `TURN` others in rotation.
     """
 
     listed = Signal()
@@ -202,7 +202,7 @@ class RunStore(QObject):
         self.items: list[RunItem] = []
         self._found: dict[Path, RunItem] = {}
         self._others: dict[Path, Stamp] = {}
-        """Folders that are no runs, with the stamp of the config.json that could not be read, if there is one."""
+        """Folders that are not runs, with the stamp of their unreadable config.json, if there is one."""
         self._root_stamp: Stamp = None
         self._relist = True
         self._watched: list[RunItem] = []
@@ -212,12 +212,12 @@ class RunStore(QObject):
         self._timer.timeout.connect(self._poll)
 
     def start(self) -> None:
-        """Read the runs and follow them from now on."""
+        """Read the runs and start polling."""
         self.refresh()
         self._timer.start()
 
     def close(self) -> None:
-        """Follow no more."""
+        """Stop polling."""
         self._timer.stop()
 
     def find(self, path: Path) -> RunItem | None:
@@ -225,12 +225,12 @@ class RunStore(QObject):
         return self._found.get(path)
 
     def watch(self, items: Sequence[RunItem]) -> None:
-        """Look at these runs, which are shown, in every poll; of many, at the first."""
+        """Check these displayed runs in every poll; of many, only the first."""
         self._watched = list(items[:MOST_WATCHED])
 
     @Slot()
     def refresh(self) -> None:
-        """Look at the whole disk now."""
+        """Rescan the runs folder."""
         known = self.items
         self._relist = True
         self._find_runs()
@@ -238,7 +238,7 @@ class RunStore(QObject):
 
     @Slot()
     def _poll(self) -> None:
-        """Look at what lives, and at some of the rest."""
+        """Check active and displayed runs, and some of the others."""
         self._find_runs()
         busy = {id(item): item for item in self.items if item.state.active}
         busy |= {id(item): item for item in self._watched if item.path in self._found}
@@ -256,7 +256,7 @@ class RunStore(QObject):
             self._find_runs()
 
     def _find_runs(self) -> None:
-        """Find runs that came, and those that went."""
+        """Find new and vanished runs."""
         stamp = stamp_of(str(self.root))
         if self._relist or stamp != self._root_stamp:
             self._relist = is_fresh(stamp)
@@ -280,7 +280,7 @@ class RunStore(QObject):
             self.unreadable.emit(broken, damaged)
 
     def _open_others(self) -> tuple[list[Run], dict[str, str]]:
-        """Open the folders that have become runs; also why some cannot be, by the folder's name."""
+        """Open folders that have become runs; also return why some cannot be opened, by folder name."""
         new, reasons = [], {}
         for path, broken in self._others.items():
             config = stamp_of(str(path / "config.json"))
@@ -297,7 +297,7 @@ class RunStore(QObject):
 
 
 def stamp_of(path: str) -> Stamp:
-    """Something that changes with a file or folder; None where there is none."""
+    """Return a value that changes with a file or folder; None if it does not exist."""
     try:
         status = os.stat(path)  # noqa: PTH116 (Path takes twice as long, and this is asked often)
     except OSError:
@@ -306,12 +306,12 @@ def stamp_of(path: str) -> Stamp:
 
 
 def is_fresh(stamp: Stamp) -> bool:
-    """Whether something changed so lately that a further change may have left the same time."""
+    """Return whether a change is so recent that another one may carry the same time stamp."""
     return stamp is not None and abs(time.time_ns() - stamp[0]) < FRESH_NS
 
 
 def _folders(root: Path) -> set[Path]:
-    """The folders below a folder."""
+    """Return the subfolders of a folder."""
     try:
         with os.scandir(root) as entries:
             return {root / entry.name for entry in entries if entry.is_dir()}
@@ -320,10 +320,10 @@ def _folders(root: Path) -> set[Path]:
 
 
 def state_words(item: RunItem) -> str:
-    """Return a run's state as the list says it."""
+    """Return a run's state as shown in the list."""
     if item.place is not None and not item.state.active:
         return f"queued, {ordinal(item.place + 1)}"
-    words = {"new": "not started", "running": "paused" if item.paused else "training", "finished": "done"}
+    words = {"new": "not started", "running": "paused" if item.paused else "training"}
     return words.get(item.state.state, item.state.state)
 
 

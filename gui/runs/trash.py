@@ -1,4 +1,4 @@
-"""Runs to the system's trash, and back."""
+"""Moves runs to the system's trash and restores them."""
 
 import shutil
 from contextlib import suppress
@@ -11,14 +11,14 @@ from engine.runs.run import Run
 
 
 def move_to_trash(path: Path) -> Path | None:
-    """Put a run's folder into the system's trash; return where it is now, or None where the system does not say.
+    """Move a run's folder to the system's trash; return its new path, or None if the system does not report it.
 
-    Raises RunLockedError when the run is being trained, RunError when there is no trash for this folder.
+    Raises RunLockedError if the run is being trained, RunError if there is no trash for this folder.
     """
     run = Run.open(path)
     if run.is_locked():
-        raise RunLockedError(f"{run.name} is being trained; stop it before it is moved to the trash.")
-    # On Linux the trash is in here; Qt does not make the folder on a system that never had one.
+        raise RunLockedError(f"{run.name} is still training. Stop it before moving it to the trash.")
+    # On Linux the trash is in this folder, which Qt does not create.
     with suppress(OSError):
         Path(QStandardPaths.writableLocation(QStandardPaths.StandardLocation.GenericDataLocation)).mkdir(
             parents=True, exist_ok=True
@@ -26,20 +26,22 @@ def move_to_trash(path: Path) -> Path | None:
     file = QFile(str(path))
     if not file.moveToTrash():
         raise RunError(
-            f"{path} cannot be moved to the trash: this disk has none, or it cannot be written. "
-            "The run is as it was; to remove it for good, delete its folder."
+            f"Could not move {path} to the trash: this disk has no trash, or it is not writable. "
+            "The run is unchanged. To remove it permanently, delete its folder."
         )
-    place = Path(file.fileName())  # the name follows the file, where the system tells
+    place = Path(file.fileName())  # updated by Qt where the system reports the new path
     return place if place != path else None
 
 
 def restore(trashed: Path, path: Path) -> None:
-    """Put a run from the trash back where it was. Raises RunError."""
+    """Restore a run from the trash to its original path. Raises RunError."""
     if path.exists():
-        raise RunError(f"The run cannot be put back: {path} is taken. It is still in the trash, as {trashed.name}.")
+        raise RunError(
+            f"Could not restore the run: {path} already exists. The run is still in the trash, as {trashed.name}."
+        )
     try:
         shutil.move(trashed, path)
     except OSError as error:
-        raise RunError(f"The run cannot be put back from {trashed}: {error.strerror or error}.") from None
-    # The freedesktop trash keeps a note beside what is in it.
+        raise RunError(f"Could not restore the run from {trashed}: {error.strerror or error}.") from None
+    # The freedesktop trash keeps an info file for each entry.
     (trashed.parent.parent / "info" / f"{trashed.name}.trashinfo").unlink(missing_ok=True)

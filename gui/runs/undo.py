@@ -1,4 +1,4 @@
-"""What can be undone: changed marks (names, tags, colours, hidden runs), and runs moved to the trash."""
+"""Undo commands: changed marks (names, tags, colours, hidden runs), and runs moved to the trash."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,15 +11,15 @@ from engine.runs.run import Run
 from gui.runs.trash import move_to_trash, restore
 from gui.widgets.words import count
 
-Told = Callable[[str], None]
+Report = Callable[[str], None]
 
 
 class ChangeMarks(QUndoCommand):
-    """Changes what a person added to runs: `changes` by run folder. `told` gets a sentence when that fails."""
+    """Changes the marks of runs: `changes` by run folder. `report` receives a message if that fails."""
 
-    def __init__(self, text: str, changes: dict[Path, dict[str, Any]], told: Told) -> None:
+    def __init__(self, text: str, changes: dict[Path, dict[str, Any]], report: Report) -> None:
         super().__init__(text)
-        self._after, self._told = changes, told
+        self._after, self._report = changes, report
         self._before: dict[Path, dict[str, Any]] = {}
 
     def redo(self) -> None:
@@ -31,24 +31,24 @@ class ChangeMarks(QUndoCommand):
                 self._before[path] = {key: marks.get(key) for key in changes}
                 _write(run, changes)
             except StudioError as error:
-                self._told(str(error))
+                self._report(str(error))
         self.setObsolete(not self._before)
 
     def undo(self) -> None:
-        """Write the old marks again."""
+        """Restore the old marks."""
         for path, changes in self._before.items():
             try:
                 _write(Run.open(path), changes)
             except StudioError as error:
-                self._told(str(error))
+                self._report(str(error))
 
 
 class TrashRuns(QUndoCommand):
     """Moves runs to the trash."""
 
-    def __init__(self, paths: list[Path], told: Told) -> None:
+    def __init__(self, paths: list[Path], report: Report) -> None:
         super().__init__(f"moving {count(len(paths), 'run')} to the trash")
-        self._paths, self._told = paths, told
+        self._paths, self._report = paths, report
         self._trashed: dict[Path, Path] = {}
         self.moved = 0
 
@@ -59,7 +59,7 @@ class TrashRuns(QUndoCommand):
             try:
                 place = move_to_trash(path)
             except StudioError as error:
-                self._told(str(error))
+                self._report(str(error))
                 continue
             self.moved += 1
             if place is not None:
@@ -67,12 +67,12 @@ class TrashRuns(QUndoCommand):
         self.setObsolete(not self._trashed)
 
     def undo(self) -> None:
-        """Put them back."""
+        """Restore them."""
         for path, trashed in self._trashed.items():
             try:
                 restore(trashed, path)
             except StudioError as error:
-                self._told(str(error))
+                self._report(str(error))
 
 
 def _write(run: Run, changes: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""What an earlier session, or a crash, left unfinished: offered once, when the window opens."""
+"""Offers to resume what an earlier session or a crash left unfinished, once, when the window opens."""
 
 from PySide6.QtCore import QSettings
 
@@ -9,16 +9,16 @@ from gui.widgets.banner import Banner
 from gui.widgets.words import count
 
 DISMISSED = "dismissed"
-"""Name of the setting that holds which offers were turned down."""
+"""Name of the setting that holds the declined offers."""
 
 NAMED = 3
-"""Runs that the offer names; of more it says how many."""
+"""Maximum number of runs named in the offer; the others are counted."""
 
 
 def offer_unfinished(
     store: RunStore, session: TrainingSession, run_list: RunList, banner: Banner, settings: QSettings
 ) -> None:
-    """Offer to go on with the interrupted runs, then with those that wait; not again with what was turned down."""
+    """Offer to resume the interrupted runs, then the queued ones, except those declined before."""
     kept = settings.value(DISMISSED, [])
     dismissed = [str(mark) for mark in kept] if isinstance(kept, list) else [str(kept)]
     interrupted = [
@@ -31,12 +31,12 @@ def offer_unfinished(
     if not unfinished:
         return
 
-    def go_on() -> None:
+    def resume() -> None:
         for item in interrupted:
             session.train_or_queue(item.path)
         session.hold(False)
 
-    def turn_down() -> None:
+    def decline() -> None:
         settings.setValue(DISMISSED, [*dismissed, *map(_mark, interrupted)])
 
     run_list.select(unfinished[0].path)
@@ -44,13 +44,13 @@ def offer_unfinished(
     more = f" and {len(unfinished) - NAMED} more" if len(unfinished) > NAMED else ""
     verb = "was" if len(unfinished) == 1 else "were"
     banner.offer(
-        f"{count(len(unfinished), 'run')} {verb} not finished: {names}{more}. Nothing that was saved is lost.",
-        "Go on training",
-        go_on,
-        turn_down,
+        f"{count(len(unfinished), 'run')} {verb} not finished: {names}{more}. Everything saved is still there.",
+        "Resume training",
+        resume,
+        decline,
     )
 
 
 def _mark(item: RunItem) -> str:
-    """What a refusal is remembered by: the run, and how far it was."""
+    """Return the key under which a declined offer is remembered: the run and its step."""
     return f"{item.path.name} {item.state.step}"

@@ -1,1 +1,1 @@
-"""What a person prefers: the settings dialog, and the questions that it can silence."""
+"""The user's preferences: the settings dialog, and the confirmations it can turn off."""

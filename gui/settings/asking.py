@@ -1,4 +1,4 @@
-"""Questions before something is done that a person may not want to be asked again."""
+"""Confirmations that the user can turn off."""
 
 from collections.abc import Callable
 
@@ -11,14 +11,14 @@ from gui.widgets.plain import message_box
 
 
 def may(parent: QWidget, settings: QSettings, question: str, text: str, more: str, yes: str, no: str) -> bool:
-    """Ask, unless the preference `question` ("ask_close", ...) says to do it unasked; True to do it.
+    """Ask for confirmation unless the preference `question` ("ask_close", ...) is off; return whether to proceed.
 
-    `yes` and `no` are the words of the buttons; Escape and Return mean no.
+    `yes` and `no` are the texts of the buttons; Escape and Return mean no.
     """
     if not getattr(read_preferences(settings), question):
         return True
     box = message_box(QMessageBox.Icon.Question, APP, text, more, parent=parent)
-    never = QCheckBox("Do not ask again (Settings brings the question back)")
+    never = QCheckBox("Don't ask again (can be changed in Settings)")
     box.setCheckBox(never)
     accept = box.addButton(yes, QMessageBox.ButtonRole.AcceptRole)
     refuse = box.addButton(no, QMessageBox.ButtonRole.RejectRole)
@@ -32,7 +32,7 @@ def may(parent: QWidget, settings: QSettings, question: str, text: str, more: st
 
 
 def ask(parent: QWidget, sentence: str, yes: str, accepted: Callable[[], None]) -> None:
-    """Ask without waiting for the answer: `accepted` is called when the button `yes` is pressed, not on Cancel."""
+    """Ask without blocking; `accepted` is called if the button `yes` is pressed, but not on Cancel."""
     box = message_box(QMessageBox.Icon.Question, APP, sentence, parent=parent)
     box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     accept = box.addButton(yes, QMessageBox.ButtonRole.AcceptRole)

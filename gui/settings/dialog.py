@@ -1,4 +1,4 @@
-"""The settings dialog: what a person prefers, and which folders are used."""
+"""The settings dialog: preferences and folders."""
 
 from pathlib import Path
 
@@ -28,22 +28,31 @@ from gui.settings.preferences import NEW_RUNS, REDRAW_SECONDS, Preferences, read
 from gui.training.form import TextField
 from gui.widgets.layouts import label
 
-THEMES = {"system": "As the desktop", "light": "Light", "dark": "Dark"}
+THEMES = {"system": "Follow the system", "light": "Light", "dark": "Dark"}
 QUESTIONS = {
-    "ask_close": ("Ask before closing the window while a run trains", "Else it is stopped and kept, without asking."),
-    "ask_preset": ("Ask before deleting a preset", "Else it is deleted at once; it cannot be brought back."),
-    "ask_data": ("Ask before deleting a prepared copy of data", "Else it is deleted at once; it can be made again."),
+    "ask_close": (
+        "Confirm before closing the window while a run is training",
+        "If off, the run is stopped and kept without confirmation.",
+    ),
+    "ask_preset": (
+        "Confirm before deleting a preset",
+        "If off, it is deleted at once and cannot be restored.",
+    ),
+    "ask_data": (
+        "Confirm before deleting the prepared copy of a data set",
+        "If off, it is deleted at once; it can be prepared again.",
+    ),
     "notifications": (
-        "Notify when a run ends while another window is in front",
-        "A message of the desktop, with the run's reconstruction and KL.",
+        "Notify when a run ends while another window is active",
+        "A desktop notification with the run's reconstruction and KL.",
     ),
 }
-RUNS_HINT = "Used from the next start on, here and on the command line. Runs that exist stay where they are."
-CACHE_HINT = "Used from the next data set on. What was prepared before stays there, and is made again here when needed."
+RUNS_HINT = "Takes effect at the next start, here and on the command line. Existing runs are not moved."
+CACHE_HINT = "Takes effect with the next data set. Prepared copies are not moved, but prepared again here when needed."
 
 
 class SettingsDialog(QDialog):
-    """Changes what is kept when it is accepted; `theme_chosen(name)` at once, and again when it is cancelled."""
+    """Edits the preferences, saved on OK. Emits `theme_chosen(name)` at once, and on cancel with the old theme."""
 
     theme_chosen = Signal(str)
 
@@ -94,7 +103,7 @@ class SettingsDialog(QDialog):
         self._rows += 1
 
     def _add(self, title: str, editor: QWidget, tip: str, hint: str = "") -> None:
-        """Add a row: the title, what is edited, and below it what that means."""
+        """Add a row: title and editor, with a hint below."""
         words = label(title)
         words.setBuddy(editor)
         editor.setToolTip(f"<p>{tip}</p>")
@@ -110,12 +119,12 @@ class SettingsDialog(QDialog):
     def _add_appearance(self) -> None:
         self._heading("Appearance", "appearance")
         self.theme = _combo(THEMES)
-        self._add("Theme", self.theme, "Colours of the window; shown at once, kept with OK")
+        self._add("Theme", self.theme, "Colours of the window; applied at once, saved on OK")
         self.redraw = _combo({str(s): f"{s:g} s" for s in REDRAW_SECONDS})
         self._add(
             "Redraw curves every",
             self.redraw,
-            "How often the curves of a run that trains are drawn again. Each time takes a little from the training.",
+            "How often the curves of a run in training are redrawn. Each redraw slows training down slightly.",
         )
 
     def _add_folders(self) -> None:
@@ -126,10 +135,10 @@ class SettingsDialog(QDialog):
             (self.cache, "Data cache", cache_folder(), CACHE_HINT),
         ):
             line.setPlaceholderText(str(usual))
-            self._add(title, _FolderRow(line, f"Folder: {title.lower()}"), f"Empty: {usual}", hint)
+            self._add(title, _FolderRow(line, f"Folder: {title.lower()}"), f"Default if empty: {usual}", hint)
 
     def _add_new_runs(self) -> None:
-        self._heading("New runs, where the preset does not say otherwise", "new-runs")
+        self._heading("Defaults for new runs, unless the preset sets them", "new-runs")
         self.device = _combo(choices_of(RunConfig.model_fields["device"]))
         self.threads, self.preview_steps = (
             TextField(unit_of(RunConfig.model_fields[name])) for name in ("threads", "preview_steps")
@@ -139,7 +148,7 @@ class SettingsDialog(QDialog):
             self._add(field.title or name, getattr(self, name), field.description or "")
 
     def _add_questions(self) -> None:
-        self._heading("Questions and notes", "questions")
+        self._heading("Confirmations and notifications", "questions")
         self.boxes: dict[str, QCheckBox] = {}
         for name, (title, tip) in QUESTIONS.items():
             box = QCheckBox(title)
@@ -152,7 +161,7 @@ class SettingsDialog(QDialog):
     def _buttons(self) -> QHBoxLayout:
         row = QHBoxLayout()
         self.defaults = QPushButton("Restore defaults")
-        self.defaults.setToolTip("Fill in what a new installation has; nothing is kept before OK")
+        self.defaults.setToolTip("Fill in the values of a new installation; saved on OK")
         self.defaults.setAutoDefault(False)
         self.defaults.clicked.connect(self._restore_defaults)
         buttons = QDialogButtonBox()
@@ -168,7 +177,7 @@ class SettingsDialog(QDialog):
         row.addWidget(buttons)
         return row
 
-    # What is shown
+    # Values
 
     def show_preferences(self, preferences: Preferences, folders: Folders) -> None:
         """Fill in the fields."""
@@ -186,7 +195,7 @@ class SettingsDialog(QDialog):
             box.setChecked(getattr(preferences, name))
 
     def preferences(self) -> Preferences:
-        """Return the preferences as they are filled in. Raises ConfigError."""
+        """Return the preferences as entered. Raises ConfigError."""
         numbers = RunConfig.parse({name: getattr(self, name).text().strip() for name in ("threads", "preview_steps")})
         return Preferences(
             theme=str(self.theme.currentData()),
@@ -198,7 +207,7 @@ class SettingsDialog(QDialog):
         )
 
     def folders(self) -> Folders:
-        """Return the folders as they are filled in. Raises ConfigError."""
+        """Return the folders as entered. Raises ConfigError."""
         try:
             runs, cache = (
                 Path(text).expanduser().absolute() if (text := line.text().strip()) else None
@@ -217,7 +226,7 @@ class SettingsDialog(QDialog):
         self.show_preferences(Preferences(), Folders())
 
     def accept(self) -> None:
-        """Keep everything, or say what is wrong and stay."""
+        """Save everything, or show what is wrong and stay open."""
         try:
             preferences, folders = self.preferences(), self.folders()
             if folders != self._folders:
@@ -230,7 +239,7 @@ class SettingsDialog(QDialog):
         super().accept()
 
     def reject(self) -> None:
-        """Leave everything as it was, the theme too."""
+        """Discard all changes, including the theme."""
         if self.theme.currentData() != self._before.theme:
             with QSignalBlocker(self.theme):
                 self.theme.setCurrentIndex(self.theme.findData(self._before.theme))
@@ -239,7 +248,7 @@ class SettingsDialog(QDialog):
 
 
 class _FolderRow(QWidget):
-    """A line with a button that chooses a folder."""
+    """A line edit with a button that chooses a folder."""
 
     def __init__(self, line: QLineEdit, title: str) -> None:
         super().__init__()
@@ -271,7 +280,7 @@ def _combo(choices: dict[str, str]) -> QComboBox:
 
 
 def _titled(sentence: str) -> str:
-    """A field's error with the title that the dialog shows."""
+    """Return an error message with the field's title as shown in the dialog."""
     for name in NEW_RUNS:
         sentence = sentence.replace(f"{name} is", f"{RunConfig.model_fields[name].title} is", 1)
     return sentence

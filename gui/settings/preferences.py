@@ -1,6 +1,6 @@
-"""What a person prefers, as kept in the settings.
+"""The user's preferences, as stored in the settings.
 
-Folders are apart (engine/settings/folders.py), since the terminal uses them too.
+Folders are stored separately (engine/settings/folders.py), since the command line uses them too.
 """
 
 from dataclasses import dataclass, fields
@@ -26,15 +26,15 @@ KEYS = {
     "ask_data": "ask/delete-data",
     "notifications": "notifications",
 }
-"""Where each preference is kept."""
+"""The settings key of each preference."""
 
 NEW_RUNS = ("device", "threads", "preview_steps")
-"""Fields of RunConfig that new runs begin with."""
+"""Fields of RunConfig whose defaults for new runs can be set here."""
 
 
 @dataclass(frozen=True, slots=True)
 class Preferences:
-    """One value each; the defaults are those of a new installation."""
+    """All preferences; the defaults are those of a new installation."""
 
     theme: str = "system"
     redraw_seconds: float = 1.0
@@ -47,14 +47,14 @@ class Preferences:
     notifications: bool = True
 
     def begin_with(self, config: RunConfig) -> RunConfig:
-        """Return the settings of a preset, with what is preferred or remembered where the preset says nothing."""
+        """Return a preset's settings, with preferred or remembered values for those that it does not set."""
         silent = [name for name in NEW_RUNS if name not in config.model_fields_set]
         filled = config.model_copy(update={name: getattr(self, name) for name in silent})
         return with_remembered_data(RunConfig.parse(filled.model_dump()))
 
 
 def read_preferences(settings: QSettings) -> Preferences:
-    """Read the preferences; one that is not valid is as in a new installation."""
+    """Read the preferences; invalid ones get their defaults."""
     found: dict[str, Any] = {}
     for field in fields(Preferences):
         kept = settings.value(KEYS[field.name])
@@ -65,13 +65,13 @@ def read_preferences(settings: QSettings) -> Preferences:
 
 
 def write_preferences(settings: QSettings, preferences: Preferences) -> None:
-    """Keep the preferences."""
+    """Store the preferences."""
     for name, key in KEYS.items():
         settings.setValue(key, getattr(preferences, name))
 
 
 def _valid(name: str, default: object, kept: str) -> object:
-    """Return a value as it was kept; None when it is not valid."""
+    """Return a stored value; None if it is invalid."""
     if isinstance(default, bool):
         return {"true": True, "false": False}.get(kept.lower())
     if name in NEW_RUNS:

@@ -1,4 +1,4 @@
-"""The plots of the training page: reconstruction, KL with the capacity C, KL per latent, terms of the method's own."""
+"""The plots of the Training page: reconstruction, KL with capacity C, KL per latent, and the method's own terms."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -26,14 +26,14 @@ STYLES = (Qt.PenStyle.SolidLine, Qt.PenStyle.DashLine, Qt.PenStyle.DotLine, Qt.P
 LEAST_FACTOR = 1e-4
 
 TURN_MS = 40
-"""Time between two plots of one redraw: all at once would be a frame that takes too long."""
+"""Time between two plots of one redraw; drawing all at once would make the frame too long."""
 
 MOST_AT_ONCE = 4
-"""Runs whose plots are drawn in one go; those of more runs are drawn one by one."""
+"""Number of runs up to which all plots are drawn at once; with more they are drawn one by one."""
 
 
 class SmoothColumn:
-    """A smoothed column of a run's metrics, kept up to date at the cost of the new rows."""
+    """A smoothed column of a run's metrics, updated incrementally."""
 
     def __init__(self, factor: float) -> None:
         self._factor = factor
@@ -41,7 +41,7 @@ class SmoothColumn:
         self._restart(1)
 
     def _restart(self, stride: int) -> None:
-        # Where each row stands for several, the average forgets as much as it would have over all of them.
+        # If a row stands for several, the average decays as much as it would have over all of them.
         factor = self._factor**stride
         self._average = Smoothing(factor if factor > LEAST_FACTOR else 0.0)
         self._values, self._count = np.empty(256), 0
@@ -63,12 +63,12 @@ class SmoothColumn:
 
 
 class Curves(QWidget):
-    """Curves of the selected runs, one colour a run; KL per latent of the first of them, one colour a latent.
+    """Curves of the selected runs, one colour per run; KL per latent of the first, one colour per latent.
 
-    A plot of terms of the method's own is there where a selected run has some, and none of what no run has.
+    A plot is hidden if no selected run has its values, such as terms of the method's own.
 
-    The plots are moved and zoomed along x together, and share one crosshair. They are redrawn every `redraw_ms`
-    milliseconds at most while they grow.
+    The plots pan and zoom along x together and share a crosshair. Growing curves are redrawn at most every `redraw_ms`
+    milliseconds.
     """
 
     def __init__(self, redraw_ms: int) -> None:
@@ -103,17 +103,17 @@ class Curves(QWidget):
         self._drawn_at = 0.0
 
     def close_timer(self) -> None:
-        """Draw no more; the window closes."""
+        """Stop redrawing, before the window closes."""
         self._turn.stop()
 
     def apply_theme(self) -> None:
-        """Take the colours of the scheme in force."""
+        """Apply the current colour scheme."""
         for plot in self.plots:
             plot.apply_theme()
         self._draw()
 
     def show_options(self, options: ViewOptions) -> None:
-        """Look at the curves in another way."""
+        """Apply view options."""
         if options.smoothing != self._options.smoothing:
             self._smooth = {}
         if options.view.column != self._options.view.column:
@@ -122,7 +122,7 @@ class Curves(QWidget):
         self._draw()
 
     def show_runs(self, items: Sequence[RunItem]) -> None:
-        """Draw what the runs' metrics hold now: other runs at once, the same ones when it is time again."""
+        """Draw the runs' current metrics: at once if the runs have changed, else when the next redraw is due."""
         before = [item.path for item in self._items]
         self._items = [item for item in items if len(item.metrics)]
         shown = {item.path for item in self._items}
@@ -142,10 +142,10 @@ class Curves(QWidget):
         elif not self._turn.isActive():
             self._draw_later()
         elif self._next:
-            self._stale = True  # the first plots of this turn are drawn already
+            self._stale = True  # the first plots of this redraw are already drawn
 
     def _draw_later(self) -> None:
-        """Draw the plots one by one when it is time again."""
+        """Draw the plots one by one when the next redraw is due."""
         self._next, self._stale = 0, False
         since = 1000 * (time.monotonic() - self._drawn_at)
         self._turn.start(max(TURN_MS, round(self.redraw_ms - since)))
@@ -158,7 +158,7 @@ class Curves(QWidget):
 
     @Slot()
     def _draw_next(self) -> None:
-        """Draw one plot, and leave the window some time before the next."""
+        """Draw one plot, and give the window some time before the next."""
         self._draw_plot(self._next)
         self._next += 1
         if self._next < len(self.plots):
@@ -173,7 +173,7 @@ class Curves(QWidget):
         )
 
     def _draw_losses(self, items: Sequence[RunItem], view: View, across: tuple[float, float]) -> None:
-        """Draw reconstruction; of methods without it the loss, where no run has it."""
+        """Draw reconstruction, or the loss if no run has a reconstruction."""
         several, having = len(items) > 1, _having("reconstruction", items)
         title = "Reconstruction" if several else "Loss and reconstruction"
         self.reconstruction.title.setText(title if having or not items else "Loss")
@@ -188,7 +188,7 @@ class Curves(QWidget):
         items = _having("kl", items)
         self.kl.setVisible(bool(items) or not shown)
         annealed = any(_has_capacity(item) for item in items)
-        self.kl.title.setText("KL divergence, and capacity C" if annealed else "KL divergence")
+        self.kl.title.setText("KL divergence and capacity C" if annealed else "KL divergence")
         self.kl.show_curves([c for item in items for c in self._divergences(item, several)], view, across)
 
     def _draw_latents(self, items: Sequence[RunItem], view: View, across: tuple[float, float]) -> None:
@@ -199,7 +199,7 @@ class Curves(QWidget):
         self.latents.show_curves(self._per_latent(items[0]) if items else [], view, across)
 
     def _draw_terms(self, items: Sequence[RunItem], view: View, across: tuple[float, float]) -> None:
-        """Draw the methods' own terms: one colour a run, or one a term where a single run has several."""
+        """Draw the methods' own terms: one colour per run, or one per term if a single run has several."""
         having = [item for item in items if item.metrics.terms]
         known = {term.name: term for item in having for term in METHODS[item.run.config.objective].terms}
         self.terms.setVisible(bool(having))
@@ -224,16 +224,16 @@ class Curves(QWidget):
         return curves
 
     def _all(self) -> tuple[float, float]:
-        """From the first to the last point of all runs that are shown."""
+        """Return the range of x over all displayed runs."""
         columns = [item.metrics.column(self._options.view.column) for item in self._items]
         ends = [value for column in columns for value in (column[0], column[-1]) if np.isfinite(value)]
         low, high = (min(ends), max(ends)) if ends else (0.0, 1.0)
-        # From the origin: a run begins at step 0, though its first point comes later.
+        # Start at the origin: a run begins at step 0, though its first point comes later.
         low = 0.0 if low > 0 else float(low)
         return low, float(high) if high > low else low + 1.0
 
     def _curve(self, item: RunItem, column: str, title: str, colour: str, **drawn: object) -> Curve:
-        """Return a column as a curve, smoothed, with the raw one behind it."""
+        """Return a column as a smoothed curve, with the raw one behind it."""
         raw = item.metrics.column(column)
         smooth = raw
         if self._options.smoothing:
@@ -253,7 +253,7 @@ class Curves(QWidget):
         group = str(item.path) if several else ""
         title = item.name if several else "reconstruction"
         reconstruction = self._curve(item, "reconstruction", title, run_colour(item), group=group)
-        # With several runs, or a loss that is nearly all penalty, the second curve would only be in the way.
+        # With several runs a second curve for each would only clutter the plot.
         curves = [reconstruction] if several else [self._curve(item, "loss", "loss", tokens().muted), reconstruction]
         held_out = self._held_out[item.path]
         if len(held_out):
@@ -322,15 +322,15 @@ class Curves(QWidget):
     def _point(self, x: float | None) -> None:
         pointed = self.sender()
         shown = [plot for plot in self.plots if not plot.isHidden()]
-        for plot in sorted(shown, key=lambda plot: plot.canvas is pointed):  # that one's values on top
+        for plot in sorted(shown, key=lambda plot: plot.canvas is pointed):  # its readout ends up on top
             plot.point_at(x, here=plot.canvas is pointed)
 
 
 def _having(name: str, items: Sequence[RunItem]) -> list[RunItem]:
-    """Those runs whose methods have "reconstruction" or "kl"."""
+    """Return the runs whose method has "reconstruction" or "kl"."""
     return [item for item in items if METHODS[item.run.config.objective].has(name)]
 
 
 def _has_capacity(item: RunItem) -> bool:
-    """Whether a run's curves have a capacity C."""
+    """Return whether a run's curves have a capacity C."""
     return bool(np.isfinite(item.metrics.column("capacity")).any())

@@ -1,4 +1,4 @@
-"""What a run will take on this machine, shown in the form: from earlier runs, else from a few steps tried beside."""
+"""Estimates time and disk space of a run, shown in the form: from earlier runs, else by timing a few steps."""
 
 import shutil
 from itertools import islice
@@ -15,18 +15,18 @@ from gui.runs.store import RunItem, RunStore
 from gui.training.session import TrainingSession
 
 MOST_ALIKE = 24
-"""Runs of the same size that are looked at for their pace, the newest."""
+"""Maximum number of similar runs, newest first, whose pace is considered."""
 
 PATIENCE_MS = 700
-"""Time after the last edit before steps are tried: nobody wants that for each letter typed."""
+"""Delay after the last edit before steps are timed, so that not every keystroke starts a measurement."""
 
 
 class Estimator(QObject):
-    """Answers `ask(config)` with `estimated(config, Estimate or None)`, now or when it was measured."""
+    """Answers `ask(config)` with `estimated(config, Estimate or None)`, at once or after measuring."""
 
     estimated = Signal(object, object)
     _measured: ClassVar[dict[tuple[Any, ...], Pace | None]] = {}
-    """What was measured since the application started, by `pace_key`; None: it could not be."""
+    """Paces measured since the application started, by `pace_key`; None if measuring failed."""
 
     def __init__(self, store: RunStore, session: TrainingSession, parent: QObject) -> None:
         super().__init__(parent)
@@ -41,7 +41,7 @@ class Estimator(QObject):
         self._timer.timeout.connect(self._measure)
 
     def ask(self, config: RunConfig | None) -> None:
-        """Estimate a run with these settings; None: there is nothing to estimate now."""
+        """Estimate a run with these settings; None cancels the estimate."""
         self._config = config
         self._timer.stop()
         if config is None:
@@ -64,7 +64,7 @@ class Estimator(QObject):
     @Slot()
     def _measure(self) -> None:
         config = self._config
-        # Beside a run that trains, a few steps would be slow and would slow it.
+        # Beside a run in training the steps would be slow, and would slow it down.
         busy = self._session.active or self._session.blocked
         if config is None or busy or (ENTRIES[config.dataset].own and config.data_folder is None):
             return
@@ -82,7 +82,7 @@ class Estimator(QObject):
 
 
 def room_left(folder: Path) -> float:
-    """Free bytes on the disk that a folder is, or will be, on; infinite where it cannot be told."""
+    """Return the free bytes on the disk of a folder, which need not exist; infinite if unknown."""
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
     try:
@@ -92,11 +92,11 @@ def room_left(folder: Path) -> float:
 
 
 def too_large(needed: Estimate, folder: Path) -> str:
-    """A sentence when a run will not fit on its disk; empty when it will."""
+    """Return a warning if a run will not fit on its disk; empty if it will."""
     left = room_left(folder)
     if needed.disk < left:
         return ""
-    return f"The run needs about {needed.disk / 1e6:,.0f} MB, and {left / 1e6:,.0f} MB are free where runs are kept."
+    return f"The run needs about {needed.disk / 1e6:,.0f} MB, but only {left / 1e6:,.0f} MB is free in the runs folder."
 
 
 def _trained(item: RunItem) -> tuple[RunConfig, int, float, int]:

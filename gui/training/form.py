@@ -24,12 +24,12 @@ from PySide6.QtWidgets import (
 from engine.data import ENTRIES
 from engine.errors import ConfigError
 from engine.methods.registry import METHODS, network_lacking, same_setting, setting_key
-from engine.runs.differences import not_looked_at
+from engine.runs.differences import unused_settings
 from engine.settings.folders import remembered_data
 from engine.settings.run_config import Group, RunConfig
-from engine.system.fields import choices_of, empty_words, group_of, help_of, range_text, unit_of
+from engine.system.fields import choices_of, empty_text, group_of, help_of, range_text, unit_of
 from engine.system.numbers import exact
-from engine.system.reading import is_there
+from engine.system.reading import path_exists
 from gui.widgets.combo import Combo
 from gui.widgets.layouts import label
 
@@ -190,7 +190,7 @@ class ConfigForm(QWidget):
             folder.edited.connect(self._edited)
             return folder
         line = TextField(unit_of(field))
-        line.setPlaceholderText(empty_words(field))
+        line.setPlaceholderText(empty_text(field))
         line.textChanged.connect(self._edited)
         line.editingFinished.connect(self._show_understood)
         return line
@@ -288,7 +288,7 @@ class ConfigForm(QWidget):
         folder = _get(self._editors["data_folder"])
         if ENTRIES[_get(self._editors["dataset"])].path_kind and "data_folder" not in self._errors:
             chosen = RunConfig.parse({"data_folder": folder}).data_folder
-            if chosen is not None and not is_there(chosen):
+            if chosen is not None and not path_exists(chosen):
                 self._errors["data_folder"] = f"{chosen} does not exist."
         lacking = self._lacking()
         if lacking:
@@ -338,7 +338,7 @@ class ConfigForm(QWidget):
         folder = self._editors["data_folder"]
         assert isinstance(folder, FolderField)
         folder.accept(dataset.path_kind, required=dataset.own)
-        unused = not_looked_at(self._objective, dataset.name, _get(self._editors["network"]))
+        unused = unused_settings(self._objective, dataset.name, _get(self._editors["network"]))
         used = {_key(self._objective, name) for name in _names(self._objective) if name not in unused}
         shown_groups = set()
         for group in Group:

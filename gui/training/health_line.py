@@ -1,4 +1,4 @@
-"""One line below the curves: how the first selected run does, in words."""
+"""One line of text below the curves that assesses the first selected run."""
 
 import numpy as np
 from PySide6.QtCore import QSize, Qt
@@ -12,7 +12,7 @@ from gui.widgets.theme import px, tokens
 
 
 class HealthLine(QWidget):
-    """Sentences in one line, elided where it is too narrow for them; all of them in the tooltip."""
+    """Sentences in one line, elided to its width; the tooltip has the full text."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -24,7 +24,7 @@ class HealthLine(QWidget):
         return QSize(100, px(18))
 
     def show_run(self, item: RunItem | None, *, named: bool) -> None:
-        """Say how a run does; `named` where others are shown beside it."""
+        """Show the assessment of a run; `named` adds its name, if others are shown too."""
         text = ""
         if item is not None and len(item.metrics):
             failed = [item.state.message] if item.state.state == "failed" and item.state.message else []
@@ -39,7 +39,7 @@ class HealthLine(QWidget):
             self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Write the line."""
+        """Draw the line."""
         painter = QPainter(self)
         font = self.font()
         font.setPixelSize(px(12))

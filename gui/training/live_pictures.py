@@ -1,6 +1,6 @@
-"""The card with live pictures: originals, reconstructions, and a traversal of the latents of largest KL.
+"""The card with live pictures: originals, reconstructions, and a traversal of the latents with the largest KL.
 
-A slider goes back through their history, and a button plays it.
+A slider moves through their history, and a button plays it.
 """
 
 from collections.abc import Sequence
@@ -27,26 +27,24 @@ from gui.widgets.theme import px
 from gui.widgets.words import shortened
 
 ORIGINALS = "Originals"
-TRAVERSAL = (
-    "One latent a row, changed while the others stay at what the first original is encoded as. Beside its number: "
-)
+TRAVERSAL = "Each row varies one latent; the others stay at the encoding of the first original. Next to its number: "
 BY_KL = (
-    "the name you gave it on the Traversal page, or its KL in nats, as the curves record it: the mean over the steps "
-    "since their point before."
+    "the name you gave it on the Traversal page, or its KL in nats as recorded in the curves: the mean over the steps "
+    "since the previous point."
 )
 BY_KIND = "the name you gave it on the Traversal page."
 LONGEST_NAME = 20
-"""Letters of a run's name; the tooltip has all."""
+"""Longest displayed name of a run, in characters; the tooltip has the full name."""
 
 SECONDS = 20
-"""About how long a history plays."""
+"""Approximate duration of playing a history."""
 
 
 class LivePictures(Card):
-    """Shows the previews of a run: the newest as they come, or older ones as the slider says.
+    """Shows the previews of a run: the latest as they arrive, or older ones chosen with the slider.
 
-    Earlier pictures are read in a thread of their own, so that a hand on the slider never waits for the disk. Whoever
-    owns the card calls `close_worker` at the end.
+    Earlier pictures are read in a separate thread, so that the slider never waits for the disk. The owner of the card
+    calls `close_worker` at the end.
     """
 
     def __init__(self) -> None:
@@ -58,12 +56,12 @@ class LivePictures(Card):
         self.traversal = ImageGrid(side=44, largest=56, above=True)
         self.play = QPushButton("▶")
         self.play.setFixedWidth(px(38))
-        self.play.setToolTip("Play how the pictures came about (Space)")
+        self.play.setToolTip("Play the history (Space)")
         self.play.setAccessibleName("Play the history")
         self.play.clicked.connect(self._play_or_stop)
         self.slider = QSlider(Qt.Orientation.Horizontal)
         self.slider.setAccessibleName("History of the pictures")
-        self.slider.setToolTip("Earlier pictures, also with the arrow keys; at the right end the newest, as they come")
+        self.slider.setToolTip("Move left for earlier pictures, also with the arrow keys; the right end is live")
         self.slider.valueChanged.connect(self._show_chosen)
         self._stack = QStackedLayout()
         self._stack.addWidget(empty_state("Pictures appear here while a run trains."))
@@ -104,9 +102,9 @@ class LivePictures(Card):
         return shown
 
     def show_run(self, item: RunItem | None, *, named: bool = False) -> None:
-        """Show the previews of this run; as long as the slider is at its right end, the newest.
+        """Show the previews of this run; while the slider is at its right end, the latest.
 
-        With `named` say which run it is, as several are selected.
+        `named` adds the run's name, if several are selected.
         """
         whose = f" · {shortened(item.name, LONGEST_NAME)}" if item and named else ""
         self._first_title.setText(f"{ORIGINALS}{whose}")
@@ -138,7 +136,7 @@ class LivePictures(Card):
 
     @property
     def live(self) -> bool:
-        """Whether the newest pictures are shown as they come."""
+        """Whether the latest pictures are shown as they arrive."""
         return self.slider.value() == self.slider.maximum()
 
     def close_worker(self) -> None:
@@ -147,7 +145,7 @@ class LivePictures(Card):
         self._worker.close()
 
     def hideEvent(self, event: QHideEvent) -> None:
-        """Stop playing when nobody looks."""
+        """Stop playing when hidden."""
         super().hideEvent(event)
         self._stop()
 
@@ -182,21 +180,21 @@ class LivePictures(Card):
             return
         self._asked = path
         if self.live:
-            self._answered(path, load_preview(path))  # one picture, just written: a few milliseconds
+            self._answered(path, load_preview(path))  # a single file that was just written: a few milliseconds
         else:
             self._worker.ask(path, lambda: load_preview(path))
 
     @Slot(object, object)
     def _answered(self, path: Path, preview: Preview | None) -> None:
-        """Show what was read, also when another is asked for by now, but not pictures of another run."""
+        """Show a preview that was read, even if another has been requested meanwhile, unless it is of another run."""
         if self._asked is None or path.parent != self._asked.parent or (self.live and path != self._asked):
             return
         self._arrived = path
-        if preview is not None:  # a damaged picture is passed over
+        if preview is not None:  # a damaged preview is skipped
             self._show(preview)
 
     def _show(self, preview: Preview | None) -> None:
-        """Show these pictures, or say that there are none."""
+        """Show these pictures, or that there are none."""
         self.preview = preview
         self._stack.setCurrentIndex(0 if preview is None else 1)
         self.step.setVisible(preview is not None)
@@ -207,14 +205,14 @@ class LivePictures(Card):
         self.reconstructions.show_rows([Row(preview.reconstructions)])
         config = self._item.run.config if self._item is not None else RunConfig()
         method, kinds = METHODS[config.objective], METHODS[config.objective].latents_of(config)
-        self._second_title.setText("Reconstructions" if method.has("reconstruction") else "Generated from their codes")
+        self._second_title.setText("Reconstructions" if method.has("reconstruction") else "Generated from the codes")
         self._third_title.setText(f"Latents{' by KL' if method.has('kl') else ''}, {_ranges(kinds)}")
         self.traversal.setToolTip(TRAVERSAL + (BY_KL if method.has("kl") else BY_KIND))
         rows = zip(preview.traversal, preview.latents, strict=True)
         self.traversal.show_rows([self._row(images, latent, kinds, preview) for images, latent in rows])
 
     def _row(self, images: NDArray[np.uint8], latent: int, kinds: Sequence[Latent], preview: Preview) -> Row:
-        """A latent's row: beside its number its name, or its KL."""
+        """Return a latent's row with its name or KL next to its number."""
         kind = kinds[latent] if latent < len(kinds) else Latent.gaussian()
         images = images[: kind.steps] if kind.whole else images
         known = preview.kl_per_latent
@@ -224,7 +222,7 @@ class LivePictures(Card):
         return Row(images, f"z{latent}", note, tips)
 
     def _capacity_words(self, step: int) -> str:
-        """Say where C was when the pictures were made, for a run that has it."""
+        """Return the value of C at a step, for a run that has a capacity."""
         if self._item is None or not len(self._item.metrics):
             return ""
         steps, capacity = self._item.metrics.column("step"), self._item.metrics.column("capacity")
@@ -233,7 +231,7 @@ class LivePictures(Card):
 
 
 def _ranges(kinds: Sequence[Latent]) -> str:
-    """What latents of these kinds go through, e.g. "from −3 to +3", or "10 categories, from −2 to +2"."""
+    """Return the ranges of latents of these kinds, e.g. "from −3 to +3", or "10 categories, from −2 to +2"."""
     words = (
         f"{kind.steps} categories" if kind.whole else f"from {kind.low:+.0f} to {kind.high:+.0f}".replace("-", "−")
         for kind in kinds

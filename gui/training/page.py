@@ -1,4 +1,4 @@
-"""The training page: settings, live curves, live pictures."""
+"""The Training page: settings, live curves, live pictures."""
 
 from typing import TYPE_CHECKING
 
@@ -21,29 +21,29 @@ if TYPE_CHECKING:
     from gui.training.curves import Curves
 
 REDRAW_MS = 1000
-"""Time between two redraws of curves that grow, unless another is preferred.
+"""Default time between two redraws of growing curves.
 
-Each takes processor time from the training beside it.
+Each redraw takes processor time away from training.
 """
 
 READ_MS = 15
 READ_BYTES = 200_000
-"""What is read of a long metrics file at a time, and how often, until all of it is there: 5 ms each."""
+"""How often a long metrics file is read on, and how much at a time (5 ms), until all of it has been read."""
 
 MOST_SHOWN = 16
-"""Runs whose curves are drawn at once: more are a tangle, and cost seconds."""
+"""Maximum number of runs whose curves are drawn: more would be unreadable and take seconds."""
 
 FIRST = (
-    "Loss, KL and capacity appear here while a run trains.\n\n"
-    "Choose settings at the left and press Start, or begin with a preset that takes about two minutes."
+    "Loss, KL and capacity appear here while a run is training.\n\n"
+    "Choose settings on the left and press Start, or begin with a preset that takes about two minutes."
 )
 
 
 class TrainingPage(QWidget):
-    """Shows the selected runs; what is done with a run is the main window's.
+    """Shows the selected runs; the main window handles actions on them.
 
-    `export(options)` asks to save the curves as they are looked at, `quick` to train the two-minute preset,
-    `help_asked(topic)` for help.
+    Emits `export(options)` to save the curves as displayed, `quick` to train the two-minute preset, and
+    `help_asked(topic)` to open the help.
     """
 
     export = Signal(object)
@@ -92,7 +92,7 @@ class TrainingPage(QWidget):
 
     @property
     def curves(self) -> "Curves":
-        """The plots; made after the page is first seen, as they load for longer than the rest of the window."""
+        """The plots; created after the page is first shown, since the plotting library is slow to load."""
         if self._curves is None:
             from gui.training.curves import Curves
 
@@ -104,7 +104,7 @@ class TrainingPage(QWidget):
         return self._curves
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Make the curves as soon as the page is on the screen."""
+        """Create the curves as soon as the page is on the screen."""
         super().paintEvent(event)
         if self._curves is None:
             QTimer.singleShot(0, self._show_curves)
@@ -117,7 +117,7 @@ class TrainingPage(QWidget):
 
     @property
     def redraw_ms(self) -> int:
-        """Time between two redraws of curves that grow, in milliseconds."""
+        """Time between two redraws of growing curves, in milliseconds."""
         return self._redraw_ms
 
     @redraw_ms.setter
@@ -127,7 +127,7 @@ class TrainingPage(QWidget):
             self._curves.redraw_ms = value
 
     def _nothing_card(self) -> Card:
-        """Return what stands in the place of curves, with a way to the first ones."""
+        """Return the card shown in place of the curves, with buttons to get started."""
         card = Card("")
         self._empty = empty_state(FIRST)
         self.first = QWidget()
@@ -135,7 +135,7 @@ class TrainingPage(QWidget):
         row.setContentsMargins(0, 0, 0, 0)
         self.quick_button = QPushButton("Train the two-minute preset")
         self.quick_button.setObjectName("primary")
-        self.quick_button.setToolTip("An annealed VAE on dSprites, which are drawn on this machine")
+        self.quick_button.setToolTip("An annealed VAE on dSprites; the images are generated on this machine")
         self.quick_button.clicked.connect(self.quick)
         steps = QPushButton("First steps")
         steps.setToolTip("Open the help (F1)")
@@ -155,9 +155,9 @@ class TrainingPage(QWidget):
         self.help_asked.emit("first-steps")
 
     def show_runs(self, items: list[RunItem]) -> None:
-        """Draw the curves of these runs, of many the first, and the newest pictures of the first."""
+        """Draw the curves of these runs (of many, only the first) and the latest pictures of the first."""
         self.not_all.setVisible(len(items) > MOST_SHOWN)
-        self.not_all.setText(f"Curves of the first {MOST_SHOWN} of {count(len(items), 'selected run')}.")
+        self.not_all.setText(f"Showing the curves of the first {MOST_SHOWN} of {count(len(items), 'selected run')}.")
         items = items[:MOST_SHOWN]
         self._items = items
         filled = any(len(item.metrics) for item in items)
@@ -177,7 +177,7 @@ class TrainingPage(QWidget):
 
     @Slot()
     def _read_on(self) -> None:
-        """Read more of a metrics file that is too long to be read at once."""
+        """Read on in a metrics file that is too long to read at once."""
         behind = [item for item in self._items if item.metrics.behind]
         if behind:
             behind[0].metrics.refresh(READ_BYTES)
@@ -186,24 +186,24 @@ class TrainingPage(QWidget):
             self.show_runs(self._items)
 
     def showEvent(self, event: QShowEvent) -> None:
-        """Read what is still to be read."""
+        """Continue reading metrics files."""
         super().showEvent(event)
         self._follow()
 
     def hideEvent(self, event: QHideEvent) -> None:
-        """Read no further while nobody looks."""
+        """Stop reading metrics files while hidden."""
         super().hideEvent(event)
         self._reader.stop()
 
     def close_worker(self) -> None:
-        """End what runs beside the window."""
+        """End the background work."""
         self._reader.stop()
         if self._curves is not None:
             self._curves.close_timer()
         self.pictures.close_worker()
 
     def apply_theme(self) -> None:
-        """Take the colours of the scheme in force."""
+        """Apply the current colour scheme."""
         if self._curves is not None:
             self._curves.apply_theme()
 
@@ -218,10 +218,10 @@ class TrainingPage(QWidget):
 
 
 def _why_empty(items: list[RunItem]) -> str:
-    """Say why there are no curves: what happened to the run, or what to do first."""
+    """Return why there are no curves: what happened to the run, or what to do first."""
     if not items:
         return FIRST
     item = items[0]
     if item.state.active:
-        return f"The first point comes after {item.run.config.log_steps:,} steps."
-    return item.metrics.problem or item.state.message or "This run has not begun: it has recorded no points yet."
+        return f"The first point appears after {item.run.config.log_steps:,} steps."
+    return item.metrics.problem or item.state.message or "This run has not recorded any points yet."

@@ -1,4 +1,4 @@
-"""The queue, below the run list: what is trained next, in which order."""
+"""The queue, below the run list: the runs to train next, in order."""
 
 from PySide6.QtCore import QEvent, QObject, Qt, Slot
 from PySide6.QtGui import QKeyEvent
@@ -17,9 +17,9 @@ ROWS_SHOWN = 5
 
 
 class QueueCard(Card):
-    """Hidden while nothing waits. Drag, or Alt+Up and Alt+Down, to reorder; Delete takes a run out.
+    """Hidden while the queue is empty. Drag, or Alt+Up and Alt+Down, to reorder; Delete removes a run.
 
-    Each of these is in the undo stack.
+    All changes go through the undo stack.
     """
 
     def __init__(self, session: TrainingSession, store: RunStore, edits: QueueEdits) -> None:
@@ -35,7 +35,7 @@ class QueueCard(Card):
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.list.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.list.setToolTip(
-            "Drag to reorder (Alt+Up, Alt+Down). Delete takes a run out; it stays in the list. Ctrl+Z undoes it."
+            "Drag to reorder (Alt+Up, Alt+Down). Delete removes a run from the queue, not from the list. Ctrl+Z undoes."
         )
         self.list.model().rowsMoved.connect(self._dragged)
         self.list.installEventFilter(self)
@@ -43,9 +43,9 @@ class QueueCard(Card):
         buttons = QHBoxLayout()
         buttons.setSpacing(4)
         for text, tip, slot in (
-            ("↑", "Train it earlier (Alt+Up)", self._up),
-            ("↓", "Train it later (Alt+Down)", self._down),
-            ("✕", "Take it out of the queue (Delete)", self._remove),
+            ("↑", "Train earlier (Alt+Up)", self._up),
+            ("↓", "Train later (Alt+Down)", self._down),
+            ("✕", "Remove from queue (Delete)", self._remove),
         ):
             button = tool_button(text, tip)
             button.clicked.connect(slot)
@@ -75,7 +75,7 @@ class QueueCard(Card):
         held = self._session.held
         self.hold.setText("Start" if held else "Hold")
         self.hold.setToolTip(
-            "Train these runs, one after the other" if held else "Let the queue wait when the present run ends"
+            "Train these runs, one after another" if held else "Do not start the next run when the current one ends"
         )
 
     def _chosen(self) -> str:
@@ -83,7 +83,7 @@ class QueueCard(Card):
         return str(item.data(Qt.ItemDataRole.UserRole)) if item else ""
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Keys in the list."""
+        """Handle keys in the list."""
         if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
             alt = event.modifiers() & Qt.KeyboardModifier.AltModifier
             if event.key() == Qt.Key.Key_Delete:

@@ -1,4 +1,4 @@
-"""The run that trains in this window and the ones that wait: starting, pausing, stopping, and how fast it goes."""
+"""The run training in this window and the queue: starting, pausing, stopping, and speed."""
 
 import time
 from collections.abc import Callable
@@ -9,19 +9,19 @@ from PySide6.QtCore import QObject, Signal
 from engine.data import check_data
 from engine.errors import DataChangedError, DataError, StudioError
 from engine.jobs.events import Job, Paused, Progress, TrainingStarted, Warned
-from engine.runs.queue import RunQueue, Waiting
+from engine.runs.queue import QueuedRun, RunQueue
 from engine.runs.run import Run
 from engine.settings.run_config import RunConfig
-from gui.bridge import JobSession, JobThread, Reads
+from gui.bridge import Handlers, JobSession, JobThread
 
 
 class TrainingSession(JobSession):
-    """At most one run trains at a time; when it ends, however it does, the next of the queue begins.
+    """Trains at most one run at a time; when it ends, for whatever reason, the next run in the queue starts.
 
-    `changed` whenever its state or progress did, `queue_changed` when the queue did, `failed` and `warned` with a
-    sentence, `settled` with one that holds no longer, `no_data(data set, sentence)` instead of starting a run whose
-    images are not there, `began(path)` and `ended(path)` with a run's folder, `cancelled(path)` when the run is to be
-    discarded. `data_changed(waiting, sentence)` when a run was refused since its data changed: its user is to be asked.
+    Emits `changed` when its state or progress changes, `queue_changed` when the queue changes, `failed` and `warned`
+    with a message, `no_data(data set, message)` instead of starting a run whose data are missing, `began(path)` and
+    `ended(path)` with a run's folder, `cancelled(path)` when the run is to be discarded, and `data_changed(waiting,
+    message)` when a run was refused because its data have changed, so that the user can be asked.
     """
 
     queue_changed = Signal()
@@ -34,31 +34,31 @@ class TrainingSession(JobSession):
     data_changed = Signal(object, str)
 
     def __init__(self, root: Path, parent: QObject) -> None:
-        reads: Reads = {
+        handlers: Handlers = {
             TrainingStarted: self._training_started,
             Progress: self._progressed,
             Paused: self._paused,
             Warned: lambda event: self.warned.emit(event.message),
         }
-        super().__init__(parent, reads, self._run_ended)
+        super().__init__(parent, handlers, self._run_ended)
         self.root = root
         self.queue = RunQueue(root)
         self.held = len(self.queue) > 0
-        """Whether the queue waits for somebody to let it go on, as one from an earlier session does."""
+        """Whether the queue waits for the user to start it, as one from an earlier session does."""
         self.blocked = False
-        """Whether another job has the processor: runs that are started wait in the queue until it ends."""
+        """Whether another job uses the processor: new runs wait in the queue until it ends."""
         self.run: Run | None = None
-        self._waiting = Waiting("")
+        self._waiting = QueuedRun("")
         self.progress: Progress | None = None
         self.cancelling = False
         self.images_per_second = 0.0
-        self._hindered = ""
+        self._pause_reason = ""
         self._batch = 0
         self._mark = (0.0, 0)
 
     @property
     def seconds_left(self) -> float | None:
-        """Time until the run's length is reached at the present speed; None while unknown."""
+        """Remaining time at the current speed; None while unknown."""
         if self.progress is None or not self._batch or not self.images_per_second:
             return None
         return (self.progress.total - self.progress.done) * self._batch / self.images_per_second
@@ -66,9 +66,9 @@ class TrainingSession(JobSession):
     # Starting, and the queue
 
     def start(self, config: RunConfig) -> Path | None:
-        """Create a run and train it, or put it at the end of the queue while another trains.
+        """Create a run and train it, or append it to the queue while another run is training.
 
-        Returns its folder, or None when `failed` or `no_data` said why not.
+        Returns its folder, or None after emitting `failed` or `no_data`.
         """
         if not self._has_data(config):
             return None
@@ -81,9 +81,9 @@ class TrainingSession(JobSession):
         return run.path
 
     def train_or_queue(self, path: Path, *, more: int = 0, accept_changed_data: bool = False) -> None:
-        """Train a run from its last checkpoint, now or when the queue reaches it; first make it longer, if asked.
+        """Train a run from its last checkpoint, now or when the queue reaches it; `more` first extends its length.
 
-        With `accept_changed_data` it goes on though its data are not those it was trained on.
+        With `accept_changed_data` it resumes even if its data have changed since it was trained.
         """
         try:
             config = Run.open(path).config
@@ -94,23 +94,23 @@ class TrainingSession(JobSession):
             self._train_or_queue(path, more, accept_changed_data=accept_changed_data)
 
     def _has_data(self, config: RunConfig) -> bool:
-        """Whether the images are there, as far as that can be seen at once; else `no_data` says what is missing."""
+        """Return whether the data seem to be there, by a quick check; if not, emit `no_data`."""
         try:
             check_data(config.dataset, config.data_folder)
         except DataError as error:
-            self.no_data.emit(config.dataset, f"Not started: {error}")
+            self.no_data.emit(config.dataset, f"The run was not started. {error}")
             return False
         return True
 
     def _train_or_queue(
         self, path: Path, more: int = 0, *, fresh: bool = False, accept_changed_data: bool = False
     ) -> None:
-        """Train or queue a run whose data is there, as far as one can see.
+        """Train or queue a run whose data have passed the quick check.
 
-        A `fresh` run that cannot begin leaves no folder, unless it had to wait: then nobody may be there to read why.
+        A `fresh` run that cannot start leaves no folder, unless it was queued: then its folder records the reason.
         """
         if not self.active and not self.blocked:
-            self._begin(Waiting(path.name, more, accept_changed_data), path, fresh=fresh)
+            self._begin(QueuedRun(path.name, more, accept_changed_data), path, fresh=fresh)
             return
         if self.active and self.run is not None and path == self.run.path:
             return
@@ -118,41 +118,43 @@ class TrainingSession(JobSession):
         self._change_queue(lambda: self.queue.add(path, more=more, accept_changed_data=accept_changed_data))
 
     def unqueue(self, path: Path) -> None:
-        """Take a run out of the queue; its folder stays."""
+        """Remove a run from the queue; its folder stays."""
         self._change_queue(lambda: self.queue.remove(path))
 
     def move(self, path: Path, by: int) -> None:
-        """Move a run towards the front of the queue (negative) or its end."""
+        """Move a run towards the front of the queue (negative) or towards its end."""
         self._change_queue(lambda: self.queue.move(path, by))
 
     def order(self, names: list[str]) -> None:
-        """Give the queue this order."""
+        """Set the order of the queue."""
         self._change_queue(lambda: self.queue.order(names))
 
     def hold(self, held: bool) -> None:
-        """Let the queue wait after the present run, or go on; when nothing trains, it goes on at once."""
+        """Hold the queue after the current run, or start it (at once if nothing is training)."""
         self.held = held
         self.queue_changed.emit()
         if not held and not self.active:
             self._next()
 
     @property
-    def queue_state(self) -> tuple[tuple[Waiting, ...], bool]:
-        """The runs that wait, and whether they wait for the user."""
+    def queue_state(self) -> tuple[tuple[QueuedRun, ...], bool]:
+        """The queued runs, and whether the queue is held."""
         return self.queue.waiting, self.held
 
-    def turn_queue(self, before: tuple[tuple[Waiting, ...], bool], after: tuple[tuple[Waiting, ...], bool]) -> None:
-        """Undo or redo a change that led from one state of the queue to another; no run begins by that."""
+    def apply_queue_change(
+        self, before: tuple[tuple[QueuedRun, ...], bool], after: tuple[tuple[QueuedRun, ...], bool]
+    ) -> None:
+        """Undo or redo a change from one state of the queue to another, without starting a run."""
         training = self.run.path.name if self.active and self.run is not None else ""
         waiting = tuple(entry for entry in after[0] if entry.run != training)
         if before[1] != after[1]:
             self.held = after[1]
         if not self.active and not self.blocked:
             self.held = True
-        self._change_queue(lambda: self.queue.turn(before[0], waiting))
+        self._change_queue(lambda: self.queue.apply_change(before[0], waiting))
 
     def block(self, blocked: bool) -> None:
-        """Let runs wait while another job has the processor; when it has ended, the queue goes on."""
+        """Keep runs waiting while another job uses the processor; when it ends, the queue continues."""
         self.blocked = blocked
         if not blocked and not self.held and not self.active:
             self._next()
@@ -165,7 +167,7 @@ class TrainingSession(JobSession):
         self.queue_changed.emit()
 
     def _next(self) -> None:
-        """Begin the next run of the queue that can be opened."""
+        """Start the next run in the queue that can be opened."""
         while not self.active and not self.blocked:
             try:
                 waiting = self.queue.take()
@@ -178,8 +180,8 @@ class TrainingSession(JobSession):
             self._begin(waiting, self.queue.path(waiting))
         self.queue_changed.emit()
 
-    def _begin(self, waiting: Waiting, path: Path, *, fresh: bool = False) -> None:
-        """Train a run in a thread of its own."""
+    def _begin(self, waiting: QueuedRun, path: Path, *, fresh: bool = False) -> None:
+        """Train a run in a separate thread."""
         try:
             run = Run.open(path)
         except StudioError as error:
@@ -195,28 +197,28 @@ class TrainingSession(JobSession):
         self.began.emit(path)
         self.changed.emit()
 
-    # While a run trains
+    # While a run is training
 
     def resume(self) -> None:
-        """Go on after a pause."""
+        """Continue after a pause."""
         if self.active:
-            self._settle()
+            self._resolve_pause()
             self._mark = (0.0, 0)
             super().resume()
 
-    def _settle(self) -> None:
-        """Take back what was said of a pause that nobody asked for."""
-        hindered, self._hindered = self._hindered, ""
-        if hindered:
-            self.settled.emit(hindered)
+    def _resolve_pause(self) -> None:
+        """Withdraw the message about a pause that the user did not request."""
+        reason, self._pause_reason = self._pause_reason, ""
+        if reason:
+            self.resolved.emit(reason)
 
     def cancel(self) -> None:
-        """End the run now; `cancelled` says when it can be discarded."""
+        """Stop the run; `cancelled` is emitted when it can be discarded."""
         self.cancelling = self.active
         self.stop()
 
     def close(self) -> None:
-        """End the run now, and put it first in the queue, so that the next session can offer to go on with it."""
+        """Stop the run and put it first in the queue, so that the next session can offer to resume it."""
         if self.active and self.run is not None and not self.stopping:
             run = self.run
             self._change_queue(lambda: self.queue.add(run.path, first=True))
@@ -235,11 +237,11 @@ class TrainingSession(JobSession):
     def _paused(self, event: Paused) -> None:
         self.paused = True
         if event.message:
-            self._hindered = f"{event.message} Until then it is paused."
-            self.failed.emit(self._hindered)
+            self._pause_reason = f"{event.message} Until then it is paused."
+            self.failed.emit(self._pause_reason)
 
     def _measure(self, step: int) -> None:
-        """Keep a smoothed speed, measured over at least a second."""
+        """Update the smoothed speed, measured over at least a second."""
         if not self._batch:
             return
         now, (since, first) = time.monotonic(), self._mark
@@ -255,9 +257,9 @@ class TrainingSession(JobSession):
         path, cancelled = self.run.path, self.cancelling
         refused = isinstance(thread.exception, DataChangedError)
         if thread.error and not refused:
-            waits = " The next run of the queue begins." if len(self.queue) and not self.held else ""
+            waits = " Starting the next run in the queue." if len(self.queue) and not self.held else ""
             self.failed.emit(f"{self.run.name}: {thread.error}{waits}")
-        self._hindered = ""
+        self._pause_reason = ""
         self.cancelling = False
         self.changed.emit()
         self.ended.emit(path)
@@ -269,7 +271,7 @@ class TrainingSession(JobSession):
             self._next()
 
 
-def _training_of(run: Run, waiting: Waiting, *, fresh: bool) -> Callable[[], Job]:
+def _training_of(run: Run, waiting: QueuedRun, *, fresh: bool) -> Callable[[], Job]:
     def make() -> Job:
         from engine.training.apart import training
 

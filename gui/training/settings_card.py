@@ -17,7 +17,7 @@ from engine.data import ENTRIES
 from engine.errors import ConfigError
 from engine.settings.presets import Preset, delete_preset, own_presets, quick_preset, save_preset, shipped_presets
 from engine.settings.run_config import PATHS, RunConfig
-from engine.system.numbers import rounded_words
+from engine.system.numbers import rounded_text
 from engine.system.reading import parse_json
 from engine.training.pace import Estimate
 from gui.settings.asking import may
@@ -320,7 +320,7 @@ class SettingsCard(Card):
                 warnings = config.warnings(images)
                 epochs = steps / config.steps_per_epoch(images)
                 told.append(f"{steps:,} steps")
-                tips.append(f"{rounded_words(epochs)} epochs: passes over the {images:,} training images")
+                tips.append(f"{rounded_text(epochs)} epochs: passes over the {images:,} training images")
             elif needs is None:
                 told.append("How long an epoch is will be known when the images are read.")
             else:

@@ -1,4 +1,4 @@
-"""How the curves are looked at: smoothing, scale, and what is along x. Kept in the settings."""
+"""View options of the curves: smoothing, scale, and the x axis. Kept in the settings."""
 
 import math
 from dataclasses import dataclass, field
@@ -13,19 +13,19 @@ from gui.widgets.theme import px
 
 COLUMNS = {"step": "Step", "epoch": "Epoch", "seconds": "Time"}
 POSITIONS = 60
-"""Of the smoothing slider; 20 of them make the average ten times longer."""
+"""Positions of the smoothing slider; 20 of them make the average ten times as long."""
 
 
 @dataclass(frozen=True, slots=True)
 class ViewOptions:
-    """What the options bar says. `smoothing` is the factor of the average, from 0 to 0.999."""
+    """Values of the options bar. `smoothing` is the factor of the average, from 0 to 0.999."""
 
     smoothing: float = 0.6
     view: View = field(default_factory=View)
 
 
 class OptionsBar(QWidget):
-    """Sliders, boxes and buttons above the curves. `changed` after a person changed one, `export` on that button."""
+    """Controls above the curves. Emits `changed` after the user changes one, and `export`."""
 
     changed = Signal()
     export = Signal()
@@ -46,9 +46,9 @@ class OptionsBar(QWidget):
         self._columns.setExclusive(True)
         flow.addWidget(self._columns_box())
         self.logarithmic = QCheckBox("&Log y")
-        self.logarithmic.setToolTip("Logarithmic values. What is not positive is a gap.")
+        self.logarithmic.setToolTip("Logarithmic y axis; non-positive values are not drawn")
         self.outliers = QCheckBox("&Ignore outliers")
-        self.outliers.setToolTip("Fit the height to the middle 90 % of each curve's points in view.")
+        self.outliers.setToolTip("Fit the y axis to the middle 90 % of each curve's visible points")
         self.export_button = QPushButton("Export…")
         self.export_button.setToolTip("Save these curves as a figure or a table")
         for widget in (self.logarithmic, self.outliers, self.export_button):
@@ -70,8 +70,8 @@ class OptionsBar(QWidget):
         for widget in (words, self.smoothing, self._factor):
             row.addWidget(widget)
         box.setToolTip(
-            "Debiased exponential average of the recorded points; the points themselves stay faintly visible. "
-            "0.9 averages over about 10 points, 0.99 over 100."
+            "Debiased exponential moving average of the recorded points, which stay faintly visible. "
+            "0.9 averages over about 10 points, 0.99 over about 100."
         )
         return box
 
@@ -80,7 +80,7 @@ class OptionsBar(QWidget):
         row = QHBoxLayout(box)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(0)
-        tips = ("Steps along x", "Passes over the data along x", "Time spent training along x, pauses left out")
+        tips = ("Training steps on the x axis", "Epochs on the x axis", "Training time, without pauses, on the x axis")
         for number, (title, tip) in enumerate(zip(COLUMNS.values(), tips, strict=True)):
             button = QPushButton(title)
             button.setObjectName("segment")
@@ -92,13 +92,13 @@ class OptionsBar(QWidget):
 
     @property
     def options(self) -> ViewOptions:
-        """What is chosen."""
+        """The current options."""
         column = list(COLUMNS)[max(0, self._columns.checkedId())]
         view = View(column, self.logarithmic.isChecked(), self.outliers.isChecked())
         return ViewOptions(1 - 10 ** (-self.smoothing.value() / 20), view)
 
     def show_options(self, options: ViewOptions) -> None:
-        """Choose these, as a person would."""
+        """Set these options as the user would."""
         self.smoothing.setValue(round(-20 * math.log10(1 - options.smoothing)))
         self._columns.button(list(COLUMNS).index(options.view.column)).click()
         self.logarithmic.setChecked(options.view.logarithmic)
@@ -118,7 +118,7 @@ class OptionsBar(QWidget):
         self.changed.emit()
 
     def _load(self) -> None:
-        """Take up what was chosen last time; what is no valid choice is left at its default."""
+        """Restore the options of the last session; invalid ones get their defaults."""
         default = ViewOptions()
         try:
             smoothing = float(str(self._settings.value("curves/smoothing", default.smoothing)))

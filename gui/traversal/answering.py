@@ -1,7 +1,6 @@
-"""What the traversal page asks of the engine, away from the window's thread.
+"""Answers the Traversal page's requests with the engine, outside the window's thread.
 
-The engine's modules that load torch are imported when the first request comes, so that the window is there
-at once.
+The engine's modules that load torch are imported on the first request, so that the window opens at once.
 """
 
 from dataclasses import dataclass, replace
@@ -35,14 +34,14 @@ if TYPE_CHECKING:
     from engine.traversal import Start, Traversal
 
 KEPT = 8
-"""Models that are kept in memory, a few MB each."""
+"""Maximum number of models kept in memory, a few MB each."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Loaded:
-    """Weights ready to decode with, the mean KL of each latent (nats), over what it is a mean, and their order by it.
+    """A loaded model, the mean KL of each latent (nats), what it is a mean over, and the latents ordered by it.
 
-    Of a method without a KL it is NaN, over nothing. `gone` says why the data set is not there; empty when it is.
+    Without a KL it is NaN, and `kl_over` is empty. `gone` says why the data set is missing; empty if it is there.
     """
 
     weights: Weights
@@ -54,23 +53,23 @@ class Loaded:
 
     @property
     def dataset(self) -> Dataset | None:
-        """The data set; None where it is gone."""
+        """The data set; None if it is missing."""
         return self.trained.dataset if self.trained.has_data else None
 
     @property
     def kinds(self) -> tuple[Latent, ...]:
-        """What each latent is."""
+        """The kind of each latent."""
         return self.trained.model.kinds
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """The classes of a conditional model; none for another."""
+        """The classes of a conditional model; empty for other models."""
         return self.trained.dataset.label_names if self.trained.model.classes else ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Latents:
-    """Every latent over the range, and what each changes, uint8 (latents, height, width, channels)."""
+    """A traversal of every latent, and what each one changes, uint8 (latents, height, width, channels)."""
 
     traversal: "Traversal"
     changes: NDArray[np.uint8]
@@ -78,7 +77,7 @@ class Latents:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Classes:
-    """One latent in every class, uint8 (classes, values, height, width, channels)."""
+    """A traversal of one latent for every class, uint8 (classes, values, height, width, channels)."""
 
     images: NDArray[np.uint8]
     latent: int
@@ -87,8 +86,8 @@ class Classes:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Walk:
-    """The way to another image, straight, and spherical where that can be: images, and the latents (steps, latents)
-    that they are made of.
+    """Interpolations to another image, linear and, where possible, spherical: images, and the latents (steps, latents)
+    that they are decoded from.
     """
 
     images: NDArray[np.uint8]
@@ -101,7 +100,7 @@ Result: TypeAlias = Latents | Classes | Walk | tuple[Compared, ...]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answer:
-    """What was asked for. `index` is the image's position, where it is one of the data set's."""
+    """The answer to a request. `index` is the position of an image from the data set."""
 
     loaded: Loaded
     start: "Start"
@@ -112,7 +111,7 @@ class Answer:
 
 
 class Answerer:
-    """Answers requests, keeping the models it used last. Used from one thread only."""
+    """Answers requests and caches the most recent models. Used from one thread only."""
 
     def __init__(self) -> None:
         self._models: dict[Weights, Loaded] = {}
@@ -128,11 +127,11 @@ class Answerer:
 
     def _load(self, weights: Weights) -> Loaded:
         if not weights.run.is_dir():
-            raise RunError(f"{weights.run.name} is gone: its folder was moved or deleted.")
+            raise RunError(f"The folder of {weights.run.name} has been moved or deleted.")
         found = self._models.pop(weights, None)
         if found is None:
             found = _load(weights, self._data)
-        # Older weights of a run that trains are not asked for again.
+        # Superseded weights of a run in training are not requested again.
         self._models = {
             key: kept
             for key, kept in list(self._models.items())[-KEPT + 1 :]
@@ -165,7 +164,7 @@ class Answerer:
                 )
 
     def _other(self, weights: Weights, first: Loaded, start: "Start", request: Request, chosen: Range) -> Compared:
-        """The same image in another run; where that cannot be, the reason."""
+        """Return the same image's traversal in another run, or the reason why there is none."""
         try:
             loaded = self._load(weights)
             begin = _same_start(loaded, first, start, request)
@@ -175,7 +174,7 @@ class Answerer:
 
 
 def decode_one(loaded: Loaded, z: NDArray[np.float64], label: int | None) -> NDArray[np.uint8]:
-    """Decode latents (latents,) to an image, uint8 (height, width, channels)."""
+    """Decode latents (latents,) into an image, uint8 (height, width, channels)."""
     from engine.traversal import decode
 
     decoded: NDArray[np.uint8] = decode(loaded.trained, z[None], None if label is None else np.array([label]))[0]
@@ -198,14 +197,14 @@ def _load(weights: Weights, data: dict[object, Dataset]) -> Loaded:
             data.pop(next(iter(data)))
         trained = load_model(run, dataset, weights.checkpoint)
     except DataError as error:
-        gone = f"{error} Pictures, drawings and the prior still work."
+        gone = f"{error} Image files, drawings and the prior still work."
         trained = load_model_without_data(run, weights.checkpoint)
     kl, over = latent_kl(trained)
     return Loaded(weights, trained, kl, over, tuple(int(latent) for latent in latents_by_kl(kl)), gone)
 
 
 def _start(loaded: Loaded, source: Source, label: int | None) -> "tuple[Start, int | None]":
-    """Where the traversal starts, and the image's position if it is one of the data set's."""
+    """Return the start of the traversal, and the image's position if it is from the data set."""
     from engine.data.input_pictures import fit_picture, style_of
     from engine.evaluation.evaluate import sample_of
     from engine.traversal import start_from_image, start_from_picture, start_from_prior
@@ -227,7 +226,7 @@ def _start(loaded: Loaded, source: Source, label: int | None) -> "tuple[Start, i
 
 
 def _best_label(loaded: Loaded, start: "Start") -> int | None:
-    """The class that reconstructs a picture best, by the sum of squared differences; None without classes."""
+    """Return the class that reconstructs an image best, by the sum of squared errors; None without classes."""
     classes = loaded.trained.model.classes
     if not classes or start.original is None:
         return None
@@ -237,18 +236,18 @@ def _best_label(loaded: Loaded, start: "Start") -> int | None:
 
 
 def _possible(loaded: Loaded, label: int | None) -> int | None:
-    """A label, if the model takes it."""
+    """Return a label if the model has this class, else None."""
     return label if label is not None and label < loaded.trained.model.classes else None
 
 
 def _label(loaded: Loaded, start: "Start", label: int | None) -> int | None:
-    """The class that the decoder is given: the one chosen, or the start's own."""
+    """Return the class given to the decoder: the chosen one, or that of the start."""
     chosen = _possible(loaded, label)
     return start.label if chosen is None else chosen
 
 
 def _same_start(loaded: Loaded, first: Loaded, start: "Start", request: Request) -> "Start":
-    """The start of another run's traversal, in this one. Raises ConfigError where its images have another shape."""
+    """Return the start of one run's traversal for another run. Raises ConfigError if its images have another shape."""
     from engine.traversal import start_from_picture
 
     trained, other = loaded.trained, first.trained
@@ -258,7 +257,7 @@ def _same_start(loaded: Loaded, first: Loaded, start: "Start", request: Request)
         mine, its = (
             "{} × {}, {} channels".format(*shape) for shape in (trained.model.image_shape, start.original.shape)
         )
-        raise ConfigError(f"It takes images of {mine}; this one is {its}.".replace(", 1 channels", ""))
+        raise ConfigError(f"This model takes images of {mine}; the image is {its}.".replace(", 1 channels", ""))
     begin = start_from_picture(trained, start.original, start.words)
     return replace(begin, label=_best_label(loaded, begin))
 

@@ -9,17 +9,17 @@ from PySide6.QtWidgets import QBoxLayout, QButtonGroup, QPushButton, QSizePolicy
 from gui.widgets.theme import tokens
 
 SIDE = 224
-"""Pixels of the drawing, each way: eight for each of MNIST's."""
+"""Side of the drawing in pixels: eight for each of MNIST's."""
 
 PEN, ERASER = 20.0, 36.0
-"""Widths in the drawing's pixels: the pen makes strokes about 2.5 of MNIST's pixels wide, as MNIST's are."""
+"""Widths in pixels of the drawing: pen strokes are about 2.5 MNIST pixels wide, like those of MNIST's digits."""
 
 UNDO = 50
-"""Strokes that can be undone."""
+"""Maximum number of strokes that can be undone."""
 
 
 class Canvas(QWidget):
-    """Draws with the mouse. `changed` while the pen moves, and when something is undone or cleared."""
+    """Draws with the mouse. Emits `changed` while the pen moves, and after undo and clear."""
 
     changed = Signal()
 
@@ -37,25 +37,25 @@ class Canvas(QWidget):
         self.setCursor(Qt.CursorShape.CrossCursor)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName("Canvas")
-        self.setToolTip("Draw with the mouse; right button erases, Ctrl+Z undoes a stroke")
+        self.setToolTip("Draw with the mouse; the right button erases, Ctrl+Z undoes a stroke")
 
     def sizeHint(self) -> QSize:
-        """Return a size to draw a digit on."""
+        """Return a size suitable for drawing a digit."""
         return QSize(196, 196)
 
     def heightForWidth(self, width: int) -> int:
-        """Square."""
+        """Keep the canvas square."""
         return min(width, SIDE)
 
     @property
     def pixels(self) -> NDArray[np.uint8]:
-        """The drawing, uint8 (SIDE, SIDE), 0 black to 255 white."""
+        """The drawing, uint8 (SIDE, SIDE), from 0 (black) to 255 (white)."""
         rows = np.frombuffer(self._image.constBits(), np.uint8).reshape(SIDE, self._image.bytesPerLine())
         return rows[:, :SIDE].copy()
 
     @property
     def empty(self) -> bool:
-        """Whether nothing is drawn."""
+        """Whether the canvas is blank."""
         return not self.pixels.any()
 
     @property
@@ -65,23 +65,23 @@ class Canvas(QWidget):
 
     @Slot()
     def undo(self) -> None:
-        """Take the last stroke back."""
+        """Undo the last stroke."""
         if self._before:
             self._image = self._before.pop()
-            self._tell()
+            self._update()
 
     @Slot()
     def clear(self) -> None:
-        """Begin with a black canvas; can be undone."""
+        """Clear the canvas; can be undone."""
         if not self.empty:
             self._remember()
             self._image = _blank()
-            self._tell()
+            self._update()
 
     def _remember(self) -> None:
         self._before = [*self._before[-UNDO + 1 :], self._image.copy()]
 
-    def _tell(self) -> None:
+    def _update(self) -> None:
         self.update()
         self.changed.emit()
 
@@ -110,25 +110,25 @@ class Canvas(QWidget):
             painter.drawLine(self._last, here)
         painter.end()
         self._last = here
-        self._tell()
+        self._update()
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        """Begin a stroke."""
+        """Start a stroke."""
         if event.button() in (Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton) and self._last is None:
             self._remember()
             self._stroke_to(event)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        """Go on with it."""
+        """Continue the stroke."""
         if self._last is not None:
             self._stroke_to(event)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        """End it."""
+        """End the stroke."""
         self._last = None
 
     def event(self, event: QEvent) -> bool:
-        """Keep Ctrl+Z from the window while the canvas has the focus."""
+        """Claim Ctrl+Z from the window while the canvas has the focus."""
         if (
             event.type() == QEvent.Type.ShortcutOverride
             and isinstance(event, QKeyEvent)
@@ -140,7 +140,7 @@ class Canvas(QWidget):
         return super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Undo a stroke, or clear."""
+        """Undo a stroke, or clear the canvas."""
         if event.matches(QKeySequence.StandardKey.Undo):
             self.undo()
         elif event.key() in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
@@ -149,7 +149,7 @@ class Canvas(QWidget):
             super().keyPressEvent(event)
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Show the drawing."""
+        """Draw the canvas."""
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
         box = self._box()
@@ -163,7 +163,7 @@ class Canvas(QWidget):
 
 
 class DrawingBoard(QWidget):
-    """The canvas with its tools. `changed` as the canvas's."""
+    """The canvas with its tools. Emits `changed` with the canvas."""
 
     changed = Signal()
 
@@ -187,11 +187,11 @@ class DrawingBoard(QWidget):
         tools.addStretch(1)
         self.undo_button = QPushButton("Undo")
         self.undo_button.setObjectName("compact")
-        self.undo_button.setToolTip("Take the last stroke back (Ctrl+Z on the canvas)")
+        self.undo_button.setToolTip("Undo the last stroke (Ctrl+Z on the canvas)")
         self.undo_button.clicked.connect(self.canvas.undo)
         self.clear_button = QPushButton("Clear")
         self.clear_button.setObjectName("compact")
-        self.clear_button.setToolTip("Begin again (Delete on the canvas)")
+        self.clear_button.setToolTip("Clear the canvas (Delete on the canvas)")
         self.clear_button.clicked.connect(self.canvas.clear)
         tools.addWidget(self.undo_button)
         tools.addSpacing(6)
@@ -204,7 +204,7 @@ class DrawingBoard(QWidget):
         self._show_possible()
 
     def set_narrow(self, narrow: bool) -> None:
-        """Put the tools beside a smaller canvas, or below it."""
+        """Place the tools beside a smaller canvas, or below a larger one."""
         beside, below = QBoxLayout.Direction.LeftToRight, QBoxLayout.Direction.TopToBottom
         self._parts.setDirection(beside if narrow else below)
         self._buttons.setDirection(below if narrow else beside)

@@ -1,4 +1,4 @@
-"""One latent against all classes of a conditional model: the style each class is drawn in."""
+"""One latent against all classes of a conditional model: the same style in every class."""
 
 from collections.abc import Mapping, Sequence
 
@@ -16,7 +16,7 @@ from gui.widgets.theme import px
 
 
 class ClassesView(QWidget):
-    """`changed` when another latent is chosen; `picked(latent, value, class)`; `hovered(words)`."""
+    """Emits `changed` when another latent is chosen, `picked(latent, value, class)` on a click, `hovered(text)`."""
 
     changed = Signal()
     picked = Signal(int, float, int)
@@ -34,7 +34,7 @@ class ClassesView(QWidget):
         self.latents = Combo()
         self.latents.setMinimumWidth(px(110))
         self.latents.setAccessibleName("Latent")
-        self.latents.setToolTip("The latent that changes from left to right")
+        self.latents.setToolTip("The latent that varies from left to right")
         self.latents.currentIndexChanged.connect(self.changed)
         row.addWidget(label("Latent", "muted"))
         row.addWidget(self.latents)
@@ -48,12 +48,12 @@ class ClassesView(QWidget):
 
     @property
     def latent(self) -> int | None:
-        """The latent that is chosen; None before there are any."""
+        """The chosen latent; None before any are listed."""
         value = self.latents.currentData()
         return value if isinstance(value, int) else None
 
     def list_latents(self, order: Sequence[int], names: Mapping[int, str]) -> None:
-        """Offer the latents, by KL."""
+        """List the latents, ordered by KL."""
         pairs = [(latent_title(latent, names), latent) for latent in order]
         if [(self.latents.itemText(n), self.latents.itemData(n)) for n in range(self.latents.count())] == pairs:
             return
@@ -65,7 +65,7 @@ class ClassesView(QWidget):
             self.latents.setCurrentIndex(max(0, self.latents.findData(chosen)))
 
     def begin_run(self) -> None:
-        """Forget the latents of another run."""
+        """Forget the previous run's latents."""
         with QSignalBlocker(self.latents):
             self.latents.clear()
 

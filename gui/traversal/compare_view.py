@@ -1,4 +1,4 @@
-"""Several runs side by side: the same image, the same range, each with its own latents by KL."""
+"""Traversals of several runs side by side: the same image and range, each with its own latents ordered by KL."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from engine.traversal import Traversal
 
 NARROWEST = 400
-"""Width in pixels that a run is given at least, before the next goes below it."""
+"""Minimum width of a run in pixels; if there is less, the next run goes below."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Compared:
-    """A run's traversal, or the sentence why there is none."""
+    """A run's traversal, or a sentence that says why there is none."""
 
     name: str
     names: dict[int, str]
@@ -32,7 +32,7 @@ class Compared:
 
 
 class CompareView(QWidget):
-    """A panel for each run, as many beside each other as fit."""
+    """A panel for each run, as many side by side as fit."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -46,7 +46,7 @@ class CompareView(QWidget):
         self.left_out.hide()
 
     def say_left_out(self, number: int) -> None:
-        """Say how many selected runs are not compared."""
+        """Show how many selected runs are left out."""
         self.left_out.setVisible(number > 0)
         self.left_out.setText(f"{count(number, 'more selected run')} not shown: too many to compare at once.")
 
@@ -86,12 +86,12 @@ class CompareView(QWidget):
             self._layout.setColumnStretch(column, 1 if column < columns else 0)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Put as many beside each other as fit."""
+        """Place as many panels side by side as fit."""
         super().resizeEvent(event)
         self._arrange()
 
     def minimumSizeHint(self) -> QSize:
-        """The panels shrink with the window."""
+        """Return a small size, so that the panels shrink with the window."""
         return QSize(200, 100)
 
 

@@ -1,4 +1,4 @@
-"""Saving what the traversal page shows: pictures, animations, numbers, and the latents of the whole data set."""
+"""Exports what the Traversal page shows: figures, animations, numbers, and the latents of the whole data set."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
 GIF, NPZ = Format("gif", "GIF animation"), Format("npz", "NumPy arrays")
 REPORT_STEPS = 11
-"""Values in the range of the report's figures, as on the command line."""
+"""Number of values in the report's figures, as on the command line."""
 
 
 class Exports(QObject):
-    """Fills the export menu and carries it out; what came of it is told in the card's last line."""
+    """Fills the export menu and performs its actions; the outcome appears in the card's last line."""
 
     def __init__(self, page: "TraversalPage", settings: QSettings) -> None:
         super().__init__(page)
@@ -38,19 +38,19 @@ class Exports(QObject):
         self._figures: list[QAction] = []
 
     def fill(self, menu: QMenu) -> None:
-        """Offer what can be saved, and the report's figures to look at."""
+        """Add the export actions and the report's figures."""
         menu.setToolTipsVisible(True)
-        self._picture = menu.addAction("Picture…", self.save_picture)
-        self._picture.setToolTip("What is shown, as PNG, SVG or PDF")
+        self._picture = menu.addAction("Figure…", self.save_picture)
+        self._picture.setToolTip("The current view as PNG, SVG or PDF")
         self._animation = menu.addAction("Animation…", self.save_animation)
         self._animation.setToolTip("Each latent in turn, or the view from left to right, as GIF")
         self._frames = menu.addAction("Frames…", self.save_frames)
-        self._frames.setToolTip("The animation's pictures, in a new folder")
+        self._frames.setToolTip("The frames of the animation as images, in a new folder")
         self._numbers = menu.addAction("Numbers…", self.save_numbers)
-        self._numbers.setToolTip("Images, values, latents and what else is known of them as .npz")
+        self._numbers.setToolTip("Images, values, latents and related data as .npz")
         menu.addSeparator()
         self._latents = menu.addAction("Latents of the whole data set…", self.save_latents)
-        self._latents.setToolTip("Means, log-variances, labels and factors of every image as .npz")
+        self._latents.setToolTip("Posterior means, log-variances, labels and factors of every image as .npz")
         menu.addSeparator()
         for figure in REPORT_FIGURES.values():
             action = menu.addAction(f"Show as Figure {figure.number}: {figure.title}")
@@ -61,7 +61,7 @@ class Exports(QObject):
 
     @Slot()
     def _enable(self) -> None:
-        """Enable what applies to what is shown."""
+        """Enable the actions that apply to the current view."""
         answer, item = self._page.answer, self._page.item
         for action in (self._picture, self._animation, self._frames, self._numbers):
             action.setEnabled(answer is not None)
@@ -75,14 +75,12 @@ class Exports(QObject):
                 action.setEnabled(False)
 
     def _traversal(self) -> "Traversal | None":
-        """The rows of the grid of latents that are shown."""
+        """Return the visible rows of the grid of latents."""
         answer = self._page.answer
         if answer is None or not isinstance(answer.result, Latents):
             return None
-        whole, rows = answer.result.traversal, self._page.card.latents.shown
-        if not rows:
-            return None
-        return whole.rows(rows)
+        rows = self._page.card.latents.shown
+        return answer.result.traversal.rows(rows) if rows else None
 
     def _caption(self, traversal: "Traversal") -> str:
         from engine.export.summary import traversal_caption
@@ -92,7 +90,7 @@ class Exports(QObject):
         return traversal_caption(answer.loaded.trained.run, answer.start.words, traversal, self._page.names)
 
     def _shown(self) -> "_Shown | None":
-        """What is shown, to be saved; None, and a sentence, where that is nothing."""
+        """Return what is shown, ready to be saved; None, after a message, if that is nothing."""
         answer, traversal = self._page.answer, self._traversal()
         if answer is None:
             return None
@@ -100,13 +98,13 @@ class Exports(QObject):
             return _Shown(traversal, self._caption(traversal), self._page.names)
         sheet = sheet_of(answer, self._page.names, self._page.card.latents.min_kl.value())
         if sheet is None:
-            self._tell("There is nothing to save: no latent is shown.")
+            self._say("Nothing to save: no latents are shown.")
             return None
         return _Shown(sheet)
 
     @Slot()
     def save_picture(self) -> None:
-        """Ask how large and where, and save what is shown."""
+        """Ask for size and file, and save the view as a figure."""
         shown = self._shown()
         if shown is None:
             return
@@ -115,17 +113,17 @@ class Exports(QObject):
         width, dpi, labels = dialog.width_cm, dialog.dpi, dialog.labels
         dialog.deleteLater()
         if accepted:
-            self._save_file("Save the picture", PICTURES, lambda path: shown.save(path, width, dpi, labels=labels))
+            self._save_file("Save figure", PICTURES, lambda path: shown.save(path, width, dpi, labels=labels))
 
     @Slot()
     def save_animation(self) -> None:
-        """Ask where, and save what is shown as an animation."""
-        self._save_shown("Save the animation", GIF)
+        """Ask for a file, and save the view as an animation."""
+        self._save_shown("Save animation", GIF)
 
     @Slot()
     def save_numbers(self) -> None:
-        """Ask where, and save the arrays."""
-        self._save_shown("Save the numbers", NPZ)
+        """Ask for a file, and save the arrays."""
+        self._save_shown("Save numbers", NPZ)
 
     def _save_shown(self, title: str, kind: Format) -> None:
         shown = self._shown()
@@ -134,22 +132,23 @@ class Exports(QObject):
 
     @Slot()
     def save_frames(self) -> None:
-        """Ask for a folder, and save the animation's pictures in a new one there."""
+        """Ask for a folder, and save the frames of the animation in a new one there."""
         shown = self._shown()
         if shown is None:
             return
         name = self._name("frames")
-        folder = ask_new_folder(self._page, self._settings, f"Frames: where to make the folder {name}", name)
+        title = f"Save frames: choose where to create the folder {name}"
+        folder = ask_new_folder(self._page, self._settings, title, name)
         if folder is not None:
-            self._carry_out("Save the frames", _job(shown.save_frames, folder))
+            self._carry_out("Save frames", _job(shown.save_frames, folder))
 
     @Slot()
     def save_latents(self) -> None:
-        """Ask where, and save the posteriors of every image, with progress."""
+        """Ask for a file, and save the posteriors of every image, with progress."""
         item, shown = self._page.item, self._page.request
         if item is None or shown is None:
             return
-        path = ask_file(self._page, self._settings, "Save the latents of the data set", self._name("latents"), (NPZ,))
+        path = ask_file(self._page, self._settings, "Save latents of the data set", self._name("latents"), (NPZ,))
         if path is None:
             return
         run, checkpoint = item.run, shown.weights.checkpoint
@@ -159,7 +158,7 @@ class Exports(QObject):
 
             yield from save_latents(run, path, checkpoint)
 
-        self._carry_out("Save the latents of the data set", job)
+        self._carry_out("Save latents of the data set", job)
 
     def _name(self, content: str) -> str:
         item = self._page.item
@@ -172,16 +171,16 @@ class Exports(QObject):
 
     def _carry_out(self, title: str, make_job: Callable[[], Job]) -> None:
         try:
-            self._tell(JobDialog(self._page, title, make_job).carry_out())
+            self._say(JobDialog(self._page, title, make_job).carry_out())
         except StudioError as error:
-            self._tell(str(error))
+            self._say(str(error))
 
-    def _tell(self, words: str) -> None:
+    def _say(self, words: str) -> None:
         self._page.card.words.setText(words)
 
     @Slot()
     def _show_figure(self) -> None:
-        """Show the run as the report's figure does: its range, and the latents with significant KL."""
+        """Set the range and minimum KL of the report's figures."""
         card = self._page.card
         card.show_view(0)
         card.set_range(Range(*SPAN, REPORT_STEPS))
@@ -190,7 +189,7 @@ class Exports(QObject):
 
 @dataclass(frozen=True, slots=True)
 class _Shown:
-    """A grid of latents, or a sheet of another view, and how it is saved."""
+    """A grid of latents, or the sheet of another view, ready to be saved."""
 
     content: "Traversal | Sheet"
     caption: str = ""

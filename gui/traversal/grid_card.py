@@ -1,4 +1,4 @@
-"""The card at the right: the grid of latents, of classes, a walk, or several runs, over a range."""
+"""The card on the right: latents, classes, a walk, or several runs, over a range of values."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,7 @@ from PySide6.QtWidgets import (
 )
 
 from engine.methods.latents import Kind, Latent
-from engine.system.reading import LARGEST_WHOLE
+from engine.system.reading import LARGEST_INTEGER
 from gui.traversal.classes_view import ClassesView
 from gui.traversal.compare_view import CompareView
 from gui.traversal.latents_view import LatentsView
@@ -29,15 +29,15 @@ from gui.widgets.theme import px
 
 LATENTS, CLASSES, WALK, COMPARE = range(4)
 VIEWS = (
-    ("Latents", "One latent a row, the others fixed"),
+    ("Latents", "One row per latent, with the others fixed"),
     ("Classes", "One latent against all classes of a conditional model"),
-    ("Walk", "From this image to another"),
+    ("Walk", "Interpolate from this image to another"),
     ("Compare", "The selected runs side by side"),
 )
 
 
 class GridCard(Card):
-    """`changed` when the view or the range is another; `play` starts or stops the latents, in turn."""
+    """Emits `changed` when the view or the range changes, and `play` to start or stop playing the latents."""
 
     changed = Signal()
     play = Signal()
@@ -48,7 +48,7 @@ class GridCard(Card):
         self.note.hide()
         self._settings = settings
         self._kind = Latent.gaussian()
-        """What the range is of."""
+        """The kind of latents that the range applies to."""
         self.latents, self.classes, self.walk, self.compare = LatentsView(), ClassesView(), WalkView(), CompareView()
         self.views = QButtonGroup(self)
         self._build_head()
@@ -85,13 +85,13 @@ class GridCard(Card):
             segments.addWidget(button)
         self.play_button = QPushButton("▶ Play")
         self.play_button.setObjectName("compact")
-        self.play_button.setToolTip("Move the latents to and fro, one after the other (Ctrl+Space)")
+        self.play_button.setToolTip("Move the latents back and forth, one after another (Ctrl+Space)")
         self.play_button.setAccessibleName("Play the latents")
         self.play_button.setShortcut("Ctrl+Space")
         self.play_button.clicked.connect(self.play)
         self.export = QPushButton("Export")
         self.export.setObjectName("compact")
-        self.export.setToolTip("Save what is shown, as a paper prints it (Ctrl+E)")
+        self.export.setToolTip("Save this view, in a style for papers (Ctrl+E)")
         self.export.setShortcut("Ctrl+E")
         self.export_menu = QMenu(self.export)
         self.export.setMenu(self.export_menu)
@@ -107,7 +107,7 @@ class GridCard(Card):
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(5)
         self.low, self.high, self.steps = NumberBox(2, 1), NumberBox(2, 1), WholeNumberBox()
-        for box, which in ((self.low, "Lowest"), (self.high, "Highest")):
+        for box, which in ((self.low, "Minimum"), (self.high, "Maximum")):
             box.setRange(-20, 20)
             box.setSingleStep(0.5)
             box.setFixedWidth(px(66))
@@ -125,23 +125,23 @@ class GridCard(Card):
         self.body.addWidget(options)
 
     def _load(self) -> None:
-        """Take up the range of last time."""
+        """Restore the range of the last session."""
         self._show_range()
         for box in (self.low, self.high, self.steps):
             box.valueChanged.connect(self._range_changed)
         self.views.button(LATENTS).setChecked(True)
 
     def _show_range(self) -> None:
-        """Show the range that latents of this kind had last, or have by themselves."""
+        """Show the range last used for latents of this kind, or its default."""
         kind = self._kind
         default = Range() if kind.kind is Kind.GAUSSIAN else Range(kind.low, kind.high, kind.steps)
         low, high, steps = (self._kept(name, getattr(default, name)) for name in ("low", "high", "steps"))
         self.set_range(Range(low, high, int(steps)))
-        for box, which in ((self.low, "Lowest"), (self.high, "Highest")):
-            box.setToolTip(f"{which} value that a latent takes, {kind.unit}")
+        for box, which in ((self.low, "Minimum"), (self.high, "Maximum")):
+            box.setToolTip(f"{which} value of a latent, {kind.unit}")
 
     def _key(self, name: str) -> str:
-        """What a number of the range is kept as: Gaussian latents as version 1.0.0 did."""
+        """Return the settings key of a number of the range; Gaussian latents use that of version 1.0.0."""
         return f"traversal/{name}" if self._kind.kind is Kind.GAUSSIAN else f"traversal/{self._kind.kind}-{name}"
 
     def _kept(self, name: str, default: float) -> float:
@@ -149,31 +149,31 @@ class GridCard(Card):
             kept = float(str(self._settings.value(self._key(name), default)))
         except ValueError:
             return default
-        return kept if abs(kept) <= LARGEST_WHOLE else default
+        return kept if abs(kept) <= LARGEST_INTEGER else default
 
     @property
     def range(self) -> Range:
-        """The values that a latent takes; lowest first."""
+        """The range of values, minimum first."""
         ends = sorted((self.low.value(), self.high.value()))
         return Range(ends[0], ends[1], self.steps.value())
 
     @property
     def view(self) -> int:
-        """Which view is in front."""
+        """The current view."""
         return max(LATENTS, self.views.checkedId())
 
     def set_range(self, wanted: Range) -> None:
-        """Set the range, as a person would."""
+        """Set the range as the user would."""
         self.low.setValue(wanted.low)
         self.high.setValue(wanted.high)
         self.steps.setValue(wanted.steps)
 
     def show_view(self, view: int) -> None:
-        """Bring a view to the front, as a person would."""
+        """Switch to a view as the user would."""
         self.views.button(view).setChecked(True)
 
     def begin_run(self, kinds: Sequence[Latent]) -> None:
-        """Forget what is another run's, and take the range of latents that are as this one's."""
+        """Forget the previous run, and show the range for the new run's kind of latents."""
         for view in (self.latents, self.classes, self.walk):
             view.begin_run()
         kind = next((kind for kind in kinds if not kind.whole), self._kind)
@@ -191,12 +191,12 @@ class GridCard(Card):
         self._enable()
 
     def show_grid(self) -> None:
-        """Show the view in front."""
+        """Show the current view."""
         self._stack.setCurrentIndex(1)
         self._enable()
 
     def show_playing(self, playing: bool) -> None:
-        """Say on the button what it does now."""
+        """Update the button's text."""
         self.play_button.setText("❚❚ Stop" if playing else "▶ Play")
 
     def _enable(self) -> None:

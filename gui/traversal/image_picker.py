@@ -1,4 +1,4 @@
-"""Chooses an image of the data set: by position, the next, the one before, or at random, within a class if wanted."""
+"""Chooses an image of the data set: by position, next, previous or at random, optionally within a class."""
 
 import random
 
@@ -30,17 +30,17 @@ class ImagePicker(QWidget):
         self.index.valueChanged.connect(self.picked)
         self.category = Combo()
         self.category.setAccessibleName("Only of class")
-        self.category.setToolTip("Random, next and previous stay within this class")
+        self.category.setToolTip("Limit random, next and previous to this class")
         self.category.currentIndexChanged.connect(self._category_chosen)
         self.category_title = label("Only class")
         buttons = QHBoxLayout()
         buttons.setSpacing(6)
-        self.previous = named_button(buttons, "‹", "The image before (Alt+Left)", "Previous image")
-        self.random = named_button(buttons, "Random", "Another image (Ctrl+R)", "Random image")
-        self.next = named_button(buttons, "›", "The image after (Alt+Right)", "Next image")
-        self.previous.clicked.connect(self.step_back)
-        self.random.clicked.connect(self.draw_lots)
-        self.next.clicked.connect(self.step_on)
+        self.previous = named_button(buttons, "‹", "Previous image (Alt+Left)", "Previous image")
+        self.random = named_button(buttons, "Random", "Random image (Ctrl+R)", "Random image")
+        self.next = named_button(buttons, "›", "Next image (Alt+Right)", "Next image")
+        self.previous.clicked.connect(self.previous_image)
+        self.random.clicked.connect(self.random_image)
+        self.next.clicked.connect(self.next_image)
         layout = QGridLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setHorizontalSpacing(6)
@@ -67,13 +67,13 @@ class ImagePicker(QWidget):
             widget.setVisible(bool(self.category.count()))
 
     def show_image(self, index: int) -> None:
-        """Show the position of an image that was chosen elsewhere."""
+        """Show the position of an image chosen elsewhere."""
         with QSignalBlocker(self.index):
             self.index.setValue(index)
 
     @Slot()
-    def draw_lots(self) -> None:
-        """Pick an image at random, of the class that is chosen."""
+    def random_image(self) -> None:
+        """Pick a random image, of the chosen class."""
         among = self._within()
         if self._dataset is not None and among is None:
             self.picked.emit(random.randrange(len(self._dataset)))
@@ -81,7 +81,7 @@ class ImagePicker(QWidget):
             self.picked.emit(int(random.choice(among)))
 
     def _within(self) -> NDArray[np.int64] | None:
-        """Positions of the images of the class that is chosen; None: all."""
+        """Return the positions of the chosen class's images; None for all images."""
         wanted = self.category.currentData()
         if self._dataset is None or self._dataset.labels is None or wanted is None:
             return None
@@ -98,25 +98,25 @@ class ImagePicker(QWidget):
             self.picked.emit(int(among[(place - 1 if by < 0 else place) % len(among)]))
 
     @Slot()
-    def step_back(self) -> None:
-        """Pick the image before."""
+    def previous_image(self) -> None:
+        """Pick the previous image."""
         self._go(-1)
 
     @Slot()
-    def step_on(self) -> None:
-        """Pick the image after."""
+    def next_image(self) -> None:
+        """Pick the next image."""
         self._go(1)
 
     @Slot()
     def _category_chosen(self) -> None:
-        """Go to the first image of the class from here on."""
+        """Go to the next image of the class, unless the current one belongs to it."""
         among = self._within()
         if among is not None and len(among) and self.index.value() not in among:
             self._go(1)
 
 
 def named_button(layout: QHBoxLayout, text: str, tip: str, name: str) -> QPushButton:
-    """Add a button with a name for who cannot see it; one of a single sign is small."""
+    """Add a button with an accessible name; one with a single character is narrow."""
     button = QPushButton(text)
     button.setToolTip(tip)
     button.setAccessibleName(name)

@@ -1,4 +1,4 @@
-"""Pictures from elsewhere: opened, dropped or pasted; files are read beside the window."""
+"""Images from outside: opened, dropped or pasted. Files are read in the background."""
 
 from pathlib import Path
 
@@ -11,11 +11,11 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 from gui.bridge import LatestWorker
 from gui.widgets.save_dialog import last_folder
 
-PICTURES = "Pictures (*.png *.jpg *.jpeg *.jpe *.jfif *.webp *.gif *.bmp *.tif *.tiff *.jp2 *.avif *.ppm *.pgm)"
+PICTURES = "Images (*.png *.jpg *.jpeg *.jpe *.jfif *.webp *.gif *.bmp *.tif *.tiff *.jp2 *.avif *.ppm *.pgm)"
 
 
 class Incoming(QObject):
-    """`arrived(pixels, words)` for a picture, `failed(sentence)` for what is none."""
+    """Emits `arrived(pixels, description)` for an image, and `failed(message)` if there is none."""
 
     arrived = Signal(object, str)
     failed = Signal(str)
@@ -33,28 +33,28 @@ class Incoming(QObject):
 
     @Slot()
     def ask(self) -> None:
-        """Ask for a picture file."""
+        """Ask for an image file."""
         folder = str(last_folder(self._settings))
-        name, _ = QFileDialog.getOpenFileName(self._parent, "Open a picture", folder, PICTURES)
+        name, _ = QFileDialog.getOpenFileName(self._parent, "Open image", folder, PICTURES)
         if name:
             self.open(Path(name))
 
     def open(self, path: Path) -> None:
-        """Read a picture file."""
+        """Read an image file."""
         self._reader.ask(path, lambda: _read(path))
 
     @Slot()
     def paste(self) -> None:
-        """Take the picture on the clipboard, or the file that was copied."""
+        """Take the image, or the image file, from the clipboard."""
         if not self.take(QGuiApplication.clipboard().mimeData()):
-            self.failed.emit("There is no picture on the clipboard.")
+            self.failed.emit("There is no image on the clipboard.")
 
     def welcomes(self, data: QMimeData) -> bool:
-        """Whether this may be a picture."""
+        """Return whether this may be an image."""
         return _file_of(data) is not None or (data.hasImage() and not data.hasUrls())
 
     def take(self, data: QMimeData) -> bool:
-        """Take what was dropped or copied; False when it is no picture."""
+        """Take what was dropped or copied; return False if it is not an image."""
         path = _file_of(data)
         if path is not None:
             self.open(path)
@@ -62,7 +62,7 @@ class Incoming(QObject):
         image = QImage(data.imageData()) if data.hasImage() else QImage()
         if image.isNull():
             return False
-        self.arrived.emit(to_pixels(image), "a picture from the clipboard")
+        self.arrived.emit(to_pixels(image), "an image from the clipboard")
         return True
 
     @Slot(object, object)
@@ -75,7 +75,7 @@ class Incoming(QObject):
 
 
 def to_pixels(image: QImage) -> NDArray[np.uint8]:
-    """Return a QImage as uint8 (height, width, 4), with its transparency."""
+    """Return a QImage as uint8 (height, width, 4), including transparency."""
     image = image.convertToFormat(QImage.Format.Format_RGBA8888)
     rows = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), image.bytesPerLine())
     return rows[:, : 4 * image.width()].reshape(image.height(), image.width(), 4).copy()
@@ -88,7 +88,7 @@ def _read(path: Path) -> NDArray[np.uint8]:
 
 
 def _file_of(data: QMimeData) -> Path | None:
-    """Return the one file in this; None for a folder, an .npz file (the data page's), several, or none."""
+    """Return the only file; None for a folder, an .npz file (left to the Data page), several files, or none."""
     urls = data.urls()
     if len(urls) != 1 or not urls[0].isLocalFile():
         return None

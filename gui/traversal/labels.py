@@ -1,4 +1,4 @@
-"""Words for the values of latents."""
+"""Text for the values of latents."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -10,24 +10,24 @@ if TYPE_CHECKING:
 
 
 def value_words(value: float, decimals: int = 2) -> str:
-    """Return a value with its sign and a true minus; zero has no sign."""
+    """Return a value with its sign and a typographic minus; zero has no sign."""
     text = f"{value:+.{decimals}f}"
     return text[1:].lstrip("+") if float(text) == 0 else text.replace("-", "−")
 
 
 def latent_words(value: float, kind: Latent) -> str:
-    """Return a latent's value in words: of a category its number."""
+    """Return a latent's value as text; for a category, its number."""
     return f"{value:.0f}" if kind.whole else value_words(value)
 
 
 def tips_of(traversal: "Traversal", row: int) -> list[str]:
-    """Return a tooltip for each picture of a row."""
+    """Return a tooltip for each image of a row."""
     kind, latent = traversal.kinds[row], traversal.latents[row]
     return [f"z{latent} = {latent_words(value, kind)}" for value in traversal.values[row]]
 
 
 def columns_words(traversal: "Traversal") -> list[str]:
-    """Return what stands above the columns of a traversal; nothing where rows have different values."""
+    """Return the headings of a traversal's columns; empty where rows have different values."""
     words = heading_words(traversal.columns)
     if traversal.columns and all(kind.whole for kind in traversal.kinds):
         words = [latent_words(value, traversal.kinds[0]) for value in traversal.columns]
@@ -35,7 +35,7 @@ def columns_words(traversal: "Traversal") -> list[str]:
 
 
 def heading_words(values: Sequence[float]) -> list[str]:
-    """Return values with as many decimals as all of them need, two at most, so that steps look even."""
+    """Return values with as many decimals as they all need, at most two, so that steps look even."""
     for decimals in (0, 1):
         if all(abs(value - round(value, decimals)) < 1e-6 for value in values):
             break

@@ -1,4 +1,4 @@
-"""One latent as a row: its name, what it follows, its KL, its slider and its exact value."""
+"""One latent as a row: name, factor, KL, slider and exact value."""
 
 from PySide6.QtCore import QRectF, QSignalBlocker, Qt, Signal, Slot
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
@@ -6,7 +6,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout, 
 
 from engine.methods.latents import Latent
 from engine.runs.divergence import is_active
-from engine.runs.latent_names import LONGEST
+from engine.runs.latent_names import MAX_CHARACTERS
 from engine.system.plain_text import one_line
 from gui.traversal.labels import latent_words, value_words
 from gui.traversal.track import TICKS, LatentTrack
@@ -17,7 +17,7 @@ from gui.widgets.theme import px, tokens
 
 
 class LatentRow(QWidget):
-    """Emits `moved(latent)` for each new value, `named(latent, name)`, and `play(latent)`."""
+    """Emits `moved(latent)` for each new value, `named(latent, name)` and `play(latent)`."""
 
     moved = Signal(int)
     named = Signal(int, str)
@@ -31,10 +31,10 @@ class LatentRow(QWidget):
         self.title = label(f"z{latent}", "title")
         self.name = QLineEdit()
         self.name.setObjectName("inplace")
-        self.name.setMaxLength(LONGEST)
+        self.name.setMaxLength(MAX_CHARACTERS)
         self.name.setPlaceholderText("name")
         self.name.setAccessibleName(f"Name of latent {latent}")
-        self.name.setToolTip("Give this latent a name, for example thickness; it is kept with the run")
+        self.name.setToolTip("Name this latent, for example “thickness”; the name is saved with the run")
         self.name.editingFinished.connect(self._named)
         self.link = label("", "muted")
         self.bar = KlBar()
@@ -54,7 +54,7 @@ class LatentRow(QWidget):
         self.play_button.setObjectName("small")
         self.play_button.setFixedWidth(px(18))
         self.play_button.setAccessibleName(f"Play latent {latent}")
-        self.play_button.setToolTip(f"Move z{latent} to and fro through the range")
+        self.play_button.setToolTip(f"Move z{latent} back and forth over the range")
         self._lay_out()
         self.track.valueChanged.connect(self._slid)
         self.track.reset.connect(self.reset)
@@ -80,9 +80,9 @@ class LatentRow(QWidget):
         layout.addLayout(controls)
 
     def show_latent(self, kl: float, over: str, highest: float, mean: float, deviation: float | None) -> None:
-        """Show a latent's mean KL and the image's posterior, without a deviation where latents come from the prior.
+        """Show a latent's mean KL and the image's posterior; `deviation` is None for latents from the prior.
 
-        KL is in nats, a mean over what `over` says; `highest` fills the bar. There is no bar for a KL of NaN.
+        KL is in nats; `over` says what it is a mean over; `highest` fills the bar. A KL of NaN hides the bar.
         """
         self._mean = mean
         known = kl == kl
@@ -93,7 +93,7 @@ class LatentRow(QWidget):
         self.title.setEnabled(active)
         self.track.show_posterior(None if deviation is None else mean, deviation or 0.0, active=active)
         own = latent_words(mean, self.kind)
-        tip = f"z{self.latent}, {self.kind.unit}. Double-click: back to {own}."
+        tip = f"z{self.latent}, {self.kind.unit}. Double-click to reset to {own}."
         if deviation is not None and self.kind.whole:
             tip += f"\nMost likely category of the image: {own}."
         elif deviation is not None:
@@ -101,19 +101,19 @@ class LatentRow(QWidget):
         self.track.setToolTip(tip)
 
     def show_name(self, name: str) -> None:
-        """Show the name a person gave, unless it is being edited."""
+        """Show the latent's name, unless it is being edited."""
         self._name = name
         if not self.name.hasFocus():
             self.name.setText(name)
             self.name.setCursorPosition(0)
 
     def show_link(self, words: str, tip: str) -> None:
-        """Show the factor that the latent follows; nothing for data without factors."""
+        """Show the factor that the latent encodes; empty for data without factors."""
         self.link.setText(words)
         self.link.setToolTip(as_plain(tip))
 
     def set_range(self, low: float, high: float) -> None:
-        """Set the slider's ends; a category keeps its own."""
+        """Set the slider's range; a category keeps its own."""
         with QSignalBlocker(self.track):
             self.track.set_range(*self.kind.ends((low, high)))
             self.track.setValue(round(self.value.value() * TICKS))
@@ -124,20 +124,20 @@ class LatentRow(QWidget):
         return self.value.value()
 
     def put(self, number: float) -> None:
-        """Set the value without telling."""
+        """Set the value without emitting `moved`."""
         with QSignalBlocker(self.track), QSignalBlocker(self.value):
             self.value.setValue(number)
             self.track.setValue(round(number * TICKS))
 
     @Slot()
     def reset(self) -> None:
-        """Go back to the image's own value."""
+        """Reset to the image's own value."""
         self.put(self._mean)
         self.moved.emit(self.latent)
 
     @Slot(int)
     def _slid(self, ticks: int) -> None:
-        if self.kind.whole and ticks % TICKS:  # as a slider of the system's may be left
+        if self.kind.whole and ticks % TICKS:  # the style's slider may stop between categories
             ticks = TICKS * round(ticks / TICKS)
         with QSignalBlocker(self.value):
             self.value.setValue(ticks / TICKS)
@@ -151,7 +151,7 @@ class LatentRow(QWidget):
 
     @Slot()
     def _named(self) -> None:
-        name = one_line(self.name.text(), LONGEST)
+        name = one_line(self.name.text(), MAX_CHARACTERS)
         if name != self._name:
             self._name = name
             self.named.emit(self.latent, name)
@@ -162,10 +162,10 @@ class LatentRow(QWidget):
 
 
 class SignedBox(NumberBox):
-    """A number that always shows its sign, but for 0."""
+    """A number that always shows its sign, except for 0."""
 
     def textFromValue(self, value: float) -> str:
-        """Return the number as it is shown."""
+        """Return the number as displayed."""
         return value_words(value).replace("−", "-")
 
 
@@ -179,10 +179,10 @@ class KlBar(QWidget):
         self.setFixedSize(34, 16)
 
     def show_kl(self, kl: float, over: str, highest: float) -> None:
-        """Show `kl` nats, a mean over what `over` says; the bar is full at `highest`."""
+        """Show `kl` in nats, with what it is a mean `over`; the bar is full at `highest`."""
         self._share = min(1.0, max(0.0, kl / highest)) if highest > 0 else 0.0
         self._active = is_active(kl)
-        self.setToolTip(f"Mean KL: {kl:.2f} nats, over {over}")
+        self.setToolTip(f"Mean KL: {kl:.2f} nats over {over}")
         self.setAccessibleDescription(self.toolTip())
         self.update()
 

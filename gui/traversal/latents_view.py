@@ -1,4 +1,4 @@
-"""The grid of the report's Figures 2-5: the original, then one latent a row over the range."""
+"""The grid of the report's Figures 2-5: the original, then one row per latent over the range."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class LatentsView(QWidget):
-    """`picked(latent, value)` on a press; `hovered(words)`; `chosen` when other rows are shown."""
+    """Emits `picked(latent, value)` on a click, `hovered(text)`, and `chosen` when other rows are shown."""
 
     picked = Signal(int, float)
     hovered = Signal(str)
@@ -44,18 +44,18 @@ class LatentsView(QWidget):
         self.min_kl.setSingleStep(0.1)
         self.min_kl.setSpecialValueText("any")
         self.min_kl.setFixedWidth(px(74))
-        self.min_kl.setAccessibleName("Least KL")
-        self.min_kl.setToolTip("Show the latents whose mean KL is at least this many nats")
+        self.min_kl.setAccessibleName("Minimum KL")
+        self.min_kl.setToolTip("Show only latents whose mean KL is at least this many nats")
         self.latents = QPushButton("Latents")
         self.latents.setObjectName("compact")
-        self.latents.setToolTip("Choose the latents that are shown")
+        self.latents.setToolTip("Choose which latents are shown")
         self.menu = QMenu(self.latents)
         self.menu.triggered.connect(self._toggled)
         self.latents.setMenu(self.menu)
         self.difference = QPushButton("Difference")
         self.difference.setObjectName("compact")
         self.difference.setCheckable(True)
-        self.difference.setToolTip("Add what each latent changes over the range: white where it changes most (Ctrl+I)")
+        self.difference.setToolTip("Add a column with what each latent changes over the range; white is most (Ctrl+I)")
         self.difference.setShortcut("Ctrl+I")
         self.difference.toggled.connect(self.draw)
         self._min_kl_title = label("KL ≥", "muted")
@@ -74,14 +74,14 @@ class LatentsView(QWidget):
 
     @property
     def shown(self) -> list[int]:
-        """Rows of the traversal that are shown: above the KL, and not unticked."""
+        """The visible rows of the traversal: those with enough KL that are not hidden."""
         traversal = self._traversal
         if traversal is None:
             return []
         return [
             row
             for row, (latent, kl) in enumerate(zip(traversal.latents, traversal.kl, strict=True))
-            if not kl < self.min_kl.value() and latent not in self._hidden  # a method may have no KL
+            if not kl < self.min_kl.value() and latent not in self._hidden  # some methods have no KL
         ]
 
     def show_traversal(self, traversal: "Traversal", changes: NDArray[np.uint8], names: Mapping[int, str]) -> None:
@@ -94,12 +94,12 @@ class LatentsView(QWidget):
 
     @property
     def with_difference(self) -> bool:
-        """Whether a last column has what each latent changes."""
+        """Whether the last column shows what each latent changes."""
         return self.difference.isChecked()
 
     @Slot()
     def draw(self) -> None:
-        """Draw the rows that are chosen."""
+        """Draw the visible rows."""
         traversal, changes = self._traversal, self._changes
         if traversal is None or changes is None:
             return
@@ -113,7 +113,7 @@ class LatentsView(QWidget):
                 tips.insert(0, "The image")
             if self.with_difference:
                 parts.append(changes[number][None])
-                tips.append(f"What z{latent} changes over the range: white where it changes most")
+                tips.append(f"What z{latent} changes over the range; white is most")
             name = self._names.get(latent, "")
             rows.append(Row(np.concatenate(parts), f"z{latent}", name or traversal.note(number), tips))
         headings = columns_words(traversal)
@@ -125,7 +125,7 @@ class LatentsView(QWidget):
 
         self.nothing.setVisible(not rows)
         self.nothing.setText(
-            f"No latent that is ticked has a mean KL of {self.min_kl.value():.2f} nats or more. The largest is "
+            f"No selected latent has a mean KL of {self.min_kl.value():.2f} nats or more. The largest mean KL is "
             f"{max(traversal.kl, default=0.0):.2f} nats."
         )
 
@@ -142,14 +142,14 @@ class LatentsView(QWidget):
             action.setChecked(latent not in self._hidden)
 
     def begin_run(self) -> None:
-        """Show all latents of another run."""
+        """Show all latents of a new run."""
         self._traversal, self._changes = None, None
         self._hidden.clear()
         self.menu.clear()
         self.nothing.hide()
 
     def show_only(self, min_kl: float) -> None:
-        """Show every latent of at least this KL."""
+        """Show every latent with at least this KL."""
         self._hidden.clear()
         with QSignalBlocker(self.min_kl):
             self.min_kl.setValue(min_kl)
@@ -168,7 +168,7 @@ class LatentsView(QWidget):
         self.chosen.emit()
 
     def _value_at(self, row: int, column: int) -> tuple[int, float | None] | None:
-        """The latent of a cell and its value; None for the original."""
+        """Return the latent of a cell and its value, which is None for the original."""
         traversal, shown = self._traversal, self.shown
         if traversal is None or not 0 <= row < len(shown):
             return None

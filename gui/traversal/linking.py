@@ -1,4 +1,4 @@
-"""Which factor each latent follows, computed beside the window for each checkpoint that is looked at."""
+"""Which factor each latent encodes, computed in the background for each checkpoint viewed."""
 
 import threading
 from typing import TYPE_CHECKING
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from engine.evaluation.factor_links import Link
 
 LEAST = 0.05
-"""Share of a factor's entropy below which a latent follows nothing worth saying."""
+"""Share of a factor's entropy below which no factor is shown for a latent."""
 
 
 class Linker(QObject):
-    """`found(weights)` when `words_of(weights)` knows more."""
+    """Emits `found(weights)` when `words_of(weights)` has new results."""
 
     found = Signal(object)
 
@@ -31,7 +31,7 @@ class Linker(QObject):
         self._worker.failed.connect(self._failed)
 
     def ask(self, loaded: Loaded) -> None:
-        """Find the links of these weights, unless they are known or being found."""
+        """Find the factors for these weights, unless known or in progress."""
         dataset = loaded.dataset
         if dataset is None or dataset.factors is None or loaded.weights in (self._asked, *self._known):
             return
@@ -39,11 +39,11 @@ class Linker(QObject):
         self._worker.ask(loaded.weights, lambda: _find(loaded, self._over))
 
     def words_of(self, weights: Weights) -> dict[int, tuple[str, str]]:
-        """For each latent that follows a factor: "x position, 0.81", and a sentence that explains it."""
+        """Return, for each latent that encodes a factor, "x position, 0.81" and a sentence that explains it."""
         return {
             link.latent: (
                 f"{link.factor}, {link.share:.2f}",
-                f"z{link.latent} tells {link.share:.0%} of what there is to know about {link.factor}: mutual "
+                f"z{link.latent} carries {link.share:.0%} of the information about {link.factor}: their mutual "
                 "information as a share of the factor's entropy, over up to 10,000 images.",
             )
             for link in self._known.get(weights, ())
@@ -62,7 +62,7 @@ class Linker(QObject):
 
     @Slot(object, str)
     def _failed(self, weights: Weights, message: str) -> None:
-        self._known[weights] = []  # what cannot be computed is not asked for again; the page does without
+        self._known[weights] = []  # not requested again; the page does without
 
 
 def _find(loaded: Loaded, over: threading.Event) -> "list[Link]":

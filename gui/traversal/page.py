@@ -1,4 +1,4 @@
-"""The traversal page: an image, a slider for each latent, and the grid of what each latent makes of the image."""
+"""The Traversal page: an image, a slider for each latent, and the grid of traversals."""
 
 from dataclasses import replace
 
@@ -41,19 +41,19 @@ from gui.traversal.sliders_card import SlidersCard
 from gui.traversal.source_card import SourceCard
 from gui.widgets.theme import px
 
-NOTHING = "Choose a run at the left, or train one.\n\nIts latent space appears here."
+NOTHING = "Select a run on the left, or train one.\n\nIts latent space appears here."
 MOST_COMPARED = 12
-"""Runs that are compared at once, each with a grid of its own."""
+"""Maximum number of runs compared at once, each in its own grid."""
 NARROW = 1045
-"""Width in pixels below which the sliders go below the image."""
+"""Width in pixels below which the sliders move below the image."""
 NARROWEST = 740
-"""Width in pixels that the page has at least: that of its parts with the sliders below the image."""
+"""Minimum width of the page in pixels, with the sliders below the image."""
 
 
 class TraversalPage(QWidget):
-    """Shows the first selected run; the others beside it where they are compared.
+    """Shows the first selected run, and the others in the comparison.
 
-    `named(path, names)` when a person named a latent: names by number, for that run.
+    Emits `named(path, names)` when the user names a latent: the run's names by latent number.
     """
 
     named = Signal(object, object)
@@ -71,9 +71,9 @@ class TraversalPage(QWidget):
         self.worker = LatestWorker(self)
         self.worker.answered.connect(self._answered)
         self.worker.failed.connect(self._failed)
-        self.hand = LatestWorker(self)
-        self.hand.answered.connect(self._decode_arrived)
-        self.hand.failed.connect(self._decode_failed)
+        self.decoder = LatestWorker(self)
+        self.decoder.answered.connect(self._decode_arrived)
+        self.decoder.failed.connect(self._decode_failed)
         self.incoming = Incoming(self, settings)
         self.linker = Linker(self)
         self.linker.found.connect(self._show_links)
@@ -126,17 +126,17 @@ class TraversalPage(QWidget):
 
     @property
     def item(self) -> RunItem | None:
-        """The run that is shown."""
+        """The displayed run."""
         return self._items[0] if self._items else None
 
     @property
     def answer(self) -> Answer | None:
-        """What is shown of it; None while there is nothing to show."""
+        """The displayed answer; None while there is nothing to show."""
         return self._answer
 
     @property
     def request(self) -> Request | None:
-        """What was asked for to show that."""
+        """The request that led to the displayed answer."""
         return self._shown
 
     @property
@@ -145,7 +145,7 @@ class TraversalPage(QWidget):
         return self._names
 
     def show_runs(self, items: list[RunItem]) -> None:
-        """Show the first of these runs, with its newest weights, and compare it with the others where asked."""
+        """Show the first of these runs with its latest weights, and compare it with the others if requested."""
         before = self.item
         self._items = items
         item = self.item
@@ -166,23 +166,23 @@ class TraversalPage(QWidget):
             self._ask()
 
     def close_worker(self) -> None:
-        """End what runs beside the window."""
+        """End the background work."""
         self.player.stop()
         self.linker.close()
         self.incoming.close()
-        for worker in (self.hand, self.worker):
+        for worker in (self.decoder, self.worker):
             worker.close()
 
     def showEvent(self, event: QShowEvent) -> None:
-        """Catch up with what changed while the page was hidden."""
+        """Catch up with changes made while the page was hidden."""
         self._ask()
 
     def hideEvent(self, event: QHideEvent) -> None:
-        """Play no more when nobody looks."""
+        """Stop playing when hidden."""
         self.player.stop()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Put the sliders below the image where there is little width."""
+        """Move the sliders below the image in a narrow window."""
         narrow = self.width() < px(NARROW)
         self._left.setDirection(QBoxLayout.Direction.TopToBottom if narrow else QBoxLayout.Direction.LeftToRight)
         self.source.set_narrow(narrow, self.sliders.width())
@@ -224,7 +224,7 @@ class TraversalPage(QWidget):
         if request != self._asked or self.item is None:
             return
         if answer.index is not None and request.source == ImageAt(None):
-            request = self._asked = replace(request, source=ImageAt(answer.index))  # as it is from now on
+            request = self._asked = replace(request, source=ImageAt(answer.index))  # the typical image is now known
         before = self._shown
         same_run = before is not None and (before.weights.run, before.weights.checkpoint) == (
             request.weights.run,
@@ -265,10 +265,10 @@ class TraversalPage(QWidget):
         card, result = self.card, answer.result
         card.classes.list_latents(answer.loaded.order, self._names)
         if card.view == CLASSES and not answer.loaded.class_names:
-            card.say("This model is not conditional: its decoder is given no class. Train one with “conditional” on.")
+            card.say("This model is not conditional: its decoder gets no class. Train one with “Conditional” on.")
             return
         if card.view == COMPARE and self._asked is not None and not isinstance(self._asked.wanted, CompareWanted):
-            card.say("Select two or more runs in the list (Ctrl or Shift) to see them side by side.")
+            card.say("Select two or more runs in the list (with Ctrl or Shift) to see them side by side.")
             return
         if isinstance(result, Latents):
             card.latents.show_traversal(result.traversal, result.changes, self._names)
@@ -288,7 +288,7 @@ class TraversalPage(QWidget):
             self._say(message)
 
     def _say(self, text: str) -> None:
-        """Show a sentence instead of the grid."""
+        """Show a message instead of the grid."""
         self.player.stop()
         self.card.say(text)
         self.source.clear()
@@ -299,12 +299,12 @@ class TraversalPage(QWidget):
 
     @Slot()
     def _decode(self) -> None:
-        """Decode what the sliders say; of what waits only the newest counts."""
+        """Decode the values of the sliders; a new request replaces the one that is waiting."""
         answer = self._answer
         if answer is None or not len(self.sliders.rows):
             return
         z, loaded, label = self.sliders.z, answer.loaded, answer.label
-        self.hand.ask(answer, lambda: decode_one(loaded, z, label))
+        self.decoder.ask(answer, lambda: decode_one(loaded, z, label))
 
     @Slot(object, object)
     def _decode_arrived(self, answer: Answer, decoded: NDArray[np.uint8]) -> None:
@@ -320,7 +320,7 @@ class TraversalPage(QWidget):
 
     @Slot(int, float)
     def _take_value(self, latent: int, value: float) -> None:
-        """Put the sliders where a cell of the grid is: one latent there, the others at the image's own."""
+        """Set the sliders to a cell of the grid: one latent's value there, the others' from the image."""
         if self._answer is not None:
             z = self._answer.start.mean.copy()
             z[latent] = value
@@ -408,19 +408,19 @@ class TraversalPage(QWidget):
         if self._answer is not None and self._answer.loaded.weights == weights:
             self.sliders.show_links(self.linker.words_of(weights))
 
-    # Pictures from elsewhere
+    # Images from outside
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        """Take a picture; what is no picture is the window's."""
+        """Accept images; everything else is left to the window."""
         event.setAccepted(self.incoming.welcomes(event.mimeData()))
 
     def dropEvent(self, event: QDropEvent) -> None:
-        """Take a picture as the image."""
+        """Take a dropped image."""
         event.setAccepted(self.incoming.take(event.mimeData()))
 
 
 def _about(answer: Answer) -> str:
-    """Say what is shown that is no image of the data set, and why there is none where the data set is gone."""
+    """Describe a start that is not from the data set, and say why the data set is missing, if it is."""
     words = answer.start.words
     if answer.loaded.class_names and answer.label is not None:
         words += f", decoded as {answer.loaded.class_names[answer.label]}"
@@ -428,18 +428,18 @@ def _about(answer: Answer) -> str:
 
 
 def _why_none(item: RunItem | None, before: RunItem | None) -> str:
-    """Say why a run has nothing to show, or that none is chosen; `before` was shown until now."""
+    """Return why there is nothing to show for a run, or that none is selected; `before` was shown until now."""
     if item is None:
         gone = before is not None and not before.path.exists()
-        return f"{before.name} is gone: its folder was moved or deleted. {NOTHING}" if before and gone else NOTHING
+        return f"The folder of {before.name} has been moved or deleted. {NOTHING}" if before and gone else NOTHING
     if item.state.state == "failed" and item.state.message:
         return f"{item.name} failed before its first checkpoint: {item.state.message}"
     return (
-        f"{item.name} has no weights yet: they are saved with its first checkpoint, after "
-        f"{item.run.config.checkpoint_steps:,} steps or when it is stopped."
+        f"{item.name} has no weights yet. They are saved with its first checkpoint, after "
+        f"{item.run.config.checkpoint_steps:,} steps or when the run is stopped."
     )
 
 
 def _kinds(item: RunItem | None) -> tuple[Latent, ...]:
-    """What the latents of a run are; none without a run."""
+    """Return the kinds of a run's latents; empty without a run."""
     return () if item is None else METHODS[item.run.config.objective].latents_of(item.run.config)

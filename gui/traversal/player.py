@@ -1,4 +1,4 @@
-"""Moves latents to and fro, one after the other, until stopped."""
+"""Moves latents back and forth, one after another, until stopped."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,11 +9,11 @@ from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 INTERVAL_MS = 40
 TICKS = 72
-"""Pictures for one latent, about three seconds."""
+"""Frames per latent, about three seconds."""
 
 
 class Player(QObject):
-    """`step(latent, value)` for each picture; `changed` when it starts or stops."""
+    """Emits `step(latent, value)` for each frame, and `changed` when it starts or stops."""
 
     step = Signal(int, float)
     changed = Signal()
@@ -22,7 +22,7 @@ class Player(QObject):
         super().__init__(parent)
         self._path: Iterator[tuple[int, float]] = iter(())
         self.waiting = False
-        """Whether the last picture has not come yet: the next step waits for it."""
+        """Whether the last frame has not been decoded yet: the next step waits for it."""
         self._timer = QTimer(self)
         self._timer.setInterval(INTERVAL_MS)
         self._timer.timeout.connect(self._next)
@@ -33,7 +33,7 @@ class Player(QObject):
         return self._timer.isActive()
 
     def start(self, latents: Sequence["Moving"]) -> None:
-        """Move these latents, each from its value to `high`, to `low` and back, again and again."""
+        """Move these latents, each from its value to `high`, to `low` and back, in an endless loop."""
         if latents:
             self._path = _paths(latents)
             self.waiting = False
@@ -41,7 +41,7 @@ class Player(QObject):
             self.changed.emit()
 
     def stop(self) -> None:
-        """Stop where it is."""
+        """Stop at the current values."""
         if self.playing:
             self._timer.stop()
             self.changed.emit()
@@ -55,7 +55,7 @@ class Player(QObject):
 
 @dataclass(frozen=True, slots=True)
 class Moving:
-    """A latent that moves from its own value between two ends, in whole steps if `whole`."""
+    """A latent that moves from its own value between two ends, in integer steps if `whole`."""
 
     latent: int
     own: float

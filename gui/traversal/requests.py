@@ -1,4 +1,4 @@
-"""What the traversal page asks for: frozen, so that a question that was asked already is known again."""
+"""Requests of the Traversal page, frozen so that a repeated request can be recognised."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """Weights of a run: the newest (`stamp` changes with them), or those kept at a step.
+    """Weights of a run: the latest (`stamp` changes with them), or those kept at a step.
 
-    `data` changes with the user's file or folder of data.
+    `data` changes with the user's data file or folder.
     """
 
     run: Path
@@ -23,14 +23,14 @@ class Weights:
 
 @dataclass(frozen=True, slots=True)
 class ImageAt:
-    """An image of the data set; None: a typical one."""
+    """An image of the data set; None for a typical one."""
 
     index: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class GivenPicture:
-    """A picture from a file, the clipboard or the canvas. `number` tells one from another.
+    """An image from a file, the clipboard or the canvas, identified by `number`.
 
     `pixels` is uint8 (height, width) or (height, width, 3 or 4).
     """
@@ -53,7 +53,7 @@ Source: TypeAlias = ImageAt | GivenPicture | FromPrior
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """Values a latent goes through: `steps` from `low` to `high`; a category goes through its own."""
+    """The values of a latent: `steps` values from `low` to `high`; a category takes its own."""
 
     low: float = -3.0
     high: float = 3.0
@@ -74,7 +74,7 @@ class LatentsWanted:
 
 @dataclass(frozen=True, slots=True)
 class ClassesWanted:
-    """One latent over the range, in every class; None: the latent of largest KL."""
+    """One latent over the range for every class; None for the latent with the largest KL."""
 
     latent: int | None
     range: Range
@@ -82,7 +82,7 @@ class ClassesWanted:
 
 @dataclass(frozen=True, slots=True)
 class WalkWanted:
-    """The way from the image to another, straight and along the sphere."""
+    """Interpolations from the image to another, linear and spherical."""
 
     end: Source
     steps: int
@@ -101,7 +101,7 @@ Wanted: TypeAlias = LatentsWanted | ClassesWanted | WalkWanted | CompareWanted
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Which weights, which image, which class for the decoder (None: the image's own), and what to show of them."""
+    """Which weights, image and class for the decoder (None: the image's own) to use, and what to show."""
 
     weights: Weights
     source: Source

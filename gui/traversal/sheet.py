@@ -1,4 +1,4 @@
-"""What the views beside the grid of latents show, as a sheet of pictures that can be saved."""
+"""The classes, walk and comparison views as a sheet of images that can be saved."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def sheet_of(answer: Answer, names: Mapping[int, str], min_kl: float) -> "Sheet | None":
-    """Return what is shown; None where that is nothing, or the grid of latents."""
+    """Return what is shown; None for the grid of latents, or if there is nothing."""
     from engine.export.sheets import Sheet
 
     run, start, result = answer.loaded.trained.run, answer.start, answer.result
@@ -38,7 +38,7 @@ def sheet_of(answer: Answer, names: Mapping[int, str], min_kl: float) -> "Sheet 
 
 
 def _compared(runs: tuple[Compared, ...], start: str, min_kl: float) -> "Sheet | None":
-    """All runs below each other."""
+    """Return all runs, one below the other."""
     from engine.export.sheets import Sheet
 
     tiles: list[NDArray[np.uint8]] = []
@@ -55,7 +55,7 @@ def _compared(runs: tuple[Compared, ...], start: str, min_kl: float) -> "Sheet |
             if not kl < min_kl:
                 tiles.append(np.concatenate([first[None], images]))
                 side.append(f"{run.name}\n{latent_title(latent, run.names)}")
-    # A category may have more values than the others: shorter rows are black behind theirs.
+    # A category may have more values than the others: shorter rows are padded with black.
     missing = [(0, len(head) - len(row)) for row in tiles]
     tiles = [np.pad(row, [room, (0, 0), (0, 0), (0, 0)]) for row, room in zip(tiles, missing, strict=True)]
     return Sheet(np.stack(tiles), head, side, start, slice(1, None)) if tiles else None

@@ -16,11 +16,11 @@ from gui.widgets.theme import px
 from gui.widgets.words import shortened
 
 LONGEST_NAME = 32
-"""Letters of a run's name; the tooltip has all."""
+"""Longest displayed name of a run, in characters; the tooltip has the full name."""
 
 
 class SlidersCard(Card):
-    """`moved` when the latents are others now, `named(latent, name)`, `play(latent)`."""
+    """Emits `moved` when a latent's value changes, `named(latent, name)` and `play(latent)`."""
 
     moved = Signal()
     named = Signal(int, str)
@@ -37,7 +37,7 @@ class SlidersCard(Card):
         self.step = label("", "pill")
         self.reset_button = QPushButton("Reset")
         self.reset_button.setObjectName("compact")
-        self.reset_button.setToolTip("Every latent back to the image's own value (Ctrl+0)")
+        self.reset_button.setToolTip("Reset every latent to the image's own value (Ctrl+0)")
         self.reset_button.setAccessibleName("Reset all latents")
         self.reset_button.setShortcut("Ctrl+0")
         self.reset_button.clicked.connect(self.reset)
@@ -60,19 +60,19 @@ class SlidersCard(Card):
         self.body.addWidget(area, 1)
 
     def show_name(self, name: str) -> None:
-        """Say whose latents these are, where several runs are selected; "" where one is."""
+        """Show whose latents these are if several runs are selected; empty otherwise."""
         self.whose.setText(shortened(name, LONGEST_NAME))
         self.whose.setToolTip(as_plain(name))
         self.whose.setVisible(bool(name))
 
     @property
     def z(self) -> NDArray[np.float64]:
-        """The latents as the sliders have them, (latents,)."""
+        """The values of the sliders, (latents,)."""
         return np.array([row.number for row in self.rows])
 
     @property
     def touched(self) -> bool:
-        """Whether a person moved a latent away from the image's own value."""
+        """Whether the user has moved a latent away from the image's own value."""
         return bool(self._touched)
 
     def clear(self) -> None:
@@ -96,17 +96,17 @@ class SlidersCard(Card):
         *,
         keep: bool,
     ) -> None:
-        """Show latents by KL and put the sliders at `mean`; with `keep`, those a person moved stay.
+        """Show the latents by KL and set the sliders to `mean`; with `keep`, sliders moved by the user stay.
 
-        `kinds` is what each is; `over` says in words what their KL is a mean over, nothing where there is none.
-        `deviation` is that of the image's posterior; None for latents from the prior.
+        `kinds` has the kind of each latent; `over` says what KL is a mean over, empty without a KL. `deviation` is the
+        standard deviation of the image's posterior; None for latents from the prior.
         """
         if [row.kind for row in self.rows] != list(kinds):
             self._make_rows(kinds)
         if not keep:
             self._touched.clear()
         self._mean = mean
-        self.title.setToolTip(f"Ordered by their mean KL, largest first: over {over}" if over else "")
+        self.title.setToolTip(f"Ordered by mean KL over {over}, largest first" if over else "")
         highest = float(kl.max(initial=0.0))
         for latent, row in enumerate(self.rows):
             given = float(mean[latent])
@@ -134,28 +134,28 @@ class SlidersCard(Card):
             self.rows.append(row)
 
     def set_range(self, low: float, high: float) -> None:
-        """Set the ends of all sliders but those of categories."""
+        """Set the range of all sliders except those of categories."""
         self._span = (low, high)
         for row in self.rows:
             row.set_range(low, high)
 
     def show_step(self, words: str) -> None:
-        """Say which weights these are."""
+        """Show the step of the weights."""
         self.step.setText(words)
         self.step.show()
 
     def show_names(self, names: Mapping[int, str]) -> None:
-        """Show the names that a person gave."""
+        """Show the latents' names."""
         for row in self.rows:
             row.show_name(names.get(row.latent, ""))
 
     def show_links(self, links: Mapping[int, tuple[str, str]]) -> None:
-        """Show for each latent the factor it follows, as words and a tooltip."""
+        """Show for each latent the factor it encodes, as text and a tooltip."""
         for row in self.rows:
             row.show_link(*links.get(row.latent, ("", "")))
 
     def put(self, z: NDArray[np.float64]) -> None:
-        """Set all latents, as a person would."""
+        """Set all latents as the user would."""
         for row, value in zip(self.rows, z, strict=True):
             if abs(row.number - value) > 0.005:
                 self._touched.add(row.latent)
@@ -163,13 +163,13 @@ class SlidersCard(Card):
         self.moved.emit()
 
     def set_latent(self, latent: int, value: float) -> None:
-        """Set one latent, as a person would."""
+        """Set one latent as the user would."""
         self.rows[latent].put(value)
         self._row_moved(latent)
 
     @Slot()
     def reset(self) -> None:
-        """Put every latent at the image's own value."""
+        """Reset every latent to the image's own value."""
         if self._mean is not None:
             self.put(self._mean)
             self._touched.clear()
@@ -181,7 +181,7 @@ class SlidersCard(Card):
 
 
 def _tab_in_order(before: QWidget, rows: Sequence[LatentRow]) -> None:
-    """Let Tab go from what is above the rows from row to row, as they are shown."""
+    """Set the tab order from the widget above through the rows as displayed."""
     parts = [part for row in rows for part in (row.name, row.track, row.value, row.play_button)]
     for one, other in pairwise([before, *parts]):
         QWidget.setTabOrder(one, other)

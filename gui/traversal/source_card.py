@@ -1,4 +1,4 @@
-"""The card that says where the image comes from: data set, factors, drawing, file, or the prior."""
+"""The card that chooses the image: from the data set, by factors, a drawing, a file, or the prior."""
 
 from dataclasses import replace
 
@@ -31,17 +31,17 @@ from gui.widgets.theme import px
 
 IMAGE, FACTORS, DRAW, FILE, PRIOR = range(5)
 SEGMENTS = (
-    ("Image", "An image of the data set, by its position or its class"),
-    ("Factors", "The image that has these ground-truth factors"),
-    ("Draw", "Draw an image by hand"),
-    ("File", "A picture from a file or the clipboard"),
-    ("Prior", "Latents drawn from the prior, without an image"),
+    ("Image", "An image of the data set, by position or class"),
+    ("Factors", "The image with given ground-truth factors"),
+    ("Draw", "An image drawn by hand"),
+    ("File", "An image from a file or the clipboard"),
+    ("Prior", "Latents sampled from the prior, without an image"),
 )
 WIDTH = 242
 
 
 class SourceCard(Card):
-    """`changed` when another image, class or weights are chosen; `open_asked` for a file."""
+    """Emits `changed` when another image, class or weights are chosen, and `open_asked` to open a file."""
 
     changed = Signal()
     open_asked = Signal()
@@ -87,9 +87,9 @@ class SourceCard(Card):
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.body.addWidget(area, 1)
         for keys, slot in (
-            ("Ctrl+R", self._draw_lots),
-            ("Alt+Left", self.images.step_back),
-            ("Alt+Right", self.images.step_on),
+            ("Ctrl+R", self._random),
+            ("Alt+Left", self.images.previous_image),
+            ("Alt+Right", self.images.next_image),
         ):
             QShortcut(QKeySequence(keys), self).activated.connect(slot)
         self.segments.idToggled.connect(self._segment_chosen)
@@ -130,10 +130,10 @@ class SourceCard(Card):
         layout.setContentsMargins(0, 0, 0, 0)
         row = QHBoxLayout()
         kinds = "PNG, JPEG, WebP, GIF, BMP or TIFF"
-        self.open_button = named_button(row, "Open a picture…", kinds, "Open a picture")
+        self.open_button = named_button(row, "Open image…", kinds, "Open image")
         self.open_button.clicked.connect(self.open_asked)
         layout.addLayout(row)
-        layout.addWidget(label("Or drop one on this page, or paste one with Ctrl+V.", "muted", wrap=True))
+        layout.addWidget(label("Or drop an image on this page, or paste one with Ctrl+V.", "muted", wrap=True))
         return page
 
     def _prior_page(self) -> QWidget:
@@ -141,7 +141,7 @@ class SourceCard(Card):
         layout = QVBoxLayout(page)
         layout.setContentsMargins(0, 0, 0, 0)
         row = QHBoxLayout()
-        self.again = named_button(row, "Draw again", "Other latents from their priors", "Draw latents again")
+        self.again = named_button(row, "Sample again", "Sample new latents from the prior", "Sample latents again")
         self.again.clicked.connect(self._draw_prior)
         layout.addLayout(row)
         self._prior_words = label("", "muted", wrap=True)
@@ -150,19 +150,19 @@ class SourceCard(Card):
         return page
 
     def _choices(self) -> QGridLayout:
-        """The class the decoder is given, and the weights."""
+        """Return the choices of the decoder's class and of the weights."""
         layout = QGridLayout()
         layout.setHorizontalSpacing(6)
         self.label_box = Combo()
         self.label_box.setAccessibleName("Class")
         self.label_box.setToolTip(
-            "The class that the decoder of this conditional model is given. As the image: its own class; for a picture "
-            "without one, the class that reconstructs it best."
+            "The class given to the decoder of this conditional model. “Same as image” is the image's own class, or "
+            "the class that reconstructs it best if it has none."
         )
         self.label_title = label("Decode as")
         self.weights = Combo()
         self.weights.setAccessibleName("Weights")
-        self.weights.setToolTip("The newest weights, or those that were kept at a step")
+        self.weights.setToolTip("The latest weights, or those kept at a step")
         self.weights_title = label("Weights")
         for row, (title, box) in enumerate(((self.label_title, self.label_box), (self.weights_title, self.weights))):
             title.setBuddy(box)
@@ -175,7 +175,7 @@ class SourceCard(Card):
         layout.setColumnStretch(1, 1)
         return layout
 
-    # What is chosen
+    # Choices
 
     @property
     def source(self) -> Source:
@@ -189,20 +189,20 @@ class SourceCard(Card):
 
     @property
     def chosen_label(self) -> int | None:
-        """The class for the decoder; None: the image's own."""
+        """The class for the decoder; None for the image's own."""
         value = self.label_box.currentData()
         return value if isinstance(value, int) else None
 
     @property
     def checkpoint(self) -> int | None:
-        """The step of the kept weights that are chosen; None: the newest."""
+        """The step of the chosen weights; None for the latest."""
         value = self.weights.currentData()
         return value if isinstance(value, int) else None
 
-    # What is shown
+    # Display
 
     def begin_run(self, item: RunItem | None) -> None:
-        """Begin with another run: the same image where it has the same data, else a typical one; its own class."""
+        """Start with a new run: the same image if it has the same data, else a typical one; the image's own class."""
         data = item.run.data if item is not None else None
         if data != self._data:
             self._index = None
@@ -217,14 +217,14 @@ class SourceCard(Card):
             self.list_weights(item)
 
     def list_weights(self, item: RunItem) -> None:
-        """Offer the weights that were kept beside the newest."""
+        """List the latest and the kept weights."""
         kept = item.kept_steps
         same = self.weights.property("run") == str(item.path)
         if self.weights.count() != len(kept) + 1 or not same:
             chosen = self.weights.currentData() if same else None
             with QSignalBlocker(self.weights):
                 self.weights.clear()
-                self.weights.addItem("newest", None)
+                self.weights.addItem("latest", None)
                 for step in kept:
                     self.weights.addItem(f"step {step:,}", step)
                 self.weights.setCurrentIndex(max(0, self.weights.findData(chosen)))
@@ -233,17 +233,17 @@ class SourceCard(Card):
             widget.setVisible(bool(kept))
 
     def show_classes(self, names: tuple[str, ...]) -> None:
-        """Offer the classes of a conditional model; none for another."""
+        """List the classes of a conditional model; none for other models."""
         if names and not self.label_box.count():
             with QSignalBlocker(self.label_box):
-                self.label_box.addItem("as the image", None)
+                self.label_box.addItem("Same as image", None)
                 for number, name in enumerate(names):
                     self.label_box.addItem(name, number)
         for widget in (self.label_box, self.label_title):
             widget.setVisible(bool(names))
 
     def show_data(self, dataset: Dataset | None, gone: str = "") -> None:
-        """Offer what the data set has; `gone` says why there is none, and the prior is chosen."""
+        """Show the choices of the data set; if it is missing, show why (`gone`) and switch to the prior."""
         if not self._known or dataset is not self._dataset:
             self._known = True
             self._show_dataset(dataset)
@@ -258,11 +258,11 @@ class SourceCard(Card):
             self._show_page(PRIOR)
 
     def show_priors(self, words: str) -> None:
-        """Say what latents that come from the prior are drawn from."""
-        self._prior_words.setText(f"Every latent is drawn from its prior: {words}. There is no original.")
+        """Show the prior that latents are sampled from."""
+        self._prior_words.setText(f"Every latent is sampled from its prior, {words}. There is no original.")
 
     def warn_of_data(self, sentence: str) -> None:
-        """Say that data or device are not those that the run was trained on; empty: they are."""
+        """Show that data or device differ from those used in training; an empty text hides the warning."""
         self.data_words.setText(sentence)
         self.data_words.setVisible(bool(sentence))
 
@@ -278,7 +278,7 @@ class SourceCard(Card):
             self.segments.button(IMAGE).setChecked(True)
 
     def show_image(self, index: int) -> None:
-        """Put the fields where the image is that was decoded."""
+        """Set the fields to the decoded image."""
         self._index = index
         self.images.show_image(index)
         if self._dataset is not None:
@@ -287,31 +287,31 @@ class SourceCard(Card):
             self.words.setText(_about(self._dataset, index))
 
     def show_pictures(self, original: NDArray[np.uint8] | None, decoded: NDArray[np.uint8]) -> None:
-        """Show the original, where there is one, beside what the sliders decode to."""
+        """Show the original, if there is one, next to the decoded sliders."""
         if original is None:
-            self.pictures.show_rows([Row(decoded[None], tips=["What the sliders decode to"])], ["decoded"])
+            self.pictures.show_rows([Row(decoded[None], tips=["Decoded from the sliders"])], ["decoded"])
         else:
-            tips = ["The image", "What the sliders decode to"]
+            tips = ["The image", "Decoded from the sliders"]
             self.pictures.show_rows([Row(np.stack([original, decoded]), tips=tips)], ["original", "decoded"])
 
     def say(self, words: str) -> None:
-        """Show a sentence below the image."""
+        """Show a text below the image."""
         self.words.setText(words)
 
     def set_narrow(self, narrow: bool, width: int) -> None:
-        """Take less height, above the sliders and as wide as they; or stand beside them."""
+        """Use less height above the sliders, at their width; or stand beside them."""
         self.setFixedWidth(width if narrow else px(WIDTH))
         self.setMaximumHeight(px(366) if narrow else 16_777_215)
         self.board.set_narrow(narrow)
         self.pictures.setFixedHeight(px(94 if narrow else 128))
 
     def clear(self) -> None:
-        """Show no pictures, and say nothing of an image."""
+        """Show no images and no text."""
         self.pictures.show_rows([])
         self.words.setText("")
 
     def give_picture(self, pixels: NDArray[np.uint8], words: str, *, drawn: bool = False) -> None:
-        """Take a picture from elsewhere as the image."""
+        """Use an image from outside the data set."""
         self._number += 1
         self._picture = GivenPicture(self._number, words, drawn, pixels)
         self._choose(DRAW if drawn else FILE)
@@ -319,13 +319,13 @@ class SourceCard(Card):
 
     @Slot(int)
     def choose_image(self, index: int) -> None:
-        """Take an image of the data set."""
+        """Use an image of the data set."""
         self._index = index
         self.images.show_image(index)
         self._choose(IMAGE)
 
     def _choose(self, segment: int) -> None:
-        """Choose where the image comes from, and tell."""
+        """Choose where the image comes from, and emit `changed`."""
         with QSignalBlocker(self.segments):
             self.segments.button(segment).setChecked(True)
         self._show_page(segment)
@@ -359,12 +359,12 @@ class SourceCard(Card):
             self.give_picture(self.board.canvas.pixels, "drawn by hand", drawn=True)
 
     @Slot()
-    def _draw_lots(self) -> None:
-        """Another image at random; other latents where they come from the prior."""
+    def _random(self) -> None:
+        """Choose a random image, or sample new latents from the prior."""
         if self.segments.checkedId() == PRIOR:
             self._draw_prior()
         else:
-            self.images.draw_lots()
+            self.images.random_image()
 
     @Slot()
     def _draw_prior(self) -> None:
@@ -373,7 +373,7 @@ class SourceCard(Card):
 
 
 def _about(dataset: Dataset, index: int) -> str:
-    """What is known of an image: its factors, or its class."""
+    """Describe an image by its factors or its class."""
     known = values_of(dataset, index)
     if not known and dataset.labels is not None:
         known = f"class {dataset.label_names[int(dataset.labels[index])]}"

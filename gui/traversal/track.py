@@ -1,4 +1,4 @@
-"""The slider of one latent: its track carries the posterior of the image."""
+"""The slider of one latent, with the image's posterior marked on its track."""
 
 from PySide6.QtCore import QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent, QPen
@@ -14,10 +14,10 @@ HANDLE = 7.0
 
 
 class LatentTrack(QSlider):
-    """A slider from `low` to `high`, marked with a posterior's mean and one standard deviation to each side.
+    """A slider that marks a posterior's mean and one standard deviation on either side.
 
-    A press takes the handle to the pointer; a double-click emits `reset`. A `whole` one has a place for each whole
-    number, drawn as a dot, and stops at none but these.
+    A click moves the handle to the pointer; a double-click emits `reset`. If `whole`, it stops only at integers, which
+    are drawn as dots.
     """
 
     reset = Signal()
@@ -35,17 +35,17 @@ class LatentTrack(QSlider):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
     def set_range(self, low: float, high: float) -> None:
-        """Set the ends."""
+        """Set the range."""
         self.setRange(round(low * TICKS), round(high * TICKS))
         self.update()
 
     def show_posterior(self, mean: float | None, deviation: float, *, active: bool) -> None:
-        """Mark a posterior, or none; a latent that is not active is drawn pale."""
+        """Mark a posterior, or none; an inactive latent is drawn paler."""
         self._mean, self._deviation, self._active = mean, deviation, active
         self.update()
 
     def _x(self, value: float) -> float:
-        """Where a value is on the track, in pixels; at the ends for one beyond them."""
+        """Return the position of a value on the track in pixels, clamped to its ends."""
         span = max(1, self.maximum() - self.minimum())
         share = min(1.0, max(0.0, (value * TICKS - self.minimum()) / span))
         return HANDLE + 1 + share * (self.width() - 2 * HANDLE - 2)
@@ -56,7 +56,7 @@ class LatentTrack(QSlider):
         self.setValue(TICKS * round(value / TICKS) if self._whole else round(value))
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        """Take the handle to the pointer."""
+        """Move the handle to the pointer."""
         if event.button() == Qt.MouseButton.LeftButton:
             self.setSliderDown(True)
             self._take(event)
@@ -67,11 +67,11 @@ class LatentTrack(QSlider):
             self._take(event)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        """Let go."""
+        """Release the handle."""
         self.setSliderDown(False)
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
-        """Ask to go back to the image's own value."""
+        """Request a reset to the image's own value."""
         self.reset.emit()
 
     def paintEvent(self, event: QPaintEvent) -> None:

@@ -1,4 +1,4 @@
-"""The way from the image to another: straight through latent space, and along the sphere."""
+"""A walk from one image to another through latent space, by linear and spherical interpolation."""
 
 import random
 
@@ -13,19 +13,19 @@ from gui.widgets.layouts import label
 from gui.widgets.number_box import WholeNumberBox
 from gui.widgets.theme import px
 
-WAYS = ("straight", "spherical")
+WAYS = ("linear", "spherical")
 HELP = (
-    "Straight: z = (1 − t) a + t b. Spherical: along the arc from a to b, which keeps about the length that latents of "
-    "the prior have. a is the image at the left, b the end."
+    "Linear: z = (1 − t) a + t b. Spherical: along the arc from a to b, which preserves the typical length of latents "
+    "under the prior. a is the image on the left, b the end."
 )
 STRAIGHT = (
-    "z = (1 − t) a + t b: a is the image at the left, b the end; a category is that of the nearer one. There is no "
-    "spherical way: it is for latents that are all Gaussian."
+    "z = (1 − t) a + t b, where a is the image on the left and b the end; a category is that of the nearer one. "
+    "Spherical interpolation is only available if all latents are Gaussian."
 )
 
 
 class WalkView(QWidget):
-    """`changed` when another end is chosen, `take_source` to make the present image the end, `picked(z)`, `hovered`."""
+    """Emits `changed` for another end, `take_source` to end at the current image, `picked(z)` and `hovered(text)`."""
 
     changed = Signal()
     take_source = Signal()
@@ -47,15 +47,15 @@ class WalkView(QWidget):
         self.index.setKeyboardTracking(False)
         self.index.setFixedWidth(px(92))
         self.index.setAccessibleName("End of the walk")
-        self.index.setToolTip("Position in the data set of the image at the end")
+        self.index.setToolTip("Position of the end image in the data set")
         self.index.valueChanged.connect(self._index_changed)
         self.random = QPushButton("Random end")
         self.random.setObjectName("compact")
-        self.random.setToolTip("Walk to another image of the data set")
-        self.random.clicked.connect(self._draw_lots)
+        self.random.setToolTip("Walk to a random image of the data set")
+        self.random.clicked.connect(self._random_end)
         self.take = QPushButton("End here")
         self.take.setObjectName("compact")
-        self.take.setToolTip("Make the image at the left the end; then choose another to begin with")
+        self.take.setToolTip("Use the image on the left as the end; then choose another one to start from")
         self.take.clicked.connect(self.take_source)
         for widget in (label("To image", "muted"), self.index, self.random, self.take):
             row.addWidget(widget)
@@ -76,11 +76,11 @@ class WalkView(QWidget):
         return self._given or ImageAt(self.index.value())
 
     def begin_run(self) -> None:
-        """Walk to an image of another run's data."""
+        """Forget the end chosen for the previous run."""
         self._given, self._images = None, 0
 
     def list_images(self, images: int) -> None:
-        """Offer the images of a data set of this size; at first its last one."""
+        """Allow all images of a data set of this size; the default is one third of the way through it."""
         for widget in (self.index, self.random):
             widget.setEnabled(images > 0)
         if images != self._images and images:
@@ -104,13 +104,13 @@ class WalkView(QWidget):
         paths: tuple[NDArray[np.float64], ...],
         ends: tuple[NDArray[np.uint8] | None, NDArray[np.uint8] | None],
     ) -> None:
-        """Show the ways, uint8 (ways, steps, height, width, channels), with the latents (steps, latents) on them.
+        """Show walks, uint8 (walks, steps, height, width, channels), with their latents (steps, latents).
 
-        `ends` are the two images, None for one from the prior.
+        `ends` are the two end images, None for latents from the prior.
         """
         tiles, heads = with_ends(images, *ends)
         self._help.setText(HELP if len(images) > 1 else STRAIGHT)
-        words = {"from": "The image at the left", "to": "The image at the end"}
+        words = {"from": "The image on the left", "to": "The end image"}
         tips = [words.get(head, f"{head} of the way") for head in heads]
         self._paths, self._first = paths, heads.index("0%")
         titled = zip(WAYS[: len(tiles)], tiles, strict=True)
@@ -122,7 +122,7 @@ class WalkView(QWidget):
         self.changed.emit()
 
     @Slot()
-    def _draw_lots(self) -> None:
+    def _random_end(self) -> None:
         self._given = None
         self.index.setValue(random.randrange(max(1, self._images)))
 
@@ -141,9 +141,9 @@ class WalkView(QWidget):
 def with_ends(
     images: NDArray[np.uint8], begin: NDArray[np.uint8] | None, end: NDArray[np.uint8] | None
 ) -> tuple[NDArray[np.uint8], list[str]]:
-    """Put the two images, where there are any, before and after a walk's (ways, steps, height, width, channels).
+    """Add the two end images, where there are any, to a walk (walks, steps, height, width, channels).
 
-    Returns them with the words above each column.
+    Returns the images and the heading of each column.
     """
     parts, heads = [images], [f"{share:.0%}" for share in np.linspace(0, 1, images.shape[1])]
     if begin is not None:

@@ -1,4 +1,4 @@
-"""Axes of the curve plots: short numbers, times in minutes and hours, values on a logarithmic scale."""
+"""Axes of the plots: short numbers, times in minutes and hours, logarithmic values."""
 
 import math
 from typing import Any
@@ -8,21 +8,21 @@ import pyqtgraph as pg
 from engine.system.numbers import grouped
 
 TIMES = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 4 * 3600, 8 * 3600, 24 * 3600)
-"""Seconds between two ticks."""
+"""Possible distances between two ticks of time, in seconds."""
 
 
 class PlaceAxis(pg.AxisItem):
-    """The axis below: steps and epochs as short numbers, seconds as times."""
+    """The x axis: steps and epochs as short numbers, seconds as times."""
 
     def __init__(self) -> None:
         super().__init__("bottom")
         self.enableAutoSIPrefix(False)
-        # Lines are what is slow to paint: none for the ticks between those with a number.
+        # Painting lines is slow, so minor ticks have none.
         self.setStyle(maxTickLevel=0)
         self.column = "step"
 
     def show_column(self, column: str) -> None:
-        """Say what is along the axis: "step", "epoch" or "seconds"."""
+        """Set the quantity of the axis: "step", "epoch" or "seconds"."""
         self.column = column
         self.picture = None
         self.update()
@@ -36,24 +36,24 @@ class PlaceAxis(pg.AxisItem):
         return [(next((t for t in TIMES if t >= wanted), math.ceil(wanted / 86400) * 86400), 0)]
 
     def tickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:
-        """Write the ticks."""
+        """Format the tick labels."""
         if self.column == "seconds":
             return [clock(v, fine=spacing < 60) if v >= 0 else "" for v in values]
         return [short(v) if v >= 0 else "" for v in values]
 
 
 class ValueAxis(pg.AxisItem):
-    """The axis at the left. Where `logarithmic`, positions are powers of ten and ticks say the values."""
+    """The y axis. If `logarithmic`, positions are exponents of ten and tick labels are the values."""
 
     def __init__(self) -> None:
         super().__init__("left")
         self.enableAutoSIPrefix(False)
-        # Lines are what is slow to paint: none for the ticks between those with a number.
+        # Painting lines is slow, so minor ticks have none.
         self.setStyle(maxTickLevel=0)
         self.logarithmic = False
 
     def tickValues(self, minVal: float, maxVal: float, size: float) -> Any:
-        """Return ticks at 1, 2 and 5 times the powers of ten, or at powers alone where there are many."""
+        """Return ticks at 1, 2 and 5 times the powers of ten, or only at powers if there are many."""
         if not self.logarithmic:
             return super().tickValues(minVal, maxVal, size)
         room = max(2, size / 22)
@@ -70,7 +70,7 @@ class ValueAxis(pg.AxisItem):
         return [(1.0, values)]
 
     def tickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:
-        """Write the ticks."""
+        """Format the tick labels."""
         if not self.logarithmic:
             fine = super().tickStrings(values, scale, spacing)
             return [short(v) for v in values] if spacing >= 1 else [grouped(words) for words in fine]
@@ -85,12 +85,12 @@ class NumberAxis(pg.AxisItem):
         self.enableAutoSIPrefix(False)
 
     def tickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:
-        """Write the ticks."""
+        """Format the tick labels."""
         return [grouped(words) for words in super().tickStrings(values, scale, spacing)]
 
 
 def short(value: float) -> str:
-    """Return a number as an axis says it, e.g. "1.5k" or "2M"."""
+    """Return a number in short form, e.g. "1.5k" or "2M"."""
     for size, letter in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
         if abs(value) >= size:
             unit = 1e3 if letter == "k" else size
@@ -99,11 +99,11 @@ def short(value: float) -> str:
 
 
 def clock(seconds: float, *, fine: bool = False) -> str:
-    """Return a time since the start, e.g. "40 s", "5 min" or "1:20 h"; `fine` keeps the seconds of minutes."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    minutes, rest = divmod(whole, 60)
+    """Return a time since the start, e.g. "40 s", "5 min" or "1:20 h"; `fine` adds seconds to minutes."""
+    rounded = round(seconds)
+    if rounded < 60:
+        return f"{rounded} s"
+    minutes, rest = divmod(rounded, 60)
     if minutes < 60:
         return f"{minutes}:{rest:02} min" if fine else f"{minutes} min"
     return f"{minutes // 60}:{minutes % 60:02} h"

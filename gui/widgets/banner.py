@@ -1,11 +1,11 @@
-"""A message across the top of the page: what happened, what was kept and what to do."""
+"""A message across the top of the page: what happened, what was kept, and what to do."""
 
 from collections.abc import Callable
 
 from PySide6.QtCore import Qt, QTimer, Slot
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton
 
-from engine.system.plain_text import without_unseen
+from engine.system.plain_text import without_invisible
 from gui.widgets.layouts import label
 
 NOTE_MS = 15_000
@@ -13,7 +13,7 @@ NOTE_MS = 15_000
 
 
 class Banner(QFrame):
-    """Hidden until it has something to say. Errors and offers stay until they are answered, notes for a while."""
+    """Hidden while there is no message. Errors and offers stay until answered, notes for a while."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -40,16 +40,16 @@ class Banner(QFrame):
 
     @Slot(str)
     def say(self, message: str) -> None:
-        """Show what went wrong."""
+        """Show an error."""
         self._show(message, "error")
 
     def say_with(self, message: str, action: str, accepted: Callable[[], None]) -> None:
-        """Show what went wrong, with a button that leads to where it can be put right."""
+        """Show an error with a button that leads to where it can be fixed."""
         self._show(message, "error", action)
         self._accepted = accepted
 
     def say_also(self, message: str) -> None:
-        """Show what went wrong below an error that is not dismissed yet; nothing for an empty message."""
+        """Show an error below one that has not been dismissed; an empty message shows nothing."""
         if not message:
             return
         beside = self.text.text() if not self.isHidden() and self.property("kind") == "error" else ""
@@ -57,7 +57,7 @@ class Banner(QFrame):
 
     @Slot(str)
     def withdraw(self, message: str) -> None:
-        """Take back an error that holds no longer; what else is said stays."""
+        """Withdraw an error that no longer applies; other errors stay."""
         self._later = _without(self._later, message)
         if self.isHidden() or self.property("kind") != "error":
             return
@@ -69,15 +69,15 @@ class Banner(QFrame):
 
     @Slot(str)
     def note(self, message: str) -> None:
-        """Show something worth knowing that stops nothing; not in the place of an error or a question."""
+        """Show a note, unless an error or an offer is shown."""
         if self.isHidden() or self.property("kind") == "note":
             self._show(message, "note")
             self._timer.start()
 
     def offer(self, message: str, action: str, accepted: Callable[[], None], refused: Callable[[], None]) -> None:
-        """Ask something with a button: `accepted` is called when it is pressed, `refused` when it is dismissed.
+        """Offer an action: `accepted` is called if its button is pressed, `refused` if the offer is dismissed.
 
-        An error that is not dismissed yet is shown again after the answer.
+        An error that has not been dismissed is shown again after the answer.
         """
         error = self.text.text() if not self.isHidden() and self.property("kind") == "error" else ""
         self._show(message, "offer", action)
@@ -86,21 +86,21 @@ class Banner(QFrame):
         self._accepted, self._refused = accepted, refused
 
     def note_undoable(self, message: str, undo: Callable[[], None]) -> None:
-        """Show for a while what was done, with a button that takes it back."""
+        """Show for a while what was done, with a button that undoes it."""
         self._show(message, "note", "Undo")
         self._accepted = undo
         self._timer.start()
 
     @Slot()
     def withdraw_undo(self) -> None:
-        """Take back what `note_undoable` said: it was undone otherwise, or something else would be."""
+        """Withdraw the note of `note_undoable`, whose button would now undo something else."""
         if self.property("kind") == "note" and self._accepted is not None:
             self.hide()
 
     def _show(self, message: str, kind: str, action: str = "") -> None:
         self._timer.stop()
         self._accepted = self._refused = None
-        self.text.setText(without_unseen(message))
+        self.text.setText(without_invisible(message))
         self.action.setText(action)
         self.action.setVisible(bool(action))
         self.dismiss.setText("Dismiss")
@@ -125,10 +125,10 @@ class Banner(QFrame):
         self.say_also(later)
 
     def close_timer(self) -> None:
-        """Stop counting down; the window closes."""
+        """Stop the timer, before the window closes."""
         self._timer.stop()
 
 
 def _without(text: str, message: str) -> str:
-    """Errors below each other, but for one of them."""
-    return "\n".join(line for line in text.split("\n") if line != without_unseen(message))
+    """Return the lines of a text without one of them."""
+    return "\n".join(line for line in text.split("\n") if line != without_invisible(message))

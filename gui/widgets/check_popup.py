@@ -1,4 +1,4 @@
-"""A button that opens a panel of check boxes in groups."""
+"""A button that opens a panel of grouped check boxes."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -18,12 +18,12 @@ from PySide6.QtWidgets import (
 from gui.widgets.layouts import label
 
 HIGHEST = 560
-"""Pixels; a panel with more scrolls."""
+"""Maximum height of the panel in pixels; taller content scrolls."""
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A check box: its key, words, and tooltip."""
+    """A check box: its key, text and tooltip."""
 
     key: str
     title: str
@@ -32,7 +32,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class ChoiceGroup:
-    """Check boxes under a heading, which checks all of them; a note stands beside it."""
+    """Check boxes under a heading that checks all of them, with a note beside it."""
 
     title: str
     choices: tuple[Choice, ...]
@@ -40,7 +40,7 @@ class ChoiceGroup:
 
 
 class CheckPopup(QPushButton):
-    """A button with a panel below it. `changed` after a person checked something; `chosen` are the checked keys."""
+    """A button with a panel below it. Emits `changed` after the user checks or clears a box."""
 
     changed = Signal()
 
@@ -69,7 +69,7 @@ class CheckPopup(QPushButton):
         self.clicked.connect(self.open)
 
     def show_groups(self, groups: Sequence[ChoiceGroup]) -> None:
-        """Offer these; what was checked stays checked."""
+        """Show these groups; checked keys stay checked."""
         if groups == self._groups:
             return
         checked = self.chosen
@@ -86,7 +86,7 @@ class CheckPopup(QPushButton):
         self.choose(checked)
 
     def add_preset(self, title: str, tip: str, keys: Collection[str]) -> None:
-        """Add a button at the panel's foot that checks these and no others."""
+        """Add a button at the bottom of the panel that checks exactly these keys."""
         button = QPushButton(title)
         button.setToolTip(tip)
         button.setProperty("keys", sorted(keys))
@@ -95,11 +95,11 @@ class CheckPopup(QPushButton):
 
     @property
     def chosen(self) -> set[str]:
-        """Keys of what is checked."""
+        """The checked keys."""
         return {key for key, box in self._boxes.items() if box.isChecked()}
 
     def choose(self, keys: Collection[str]) -> None:
-        """Check these and no others, without telling."""
+        """Check exactly these keys, without emitting `changed`."""
         for key, box in self._boxes.items():
             with QSignalBlocker(box):
                 box.setChecked(key in keys)
@@ -111,7 +111,7 @@ class CheckPopup(QPushButton):
 
     @Slot()
     def open(self) -> None:
-        """Show the panel below the button, or above it where there is no room."""
+        """Show the panel below the button, or above it if there is no room."""
         hint = self._inside.sizeHint()
         self._area.setMinimumSize(hint.width() + 14, min(hint.height() + 2, HIGHEST))
         self.panel.adjustSize()
@@ -174,7 +174,7 @@ class CheckPopup(QPushButton):
         self.changed.emit()
 
     def _show_heads(self) -> None:
-        """A heading is checked when all below it are, and half checked when some are."""
+        """Update the headings: checked if all boxes below are, partially checked if some are."""
         for head, boxes in self._heads:
             number = sum(box.isChecked() for box in boxes)
             state = Qt.CheckState.Checked if number == len(boxes) else Qt.CheckState.PartiallyChecked

@@ -1,4 +1,4 @@
-"""A box of choices that shortens its words where it has no room for them; Qt cuts them off."""
+"""A combo box that elides its text where Qt would cut it off."""
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QPaintEvent
@@ -6,10 +6,10 @@ from PySide6.QtWidgets import QComboBox, QStyle, QStyleOptionComboBox, QStylePai
 
 
 class Combo(QComboBox):
-    """Its list shows each choice whole."""
+    """The drop-down list shows every choice in full."""
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Draw the box, its words ending in "…" where they are too long."""
+        """Draw the box, eliding text that is too long."""
         painter = QStylePainter(self)
         option = QStyleOptionComboBox()
         self.initStyleOption(option)
@@ -21,7 +21,7 @@ class Combo(QComboBox):
         painter.drawControl(QStyle.ControlElement.CE_ComboBoxLabel, option)
 
     def showPopup(self) -> None:
-        """Open the list, as wide as its longest choice."""
+        """Open the list at the width of its longest choice."""
         view = self.view()
         view.setMinimumWidth(max(self.width(), view.sizeHintForColumn(0) + view.verticalScrollBar().sizeHint().width()))
         super().showPopup()

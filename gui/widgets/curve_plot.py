@@ -1,4 +1,4 @@
-"""A plot of curves in the theme's colours: legend, crosshair, and no more points than the screen can show."""
+"""A plot of curves in the theme's colours, with legend and crosshair, thinned to the resolution of the screen."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,23 +19,23 @@ from gui.widgets.readout import Reading, Readout
 from gui.widgets.theme import tokens
 
 MOST_POINTS = 4000
-"""Points of a curve that are ever drawn."""
+"""Maximum number of points drawn for a curve."""
 
 DOT = 4
-"""Size of a dot, pixels."""
+"""Size of a dot in pixels."""
 
 MOST_BOLD = 6
-"""Curves that are drawn with lines two pixels wide: slower to paint, and a tangle where there are many."""
+"""Number of curves up to which lines are two pixels wide: they are slower to paint, and clutter a full plot."""
 
 Values = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Curve:
-    """One curve: its points in full, and how it is drawn.
+    """One curve: all its points, and how to draw them.
 
-    `raw` is drawn faintly behind, at the same `x`. Curves of one `group` have one entry in the legend, the first's
-    (all those with `in_legend`) under their `group_title` if any, and are shown and hidden together.
+    `raw` is drawn faintly behind it, at the same `x`. Curves of a `group` are shown and hidden together and share a
+    legend entry, that of their first curve with `in_legend`, under its `group_title` if there is one.
     """
 
     key: str
@@ -53,25 +53,25 @@ class Curve:
 
     @property
     def recorded(self) -> Values:
-        """The points as they were recorded, not smoothed."""
+        """The points as recorded, without smoothing."""
         return self.y if self.raw is None else self.raw
 
 
 class Box(pg.ViewBox):
-    """Where curves are drawn; a dot on the right edge, where the last step is, is drawn whole."""
+    """The area of the curves, extended so that a dot at the last step, on the right edge, is not cut off."""
 
     def shape(self) -> QPainterPath:
-        """What is drawn inside is clipped to this."""
+        """Return the clipping path of the content."""
         path = QPainterPath()
         path.addRect(self.boundingRect().adjusted(0, 0, DOT, 0))
         return path
 
 
 class Canvas(pg.PlotWidget):
-    """The plot itself; tells what a hand does to it.
+    """The plot itself, which reports interaction.
 
-    `zoomed(low, high)` after a zoom or a move along x, `all_asked` to see everything, `pointed(x)` where the pointer
-    is, None when it left.
+    Emits `zoomed(low, high)` after zooming or panning along x, `all_asked` to reset the view, and `pointed(x)` with the
+    position of the pointer, or None when it leaves.
     """
 
     zoomed = Signal(float, float)
@@ -92,18 +92,18 @@ class Canvas(pg.PlotWidget):
         self.value.setStyle(hideOverlappingLabels=True)
         self.box = self.getPlotItem().getViewBox()
         self.box.disableAutoRange()
-        # Only along x: the values that are then in view always fill the height.
+        # Only along x: the y axis always fits the visible values.
         self.box.setMouseEnabled(x=True, y=False)
         self.box.sigRangeChangedManually.connect(self._moved)
         self.scene().sigMouseMoved.connect(self._point)
 
     def area(self) -> QRectF:
-        """Where curves are drawn, in pixels of this widget."""
+        """Return the area of the curves in pixels of this widget."""
         scene = self.box.sceneBoundingRect()
         return QRectF(self.mapFromScene(scene.topLeft()), self.mapFromScene(scene.bottomRight()))
 
     def across(self) -> tuple[float, float]:
-        """Return the range of x in view."""
+        """Return the visible range of x."""
         low, high = self.box.viewRange()[0]
         return float(low), float(high)
 
@@ -117,16 +117,16 @@ class Canvas(pg.PlotWidget):
         self.pointed.emit(float(self.box.mapSceneToView(position).x()) if inside else None)
 
     def leaveEvent(self, event: QEvent) -> None:
-        """Tell that the pointer left."""
+        """Report that the pointer has left."""
         super().leaveEvent(event)
         self.pointed.emit(None)
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
-        """Show everything again."""
+        """Request a reset of the view."""
         self.all_asked.emit()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Zoom with + and -, move with the arrows, show everything with Home."""
+        """Zoom with + and -, pan with the arrow keys, reset with Home."""
         low, high = self.across()
         width = high - low
         moves = {
@@ -145,7 +145,7 @@ class Canvas(pg.PlotWidget):
 
 
 class CurvePlot(Card):
-    """A card with a title, a legend, and curves. `show_curves` replaces what is shown."""
+    """A card with a title, a legend and curves, which `show_curves` replaces."""
 
     def __init__(self, title: str, unit: str) -> None:
         super().__init__(title, unit)
@@ -155,8 +155,8 @@ class CurvePlot(Card):
         self.canvas = Canvas()
         self.canvas.setAccessibleName(title)
         self.title.setToolTip(
-            "Wheel or + and −: zoom along x. Drag or arrow keys: move. Double-click or Home: show all. "
-            "All plots move together."
+            "Wheel or + and −: zoom along x. Drag or arrow keys: pan. Double-click or Home: show all. "
+            "All plots zoom and pan together."
         )
         self.body.addWidget(self.canvas, 1)
         self._line = pg.InfiniteLine(movable=False)
@@ -174,7 +174,7 @@ class CurvePlot(Card):
         self.apply_theme()
 
     def _put_legend_beside_title(self) -> None:
-        """The legend stands beside the title where there is room, else below it."""
+        """Place the legend beside the title if there is room, else below it."""
         while self.head.count():
             self.head.takeAt(0)
         top = QWidget()
@@ -184,7 +184,7 @@ class CurvePlot(Card):
         self.head.addWidget(top, 1)
 
     def apply_theme(self) -> None:
-        """Take the colours of the scheme in force."""
+        """Apply the current colour scheme."""
         colours = tokens()
         self.canvas.setBackground(colours.card)
         for axis in (self.canvas.place, self.canvas.value):
@@ -195,11 +195,11 @@ class CurvePlot(Card):
 
     @property
     def drawn(self) -> dict[str, pg.PlotDataItem]:
-        """What is on the canvas: by the curve's key, and by "raw " and the key for what is behind it."""
+        """The visible items by the curve's key, or "raw " and the key for the raw curve behind it."""
         return {key: item for key, item in self._items.items() if item.isVisible()}
 
     def show_curves(self, curves: Sequence[Curve], view: View, across: tuple[float, float]) -> None:
-        """Show these curves from `across[0]` to `across[1]`; those shown before under the same key are moved."""
+        """Show these curves from `across[0]` to `across[1]`, reusing the items of curves with the same key."""
         self._curves, self._view = curves, view
         entries = {c.group or c.key: c for c in reversed(curves) if c.in_legend}
         self.legend.show_entries(
@@ -218,16 +218,16 @@ class CurvePlot(Card):
         self._redraw()
 
     def shown_curves(self) -> list[Curve]:
-        """Curves that the legend does not hide."""
+        """Return the curves that are not hidden in the legend."""
         return [curve for curve in self._curves if (curve.group or curve.key) not in self.legend.hidden]
 
     def point_at(self, x: float | None, *, here: bool) -> None:
-        """Draw the crosshair at the recorded place nearest to x and write what was recorded there; None: no crosshair.
+        """Draw the crosshair at the recorded point nearest to x, with the values recorded there; None hides it.
 
-        `here` says that the pointer is over this plot, and all values are wanted.
+        `here` says that the pointer is over this plot, so that all values are shown.
         """
         self._pointer, self._here = x, here
-        # All of it: pyqtgraph leaves traces of a line that moved while the range did.
+        # Repaint everything: pyqtgraph leaves artefacts of a line that moves while the range changes.
         self.canvas.viewport().update()
         low, high = self.canvas.across()
         if x is None or not low <= x <= high:
@@ -255,11 +255,11 @@ class CurvePlot(Card):
         ]
         heading = {"step": f"step {x:,.0f}", "epoch": f"epoch {x:.2f}", "seconds": clock(max(0, x), fine=True)}
         pixel = self.canvas.mapFromScene(self.canvas.box.mapViewToScene(QPointF(x, 0))).x()
-        self.readout.show_readings(heading[self._view.column], readings, self.canvas.area(), pixel, whole=here)
+        self.readout.show_readings(heading[self._view.column], readings, self.canvas.area(), pixel, complete=here)
 
     @Slot()
     def _redraw(self) -> None:
-        """Give the canvas what is in view, thinned to its width, and fit the height to it."""
+        """Draw the visible part of the curves, thinned to the width of the canvas, and fit the y axis to it."""
         low, high = self.canvas.across()
         points = min(MOST_POINTS, 2 * int(max(200, self.canvas.area().width()) * self.devicePixelRatioF()))
         wanted: set[str] = set()
@@ -274,7 +274,7 @@ class CurvePlot(Card):
                     continue
                 heights = self._heights(values[part])
                 few_x, few = thinned(x, heights, points)
-                # The extremes are among the few; only of all can be said what most of them are.
+                # Thinning keeps the extremes, but ignoring outliers needs all points.
                 seen.append(heights if self._view.ignore_outliers else few)
                 wanted.add(key)
                 faint = values is curve.raw
@@ -312,26 +312,26 @@ class CurvePlot(Card):
         item.show()
 
     def _forget_items(self) -> None:
-        """Remove what belongs to no curve any more."""
+        """Remove items whose curves are gone."""
         known = {curve.key for curve in self._curves}
         for key in [key for key in self._items if key.removeprefix("raw ") not in known]:
             self.canvas.removeItem(self._items.pop(key))
 
     def resizeEvent(self, event: object) -> None:
-        """Thin the curves to the new width."""
+        """Redraw the curves for the new width."""
         super().resizeEvent(event)  # type: ignore[arg-type]
         self._redraw()
 
 
 def _faint(colour: str) -> str:
-    """A colour mixed into the card's: as faint as a transparent one, and much faster to draw."""
+    """Return a colour blended with the card's: as faint as a transparent one, but much faster to draw."""
     front, back = pg.mkColor(colour), pg.mkColor(tokens().card)
     mixed = [round(0.28 * f + 0.72 * b) for f, b in zip(front.getRgb()[:3], back.getRgb()[:3], strict=True)]
     return "#{:02x}{:02x}{:02x}".format(*mixed)
 
 
 def _index_at(curve: Curve, x: float, reach: float) -> int | None:
-    """Return the point of a curve nearest to x; None where the curve is a gap, or ended more than `reach` before."""
+    """Return the point of a curve nearest to x; None in a gap, or more than `reach` beyond the curve's ends."""
     index = nearest(curve.x, x)
     if index is None or not curve.x[0] - reach <= x <= curve.x[-1] + reach:
         return None

@@ -5,7 +5,7 @@ from PySide6.QtGui import QColor, QIcon, QPainter, QPixmap
 
 
 def dot(colour: str, size: int = 11) -> QIcon:
-    """Return a disc on a transparent square of `size` pixels, sharp on dense screens, and not tinted where selected."""
+    """Return a disc in a transparent square of `size` pixels, sharp on dense screens and not tinted when selected."""
     picture = QPixmap(2 * size, 2 * size)
     picture.setDevicePixelRatio(2)
     picture.fill(Qt.GlobalColor.transparent)

@@ -1,11 +1,11 @@
-"""A layout that puts widgets side by side and goes on below where the width ends."""
+"""A layout that places widgets side by side and wraps at the available width."""
 
 from PySide6.QtCore import QRect, QSize, Qt
 from PySide6.QtWidgets import QLayout, QLayoutItem, QWidget
 
 
 class FlowLayout(QLayout):
-    """Widgets from left to right, in as many lines as the width asks for; each is centred in its line's height."""
+    """Places widgets from left to right in as many lines as needed, vertically centred in each line."""
 
     def __init__(self, parent: QWidget | None = None, *, spacing: int = 8, line_spacing: int = 4) -> None:
         super().__init__(parent)
@@ -15,7 +15,7 @@ class FlowLayout(QLayout):
         self.setContentsMargins(0, 0, 0, 0)
 
     def addItem(self, item: QLayoutItem) -> None:
-        """Put an item at the end."""
+        """Append an item."""
         self._items.append(item)
 
     def count(self) -> int:
@@ -31,19 +31,19 @@ class FlowLayout(QLayout):
         return self._items.pop(index) if 0 <= index < len(self._items) else None
 
     def expandingDirections(self) -> Qt.Orientation:
-        """Take no more room than is needed."""
+        """Do not expand."""
         return Qt.Orientation(0)
 
     def hasHeightForWidth(self) -> bool:
-        """A narrow flow is higher."""
+        """Return True: a narrower layout is taller."""
         return True
 
     def heightForWidth(self, width: int) -> int:
-        """Return the height of all lines."""
+        """Return the total height of all lines."""
         return self._place(QRect(0, 0, width, 0), move=False)
 
     def sizeHint(self) -> QSize:
-        """Return the size in one line."""
+        """Return the size with everything in one line."""
         hints = [item.sizeHint() for item in self._shown()]
         width = sum(hint.width() for hint in hints) + self.spacing() * max(0, len(hints) - 1)
         return QSize(width, max((hint.height() for hint in hints), default=0))
@@ -64,7 +64,7 @@ class FlowLayout(QLayout):
         return [item for item in self._items if not item.isEmpty()]
 
     def _place(self, box: QRect, *, move: bool) -> int:
-        """Lay the items out in `box`, and return the height they take."""
+        """Lay out the items in `box` and return their total height."""
         line: list[tuple[QLayoutItem, QRect]] = []
         x, y, height = box.x(), box.y(), 0
         for item in self._shown():

@@ -1,24 +1,24 @@
-"""A table whose first column stays in view while the others scroll."""
+"""A table whose first column stays visible while the others scroll."""
 
 from PySide6.QtCore import QAbstractItemModel, QModelIndex, Qt, Slot
 from PySide6.QtGui import QResizeEvent, QWheelEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QStyledItemDelegate, QTableView, QWidget
 
 WIDEST = 300
-"""Pixels that the first column may take."""
+"""Maximum width of the first column in pixels."""
 
 MEASURED = 100
-"""Rows below those in view whose widths make a column's: measuring thousands takes as long as reading them."""
+"""Rows beyond the visible ones that are measured for column widths: measuring thousands is too slow."""
 
 
 class FrozenTable(QTableView):
-    """A table with a second one over it that shows the first column alone."""
+    """A table overlaid with a second one that shows only the first column."""
 
     def __init__(self, make_header: type[QHeaderView], parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.frozen = QTableView(self)
         for table in (self, self.frozen):
-            table.setTabKeyNavigation(False)  # Tab goes on to what is below
+            table.setTabKeyNavigation(False)  # Tab moves to the next widget
         for view in (self, self.frozen):
             header = make_header(Qt.Orientation.Horizontal, view)
             view.setHorizontalHeader(header)
@@ -42,7 +42,7 @@ class FrozenTable(QTableView):
         self.frozen.raise_()  # above the other columns and their headings
 
     def setModel(self, model: QAbstractItemModel | None) -> None:
-        """Show a model in both tables."""
+        """Set the model of both tables."""
         super().setModel(model)
         self.frozen.setModel(model)
         for view in (self, self.frozen):
@@ -53,13 +53,13 @@ class FrozenTable(QTableView):
             model.dataChanged.connect(self.fit_columns)
 
     def set_delegate(self, delegate: QStyledItemDelegate) -> None:
-        """Draw the cells of both tables with it."""
+        """Set the delegate of both tables."""
         self.setItemDelegate(delegate)
         self.frozen.setItemDelegate(delegate)
 
     @Slot()
     def fit_columns(self) -> None:
-        """Make every column as wide as it needs; room that is left goes to all but the first."""
+        """Fit every column to its contents; spare width goes to all but the first."""
         model = self.model()
         columns = model.columnCount() if model is not None else 0
         for column in range(columns):
@@ -84,12 +84,12 @@ class FrozenTable(QTableView):
         self.frozen.setGeometry(frame, frame, width, self.viewport().height() + header)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Keep the first column as high as the table."""
+        """Keep the first column as tall as the table."""
         super().resizeEvent(event)
         self.fit_columns()
 
     def wheelEvent(self, event: QWheelEvent) -> None:
-        """Scroll across with Shift, as everywhere."""
+        """Scroll horizontally with Shift."""
         if event.modifiers() & Qt.KeyboardModifier.ShiftModifier and event.angleDelta().y():
             bar = self.horizontalScrollBar()
             bar.setValue(bar.value() - event.angleDelta().y())
@@ -98,7 +98,7 @@ class FrozenTable(QTableView):
         super().wheelEvent(event)
 
     def moveCursor(self, action: QAbstractItemView.CursorAction, modifiers: Qt.KeyboardModifier) -> QModelIndex:
-        """Move with the keys; the column moved to does not stay behind the first."""
+        """Move with the keys, and scroll so that the new column is not hidden behind the first."""
         current = super().moveCursor(action, modifiers)
         left = self.visualRect(current).left()
         if current.column() > 0 and left < self.columnWidth(0):

@@ -1,4 +1,4 @@
-"""A table of tinted cells: a value for every row and column."""
+"""A matrix of tinted cells with a value for every row and column."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,11 +14,11 @@ from gui.widgets.theme import px, tokens
 
 SIDE, HEAD, GAP = 40, 24, 3
 WIDEST_SIDE = 150
-"""Pixels that the names of rows may take; longer ones are shortened, with the whole name as tooltip."""
+"""Maximum width of row names in pixels; longer ones are elided, with the full name as tooltip."""
 
 
 class HeatMap(QWidget):
-    """The larger a value, the stronger its cell; the largest of all is drawn full."""
+    """The larger a value, the stronger its cell's tint; the largest has the full colour."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -39,9 +39,9 @@ class HeatMap(QWidget):
         tip: str,
         pale: Sequence[bool] = (),
     ) -> None:
-        """Show values (rows, columns), 0 or more; `tip` is a tooltip with {row}, {column} and {value} in it.
+        """Show values (rows, columns), non-negative; `tip` is a tooltip template with {row}, {column} and {value}.
 
-        Rows that are `pale` are drawn in grey.
+        Rows marked `pale` are drawn in grey.
         """
         self.values, self._rows, self._columns, self._tip = values, rows, columns, tip
         self._pale = pale or (False,) * len(rows)
@@ -50,17 +50,17 @@ class HeatMap(QWidget):
         self.update()
 
     def minimumSizeHint(self) -> QSize:
-        """Return a size at which values can still be read."""
+        """Return the smallest size at which values are readable."""
         return QSize(SIDE + 44 * max(1, len(self._columns)), HEAD + 16 * max(1, len(self._rows)))
 
     @property
     def side(self) -> int:
-        """Pixels for the names of rows: what they need, while the cells keep room for their values."""
+        """Width of the row names in pixels: what they need, as long as the cells keep room for their values."""
         room = self.width() - 44 * max(1, len(self._columns))
         return max(px(SIDE), min(self._wanted, px(WIDEST_SIDE), room))
 
     def row_words(self, row: int) -> str:
-        """Return a row's name as it is drawn: shortened where there is no room."""
+        """Return a row's name as drawn, elided if necessary."""
         metrics = QFontMetrics(self._font(bold=True))
         return metrics.elidedText(self._rows[row], Qt.TextElideMode.ElideRight, self.side - 4)
 
@@ -77,14 +77,14 @@ class HeatMap(QWidget):
         return QRectF(side + column * wide, HEAD + row * high, wide - GAP, high - GAP)
 
     def event(self, event: Any) -> bool:
-        """Show the value of the cell under the pointer in words."""
+        """Show a tooltip for the cell under the pointer."""
         if isinstance(event, QHelpEvent):
             QToolTip.showText(event.globalPos(), as_plain(self.tip_at(event.pos())), self)
             return True
         return super().event(event)
 
     def tip_at(self, place: QPoint) -> str:
-        """Return what the tooltip says at a place."""
+        """Return the tooltip at a position."""
         for row, name in enumerate(self._rows):
             first = self._cell(row, 0)
             if place.x() < first.left() and first.top() <= place.y() <= first.bottom():
@@ -131,7 +131,7 @@ class HeatMap(QWidget):
 
 
 def ink_on(fill: QColor) -> QColor:
-    """Return black or white, whichever is easier to read on a colour: the contrast is 4.5 or more (WCAG 2.1)."""
+    """Return black or white, whichever is more readable on a colour: the contrast is at least 4.5 (WCAG 2.1)."""
     channels = (fill.redF(), fill.greenF(), fill.blueF())
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
     luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

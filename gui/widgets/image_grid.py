@@ -1,4 +1,4 @@
-"""A grid of small images with headings, painted in one widget."""
+"""A grid of small images with headings, painted in a single widget."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -29,16 +29,16 @@ from gui.widgets.theme import px, tokens
 GAP = 4
 RADIUS = 3.0
 SMALLEST = 16
-"""Pixels to which images shrink before titles are shortened."""
+"""Size in pixels to which images shrink before titles are elided."""
 
 WIDEST_TITLE = 128
-"""Pixels that titles and notes may take from the images."""
+"""Maximum width of titles and notes in pixels."""
 
 LINE = 17
-"""Height of a line of words above images, in pixels."""
+"""Height of a line of text above images, in pixels."""
 
 HIGH = 28
-"""Height of an image from which its note stands below the title, and not beside it."""
+"""Height of an image from which its note is placed below the title instead of beside it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +52,11 @@ class Row:
 
 
 class ImageGrid(QWidget):
-    """Rows of square images, as large as fit, with their titles at the left in `side` pixels or more.
+    """Rows of square images, as large as fit, with titles of at least `side` pixels on the left.
 
-    With `above` titles stand above their images where they have no room beside them.
-    `clicked(row, column)` on a press, or on Return where the arrow keys went if `keys`; `hovered(row, column)` when
-    pointer or keys come to an image, (-1, -1) when they leave.
+    With `above`, titles move above their images if there is no room beside them. Emits `clicked(row, column)` on a
+    click, or with `keys` also on Return at the image reached with the arrow keys, and `hovered(row, column)` when the
+    pointer or the keys reach an image, (-1, -1) when they leave.
     """
 
     clicked = Signal(int, int)
@@ -72,7 +72,7 @@ class ImageGrid(QWidget):
         self._largest = largest
         self._rows: list[Row] = []
         self._words = (0, 0)
-        """Pixels that the widest title and note need below each other, and beside each other."""
+        """Width in pixels of the widest title with its note below it, and beside it."""
         self._images: list[list[QImage]] = []
         self._headings: Sequence[str] = ()
         self._framed: int | None = None
@@ -83,7 +83,7 @@ class ImageGrid(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
 
     def show_rows(self, rows: Sequence[Row], headings: Sequence[str] = (), framed: int | None = None) -> None:
-        """Show these rows; `framed` is a column drawn with a frame (the original)."""
+        """Show these rows; `framed` is a column drawn with a frame, such as the originals."""
         self._rows = list(rows)
         self._images = [[to_qimage(image) for image in row.images] for row in rows]
         self._headings, self._framed = headings, framed
@@ -95,14 +95,14 @@ class ImageGrid(QWidget):
 
     @property
     def rows(self) -> list[Row]:
-        """What is shown."""
+        """The displayed rows."""
         return self._rows
 
     def _columns(self) -> int:
         return max((len(row.images) for row in self._rows), default=0)
 
     def cell(self) -> int:
-        """Side of an image on the screen, in pixels."""
+        """Return the side of an image on the screen, in pixels."""
         columns = self._columns()
         if not columns:
             return 0
@@ -111,7 +111,7 @@ class ImageGrid(QWidget):
         return max(8, min(wide, high, self._largest))
 
     def sizeHint(self) -> QSize:
-        """Return the size at which images are as large as the width allows."""
+        """Return the size with images as large as the width allows."""
         columns = self._columns()
         if not columns:
             return QSize(120, 24)
@@ -121,12 +121,12 @@ class ImageGrid(QWidget):
         return QSize(titles + columns * (cell + GAP), high)
 
     def minimumSizeHint(self) -> QSize:
-        """Images may shrink to 16 pixels."""
+        """Return the size with images of 16 pixels."""
         high = SMALLEST + 2 + self._line(self.width())
         return QSize(self._side + self._columns() * (SMALLEST + 2), self._head + len(self._rows) * high)
 
     def hasHeightForWidth(self) -> bool:
-        """A wider grid is higher."""
+        """Return True: a wider grid is taller."""
         return True
 
     def heightForWidth(self, width: int) -> int:
@@ -138,27 +138,27 @@ class ImageGrid(QWidget):
         return self._head + len(self._rows) * (cell + GAP + self._line(width))
 
     def _left(self, cell: int) -> int:
-        """Where the images begin: titles that need more than their place take width that the images leave."""
+        """Return the left edge of the images: long titles use width that the images leave free."""
         if not self._side or self._line(self.width()):
             return 0
         left = self.width() - self._columns() * (cell + GAP) + GAP
         return max(self._titles(self.width()), min(self._words[cell < HIGH], left))
 
     def _titles(self, width: int) -> int:
-        """Pixels for titles and notes in a grid of a width: what they need, unless images became too small or they
-        too wide.
+        """Return the width of titles and notes at a grid's width: what they need, within the limits of `WIDEST_TITLE`
+        and of the smallest images.
         """
         if not self._side or self._line(width):
             return 0
         return max(self._side, min(*self._needed_and_room(width)))
 
     def _line(self, width: int) -> int:
-        """Pixels for titles above images in a grid of a width; 0 where they stand beside them."""
+        """Return the height of titles above images at a grid's width; 0 if they are beside them."""
         needed, room = self._needed_and_room(width)
         return px(LINE) if self._may_stand_above and needed > room else 0
 
     def _needed_and_room(self, width: int) -> tuple[int, int]:
-        """Pixels that titles and notes need beside the images in a grid of a width, and those that they may have."""
+        """Return the width that titles and notes need beside the images at a grid's width, and the width available."""
         columns = max(1, self._columns())
         beside = (width - self._side + GAP) // columns - GAP < HIGH
         return self._words[beside], min(px(WIDEST_TITLE), width - columns * (SMALLEST + GAP) + GAP)
@@ -170,14 +170,14 @@ class ImageGrid(QWidget):
         return below, max((sum(pair) + 4 * bool(pair[1]) for pair in each), default=0) + 8
 
     def _font(self, *, bold: bool) -> QFont:
-        """The font of titles, and that of notes."""
+        """Return the font of titles (bold) or notes."""
         font = QFont(self.font())
         font.setPixelSize(px(13 if bold else 11))
         font.setBold(bold)
         return font
 
     def shown_words(self, number: int) -> tuple[str, str]:
-        """Return the title and the note of a row as they are drawn: shortened where there is no room."""
+        """Return the title and the note of a row as drawn, elided if necessary."""
         row, box = self._rows[number], self._rect(number, 0)
         bold, small = QFontMetrics(self._font(bold=True)), QFontMetrics(self._font(bold=False))
         line = self._line(self.width())
@@ -199,21 +199,21 @@ class ImageGrid(QWidget):
         return None
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        """Tell which image was pressed."""
+        """Report a click on an image."""
         found = self._at(event.position().toPoint())
         if found:
             self.clicked.emit(*found)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        """Tell which image is below the pointer."""
+        """Report the image under the pointer."""
         self._come_to(self._at(event.position().toPoint()))
 
     def leaveEvent(self, event: QEvent) -> None:
-        """Tell that none is."""
+        """Report that the pointer has left."""
         self._come_to(None)
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
-        """Tell that the keys are elsewhere."""
+        """Report that the keyboard focus has left."""
         super().focusOutEvent(event)
         self._come_to(None)
 
@@ -224,7 +224,7 @@ class ImageGrid(QWidget):
             self.update()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Go from image to image, and press the one that is reached."""
+        """Move from image to image with the arrow keys, and click with Return or Space."""
         row, column = self._under or (0, -1)
         moves = {
             Qt.Key.Key_Left: (0, -1),
@@ -251,7 +251,7 @@ class ImageGrid(QWidget):
         return super().event(event)
 
     def _tip(self, place: QPoint) -> str:
-        """What the tooltip says of the image, or the title, at a place."""
+        """Return the tooltip of the image or title at a position."""
         found = self._at(place)
         if found:
             tips = self._rows[found[0]].tips
@@ -311,7 +311,7 @@ class ImageGrid(QWidget):
 
 
 def to_qimage(image: NDArray[np.uint8]) -> QImage:
-    """Return a uint8 image (height, width, 1 or 3 channels) as a QImage with its own memory."""
+    """Return a uint8 image (height, width, 1 or 3 channels) as a QImage that owns its memory."""
     height, width, channels = image.shape
     data = np.ascontiguousarray(image)
     kind = QImage.Format.Format_Grayscale8 if channels == 1 else QImage.Format.Format_RGB888

@@ -1,11 +1,11 @@
-"""Cards, titles and labels: the pieces every page is laid out with."""
+"""Cards, titles and labels: the building blocks of every page."""
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QProgressBar, QToolButton, QVBoxLayout, QWidget
 
 
 class Card(QFrame):
-    """A rounded panel with a title row; add to `body`, and to `head` what belongs beside the title."""
+    """A rounded panel with a title row `head` and a `body`."""
 
     def __init__(self, title: str, note: str = "") -> None:
         super().__init__()
@@ -29,7 +29,7 @@ class Card(QFrame):
 def label(text: str, name: str = "", *, wrap: bool = False) -> QLabel:
     """Return a label in one of the theme's styles ("title", "muted", "warning", "error", "empty", "pill").
 
-    It shows text as it is written: most comes from files, and none of it is HTML.
+    Text is shown literally: much of it comes from files, and none of it is HTML.
     """
     made = QLabel(text)
     made.setTextFormat(Qt.TextFormat.PlainText)
@@ -40,7 +40,7 @@ def label(text: str, name: str = "", *, wrap: bool = False) -> QLabel:
 
 
 def tool_button(text: str, tip: str, name: str = "", *, menu: QMenu | None = None) -> QToolButton:
-    """Return a small button that shows a sign; `name` is read to those who cannot see it, else the tip is."""
+    """Return a small button with a symbol; `name` is its accessible name, by default the tooltip."""
     made = QToolButton()
     made.setObjectName("button")
     made.setText(text)
@@ -54,7 +54,7 @@ def tool_button(text: str, tip: str, name: str = "", *, menu: QMenu | None = Non
 
 
 def job_bar(width: int | None = 160) -> QProgressBar:
-    """Return the thin bar of how far a job is, as wide as its place if `width` is None."""
+    """Return a thin progress bar; it fills the available width if `width` is None."""
     made = QProgressBar()
     made.setTextVisible(False)
     if width is not None:
@@ -63,7 +63,7 @@ def job_bar(width: int | None = 160) -> QProgressBar:
 
 
 class JobFoot(QWidget):
-    """A line below a page: how far its job is, in a bar and in words, then the buttons given."""
+    """A line at the bottom of a page: progress of its job as a bar and as text, then the given buttons."""
 
     def __init__(self, *buttons: QWidget) -> None:
         super().__init__()
@@ -79,7 +79,7 @@ class JobFoot(QWidget):
 
 
 def empty_state(text: str) -> QLabel:
-    """Return what a page shows while there is nothing to show: what to do first, in the middle."""
+    """Return a centred text for an empty page that says what to do first."""
     made = label(text, "empty", wrap=True)
     made.setAlignment(Qt.AlignmentFlag.AlignCenter)
     made.setMargin(24)

@@ -1,4 +1,4 @@
-"""A legend in words whose entries show and hide curves."""
+"""A legend whose entries show and hide curves."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,18 +12,18 @@ from gui.widgets.flow import FlowLayout
 from gui.widgets.theme import px, tokens
 
 WIDEST = 150
-"""Pixels that a name may take; a longer one is elided, and whole in the tooltip."""
+"""Maximum width of a name in pixels; longer ones are elided, with the full name in the tooltip."""
 
 SAMPLE = 14
 LINE = 17
 BAR = 12
 LINES = 2
-"""Lines seen at once; more are scrolled to."""
+"""Number of visible lines; further ones scroll."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What the legend says of a curve, or of a group of curves that are shown and hidden together."""
+    """The legend entry of a curve, or of a group of curves that are shown and hidden together."""
 
     key: str
     title: str
@@ -33,7 +33,7 @@ class Entry:
 
 
 class EntryButton(QAbstractButton):
-    """A sample of the line and a name; checked while the curve is shown."""
+    """A sample of the line and its name; checked while the curve is shown."""
 
     def __init__(self, entry: Entry, checked: bool) -> None:
         super().__init__()
@@ -56,7 +56,7 @@ class EntryButton(QAbstractButton):
         return font
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Draw the sample and the name."""
+        """Draw sample and name."""
         painter = QPainter(self)
         colours, shown, middle = tokens(), self.isChecked(), self.height() / 2
         colour = QColor(self.entry.colour if shown else colours.border)
@@ -81,7 +81,7 @@ class EntryButton(QAbstractButton):
 
 
 class Legend(QScrollArea):
-    """Entries in up to two lines, more by scrolling. `toggled(key, shown)` when one is clicked."""
+    """Entries in up to two lines, then scrolling. Emits `toggled(key, shown)` when one is clicked."""
 
     toggled = Signal(str, bool)
 
@@ -106,7 +106,7 @@ class Legend(QScrollArea):
         return [button for button in self._inside.findChildren(EntryButton) if not button.isHidden()]
 
     def show_entries(self, entries: Sequence[Entry]) -> None:
-        """Show these entries; what was hidden stays hidden."""
+        """Show these entries; hidden ones stay hidden."""
         if tuple(entries) == self._entries:
             return
         focused = next((b.entry.key for b in self._inside.findChildren(EntryButton) if b.hasFocus()), None)
@@ -125,19 +125,19 @@ class Legend(QScrollArea):
         self.updateGeometry()
 
     def sizeHint(self) -> QSize:
-        """Return the size in one line, with room for a scroll bar: one that came while it was narrower must go."""
+        """Return the size with all entries in one line, and room for a scroll bar, so that one can disappear again."""
         return QSize(self._flow.sizeHint().width() + BAR, LINE)
 
     def minimumSizeHint(self) -> QSize:
-        """A legend may be as narrow as one entry."""
+        """Return about the size of one entry."""
         return QSize(40, px(LINE))
 
     def hasHeightForWidth(self) -> bool:
-        """A narrow legend has more lines."""
+        """Return True: a narrower legend has more lines."""
         return True
 
     def heightForWidth(self, width: int) -> int:
-        """Return the height of the lines seen at once."""
+        """Return the height of the visible lines."""
         return min(max(LINE, self._flow.heightForWidth(width)), LINES * LINE)
 
     @Slot(bool)

@@ -1,4 +1,4 @@
-"""Notes below a table: one line, and on request all of them."""
+"""Notes below a table: one line, or all of them on request."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from gui.widgets.plain import tip
 
 
 class Notes(QWidget):
-    """Shows as much of its sentences as a line has room for; "More" shows all, "Less" a line again."""
+    """Shows its sentences elided to one line; "More" shows all of them, "Less" one line again."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -22,7 +22,7 @@ class Notes(QWidget):
         self.more = QPushButton()
         self.more.setObjectName("inline")
         self.more.setCheckable(True)
-        self.more.setToolTip("Show the notes whole, or in one line")
+        self.more.setToolTip("Show the notes in full, or in one line")
         self.more.toggled.connect(self._show)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
@@ -31,28 +31,28 @@ class Notes(QWidget):
         row.addWidget(self.more, 0, Qt.AlignmentFlag.AlignTop)
 
     def show_notes(self, lines: Sequence[str]) -> None:
-        """Show these sentences; none hides the widget."""
+        """Show these sentences; with none, hide the widget."""
         self._lines = lines
         self.setToolTip(tip(*lines))
         self.setVisible(bool(lines))
         self._show()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Take the room that there is now."""
+        """Fit the text to the new width."""
         super().resizeEvent(event)
         self._show()
 
     @Slot()
     def _show(self) -> None:
-        whole = " ".join(self._lines)
+        text = " ".join(self._lines)
         room = self.width() - self.more.sizeHint().width() - 12
         self.words.setWordWrap(self.more.isChecked())
-        fits = self.words.fontMetrics().horizontalAdvance(whole) <= self.width() - 4
+        fits = self.words.fontMetrics().horizontalAdvance(text) <= self.width() - 4
         self.more.setVisible(not fits)
         self.more.setText("Less" if self.more.isChecked() else "More")
         if fits:
-            self.words.setText(whole)
+            self.words.setText(text)
         elif self.more.isChecked():
             self.words.setText("\n".join(self._lines))
         else:
-            self.words.setText(self.words.fontMetrics().elidedText(whole, Qt.TextElideMode.ElideRight, room))
+            self.words.setText(self.words.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, room))

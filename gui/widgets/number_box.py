@@ -1,7 +1,7 @@
-"""Boxes to type a number in, by the rule of `engine.system.numbers` in every language of the desktop.
+"""Spin boxes that follow the rules of `engine.system.numbers` in every desktop language.
 
-The only ones in the application: Qt's own boxes read and write numbers as the desktop's language does. As everywhere
-where a number can be edited, it is shown without groups; groups that are typed or pasted are understood.
+Used throughout the application, since Qt's own spin boxes follow the desktop's locale. As in every editable field,
+numbers are shown without thousands separators; separators that are typed or pasted are understood.
 """
 
 import re
@@ -18,9 +18,9 @@ GROUPS_BEGUN = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})*(,\d{0,3})?")
 
 
 class NumberBox(QDoubleSpinBox):
-    """A number with a decimal point, shown with `least` decimals, or more where it has them, up to `decimals`.
+    """A number with a decimal point, shown with at least `least` decimals and at most `decimals`.
 
-    Still more may be typed or pasted; the value is rounded.
+    More decimals may be typed or pasted; the value is rounded.
     """
 
     def __init__(self, decimals: int, least: int | None = None) -> None:
@@ -29,12 +29,12 @@ class NumberBox(QDoubleSpinBox):
         self.setDecimals(decimals)
 
     def textFromValue(self, value: float) -> str:
-        """Return the number as it is shown."""
+        """Return the number as displayed."""
         exact_with = (n for n in range(self._least, self.decimals()) if value == round(value, n))
         return f"{value:.{next(exact_with, self.decimals())}f}"
 
     def valueFromText(self, text: str) -> float:
-        """Return the number that a text stands for; the value as it was where it stands for none."""
+        """Return the number that a text represents; the current value if it represents none."""
         if _is_special(self, text):
             return self.minimum()
         try:
@@ -43,25 +43,25 @@ class NumberBox(QDoubleSpinBox):
             return self.value()
 
     def validate(self, text: str, position: int) -> tuple[State, str, int]:
-        """Say whether a text is a number within the range, or the beginning of one."""
+        """Return whether a text is a number within the range, or the beginning of one."""
         if _is_special(self, text):
             return State.Acceptable, text, position
         return _state(self, _bare(self, text), lambda bare: number(bare, self.maximum())), text, position
 
     def fixup(self, text: str) -> str:
-        """Return what an unfinished number becomes: the value as it was."""
+        """Replace an unfinished number with the current value."""
         return self.prefix() + self.textFromValue(self.value()) + self.suffix()
 
 
 class WholeNumberBox(QSpinBox):
-    """A whole number; a comma in it groups digits."""
+    """An integer; a comma is a thousands separator."""
 
     def textFromValue(self, value: int) -> str:
-        """Return the number as it is shown."""
+        """Return the number as displayed."""
         return str(value)
 
     def valueFromText(self, text: str) -> int:
-        """Return the number that a text stands for; the value as it was where it stands for none."""
+        """Return the number that a text represents; the current value if it represents none."""
         if _is_special(self, text):
             return self.minimum()
         try:
@@ -70,18 +70,18 @@ class WholeNumberBox(QSpinBox):
             return self.value()
 
     def validate(self, text: str, position: int) -> tuple[State, str, int]:
-        """Say whether a text is a whole number within the range, or the beginning of one."""
+        """Return whether a text is an integer within the range, or the beginning of one."""
         if _is_special(self, text):
             return State.Acceptable, text, position
         return _state(self, _bare(self, text), whole_number), text, position
 
     def fixup(self, text: str) -> str:
-        """Return what an unfinished number becomes: the value as it was."""
+        """Replace an unfinished number with the current value."""
         return self.prefix() + self.textFromValue(self.value()) + self.suffix()
 
 
 def _state(box: QSpinBox | QDoubleSpinBox, bare: str, read: Callable[[str], float]) -> State:
-    """Whether a text is a number within the range, or may become one when more is typed."""
+    """Return whether a text is a number within the range, or may become one as more is typed."""
     characters = plain_characters(bare)
     try:
         value = read(characters)
@@ -89,13 +89,13 @@ def _state(box: QSpinBox | QDoubleSpinBox, bare: str, read: Callable[[str], floa
         return State.Intermediate if _is_begun(characters, box.maximum()) else State.Invalid
     if box.minimum() <= value <= box.maximum():
         return State.Acceptable
-    # More digits take a number farther from 0: they may still bring it to a range that does not reach there.
+    # More digits move a number away from 0, and so possibly into a range that lies beyond it.
     towards_range = 0 <= value < box.minimum() or box.maximum() < value <= 0
     return State.Intermediate if towards_range else State.Invalid
 
 
 def _is_begun(characters: str, most: float) -> bool:
-    """Whether a text is no number yet: its first digit or the last digits of a group are missing."""
+    """Return whether a text is an unfinished number: its first digit or the last digits of a group are missing."""
     if NO_DIGIT_YET.fullmatch(characters):
         return True
     grouped = most >= SMALLEST_GROUPED and GROUPS_BEGUN.fullmatch(characters)
@@ -103,10 +103,10 @@ def _is_begun(characters: str, most: float) -> bool:
 
 
 def _is_special(box: QSpinBox | QDoubleSpinBox, text: str) -> bool:
-    """Whether a text is the word that a box shows for its smallest value."""
+    """Return whether a text is the special text that a box shows for its minimum."""
     return bool(box.specialValueText()) and text == box.specialValueText()
 
 
 def _bare(box: QSpinBox | QDoubleSpinBox, text: str) -> str:
-    """A text without the box's prefix and suffix."""
+    """Return a text without the box's prefix and suffix."""
     return text.removeprefix(box.prefix()).removesuffix(box.suffix()).strip()

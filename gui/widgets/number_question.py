@@ -1,4 +1,4 @@
-"""A question that is answered with a whole number."""
+"""A dialog that asks for an integer."""
 
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QVBoxLayout, QWidget
 
@@ -7,7 +7,7 @@ from gui.widgets.number_box import WholeNumberBox
 
 
 class NumberQuestion(QDialog):
-    """Asks for a whole number from `low` to `high`; `number` is offered first, then what was typed."""
+    """Asks for an integer from `low` to `high`; `number` is first the default, then what was entered."""
 
     def __init__(self, parent: QWidget, title: str, words: str, number: int, low: int, high: int) -> None:
         super().__init__(parent)
@@ -35,7 +35,7 @@ class NumberQuestion(QDialog):
 
 
 def ask_whole_number(parent: QWidget, title: str, words: str, number: int, low: int, high: int) -> int | None:
-    """Ask for a whole number; None when the question is cancelled."""
+    """Ask for an integer; return None if the dialog is cancelled."""
     question = NumberQuestion(parent, title, words, number, low, high)
     accepted = question.exec() == QDialog.DialogCode.Accepted
     question.deleteLater()

@@ -1,4 +1,4 @@
-"""The values of all curves at one place, written beside them."""
+"""The values of all curves at one position, shown beside the crosshair."""
 
 import math
 from collections.abc import Sequence
@@ -8,18 +8,18 @@ from PySide6.QtCore import QPoint, QPointF, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPaintEvent
 from PySide6.QtWidgets import QWidget
 
-from engine.system.numbers import rounded_words
+from engine.system.numbers import rounded_text
 from gui.widgets.theme import px, tokens
 
 LINE = 15
 MARGIN = 6
 DOT = 12
-"""Pixels that a dot takes."""
+"""Width of a dot in pixels."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The value of a curve, and how the curve is told apart."""
+    """The value of a curve, with the curve's title and colour."""
 
     title: str
     value: float | None
@@ -27,18 +27,18 @@ class Reading:
 
     @property
     def words(self) -> str:
-        """The value with about four digits; a dash where there is none."""
+        """The value with about four digits; a dash if there is none."""
         if self.value is None:
             return "–"
         if abs(self.value) >= 1e5:
-            return rounded_words(self.value, 4)
+            return rounded_text(self.value, 4)
         return f"{self.value:,.1f}" if abs(self.value) >= 99.95 else f"{self.value:.2f}"
 
 
 class Readout(QWidget):
-    """A small panel over a plot, on the side where the pointer is not; as many columns as its lines need.
+    """A small panel over a plot, on the side away from the pointer, with as many columns as its lines need.
 
-    It is a child of the plot until a parent that several plots share lets it reach beyond its own.
+    It is a child of the plot, unless given to the common parent of several plots to extend beyond its own.
     """
 
     def __init__(self, plot: QWidget) -> None:
@@ -52,17 +52,17 @@ class Readout(QWidget):
         self.hide()
 
     def show_readings(
-        self, heading: str, readings: Sequence[Reading], area: QRectF, pointer: float, *, whole: bool
+        self, heading: str, readings: Sequence[Reading], area: QRectF, pointer: float, *, complete: bool
     ) -> None:
-        """Show readings, the largest first, left or right of the pointer.
+        """Show readings, largest first, to the left or right of the pointer.
 
-        `area`, where curves are drawn, and `pointer` are in pixels of the plot. With `whole` the panel may reach beyond
-        the plot so that all readings are shown; else, where they find no room, the heading says how many are missing.
+        `area`, where curves are drawn, and `pointer` are in pixels of the plot. With `complete`, the panel may extend
+        beyond the plot to show all readings; otherwise the heading says how many do not fit.
         """
         metrics = QFontMetrics(self._small())
         right = pointer < area.center().x()
         room = (area.right() - pointer if right else pointer - area.left()) - 16 - 2 * MARGIN
-        high = (self.parentWidget() if whole else self._plot).height() - (0 if whole else area.top()) - 4
+        high = (self.parentWidget() if complete else self._plot).height() - (0 if complete else area.top()) - 4
         rows = max(1, int((high - 2 * MARGIN) // px(LINE)) - 1)
         self._figures = max((metrics.horizontalAdvance(r.words) for r in readings), default=0) + 8
         columns = max(1, min(-(-len(readings) // rows), int(room // (DOT + self._figures))))
@@ -87,7 +87,7 @@ class Readout(QWidget):
         self.update()
 
     def parentWidget(self) -> QWidget:
-        """Return what the panel lies over; it always has one."""
+        """Return the parent, which always exists."""
         return super().parentWidget() or self._plot
 
     def _small(self) -> QFont:
@@ -96,7 +96,7 @@ class Readout(QWidget):
         return font
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Draw heading, dots, values and names."""
+        """Draw the heading, dots, values and names."""
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setFont(self._small())

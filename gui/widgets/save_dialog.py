@@ -1,4 +1,4 @@
-"""Asking where to save: one way for all pages."""
+"""Dialogs that ask where to save, shared by all pages."""
 
 import re
 from collections.abc import Sequence
@@ -12,21 +12,21 @@ from engine.errors import ConfigError
 from engine.system.plain_text import slug
 from engine.system.reading import is_folder
 from gui.widgets.plain import message_box
-from gui.window.errors import Problem, tell
+from gui.window.errors import Problem, show_problem
 
 FOLDER = "save-folder"
-"""Name of the setting that holds where something was saved last."""
+"""Name of the setting that holds the last folder saved to."""
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """Something a file can be saved as: the ending without its dot, and what it is called."""
+    """A file format: the extension without its dot, and its title."""
 
     ending: str
     title: str
 
 
-PNG, SVG, PDF = Format("png", "PNG picture"), Format("svg", "SVG drawing"), Format("pdf", "PDF document")
+PNG, SVG, PDF = Format("png", "PNG image"), Format("svg", "SVG drawing"), Format("pdf", "PDF document")
 PICTURES = (PNG, SVG, PDF)
 CSV = Format("csv", "CSV table")
 MARKDOWN = Format("md", "Markdown table")
@@ -34,7 +34,7 @@ ZIP = Format("zip", "ZIP archive")
 
 
 def save_buttons(dialog: QDialog) -> tuple[QDialogButtonBox, QPushButton]:
-    """Return the buttons of a dialog that asks what to save, and the one that saves."""
+    """Return the button box of a dialog that asks what to save, and its save button."""
     buttons = QDialogButtonBox()
     buttons.addButton(QPushButton("Cancel"), QDialogButtonBox.ButtonRole.RejectRole)
     save = QPushButton("Save as…")
@@ -47,14 +47,14 @@ def save_buttons(dialog: QDialog) -> tuple[QDialogButtonBox, QPushButton]:
 
 
 def ask_file(parent: QWidget, settings: QSettings, title: str, name: str, formats: Sequence[Format]) -> Path | None:
-    """Ask for a file to save, with `name` (without ending) proposed; None when the person decides otherwise.
+    """Ask for a file to save to, proposing `name` without its extension; return None if the user cancels.
 
-    The path that is returned ends in one of the formats, and may be replaced when it exists.
+    The returned path has the extension of one of the formats; if it exists, the user has agreed to replace it.
     """
     dialog = QFileDialog(parent, title, str(last_folder(settings)))
     dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
     dialog.setFileMode(QFileDialog.FileMode.AnyFile)
-    # Asked here, about the name with its ending.
+    # Confirmed below, for the name including its extension.
     dialog.setOption(QFileDialog.Option.DontConfirmOverwrite)
     filters = [f"{each.title} (*.{each.ending})" for each in formats]
     dialog.setNameFilters(filters)
@@ -65,7 +65,7 @@ def ask_file(parent: QWidget, settings: QSettings, title: str, name: str, format
             try:
                 path = with_ending(Path(dialog.selectedFiles()[0]), chosen, formats)
             except ConfigError as error:
-                tell(parent, title, Problem(str(error)))
+                show_problem(parent, title, Problem(str(error)))
                 continue
             if not path.exists() or _may_replace(parent, title, path):
                 settings.setValue(FOLDER, str(path.parent))
@@ -76,7 +76,7 @@ def ask_file(parent: QWidget, settings: QSettings, title: str, name: str, format
 
 
 def ask_new_folder(parent: QWidget, settings: QSettings, title: str, name: str) -> Path | None:
-    """Ask in which folder to make a new one; return the path of the new one, a name that nothing has yet."""
+    """Ask where to create a new folder; return its path, which does not exist yet, or None if the user cancels."""
     chosen = QFileDialog.getExistingDirectory(parent, title, str(last_folder(settings)))
     if not chosen:
         return None
@@ -89,9 +89,9 @@ def ask_new_folder(parent: QWidget, settings: QSettings, title: str, name: str) 
 
 
 def with_ending(path: Path, chosen: Format, formats: Sequence[Format]) -> Path:
-    """Return a path with the chosen format's ending where it has none. Raises ConfigError for one that is no format's.
+    """Return a path, adding the chosen format's extension if it has none. Raises ConfigError for an unknown extension.
 
-    A dot and a digit, as in "beta 0.5", begin no ending.
+    A dot followed by a digit, as in "beta 0.5", does not start an extension.
     """
     endings = [each.ending for each in formats]
     if path.suffix.lower().lstrip(".") in endings:
@@ -99,23 +99,23 @@ def with_ending(path: Path, chosen: Format, formats: Sequence[Format]) -> Path:
     elif re.fullmatch(r"\.[A-Za-z][A-Za-z0-9]{0,7}", path.suffix):
         known = " or ".join(f".{ending}" for ending in endings)
         raise ConfigError(
-            f"{path.name} cannot be saved: this is written as {known}. Give one of these endings, or none to take that "
-            "of the chosen kind of file."
+            f"{path.name} cannot be saved: the file must end in {known}. Use one of these extensions, or none to get "
+            "that of the selected file type."
         )
     else:
         wanted = path.with_name(f"{path.name.rstrip('.')}.{chosen.ending}")
     if wanted.is_dir():
-        raise ConfigError(f"{wanted.name} is a folder; give the file another name.")
+        raise ConfigError(f"{wanted.name} is a folder. Choose another file name.")
     return wanted
 
 
 def proposed_name(runs: Sequence[str], content: str) -> str:
-    """Return a file's name without ending, made of the runs' names and what it holds."""
+    """Return a file name without extension, made from the runs' names and the content."""
     return slug(f"{runs[0] if len(runs) == 1 else f'{len(runs)} runs'} {content}")
 
 
 def last_folder(settings: QSettings) -> Path:
-    """Where something was saved last; the person's documents at first, or when that folder is gone."""
+    """Return the last folder saved to; at first, or if it is gone, the user's documents folder."""
     kept = str(settings.value(FOLDER, ""))
     if kept and is_folder(Path(kept)):
         return Path(kept)
@@ -125,7 +125,7 @@ def last_folder(settings: QSettings) -> Path:
 
 def _may_replace(parent: QWidget, title: str, path: Path) -> bool:
     more = f"Replace it? It is in {path.parent}."
-    box = message_box(QMessageBox.Icon.Question, title, f"{path.name} exists already.", more, parent=parent)
+    box = message_box(QMessageBox.Icon.Question, title, f"{path.name} already exists.", more, parent=parent)
     replace = box.addButton("Replace", QMessageBox.ButtonRole.AcceptRole)
     other = box.addButton("Choose another name", QMessageBox.ButtonRole.RejectRole)
     box.setDefaultButton(other)

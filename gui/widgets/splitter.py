@@ -1,4 +1,4 @@
-"""Parts of a page that can be drawn wider or narrower; what a person chooses is remembered."""
+"""Resizable parts of a page; the user's sizes are remembered."""
 
 from collections.abc import Sequence
 
@@ -7,9 +7,9 @@ from PySide6.QtWidgets import QSplitter, QWidget
 
 
 class Splitter(QSplitter):
-    """Divides its width, or height, among `parts` as it was last divided by hand, else by `sizes` in pixels.
+    """Divides its width or height among `parts` as the user last set it, else by `sizes` in pixels.
 
-    What a larger window adds goes to the parts by `stretch`. `key` is the place in the settings.
+    Space added by a larger window is distributed by `stretch`. `key` is the settings key.
     """
 
     def __init__(
@@ -31,7 +31,7 @@ class Splitter(QSplitter):
         kept = settings.value(key)
         if not isinstance(kept, QByteArray) or not self.restoreState(kept):
             self.setSizes(sizes)
-        self.setHandleWidth(8)  # restoring takes up the old width too
+        self.setHandleWidth(8)  # restoreState also restores the old handle width
         self.splitterMoved.connect(self._keep)
 
     @Slot()

@@ -1,4 +1,4 @@
-"""The line at the bottom: what is being done, how far, how fast, and the time left."""
+"""The status bar: the current job with its progress, speed and time left."""
 
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QWidget
 
@@ -12,7 +12,7 @@ from gui.widgets.words import duration
 
 
 class StatusBar(QFrame):
-    """Shows the run that trains, else the study that runs, else what else is being done."""
+    """Shows the run in training, else the running study, else any other job."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -35,7 +35,7 @@ class StatusBar(QFrame):
         self._others: dict[str, Progress] = {}
 
     def show_job(self, task: str, progress: Progress | None) -> None:
-        """Show how far another job is, e.g. "Evaluating", while nothing trains; None: it has ended."""
+        """Show the progress of another job, e.g. "Evaluating", while nothing is training; None when it has ended."""
         if progress is None:
             self._others.pop(task, None)
         else:
@@ -55,7 +55,7 @@ class StatusBar(QFrame):
             self.words.setText(progress.what.removeprefix(task).strip())
 
     def show_session(self, session: TrainingSession) -> None:
-        """Show where the run that trains here is."""
+        """Show the progress of the run training in this window."""
         progress = session.progress
         self._trains = session.active and session.run is not None
         if not session.active or session.run is None:
@@ -83,7 +83,7 @@ class StatusBar(QFrame):
         self.speed.setText(f"{speed:,.0f} images/s" if speed else "")
 
     def show_study(self, session: StudySession) -> None:
-        """Show how far the study that runs here is."""
+        """Show the progress of the study running in this window."""
         progress = session.progress
         self._trains = True
         self.bar.setVisible(progress is not None)
@@ -102,6 +102,6 @@ class StatusBar(QFrame):
 
 
 def status_of(widget: QWidget) -> StatusBar | None:
-    """Return the status bar of a widget's window; None where it has none."""
+    """Return the status bar of a widget's window, or None if there is none."""
     found = widget.window().findChild(StatusBar)
     return found if isinstance(found, StatusBar) else None

@@ -1,4 +1,4 @@
-"""Where the Tab key goes, for widgets that are made later than those behind them: Qt puts these at the end."""
+"""Tab order of widgets that are created late, which Qt would put at the end."""
 
 from itertools import pairwise
 
@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QWidget
 
 
 def follow(*parts: QWidget) -> None:
-    """Let Tab go through these widgets, and what is in them, one after the other."""
+    """Make Tab move through these widgets and their children in this order."""
     order = [each for part in parts for each in (part, *part.findChildren(QWidget)) if _takes_tab(each)]
     for one, other in pairwise(order):
         QWidget.setTabOrder(one, other)

@@ -1,4 +1,4 @@
-"""Colours and shapes of the window, light and dark, in one place."""
+"""Colours and style sheet of the window, light and dark."""
 
 from dataclasses import dataclass
 
@@ -18,12 +18,12 @@ SCHEMES = {
 CHOSEN = "disentangle-scheme"
 
 TEXT = 13
-"""Height of text in pixels, where the desktop asks for no larger."""
+"""Default text size in pixels; a larger one set on the desktop takes precedence."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """The colours that everything in the window is drawn with."""
+    """All colours used in the window."""
 
     window: str
     card: str
@@ -74,12 +74,12 @@ DARK = Tokens(
 
 
 def tokens() -> Tokens:
-    """Return the colours in force."""
+    """Return the colours of the current scheme."""
     return DARK if is_dark() else LIGHT
 
 
 def is_dark() -> bool:
-    """Whether the window is dark now: as chosen, or as the desktop says."""
+    """Return whether the current scheme is dark, by the user's choice or the system's."""
     app = QApplication.instance()
     chosen = app.property(CHOSEN) if app is not None else None
     if chosen in ("light", "dark"):
@@ -88,34 +88,31 @@ def is_dark() -> bool:
 
 
 def px(size: int) -> int:
-    """Return a length in pixels, given at the usual size of text (13 pixels), for the size that the desktop asks for.
+    """Scale a length in pixels from the default text size (13 pixels) to the size set on the desktop.
 
-    Text is never smaller than the usual, which is that of most desktops.
+    Text is never smaller than the default, which most desktops use.
     """
     wanted = QFontInfo(QApplication.font()).pixelSize() if QApplication.instance() is not None else TEXT
     return round(size * max(1.0, wanted / TEXT))
 
 
 def choose_scheme(app: QApplication, name: str) -> None:
-    """Set "light", "dark", or "system" to follow the desktop, and show it."""
+    """Set the scheme to "light", "dark", or "system" to follow the system, and apply it."""
     remember_scheme(app, name)
     apply(app)
 
 
 def remember_scheme(app: QApplication, name: str) -> None:
-    """Set the scheme; `apply` shows it. A window is built in half the time before there is a style sheet.
+    """Set the scheme without applying it: creating a window takes half the time without a style sheet.
 
-    The choice is kept on the application, since not every desktop lets Qt change its scheme.
+    The choice is stored on the application, since not every desktop lets Qt change the scheme.
     """
     app.setProperty(CHOSEN, name)
     app.styleHints().setColorScheme(SCHEMES[name])
 
 
-def turn_scheme(app: QApplication) -> str:
-    """Choose the scheme that looks other than what is seen: as the desktop where that does, else light or dark.
-
-    Returns its name.
-    """
+def toggle_scheme(app: QApplication) -> str:
+    """Switch between light and dark, preferring "system" if that has the wanted look; return the scheme's name."""
     dark = is_dark()
     if app.property(CHOSEN) != "system":
         choose_scheme(app, "system")
@@ -125,7 +122,7 @@ def turn_scheme(app: QApplication) -> str:
 
 
 def apply(app: QApplication) -> None:
-    """Give the application the palette and style sheet of the scheme in force."""
+    """Apply palette and style sheet of the current scheme to the application."""
     t = tokens()
     palette = QPalette()
     for role, colour in (

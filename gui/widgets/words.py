@@ -1,10 +1,10 @@
-"""Numbers as people say them."""
+"""Quantities as text."""
 
-from engine.system.numbers import rounded_words
+from engine.system.numbers import rounded_text
 
 
 def duration(seconds: float) -> str:
-    """Return a length of time in words, e.g. "2 min"."""
+    """Return a duration as text, e.g. "2 min"."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     if seconds < 5400:
@@ -15,20 +15,20 @@ def duration(seconds: float) -> str:
 
 
 def room(size: float) -> str:
-    """Return a number of bytes in words, e.g. "12 MB"."""
+    """Return a number of bytes as text, e.g. "12 MB"."""
     for unit, factor in (("GB", 1e9), ("MB", 1e6)):
         if size >= factor:
-            return f"{rounded_words(size / factor)} {unit}"
+            return f"{rounded_text(size / factor)} {unit}"
     return f"{size / 1e3:.0f} kB"
 
 
 def count(number: int, thing: str) -> str:
-    """Return how many there are of a thing, e.g. "1 run", "2 runs"."""
+    """Return a number with a noun, e.g. "1 run", "2 runs"."""
     return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
 def shortened(name: str, most: int) -> str:
-    """Return a name in at most so many letters; both ends stay, as names of runs differ at either."""
+    """Return a name shortened to `most` characters; both ends are kept, as names of runs may differ at either."""
     if len(name) <= most:
         return name
     head = most // 2

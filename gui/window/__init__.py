@@ -1,1 +1,1 @@
-"""The main window: its frame, menu, keys, messages, and what happens when it opens and closes."""
+"""The main window: header, menu, keyboard shortcuts, messages, opening and closing."""

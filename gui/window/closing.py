@@ -1,4 +1,4 @@
-"""Closing the window while something runs: asks, ends it, keeps it, and closes when it has ended."""
+"""Closes the window while jobs are running: asks, stops them, and closes once they have ended."""
 
 import time
 
@@ -11,24 +11,24 @@ from gui.settings.asking import may
 from gui.training.session import TrainingSession
 
 PATIENCE = 5.0
-"""Seconds; systems give an application about as long at the end of a session."""
+"""Seconds to wait; systems give an application about this long at the end of a session."""
 
 STUDY = (
     "A study is running.",
-    "Stop it and close? What its runs have learned is kept, and “Go on” continues from there.",
+    "Stop it and close the window? All progress is kept, and “Resume” continues from there.",
     "Stop and close",
-    "Go on with it",
+    "Keep running",
 )
 RUN = (
     "A run is training.",
-    "Stop it and close? What it has learned is kept, and the next start offers to go on with it.",
+    "Stop it and close the window? All progress is kept, and the next start offers to resume the run.",
     "Stop and close",
-    "Go on training",
+    "Keep training",
 )
 
 
 class Closing:
-    """The jobs that must end before a window may go. `begun` once a person has asked for it."""
+    """Ends the jobs that must end before the window can close. `begun` is true once closing has been requested."""
 
     def __init__(
         self,
@@ -44,11 +44,11 @@ class Closing:
 
     @property
     def busy(self) -> bool:
-        """Whether a job runs that has to end before the window can go."""
+        """Whether a job is running that has to end before the window can close."""
         return self._training.active or self._evaluation.active or self._studies.active
 
     def may_begin(self) -> bool:
-        """Ask whether what trains may be stopped; an evaluation is ended without a question."""
+        """Ask whether training may be stopped; an evaluation is ended without asking."""
         if self.begun:
             return False
         if self._studies.active:
@@ -56,14 +56,14 @@ class Closing:
         return not self._training.active or may(self._window, self._settings, "ask_close", *RUN)
 
     def begin(self) -> None:
-        """Hide the window and end the jobs; what is left is a checkpoint to write, and nobody need watch it."""
+        """Hide the window and end the jobs, which only have to write a checkpoint."""
         self.begun = True
         self._window.hide()
         self._training.close()
         self._evaluation.cancel()
         self._studies.stop()
         QTimer.singleShot(round(1000 * PATIENCE), self._window, self._end)
-        self.go_on()
+        self.finish()
 
     def _end(self) -> None:
         """End what has not ended by itself: the code of a plug-in may never do."""
@@ -71,12 +71,12 @@ class Closing:
             session.end()
 
     def wait(self) -> None:
-        """Wait until what was ended is on disk, for at most `PATIENCE` seconds."""
+        """Wait until the jobs have saved their state, at most `PATIENCE` seconds."""
         end = time.monotonic() + PATIENCE
         for session in (self._training, self._studies):
             session.wait(max(0.0, end - time.monotonic()))
 
-    def go_on(self) -> None:
-        """Close the window if that was asked for and nothing runs any more."""
+    def finish(self) -> None:
+        """Close the window if that was requested and no job is running."""
         if self.begun and not self.busy:
             QTimer.singleShot(0, self._window.close)

@@ -1,7 +1,7 @@
-"""What went wrong, in one style: what happened, what was kept, what to do, and details to copy.
+"""Error dialogs in one style: what happened, what was kept, what to do, and details to copy.
 
-Unexpected exceptions (in a slot, in a thread, in a job) are logged with their traceback. Whatever is logged so is
-shown, once; the application goes on.
+Unexpected exceptions (in a slot, in a thread, in a job) are logged with their traceback. Whatever is logged with a
+traceback is also shown, once, and the application continues.
 """
 
 import logging
@@ -29,25 +29,25 @@ from PySide6.QtWidgets import (
 from shiboken6 import isValid
 
 from engine.errors import StudioError
-from engine.system.log_file import about, place_of
-from engine.system.plain_text import without_unseen
+from engine.system.log_file import about, error_location
+from engine.system.plain_text import without_invisible
 from engine.system.user_code import explained
 from gui.widgets.layouts import label
 from gui.widgets.theme import px
 from gui.window.log import open_log
 
 QUIET = 5.0
-"""Seconds without an error after which the same one is shown again: somebody tried again."""
+"""Seconds without an error after which the same one is shown again, since the user probably tried again."""
 
 MOST = 3
 """How often the same error is shown."""
 
 KEPT = (
-    "Runs are on disk as they were. One that was stopped by this keeps its last checkpoint; Resume in its menu goes "
-    "on from there."
+    "Your runs on disk are unchanged. If this stopped a run, its last checkpoint is kept, and Resume in its menu "
+    "continues from there."
 )
 TO_DO = (
-    "You can go on working. If it happens again, close the window and open it anew. Whoever looks into it needs the "
+    "You can continue working. If it happens again, restart the application. To report the problem, include the "
     "details below."
 )
 
@@ -56,7 +56,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What a person is told: what happened, what was kept, what to do; `details` are for whoever mends it."""
+    """A problem to show: what happened, what was kept, what to do; `details` are for a bug report."""
 
     happened: str
     kept: str = ""
@@ -65,18 +65,18 @@ class Problem:
 
 
 def problem_of(error: BaseException) -> Problem:
-    """Word an error that nobody expected where it was raised."""
+    """Describe an unexpected error."""
     details = "".join(traceback.format_exception(error))
     error = explained(error)
     if isinstance(error, StudioError):
         return Problem(str(error), details=f"{about()}\n\n{details}")
     said = f": {error}" if str(error) else ""
-    happened = f"Something unexpected happened ({type(error).__name__}{said})."
+    happened = f"An unexpected error occurred ({type(error).__name__}{said})."
     return Problem(happened, KEPT, TO_DO, f"{about()}\n\n{details}")
 
 
-def tell(parent: QWidget | None, title: str, problem: Problem) -> None:
-    """Show what went wrong, and wait until it is read."""
+def show_problem(parent: QWidget | None, title: str, problem: Problem) -> None:
+    """Show a problem and wait until the dialog is closed."""
     dialog = ErrorDialog(parent, title)
     dialog.add(problem)
     dialog.exec()
@@ -84,7 +84,7 @@ def tell(parent: QWidget | None, title: str, problem: Problem) -> None:
 
 
 class ErrorDialog(QDialog):
-    """Shows a problem. Others that come while it is open are added to its details."""
+    """Shows a problem. Problems that occur while it is open are appended to its details."""
 
     def __init__(self, parent: QWidget | None, title: str) -> None:
         super().__init__(parent)
@@ -102,7 +102,7 @@ class ErrorDialog(QDialog):
         words.setSpacing(6)
         self.happened, self.kept, self.to_do = (label("", name, wrap=True) for name in ("title", "", ""))
         for line in (self.happened, self.kept, self.to_do):
-            line.setMinimumWidth(px(430))  # without it the dialog is too low for lines that wrap
+            line.setMinimumWidth(px(430))  # without it the dialog is too low for wrapped lines
             line.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             words.addWidget(line)
         head.addLayout(words, 1)
@@ -120,12 +120,12 @@ class ErrorDialog(QDialog):
         row.setSpacing(8)
         self.show_details = QPushButton("Details")
         self.show_details.setCheckable(True)
-        self.show_details.setToolTip("What whoever mends this needs to know")
+        self.show_details.setToolTip("Details for a bug report")
         self.show_details.toggled.connect(self._show_details)
         self.copy = QPushButton("Copy details")
         self.copy.clicked.connect(self._copy)
-        self.open_log = QPushButton("Log file")
-        self.open_log.setToolTip("Open the file where errors are kept")
+        self.open_log = QPushButton("Open log file")
+        self.open_log.setToolTip("Open the file in which errors are recorded")
         self.open_log.clicked.connect(self._open_log)
         close = QPushButton("Close")
         close.setDefault(True)
@@ -139,14 +139,14 @@ class ErrorDialog(QDialog):
         return row
 
     def add(self, problem: Problem) -> None:
-        """Show a problem, or add it to the one that is shown."""
+        """Show a problem, or append it to the one that is shown."""
         if not self.happened.text():
             for line, text in (
                 (self.happened, problem.happened),
                 (self.kept, problem.kept),
                 (self.to_do, problem.to_do),
             ):
-                line.setText(without_unseen(text))
+                line.setText(without_invisible(text))
                 line.setVisible(bool(text))
         if problem.details:
             before = self.details.toPlainText()
@@ -155,7 +155,7 @@ class ErrorDialog(QDialog):
             widget.setVisible(bool(self.details.toPlainText()))
 
     def showEvent(self, event: QShowEvent) -> None:
-        """Take the height that the words need: known once their font is."""
+        """Fit the height to the text, once its font is known."""
         super().showEvent(event)
         self.adjustSize()
 
@@ -176,23 +176,23 @@ class ErrorDialog(QDialog):
 
 
 class Feed(logging.Handler):
-    """Passes on what is logged with a traceback, from whichever thread."""
+    """Forwards errors logged with a traceback, from any thread."""
 
     def __init__(self, catcher: "Catcher") -> None:
         super().__init__(logging.ERROR)
         self._catcher = catcher
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Tell the catcher of an error."""
+        """Forward an error to the catcher."""
         error = record.exc_info[1] if record.exc_info else None
         if error is not None:
             self._catcher.take(error)
 
 
 class Catcher(QObject):
-    """Catches what no other code catches, and logs it. `caught(problem)` for each error worth showing.
+    """Catches and logs unhandled exceptions. Emits `caught(problem)` for each error that should be shown.
 
-    An exception in a slot or in an event handler comes to `sys.excepthook`, one in a thread to `threading.excepthook`.
+    Exceptions in slots and event handlers arrive at `sys.excepthook`, those in threads at `threading.excepthook`.
     """
 
     caught = Signal(object)
@@ -208,13 +208,13 @@ class Catcher(QObject):
         threading.excepthook = self._unexpected_in_thread
 
     def close(self) -> None:
-        """Give the hooks back."""
+        """Restore the hooks."""
         sys.excepthook, threading.excepthook = self._hooks
         logging.getLogger().removeHandler(self._feed)
 
     def take(self, error: BaseException) -> None:
-        """Emit `caught`, unless this error was shown a moment ago, or often enough. Called in any thread."""
-        place, now = place_of(error), time.monotonic()
+        """Emit `caught`, unless this error was just shown or has been shown often enough. Called from any thread."""
+        place, now = error_location(error), time.monotonic()
         with self._lock:
             shown, last = self._seen.get(place, (0, -QUIET))
             due = now - last >= QUIET and shown < MOST
@@ -228,13 +228,13 @@ class Catcher(QObject):
             return
         log.critical("unexpected error", exc_info=(kind, error, at))
 
-    def _unexpected_in_thread(self, told: Any) -> None:
-        if isinstance(told.exc_value, Exception):
-            log.critical("unexpected error in a thread", exc_info=told.exc_value)
+    def _unexpected_in_thread(self, arguments: Any) -> None:
+        if isinstance(arguments.exc_value, Exception):
+            log.critical("unexpected error in a thread", exc_info=arguments.exc_value)
 
 
 class Presenter(QObject):
-    """Shows what is caught, one dialog at a time, without stopping what else goes on."""
+    """Shows caught problems, one dialog at a time, without blocking."""
 
     def __init__(self, catcher: Catcher, title: str) -> None:
         super().__init__()
@@ -245,7 +245,7 @@ class Presenter(QObject):
     @Slot(object)
     def _show(self, problem: Problem) -> None:
         if self.dialog is None or not isValid(self.dialog):
-            # A child of the dialog that waits for an answer, if there is one: it would block any other window.
+            # A modal dialog, if there is one, must be its parent: it would block any other window.
             self.dialog = ErrorDialog(QApplication.activeModalWidget() or QApplication.activeWindow(), self._title)
             self.dialog.finished.connect(self.close)
         self.dialog.add(problem)
@@ -253,7 +253,7 @@ class Presenter(QObject):
 
     @Slot()
     def close(self) -> None:
-        """Take the dialog away."""
+        """Remove the dialog."""
         if self.dialog is not None and isValid(self.dialog):
             self.dialog.deleteLater()
         self.dialog = None

@@ -1,17 +1,17 @@
-"""Opening a window inside the free area of its screen, its frame included."""
+"""Fits a window, including its frame, into the available area of its screen."""
 
 from PySide6.QtCore import QEvent, QObject, QPoint, QRect, QTimer, Slot
 from PySide6.QtWidgets import QStyle, QWidget
 
 USUAL = (1440, 900)
-"""Width and height of a new window, in pixels, where the screen has room."""
+"""Width and height of a new window in pixels, if the screen has room."""
 
 LOOK_MS, LOOKS = 50, 20
-"""How often, and how many times, the frame is looked for: the window manager draws it some time after the window."""
+"""Interval and number of checks for the frame, which the window manager adds some time after the window appears."""
 
 
 class Fitter(QObject):
-    """Fits a window, which may be remembered from a larger screen, once it is shown and its frame is known."""
+    """Fits a window, whose geometry may be from a larger screen, once it is shown and its frame is known."""
 
     def __init__(self, window: QWidget) -> None:
         super().__init__(window)
@@ -22,7 +22,7 @@ class Fitter(QObject):
         window.installEventFilter(self)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Begin to look for the frame when the window is shown for the first time."""
+        """Start checking for the frame when the window is first shown."""
         if event.type() == QEvent.Type.Show and not self._looks:
             self._looks = LOOKS
             self._timer.start()
@@ -36,19 +36,19 @@ class Fitter(QObject):
         self._looks -= 1
         fit(self._window)
         if self._window.frameGeometry() != self._window.geometry() or not self._looks:
-            self._looks = max(1, self._looks)  # once is enough
+            self._looks = max(1, self._looks)  # never start again
             self._timer.stop()
 
 
 def usual_size(window: QWidget) -> None:
-    """Give a new window its usual size, or what the screen has room for beside a title bar."""
+    """Set a new window's default size, limited by the screen and a title bar."""
     free = window.screen().availableGeometry()
     title_bar = window.style().pixelMetric(QStyle.PixelMetric.PM_TitleBarHeight)
     window.resize(min(USUAL[0], free.width()), min(USUAL[1], free.height() - title_bar))
 
 
 def fit(window: QWidget) -> None:
-    """Move and shrink a window so that it, with its frame, lies inside the free area of its screen."""
+    """Move and shrink a window so that it lies, with its frame, within the available area of its screen."""
     if window.isMaximized() or window.isFullScreen():
         return
     inside = placed_inside(window.geometry(), window.frameGeometry(), window.screen().availableGeometry())
@@ -57,9 +57,9 @@ def fit(window: QWidget) -> None:
 
 
 def placed_inside(inner: QRect, frame: QRect, free: QRect) -> QRect:
-    """Return where a window's contents go so that its frame lies inside `free`; as they are where it does.
+    """Return the geometry of a window's contents that keeps its frame inside `free`; unchanged if it already is.
 
-    `inner` are the contents and `frame` the contents with the frame around them, as they are now.
+    `inner` is the current geometry of the contents, `frame` that of the window including its frame.
     """
     before, after = inner.topLeft() - frame.topLeft(), frame.bottomRight() - inner.bottomRight()
     room = free.adjusted(before.x(), before.y(), -after.x(), -after.y())

@@ -1,4 +1,4 @@
-"""Python's cyclic garbage, collected in the window's thread and nowhere else."""
+"""Collects Python's cyclic garbage in the window's thread only."""
 
 import gc
 
@@ -8,11 +8,11 @@ INTERVAL_MS = 1000
 
 
 class Collector(QObject):
-    """Takes the collection of cyclic garbage over from whichever thread happens to allocate.
+    """Replaces Python's automatic garbage collection, which runs in whichever thread happens to allocate.
 
-    Most widgets are part of a reference cycle (a signal connected to a method of their own), so the collector
-    frees them. Python starts it in any thread, a training one among them, and a widget that is destroyed outside
-    the window's thread crashes the process. Python's own thresholds decide what is collected, once a second.
+    Most widgets are part of a reference cycle (a signal connected to one of their methods), so the garbage collector
+    frees them. Python may run it in any thread, including a training one, and destroying a widget outside the window's
+    thread crashes the process. Python's own thresholds decide, once a second, what is collected.
     """
 
     def __init__(self, parent: QObject | None = None) -> None:
@@ -31,6 +31,6 @@ class Collector(QObject):
             gc.collect(due[-1])
 
     def close(self) -> None:
-        """Give the collection back to Python."""
+        """Turn Python's automatic garbage collection back on."""
         self.killTimer(self._timer)
         gc.enable()

@@ -1,4 +1,4 @@
-"""The line at the top of the window: name, tabs, theme and menu."""
+"""The header of the window: name, tabs, theme and menu."""
 
 from PySide6.QtCore import Signal
 from PySide6.QtGui import QIcon, QKeySequence, QShortcut
@@ -13,7 +13,7 @@ HEIGHT = 48
 
 
 class Header(QFrame):
-    """`page_chosen(number)` after a click on a tab or its key, Ctrl+1 to Ctrl+4; `theme_asked` for the next theme."""
+    """Emits `page_chosen(number)` for a tab or its key, Ctrl+1 to Ctrl+4, and `theme_asked` for the next theme."""
 
     page_chosen = Signal(int)
     theme_asked = Signal()
@@ -41,22 +41,22 @@ class Header(QFrame):
         self.tabs.button(0).setChecked(True)
         self.tabs.idClicked.connect(self.page_chosen)
         bar.addStretch(1)
-        self._theme = _tab("", "Change between light and dark; Settings has “as the desktop” too")
+        self._theme = _tab("", "Switch between light and dark; Settings can also follow the system")
         self._theme.clicked.connect(self.theme_asked)
         bar.addWidget(self._theme)
-        more = _tab("Menu", "Undo, import, keys, quit (Alt+M)")
+        more = _tab("Menu", "Undo, import, settings, help, quit (Alt+M)")
         more.setShortcut("Alt+M")
         more.setMenu(menu)
         bar.addWidget(more)
 
     def show_page(self, number: int, before: int) -> None:
-        """Mark a tab; when the one before had the focus, it goes along."""
+        """Select a tab, and move the focus with it if the previous one had it."""
         if self.tabs.button(before).hasFocus():
             self.tabs.button(number).setFocus()
         self.tabs.button(number).setChecked(True)
 
     def show_theme(self, name: str) -> None:
-        """Say which theme is chosen: "light", "dark" or "system"."""
+        """Show the chosen theme: "light", "dark" or "system"."""
         self._theme.setText(f"Theme: {name}")
 
 

@@ -1,4 +1,4 @@
-"""The main window: tabs, the run list on every tab, the status bar; and what is done with runs."""
+"""The main window: the pages, the run list beside every page, the status bar, and the actions on runs."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from PySide6.QtWidgets import (
 from engine.data import ENTRIES
 from engine.errors import StudioError
 from engine.jobs.events import Progress
-from engine.runs.queue import Waiting
+from engine.runs.queue import QueuedRun
 from engine.settings.folders import default_runs_folder, remember_data, remembered_data
 from engine.settings.run_config import RunConfig
 from engine.studies import Study
@@ -52,13 +52,13 @@ from gui.window.left_out import files_left_out, runs_left_out
 from gui.window.menu import WindowMenu
 
 EVALUATING, PREPARING = "Evaluating", "Preparing data"
-"""What the status bar says of jobs beside training."""
+"""Names of jobs other than training in the status bar."""
 
-TRAINING = "A run is training. A study takes all cores; it can be started when the run and its queue are done."
+TRAINING = "A run is training. A study uses all cores, so it can only start once the run and the queue are done."
 
 
 class MainWindow(QMainWindow):
-    """Joins the run list, the pages and the three sessions (training, evaluation, study)."""
+    """Connects the run list, the pages and the three sessions (training, evaluation, study)."""
 
     def __init__(self, runs: Path, settings: QSettings) -> None:
         super().__init__()
@@ -124,14 +124,14 @@ class MainWindow(QMainWindow):
         inner = QHBoxLayout(middle)
         inner.setContentsMargins(10, 10, 10, 10)
         inner.addWidget(splitter)
-        whole = QWidget()
-        rows = QVBoxLayout(whole)
+        everything = QWidget()
+        rows = QVBoxLayout(everything)
         rows.setContentsMargins(0, 0, 0, 0)
         rows.setSpacing(0)
         rows.addWidget(self.header)
         rows.addWidget(middle, 1)
         rows.addWidget(self.status)
-        self.setCentralWidget(whole)
+        self.setCentralWidget(everything)
 
     def _connect(self) -> None:
         self.header.page_chosen.connect(self._show_page)
@@ -155,7 +155,7 @@ class MainWindow(QMainWindow):
         self.training_page.export.connect(self.actions_of_runs.export_curves)
         self.training.changed.connect(self._training_changed)
         self.training.failed.connect(self.banner.say)
-        self.training.settled.connect(self.banner.withdraw)
+        self.training.resolved.connect(self.banner.withdraw)
         self.training.unanswered.connect(self._offer_end)
         self.training.no_data.connect(self._offer_data)
         self.metrics_page.study.no_data.connect(self._offer_data)
@@ -176,20 +176,20 @@ class MainWindow(QMainWindow):
         self.studies.moved.connect(self.store.refresh)
         self.studies.failed.connect(self.banner.say)
         self.studies.unanswered.connect(self._offer_end_of_cell)
-        self.studies.settled.connect(self.banner.withdraw)
+        self.studies.resolved.connect(self.banner.withdraw)
         self.studies.warned.connect(self.banner.note)
         self.studies.ended.connect(self._study_ended)
         self.traversal_page.named.connect(self.actions_of_runs.name_latents)
         self.data_page.use.connect(self._use_data)
         self.data_page.failed.connect(self.banner.say)
-        self.data_page.settled.connect(self.banner.withdraw)
+        self.data_page.resolved.connect(self.banner.withdraw)
         self.data_page.placed.connect(self._data_placed)
         self.metrics_page.study.choice.data_chosen.connect(self._data_placed)
         self.data_page.progressed.connect(self._data_progressed)
         self.data_page.ended.connect(self._data_ended)
         self.setAcceptDrops(True)
 
-    # What is shown
+    # Displaying
 
     @Slot(int)
     def _show_page(self, number: int) -> None:
@@ -200,7 +200,7 @@ class MainWindow(QMainWindow):
 
     @Slot()
     def _show_runs(self) -> None:
-        """Show the selected runs on the page in front."""
+        """Show the selected runs on the current page."""
         items = self.run_list.items()
         self.store.watch(items)
         page = self.pages.currentWidget()
@@ -220,7 +220,7 @@ class MainWindow(QMainWindow):
         if self.run_list.is_chosen(path) or self.pages.currentWidget() is self.metrics_page:
             self._show_runs()
 
-    # What is done with runs
+    # Actions on runs
 
     @Slot(object)
     def _start(self, config: RunConfig) -> None:
@@ -228,16 +228,16 @@ class MainWindow(QMainWindow):
         path = self.actions_of_runs.queue.start(config)
         if path is not None:
             self._remember_data(config)
-            if self.store.find(path) is None:  # it waits; one that began is listed already
+            if self.store.find(path) is None:  # it is queued; a run that has started is already listed
                 self.store.refresh()
             selected = [item.path for item in self.run_list.items()]
             if self.training.run is not None and path == self.training.run.path and selected != [path]:
                 self.run_list.select(path)
 
-    # Where data sets are
+    # Locations of data sets
 
     def _remember_data(self, config: RunConfig) -> None:
-        """Remember where the data set is that is trained on, for the next preset."""
+        """Remember where a run's data set is, for the next preset."""
         if ENTRIES[config.dataset].path_kind and config.data_folder != remembered_data(config.dataset):
             try:
                 remember_data(config.dataset, config.data_folder)
@@ -247,7 +247,7 @@ class MainWindow(QMainWindow):
 
     @Slot()
     def _data_placed(self) -> None:
-        """Show where data sets are now in the form, the study and the Data page."""
+        """Update the form, the study and the Data page after a data set's location has changed."""
         self.training_page.settings.take_preferences()
         self.data_page.refresh()
         if not self.studies.active:
@@ -255,13 +255,13 @@ class MainWindow(QMainWindow):
 
     @Slot(str, str)
     def _offer_data(self, dataset: str, sentence: str) -> None:
-        """Say which images are missing, and lead to the page where they are chosen or downloaded."""
+        """Show which data are missing, and offer the page where they can be chosen or downloaded."""
 
         def show() -> None:
             self._show_page(TABS.index("Data"))
             self.data_page.show_entry(dataset)
 
-        self.banner.say_with(sentence, "Open the Data page", show)
+        self.banner.say_with(sentence, "Open Data page", show)
 
     @Slot(object)
     def _data_progressed(self, progress: Progress) -> None:
@@ -272,15 +272,15 @@ class MainWindow(QMainWindow):
         self.status.show_job(PREPARING, None)
 
     @Slot(object, str)
-    def _ask_about_data(self, refused: Waiting, sentence: str) -> None:
-        """Ask whether a run goes on with data that changed; the queue does meanwhile."""
+    def _ask_about_data(self, refused: QueuedRun, sentence: str) -> None:
+        """Ask whether to resume a run whose data have changed; the queue continues meanwhile."""
 
-        def go_on() -> None:
+        def resume() -> None:
             path = self._runs / refused.run
             self.training.train_or_queue(path, more=refused.more, accept_changed_data=True)
 
         if not self.closing.begun:
-            ask(self, sentence, "Resume anyway", go_on)
+            ask(self, sentence, "Resume anyway", resume)
 
     @Slot(str)
     def _offer_end(self, sentence: str) -> None:
@@ -294,14 +294,14 @@ class MainWindow(QMainWindow):
 
     @Slot()
     def _show_queue(self) -> None:
-        """Give each run its place in the queue."""
+        """Update each run's position in the queue."""
         for item in self.store.items:
             item.place = self.training.queue.position(item.path)
         self._show_paused()
         self.run_list.repaint_runs()
 
     def _show_paused(self) -> None:
-        """Say in the list that the run that trains here waits: where the disk is full, its files cannot."""
+        """Update in the list whether the current run is paused: on a full disk its files cannot say so."""
         session = self.training
         item = self.store.find(session.run.path) if session.run is not None else None
         if item is not None and item.paused != session.paused:
@@ -333,12 +333,12 @@ class MainWindow(QMainWindow):
         self._show_page(TABS.index("Training"))
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        """Take a folder, or an .npz file."""
+        """Accept a folder or an .npz file."""
         if _dropped_path(event) is not None:
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:
-        """Open what was dropped on the data page."""
+        """Open the dropped data on the Data page."""
         path = _dropped_path(event)
         if path is not None:
             event.acceptProposedAction()
@@ -348,7 +348,7 @@ class MainWindow(QMainWindow):
     @Slot()
     def _open_runs_folder(self) -> None:
         if not QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._runs))):
-            self.banner.note(f"Runs are kept in {self._runs}")
+            self.banner.note(f"The runs folder is {self._runs}")
 
     @Slot()
     def _training_changed(self) -> None:
@@ -357,11 +357,11 @@ class MainWindow(QMainWindow):
         if session.active:
             self.training_page.settings.show_training(paused=session.paused, stopping=session.stopping)
         self._show_paused()
-        self.studies.hinder(TRAINING if session.active else "")
+        self.studies.block(TRAINING if session.active else "")
         self._show_outside(session if session.active else None)
 
     def _show_outside(self, session: TrainingSession | StudySession | None) -> None:
-        """Show on the window's title and to the desktop how far the job is that has the processor."""
+        """Show the progress of the current job in the window's title and on the desktop."""
         progress = session.progress if session is not None else None
         fraction = progress.done / max(1, progress.total) if progress is not None else None
         self.setWindowTitle(APP if fraction is None else f"{100 * fraction:.0f} % – {APP}")
@@ -370,7 +370,7 @@ class MainWindow(QMainWindow):
 
     @Slot(object)
     def _training_began(self, path: Path) -> None:
-        """Show a run that begins, unless several are being looked at."""
+        """Select a run that has started, unless several runs are selected."""
         self.store.refresh()
         if len(self.run_list.items()) <= 1:
             self.run_list.select(path)
@@ -382,13 +382,13 @@ class MainWindow(QMainWindow):
         item = self.store.find(path)
         if item is not None and not self.closing.begun:
             self.desktop.run_ended(*ending(item))
-        self.closing.go_on()
+        self.closing.finish()
 
     @Slot()
     def _evaluate(self) -> None:
         items = self.run_list.items()
         if not items:
-            self.metrics_page.show_idle("Select runs at the left first.")
+            self.metrics_page.show_idle("Select runs on the left first.")
             return
         self.evaluation.start([item.run for item in items], self.metrics_page.chooser.metrics)
         self._evaluation_progressed(Progress(0, 1, "Loading"))
@@ -403,13 +403,13 @@ class MainWindow(QMainWindow):
         self.metrics_page.show_idle(words)
         self.status.show_job(EVALUATING, None)
         self.metrics_page.show_runs(self.store.items, self.run_list.items())
-        self.closing.go_on()
+        self.closing.finish()
 
     # Studies
 
     @Slot()
     def _study_changed(self) -> None:
-        """Show the study that runs; runs that are started meanwhile wait for its end."""
+        """Show the running study; runs started meanwhile wait for its end."""
         session = self.studies
         if not session.active:
             return
@@ -427,7 +427,7 @@ class MainWindow(QMainWindow):
             self.desktop.run_ended(study.title, words)
             self.training_page.settings.show_idle()
         self.training.block(False)
-        self.closing.go_on()
+        self.closing.finish()
 
     @Slot(object)
     def _open_run(self, path: Path) -> None:
@@ -442,7 +442,7 @@ class MainWindow(QMainWindow):
     def _next_theme(self) -> None:
         app = QApplication.instance()
         assert isinstance(app, QApplication)
-        chosen = theme.turn_scheme(app)
+        chosen = theme.toggle_scheme(app)
         self._settings.setValue("theme", chosen)
         self.apply_theme()
         self.header.show_theme(chosen)
@@ -456,7 +456,7 @@ class MainWindow(QMainWindow):
         self.header.show_theme(chosen)
 
     def apply_theme(self) -> None:
-        """Take the colours of the scheme in force."""
+        """Apply the current colour scheme."""
         self.training_page.apply_theme()
         self.metrics_page.apply_theme()
         self._show_runs()
@@ -476,7 +476,7 @@ class MainWindow(QMainWindow):
         self.data_page.refresh()
         folder = default_runs_folder()
         if folder not in (self._runs, self._next_runs):
-            self.banner.note(f"From the next start on, runs are kept in {folder}; now they are in {self._runs}.")
+            self.banner.note(f"From the next start on, the runs folder is {folder}; until then it is {self._runs}.")
         self._next_runs = folder
 
     def _take_preferences(self) -> None:
@@ -493,14 +493,14 @@ class MainWindow(QMainWindow):
             self._show_page(tabs.index(tab))
 
     def leave(self) -> None:
-        """End what runs, keep it, and close, without a question."""
+        """Stop and save all jobs, and close without asking."""
         if not self.closing.begun:
             self._keep_place()
             self.help.close()
             self.closing.begin()
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        """Ask when a run trains or a study runs; stop it, keep it, and close when it has ended."""
+        """Close; while a run or a study is running, first ask, then stop and save it."""
         if self.closing.busy:
             event.ignore()
             if self.closing.may_begin():
@@ -519,17 +519,17 @@ class MainWindow(QMainWindow):
         self.data_page.close_worker()
         event.accept()
         if self.closing.begun:
-            QApplication.quit()  # a hidden window does not end the application when it is closed
+            QApplication.quit()  # closing a hidden window does not end the application
 
     def _keep_place(self) -> None:
-        """Remember layout, tab and form for the next session."""
+        """Save layout, tab and form for the next session."""
         self._settings.setValue("geometry", self.saveGeometry())
         self._settings.setValue("tab", self.pages.currentIndex())
         self.training_page.settings.keep()
 
 
 def _dropped_path(event: QDropEvent) -> Path | None:
-    """Return the folder or .npz file that is dropped; None for anything else, or several."""
+    """Return the dropped folder or .npz file; None for anything else, or several files."""
     urls = event.mimeData().urls()
     if len(urls) != 1 or not urls[0].isLocalFile():
         return None
@@ -538,7 +538,7 @@ def _dropped_path(event: QDropEvent) -> Path | None:
 
 
 class ThemeFollower(QObject):
-    """Applies palette and style sheet when the scheme changes, by choice or by the desktop."""
+    """Applies palette and style sheet when the user or the system changes the scheme."""
 
     def __init__(self, app: QApplication, window: MainWindow) -> None:
         super().__init__(window)

@@ -1,4 +1,4 @@
-"""The window's menu: what has no button of its own, and every key."""
+"""The window's menu, for actions without a button."""
 
 from collections.abc import Callable
 
@@ -11,7 +11,7 @@ from gui.help.posteriors import FigureOneDialog
 
 
 class WindowMenu(QMenu):
-    """Its keys work in the whole window, the menu shown or not."""
+    """The menu; its shortcuts work everywhere in the window."""
 
     def __init__(
         self,
@@ -29,11 +29,11 @@ class WindowMenu(QMenu):
         self.addActions([undo, redo])
         self.addSeparator()
         self.addAction("Import runs…", import_runs)
-        self.addAction("Runs folder", open_runs_folder)
+        self.addAction("Open runs folder", open_runs_folder)
         self.addAction("Settings…", QKeySequence("Ctrl+,"), ask_settings)
         self.addSeparator()
         self.addAction("Help", QKeySequence("F1"), help_desk.help_with_focus)
-        self.addAction("Keyboard", QKeySequence("Ctrl+/"), help_desk.show_keys)
+        self.addAction("Keyboard shortcuts", QKeySequence("Ctrl+/"), help_desk.show_keys)
         self.addAction("What β does…", lambda: FigureOneDialog(window).exec())
         AboutMenu(window, self)
         self.addSeparator()

@@ -1,6 +1,6 @@
-"""Photographs the window for the README: `make screenshots RUNS=DIR`, over a folder with evaluated runs on dSprites.
+"""Takes the README's screenshots: `make screenshots RUNS=DIR`, with a folder of evaluated runs on dSprites.
 
-The pictures are of the real window with real runs. Select a screen (xcb) for its fonts; "offscreen" works too.
+They show the real window with real runs. Use a real screen (xcb) for its fonts; "offscreen" also works.
 """
 
 import argparse
@@ -22,11 +22,11 @@ from gui.window.main_window import MainWindow
 FOLDER = RESOURCES / "screenshots"
 SIZE = 1440, 900
 SETTLED = 1.5
-"""Seconds in which the last pictures and layouts come, after what was waited for is there."""
+"""Seconds for the last images and layouts to settle."""
 
 
 class Photographer:
-    """Opens the window over a folder of runs and photographs page after page."""
+    """Opens the window on a runs folder and takes a screenshot of each page."""
 
     def __init__(self, runs: Path, settings: Path) -> None:
         self._app = make_app()
@@ -41,10 +41,10 @@ class Photographer:
         self._window.banner.hide()
 
     def take_all(self) -> None:
-        """Photograph every page; the last is in the dark."""
+        """Take a screenshot of every page; the last one uses the dark theme."""
         dsprites = [item.path for item in self._window.store.items if item.run.config.dataset == "dsprites"]
         if not dsprites:
-            raise SystemExit("There is no run on dSprites in this folder.")
+            raise SystemExit("This folder has no runs on dSprites.")
         self._select(dsprites[:3])
         self._page("Training")
         self._take("training", self._window)
@@ -92,7 +92,7 @@ class Photographer:
         end = time.monotonic() + seconds
         while not true():
             if time.monotonic() > end:
-                raise SystemExit("What should be photographed did not come.")
+                raise SystemExit("The page did not finish loading.")
             self._wait(0.05)
 
     def _wait(self, seconds: float) -> None:
@@ -102,7 +102,7 @@ class Photographer:
 
 
 def main() -> None:
-    """Photograph every page over the folder of runs that is named."""
+    """Take a screenshot of every page with the runs folder given on the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("runs", type=Path)
     with tempfile.TemporaryDirectory() as folder:

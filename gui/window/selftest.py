@@ -1,6 +1,6 @@
-"""The self-test: a person's whole path through the window, on real data, in a folder of its own.
+"""The self-test: a user's complete workflow in the window, on real data, in a temporary folder.
 
-`main.py --selftest` prints a line for each step with its time, and exits with 0; or names the step that failed, and
+`main.py --selftest` prints a line for each step with its time and exits with 0; or it names the step that failed and
 why, and exits with 1.
 """
 
@@ -30,28 +30,28 @@ from gui.window.garbage import Collector
 from gui.window.main_window import MainWindow
 
 LIMIT = 240.0
-"""Seconds after which a step counts as hung; on two busy processors the longest takes 30."""
+"""Seconds after which a step counts as hung; the longest takes 30 on two busy cores."""
 
 STEPS, EVERY = 60, 5
-"""Length of each run, and steps between two points of its curves."""
+"""Length of each run and steps between two points of its curves."""
 
 SHORT = RunConfig(steps=STEPS, log_steps=EVERY, preview_steps=20, batch_size=32)
 DIGITS = SHORT.changed(dataset="digits")
 DSPRITES = SHORT.changed(dataset="dsprites")
 GRID = (3, 2, 4, 4, 4)
-"""Shapes, scales, orientations and positions of the images that are evaluated on."""
+"""Numbers of shapes, scales, orientations and positions of the images used in the evaluation."""
 
 SPRITES = math.prod(GRID)
 
 
 class FailedError(Exception):
-    """A step did not do what it should; says what was expected."""
+    """A step failed; the message says what was expected."""
 
 
 def run_selftest() -> int:
-    """Carry out the self-test; return the exit status."""
+    """Run the self-test; return the exit status."""
     folder = Path(tempfile.mkdtemp(prefix="disentangle-studio-"))
-    # What platformdirs asks before it looks where a system keeps things of a user's; child processes inherit it.
+    # platformdirs reads these before the system's own user folders; child processes inherit them.
     for name in ("CACHE", "CONFIG", "DATA", "STATE"):
         os.environ[f"XDG_{name}_HOME"] = str(folder / name.lower())
     for name in ("APPDATA", "LOCAL_APPDATA"):
@@ -66,7 +66,7 @@ def run_selftest() -> int:
 
 
 class SelfTest:
-    """The steps, in order. Each returns a few words on what it found."""
+    """The steps in order. Each returns a short summary."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -76,7 +76,7 @@ class SelfTest:
         self._watch = threading.Event()
 
     def carry_out(self) -> int:
-        """Do every step; print how each went."""
+        """Run every step and print its outcome."""
         began = time.monotonic()
         self._app = make_app()
         _say(f"{APP} self-test: {about()}; Qt {qVersion()} on {self._app.platformName()}")
@@ -94,24 +94,24 @@ class SelfTest:
             ("close", self._close),
         ):
             self._step = name
-            watch = threading.Timer(LIMIT, self._give_up, [f"it did not end within {LIMIT:g} seconds"])
+            watch = threading.Timer(LIMIT, self._give_up, [f"it did not finish within {LIMIT:g} seconds"])
             watch.daemon = True
             watch.start()
             started = time.monotonic()
             try:
                 words = step()
                 self._require_no_problem()
-            except Exception as error:  # whatever it is, the step failed
+            except Exception as error:  # whatever the cause, the step failed
                 self._give_up(str(error) if isinstance(error, FailedError) else f"{type(error).__name__}: {error}")
             watch.cancel()
             _say(f"  {name:<22} {time.monotonic() - started:5.1f} s   {words}")
         self._catcher.close()
         self._collector.close()
-        _say(f"All is well, after {time.monotonic() - began:.0f} s.")
+        _say(f"All steps passed in {time.monotonic() - began:.0f} s.")
         return 0
 
     def _give_up(self, why: str) -> NoReturn:
-        """Name the step that failed and end the process at once: threads may hang, or still train."""
+        """Name the failed step and end the process at once, since threads may hang or still be training."""
         _say(f"  {self._step:<22} FAILED: {why}")
         shutil.rmtree(self._folder, ignore_errors=True)
         os._exit(1)
@@ -124,7 +124,7 @@ class SelfTest:
         self._until(self._window.isVisible)
         picture = self._window.grab().toImage()
         colours = {picture.pixel(x, y) for x in range(0, picture.width(), 7) for y in range(0, picture.height(), 7)}
-        _require(len(colours) > 10, "the window is drawn")
+        _require(len(colours) > 10, "the window to be drawn")
         return f"{self._window.width()} × {self._window.height()} pixels"
 
     def _train_digits(self) -> str:
@@ -135,10 +135,10 @@ class SelfTest:
         self._until(lambda: session.paused)
         assert session.run is not None
         paused = session.run.state()
-        _require(paused.state == "paused" and 0 < paused.step < STEPS, "the run is paused on its way")
+        _require(paused.state == "paused" and 0 < paused.step < STEPS, "the run to be paused before its end")
         card.pause_button.click()
         item = self._end()
-        _require(item.run.state().step == STEPS, "the run reaches its length after a pause")
+        _require(item.run.state().step == STEPS, "the run to reach its full length after a pause")
         return f"paused at step {paused.step}, resumed; {_words(item)}"
 
     def _train_dsprites(self) -> str:
@@ -158,7 +158,7 @@ class SelfTest:
         expected = decode_one(answer.loaded, page.sliders.z, answer.label)
         self._until(lambda: np.array_equal(page.source.pictures.rows[0].images[-1], expected))
         rows = page.card.latents.grid.rows
-        _require(len(rows) == DSPRITES.latents, "every latent has a row of pictures")
+        _require(len(rows) == DSPRITES.latents, "a row of images for every latent")
         return f"{len(rows)} latents; z{row.latent} = 2.5 decoded"
 
     def _evaluate(self) -> str:
@@ -177,10 +177,10 @@ class SelfTest:
         values = {name: entry["value"] for name, entry in item.run.evaluation().get("metrics", {}).items()}
         possible = [name for name in METRICS if not reason_beforehand(config, name)]
         lacking = [name for name in possible if not isinstance(values.get(name), int | float)]
-        _require(not lacking, f"there is a value of {', '.join(lacking)} ({page.words.text()})")
-        _require(all(math.isfinite(values[name]) for name in possible), "every value is finite")
+        _require(not lacking, f"a value of {', '.join(lacking)} ({page.words.text()})")
+        _require(all(math.isfinite(values[name]) for name in possible), "every value to be finite")
         self._until(lambda: page.model.rowCount() == 1)
-        return f"{len(possible)} metrics, on {SPRITES} of dSprites' images"
+        return f"{len(possible)} metrics on {SPRITES} dSprites images"
 
     def _export(self) -> str:
         from engine.export.runs import export
@@ -196,7 +196,7 @@ class SelfTest:
         _carry_out(read_archive(self._folder / "saved.zip", runs))
         [copy] = set(runs.iterdir()) - before
         weights = [(path / "checkpoint" / "model.safetensors").read_bytes() for path in (item.path, copy)]
-        _require(weights[0] == weights[1], "the imported run has the weights of the one that was saved")
+        _require(weights[0] == weights[1], "the imported run to have the weights of the exported one")
         return ", ".join(sizes)
 
     def _reload(self) -> str:
@@ -205,8 +205,8 @@ class SelfTest:
         self._window = MainWindow(self._folder / "runs", self._settings)
         self._window.show()
         items = self._window.store.items
-        _require(sorted(item.path.name for item in items) == names, "the runs are there again")
-        _require(all(item.state.state == "finished" for item in items), "every run is finished")
+        _require(sorted(item.path.name for item in items) == names, "all runs to be listed again")
+        _require(all(item.state.state == "finished" for item in items), "every run to be finished")
         page = self._window.metrics_page
         self._until(lambda: page.model.rowCount() == 2)
         return f"{len(items)} runs, {page.model.rowCount()} of them evaluated"
@@ -217,7 +217,7 @@ class SelfTest:
         self._window.deleteLater()
         return ""
 
-    # What steps are made of
+    # Building blocks
 
     def _start(self, config: RunConfig) -> None:
         card = self._window.training_page.settings
@@ -226,22 +226,22 @@ class SelfTest:
         self._until(lambda: self._window.training.active)
 
     def _end(self) -> RunItem:
-        """Wait for the end of the run that trains, and return it, selected."""
+        """Wait for the current run to end; select and return it."""
         session = self._window.training
         self._until(lambda: not session.active)
         assert session.run is not None
         self._window.store.refresh()
         item = self._window.store.find(session.run.path)
-        _require(item is not None and item.state.state == "finished", "the run ends well")
+        _require(item is not None and item.state.state == "finished", "the run to finish")
         assert item is not None
         values = [item.last(column) for column in ("loss", "reconstruction", "kl")]
-        _require(len(item.metrics) == STEPS // EVERY, "the run has all points of its curves")
-        _require(all(v is not None and math.isfinite(v) for v in values), "loss, reconstruction and KL are numbers")
+        _require(len(item.metrics) == STEPS // EVERY, "the curves to be complete")
+        _require(all(v is not None and math.isfinite(v) for v in values), "loss, reconstruction and KL to be finite")
         self._window.run_list.select(item.path)
         return item
 
     def _until(self, true: Callable[[], bool]) -> None:
-        """Let the window work until something is so. What the window says went wrong ends the wait."""
+        """Run the event loop until a condition holds. An error shown in the window ends the wait."""
         loop, timer = QEventLoop(), QTimer()
         timer.timeout.connect(lambda: loop.quit() if true() or self._wrong else None)
         timer.start(20)
@@ -261,7 +261,7 @@ class SelfTest:
 
 
 def _write_sprites(path: Path) -> Path:
-    """Draw some of dSprites' images, every factor among them, as an .npz: few enough to evaluate every metric on."""
+    """Save some dSprites images that vary in every factor as .npz, few enough to compute every metric."""
     from engine.data import dsprites
 
     shape, scale, orientation, x, y = (a.ravel() for a in np.indices(GRID))
@@ -274,7 +274,7 @@ def _write_sprites(path: Path) -> Path:
 
 def _carry_out(job: Job) -> None:
     if not any(isinstance(event, Finished) for event in job):
-        raise FailedError("a job did not come to its end")
+        raise FailedError("a job did not finish")
 
 
 def _words(item: RunItem) -> str:
@@ -283,7 +283,7 @@ def _words(item: RunItem) -> str:
 
 def _require(true: bool, expected: str) -> None:
     if not true:
-        raise FailedError(f"it was expected that {expected}")
+        raise FailedError(f"expected {expected}")
 
 
 def _say(line: str) -> None:

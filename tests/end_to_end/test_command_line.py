@@ -22,7 +22,8 @@ from engine.settings.folders import remember_data
 ROOT = Path(__file__).resolve().parents[2]
 
 
-SMALL = ("--set", "batch_size=32", "--set", "log_steps=10", "--set", "checkpoint_steps=20", "--set", "preview_steps=20")
+SETTINGS = ("network=burgess", "batch_size=8", "log_steps=10", "checkpoint_steps=20", "preview_steps=20")
+SMALL = tuple(word for setting in SETTINGS for word in ("--set", setting))
 
 
 def test_train_evaluate_traverse_and_resume(run_main, digits_folder, tmp_path):
@@ -44,7 +45,7 @@ def test_train_evaluate_traverse_and_resume(run_main, digits_folder, tmp_path):
     folder = Path(out.splitlines()[-1])
     assert folder == tmp_path / "runs" / "beta-vae-mnist-3"
     config = json.loads((folder / "config.json").read_text())
-    assert (config["schema"], config["seed"], config["batch_size"]) == (2, 3, 32)
+    assert (config["schema"], config["seed"], config["batch_size"]) == (2, 3, 8)
     assert config["data_folder"] == str(digits_folder)
     assert config["resolved"]["threads"] >= 1
 
@@ -248,7 +249,7 @@ def test_ctrl_c_saves_a_checkpoint_prints_the_folder_and_exits_130(digits_folder
     )
     folder = tmp_path / "annealed-relu-mnist-0"
     while process.poll() is None and not (folder / "checkpoint" / "model.safetensors").exists():
-        pass
+        time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
@@ -335,7 +336,7 @@ def test_without_a_screen_the_app_says_so_and_runs_the_demo(tmp_path):
     )
     metrics = tmp_path / "demo" / "metrics.csv"
     while process.poll() is None and not (metrics.exists() and metrics.read_text().count("\n") > 2):
-        pass
+        time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert "There is no screen here" in err

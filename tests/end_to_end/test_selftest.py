@@ -70,7 +70,7 @@ def test_the_selftest_tells_of_each_step_and_leaves_nothing_behind(start):
     assert [line[2:25].rstrip() for line in lines[1:-1]] == list(STEPS)
     assert "offscreen" in lines[0]
     assert "20 metrics" in done.stdout
-    assert lines[-1].startswith("All is well")
+    assert lines[-1].startswith("All steps passed")
 
 
 def test_a_broken_step_is_named_with_its_reason(start):
@@ -85,4 +85,4 @@ def test_a_broken_step_is_named_with_its_reason(start):
 def test_a_step_that_hangs_is_ended(start):
     done = start("-c", HUNG)
     assert done.returncode == 1
-    assert done.stdout.splitlines()[-1] == "  window                 FAILED: it did not end within 0.5 seconds"
+    assert done.stdout.splitlines()[-1] == "  window                 FAILED: it did not finish within 0.5 seconds"

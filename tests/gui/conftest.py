@@ -1,8 +1,9 @@
-"""The window in tests: settings of its own, and nothing left running."""
+"""The window in tests: isolated settings, and nothing left running."""
 
 import os
 
 import pytest
+import shiboken6
 from PySide6.QtCore import QCoreApplication, QEvent, QSettings, QThread, QTimer
 from PySide6.QtWidgets import QApplication, QMessageBox
 
@@ -11,13 +12,13 @@ from gui.window import fitting
 from gui.window.garbage import Collector
 from gui.window.main_window import MainWindow
 
-# No test tells the desktop of whoever runs it anything.
+# No test sends anything to the desktop of the machine it runs on.
 os.environ["DBUS_SESSION_BUS_ADDRESS"] = os.environ["DBUS_SYSTEM_BUS_ADDRESS"] = "unix:path=/nonexistent"
 
 
 @pytest.fixture(autouse=True, scope="session")
 def garbage(qapp):
-    """As in the application: no other thread frees a widget."""
+    """Collect garbage in the window's thread only, as the application does."""
     collector = Collector()
     yield
     collector.close()
@@ -25,39 +26,33 @@ def garbage(qapp):
 
 @pytest.fixture(autouse=True)
 def nothing_outlives_a_test():
-    """Fail a test that leaves a thread running or a timer ticking."""
-    import gc
-
+    """Fail a test that leaves a thread or timer running."""
     yield
     app = QApplication.instance()
     if app is None:
         return
     app.processEvents()
-    # Windows that were closed go only now: without this, each test would style those of all tests before it.
+    # Delete closed windows now: otherwise each test would restyle the windows of all tests before it.
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    # What Qt's binding knows, not what Python's collector does: that would be to walk through all of torch.
+    known = shiboken6.getAllValidWrappers()
     # By type, since asking some objects for their class warns.
-    threads = [o for o in gc.get_objects() if issubclass(type(o), QThread) and _alive(o)]
+    threads = [o for o in known if issubclass(type(o), QThread)]
     running = [thread for thread in threads if thread.isRunning() and thread is not app.thread()]
-    ticking = [o for o in gc.get_objects() if type(o) is QTimer and _alive(o) and o.isActive()]
+    ticking = [o for o in known if type(o) is QTimer and o.isActive()]
     assert not running, f"threads still running: {running}"
     assert not ticking, f"timers still active: {ticking}"
 
 
-def _alive(thing: object) -> bool:
-    import shiboken6
-
-    return shiboken6.isValid(thing)
-
-
 @pytest.fixture(autouse=True)
 def wide_screen(monkeypatch):
-    """Leave windows as large as tests make them: the screen of Qt's offscreen platform is smaller than any real one."""
+    """Keep the window sizes set by tests: the screen of Qt's offscreen platform is smaller than any real one."""
     monkeypatch.setattr(fitting, "fit", lambda window: None)
 
 
 @pytest.fixture
 def agree(monkeypatch):
-    """Answer every question as if the button that does what is asked about were pressed; return what was asked."""
+    """Accept every confirmation; return the questions asked."""
     asked = []
 
     def press(box):
@@ -76,8 +71,8 @@ def settings(tmp_path):
 
 @pytest.fixture
 def another_window(qtbot, settings):
-    """Open a further window over a folder of runs. It is kept until Qt deletes it: one that Python's collector finds
-    first is taken apart in any order, which crashes."""
+    """Open another window on a runs folder. It is kept until Qt deletes it: if Python's garbage collector found it
+    first, its parts would be destroyed in arbitrary order, which crashes."""
     kept = []
 
     def make(runs):
@@ -98,7 +93,7 @@ def window(qtbot, qapp, tmp_path, settings):
 
 
 def _end(window: MainWindow) -> None:
-    """Stop what runs without asking, as a test's end is no place for a question."""
+    """Stop all jobs without asking at the end of a test."""
     window.training.close()
     window.evaluation.cancel()
     window.studies.stop()

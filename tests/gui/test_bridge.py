@@ -1,4 +1,4 @@
-"""Jobs in a thread: batches, pause, stop, cancel, failures, and the newest request only."""
+"""Jobs in a thread: batches, pause, stop, cancel, failures, and only the latest request."""
 
 import threading
 
@@ -11,7 +11,7 @@ from gui.bridge import JobSession, JobThread, LatestWorker
 
 
 class Receiver(QObject):
-    """Keeps what arrives, and in which thread."""
+    """Records the events received, and in which thread."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -48,8 +48,8 @@ def host(qapp):
     parent = QObject()
     made: list[JobThread] = []
 
-    def start(job, reads=(Event,)):
-        thread, receiver = JobThread(job, parent, reads), Receiver()
+    def start(job, types=(Event,)):
+        thread, receiver = JobThread(job, parent, types), Receiver()
         thread.events.connect(receiver.take)
         made.append(thread)
         return thread, receiver
@@ -61,7 +61,7 @@ def host(qapp):
     parent.deleteLater()
 
 
-def test_every_event_but_outdated_progress_arrives_in_order_in_the_windows_thread(qtbot, qapp, host):
+def test_all_events_except_outdated_progress_arrive_in_order_in_the_windows_thread(qtbot, qapp, host):
     def job():
         for step in range(1000):
             yield row(step)
@@ -79,7 +79,7 @@ def test_every_event_but_outdated_progress_arrives_in_order_in_the_windows_threa
     assert receiver.threads == {qapp.thread()}
 
 
-def test_a_job_pauses_goes_on_and_stops(qtbot, host):
+def test_a_job_pauses_resumes_and_stops(qtbot, host):
     started = threading.Event()
 
     def job():
@@ -129,8 +129,8 @@ def test_cancelling_closes_the_job(qtbot, host):
     ("error", "sentence"),
     [
         (StudioError("The data folder is gone."), "The data folder is gone."),
-        (MemoryError(), "There is not enough memory for this"),
-        (ZeroDivisionError("division by zero"), "Something unexpected happened (ZeroDivisionError"),
+        (MemoryError(), "Not enough memory"),
+        (ZeroDivisionError("division by zero"), "Unexpected error (ZeroDivisionError"),
     ],
 )
 def test_a_failure_becomes_a_sentence(qtbot, host, error, sentence):
@@ -146,7 +146,7 @@ def test_a_failure_becomes_a_sentence(qtbot, host, error, sentence):
     assert receiver.events == [row(1)]
 
 
-def test_only_the_newest_waiting_request_is_answered(qtbot, qapp):
+def test_only_the_latest_waiting_request_is_answered(qtbot, qapp):
     parent, receiver = QObject(), Receiver()
     worker = LatestWorker(parent)
     worker.answered.connect(receiver.answer)
@@ -186,7 +186,7 @@ def test_a_failed_request_does_not_end_the_worker(qtbot):
     worker.close()
 
 
-def test_what_nobody_reads_does_not_cross_the_thread(qtbot, qapp):
+def test_events_without_a_handler_stay_in_the_thread(qtbot, qapp):
     def job():
         for step in range(300):
             yield row(step)
@@ -204,7 +204,7 @@ def test_what_nobody_reads_does_not_cross_the_thread(qtbot, qapp):
     assert crossed.events == [Progress(1, 2, "read"), Finished(message="The end.")]
 
 
-def test_what_was_read_is_told_though_only_unread_events_follow(qtbot, qapp):
+def test_an_event_is_delivered_even_if_only_unhandled_events_follow(qtbot, qapp):
     go = threading.Event()
 
     def job():

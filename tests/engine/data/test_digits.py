@@ -1,4 +1,4 @@
-"""The digits that come with scikit-learn, enlarged: each image with its own label."""
+"""scikit-learn's digits, enlarged, each with its own label."""
 
 import numpy as np
 import torch
@@ -7,7 +7,7 @@ from sklearn.datasets import load_digits
 from engine.data import load_dataset
 
 
-def test_each_image_is_that_of_scikit_learn_enlarged_with_its_own_label():
+def test_each_image_is_scikit_learns_enlarged_with_its_own_label():
     dataset, digits = load_dataset("digits"), load_digits()
     images = dataset.images(np.arange(1797))
     assert (images.shape, images.dtype) == ((1797, 32, 32, 1), np.uint8)

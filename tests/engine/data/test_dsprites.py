@@ -1,4 +1,4 @@
-"""dSprites, re-drawn: against the original images, and against a rasteriser that is slow and plain."""
+"""Drawn dSprites, against the original images and a slow, simple rasteriser."""
 
 import math
 import os
@@ -24,7 +24,7 @@ def pixels(bits):
 
 
 def plain_outline(shape):
-    """Vertices as the notes on the data set give them, one by one, y up."""
+    """Vertices one by one, as in the notes on the data set, y up."""
     if shape == 0:
         return [(-9.6, 9.6), (9.6, 9.6), (9.6, -9.6), (-9.6, -9.6)]
     if shape == 1:
@@ -39,7 +39,7 @@ def plain_outline(shape):
 
 
 def plain_image(shape, scale, orientation, kx, ky):
-    """Draw pixel by pixel: a pixel is lit when a ray from its centre to the left crosses the outline oddly often."""
+    """Draw pixel by pixel: a pixel is lit if a ray to its left crosses the outline an odd number of times."""
     theta = 2 * math.pi * orientation / 39
     vertices = []
     for a, up in plain_outline(shape):
@@ -63,7 +63,7 @@ def plain_image(shape, scale, orientation, kx, ky):
 
 @pytest.fixture(scope="module")
 def drawn():
-    """The whole data set, drawn once into the tests' own cache."""
+    """The complete data set, drawn once into the tests' own cache."""
     dataset = load_dataset("dsprites")
     yield dataset
     for path in dsprites.cached_files():
@@ -80,7 +80,7 @@ def files_in(folder):
     return [path for path in folder.rglob("*") if path.is_file()]
 
 
-def test_the_originals_are_drawn_again(shared_data):
+def test_the_originals_are_reproduced(shared_data):
     with np.load(shared_data / "dsprites/dsprites_downsampled.npz", allow_pickle=False) as file:
         originals, indices = file["imgs"], file["original_dataset_indices"]
     assert len(originals) == 46_080
@@ -91,7 +91,7 @@ def test_the_originals_are_drawn_again(shared_data):
     assert wrong.max() <= 1, message
 
 
-def test_the_official_order_is_that_of_the_originals_factor_values(shared_data):
+def test_the_official_order_agrees_with_the_originals_factor_values(shared_data):
     with np.load(shared_data / "dsprites/dsprites_downsampled.npz", allow_pickle=False) as file:
         values, indices = file["latents_values"], file["original_dataset_indices"]
     factors = dsprites.factors()
@@ -113,7 +113,7 @@ def test_the_official_order_is_that_of_the_originals_factor_values(shared_data):
         (2, 4, 39, 8, 21),
     ],
 )
-def test_a_slow_plain_rasteriser_draws_the_same_pixels(shape, scale, orientation, kx, ky):
+def test_a_slow_simple_rasteriser_draws_the_same_pixels(shape, scale, orientation, kx, ky):
     index = (((shape * 6 + scale) * 40 + orientation) * 32 + kx) * 32 + ky
     (image,) = pixels(dsprites.draw(np.array([index])))
     np.testing.assert_array_equal(image, plain_image(shape, scale, orientation, kx, ky))
@@ -174,7 +174,7 @@ def test_a_hearts_lobes_point_up():
     assert widths[: len(widths) // 2].sum() > widths[len(widths) // 2 :].sum()
 
 
-def test_images_drawn_one_by_one_are_those_of_the_whole_data_set(drawn):
+def test_images_drawn_one_by_one_equal_those_of_the_complete_data_set(drawn):
     indices = np.random.default_rng(0).integers(0, COUNT, 40)
     images = drawn.images(indices)
     assert images.shape == (40, 64, 64, 1)
@@ -182,7 +182,7 @@ def test_images_drawn_one_by_one_are_those_of_the_whole_data_set(drawn):
     np.testing.assert_array_equal(images[..., 0] == 255, pixels(dsprites.draw(indices)) == 1)
 
 
-def test_the_data_set_has_all_images_their_shapes_as_labels_and_one_split(drawn):
+def test_the_data_set_has_all_images_with_shapes_as_labels_and_one_split(drawn):
     assert len(drawn) == COUNT
     assert drawn.headline_split == "all"
     assert drawn.label_names == ("square", "ellipse", "heart")
@@ -191,14 +191,14 @@ def test_the_data_set_has_all_images_their_shapes_as_labels_and_one_split(drawn)
     np.testing.assert_array_equal(drawn.labels, drawn.factors.classes(np.arange(COUNT))[:, 0])
 
 
-def test_bits_turn_into_black_and_white_pixels_from_the_left():
+def test_bits_are_unpacked_to_black_and_white_pixels_from_the_left():
     # By hand: 0b1010_0000, 0b0000_0001 is a row of 16 pixels, the most significant bit first.
     images = BitStore(np.array([[0b10100000, 0b00000001]], np.uint8), 1, 16)(np.array([0, 0]))
     assert images.shape == (2, 1, 16, 1)
     assert images[1, 0, :, 0].tolist() == [255, 0, 255] + [0] * 12 + [255]
 
 
-def test_preparing_again_finds_everything_in_place_in_one_file(drawn):
+def test_preparing_again_changes_nothing(drawn):
     # `drawn` has been prepared by the same job; here it finds everything in place.
     assert dsprites.is_drawn()
     (path,) = dsprites.cached_files()
@@ -208,7 +208,7 @@ def test_preparing_again_finds_everything_in_place_in_one_file(drawn):
     assert "737,280" in event.message
 
 
-def test_preparing_yields_progress_in_images_that_grows_evenly(empty_cache):
+def test_preparing_yields_steady_progress_in_images(empty_cache):
     job = prepare("dsprites")
     events = [next(job) for _ in range(5)]
     job.close()
@@ -226,14 +226,14 @@ def test_closing_midway_leaves_no_file(empty_cache):
     assert not dsprites.is_drawn()
 
 
-def test_a_disk_too_small_is_refused_before_anything_is_written(empty_cache, monkeypatch):
+def test_too_small_a_disk_is_rejected_before_anything_is_written(empty_cache, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: Usage(10**9, 10**9 - 10**8, 10**8))
     with pytest.raises(DataError, match=r"377 MB.*100 MB are free"):
         list(dsprites.prepare())
     assert files_in(empty_cache) == []
 
 
-def test_a_disk_that_fills_up_meanwhile_leaves_no_file(empty_cache, monkeypatch):
+def test_a_disk_that_fills_up_while_drawing_leaves_no_file(empty_cache, monkeypatch):
     drawn = []
 
     def full(*classes):
@@ -249,10 +249,10 @@ def test_a_disk_that_fills_up_meanwhile_leaves_no_file(empty_cache, monkeypatch)
     assert files_in(empty_cache) == []
 
 
-def test_a_cache_that_cannot_be_written_is_said(tmp_path, monkeypatch):
+def test_a_cache_that_cannot_be_written_to_gets_a_message(tmp_path, monkeypatch):
     (tmp_path / "file").write_bytes(b"")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    with pytest.raises(DataError, match="cannot be written into"):
+    with pytest.raises(DataError, match="cannot be written to"):
         list(dsprites.prepare())
 
 
@@ -268,6 +268,6 @@ def test_a_file_of_another_size_does_not_count_as_drawn(empty_cache, monkeypatch
     path.unlink()
 
 
-def test_an_unknown_data_set_is_refused_with_the_names_there_are():
+def test_the_error_for_an_unknown_data_set_lists_the_known_ones():
     with pytest.raises(DataError, match=r"'cifar'.*dsprites.*mnist"):
         load_dataset("cifar")

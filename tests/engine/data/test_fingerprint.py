@@ -1,4 +1,4 @@
-"""What a fingerprint sees of a data set, what it does not, and that it costs little."""
+"""Changes of a data set that its fingerprint notices, those that it does not, and its cost."""
 
 from dataclasses import replace
 
@@ -33,7 +33,7 @@ def dataset(array=None, **changes):
 
 
 def mapped(tmp_path, array):
-    """The same images, memory-mapped as large data are."""
+    """The same images, memory-mapped like large data sets."""
     np.save(tmp_path / "images.npy", array)
     return dataset(store=ArrayStore(np.load(tmp_path / "images.npy", mmap_mode="r")))
 
@@ -42,7 +42,7 @@ def changes(**changed):
     return fingerprint_of(dataset()).changes(fingerprint_of(dataset(**changed)))
 
 
-def test_the_same_content_has_the_same_fingerprint_wherever_it_came_from():
+def test_equal_content_has_the_same_fingerprint_whatever_its_source():
     assert fingerprint_of(dataset()) == fingerprint_of(dataset(pixels().copy(), source="elsewhere", title="renamed"))
 
 
@@ -60,18 +60,18 @@ def test_each_part_that_changes_is_named():
     assert changes(splits={"all": np.arange(COUNT)}).startswith("the split")
 
 
-def test_one_pixel_of_images_in_memory_is_seen():
+def test_one_changed_pixel_of_images_in_memory_is_noticed():
     array = pixels()
     array[1234, 3, 3] ^= 1
     assert fingerprint_of(dataset()).changes(fingerprint_of(dataset(array))) == "the images"
 
 
-def test_an_image_more_is_another_data_set():
+def test_an_additional_image_changes_the_fingerprint():
     assert "the images" in fingerprint_of(dataset()).changes(fingerprint_of(dataset(pixels(COUNT + 1))))
 
 
 @pytest.mark.parametrize("place", [0, COUNT - 1])
-def test_the_first_and_the_last_of_mapped_images_are_looked_at(tmp_path, place):
+def test_the_first_and_the_last_of_mapped_images_are_read(tmp_path, place):
     before = fingerprint_of(mapped(tmp_path, pixels()))
     array = pixels()
     array[place] ^= 1
@@ -79,8 +79,8 @@ def test_the_first_and_the_last_of_mapped_images_are_looked_at(tmp_path, place):
     assert before.changes(fingerprint_of(mapped(tmp_path / "again", array))) == "the images"
 
 
-def test_one_percent_of_mapped_images_replaced_is_seen(tmp_path):
-    """Each stretch of about 6 images has one that is looked at: that 512 looks miss 1 % has a chance of 0.6 %."""
+def test_replacing_one_per_cent_of_mapped_images_is_noticed(tmp_path):
+    """One image in each interval of about 6 is read: 512 such readings miss 1 % with a probability of 0.6 %."""
     before = fingerprint_of(mapped(tmp_path, pixels()))
     array = pixels()
     array[np.random.default_rng(1).choice(COUNT, COUNT // 100, replace=False)] ^= 1
@@ -88,7 +88,7 @@ def test_one_percent_of_mapped_images_replaced_is_seen(tmp_path):
     assert before.changes(fingerprint_of(mapped(tmp_path / "again", array))) == "the images"
 
 
-def test_of_many_images_only_a_sample_is_read(tmp_path):
+def test_only_a_sample_of_many_images_is_read(tmp_path):
     read = []
 
     class Counting:
@@ -105,7 +105,7 @@ def test_of_many_images_only_a_sample_is_read(tmp_path):
     assert np.diff(read).max() < 2 * 480_000 / SAMPLE + 1  # spread over the whole
 
 
-def test_a_data_set_that_is_open_is_looked_at_once():
+def test_an_open_data_set_is_read_once():
     asked = []
 
     class Counting:
@@ -121,7 +121,7 @@ def test_a_data_set_that_is_open_is_looked_at_once():
     assert asked == [SAMPLE]
 
 
-def test_files_give_it_back_and_what_is_damaged_counts_as_none():
+def test_a_fingerprint_is_read_back_and_a_damaged_one_counts_as_none():
     mark = fingerprint_of(dataset())
     assert Fingerprint.read(mark.values()) == mark
     assert Fingerprint.read(mark.values() | {"of a later version": "x"}) == mark
@@ -129,8 +129,8 @@ def test_files_give_it_back_and_what_is_damaged_counts_as_none():
         assert Fingerprint.read(damaged) is None
 
 
-def test_one_pixel_of_one_own_image_is_seen_also_where_the_copy_is_mapped(tmp_path):
-    """Own data are digested whole when they are prepared; 1,000 images, and the sample has 512 of them."""
+def test_one_changed_pixel_of_own_images_is_noticed_even_if_mapped(tmp_path):
+    """The digest of own data covers all 1,000 images; the sample would have 512 of them."""
     array = pixels(1000).repeat(4, 1).repeat(4, 2)[..., 0]
     for place in range(0, 1000, 250):
         changed = array.copy()
@@ -143,8 +143,8 @@ def test_one_pixel_of_one_own_image_is_seen_also_where_the_copy_is_mapped(tmp_pa
     assert fingerprint_of(load_dataset("arrays", tmp_path / "elsewhere.npz")) == a
 
 
-def test_dsprites_as_drawn_and_as_published_are_alike_where_they_are_looked_at(shared_data):
-    """Those of the sample that are among the 46,080 originals at hand; a run may go on with either."""
+def test_dsprites_as_drawn_and_as_published_have_equal_samples(shared_data):
+    """The images of the sample that are among the 46,080 available originals; a run can resume with either."""
     with np.load(shared_data / "dsprites/dsprites_downsampled.npz", allow_pickle=False) as file:
         originals, indices = file["imgs"], file["original_dataset_indices"]
     looked_at = np.isin(indices, _sample(dsprites.COUNT))

@@ -1,4 +1,4 @@
-"""Inputs that public reports describe and that version 1.0.0 got wrong in silence: one test a case.
+"""Inputs described in public reports that version 1.0.0 silently got wrong: one test per case.
 
 What each should become is worked out by hand from what is written into the files.
 """
@@ -33,7 +33,7 @@ def grey(path, level, size=(40, 40), **options):
 
 @pytest.fixture
 def classes(tmp_path):
-    """Twelve pictures each of cats and dogs, all of one grey."""
+    """Twelve pictures each of cats and dogs, each of a single grey."""
     for name, level in (("cat", 50), ("dog", 200)):
         for i in range(12):
             grey(tmp_path / "pictures" / name / f"{i}.png", level)
@@ -41,7 +41,7 @@ def classes(tmp_path):
 
 
 def levels(dataset):
-    """The grey of every image, from its middle."""
+    """The grey value at the centre of every image."""
     return dataset.images(np.arange(len(dataset)))[:, 16, 16, 0].tolist()
 
 
@@ -49,7 +49,7 @@ def notes(dataset):
     return " ".join(dataset.notes)
 
 
-def test_arrays_of_0_and_1_become_black_and_white_and_it_is_said(tmp_path):
+def test_arrays_of_0_and_1_become_black_and_white_with_a_note(tmp_path):
     images = (np.random.default_rng(0).random((300, 64, 64)) < 0.05).astype(np.uint8)
     np.savez(tmp_path / "a.npz", images=images)
     dataset = load_dataset("arrays", tmp_path / "a.npz")
@@ -57,7 +57,7 @@ def test_arrays_of_0_and_1_become_black_and_white_and_it_is_said(tmp_path):
     assert "1 is taken as white" in notes(dataset)
 
 
-def test_pictures_of_0_and_1_become_black_and_white_too(tmp_path):
+def test_pictures_of_0_and_1_become_black_and_white(tmp_path):
     for i in range(4):
         grey(tmp_path / "p" / f"{i}.png", i % 2)
     dataset = load_dataset("images", tmp_path / "p", 32)
@@ -65,7 +65,7 @@ def test_pictures_of_0_and_1_become_black_and_white_too(tmp_path):
     assert "1 is taken as white" in notes(dataset)
 
 
-def test_nearly_black_arrays_stay_as_they_are_and_it_is_said(tmp_path):
+def test_almost_black_arrays_are_unchanged_with_a_note(tmp_path):
     images = np.arange(17, dtype=np.uint8).repeat(32 * 32).reshape(17, 32, 32)  # 0 to 16, as the small digits have
     np.savez(tmp_path / "a.npz", images=images)
     dataset = load_dataset("arrays", tmp_path / "a.npz")
@@ -74,7 +74,7 @@ def test_nearly_black_arrays_stay_as_they_are_and_it_is_said(tmp_path):
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
-def test_arrays_in_fortran_order_are_those_in_c_order(tmp_path, dtype):
+def test_arrays_in_fortran_order_equal_those_in_c_order(tmp_path, dtype):
     rng = np.random.default_rng(0)
     values = {
         "images": rng.integers(0, 2, (30, 32, 32, 3)).astype(dtype),
@@ -130,7 +130,7 @@ def _written_by_1_0_0(run):
     return Run.open(run.path)
 
 
-def test_a_run_of_1_0_0_keeps_the_numbers_that_its_weights_know_the_classes_by(numbered, tmp_path):
+def test_a_run_of_1_0_0_keeps_the_class_numbers_it_was_trained_with(numbered, tmp_path):
     # Version 1.0.0 sorted names as text.
     old = load_dataset(*_written_by_1_0_0(_conditional(numbered, tmp_path / "runs")).data)
     assert old.label_names == ("1", "10", "11", "2", "20", "3")
@@ -154,7 +154,7 @@ def sixteen(path, pixels):
     Image.fromarray(np.asarray(pixels, np.uint16)).save(path)
 
 
-def test_sixteen_bits_are_scaled_by_their_depth_in_the_whole_folder(tmp_path):
+def test_sixteen_bit_pictures_of_a_folder_are_scaled_alike(tmp_path):
     for i, level in enumerate((200, 65535, 32768, 257)):
         sixteen(tmp_path / "p" / f"{i}.png", np.full((40, 40), level))
         sixteen(tmp_path / "p" / f"{i}.tif", np.full((40, 40), level))
@@ -187,7 +187,7 @@ def floating(path, low, high):
         ([(0, 2000), (0, 4000)], [(0, 128), (0, 255)]),
     ],
 )
-def test_floating_point_pictures_have_one_range_in_the_whole_folder(tmp_path, ranges, expected):
+def test_floating_point_pictures_of_a_folder_share_one_range(tmp_path, ranges, expected):
     for i, (low, high) in enumerate(ranges):
         floating(tmp_path / "p" / f"{i}.tif", low, high)
     dataset = load_dataset("images", tmp_path / "p", 32)
@@ -196,12 +196,12 @@ def test_floating_point_pictures_have_one_range_in_the_whole_folder(tmp_path, ra
     assert "floating-point values (2)" in notes(dataset)
 
 
-def test_a_single_picture_of_sixteen_bits_is_scaled_by_its_depth(tmp_path):
+def test_a_single_sixteen_bit_picture_is_scaled_by_its_depth(tmp_path):
     sixteen(tmp_path / "dark.png", np.full((4, 4), 200))
     assert np.asarray(open_picture(tmp_path / "dark.png", 100)).max() == 1
 
 
-def test_what_systems_leave_in_folders_is_neither_a_class_nor_a_picture(classes):
+def test_files_of_systems_are_neither_classes_nor_pictures(classes):
     plain = load_dataset("images", classes, 32)
     for name in (".ipynb_checkpoints/x.png", "__MACOSX/cat/._0.png", "@eaDir/0.png", "cat/.ipynb_checkpoints/0.png"):
         grey(classes / name, 128)
@@ -232,7 +232,7 @@ def test_a_linked_class_folder_is_read_and_loops_are_not(classes, tmp_path):
     dataset = load_dataset("images", classes, 32)
     assert dataset.label_names == ("cat", "dog")
     assert levels(dataset) == [50] * 12 + [200] * 12
-    assert "link to folders that are read already: again, cat/up, root." in notes(dataset)
+    assert "link to folders that are already read: again, cat/up, root." in notes(dataset)
     assert "cannot be opened or link to nothing: cat/gone.png, self." in notes(dataset)
 
 
@@ -259,7 +259,7 @@ def test_train_and_val_folders_are_the_split(tmp_path, layout):
         assert all(word in listed[i].parts for i in dataset.splits[name])
 
 
-def test_of_three_parts_the_test_part_is_what_numbers_are_quoted_on(tmp_path):
+def test_with_three_parts_the_test_part_is_the_headline_split(tmp_path):
     for part, count in (("Training", 6), ("valid", 3), ("test", 2)):
         for i in range(count):
             grey(tmp_path / "p" / part / f"{i}.png", 10 * count)
@@ -270,7 +270,7 @@ def test_of_three_parts_the_test_part_is_what_numbers_are_quoted_on(tmp_path):
     assert dataset.labels is None
 
 
-def test_folders_around_everything_stand_for_nothing(classes, tmp_path):
+def test_a_folder_that_contains_everything_is_ignored(classes, tmp_path):
     (tmp_path / "outer" / "data").mkdir(parents=True)
     shutil.move(classes, tmp_path / "outer" / "data" / "train")
     dataset = load_dataset("images", tmp_path / "outer", 32)
@@ -278,33 +278,33 @@ def test_folders_around_everything_stand_for_nothing(classes, tmp_path):
     assert set(dataset.splits) == {"train", "test"}
 
 
-def test_a_stray_picture_leaves_the_classes_and_is_said(classes):
+def test_a_stray_picture_is_left_out_with_a_note(classes):
     grey(classes / "stray.png", 100)
     dataset = load_dataset("images", classes, 32)
     assert dataset.label_names == ("cat", "dog")
     assert levels(dataset) == [50] * 12 + [200] * 12
-    assert "Left out because they lie beside the folders of the classes: stray.png." in notes(dataset)
+    assert "Left out because they are beside the folders of the classes: stray.png." in notes(dataset)
 
 
-def test_many_pictures_beside_folders_are_kept_without_classes_and_it_is_said(classes):
+def test_many_pictures_beside_folders_are_kept_without_classes_with_a_note(classes):
     for i in range(20):
         grey(classes / f"{i}.png", 100)
     dataset = load_dataset("images", classes, 32)
     assert len(dataset) == 44
     assert dataset.labels is None
-    assert "2 folders are not taken as classes, since too many pictures lie beside them (20)" in notes(dataset)
+    assert "2 folders are not used as classes because too many pictures are beside them (20)" in notes(dataset)
 
 
-def test_pictures_outside_the_split_are_left_out_and_said(tmp_path):
+def test_pictures_outside_the_split_are_left_out_with_a_note(tmp_path):
     for part, count in (("train", 12), ("test", 4), ("samples", 2)):
         for i in range(count):
             grey(tmp_path / "p" / part / f"{i}.png", 9)
     dataset = load_dataset("images", tmp_path / "p", 32)
     assert len(dataset) == 16
-    assert "lie outside the folders of the split: samples/0.png, samples/1.png." in notes(dataset)
+    assert "are outside the folders of the split: samples/0.png, samples/1.png." in notes(dataset)
 
 
-def test_what_pillow_reads_is_read_and_the_rest_is_counted(tmp_path):
+def test_formats_of_pillow_are_read_and_other_files_are_counted(tmp_path):
     folder = tmp_path / "p"
     for name in ("0.png", "1.tif", "2.TIFF", "3.bmp", "4.gif", "5.webp", "6.ppm", "7.tga", "8.jp2"):
         grey(folder / name, 100)
@@ -317,11 +317,11 @@ def test_what_pillow_reads_is_read_and_the_rest_is_counted(tmp_path):
     dataset = load_dataset("images", folder, 32)
     assert len(dataset) == 12
     np.testing.assert_allclose(levels(dataset), 100, atol=2)
-    assert "not pictures that can be read: 2 .heic, 1 without an ending, 1 .csv." in notes(dataset)
-    assert "several frames or pages (1)" in notes(dataset)
+    assert "not readable pictures: 2 .heic, 1 without an extension, 1 .csv." in notes(dataset)
+    assert "several frames or pages, of which only the first is used: 1." in notes(dataset)
 
 
-def test_a_note_on_what_was_left_out_is_of_now(tmp_path):
+def test_notes_on_what_was_left_out_are_current(tmp_path):
     for i in range(3):
         grey(tmp_path / "p" / f"{i}.png", 100)
     (tmp_path / "p" / "a.heic").touch()
@@ -341,7 +341,7 @@ def test_a_program_is_never_run_for_a_picture(tmp_path):
     assert "1 of 2 pictures could not be read and are left out: c.png." in notes(dataset)
 
 
-def test_names_with_dots_are_whole_titles(tmp_path):
+def test_titles_include_names_after_a_dot(tmp_path):
     for name in ("faces.v1", "faces.v2"):
         grey(tmp_path / name / "0.png", 50)
     assert [load_dataset("images", tmp_path / name, 32).title for name in ("faces.v1", "faces.v2")] == [
@@ -366,7 +366,7 @@ def test_names_that_are_not_utf_8_work(tmp_path):
 
 
 @pytest.mark.parametrize("count", [1, 2])
-def test_the_smallest_folders_have_no_part_that_is_held_out(tmp_path, count):
+def test_the_smallest_folders_have_no_held_out_part(tmp_path, count):
     for i in range(count):
         grey(tmp_path / "p" / f"{i}.png", 100)
     dataset = load_dataset("images", tmp_path / "p", 32)

@@ -1,4 +1,4 @@
-"""Pictures from outside: fitted as the model's own data were made, or refused in a sentence."""
+"""The user's pictures are fitted like the model's training data, or rejected with a message."""
 
 import struct
 import zlib
@@ -17,7 +17,7 @@ MNIST = (28, 28, 1)
 
 
 def drawing(height=200, width=300):
-    """A seven, white on black, off the middle, uint8 (height, width)."""
+    """A seven, white on black, off centre, uint8 (height, width)."""
     picture = np.zeros((height, width), np.uint8)
     picture[40:60, 150:220] = 255
     for row in range(60, 160):
@@ -26,7 +26,7 @@ def drawing(height=200, width=300):
 
 
 def centre_of_mass(image):
-    """Row and column, from a plain sum over pixels."""
+    """Row and column, from a simple sum over pixels."""
     total = row_sum = column_sum = 0.0
     for row, column in np.ndindex(image.shape[:2]):
         value = float(image[row, column].max())
@@ -40,7 +40,7 @@ def box(image):
     return np.ptp(rows) + 1, np.ptp(columns) + 1
 
 
-def test_mnist_itself_lies_in_a_box_of_20_about_its_centre_of_mass(shared_data):
+def test_mnist_digits_fit_a_box_of_20_around_their_centre_of_mass(shared_data):
     # What "centred" imitates, measured on the original images.
     from engine.data import load_dataset
 
@@ -50,7 +50,7 @@ def test_mnist_itself_lies_in_a_box_of_20_about_its_centre_of_mass(shared_data):
         assert 19 <= max(box(image)) <= 20
 
 
-def test_fitting_an_mnist_image_gives_that_image_back(shared_data):
+def test_fitting_an_mnist_image_returns_it_unchanged(shared_data):
     from engine.data import load_dataset
 
     images = load_dataset("mnist", shared_data / "mnist").images(np.arange(0, 70_000, 700))
@@ -102,13 +102,13 @@ def with_alpha(ink, alpha):
     ],
 )
 @pytest.mark.parametrize("style", ["centred", "filling"])
-def test_ink_is_found_black_on_white_in_colour_and_on_nothing(make, style):
+def test_ink_is_found_on_white_on_colour_and_on_transparency(make, style):
     expected = fit_picture(drawing(), MNIST, style)
     fitted = fit_picture(make(drawing()), MNIST, style)
     assert np.abs(fitted.astype(int) - expected).max() <= 3
 
 
-def test_filling_fills_the_longer_edge_and_centres_the_shorter():
+def test_filling_fills_the_longer_side_and_centres_the_shorter():
     fitted = fit_picture(drawing(), (32, 32, 1), "filling")
     assert box(fitted)[0] == 32
     columns = np.flatnonzero((fitted[..., 0] > 0).any(0))
@@ -125,12 +125,12 @@ def test_the_thinnest_ink_still_fits(thin):
 
 
 @pytest.mark.parametrize("value", [0, 128, 255])
-def test_a_picture_of_one_colour_has_nothing_to_fit(value):
+def test_a_picture_of_one_colour_is_rejected(value):
     with pytest.raises(DataError, match="nothing on the picture"):
         fit_picture(np.full((50, 60), value, np.uint8), MNIST, "centred")
 
 
-def test_plain_pictures_are_cut_to_the_central_square_and_keep_their_greys():
+def test_plain_pictures_are_cut_to_the_central_square_and_keep_grey_values():
     picture = np.zeros((64, 128, 3), np.uint8)
     picture[:, 32:96] = (200, 100, 60)  # the central square
     np.testing.assert_array_equal(
@@ -142,13 +142,13 @@ def test_plain_pictures_are_cut_to_the_central_square_and_keep_their_greys():
     assert fit_picture(picture[..., 0], (32, 32, 3), "plain").shape == (32, 32, 3)
 
 
-def test_plain_pictures_with_transparency_lie_on_black():
+def test_plain_pictures_with_transparency_are_composited_onto_black():
     half = with_alpha(200, np.full((64, 64), 128, np.uint8))
     np.testing.assert_allclose(fit_picture(half, (32, 32, 1), "plain"), 200 * 128 / 255, atol=1)
 
 
 @pytest.mark.parametrize("shape", [(0, 5), (4, 4, 2), (3,), (2, 4, 4, 3)])
-def test_an_array_that_is_no_picture_is_refused(shape):
+def test_an_array_that_is_not_a_picture_is_rejected(shape):
     with pytest.raises(DataError, match="cannot be used"):
         fit_picture(np.zeros(shape, np.uint8), MNIST, "plain")
 
@@ -171,7 +171,7 @@ def test_pictures_of_many_formats_are_read(tmp_path, ending):
     assert np.abs(picture.astype(int) - as_rgb(drawing())).mean() < 3
 
 
-def test_a_picture_is_read_upright_and_with_its_transparency(tmp_path):
+def test_a_picture_is_read_upright_and_with_transparency(tmp_path):
     image = Image.new("RGBA", (40, 20), (255, 0, 0, 100))
     exif = Image.Exif()
     exif[0x0112] = 6  # turned by a quarter
@@ -181,18 +181,18 @@ def test_a_picture_is_read_upright_and_with_its_transparency(tmp_path):
     np.testing.assert_array_equal(picture[0, 0], [255, 0, 0, 100])
 
 
-def test_a_sixteen_bit_grey_is_brought_to_eight(tmp_path):
+def test_sixteen_bit_grey_values_are_converted_to_eight(tmp_path):
     Image.fromarray(np.full((5, 5), 51400, np.uint16)).save(tmp_path / "deep.png")
     np.testing.assert_array_equal(read_picture(tmp_path / "deep.png"), 200)
 
 
-def test_a_large_picture_is_made_smaller_when_it_is_read(tmp_path):
+def test_a_large_picture_is_scaled_down_when_read(tmp_path):
     Image.new("RGB", (3000, 1500), "white").save(tmp_path / "large.png")
     assert read_picture(tmp_path / "large.png").shape == (512, 1024, 3)
 
 
 def png_of(width, height):
-    """Bytes of a PNG whose header claims this size, as the specification has it."""
+    """Bytes of a PNG whose header claims this size, following the specification."""
 
     def chunk(kind, data):
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
@@ -213,12 +213,12 @@ def png_of(width, height):
         (b"seven", "is not a picture"),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "is not a picture"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n", "is not a picture"),
-        (png_of(100, 100), "cut short or damaged"),
+        (png_of(100, 100), "truncated or damaged"),
         (png_of(60_000, 60_000), "more than 100 million pixels"),
         (png_of(11_000, 10_000), "more than 100 million pixels"),
     ],
 )
-def test_what_is_no_picture_or_too_large_is_a_sentence(tmp_path, content, words):
+def test_files_that_are_not_pictures_or_too_large_get_a_message(tmp_path, content, words):
     file = tmp_path / "seven.png"
     file.write_bytes(content)
     with pytest.raises(DataError, match=words) as error:
@@ -226,7 +226,7 @@ def test_what_is_no_picture_or_too_large_is_a_sentence(tmp_path, content, words)
     assert "seven.png" in str(error.value)
 
 
-def test_a_folder_and_a_file_that_is_not_there_are_a_sentence(tmp_path):
+def test_a_folder_and_a_missing_file_get_a_message(tmp_path):
     for path in (tmp_path, tmp_path / "none.png"):
         with pytest.raises(DataError, match="cannot be read"):
             read_picture(path)
@@ -244,7 +244,7 @@ def encoded(tmp_path_factory):
 
 
 @given(data=st.data())
-def test_damaged_files_are_read_or_refused_and_nothing_else(encoded, data):
+def test_damaged_files_are_either_read_or_rejected(encoded, data):
     file, originals = encoded
     content = bytearray(data.draw(st.sampled_from(originals)))
     for _ in range(data.draw(st.integers(1, 6))):

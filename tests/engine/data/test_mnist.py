@@ -1,4 +1,4 @@
-"""MNIST: four files that belong together, or a sentence that says which do not."""
+"""MNIST: four consistent files, or a message that names the problem."""
 
 import hashlib
 import shutil
@@ -33,7 +33,7 @@ def write(path, array):
     path.write_bytes(head + array.astype(np.uint8).tobytes())
 
 
-def test_the_published_files_hold_what_is_published(shared_data):
+def test_the_published_files_have_the_published_content(shared_data):
     # LeCun's page: 60,000 and 10,000 images; the first training label is 5, the first of the test set 7.
     dataset = load_dataset("mnist", shared_data / "mnist")
     assert {split: len(indices) for split, indices in dataset.splits.items()} == {"train": 60_000, "test": 10_000}
@@ -47,7 +47,7 @@ def test_the_published_files_hold_what_is_published(shared_data):
     assert training.std() == pytest.approx(0.3081, abs=5e-5)
 
 
-def test_images_and_labels_stay_together_across_the_splits(digits_folder):
+def test_images_and_labels_correspond_in_both_splits(digits_folder):
     dataset = load_dataset("mnist", digits_folder)
     digits = load_digits()
     assert len(dataset) == 1797
@@ -77,45 +77,45 @@ def test_a_missing_file_is_named(folder, name):
         load_dataset("mnist", folder)
 
 
-def test_a_missing_folder_is_named_with_what_belongs_there(tmp_path):
+def test_a_missing_folder_is_named_with_the_files_it_should_hold(tmp_path):
     with pytest.raises(DataError, match=r"nowhere does not exist.*train-images-idx3-ubyte"):
         load_dataset("mnist", tmp_path / "nowhere")
 
 
-def test_files_named_with_a_dot_as_some_copies_are_count_too(folder):
+def test_files_named_with_a_dot_are_found_too(folder):
     for path in list(folder.iterdir()):
         path.rename(folder / path.name.replace("-idx", ".idx"))
     assert len(load_dataset("mnist", folder)) == 1797
 
 
 @pytest.mark.parametrize(("prefix", "split", "images"), [("train", "train", "1,500"), ("t10k", "test", "297")])
-def test_another_number_of_labels_than_images_is_refused(folder, prefix, split, images):
+def test_different_numbers_of_labels_and_images_are_rejected(folder, prefix, split, images):
     (folder / f"{prefix}-labels-idx1-ubyte.gz").unlink(missing_ok=True)
     write(folder / f"{prefix}-labels-idx1-ubyte", np.zeros(290))
     with pytest.raises(DataError, match=f"{images} {split} images but 290 labels"):
         load_dataset("mnist", folder)
 
 
-def test_files_without_images_are_refused(folder):
+def test_files_without_images_are_rejected(folder):
     write(folder / "t10k-images-idx3-ubyte", np.zeros((0, 28, 28)))
     write(folder / "t10k-labels-idx1-ubyte", np.zeros(0))
     with pytest.raises(DataError, match="0 test images"):
         load_dataset("mnist", folder)
 
 
-def test_images_of_another_size_are_refused_with_both_sizes(folder):
+def test_images_of_another_size_are_rejected_naming_both_sizes(folder):
     write(folder / "t10k-images-idx3-ubyte", np.zeros((297, 32, 32)))
     with pytest.raises(DataError, match="32 x 32 pixels; MNIST's are 28 x 28"):
         load_dataset("mnist", folder)
 
 
-def test_a_label_above_nine_is_refused(folder):
+def test_a_label_above_nine_is_rejected(folder):
     write(folder / "t10k-labels-idx1-ubyte", np.full(297, 26))
     with pytest.raises(DataError, match=r"26.* end at 9"):
         load_dataset("mnist", folder)
 
 
-def test_a_damaged_file_is_refused_with_its_name(folder):
+def test_a_damaged_file_is_rejected_by_name(folder):
     path = folder / "train-images-idx3-ubyte.gz"
     path.write_bytes(path.read_bytes()[:5000])
     with pytest.raises(DataError, match=r"train-images-idx3-ubyte\.gz"):
@@ -133,7 +133,7 @@ def test_a_download_that_fails_says_what_to_do_and_leaves_no_file(empty_cache, m
     assert [path for path in empty_cache.rglob("*") if path.is_file()] == []
 
 
-def test_the_originals_here_are_the_published_ones(shared_data):
+def test_the_local_originals_are_the_published_ones(shared_data):
     # md5 of train-images-idx3-ubyte.gz as torchvision publishes it.
     content = (shared_data / "mnist/train-images-idx3-ubyte.gz").read_bytes()
     assert hashlib.md5(content).hexdigest() == "f68b3c2dcbeaaa9fbdd348bbdeb94873"
@@ -151,7 +151,7 @@ def test_the_originals_here_are_the_published_ones(shared_data):
     ],
 )
 def test_a_folder_is_recognised_by_its_files_and_its_name(tmp_path, digits_folder, where, name):
-    """The folders are named as torchvision names them, or as people do."""
+    """Folders are named as by torchvision or by users."""
     shutil.copytree(digits_folder, tmp_path / where)
     assert entry_for(tmp_path / where).name == name
 
@@ -165,25 +165,25 @@ def test_torchvisions_layout_is_found_from_each_of_its_folders(tmp_path, digits_
     assert dataset.label_names[0] == "T-shirt"
 
 
-def test_of_several_members_in_torchvisions_layout_the_one_asked_for_is_read(tmp_path, digits_folder):
+def test_the_requested_member_is_read_from_torchvisions_layout(tmp_path, digits_folder):
     for name in ("MNIST", "KMNIST"):
         shutil.copytree(digits_folder, tmp_path / "data" / name / "raw")
     assert str(tmp_path / "data/KMNIST/raw") in load_dataset("kmnist", tmp_path / "data").source
     assert str(tmp_path / "data/MNIST/raw") in load_dataset("mnist", tmp_path / "data").source
     with pytest.raises(DataError, match="has no train-images-idx3-ubyte"):
         load_dataset("fashion-mnist", tmp_path / "data")
-    with pytest.raises(DataError, match="holds KMNIST, by its name, not MNIST"):
+    with pytest.raises(DataError, match="holds KMNIST, judging by its name, not MNIST"):
         load_dataset("mnist", tmp_path / "data/KMNIST")
 
 
-def test_preparing_from_a_folder_without_the_files_is_refused(tmp_path):
+def test_preparing_from_a_folder_without_the_files_fails(tmp_path):
     with pytest.raises(DataError, match="has no train-images-idx3-ubyte"):
         list(prepare("mnist", tmp_path))
     with pytest.raises(DataError, match="does not exist"):
         list(prepare("mnist", tmp_path / "nope"))
 
 
-def test_what_is_no_known_data_set_is_ones_own(tmp_path):
+def test_anything_but_a_known_data_set_is_the_users_own(tmp_path):
     assert entry_for(tmp_path).name == "images"
     (tmp_path / "mine.npz").touch()
     assert entry_for(tmp_path / "mine.npz").name == "arrays"

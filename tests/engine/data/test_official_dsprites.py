@@ -46,19 +46,19 @@ def test_the_official_file_is_read_without_its_pickle(small):
         (np.zeros((COUNT, 64, 64), np.float16), "not the official dSprites file"),
     ],
 )
-def test_another_file_of_that_name_is_refused(small, tmp_path, pixels, words):
+def test_another_file_with_that_name_is_rejected(small, tmp_path, pixels, words):
     write, _ = small
     with pytest.raises(DataError, match=words):
         list(dsprites.prepare(write(pixels)))
     assert [file for file in (tmp_path / "cache").rglob("*") if file.is_file()] == []
 
 
-def test_a_file_cut_short_is_refused(small, tmp_path):
+def test_a_truncated_official_file_is_rejected(small, tmp_path):
     write, _ = small
     path = write()
     content = path.read_bytes()
     path.write_bytes(content[: len(content) // 2])
-    with pytest.raises(DataError, match="cut short"):
+    with pytest.raises(DataError, match="truncated"):
         list(dsprites.prepare(path))
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("imgs.npy", b"\x93NUMPY nonsense")
@@ -90,7 +90,7 @@ def test_the_public_downsampled_file_is_read_with_the_factors_of_its_images(down
     assert dataset.splits["all"].tolist() == list(range(46_080))
 
 
-def test_some_images_are_known_by_the_values_of_their_factors_alone(tmp_path, monkeypatch, downsampled):
+def test_some_images_are_identified_by_their_factor_values(tmp_path, monkeypatch, downsampled):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     with np.load(downsampled, allow_pickle=False) as file:
         chosen = np.array([5, 20_000, 46_079])
@@ -109,12 +109,12 @@ def test_some_images_are_known_by_the_values_of_their_factors_alone(tmp_path, mo
         load_dataset("dsprites", tmp_path / "unknown.npz")
 
 
-def test_as_own_arrays_it_is_said_to_be_dsprites(downsampled):
-    with pytest.raises(DataError, match=r"a file of dSprites.*--dataset dsprites"):
+def test_as_own_arrays_it_is_reported_to_be_dsprites(downsampled):
+    with pytest.raises(DataError, match=r"a dSprites file.*--dataset dsprites"):
         load_dataset("arrays", downsampled)
 
 
-def test_the_hdf5_file_is_said_to_be_one(tmp_path):
+def test_the_hdf5_file_is_reported_to_be_one(tmp_path):
     path = tmp_path / "dsprites_ndarray_co1sh3sc6or40x32y32_64x64.hdf5"
     path.write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(100))
     for given in (path, tmp_path):
@@ -125,12 +125,12 @@ def test_the_hdf5_file_is_said_to_be_one(tmp_path):
         load_dataset("arrays", path)
 
 
-def test_a_folder_without_the_file_is_said(tmp_path):
+def test_a_folder_without_the_file_gets_a_message(tmp_path):
     with pytest.raises(DataError, match="leave the data folder empty"):
         load_dataset("dsprites", tmp_path)
 
 
-def test_the_app_says_that_it_draws():
+def test_the_source_says_that_images_are_drawn():
     source = load_dataset("dsprites").source
     assert "drawn on this machine" in source
     assert "measured on 64,834 originals" in source

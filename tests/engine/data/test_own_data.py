@@ -36,7 +36,7 @@ def pictures(tmp_path):
 
 @pytest.fixture
 def arrays(tmp_path):
-    """Write an .npz with 40 images on a grid with holes, and what is given beside or instead."""
+    """Write an .npz with 40 images on a grid with holes, with the given arrays added or replaced."""
 
     def write(**changes):
         values = {
@@ -52,7 +52,7 @@ def arrays(tmp_path):
     return write
 
 
-def test_a_folder_of_pictures_becomes_a_data_set_with_classes_from_its_sub_folders(pictures):
+def test_a_folder_of_pictures_is_a_data_set_with_subfolders_as_classes(pictures):
     dataset = load_dataset("images", pictures, 32)
     assert dataset.image_shape == (32, 32, 3)
     assert dataset.label_names == ("cats", "dogs")
@@ -73,7 +73,7 @@ def test_pictures_are_cut_to_their_central_square(tmp_path):
     assert (image == 255).all()
 
 
-def test_transparent_pictures_are_laid_on_black_and_turned_ones_upright(tmp_path):
+def test_transparent_pictures_are_composited_onto_black_and_rotated_ones_turned_upright(tmp_path):
     folder = tmp_path / "p"
     folder.mkdir()
     clear = np.full((64, 64, 4), 255, np.uint8)
@@ -91,7 +91,7 @@ def test_transparent_pictures_are_laid_on_black_and_turned_ones_upright(tmp_path
     assert (second[34:] == 0).all()
 
 
-def test_mixed_sizes_and_modes_fit_together(tmp_path):
+def test_mixed_sizes_and_modes_are_read_together(tmp_path):
     folder = tmp_path / "p"
     folder.mkdir()
     for number, mode in enumerate(("L", "RGB", "RGBA", "P", "1", "LA", "CMYK", "I;16", "F")):
@@ -137,7 +137,7 @@ def test_a_folder_is_prepared_once_and_again_when_it_changed(pictures):
     assert len(list(pictures.rglob("*.png"))) == 3
 
 
-def test_cancelling_leaves_nothing_half_written(pictures, cache):
+def test_cancelling_leaves_no_partial_files(pictures, cache):
     job = prepare("images", pictures, 32)
     next(job)
     job.close()
@@ -148,18 +148,18 @@ def test_cancelling_leaves_nothing_half_written(pictures, cache):
     ("make", "words"),
     [
         (lambda folder: None, "does not exist"),
-        (lambda folder: folder.mkdir(), "holds no pictures"),
+        (lambda folder: folder.mkdir(), "hold no pictures"),
         (lambda folder: (folder.mkdir(), (folder / "a.png").write_bytes(b"x")), "None of the 1 pictures"),
     ],
 )
-def test_a_folder_without_pictures_is_refused(tmp_path, cache, make, words):
+def test_a_folder_without_pictures_is_rejected(tmp_path, cache, make, words):
     make(tmp_path / "f")
     with pytest.raises(DataError, match=words):
         load_dataset("images", tmp_path / "f", 32)
     assert [file for file in cache.rglob("*") if file.is_file()] == []
 
 
-def test_a_folder_that_vanishes_while_it_is_read_is_said(pictures, cache):
+def test_a_folder_that_vanishes_while_being_read_gets_a_message(pictures, cache):
     job = prepare("images", pictures, 32)
     next(job)
     shutil.rmtree(pictures)
@@ -168,7 +168,7 @@ def test_a_folder_that_vanishes_while_it_is_read_is_said(pictures, cache):
         load_dataset("images", pictures, 32)
 
 
-def test_two_at_once_both_end_well(pictures):
+def test_preparing_twice_at_the_same_time_works(pictures):
     one, two = prepare("images", pictures, 32), prepare("images", pictures, 32)
     next(one)
     next(two)
@@ -190,7 +190,7 @@ def test_arrays_with_labels_and_factors_on_a_grid_with_holes(arrays):
     assert factors.nearest(np.array([2, 3])) == 23
 
 
-def test_where_the_grid_has_a_hole_the_nearest_image_is_found(arrays):
+def test_the_nearest_image_is_found_where_the_grid_has_a_hole(arrays):
     # The image of row 2, column 3 is missing; columns are 1/9 of the range apart, rows 1/3.
     keep = np.delete(np.arange(40), 23)
     path = arrays(
@@ -215,7 +215,7 @@ def test_models_follow_size_and_channels(arrays, side, channels):
 
 
 @pytest.mark.parametrize("dtype", [bool, np.float32, np.float64])
-def test_other_ranges_are_scaled_to_bytes(arrays, dtype):
+def test_other_value_ranges_are_scaled_to_bytes(arrays, dtype):
     images = (RNG.random((40, 28, 28)) > 0.5).astype(dtype)
     dataset = load_dataset("arrays", arrays(images=images))
     assert (dataset.images(np.arange(40))[..., 0] == images * 255).all()
@@ -243,39 +243,39 @@ def test_other_ranges_are_scaled_to_bytes(arrays, dtype):
         ({"factor_names": np.array(["a", None], dtype=object)}, "Python objects"),
     ],
 )
-def test_arrays_that_do_not_fit_are_refused_in_words(arrays, cache, changes, words):
+def test_unsuitable_arrays_are_rejected_with_a_message(arrays, cache, changes, words):
     with pytest.raises(DataError, match=words):
         load_dataset("arrays", arrays(**changes))
     assert [file for file in cache.rglob("*") if file.is_file()] == []
 
 
 def _with_header(path, shape, body=b""):
-    """An .npz whose array says it has that shape, whatever it holds."""
+    """An .npz whose array header claims a shape, whatever its content."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("images.npy", "w") as out:
         np.lib.format.write_array_header_1_0(out, {"descr": "|u1", "fortran_order": False, "shape": shape})
         out.write(body)
     return path
 
 
-def test_a_bomb_is_refused_by_what_it_says(tmp_path):
+def test_a_decompression_bomb_is_rejected_by_its_header(tmp_path):
     with pytest.raises(DataError, match=rf"at most {LARGEST:,} are read"):
         load_dataset("arrays", _with_header(tmp_path / "bomb.npz", (2**31, 64, 64)))
 
 
-def test_an_array_that_ends_too_early_or_too_late_is_refused(tmp_path, cache):
-    for body, words in ((b"\0" * 100, "ends 924 bytes too early"), (b"\0" * 1100, "longer than it says")):
+def test_an_array_that_is_too_short_or_too_long_is_rejected(tmp_path, cache):
+    for body, words in ((b"\0" * 100, "ends 924 bytes too early"), (b"\0" * 1100, "longer than its header says")):
         with pytest.raises(DataError, match=words):
             load_dataset("arrays", _with_header(tmp_path / "x.npz", (1, 32, 32), body))
     assert [file for file in cache.rglob("*") if file.is_file()] == []
 
 
-def test_what_is_no_npz_is_refused(tmp_path):
+def test_a_file_that_is_not_an_npz_is_rejected(tmp_path):
     (tmp_path / "x.npz").write_bytes(b"PK\x03\x04 but no more")
-    with pytest.raises(DataError, match=r"not an \.npz file, or is cut short"):
+    with pytest.raises(DataError, match=r"not an \.npz file or is truncated"):
         load_dataset("arrays", tmp_path / "x.npz")
 
 
-def test_own_data_without_a_place_is_asked_for():
+def test_own_data_without_a_path_is_rejected():
     with pytest.raises(DataError, match="Choose a folder of pictures"):
         load_dataset("images")
 

@@ -1,4 +1,4 @@
-"""What needs images prepares them once, whoever it is."""
+"""Data are prepared only once, by every user of them."""
 
 import pytest
 
@@ -13,7 +13,7 @@ from engine.training.trainer import train
 
 @pytest.fixture
 def prepared(monkeypatch):
-    """The folders that were prepared, one for each time."""
+    """The folders prepared, once per call."""
     folders, original = [], mnist.prepare
 
     def counting(name, folder):
@@ -38,12 +38,12 @@ JOBS = {
 
 
 @pytest.mark.parametrize("job", JOBS)
-def test_a_job_prepares_its_images_once(job, tiny_copy, tmp_path, prepared):
+def test_a_job_prepares_its_data_once(job, tiny_copy, tmp_path, prepared):
     list(JOBS[job](tiny_copy, tmp_path))
     assert prepared == [tiny_copy.config.data_folder]
 
 
-def test_a_study_reads_the_users_files_once_for_all_its_cells(study_file, tmp_path, digits_folder, prepared):
+def test_a_study_reads_the_users_files_once_for_all_cells(study_file, tmp_path, digits_folder, prepared):
     ours = ('dataset = "digits"', f'dataset = "mnist"\ndata_folder = "{digits_folder.as_posix()}"')
     job = run_study(load_study(study_file(tmp_path, ours)), tmp_path / "runs", workers=1, threads=1)
     next(event for event in job if isinstance(event, StudyProgress))
@@ -51,7 +51,7 @@ def test_a_study_reads_the_users_files_once_for_all_its_cells(study_file, tmp_pa
     assert prepared == [digits_folder]
 
 
-def test_the_terminal_prepares_once_and_looks_whether_it_can_be_loaded(digits_folder, prepared, capsys):
+def test_the_command_line_prepares_once_and_checks_that_loading_works(digits_folder, prepared, capsys):
     assert cli.run_command(cli.parse(["datasets", "prepare", "mnist", "--data", str(digits_folder)])) == 0
     assert prepared == [digits_folder]
     assert "MNIST is ready" in capsys.readouterr().out

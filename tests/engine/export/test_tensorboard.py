@@ -90,7 +90,7 @@ def test_what_is_there_already_is_not_touched(tmp_path, tiny_run):
     assert [path.name for path in tmp_path.rglob("*")] == ["mine", "file"]
 
 
-def test_cancelling_leaves_nothing(tmp_path, tiny_run):
+def test_cancelling_leaves_nothing_behind(tmp_path, tiny_run):
     pytest.importorskip("tensorboard")
     job = write_events([tiny_run], tmp_path / "events")
     assert isinstance(next(job), Progress)

@@ -1,4 +1,4 @@
-"""Driving a job: pause, stop and cancel, on small jobs written by hand."""
+"""Driving a job: pause, stop and cancel, with small jobs written by hand."""
 
 import threading
 
@@ -10,7 +10,7 @@ from engine.jobs.events import Finished, Paused, Progress, Request
 
 
 class Counting:
-    """A job of five steps that keeps the rules of `engine.jobs.events`, and remembers what happened to it."""
+    """A job of five steps that follows the rules of `engine.jobs.events` and records what happens to it."""
 
     def __init__(self):
         self.requests = []
@@ -35,7 +35,7 @@ class Counting:
 
 
 class RecordingControl(Control):
-    """A control that is resumed as soon as somebody waits for it, and counts the waits."""
+    """A control that counts waits and resumes at once."""
 
     def __init__(self):
         super().__init__()
@@ -47,14 +47,14 @@ class RecordingControl(Control):
         super().wait()
 
 
-def test_a_job_left_alone_gives_all_its_events_and_hears_no_request():
+def test_an_undisturbed_job_yields_all_its_events_and_receives_no_request():
     job = Counting()
     events = list(drive(job(), Control()))
     assert events == [*(Progress(step, 5) for step in range(1, 6)), Finished(step=5)]
     assert job.requests == [None] * 5
 
 
-def test_stop_ends_the_job_early_with_its_own_last_word():
+def test_stop_ends_the_job_early_with_its_own_last_event():
     job, control, events = Counting(), Control(), []
     for event in drive(job(), control):
         events.append(event)
@@ -64,7 +64,7 @@ def test_stop_ends_the_job_early_with_its_own_last_word():
     assert not job.ended
 
 
-def test_pause_waits_after_the_job_said_so_and_goes_on_where_it_was():
+def test_pause_waits_after_the_paused_event_and_continues_from_there():
     job, control, events = Counting(), RecordingControl(), []
     for event in drive(job(), control):
         events.append(event)
@@ -82,7 +82,7 @@ def test_pause_waits_after_the_job_said_so_and_goes_on_where_it_was():
     ]
 
 
-def test_a_paused_job_goes_on_when_another_thread_resumes_it():
+def test_a_paused_job_continues_when_another_thread_resumes_it():
     job, control = Counting(), Control()
     paused, events = threading.Event(), []
 
@@ -105,7 +105,7 @@ def test_a_paused_job_goes_on_when_another_thread_resumes_it():
 
 
 @pytest.mark.parametrize("end", ["stop", "cancel"])
-def test_a_paused_job_does_not_keep_whoever_stops_or_cancels_it_waiting(end):
+def test_a_paused_job_can_be_stopped_or_cancelled(end):
     job, control, events = Counting(), Control(), []
 
     def consume():
@@ -124,7 +124,7 @@ def test_a_paused_job_does_not_keep_whoever_stops_or_cancels_it_waiting(end):
     assert job.closed == (end == "cancel")
 
 
-def test_a_pause_taken_back_before_the_job_looked_is_no_pause():
+def test_a_pause_withdrawn_before_the_next_yield_has_no_effect():
     job, control = Counting(), Control()
     for event in drive(job(), control):
         assert not isinstance(event, Paused)
@@ -144,7 +144,7 @@ def test_cancel_closes_the_job_at_once_and_nothing_follows():
     assert control.cancelled
 
 
-def test_a_job_cancelled_before_it_began_does_nothing():
+def test_a_job_cancelled_before_it_starts_does_nothing():
     control = Control()
     control.cancel()
     job = Counting()
@@ -160,7 +160,7 @@ def test_leaving_the_loop_closes_the_job():
     assert job.closed
 
 
-def test_an_error_of_the_job_reaches_its_host():
+def test_an_error_in_the_job_reaches_its_host():
     def failing():
         yield Progress(1, 2)
         raise StudioError("The disk is full.")
@@ -181,7 +181,7 @@ def test_stop_outranks_pause():
     assert control.request is Request.STOP
 
 
-def test_the_last_event_of_a_kind_is_that_of_the_whole_job():
+def test_last_event_runs_the_job_to_its_end():
     job = Counting()
     assert last_event(job(), Progress) == Progress(5, 5)
     assert job.ended

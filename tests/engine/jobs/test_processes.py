@@ -1,4 +1,4 @@
-"""Work in child processes: results in order, progress, failures as sentences, and an end at once."""
+"""Work in child processes: ordered results, progress, failures as messages, immediate cancellation."""
 
 import multiprocessing
 import os
@@ -17,7 +17,7 @@ from engine.jobs.processes import Children
 
 
 def drain(generator):
-    """All events of a generator, and what it returns."""
+    """All events of a generator, and its return value."""
     events = []
     while True:
         try:
@@ -50,7 +50,7 @@ def test_results_come_in_the_order_of_the_tasks_with_progress_to_the_end():
     assert multiprocessing.active_children() == []
 
 
-def test_work_that_tells_how_far_it_is_gives_progress_within_a_task(rng):
+def test_work_that_reports_its_units_gives_progress_within_a_task(rng):
     codes, classes = rng.standard_normal((60, 2)), rng.integers(0, 3, 60)
     with Children(1) as children:
         events, [fit] = drain(children.run(fit_factor, [(codes, classes, codes, classes, 0)], "Trees", "trees", [300]))
@@ -74,13 +74,13 @@ def test_cancelling_ends_a_long_fit_at_once(rng):
     assert not child.is_alive()
 
 
-def test_an_error_of_the_work_is_raised_with_its_traceback(rng):
+def test_an_error_in_the_work_is_raised_with_its_traceback(rng):
     task = (np.arange(5.0), np.eye(4, dtype=int), np.arange(5.0), np.eye(4, dtype=int))
     with Children(1) as children, pytest.raises(RuntimeError, match=r"(?s)SAP.*latent_accuracies.*inconsistent"):
         drain(children.run(latent_accuracies, [task], "SAP", "fits"))
 
 
-def test_a_child_that_the_system_ends_is_a_sentence(rng):
+def test_a_child_killed_by_the_system_gets_a_message(rng):
     with Children(1) as children:
         job = children.run(fit_factor, [long_fit(rng)], "Fitting trees", "trees", [4000])
         while next(job).done == 0:

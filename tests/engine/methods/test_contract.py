@@ -26,7 +26,11 @@ from engine.settings.run_config import RunConfig
 from engine.training.stepper import Stepper
 from engine.training.trainer import train
 
+pytestmark = pytest.mark.usefixtures("narrow")
+
 SETTINGS = {"dataset": "digits", "batch_size": 16, "latents": 3, "log_steps": 4, "preview_steps": 50, "threads": 1}
+
+SMALL = {"network": "burgess", "batch_size": 8}
 
 
 def batch(config, number=16):
@@ -104,7 +108,7 @@ STOPS = (1, 6, 14, 15, 20, 29)
 
 @pytest.mark.parametrize("name", METHODS)
 def test_every_method_stopped_and_resumed_is_the_same_bit_for_bit(data_file, tmp_path, name):
-    values = SETTINGS | {"dataset": "arrays", "data_folder": data_file, "batch_size": 8, "steps": 32}
+    values = SETTINGS | SMALL | {"dataset": "arrays", "data_folder": data_file, "steps": 32}
     config = RunConfig.parse(values | {"objective": name})
     runs = [Run.create(tmp_path, config, title) for title in ("whole", "stopped")]
     list(train(runs[0]))
@@ -232,7 +236,7 @@ class Pairs:
 @pytest.fixture
 def adversarial(monkeypatch):
     monkeypatch.setitem(METHODS, "adversarial", Adversarial)
-    return RunConfig.parse(SETTINGS | {"objective": "adversarial", "steps": 110})
+    return RunConfig.parse(SETTINGS | {"objective": "adversarial", "network": "burgess", "steps": 110})
 
 
 def rows(run):

@@ -11,7 +11,7 @@ from engine.methods.registry import METHODS
 from engine.networks.architectures import NETWORKS
 from engine.networks.network import Network
 from engine.runs.checkpoints import load_weights
-from engine.runs.differences import not_looked_at
+from engine.runs.differences import unused_settings
 from engine.settings.run_config import RunConfig
 from engine.training.trainer import train
 
@@ -105,5 +105,5 @@ def test_a_method_with_networks_of_its_own_does_not_ask_it(tmp_path, make_run):
 
 
 def test_the_normalisation_plays_no_part_in_one_that_has_none():
-    assert "normalisation" in not_looked_at("vae", "mnist", "linear")
-    assert "normalisation" not in not_looked_at("vae", "mnist", "plain")
+    assert "normalisation" in unused_settings("vae", "mnist", "linear")
+    assert "normalisation" not in unused_settings("vae", "mnist", "plain")

@@ -11,8 +11,10 @@ from engine.methods.registry import METHODS
 from engine.networks.architectures import NETWORKS
 from engine.plugins.plugin import INTERFACE, Plugin
 from engine.plugins.registering import PLUGINS, register, unregister
+from engine.settings.absent import missing_words
 from engine.settings.run_config import DATASET_TITLES, RunConfig
 from engine.system.registry import Origin
+from engine.system.user_code import forget_code, register_code
 
 ORIGIN = Origin("", "", "f" * 64, "/home/ada/sparse.py")
 
@@ -51,13 +53,54 @@ def test_what_it_brings_is_used_by_name_and_known_to_be_its_own():
     assert PLUGINS["sparse"].kinds == {"method": ("sparse-vae",), "network": ("small",), "data set": ("blobs",)}
 
 
-def test_without_it_its_names_are_unknown_again():
+def test_without_it_it_is_nowhere_listed_and_what_is_open_says_what_it_needs():
     register(PLUGIN, ORIGIN)
+    config = RunConfig(objective="sparse-vae", network="small", dataset="blobs", beta=2)
     unregister("sparse")
     unregister("sparse")
-    for setting, name in (("objective", "sparse-vae"), ("network", "small"), ("dataset", "blobs")):
-        with pytest.raises(ConfigError, match=f"{setting} is '{name}'; it must be one of"):
-            RunConfig.parse({setting: name})
+    for registry, name in ((METHODS, "sparse-vae"), (NETWORKS, "small"), (ENTRIES, "blobs"), (DATASET_TITLES, "blobs")):
+        assert name not in registry
+        assert name not in list(registry)
+    assert (config.method_title, config.value("beta")) == ("Sparse VAE", 2)
+    assert missing_words(config) == " ".join(
+        f"The {what} needs the plug-in sparse 1.0, which is not loaded. Add or allow it under Plug-ins in the "
+        "settings, or with main.py plugins."
+        for what in ("method Sparse VAE", "network Fully connected", "data set Blobs")
+    )
+    assert missing_words(RunConfig()) == ""
+
+
+def test_a_name_that_no_plugin_ever_brought_is_unknown():
+    for setting in ("objective", "network", "dataset"):
+        with pytest.raises(ConfigError, match=f"{setting} is 'never'; it must be one of"):
+            RunConfig.parse({setting: "never"})
+
+
+class Raising(BetaVae):
+    title = short = "Raising"
+
+    @classmethod
+    def latents_of(cls, config):
+        raise ZeroDivisionError("no latents")
+
+
+class Long(BetaVae):
+    title = short = "Long"
+    formula = "x" * 400
+
+
+@pytest.mark.parametrize(
+    ("method", "words"),
+    [
+        (Raising, r"sparse raised ZeroDivisionError: no latents \(test_registering.py, line \d+\)"),
+        (Long, "What sparse-vae says of itself is too long"),
+    ],
+)
+def test_what_would_fail_in_the_form_or_in_a_run_is_found_at_once(method, words):
+    register_code(__file__, "sparse")
+    with pytest.raises(PluginError, match=words):
+        register(replace(PLUGIN, methods={"sparse-vae": method}), ORIGIN)
+    forget_code(__file__)
 
 
 def test_one_thread_goes_through_the_methods_while_another_registers():

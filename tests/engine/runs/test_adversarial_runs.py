@@ -1,4 +1,4 @@
-"""A run of a method without reconstruction and KL, with a category among its latents: every place that shows runs."""
+"""A run of a method without reconstruction and KL, with a category among its latents, wherever runs are shown."""
 
 import csv
 import shutil
@@ -50,20 +50,22 @@ from engine.traversal import (
     ways,
 )
 
+pytestmark = pytest.mark.usefixtures("narrow")
+
 SETTINGS = {"objective": "info-gan", "dataset": "digits", "batch_size": 64, "steps": 6, "log_steps": 2,
             "preview_steps": 3, "checkpoint_steps": 3, "threads": 1}  # fmt: skip
 OWN = ("discriminator_loss", "generator_loss", "category_information", "continuous_information")
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory):
+def reported_events(tmp_path_factory, narrow):
     run = Run.create(tmp_path_factory.mktemp("adversarial"), RunConfig.parse(SETTINGS), "gan")
     return run, list(train(run))
 
 
 @pytest.fixture(scope="module")
-def run(told):
-    return told[0]
+def run(reported_events):
+    return reported_events[0]
 
 
 @pytest.fixture(scope="module")
@@ -88,8 +90,8 @@ def evaluated(run):
 # The run's files
 
 
-def test_its_curves_have_no_value_where_there_is_none(told):
-    run, events = told
+def test_missing_values_of_its_curves_are_empty(reported_events):
+    run, events = reported_events
     with run.metrics_file.open() as file:
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == ["step", "epoch", "seconds", "loss", "reconstruction", "kl", "capacity", *OWN]
@@ -106,8 +108,8 @@ def test_its_curves_have_no_value_where_there_is_none(told):
     assert not run.held_out_file.exists()
 
 
-def test_its_pictures_have_a_column_for_each_category(told):
-    run, events = told
+def test_its_pictures_have_a_column_for_each_category(reported_events):
+    run, events = reported_events
     preview = [event for event in events if isinstance(event, Preview)][-1]
     assert preview.kl_per_latent == ()
     assert preview.latents == (0, 1, 2)
@@ -120,7 +122,7 @@ def test_its_pictures_have_a_column_for_each_category(told):
     assert (kept.latents, kept.kl_per_latent) == ((0, 1, 2), ())
 
 
-def test_a_category_with_fewer_values_is_black_behind_them(tmp_path):
+def test_a_category_with_fewer_values_ends_in_black_tiles(tmp_path):
     run = Run.create(tmp_path, RunConfig.parse(SETTINGS | {"steps": 1, "categories": 3}))
     [preview] = [event for event in train(run) if isinstance(event, Preview)]
     assert preview.traversal.shape[1] == 8
@@ -129,7 +131,7 @@ def test_a_category_with_fewer_values_is_black_behind_them(tmp_path):
     assert (preview.traversal[1, -1] > 0).any()
 
 
-def test_its_archive_comes_back_whole(run, tmp_path):
+def test_its_archive_is_imported_completely(run, tmp_path):
     sizes = {str(p.relative_to(run.path)): p.stat().st_size for p in run.path.rglob("*") if p.is_file()}
     check_sizes({name: size for name, size in sizes.items() if name != "lock"}, run.config, "a.zip")
     list(write_archive([run], tmp_path / "a.zip"))
@@ -143,13 +145,13 @@ def test_an_estimate_counts_its_columns():
     config, vae = RunConfig.parse(SETTINGS), RunConfig.parse(SETTINGS | {"objective": "vae", "latents": 10})
     sizes = [estimate(each, Pace(1.0, 0, 1500)).disk for each in (config, vae)]
     rows = 6 // 2 + 1
-    assert sizes[1] - sizes[0] == rows * (10 - 4) * 11  # ten columns of KL per latent against four of its own
+    assert sizes[1] - sizes[0] == rows * (10 - 4) * 11  # ten columns of KL per latent, and four of its own terms
 
 
 # What is said of it
 
 
-def test_what_it_lacks_is_a_dash_with_the_reason(run, evaluated):
+def test_a_missing_metric_is_a_dash_with_the_reason(run, evaluated):
     metrics = evaluated["metrics"]
     assert list(metrics) == list(METRICS)
     for name in (
@@ -189,7 +191,7 @@ def test_its_category_error_is_that_of_the_encoded_test_images(gan, digits, eval
     assert evaluated["metrics"]["category_error_matched"]["value"] >= entry["value"]
 
 
-def test_the_number_of_a_category_is_no_quantity_to_correlate(run, gan, digits, tmp_path):
+def test_the_number_of_a_category_is_not_correlated(run, gan, digits, tmp_path):
     images, copy = digits.images(digits.splits["test"]), Run.open(shutil.copytree(run.path, tmp_path / "copy"))
     # A recogniser that says many categories: running means of these images, and other weights behind them.
     networks = deepcopy(gan.model.networks).train()
@@ -211,7 +213,7 @@ def test_the_number_of_a_category_is_no_quantity_to_correlate(run, gan, digits, 
     assert last.result["metrics"]["mean_correlation"]["value"] == pytest.approx(expected, abs=1e-4)
 
 
-def test_data_without_labels_have_no_category_error_and_others_have_no_category(run, digits, tmp_path, monkeypatch):
+def test_there_is_no_category_error_without_labels_or_without_a_category(run, digits, tmp_path, monkeypatch):
     np.savez(tmp_path / "bare.npz", images=digits.images(np.arange(150)))
     config = RunConfig.parse(SETTINGS | {"dataset": "arrays", "data_folder": tmp_path / "bare.npz", "steps": 1})
     bare = Run.create(tmp_path / "runs", config)
@@ -222,7 +224,7 @@ def test_data_without_labels_have_no_category_error_and_others_have_no_category(
     assert reason_beforehand(run.config, "category_error") == ""
 
 
-def test_metrics_kept_by_a_version_without_category_error_are_enough_where_there_can_be_none(tiny_copy):
+def test_metrics_of_a_version_without_category_error_suffice_where_it_does_not_apply(tiny_copy):
     *_, last = evaluate(tiny_copy)
     kept = tiny_copy.evaluation()
     for name in ("category_error", "category_error_matched"):
@@ -233,7 +235,7 @@ def test_metrics_kept_by_a_version_without_category_error_are_enough_where_there
     assert again.result["metrics"] == last.result["metrics"]
 
 
-def test_health_says_nothing_of_what_it_does_not_have(run):
+def test_health_does_not_mention_missing_curves(run):
     reader = MetricsReader(run.metrics_file)
     reader.refresh()
     column = reader.column
@@ -241,10 +243,10 @@ def test_health_says_nothing_of_what_it_does_not_have(run):
                         float("nan"), np.empty(0), 2)  # fmt: skip
     assert health(nothing) == []
     bad = replace(nothing, loss=np.array([1.0, np.nan, np.nan]))
-    assert health(bad) == ["The loss is not a number since step 4."]
+    assert health(bad) == ["The loss has not been a number since step 4."]
 
 
-def test_a_methods_section_says_its_networks_and_its_two_rates(run, evaluated):
+def test_the_methods_text_names_its_networks_and_both_learning_rates(run, evaluated):
     text = methods_text([run])
     assert "The encoder" not in text
     assert "62 noise variables from U(−1, 1), 2 codes from U(−1, 1) and a category of 10 as one-hot" in text
@@ -254,7 +256,7 @@ def test_a_methods_section_says_its_networks_and_its_two_rates(run, evaluated):
     assert "0.0005" not in text  # the common learning rate, which it does not look at
 
 
-def test_of_a_run_that_diverges_its_own_rates_are_named(tmp_path):
+def test_the_message_of_a_diverging_run_names_its_own_learning_rates(tmp_path):
     run = Run.create(tmp_path, RunConfig.parse(SETTINGS | {"generator_rate": 1, "discriminator_rate": 1, "steps": 400}))
     method = METHODS["info-gan"]
     assert method.rate_words(run.config) == "1 for the generator and 1 for discriminator and recogniser"
@@ -273,7 +275,7 @@ def test_its_curves_have_no_empty_panel(run, tiny_run, tmp_path):
     assert [axes.get_title() for axes in curves_figure(run, run).axes] == ["Loss (nats)"]
 
 
-def test_curves_of_several_runs_go_below_each_other_by_their_names(run, tiny_run, tmp_path):
+def test_curves_of_several_runs_are_stacked_by_name(run, tiny_run, tmp_path):
     list(export([run, tiny_run], tmp_path / "both.csv"))
     with (tmp_path / "both.csv").open() as file:
         rows = list(csv.DictReader(file))
@@ -286,7 +288,7 @@ def test_curves_of_several_runs_go_below_each_other_by_their_names(run, tiny_run
     assert list(rows[0]) == ["run", *header(10, OWN).split(",")]
 
 
-def test_a_report_is_written_of_it(run, tmp_path):
+def test_a_report_of_it_is_written(run, tmp_path):
     list(write_report(run, tmp_path / "report"))
     assert {path.name for path in (tmp_path / "report").iterdir()} >= {"curves.png", "traversal.png", "table.md"}
 
@@ -320,7 +322,7 @@ def test_a_row_for_a_category_draws_each_of_them(gan):
     assert traverse_from(gan, start, (0,), np.full(3, np.nan)).columns == tuple(range(10))
 
 
-def test_figures_and_files_of_a_traversal_say_the_category(gan, run, tmp_path):
+def test_figures_and_files_of_a_traversal_name_the_category(gan, run, tmp_path):
     grid = traverse_from(gan, start_from_prior(gan), (0, 1, 2), np.full(3, np.nan), steps=5)
     caption = traversal_caption(run, "the prior", grid, {})
     assert caption.endswith("step 6: z0 over its 10 categories; z1, z2 from -2 to +2")
@@ -343,7 +345,7 @@ def test_the_prior_is_that_of_each_latent(gan):
     assert start_from_prior(gan).mean.tolist() == [0, 0, 0]
 
 
-def test_a_walk_has_the_category_of_the_nearer_end_and_no_sphere(gan):
+def test_a_walk_takes_the_category_of_the_nearer_end_and_is_not_spherical(gan):
     a = replace(start_from_prior(gan), mean=np.array([2.0, -1, 0]))
     b = replace(start_from_prior(gan), mean=np.array([7.0, 1, 0.5]))
     points = path(gan, a, b, 5, spherical=False)
@@ -353,13 +355,13 @@ def test_a_walk_has_the_category_of_the_nearer_end_and_no_sphere(gan):
     assert walk(gan, a, b, 5, spherical=False).shape == (5, 32, 32, 1)
 
 
-def test_weights_without_data_are_understood(run):
+def test_weights_are_loaded_without_data(run):
     alone = load_model_without_data(run)
     assert alone.model.image_shape == (32, 32, 1)
     assert latent_kl(alone).over == ""
 
 
-def test_the_command_line_draws_it_and_refuses_a_least_kl(run, tmp_path, capsys):
+def test_the_command_line_draws_it_and_rejects_min_kl(run, tmp_path, capsys):
     out = tmp_path / "t.png"
     assert run_command(parse(["traverse", str(run.path), "--output", str(out), "--prior"])) == 0
     assert out.exists()

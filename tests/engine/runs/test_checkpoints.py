@@ -1,4 +1,4 @@
-"""Checkpoints: exact, never half, and unable to execute anything."""
+"""Checkpoints are exact, never incomplete, and never execute code."""
 
 import os
 import pickle
@@ -18,7 +18,7 @@ from engine.system.files import write_bytes
 
 
 class Malicious:
-    """An object whose pickle makes a folder when it is loaded."""
+    """An object whose pickle creates a folder when loaded."""
 
     def __init__(self, folder):
         self.folder = folder
@@ -44,7 +44,7 @@ def folder(tmp_path):
 
 @pytest.fixture
 def saved(folder):
-    """A checkpoint of step 100, with the model it is of."""
+    """A checkpoint at step 100, and its model."""
     folder.parent.mkdir()
     model = make_model(1)
     optimiser = torch.optim.Adam(model.parameters())
@@ -56,7 +56,7 @@ def saved(folder):
     return model, trainer
 
 
-def test_weights_and_buffers_come_back_bit_by_bit(folder, saved):
+def test_weights_and_buffers_are_restored_bit_for_bit(folder, saved):
     model, _ = saved
     weights = load_weights(folder)
     other = make_model(2)
@@ -70,7 +70,7 @@ def test_weights_and_buffers_come_back_bit_by_bit(folder, saved):
         assert torch.equal(tensor, expected[name]), name
 
 
-def test_the_trainers_state_comes_back_bit_by_bit(folder, saved):
+def test_the_trainer_state_is_restored_bit_for_bit(folder, saved):
     _, trainer = saved
     state = load_trainer(folder, load_weights(folder))
     assert state["seconds"] == 1.5
@@ -87,8 +87,8 @@ def test_memory_order_does_not_change_the_values(folder):
     assert torch.equal(load_weights(folder).tensors["0.weight"], model[0].weight)
 
 
-def test_the_same_weights_are_the_same_bytes(folder, saved):
-    """The safetensors library puts metadata in another order at every call."""
+def test_equal_weights_give_equal_bytes(folder, saved):
+    """The safetensors library changes the order of metadata from call to call."""
     model, trainer = saved
     found = set()
     for _ in range(12):
@@ -100,7 +100,7 @@ def test_the_same_weights_are_the_same_bytes(folder, saved):
 
 
 @pytest.mark.skipif(not hasattr(os, "fchmod"), reason="needs the permissions of Unix")
-def test_weights_have_the_permissions_of_the_other_files(folder, saved):
+def test_weights_have_ordinary_permissions(folder, saved):
     model, trainer = saved
     before = os.umask(0o027)
     try:
@@ -126,7 +126,7 @@ def test_a_newer_checkpoint_replaces_the_older_one_and_its_trainer_file(folder, 
     assert sorted(path.name for path in folder.iterdir()) == [WEIGHTS, "trainer-200.pt"]
 
 
-def test_killed_between_the_two_files_the_old_checkpoint_is_whole(folder, saved):
+def test_a_kill_between_the_two_files_leaves_the_old_checkpoint_intact(folder, saved):
     # The trainer's file is written first; without the weights that name it, it counts for nothing.
     torch.save({"step": 200}, folder / "trainer-200.pt")
     weights = load_weights(folder)
@@ -134,7 +134,7 @@ def test_killed_between_the_two_files_the_old_checkpoint_is_whole(folder, saved)
     assert load_trainer(folder, weights)["step"] == 100
 
 
-def test_a_full_disk_keeps_the_old_checkpoint_whole(folder, saved, monkeypatch):
+def test_a_full_disk_leaves_the_old_checkpoint_intact(folder, saved, monkeypatch):
     model, trainer = saved
 
     def full(path, content):
@@ -158,7 +158,7 @@ def test_without_a_checkpoint_there_is_no_step_and_loading_says_why(folder):
 
 
 @pytest.mark.parametrize("part", [0.0, 0.01, 0.5, 0.99])
-def test_weights_cut_short_are_refused_with_a_sentence(folder, saved, part):
+def test_truncated_weights_are_rejected_with_a_message(folder, saved, part):
     path = folder / WEIGHTS
     content = path.read_bytes()
     path.write_bytes(content[: int(part * len(content))])
@@ -168,7 +168,7 @@ def test_weights_cut_short_are_refused_with_a_sentence(folder, saved, part):
         assert str(path) in str(error.value)
 
 
-def test_a_missing_trainer_file_leaves_the_weights_and_says_what_is_still_possible(folder, saved):
+def test_without_its_trainer_file_the_weights_load_and_the_message_says_so(folder, saved):
     weights = load_weights(folder)
     (folder / "trainer-100.pt").unlink()
     assert load_weights(folder).step == 100
@@ -177,7 +177,7 @@ def test_a_missing_trainer_file_leaves_the_weights_and_says_what_is_still_possib
 
 
 @pytest.mark.parametrize("part", [0.0, 0.01, 0.5, 0.99])
-def test_a_trainer_file_cut_short_is_refused_with_a_sentence(folder, saved, part):
+def test_a_truncated_trainer_file_is_rejected_with_a_message(folder, saved, part):
     path = folder / "trainer-100.pt"
     content = path.read_bytes()
     path.write_bytes(content[: int(part * len(content))])
@@ -186,7 +186,7 @@ def test_a_trainer_file_cut_short_is_refused_with_a_sentence(folder, saved, part
 
 
 @pytest.mark.parametrize("content", [b".", b"hello", b"\x88Gd\x92,\x89", b"\x85", bytes(500)])
-def test_a_trainer_file_of_other_bytes_is_refused_with_a_sentence(folder, saved, content):
+def test_a_trainer_file_with_other_bytes_is_rejected_with_a_message(folder, saved, content):
     (folder / "trainer-100.pt").write_bytes(content)
     with pytest.raises(CheckpointError, match=r"trainer-100\.pt is damaged"):
         load_trainer(folder, load_weights(folder))
@@ -194,7 +194,7 @@ def test_a_trainer_file_of_other_bytes_is_refused_with_a_sentence(folder, saved,
 
 @settings(max_examples=60)
 @given(data=st.data())
-def test_weights_with_any_damage_are_refused_in_words_or_do_no_harm(tmp_path_factory, data):
+def test_weights_with_any_damage_are_rejected_with_a_message_or_do_no_harm(tmp_path_factory, data):
     folder = tmp_path_factory.getbasetemp() / "damaged" / "checkpoint"
     folder.parent.mkdir(exist_ok=True)
     save_checkpoint(folder, 7, nn.Linear(2, 2), {})
@@ -211,7 +211,7 @@ def test_weights_with_any_damage_are_refused_in_words_or_do_no_harm(tmp_path_fac
 
 
 @pytest.mark.parametrize("legacy", [False, True], ids=["zip", "plain pickle"])
-def test_a_trainer_file_that_would_execute_something_is_refused(folder, saved, tmp_path, legacy):
+def test_a_trainer_file_that_would_execute_code_is_rejected(folder, saved, tmp_path, legacy):
     path, trace = folder / "trainer-100.pt", tmp_path / "executed"
     if legacy:
         path.write_bytes(pickle.dumps({"step": Malicious(trace)}, protocol=2))
@@ -227,25 +227,25 @@ def test_a_trainer_file_that_would_execute_something_is_refused(folder, saved, t
 
 
 @pytest.mark.parametrize("name", ["../trainer-100.pt", "/etc/passwd", "../../other/checkpoint/trainer-1.pt", ".."])
-def test_weights_that_name_a_trainer_file_elsewhere_are_refused(folder, saved, name):
+def test_weights_that_name_a_foreign_trainer_file_are_rejected(folder, saved, name):
     save_file({"x": torch.zeros(1)}, folder / WEIGHTS, metadata={"step": "100", "trainer": name})
-    with pytest.raises(CheckpointError, match="a trainer file that is not its own"):
+    with pytest.raises(CheckpointError, match="names the trainer file of another step"):
         load_weights(folder)
 
 
 @pytest.mark.parametrize("metadata", [None, {}, {"step": "100"}, {"step": "many", "trainer": "trainer-1.pt"}])
-def test_a_safetensors_file_that_is_no_checkpoint_is_refused(folder, saved, metadata):
+def test_a_safetensors_file_that_is_not_a_checkpoint_is_rejected(folder, saved, metadata):
     save_file({"x": torch.zeros(1)}, folder / WEIGHTS, metadata=metadata)
     with pytest.raises(CheckpointError, match="not a checkpoint"):
         load_weights(folder)
 
 
-def test_weights_of_another_network_are_refused_with_the_runs_name(folder, saved):
+def test_weights_of_another_network_are_rejected_naming_the_run(folder, saved):
     with pytest.raises(CheckpointError, match="weights of my run do not fit its settings"):
         fill(nn.Linear(3, 2), load_weights(folder), "my run")
 
 
-def test_only_trainer_files_of_its_own_are_removed_when_a_checkpoint_replaces_another(tmp_path):
+def test_replacing_a_checkpoint_removes_only_trainer_files(tmp_path):
     save_checkpoint(tmp_path, 1, nn.Linear(1, 1), {})
     (tmp_path / "trainer-backup.pt").write_bytes(b"mine")
     save_checkpoint(tmp_path, 2, nn.Linear(1, 1), {})

@@ -1,4 +1,4 @@
-"""What is done to curves before they are drawn, against closed forms, a plain loop and SciPy's filter."""
+"""Curves prepared for drawing, against closed forms, a plain loop and SciPy's filter."""
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ def plain(values, factor):
 
 
 @pytest.mark.parametrize("factor", FACTORS)
-def test_a_constant_stays_the_constant_from_the_first_point(factor):
+def test_a_constant_is_unchanged_from_the_first_point(factor):
     np.testing.assert_allclose(smooth(np.full(5000, 81.25), factor), 81.25, rtol=1e-12)
 
 
@@ -52,7 +52,7 @@ def test_no_smoothing_changes_nothing():
 
 
 @pytest.mark.parametrize("factor", FACTORS)
-def test_it_is_scipys_filter_divided_by_that_of_ones(factor):
+def test_smoothing_equals_scipys_filter_divided_by_that_of_ones(factor):
     values = np.random.default_rng(1).normal(0, 1, 30_000)
     filtered, weights = (lfilter([1 - factor], [1, -factor], v) for v in (values, np.ones(30_000)))
     np.testing.assert_allclose(smooth(values, factor), filtered / weights, rtol=1e-6, atol=1e-9)
@@ -63,7 +63,7 @@ def test_it_is_scipys_filter_divided_by_that_of_ones(factor):
     st.floats(0.001, 0.999),
     st.lists(st.integers(0, 60), max_size=4),
 )
-def test_in_any_pieces_it_equals_a_plain_loop_and_gaps_stay_gaps(values, factor, cuts):
+def test_smoothing_in_any_pieces_equals_a_plain_loop_and_keeps_gaps(values, factor, cuts):
     average = Smoothing(factor)
     pieces = np.split(values, sorted(min(cut, len(values)) for cut in cuts))
     found = np.concatenate([average.append(piece) for piece in pieces])
@@ -71,17 +71,17 @@ def test_in_any_pieces_it_equals_a_plain_loop_and_gaps_stay_gaps(values, factor,
 
 
 @pytest.mark.parametrize("factor", [-0.1, 1.0, 2.0, float("nan")])
-def test_a_factor_that_is_none_is_refused(factor):
+def test_an_invalid_factor_is_rejected(factor):
     with pytest.raises(ValueError, match="smoothing factor"):
         Smoothing(factor)
 
 
-def test_what_is_not_positive_is_a_gap_on_a_logarithmic_scale():
+def test_non_positive_values_are_gaps_on_a_logarithmic_axis():
     found = logarithms(np.array([100.0, 0.0, -5.0, np.nan, 0.1]))
     np.testing.assert_allclose(found, [2, np.nan, np.nan, np.nan, -1])
 
 
-def test_the_part_in_view_has_one_point_beyond_on_either_side():
+def test_the_visible_part_has_one_more_point_on_either_side():
     x = np.arange(0.0, 100.0, 10.0)
     assert x[visible(x, 25, 52)].tolist() == [20, 30, 40, 50, 60]
     assert x[visible(x, -5, 5)].tolist() == [0, 10]
@@ -89,7 +89,7 @@ def test_the_part_in_view_has_one_point_beyond_on_either_side():
 
 
 @given(st.integers(1, 5000), st.integers(10, 400), st.integers(0, 2**32 - 1))
-def test_thinning_keeps_the_extremes_and_few_points(count, points, seed):
+def test_downsampling_keeps_the_extremes_and_few_points(count, points, seed):
     rng = np.random.default_rng(seed)
     x, y = np.arange(count, dtype=float), rng.normal(size=count)
     few_x, few_y = thinned(x, y, points)
@@ -98,7 +98,7 @@ def test_thinning_keeps_the_extremes_and_few_points(count, points, seed):
     assert (np.diff(few_x) >= 0).all()
 
 
-def test_thinned_points_of_the_past_stay_where_they_are_while_a_curve_grows():
+def test_downsampled_points_stay_in_place_while_a_curve_grows():
     rng = np.random.default_rng(0)
     x, y = np.arange(4000.0), rng.normal(size=4000)
     before, after = thinned(x[:3900], y[:3900], 1000), thinned(x, y, 1000)
@@ -114,7 +114,7 @@ def test_a_long_gap_stays_a_gap_and_a_short_one_hides_no_extreme():
     assert np.nanmax(few) == 50
 
 
-def test_the_range_holds_everything_or_the_middle_of_each_curve():
+def test_the_range_covers_everything_or_the_middle_of_each_curve():
     steep = np.concatenate([np.full(4, 1000.0), np.linspace(90, 80, 96)])
     short = np.full(3, 40.0)
     low, high = value_range([steep, short], ignore_outliers=False)
@@ -141,5 +141,5 @@ def test_the_nearest_point_is_nearest(places, position):
     assert abs(x[nearest(x, position)] - position) == np.abs(x - position).min()
 
 
-def test_no_point_is_nearest_to_nothing():
+def test_there_is_no_nearest_point_without_points():
     assert nearest(np.empty(0), 1.0) is None

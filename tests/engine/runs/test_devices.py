@@ -1,4 +1,4 @@
-"""A trained model is looked at on the device that its run trains on; what it gives lies on the CPU."""
+"""A trained model is on the device that its run trains on; its outputs are on the CPU."""
 
 import json
 
@@ -19,7 +19,7 @@ from engine.traversal import mean_kl, traverse
 
 
 def on(run, device):
-    """The run, as if it had been begun on that device."""
+    """The run, as if started on a device."""
     values = json.loads((run.path / "config.json").read_text())
     values["resolved"]["device"] = device
     (run.path / "config.json").write_text(json.dumps(values))
@@ -28,7 +28,7 @@ def on(run, device):
 
 @pytest.fixture
 def elsewhere(monkeypatch):
-    """A device named "cuda" which has no values, only shapes, and to which no tensor of the CPU may come near.
+    """A device named "cuda" with shapes but no values, which cannot be mixed with tensors of the CPU.
 
     What is copied from it to the CPU is zeros. Independent check: PyTorch refuses to mix devices.
     """
@@ -57,7 +57,7 @@ def run_there(request, elsewhere, tmp_path, make_run, tiny_copy):
     return on(run, "cuda")
 
 
-def test_a_model_is_where_its_run_trains(elsewhere, tiny_copy, digits_folder):
+def test_a_model_is_on_the_device_of_its_run(elsewhere, tiny_copy, digits_folder):
     dataset = load_dataset("mnist", digits_folder)
     assert load_model(tiny_copy, dataset).device.type == "cpu"
     there = load_model(on(tiny_copy, "cuda"), dataset)
@@ -65,7 +65,7 @@ def test_a_model_is_where_its_run_trains(elsewhere, tiny_copy, digits_folder):
     assert there.notes == ""
 
 
-def test_everything_that_looks_at_a_model_works_on_its_device_and_gives_arrays(
+def test_everything_that_uses_a_model_works_on_its_device_and_returns_arrays(
     run_there, elsewhere, tmp_path, digits_folder
 ):
     assert last_event(evaluate(run_there), Evaluated).result["metrics"]["kl"]["value"] == 0
@@ -79,7 +79,7 @@ def test_everything_that_looks_at_a_model_works_on_its_device_and_gives_arrays(
     assert len(elsewhere) > copied
 
 
-def test_without_the_device_the_cpu_takes_its_place_and_a_sentence_says_so(tiny_copy, tmp_path, capsys, monkeypatch):
+def test_without_the_device_the_cpu_is_used_and_a_note_says_so(tiny_copy, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(loading, "is_available", lambda device: device == "cpu")
     here = last_event(evaluate(tiny_copy, ["reconstruction", "kl"]), Evaluated).result["metrics"]
     (tiny_copy.path / "evaluation.json").unlink()

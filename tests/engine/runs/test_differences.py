@@ -1,11 +1,11 @@
-"""What a run looks at, what changes what it learns, and in what runs differ: one definition."""
+"""Settings that a run uses, those that change what it learns, and those in which runs differ."""
 
 import pytest
 
 from engine.evaluation.grouping import differing, setting_words
 from engine.evaluation.rows import Row
 from engine.methods.registry import METHODS
-from engine.runs.differences import differing_settings, settings_in_use, what_matters
+from engine.runs.differences import differing_settings, experiment_settings, settings_in_use
 from engine.settings.run_config import RunConfig
 
 
@@ -21,13 +21,13 @@ def beta_vae(**settings):
 def test_a_beta_vae_has_neither_gamma_nor_capacity():
     one, other = beta_vae(gamma=10, capacity_max=5), beta_vae(gamma=100, capacity_max=25, capacity_epochs=3)
     assert differing_settings([one, other]) == []
-    assert what_matters(one) == what_matters(other)
+    assert experiment_settings(one) == experiment_settings(other)
     assert differing([row(one), row(other)]) == []
     assert not {"gamma", "capacity_max", "capacity_epochs"} & settings_in_use(one).keys()
 
 
 @pytest.mark.parametrize("objective", METHODS)
-def test_a_method_looks_at_its_own_settings_and_at_no_others(objective):
+def test_a_method_uses_only_its_own_settings(objective):
     every = {name for method in METHODS.values() for name in method.Settings.model_fields}
     assert every & settings_in_use(RunConfig(objective=objective)).keys() == {*METHODS[objective].Settings.model_fields}
 
@@ -38,7 +38,7 @@ def test_a_setting_of_one_method_differs_only_between_runs_that_have_it():
     assert differing_settings([thin, thick, beta_vae()]) == ["objective", "gamma"]
 
 
-def test_the_length_that_is_not_in_force_does_not_differ():
+def test_only_the_length_in_force_can_differ():
     assert differing_settings([beta_vae(steps=10, epochs=3), beta_vae(steps=10, epochs=5)]) == []
     assert differing_settings([beta_vae(steps=10), beta_vae(epochs=5)]) == ["epochs", "steps"]
 
@@ -54,20 +54,20 @@ def test_the_length_that_is_not_in_force_does_not_differ():
         ("keep_steps", (5,)),
     ],
 )
-def test_what_is_recorded_differs_but_does_not_matter(name, value):
+def test_recording_settings_differ_but_do_not_change_the_experiment(name, value):
     """`keep_steps` was forgotten in one of two lists of version 1.0.0."""
     one, other = beta_vae(), beta_vae(**{name: value})
     assert differing_settings([one, other]) == [name]
-    assert what_matters(one) == what_matters(other)
+    assert experiment_settings(one) == experiment_settings(other)
     assert differing([row(one), row(other)]) == []
 
 
-def test_the_size_of_pictures_is_looked_at_for_folders_of_pictures_alone(tmp_path):
+def test_the_image_size_is_used_only_for_folders_of_pictures(tmp_path):
     for dataset, used in (("images", True), ("arrays", False), ("dsprites", False)):
         assert ("image_size" in settings_in_use(RunConfig(dataset=dataset, data_folder=tmp_path))) == used
 
 
-def test_two_values_that_differ_are_never_written_alike():
+def test_different_values_are_never_written_alike():
     one, other = beta_vae(beta=4.1234567), beta_vae(beta=4.12345)
     assert differing([row(one), row(other)]) == ["beta"]
     assert setting_words(one, "beta") == "4.1234567"

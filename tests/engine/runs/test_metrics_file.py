@@ -1,4 +1,4 @@
-"""metrics.csv: what is written is what is read, while it grows, after a crash, and when it is replaced."""
+"""metrics.csv is read as written, while it grows, after a crash, and when it is replaced."""
 
 import csv
 import math
@@ -40,7 +40,7 @@ def read(path):
     return reader
 
 
-def test_the_columns_are_those_that_other_programs_rely_on():
+def test_the_columns_are_those_of_the_contract():
     # The contract's header, for ten latents.
     expected = "step,epoch,seconds,loss,reconstruction,kl,capacity," + ",".join(f"kl_{i}" for i in range(10))
     assert header(10) == expected
@@ -62,7 +62,7 @@ def test_the_columns_are_those_that_other_programs_rely_on():
         max_size=5,
     )
 )
-def test_rows_survive_the_way_to_the_file_and_back(tmp_path_factory, rows):
+def test_rows_are_read_back_as_written(tmp_path_factory, rows):
     path = tmp_path_factory.getbasetemp() / "round-trip.csv"
     path.unlink(missing_ok=True)
     writer = MetricsWriter(path, 3)
@@ -80,7 +80,7 @@ def test_rows_survive_the_way_to_the_file_and_back(tmp_path_factory, rows):
     )
 
 
-def test_a_spreadsheet_reads_the_file_and_no_capacity_is_an_empty_cell(path):
+def test_the_file_is_valid_csv_and_a_missing_capacity_is_an_empty_cell(path):
     writer = MetricsWriter(path, 2)
     writer.append(metrics(10))
     writer.append(metrics(20, capacity=1.25))
@@ -106,7 +106,7 @@ def test_a_reader_follows_the_file_while_it_grows(path):
     assert not reader.refresh()
 
 
-def test_a_column_that_is_not_there_is_empty(written):
+def test_a_missing_column_is_empty(written):
     assert len(read(written).column("kl_7")) == 0
 
 
@@ -128,7 +128,7 @@ def test_a_half_written_last_line_is_ignored_then_completed(written):
         reader = read(written)
 
 
-def test_a_header_still_being_written_is_waited_for(path):
+def test_a_header_still_being_written_is_read_later(path):
     path.write_bytes(b"step,epoch,seco")
     reader = read(path)
     assert len(reader) == 0
@@ -147,10 +147,10 @@ def test_values_that_are_not_numbers_are_gaps_and_odd_lines_are_skipped(path):
     assert np.isnan(reader.column("loss")[0])
     assert np.isnan(reader.column("reconstruction")[0])
     assert np.isnan(reader.column("kl")[0])
-    assert reader.problem == "metrics.csv is damaged: 2 lines are no rows and left out."
+    assert reader.problem == "metrics.csv is damaged: 2 lines are not rows and left out."
 
 
-def test_a_replaced_file_is_read_anew_even_when_it_is_longer(written):
+def test_a_replaced_file_is_read_from_its_start_even_if_longer(written):
     reader = read(written)
     rows = "".join(f"{step},0,0,7,7,7,,1,1\n" for step in range(1, 40))
     write_bytes(written, f"{header(2)}\n{rows}".encode())
@@ -159,14 +159,14 @@ def test_a_replaced_file_is_read_anew_even_when_it_is_longer(written):
     assert set(reader.column("loss")) == {7.0}
 
 
-def test_a_file_that_shrank_in_place_is_read_anew(written):
+def test_a_file_that_shrank_is_read_from_its_start(written):
     reader = read(written)
     written.write_bytes(f"{header(2)}\n1,0,0,7,7,7,,1,1\n".encode())
     assert reader.refresh()
     assert reader.column("step").tolist() == [1]
 
 
-def test_a_file_that_was_removed_is_empty_and_that_is_a_change(written):
+def test_a_removed_file_is_empty_and_counts_as_a_change(written):
     reader = read(written)
     written.unlink()
     assert reader.refresh()
@@ -174,7 +174,7 @@ def test_a_file_that_was_removed_is_empty_and_that_is_a_change(written):
     assert not reader.refresh()
 
 
-def test_a_file_cut_back_to_no_rows_is_a_change(written):
+def test_cutting_back_to_no_rows_counts_as_a_change(written):
     # Whoever draws the curves draws them again only when something changed.
     reader = read(written)
     cut_back(written, lambda step: False)
@@ -182,13 +182,13 @@ def test_a_file_cut_back_to_no_rows_is_a_change(written):
     assert len(reader) == 0
 
 
-def test_cutting_back_keeps_the_rows_asked_for_byte_by_byte(written):
+def test_cutting_back_keeps_the_chosen_rows_byte_for_byte(written):
     lines = written.read_bytes().split(b"\n")
     cut_back(written, lambda step: step <= 30)
     assert written.read_bytes() == b"\n".join([*lines[:4], b""])
 
 
-def test_cutting_back_drops_a_half_written_line_and_appending_goes_on_cleanly(written):
+def test_cutting_back_drops_an_incomplete_line_and_appending_continues_cleanly(written):
     with written.open("ab") as file:
         file.write(b"60,0.6,6")
     cut_back(written, lambda step: True)
@@ -198,7 +198,7 @@ def test_cutting_back_drops_a_half_written_line_and_appending_goes_on_cleanly(wr
 
 
 @pytest.mark.parametrize("line", [b"", b"\0\0\0\0\0\0", b"rubbish,1,2"], ids=["empty", "zeros", "words"])
-def test_cutting_back_drops_lines_that_are_no_rows(written, line):
+def test_cutting_back_drops_lines_that_are_not_rows(written, line):
     # A power cut can leave zeros, an editor an empty line; neither may keep a run from being resumed.
     first, rest = written.read_bytes().split(b"\n", 1)
     written.write_bytes(first + b"\n" + line + b"\n" + rest)
@@ -206,12 +206,12 @@ def test_cutting_back_drops_lines_that_are_no_rows(written, line):
     assert read(written).column("step").tolist() == [10, 20, 30]
 
 
-def test_cutting_back_a_file_that_is_not_there_makes_none(path):
+def test_cutting_back_a_missing_file_creates_none(path):
     cut_back(path, lambda step: True)
     assert not path.exists()
 
 
-def test_a_second_writer_goes_on_with_the_file(written):
+def test_a_second_writer_continues_the_file(written):
     MetricsWriter(written, 2).append(metrics(60))
     assert len(read(written)) == 6
 
@@ -228,7 +228,7 @@ def long_file(path, count, seed=0):
 
 @pytest.mark.parametrize("budget", [None, 500, 7000])
 @pytest.mark.parametrize("count", [255, 256, 257, 5000])
-def test_a_long_file_is_kept_as_if_it_had_been_written_less_often(path, count, budget):
+def test_a_long_file_is_merged_as_if_written_less_often(path, count, budget):
     table = long_file(path, count)
     reader = MetricsReader(path, keep=256)
     reader.refresh(budget)
@@ -246,7 +246,7 @@ def test_a_long_file_is_kept_as_if_it_had_been_written_less_often(path, count, b
     assert reader.newest("kl_1") == table[-1, -1]
 
 
-def test_reading_on_gives_the_same_as_reading_at_once_while_the_file_grows(path):
+def test_reading_in_parts_equals_reading_at_once(path):
     writer = MetricsWriter(path, 2)
     reader = MetricsReader(path, keep=64)
     version = reader.version
@@ -263,7 +263,7 @@ def test_reading_on_gives_the_same_as_reading_at_once_while_the_file_grows(path)
         np.testing.assert_array_equal(again.column(name), reader.column(name))
 
 
-def test_all_rows_are_kept_when_asked_for(path):
+def test_all_rows_are_kept_on_request(path):
     table = long_file(path, 5000)
     reader = MetricsReader(path, keep=None)
     reader.refresh()
@@ -279,7 +279,7 @@ def test_a_bad_line_among_good_ones_costs_only_itself(path):
     assert read(path).column("step").tolist() == np.delete(table[:, 0], [99, 199]).tolist()
 
 
-def test_terms_of_a_method_stand_behind_the_columns_of_all(path):
+def test_terms_of_a_method_follow_the_common_columns(path):
     # The contract's header with a method's own term.
     writer = MetricsWriter(path, 2, ["total_correlation"])
     writer.append(replace(metrics(10, kl=(0.5, 1.5)), terms=(0.25,)))

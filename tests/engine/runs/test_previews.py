@@ -1,4 +1,4 @@
-"""Live pictures: made without disturbing the training, kept as PNG files that come apart again."""
+"""Previews do not disturb training, and are saved as PNG files that can be loaded again."""
 
 import numpy as np
 import pytest
@@ -30,7 +30,7 @@ def make_preview(step=30, images=8, rows=5, side=28, channels=1):
 @pytest.mark.parametrize(
     "shape", [{}, {"images": 3}, {"images": 1, "rows": 1}, {"side": 64}, {"channels": 3, "rows": 2}], ids=str
 )
-def test_a_preview_survives_the_way_to_its_file_and_back(tmp_path, shape):
+def test_a_preview_is_loaded_as_saved(tmp_path, shape):
     preview = make_preview(**shape)
     save_preview(tmp_path / "previews", preview)
     (path,) = list_previews(tmp_path / "previews")
@@ -54,7 +54,7 @@ def test_the_file_is_a_picture_of_originals_reconstructions_and_rows(tmp_path):
     np.testing.assert_array_equal(pixels[84:112, 196:], preview.traversal[1, 7, ..., 0])
 
 
-def test_previews_are_listed_in_the_order_of_their_steps(tmp_path):
+def test_previews_are_listed_by_step(tmp_path):
     for step in (1000, 30, 200, 100_000):
         save_preview(tmp_path, make_preview(step))
     (tmp_path / "notes.txt").write_bytes(b"")
@@ -63,7 +63,7 @@ def test_previews_are_listed_in_the_order_of_their_steps(tmp_path):
 
 
 def test_a_long_history_is_thinned_evenly(tmp_path, monkeypatch):
-    monkeypatch.setattr(previews, "MOST", 40)
+    monkeypatch.setattr(previews, "MAX_PREVIEWS", 40)
     steps = [1, *range(500, 150_001, 500)]
     for step in steps:
         save_preview(tmp_path, make_preview(step, rows=1, images=1, side=4))
@@ -75,19 +75,19 @@ def test_a_long_history_is_thinned_evenly(tmp_path, monkeypatch):
     assert set(kept) <= set(steps)
 
 
-def test_pictures_of_what_a_resumed_run_will_do_again_are_dropped(tmp_path):
+def test_previews_after_the_step_of_a_resume_are_removed(tmp_path):
     for step in (1, 30, 60, 90):
         save_preview(tmp_path, make_preview(step))
     drop_after(tmp_path, 60)
     assert [int(path.stem) for path in list_previews(tmp_path)] == [1, 30, 60]
 
 
-def test_a_folder_that_is_not_there_has_no_previews(tmp_path):
+def test_a_missing_folder_has_no_previews(tmp_path):
     assert list_previews(tmp_path / "previews") == []
 
 
 @pytest.mark.parametrize("part", [0.0, 0.1, 0.5, 0.9])
-def test_a_picture_cut_short_is_no_preview(tmp_path, part):
+def test_a_truncated_picture_is_not_a_preview(tmp_path, part):
     save_preview(tmp_path, make_preview())
     (path,) = list_previews(tmp_path)
     content = path.read_bytes()
@@ -95,7 +95,7 @@ def test_a_picture_cut_short_is_no_preview(tmp_path, part):
     assert load_preview(path) is None
 
 
-def test_other_files_are_no_previews(tmp_path):
+def test_other_files_are_not_previews(tmp_path):
     assert load_preview(tmp_path / "gone.png") is None
     assert load_preview(tmp_path) is None
     Image.new("L", (224, 196)).save(tmp_path / "other.png")
@@ -122,7 +122,7 @@ def test_other_files_are_no_previews(tmp_path):
     ],
     ids=range(12),
 )
-def test_a_picture_whose_description_is_wrong_is_no_preview(tmp_path, about):
+def test_a_picture_with_an_invalid_description_is_not_a_preview(tmp_path, about):
     from PIL.PngImagePlugin import PngInfo
 
     text = PngInfo()
@@ -133,7 +133,7 @@ def test_a_picture_whose_description_is_wrong_is_no_preview(tmp_path, about):
 
 @settings(max_examples=60)
 @given(data=st.data())
-def test_any_damage_gives_a_preview_or_none(tmp_path_factory, data):
+def test_a_damaged_picture_gives_a_preview_or_none(tmp_path_factory, data):
     folder = tmp_path_factory.getbasetemp() / "damaged-previews"
     save_preview(folder, make_preview(rows=1, images=2))
     (path,) = list_previews(folder)
@@ -165,7 +165,7 @@ def test_making_a_preview_changes_nothing_in_the_model(trained, tiny_run):
         model.eval()
 
 
-def test_a_preview_shows_the_posterior_means_decoding_and_rows_by_kl(trained, tiny_run):
+def test_a_preview_decodes_posterior_means_and_orders_rows_by_kl(trained, tiny_run):
     kl = (0.1, 3.0, 0.2, 0.9, 0.0, 2.0, 0.0, 0.0, 0.5, 0.0)
     preview = Previewer(tiny_run.config, trained.dataset, torch.device("cpu"))(trained.model, 60, kl)
     assert preview.latents == (1, 5, 3, 8, 2, 0, 4, 6, 7, 9)  # by hand; of equal KL the first

@@ -1,11 +1,11 @@
-"""The queue of runs: its order, and that it outlives whoever keeps it."""
+"""The queue of runs keeps its order and outlives the window."""
 
 import json
 
 import pytest
 
 from engine.errors import RunError
-from engine.runs.queue import FILE, RunQueue, Waiting
+from engine.runs.queue import FILE, QueuedRun, RunQueue
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def names(queue):
     return [entry.run for entry in queue.waiting]
 
 
-def test_runs_are_taken_in_the_order_they_came_in(root):
+def test_runs_are_taken_in_the_order_they_were_added(root):
     queue = RunQueue(root)
     for name in "bad":
         queue.add(root / name)
@@ -34,7 +34,7 @@ def test_the_order_outlives_the_window(root):
     queue.add(root / "a")
     queue.add(root / "b", more=20)
     queue.add(root / "c", first=True)
-    assert RunQueue(root).waiting == (Waiting("c"), Waiting("a"), Waiting("b", 20))
+    assert RunQueue(root).waiting == (QueuedRun("c"), QueuedRun("a"), QueuedRun("b", 20))
 
 
 def test_an_empty_queue_leaves_no_file(root):
@@ -56,7 +56,7 @@ def test_a_run_is_moved(root, name, by, order):
     assert names(queue) == names(RunQueue(root)) == list(order)
 
 
-def test_a_new_order_keeps_runs_that_it_does_not_name(root):
+def test_sorting_keeps_runs_that_are_not_named(root):
     queue = RunQueue(root)
     for each in "abcd":
         queue.add(root / each)
@@ -64,25 +64,25 @@ def test_a_new_order_keeps_runs_that_it_does_not_name(root):
     assert names(queue) == list("cabd")
 
 
-def test_a_run_waits_once(root):
+def test_a_run_is_queued_only_once(root):
     queue = RunQueue(root)
     for each in "aba":
         queue.add(root / each, more=3 if each == "b" else 0)
     assert names(queue) == list("ba")
     queue.add(root / "b")
-    assert queue.waiting == (Waiting("a"), Waiting("b", 3))
+    assert queue.waiting == (QueuedRun("a"), QueuedRun("b", 3))
 
 
-def test_a_run_whose_folder_is_gone_is_passed_over(root):
+def test_a_run_whose_folder_is_gone_is_skipped(root):
     queue = RunQueue(root)
     for each in "abc":
         queue.add(root / each)
     (root / "a" / "config.json").unlink()
-    assert queue.take() == Waiting("b")
+    assert queue.take() == QueuedRun("b")
     assert names(RunQueue(root)) == ["c"]
 
 
-def test_a_run_elsewhere_has_no_place(root, tmp_path):
+def test_a_run_of_another_folder_has_no_position(root, tmp_path):
     queue = RunQueue(root)
     queue.add(root / "a")
     assert queue.position(root / "a") == 0
@@ -98,17 +98,17 @@ def test_a_damaged_file_is_an_empty_queue(root, text):
     assert RunQueue(root).waiting == ()
 
 
-def test_a_folder_that_cannot_be_written_is_said(root, monkeypatch):
+def test_a_queue_that_cannot_be_saved_gets_a_message(root, monkeypatch):
     queue = RunQueue(root)
 
     def full(*_):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("engine.runs.queue.write_json", full)
-    with pytest.raises(RunError, match=r"queue cannot be kept.*No space left"):
+    with pytest.raises(RunError, match=r"queue cannot be saved.*No space left"):
         queue.add(root / "a")
 
 
-def test_the_file_can_be_read_by_people(root):
+def test_the_file_is_readable_json(root):
     RunQueue(root).add(root / "a", more=5)
     assert json.loads((root / FILE).read_text()) == [{"run": "a", "more": 5}]

@@ -28,7 +28,7 @@ def run(tmp_path):
 
 @pytest.fixture
 def holder():
-    """Start another process that trains a run, as far as its folder can tell; it ends when the test does."""
+    """Start a process that locks a run as if it trained it; it ends with the test."""
     processes = []
 
     def start(path):
@@ -60,21 +60,21 @@ def test_a_name_that_is_taken_gets_a_number(tmp_path):
     assert paths == ["same", "same-2", "same-3"]
 
 
-def test_without_a_name_the_folder_says_method_data_and_seed(tmp_path):
+def test_without_a_name_the_folder_is_named_by_method_data_and_seed(tmp_path):
     names = [Run.create(tmp_path, CONFIG).path.name for _ in range(2)]
     assert names == ["beta-vae-mnist-3", "beta-vae-mnist-3-2"]
     conditional = Run.create(tmp_path, CONFIG.changed(conditional=True))
     assert conditional.path.name.startswith("conditional-")
 
 
-def test_two_runs_without_names_are_called_differently(tmp_path):
+def test_runs_without_names_have_different_titles(tmp_path):
     first, second = (Run.create(tmp_path, CONFIG) for _ in range(2))
     assert first.name != second.name
     assert "β-VAE" in first.name
     assert "3" in first.name
 
 
-def test_a_name_that_cannot_be_a_folder_is_kept_beside_it(tmp_path):
+def test_a_name_that_is_not_a_valid_folder_name_is_kept_in_the_marks(tmp_path):
     run = Run.create(tmp_path, CONFIG, "γ = 1000: a/b?")
     assert run.name == "γ = 1000: a/b?"
     assert run.path.parent == tmp_path
@@ -82,7 +82,7 @@ def test_a_name_that_cannot_be_a_folder_is_kept_beside_it(tmp_path):
 
 
 @given(st.text(max_size=200))
-def test_any_name_becomes_a_folder_that_every_system_can_make(name):
+def test_any_name_gives_a_folder_name_valid_on_every_system(name):
     folder = slug(name)
     assert folder
     assert not set(folder) & set('/\\:*?"<>|\0 \n')
@@ -92,7 +92,7 @@ def test_any_name_becomes_a_folder_that_every_system_can_make(name):
 
 
 @pytest.mark.parametrize("name", ["𐌰" * 80, "a" * 79 + ".b", "漢" * 300], ids=["gothic", "dot", "long"])
-def test_long_names_become_folders_too(tmp_path, name):
+def test_long_names_give_valid_folder_names(tmp_path, name):
     run = Run.create(tmp_path, CONFIG, name)
     assert run.path.is_dir()
     assert not run.path.name.endswith(".")
@@ -100,11 +100,11 @@ def test_long_names_become_folders_too(tmp_path, name):
 
 
 @pytest.mark.parametrize("name", ["plain", "ünïcode", "v1.2", "a_b-c"])
-def test_a_name_that_can_be_a_folder_is_the_folder(name):
+def test_a_valid_folder_name_is_used_unchanged(name):
     assert slug(name) == name
 
 
-def test_a_new_run_has_its_settings_and_with_what_it_was_made(run):
+def test_a_new_run_records_its_settings_time_and_versions(run):
     values = json.loads((run.path / "config.json").read_text(encoding="utf-8"))
     assert values["schema"] == 2
     assert values["objective"] == "beta-vae"
@@ -113,7 +113,7 @@ def test_a_new_run_has_its_settings_and_with_what_it_was_made(run):
     assert run.state() == RunState("new")
 
 
-def test_the_device_and_threads_a_run_started_with_are_kept(run):
+def test_device_and_threads_at_the_start_are_recorded(run):
     run.resolve("cpu", 2)
     again = Run.open(run.path)
     assert again.resolved == {"device": "cpu", "threads": 2}
@@ -133,21 +133,21 @@ def test_a_new_length_changes_nothing_else(run):
     assert Run.open(run.path).config == CONFIG.changed(epochs=7)
 
 
-def test_a_length_in_epochs_overrules_an_earlier_one_in_steps(tmp_path):
+def test_a_length_in_epochs_replaces_one_in_steps(tmp_path):
     run = Run.create(tmp_path, CONFIG.changed(steps=10))
     run.lengthen(epochs=2, steps=None)
     assert run.config.total_steps(6400) == 2 * 100  # 100 batches of 64
 
 
 @pytest.mark.parametrize("name", [state for state in STATES if state not in ("running", "paused", "interrupted")])
-def test_a_state_is_read_as_it_was_written(run, name):
+def test_a_state_is_read_as_written(run, name):
     state = RunState(name, 20, 100, "Why.")
     run.write_state(state)
     assert Run.open(run.path).state() == state
 
 
 @pytest.mark.parametrize("name", ["running", "paused"])
-def test_a_run_that_says_it_is_active_but_nobody_holds_was_interrupted(run, name):
+def test_an_active_run_that_is_not_locked_was_interrupted(run, name):
     with run.locked():
         run.write_state(RunState(name, 20, 100))
         assert Run.open(run.path).state() == RunState(name, 20, 100)
@@ -159,7 +159,7 @@ def test_a_run_that_says_it_is_active_but_nobody_holds_was_interrupted(run, name
     assert not state.active
 
 
-def test_a_run_that_another_process_trains_is_running_until_that_process_is_killed(run, holder):
+def test_a_run_trained_by_another_process_is_running_until_that_is_killed(run, holder):
     process = holder(run.path)
     assert run.state() == RunState("running", 7, 100)
     assert run.is_locked()
@@ -171,7 +171,7 @@ def test_a_run_that_another_process_trains_is_running_until_that_process_is_kill
         assert run.is_locked()
 
 
-def test_a_lock_held_elsewhere_refuses_with_the_runs_name(run):
+def test_a_run_locked_elsewhere_is_refused_by_name(run):
     with (
         run.locked(),
         pytest.raises(RunLockedError, match="first is being trained by another window or process"),
@@ -180,13 +180,13 @@ def test_a_lock_held_elsewhere_refuses_with_the_runs_name(run):
         pass
 
 
-def test_a_lock_held_by_another_process_refuses(run, holder):
+def test_a_run_locked_by_another_process_is_refused(run, holder):
     holder(run.path)
     with pytest.raises(RunLockedError, match="first"), run.locked():
         pass
 
 
-def test_a_lock_is_let_go_also_after_an_error(run):
+def test_a_lock_is_released_after_an_error(run):
     with pytest.raises(KeyError), run.locked():
         raise KeyError
     assert not run.is_locked()
@@ -194,7 +194,7 @@ def test_a_lock_is_let_go_also_after_an_error(run):
         pass
 
 
-def test_looking_whether_a_run_is_held_does_not_hold_it(run):
+def test_checking_the_lock_does_not_hold_it(run):
     with run.locked():
         pass
     assert not run.is_locked()
@@ -216,7 +216,7 @@ def test_looking_whether_a_run_is_held_does_not_hold_it(run):
         (b'{"schema": 1, "betta": 4}', "no setting 'betta'"),
     ],
 )
-def test_damaged_settings_are_refused_with_the_files_name(run, content, words):
+def test_damaged_settings_are_rejected_naming_the_file(run, content, words):
     (run.path / "config.json").write_bytes(content)
     with pytest.raises(RunError, match=words) as error:
         Run.open(run.path)
@@ -239,7 +239,7 @@ def test_damaged_settings_are_refused_with_the_files_name(run, content, words):
         b'{"state": "stopped", "total": -Infinity}',
     ],
 )
-def test_a_damaged_state_is_said_and_the_run_can_go_on(run, content):
+def test_a_damaged_state_is_reported_and_the_run_can_be_resumed(run, content):
     (run.path / "state.json").write_bytes(content)
     state = run.state()
     assert (state.state, state.step, state.unfinished) == ("failed", 0, True)
@@ -261,7 +261,7 @@ def test_a_damaged_evaluation_counts_as_none(run, content):
     assert run.evaluation() == {}
 
 
-def test_marks_come_back_as_they_were_given(run):
+def test_marks_are_read_as_written(run):
     marks = {"name": "Neuer Name ü", "tags": ["a"], "latents": {"3": "size"}}
     run.write_marks(marks)
     assert Run.open(run.path).marks() == marks
@@ -269,14 +269,14 @@ def test_marks_come_back_as_they_were_given(run):
 
 
 @pytest.mark.parametrize("below", ["", "deeper/runs"])
-def test_runs_that_cannot_be_saved_say_where_and_what_to_do(tmp_path, below):
+def test_the_error_for_a_run_that_cannot_be_saved_says_where_and_what_to_do(tmp_path, below):
     # A file stands where the folder should be: nobody, not even root, can write there.
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(RunError, match=r"cannot be saved in .*file.*--runs"):
         Run.create(tmp_path / "file" / below, CONFIG)
 
 
-def test_a_run_whose_folder_is_gone_cannot_be_marked_or_held(run):
+def test_a_run_whose_folder_is_gone_cannot_be_marked_or_locked(run):
     shutil.rmtree(run.path)
     with pytest.raises(RunError, match="cannot be"):
         run.write_marks({"name": "x"})
@@ -284,7 +284,7 @@ def test_a_run_whose_folder_is_gone_cannot_be_marked_or_held(run):
         run.write_evaluation({})
 
 
-def test_a_folder_without_settings_is_no_run(tmp_path):
+def test_a_folder_without_settings_is_not_a_run(tmp_path):
     with pytest.raises(RunError, match=r"is not a run: it has no config\.json"):
         Run.open(tmp_path)
 
@@ -296,7 +296,7 @@ def test_only_folders_with_settings_are_listed_as_runs(tmp_path):
     assert sorted(list_runs(tmp_path)) == sorted(paths)
 
 
-def test_when_a_run_was_made_does_not_change_with_its_length(run):
+def test_the_creation_time_does_not_change_with_the_length(run):
     created = json.loads((run.path / "config.json").read_text(encoding="utf-8"))["created"]
     made = datetime.fromisoformat(created)
     assert made.tzinfo is not None  # a run may be looked at in another time zone
@@ -306,11 +306,11 @@ def test_when_a_run_was_made_does_not_change_with_its_length(run):
     assert json.loads((run.path / "config.json").read_text(encoding="utf-8"))["created"] == created
 
 
-def test_a_folder_for_runs_that_is_not_there_has_none(tmp_path):
+def test_a_missing_runs_folder_has_no_runs(tmp_path):
     assert list_runs(tmp_path / "nowhere") == []
 
 
-def test_a_run_is_found_by_its_folder_and_by_its_name(run, monkeypatch):
+def test_a_run_is_found_by_folder_and_by_name(run, monkeypatch):
     root = run.path.parent
     assert find_run(str(run.path), root / "elsewhere").path == run.path
     assert find_run("first", root).path == run.path
@@ -318,25 +318,25 @@ def test_a_run_is_found_by_its_folder_and_by_its_name(run, monkeypatch):
     assert find_run("first", root / "elsewhere").path == run.path  # also relative, and then made absolute
 
 
-def test_a_run_that_is_not_there_is_refused_with_those_that_are(run):
+def test_the_error_for_a_missing_run_lists_those_there_are(run):
     with pytest.raises(RunError, match=r"no run 'secnd'.*first\.") as error:
         find_run("secnd", run.path.parent)
     assert str(run.path.parent) in str(error.value)
 
 
-def test_without_any_runs_the_refusal_says_so(tmp_path):
+def test_the_error_for_a_missing_run_says_if_there_are_none(tmp_path):
     with pytest.raises(RunError, match="There are none yet"):
         find_run("first", tmp_path)
 
 
-def test_another_folder_is_refused_as_no_run(tmp_path):
+def test_a_folder_that_is_not_a_run_is_rejected(tmp_path):
     (tmp_path / "pictures").mkdir()
     with pytest.raises(RunError, match="pictures is not a run"):
         find_run(str(tmp_path / "pictures"), tmp_path)
 
 
 @pytest.mark.parametrize("name", ["x" * 300, "", "a\0b"], ids=["long", "empty", "zero"])
-def test_a_name_that_no_file_system_takes_is_refused_like_any_other(tmp_path, monkeypatch, name):
+def test_an_impossible_name_is_rejected_like_any_other(tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(RunError, match="run"):
         find_run(name, tmp_path)
@@ -363,7 +363,7 @@ def test_training_writes_and_removes_nothing_through_a_link(tmp_path, tiny_copy,
 
 
 def test_a_run_folder_that_is_itself_a_link_can_be_trained(tmp_path, tiny_copy):
-    """A whole run may lie on another disk."""
+    """A complete run may be on another disk."""
     (tmp_path / "linked").symlink_to(tiny_copy.path)
     with Run.open(tmp_path / "linked").locked():
         pass

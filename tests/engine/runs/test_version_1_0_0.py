@@ -1,4 +1,4 @@
-"""Files that version 1.0.0 wrote open for good: a run in an archive, a preset, a study, a queue."""
+"""Files of version 1.0.0 still open: a run in an archive, a preset, a study, a queue."""
 
 import json
 import shutil
@@ -13,7 +13,7 @@ from engine.data import load_dataset
 from engine.evaluation.evaluate import evaluate
 from engine.jobs.events import Evaluated, Finished
 from engine.runs.archive import read_archive
-from engine.runs.queue import RunQueue, Waiting
+from engine.runs.queue import QueuedRun, RunQueue
 from engine.runs.run import Run
 from engine.runs.trained import load_model, load_model_without_data
 from engine.settings.presets import load_preset
@@ -33,15 +33,15 @@ def run(tmp_path):
     return Run.open(folder)
 
 
-def test_its_settings_are_those_that_it_had(run):
+def test_its_settings_are_unchanged(run):
     expected = {"objective": "annealed-relu", "conditional": True, "gamma": 30, "capacity_epochs": 0.1, "latents": 2}
     assert run.config.flat().items() >= expected.items()
     assert (run.config.network, run.config.normalisation) == ("report", "batch")
     assert run.state().state == "finished"
 
 
-def test_it_goes_on_as_version_1_0_0_would_have(run):
-    """To float32's tolerance: other processors sum in other orders. On one machine it is bit for bit."""
+def test_it_resumes_as_in_version_1_0_0(run):
+    """To float32 tolerance, since other processors sum in other orders. On one machine it is bit for bit."""
     lengthen(run, None, 40)
     list(train(run))
     found, expected = (
@@ -76,7 +76,7 @@ def test_its_preset_study_and_queue_have_its_network(tmp_path):
         assert (cell.config.network, cell.config.normalisation) == ("report", "batch")
     shutil.copy(FILES / "queue.json", tmp_path)
     queue = RunQueue(tmp_path)
-    assert (queue.waiting, queue.problem) == ((Waiting("annealed-relu", 3), Waiting("beta-tcvae")), "")
+    assert (queue.waiting, queue.problem) == ((QueuedRun("annealed-relu", 3), QueuedRun("beta-tcvae")), "")
 
 
 def test_the_fixture_is_one_that_version_1_0_0_wrote():

@@ -88,7 +88,7 @@ def test_what_can_be_seen_of_a_data_set_is_checked_without_reading_it(tmp_path, 
         ("mnist", tmp_path / "empty", "has no train-images-idx3-ubyte"),
         ("dsprites", tmp_path / "empty", "does not exist"),
         ("images", None, "no folder is chosen"),
-        ("images", tmp_path / "empty", "holds no pictures"),
+        ("images", tmp_path / "empty", "hold no pictures"),
         ("arrays", tmp_path / "text.npz", "not an .npz file"),
     ):
         with pytest.raises(DataError, match=words):

@@ -1,4 +1,4 @@
-"""Files are replaced at once: whoever reads sees the old content or the new, never half."""
+"""Files are replaced atomically: readers see the old content or the new, never half of it."""
 
 import json
 import os
@@ -57,7 +57,7 @@ def test_a_process_that_dies_while_writing_leaves_the_old_content(tmp_path):
     assert path.read_bytes() == b"old"
 
 
-def test_a_folder_that_is_not_there_is_an_os_error(tmp_path):
+def test_writing_to_a_missing_folder_is_an_os_error(tmp_path):
     with pytest.raises(FileNotFoundError):
         write_bytes(tmp_path / "missing" / "state.json", b"x")
 
@@ -91,7 +91,7 @@ def test_json_is_readable_text_that_reads_back_the_same(tmp_path):
     assert json.loads(text) == value
 
 
-def test_the_content_is_flushed_to_the_disk_before_it_is_put_in_place(tmp_path, monkeypatch):
+def test_content_is_flushed_to_disk_before_it_is_moved_into_place(tmp_path, monkeypatch):
     path = tmp_path / "state.json"
     done = []
     flush, replace = os.fsync, Path.replace

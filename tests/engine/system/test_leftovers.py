@@ -1,4 +1,4 @@
-"""What killed work left half written goes at the next start; what somebody may be writing stays."""
+"""Temporary files of killed processes are removed at the next start; files that may still be written stay."""
 
 import os
 import subprocess
@@ -9,28 +9,28 @@ import pytest
 
 from engine.system import leftovers
 from engine.system.files import machine, replacing, scratch_folder
-from engine.system.leftovers import clear_leftovers, places, places_in_run, places_in_runs
+from engine.system.leftovers import clear_leftovers, folders_of_run, folders_to_clear, run_folders_to_clear
 
 DAY = 24 * 3600
 
 
 @pytest.fixture
 def dead():
-    """The number of a process that has ended."""
+    """The id of a process that has ended."""
     process = subprocess.Popen([sys.executable, "-c", ""])
     process.wait()
     return process.pid
 
 
 def made(path, age=0.0):
-    """A file of that age in seconds."""
+    """A file of a given age in seconds."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(b"x")
     os.utime(path, (time.time() - age,) * 2)
     return path
 
 
-def test_a_killed_process_leaves_a_file_that_the_next_start_removes(tmp_path):
+def test_the_file_of_a_killed_process_is_removed_at_the_next_start(tmp_path):
     code = (
         "import pathlib, time\nfrom engine.system.files import replacing\n"
         f"with replacing(pathlib.Path({str(tmp_path / 'a.bits')!r})) as file:\n"
@@ -46,7 +46,7 @@ def test_a_killed_process_leaves_a_file_that_the_next_start_removes(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_this_process_writes_stays(tmp_path):
+def test_files_that_this_process_is_writing_stay(tmp_path):
     with replacing(tmp_path / "a") as file, scratch_folder(tmp_path / "b") as folder:
         file.write_bytes(b"x")
         os.utime(file, (0, 0))
@@ -56,14 +56,14 @@ def test_what_this_process_writes_stays(tmp_path):
 
 
 @pytest.mark.parametrize("writer", ["0123abcd-", ""], ids=["another machine", "version 1.0.0"])
-def test_where_the_writer_cannot_be_asked_a_day_without_a_change_decides(tmp_path, dead, writer):
+def test_a_file_of_an_unknown_writer_is_removed_after_a_day_without_changes(tmp_path, dead, writer):
     young = made(tmp_path / f".a.bits.{writer}{dead}-00112233.part", DAY - 60)
     old = made(tmp_path / f".b.bits.{writer}{dead}-00112233.part", DAY + 60)
     assert clear_leftovers([tmp_path]) == [old]
     assert young.exists()
 
 
-def test_of_a_folder_the_newest_file_in_it_counts(tmp_path, dead):
+def test_the_age_of_a_folder_is_that_of_its_newest_file(tmp_path, dead):
     old, young = (tmp_path / f".{name}.{dead}-00112233.part" for name in "ab")
     for folder, age in ((old, DAY + 60), (young, 60)):
         made(folder / "checkpoint" / "weights", age)
@@ -81,7 +81,7 @@ def test_nothing_else_is_touched(tmp_path, dead):
     assert all(path.exists() for path in (*kept, inner))
 
 
-def test_a_link_is_removed_and_not_what_it_leads_to(tmp_path, dead):
+def test_a_link_is_removed_but_its_target_is_not(tmp_path, dead):
     if sys.platform == "win32":
         pytest.skip("links need rights there")
     made(tmp_path / "own" / "a")
@@ -90,17 +90,17 @@ def test_a_link_is_removed_and_not_what_it_leads_to(tmp_path, dead):
     assert (tmp_path / "own" / "a").exists()
 
 
-def test_the_cache_and_the_runs_are_looked_through(tmp_path, dead):
+def test_the_cache_and_the_runs_are_cleared(tmp_path, dead):
     name = f".x.{machine()}-{dead}-00112233.part"
     cache, runs = tmp_path / "cache", tmp_path / "runs"
     here = [made(cache / where / name) for where in ("", "prepared", "downloads/mnist")] + [made(runs / name)]
     within = [made(runs / "a" / where / name) for where in ("", "checkpoint", "previews")]
-    assert sorted(clear_leftovers(places(cache, runs))) == sorted(here)
-    assert sorted(places_in_runs(runs)) == sorted(places_in_run(runs / "a"))
-    assert sorted(clear_leftovers(places_in_runs(runs))) == sorted(within)
+    assert sorted(clear_leftovers(folders_to_clear(cache, runs))) == sorted(here)
+    assert sorted(run_folders_to_clear(runs)) == sorted(folders_of_run(runs / "a"))
+    assert sorted(clear_leftovers(run_folders_to_clear(runs))) == sorted(within)
 
 
-def test_a_process_of_someone_else_is_alive(monkeypatch):
+def test_a_process_of_another_user_counts_as_alive(monkeypatch):
     def kill(process, signal):
         raise PermissionError
 

@@ -1,4 +1,4 @@
-"""Licence notices: of all that is installed and needed, with their texts."""
+"""Licence notices of all installed requirements, with their texts."""
 
 import json
 import sys
@@ -24,10 +24,10 @@ def test_every_requirement_of_the_project_has_a_notice(by_name):
     for requirement in project["dependencies"]:
         assert licences._normal(licences.Requirement(requirement).name) in names
     assert "pytest" not in names
-    assert "scipy" in names  # of scikit-learn
+    assert "scipy" in names  # required by scikit-learn
 
 
-def test_notices_say_what_the_packages_say(by_name):
+def test_notices_agree_with_the_packages(by_name):
     assert by_name["Python"].text.startswith("A. HISTORY OF THE SOFTWARE")
     assert by_name["numpy"].version == numpy.__version__
     assert "BSD-3-Clause" in by_name["numpy"].licence

@@ -1,4 +1,4 @@
-"""The log file: versions first, an error's traceback once, and no more than it may take."""
+"""The log file begins with versions, holds each error's traceback once, and is limited in size."""
 
 import faulthandler
 import logging
@@ -37,7 +37,7 @@ def test_the_log_begins_with_versions_and_system(logged):
     assert logged.read_text().splitlines()[-1].endswith("engine.something: a run began")
 
 
-def test_an_error_that_repeats_is_told_once_with_its_traceback_and_then_counted(logged):
+def test_a_recurring_error_is_logged_once_with_its_traceback_and_then_counted(logged):
     for number in range(120):
         fail(f"number {number}")
     text = logged.read_text()
@@ -59,7 +59,7 @@ def test_the_log_is_bounded(tmp_path, monkeypatch):
     assert len(list(tmp_path.glob("studio.log*"))) == 4
 
 
-def test_where_nothing_can_be_written_there_is_no_log(tmp_path):
+def test_there_is_no_log_where_the_folder_cannot_be_written_to(tmp_path):
     (tmp_path / "file").write_text("")
     assert start_log(tmp_path / "file" / "studio.log") is None
     end_log(None)

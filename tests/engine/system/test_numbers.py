@@ -1,4 +1,4 @@
-"""One rule for numbers that are typed, pasted and shown."""
+"""One set of rules for numbers typed, pasted and shown."""
 
 import sys
 
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from engine.cli.main import parse
 from engine.errors import ConfigError
 from engine.settings.run_config import RunConfig
-from engine.system.numbers import exact, exact_words, grouped, number, plain, rounded_words, whole_number
+from engine.system.numbers import exact, exact_text, grouped, number, plain, rounded_text, whole_number
 
 
 @pytest.mark.parametrize(
@@ -38,18 +38,18 @@ from engine.system.numbers import exact, exact_words, grouped, number, plain, ro
         (" 3 ", 3),
     ],
 )
-def test_a_number_is_read_by_one_rule(text, value):
+def test_numbers_are_read_in_every_usual_notation(text, value):
     assert number(text) == value
 
 
 @pytest.mark.parametrize("text", ["", "abc", "1.000,5", "1,2,3", "1,0000,000", "--3", "3 000 x"])
-def test_what_is_no_number_stays_what_it_is(text):
+def test_other_text_is_returned_unchanged(text):
     assert plain(text) == text
     with pytest.raises(ValueError, match="could not convert"):
         number(text)
 
 
-def test_a_comma_is_a_decimal_point_where_no_number_is_large_enough_for_groups():
+def test_a_comma_is_a_decimal_point_where_numbers_are_too_small_for_groups():
     assert number("1,250", most=20) == 1.25
     assert number("1,250", most=1000) == 1250
 
@@ -63,16 +63,16 @@ def test_a_comma_in_a_whole_number_only_groups():
 
 
 @given(st.floats(0, 1e15) | st.floats(-1e15, 0))
-def test_what_is_shown_is_read_as_the_same_number(value):
-    assert number(exact(value)) == number(exact_words(value)) == value
+def test_a_number_as_shown_reads_back_as_the_same_number(value):
+    assert number(exact(value)) == number(exact_text(value)) == value
 
 
 @given(st.integers(-(10**15), 10**15))
-def test_whole_numbers_too(value):
-    assert whole_number(f"{value:,}") == whole_number(exact_words(value)) == value
+def test_a_whole_number_as_shown_reads_back_as_the_same_number(value):
+    assert whole_number(f"{value:,}") == whole_number(exact_text(value)) == value
 
 
-def test_the_digits_of_words_are_grouped():
+def test_the_digits_of_numbers_in_text_are_grouped():
     assert [grouped(words) for words in ("1365.29 ± 3", "-4000", "60 (now 12000)", "999.12345", "0.00012345")] == [
         "1,365.29 ± 3", "-4,000", "60 (now 12,000)", "999.12345", "0.00012345",
     ]  # fmt: skip
@@ -83,8 +83,8 @@ def test_the_digits_of_words_are_grouped():
 
 def test_numbers_are_shown_as_short_as_they_are_exact():
     assert [exact(v) for v in (4.0, 0.1, 4.1234567, 5e-4, 100_000.0)] == ["4", "0.1", "4.1234567", "0.0005", "100000"]
-    assert [exact_words(v) for v in (1000.0, 4.1234567, 64)] == ["1,000", "4.1234567", "64"]
-    assert [rounded_words(v) for v in (1234.5, 0.12345, 3.0)] == ["1,230", "0.123", "3"]
+    assert [exact_text(v) for v in (1000.0, 4.1234567, 64)] == ["1,000", "4.1234567", "64"]
+    assert [rounded_text(v) for v in (1234.5, 0.12345, 3.0)] == ["1,230", "0.123", "3"]
 
 
 @pytest.mark.parametrize(
@@ -103,13 +103,13 @@ def test_numbers_are_shown_as_short_as_they_are_exact():
     ],
 )
 def test_settings_are_read_by_the_same_rule(name, text, value):
-    """The form, --set, presets and studies all come here."""
+    """The form, --set, presets and studies all use it."""
     methods = {"beta": "beta-vae"}
     config = RunConfig.parse({"objective": methods.get(name, "annealed-abs"), name: text})
     assert config.value(name) == value
 
 
-def test_a_setting_that_is_out_of_range_is_named_as_it_was_understood():
+def test_a_setting_out_of_range_is_quoted_as_it_was_understood():
     with pytest.raises(ConfigError, match=r"beta is '1250'; it must be a number from 0 to 1,000\."):
         RunConfig.parse({"beta": "1,250"})
 
@@ -121,13 +121,13 @@ def test_the_command_line_reads_decimal_commas():
     assert (given.min_kl, given.range, given.width) == (0.8, [-1.5, 2.25], 8.5)
 
 
-def test_the_command_line_refuses_what_is_no_number(capsys):
+def test_the_command_line_rejects_text_that_is_not_a_number(capsys):
     with pytest.raises(SystemExit) as ended:
         parse(["traverse", "run", "--output", "x.png", "--min-kl", "1.000,5"])
     assert ended.value.code == 2
     assert "invalid number value: '1.000,5'" in capsys.readouterr().err
 
 
-def test_the_module_does_not_hide_pythons_own():
-    """It is only ever `engine.system.numbers`, also where the application is started from its folder."""
+def test_the_module_does_not_shadow_pythons_own():
+    """It is importable only as `engine.system.numbers`, even if the application is started from its folder."""
     assert "engine" not in (sys.modules["numbers"].__file__ or "")

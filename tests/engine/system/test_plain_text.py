@@ -1,4 +1,4 @@
-"""Names and sentences that came from files: shown in one line, without what a terminal or a table would obey."""
+"""Names and sentences from files are shown in one line, without characters that a terminal or table would obey."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from engine.runs.run import Run
 from engine.settings.presets import own_presets, save_preset
 from engine.settings.run_config import RunConfig
 from engine.system.log_file import end_log, start_log
-from engine.system.plain_text import clean_name, one_line, slug, without_unseen
+from engine.system.plain_text import clean_name, one_line, slug, without_invisible
 
 CONFIG = RunConfig(dataset="digits")
 
@@ -30,21 +30,21 @@ CONFIG = RunConfig(dataset="digits")
         ("ascii\u200djoined", "asciijoined"),
         ("می\u200cخواهم", "می\u200cخواهم"),  # Persian is written with the non-joiner
         ("👩\u200d🔬", "👩\u200d🔬"),  # and a scientist is a woman joined to a microscope
-        ("broken \udcff name", "broken \ufffd name"),  # a byte that is no UTF-8, as Python keeps it
+        ("broken \udcff name", "broken \ufffd name"),  # a byte that is not UTF-8, as Python represents it
         ("  β = 4, γ\u00a0= 10 ", "β = 4, γ = 10"),
         ("\u200b\u202e", ""),
     ],
 )
-def test_words_are_shown_in_one_line_without_what_is_unseen(given, shown):
+def test_text_is_shown_in_one_line_without_invisible_characters(given, shown):
     assert one_line(given) == shown
     assert one_line(shown) == shown
 
 
-def test_lines_of_a_longer_text_stay_and_escape_sequences_go():
-    assert without_unseen("first\n\tsecond \x1b]0;title\x07") == "first\n\tsecond ]0;title"
+def test_a_longer_text_keeps_its_lines_and_loses_escape_sequences():
+    assert without_invisible("first\n\tsecond \x1b]0;title\x07") == "first\n\tsecond ]0;title"
 
 
-def test_a_name_is_composed_so_that_it_looks_and_sorts_the_same_on_every_system():
+def test_names_are_composed_so_that_they_look_and_sort_the_same_on_every_system():
     assert clean_name("u\u0308ber") == "über"
     assert len(clean_name("x" * 100_000)) == 1000
 
@@ -79,12 +79,12 @@ def test_a_folder_of_any_name_can_be_opened_on_windows(tmp_path, name):
     assert "\n" not in run.name
 
 
-def test_usual_names_stay_as_they_are():
+def test_ordinary_names_are_unchanged():
     for name in ("console", "com10", "auxiliary.v2", "β-VAE_0.5", "nullspace", "con-2"):
         assert slug(name) == name
 
 
-def test_a_name_is_cleaned_when_it_is_given_and_when_it_is_read(tmp_path):
+def test_a_name_is_cleaned_when_given_and_when_read(tmp_path):
     run = Run.create(tmp_path, CONFIG, "first\nsecond \x1b[31m\u202e")
     assert run.name == "first second [31m"
     assert json.loads((run.path / "marks.json").read_text())["name"] == run.name
@@ -97,7 +97,7 @@ def test_a_name_is_cleaned_when_it_is_given_and_when_it_is_read(tmp_path):
     assert again.state().message == "disk [31mfull"
 
 
-def test_a_name_of_nothing_that_is_seen_is_no_name(tmp_path):
+def test_a_name_of_invisible_characters_is_no_name(tmp_path):
     run = Run.create(tmp_path, CONFIG, "\u200b\u202e\n")
     assert run.path.name == "annealed-relu-digits-0"
     run.write_marks({"name": "\u2060"})
@@ -112,7 +112,7 @@ def test_a_folder_with_a_line_break_in_its_name_is_shown_in_one_line(tmp_path):
     assert Run.open(odd).name == "odd [31mname"
 
 
-def test_a_preset_is_kept_under_a_name_that_every_system_can_open(tmp_path, monkeypatch):
+def test_a_preset_is_saved_under_a_name_that_is_valid_on_every_system(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     preset = save_preset("CON\n", "", CONFIG)
     assert (preset.title, preset.name) == ("CON", "run-CON")
@@ -121,7 +121,7 @@ def test_a_preset_is_kept_under_a_name_that_every_system_can_open(tmp_path, monk
         save_preset(" \u200b\n", "", CONFIG)
 
 
-def test_a_sentence_on_stderr_obeys_no_escape_sequence_and_is_one_line(tmp_path, capsys):
+def test_a_message_on_stderr_is_one_line_without_escape_sequences(tmp_path, capsys):
     run = Run.create(tmp_path, CONFIG)
     folder = tmp_path / "\x1b[31mred\nline"
     run.path.rename(folder)
@@ -133,7 +133,7 @@ def test_a_sentence_on_stderr_obeys_no_escape_sequence_and_is_one_line(tmp_path,
     assert said.count("\n") == 1
 
 
-def test_wrong_usage_obeys_no_escape_sequence_either(capsys):
+def test_a_usage_error_is_one_line_without_escape_sequences(capsys):
     with pytest.raises(SystemExit) as ended:
         parse(["train", "\x1b[31m\nred"])
     assert ended.value.code == 2
@@ -142,7 +142,7 @@ def test_wrong_usage_obeys_no_escape_sequence_either(capsys):
     assert said.count("\n") == 1
 
 
-def test_results_reach_a_terminal_without_escape_sequences_and_a_pipe_as_they_are(monkeypatch, capsys):
+def test_results_reach_a_terminal_without_escape_sequences_and_a_pipe_unchanged(monkeypatch, capsys):
     from engine.cli.progress import answer
 
     answer("/runs/\x1b[31mred")
@@ -151,7 +151,7 @@ def test_results_reach_a_terminal_without_escape_sequences_and_a_pipe_as_they_ar
     assert capsys.readouterr().out.splitlines() == ["/runs/\x1b[31mred", "/runs/[31mred"]
 
 
-def test_the_log_file_can_be_looked_at_in_a_terminal(tmp_path):
+def test_the_log_file_holds_no_escape_sequences(tmp_path):
     import logging
 
     handler = start_log(tmp_path / "studio.log")

@@ -1,10 +1,13 @@
-"""Reading at the edge: files that hold anything cost at most themselves, in bounded time and memory."""
+"""Untrusted files cost no more than themselves, and bounded time and memory."""
 
+import io
 import json
 import math
 import os
 import re
+import shutil
 import struct
+import zlib
 from contextlib import suppress
 
 import numpy as np
@@ -28,7 +31,7 @@ from engine.runs.checkpoints import checkpoint_step
 from engine.runs.health import CurveData, health
 from engine.runs.kept_weights import WEIGHTS, weights_step
 from engine.runs.latent_names import latent_names
-from engine.runs.metrics_file import LONGEST_LINE, MetricsReader, cut_back, header, whole_lines
+from engine.runs.metrics_file import LONGEST_LINE, MetricsReader, complete_lines, cut_back, header
 from engine.runs.previews import TEXT, is_preview, list_previews, load_preview
 from engine.runs.queue import RunQueue
 from engine.runs.run import Run, list_runs
@@ -38,7 +41,7 @@ from engine.settings.presets import load_preset, own_presets, unreadable_presets
 from engine.studies import load_study, own_studies
 from engine.studies.files import unreadable_studies
 from engine.system.paths import folders_file, presets_folder, studies_folder
-from engine.system.reading import DEEPEST, DamagedError, open_regular, parse_json, read_limited
+from engine.system.reading import MAX_DEPTH, DamagedError, open_regular, parse_json, read_limited
 
 DIGITS = "9" * 5000
 DEEP = "[" * 50_000 + "]" * 50_000
@@ -67,9 +70,9 @@ VALUES = {
     "deep": "[" * 400 + "]" * 400,
     "deeper": DEEP,
 }
-"""JSON that no file of ours has in any place."""
+"""JSON values that none of the application's files contains."""
 
-WHOLE = {
+CONTENTS = {
     "empty": b"",
     "binary": bytes(range(256)) * 20,
     "cut": b'{"a": ',
@@ -91,17 +94,24 @@ KEYS = {
 }
 
 
-@pytest.fixture
-def run(tiny_copy):
-    """A trained and evaluated run, in a folder of its own."""
-    for _ in evaluate(tiny_copy, ["kl", "mig"]):
+@pytest.fixture(scope="module")
+def evaluated(tmp_path_factory, tiny_run):
+    """A trained and evaluated run."""
+    run = Run.open(shutil.copytree(tiny_run.path, tmp_path_factory.mktemp("evaluated") / "tiny"))
+    for _ in evaluate(run, ["kl", "mig"]):
         pass
-    tiny_copy.write_marks({"name": "mine", "tags": ["a"], "colour": 3, "latents": {"1": "slant"}})
-    return tiny_copy
+    run.write_marks({"name": "mine", "tags": ["a"], "colour": 3, "latents": {"1": "slant"}})
+    return run
+
+
+@pytest.fixture
+def run(tmp_path, evaluated):
+    """A copy of it, for one test to change."""
+    return Run.open(shutil.copytree(evaluated.path, tmp_path / "tiny"))
 
 
 def curves_of(reader):
-    """What the line below the curves is made of."""
+    """The data of the line below the curves."""
     columns = [reader.column(name) for name in ("step", "epoch", "loss", "reconstruction")]
     newest = [math.nan if (value := reader.newest(name)) is None else value for name in ("kl", "capacity")]
     each = reader.kl_per_latent[-1] if len(reader) else reader.column("kl_0")
@@ -109,7 +119,7 @@ def curves_of(reader):
 
 
 def use(path):
-    """Do with a run folder what the window, the tables and the exports do; return what was said of it."""
+    """Use a run folder as the window, the tables and the exports do, and return the problems reported."""
     try:
         run = Run.open(path)
     except StudioError as error:
@@ -143,16 +153,16 @@ def use(path):
 
 
 def exported(run, target):
-    """Write an archive of a run, or say why not; return the message."""
+    """Write an archive of a run and return the message, or the error's."""
     try:
         return next(event.message for event in write_archive([run], target) if isinstance(event, Finished))
     except StudioError as error:
         return str(error)
 
 
-@pytest.mark.parametrize("content", WHOLE.values(), ids=WHOLE)
+@pytest.mark.parametrize("content", CONTENTS.values(), ids=CONTENTS)
 @pytest.mark.parametrize("name", KEYS)
-def test_a_file_that_is_none_costs_itself_and_is_said(run, name, content):
+def test_an_invalid_file_costs_only_itself_and_is_reported(run, name, content):
     (run.path / name).write_bytes(content)
     said = use(run.path)
     assert len(said) == 1
@@ -161,7 +171,7 @@ def test_a_file_that_is_none_costs_itself_and_is_said(run, name, content):
 
 
 @pytest.mark.parametrize("name", KEYS)
-def test_no_value_in_any_place_of_a_small_file_reaches_further_than_the_file(run, name):
+def test_no_value_anywhere_in_a_small_file_affects_more_than_the_file(run, name):
     file = run.path / name
     before = json.loads(file.read_text())
     for key in KEYS[name]:
@@ -173,7 +183,7 @@ def test_no_value_in_any_place_of_a_small_file_reaches_further_than_the_file(run
             assert all(name in words and len(words) < 1000 for words in said)
 
 
-def test_a_metric_that_is_none_is_left_out_and_computed_again(run):
+def test_an_invalid_metric_is_left_out_and_computed_again(run):
     kept = run.evaluation()
     good = json.dumps(kept["metrics"]["kl"])
     entries = [f'"{key}": {value}' for value in VALUES.values() for key in ("value", "interval", "unit", "protocol")]
@@ -206,7 +216,7 @@ CURVES = {
 
 
 @pytest.mark.parametrize(("line", "left_out"), CURVES.values(), ids=CURVES)
-def test_a_line_that_is_no_row_is_left_out_and_said(run, tmp_path, line, left_out):
+def test_a_line_that_is_not_a_row_is_left_out_and_reported(run, tmp_path, line, left_out):
     first = header(run.config.latents)
     rows = [line if line.count(",") != 8 else line + ",1" * (run.config.latents - 2)]
     good = "20,0.2,2,110,95,2,," + ",".join(["1"] * run.config.latents)
@@ -219,13 +229,13 @@ def test_a_line_that_is_no_row_is_left_out_and_said(run, tmp_path, line, left_ou
     assert len(use(run.path)) == left_out
     assert ("metrics.csv" in exported(run, tmp_path / "a.zip")) == bool(left_out)
     cut_back(run.metrics_file, lambda step: True)
-    assert all(len(text) <= LONGEST_LINE for text in whole_lines(run.metrics_file, 10**12))
+    assert all(len(text) <= LONGEST_LINE for text in complete_lines(run.metrics_file, 10**12))
 
 
 @pytest.mark.parametrize(
     "first", ["", "step", "step,epoch,seconds,foo", "9" * 3_000_000, header(2000), header(1) + ",kl_0"]
 )
-def test_a_file_without_the_names_of_curves_is_not_read_on(tmp_path, first):
+def test_a_file_without_curve_names_is_not_read_further(tmp_path, first):
     path = tmp_path / "metrics.csv"
     path.write_text(f"{first}\n{ROW}\n")
     reader = MetricsReader(path)
@@ -234,8 +244,8 @@ def test_a_file_without_the_names_of_curves_is_not_read_on(tmp_path, first):
     assert reader.problem == "metrics.csv is damaged: its first line does not name the curves. They are not shown."
 
 
-def test_an_endless_line_is_read_once_and_a_poll_reads_a_bounded_part(tmp_path, monkeypatch):
-    # 1.0.0 read all of it in every poll: 1.8 s where the file has 250 MB.
+def test_an_endless_line_is_read_once_and_each_poll_reads_a_bounded_part(tmp_path, monkeypatch):
+    # 1.0.0 read all of it in every poll: 1.8 s for a file of 250 MB.
     path, read = tmp_path / "metrics.csv", []
 
     class Counted:
@@ -283,7 +293,7 @@ def png(path, about, size=(224, 84)):
 
 
 @pytest.mark.parametrize("key", ["step", "tile", "images", "latents", "kl"])
-def test_a_picture_with_a_hostile_description_is_none(tmp_path, key):
+def test_a_picture_with_a_hostile_description_is_not_loaded(tmp_path, key):
     good = {"step": 1, "tile": [28, 28, 1], "images": 8, "latents": [1], "kl": [0.5, 1.5]}
     png(tmp_path / "1.png", json.dumps(good))
     assert load_preview(tmp_path / "1.png").latents == (1,)
@@ -296,14 +306,34 @@ def test_a_picture_with_a_hostile_description_is_none(tmp_path, key):
         assert not is_preview(tmp_path / "2.png")
 
 
-def test_a_folder_of_junk_in_the_place_of_pictures_shows_the_others(run, tmp_path):
+def black_png(side):
+    """A valid picture, without the memory and the time that drawing it takes: the compressed zeros repeat."""
+    length, part = side * (side + 1), 1_000_000  # each row begins with the number of its filter
+    packer = zlib.compressobj(9)
+    first, again = (packer.compress(bytes(part)) + packer.flush(zlib.Z_FULL_FLUSH) for _ in range(2))
+    end = packer.compress(bytes(length % part)) + packer.flush()
+    checksum = struct.pack(">I", length % 65521 << 16 | 1)  # Adler-32 of zeros
+    pixels = first + again * (length // part - 1) + end[:-4] + checksum
+    chunks = {b"IHDR": struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0), b"IDAT": pixels, b"IEND": b""}
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in chunks.items()
+    )
+
+
+def test_a_black_picture_made_without_drawing_it_is_what_a_drawn_one_is():
+    with Image.open(io.BytesIO(black_png(1500))) as picture:
+        assert (picture.mode, picture.size, picture.tobytes()) == ("L", (1500, 1500), bytes(1500**2))
+
+
+def test_junk_in_the_previews_folder_does_not_hide_the_other_previews(run, tmp_path):
     folder = run.previews_folder
     pictures = len(list_previews(folder))
     (folder / f"{'9' * 200}.png").write_bytes(b"x")
     (folder / "٣.png").write_bytes(b"x")
     (folder / "000000007.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(5000))
     (folder / "000000008.png").mkdir()
-    Image.new("L", (30_000, 30_000)).save(folder / "000000009.png")
+    (folder / "000000009.png").write_bytes(black_png(30_000))
     assert len(list_previews(folder)) == pictures + 3
     assert use(run.path) == []
     assert "previews/000000007.png" in exported(run, tmp_path / "a.zip")
@@ -326,7 +356,7 @@ HEADS = {
 
 
 @pytest.mark.parametrize("content", HEADS.values(), ids=HEADS)
-def test_weights_with_a_hostile_head_are_refused(run, tmp_path, content):
+def test_weights_with_a_hostile_header_are_rejected(run, tmp_path, content):
     (run.checkpoint_folder / WEIGHTS).write_bytes(content)
     assert weights_step(run.checkpoint_folder) is None
     with pytest.raises(StudioError, match="is damaged"):
@@ -350,9 +380,9 @@ QUEUES = {
 
 
 @pytest.mark.parametrize(
-    "content", [*(text.encode() for text in QUEUES.values()), *WHOLE.values()], ids=[*QUEUES, *WHOLE]
+    "content", [*(text.encode() for text in QUEUES.values()), *CONTENTS.values()], ids=[*QUEUES, *CONTENTS]
 )
-def test_a_damaged_queue_is_empty_and_said(tmp_path, content):
+def test_a_damaged_queue_is_empty_and_reported(tmp_path, content):
     if content == b"[1, 2]":
         content = b"[3]"
     (tmp_path / "queue.json").write_bytes(content)
@@ -362,8 +392,8 @@ def test_a_damaged_queue_is_empty_and_said(tmp_path, content):
     assert len(queue.problem) < 1000
 
 
-@pytest.mark.parametrize("content", WHOLE.values(), ids=WHOLE)
-def test_a_damaged_choice_of_folders_is_as_none_and_said(content):
+@pytest.mark.parametrize("content", CONTENTS.values(), ids=CONTENTS)
+def test_a_damaged_choice_of_folders_counts_as_none_and_is_reported(content):
     file = folders_file()
     file.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -396,7 +426,7 @@ TOML = {
 
 
 @pytest.mark.parametrize("text", TOML.values(), ids=TOML)
-def test_a_hostile_preset_or_study_is_a_sentence_and_the_others_are_listed(tmp_path, text):
+def test_a_hostile_preset_or_study_gets_a_message_and_does_not_hide_others(tmp_path, text):
     for folder, load, own, unreadable in (
         (presets_folder(), load_preset, own_presets, unreadable_presets),
         (studies_folder(), load_study, own_studies, unreadable_studies),
@@ -414,11 +444,11 @@ def test_a_hostile_preset_or_study_is_a_sentence_and_the_others_are_listed(tmp_p
             file.unlink()
 
 
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="FIFOs are of Unix")
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="only Unix has FIFOs")
 @pytest.mark.parametrize(
     "make", [os.mkfifo, os.mkdir, lambda path: path.symlink_to("/dev/zero")], ids=["FIFO", "folder", "zeros"]
 )
-def test_what_is_no_file_is_not_waited_for(run, tmp_path, make):
+def test_reading_does_not_wait_for_anything_but_regular_files(run, tmp_path, make):
     names = [*KEYS, "metrics.csv", "held_out.csv", f"checkpoint/{WEIGHTS}", "previews/000000030.png"]
     for name in names:
         kept = run.path / name
@@ -472,31 +502,31 @@ def archive_of(path, folder):
         ("config.json", f'{{"data_folder": "/{"a" * 5000}"}}', "data_folder is"),
     ],
 )
-def test_an_archive_with_a_damaged_file_is_refused_in_a_sentence(run, tmp_path, name, content, words):
+def test_an_archive_with_a_damaged_file_is_rejected_with_a_message(run, tmp_path, name, content, words):
     (run.path / name).write_text(content)
-    with pytest.raises(StudioError, match=f"holds no run that can be read: .*{re.escape(words)}") as error:
+    with pytest.raises(StudioError, match=f"holds no readable run: .*{re.escape(words)}") as error:
         list(read_archive(archive_of(tmp_path / "a.zip", run.path), tmp_path / "runs"))
     assert len(str(error.value)) < 1000
     assert list_runs(tmp_path / "runs") == []
 
 
-def test_an_archive_leaves_damaged_files_out_and_is_imported(run, tmp_path):
+def test_an_archive_leaves_damaged_files_out_and_can_be_imported(run, tmp_path):
     (run.path / "marks.json").write_text(DEEP)
     (run.path / "metrics.csv").write_text("x\n")
-    damaged = "without what is damaged in 2 files: tiny: marks.json, tiny: metrics.csv"
+    damaged = "without the damaged parts of 2 files: tiny: marks.json, tiny: metrics.csv"
     assert exported(run, tmp_path / "a.zip").endswith(damaged)
     [event] = [event for event in read_archive(tmp_path / "a.zip", tmp_path / "runs") if isinstance(event, Imported)]
     assert use(event.run) == []
 
 
-def test_tensorboard_gets_what_can_be_read(run, tmp_path):
+def test_tensorboard_export_uses_whatever_can_be_read(run, tmp_path):
     run.metrics_file.write_text(f"{header(2)}\n{DIGITS},0,0,1,1,1,,1,1\n10,0.1,inf,1,1,1,,1,1\n20,0.1,2,inf,1,1,,1,1\n")
     (run.previews_folder / "000000007.png").write_bytes(b"junk")
     assert [event for event in write_events([run], tmp_path / "events") if isinstance(event, Finished)]
 
 
 @pytest.mark.parametrize("name", ["/" + "a" * 5000, "/" + "/a" * 5000, "/a\0b", "/" + "a" * 300])
-def test_a_data_folder_that_no_system_can_have_is_a_sentence(run, tmp_path, name):
+def test_an_impossible_data_folder_gets_a_message(run, tmp_path, name):
     (run.path / "config.json").write_text(
         json.dumps(json.loads((run.path / "config.json").read_text()) | {"data_folder": name})
     )
@@ -516,7 +546,7 @@ def test_damaged_marks_are_kept_beside_the_new_ones(run):
     assert run.marks() == {"colour": 2}
 
 
-def test_a_run_of_which_the_settings_were_damaged_meanwhile_keeps_them_as_they_are(run):
+def test_settings_damaged_while_a_run_is_open_are_not_overwritten(run):
     (run.path / "config.json").write_text("{")
     run.lengthen(None, 500)
     with pytest.raises(StudioError, match=r"config\.json is damaged"):
@@ -524,7 +554,7 @@ def test_a_run_of_which_the_settings_were_damaged_meanwhile_keeps_them_as_they_a
     assert (run.path / "config.json").read_text() == "{"
 
 
-def test_reading_takes_no_more_than_its_limit(tmp_path):
+def test_reading_stops_at_its_limit(tmp_path):
     path = tmp_path / "large"
     with path.open("wb") as file:
         file.truncate(2**40)  # a sparse file of a terabyte
@@ -534,10 +564,10 @@ def test_reading_takes_no_more_than_its_limit(tmp_path):
         assert name
 
 
-@pytest.mark.parametrize("depth", [DEEPEST, DEEPEST + 1])
+@pytest.mark.parametrize("depth", [MAX_DEPTH, MAX_DEPTH + 1])
 def test_depth_is_counted_in_levels(depth):
     text = "[" * depth + "]" * depth
-    if depth <= DEEPEST:
+    if depth <= MAX_DEPTH:
         assert parse_json(text)
     else:
         with pytest.raises(DamagedError, match="32 levels"):

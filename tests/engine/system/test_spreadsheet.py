@@ -1,4 +1,4 @@
-"""CSV that a spreadsheet reads as what it says."""
+"""CSV in which a spreadsheet sees no formulas."""
 
 import csv
 import io
@@ -24,7 +24,7 @@ from engine.system.spreadsheet import csv_text, safe_cell, tabbed_text
         "-z3",
     ],
 )
-def test_words_that_a_spreadsheet_would_compute_get_an_apostrophe(text):
+def test_text_that_a_spreadsheet_would_treat_as_a_formula_gets_an_apostrophe(text):
     assert safe_cell(text) == "'" + text.strip()
 
 
@@ -35,11 +35,11 @@ def test_a_tab_or_line_break_before_a_formula_does_not_hide_it():
 @pytest.mark.parametrize(
     "text", ["-3.5", "+4", "-1.2e-05", "1e10", "-0.250 ± 0.040", "nan", "-inf", "", "β = 4", "a-b=c"]
 )
-def test_numbers_and_usual_words_stay_as_they_are(text):
+def test_numbers_and_ordinary_text_are_unchanged(text):
     assert safe_cell(text) == text
 
 
-def test_quotes_commas_and_line_breaks_are_read_back_as_one_cell():
+def test_quotes_commas_and_line_breaks_read_back_as_one_cell():
     rows = [['say "hi", twice', "two\nlines"], ["-3.5", "x\ty"]]
     assert list(csv.reader(io.StringIO(csv_text(rows)))) == [['say "hi", twice', "two lines"], ["-3.5", "x y"]]
     assert tabbed_text(rows) == 'say "hi", twice\ttwo lines\n-3.5\tx y\n'

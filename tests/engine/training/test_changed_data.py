@@ -52,6 +52,7 @@ def settings(data, **changes):
         "dataset": "arrays" if data.suffix else "images",
         "data_folder": data,
         "objective": "vae",
+        "network": "burgess",
         "latents": 4,
         "batch_size": 32,
         "steps": 30,
@@ -179,7 +180,7 @@ def test_evaluating_on_other_data_is_said_on_the_terminal_and_in_the_table(repla
     command = ["evaluate", str(run.path), "--data", str(files / "own-2.npz"), "--metrics", "reconstruction"]
     assert cli.run_command(cli.parse([*command, "--format", "markdown"])) == 0
     out, err = capsys.readouterr()
-    assert f"Note: The data are not those that changing was trained on ({CHANGED})" in err
+    assert f"Note: The data differ from those that changing was trained on ({CHANGED})" in err
     assert "other data" in out
     assert f"changing: these numbers are of other data than the run was trained on (changed: {CHANGED})." in out
 
@@ -324,7 +325,7 @@ def test_traversals_and_latents_say_that_the_data_changed(replaced, tmp_path, ca
     with np.load(target) as file:
         assert json.loads(str(file["data"])) == fingerprint_of(load_dataset("arrays", data)).values()
     assert cli.run_command(cli.parse(["latents", str(run.path), "--output", str(target)])) == 0
-    assert f"Note: The data are not those that changing was trained on ({CHANGED})." in capsys.readouterr().err
+    assert f"Note: The data differ from those that changing was trained on ({CHANGED})." in capsys.readouterr().err
 
 
 def test_weights_kept_before_the_data_changed_are_of_the_former_data(replaced, files):
@@ -350,6 +351,7 @@ metrics = ["reconstruction"]
 
 [settings]
 dataset = "arrays"
+network = "burgess"
 latents = 4
 batch_size = 32
 steps = 30

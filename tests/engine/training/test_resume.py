@@ -246,7 +246,7 @@ def test_a_trainers_file_of_wrong_content_is_one_sentence_and_changes_nothing(ti
     refused(
         tiny_copy,
         CheckpointError,
-        r"trainer-60\.pt is damaged or not of this run: .*\. The weights are whole, so the run can be looked at",
+        r"trainer-60\.pt is damaged or not of this run: .*\. The weights are intact, so the run can be viewed",
     )
 
 

@@ -11,7 +11,7 @@ from engine.networks.spec import NetworkSpec
 from engine.networks.vae import VAE
 from engine.runs.checkpoints import save_checkpoint
 from engine.runs.run import Run
-from engine.runs.trained import load_model_as_possible, load_model_without_data
+from engine.runs.trained import load_model_with_data_if_present, load_model_without_data
 from engine.settings.run_config import RunConfig
 from engine.traversal import (
     between,
@@ -243,10 +243,10 @@ def test_kl_of_kept_weights_is_of_their_step_and_zero_without_curves(tiny_copy):
 
 
 def test_a_run_is_loaded_without_its_data_only_when_that_is_gone(tmp_path, tiny_copy):
-    trained, missing = load_model_as_possible(tiny_copy)
+    trained, missing = load_model_with_data_if_present(tiny_copy)
     assert (trained.has_data, missing) == (True, "")
     tiny_copy.config = tiny_copy.config.changed(data_folder=tmp_path / "gone")
-    trained, missing = load_model_as_possible(tiny_copy)
+    trained, missing = load_model_with_data_if_present(tiny_copy)
     assert not trained.has_data
     assert "gone does not exist" in missing
 
@@ -254,7 +254,7 @@ def test_a_run_is_loaded_without_its_data_only_when_that_is_gone(tmp_path, tiny_
 def test_nothing_is_drawn_or_downloaded_to_start_from_the_prior(tiny_copy, monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     tiny_copy.config = tiny_copy.config.changed(data_folder=None)
-    trained, missing = load_model_as_possible(tiny_copy)
+    trained, missing = load_model_with_data_if_present(tiny_copy)
     assert not trained.has_data
     assert missing == "MNIST: needs download (or choose a folder)."
     assert list(tmp_path.rglob("*.gz*")) == []

@@ -1,4 +1,4 @@
-"""The data page, used as a person would: look, prepare, drop, delete, train on it."""
+"""The Data page, used as a user would: view, prepare, drop, delete, train."""
 
 import numpy as np
 import pytest
@@ -115,7 +115,7 @@ def test_a_dropped_folder_is_prepared_shown_and_trained_on(qtbot, window, pictur
     }  # fmt: skip
 
 
-def test_what_a_folder_leaves_out_and_its_classes_in_natural_order_are_shown(qtbot, window, tmp_path):
+def test_left_out_files_and_classes_in_natural_order_are_shown(qtbot, window, tmp_path):
     for name in ("10", "9", ".ipynb_checkpoints"):
         (tmp_path / "messy" / name).mkdir(parents=True)
         for i in range(4):
@@ -142,7 +142,7 @@ def test_torchvisions_folder_dropped_is_recognised(qtbot, window, digits_folder,
     assert "T-shirt" in window.data_page.facts.text()
 
 
-def test_a_dropped_file_that_is_no_data_set_is_explained(qtbot, window, tmp_path):
+def test_a_dropped_file_that_is_not_a_data_set_is_explained(qtbot, window, tmp_path):
     path = tmp_path / "broken.npz"
     path.write_bytes(b"PK nonsense")
     drop(window, path)
@@ -150,7 +150,7 @@ def test_a_dropped_file_that_is_no_data_set_is_explained(qtbot, window, tmp_path
     assert window.data_page._details is None
 
 
-def test_images_that_arrive_after_another_data_set_was_chosen_are_not_shown_as_its(qtbot, page):
+def test_images_arriving_after_another_data_set_was_chosen_are_dropped(qtbot, page):
     choose(page, "digits")
     wait_for_details(qtbot, page, "digits")
     asked, details = page._asked, page._details
@@ -172,7 +172,7 @@ def test_preparing_can_be_cancelled(qtbot, page, tmp_path, monkeypatch):
     assert [file for file in (tmp_path / "empty").rglob("*") if file.is_file()] == []
 
 
-def test_what_is_being_prepared_is_not_read_or_deleted_meanwhile(qtbot, page, pictures, monkeypatch):
+def test_a_data_set_in_preparation_is_not_read_or_deleted(qtbot, page, pictures, monkeypatch):
     asked = []
     monkeypatch.setattr(page.worker, "ask", lambda key, work: asked.append(page.preparing))
     page.open_path(pictures)
@@ -186,19 +186,19 @@ def test_what_is_being_prepared_is_not_read_or_deleted_meanwhile(qtbot, page, pi
     assert page.delete_button.isVisible()
 
 
-def test_what_is_dropped_while_another_is_prepared_is_refused_in_a_sentence(qtbot, window, page, pictures, tmp_path):
+def test_a_drop_during_preparation_is_refused_with_a_message(qtbot, window, page, pictures, tmp_path):
     page.open_path(pictures)
     other = tmp_path / "other"
     other.mkdir()
     page.open_path(other)
-    assert "Drop other again when that is done" in window.banner.text.text()
+    assert "Drop other again when it is done" in window.banner.text.text()
     assert page.path == pictures
     qtbot.waitUntil(lambda: not page.preparing, timeout=WAIT)
     wait_for_details(qtbot, page, "images")
     assert page.path == pictures
 
 
-def test_a_prepared_copy_can_be_deleted_and_own_files_stay(qtbot, window, pictures, agree):
+def test_a_prepared_copy_can_be_deleted_and_the_users_files_stay(qtbot, window, pictures, agree):
     drop(window, pictures)
     page = window.data_page
     wait_for_details(qtbot, page, "images")
@@ -225,7 +225,7 @@ def test_a_folder_of_idx_files_dropped_is_recognised(qtbot, window, digits_folde
     assert (config.dataset, config.data_folder) == ("mnist", digits_folder)
 
 
-def test_where_nothing_is_ready_the_page_says_what_to_do(page):
+def test_if_nothing_is_ready_the_page_says_what_to_do(page):
     choose(page, "kmnist")
     assert page.nothing.isVisible()
     assert page.nothing.text().startswith("Press Download.")
@@ -233,7 +233,7 @@ def test_where_nothing_is_ready_the_page_says_what_to_do(page):
     assert page.nothing.text().startswith("Choose an .npz file")
 
 
-def test_a_download_that_failed_is_said_until_the_images_are_there(qtbot, window, digits_folder, monkeypatch):
+def test_a_failed_download_is_shown_until_the_images_are_there(qtbot, window, digits_folder, monkeypatch):
     def refuse(*_):
         raise DataError("The network is down.")
         yield

@@ -1,4 +1,4 @@
-"""A data set's folder, chosen once: the Data page, the form, presets and studies know it; what is missing is said."""
+"""A data set's folder is chosen once and used everywhere; missing data are reported."""
 
 import shutil
 
@@ -17,7 +17,7 @@ LEFT = Qt.MouseButton.LeftButton
 
 @pytest.fixture
 def no_downloads(tmp_path, monkeypatch):
-    """A cache in which nothing was downloaded."""
+    """An empty cache."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
@@ -40,7 +40,7 @@ def choose_on_data_page(qtbot, window, folder, monkeypatch, name="mnist"):
     return page
 
 
-def test_a_folder_chosen_on_the_data_page_is_that_of_the_presets(qtbot, window, digits_folder, monkeypatch):
+def test_a_folder_chosen_on_the_data_page_is_used_by_presets(qtbot, window, digits_folder, monkeypatch):
     page = choose_on_data_page(qtbot, window, digits_folder, monkeypatch)
     qtbot.mouseClick(page.use_button, LEFT)
     assert folder_in_form(window) == digits_folder
@@ -51,7 +51,7 @@ def test_a_folder_chosen_on_the_data_page_is_that_of_the_presets(qtbot, window, 
     assert folder_in_form(window) is None
 
 
-def test_it_is_known_in_the_next_session_and_in_a_study(qtbot, window, another_window, digits_folder, monkeypatch):
+def test_it_is_remembered_in_the_next_session_and_in_a_study(qtbot, window, another_window, digits_folder, monkeypatch):
     choose_on_data_page(qtbot, window, digits_folder, monkeypatch)
     window.close()
     again = another_window(window.store.root)
@@ -69,7 +69,7 @@ def test_it_is_known_in_the_next_session_and_in_a_study(qtbot, window, another_w
     again.close()
 
 
-def test_a_folder_that_does_not_hold_it_is_not_remembered(qtbot, window, tmp_path, monkeypatch):
+def test_a_folder_without_the_data_is_not_remembered(qtbot, window, tmp_path, monkeypatch):
     (tmp_path / "empty").mkdir()
     page = choose_on_data_page(qtbot, window, tmp_path / "empty", monkeypatch)
     assert remembered_data("mnist") is None
@@ -86,7 +86,7 @@ def test_it_can_be_forgotten(qtbot, window, digits_folder, monkeypatch):
     assert folder_in_form(window) is None
 
 
-def test_another_data_set_in_the_form_brings_its_own_folder(window, digits_folder, tmp_path):
+def test_choosing_another_data_set_in_the_form_shows_its_folder(window, digits_folder, tmp_path):
     remember_data("mnist", digits_folder)
     form = window.training_page.settings.form
     dataset = form._editors["dataset"]
@@ -100,7 +100,7 @@ def test_another_data_set_in_the_form_brings_its_own_folder(window, digits_folde
     assert folder_in_form(window) == tmp_path  # typed by hand
 
 
-def test_a_run_that_is_started_from_a_folder_remembers_it(qtbot, window, make_run, tmp_path, digits_folder):
+def test_starting_a_run_remembers_its_folder(qtbot, window, make_run, tmp_path, digits_folder):
     config = make_run(tmp_path / "elsewhere", steps=5).config
     window.training_page.settings.show_config(config)
     with qtbot.waitSignal(window.training.ended, timeout=WAIT):
@@ -114,14 +114,14 @@ def test_a_run_whose_data_must_be_downloaded_is_not_queued_and_the_data_page_is_
     window.training_page.settings.start_button.click()
     assert not window.training.active
     assert list_runs(window.store.root) == []
-    assert "Not started: MNIST is not on this machine yet." in window.banner.text.text()
+    assert "The run was not started. MNIST is not on this machine yet." in window.banner.text.text()
     assert window.banner.property("kind") == "error"
     window.banner.action.click()
     assert window.pages.currentWidget() is window.data_page
     assert window.data_page.entry.name == "mnist"
 
 
-def test_a_run_whose_folder_is_gone_is_not_queued(window, tmp_path, digits_folder):
+def test_a_run_whose_data_folder_is_missing_is_not_queued(window, tmp_path, digits_folder):
     gone = tmp_path / "gone"
     shutil.copytree(digits_folder, gone)
     remember_data("mnist", gone)
@@ -132,7 +132,7 @@ def test_a_run_whose_folder_is_gone_is_not_queued(window, tmp_path, digits_folde
     assert list_runs(window.store.root) == []
 
 
-def test_a_run_is_not_resumed_without_its_data_and_stays_as_it_is(window, make_run, tmp_path, digits_folder):
+def test_a_run_is_not_resumed_without_its_data_and_is_unchanged(window, make_run, tmp_path, digits_folder):
     gone = tmp_path / "gone"
     shutil.copytree(digits_folder, gone)
     run = make_run(window.store.root, data_folder=gone)

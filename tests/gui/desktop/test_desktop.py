@@ -1,4 +1,4 @@
-"""What the window tells the desktop, where no bus answers and on the other systems."""
+"""Desktop integration without a bus, and on systems other than Linux."""
 
 import logging
 import os
@@ -33,13 +33,13 @@ def test_without_a_bus_nothing_happens_but_a_line_in_the_log(window, settings, c
         desktop.training(False)
         desktop.close()
     assert caplog.messages == [
-        "the computer may sleep while a run trains: there is no system bus",
+        "the computer may sleep while a run is training: there is no system bus",
         "no notification: there is no session bus",
     ]
 
 
 class Listening:
-    """Takes the place of the system's notifications."""
+    """Stands in for the system's notifications."""
 
     def __init__(self):
         self.heard = []
@@ -52,10 +52,10 @@ class Listening:
 
 
 @pytest.mark.parametrize(
-    ("in_front", "wanted", "told"), [(False, True, True), (True, True, False), (False, False, False)]
+    ("in_front", "wanted", "notified"), [(False, True, True), (True, True, False), (False, False, False)]
 )
-def test_it_tells_only_when_the_window_is_not_in_front_and_when_wanted(
-    qtbot, window, settings, monkeypatch, in_front, wanted, told
+def test_it_notifies_only_if_the_window_is_inactive_and_if_wanted(
+    qtbot, window, settings, monkeypatch, in_front, wanted, notified
 ):
     settings.setValue("notifications", wanted)
     settings.sync()
@@ -68,11 +68,11 @@ def test_it_tells_only_when_the_window_is_not_in_front_and_when_wanted(
         window.activateWindow()
         qtbot.waitUntil(lambda: QApplication.activeWindow() is window)
     notifier.say("a", "b")
-    assert notifier._messenger.heard == [("a", "b")] * told
-    assert alerted == [window] * told
+    assert notifier._messenger.heard == [("a", "b")] * notified
+    assert alerted == [window] * notified
 
 
-def test_a_minimised_window_is_not_in_front(qtbot, window, settings):
+def test_a_minimised_window_is_inactive(qtbot, window, settings):
     window.showMinimized()
     notifier = Notifier(window, settings)
     notifier._messenger = Listening()
@@ -81,7 +81,7 @@ def test_a_minimised_window_is_not_in_front(qtbot, window, settings):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a shell script stands for macOS's program")
-def test_on_macos_caffeinate_runs_while_a_run_trains(qtbot, tmp_path, monkeypatch):
+def test_on_macos_caffeinate_runs_while_a_run_is_training(qtbot, tmp_path, monkeypatch):
     program = tmp_path / "caffeinate"
     program.write_text(
         f'#!/bin/sh\necho $$ "$@" > {tmp_path}/part\nmv {tmp_path}/part {tmp_path}/said\nexec sleep 600\n'
@@ -103,7 +103,7 @@ def test_on_macos_caffeinate_runs_while_a_run_trains(qtbot, tmp_path, monkeypatc
 def test_the_words_for_a_run_that_ended(tmp_path):
     run = Run.create(tmp_path, RunConfig(dataset="digits", objective="annealed-abs", seed=1, latents=1, steps=10))
     run.write_state(RunState("stopped", 0, 10))
-    assert ending(RunItem(run)) == ("annealed abs · 1 was stopped", "It had not come to its first values.")
+    assert ending(RunItem(run)) == ("annealed abs · 1 was stopped", "It ended before its first values were recorded.")
     run.metrics_file.write_text(f"{header(1)}\n5,1,1,30,29,1,,1\n10,2,2,22.75,22.71,9.04,,9.04\n")
     run.write_state(RunState("finished", 10, 10))
     assert ending(RunItem(run)) == ("annealed abs · 1 has finished", "reconstruction 22.7, KL 9.0 nats")

@@ -1,4 +1,4 @@
-"""What a Linux desktop is told, over a private bus with services of its own; dbus-monitor reads it independently."""
+"""Messages to a Linux desktop over a private bus with fake services; dbus-monitor records them independently."""
 
 import logging
 import os
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.skipif(
 
 
 class Service(QDBusVirtualObject):
-    """A service that notes its calls and answers with what `answer` makes."""
+    """A service that records its calls and replies with the result of `answer`."""
 
     def __init__(self, connection, name, path, answer):
         super().__init__()
@@ -59,7 +59,7 @@ def services(qapp, address):
 
 @pytest.fixture
 def client(qapp, address, monkeypatch):
-    """The connection of the application, as session and as system bus."""
+    """The connection of the application, used as session and system bus."""
     connection = QDBusConnection.connectToBus(address, "client")
     monkeypatch.setattr(bus, "session", lambda: connection)
     monkeypatch.setattr(bus, "system", lambda: connection)
@@ -69,7 +69,7 @@ def client(qapp, address, monkeypatch):
 
 @pytest.fixture
 def monitor(qtbot, address):
-    """Return a function that tells all that went over the bus."""
+    """Return a function that returns all traffic on the bus."""
     process = QProcess()
     process.start("dbus-monitor", ["--address", address])
     seen = bytearray()
@@ -92,7 +92,7 @@ def window(qtbot):
 
 
 class Lock:
-    """logind's part: the reading end of a pipe whose other end is the lock."""
+    """logind's side of the lock: the reading end of a pipe whose writing end is the lock."""
 
     def __init__(self):
         self.ends = []
@@ -121,13 +121,13 @@ def logind(services, answer):
     return Service(services, "org.freedesktop.login1", "/org/freedesktop/login1", answer)
 
 
-def test_sleep_is_blocked_while_a_run_trains_and_only_then(qtbot, services, client, lock):
+def test_sleep_is_blocked_only_while_a_run_is_training(qtbot, services, client, lock):
     service = logind(services, lock.give)
     owner = QObject()
     awake = Awake(owner, "linux")
     awake.set(True)
     awake.set(True)
-    qtbot.waitUntil(lambda: awake._keeper._descriptor >= 0)
+    qtbot.waitUntil(lambda: awake._inhibitor._descriptor >= 0)
     interface, method, signature, (what, who, why, mode) = service.calls[0]
     assert (interface, method, signature) == ("org.freedesktop.login1.Manager", "Inhibit", "ssss")
     assert (what, who, why, mode) == ("sleep", "Disentangle Studio", "A run is training", "block")
@@ -136,7 +136,7 @@ def test_sleep_is_blocked_while_a_run_trains_and_only_then(qtbot, services, clie
     qtbot.waitUntil(lock.released)
 
     awake.set(True)
-    qtbot.waitUntil(lambda: awake._keeper._descriptor >= 0)
+    qtbot.waitUntil(lambda: awake._inhibitor._descriptor >= 0)
     assert not lock.released()
     awake.close()
     qtbot.waitUntil(lock.released)
@@ -150,7 +150,7 @@ def test_a_run_that_ends_before_logind_answers_leaves_no_lock(qtbot, services, c
     awake.set(True)
     awake.set(False)
     assert not service.calls
-    qtbot.waitUntil(lambda: bool(service.calls) and not awake._keeper._asked)
+    qtbot.waitUntil(lambda: bool(service.calls) and not awake._inhibitor._asked)
     qtbot.waitUntil(lock.released)
 
 
@@ -164,10 +164,10 @@ def test_a_refusal_is_one_line_in_the_log(qtbot, services, client, caplog):
         qtbot.waitUntil(lambda: bool(caplog.messages))
     awake.close()
     assert len(service.calls) == 1
-    assert caplog.messages == ["the computer may sleep while a run trains: Permission denied"]
+    assert caplog.messages == ["the computer may sleep while a run is training: Permission denied"]
 
 
-def test_progress_is_told_once_a_percent_and_taken_away_at_the_end(qtbot, client, monitor, window, settings):
+def test_progress_is_sent_once_per_percent_and_removed_at_the_end(qtbot, client, monitor, window, settings):
     desktop = Desktop(window, settings)
     for fraction in (0.42, 0.421, 0.424):
         desktop.show_progress(fraction)
@@ -180,7 +180,7 @@ def test_progress_is_told_once_a_percent_and_taken_away_at_the_end(qtbot, client
     assert "variant             boolean false" in last
 
 
-def test_a_notification_through_the_portal_brings_the_window_up(qtbot, services, client, monitor, window, settings):
+def test_a_notification_through_the_portal_raises_the_window(qtbot, services, client, monitor, window, settings):
     portal = Service(
         services,
         "org.freedesktop.portal.Desktop",

@@ -1,4 +1,4 @@
-"""One window over a folder of runs, with real processes for the second start, the crash and the hang."""
+"""One window per runs folder, with real processes for the second instance, the crash and the hang."""
 
 import os
 import signal
@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QWidget
 
 from engine.errors import StudioError
 from gui.desktop.listener import Listener
-from gui.desktop.single import LONGEST_ADDRESS, Place
+from gui.desktop.single import LONGEST_ADDRESS, InstanceLock
 
 ROOT = Path(__file__).parents[3]
 FIRST_WINDOW = """
@@ -23,23 +23,23 @@ import sys
 from pathlib import Path
 from PySide6.QtWidgets import QApplication, QWidget
 from gui.desktop.listener import Listener
-from gui.desktop.single import Place
+from gui.desktop.single import InstanceLock
 
 app = QApplication([])
 window = QWidget()
-place = Place(Path(sys.argv[1]))
-assert place.enter()
-listener = Listener(place.address, window)
+lock = InstanceLock(Path(sys.argv[1]))
+assert lock.acquire()
+listener = Listener(lock.address, window)
 print("ready", flush=True)
 app.exec()
 """
 CLOSES_SOON = """
 import sys
 from pathlib import Path
-from gui.desktop.single import Place
+from gui.desktop.single import InstanceLock
 
-place = Place(Path(sys.argv[1]))
-assert place.enter()
+lock = InstanceLock(Path(sys.argv[1]))
+assert lock.acquire()
 print("ready", flush=True)
 sys.stdin.read()
 """
@@ -47,7 +47,7 @@ sys.stdin.read()
 
 @pytest.fixture(autouse=True)
 def runtime_folder(monkeypatch):
-    """A short path, as a socket's must be."""
+    """A path short enough for a socket."""
     with tempfile.TemporaryDirectory(prefix="studio-") as folder:
         monkeypatch.setenv("XDG_RUNTIME_DIR", folder)
         monkeypatch.setenv("QT_QPA_PLATFORM", "offscreen")
@@ -56,7 +56,7 @@ def runtime_folder(monkeypatch):
 
 @pytest.fixture
 def start():
-    """Start Python on a script; the process is ended with the test."""
+    """Run a script in a Python process that ends with the test."""
     processes = []
 
     def make(script, *arguments):
@@ -81,18 +81,18 @@ def start():
 
 @pytest.fixture
 def first(qtbot, tmp_path):
-    """A first window and its place."""
+    """A first window with its lock."""
     window = QWidget()
     qtbot.addWidget(window)
-    place = Place(tmp_path / "runs")
-    assert place.enter()
-    listener = Listener(place.address, window)
+    lock = InstanceLock(tmp_path / "runs")
+    assert lock.acquire()
+    listener = Listener(lock.address, window)
     yield window
     listener.close()
-    place.leave()
+    lock.release()
 
 
-def test_a_second_start_of_the_program_brings_the_minimised_window_up_and_ends_with_0(qtbot, first, tmp_path):
+def test_a_second_instance_raises_the_minimised_window_and_exits_with_0(qtbot, first, tmp_path):
     first.showMinimized()
     second = QProcess()
     second.setProcessEnvironment(QProcessEnvironment.systemEnvironment())
@@ -107,92 +107,92 @@ def test_a_second_start_of_the_program_brings_the_minimised_window_up_and_ends_w
     assert not loaded & {"torch", "pyqtgraph", "gui.app", "PySide6.QtDBus"}
 
 
-def test_another_folder_of_runs_is_another_place(first, tmp_path):
-    other = Place(tmp_path / "other")
-    assert other.enter()
-    other.leave()
+def test_another_runs_folder_has_its_own_lock(first, tmp_path):
+    other = InstanceLock(tmp_path / "other")
+    assert other.acquire()
+    other.release()
 
 
-def test_a_link_to_the_folder_is_the_same_place_and_another_screen_is_not(tmp_path, monkeypatch):
+def test_a_link_to_the_folder_shares_its_lock_and_another_screen_does_not(tmp_path, monkeypatch):
     (tmp_path / "runs").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "runs")
-    place = Place(tmp_path / "runs")
-    assert Place(tmp_path / "link").address == place.address
+    lock = InstanceLock(tmp_path / "runs")
+    assert InstanceLock(tmp_path / "link").address == lock.address
     monkeypatch.setenv("DISPLAY", ":77")
-    assert Place(tmp_path / "runs").address != place.address
+    assert InstanceLock(tmp_path / "runs").address != lock.address
 
 
-def test_a_first_window_that_hangs_is_told_of_in_time_and_one_that_crashed_is_not_in_the_way(qtbot, start, tmp_path):
+def test_a_hanging_first_window_is_reported_in_time_and_a_crashed_one_does_not_block(qtbot, start, tmp_path):
     process = start(FIRST_WINDOW, tmp_path)
-    assert not Place(tmp_path).enter()
+    assert not InstanceLock(tmp_path).acquire()
     process.send_signal(signal.SIGSTOP)
     began = time.monotonic()
-    with pytest.raises(StudioError, match="does not answer"):
-        Place(tmp_path).enter(patience=0.3)
+    with pytest.raises(StudioError, match="does not respond"):
+        InstanceLock(tmp_path).acquire(patience=0.3)
     assert time.monotonic() - began < 2
 
     process.kill()
     process.wait()
-    place = Place(tmp_path)
-    assert Path(place.address).exists()
-    assert place.enter()
+    lock = InstanceLock(tmp_path)
+    assert Path(lock.address).exists()
+    assert lock.acquire()
     window = QWidget()
     qtbot.addWidget(window)
-    listener = Listener(place.address, window)
-    assert _asked(qtbot, place.address, b"show \n") == b"shown\n"
+    listener = Listener(lock.address, window)
+    assert _asked(qtbot, lock.address, b"show \n") == b"shown\n"
     listener.close()
-    place.leave()
-    assert not Path(place.address).exists()
+    lock.release()
+    assert not Path(lock.address).exists()
 
 
-def test_a_start_while_the_first_window_closes_opens_its_own(start, tmp_path):
+def test_an_instance_started_while_the_first_window_closes_opens_its_own(start, tmp_path):
     process = start(CLOSES_SOON, tmp_path)
     process.stdin.close()
-    place = Place(tmp_path)
-    assert place.enter(patience=10)
-    place.leave()
+    lock = InstanceLock(tmp_path)
+    assert lock.acquire(patience=10)
+    lock.release()
 
 
 @pytest.mark.parametrize("words", [b"\xff\x00 rubbish\n", b"x" * 5000])
-def test_rubbish_is_hung_up_on_and_the_next_start_is_heard(qtbot, first, tmp_path, words):
-    address = Place(tmp_path / "runs").address
+def test_rubbish_is_disconnected_and_the_next_instance_is_answered(qtbot, first, tmp_path, words):
+    address = InstanceLock(tmp_path / "runs").address
     assert _asked(qtbot, address, words) == b""
     assert not first.isVisible()
     assert _asked(qtbot, address, b"show \n") == b"shown\n"
     assert first.isVisible()
 
 
-def test_a_token_of_the_desktop_reaches_the_first_window(qtbot, first, tmp_path, monkeypatch):
+def test_an_activation_token_reaches_the_first_window(qtbot, first, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_ACTIVATION_TOKEN", "old")
-    _asked(qtbot, Place(tmp_path / "runs").address, b"show abc-123\n")
+    _asked(qtbot, InstanceLock(tmp_path / "runs").address, b"show abc-123\n")
     assert os.environ["XDG_ACTIVATION_TOKEN"] == "abc-123"
 
 
-def test_without_a_runtime_folder_the_cache_folder_serves(tmp_path, monkeypatch):
+def test_without_a_runtime_folder_the_cache_folder_is_used(tmp_path, monkeypatch):
     monkeypatch.delenv("XDG_RUNTIME_DIR")
     monkeypatch.setattr("gui.desktop.single.cache_folder", lambda: tmp_path / "new" / "cache")
-    place = Place(tmp_path)
-    assert place.enter()
-    with pytest.raises(StudioError, match="does not answer"):
-        Place(tmp_path).enter(patience=0.1)
-    place.leave()
+    lock = InstanceLock(tmp_path)
+    assert lock.acquire()
+    with pytest.raises(StudioError, match="does not respond"):
+        InstanceLock(tmp_path).acquire(patience=0.1)
+    lock.release()
 
 
-def test_where_nothing_can_be_locked_every_start_opens(tmp_path, monkeypatch):
+def test_where_locking_is_impossible_every_instance_opens(tmp_path, monkeypatch):
     blocked = tmp_path / "file"
     blocked.write_text("not a folder")
     monkeypatch.setattr("gui.desktop.single._folder", lambda: blocked)
-    assert Place(tmp_path).enter()
-    assert Place(tmp_path).enter()
+    assert InstanceLock(tmp_path).acquire()
+    assert InstanceLock(tmp_path).acquire()
 
 
 def test_a_long_home_folder_does_not_make_the_socket_too_long(tmp_path, monkeypatch):
     monkeypatch.setattr("gui.desktop.single._folder", lambda: tmp_path / ("x" * 200))
-    assert len(Place(tmp_path).address) <= LONGEST_ADDRESS
+    assert len(InstanceLock(tmp_path).address) <= LONGEST_ADDRESS
 
 
 def _asked(qtbot, address, words):
-    """What the first window answers, until it hangs up."""
+    """Return the first window's answer, up to its disconnection."""
     socket = QLocalSocket()
     with qtbot.waitSignal(socket.disconnected, timeout=5000):
         socket.connectToServer(address)

@@ -1,4 +1,4 @@
-"""The system asks the window to end: what trains is saved, and nobody is asked."""
+"""The system asks the application to quit: the run is saved, without a confirmation."""
 
 import os
 import shutil
@@ -29,7 +29,7 @@ def no_question(monkeypatch):
 
 @pytest.fixture
 def training(qtbot, window, digits_folder):
-    """A window in which a run trains that would go on for hours."""
+    """A window with a run that would train for hours."""
     config = RunConfig(dataset="mnist", data_folder=digits_folder, batch_size=32, steps=1_000_000)
     window.training.start(config)
     qtbot.waitUntil(lambda: window.training.progress is not None and window.training.progress.done > 3, timeout=WAIT)
@@ -42,7 +42,7 @@ def saved(window):
 
 
 @pytest.mark.parametrize("name", ["SIGHUP", "SIGTERM", "SIGINT"])
-def test_a_signal_saves_what_trains_and_closes_the_window(qtbot, window, leaving, training, no_question, name):
+def test_a_signal_saves_the_run_and_closes_the_window(qtbot, window, leaving, training, no_question, name):
     if not hasattr(signal, name):
         pytest.skip(f"there is no {name}")
     os.kill(os.getpid(), getattr(signal, name))
@@ -50,21 +50,21 @@ def test_a_signal_saves_what_trains_and_closes_the_window(qtbot, window, leaving
     assert saved(window)
     assert not window.isVisible()
     [path] = list_runs(window.store.root)
-    assert [entry.run for entry in window.training.queue.waiting] == [path.name]  # the next start offers to go on
+    assert [entry.run for entry in window.training.queue.waiting] == [path.name]  # the next start offers to resume
 
 
-def test_a_signal_closes_a_window_in_which_nothing_runs(qtbot, window, leaving, no_question):
+def test_a_signal_closes_an_idle_window(qtbot, window, leaving, no_question):
     os.kill(os.getpid(), signal.SIGTERM)
     qtbot.waitUntil(lambda: not window.isVisible(), timeout=WAIT)
 
 
-def test_the_end_of_the_session_waits_until_what_trains_is_saved(window, leaving, training, no_question):
-    """What the system's question (commitDataRequest) calls: the process may be killed as soon as it returns."""
+def test_the_end_of_the_session_waits_until_the_run_is_saved(window, leaving, training, no_question):
+    """The slot called by the system (commitDataRequest): the process may be killed as soon as it returns."""
     leaving._session_ends()
     assert saved(window)
 
 
-def test_signals_are_left_as_they_were(window):
+def test_signal_handlers_are_restored(window):
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     Leaving(window.leave, window.closing.wait, window).close()
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
@@ -72,7 +72,7 @@ def test_signals_are_left_as_they_were(window):
 
 
 def test_a_run_whose_data_are_damaged_leaves_no_folder_and_says_why(qtbot, window, digits_folder, tmp_path):
-    """The files are there, so the run begins; only the thread that trains reads them."""
+    """The files exist, so the run starts; only the training thread reads them."""
     said = []
     window.training.failed.connect(said.append)
     folder = shutil.copytree(digits_folder, tmp_path / "digits")

@@ -1,4 +1,4 @@
-"""What is said where no window can be opened."""
+"""Messages when no window can be opened."""
 
 import ctypes
 
@@ -24,7 +24,7 @@ def test_a_display_that_does_not_answer_is_no_screen(linux):
     assert screen.no_screen()
 
 
-def test_another_platform_asked_of_qt_needs_no_display(linux):
+def test_another_requested_platform_needs_no_display(linux):
     linux.setenv("QT_QPA_PLATFORM", "offscreen")
     assert not screen.no_screen()
 
@@ -38,12 +38,12 @@ def test_a_missing_system_library_is_named_with_its_package(linux, library, pack
 
     linux.setattr(ctypes, "CDLL", missing)
     problem = screen.find_problem()
-    assert f"The system library {library} is missing" in problem
+    assert f"The system library {library}, which Qt needs, is missing" in problem
     assert f"apt install {package} " in problem
     assert "\n" not in problem
 
 
-def test_a_plugin_path_set_by_opencv_is_forgotten(linux, tmp_path):
+def test_a_plugin_path_set_by_opencv_is_unset(linux, tmp_path):
     linux.setenv("QT_QPA_PLATFORM_PLUGIN_PATH", str(tmp_path / "cv2" / "qt" / "plugins"))
     linux.setenv("QT_QPA_PLATFORM", "offscreen")
     screen.find_problem()

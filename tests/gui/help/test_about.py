@@ -1,4 +1,4 @@
-"""About the application: its version, the licences of its parts, its log file."""
+"""The About dialog: version, licences of all components, log file."""
 
 from PySide6.QtCore import QUrl
 from PySide6.QtGui import QDesktopServices
@@ -26,15 +26,15 @@ def test_licences_are_found_by_any_word(qtbot, window):
     [row] = [row for row in range(dialog.list.count()) if not dialog.list.item(row).isHidden()]
     assert dialog.list.item(row).text().startswith("shiboken6")
     assert "GNU LESSER GENERAL PUBLIC LICENSE" in dialog.text.toPlainText()
-    assert dialog.found.text() == "1 part"
+    assert dialog.found.text() == "1 component"
     dialog.search.setText("no such word anywhere")
-    assert dialog.found.text() == "0 parts"
+    assert dialog.found.text() == "0 components"
     dialog.reject()
 
 
 def test_the_menu_opens_the_log_file(window, monkeypatch):
     opened = []
     monkeypatch.setattr(QDesktopServices, "openUrl", lambda url: opened.append(url) or True)
-    [action] = [action for action in window.actions() if action.text() == "Log file"]
+    [action] = [action for action in window.actions() if action.text() == "Open log file"]
     action.trigger()
     assert opened == [QUrl.fromLocalFile(str(log_file()))]

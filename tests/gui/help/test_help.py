@@ -1,4 +1,4 @@
-"""The help: every link, formula and entry is there; search, F1, theme, back and forward."""
+"""The help: every link, formula and entry exists; search, F1, theme, history."""
 
 import re
 from html import unescape
@@ -55,14 +55,14 @@ def test_every_link_leads_somewhere(library):
     assert links - places == {"app:figure-one"}
 
 
-def test_every_picture_that_a_text_shows_is_there_and_every_formula_is_shown(library):
+def test_every_image_in_the_help_exists_and_every_formula_is_used(library):
     pictures = re.findall(r"src=[\"'](\w+):([\w-]+)[\"']", html_of(library))
     assert {name for kind, name in pictures if kind == "formula"} == set(sources())
     assert {name for kind, name in pictures if kind == "figure"} == set(FIGURES)
 
 
 @pytest.mark.parametrize("name", sources())
-def test_a_formula_was_drawn_since_it_was_edited(name):
+def test_every_formula_was_redrawn_after_its_last_edit(name):
     [tex] = re.findall(r"<desc>(.*)</desc>", (FOLDER / f"{name}.svg").read_text(encoding="utf-8"))
     assert unescape(tex) == sources()[name], "run: make formulas"
 
@@ -109,14 +109,14 @@ def test_every_command_is_explained(library):
     assert "new total length in steps" in topic.text
 
 
-def test_letters_count_the_same_for_qt_and_for_python(library):
+def test_positions_in_text_agree_between_qt_and_python(library):
     assert all(ord(letter) < 0x10000 for topic in library.topics.values() for letter in topic.text)
 
 
 # Searching
 
 
-def test_a_search_finds_every_place_in_every_text_in_any_case(library):
+def test_a_search_finds_every_occurrence_in_any_case(library):
     found = library.find("CAPACITY")
     for name, topic in library.topics.items():
         expected = [m.start() for m in re.finditer("capacity", topic.text.lower())]
@@ -135,12 +135,12 @@ def test_a_search_finds_every_place_in_every_text_in_any_case(library):
         (".*", "a.*b", [".*"]),
     ],
 )
-def test_words_are_taken_as_they_are_but_for_greek_and_spaces(words, text, matches):
+def test_search_text_is_literal_except_for_greek_letters_and_spaces(words, text, matches):
     assert pattern_of(words).findall(text) == matches
 
 
 @pytest.mark.parametrize("words", ["", "  "])
-def test_no_words_find_nothing(library, words):
+def test_an_empty_search_finds_nothing(library, words):
     assert library.find(words) == {}
 
 
@@ -148,9 +148,9 @@ def marked(help_window):
     return [selection.cursor.selectedText() for selection in help_window.browser.extraSelections()]
 
 
-def test_typing_shows_the_best_hit_and_marks_all_of_its_page(qtbot, help_window, library):
+def test_typing_shows_the_best_hit_and_marks_all_hits_on_its_page(qtbot, help_window, library):
     qtbot.keyClicks(help_window.search, "live p")
-    assert help_window.where == "pictures"  # a topic of this name comes before settings that speak of it
+    assert help_window.where == "pictures"  # a topic with this name precedes settings that mention it
     help_window.search.setText("factorvae score")
     assert help_window.where == "metrics#factor_vae"
     help_window.search.setText("mig")
@@ -160,7 +160,7 @@ def test_typing_shows_the_best_hit_and_marks_all_of_its_page(qtbot, help_window,
     assert help_window.contents.shown == list(filter(library.find("mig").__contains__, library.topics))
 
 
-def test_return_goes_through_all_hits_and_round(qtbot, help_window, library):
+def test_return_cycles_through_all_hits(qtbot, help_window, library):
     qtbot.keyClicks(help_window.search, "total correlation")
     total = sum(map(len, library.find("total correlation").values()))
     assert total > 1
@@ -176,9 +176,9 @@ def test_return_goes_through_all_hits_and_round(qtbot, help_window, library):
     assert help_window.hits.text() == seen[-1]
 
 
-def test_what_is_not_found_is_said_and_clearing_shows_everything_again(help_window, library):
+def test_no_hits_are_reported_and_clearing_shows_everything_again(help_window, library):
     help_window.search.setText("zebra")
-    assert help_window.hits.text() == "Nothing found"
+    assert help_window.hits.text() == "No hits"
     assert help_window.contents.shown == []
     help_window.search.clear()
     assert help_window.contents.shown == list(library.topics)
@@ -211,7 +211,7 @@ def test_links_back_and_forward(help_window):
     assert help_window.where == FIRST
 
 
-def test_another_theme_is_taken_while_one_reads(qtbot, qapp, help_window):
+def test_a_theme_change_keeps_the_reading_position(qtbot, qapp, help_window):
     help_window.open_topic("methods#annealed-relu")
     browser = help_window.browser
     place = browser.verticalScrollBar().value()
@@ -240,8 +240,8 @@ def test_formulas_are_drawn_sharp_and_in_the_colour_of_the_text(qapp, ratio):
 
 
 @pytest.mark.parametrize("colours", [LIGHT, DARK], ids=["light", "dark"])
-def test_the_score_is_drawn_with_the_bar_of_the_shared_factor_shortest(qapp, colours):
-    """Pairs that agree in scale differ least in the latent that carries it: what the report's Figure 6 shows."""
+def test_in_the_score_figure_the_shared_factor_has_the_shortest_bar(qapp, colours):
+    """Pairs of the same scale differ least in the latent that encodes it, as in the report's Figure 6."""
     from gui.help.illustrations import CARRIER, CODES
 
     sums = [sum(abs(u[k] - v[k]) for u, v in CODES) for k in range(5)]
@@ -265,7 +265,7 @@ def test_escape_closes_and_the_size_comes_back(qtbot, help_window, library, sett
     assert (again.width(), again.height()) == (700, 555)
 
 
-def test_the_browser_reads_nothing_from_elsewhere(qtbot, qapp):
+def test_the_browser_loads_no_external_resources(qtbot, qapp):
     browser = HelpBrowser()
     qtbot.addWidget(browser)
     assert browser.loadResource(2, QUrl("file:///etc/passwd")) is None
@@ -279,7 +279,7 @@ def focusable(window):
     return [w for w in window.findChildren(QWidget) if w.focusPolicy() != Qt.FocusPolicy.NoFocus]
 
 
-def test_every_widget_that_takes_the_focus_has_a_topic_that_exists(window, library):
+def test_every_focusable_widget_has_an_existing_topic(window, library):
     known = set(library.topics) | {
         f"{name}#{anchor}" for name, topic in library.topics.items() for anchor in topic.anchors()
     }
@@ -305,7 +305,7 @@ def test_f1_in_a_field_opens_its_entry(qtbot, window, name):
     )
 
 
-def test_f1_elsewhere_opens_the_topic_of_the_place(qtbot, window):
+def test_f1_elsewhere_opens_the_topic_of_the_widget(qtbot, window):
     curves = window.training_page.curves
     window.training_page._stack.setCurrentIndex(1)
     curves.terms.show()  # as for a run whose method has terms of its own
@@ -320,7 +320,7 @@ def test_f1_elsewhere_opens_the_topic_of_the_place(qtbot, window):
     assert len([w for w in QApplication.topLevelWidgets() if isinstance(w, HelpWindow)]) == 1
 
 
-def test_the_table_says_the_metric_of_the_current_column_and_of_a_heading(qtbot, window, tmp_path):
+def test_the_tables_topic_is_the_metric_of_the_current_column(qtbot, window, tmp_path):
     run = Run.create(tmp_path / "runs", RunConfig(objective="vae"))
     entry = {"value": 0.5, "unit": "", "protocol": {"name": "any", "n": 10, "split": "all", "z": "mean"}}
     run.write_evaluation({"step": 1, "checkpoint": f"{VERSION}-a", "metrics": {"mig": entry, "kl": entry}})
@@ -337,7 +337,7 @@ def test_the_table_says_the_metric_of_the_current_column_and_of_a_heading(qtbot,
     assert topic_of(view.horizontalHeader()) == "metrics#mig"
 
 
-def test_f1_works_in_a_dialog_that_blocks_the_window(qtbot, window):
+def test_f1_works_in_a_modal_dialog(qtbot, window):
     dialog = QDialog(window)
     dialog.setProperty("helpTopic", "exporting")
     line = TextField("cm")
@@ -349,7 +349,7 @@ def test_f1_works_in_a_dialog_that_blocks_the_window(qtbot, window):
     dialog.reject()
 
 
-def test_the_keys_are_those_of_the_window(qtbot, window):
+def test_the_shortcuts_listed_are_those_of_the_window(qtbot, window):
     from gui.window.keys import keys_of
 
     window.help.show_keys()

@@ -1,4 +1,4 @@
-"""The metrics page: what the table says, sorts, hides and exports; its pictures; evaluating, cancelling, bad input."""
+"""The Metrics page: table, sorting, columns, export, charts, evaluating, cancelling, bad input."""
 
 import csv
 import io
@@ -33,7 +33,7 @@ INFORMATION = {"factors": ["x", "y"], "latents": [[0.1, 0.2], [0.9, 0.0]]}
 
 
 def evaluated(root, objective, seed, mig, dataset="dsprites", **values):
-    """Make a run with an evaluation.json as the engine writes it."""
+    """Create a run with an evaluation.json as written by the engine."""
     run = Run.create(root, RunConfig(dataset=dataset, objective=objective, seed=seed, latents=2))
     metrics = {name: {"value": value, "unit": "", "protocol": PROTOCOL} for name, value in values.items()}
     if mig is None:
@@ -63,7 +63,7 @@ def items(tmp_path):
 
 @pytest.fixture
 def make_page(qtbot, settings, tmp_path):
-    """Open a page over some runs; what it started ends with the test."""
+    """Open a page with some runs; its threads end with the test."""
     pages = []
 
     def make(items):
@@ -115,14 +115,14 @@ def test_evaluated_runs_are_shown_with_values_reasons_and_the_reports_numbers(pa
     assert "another scale" in page.notes.toolTip()
 
 
-def test_methods_have_mean_and_deviation_and_are_gathered_by_settings(qtbot, page):
+def test_methods_have_mean_and_deviation_and_are_grouped_by_settings(qtbot, page):
     qtbot.mouseClick(page.options.segments.button(1), Qt.MouseButton.LeftButton)
     assert column(page, "n") == ["1", "2", "1"]
     assert column(page, "reconstruction")[1] == "82.00 ± 1.41"  # 81 and 83: the deviation is sqrt(2)
     assert page.options.by == (METHOD,)
 
 
-def test_a_click_on_a_heading_sorts_the_best_first_and_a_second_turns_it_round(qtbot, page):
+def test_a_click_on_a_heading_sorts_best_first_and_another_reverses(qtbot, page):
     click_heading(qtbot, page, "mig")
     assert column(page, "mig") == ["0.300", "0.200", "0.100", "–"]
     click_heading(qtbot, page, "mig")
@@ -131,7 +131,7 @@ def test_a_click_on_a_heading_sorts_the_best_first_and_a_second_turns_it_round(q
     assert column(page, "reconstruction") == ["41.25", "81.00", "83.00", "90.00"]
 
 
-def test_a_hidden_column_stays_hidden_and_a_shown_one_shown(page, make_page, items):
+def test_a_hidden_column_stays_hidden_and_a_visible_one_visible(page, make_page, items):
     hide = next(a for a in page.view.heading_menu(page.model.table.index("sharpness")).actions() if "Hide" in a.text())
     hide.trigger()
     assert page.model.table.index("sharpness") is None
@@ -144,13 +144,13 @@ def test_a_hidden_column_stays_hidden_and_a_shown_one_shown(page, make_page, ite
     assert again.model.table.index("sap") is None
 
 
-def test_what_is_exported_and_copied_is_what_is_shown(qtbot, page, tmp_path, monkeypatch):
+def test_export_and_copy_match_the_displayed_table(qtbot, page, tmp_path, monkeypatch):
     click_heading(qtbot, page, "mig")
     page.options.hide_column("sharpness")
     model = page.model
     shown = [[model.headerData(c, Header) for c in range(model.columnCount())]]
     shown += [[model.index(r, c).data() for c in range(model.columnCount())] for r in range(model.rowCount())]
-    read = [["" if text == "–" else text for text in line] for line in shown]  # what programs read has no dashes
+    read = [["" if text == "–" else text for text in line] for line in shown]  # files for programs contain no dashes
     for name in ("table.csv", "table.md", "table.tex", "table.json"):
         monkeypatch.setattr(exports, "ask_file", lambda *question, name=name: tmp_path / name)
         qtbot.mouseClick(page.export, Qt.MouseButton.LeftButton)
@@ -165,17 +165,17 @@ def test_what_is_exported_and_copied_is_what_is_shown(qtbot, page, tmp_path, mon
     assert [line.split("\t") for line in QGuiApplication.clipboard().text().splitlines()] == read
 
 
-def test_a_table_that_cannot_be_saved_is_said(qtbot, page, tmp_path, monkeypatch):
+def test_a_table_that_cannot_be_saved_is_reported(qtbot, page, tmp_path, monkeypatch):
     (tmp_path / "file").write_bytes(b"")
     monkeypatch.setattr(exports, "ask_file", lambda *question: tmp_path / "file" / "table.csv")
     qtbot.mouseClick(page.export, Qt.MouseButton.LeftButton)
-    assert "cannot be written" in page.words.text()
+    assert "Could not write" in page.words.text()
 
 
 def test_selected_only_shows_runs_that_are_not_evaluated_and_why(qtbot, page, items):
     page.options.selected_only.click()
     assert page._stack.currentIndex() == 0
-    assert "No run is selected" in page._message.text()
+    assert "No runs are selected" in page._message.text()
     page.show_runs(items, [items[4], items[0]])
     assert column(page, "reconstruction") == ["41.25", "–"]
     place = page.model.table.index("reconstruction")
@@ -185,7 +185,7 @@ def test_selected_only_shows_runs_that_are_not_evaluated_and_why(qtbot, page, it
 @pytest.mark.parametrize(
     ("content", "words"), [("{", "is damaged"), ('{"metrics": {}, "checkpoint": "0-a"}', "another version")]
 )
-def test_a_damaged_or_old_evaluation_is_a_sentence_in_its_row(page, items, content, words):
+def test_a_damaged_or_old_evaluation_is_explained_in_its_row(page, items, content, words):
     (items[0].path / "evaluation.json").write_text(content)
     items[0].refresh()
     page.show_runs(items, [])
@@ -193,7 +193,7 @@ def test_a_damaged_or_old_evaluation_is_a_sentence_in_its_row(page, items, conte
     assert words in page.model.index(0, page.model.table.index("reconstruction")).data(Tip)
 
 
-def test_the_map_shows_the_current_row_with_latents_by_kl(page):
+def test_the_matrix_shows_the_current_row_with_latents_by_kl(page):
     page.view.setCurrentIndex(page.model.index(1, 0))
     assert page.subject.row == page.full.lines[1].rows[0]
     np.testing.assert_array_equal(page.subject.map.values, [[0.9, 0.0], [0.1, 0.2]])  # z1 has the larger KL
@@ -203,7 +203,7 @@ def test_the_map_shows_the_current_row_with_latents_by_kl(page):
     assert not page.subject.save.isEnabled()
 
 
-def test_a_run_without_factors_shows_its_reconstructions_unless_another_picture_was_chosen(page):
+def test_a_run_without_factors_shows_its_reconstructions_unless_another_view_was_chosen(page):
     page.view.setCurrentIndex(page.model.index(3, 0))
     assert page.subject.view.currentData() == "reconstructions"
     page.view.setCurrentIndex(page.model.index(1, 0))
@@ -229,13 +229,13 @@ def test_digits_are_grouped_in_the_table_and_along_the_axes(make_page, tmp_path)
     model.show_table(page.full, [])
     shown = {heading.key: model.index(0, number).data() for number, heading in enumerate(page.full.headings)}
     assert shown["reconstruction"] == "1,365.29"
-    assert shown["seed"] == "2026"  # a name more than a quantity
+    assert shown["seed"] == "2026"  # a name rather than a quantity
     assert page.charts.scatter.up.tickStrings([9999.5, 12000.0], 1, 0.5) == ["9,999.5", "12,000"]
     assert ValueAxis().tickStrings([1000.0, 2000.0], 1, 1000) == ["1,000", "2,000"]
     assert ValueAxis().tickStrings([1000.5], 1, 0.5) == ["1,000.5"]
 
 
-def test_the_name_of_an_axis_goes_without_its_unit_where_both_would_be_cut(make_page, items):
+def test_an_axis_label_loses_its_unit_if_it_would_be_cut(make_page, items):
     scatter = make_page(items[:2]).charts.scatter
     reconstruction, sharpness = (
         next(c for c in METRICS.values() if c.metric == name) for name in ("reconstruction", "sharpness")
@@ -260,7 +260,7 @@ def test_scatter_and_bars_show_the_tables_numbers_and_a_point_picks_its_row(page
     assert page.charts.bar_chart.errors.opts["left"] == pytest.approx([0.01] * 3)  # the 95 % interval
 
 
-def test_a_scatter_has_one_data_set_that_of_the_row_in_hand_unless_another_is_chosen(page, items, make_page):
+def test_a_scatter_plot_shows_the_current_rows_data_set_unless_another_is_chosen(page, items, make_page):
     charts = page.charts
     assert [charts.data.itemText(n) for n in range(charts.data.count())] == ["dSprites", "MNIST"]
     assert charts.data.isVisible()
@@ -273,7 +273,7 @@ def test_a_scatter_has_one_data_set_that_of_the_row_in_hand_unless_another_is_ch
     charts.data.setCurrentIndex(0)
     charts.data.activated.emit(0)
     assert list(charts.scatter.points.getData()[0]) == [41.25, 81.0, 83.0]
-    page._show()  # what a poll does keeps the choice
+    page._show()  # polling keeps the choice
     assert charts.data.currentText() == "dSprites"
     one = make_page(items[:3])
     assert not one.charts.data.isVisible()
@@ -281,7 +281,7 @@ def test_a_scatter_has_one_data_set_that_of_the_row_in_hand_unless_another_is_ch
 
 
 @pytest.mark.parametrize("format", PICTURES, ids=lambda each: each.ending)
-def test_pictures_are_saved(qtbot, page, tmp_path, monkeypatch, format):
+def test_charts_are_saved(qtbot, page, tmp_path, monkeypatch, format):
     path = tmp_path / f"picture.{format.ending}"
     monkeypatch.setattr(exports, "ask_file", lambda *question: path)
     for button in (page.charts.save, page.subject.save):
@@ -291,7 +291,7 @@ def test_pictures_are_saved(qtbot, page, tmp_path, monkeypatch, format):
         path.unlink()
 
 
-def test_reconstructions_of_several_runs_stand_side_by_side(qtbot, make_page, tiny_copy, tmp_path):
+def test_reconstructions_of_several_runs_are_shown_side_by_side(qtbot, make_page, tiny_copy, tmp_path):
     from engine.evaluation.evaluate import evaluate
 
     list(evaluate(tiny_copy, ["sharpness"]))
@@ -334,18 +334,18 @@ def test_cancel_ends_a_fit_in_a_child_process_within_two_seconds(qtbot, tmp_path
     monkeypatch.setattr("engine.evaluation.evaluate.evaluate", slow)
     owner = QObject()
     session = EvaluationSession(owner)
-    told = []
-    session.progressed.connect(told.append)
+    events = []
+    session.progressed.connect(events.append)
     session.start([Run.create(tmp_path, RunConfig())], ["kl"])
-    qtbot.waitUntil(lambda: any(event.what == "a long fit" for event in told), timeout=20_000)
+    qtbot.waitUntil(lambda: any(event.what == "a long fit" for event in events), timeout=20_000)
     began = time.monotonic()
     with qtbot.waitSignal(session.ended, timeout=10_000) as ended:
         session.cancel()
     assert time.monotonic() - began < 2
-    assert ended.args == ["Cancelled. What was computed is kept."]
+    assert ended.args == ["Cancelled. Metrics computed so far are kept."]
 
 
-def test_a_run_that_is_deleted_meanwhile_is_said_and_the_others_are_evaluated(qtbot, window, tiny_run, monkeypatch):
+def test_a_run_deleted_meanwhile_is_reported_and_the_others_are_evaluated(qtbot, window, tiny_run, monkeypatch):
     first, second = (Run.open(shutil.copytree(tiny_run.path, window.store.root / name)) for name in ("one", "two"))
     deleted = []
 
@@ -363,7 +363,7 @@ def test_a_run_that_is_deleted_meanwhile_is_said_and_the_others_are_evaluated(qt
     assert second.evaluation()["metrics"]["reconstruction"]["value"] > 0
 
 
-def test_a_run_whose_data_is_gone_is_said_and_the_others_are_evaluated(qtbot, window, make_page, tiny_run, tmp_path):
+def test_a_run_with_missing_data_is_reported_and_the_others_are_evaluated(qtbot, window, make_page, tiny_run, tmp_path):
     first, second = (Run.open(shutil.copytree(tiny_run.path, window.store.root / name)) for name in ("one", "two"))
     first.config = first.config.changed(data_folder=str(tmp_path / "gone"))
     with qtbot.waitSignal(window.evaluation.ended, timeout=60_000) as ended:
@@ -377,7 +377,7 @@ def test_a_run_whose_data_is_gone_is_said_and_the_others_are_evaluated(qtbot, wi
     qtbot.waitUntil(lambda: "gone does not exist" in page.subject._message.text() + page.subject.words.text())
 
 
-def test_with_every_column_the_names_stay_in_sight(qtbot, make_page, tmp_path):
+def test_with_every_column_the_names_stay_visible(qtbot, make_page, tmp_path):
     values = {name: 0.5 + number for number, name in enumerate(METRICS)}
     runs = [
         evaluated(tmp_path / "runs", "vae", seed, 0.1, **{k: v for k, v in values.items() if k != "mig"})
@@ -410,7 +410,7 @@ def test_tab_leaves_the_table(qtbot, window, page):
         assert not table.hasFocus()
 
 
-def test_names_keep_their_heading_where_the_table_is_scrolled(page):
+def test_names_keep_their_heading_in_a_scrolled_table(page):
     page.resize(700, 700)
     view = page.view
     view.horizontalScrollBar().setValue(view.horizontalScrollBar().maximum())
@@ -423,7 +423,7 @@ def test_names_keep_their_heading_where_the_table_is_scrolled(page):
     assert page.model.headerData(heading.logicalIndexAt(QPoint(10, 10)), Header) == "Run"
 
 
-def test_what_a_data_set_cannot_have_is_said_before_anything_is_evaluated(make_page, tmp_path):
+def test_metrics_that_a_data_set_cannot_have_are_explained_before_evaluating(make_page, tmp_path):
     root = tmp_path / "plain"
     runs = [Run.create(root, RunConfig(dataset=name, objective="vae", latents=2)) for name in ("mnist", "dsprites")]
     for run in runs:
@@ -444,7 +444,7 @@ def test_what_a_data_set_cannot_have_is_said_before_anything_is_evaluated(make_p
     assert notes["MNIST", "kl"] == "not computed yet"
 
 
-def test_names_of_latents_stand_in_the_heat_map(make_page, items):
+def test_names_of_latents_appear_in_the_heat_map(make_page, items):
     items[1].run.write_marks({"latents": {"1": "thickness"}})
     page = make_page([RunItem(item.run) for item in items])
     page._select_line(next(n for n, line in enumerate(page.full.lines) if line.rows[0].path == items[1].path))

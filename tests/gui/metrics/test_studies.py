@@ -1,4 +1,4 @@
-"""Studies in the window: a table that grows, opening a run, stopping and going on, the methods text, bad files."""
+"""Studies in the window: a growing table, opening runs, stopping and resuming, the methods text, bad files."""
 
 import contextlib
 import queue
@@ -40,7 +40,7 @@ PATIENCE = 60_000
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory, study_file):
-    """One seed of two methods, 60 steps each, and a quick form that takes long."""
+    """Two methods with one seed, 60 steps each, and a quick version that takes long."""
     changes = ("seeds = [0, 1]", "seeds = [0]"), ("\nepochs = 1", "\nsteps = 100_000")
     return load_study(study_file(tmp_path_factory.mktemp("study"), *changes))
 
@@ -94,7 +94,7 @@ class PoolInThread:
 
 @pytest.fixture(scope="module")
 def half(tmp_path_factory, study):
-    """A folder of runs with the first cell trained and evaluated, the second stopped after some steps."""
+    """A runs folder with the first cell trained and evaluated, and the second stopped after some steps."""
     folder = tmp_path_factory.mktemp("half")
     for cell, stop in zip(study.cells, (False, True), strict=True):
         run = Run.create(folder, cell.config.changed(device="cpu", threads=1), study.run_name(cell))
@@ -110,10 +110,10 @@ def half(tmp_path_factory, study):
 
 @pytest.fixture
 def open_window(request, settings, study, tmp_path, monkeypatch):
-    """Open the window on the metrics page with that study chosen; `open_window(runs, length)` gives its panel."""
+    """Open the window on the Metrics page with that study; `open_window(runs, length)` returns its panel."""
 
     def measured(wanted, plan):
-        # Steps are tried in processes, which take seconds to begin: tests/engine/studies/test_study_running.py does.
+        # Steps are timed in processes, which take seconds to start; see tests/engine/studies/test_study_running.py.
         yield from ()
         return {key: Pace(0.01, 1_000_000, 1797) for key in wanted}
 
@@ -143,9 +143,7 @@ def column(page, key):
     return [page.model.index(row, place).data() for row in range(page.model.rowCount())]
 
 
-def test_a_study_says_what_is_there_goes_on_and_its_table_grows_to_the_engines(
-    qtbot, window_with_half, study, monkeypatch
-):
+def test_a_study_shows_its_status_resumes_and_ends_with_the_engines_table(qtbot, window_with_half, study, monkeypatch):
     monkeypatch.setattr("engine.studies.running.WorkerPool", PoolInThread)
     page, panel = window_with_half.metrics_page, window_with_half.metrics_page.study
     assert column(page, "name") == ["VAE", "Annealed, γ = 10"]
@@ -158,11 +156,11 @@ def test_a_study_says_what_is_there_goes_on_and_its_table_grows_to_the_engines(
     place = page.model.index(1, page.model.table.index("reconstruction"))
     assert "trained up to step" in place.data(Qt.ItemDataRole.ToolTipRole)
     needed = last_event(estimate_study(study, window_with_half.store.root), StudyEstimated).needed
-    assert 0 < needed.seconds < 0.01 * (60 + 1.2 * 1797)  # the rest of 60 steps, and each image looked at
-    told = f"What is left takes about {duration(needed.seconds)} on this machine"
-    qtbot.waitUntil(lambda: told in panel.told.text(), timeout=PATIENCE)
-    assert panel.told.text().startswith("2 runs: 2 methods × 1 seed, 1 done, 1 begun.")
-    assert panel.foot.start.text() == "Go on"
+    assert 0 < needed.seconds < 0.01 * (60 + 1.2 * 1797)  # the rest of the 60 steps, and the evaluation of each image
+    estimate = f"Time left: about {duration(needed.seconds)} on this machine"
+    qtbot.waitUntil(lambda: estimate in panel.summary.text(), timeout=PATIENCE)
+    assert panel.summary.text().startswith("2 runs: 2 methods × 1 seed; 1 done, 1 started.")
+    assert panel.foot.start.text() == "Resume"
     seen = []
     window_with_half.studies.changed.connect(lambda: seen.append(window_with_half.studies.progress))
     with qtbot.waitSignal(window_with_half.studies.ended, timeout=PATIENCE):
@@ -172,11 +170,11 @@ def test_a_study_says_what_is_there_goes_on_and_its_table_grows_to_the_engines(
         assert window_with_half.training.blocked
     assert any(isinstance(progress, StudyProgress) and progress.cells_done == 1 for progress in seen)
     qtbot.waitUntil(lambda: column(page, "n") == ["1", "1"], timeout=PATIENCE)
-    assert page.model.table.index("state") is None  # nothing is left to say
+    assert page.model.table.index("state") is None  # no message is left
     expected = study_table(study, window_with_half.studies.root)
     expected = expected.only({heading.key for heading in expected.headings} - {"dataset"})
     assert comma_separated(page.model.table) == comma_separated(expected)
-    assert "all trained and evaluated" in panel.told.text()
+    assert "all trained and evaluated" in panel.summary.text()
     assert not panel.foot.start.isEnabled()
     assert panel.foot.words.text() == "2 of 2 runs are trained and evaluated."
     assert not window_with_half.training.blocked
@@ -198,7 +196,7 @@ def test_closing_asks_and_stop_keeps_what_was_trained(qtbot, open_window, monkey
 
     def ask(box):
         asked.append((box.text(), box.informativeText()))
-        return 0  # nothing is pressed: the study goes on
+        return 0  # no button is pressed: the study continues
 
     monkeypatch.setattr(QMessageBox, "exec", ask)
     window.close()
@@ -208,7 +206,7 @@ def test_closing_asks_and_stop_keeps_what_was_trained(qtbot, open_window, monkey
     with qtbot.waitSignal(session.ended, timeout=PATIENCE):
         qtbot.mouseClick(panel.foot.stop, LEFT)
         assert "Stopping" in panel.foot.words.text()
-    qtbot.waitUntil(lambda: panel.foot.start.text() == "Go on", timeout=PATIENCE)
+    qtbot.waitUntil(lambda: panel.foot.start.text() == "Resume", timeout=PATIENCE)
     assert window.store.items[0].run.state().step > 0
     assert "0 of 2 runs" in panel.foot.words.text()
 
@@ -225,15 +223,15 @@ def test_a_row_opens_its_run(qtbot, window_with_half, study):
     assert [item.path for item in window_with_half.run_list.items()] == [runs / study.run_name(study.cells[0])]
 
 
-def test_more_seeds_are_more_runs_shown_one_by_one_and_kept(qtbot, window_with_half, settings):
+def test_more_seeds_add_runs_and_are_remembered(qtbot, window_with_half, settings):
     page, panel = window_with_half.metrics_page, window_with_half.metrics_page.study
     panel.choice.seeds.setValue(3)
     qtbot.mouseClick(panel.each, LEFT)
     qtbot.waitUntil(lambda: page.model.rowCount() == 6, timeout=PATIENCE)
     assert column(page, "name")[:3] == ["VAE, seed 0", "Annealed, γ = 10, seed 0", "VAE, seed 1"]
-    assert column(page, "state")[2] == "not begun"
+    assert column(page, "state")[2] == "not started"
     qtbot.mouseClick(panel.each, LEFT)
-    assert column(page, "state")[0] == "1 done, 2 not begun"
+    assert column(page, "state")[0] == "1 done, 2 not started"
     panel.choice.lengths.button(1).click()
     assert panel.study.quick
     assert panel.choice.seeds.value() == 1
@@ -241,14 +239,14 @@ def test_more_seeds_are_more_runs_shown_one_by_one_and_kept(qtbot, window_with_h
     assert panel.choice.seeds.value() == 3
 
 
-def test_the_methods_text_is_put_on_the_clipboard(qtbot, window_with_half, study):
+def test_the_methods_text_is_copied_to_the_clipboard(qtbot, window_with_half, study):
     panel = window_with_half.metrics_page.study
     qtbot.mouseClick(panel.text, LEFT)
     assert QGuiApplication.clipboard().text() == methods_text(study, window_with_half.studies.root)
     assert "Adam" in QGuiApplication.clipboard().text()
 
 
-def test_a_broken_file_is_a_sentence_and_the_study_before_it_stays(window_with_half, study, study_file, tmp_path):
+def test_a_broken_file_is_explained_and_the_previous_study_stays(window_with_half, study, study_file, tmp_path):
     panel = window_with_half.metrics_page.study
     panel.choice.open_file(study_file(tmp_path, ('objective = "vae"', 'objective = "gan"'), name="broken"))
     assert "broken.toml" in panel.error.text()
@@ -261,7 +259,7 @@ def test_a_broken_file_is_a_sentence_and_the_study_before_it_stays(window_with_h
     assert not panel.choice.lengths.button(1).isEnabled()  # it has no [quick]
 
 
-def test_a_shipped_study_is_remembered_by_its_name_and_listed_once(window_with_half, settings):
+def test_a_built_in_study_is_remembered_by_name_and_listed_once(window_with_half, settings):
     choice = window_with_half.metrics_page.study.choice
     choice.open_file(RESOURCES / "studies" / "table-2.toml")
     assert choice.study.name == "table-2"
@@ -273,12 +271,12 @@ def test_a_shipped_study_is_remembered_by_its_name_and_listed_once(window_with_h
     assert again.study.name == "table-2"
 
 
-def test_a_study_waits_for_a_run_that_trains_and_a_run_for_a_study(qtbot, window_with_half):
+def test_a_study_waits_for_a_run_and_a_run_for_a_study(qtbot, window_with_half):
     panel, training = window_with_half.metrics_page.study, window_with_half.training
-    window_with_half.studies.hinder("A run is training.")
+    window_with_half.studies.block("A run is training.")
     assert not panel.foot.start.isEnabled()
     assert panel.foot.words.text() == "A run is training."
-    window_with_half.studies.hinder("")
+    window_with_half.studies.block("")
     assert panel.foot.start.isEnabled()
     training.block(True)
     path = window_with_half.store.items[0].path
@@ -287,10 +285,10 @@ def test_a_study_waits_for_a_run_that_trains_and_a_run_for_a_study(qtbot, window
     assert training.queue.position(path) == 0
     training.block(False)
     assert training.active
-    assert window_with_half.studies.hindrance
+    assert window_with_half.studies.blocked_by
     with qtbot.waitSignal(training.ended, timeout=PATIENCE):
         training.stop()
-    assert not window_with_half.studies.hindrance
+    assert not window_with_half.studies.blocked_by
 
 
 def test_without_a_choice_the_first_is_the_reports_first_table_quick(qtbot, open_window):

@@ -1,4 +1,4 @@
-"""Exporting runs from the window: what, where, progress, cancel, and what is said at the end."""
+"""Exporting runs from the window: kind, file, progress, cancel, closing message."""
 
 import zipfile
 
@@ -23,7 +23,7 @@ def parent(qtbot):
 
 @pytest.fixture
 def save_as(monkeypatch):
-    """Answer the question where to save; return what was proposed."""
+    """Answer the file dialog; return the proposed name."""
     asked = []
 
     def answer(path):
@@ -35,7 +35,7 @@ def save_as(monkeypatch):
 
 
 def choose(qtbot, title):
-    """Press, when the dialog is there, the choice of that title and then "Save as"."""
+    """When the dialog opens, select the kind with this title and press "Save as"."""
 
     def press():
         dialog = QApplication.activeModalWidget()
@@ -50,13 +50,13 @@ def choose(qtbot, title):
 @pytest.mark.parametrize(
     ("title", "name", "proposed"),
     [
-        ("Curves as a picture", "out.svg", "tiny-curves"),
+        ("Curves as a figure", "out.svg", "tiny-curves"),
         ("Curves as a table", "out.csv", "tiny-curves"),
-        ("Whole run", "out.zip", "tiny-run"),
+        ("Complete run", "out.zip", "tiny-run"),
         ("TensorBoard event files", "out", "tiny-tensorboard"),
     ],
 )
-def test_a_run_is_saved_as_what_was_chosen(qtbot, parent, settings, tmp_path, tiny_run, save_as, title, name, proposed):
+def test_a_run_is_exported_as_chosen(qtbot, parent, settings, tmp_path, tiny_run, save_as, title, name, proposed):
     if name == "out":
         pytest.importorskip("tensorboard")
     asked = save_as(tmp_path / name)
@@ -74,7 +74,7 @@ def test_a_run_is_saved_as_what_was_chosen(qtbot, parent, settings, tmp_path, ti
         assert list((tmp_path / name).glob("tiny/events*"))
 
 
-def test_curves_are_saved_without_the_first_question(parent, settings, tmp_path, tiny_run, save_as):
+def test_curves_are_exported_without_asking_for_the_kind(parent, settings, tmp_path, tiny_run, save_as):
     asked = save_as(tmp_path / "both.csv")
     assert (
         ask_and_export_curves(parent, settings, [tiny_run, tiny_run], ViewOptions())
@@ -84,14 +84,14 @@ def test_curves_are_saved_without_the_first_question(parent, settings, tmp_path,
     assert [each.ending for each in asked[0][1]] == ["png", "svg", "pdf", "csv"]
 
 
-def test_nothing_is_saved_when_the_person_decides_otherwise(parent, settings, tiny_run, save_as):
+def test_nothing_is_saved_if_the_user_cancels(parent, settings, tiny_run, save_as):
     save_as(None)
     assert ask_and_export_curves(parent, settings, [tiny_run], ViewOptions()) == ""
     QTimer.singleShot(0, lambda: QApplication.activeModalWidget().reject())
     assert export_runs(parent, settings, [tiny_run]) == ""
 
 
-def test_a_failure_is_an_error_in_words(parent, settings, tmp_path, tiny_run, save_as):
+def test_a_failure_is_explained(parent, settings, tmp_path, tiny_run, save_as):
     (tmp_path / "file").write_bytes(b"")
     save_as(tmp_path / "file" / "curves.csv")
     with pytest.raises(StudioError, match=r"curves\.csv cannot be written"):
@@ -122,10 +122,10 @@ def test_progress_is_shown_and_cancel_ends_the_job(qtbot, parent):
     assert closed == [True]
 
 
-def test_where_tensorboard_is_missing_the_choice_says_how_to_get_it(qtbot, parent, tiny_run, monkeypatch):
+def test_if_tensorboard_is_missing_the_choice_says_how_to_install_it(qtbot, parent, tiny_run, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     dialog = KindDialog(parent, [tiny_run, tiny_run])
     choices = {button.text(): button for button in dialog.findChildren(QRadioButton)}
     assert not choices["TensorBoard event files"].isEnabled()
     assert "pip install tensorboard" in choices["TensorBoard event files"].accessibleDescription()
-    assert choices["Whole runs"].isEnabled()
+    assert choices["Complete runs"].isEnabled()

@@ -1,4 +1,4 @@
-"""The run list: what is shown, in which order, and what a person does with runs, undone again."""
+"""The run list: contents, order, and actions on runs with undo."""
 
 import pytest
 from PySide6.QtCore import QPoint
@@ -41,7 +41,7 @@ def choose(window, *runs):
         ("finished", []),
     ],
 )
-def test_the_filter_keeps_what_has_all_words(window, runs, text, left):
+def test_the_filter_shows_runs_that_contain_all_words(window, runs, text, left):
     runs[1].write_marks(runs[1].marks() | {"tags": ["thick"]})
     window.store.refresh()
     window.run_list.filter.setText(text)
@@ -58,7 +58,7 @@ def test_the_list_is_sorted_and_the_order_is_remembered(qtbot, window, runs, set
     again.close()
 
 
-def test_hidden_runs_leave_the_list_and_come_back(window, runs):
+def test_hidden_runs_leave_the_list_and_return(window, runs):
     choose(window, runs[0], runs[2])
     window.actions_of_runs.hide.trigger()
     assert shown(window) == ["β-VAE · 3", "VAE · 1"]
@@ -82,7 +82,7 @@ def test_tags_are_added_to_several_runs_and_undone_one_by_one(window, runs, monk
     assert "tags" not in Run.open(runs[1].path).marks()
 
 
-def test_each_run_has_a_colour_of_its_own_that_stays(qtbot, window, runs, settings, another_window):
+def test_each_run_keeps_its_own_colour(qtbot, window, runs, settings, another_window):
     colours = {item.path: item.colour for item in window.store.items}
     assert len(set(colours.values())) == 4
     window.actions_of_runs._ask_colour(runs[1].path, QPoint())
@@ -102,43 +102,43 @@ def test_trash_and_undo(window, runs):
     window.actions_of_runs.trash.trigger()
     assert shown(window) == ["β-VAE · 2", "VAE · 1"]
     assert not runs[0].path.exists()
-    assert "2 runs moved to the trash" in window.banner.text.text()
+    assert "Moved 2 runs to the trash" in window.banner.text.text()
     window.actions_of_runs.undo_stack.undo()
     assert len(shown(window)) == 4
     assert Run.open(runs[0].path).config == runs[0].config
 
 
-def test_a_run_that_somebody_trains_is_not_moved_to_the_trash(window, runs):
+def test_a_run_in_training_is_not_moved_to_the_trash(window, runs):
     with runs[0].locked():
         choose(window, runs[0])
         window.actions_of_runs.trash.trigger()
         assert runs[0].path.exists()
-    assert "is being trained" in window.banner.text.text()
+    assert "is still training" in window.banner.text.text()
 
 
-def test_a_place_that_was_taken_meanwhile_is_said_and_nothing_is_lost(window, runs):
+def test_restoring_onto_an_existing_folder_is_refused_without_loss(window, runs):
     choose(window, runs[0])
     window.actions_of_runs.trash.trigger()
     runs[0].path.mkdir()
     window.actions_of_runs.undo_stack.undo()
-    assert "is taken. It is still in the trash" in window.banner.text.text()
+    assert "already exists. The run is still in the trash" in window.banner.text.text()
 
 
-def test_the_comparison_has_only_what_differs(window, runs):
+def test_the_comparison_shows_only_differences(window, runs):
     items = [window.store.find(runs[0].path), window.store.find(runs[2].path)]
     assert settings_table(items) == [("Method", ["VAE", "β-VAE"]), ("Seed", ["3", "2"])]
     # The common settings, and β: a VAE has none of its own. "method" is where those are held.
     assert len(settings_table(items, everything=True)) == len({*RunConfig.model_fields, "beta"} - {"method"})
 
 
-def test_the_weights_of_a_run_are_kept_and_looked_at_again(qtbot, window, tiny_run):
+def test_kept_weights_can_be_viewed_again(qtbot, window, tiny_run):
     import shutil
 
     run = Run.open(shutil.copytree(tiny_run.path, window.store.root / "tiny"))
     window.store.refresh()
     choose(window, run)
     window.actions_of_runs.keep.trigger()
-    assert "step 60 are kept" in window.banner.text.text()
+    assert "at step 60." in window.banner.text.text()
     assert window.store.find(run.path).kept_steps == [60]
     window.header.tabs.button(1).click()
     page = window.traversal_page
@@ -147,7 +147,7 @@ def test_the_weights_of_a_run_are_kept_and_looked_at_again(qtbot, window, tiny_r
     assert page.answer.result.traversal.step == 60
 
 
-def test_keys_follow_the_selection_also_where_the_menu_was_opened_for_another(window, runs):
+def test_shortcuts_follow_the_selection_even_if_the_menu_was_opened_for_another_run(window, runs):
     actions = window.actions_of_runs
     choose(window, runs[0])
     window.run_list.menu.aboutToShow.emit()
@@ -156,7 +156,7 @@ def test_keys_follow_the_selection_also_where_the_menu_was_opened_for_another(wi
     assert (actions.use.isEnabled(), actions.compare.isEnabled()) == (False, True)
 
 
-def test_what_was_undone_by_a_key_is_no_longer_offered(window, runs):
+def test_undo_by_key_withdraws_the_offer(window, runs):
     actions = window.actions_of_runs
     choose(window, runs[0])
     window.run_list.renamed.emit(runs[0].path, "mine")
@@ -168,7 +168,7 @@ def test_what_was_undone_by_a_key_is_no_longer_offered(window, runs):
     assert Run.open(runs[0].path).marks()["name"] == "mine"
 
 
-def test_where_the_selected_run_is_hidden_the_one_below_is_selected(window, runs):
+def test_if_the_selected_run_is_hidden_the_next_one_is_selected(window, runs):
     order = [item.path for item in window.run_list.shown_items()]
     window.run_list.select(order[1])
     window.actions_of_runs.hide.trigger()
@@ -181,8 +181,8 @@ def test_where_the_selected_run_is_hidden_the_one_below_is_selected(window, runs
     assert window.run_list._count.text() == "3 of 4 runs shown"
 
 
-def test_settings_that_a_method_does_not_look_at_are_not_compared(window, make_run):
-    """A β-VAE has neither γ nor C; of two lengths, the one in force counts."""
+def test_settings_that_a_method_does_not_use_are_not_compared(window, make_run):
+    """A β-VAE has neither γ nor C; of the two lengths only the one in use counts."""
     root = window.store.root
     for gamma, capacity in ((10, 5), (100, 25)):
         make_run(root, objective="beta-vae", gamma=gamma, capacity_max=capacity, epochs=gamma)
@@ -196,14 +196,14 @@ def test_settings_that_a_method_does_not_look_at_are_not_compared(window, make_r
     assert settings_table([annealed, *beta]) == [("Method", ["Annealed VAE (ReLU)", "β-VAE", "β-VAE"])]
 
 
-def test_two_settings_that_differ_are_written_as_they_differ(window, make_run):
+def test_differing_settings_are_shown_with_enough_digits(window, make_run):
     for beta in (4.1234567, 4.12346):
         make_run(window.store.root, objective="beta-vae", beta=beta)
     window.store.refresh()
     assert settings_table(window.store.items) == [("β", ["4.12346", "4.1234567"])]
 
 
-def test_where_there_is_little_room_the_time_goes_before_it_is_cut(window, runs, monkeypatch):
+def test_in_a_narrow_list_the_time_is_dropped_before_text_is_cut(window, runs, monkeypatch):
     item = window.store.find(runs[0].path)
     item.state = RunState("running", 50, 100)
     monkeypatch.setattr(RunItem, "seconds", 8.0)

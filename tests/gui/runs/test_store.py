@@ -1,4 +1,4 @@
-"""The runs as the window follows them: cheaply, however many there are, and whoever changes them."""
+"""The window's view of the runs: kept up to date cheaply, however many there are and whoever changes them."""
 
 import io
 import os
@@ -21,7 +21,7 @@ LONG_AGO = 1_600_000_000
 
 @pytest.fixture
 def runs(tmp_path, tiny_run, monkeypatch):
-    """Make a folder of finished runs that were written long ago: `runs(number)`."""
+    """Create a folder of finished runs with old time stamps: `runs(number)`."""
     monkeypatch.setattr(store, "TURN", TURN)
 
     def make(number):
@@ -38,7 +38,7 @@ def runs(tmp_path, tiny_run, monkeypatch):
 
 @pytest.fixture
 def touched(monkeypatch):
-    """Count what is asked of the disk, by file name."""
+    """Count file system calls by file name."""
     counted = Counter()
 
     def count(module, name):
@@ -62,12 +62,12 @@ def store_over(root):
 
 
 def round_of_polls(store):
-    """As many polls as it takes to come to each run, one more for the order in which they come."""
+    """Poll often enough to check each run, and once more because of their order."""
     for _ in range(len(store.items) // TURN + 2):
         store._poll()
 
 
-def test_a_poll_asks_the_disk_no_more_of_many_finished_runs_than_of_few(runs, touched):
+def test_a_poll_costs_no_more_for_many_finished_runs_than_for_few(runs, touched):
     asked = []
     for number in (40, 130):
         store = store_over(runs(number))
@@ -77,35 +77,35 @@ def test_a_poll_asks_the_disk_no_more_of_many_finished_runs_than_of_few(runs, to
             store._poll()
         asked.append(sum(touched.values()) / 4)
     assert asked[0] == asked[1]
-    assert asked[0] <= TURN + 1  # a look at each folder of the turn, and one at their root
+    assert asked[0] <= TURN + 1  # one call for each folder in the rotation, and one for the runs folder
 
 
 def test_curves_of_runs_that_are_not_shown_are_not_read(runs, touched):
     root = runs(40)
     touched.clear()
     store = store_over(root)
-    assert touched["metrics.csv"] == 40  # whether it is there, and when it was written
+    assert touched["metrics.csv"] == 40  # existence and time stamp
     round_of_polls(store)
     assert touched["metrics.csv"] == 40
 
 
-def test_the_newest_values_are_those_of_the_whole_curve(tiny_run):
-    whole = MetricsReader(tiny_run.metrics_file)
-    whole.refresh()
+def test_the_latest_values_match_the_full_curve(tiny_run):
+    full = MetricsReader(tiny_run.metrics_file)
+    full.refresh()
     found = newest_row(tiny_run.metrics_file)
-    assert list(found) == list(whole.names)
-    for name in whole.names:
-        np.testing.assert_equal(found[name], whole.column(name)[-1])
+    assert list(found) == list(full.names)
+    for name in full.names:
+        np.testing.assert_equal(found[name], full.column(name)[-1])
 
 
 @pytest.mark.parametrize("text", ["", "step,kl\n", "step,kl\n1,2", "step,kl\n1,2,3\n"])
-def test_without_a_whole_row_there_are_no_newest_values(tmp_path, text):
+def test_without_a_complete_row_there_are_no_latest_values(tmp_path, text):
     (tmp_path / "metrics.csv").write_text(text)
     assert newest_row(tmp_path / "metrics.csv") == newest_row(tmp_path / "none.csv") == {}
 
 
-def test_what_is_changed_from_outside_appears(qtbot, runs, tiny_run):
-    """A mark, an evaluation and a lengthening in a terminal; a run that is taken up again, copied in, taken away."""
+def test_changes_made_outside_appear(qtbot, runs, tiny_run):
+    """Marks, evaluation and lengthening in a terminal; runs that are resumed, copied in, removed."""
     store = store_over(runs(50))
     told = []
     store.updated.connect(told.append)
@@ -131,7 +131,7 @@ def test_what_is_changed_from_outside_appears(qtbot, runs, tiny_run):
         assert by_name["tiny-049"].state.state == "running"
         with run.metrics_file.open("ab") as file:
             file.write(run.metrics_file.read_bytes().splitlines(keepends=True)[-1].replace(b"60,", b"70,", 1))
-        store._poll()  # one that trains is looked at every time
+        store._poll()  # a run in training is checked in every poll
         assert by_name["tiny-049"].last("step") == 70
     store._poll()
     assert by_name["tiny-049"].state.state == "interrupted"
@@ -147,8 +147,8 @@ def test_what_is_changed_from_outside_appears(qtbot, runs, tiny_run):
     assert store.find(root / "tiny-001") is None
 
 
-def test_a_second_change_within_the_clock_of_the_disk_is_found(runs):
-    """Some file systems keep times to two seconds: two changes may leave a folder with the same time."""
+def test_a_second_change_within_the_time_stamp_resolution_is_found(runs):
+    """Some file systems have a resolution of two seconds: two changes may leave the same time stamp."""
     store = store_over(runs(1))
     [item] = store.items
     item.run.write_marks({"name": "first"})
@@ -161,7 +161,7 @@ def test_a_second_change_within_the_clock_of_the_disk_is_found(runs):
     assert item.name == "other"
 
 
-def test_a_folder_becomes_a_run_when_it_is_whole(runs, tiny_run):
+def test_a_folder_becomes_a_run_once_it_is_complete(runs, tiny_run):
     store = store_over(runs(1))
     told = []
     store.unreadable.connect(lambda broken, damaged: told.append(broken))
@@ -181,7 +181,7 @@ def test_a_folder_becomes_a_run_when_it_is_whole(runs, tiny_run):
     assert len(told) == 1
 
 
-def test_of_many_selected_runs_the_first_are_drawn_and_this_is_said(qtbot, window, make_run):
+def test_of_many_selected_runs_the_first_are_drawn_with_a_note(qtbot, window, make_run):
     root = window.store.root
     for seed in range(MOST_SHOWN + 4):
         run = make_run(root, seed=seed)
@@ -194,6 +194,6 @@ def test_of_many_selected_runs_the_first_are_drawn_and_this_is_said(qtbot, windo
     first = {f"kl {item.path}" for item in window.run_list.items()[:MOST_SHOWN]}
     qtbot.waitUntil(lambda: {key for key in page.curves.kl.drawn if not key.startswith("raw ")} == first)
     assert page.not_all.isVisible()
-    assert page.not_all.text() == f"Curves of the first {MOST_SHOWN} of {MOST_SHOWN + 4} selected runs."
+    assert page.not_all.text() == f"Showing the curves of the first {MOST_SHOWN} of {MOST_SHOWN + 4} selected runs."
     window.run_list.select(window.store.items[0].path)
     assert not page.not_all.isVisible()

@@ -1,4 +1,4 @@
-"""The settings dialog: everything that is changed in it works, and Cancel leaves everything as it was."""
+"""The settings dialog: every change takes effect, and Cancel leaves everything unchanged."""
 
 from types import SimpleNamespace
 
@@ -24,7 +24,7 @@ def own_folders(tmp_path, monkeypatch, qapp):
 
 
 def open_dialog(qtbot, window):
-    """Open the dialog as a person does, by the menu."""
+    """Open the dialog from the menu, as a user would."""
     next(a for a in window.actions() if a.text() == "Settings…").trigger()
     made = window.findChild(SettingsDialog)
     qtbot.waitUntil(made.isVisible)
@@ -48,7 +48,7 @@ def kept(settings):
     return {key: settings.value(key) for key in KEYS.values()}
 
 
-def test_the_theme_is_shown_at_once_and_kept_with_ok(qtbot, window, dialog, settings):
+def test_the_theme_is_applied_at_once_and_saved_with_ok(qtbot, window, dialog, settings):
     choose(dialog.theme, "dark")
     assert theme.tokens() is DARK
     assert settings.value("theme") is None
@@ -58,7 +58,7 @@ def test_the_theme_is_shown_at_once_and_kept_with_ok(qtbot, window, dialog, sett
     assert window.header._theme.text() == "Theme: dark"
 
 
-def test_cancel_leaves_everything_as_it_was(qtbot, window, settings, tmp_path):
+def test_cancel_leaves_everything_unchanged(qtbot, window, settings, tmp_path):
     settings.setValue("theme", "light")
     dialog = open_dialog(qtbot, window)
     before = kept(settings)
@@ -75,7 +75,7 @@ def test_cancel_leaves_everything_as_it_was(qtbot, window, settings, tmp_path):
     assert not (tmp_path / "elsewhere").exists()
 
 
-def test_new_runs_begin_with_what_is_preferred_where_the_preset_is_silent(qtbot, window, dialog):
+def test_new_runs_use_preferences_that_the_preset_does_not_set(qtbot, window, dialog):
     card = window.training_page.settings
     paper = next(n for n in range(card.presets.count()) if card.presets.itemText(n).startswith("Paper"))
     card.presets.setCurrentIndex(paper)
@@ -136,7 +136,7 @@ def test_a_folder_that_cannot_be_used_is_refused_and_nothing_is_kept(qtbot, dial
     ("field", "typed", "said"),
     [("threads", "many", "Threads is 'many'"), ("preview_steps", "0", "from 1 to"), ("preview_steps", "", "Pictures")],
 )
-def test_a_number_out_of_range_is_said_with_its_range(qtbot, dialog, settings, field, typed, said):
+def test_a_number_out_of_range_is_reported_with_its_range(qtbot, dialog, settings, field, typed, said):
     before = kept(settings)
     getattr(dialog, field).setText(typed)
     press(qtbot, dialog.ok)
@@ -180,7 +180,7 @@ QUESTION = ("Delete it?", "It is gone then.", "Delete", "Keep")
 
 
 @pytest.mark.parametrize(("yes", "never", "times"), [(True, True, 1), (True, False, 2), (False, True, 2)])
-def test_a_question_is_silenced_only_together_with_yes(qtbot, window, settings, monkeypatch, yes, never, times):
+def test_a_confirmation_is_turned_off_only_together_with_yes(qtbot, window, settings, monkeypatch, yes, never, times):
     asked = answer(monkeypatch, yes=yes, never=never)
     assert may(window, settings, "ask_data", *QUESTION) is yes
     assert may(window, settings, "ask_data", *QUESTION) is yes
@@ -189,7 +189,7 @@ def test_a_question_is_silenced_only_together_with_yes(qtbot, window, settings, 
     assert read_preferences(settings).ask_close
 
 
-def test_the_window_closes_unasked_when_told_so(qtbot, window, dialog, settings, monkeypatch):
+def test_the_window_closes_without_asking_if_so_configured(qtbot, window, dialog, settings, monkeypatch):
     asked = answer(monkeypatch, yes=False, never=False)
     dialog.boxes["ask_close"].click()
     press(qtbot, dialog.ok)
@@ -205,7 +205,7 @@ def test_the_window_closes_unasked_when_told_so(qtbot, window, dialog, settings,
 
 
 @pytest.mark.parametrize("kept_value", ["", "x", "-1", "1e99", "[]", "@Invalid()"])
-def test_damaged_settings_are_as_new(settings, kept_value):
+def test_damaged_settings_get_their_defaults(settings, kept_value):
     for key in KEYS.values():
         settings.setValue(key, kept_value)
     assert read_preferences(settings) == Preferences()
@@ -222,7 +222,7 @@ def test_preferences_come_back_from_the_file(settings, tmp_path):
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{", '{"runs": 3}', '{"runs": "not absolute"}', "[" * 100_000])
-def test_a_damaged_choice_of_folders_counts_as_none(content):
+def test_a_damaged_choice_of_folders_is_ignored(content):
     folders_file().parent.mkdir(parents=True)
     folders_file().write_text(content)
     assert chosen_folders() == Folders()

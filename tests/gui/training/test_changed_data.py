@@ -1,4 +1,4 @@
-"""A run whose data changed, in the window: the question before it goes on, and what the pages say."""
+"""A run whose data have changed: the confirmation before resuming, and the messages on the pages."""
 
 import shutil
 
@@ -23,7 +23,7 @@ def write(path, seed):
 
 @pytest.fixture(scope="module")
 def original(tmp_path_factory, make_run):
-    """A run that was trained on data.npz and stopped, evaluated; and the file."""
+    """A run trained on data.npz, stopped and evaluated; and the file."""
     folder = tmp_path_factory.mktemp("original")
     write(folder / "data.npz", 0)
     run = make_run(folder, "on a file", dataset="arrays", data_folder=folder / "data.npz", steps=30, latents=4)
@@ -36,7 +36,7 @@ def original(tmp_path_factory, make_run):
 
 @pytest.fixture
 def changed(tmp_path, original, window):
-    """That run in the window's folder; its file was replaced by another of the same name."""
+    """That run in the window's runs folder, with its file replaced by another."""
     path, data = original
     write(data, 1)
     copy = shutil.copytree(path, tmp_path / "runs" / "on-a-file")
@@ -59,7 +59,7 @@ def press(box, words):
     next(button for button in box.buttons() if button.text() == words).click()
 
 
-def test_a_run_whose_data_changed_goes_on_only_when_its_user_agrees(qtbot, window, changed):
+def test_a_run_whose_data_changed_resumes_only_if_the_user_agrees(qtbot, window, changed):
     before = (changed.path / "config.json").read_bytes(), changed.state()
     box = ask_for_more(qtbot, window, changed)
     assert CHANGED in box.text()
@@ -75,14 +75,14 @@ def test_a_run_whose_data_changed_goes_on_only_when_its_user_agrees(qtbot, windo
     assert [entry.step for entry in again.former] == [30]
 
 
-def test_escape_leaves_it_as_it_was(qtbot, window, changed):
+def test_escape_leaves_the_run_unchanged(qtbot, window, changed):
     box = ask_for_more(qtbot, window, changed)
     box.reject()
     assert not window.training.active
     assert changed.state().step == 30
 
 
-def test_the_next_run_of_the_queue_does_not_wait_for_the_answer(qtbot, window, changed, make_run):
+def test_the_next_run_in_the_queue_does_not_wait_for_the_answer(qtbot, window, changed, make_run):
     other = make_run(window._runs, "other", steps=20)
     window.store.refresh()
     window.training.queue.add(other.path)
@@ -108,7 +108,7 @@ def test_evaluating_again_says_that_the_data_changed_and_computes_again(qtbot, w
     assert "other data" in page.full.lines[0].cells[place].text
 
 
-def test_the_traversal_page_says_so_beside_the_picture(qtbot, window, changed):
+def test_the_traversal_page_says_so_next_to_the_image(qtbot, window, changed):
     window.store.refresh()
     window.run_list.select(changed.path)
     window._show_page(TABS.index("Traversal"))

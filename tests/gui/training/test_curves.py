@@ -1,4 +1,4 @@
-"""The training page's curves and pictures, looked at and handled as a person would."""
+"""The curves and live pictures of the Training page, used as a user would."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ from gui.widgets.curve_plot import MOST_POINTS
 
 
 def make_run(root, name, rows=60, *, seed=0, first=1, objective="vae", latents=3):
-    """A run with made-up curves, ten steps a row; a step is a hundredth of an epoch and takes a second."""
+    """A run with made-up curves, ten steps per row; a step is a hundredth of an epoch and takes a second."""
     config = RunConfig(dataset="digits", objective=objective, latents=latents, seed=seed, steps=1000, log_steps=10)
     run = Run.create(root, config, name)
     write_rows(run, first, rows, seed)
@@ -47,21 +47,21 @@ def write_rows(run, first, last, seed=0):
 
 @pytest.fixture
 def page(qtbot, window):
-    """The page by itself, with room."""
+    """The page on its own, in a large window."""
     window.resize(1500, 800)
     return window.training_page
 
 
 @pytest.fixture
 def show(window):
-    """Show all runs of the folder, the newest first as in the list; again, after they changed."""
+    """Show all runs of the folder, newest first as in the list; call again after changes."""
 
     def shown():
         window.store.refresh()
         window.run_list.view.selectAll()
         window._show_runs()
-        window.training_page.curves._draw()  # what it does by itself within a second
-        QApplication.processEvents()  # the plots were perhaps just made, and get their places
+        window.training_page.curves._draw()  # as its timer does within a second
+        QApplication.processEvents()  # lay out plots that may have just been created
         return window.store.items
 
     return shown
@@ -73,7 +73,7 @@ def drawn(plot, key):
 
 
 def hover(plot, share):
-    """Move the pointer over a plot; return where it is along x, and in pixels."""
+    """Move the pointer over a plot; return its position on the x axis, and in pixels."""
     area = plot.canvas.area()
     place = QPointF(area.left() + share * area.width(), area.center().y())
     plot.canvas._point(plot.canvas.mapToScene(place.toPoint()))
@@ -84,7 +84,7 @@ def entry(plot, title):
     return next(button for button in plot.legend.buttons if button.entry.title == title)
 
 
-def test_the_slider_smooths_and_the_points_stay_behind(page, show, tmp_path):
+def test_the_slider_smooths_and_the_points_stay_visible(page, show, tmp_path):
     make_run(tmp_path / "runs", "one")
     [item] = show()
     key, raw = f"kl {item.path}", item.metrics.column("kl")
@@ -98,8 +98,8 @@ def test_the_slider_smooths_and_the_points_stay_behind(page, show, tmp_path):
 
 
 @pytest.mark.parametrize("several", [False, True])
-def test_every_curve_is_of_its_own_column_and_c_is_that_of_the_settings(page, show, tmp_path, several):
-    """C by `RunConfig.capacity`; the others as they were written."""
+def test_every_curve_shows_its_column_and_c_follows_the_settings(page, show, tmp_path, several):
+    """C is checked against `RunConfig.capacity`, the others against the values written."""
     runs = [
         make_run(tmp_path / "runs", name, objective="annealed-relu")
         for name in (["one", "two"] if several else ["one"])
@@ -117,7 +117,7 @@ def test_every_curve_is_of_its_own_column_and_c_is_that_of_the_settings(page, sh
     curves = page.curves
     steps = np.arange(10.0, 610, 10)
     for item in items:
-        # 20 nats over 20 epochs of 100 steps: a hundredth of a nat a step.
+        # 20 nats over 20 epochs of 100 steps: a hundredth of a nat per step.
         expected = {
             (curves.kl, "capacity"): steps / 100,
             (curves.kl, "kl"): np.full(60, 700.0),
@@ -162,7 +162,7 @@ def test_options_are_remembered(qtbot, page, settings):
     assert again.options.view.column == "seconds"
 
 
-def test_options_that_make_no_sense_are_left_at_their_defaults(qtbot, settings):
+def test_invalid_options_get_their_defaults(qtbot, settings):
     fresh = OptionsBar(settings)
     qtbot.addWidget(fresh)
     for name, value in (("smoothing", "much"), ("column", "moon"), ("logarithmic", "maybe")):
@@ -183,7 +183,7 @@ def test_options_are_reached_by_keyboard(page):
     assert page.options.options.view.logarithmic
 
 
-def test_a_click_in_the_legend_hides_a_curve_also_when_points_come(qtbot, page, show, tmp_path):
+def test_a_click_in_the_legend_hides_a_curve_even_as_points_arrive(qtbot, page, show, tmp_path):
     run = make_run(tmp_path / "runs", "one")
     [item] = show()
     plot, key = page.curves.reconstruction, f"loss {item.path}"
@@ -199,7 +199,7 @@ def test_a_click_in_the_legend_hides_a_curve_also_when_points_come(qtbot, page, 
     assert len(drawn(plot, key)[0]) == 62
 
 
-def test_every_latent_has_an_entry_and_can_be_reached(qtbot, page, show, tmp_path):
+def test_every_latent_has_a_reachable_legend_entry(qtbot, page, show, tmp_path):
     make_run(tmp_path / "runs", "many", latents=40)
     show()
     legend = page.curves.latents.legend
@@ -212,7 +212,7 @@ def test_every_latent_has_an_entry_and_can_be_reached(qtbot, page, show, tmp_pat
     assert legend.viewport().rect().contains(place)
 
 
-def test_a_long_name_with_markup_is_elided_and_shown_as_it_is(page, show, tmp_path):
+def test_a_long_name_with_markup_is_elided_and_shown_literally(page, show, tmp_path):
     name = "<b>bold</b> & " + "very " * 30 + "long"
     make_run(tmp_path / "runs", name)
     make_run(tmp_path / "runs", "other")
@@ -222,16 +222,16 @@ def test_a_long_name_with_markup_is_elided_and_shown_as_it_is(page, show, tmp_pa
     assert "&lt;b&gt;bold&lt;/b&gt; &amp;" in button.toolTip()
 
 
-def test_titles_name_the_capacity_only_where_there_is_one(page, show, tmp_path):
+def test_titles_name_the_capacity_only_if_there_is_one(page, show, tmp_path):
     make_run(tmp_path / "runs", "plain")
     show()
     assert page.curves.kl.title.text() == "KL divergence"
     make_run(tmp_path / "runs", "annealed", objective="annealed-abs")
     show()
-    assert page.curves.kl.title.text() == "KL divergence, and capacity C"
+    assert page.curves.kl.title.text() == "KL divergence and capacity C"
 
 
-def test_terms_of_a_method_have_a_plot_where_a_selected_run_has_some(page, show, tmp_path):
+def test_terms_have_a_plot_if_a_selected_run_has_some(page, show, tmp_path):
     page.options.smoothing.setValue(0)
     make_run(tmp_path / "runs", "plain")
     show()
@@ -248,7 +248,7 @@ def test_terms_of_a_method_have_a_plot_where_a_selected_run_has_some(page, show,
     assert list(plot.drawn) == [f"total_correlation {own.path}"]  # the other has none
 
 
-def test_all_of_every_run_is_in_view_and_plots_zoom_together(qtbot, page, show, tmp_path):
+def test_all_runs_are_fully_visible_and_plots_zoom_together(qtbot, page, show, tmp_path):
     make_run(tmp_path / "runs", "short", rows=20)
     make_run(tmp_path / "runs", "long", rows=90, seed=1)
     short, long = sorted(show(), key=lambda item: len(item.metrics))
@@ -262,7 +262,7 @@ def test_all_of_every_run_is_in_view_and_plots_zoom_together(qtbot, page, show, 
     for plot in page.curves.plots:
         assert plot.canvas.across() == pytest.approx((300, 500))
     x, _ = drawn(page.curves.reconstruction, f"reconstruction {long.path}")
-    assert (x[0], x[-1]) == (290, 510)  # what is in view, and a point beyond
+    assert (x[0], x[-1]) == (290, 510)  # the visible points, and one beyond
     show()
     assert page.curves.latents.canvas.across() == pytest.approx((300, 500))
     qtbot.mouseDClick(page.curves.reconstruction.canvas.viewport(), Qt.MouseButton.LeftButton)
@@ -271,7 +271,7 @@ def test_all_of_every_run_is_in_view_and_plots_zoom_together(qtbot, page, show, 
 
 
 @pytest.mark.parametrize(("number", "end"), [(0, 600), (1, 6), (2, 600)])
-def test_steps_epochs_or_time_along_x(page, show, tmp_path, number, end):
+def test_x_shows_steps_epochs_or_time(page, show, tmp_path, number, end):
     make_run(tmp_path / "runs", "one")
     show()
     page.curves.kl.canvas.zoomed.emit(100, 200)
@@ -281,7 +281,7 @@ def test_steps_epochs_or_time_along_x(page, show, tmp_path, number, end):
         assert plot.canvas.across() == pytest.approx((0, end))
 
 
-def test_keys_zoom_move_and_show_all(page, show, tmp_path):
+def test_keys_zoom_pan_and_show_all(page, show, tmp_path):
     make_run(tmp_path / "runs", "one")
     show()
     canvas = page.curves.kl.canvas
@@ -326,7 +326,7 @@ def test_a_run_that_ended_before_the_pointer_has_no_value_there(page, show, tmp_
     assert float(read["long"]) > 0
 
 
-def test_what_is_not_positive_or_not_a_number_is_a_gap(page, show, tmp_path):
+def test_non_positive_and_nan_values_are_gaps(page, show, tmp_path):
     run = make_run(tmp_path / "runs", "one", rows=20)
     add_row(run.metrics_file, "210,2.1,210,nan,150,0,,0,1,1")
     add_row(run.metrics_file, "220,2.2,220,170,150,2,,0,1,1")
@@ -352,7 +352,7 @@ def test_ignoring_outliers_shows_the_body_of_a_steep_curve(page, show, tmp_path)
     assert box.viewRange()[1][1] < 250
 
 
-def test_a_long_file_is_read_on_while_shown_and_few_points_are_drawn(qtbot, page, show, tmp_path, monkeypatch):
+def test_a_long_file_is_read_in_parts_and_thinned(qtbot, page, show, tmp_path, monkeypatch):
     monkeypatch.setattr(page_module, "READ_BYTES", 40_000)
     monkeypatch.setattr("gui.runs.store.READ_BYTES", 40_000)
     make_run(tmp_path / "runs", "long", rows=9000)
@@ -361,14 +361,14 @@ def test_a_long_file_is_read_on_while_shown_and_few_points_are_drawn(qtbot, page
     assert item.last("step") == 90_000
     qtbot.waitUntil(lambda: not item.metrics.behind)
     assert len(item.metrics) == 9000
-    whole = pytest.approx((0, 90_000))
-    qtbot.waitUntil(lambda: all(plot.canvas.across() == whole for plot in page.curves.plots))
+    everything = pytest.approx((0, 90_000))
+    qtbot.waitUntil(lambda: all(plot.canvas.across() == everything for plot in page.curves.plots))
     for plot in page.curves.plots:
         for curve in plot.drawn.values():
             assert 200 < len(curve.getData()[0]) <= MOST_POINTS
 
 
-def test_the_held_out_curve_stands_beside_the_training_one(page, show, tmp_path):
+def test_the_held_out_curve_is_drawn_with_the_training_curve(page, show, tmp_path):
     run = make_run(tmp_path / "runs", "one")
     begin_rows(run.held_out_file, HEADER)
     add_row(run.held_out_file, "10,0.1,10,222.5,3")
@@ -390,14 +390,14 @@ def test_a_failed_run_without_curves_says_what_happened(page, show, tmp_path):
     assert page._empty.text() == "The data folder does not exist."
 
 
-def test_the_line_below_says_how_the_first_run_does(page, show, tmp_path):
+def test_the_line_below_assesses_the_first_run(page, show, tmp_path):
     make_run(tmp_path / "runs", "one", objective="annealed-abs")
     show()
     assert "3 of 3 latents carry more than 0.1 nats over the last" in page.health.text
     assert "C = 6.0" in page.health.text
 
 
-def test_list_health_line_and_crosshair_show_one_kl(page, show, tmp_path):
+def test_list_health_line_and_crosshair_show_the_same_kl(page, show, tmp_path):
     # Issue 15: KL was 7.1 in the line below, 10.7 in the list, 9.8 on the curve at one moment.
     run = make_run(tmp_path / "runs", "one", objective="vae", rows=20)
     for step, kl in ((210, (0.05, 3.0, 9.5)), (220, (0.05, 4.0, 10.25))):
@@ -428,7 +428,7 @@ def pictures(page, show, tmp_path):
     return page.pictures
 
 
-def test_the_slider_goes_back_and_stays_there_while_new_pictures_come(qtbot, pictures, show, tmp_path):
+def test_the_slider_goes_back_and_stays_while_new_pictures_arrive(qtbot, pictures, show, tmp_path):
     [item] = show()
     qtbot.waitUntil(lambda: pictures.step.text() == "step 300 · C 3.0")
     save_preview(item.run.previews_folder, picture(400))
@@ -447,7 +447,7 @@ def test_the_slider_goes_back_and_stays_there_while_new_pictures_come(qtbot, pic
     assert pictures.title.text() == "Live"
 
 
-def test_a_latent_is_called_by_the_name_a_person_gave_it(qtbot, pictures, page, show):
+def test_a_latent_is_shown_by_the_name_its_user_gave_it(qtbot, pictures, page, show):
     [item] = show()
     assert [row.note for row in pictures.traversal.rows] == ["2.0", "0.5"]
     item.run.write_marks({"latents": {"1": "slant"}})
@@ -468,7 +468,7 @@ def test_the_history_plays_to_its_end(qtbot, pictures):
     qtbot.waitUntil(lambda: pictures.preview.step == 300)
 
 
-def test_a_damaged_picture_in_the_history_is_passed_over(qtbot, pictures, show):
+def test_a_damaged_picture_in_the_history_is_skipped(qtbot, pictures, show):
     [item] = show()
     sorted(item.run.previews_folder.glob("*.png"))[1].write_bytes(b"no picture")
     qtbot.mouseClick(pictures.play, Qt.MouseButton.LeftButton)
@@ -476,7 +476,7 @@ def test_a_damaged_picture_in_the_history_is_passed_over(qtbot, pictures, show):
     qtbot.waitUntil(lambda: pictures.step.text().startswith("step 300"))
 
 
-def test_points_that_come_between_two_plots_are_drawn_on_all(qtbot, page, show, window, tmp_path):
+def test_points_arriving_between_two_plots_are_drawn_on_all(qtbot, page, show, window, tmp_path):
     run = make_run(tmp_path / "runs", "one", rows=20)
     [item] = show()
     curves = page.curves
@@ -491,7 +491,7 @@ def test_points_that_come_between_two_plots_are_drawn_on_all(qtbot, page, show, 
     qtbot.waitUntil(lambda: all(drawn(plot, key)[0][-1] == 250 for plot, key in keys), timeout=10_000)
 
 
-def test_the_crosshair_stands_on_a_recorded_step(page, show, window):
+def test_the_crosshair_snaps_to_a_recorded_step(page, show, window):
     make_run(window.store.root, "one")
     show()
     hover(page.curves.kl, 0.37)
@@ -500,7 +500,7 @@ def test_the_crosshair_stands_on_a_recorded_step(page, show, window):
     assert page.curves.kl.readout._heading == f"step {step:,.0f}"
 
 
-def test_the_dot_of_the_last_step_is_drawn_whole(page, show, window):
+def test_the_dot_of_the_last_step_is_not_cut_off(page, show, window):
     make_run(window.store.root, "one", rows=1)  # a single point, at the right edge
     [item] = show()
     canvas = page.curves.kl.canvas

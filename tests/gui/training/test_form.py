@@ -1,4 +1,4 @@
-"""The form: every field of RunConfig, checked as one types."""
+"""The form: every field of RunConfig, validated while typing."""
 
 import dataclasses
 
@@ -32,7 +32,7 @@ def test_every_setting_has_an_editor_with_its_help(form):
             assert help_of(field) in editor(form, key).toolTip().replace("<br>", " "), key
 
 
-def test_settings_shown_come_back_unchanged(form):
+def test_displayed_settings_are_read_back_unchanged(form):
     config = RunConfig(
         dataset="mnist",
         data_folder="/data",
@@ -73,13 +73,13 @@ def test_a_value_out_of_range_is_marked_and_named(form):
 
 
 @pytest.mark.parametrize("text", ["", "abc", "1e", "--3", "nan", "inf"])
-def test_what_is_no_number_is_refused(form, text):
+def test_text_that_is_not_a_number_is_refused(form, text):
     editor(form, "latents").setText(text)
     assert form.errors
     assert form.errors[0].startswith("Latents is")
 
 
-def test_what_the_method_does_not_use_is_hidden(form):
+def test_settings_that_the_method_does_not_use_are_hidden(form):
     method = editor(form, "objective")
     assert isinstance(method, QComboBox)
     for objective, shown in (
@@ -93,7 +93,7 @@ def test_what_the_method_does_not_use_is_hidden(form):
         assert [name for name in names if editor(form, name).isVisible()] == shown
 
 
-def test_what_was_typed_for_a_method_is_there_when_one_comes_back_to_it(form):
+def test_edits_for_a_method_are_kept_while_another_is_chosen(form):
     method = editor(form, "objective")
     method.setCurrentIndex(method.findData("beta-vae"))
     editor(form, "beta").setText("7")
@@ -109,7 +109,7 @@ def test_what_was_typed_for_a_method_is_there_when_one_comes_back_to_it(form):
     assert form.config() == RunConfig()
 
 
-def test_another_method_is_one_difference_and_its_defaults_are_none(form):
+def test_another_method_is_one_difference_and_its_defaults_add_none(form):
     form.show_config(RunConfig(objective="annealed-abs", gamma=9))
     method = editor(form, "objective")
     method.setCurrentIndex(method.findData("beta-vae"))
@@ -124,7 +124,7 @@ def test_another_method_is_one_difference_and_its_defaults_are_none(form):
     assert form.differences == 1  # its β is another setting, and at its default
 
 
-def test_an_error_of_a_hidden_method_does_not_stand_in_the_way(form):
+def test_an_error_of_a_hidden_method_does_not_block(form):
     method = editor(form, "objective")
     method.setCurrentIndex(method.findData("beta-vae"))
     editor(form, "beta").setText("x")
@@ -145,7 +145,7 @@ def test_a_method_that_needs_factors_is_refused_for_data_without_them(form):
         assert not any("Ada-GVAE" in error for error in form.errors)
 
 
-def test_normalisation_is_offered_where_the_network_has_it(form):
+def test_normalisation_is_offered_if_the_network_has_it(form):
     network = editor(form, "network")
     for name, shown in (("plain", True), ("mlp", False), ("report", True)):
         network.setCurrentIndex(network.findData(name))
@@ -161,8 +161,8 @@ def test_differences_from_the_preset_are_counted(form):
     assert form.differences == 1
 
 
-def test_a_value_is_shown_as_exact_as_it_is(form):
-    """Six digits were shown, and what was shown was trained."""
+def test_a_value_is_shown_exactly(form):
+    """Once only six digits were shown, and the shown value was trained."""
     form.show_config(RunConfig(objective="beta-vae", beta=4.1234567, learning_rate=0.000123456789))
     assert editor(form, "beta").text() == "4.1234567"
     assert form.config().value("beta") == 4.1234567
@@ -172,7 +172,7 @@ def test_a_value_is_shown_as_exact_as_it_is(form):
     assert form.differences == 1
 
 
-def test_the_same_value_written_otherwise_is_no_difference(form):
+def test_the_same_value_in_another_notation_is_no_difference(form):
     form.show_config(RunConfig(objective="beta-vae", beta=0.8))
     for text in ("0,8", "0.80", ".8"):
         editor(form, "beta").setText(text)
@@ -198,7 +198,7 @@ def test_a_data_folder_that_is_not_there_is_marked(form, tmp_path):
     too_long = tmp_path / ("x" * 300)
     line.setText(str(too_long))
     assert form.errors == [f"{too_long} does not exist."]
-    form.set_values(dataset="digits")  # they come with the application, and look at no folder
+    form.set_values(dataset="digits")  # they come with the application and need no folder
     assert form.errors == []
 
 

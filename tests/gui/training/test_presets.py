@@ -1,4 +1,4 @@
-"""Presets of one's own, and the form that remembers what it held."""
+"""The user's presets, and restoring the form."""
 
 import re
 
@@ -53,7 +53,7 @@ def test_a_preset_is_deleted(window, monkeypatch, agree):
     assert window.training_page.settings.presets.findText("Mine") == -1
 
 
-def test_the_form_is_as_it_was_left(qtbot, window, settings, another_window):
+def test_the_form_is_restored(qtbot, window, settings, another_window):
     card = window.training_page.settings
     card.presets.setCurrentIndex(2)
     field(window, "seed").setText("77")
@@ -67,7 +67,7 @@ def test_the_form_is_as_it_was_left(qtbot, window, settings, another_window):
     again.close()
 
 
-def test_what_the_settings_file_holds_may_be_damaged(qtbot, window, settings, another_window):
+def test_a_damaged_settings_file_is_survived(qtbot, window, settings, another_window):
     window.close()
     for damage in ("", "{", "7", '{"basis": {}, "config": {"latents": -1}}'):
         settings.setValue("form", damage)
@@ -76,7 +76,7 @@ def test_what_the_settings_file_holds_may_be_damaged(qtbot, window, settings, an
         again.close()
 
 
-def test_the_estimate_is_told(qtbot, window):
+def test_the_estimate_is_shown(qtbot, window):
     notes = window.training_page.settings.notes
     qtbot.waitUntil(lambda: "on this machine" in notes.toolTip(), timeout=60_000)
     assert re.fullmatch(r"4,400 steps · about .+ · .+ MB", notes.text())

@@ -1,4 +1,4 @@
-"""The queue in the window: runs train one after the other, whatever becomes of each."""
+"""The queue in the window: runs train one after another, whatever the outcome of each."""
 
 import shutil
 from pathlib import Path
@@ -8,7 +8,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel
 
 from engine.runs.checkpoints import checkpoint_step
-from engine.runs.queue import RunQueue, Waiting
+from engine.runs.queue import QueuedRun, RunQueue
 from engine.runs.run import Run
 
 WAIT = 60_000
@@ -22,7 +22,7 @@ def small(make_run, tmp_path):
 
 @pytest.fixture
 def long(small):
-    """Settings of a run that does not end by itself."""
+    """Settings of a run that does not end on its own."""
     return small.changed(steps=100_000)
 
 
@@ -40,9 +40,7 @@ def states(window):
     return {item.run.config.seed: item.state.state for item in window.store.items}
 
 
-def test_runs_train_one_after_the_other_and_a_failure_stops_nothing(
-    qtbot, window, long, small, tmp_path, digits_folder
-):
+def test_runs_train_one_after_another_and_a_failure_stops_nothing(qtbot, window, long, small, tmp_path, digits_folder):
     start(window, long)
     qtbot.waitUntil(lambda: trains(window), timeout=WAIT)
     gone = Path(shutil.copytree(digits_folder, tmp_path / "gone"))
@@ -74,7 +72,7 @@ def test_the_queue_is_reordered_and_shortened(qtbot, window, long):
     assert places == {0: None, 1: None, 2: 1, 3: 0}
 
 
-def test_a_held_queue_waits_until_it_is_let_go(qtbot, window, long, small):
+def test_a_held_queue_waits_until_it_is_started(qtbot, window, long, small):
     start(window, long)
     qtbot.waitUntil(lambda: trains(window), timeout=WAIT)
     start(window, small.changed(seed=1))
@@ -88,7 +86,7 @@ def test_a_held_queue_waits_until_it_is_let_go(qtbot, window, long, small):
     assert states(window)[1] == "finished"
 
 
-def test_what_was_cancelled_is_in_the_trash_and_undo_brings_it_back(qtbot, window, long):
+def test_a_cancelled_run_is_in_the_trash_and_undo_restores_it(qtbot, window, long):
     start(window, long)
     qtbot.waitUntil(lambda: trains(window), timeout=WAIT)
     path = window.training.run.path
@@ -96,14 +94,14 @@ def test_what_was_cancelled_is_in_the_trash_and_undo_brings_it_back(qtbot, windo
         window.training_page.settings.cancel_button.click()
     assert not path.exists()
     assert window.store.items == []
-    assert "moved to the trash" in window.banner.text.text()
+    assert "to the trash" in window.banner.text.text()
     window.banner.action.click()
     assert [item.path for item in window.store.items] == [path]
     assert checkpoint_step(path / "checkpoint") > 2
     assert Run.open(path).state().state == "stopped"
 
 
-def test_the_next_session_offers_what_was_left_and_goes_on(qtbot, window, settings, long, small, another_window):
+def test_the_next_session_offers_unfinished_runs_and_resumes_them(qtbot, window, settings, long, small, another_window):
     start(window, long)
     qtbot.waitUntil(lambda: trains(window), timeout=WAIT)
     start(window, small.changed(seed=1))
@@ -181,7 +179,7 @@ def waiting(window):
 
 @pytest.fixture
 def queued(qtbot, window, long):
-    """The window, a run that trains, and three that wait."""
+    """The window, a run in training, and three queued runs."""
     start(window, long)
     qtbot.waitUntil(lambda: trains(window), timeout=WAIT)
     for seed in (1, 2, 3):
@@ -194,7 +192,7 @@ def undo(window):
     window.actions_of_runs.undo_stack.undo()
 
 
-def test_taking_a_run_out_of_the_queue_is_undone_and_redone(qtbot, queued):
+def test_removing_a_run_from_the_queue_is_undone_and_redone(qtbot, queued):
     card = queued.queue_card
     card.list.setCurrentRow(1)
     qtbot.keyClick(card.list, Qt.Key.Key_Delete)
@@ -205,11 +203,11 @@ def test_taking_a_run_out_of_the_queue_is_undone_and_redone(qtbot, queued):
     assert waiting(queued) == ["1", "3"]
 
 
-def test_taking_it_out_in_the_run_list_offers_to_undo_it(queued):
+def test_removing_it_in_the_run_list_offers_undo(queued):
     queued.run_list.select(next(item.path for item in queued.store.items if item.run.config.seed == 2))
     queued.actions_of_runs.unqueue.trigger()
     assert waiting(queued) == ["1", "3"]
-    assert "taken out of the queue. Ctrl+Z undoes it." in queued.banner.text.text()
+    assert "from the queue. Ctrl+Z undoes it." in queued.banner.text.text()
     queued.banner.action.click()
     assert waiting(queued) == ["1", "2", "3"]
 
@@ -230,7 +228,7 @@ def test_queueing_moving_and_holding_are_undone(qtbot, queued):
     assert len(queued.store.items) == 4  # the run stays in the list
 
 
-def test_a_run_in_the_trash_comes_back_into_the_queue_too(queued):
+def test_undo_restores_a_trashed_run_to_the_queue_too(queued):
     item = next(item for item in queued.store.items if item.run.config.seed == 2)
     queued.actions_of_runs.trash_runs([item])
     assert waiting(queued) == ["1", "3"]
@@ -239,7 +237,7 @@ def test_a_run_in_the_trash_comes_back_into_the_queue_too(queued):
     assert waiting(queued) == ["1", "2", "3"]
 
 
-def test_an_undone_change_leaves_what_happened_since(tmp_path):
+def test_undoing_a_change_keeps_later_changes(tmp_path):
     for name in "abcd":
         (tmp_path / name).mkdir()
         (tmp_path / name / "config.json").write_text("{}")
@@ -249,13 +247,13 @@ def test_an_undone_change_leaves_what_happened_since(tmp_path):
     before = queue.waiting
     queue.remove(tmp_path / "b")
     after = queue.waiting
-    assert queue.take() == Waiting("a")  # begins to train
+    assert queue.take() == QueuedRun("a")  # starts training
     queue.add(tmp_path / "d")
-    queue.turn(after, before)
+    queue.apply_change(after, before)
     assert [entry.run for entry in queue.waiting] == ["b", "c", "d"]
 
 
-def test_nothing_begins_to_train_by_an_undone_removal(qtbot, queued):
+def test_undoing_a_removal_starts_no_training(qtbot, queued):
     queued.queue_card.list.setCurrentRow(0)
     for _ in range(3):
         queued.queue_card.list.setCurrentRow(0)

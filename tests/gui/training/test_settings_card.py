@@ -1,4 +1,4 @@
-"""The settings card is the only one that knows its form."""
+"""Only the settings card accesses its form."""
 
 import ast
 from pathlib import Path
@@ -19,7 +19,7 @@ def test_no_other_module_reaches_into_the_form_of_the_card():
     assert users == {CARD}
 
 
-def test_data_are_used_and_the_other_settings_stay(window, tmp_path):
+def test_using_a_data_set_keeps_the_other_settings(window, tmp_path):
     card = window.training_page.settings
     card.form.set_values(seed=41, latents=7)
     before = card.form.config()

@@ -1,4 +1,4 @@
-"""A run of a method without KL, with a category: its plots, pictures, sliders, grid, walk and prior in the window."""
+"""A run of a method without KL but with a category: plots, pictures, sliders, grid, walk and prior."""
 
 import shutil
 from itertools import pairwise
@@ -23,7 +23,7 @@ WAIT = 60_000
 
 
 @pytest.fixture(scope="module")
-def gan_run(tmp_path_factory):
+def gan_run(tmp_path_factory, narrow):
     settings = {"objective": "info-gan", "dataset": "digits", "batch_size": 64, "steps": 4, "log_steps": 2}
     run = Run.create(tmp_path_factory.mktemp("gan"), RunConfig.parse(settings | {"threads": 1}), "gan")
     list(train(run))
@@ -32,7 +32,7 @@ def gan_run(tmp_path_factory):
 
 @pytest.fixture
 def page(qtbot, window, gan_run):
-    """The traversal tab with that run."""
+    """The Traversal page with that run."""
     shutil.copytree(gan_run.path, window.store.root / "gan")
     window.store.refresh()
     window.run_list.select(window.store.root / "gan")
@@ -46,7 +46,7 @@ def settled(qtbot, page):
     qtbot.waitUntil(lambda: page.answer is not None and page.request == page._asked, timeout=WAIT)
 
 
-def test_a_category_has_a_slider_of_whole_numbers(qtbot):
+def test_a_category_has_a_slider_of_integers(qtbot):
     row = LatentRow(0, Latent.categorical(10))
     qtbot.addWidget(row)
     row.resize(280, 60)
@@ -69,14 +69,14 @@ def test_a_category_has_a_slider_of_whole_numbers(qtbot):
     assert row.number == 4
 
 
-def test_playing_a_category_steps_from_one_to_the_next():
+def test_playing_a_category_steps_through_its_values():
     path = _paths([Moving(0, 4.0, 0.0, 9.0, whole=True)])
     values = [next(path)[1] for _ in range(72)]
     assert set(values) == set(range(10))
     assert all(abs(a - b) in (0, 1) for a, b in pairwise(values))
 
 
-def test_the_grid_has_a_row_of_categories_and_no_words_of_kl(qtbot, page):
+def test_the_grid_has_a_row_of_categories_and_does_not_mention_kl(qtbot, page):
     view = page.card.latents
     assert view.min_kl.isHidden()
     assert [(row.title, row.note) for row in view.grid.rows] == [
@@ -94,7 +94,7 @@ def test_the_grid_has_a_row_of_categories_and_no_words_of_kl(qtbot, page):
     assert page.sliders.z[0] == 7
 
 
-def test_fewer_steps_leave_the_categories_whole_and_every_view_shows(qtbot, page):
+def test_fewer_steps_keep_all_categories_and_every_view_works(qtbot, page):
     page.card.steps.setValue(4)
     settled(qtbot, page)
     assert [len(row.images) for row in page.card.latents.grid.rows] == [11, 5, 5]
@@ -102,8 +102,8 @@ def test_fewer_steps_leave_the_categories_whole_and_every_view_shows(qtbot, page
     assert [len(row.images) for row in page.card.latents.grid.rows] == [12, 6, 6]
     page.card.show_view(WALK)
     settled(qtbot, page)
-    qtbot.waitUntil(lambda: len(page.card.walk.grid.rows) == 1, timeout=WAIT)  # straight; there is no sphere
-    assert page.card.walk.grid.rows[0].title == "straight"
+    qtbot.waitUntil(lambda: len(page.card.walk.grid.rows) == 1, timeout=WAIT)  # linear only
+    assert page.card.walk.grid.rows[0].title == "linear"
     page.card.show_view(LATENTS)
     page.source.segments.button(PRIOR).click()
     settled(qtbot, page)
@@ -111,7 +111,7 @@ def test_fewer_steps_leave_the_categories_whole_and_every_view_shows(qtbot, page
     assert page.answer.start.mean[0] in range(10)
 
 
-def test_the_range_is_kept_for_each_kind_of_latent(qtbot, page, window, tiny_run):
+def test_the_range_is_remembered_for_each_kind_of_latent(qtbot, page, window, tiny_run):
     page.card.high.setValue(1.5)
     settled(qtbot, page)
     shutil.copytree(tiny_run.path, window.store.root / "vae")
@@ -125,7 +125,7 @@ def test_the_range_is_kept_for_each_kind_of_latent(qtbot, page, window, tiny_run
     assert (page.card.low.value(), page.card.high.value()) == (-2, 1.5)
 
 
-def test_runs_of_both_kinds_are_compared_and_saved_below_each_other(qtbot, page, window, tmp_path):
+def test_runs_of_both_kinds_are_compared_and_saved(qtbot, page, window, tmp_path):
     config = RunConfig.parse({"dataset": "digits", "objective": "vae", "latents": 2, "steps": 2, "threads": 1})
     list(train(Run.create(window.store.root, config, "vae")))
     window.store.refresh()
@@ -142,7 +142,7 @@ def test_runs_of_both_kinds_are_compared_and_saved_below_each_other(qtbot, page,
     assert (tmp_path / "compared.png").exists()
 
 
-def test_there_is_no_empty_plot_and_pictures_say_what_they_are(page, window):
+def test_there_is_no_empty_plot_and_pictures_are_titled(page, window):
     window.header.tabs.button(0).click()
     training = window.training_page
     training.curves._draw()
@@ -152,14 +152,14 @@ def test_there_is_no_empty_plot_and_pictures_say_what_they_are(page, window):
     ]  # fmt: skip
     assert plots.reconstruction.title.text() == "Loss"
     pictures = training.pictures
-    assert pictures._second_title.text() == "Generated from their codes"
+    assert pictures._second_title.text() == "Generated from the codes"
     assert pictures._third_title.text() == "Latents, 10 categories, from −2 to +2"
     assert [len(row.images) for row in pictures.traversal.rows] == [10, 10, 10]
     assert pictures.traversal.rows[0].tips[0] == "z0, one of 10 categories"
     assert training.health.text == ""
 
 
-def test_of_several_runs_the_legend_names_the_run_and_its_terms_are_read_one_by_one(page, window):
+def test_with_several_runs_the_legend_names_the_run_and_terms_are_read_separately(page, window):
     shutil.copytree(window.store.root / "gan", window.store.root / "other")
     window.store.refresh()
     window.run_list.view.selectAll()
@@ -174,11 +174,11 @@ def test_of_several_runs_the_legend_names_the_run_and_its_terms_are_read_one_by_
     }  # fmt: skip
 
 
-def test_the_list_shows_no_numbers_that_are_none(page, window):
+def test_the_list_shows_no_missing_numbers(page, window):
     from gui.runs.model import SORTS, _tip
 
     item = next(item for item in window.store.items if item.path.name == "gan")
     assert np.isnan(item.last("reconstruction"))
-    assert "Right:" not in _tip(item)
+    assert "Shown on the right:" not in _tip(item)
     assert SORTS["KL"](item) == float("inf")
     window.run_list.view.grab()  # painting it raises nothing

@@ -1,6 +1,6 @@
-"""What the traversal page is answered for conditional runs: each picture is decoded with the label that goes with it.
+"""Answers to the Traversal page for conditional runs: each image is decoded with the correct label.
 
-The decoders see the label and no latent, so a wrong label is a wrong picture wherever the sliders are.
+The decoders only use the label, so a wrong label gives a wrong image whatever the latents.
 """
 
 import numpy as np
@@ -31,7 +31,7 @@ RANGE = Range(steps=3)
 
 @pytest.fixture(scope="module")
 def by_label(tmp_path_factory, make_run, digits_folder):
-    """Two conditional runs, and the picture that each makes of every label, uint8 (10, 28, 28, 1)."""
+    """Two conditional runs, and each one's image for every label, uint8 (10, 28, 28, 1)."""
     found, folder = [], tmp_path_factory.mktemp("by-label")
     for seed in (0, 1):
         run = make_run(folder, name=f"run {seed}", conditional=True)
@@ -56,12 +56,12 @@ def labels(digits_folder):
 
 
 def same(images, pictures):
-    """Whether images are these pictures, rounded."""
+    """Return whether images equal these pictures after rounding."""
     return np.abs(images - pictures).max() < 0.6
 
 
 @pytest.mark.parametrize("chosen", [None, 7])
-def test_rows_of_latents_have_the_chosen_label_or_the_images_own(by_label, labels, chosen):
+def test_rows_of_latents_use_the_chosen_label_or_the_images_own(by_label, labels, chosen):
     weights, pictures = by_label[0]
     answer = Answerer()(Request(weights, ImageAt(FIRST), chosen, LatentsWanted(RANGE)))
     label = labels[FIRST] if chosen is None else chosen
@@ -91,14 +91,14 @@ def test_runs_are_compared_with_the_same_label(by_label, labels, chosen):
         assert same(compared.traversal.images, pictures[label])
 
 
-def test_the_rows_of_a_saved_sheet_of_classes_are_those_of_their_names(by_label, labels):
+def test_the_rows_of_a_saved_sheet_of_classes_match_their_names(by_label, labels):
     weights, pictures = by_label[0]
     sheet = sheet_of(Answerer()(Request(weights, ImageAt(FIRST), None, ClassesWanted(0, RANGE))), {}, 0.0)
     assert sheet.side == [str(digit) for digit in range(10)]
     assert same(sheet.tiles, pictures[:, None])
 
 
-def test_a_picture_from_elsewhere_has_the_label_that_reconstructs_it_best(by_label):
+def test_an_image_from_outside_gets_the_label_that_reconstructs_it_best(by_label):
     (weights, pictures), (other, its_pictures) = by_label
     rng, answerer, found = np.random.default_rng(0), Answerer(), set()
     for number in range(12):

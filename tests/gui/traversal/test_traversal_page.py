@@ -1,4 +1,4 @@
-"""The traversal tab, used as a person would: choose an image, move sliders, press cells, walk, compare, save."""
+"""The Traversal page, used as a user would: choose an image, move sliders, click cells, walk, compare, save."""
 
 import random
 import shutil
@@ -35,7 +35,7 @@ def conditional_run(tmp_path_factory, make_run):
 
 @pytest.fixture
 def show(qtbot, window):
-    """Copy runs into the window's folder, select them and show the first on the traversal tab."""
+    """Copy runs into the window's runs folder, select them and show the first on the Traversal page."""
 
     def copy(*runs):
         for number, run in enumerate(runs):
@@ -51,12 +51,12 @@ def show(qtbot, window):
 
 
 def settled(qtbot, page):
-    """Wait until what was asked for is shown, and the sliders' picture too."""
+    """Wait until the latest request and the decoded sliders are shown."""
     qtbot.waitUntil(lambda: page.answer is not None and page.request == page._asked, timeout=WAIT)
 
 
 def decoded(page):
-    """The picture beside the original."""
+    """Return the image next to the original."""
     return page.source.pictures.rows[0].images[-1]
 
 
@@ -68,7 +68,7 @@ def cell(grid, row, column):
     return grid._rect(row, column).center()
 
 
-def test_sliders_show_the_posterior_and_decode_what_they_say(qtbot, show, tiny_run, digits_folder):
+def test_sliders_show_the_posterior_and_decode_their_values(qtbot, show, tiny_run, digits_folder):
     page = show(tiny_run)
     trained, index = model_of(tiny_run, digits_folder), page.answer.index
     posterior = encode(trained, trained.dataset.images(np.array([index])))
@@ -89,7 +89,7 @@ def test_sliders_show_the_posterior_and_decode_what_they_say(qtbot, show, tiny_r
     assert page.sliders.z[row.latent] == pytest.approx(posterior.mean[0, row.latent], abs=0.005)
 
 
-def test_a_press_on_a_cell_puts_the_sliders_there_and_the_picture_is_that_of_the_cell(qtbot, show, tiny_run):
+def test_clicking_a_cell_sets_the_sliders_and_shows_the_cells_image(qtbot, show, tiny_run):
     page = show(tiny_run)
     view, result = page.card.latents, page.answer.result
     qtbot.mouseMove(view.grid, cell(view.grid, 1, 9))
@@ -104,7 +104,7 @@ def test_a_press_on_a_cell_puts_the_sliders_there_and_the_picture_is_that_of_the
     np.testing.assert_allclose(page.sliders.z, page.answer.start.mean, atol=0.005)
 
 
-def test_rows_are_chosen_by_kl_and_one_by_one_and_differences_can_be_shown(qtbot, show, tiny_run):
+def test_rows_are_chosen_by_kl_or_individually_and_differences_can_be_shown(qtbot, show, tiny_run):
     page = show(tiny_run)
     view, kl = page.card.latents, page.answer.loaded.kl
     view.min_kl.setValue(round(float(np.median(kl)), 2))
@@ -132,7 +132,7 @@ def test_range_and_steps_are_remembered_and_headings_are_even(qtbot, show, windo
     again.deleteLater()
 
 
-def test_other_images_of_the_class_are_found_by_keys(qtbot, show, window, tiny_run, digits_folder):
+def test_keys_move_to_other_images_of_the_class(qtbot, show, window, tiny_run, digits_folder):
     page = show(tiny_run)
     labels = load_dataset("mnist", digits_folder).labels
     among = list(np.flatnonzero(labels == 3))
@@ -153,7 +153,7 @@ def test_other_images_of_the_class_are_found_by_keys(qtbot, show, window, tiny_r
     assert "class 3" in page.source.words.text()
 
 
-def test_a_latent_is_named_in_place_everywhere_and_it_can_be_undone(qtbot, show, window, tiny_run):
+def test_a_latents_name_appears_everywhere_and_can_be_undone(qtbot, show, window, tiny_run):
     page = show(tiny_run)
     latent = page.sliders.order[0]
     name = page.sliders.rows[latent].name
@@ -170,7 +170,7 @@ def test_a_latent_is_named_in_place_everywhere_and_it_can_be_undone(qtbot, show,
     assert "nats" in page.card.latents.grid.rows[0].note
 
 
-def test_pictures_are_dropped_pasted_drawn_and_refused_in_words(qtbot, show, window, tiny_run, tmp_path):
+def test_images_are_dropped_pasted_drawn_or_refused_with_a_message(qtbot, show, window, tiny_run, tmp_path):
     page = show(tiny_run)
     stroke = np.zeros((60, 50), np.uint8)
     stroke[10:50, 20:30] = 255
@@ -193,7 +193,7 @@ def test_pictures_are_dropped_pasted_drawn_and_refused_in_words(qtbot, show, win
     QGuiApplication.clipboard().setImage(to_qimage(stroke[..., None]))
     page.setFocus()
     page.incoming.paste()
-    qtbot.waitUntil(lambda: page.answer.start.words == "a picture from the clipboard", timeout=WAIT)
+    qtbot.waitUntil(lambda: page.answer.start.words == "an image from the clipboard", timeout=WAIT)
 
     page.source.segments.button(DRAW).click()
     canvas = page.source.board.canvas
@@ -212,7 +212,7 @@ def _drop(page, path):
     page.dropEvent(QDropEvent(QPointF(5, 5), copy, data, Qt.MouseButton.LeftButton, none))
 
 
-def test_classes_of_a_conditional_model_and_none_for_another(qtbot, show, conditional_run, digits_folder):
+def test_classes_are_shown_only_for_conditional_models(qtbot, show, conditional_run, digits_folder):
     page = show(conditional_run)
     page.card.show_view(CLASSES)
     settled(qtbot, page)
@@ -227,7 +227,7 @@ def test_classes_of_a_conditional_model_and_none_for_another(qtbot, show, condit
     qtbot.waitUntil(lambda: np.array_equal(decoded(page), expected), timeout=WAIT)
 
 
-def test_a_walk_ends_where_it_should_and_its_cells_move_the_sliders(qtbot, show, tiny_run, digits_folder):
+def test_a_walk_ends_at_its_target_and_its_cells_move_the_sliders(qtbot, show, tiny_run, digits_folder):
     page = show(tiny_run)
     page.card.show_view(WALK)
     page.card.walk.index.setValue(1600)
@@ -255,7 +255,7 @@ def test_runs_are_compared_on_the_same_image(qtbot, show, window, tiny_run, cond
     assert not np.array_equal(first.rows[0].images[1], second.rows[0].images[1])
 
 
-def test_without_its_data_the_prior_still_works_and_it_is_said(qtbot, window, make_run, tiny_run, tmp_path):
+def test_without_its_data_the_prior_still_works_with_a_message(qtbot, window, make_run, tiny_run, tmp_path):
     import json
 
     shutil.copytree(tiny_run.path, window.store.root / "tiny")
@@ -278,11 +278,11 @@ def test_without_its_data_the_prior_still_works_and_it_is_said(qtbot, window, ma
     assert len(page.card.latents.grid.rows) == 10
 
 
-def test_a_run_that_is_deleted_or_failed_is_a_sentence(qtbot, show, window, tiny_run, make_run):
+def test_a_deleted_or_failed_run_is_explained(qtbot, show, window, tiny_run, make_run):
     page = show(tiny_run)
     shutil.rmtree(page.item.path)
     page.source.images.random.click()
-    qtbot.waitUntil(lambda: "is gone" in page.card.message.text(), timeout=WAIT)
+    qtbot.waitUntil(lambda: "moved or deleted" in page.card.message.text(), timeout=WAIT)
     window.store.refresh()
     failed = make_run(window.store.root, name="failed")
     from engine.runs.run import RunState
@@ -291,12 +291,12 @@ def test_a_run_that_is_deleted_or_failed_is_a_sentence(qtbot, show, window, tiny
     window.store.refresh()
     window.run_list.select(failed.path)
     assert page.card.message.text().endswith("failed before its first checkpoint: The loss became NaN at step 3.")
-    assert page.source.words.text() == ""  # nothing of the image of the run before
+    assert page.source.words.text() == ""  # nothing of the previous run's image
     assert not page.source.images.isEnabled()
 
 
-def test_the_factor_that_a_latent_follows_is_said_and_factor_sliders_choose_the_image(qtbot, window, tmp_path):
-    """A data set whose two factors are seen at once: where a bar is, and how bright."""
+def test_the_factor_of_a_latent_is_shown_and_factor_sliders_choose_the_image(qtbot, window, tmp_path):
+    """A data set with two obvious factors: the position and the brightness of a bar."""
     from engine.settings.run_config import RunConfig
     from engine.training.trainer import train
 
@@ -335,7 +335,7 @@ def test_the_factor_that_a_latent_follows_is_said_and_factor_sliders_choose_the_
     settled(qtbot, page)
     assert page.answer.index is not None
     assert [slider.value() for slider in page.source.factors._sliders] == list(factors[page.answer.index])
-    page.source.images.step_on()
+    page.source.images.next_image()
     settled(qtbot, page)
     page.source.segments.button(FACTORS).click()
     assert [slider.value() for slider in page.source.factors._sliders] == list(factors[page.answer.index])
@@ -365,7 +365,7 @@ def test_playing_moves_latents_within_the_range_and_stops(qtbot, show, tiny_run)
     assert not page.player.playing
 
 
-def test_what_is_shown_is_saved(qtbot, show, window, tiny_run, tmp_path, monkeypatch):
+def test_the_current_view_is_saved(qtbot, show, window, tiny_run, tmp_path, monkeypatch):
     page = show(tiny_run)
     page.card.latents.min_kl.setValue(round(float(np.median(page.answer.loaded.kl)), 2))
     monkeypatch.setattr(export, "ask_file", lambda *question: tmp_path / f"out.{question[4][-1].ending}")
@@ -390,7 +390,7 @@ def test_what_is_shown_is_saved(qtbot, show, window, tiny_run, tmp_path, monkeyp
     page.exports.save_animation()
     with Image.open(tmp_path / "out.gif") as animation:
         steps = page.answer.result.images.shape[1]
-        assert animation.n_frames == 2 * steps - 2  # there and back, the two ends once
+        assert animation.n_frames == 2 * steps - 2  # back and forth, each end once
     page.card.show_view(LATENTS)
     settled(qtbot, page)
     page.exports.save_latents()
@@ -398,29 +398,29 @@ def test_what_is_shown_is_saved(qtbot, show, window, tiny_run, tmp_path, monkeyp
     assert arrays["means"].shape == (1797, 10)
 
 
-def test_only_the_newest_of_what_the_hand_asks_is_decoded(qtbot, show, tiny_run):
+def test_only_the_latest_slider_position_is_decoded(qtbot, show, tiny_run):
     page = show(tiny_run)
     row, arrived = page.sliders.rows[page.sliders.order[0]], []
-    page.hand.answered.connect(lambda key, image: arrived.append(image))
+    page.decoder.answered.connect(lambda key, image: arrived.append(image))
     for value in range(-200, 201, 2):
         row.track.setValue(value)
     last = decode(page.answer.loaded.trained, page.sliders.z[None])[0]
     qtbot.waitUntil(lambda: bool(arrived) and np.array_equal(arrived[-1], last), timeout=WAIT)
     assert len(arrived) < 100
     assert np.array_equal(decoded(page), last)
-    assert isinstance(page.hand, LatestWorker)
+    assert isinstance(page.decoder, LatestWorker)
     QApplication.processEvents()
 
 
-def test_where_no_latent_is_left_the_grid_says_so(show, tiny_run):
+def test_without_visible_latents_the_grid_says_so(show, tiny_run):
     page = show(tiny_run)
     page.card.latents.min_kl.setValue(50)
     assert page.card.latents.grid.rows == []
-    assert f"The largest is {page.answer.loaded.kl.max():.2f} nats" in page.card.latents.nothing.text()
+    assert f"The largest mean KL is {page.answer.loaded.kl.max():.2f} nats" in page.card.latents.nothing.text()
     assert page.card.latents.nothing.isVisible()
 
 
-def test_naming_a_latent_leaves_the_sliders_where_they_are(qtbot, show, window, tiny_run):
+def test_naming_a_latent_does_not_move_the_sliders(qtbot, show, window, tiny_run):
     page = show(tiny_run)
     latent = page.sliders.order[0]
     page.sliders.set_latent(latent, 2.4)

@@ -1,4 +1,4 @@
-"""The pieces of the traversal tab by themselves: canvas, slider track, grid keys, words, Figure 1."""
+"""The widgets of the Traversal page: canvas, slider track, grid keys, labels, Figure 1."""
 
 import numpy as np
 import pytest
@@ -47,7 +47,7 @@ def test_the_canvas_draws_erases_undoes_and_clears(qtbot):
     assert np.array_equal(canvas.pixels, first)
 
 
-def test_a_press_takes_the_handle_there_and_keys_move_it_by_a_tenth(qtbot):
+def test_a_click_moves_the_handle_there_and_keys_move_it_by_a_tenth(qtbot):
     track = LatentTrack()
     qtbot.addWidget(track)
     track.set_range(-3, 3)
@@ -61,7 +61,7 @@ def test_a_press_takes_the_handle_there_and_keys_move_it_by_a_tenth(qtbot):
     assert track.value() == TICKS // 10
 
 
-def test_the_keys_go_through_the_grid_and_return_presses(qtbot):
+def test_arrow_keys_move_through_the_grid_and_return_clicks(qtbot):
     grid = ImageGrid(keys=True)
     qtbot.addWidget(grid)
     grid.show_rows([Row(np.zeros((3, 8, 8, 1), np.uint8))] * 2)
@@ -82,7 +82,7 @@ def test_the_keys_go_through_the_grid_and_return_presses(qtbot):
         ((-1, -1 / 3, 1 / 3, 1), ["−1.00", "−0.33", "+0.33", "+1.00"]),
     ],
 )
-def test_headings_have_the_decimals_they_need_and_no_minus_zero(values, words):
+def test_headings_have_only_the_decimals_they_need_and_no_minus_zero(values, words):
     assert heading_words(values) == words
 
 
@@ -103,7 +103,7 @@ def test_figure_one_says_what_a_larger_beta_does(qtbot):
 
 @pytest.mark.parametrize("longest", ["x position", "the angle at which it is drawn"])
 @pytest.mark.parametrize("width", [210, 330, 420, 900])
-def test_names_of_latents_are_whole_in_the_live_view(qtbot, width, longest):
+def test_names_of_latents_are_complete_in_the_live_view(qtbot, width, longest):
     card = LivePictures()
     qtbot.addWidget(card)
     grid = card.traversal
@@ -116,7 +116,7 @@ def test_names_of_latents_are_whole_in_the_live_view(qtbot, width, longest):
     assert grid._rect(1, 0).top() - grid._rect(0, 0).bottom() >= grid._line(width)  # no words on a picture
 
 
-def test_a_name_that_is_too_long_is_shortened_beside_images_and_whole_in_the_tooltip(qtbot):
+def test_a_long_name_is_elided_beside_images_and_complete_in_the_tooltip(qtbot):
     grid = ImageGrid(side=44, largest=56)
     qtbot.addWidget(grid)
     name = "the angle at which a stroke is drawn"
@@ -127,7 +127,7 @@ def test_a_name_that_is_too_long_is_shortened_beside_images_and_whole_in_the_too
     assert grid._tip(QPoint(4, grid._rect(0, 0).center().y())) == f"z3 {name}"
 
 
-def test_names_of_rows_stand_in_the_heat_map(qtbot):
+def test_names_of_rows_appear_in_the_heat_map(qtbot):
     heat = HeatMap()
     qtbot.addWidget(heat)
     heat.resize(420, 200)

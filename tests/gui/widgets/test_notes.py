@@ -1,4 +1,4 @@
-"""Notes below a table, and parts of a page that are drawn wider: what a person chooses stays."""
+"""Notes below a table, and resizable parts of a page, whose sizes are remembered."""
 
 from PySide6.QtCore import QSettings, Qt
 from PySide6.QtWidgets import QWidget
@@ -9,7 +9,7 @@ from gui.widgets.splitter import Splitter
 SHORT, LONG = "A note.", "A second note that goes on and on, and on, and on."
 
 
-def test_notes_take_one_line_until_more_is_asked_for(qtbot):
+def test_notes_take_one_line_until_expanded(qtbot):
     notes = Notes()
     qtbot.addWidget(notes)
     notes.resize(200, 40)
@@ -30,14 +30,14 @@ def test_notes_take_one_line_until_more_is_asked_for(qtbot):
     assert not notes.more.isVisible()
 
 
-def test_no_notes_take_no_room(qtbot):
+def test_no_notes_take_no_space(qtbot):
     notes = Notes()
     qtbot.addWidget(notes)
     notes.show_notes([])
     assert notes.isHidden()
 
 
-def test_a_tooltip_shows_signs_as_they_are(qtbot):
+def test_a_tooltip_shows_special_characters_literally(qtbot):
     notes = Notes()
     qtbot.addWidget(notes)
     notes.show_notes(["KL < 0.1 & more"])
@@ -52,7 +52,7 @@ def splitter(qtbot, settings: QSettings) -> Splitter:
     return made
 
 
-def test_what_was_drawn_wider_is_so_the_next_time_and_grows_by_its_share(qtbot, settings):
+def test_splitter_sizes_are_remembered_and_grow_by_stretch(qtbot, settings):
     first = splitter(qtbot, settings)
     assert first.sizes() == [100, 300]
     first.moveSplitter(200, 1)
@@ -63,6 +63,6 @@ def test_what_was_drawn_wider_is_so_the_next_time_and_grows_by_its_share(qtbot, 
     assert again.sizes() == [200, 300]
 
 
-def test_a_damaged_setting_is_as_none(qtbot, settings):
+def test_a_damaged_setting_is_ignored(qtbot, settings):
     settings.setValue("parts", "what is no state")
     assert splitter(qtbot, settings).sizes() == [100, 300]

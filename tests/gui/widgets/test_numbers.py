@@ -1,4 +1,4 @@
-"""Numbers in the window, typed and pasted as people do, in languages that write them in another way."""
+"""Numbers typed and pasted in the window, under locales that write them differently."""
 
 from pathlib import Path
 
@@ -29,7 +29,7 @@ def language(request):
 
 
 def typed(qtbot, box, text):
-    """Type a text over what is there, and leave with Return."""
+    """Replace the text by typing, and press Return."""
     box.setFocus()
     box.selectAll()
     for character in text:
@@ -77,7 +77,7 @@ def test_the_value_of_a_latent(qtbot, enter, text, value, shown):
     assert row.value.text() == shown
 
 
-def test_what_is_no_number_is_refused_and_the_value_stays(qtbot):
+def test_invalid_numbers_are_refused_and_the_value_stays(qtbot):
     row = LatentRow(0, Latent.gaussian())
     qtbot.addWidget(row)
     row.show()
@@ -103,7 +103,7 @@ def test_the_range_of_a_traversal(qtbot, settings, enter):
     assert card.latents.min_kl.value() == 0.1
 
 
-def test_a_word_for_the_smallest_value_stays_a_word(qtbot, settings):
+def test_the_special_text_for_the_minimum_stays(qtbot, settings):
     card = GridCard(settings)
     qtbot.addWidget(card)
     card.show()
@@ -134,11 +134,11 @@ def test_a_whole_number(qtbot):
         for text, value in (("737279", 737279), ("737,279", 737279), ("٤٢", 42), ("12,345", 12345)):
             enter(qtbot, box, text)
             assert (box.value(), box.text()) == (value, str(value))
-        enter(qtbot, box, "1,5")  # not 15: what was typed up to the comma stands, what was pasted is refused
+        enter(qtbot, box, "1,5")  # not 15: text typed before the comma stays, pasted text is refused
         assert (box.value(), box.text()) == (refused, str(refused))
 
 
-def test_a_number_that_a_question_asks_for(qtbot):
+def test_a_number_asked_for_in_a_dialog(qtbot):
     question = NumberQuestion(None, "Train longer", "Steps to add", 20, 1, 100_000)
     qtbot.addWidget(question)
     question.show()
@@ -165,8 +165,8 @@ def test_the_form(qtbot, enter):
         assert line.text() == shown
 
 
-def test_the_window_has_no_other_boxes(window):
-    """All numbers of the window are typed into boxes, or lines, that read by this rule."""
+def test_the_window_has_no_other_number_fields(window):
+    """All number fields in the window follow this rule."""
     boxes = window.findChildren(QAbstractSpinBox)
     assert boxes
     assert all(isinstance(box, NumberBox | WholeNumberBox) for box in boxes)
@@ -177,7 +177,7 @@ def test_the_window_has_no_other_boxes(window):
 
 
 def test_the_application_has_one_locale_in_every_language():
-    """QProgressBar, and libraries that read numbers with the C library, ask the locale."""
+    """QProgressBar, and libraries that parse numbers with the C library, use the locale."""
     import locale
 
     before = locale.setlocale(locale.LC_NUMERIC)

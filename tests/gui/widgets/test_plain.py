@@ -1,4 +1,4 @@
-"""Words of files are shown in the window as they are written: none is read as HTML, and nothing they name is loaded."""
+"""Text from files is displayed literally: it is never interpreted as HTML, and nothing it refers to is loaded."""
 
 import json
 import re
@@ -27,7 +27,7 @@ BAD = '<img src="file:///etc/hostname"><b>x</b>'
 
 
 def plain(text):
-    """What Qt shows of a tooltip, and whether that would load anything."""
+    """Return how Qt displays a tooltip, and whether that would load anything."""
     if not GuiQt.mightBeRichText(text):
         return text
     document = QTextDocument()
@@ -50,7 +50,7 @@ def _blocks(document):
 
 
 def words_of(widget):
-    """Every text of a widget and what is below it that Qt might read as HTML: labels, tooltips, items, headings."""
+    """Return all texts of a widget and its children that Qt might interpret as HTML: labels, tooltips, items, ...."""
     found = []
     for each in [widget, *widget.findChildren(QWidget)]:
         found += [each.toolTip(), each.statusTip(), each.whatsThis()]
@@ -73,7 +73,7 @@ def item_words(model: QAbstractItemModel):
 
 
 def assert_shown_as_written(widget):
-    """No text shows a picture or bold letters of a file's, and where the bad words are they can be read."""
+    """Check that no text from a file appears as an image or in bold, and that hostile text is visible as text."""
     texts = words_of(widget)
     for text in texts:
         shown = plain(text)
@@ -83,7 +83,7 @@ def assert_shown_as_written(widget):
 
 @pytest.fixture
 def hostile(tmp_path):
-    """Runs of which every string is a picture to load: name, tags, latents, message, time, reasons, protocol, data."""
+    """Runs in which every string is an HTML image: name, tags, latents, message, time, reasons, protocol, data."""
     root = tmp_path / "runs"
     for seed in (0, 1):
         config = RunConfig(
@@ -111,7 +111,7 @@ def hostile(tmp_path):
     return root
 
 
-def test_no_word_of_a_run_is_read_as_html_anywhere_in_the_window(qtbot, window, hostile, tmp_path, monkeypatch):
+def test_no_text_of_a_run_is_interpreted_as_html_anywhere(qtbot, window, hostile, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     save_preset(f"preset {BAD}", BAD, RunConfig(dataset="digits"))
     window.training_page.settings._list_presets()
@@ -125,10 +125,10 @@ def test_no_word_of_a_run_is_read_as_html_anywhere_in_the_window(qtbot, window, 
         window._show_page(page)
         QApplication.processEvents()
         said += assert_shown_as_written(window)
-    assert any("etc/hostname" in text for text in said)  # the words are there, as words
+    assert any("etc/hostname" in text for text in said)  # the text is there, as text
 
 
-def test_dialogs_show_words_of_files_as_they_are_written(qtbot, window, hostile):
+def test_dialogs_show_text_from_files_literally(qtbot, window, hostile):
     window.store.refresh()
     items = window.store.items
     error = ErrorDialog(window, BAD)
@@ -147,14 +147,14 @@ def test_dialogs_show_words_of_files_as_they_are_written(qtbot, window, hostile)
     job.deleteLater()
 
 
-def test_questions_show_words_of_files_as_they_are_written(qtbot, window, settings, monkeypatch):
+def test_confirmations_show_text_from_files_literally(qtbot, window, settings, monkeypatch):
     asked = []
     monkeypatch.setattr(QMessageBox, "exec", lambda box: asked.append(assert_shown_as_written(box)) or 0)
     may(window, settings, "ask_preset", f"Delete “{BAD}”?", BAD, "Delete", "Keep")
     assert any("etc/hostname" in text for text in asked[0])
 
 
-def test_boxes_that_qt_makes_get_plain_words(window, monkeypatch):
+def test_qts_own_dialogs_get_plain_text(window, monkeypatch):
     from PySide6.QtWidgets import QInputDialog
 
     from gui.widgets.number_question import NumberQuestion
@@ -169,7 +169,7 @@ def test_boxes_that_qt_makes_get_plain_words(window, monkeypatch):
     assert f"Epochs of {BAD}" in [each.text() for each in question.findChildren(QLabel)]
 
 
-def test_words_are_escaped_only_where_qt_would_read_them_as_html():
+def test_text_is_escaped_only_where_qt_would_interpret_it_as_html():
     assert as_plain("a < b & c") == "a < b & c"
     assert plain(as_plain(f"{BAD}\nsecond & line")) == f"{BAD}\nsecond & line"
     assert plain(tip(BAD, "two", title=BAD)).split("\n") == [BAD, BAD, "two"]
@@ -177,14 +177,14 @@ def test_words_are_escaped_only_where_qt_would_read_them_as_html():
     assert for_button("A & B") == "A && B"
 
 
-def test_labels_are_plain(qtbot):
+def test_labels_are_plain_text(qtbot):
     made = label(BAD)
     qtbot.addWidget(made)
     assert made.textFormat() == Qt.TextFormat.PlainText
     assert made.text() == BAD
 
 
-def test_the_facts_of_a_data_set_are_written_as_they_are(qtbot, window, tmp_path):
+def test_the_facts_of_a_data_set_are_shown_literally(qtbot, window, tmp_path):
     from dataclasses import replace
 
     import numpy as np
@@ -219,8 +219,8 @@ def test_a_name_typed_in_the_list_is_cleaned(qtbot, window, tmp_path, given):
     assert window.store.items[0].name == {"plain": "plain"}.get(given, "two lines[31m")
 
 
-def test_labels_and_boxes_of_words_are_made_in_one_place():
-    """A label, message box or input made elsewhere would let Qt guess whether its words are HTML."""
+def test_labels_and_dialogs_are_made_in_one_place():
+    """A label, message box or input dialog made elsewhere would let Qt guess whether its text is HTML."""
     folder = Path(gui.__file__).parent
     for file in folder.rglob("*.py"):
         made = re.findall(

@@ -1,4 +1,4 @@
-"""Asking where to save: endings, replacing, and the folder of last time."""
+"""Dialogs that ask where to save: extensions, replacing, and the last folder."""
 
 from pathlib import Path
 
@@ -31,7 +31,7 @@ def parent(qtbot):
 
 @pytest.fixture
 def answers(monkeypatch):
-    """What a person types into the file dialog, one after the other: (path, filter), or None to cancel."""
+    """The user's successive inputs in the file dialog: (path, filter), or None to cancel."""
     given: list[tuple[Path, str] | None] = []
     seen: list[tuple[str, list[str]]] = []
 
@@ -51,7 +51,7 @@ def answers(monkeypatch):
 
 @pytest.fixture
 def boxes(monkeypatch):
-    """What is said in message boxes; the answer to each is the button whose words are in `press`."""
+    """Texts of message boxes; each is answered with the button whose text is in `press`."""
     said: list[str] = []
     press: list[str] = []
 
@@ -62,7 +62,7 @@ def boxes(monkeypatch):
         return 0
 
     monkeypatch.setattr(QMessageBox, "exec", run)
-    monkeypatch.setattr(save_dialog, "tell", lambda parent, title, problem: said.append(problem.happened))
+    monkeypatch.setattr(save_dialog, "show_problem", lambda parent, title, problem: said.append(problem.happened))
     return said, press
 
 
@@ -78,12 +78,12 @@ def boxes(monkeypatch):
         ("grid.", PDF, "grid.pdf"),
     ],
 )
-def test_the_ending_is_that_of_the_chosen_kind_unless_one_is_typed(typed, chosen, saved):
+def test_the_extension_is_that_of_the_chosen_format_unless_one_is_typed(typed, chosen, saved):
     assert with_ending(Path("/a.b") / typed, chosen, PICTURES) == Path("/a.b") / saved
 
 
 @pytest.mark.parametrize("typed", ["table.png", "table.xlsx", "table.md5"])
-def test_an_ending_of_something_else_is_refused_with_those_there_are(typed):
+def test_another_extension_is_refused_with_a_list_of_valid_ones(typed):
     with pytest.raises(ConfigError, match=rf"{typed} cannot be saved.* \.csv or \.md\."):
         with_ending(Path("/a") / typed, CSV, (CSV, MARKDOWN))
 
@@ -94,7 +94,7 @@ def test_a_name_is_made_of_the_run_and_the_content():
     assert Path(proposed_name(["../../x"], "curves")).name == proposed_name(["../../x"], "curves")
 
 
-def test_what_is_asked_is_completed_and_its_folder_remembered(parent, settings, tmp_path, answers):
+def test_the_extension_is_added_and_the_folder_remembered(parent, settings, tmp_path, answers):
     given, seen = answers
     given += [(tmp_path / "mine", "SVG drawing (*.svg)"), None]
     assert ask_file(parent, settings, "Save", "proposed", PICTURES) == tmp_path / "mine.svg"
@@ -104,9 +104,9 @@ def test_what_is_asked_is_completed_and_its_folder_remembered(parent, settings, 
     assert seen[1][0] == str(tmp_path)
 
 
-def test_a_wrong_ending_is_said_and_asked_again(parent, settings, tmp_path, answers, boxes):
+def test_a_wrong_extension_is_explained_and_asked_again(parent, settings, tmp_path, answers, boxes):
     given, _ = answers
-    given += [(tmp_path / "mine.jpg", "PNG picture (*.png)"), (tmp_path / "mine.png", "PNG picture (*.png)")]
+    given += [(tmp_path / "mine.jpg", "PNG image (*.png)"), (tmp_path / "mine.png", "PNG image (*.png)")]
     assert ask_file(parent, settings, "Save", "x", PICTURES) == tmp_path / "mine.png"
     assert len(boxes[0]) == 1
     assert "mine.jpg cannot be saved" in boxes[0][0]
@@ -114,14 +114,14 @@ def test_a_wrong_ending_is_said_and_asked_again(parent, settings, tmp_path, answ
 
 
 @pytest.mark.parametrize("replace", [True, False])
-def test_what_exists_is_replaced_only_when_told(parent, settings, tmp_path, answers, boxes, replace):
+def test_an_existing_file_is_replaced_only_on_confirmation(parent, settings, tmp_path, answers, boxes, replace):
     (tmp_path / "mine.png").write_bytes(b"old")
     (said, press), (given, _) = boxes, answers
     press.append("Replace" if replace else "Choose another name")
-    given += [(tmp_path / "mine", "PNG picture (*.png)")] + ([] if replace else [None])
+    given += [(tmp_path / "mine", "PNG image (*.png)")] + ([] if replace else [None])
     wanted = tmp_path / "mine.png" if replace else None
     assert ask_file(parent, settings, "Save", "x", PICTURES) == wanted
-    assert said == ["mine.png exists already."]
+    assert said == ["mine.png already exists."]
 
 
 def test_a_remembered_folder_that_is_gone_is_forgotten(settings, tmp_path):
@@ -129,7 +129,7 @@ def test_a_remembered_folder_that_is_gone_is_forgotten(settings, tmp_path):
     assert last_folder(settings).is_dir()
 
 
-def test_a_new_folder_has_a_name_that_nothing_has(parent, settings, tmp_path, monkeypatch):
+def test_a_new_folder_gets_an_unused_name(parent, settings, tmp_path, monkeypatch):
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(tmp_path))
     (tmp_path / "events").mkdir()
     assert ask_new_folder(parent, settings, "Save", "events") == tmp_path / "events-2"

@@ -1,4 +1,4 @@
-"""Light and dark: chosen, or followed."""
+"""Light and dark: chosen by the user, or following the system."""
 
 import pytest
 from PySide6.QtCore import Qt
@@ -22,19 +22,19 @@ def contrast(one: str, two: str) -> float:
 
 
 @pytest.mark.parametrize("tokens", [theme.LIGHT, theme.DARK], ids=["light", "dark"])
-def test_text_can_be_read_in_both_schemes(tokens):
-    # WCAG 2.1, level AA: 4.5 for text, 3 for what is drawn.
+def test_text_is_readable_in_both_schemes(tokens):
+    # WCAG 2.1, level AA: 4.5 for text, 3 for graphics.
     for colour in (tokens.text, tokens.muted, tokens.warning, tokens.error, tokens.accent):
         assert contrast(colour, tokens.card) >= 4.5, colour
     assert contrast(tokens.on_accent, tokens.accent) >= 4.5
-    # As the style sheet joins them: beside cards, in fields, on what is chosen, and on a button that is off.
+    # Combinations in the style sheet: beside cards, in fields, on selections, and on a disabled button.
     for colour in (tokens.text, tokens.muted, tokens.error):
         for back in (tokens.window, tokens.field):
             assert contrast(colour, back) >= 4.5, (colour, back)
     for colour in (tokens.text, tokens.muted, tokens.accent, tokens.warning, tokens.error):
         assert contrast(colour, tokens.accent_soft) >= 4.5, colour
     assert contrast(tokens.muted, tokens.faint) >= 4.5
-    # A ring around what has the focus, and the edge of a box to tick: 3, as they are drawn.
+    # Focus rings and the borders of check boxes are graphics: 3.
     for back in (tokens.window, tokens.card, tokens.field, tokens.accent_soft):
         assert contrast(tokens.accent, back) >= 3, back
     for colour in tokens.runs:
@@ -42,7 +42,7 @@ def test_text_can_be_read_in_both_schemes(tokens):
 
 
 @pytest.mark.parametrize("tokens", [theme.LIGHT, theme.DARK], ids=["light", "dark"])
-def test_numbers_can_be_read_on_every_cell_of_a_map(tokens):
+def test_numbers_are_readable_on_every_cell_of_a_heat_map(tokens):
     low, high = QColor(tokens.field), QColor(tokens.runs[0])
     for share in range(101):
         mixed = [a + (b - a) * share / 100 for a, b in zip(low.getRgb(), high.getRgb(), strict=True)]
@@ -50,7 +50,7 @@ def test_numbers_can_be_read_on_every_cell_of_a_map(tokens):
         assert contrast(ink_on(fill).name(), fill.name()) >= 4.5, fill.name()
 
 
-def test_a_chosen_scheme_is_in_force_whatever_the_desktop_says(qapp):
+def test_a_chosen_scheme_overrides_the_system(qapp):
     for name, dark in (("dark", True), ("light", False)):
         theme.choose_scheme(qapp, name)
         assert theme.is_dark() is dark
@@ -59,8 +59,8 @@ def test_a_chosen_scheme_is_in_force_whatever_the_desktop_says(qapp):
 
 
 @pytest.mark.parametrize("name", ["light", "dark"])
-def test_a_list_in_a_window_of_its_own_can_be_read(qtbot, qapp, name):
-    # As the names that a file dialog offers while one types.
+def test_a_list_in_a_popup_is_readable(qtbot, qapp, name):
+    # Like the completions of a file dialog.
     theme.choose_scheme(qapp, name)
     completer = QCompleter(["tmp"])
     view = completer.popup()
@@ -73,7 +73,7 @@ def test_a_list_in_a_window_of_its_own_can_be_read(qtbot, qapp, name):
 
 
 @pytest.mark.parametrize("chosen", ["light", "dark", "system"])
-def test_each_click_on_the_themes_button_changes_what_is_seen(qtbot, qapp, window, settings, chosen):
+def test_each_click_on_the_theme_button_switches_the_look(qtbot, qapp, window, settings, chosen):
     theme.choose_scheme(qapp, chosen)
     for _ in range(4):
         before = theme.tokens()

@@ -1,4 +1,4 @@
-"""Names in little room."""
+"""Shortened names."""
 
 import pytest
 
@@ -14,6 +14,6 @@ from gui.widgets.words import shortened
         ("an entirely new run", 12, "an ent…w run"),
     ],
 )
-def test_both_ends_of_a_long_name_stay(name, most, shown):
+def test_a_long_name_keeps_both_ends(name, most, shown):
     assert shortened(name, most) == shown
     assert len(shown) <= most

@@ -1,4 +1,4 @@
-"""Unexpected errors: logged, shown once, and the application goes on."""
+"""Unexpected errors: logged, shown once, and the application continues."""
 
 import logging
 import threading
@@ -11,11 +11,11 @@ from PySide6.QtWidgets import QDialog, QLabel, QPushButton
 from engine.errors import StudioError
 from gui.bridge import explain
 from gui.window import errors
-from gui.window.errors import Catcher, ErrorDialog, Presenter, Problem, tell
+from gui.window.errors import Catcher, ErrorDialog, Presenter, Problem, show_problem
 
 
 class Broken(QObject):
-    """Fails whenever it is asked."""
+    """Always fails."""
 
     @Slot()
     def work(self) -> None:
@@ -24,7 +24,7 @@ class Broken(QObject):
 
 @pytest.fixture
 def presenter(qtbot, monkeypatch):
-    # pytest-qt catches what escapes from a slot to fail the test; here that is what is looked at.
+    # pytest-qt fails a test when an exception escapes from a slot; here that is under test.
     catcher = Catcher()
     made = Presenter(catcher, "Studio")
     yield made
@@ -43,7 +43,7 @@ def test_an_exception_in_a_slot_is_shown_once_with_details_to_copy(qtbot, presen
     dialog = presenter.dialog
     assert dialog.isVisible()
     assert not dialog.isModal()
-    assert dialog.happened.text() == "Something unexpected happened (ZeroDivisionError: in a slot)."
+    assert dialog.happened.text() == "An unexpected error occurred (ZeroDivisionError: in a slot)."
     assert "on disk" in dialog.kept.text()
     assert dialog.to_do.text()
     dialog.copy.click()
@@ -60,7 +60,7 @@ def test_an_exception_in_a_slot_is_shown_once_with_details_to_copy(qtbot, presen
 
 
 @pytest.mark.qt_no_exception_capture
-def test_the_same_error_is_shown_again_when_it_is_tried_again_but_not_for_ever(qtbot, presenter, monkeypatch):
+def test_the_same_error_is_shown_again_on_a_new_attempt_but_not_for_ever(qtbot, presenter, monkeypatch):
     monkeypatch.setattr(errors, "QUIET", 0.0)
     broken = Broken()
     shown = 0
@@ -88,14 +88,14 @@ def test_errors_in_threads_and_jobs_are_shown_in_one_dialog(qtbot, presenter):
     assert "in a thread" in first.details.toPlainText()
 
 
-def test_expected_errors_and_lack_of_memory_open_no_dialog(qtbot, presenter):
+def test_expected_errors_and_running_out_of_memory_open_no_dialog(qtbot, presenter):
     assert explain(StudioError("The disk is full.")) == "The disk is full."
     assert "memory" in explain(MemoryError())
     qtbot.wait(20)
     assert presenter.dialog is None
 
 
-def test_an_error_beside_a_dialog_that_waits_can_be_read_and_closed(qtbot, presenter):
+def test_an_error_over_a_modal_dialog_can_be_read_and_closed(qtbot, presenter):
     waiting = QDialog()
     qtbot.addWidget(waiting)
     waiting.open()
@@ -118,5 +118,5 @@ def test_an_expected_problem_has_no_details(qtbot):
         dialog.reject()
 
     QTimer.singleShot(0, look)
-    tell(None, "Save", Problem("b.txt cannot be saved.", to_do="Give it another ending."))
+    show_problem(None, "Save", Problem("b.txt cannot be saved.", to_do="Give it another ending."))
     assert seen == [(["b.txt cannot be saved.", "Give it another ending."], False)]

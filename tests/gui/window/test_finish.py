@@ -1,4 +1,4 @@
-"""What a person needs who uses the keyboard, a screen reader, or large text: on every page and in the dialogs."""
+"""Accessibility by keyboard, screen reader and large text, on every page and in the dialogs."""
 
 import contextlib
 import itertools
@@ -40,7 +40,7 @@ def shown(window: QWidget, *kinds: type[QWidget]) -> list[QWidget]:
 
 
 def reachable(window: QWidget) -> list[QWidget]:
-    """What Tab comes to, in its order, from the first."""
+    """Return the widgets reached by Tab, in order."""
     found, widget = [], window.nextInFocusChain()
     while widget is not window:
         if widget.isVisible() and widget.isEnabled() and widget.focusPolicy() & Qt.FocusPolicy.TabFocus:
@@ -52,7 +52,7 @@ def reachable(window: QWidget) -> list[QWidget]:
 
 
 def _inside_field(widget: QWidget) -> bool:
-    """The line of a spin box, the viewport of a list."""
+    """Return the line edit of a spin box, or the viewport of a list."""
     parent = widget.parentWidget()
     return isinstance(parent, (QAbstractSpinBox, QComboBox, QAbstractScrollArea)) and widget.objectName().startswith(
         "qt_"
@@ -60,7 +60,7 @@ def _inside_field(widget: QWidget) -> bool:
 
 
 def nameless(window: QWidget) -> list[str]:
-    """What a screen reader could say nothing of."""
+    """Return widgets for which a screen reader has no text."""
     labelled = {label.buddy() for label in window.findChildren(QLabel) if label.buddy() is not None}
     lines = []
     for widget in reachable(window):
@@ -71,7 +71,7 @@ def nameless(window: QWidget) -> list[str]:
 
 
 def cut(window: QWidget) -> list[str]:
-    """Labels, buttons and boxes that are narrower, or lower, than their words; those that shorten them excepted."""
+    """Return labels, buttons and boxes that are smaller than their text, except those that elide it."""
     lines = []
     for widget in shown(window, QLabel, QPushButton, QCheckBox, QRadioButton, QToolButton, QComboBox):
         if isinstance(widget, QLabel) and (widget.wordWrap() or not widget.text()):
@@ -89,7 +89,7 @@ def cut(window: QWidget) -> list[str]:
 
 
 def _overhangs(widget: QWidget) -> bool:
-    """Whether something that holds it ends before it does, and does not scroll sideways."""
+    """Return whether a parent cuts a widget off and does not scroll horizontally."""
     holder = widget.parentWidget()
     while holder is not None:
         left = widget.mapTo(holder, QPoint(0, 0)).x()
@@ -100,7 +100,7 @@ def _overhangs(widget: QWidget) -> bool:
 
 
 def backwards(window: QWidget) -> list[str]:
-    """Steps of Tab that go up, or left within a line, other than to a column further right; card by card."""
+    """Return Tab steps that move up, or left within a line, except to a column further right; for each card."""
     lines = []
     order = [(widget, _card(widget)) for widget in reachable(window)]
     for (one, card), (two, other) in itertools.pairwise(order):
@@ -115,7 +115,7 @@ def backwards(window: QWidget) -> list[str]:
 
 
 def leaps(window: QWidget) -> list[str]:
-    """Cards that Tab comes to a second time, or after one further right or lower."""
+    """Return cards that Tab visits twice, or after one further right or lower."""
     lines, seen = [], []
     for widget in reachable(window):
         card = _card(widget)
@@ -164,7 +164,7 @@ def dialogs(window: QWidget, settings: object) -> list[QDialog]:
 
 @pytest.fixture
 def larger(qapp):
-    """A desktop whose text is 30 % larger."""
+    """A desktop with text 30 % larger."""
     before = qapp.font()
     font = qapp.font()
     font.setPixelSize(round(LARGER * theme.TEXT))
@@ -176,7 +176,7 @@ def larger(qapp):
 
 
 def settle(qtbot, window):
-    """Wait until layouts are done: until no widget has moved for a while, also on a busy machine."""
+    """Wait until no widget has moved for a while, even on a busy machine."""
     before = None
     for _ in range(100):
         qtbot.wait(20)
@@ -188,7 +188,7 @@ def settle(qtbot, window):
 
 @pytest.fixture
 def tour(qtbot, tmp_path, another_window, tiny_run):
-    """Open the window over a run at 1280 x 800, and yield when each page, and each part of one, is shown."""
+    """Open the window with a run at 1280 x 800, and yield as each page and each part of a page is shown."""
 
     def go():
         runs = tmp_path / "a run"
@@ -213,7 +213,7 @@ def tour(qtbot, tmp_path, another_window, tiny_run):
     return go
 
 
-def test_everything_that_tab_reaches_has_a_name_and_comes_in_reading_order(tour):
+def test_everything_tab_reaches_has_a_name_and_follows_reading_order(tour):
     for title, window in tour():
         assert len(reachable(window)) > 8, title
         assert "\n".join(nameless(window)) == "", title
@@ -226,7 +226,7 @@ def test_larger_text_is_not_cut_on_any_page(larger, qtbot, tour):
     for title, window in tour():
         assert window.fontMetrics().height() > 17
         assert window.size().width() == 1280, title
-        with contextlib.suppress(qtbot.TimeoutError):  # what is cut then is said below
+        with contextlib.suppress(qtbot.TimeoutError):  # what is cut off is reported below
             qtbot.waitUntil(lambda window=window: not cut(window), timeout=3000)
         assert "\n".join(cut(window)) == "", title
 

@@ -1,4 +1,4 @@
-"""The window opens inside the free area of its screen, frame included."""
+"""The window opens within the available area of its screen, including its frame."""
 
 import pytest
 from PySide6.QtCore import QRect, QSize
@@ -9,7 +9,7 @@ from gui.window.header import TABS
 
 
 def framed(inner):
-    """As openbox draws it: 1 pixel at the sides, 20 above, 6 below."""
+    """The frame drawn by openbox: 1 pixel at the sides, 20 above, 6 below."""
     return inner.adjusted(-1, -20, 1, 6)
 
 
@@ -24,19 +24,19 @@ def test_a_window_with_its_frame_lies_inside_the_free_area(inner, free):
     assert placed.size() == inner.size().boundedTo(free.size() - QSize(2, 26))
 
 
-def test_a_window_that_fits_stays_where_it_is():
+def test_a_window_that_fits_is_not_moved():
     inner = QRect(100, 100, 1100, 600)
     assert placed_inside(inner, framed(inner), QRect(0, 0, 1280, 800)) == inner
 
 
 class Screen:
-    """A screen with a panel at its top."""
+    """A screen with a panel at the top."""
 
     def availableGeometry(self):
         return QRect(0, 28, 1280, 772)
 
 
-def test_a_new_window_and_one_remembered_from_a_larger_screen_open_inside(qtbot, another_window, tmp_path, monkeypatch):
+def test_new_windows_and_those_from_a_larger_screen_open_inside(qtbot, another_window, tmp_path, monkeypatch):
     monkeypatch.setattr(fitting, "fit", fit)
     for remembered in (None, QRect(900, 500, 2400, 1300)):
         window = another_window(tmp_path / "runs")

@@ -1,4 +1,4 @@
-"""Widgets are freed in the window's thread, whichever thread makes the garbage that calls for a collection."""
+"""Widgets are freed in the window's thread, whichever thread triggers a garbage collection."""
 
 import gc
 import threading
@@ -28,7 +28,7 @@ def test_a_widget_in_a_cycle_is_freed_in_the_windows_thread(qtbot):
     assert where == [threading.main_thread()]
 
 
-def test_the_collector_collects_by_itself_and_gives_back(qtbot, monkeypatch):
+def test_the_collector_collects_and_restores_automatic_collection(qtbot, monkeypatch):
     monkeypatch.setattr(garbage, "INTERVAL_MS", 10)
     collector = garbage.Collector()
     freed = []

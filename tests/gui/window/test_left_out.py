@@ -1,4 +1,4 @@
-"""Damaged and hostile files: the window opens over them, shows what is sound, and says what it leaves out."""
+"""Damaged and hostile files: the window opens, shows what is intact, and reports what it leaves out."""
 
 import json
 import shutil
@@ -41,7 +41,7 @@ HOSTILE = {
 
 @pytest.fixture
 def root(tmp_path, tiny_run):
-    """A folder of runs: a sound one, and one for each entry of HOSTILE."""
+    """A runs folder with an intact run, and one for each entry of HOSTILE."""
     folder = tmp_path / "runs"
     for name in ("sound", *HOSTILE):
         shutil.copytree(tiny_run.path, folder / name, ignore=shutil.ignore_patterns("marks.json"))
@@ -53,7 +53,7 @@ def root(tmp_path, tiny_run):
 
 @pytest.fixture
 def others():
-    """Damaged files of the user's other than runs."""
+    """Damaged files of the user other than runs."""
     files = {
         folders_file(): DEEP,
         presets_folder() / "deep.toml": f"a = {DEEP}",
@@ -68,16 +68,16 @@ def others():
         file.unlink()
 
 
-def test_the_window_opens_over_all_of_them_and_says_so_in_a_few_lines(qtbot, root, others, another_window):
+def test_the_window_opens_despite_all_of_them_and_summarises_them(qtbot, root, others, another_window):
     window = another_window(root)
     left_out = {name for name in HOSTILE if name.startswith("settings")}
     assert {item.path.name for item in window.store.items} == {"sound", *HOSTILE} - left_out
     words = window.banner.text.text()
     assert words == (
-        "5 runs are left out of the list (settings-cut, settings-deep, settings-digits and 2 more); their folders were "
-        "not changed. 6 runs are shown without damaged files (marks-deep, marks-digits, marks-types and 3 more); point "
-        "at one to see why.\n5 other files are damaged and not used (queue.json, folders.json, deep.toml and 2 more); "
-        "they were not changed."
+        "5 runs are not listed (settings-cut, settings-deep, settings-digits and 2 more); their folders are unchanged. "
+        "6 runs are listed without damaged files (marks-deep, marks-digits, marks-types and 3 more); point at a run to "
+        "see why.\n5 other files are damaged and not used (queue.json, folders.json, deep.toml and 2 more); they are "
+        "unchanged."
     )
     assert own_presets() == []
 
@@ -89,13 +89,13 @@ def test_every_run_is_shown_on_every_page(qtbot, root, another_window):
         window.run_list.select(item.path)
         for page in range(3):
             window.header.tabs.button(page).click()
-            qtbot.wait(50)  # what is drawn, and read beside the window
+            qtbot.wait(50)  # time for drawing and for background reads
         said = " ".join([item.state.message, *item.problems])
         file = HOSTILE.get(item.path.name, ("none", ""))[0]
         assert (file in said) == (file in ("state.json", "marks.json", "metrics.csv", "evaluation.json"))
 
 
-def test_a_poll_of_a_run_with_an_endless_line_goes_on_to_its_end_once(root, another_window):
+def test_a_metrics_file_with_an_endless_line_is_read_only_once(root, another_window):
     window = another_window(root)
     item = window.store.find(root / "curves-line")
     while item.metrics.behind:
@@ -103,22 +103,22 @@ def test_a_poll_of_a_run_with_an_endless_line_goes_on_to_its_end_once(root, anot
     assert not item.refresh()
 
 
-def test_one_run_that_cannot_be_read_is_said_with_its_reason():
+def test_a_single_unreadable_run_is_reported_with_its_reason():
     words = runs_left_out({"a": "/runs/a/config.json is damaged: it is nested more than 32 levels deep."}, [])
     assert words == (
-        "/runs/a/config.json is damaged: it is nested more than 32 levels deep. The run is left out of the list; its "
-        "folder was not changed."
+        "/runs/a/config.json is damaged: it is nested more than 32 levels deep. The run is not listed; its folder is "
+        "unchanged."
     )
 
 
-def test_an_offer_does_not_hide_what_was_left_out(root, another_window, tiny_run):
+def test_an_offer_does_not_hide_unreadable_runs(root, another_window, tiny_run):
     state = root / "sound" / "state.json"
     state.write_text(json.dumps({"state": "running", "step": 5, "total": 60}))
     window = another_window(root)
     assert window.banner.property("kind") == "offer"
     window.banner.dismiss.click()
     assert window.banner.property("kind") == "error"
-    assert "left out of the list" in window.banner.text.text()
+    assert "not listed" in window.banner.text.text()
     window.banner.dismiss.click()
     assert window.banner.isHidden()
 
@@ -131,7 +131,7 @@ def test_an_offer_does_not_hide_what_was_left_out(root, another_window, tiny_run
         {KEPT: '{"basis": 3}', "metrics/columns": "[]", "curves/smoothing": "nan", FOLDER: "/" + "a" * 5000},
     ],
 )
-def test_damaged_settings_of_the_window_are_as_none(tmp_path, settings, another_window, kept):
+def test_damaged_window_settings_are_ignored(tmp_path, settings, another_window, kept):
     for key, value in kept.items():
         settings.setValue(key, value)
     window = another_window(tmp_path / "runs")

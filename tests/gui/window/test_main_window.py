@@ -1,4 +1,4 @@
-"""The window, used as a person would: start, watch, stop, traverse, evaluate, close, reopen."""
+"""The window, used as a user would: start, watch, stop, traverse, evaluate, close, reopen."""
 
 import errno
 import re
@@ -89,7 +89,7 @@ def test_stopping_keeps_the_run_and_the_window_can_resume_it(qtbot, window, smal
     assert item.state.state == "stopped"
     assert stopped == item.state.step > 3
 
-    window.actions_of_runs.go_on.trigger()
+    window.actions_of_runs.resume.trigger()
     qtbot.waitUntil(
         lambda: window.training.progress is not None and window.training.progress.done > stopped, timeout=WAIT
     )
@@ -112,7 +112,7 @@ def test_pause_and_resume(qtbot, window, small):
     qtbot.waitUntil(lambda: window.training.progress.done > step, timeout=WAIT)
 
 
-def test_a_pause_for_a_full_disk_is_said_until_the_run_goes_on(qtbot, window, small, monkeypatch):
+def test_a_pause_for_a_full_disk_is_shown_until_the_run_resumes(qtbot, window, small, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -124,7 +124,7 @@ def test_a_pause_for_a_full_disk_is_said_until_the_run_goes_on(qtbot, window, sm
     monkeypatch.setattr(Run, "write_state", full)
     qtbot.waitUntil(lambda: window.training.paused, timeout=WAIT)
     run = window.training.run
-    assert run.state().state == "running"  # what the full disk holds
+    assert run.state().state == "running"  # the content of the full disk
     window.store.refresh()
     assert state_words(window.store.find(run.path)) == "paused"
     said = f"The disk is full: {run.path} cannot be written. "
@@ -140,7 +140,7 @@ def test_a_pause_for_a_full_disk_is_said_until_the_run_goes_on(qtbot, window, sm
 
 
 @pytest.mark.parametrize("answer", [True, False])
-def test_closing_while_a_run_trains_asks_and_stops_only_when_told(qtbot, window, small, monkeypatch, answer):
+def test_closing_while_a_run_is_training_asks_first(qtbot, window, small, monkeypatch, answer):
     window.training_page.settings.show_config(small.changed(steps=100_000))
     press(qtbot, window.training_page.settings.start_button)
     qtbot.waitUntil(lambda: window.training.progress is not None and window.training.progress.done > 3, timeout=WAIT)
@@ -166,7 +166,7 @@ def test_closing_while_a_run_trains_asks_and_stops_only_when_told(qtbot, window,
         assert window.training.active
 
 
-def test_a_reopened_window_shows_the_runs_and_its_place(qtbot, window, another_window, small):
+def test_a_reopened_window_restores_runs_and_geometry(qtbot, window, another_window, small):
     train(qtbot, window, small)
     window.resize(1600, 900)
     splitter = window.findChild(Splitter)
@@ -225,10 +225,10 @@ def test_bad_data_is_explained_in_the_banner(qtbot, window, small, tmp_path, dig
         content = file.read_bytes()
         (folder / file.name).write_bytes(content[: len(content) // 2] if "t10k-images" in file.name else content)
     train(qtbot, window, small.changed(data_folder=folder))
-    assert "cut short" in window.banner.text.text()
+    assert "truncated" in window.banner.text.text()
     assert "Traceback" not in window.banner.text.text()
     assert window.banner.isVisible()
-    assert window.store.items == []  # nothing trained: no empty run is left
+    assert window.store.items == []  # nothing was trained, so no empty run is left
 
 
 def test_a_folder_that_cannot_be_written_is_explained(qtbot, window, small, tmp_path):
@@ -254,7 +254,7 @@ def test_damaged_weights_are_explained_on_the_traversal_page_and_in_the_metrics(
     assert "damaged" in window.metrics_page.words.text()
 
 
-def test_a_folder_with_damaged_settings_is_left_out_of_the_list_and_said(window, small):
+def test_a_run_with_damaged_settings_is_not_listed_but_reported(window, small):
     run = Run.create(window.store.root, small)
     (run.path / "config.json").write_text('{"schema": 1, "latents": -3}')
     window.store.refresh()
@@ -269,7 +269,7 @@ def test_invalid_settings_cannot_be_started(window):
     assert "Batch is '0'; it must be a whole number from 2 to 8,192 images." in card.errors.text()
 
 
-def test_a_ramp_that_does_not_end_in_time_is_said(window):
+def test_a_ramp_that_does_not_end_in_time_is_reported(window):
     card = window.training_page.settings
     card.show_config(RunConfig(steps=1000))
     # 1,000 steps of 64 images are 1000 / 11,520 epochs; C rises by 1 nat an epoch: 0.0868.
@@ -283,8 +283,8 @@ def test_the_keyboard_reaches_every_page(qtbot, window):
         assert window.pages.currentIndex() == number - 1
 
 
-def test_the_keys_that_tooltips_name_work_whatever_a_button_says_at_the_moment(qtbot, window, small):
-    """A new text makes a Qt button forget its key; each page changes texts as runs are chosen and trained."""
+def test_shortcuts_in_tooltips_work_whatever_the_buttons_text(qtbot, window, small):
+    """Setting a Qt button's text clears its shortcut; pages change texts as runs are selected and trained."""
 
     def wrong():
         known = {shortcut.key().toString() for shortcut in window.findChildren(QShortcut)}
@@ -307,7 +307,7 @@ def test_the_keys_that_tooltips_name_work_whatever_a_button_says_at_the_moment(q
     assert start.text() == "Queue"
 
 
-def test_clicking_a_tile_is_told_with_its_place(qtbot, window, tiny_run):
+def test_clicking_a_tile_reports_its_position(qtbot, window, tiny_run):
     from engine.runs.previews import list_previews, load_preview
     from gui.widgets.image_grid import ImageGrid, Row
 
@@ -322,7 +322,7 @@ def test_clicking_a_tile_is_told_with_its_place(qtbot, window, tiny_run):
     assert clicked.args == [1, 2]
 
 
-def test_at_1280_pixels_the_run_list_has_the_width_it_has_elsewhere(qtbot, window):
-    """The page that needs most was not shown yet: its parts do not have their final sizes then."""
+def test_at_1280_pixels_the_run_list_has_its_usual_width(qtbot, window):
+    """The page that needs most space has not been shown yet, so its parts do not have their final sizes."""
     window.resize(1280, 800)
     qtbot.waitUntil(lambda: window.findChild(Splitter).sizes()[0] == 248)

@@ -1,4 +1,4 @@
-"""The status bar says what is being done, and "Ready" only when nothing is."""
+"""The status bar shows the current job, and "Ready" only when there is none."""
 
 import shutil
 from pathlib import Path
@@ -14,8 +14,8 @@ WAIT = 60_000
 
 
 @pytest.fixture
-def told(window):
-    """Every task that the status bar shows from now on."""
+def tasks(window):
+    """Record every task that the status bar shows from now on."""
     seen = []
     show = window.status.task.setText
 
@@ -27,7 +27,7 @@ def told(window):
     return seen
 
 
-def test_an_evaluation_is_told_and_then_it_is_ready(qtbot, window, tiny_run, told):
+def test_an_evaluation_is_shown_and_then_ready(qtbot, window, tiny_run, tasks):
     shutil.copytree(tiny_run.path, window.store.root / "tiny")
     window.store.refresh()
     window.run_list.select(window.store.root / "tiny")
@@ -39,7 +39,7 @@ def test_an_evaluation_is_told_and_then_it_is_ready(qtbot, window, tiny_run, tol
     assert window.status.bar.isHidden()
 
 
-def test_preparing_data_is_told(qtbot, window, digits_folder):
+def test_preparing_data_is_shown(qtbot, window, digits_folder):
     qtbot.mouseClick(window.header.tabs.button(TABS.index("Data")), Qt.MouseButton.LeftButton)
     window.data_page.open_path(Path(digits_folder))
     assert window.status.task.text() == "Preparing data"
@@ -47,17 +47,17 @@ def test_preparing_data_is_told(qtbot, window, digits_folder):
     assert window.status.task.text() == "Ready"
 
 
-def test_an_export_is_told(qtbot, window, told):
+def test_an_export_is_shown(qtbot, window, tasks):
     def job():
         yield Progress(1, 2, "Writing")
         yield Finished(message="Saved")
 
-    assert JobDialog(window.traversal_page, "Save the picture", job).carry_out() == "Saved"
-    assert "Saving" in told
+    assert JobDialog(window.traversal_page, "Save figure", job).carry_out() == "Saved"
+    assert "Saving" in tasks
     assert window.status.task.text() == "Ready"
 
 
-def test_training_comes_before_other_jobs_and_they_are_told_after_it(window):
+def test_training_takes_precedence_over_other_jobs(window):
     status = window.status
     status.show_job("Evaluating", Progress(1, 4, "Run 1"))
     status._trains = True
