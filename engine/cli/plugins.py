@@ -59,6 +59,8 @@ def note_waiting() -> None:
 
 
 def _plugins(arguments: argparse.Namespace) -> int:
+    from engine.plugins.loading import check_file
+
     plugins, action = _of_this_process(), arguments.action
     if arguments.allow and action != "add":
         raise ConfigError("--allow goes with plugins add FILE.")
@@ -70,7 +72,7 @@ def _plugins(arguments: argparse.Namespace) -> int:
         what = "a file" if action == "add" else "a name"
         raise ConfigError(f"plugins {action} needs {what}, e.g. plugins {action} sparse_vae.py.")
     if action == "add":
-        listed = plugins.add(Path(arguments.name).expanduser())
+        listed = plugins.add(check_file(Path(arguments.name).expanduser()))
         if arguments.allow:
             return _allow(plugins, listed)
         say(f"{listed.key} is added, and not loaded until you allow it: python main.py plugins allow {listed.key}")
@@ -107,8 +109,6 @@ def _words(listed: "Listed") -> str:
 
 def _allow(plugins: "Plugins", listed: "Listed") -> int:
     plugins.allow(listed)
-    for key in plugins.stale():
-        plugins.unload(key)
     plugins.load()
     now = plugins.find(listed.key)
     if now.standing != "loaded":

@@ -6,7 +6,7 @@ from engine.errors import PluginError
 from engine.evaluation.catalogue import METRICS
 from engine.jobs.events import Job
 from engine.jobs.workers import apart
-from engine.runs.origins import names_of
+from engine.runs.plugins_used import names_of
 from engine.runs.run import Run
 
 

@@ -16,7 +16,7 @@ from engine.jobs.events import Event, Job, Request
 from engine.jobs.processes import Children
 from engine.runs.kept_weights import WEIGHTS
 from engine.runs.metrics_file import MetricsReader
-from engine.runs.origins import names_of
+from engine.runs.plugins_used import names_of
 from engine.runs.run import Run, list_runs
 from engine.settings.run_config import RunConfig
 from engine.studies.machine import Plan, plan_for

@@ -16,7 +16,7 @@ from typing import TypeAlias
 from engine.errors import RunError, StudioError
 from engine.jobs.events import Event, Job, Paused, Progress, Request, Warned
 from engine.jobs.workers import Outcome, Wish, Worker
-from engine.runs.origins import names_of
+from engine.runs.plugins_used import names_of
 from engine.runs.run import Run
 from engine.training.apart import note_end
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from engine.errors import CheckpointError, PluginError
 from engine.jobs.events import Job, Request, Unanswered
 from engine.jobs.workers import apart
-from engine.runs.origins import names_of
+from engine.runs.plugins_used import names_of
 from engine.runs.run import Run
 
 

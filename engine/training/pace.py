@@ -12,7 +12,7 @@ from engine.errors import PluginError
 from engine.jobs.events import Event, Idle, Job
 from engine.jobs.workers import apart
 from engine.methods.registry import METHODS
-from engine.runs.origins import names_of
+from engine.runs.plugins_used import names_of
 from engine.settings.run_config import RunConfig
 
 ROW_BYTES = 11

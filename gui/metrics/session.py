@@ -27,10 +27,13 @@ class EvaluationSession(JobSession):
             Warned: lambda event: self.warned.emit(event.message),
         }
         super().__init__(parent, handlers, self._evaluation_ended)
+        self.runs: Sequence[Run] = ()
+        """The runs that are evaluated, or were last."""
 
     def start(self, runs: Sequence[Run], metrics: Sequence[str] | None = None) -> None:
         """Compute these metrics (default: all) for these runs, one run after another."""
         if not self.active and runs:
+            self.runs = tuple(runs)
             self.begin(_evaluation_of(runs, metrics))
 
     def _evaluation_ended(self, thread: JobThread) -> None:
