@@ -68,6 +68,9 @@ class Odd(BetaVae):
             {body}
         return terms
 
+    class Settings(BetaVae.Settings):
+        """Settings of its own, which travel to the process that trains."""
+
 
 PLUGIN = Plugin("odd", "1.0", 1, methods={{"odd-vae": Odd}})
 """

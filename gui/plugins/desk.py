@@ -11,6 +11,7 @@ from engine.plugins.loading import Listed, Standing
 from engine.system.plain_text import one_line
 from gui.plugins.host import PluginHost
 from gui.plugins.page import ask_to_add
+from gui.plugins.words import brings_words
 from gui.widgets.banner import Banner
 
 NAMED = 3
@@ -31,6 +32,7 @@ class PluginDesk(QObject):
         host.open_found.connect(self._offer_review)
         host.changed.connect(self._changed)
         host.failed.connect(banner.say)
+        host.loaded.connect(self._say_loaded)
 
     def drop(self, path: Path) -> None:
         """Ask whether a dropped file is to be added."""
@@ -49,6 +51,10 @@ class PluginDesk(QObject):
         self._offer = _words(found)
         key = found[0].key
         self._banner.offer(self._offer, "Review", lambda: self.review.emit(key), lambda: None)
+
+    @Slot(object)
+    def _say_loaded(self, listed: Listed) -> None:
+        self._banner.note(f"{listed.title} is loaded: {brings_words(listed)}.")
 
     @Slot()
     def _changed(self) -> None:

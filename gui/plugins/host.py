@@ -6,7 +6,7 @@ from collections.abc import Callable
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from engine.errors import PluginError
-from engine.plugins.loading import Listed, Plugins, Tried, plugins_of_this_user
+from engine.plugins.loading import Listed, Plugins, Standing, Tried, plugins_of_this_user
 from engine.plugins.sources import FileSource
 from gui.bridge import JobSession, JobThread
 
@@ -21,7 +21,7 @@ Stamp = tuple[tuple[str, int, int, int], ...]
 class PluginHost(QObject):
     """Emits `changed` when the list of plug-ins changes, `brought` when the methods, networks, metrics or data sets
     have changed, `open_found` when there are plug-ins that the user has not been asked about in this session, and
-    `failed` with a message.
+    `failed` with a message. `loaded(listed)` when a plug-in is loaded that the user has just allowed.
 
     `in_use(name)` tells whether a job is running that uses a plug-in.
     """
@@ -30,12 +30,15 @@ class PluginHost(QObject):
     brought = Signal()
     open_found = Signal()
     failed = Signal(str)
+    loaded = Signal(object)
 
     def __init__(self, in_use: Callable[[str], bool], parent: QObject) -> None:
         super().__init__(parent)
         self.plugins: Plugins = plugins_of_this_user()
         self._in_use = in_use
         self._session = JobSession(self, {Tried: self._tried}, self._ended)
+        self._allowed: set[str] = set()
+        """Fingerprints of what the user has allowed in this session and is not loaded yet."""
         self._offered: set[str] = set()
         """Fingerprints of what the user has been asked about in this session."""
         self._stamp: Stamp = ()
@@ -104,6 +107,7 @@ class PluginHost(QObject):
     def allow(self, listed: Listed) -> None:
         """Allow a plug-in as it is listed. Raises PluginError."""
         self._offered.add(listed.fingerprint)
+        self._allowed.add(listed.fingerprint)
         self.plugins.allow(listed)
         self.refresh()
 
@@ -152,6 +156,13 @@ class PluginHost(QObject):
         if not (key in self.plugins.replaced() and self._keep_back(key)):
             self.plugins.take(tried)
             self.brought.emit()
+            self._say_loaded(key)
+
+    def _say_loaded(self, key: str) -> None:
+        listed = self.plugins.find(key)
+        if listed.standing is Standing.LOADED and listed.fingerprint in self._allowed:
+            self._allowed.discard(listed.fingerprint)
+            self.loaded.emit(listed)
 
     def _ended(self, thread: JobThread) -> None:
         """Import what was allowed meanwhile; a thread that failed has logged why."""

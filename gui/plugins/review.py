@@ -59,11 +59,11 @@ class ReviewDialog(QDialog):
         self.text.setTextInteractionFlags(
             Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
         )
-        self.text.setMinimumSize(px(560), px(260))
+        self.text.setMinimumSize(px(640), px(280))
         layout.addWidget(self.text, 1)
         layout.addLayout(self._buttons(allow if question else "", refuse))
         for words in self.findChildren(QLabel):
-            words.setMinimumWidth(px(470))  # without it the dialog is too low for lines that wrap
+            words.setMinimumWidth(px(640))  # without it the dialog is too low for lines that wrap
         self.show_text.setChecked(shows_text or not question)
         self._show_text(self.show_text.isChecked())
         self.show_text.setVisible(bool(question))
@@ -74,6 +74,7 @@ class ReviewDialog(QDialog):
         self.show_text = QPushButton("Show text")
         self.show_text.setCheckable(True)
         self.show_text.setToolTip("Show what the file contains")
+        self.show_text.setAutoDefault(False)
         self.show_text.toggled.connect(self._show_text)
         row.addWidget(self.show_text)
         row.addStretch(1)
@@ -90,10 +91,10 @@ class ReviewDialog(QDialog):
             row.addWidget(button)
         row.addWidget(self.cancel)
         self.cancel.setDefault(True)
-        self.cancel.setFocus()
         return row
 
     @Slot(bool)
     def _show_text(self, shown: bool) -> None:
         self.text.setVisible(shown)
+        self.show_text.setText("Hide text" if shown else "Show text")
         self.adjustSize()

@@ -209,7 +209,7 @@ def test_whatever_is_wrong_with_a_file_is_a_sentence_and_the_others_are_loaded(s
     assert words in listed.problem
     assert "\n" not in listed.problem
     assert plugins.find("sound.py").standing is Standing.LOADED
-    assert "disentangle_studio_plugin.bad" not in sys.modules
+    assert not [name for name in sys.modules if name.startswith("plugin_bad")]
 
 
 @pytest.mark.parametrize("body", ["while True:\n    pass\n", "import time\n\ntime.sleep(1000)\n"])
@@ -347,7 +347,8 @@ def test_children_load_the_bytes_that_their_parent_has_loaded_whatever_the_file_
     allowed(start, sound)
     sound.write_text("raise SystemExit('it was executed')")
     said = [event.message for event in apart("It", seen_in_child) if hasattr(event, "message")]
-    assert said == ["sound-vae", "disentangle_studio_plugin.sound"]
+    assert said[0] == "sound-vae"
+    assert said[1].startswith("plugin_sound_")
 
 
 def test_what_a_plug_in_prints_while_it_is_imported_does_not_go_to_stdout(start, folder, capsys):
