@@ -69,7 +69,7 @@ class Odd(BetaVae):
         return terms
 
     class Settings(BetaVae.Settings):
-        """Settings of its own, which travel to the process that trains."""
+        "Settings of its own, which travel to the process that trains."
 
 
 PLUGIN = Plugin("odd", "1.0", 1, methods={{"odd-vae": Odd}})

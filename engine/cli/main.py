@@ -139,6 +139,14 @@ def parser() -> Parser:
     return main
 
 
+def commands_of(main: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    """Return the parsers of the commands, by name."""
+    for action in main._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            return dict(action.choices)
+    return {}
+
+
 def run_command(arguments: argparse.Namespace) -> int:
     """Carry out a parsed command; return the exit status."""
     if problem := chosen_folders().problem:
@@ -342,9 +350,10 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
     Exits with status 2 and one line on stderr when it is wrong.
     """
-    if any(not argument.startswith("-") for argument in arguments):  # a command; the window loads them when it is due
-        plugins.load_plugins()
-    return parser().parse_args([_signed(argument) for argument in arguments])
+    made = parser()
+    if commands_of(made).keys() & set(arguments) and plugins.load_plugins():  # the window loads them when it is due
+        made = parser()  # its help names what they bring
+    return made.parse_args([_signed(argument) for argument in arguments])
 
 
 def _signed(argument: str) -> str:

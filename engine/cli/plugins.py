@@ -1,7 +1,6 @@
 """The command `plugins`, and the plug-ins that every command loads."""
 
 import argparse
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,16 +29,17 @@ def add_command(commands: "argparse._SubParsersAction[Any]") -> argparse.Argumen
     return plugins
 
 
-@cache
 def _of_this_process() -> "Plugins":
     from engine.plugins.loading import plugins_of_this_user
 
     return plugins_of_this_user()
 
 
-def load_plugins() -> None:
-    """Load the plug-ins that the user allowed, and those of installed packages."""
-    _of_this_process().load()
+def load_plugins() -> bool:
+    """Load the plug-ins that the user allowed, and those of installed packages; return whether there are any."""
+    plugins = _of_this_process()
+    plugins.load()
+    return any(listed.name for listed in plugins.listed())
 
 
 def note_waiting() -> None:

@@ -11,6 +11,7 @@ from collections.abc import Collection, Generator, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 
 from engine.errors import PluginError
@@ -449,7 +450,12 @@ def _too_long(source: Source, where: str = "") -> str:
 
 
 def plugins_of_this_user() -> Plugins:
-    """Return the plug-ins of the user's configuration folder, nothing loaded yet."""
+    """Return the plug-ins of the user's configuration folder: the same for all who ask in this process."""
     from engine.system.paths import plugins_file, plugins_folder
 
-    return Plugins(plugins_folder(), Consent(plugins_file()))
+    return _plugins_in(plugins_folder(), plugins_file())
+
+
+@cache
+def _plugins_in(folder: Path, answers: Path) -> Plugins:
+    return Plugins(folder, Consent(answers))

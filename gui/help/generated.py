@@ -199,7 +199,7 @@ def keyboard_topic(keys: Mapping[str, str]) -> str:
 
 def command_line_topic() -> str:
     """Return every command with its options, taken from the argument parser."""
-    from engine.cli.main import parser
+    from engine.cli.main import commands_of, parser
 
     main = parser()
     parts = [
@@ -211,18 +211,11 @@ def command_line_topic() -> str:
         "<h2 id='window'>The window</h2>",
         _options(main),
     ]
-    for name, command in _commands(main).items():
+    for name, command in commands_of(main).items():
         words = escape(command.description or "")
         usage = escape(" ".join(command.format_usage().removeprefix("usage: ").split()))
         parts.append(f"<h2 id='{name}'>{name}</h2><p>{words}</p><p><code>{usage}</code></p>{_options(command)}")
     return "\n".join(parts)
-
-
-def _commands(main: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
-    for action in main._actions:
-        if isinstance(action, argparse._SubParsersAction):
-            return dict(action.choices)
-    return {}
 
 
 def _options(parser: argparse.ArgumentParser) -> str:
