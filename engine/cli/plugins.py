@@ -24,7 +24,6 @@ def add_command(commands: "argparse._SubParsersAction[Any]") -> argparse.Argumen
     )
     plugins.add_argument("action", nargs="?", choices=["list", "add", "allow", "refuse", "remove"], default="list")
     plugins.add_argument("name", nargs="?", metavar="NAME|FILE", help="a plug-in's name or file")
-    plugins.add_argument("--allow", action="store_true", help="with add: allow it at once")
     plugins.set_defaults(do=_plugins)
     return plugins
 
@@ -62,8 +61,6 @@ def _plugins(arguments: argparse.Namespace) -> int:
     from engine.plugins.loading import check_file
 
     plugins, action = _of_this_process(), arguments.action
-    if arguments.allow and action != "add":
-        raise ConfigError("--allow goes with plugins add FILE.")
     if action == "list":
         if arguments.name:
             raise ConfigError("plugins list takes no name.")
@@ -73,8 +70,6 @@ def _plugins(arguments: argparse.Namespace) -> int:
         raise ConfigError(f"plugins {action} needs {what}, e.g. plugins {action} sparse_vae.py.")
     if action == "add":
         listed = plugins.add(check_file(Path(arguments.name).expanduser()))
-        if arguments.allow:
-            return _allow(plugins, listed)
         say(f"{listed.key} is added, and not loaded until you allow it: python main.py plugins allow {listed.key}")
         say(TRUST)
         answer(listed.place)

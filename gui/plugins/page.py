@@ -43,6 +43,7 @@ class PluginsPage(QWidget):
         self._host = host
         self.setProperty("helpTopic", "plugins")
         self.list = QTreeWidget()
+        self.list.setObjectName("plugins")
         self.list.setAccessibleName("Plug-ins")
         self.list.setHeaderLabels(["Plug-in", "State", "Brings"])
         self.list.setRootIsDecorated(False)

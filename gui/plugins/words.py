@@ -18,9 +18,9 @@ _DOCSTRING = re.compile(rb'\A\s*(?:#[^\n]*\n\s*)*[rRuU]?("""|\'\'\'|"|\')(?P<tex
 
 STATES = {
     Standing.LOADED: "loaded",
-    Standing.NEW: "new: not loaded until you allow it",
-    Standing.CHANGED: "changed: this version is not loaded until you allow it",
-    Standing.REFUSED: "refused: not loaded",
+    Standing.NEW: "new, not allowed yet",
+    Standing.CHANGED: "changed, not allowed yet",
+    Standing.REFUSED: "refused",
     Standing.FAILED: "cannot be loaded",
     Standing.ALLOWED: "allowed: being loaded…",
 }
