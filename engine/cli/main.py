@@ -25,7 +25,7 @@ from engine.methods.registry import METHODS
 from engine.runs.run import Run
 from engine.settings.folders import chosen_folders, data_cache, with_remembered_data
 from engine.settings.presets import quick_preset
-from engine.settings.run_config import DATASET_TITLES, RunConfig
+from engine.settings.run_config import DATASET_TITLES, RunConfig, over
 from engine.system.leftovers import clear_leftovers, folders_to_clear
 from engine.system.numbers import plain, rounded_text, whole_number
 from engine.system.plain_text import one_line
@@ -73,7 +73,11 @@ def parser() -> Parser:
         "--config", type=Path, metavar="FILE", help="start from settings in a JSON file, or a run's config.json"
     )
     train.add_argument(
-        "--set", action="append", default=[], metavar="FIELD=VALUE", help="any other setting, e.g. gamma=1000"
+        "--set",
+        action="append",
+        default=[],
+        metavar="FIELD=VALUE",
+        help="any other setting, e.g. gamma=1000, beta='0 to 4 over 20 epochs'",
     )
     data_option(train)
     machine_options(train)
@@ -190,7 +194,7 @@ def _config(arguments: argparse.Namespace) -> RunConfig:
         field, equals, value = pair.partition("=")
         if not equals:
             raise ConfigError(f"--set {pair} lacks a value; write --set {pair}=VALUE.")
-        values[field.strip()] = value.strip()
+        values = over(values, {field.strip(): value.strip()})
     config = RunConfig.parse(values)
     if arguments.data is not None:
         check_takes_data(config.dataset)

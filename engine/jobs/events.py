@@ -76,7 +76,7 @@ class StepMetrics(Event):
 
     `epoch` is a float (passes over the data so far); `seconds` excludes pauses. `reconstruction`, `kl` and `capacity`
     are None for methods without them; `kl_per_latent` has one value per latent and is empty for methods without a KL.
-    `terms` are the method's own terms, in the method's order.
+    `own` are the method's own curves: its terms, in the method's order, then the weights that follow a schedule.
     """
 
     step: int
@@ -87,7 +87,7 @@ class StepMetrics(Event):
     kl: float | None
     capacity: float | None
     kl_per_latent: tuple[float, ...]
-    terms: tuple[float, ...] = ()
+    own: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

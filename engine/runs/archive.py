@@ -258,10 +258,10 @@ def _problems(run: Run) -> dict[str, str]:
 
 
 def _tables(run: Run) -> dict[Path, str]:
-    """Files of a run's curves and the first line of each; version 1.0.0 had no columns for a method's own terms."""
+    """Files of a run's curves and the first line of each; version 1.0.0 had no columns for a method's own curves."""
     method = METHODS[run.config.objective]
-    latents, terms = method.kl_columns(run.config), tuple(term.name for term in method.terms)
-    first = header(latents, terms)
+    latents, own = method.kl_columns(run.config), method.curves(run.config)
+    first = header(latents, own)
     with suppress(OSError, IndexError):
         found = complete_lines(run.metrics_file, 0)[0]
         # Version 1.0.0 had no terms; which columns an absent plug-in's method has only the file tells.

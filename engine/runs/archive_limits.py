@@ -77,7 +77,7 @@ def _allowed(config: RunConfig) -> dict[str, tuple[int, int]]:
     rows = _steps(config)
     method = METHODS[config.objective]
     picture = (2 + LATENT_ROWS) * columns_for(method.latents_of(config)) * side**2 * channels
-    columns = 7 + len(method.terms) + method.kl_columns(config)
+    columns = 7 + len(method.curves(config)) + method.kl_columns(config)
     tables = {} if rows is None else {
         r"metrics\.csv": (((rows // config.log_steps) + 3) * columns * NUMBER + SLACK, 1),
         r"held_out\.csv": (((rows // config.preview_steps) + 3) * 5 * NUMBER + SLACK, 1),

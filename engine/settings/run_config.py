@@ -20,8 +20,8 @@ from engine.methods.base import MethodSettings
 from engine.methods.registry import METHODS, same_setting, titles
 from engine.networks.architectures import NETWORKS, NORMALISATIONS
 from engine.settings.absent import let_stand_in
-from engine.system.fields import Settings, choices_of, invalid_text, setting, shown
-from engine.system.numbers import plain_characters
+from engine.system.fields import Settings, choices_of, invalid_text, setting, shown, unit_of
+from engine.system.numbers import plain_characters, rounded_text
 from engine.system.reading import MAX_STEPS, DamagedError, read_json, reason_of
 from engine.system.registry import Registry
 
@@ -288,10 +288,10 @@ class RunConfig(Settings):
         given = given.model_dump() if isinstance(given, MethodSettings) else given
         if not isinstance(given, dict):
             raise ValueError("method holds no settings")
-        of_methods = {name for method in METHODS.every() for name in method.Settings.model_fields}
-        given = given | {name: value for name, value in values.items() if name in of_methods}
+        of_methods = {name for method in METHODS.every() for name in method.Settings.names()}
+        given = over(given, {name: value for name, value in values.items() if name in of_methods})
         method = METHODS.get(str(values.get("objective", cls.model_fields["objective"].default)))
-        others = of_methods - (method.Settings.model_fields.keys() if method else set())
+        others = of_methods - (method.Settings.names() if method else set())
         common = {name: value for name, value in values.items() if name not in of_methods}
         own = {name: value for name, value in given.items() if name not in others}
         return common | {"method": _Given(own, {name: given[name] for name in given if name in others})}
@@ -357,13 +357,9 @@ class RunConfig(Settings):
         full, rest = divmod(images, self.batch_size)
         return max(1, full + (1 if rest > 1 else 0))
 
-    def capacity(self, step: int, steps_per_epoch: int) -> float | None:
-        """C in nats at a step (counted from 1); None for a method without a capacity."""
-        return METHODS[self.objective].capacity(self, step, steps_per_epoch)
-
     def warnings(self, images: int) -> list[str]:
         """Settings that are valid alone but not together, each as a sentence."""
-        found = METHODS[self.objective].warnings(self, images)
+        found = [*METHODS[self.objective].warnings(self, images), *self._unfinished(images)]
         total = self.total_steps(images)
         if self.batch_size > images:
             those = "only training image" if images == 1 else f"{images:,} training images"
@@ -372,6 +368,22 @@ class RunConfig(Settings):
             found.append(
                 f"The run has {total:,} steps and records a point every {self.log_steps:,}: "
                 "the curves will have a single point."
+            )
+        return found
+
+    def _unfinished(self, images: int) -> list[str]:
+        """Say of schedules that they do not end within the run, and what they reach."""
+        found = []
+        per_epoch, total = self.steps_per_epoch(images), self.total_steps(images)
+        for name, schedule in self.method.schedules.items():
+            reached = schedule.at(total, per_epoch, total)
+            if abs(schedule.end - reached) <= 0.001 * abs(schedule.end - schedule.start):
+                continue
+            field = self.field(name)
+            lasts = f"{total:,} steps" if schedule.unit == "steps" else f"{rounded_text(total / per_epoch)} epochs"
+            found.append(
+                f"{field.title or name} will reach only {rounded_text(reached)} on its way from "
+                f"{schedule.text(unit_of(field))}: the run lasts {lasts}."
             )
         return found
 
@@ -385,7 +397,7 @@ class RunConfig(Settings):
         if method not in (former, None):
             own = former.Settings.model_fields
             kept = {name: v for name, v in kept.items() if name not in own or same_setting(name, former, method)}
-        return RunConfig.parse(kept | changes)
+        return RunConfig.parse(over(kept, changes))
 
     @classmethod
     def parse(cls, values: dict[str, Any]) -> "RunConfig":
@@ -427,6 +439,11 @@ class RunConfig(Settings):
             raise ConfigError(f"{path}: {error}") from None
 
 
+def over(before: dict[str, Any], later: dict[str, Any]) -> dict[str, Any]:
+    """Return settings by name with some replaced, these last: of a setting that has two names the later one counts."""
+    return {name: value for name, value in before.items() if name not in later} | later
+
+
 def migrated(values: dict[str, Any], schema: object) -> dict[str, Any]:
     """Return settings by name as this version means them, from those of a file with that schema.
 
@@ -460,7 +477,7 @@ def _wrong_everywhere(name: str, value: Any) -> list[Any]:
     """What is wrong with a value of a setting that other methods have, where none of them takes it."""
     errors: list[list[Any]] = []
     for method in METHODS.every():
-        if name not in method.Settings.model_fields:
+        if name not in method.Settings.names():
             continue
         try:
             method.Settings.model_validate({name: value})
@@ -472,7 +489,7 @@ def _wrong_everywhere(name: str, value: Any) -> list[Any]:
 
 def _errors(error: ValidationError, method: Any) -> list[dict[str, Any]]:
     """What pydantic says of a method's settings, each with the field that it is of, where there is one."""
-    fields = method.Settings.model_fields
+    fields = method.Settings.former.model_fields | method.Settings.model_fields
     return [{**each, "field": fields.get(str(each["loc"][0]))} for each in error.errors() if each["loc"]]
 
 

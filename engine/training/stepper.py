@@ -14,11 +14,12 @@ SHARED = ("loss", "reconstruction", "kl")
 class Stepper:
     """A method with its optimisers and its noise.
 
-    `images` is the number of training images. `names` are those of the terms that a step reports, in the order of its
-    values: loss, reconstruction, KL, the method's own, then the KL of each latent; but for those that it lacks.
+    `images` is the number of training images, `total` that of the run's steps. `names` are those of the terms that a
+    step reports, in the order of its values: loss, reconstruction, KL, the method's own, then the KL of each latent;
+    but for those that it lacks.
     """
 
-    def __init__(self, method: Method, device: torch.device, images: int, steps_per_epoch: int) -> None:
+    def __init__(self, method: Method, device: torch.device, images: int, steps_per_epoch: int, total: int) -> None:
         self.method = method
         self.optimisers = method.optimisers()
         self.noise = torch.Generator(device).manual_seed(method.config.seed)
@@ -27,7 +28,7 @@ class Stepper:
         self.names = (*self._scalars, *(f"kl_{i}" for i in range(self.kl_columns)))
         # Apple's GPUs have no float64. On a GPU a step waits for nothing: its values stay there until they are read.
         self.at = device if device.type == "cuda" else torch.device("cpu")
-        self._images, self._steps_per_epoch = images, steps_per_epoch
+        self._images, self._steps_per_epoch, self._total = images, steps_per_epoch, total
         self._checked = False
 
     def __call__(self, batch: Batch, step: int) -> Tensor:
@@ -35,6 +36,7 @@ class Stepper:
 
         The first one raises PluginError where a plug-in's method returned something else than it is to.
         """
+        self.method.settings = self.method.config.method.at(step, self._steps_per_epoch, self._total)
         context = Context(step, self._steps_per_epoch, self._images, self.noise, self.optimisers)
         terms = self.method.step(batch, context)
         if not self._checked:

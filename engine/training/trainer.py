@@ -37,7 +37,7 @@ from engine.jobs.events import (
     TrainingStarted,
     Warned,
 )
-from engine.methods.base import Batch, Method
+from engine.methods.base import CAPACITY, Batch, Method
 from engine.methods.building import build
 from engine.networks.tensors import choose_device, is_available, to_tensor
 from engine.runs.checkpoints import NOT_RESUMED, fill, load_trainer, load_weights, save_checkpoint
@@ -49,13 +49,14 @@ from engine.runs.previews import drop_after, save_preview
 from engine.runs.run import Run, RunState
 from engine.settings.run_config import DEVICE_TITLES, RunConfig
 from engine.system.leftovers import clear_leftovers, folders_of_run
+from engine.system.schedule import Schedule
 from engine.system.user_code import explained
 from engine.training.apart import kept_words
 from engine.training.device_images import DeviceImages, room_on
 from engine.training.held_out import HeldOut
 from engine.training.own_code import LOOKED_AT, check_codes
 from engine.training.previewer import Previewer
-from engine.training.stepper import Stepper, own_terms, seed_of_new_noise
+from engine.training.stepper import Stepper, seed_of_new_noise
 from engine.training.trainer_state import TrainerState
 from engine.training.unchanged import check_unchanged
 
@@ -158,7 +159,7 @@ class Trainer:
         self.sampler = self.model.sampler(self.dataset, self.indices)
         self.steps_per_epoch = self.sampler.steps_per_epoch
         self.total = self.config.total_steps(len(self.indices))
-        self.stepper = Stepper(self.model, self.device, len(self.indices), self.steps_per_epoch)
+        self.stepper = Stepper(self.model, self.device, len(self.indices), self.steps_per_epoch, self.total)
         self.sums = torch.zeros(len(self.stepper.names), dtype=torch.float64, device=self.stepper.at)
         self.summed = 0
         self.step = 0
@@ -223,7 +224,7 @@ class Trainer:
         drop_after(run.previews_folder, self.step)
         if self.held_out:
             self.held_out.cut_back(self.step)
-        self.metrics = MetricsWriter(run.metrics_file, self.stepper.kl_columns, own_terms(self.model))
+        self.metrics = MetricsWriter(run.metrics_file, self.stepper.kl_columns, self.model.curves(self.config))
         self._write_state("running")
         self.begun = True
 
@@ -304,16 +305,20 @@ class Trainer:
         labelled = self.config.conditional and self.dataset.labels is not None
         return Batch(self.images.images(chosen), self.images.labels(chosen) if labelled else None)
 
-    def _capacity(self, step: int) -> float | None:
-        return self.config.capacity(step, self.steps_per_epoch)
+    def _weight(self, name: str) -> float:
+        """Mean of a weight over the steps of the row that is due."""
+        value = getattr(self.config.method, name)
+        if not isinstance(value, Schedule):
+            return float(value)
+        steps = range(self.step - self.summed + 1, self.step + 1)
+        return sum(value.at(step, self.steps_per_epoch, self.total) for step in steps) / len(steps)
 
     def _means(self) -> StepMetrics:
         """The row of the curves that is due. Raises TrainingDivergedError when the loss was not finite."""
         means = dict(zip(self.stepper.names, (self.sums / self.summed).tolist(), strict=True))
         if not math.isfinite(means["loss"]):
             raise TrainingDivergedError(self._diverged(self.step))
-        capacities = [self._capacity(step) for step in range(self.step - self.summed + 1, self.step + 1)]
-        known = [c for c in capacities if c is not None]
+        own = self.model.curves(self.config)
         return StepMetrics(
             step=self.step,
             epoch=self.step / self.steps_per_epoch,
@@ -321,8 +326,8 @@ class Trainer:
             loss=means["loss"],
             reconstruction=means.get("reconstruction"),
             kl=means.get("kl"),
-            capacity=sum(known) / len(known) if known else None,
-            terms=tuple(means[name] for name in own_terms(self.model)),
+            capacity=self._weight(CAPACITY) if CAPACITY in self.model.Settings.weights() else None,
+            own=tuple(means[name] if name in means else self._weight(name) for name in own),
             kl_per_latent=tuple(means[f"kl_{i}"] for i in range(self.stepper.kl_columns)),
         )
 

@@ -154,7 +154,7 @@ class ChartCard(Card):
         return bars_figure(bars(self._table, y, self._chosen_data), paper, y, self._caption)
 
     @property
-    def words(self) -> str:
+    def file_name(self) -> str:
         """What the chart shows, for the file name."""
         x, y = self.across.currentText(), self.up.currentText()
         shown = f"{y} against {x}" if self.kind.currentIndex() == SCATTER else y

@@ -50,7 +50,7 @@ def test_a_step_reports_its_terms_and_moves_every_weight(data, name, conditional
     config = RunConfig.parse(SETTINGS | {"objective": name, "conditional": conditional})
     method = build(config, data).to(torch.device("cpu")).train()
     before = {key: value.clone() for key, value in method.networks.named_parameters()}
-    stepper = Stepper(method, torch.device("cpu"), 1500, 94)
+    stepper = Stepper(method, torch.device("cpu"), 1500, 94, 100)
     values = dict(zip(stepper.names, stepper(batch(config), 1).tolist(), strict=True))
     shared = [term for term in ("loss", "reconstruction", "kl") if METHODS[name].has(term)]
     latents = [f"kl_{number}" for number in range(3)] if METHODS[name].has("kl") else []
@@ -66,7 +66,7 @@ def test_a_step_reports_its_terms_and_moves_every_weight(data, name, conditional
 def test_folding_normalisation_into_the_convolutions_changes_no_value(data, name):
     config = RunConfig.parse(SETTINGS | {"objective": name, "normalisation": "batch"})
     method = build(config, data).to(torch.device("cpu"))
-    stepper = Stepper(method.train(), torch.device("cpu"), 1500, 94)
+    stepper = Stepper(method.train(), torch.device("cpu"), 1500, 94, 100)
     for step in range(3):
         stepper(batch(config), step + 1)  # so that the running means are not those of the beginning
     images = batch(config, 5).images
@@ -146,7 +146,7 @@ def test_methods_are_described_without_loading_torch():
         "import sys; from engine.methods.registry import METHODS; from engine.settings.run_config import RunConfig\n"
         "for name, method in METHODS.items():\n"
         "    config = RunConfig(objective=name)\n"
-        "    method.warnings(config, 1000), method.capacity(config, 1, 10), method.schedule_words(config, 1000)\n"
+        "    method.warnings(config, 1000), config.method.at(1, 10, 100), method.schedule_words(config, 1000)\n"
         "assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).resolve().parents[3])

@@ -103,7 +103,7 @@ def test_missing_values_of_its_curves_are_empty(reported_events):
     assert all(event.kl_per_latent == () for event in metrics)
     reader = MetricsReader(run.metrics_file)
     reader.refresh()
-    assert (reader.problem, reader.latents, reader.terms) == ("", 0, OWN)
+    assert (reader.problem, reader.latents, reader.own) == ("", 0, OWN)
     assert np.isnan(reader.column("kl")).all()
     assert not run.held_out_file.exists()
 
