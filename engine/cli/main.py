@@ -18,7 +18,7 @@ from engine import __version__
 from engine.cli import export, plugins, study, traverse
 from engine.cli.options import check_takes_data, data_option, find, machine_options, runs_option, threads_option
 from engine.cli.progress import answer, say, shown, stop_on_interrupt
-from engine.errors import ConfigError, DataChangedError, DataError, OutputError, PluginError, RunError, StudioError
+from engine.errors import ChangedError, ConfigError, OutputError, PluginError, RunError, StudioError
 from engine.jobs.control import Control
 from engine.jobs.events import Evaluated, Finished, Paused, Request
 from engine.methods.registry import METHODS
@@ -92,7 +92,7 @@ def parser() -> Parser:
     longer.add_argument("--epochs", type=whole_number, metavar="N", help="new total length in epochs")
     longer.add_argument("--steps", type=whole_number, metavar="N", help="new total length in steps")
     resume.add_argument(
-        "--accept-changed-data", action="store_true", help="go on though the data changed since the run was trained"
+        "--accept-changes", action="store_true", help="resume even if the data or a plug-in have changed since"
     )
     data_option(resume)
     runs_option(resume)
@@ -211,13 +211,13 @@ def _config(arguments: argparse.Namespace) -> RunConfig:
     return config if values.get("data_folder") == "" else with_remembered_data(config)
 
 
-def _train_run(run: Run, *, fresh: bool = False, accept_changed_data: bool = False) -> int:
+def _train_run(run: Run, *, fresh: bool = False, accept_changes: bool = False) -> int:
     from engine.training.apart import training
 
     status = 0
     with stop_on_interrupt() as control:
         try:
-            for event in shown(training(run, fresh=fresh, accept_changed_data=accept_changed_data), control):
+            for event in shown(training(run, fresh=fresh, accept_changes=accept_changes), control):
                 if isinstance(event, Paused) and event.message:
                     raise RunError(event.message)  # nobody waits at a terminal to make room
                 if isinstance(event, Finished) and event.stopped:
@@ -234,19 +234,19 @@ def _train_run(run: Run, *, fresh: bool = False, accept_changed_data: bool = Fal
 
 def _resume(arguments: argparse.Namespace) -> int:
     run = find(arguments.run, arguments)
-    accept = arguments.accept_changed_data
+    accept = arguments.accept_changes
     try:
         if arguments.epochs is not None or arguments.steps is not None:
             from engine.training.lengthening import lengthen
 
-            lengthen(run, arguments.epochs, arguments.steps, accept_changed_data=accept)
+            lengthen(run, arguments.epochs, arguments.steps, accept_changes=accept)
         elif run.state().state == "finished":
             say(f"{run.name} has reached its length; give a new one with --epochs or --steps.")
             answer(run.path)
             return 0
-        return _train_run(run, accept_changed_data=accept)
-    except DataChangedError as error:
-        raise DataError(f"{error} To accept them, add --accept-changed-data.") from None
+        return _train_run(run, accept_changes=accept)
+    except ChangedError as error:
+        raise RunError(f"{error} To accept this, add --accept-changes.") from None
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:

@@ -13,10 +13,11 @@ A plug-in
 A method
     Derive from `PenaltyMethod` where it minimises a reconstruction loss and a penalty on Gaussian codes (`Codes`), from
     `GaussianMethod` where it has a step of its own, from `Method` for anything else. Its settings derive from
-    `MethodSettings`, each made by `setting`; a `Term` is a curve of its own. A step gets a `Batch` and a `Context`;
-    `encode` returns a `Posterior`. `Latent` says what a latent is and of which `Kind`, `Supervision` what a method
-    learns from besides the images, a `Sampler` such as `Independent` which images a step sees. `RunConfig` holds the
-    settings of the run: those of all methods by name, and the method's own under `method`.
+    `MethodSettings`, each made by `setting`; a `Weight` is a number that may follow a schedule over the run, of which a
+    step sees the value. A `Term` is a curve of its own. A step gets a `Batch` and a `Context`; `encode` returns a
+    `Posterior`. `Latent` says what a latent is and of which `Kind`, `Supervision` what a method learns from besides the
+    images, a `Sampler` such as `Independent` which images a step sees. `RunConfig` holds the settings of the run: those
+    of all methods by name, and the method's own under `method`.
 
 A network
     Derive from `Network`; `NetworkSpec` says what it must fit. `SIDES` and `CHANNELS` are those that images have.
@@ -56,7 +57,7 @@ from engine.networks.network import CHANNELS, SIDES, Network
 from engine.networks.spec import NetworkSpec
 from engine.plugins.plugin import INTERFACE, Plugin
 from engine.settings.run_config import RunConfig
-from engine.system.fields import setting
+from engine.system.fields import Weight, setting
 
 if TYPE_CHECKING:
     from engine.evaluation.mig import mutual_information
@@ -102,6 +103,7 @@ __all__ = [
     "Score",
     "Supervision",
     "Term",
+    "Weight",
     "column",
     "kl_per_latent",
     "mutual_information",

@@ -18,6 +18,7 @@ from engine.runs.kept_weights import WEIGHTS
 from engine.runs.metrics_file import MetricsReader
 from engine.runs.plugins_used import names_of
 from engine.runs.run import Run, list_runs
+from engine.settings.absent import missing_words
 from engine.settings.run_config import RunConfig
 from engine.studies.machine import Plan, plan_for
 from engine.studies.standing import CellState, expected_steps, standing
@@ -109,7 +110,8 @@ def estimate_study(
     left = [state for state in standing(study, runs_folder) if state.state != "evaluated"]
     paces = (measured or {}) | known_paces(left, runs_folder, plan)
     yield StudyEstimated(_needed(study, left, paces, plan))
-    wanted = {key: placed(state, plan) for state in left if (key := key_of(state, plan)) not in paces}
+    possible = [state for state in left if not missing_words(state.cell.config)]
+    wanted = {key: placed(state, plan) for state in possible if (key := key_of(state, plan)) not in paces}
     if measure and wanted:
         found = yield from _measured(wanted, plan)
         if measured is not None:

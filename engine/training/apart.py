@@ -14,7 +14,7 @@ from engine.runs.plugins_used import names_of
 from engine.runs.run import Run
 
 
-def training(run: Run, *, fresh: bool = False, more: int = 0, accept_changed_data: bool = False) -> Job:
+def training(run: Run, *, fresh: bool = False, more: int = 0, accept_changes: bool = False) -> Job:
     """Train a run as `engine.training.trainer.train` does; first make it longer by `more` steps or epochs, if any.
 
     A run that uses plug-ins is trained in a child process: then Idle and Unanswered come, too, and `Request.END` ends
@@ -22,9 +22,9 @@ def training(run: Run, *, fresh: bool = False, more: int = 0, accept_changed_dat
     """
     names = names_of(run.config)
     if not names:
-        yield from _training(run, fresh, more, accept_changed_data)
+        yield from _training(run, fresh, more, accept_changes)
         return
-    job = apart(names, _training, run, fresh, more, accept_changed_data)
+    job = apart(names, _training, run, fresh, more, accept_changes)
     request: Request | None = None
     try:
         with closing(job):
@@ -39,13 +39,13 @@ def training(run: Run, *, fresh: bool = False, more: int = 0, accept_changed_dat
         raise PluginError(note_end(run, str(error))) from None
 
 
-def _training(run: Run, fresh: bool, more: int, accept_changed_data: bool) -> Job:
+def _training(run: Run, fresh: bool, more: int, accept_changes: bool) -> Job:
     from engine.training.lengthening import lengthen_by
     from engine.training.trainer import train
 
     if more:
-        lengthen_by(run, more, accept_changed_data=accept_changed_data)
-    return (yield from train(run, fresh=fresh, accept_changed_data=accept_changed_data))
+        lengthen_by(run, more, accept_changes=accept_changes)
+    return (yield from train(run, fresh=fresh, accept_changes=accept_changes))
 
 
 def note_end(run: Run, reason: str) -> str:

@@ -21,6 +21,7 @@ from engine.errors import (
     ConfigError,
     DataError,
     PluginError,
+    PluginMissingError,
     RunError,
     StudioError,
     TrainingDivergedError,
@@ -56,14 +57,14 @@ from engine.training.device_images import DeviceImages, room_on
 from engine.training.held_out import HeldOut
 from engine.training.own_code import LOOKED_AT, check_codes
 from engine.training.previewer import Previewer
-from engine.training.same_data import check_same_data
 from engine.training.stepper import Stepper, seed_of_new_noise
 from engine.training.trainer_state import TrainerState
+from engine.training.unchanged import check_unchanged
 
 Kept = TypeVar("Kept")
 
 
-def train(run: Run, *, fresh: bool = False, accept_changed_data: bool = False) -> Job:
+def train(run: Run, *, fresh: bool = False, accept_changes: bool = False) -> Job:
     """Train a run to its length, from its last checkpoint or from the beginning.
 
     Yields TrainingStarted, then per step StepMetrics, Preview and CheckpointSaved where they are due and a
@@ -79,7 +80,7 @@ def train(run: Run, *, fresh: bool = False, accept_changed_data: bool = False) -
     ------
     RunLockedError
         Another window or process is training the run.
-    DataChangedError
+    ChangedError
         The data set or a plug-in is not the one that the checkpoint was trained with, and that is not accepted. Nothing
         is changed.
     PluginMissingError
@@ -103,7 +104,7 @@ def train(run: Run, *, fresh: bool = False, accept_changed_data: bool = False) -
                             run.write_state(RunState("stopped", message="Stopped before training began."))
                         yield Finished(run.path, stopped=True)
                         return
-                trainer = Trainer(run, accept_changed_data=accept_changed_data)
+                trainer = Trainer(run, accept_changes=accept_changes)
                 yield from trainer.loop()
             except Exception as error:
                 reason = _explain(error, run)
@@ -114,7 +115,7 @@ def train(run: Run, *, fresh: bool = False, accept_changed_data: bool = False) -
                 if reason is error:
                     raise
                 raise reason from error
-    except (DataError, ConfigError):
+    except (DataError, ConfigError, PluginMissingError):
         if fresh and trainer is None:
             run.discard()
         raise
@@ -145,12 +146,12 @@ class Clock:
 class Trainer:
     """All that a run needs while it trains, its data being prepared: method, batches, and sums for the curves."""
 
-    def __init__(self, run: Run, *, accept_changed_data: bool = False) -> None:
+    def __init__(self, run: Run, *, accept_changes: bool = False) -> None:
         self.run = run
         self.device, self.threads, self.notes = _machine(run)
         torch.set_num_threads(self.threads)
         self.dataset: Dataset = load_prepared(*run.data)
-        self.data_note = check_same_data(run, self.dataset, accept_changed=accept_changed_data)
+        self.data_note = check_unchanged(run, self.dataset, accept_changes=accept_changes)
         self.config: RunConfig = run.config
         self.indices = self.dataset.training
         self.model: Method = build(self.config, self.dataset).to(self.device)

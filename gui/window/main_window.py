@@ -19,6 +19,7 @@ from engine.jobs.events import Progress
 from engine.plugins.registering import PLUGINS
 from engine.runs.plugins_used import origins_of
 from engine.runs.queue import QueuedRun
+from engine.settings.absent import missing_words
 from engine.settings.folders import default_runs_folder, remember_data, remembered_data
 from engine.settings.run_config import RunConfig
 from engine.studies import Study
@@ -177,7 +178,7 @@ class MainWindow(QMainWindow):
         self.training.no_data.connect(self._offer_data)
         self.metrics_page.study.no_data.connect(self._offer_data)
         self.training.warned.connect(self.banner.note)
-        self.training.data_changed.connect(self._ask_about_data)
+        self.training.changes_to_accept.connect(self._ask_about_changes)
         self.training.began.connect(self._training_began)
         self.training.ended.connect(self._training_ended)
         self.training.cancelled.connect(self._discard)
@@ -291,12 +292,12 @@ class MainWindow(QMainWindow):
         self.status.show_job(PREPARING, None)
 
     @Slot(object, str)
-    def _ask_about_data(self, refused: QueuedRun, sentence: str) -> None:
+    def _ask_about_changes(self, refused: QueuedRun, sentence: str) -> None:
         """Ask whether to resume a run whose data have changed; the queue continues meanwhile."""
 
         def resume() -> None:
             path = self._runs / refused.run
-            self.training.train_or_queue(path, more=refused.more, accept_changed_data=True)
+            self.training.train_or_queue(path, more=refused.more, accept_changes=True)
 
         if not self.closing.begun:
             ask(self, sentence, "Resume anyway", resume)
@@ -342,7 +343,9 @@ class MainWindow(QMainWindow):
     @Slot(object)
     def _use_settings(self, path: Path) -> None:
         item = self.store.find(path)
-        if item is not None:
+        if item is not None and (missing := missing_words(item.run.config)):
+            self.banner.say(f"The settings of {item.run.name} cannot be used: {missing}")
+        elif item is not None:
             self.training_page.settings.show_config(item.run.config)
             self._show_page(0)
 

@@ -4,13 +4,13 @@ Kingma et al., "Improving Variational Inference with Inverse Autoregressive Flow
 divergence of each latent, mean over the batch, counts only where it is above a number of nats.
 """
 
-from engine.plugins.interface import INTERFACE, MethodSettings, PenaltyMethod, Plugin, Term, setting
+from engine.plugins.interface import INTERFACE, MethodSettings, PenaltyMethod, Plugin, Term, Weight, setting
 
 
 class FreeBits(MethodSettings):
     """The KL that costs nothing."""
 
-    free_nats: float = setting(
+    free_nats: Weight = setting(
         0.5, "λ", "KL divergence that each latent has for nothing.", unit="nats", ge=0, le=100
     )  # fmt: skip
 

@@ -1,13 +1,13 @@
 """A method: a β-VAE whose posterior means are drawn to 0, so that an image uses few of them."""
 
-from engine.plugins.interface import INTERFACE, MethodSettings, PenaltyMethod, Plugin, setting
+from engine.plugins.interface import INTERFACE, MethodSettings, PenaltyMethod, Plugin, Weight, setting
 
 
 class SparseSettings(MethodSettings):
     """Two weights."""
 
-    sparsity: float = setting(1.0, "α", "Weight of the absolute values of the posterior means.", ge=0, le=1000)
-    beta: float = setting(1.0, "β", "Weight of the KL divergence.", ge=0, le=1000)
+    sparsity: Weight = setting(1.0, "α", "Weight of the absolute values of the posterior means.", ge=0, le=1000)
+    beta: Weight = setting(1.0, "β", "Weight of the KL divergence.", ge=0, le=1000)
 
 
 class SparseVae(PenaltyMethod):
