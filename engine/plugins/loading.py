@@ -211,8 +211,10 @@ class Plugins:
             self.consent.note_imported(source.fingerprint, _versions())
 
     def load(self, *, known_only: bool = False) -> None:
-        """Find and load what may be, and wait for it."""
+        """Find and load what may be, unload what was removed or refused, and wait for it."""
         self.rescan()
+        for key in self.stale():
+            self.unload(key)
         for event in self.loading(known_only=known_only) or ():
             if isinstance(event, Tried):
                 self.take(event)

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = RESOURCES / "examples" / "plugins" / "free_bits_vae.py"
 SMALL = (
     "--dataset", "digits", "--objective", "free-bits-vae", "--set", "network=mlp", "--set", "batch_size=16",
-    "--set", "checkpoint_steps=5", "--threads", 1, "--steps", 10,
+    "--set", "log_steps=5", "--set", "checkpoint_steps=5", "--threads", 1, "--steps", 10,
 )  # fmt: skip
 
 
@@ -84,11 +84,10 @@ def test_one_that_cannot_be_loaded_fails_with_its_line_and_every_command_says_so
     (tmp_path / "odd.py").write_text("import json\nimport nothing_like_this\n")
     run_main("plugins", "add", tmp_path / "odd.py")
     status, out, err = run_main("plugins", "allow", "odd")
-    words = (
-        "odd.py cannot be loaded: it raised ModuleNotFoundError: No module named 'nothing_like_this' (odd.py, line 2)."
-    )
+    raised = "ModuleNotFoundError: No module named 'nothing_like_this'"
+    words = f"odd.py cannot be loaded: it raised {raised} (odd.py, line 2)."
     assert (status, out, err) == (1, "", f"main.py: {words}\n")
-    assert f"Note: {words}" in run_main("datasets")[2]
+    assert f"Note: {words}\n" in run_main("evaluate", "nothing")[2]
 
 
 def test_help_of_a_command_names_what_plug_ins_bring(run_main):
