@@ -86,7 +86,7 @@ def test_without_its_plugins_it_opens_and_is_shown(run, without_plugins, tmp_pat
     assert config.to_json() == run.config.to_json()
     reader = MetricsReader(opened.metrics_file)
     reader.refresh()
-    assert reader.terms == ("latents_above",)
+    assert reader.own == ("latents_above",)
     assert list_previews(opened.previews_folder)
     list(export([opened], tmp_path / "curves.png"))
     assert (tmp_path / "curves.png").stat().st_size > 1000

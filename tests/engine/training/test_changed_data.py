@@ -151,7 +151,7 @@ def test_after_the_file_was_replaced_metrics_are_computed_again(replaced, tmp_pa
     run, data = replaced
     old = run.evaluation()["metrics"]["reconstruction"]["value"]
     result, said = result_of(run, "reconstruction")
-    assert f"not those that changing was trained on ({CHANGED})" in said
+    assert f"differ from those that changing was trained on ({CHANGED})" in said
     assert f"of other data ({CHANGED})" in said
     new = result["metrics"]["reconstruction"]["value"]
     assert new == fresh(run, data, tmp_path, "reconstruction")["reconstruction"]["value"]
