@@ -56,7 +56,7 @@ def label_alone(conditional):
     weight = model.networks.decoder.hidden[0].weight
     with torch.no_grad():
         weight[:, : model.latents] = 0
-        weight[:, model.latents :] *= 30
+        weight[:, model.latents :] *= 300
         pictures = model.decode(torch.zeros(10, model.latents), torch.arange(10))
     assert torch.cdist(pictures.flatten(1), pictures.flatten(1)).add(torch.eye(10)).min() > 0.5
     return replace(conditional, model=model)

@@ -7,7 +7,7 @@ import pytest
 from engine.errors import ConfigError
 from engine.evaluation.grouping import setting_words
 from engine.methods.registry import METHODS
-from engine.runs.differences import differing_settings, what_matters
+from engine.runs.differences import differing_settings, experiment_settings
 from engine.settings.presets import load_preset, save_preset
 from engine.settings.run_config import RunConfig
 from engine.studies import load_study
@@ -252,7 +252,9 @@ def test_tables_and_comparisons_know_a_schedule():
     assert setting_words(one, "capacity") == "0 to 5 nats over 20 epochs"
     assert setting_words(one.changed(capacity=7), "capacity") == "7 nats"
     assert differing_settings([one, other]) == ["capacity"]
-    assert what_matters(one) == what_matters(RunConfig(objective="annealed-abs", capacity="0 to 5 over 20 epochs"))
+    assert experiment_settings(one) == experiment_settings(
+        RunConfig(objective="annealed-abs", capacity="0 to 5 over 20 epochs")
+    )
 
 
 @pytest.mark.parametrize(
