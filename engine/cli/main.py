@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from engine import __version__
-from engine.cli import export, study, traverse
+from engine.cli import export, plugins, study, traverse
 from engine.cli.options import check_takes_data, data_option, find, machine_options, runs_option, threads_option
 from engine.cli.progress import answer, say, shown, stop_on_interrupt
 from engine.errors import ChangedError, ConfigError, OutputError, PluginError, RunError, StudioError
@@ -134,9 +134,17 @@ def parser() -> Parser:
     machine_options(demo)
     runs_option(demo)
     demo.set_defaults(do=_demo)
-    for added in export.add_commands(commands):
+    for added in (*export.add_commands(commands), plugins.add_command(commands)):
         runs_option(added)
     return main
+
+
+def commands_of(main: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    """Return the parsers of the commands, by name."""
+    for action in main._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            return dict(action.choices)
+    return {}
 
 
 def run_command(arguments: argparse.Namespace) -> int:
@@ -144,6 +152,8 @@ def run_command(arguments: argparse.Namespace) -> int:
     if problem := chosen_folders().problem:
         say(f"main.py: {problem}")
     clear_leftovers(folders_to_clear(data_cache(), arguments.runs))
+    if arguments.command != "plugins":
+        plugins.note_waiting()
     try:
         status = int(arguments.do(arguments))
         sys.stdout.flush()
@@ -240,7 +250,7 @@ def _resume(arguments: argparse.Namespace) -> int:
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:
-    from engine.evaluation.evaluate import evaluate
+    from engine.evaluation.apart import evaluation
     from engine.evaluation.grouping import METHOD
     from engine.evaluation.rows import row_of
     from engine.evaluation.table import table_of
@@ -250,7 +260,9 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     runs = [find(name, arguments) for name in arguments.runs_given]
     results: list[dict[str, Any]] = []
     for run in runs:
-        results += [event.result for event in shown(evaluate(run, metrics), Control()) if isinstance(event, Evaluated)]
+        results += [
+            event.result for event in shown(evaluation(run, metrics), Control()) if isinstance(event, Evaluated)
+        ]
     if arguments.json:
         answer(json.dumps(results, indent=2, ensure_ascii=False))
     elif metrics and not (arguments.format or arguments.by_method):
@@ -334,8 +346,14 @@ def _demo(arguments: argparse.Namespace) -> int:
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    """Parse the command line. Exits with status 2 and one line on stderr when it is wrong."""
-    return parser().parse_args([_signed(argument) for argument in arguments])
+    """Parse the command line, which may name what plug-ins bring.
+
+    Exits with status 2 and one line on stderr when it is wrong.
+    """
+    made = parser()
+    if commands_of(made).keys() & set(arguments) and plugins.load_plugins():  # the window loads them when it is due
+        made = parser()  # its help names what they bring
+    return made.parse_args([_signed(argument) for argument in arguments])
 
 
 def _signed(argument: str) -> str:

@@ -7,10 +7,11 @@ are the same.
 from contextlib import closing, suppress
 from dataclasses import replace
 
-from engine.errors import CheckpointError, PluginError
+from engine.errors import PluginError
 from engine.jobs.events import Job, Request, Unanswered
 from engine.jobs.workers import apart
-from engine.runs.origins import names_of
+from engine.runs.kept_weights import weights_step
+from engine.runs.plugins_used import names_of
 from engine.runs.run import Run
 
 
@@ -53,7 +54,7 @@ def note_end(run: Run, reason: str) -> str:
     state = run.state()
     if state.state not in ("interrupted", "new"):
         return reason
-    step = _checkpoint(run)
+    step = weights_step(run.checkpoint_folder)
     reason = f"{reason} {_kept(step)}"
     with suppress(OSError):  # the folder cannot be written; the error on its way to the user says so
         # state.json is written less often than checkpoints may be.
@@ -63,17 +64,8 @@ def note_end(run: Run, reason: str) -> str:
 
 def kept_words(run: Run) -> str:
     """Say which checkpoint a run has."""
-    return _kept(_checkpoint(run))
+    return _kept(weights_step(run.checkpoint_folder))
 
 
 def _kept(step: int | None) -> str:
     return "No checkpoint was due yet." if step is None else f"The run keeps its checkpoint at step {step:,}."
-
-
-def _checkpoint(run: Run) -> int | None:
-    from engine.runs.checkpoints import checkpoint_step
-
-    try:
-        return checkpoint_step(run.checkpoint_folder)
-    except CheckpointError:
-        return None

@@ -23,6 +23,7 @@ from engine.errors import (
     PluginError,
     PluginMissingError,
     RunError,
+    StudioError,
     TrainingDivergedError,
 )
 from engine.jobs.events import (
@@ -44,13 +45,13 @@ from engine.runs.checkpoints import NOT_RESUMED, fill, load_trainer, load_weight
 from engine.runs.checkpoints import checkpoint_step as saved_step
 from engine.runs.kept_weights import WEIGHTS, keep_checkpoint
 from engine.runs.metrics_file import MetricsWriter, cut_back
-from engine.runs.plugins_used import require_plugins
+from engine.runs.plugins_used import names_of, require_plugins
 from engine.runs.previews import drop_after, save_preview
 from engine.runs.run import Run, RunState
 from engine.settings.run_config import DEVICE_TITLES, RunConfig
 from engine.system.leftovers import clear_leftovers, folders_of_run
 from engine.system.schedule import Schedule
-from engine.system.user_code import explained
+from engine.system.user_code import error_words, explained
 from engine.training.apart import kept_words
 from engine.training.device_images import DeviceImages, room_on
 from engine.training.held_out import HeldOut
@@ -458,6 +459,9 @@ def _explain(error: Exception, run: Run) -> Exception:
     found = explained(error)
     if isinstance(found, PluginError) and found is not error:
         return PluginError(f"{found} {kept_words(run)}")
+    names = names_of(run.config)
+    if names and not isinstance(error, StudioError | OSError | MemoryError):  # of what a plug-in's code has returned
+        return PluginError(f"A step with {names} failed: {error_words(error)}. {kept_words(run)}")
     if not isinstance(error, OSError):
         return error
     kept = "The last checkpoint is kept" if (run.checkpoint_folder / WEIGHTS).exists() else "No checkpoint was due yet"

@@ -8,7 +8,7 @@ from PySide6.QtCore import QObject, Signal
 
 from engine.data import check_data
 from engine.errors import ChangedError, DataError, StudioError
-from engine.jobs.events import Job, Paused, Progress, TrainingStarted, Unanswered, Warned
+from engine.jobs.events import Job, Paused, Progress, TrainingStarted, Warned
 from engine.runs.queue import QueuedRun, RunQueue
 from engine.runs.run import Run
 from engine.settings.run_config import RunConfig
@@ -19,8 +19,7 @@ class TrainingSession(JobSession):
     """Trains at most one run at a time; when it ends, for whatever reason, the next run in the queue starts.
 
     Emits `changed` when its state or progress changes, `queue_changed` when the queue changes, `failed` and `warned`
-    with a message, `unanswered` with one that says which code does not answer (`end` ends it), `resolved` with one that
-    no longer applies, `no_data(data set, message)` instead of starting a run whose data are missing, `began(path)` and
+    with a message, `no_data(data set, message)` instead of starting a run whose data are missing, `began(path)` and
     `ended(path)` with a run's folder, `cancelled(path)` when the run is to be discarded, and
     `changes_to_accept(waiting, message)` when a run was refused because its data or a plug-in have changed, so that the
     user can be asked.
@@ -28,10 +27,8 @@ class TrainingSession(JobSession):
 
     queue_changed = Signal()
     failed = Signal(str)
-    resolved = Signal(str)
     no_data = Signal(str, str)
     warned = Signal(str)
-    unanswered = Signal(str)
     began = Signal(object)
     ended = Signal(object)
     cancelled = Signal(object)
@@ -43,7 +40,6 @@ class TrainingSession(JobSession):
             Progress: self._progressed,
             Paused: self._paused,
             Warned: lambda event: self.warned.emit(event.message),
-            Unanswered: self._unanswered,
         }
         super().__init__(parent, handlers, self._run_ended)
         self.root = root
@@ -58,7 +54,6 @@ class TrainingSession(JobSession):
         self.cancelling = False
         self.images_per_second = 0.0
         self._pause_reason = ""
-        self._silence = ""
         self._batch = 0
         self._mark = (0.0, 0)
 
@@ -244,13 +239,6 @@ class TrainingSession(JobSession):
             self._pause_reason = f"{event.message} Until then it is paused."
             self.failed.emit(self._pause_reason)
 
-    def _unanswered(self, event: Unanswered) -> None:
-        said, self._silence = self._silence, event.message
-        if said:
-            self.resolved.emit(said)
-        if event.message:
-            self.unanswered.emit(event.message)
-
     def _measure(self, step: int) -> None:
         """Update the smoothed speed, measured over at least a second."""
         if not self._batch:
@@ -267,7 +255,6 @@ class TrainingSession(JobSession):
         assert self.run is not None
         path, cancelled = self.run.path, self.cancelling
         refused = isinstance(thread.exception, ChangedError)
-        self._unanswered(Unanswered(""))
         if thread.error and not refused:
             waits = " Starting the next run in the queue." if len(self.queue) and not self.held else ""
             self.failed.emit(f"{self.run.name}: {thread.error}{waits}")
