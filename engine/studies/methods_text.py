@@ -194,7 +194,7 @@ def _plugins(entry: _Entry) -> list[str]:
     """The plug-ins that a run was trained and measured with, each with the beginning of its fingerprint."""
     uses = [(use.name, use.version, use.fingerprint) for use in entry.about.get("plugins", ())]
     kept = [plugin_of(found) for name, found in entry.row.metrics.items() if entry.row.value(name) is not None]
-    uses += [tuple(plugin.get(key, "") for key in ("name", "version", "fingerprint")) for plugin in kept if plugin]
+    uses += [(it.get("name", ""), it.get("version", ""), it.get("fingerprint", "")) for it in kept if it]
     return [f"{name} {version} (SHA-256 {fingerprint[:8]}…)" for name, version, fingerprint in uses]
 
 

@@ -173,6 +173,24 @@ def test_an_archive_goes_out_and_in_without_them(run, without_plugins, tmp_path)
     assert "latents_above" in (tmp_path / "curves.csv").read_text().splitlines()[0]
 
 
+def test_a_scheduled_weight_of_an_absent_method_is_kept_drawn_and_imported(load_example, without_plugins, tmp_path):
+    load_example("free_bits_vae")
+    schedule = "0 to 0.5 over 4 steps"
+    ours = {"dataset": "digits", "network": "mlp", "free_nats": schedule}
+    made = Run.create(tmp_path / "runs", RunConfig.parse(SETTINGS | ours), "scheduled")
+    list(train(made))
+    without_plugins()
+    opened = Run.open(made.path)
+    assert opened.config.value("free_nats") == schedule
+    assert opened.config.to_json() == made.config.to_json()
+    list(export([opened], tmp_path / "curves.png"))
+    list(write_archive([opened], tmp_path / "scheduled.zip"))
+    [*_, imported, _] = read_archive(tmp_path / "scheduled.zip", tmp_path / "elsewhere")
+    reader = MetricsReader(Run.open(imported.run).metrics_file)
+    reader.refresh()
+    assert reader.own == ("latents_above", "free_nats")
+
+
 def test_with_them_again_it_goes_on_bit_for_bit(run, without_plugins, load_example, tmp_path):
     whole = Run.create(tmp_path / "runs", RunConfig.parse(SETTINGS | {"steps": 8}), "whole")
     list(train(whole))
