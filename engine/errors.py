@@ -17,8 +17,8 @@ class DataError(StudioError):
     """A data set is missing, damaged or not what it claims to be."""
 
 
-class DataChangedError(DataError):
-    """The data set differs from the one that a run was trained on, and the user has not accepted that."""
+class ChangedError(StudioError):
+    """A data set or plug-in differs from the one that a run was trained with, and the user has not accepted that."""
 
 
 class RunError(StudioError):

@@ -2,6 +2,7 @@
 
 import locale
 import logging
+import os
 import sys
 from pathlib import Path
 from threading import Thread
@@ -14,6 +15,7 @@ from engine.settings.folders import data_cache
 from engine.system.leftovers import clear_leftovers, folders_to_clear, run_folders_to_clear
 from engine.system.log_file import end_log, start_log
 from engine.system.paths import APP, RESOURCES, log_file
+from gui.bridge import stuck
 from gui.desktop import APP_ID
 from gui.desktop.leaving import Leaving
 from gui.desktop.listener import Listener
@@ -74,6 +76,8 @@ def run_app(runs: Path, theme_name: str | None, lock: InstanceLock) -> int:
         catcher.close()
         lock.release()
         end_log(logged)
+        if stuck():  # the interpreter would wait for them
+            os._exit(1)
 
 
 def _show_window(app: QApplication, runs: Path, theme_name: str | None, lock: InstanceLock) -> int:

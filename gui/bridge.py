@@ -15,16 +15,27 @@ from PySide6.QtCore import QDeadlineTimer, QObject, QThread, Signal, Slot
 
 from engine.errors import StudioError
 from engine.jobs.control import Control, drive
-from engine.jobs.events import Event, Finished, Job, Paused, Progress
+from engine.jobs.events import Event, Finished, Job, Paused, Progress, Unanswered
 from engine.system.user_code import explained
 
 INTERVAL = 0.1
 """Seconds between two batches."""
 
+CLOSING = 5.0
+"""Seconds that a thread gets to end what it is doing when the window closes."""
+
+_stuck: list[QThread] = []
+"""Threads in code that does not come back."""
+
 Handlers: TypeAlias = Mapping[type[Event], Callable[[Any], object]]
 """The function to call for each type of event."""
 
 log = logging.getLogger(__name__)
+
+
+def stuck() -> bool:
+    """Whether a thread is left that does not end: the process must not wait for it."""
+    return any(thread.isRunning() for thread in _stuck)
 
 
 def explain(error: BaseException) -> str:
@@ -83,18 +94,22 @@ class JobSession(QObject):
 
     `handlers` maps event types to functions called in the window's thread; events of other types are dropped in the
     job's thread. `ended` is called once for each job with its thread, which knows how the job ended; `words` is the
-    job's closing message. `changed` is emitted after each batch of events and after every request that changes the
-    state.
+    job's closing message. Emits `changed` after each batch of events and after every request that changes the state,
+    `unanswered` with a message when a plug-in's code does not answer a request (`end` ends it), and `resolved` with a
+    message that no longer applies.
     """
 
     changed = Signal()
+    unanswered = Signal(str)
+    resolved = Signal(str)
 
     def __init__(self, parent: QObject | None, handlers: Handlers, ended: Callable[[JobThread], object]) -> None:
         super().__init__(parent)
-        self._handlers: Handlers = {Finished: self._at_end, **handlers}
+        self._handlers: Handlers = {Finished: self._at_end, Unanswered: self._say_unanswered, **handlers}
         self._ended = ended
         self._thread: JobThread | None = None
         self.words = ""
+        self._unanswered = ""
         self.paused = self.stopping = False
 
     @property
@@ -143,7 +158,9 @@ class JobSession(QObject):
     def end(self) -> None:
         """Kill a child process that does not respond."""
         if self._thread is not None:
+            self.paused = False
             self._thread.control.end()
+            self.changed.emit()
 
     def wait(self, seconds: float | None = None) -> None:
         """Wait until the job has ended, at most the given number of seconds."""
@@ -162,11 +179,19 @@ class JobSession(QObject):
     def _at_end(self, event: Finished) -> None:
         self.words = event.message
 
+    def _say_unanswered(self, event: Unanswered) -> None:
+        before, self._unanswered = self._unanswered, event.message
+        if before:
+            self.resolved.emit(before)
+        if event.message:
+            self.unanswered.emit(event.message)
+
     @Slot()
     def _finished(self) -> None:
         assert self._thread is not None
         thread, self._thread = self._thread, None
         self.paused = self.stopping = False
+        self._say_unanswered(Unanswered(""))
         thread.deleteLater()
         self._ended(thread)
 
@@ -194,13 +219,20 @@ class LatestWorker(QThread):
         if not self.isRunning() and not self._over:
             self.start(QThread.Priority.InheritPriority)
 
+    @property
+    def overtaken(self) -> bool:
+        """Whether nobody waits any more for what it is doing now. May be asked in its thread."""
+        return self._over or self._request is not None
+
     def close(self) -> None:
-        """End the thread after the current request."""
+        """End the thread after the current request; code of a plug-in that does not return is left to itself."""
         with self._changed:
             self._over = True
             self._request = None
             self._changed.notify()
-        self.wait()
+        if not self.wait(QDeadlineTimer(round(1000 * CLOSING))):
+            self.setParent(None)
+            _stuck.append(self)
 
     def run(self) -> None:
         """Work until closed; called in the thread."""

@@ -55,6 +55,28 @@ gamma = 100_000
 learning_rate = 1
 """
 
+PLUGIN = """from engine.methods.beta_vae import BetaVae
+from engine.plugins.plugin import Plugin
+
+
+class Odd(BetaVae):
+    title = "Odd VAE"
+    short = "Odd"
+
+    def step(self, batch, context):
+        terms = super().step(batch, context)
+        if context.step == {step}:
+            {body}
+        return terms
+
+    class Settings(BetaVae.Settings):
+        "Settings of its own, which travel to the process that trains."
+
+
+PLUGIN = Plugin("odd", "1.0", 1, methods={{"odd-vae": Odd}})
+"""
+"""A plug-in whose method does something at its 15th step, line 12."""
+
 hypothesis.settings.register_profile("studio", deadline=None, derandomize=True, database=None)
 hypothesis.settings.load_profile("studio")
 
@@ -231,3 +253,36 @@ def study_file():
         return path
 
     return write
+
+
+@pytest.fixture
+def plugins(tmp_path, monkeypatch):
+    """No plug-in of another test: a folder of its own, and what this one loads is taken away again."""
+    from engine.plugins.consent import Consent
+    from engine.plugins.loading import Plugins
+    from engine.plugins.registering import PLUGINS, unregister
+
+    monkeypatch.setattr("engine.jobs.processes._preparation", [])
+    folder = tmp_path / "plugins"
+    folder.mkdir()
+    yield Plugins(folder, Consent(tmp_path / "plugins.json"))
+    for name in list(PLUGINS):
+        unregister(name)
+
+
+@pytest.fixture
+def odd_plugin(plugins):
+    """Load a plug-in whose method does something at its 15th step: `odd_plugin("raise ValueError")`."""
+    from engine.plugins.registering import unregister
+
+    def load(body, step=15):
+        unregister("odd")
+        plugins._loaded.clear()
+        (plugins.folder / "odd.py").write_text(PLUGIN.format(body=body, step=step))
+        plugins.rescan()
+        plugins.allow(plugins.find("odd"))
+        plugins.load()
+        assert plugins.find("odd").problem == ""
+        return plugins
+
+    return load

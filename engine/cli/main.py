@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from engine import __version__
-from engine.cli import export, study, traverse
+from engine.cli import export, plugins, study, traverse
 from engine.cli.options import check_takes_data, data_option, find, machine_options, runs_option, threads_option
 from engine.cli.progress import answer, say, shown, stop_on_interrupt
-from engine.errors import ConfigError, DataChangedError, DataError, OutputError, PluginError, RunError, StudioError
+from engine.errors import ChangedError, ConfigError, OutputError, PluginError, RunError, StudioError
 from engine.jobs.control import Control
 from engine.jobs.events import Evaluated, Finished, Paused, Request
 from engine.methods.registry import METHODS
@@ -92,7 +92,7 @@ def parser() -> Parser:
     longer.add_argument("--epochs", type=whole_number, metavar="N", help="new total length in epochs")
     longer.add_argument("--steps", type=whole_number, metavar="N", help="new total length in steps")
     resume.add_argument(
-        "--accept-changed-data", action="store_true", help="go on though the data changed since the run was trained"
+        "--accept-changes", action="store_true", help="resume even if the data or a plug-in have changed since"
     )
     data_option(resume)
     runs_option(resume)
@@ -134,9 +134,17 @@ def parser() -> Parser:
     machine_options(demo)
     runs_option(demo)
     demo.set_defaults(do=_demo)
-    for added in export.add_commands(commands):
+    for added in (*export.add_commands(commands), plugins.add_command(commands)):
         runs_option(added)
     return main
+
+
+def commands_of(main: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    """Return the parsers of the commands, by name."""
+    for action in main._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            return dict(action.choices)
+    return {}
 
 
 def run_command(arguments: argparse.Namespace) -> int:
@@ -144,6 +152,8 @@ def run_command(arguments: argparse.Namespace) -> int:
     if problem := chosen_folders().problem:
         say(f"main.py: {problem}")
     clear_leftovers(folders_to_clear(data_cache(), arguments.runs))
+    if arguments.command != "plugins":
+        plugins.note_waiting()
     try:
         status = int(arguments.do(arguments))
         sys.stdout.flush()
@@ -201,13 +211,13 @@ def _config(arguments: argparse.Namespace) -> RunConfig:
     return config if values.get("data_folder") == "" else with_remembered_data(config)
 
 
-def _train_run(run: Run, *, fresh: bool = False, accept_changed_data: bool = False) -> int:
+def _train_run(run: Run, *, fresh: bool = False, accept_changes: bool = False) -> int:
     from engine.training.apart import training
 
     status = 0
     with stop_on_interrupt() as control:
         try:
-            for event in shown(training(run, fresh=fresh, accept_changed_data=accept_changed_data), control):
+            for event in shown(training(run, fresh=fresh, accept_changes=accept_changes), control):
                 if isinstance(event, Paused) and event.message:
                     raise RunError(event.message)  # nobody waits at a terminal to make room
                 if isinstance(event, Finished) and event.stopped:
@@ -224,23 +234,23 @@ def _train_run(run: Run, *, fresh: bool = False, accept_changed_data: bool = Fal
 
 def _resume(arguments: argparse.Namespace) -> int:
     run = find(arguments.run, arguments)
-    accept = arguments.accept_changed_data
+    accept = arguments.accept_changes
     try:
         if arguments.epochs is not None or arguments.steps is not None:
             from engine.training.lengthening import lengthen
 
-            lengthen(run, arguments.epochs, arguments.steps, accept_changed_data=accept)
+            lengthen(run, arguments.epochs, arguments.steps, accept_changes=accept)
         elif run.state().state == "finished":
             say(f"{run.name} has reached its length; give a new one with --epochs or --steps.")
             answer(run.path)
             return 0
-        return _train_run(run, accept_changed_data=accept)
-    except DataChangedError as error:
-        raise DataError(f"{error} To accept them, add --accept-changed-data.") from None
+        return _train_run(run, accept_changes=accept)
+    except ChangedError as error:
+        raise RunError(f"{error} To accept this, add --accept-changes.") from None
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:
-    from engine.evaluation.evaluate import evaluate
+    from engine.evaluation.apart import evaluation
     from engine.evaluation.grouping import METHOD
     from engine.evaluation.rows import row_of
     from engine.evaluation.table import table_of
@@ -250,7 +260,9 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     runs = [find(name, arguments) for name in arguments.runs_given]
     results: list[dict[str, Any]] = []
     for run in runs:
-        results += [event.result for event in shown(evaluate(run, metrics), Control()) if isinstance(event, Evaluated)]
+        results += [
+            event.result for event in shown(evaluation(run, metrics), Control()) if isinstance(event, Evaluated)
+        ]
     if arguments.json:
         answer(json.dumps(results, indent=2, ensure_ascii=False))
     elif metrics and not (arguments.format or arguments.by_method):
@@ -334,8 +346,14 @@ def _demo(arguments: argparse.Namespace) -> int:
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    """Parse the command line. Exits with status 2 and one line on stderr when it is wrong."""
-    return parser().parse_args([_signed(argument) for argument in arguments])
+    """Parse the command line, which may name what plug-ins bring.
+
+    Exits with status 2 and one line on stderr when it is wrong.
+    """
+    made = parser()
+    if commands_of(made).keys() & set(arguments) and plugins.load_plugins():  # the window loads them when it is due
+        made = parser()  # its help names what they bring
+    return made.parse_args([_signed(argument) for argument in arguments])
 
 
 def _signed(argument: str) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from engine.evaluation.catalogue import Column
+from engine.evaluation.results import plugin_of
 from engine.system.plain_text import one_line
 
 SPLITS = {"train": "training images", "test": "test images", "all": "images"}
@@ -17,6 +18,8 @@ def protocol_words(entry: Mapping[str, Any], column: Column, *, interval: bool =
         parts.append("z sampled" if protocol["z"] == "sampled" else "z = posterior mean")
     if protocol.get("factors"):
         parts.append(f"factors: {', '.join(map(str, protocol['factors']))}")
+    if plugin := plugin_of(entry):
+        parts.append(f"computed by the plug-in {plugin.get('name', '')} {plugin.get('version', '')}".rstrip())
     words = one_line("; ".join(parts))
     if interval and entry.get("interval"):
         low, high = entry["interval"]

@@ -15,8 +15,9 @@ from multiprocessing.process import BaseProcess
 from types import TracebackType
 from typing import Any, TypeAlias
 
-from engine.errors import StudioError
+from engine.errors import PluginError, StudioError
 from engine.jobs.events import Event, Progress, Request
+from engine.system.user_code import explained
 
 POLL_SECONDS = 0.1
 """Interval at which a waiting job yields, so that it can be cancelled."""
@@ -97,8 +98,8 @@ class Children:
 
         Yields Progress in `unit`s: tasks, or, where `sizes` gives the number of units of each task, the units that
         `work` reports through its argument `report`. `work` must be a module-level function whose arguments and result
-        can be pickled. Raises StudioError when a child dies, and RuntimeError with the child's traceback when `work`
-        raises.
+        can be pickled. Raises StudioError when a child dies, PluginError when a plug-in's code raises, and RuntimeError
+        with the child's traceback when `work` raises anything else.
         """
         units = list(sizes or [1] * len(tasks))
         waiting = sorted(range(len(tasks)), key=lambda number: units[number])
@@ -120,6 +121,8 @@ class Children:
                     done[number] = min(value, units[number])
                 elif kind == "failed":
                     raise RuntimeError(f"{what}:\n{value}")
+                elif kind == "refused":
+                    raise PluginError(value)
                 else:
                     done[number], results[number] = units[number], value
                     del busy[connection]
@@ -160,8 +163,10 @@ def _serve(connection: Connection, first: Preparation | None) -> None:
         try:
             extra = {"report": lambda units: connection.send(("progress", units))} if reporting else {}
             connection.send(("done", work(*task, **extra)))
-        except Exception:  # raised by the parent
-            connection.send(("failed", traceback.format_exc()))
+        except Exception as error:  # whatever it is, the parent raises it
+            found = explained(error)
+            refused = isinstance(found, PluginError)
+            connection.send(("refused", str(found)) if refused else ("failed", traceback.format_exc()))
 
 
 def exit_with_parent() -> None:

@@ -73,6 +73,8 @@ class Worker:
         os.close(handle)
         self._dump = Path(dump)
         self._watched = False
+        self.gone = False
+        """Whether the process was found to have ended."""
         spawn = multiprocessing.get_context("spawn")
         self.connection, theirs = spawn.Pipe()
         # Not a daemon: those may have no children, and an evaluation has.
@@ -98,6 +100,7 @@ class Worker:
         try:
             message: Event | Outcome = self.connection.recv()
         except (EOFError, OSError):
+            self.gone = True
             message = Outcome(PluginError(self._ended()))
         self._heard = time.monotonic()
         if isinstance(message, Paused | Outcome):
@@ -185,12 +188,12 @@ def _signal_words(code: int | None) -> str:
         return f" with signal {-code}"
 
 
-def apart(who: str, make: Callable[..., Job], *arguments: Any) -> Job:
+def apart(who: str, make: Callable[..., Job], *arguments: Any, saves: bool = True) -> Job:
     """Do the job `make(*arguments)` in a process of its own; events and requests pass through.
 
     `make` is a function of a module; it, the arguments and the events can be pickled. Yields Idle while nothing
     happens, and Unanswered where a request has no answer; `Request.END` then ends the process. When it is closed, the
-    job is cancelled and gets some seconds to save what it has; closing raises PluginError where it does not answer.
+    job is cancelled, and gets some seconds where it `saves` what it has: closing raises PluginError if it needs more.
 
     Raises what the job raises, and PluginError when the process crashes, exits or is ended.
     """
@@ -199,9 +202,10 @@ def apart(who: str, make: Callable[..., Job], *arguments: Any) -> Job:
         worker.begin(make, *arguments)
         outcome = yield from _pass_through(worker)
     except GeneratorExit:
-        worker.ask("cancel")
-        if not _answers(worker):
-            raise PluginError(worker.given_up()) from None
+        if saves:
+            worker.ask("cancel")
+            if not _answers(worker):
+                raise PluginError(worker.given_up()) from None
         raise
     except KeyboardInterrupt:
         raise PluginError(worker.given_up()) from None

@@ -15,7 +15,7 @@ def fused(network: Network) -> Network:
     copied = copy.deepcopy(network).eval()
     for parent in list(copied.modules()):
         for name, child in list(parent.named_children()):
-            if isinstance(child, nn.Sequential):
+            if type(child) is nn.Sequential:  # one of a plug-in may do something else with its layers
                 setattr(parent, name, _folded(child))
     return copied.to(memory_format=torch.channels_last)
 

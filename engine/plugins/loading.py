@@ -11,6 +11,7 @@ from collections.abc import Collection, Generator, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 
 from engine.errors import PluginError
@@ -143,19 +144,25 @@ class Plugins:
                 key, Standing.FAILED, str(self.folder / key) if _is_file(key) else key, "", self._broken[key],
                 is_file=_is_file(key),
             )  # fmt: skip
+        waits = self._waiting.get(key, "")
+        if isinstance(current, PackageSource) and loaded and loaded.source.fingerprint != current.fingerprint:
+            waits = "Another version of the package is installed; it is loaded at the next start."
         listed = Listed(
             key,
             self._standing(source or current),
             current.place,
             current.fingerprint,
-            self._waiting.get(key) or self._broken.get(key) or self._problems.get((key, current.fingerprint), ""),
+            waits or self._broken.get(key) or self._problems.get((key, current.fingerprint), ""),
             is_file=isinstance(current, FileSource),
         )
         return listed if loaded is None else _described(listed, loaded.name)
 
     def _standing(self, source: Source) -> Standing:
         loaded = self._loaded.get(source.key)
-        if loaded is not None and loaded.source.fingerprint == source.fingerprint:
+        # A package is imported once: another version of it waits for the next start.
+        if loaded is not None and (
+            loaded.source.fingerprint == source.fingerprint or isinstance(source, PackageSource)
+        ):
             return Standing.LOADED
         answer = "allowed" if isinstance(source, PackageSource) else self._answers.answer(source.fingerprint)
         if answer is None:
@@ -170,27 +177,33 @@ class Plugins:
         """Return a job that imports what is allowed and not loaded yet; None where there is nothing.
 
         It yields Tried for each, which `take` takes. With `known_only`, what was never imported with these versions of
-        the libraries is left out; else it is imported in a child process first.
+        the libraries is left out; else it is imported in a child process first. What `wait` keeps back is left out.
         """
         allowed = [
             source
             for source in self._found.values()
-            if self._standing(source) is Standing.ALLOWED and source.key not in self._loaded
+            if self._standing(source) is Standing.ALLOWED and source.key not in self._waiting
         ]
         known = {source.key for source in allowed if self._answers.imported.get(source.fingerprint) == _versions()}
         wanted = [source for source in allowed if source.key in known or not known_only]
         return _imports(wanted, known) if wanted else None
 
     def take(self, tried: Tried) -> None:
-        """Add what an imported plug-in brings, or keep why it cannot be."""
+        """Add what an imported plug-in brings in place of its older version, or keep why it cannot be."""
         source = tried.source
+        if tried.problem:
+            if source.key not in self._loaded:
+                unload(source)
+            self._problems[source.key, source.fingerprint] = tried.problem
+            return
+        if source.key in self._loaded:
+            self._unregister(source.key)
         try:
-            if tried.problem:
-                raise PluginError(tried.problem)
             name = _register(source, tried.plugin)
         except PluginError as error:
             unload(source)
             self._problems[source.key, source.fingerprint] = str(error)
+            self._prepare_children()
             return
         self._loaded[source.key] = _Loaded(source, name)
         self._prepare_children()
@@ -198,8 +211,10 @@ class Plugins:
             self.consent.note_imported(source.fingerprint, _versions())
 
     def load(self, *, known_only: bool = False) -> None:
-        """Find and load what may be, and wait for it."""
+        """Find and load what may be, unload what was removed or refused, and wait for it."""
         self.rescan()
+        for key in self.stale():
+            self.unload(key)
         for event in self.loading(known_only=known_only) or ():
             if isinstance(event, Tried):
                 self.take(event)
@@ -214,7 +229,7 @@ class Plugins:
     # Changes
 
     def stale(self) -> list[str]:
-        """Return the keys of loaded plug-ins that are to go: removed, refused, or replaced by what is allowed."""
+        """Return the keys of loaded plug-ins that are to go: they were removed or refused."""
         return [key for key, loaded in self._loaded.items() if self._is_stale(loaded)]
 
     def _is_stale(self, loaded: _Loaded) -> bool:
@@ -223,20 +238,28 @@ class Plugins:
             return loaded.source.key not in self._broken
         if isinstance(source, PackageSource):
             return False
-        if self._answers.answer(loaded.source.fingerprint) == "refused":
-            return True
-        changed = source.fingerprint != loaded.source.fingerprint
-        return changed and self._answers.answer(source.fingerprint) is not None
+        refused = self._answers.answer(loaded.source.fingerprint) == "refused"
+        return refused or self._answers.answer(source.fingerprint) == "refused"
+
+    def replaced(self) -> list[str]:
+        """Return the keys of loaded plug-ins of which another version is allowed, which `loading` loads."""
+        return [
+            key
+            for key in self._loaded
+            if (source := self._found.get(key)) is not None and self._standing(source) is Standing.ALLOWED
+        ]
 
     def unload(self, key: str) -> None:
         """Take away what a loaded plug-in brought; nothing that uses it may be at work."""
+        unload(self._loaded[key].source)
+        self._unregister(key)
+        self._prepare_children()
+
+    def _unregister(self, key: str) -> None:
         from engine.plugins.registering import unregister
 
-        loaded = self._loaded.pop(key)
-        unregister(loaded.name)
-        unload(loaded.source)
+        unregister(self._loaded.pop(key).name)
         self._waiting.pop(key, None)
-        self._prepare_children()
 
     def name_of(self, key: str) -> str:
         """Return what a loaded plug-in calls itself."""
@@ -278,9 +301,8 @@ class Plugins:
             self.consent.forget(listed.fingerprint)
         self.rescan()
 
-    def add(self, path: Path, *, replace_existing: bool = False) -> Listed:
-        """Copy a file to the plug-in folder, without allowing it. Raises PluginError."""
-        source = check_file(path)
+    def add(self, source: FileSource, *, replace_existing: bool = False) -> Listed:
+        """Copy a file that `check_file` has read to the plug-in folder, not allowed yet. Raises PluginError."""
         target = self.folder / source.key
         try:
             if path_exists(target) or is_link(target):
@@ -297,6 +319,13 @@ class Plugins:
             raise PluginError(f"{source.key} cannot be copied to {self.folder}: {error.strerror or error}.") from None
         self.rescan()
         return self._list(source.key)
+
+    def content(self, listed: Listed) -> bytes:
+        """Return the content of a file as it is listed; empty where it has changed since."""
+        found = self._found.get(listed.key)
+        if isinstance(found, FileSource) and found.fingerprint == listed.fingerprint:
+            return found.content
+        return b""
 
     def _require_file(self, listed: Listed) -> None:
         if not listed.is_file:
@@ -423,7 +452,12 @@ def _too_long(source: Source, where: str = "") -> str:
 
 
 def plugins_of_this_user() -> Plugins:
-    """Return the plug-ins of the user's configuration folder, nothing loaded yet."""
+    """Return the plug-ins of the user's configuration folder: the same for all who ask in this process."""
     from engine.system.paths import plugins_file, plugins_folder
 
-    return Plugins(plugins_folder(), Consent(plugins_file()))
+    return _plugins_in(plugins_folder(), plugins_file())
+
+
+@cache
+def _plugins_in(folder: Path, answers: Path) -> Plugins:
+    return Plugins(folder, Consent(answers))

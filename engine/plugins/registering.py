@@ -198,7 +198,7 @@ def _wrong_method(what: str, method: Any) -> str:
     settings: Any = method.Settings
     if not (inspect.isclass(settings) and issubclass(settings, MethodSettings)):
         return f"Settings of {_lower(what)} must be a class that derives from MethodSettings."
-    if taken := sorted(method.Settings.model_fields.keys() & RunConfig.model_fields.keys()):
+    if taken := sorted(method.Settings.names() & RunConfig.model_fields.keys()):
         return f"{what} has a setting {taken[0]}, which is the name of a setting that all methods have."
     if unsaid := [name for name, field in method.Settings.model_fields.items() if not field.title]:
         return f"The setting {unsaid[0]} of {_lower(what)} is to be made by setting(default, title, help)."
@@ -213,6 +213,8 @@ def _wrong_terms(what: str, method: type[Method]) -> str:
     for name in names:
         if wrong := _wrong_name(name, f"a term of {_lower(what)}", UNDERSCORED):
             return wrong
+        if name in method.Settings.names():
+            return f"A term of {_lower(what)} cannot be called {name}: that is the name of one of its settings."
         if names.count(name) > 1 or name in COLUMNS or name == "kl_per_latent" or re.fullmatch(r"kl_\d+", name):
             return f"A term of {_lower(what)} cannot be called {name}: that is a column of metrics.csv already."
         if name in method.Settings.weights():

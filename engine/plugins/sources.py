@@ -10,11 +10,13 @@ import importlib.metadata
 import importlib.util
 import linecache
 import os
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
+from zlib import crc32
 
 from engine.errors import PluginError
 from engine.system.plain_text import one_line
@@ -56,9 +58,14 @@ class FileSource:
         """The file that its code is in."""
         return str(self.path)
 
+    @property
+    def module(self) -> str:
+        """The name of its module, by which its classes are found in other processes."""
+        return f"plugin_{re.sub(r'[^A-Za-z0-9]', '_', self.path.stem)}_{crc32(self.key.encode(errors='replace')):08x}"
+
     def execute(self) -> object:
         """Execute the bytes that were read, and return what they define as PLUGIN. Raises PluginError."""
-        name = f"disentangle_studio_plugin.{self.path.stem}"
+        name = self.module
         module = ModuleType(name)
         module.__file__ = self.code
         text = self.content.decode("utf-8", errors="replace")
@@ -200,5 +207,5 @@ def unload(source: Source) -> None:
     """Forget a source's code; objects of it that are in use stay as they are."""
     forget_code(source.code)
     if isinstance(source, FileSource):
-        sys.modules.pop(f"disentangle_studio_plugin.{source.path.stem}", None)
+        sys.modules.pop(source.module, None)
         linecache.cache.pop(source.code, None)

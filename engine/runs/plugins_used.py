@@ -12,6 +12,20 @@ from engine.settings.run_config import RunConfig
 from engine.system.registry import Origin
 
 
+def origins_of(config: RunConfig) -> tuple[Origin, ...]:
+    """Return the loaded plug-ins that settings need, each once."""
+    found = [METHODS.origin(config.objective), ENTRIES.origin(config.dataset)]
+    if "network" not in METHODS[config.objective].ignores:
+        found.append(NETWORKS.origin(config.network))
+    return tuple(dict.fromkeys(origin for origin in found if origin is not None))
+
+
+def names_of(config: RunConfig) -> str:
+    """Return the names of the loaded plug-ins that settings need, e.g. "sparse-vae and blobs"; empty if none."""
+    names = [origin.plugin for origin in origins_of(config)]
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
 def plugins_used(config: RunConfig) -> tuple[PluginUse, ...]:
     """Return the loaded plug-ins that settings need, with what a run keeps of what they bring."""
     found: dict[Origin, dict[str, Any]] = {}

@@ -23,13 +23,13 @@ MAX_WAITING = 100_000
 class QueuedRun:
     """A run in the queue, by the name of its folder; `more` is added to its length first.
 
-    `more` is in steps if the run's length is set in steps, else in epochs. With `accept_changed_data`, the run resumes
-    even if its data differ from those it was trained on.
+    `more` is in steps if the run's length is set in steps, else in epochs. With `accept_changes`, the run resumes
+    even if its data or plug-ins differ from those it was trained with.
     """
 
     run: Annotated[str, Field(strict=True, min_length=1, max_length=255)]
     more: Annotated[int, Field(strict=True, ge=0, le=MAX_MORE)] = 0
-    accept_changed_data: Annotated[bool, Field(strict=True)] = False
+    accept_changes: Annotated[bool, Field(strict=True)] = False
 
 
 class RunQueue:
@@ -57,14 +57,14 @@ class RunQueue:
         names = [entry.run for entry in self.waiting]
         return names.index(path.name) if path.parent == self._root and path.name in names else None
 
-    def add(self, path: Path, *, more: int = 0, accept_changed_data: bool = False, first: bool = False) -> None:
+    def add(self, path: Path, *, more: int = 0, accept_changes: bool = False, first: bool = False) -> None:
         """Append a run, or put it first. A run that is queued already is moved and keeps its `more`."""
         old = self.position(path)
         if old is not None:
             more = more or self.waiting[old].more
-            accept_changed_data = accept_changed_data or self.waiting[old].accept_changed_data
+            accept_changes = accept_changes or self.waiting[old].accept_changes
         rest = [entry for entry in self.waiting if entry.run != path.name]
-        entry = QueuedRun(path.name, more, accept_changed_data)
+        entry = QueuedRun(path.name, more, accept_changes)
         self._change([entry, *rest] if first else [*rest, entry])
 
     def remove(self, path: Path) -> None:
@@ -116,7 +116,7 @@ class RunQueue:
 
 
 def _values(waiting: QueuedRun) -> dict[str, object]:
-    accepted = {"accept_changed_data": True} if waiting.accept_changed_data else {}
+    accepted = {"accept_changes": True} if waiting.accept_changes else {}
     return {"run": waiting.run, "more": waiting.more} | accepted
 
 

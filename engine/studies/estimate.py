@@ -1,7 +1,10 @@
 """How long a study will take on this machine, told before, and what of it is left while it runs."""
 
+import math
 import statistics
+import time
 from collections.abc import Generator, Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -13,12 +16,15 @@ from engine.jobs.events import Event, Job, Request
 from engine.jobs.processes import Children
 from engine.runs.kept_weights import WEIGHTS
 from engine.runs.metrics_file import MetricsReader
+from engine.runs.plugins_used import names_of
 from engine.runs.run import Run, list_runs
+from engine.settings.absent import missing_words
 from engine.settings.run_config import RunConfig
 from engine.studies.machine import Plan, plan_for
 from engine.studies.standing import CellState, expected_steps, standing
 from engine.studies.study import Study
-from engine.training.pace import Pace, estimate, measure_pace, pace_key, pace_of
+from engine.system.user_code import explained
+from engine.training.pace import LONGEST, Pace, estimate, measure_pace, pace_key, pace_of
 
 Key: TypeAlias = tuple[Any, ...]
 """What the pace of a run depends on; as `engine.training.pace.pace_key` makes it."""
@@ -104,7 +110,8 @@ def estimate_study(
     left = [state for state in standing(study, runs_folder) if state.state != "evaluated"]
     paces = (measured or {}) | known_paces(left, runs_folder, plan)
     yield StudyEstimated(_needed(study, left, paces, plan))
-    wanted = {key: placed(state, plan) for state in left if (key := key_of(state, plan)) not in paces}
+    possible = [state for state in left if not missing_words(state.cell.config)]
+    wanted = {key: placed(state, plan) for state in possible if (key := key_of(state, plan)) not in paces}
     if measure and wanted:
         found = yield from _measured(wanted, plan)
         if measured is not None:
@@ -199,11 +206,28 @@ def _measured(wanted: dict[Key, RunConfig], plan: Plan) -> Generator[Event, Requ
     found: Paces = {}
     for key, config in wanted.items():
         with Children(plan.workers) as children:
-            answers = yield from children.run(_measure, [(config,)] * plan.workers, "Trying a few steps", "processes")
+            trying = children.run(_measure, [(config,)] * plan.workers, "Trying a few steps", "processes")
+            answers = yield from _within(LONGEST if names_of(config) else math.inf, trying)
         each: list[Pace] = [pace for pace in answers if pace is not None]
         if each:
             found[key] = replace(each[0], seconds=statistics.median(pace.seconds for pace in each))
     return found
+
+
+def _within(
+    seconds: float, trying: Generator[Event, Request | None, list[Pace | None]]
+) -> Generator[Event, Request | None, list[Pace | None]]:
+    """Return what children measured; nothing when they take longer, or a plug-in's code ends them."""
+    end = time.monotonic() + seconds
+    with closing(trying):
+        while time.monotonic() < end:
+            try:
+                yield next(trying)
+            except StopIteration as stop:
+                return list(stop.value)
+            except StudioError:
+                break
+    return []
 
 
 def _measure(config: RunConfig) -> Pace | None:
@@ -217,5 +241,7 @@ def _measure(config: RunConfig) -> Pace | None:
         torch.set_num_threads(config.threads)
     try:
         return measure_pace(config)
-    except StudioError:
-        return None
+    except Exception as error:
+        if isinstance(explained(error), StudioError):
+            return None
+        raise

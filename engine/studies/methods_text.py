@@ -10,6 +10,7 @@ from engine.data import ENTRIES
 from engine.errors import RunError
 from engine.evaluation.grouping import setting_title, setting_words
 from engine.evaluation.protocols import protocol_words
+from engine.evaluation.results import plugin_of
 from engine.evaluation.rows import Row, columns_of, read_row, told_apart
 from engine.methods.registry import METHODS
 from engine.networks.architectures import NETWORKS
@@ -185,7 +186,16 @@ def _software(entries: Sequence[_Entry]) -> str:
             used.setdefault(library, {})[str(version)] = None
     named = [f"{title} {' and '.join(used[name])}" for name, title in LIBRARIES.items() if name in used]
     places = dict.fromkeys(_place(entry.about["resolved"]) for entry in entries if entry.about.get("resolved"))
+    named += [f"plug-in {words}" for words in dict.fromkeys(words for entry in entries for words in _plugins(entry))]
     return f"Software: {', '.join(named)}{'; ' if places else ''}{' or '.join(places)}." if named else ""
+
+
+def _plugins(entry: _Entry) -> list[str]:
+    """The plug-ins that a run was trained and measured with, each with the beginning of its fingerprint."""
+    uses = [(use.name, use.version, use.fingerprint) for use in entry.about.get("plugins", ())]
+    kept = [plugin_of(found) for name, found in entry.row.metrics.items() if entry.row.value(name) is not None]
+    uses += [(it.get("name", ""), it.get("version", ""), it.get("fingerprint", "")) for it in kept if it]
+    return [f"{name} {version} (SHA-256 {fingerprint[:8]}…)" for name, version, fingerprint in uses]
 
 
 def _place(resolved: dict[str, Any]) -> str:
@@ -210,5 +220,5 @@ def _about(path: Path | None) -> dict[str, Any]:
     with suppress(RunError):
         if path is not None:
             run = Run.open(path)
-            return {"versions": run.versions, "resolved": run.resolved}
+            return {"versions": run.versions, "resolved": run.resolved, "plugins": run.plugins}
     return {}

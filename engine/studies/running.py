@@ -16,7 +16,8 @@ from filelock import FileLock, Timeout
 
 from engine.data import check_data, load_prepared, prepare
 from engine.errors import DataError, RunError, RunLockedError, StudioError
-from engine.jobs.events import Event, Finished, Job, Paused, Progress, Request, Warned
+from engine.jobs.events import Event, Finished, Job, Paused, Progress, Request, Unanswered, Warned
+from engine.jobs.workers import Outcome
 from engine.runs.run import LOCK_TIMEOUT, Run
 from engine.studies.data import DataOnDisk, source_of
 from engine.studies.estimate import Cost, Key, cost_of, key_of, known_paces, placed, seconds_left
@@ -24,7 +25,7 @@ from engine.studies.events import CellFinished, CellStarted, StudyProgress
 from engine.studies.machine import Plan, plan_for
 from engine.studies.standing import CellState, State, expected_steps, standing
 from engine.studies.study import Study
-from engine.studies.workers import Crew, Task, Told
+from engine.studies.workers import Evaluating, Heard, Task, WorkerPool, failure_words
 
 PATIENCE = 0.1
 """Seconds between two looks at whether the job is to pause or stop."""
@@ -144,11 +145,14 @@ class _StudyJob:
             yield self._end(stopped=True)
             return
         stopped = False
-        with Crew(self._plan.workers, self._plan.threads) as crew:
-            while not stopped and (self._todo or crew.busy or self._free_again()):
-                yield from self._give(crew)
-                yield from self._hear(crew.listen(PATIENCE) if crew.busy else [])
-                stopped = (yield from self._obey(crew, (yield self._progress()))) is Request.STOP
+        with WorkerPool(self._plan.workers) as pool:
+            while not stopped and (self._todo or pool.busy or self._free_again()):
+                yield from self._give(pool)
+                yield from self._hear(pool.listen(PATIENCE) if pool.busy else [])
+                stopped = (yield from self._obey(pool, (yield self._progress()))) is Request.STOP
+            if stopped:
+                for sentence in pool.stop():
+                    yield from self._warn(sentence)
         yield self._end(stopped)
 
     def _read_files(self) -> Generator[Event, Request | None, Request | None]:
@@ -177,9 +181,9 @@ class _StudyJob:
             raise failed
         return None
 
-    def _give(self, crew: Crew) -> Telling:
+    def _give(self, pool: WorkerPool) -> Telling:
         """Give each free worker a cell."""
-        while self._todo and crew.has_room:
+        while self._todo and pool.has_room:
             number = self._todo.popleft()
             state = self._look(number)
             reason = self._unusable.get(data_of(state))
@@ -195,34 +199,35 @@ class _StudyJob:
                 run = state.run or self._new_run(state)
                 now: State = "trained" if state.state == "trained" else "training"
                 self._states[number] = state = replace(state, run=run, state=now, message="", busy=True)
-                crew.give(number, Task(run, self._study.metrics, state.cell.config.data_folder))
+                task = Task(run, self._study.metrics, state.cell.config.data_folder, self._plan.threads)
+                pool.give(number, task)
                 yield CellStarted(state)
 
     def _new_run(self, state: CellState) -> Path:
         return Run.create(self._folder, placed(state, self._plan), self._study.run_name(state.cell)).path
 
-    def _hear(self, heard: list[tuple[int, Told]]) -> Telling:
+    def _hear(self, heard: Heard) -> Telling:
         """Take in what workers told."""
         now = time.monotonic()
-        for number, told in heard:
+        for number, message in heard:
             state = self._states[number]
-            if told.kind == "training":
-                self._states[number] = replace(state, state="training", step=told.done, total=told.total)
-                self._trained(number, told, now)
-            elif told.kind == "evaluating":
+            if isinstance(message, Evaluating):
                 self._states[number] = replace(state, state="trained", step=state.total)
                 self._costs[number] = replace(self._costs[number], steps=0)
                 self._evaluating.setdefault(number, now)
-            elif told.kind == "warned":
-                yield from self._warn(told.text)
-            elif told.kind == "paused":
+            elif isinstance(message, Progress):
+                self._states[number] = replace(state, state="training", step=message.done, total=message.total)
+                self._trained(number, message, now)
+            elif isinstance(message, Warned):
+                yield from self._warn(message.message)
+            elif isinstance(message, Paused):
                 self._since.pop(number, None)
-            elif told.kind == "done":
+            elif isinstance(message, Outcome) and message.error is None:
                 yield from self._done(number, now)
-            else:
-                if told.trace:
-                    log.error("unexpected error in a worker of %s: %s", self._study.name, told.trace)
-                yield self._fail(number, told.text)
+            elif isinstance(message, Outcome) and message.error is not None:
+                if not isinstance(message.error, StudioError | MemoryError):
+                    log.error("unexpected error in a worker of %s: %s", self._study.name, message.trace)
+                yield self._fail(number, failure_words(message.error))
 
     def _done(self, number: int, now: float) -> Telling:
         state = self._look(number)
@@ -236,13 +241,22 @@ class _StudyJob:
         self._states[number] = replace(self._look(number), state="failed", message=reason, busy=False)
         return CellFinished(self._states[number])
 
-    def _obey(self, crew: Crew, request: Request | None) -> Generator[Event, Request | None, Request | None]:
+    def _obey(self, pool: WorkerPool, request: Request | None) -> Generator[Event, Request | None, Request | None]:
+        """Pause where that is asked for, and give up what does not answer when the host says so."""
         if request is not Request.PAUSE:
             return request
-        yield from self._hear(crew.pause())
-        if (yield Paused(self._done_count())) is Request.STOP:
+        yield from self._hear(pool.pause())
+        silent = " ".join(pool.unanswered())
+        request = (yield Unanswered(silent)) if silent else None
+        if request is not Request.END:
+            request = yield Paused(self._done_count())
+        if request is Request.END:
+            yield from self._hear(pool.give_up())
+        if silent:
+            yield Unanswered("")
+        if request is Request.STOP:
             return Request.STOP
-        crew.resume()
+        pool.resume()
         return None
 
     def _free_again(self) -> bool:
@@ -272,14 +286,14 @@ class _StudyJob:
 
     # How long it takes.
 
-    def _trained(self, number: int, told: Told, now: float) -> None:
+    def _trained(self, number: int, reached: Progress, now: float) -> None:
         """Correct the pace by a cell that trains."""
-        left = told.total - told.done
+        left = reached.total - reached.done
         self._costs[number] = replace(self._costs[number], steps=left)
-        began, first = self._since.setdefault(number, (now, told.done))
-        if now - began < 1 or told.done <= first:
+        began, first = self._since.setdefault(number, (now, reached.done))
+        if now - began < 1 or reached.done <= first:
             return
-        key, seconds = self._keys[number], (now - began) / (told.done - first)
+        key, seconds = self._keys[number], (now - began) / (reached.done - first)
         for other in range(len(self._states)):
             if self._keys[other] == key:
                 self._costs[other] = replace(self._costs[other], step_seconds=seconds)

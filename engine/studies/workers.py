@@ -1,77 +1,61 @@
 """Child processes that train and evaluate the cells of a study, and obey pause and stop.
 
-A worker is spawned, imports torch once, and does one cell after the other. Whatever ends it, it loses no more of a run
-than the steps since the last checkpoint.
+A worker imports torch once, and does one cell after the other. Whatever ends it, it loses no more of a run than the
+steps since the last checkpoint.
 """
 
-import contextlib
-import multiprocessing
-import queue
-import threading
 import time
-import traceback
-from collections.abc import Callable
+from collections.abc import Iterable
+from contextlib import closing, suppress
 from dataclasses import dataclass
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import wait
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 from engine.errors import RunError, StudioError
-from engine.jobs.control import Control, drive
-from engine.jobs.events import Paused, Progress, Request, Warned
-from engine.jobs.processes import leave_termination_to_parent
+from engine.jobs.events import Event, Job, Paused, Progress, Request, Warned
+from engine.jobs.workers import Outcome, Wish, Worker
+from engine.runs.plugins_used import names_of
 from engine.runs.run import Run
+from engine.training.apart import note_end
 
 STOP_PATIENCE = 1.5
 """Seconds that workers get to save a checkpoint before they are killed."""
 
-TELL_EVERY = 0.2
-"""Seconds between two reports of how far a worker is."""
-
-Wish: TypeAlias = Literal["pause", "resume", "stop"]
+Heard: TypeAlias = list[tuple[int, Event | Outcome]]
+"""What came from workers, with the numbers of their tasks."""
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A run to be trained to its end and evaluated; `data_folder` is where its data set is now, None: as it says."""
+    """A run to be trained to its end and evaluated.
+
+    `data_folder` is where its data set is now, None: as it says; `threads` are those to compute with, 0: as PyTorch
+    chooses.
+    """
 
     run: Path
     metrics: tuple[str, ...]
     data_folder: Path | None
+    threads: int
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """What a worker says of its task: how far it is (`done` of `total`), a warning, or how it ended.
-
-    `text` is a sentence; `trace` a traceback where the error is not one that the application explains.
-    """
-
-    kind: Literal["training", "evaluating", "warned", "paused", "done", "failed"]
-    done: int = 0
-    total: int = 0
-    text: str = ""
-    trace: str = ""
-
-    @property
-    def last(self) -> bool:
-        """Whether the worker is free again."""
-        return self.kind in ("done", "failed")
+class Evaluating(Progress):
+    """Progress of the evaluation that follows the training."""
 
 
-Tell: TypeAlias = Callable[[Told], None]
+class WorkerPool:
+    """Up to `count` workers. Leaving the `with` block stops them, within two seconds."""
 
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._idle: list[Worker] = []
+        self._busy: dict[Worker, int] = {}
+        self._runs: dict[int, Path] = {}
 
-class Crew:
-    """Up to `count` workers with so many `threads` each. Leaving the `with` block stops them, within two seconds."""
-
-    def __init__(self, count: int, threads: int) -> None:
-        self._count, self._threads = count, threads
-        self._idle: list[_Worker] = []
-        self._busy: dict[_Worker, int] = {}
-
-    def __enter__(self) -> "Crew":
+    def __enter__(self) -> "WorkerPool":
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
@@ -88,171 +72,156 @@ class Crew:
         return len(self._busy) < self._count
 
     def give(self, number: int, task: Task) -> None:
-        """Let a free worker, or a new one, do a task; `number` tells its reports from others'."""
-        worker = self._idle.pop() if self._idle else _Worker(self._threads)
-        self._busy[worker] = number
-        worker.ask(task)
+        """Let a free worker, or a new one, do a task; `number` tells its events from others'."""
+        worker = self._idle.pop() if self._idle else Worker()
+        worker.who = _who(task.run)
+        self._busy[worker], self._runs[number] = number, task.run
+        worker.begin(work_on, task)
 
-    def listen(self, patience: float) -> list[tuple[int, Told]]:
-        """What was told within so many seconds, with the numbers of the tasks. A dead worker's task has failed."""
+    def listen(self, patience: float) -> Heard:
+        """Return what comes within so many seconds. The task of a worker that is gone has failed."""
         ready = wait([worker.connection for worker in self._busy], patience)
-        heard = []
+        heard: Heard = []
         for worker, number in list(self._busy.items()):
             while worker.connection in ready and worker in self._busy:
-                told = worker.receive()
-                heard.append((number, told or Told("failed", text=ENDED)))
-                if told is None:
-                    worker.end()
-                    del self._busy[worker]
-                elif told.last:
-                    del self._busy[worker]
-                    self._idle.append(worker)
-                elif not worker.connection.poll():
+                message = worker.receive()
+                if isinstance(message, Outcome):
+                    message = self._over(worker, message)
+                heard.append((number, message))
+                if worker in self._busy and not worker.connection.poll():
                     break
         return heard
 
-    def pause(self) -> list[tuple[int, Told]]:
-        """Ask all to save a checkpoint and wait. Returns when they do, or after a while, what was told meanwhile."""
+    def pause(self) -> Heard:
+        """Ask all to save a checkpoint and wait. Returns when they do, or after a while, what came meanwhile."""
         self._ask("pause")
-        heard: list[tuple[int, Told]] = []
+        heard: Heard = []
         end = time.monotonic() + STOP_PATIENCE
-        while (left := end - time.monotonic()) > 0:
+        while any(worker.asked for worker in self._busy) and (left := end - time.monotonic()) > 0:
             heard += self.listen(left)
-            waiting = {number for number, told in heard if told.kind == "paused"}
-            if set(self._busy.values()) <= waiting:
-                break
         return heard
 
     def resume(self) -> None:
-        """Let all go on."""
+        """Let all continue."""
         self._ask("resume")
 
-    def stop(self) -> None:
-        """Ask all to save a checkpoint and end; kill those that take too long."""
+    def unanswered(self) -> list[str]:
+        """Say which plug-ins' code does not answer a request, and where it is, a sentence each."""
+        return [worker.unanswered() for worker in self._stuck()]
+
+    def give_up(self) -> Heard:
+        """End the workers whose plug-in's code does not answer; their tasks have failed."""
+        return [(self._busy[worker], self._end(worker)) for worker in self._stuck()]
+
+    def stop(self) -> list[str]:
+        """Ask all to save a checkpoint and end; kill those that take too long.
+
+        Returns which plug-ins' code did not answer, a sentence each; those runs have failed.
+        """
         self._ask("stop")
         end = time.monotonic() + STOP_PATIENCE
         while self._busy and (left := end - time.monotonic()) > 0:
             self.listen(left)
+        sentences = [str(outcome.error) for _, outcome in self.give_up() if isinstance(outcome, Outcome)]
         for worker in [*self._busy, *self._idle]:
             worker.end()
         self._busy, self._idle = {}, []
+        return sentences
+
+    def _stuck(self) -> list[Worker]:
+        """Workers that owe an answer, and run a plug-in's code."""
+        return [worker for worker, number in self._busy.items() if worker.asked and _who(self._runs[number]) != IT]
+
+    def _over(self, worker: Worker, outcome: Outcome) -> Outcome:
+        """Take back a worker whose task is over; one that is gone leaves its run as it is on disk."""
+        number = self._busy.pop(worker)
+        if not worker.gone:
+            self._idle.append(worker)
+            return outcome
+        worker.end()
+        return self._noted(worker, number, outcome)
+
+    def _end(self, worker: Worker) -> Outcome:
+        number = self._busy.pop(worker)
+        outcome = Outcome(StudioError(worker.given_up()))
+        worker.end()
+        return self._noted(worker, number, outcome)
+
+    def _noted(self, worker: Worker, number: int, outcome: Outcome) -> Outcome:
+        """Note with a run that its plug-in's code did not come back; a run of ours can simply be resumed."""
+        if worker.who == IT:
+            return outcome
+        with suppress(StudioError):
+            return Outcome(StudioError(note_end(Run.open(self._runs[number]), str(outcome.error))))
+        return outcome
 
     def _ask(self, wish: Wish) -> None:
         for worker in self._busy:
             worker.ask(wish)
 
 
-ENDED = "It was ended by the system, most likely because there was not enough memory."
+IT = "It"
 
 
-class _Worker:
-    """The parent's side of a child process."""
-
-    def __init__(self, threads: int) -> None:
-        spawn = multiprocessing.get_context("spawn")
-        self.connection, theirs = spawn.Pipe()
-        # Not a daemon: those may have no children, and an evaluation has.
-        self._process = spawn.Process(target=_serve, args=(theirs, threads), daemon=False)
-        self._process.start()
-        theirs.close()
-
-    def ask(self, what: Task | Wish) -> None:
-        with contextlib.suppress(OSError):  # one that died is noticed when it is listened to
-            self.connection.send(what)
-
-    def receive(self) -> Told | None:
-        try:
-            told: Told = self.connection.recv()
-        except (EOFError, OSError):
-            return None
-        return told
-
-    def end(self) -> None:
-        self._process.kill()
-        self._process.join()
-        self.connection.close()
+def _who(path: Path) -> str:
+    """What sentences about a run's process begin with: the names of its plug-ins."""
+    with suppress(StudioError):
+        return names_of(Run.open(path).config) or IT
+    return IT
 
 
-def _serve(connection: Connection, threads: int) -> None:
-    """Do one task after the other, in a child, until the parent is gone."""
-    from engine.system.memory import keep_freed_memory
+def failure_words(error: Exception) -> str:
+    """Return why a task failed as a sentence."""
+    if isinstance(error, StudioError):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return "There is not enough memory for it."
+    return f"Something unexpected happened ({type(error).__name__}: {error})."
 
-    leave_termination_to_parent()  # it asks for a checkpoint
-    keep_freed_memory()
-    control = Control()
-    tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
-    threading.Thread(target=_listen, args=(connection, control, tasks), daemon=True).start()
 
+def work_on(task: Task) -> Job:
+    """Train a run to its end, or resume it, and evaluate it. Yields what training does, Evaluating and Warned.
+
+    Raises StudioError.
+    """
     import torch
 
-    if threads:
-        torch.set_num_threads(threads)
-    while (task := tasks.get()) is not None:
-        connection.send(_do(task, control, connection.send))
+    if task.threads:
+        torch.set_num_threads(task.threads)
+    run = Run.open(task.run)
+    if task.data_folder is not None:
+        run.config = run.config.changed(data_folder=task.data_folder)
+    if run.state().state != "finished":
+        yield from _train(run)
+    if run.state().state == "finished":
+        yield from _evaluate(run, task.metrics)
 
 
-def _listen(connection: Connection, control: Control, tasks: "queue.SimpleQueue[Task | None]") -> None:
-    while True:
-        try:
-            heard: Task | Wish = connection.recv()
-        except (EOFError, OSError):
-            tasks.put(None)
-            return
-        if isinstance(heard, Task):
-            tasks.put(heard)
-        else:
-            getattr(control, heard)()
-
-
-def _do(task: Task, control: Control, tell: Tell) -> Told:
-    try:
-        run = Run.open(task.run)
-        if task.data_folder is not None:
-            run.config = run.config.changed(data_folder=task.data_folder)
-        if run.state().state != "finished":
-            _train(run, control, tell)
-        if run.state().state == "finished" and control.request is not Request.STOP:
-            _evaluate(run, task.metrics, control, tell)
-    except StudioError as error:
-        return Told("failed", text=str(error))
-    except MemoryError:
-        return Told("failed", text="There is not enough memory for it.")
-    except Exception as error:  # the edge between processes: the other cells go on
-        words = f"Something unexpected happened ({type(error).__name__}: {error})."
-        return Told("failed", text=words, trace=traceback.format_exc())
-    return Told("done")
-
-
-def _train(run: Run, control: Control, tell: Tell) -> None:
+def _train(run: Run) -> Job:
     from engine.training.trainer import train
 
-    last = 0.0
-    for event in drive(train(run), control):
-        if isinstance(event, Paused):
-            if event.message:  # it cannot go on: the other cells do
-                control.resume()
-                raise RunError(event.message)
-            tell(Told("paused"))
-        elif isinstance(event, Warned):
-            tell(Told("warned", text=event.message))
-        elif isinstance(event, Progress) and time.monotonic() - last > TELL_EVERY:
-            last = time.monotonic()
-            tell(Told("training", event.done, event.total))
+    request: Request | None = None
+    with closing(train(run)) as job, suppress(StopIteration):
+        while True:
+            event = job.send(request)
+            if isinstance(event, Paused) and event.message:
+                raise RunError(event.message)  # it cannot go on: the other cells do
+            request = None
+            if isinstance(event, Progress | Paused | Warned):
+                request = yield event
 
 
-def _evaluate(run: Run, metrics: tuple[str, ...], control: Control, tell: Tell) -> None:
+def _evaluate(run: Run, metrics: Iterable[str]) -> Job:
     from engine.evaluation.evaluate import evaluate
 
-    last = 0.0
-    with contextlib.closing(evaluate(run, metrics)) as job:
+    with closing(evaluate(run, tuple(metrics))) as job:
         for event in job:
-            if control.request is Request.PAUSE:
-                tell(Told("paused"))
-                control.wait()
-            if control.request is Request.STOP:
+            request = None
+            if isinstance(event, Progress):
+                request = yield Evaluating(event.done, event.total, event.what, event.unit)
+            elif isinstance(event, Warned):
+                request = yield event
+            if request is Request.PAUSE:
+                request = yield Paused(0)
+            if request is Request.STOP:
                 return
-            if isinstance(event, Warned):
-                tell(Told("warned", text=event.message))
-            if isinstance(event, Progress) and time.monotonic() - last > TELL_EVERY:
-                last = time.monotonic()
-                tell(Told("evaluating", event.done, event.total, event.what))

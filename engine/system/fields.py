@@ -144,7 +144,8 @@ def invalid_text(name: str, field: FieldInfo, value: object) -> str:
     """Return a sentence that says which values a setting can have instead of this one."""
     choices = choices_of(field)
     if choices:
-        return f"{name} is {shown(value)}; it must be one of {', '.join(choices)}."
+        more = ", or come with a plug-in that is loaded" if callable(_extra(field).get("choices")) else ""
+        return f"{name} is {shown(value)}; it must be one of {', '.join(choices)}{more}."
     allowed = range_text(field)
     must = f"it must be {_kind(field)}{' ' + allowed if allowed else ''}"
     if is_weight(field) and isinstance(value, str | Schedule) and not _is_number(str(value)):

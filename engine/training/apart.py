@@ -7,14 +7,15 @@ are the same.
 from contextlib import closing, suppress
 from dataclasses import replace
 
-from engine.errors import CheckpointError, PluginError
+from engine.errors import PluginError
 from engine.jobs.events import Job, Request, Unanswered
 from engine.jobs.workers import apart
-from engine.runs.origins import names_of
+from engine.runs.kept_weights import weights_step
+from engine.runs.plugins_used import names_of
 from engine.runs.run import Run
 
 
-def training(run: Run, *, fresh: bool = False, more: int = 0, accept_changed_data: bool = False) -> Job:
+def training(run: Run, *, fresh: bool = False, more: int = 0, accept_changes: bool = False) -> Job:
     """Train a run as `engine.training.trainer.train` does; first make it longer by `more` steps or epochs, if any.
 
     A run that uses plug-ins is trained in a child process: then Idle and Unanswered come, too, and `Request.END` ends
@@ -22,9 +23,9 @@ def training(run: Run, *, fresh: bool = False, more: int = 0, accept_changed_dat
     """
     names = names_of(run.config)
     if not names:
-        yield from _training(run, fresh, more, accept_changed_data)
+        yield from _training(run, fresh, more, accept_changes)
         return
-    job = apart(names, _training, run, fresh, more, accept_changed_data)
+    job = apart(names, _training, run, fresh, more, accept_changes)
     request: Request | None = None
     try:
         with closing(job):
@@ -39,13 +40,13 @@ def training(run: Run, *, fresh: bool = False, more: int = 0, accept_changed_dat
         raise PluginError(note_end(run, str(error))) from None
 
 
-def _training(run: Run, fresh: bool, more: int, accept_changed_data: bool) -> Job:
+def _training(run: Run, fresh: bool, more: int, accept_changes: bool) -> Job:
     from engine.training.lengthening import lengthen_by
     from engine.training.trainer import train
 
     if more:
-        lengthen_by(run, more, accept_changed_data=accept_changed_data)
-    return (yield from train(run, fresh=fresh, accept_changed_data=accept_changed_data))
+        lengthen_by(run, more, accept_changes=accept_changes)
+    return (yield from train(run, fresh=fresh, accept_changes=accept_changes))
 
 
 def note_end(run: Run, reason: str) -> str:
@@ -53,7 +54,7 @@ def note_end(run: Run, reason: str) -> str:
     state = run.state()
     if state.state not in ("interrupted", "new"):
         return reason
-    step = _checkpoint(run)
+    step = weights_step(run.checkpoint_folder)
     reason = f"{reason} {_kept(step)}"
     with suppress(OSError):  # the folder cannot be written; the error on its way to the user says so
         # state.json is written less often than checkpoints may be.
@@ -63,17 +64,8 @@ def note_end(run: Run, reason: str) -> str:
 
 def kept_words(run: Run) -> str:
     """Say which checkpoint a run has."""
-    return _kept(_checkpoint(run))
+    return _kept(weights_step(run.checkpoint_folder))
 
 
 def _kept(step: int | None) -> str:
     return "No checkpoint was due yet." if step is None else f"The run keeps its checkpoint at step {step:,}."
-
-
-def _checkpoint(run: Run) -> int | None:
-    from engine.runs.checkpoints import checkpoint_step
-
-    try:
-        return checkpoint_step(run.checkpoint_folder)
-    except CheckpointError:
-        return None

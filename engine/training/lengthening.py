@@ -7,7 +7,7 @@ from engine.runs.plugins_used import require_plugins
 from engine.runs.run import Run
 
 
-def lengthen(run: Run, epochs: int | None, steps: int | None, *, accept_changed_data: bool = False) -> None:
+def lengthen(run: Run, epochs: int | None, steps: int | None, *, accept_changes: bool = False) -> None:
     """Set a new total length, in epochs or in steps, not below what is trained already.
 
     The run's folder changes only when training begins, so that a resume that is refused leaves it as it was; whether
@@ -16,22 +16,22 @@ def lengthen(run: Run, epochs: int | None, steps: int | None, *, accept_changed_
     """
     require_plugins(run.config)
     new = run.config.changed(epochs=epochs if epochs is not None else run.config.epochs, steps=steps)
-    total = new.steps if new.steps is not None else new.epochs * _steps_per_epoch(run, accept_changed_data)
+    total = new.steps if new.steps is not None else new.epochs * _steps_per_epoch(run, accept_changes)
     reached = checkpoint_step(run.checkpoint_folder) or 0
     if reached > total:
         raise ConfigError(f"{run.name} is at step {reached:,} already; a total of {total:,} steps would be shorter.")
     run.lengthen(epochs, steps)
 
 
-def lengthen_by(run: Run, count: int, *, accept_changed_data: bool = False) -> None:
+def lengthen_by(run: Run, count: int, *, accept_changes: bool = False) -> None:
     """Make a run longer by `count` steps if its length is set in steps, else by as many epochs.
 
     Raises as `lengthen` does.
     """
     if run.config.steps is None:
-        lengthen(run, run.config.epochs + count, None, accept_changed_data=accept_changed_data)
+        lengthen(run, run.config.epochs + count, None, accept_changes=accept_changes)
     else:
-        lengthen(run, None, run.config.steps + count, accept_changed_data=accept_changed_data)
+        lengthen(run, None, run.config.steps + count, accept_changes=accept_changes)
 
 
 def _steps_per_epoch(run: Run, changed: bool) -> int:

@@ -2,12 +2,17 @@
 
 import statistics
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
 from engine.data import ENTRIES
+from engine.errors import PluginError
+from engine.jobs.events import Event, Idle, Job
+from engine.jobs.workers import apart
 from engine.methods.registry import METHODS
+from engine.runs.plugins_used import names_of
 from engine.settings.run_config import RunConfig
 
 ROW_BYTES = 11
@@ -18,6 +23,9 @@ PREVIEW_BYTES = 40_000
 
 ADAM = 3
 """A checkpoint holds each weight, and Adam's two moments of it."""
+
+LONGEST = 30.0
+"""Seconds that a plug-in's code gets for a few steps; a process takes some of them to load torch."""
 
 WARM_UP, TIMED = 3, 7
 """Steps that are not timed, since memory and kernels are set up in them; and steps that are."""
@@ -30,6 +38,11 @@ class Pace:
     seconds: float
     weights: int
     images: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Measured(Event):
+    pace: Pace
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +122,31 @@ def measure_pace(config: RunConfig) -> Pace:
         times.append(time.perf_counter() - start)
     weights = sum(tensor.numel() * tensor.element_size() for tensor in method.networks.state_dict().values())
     return Pace(statistics.median(times[WARM_UP:]), weights, images)
+
+
+def measure_pace_apart(config: RunConfig, abandoned: Callable[[], bool] = lambda: False) -> Pace | None:
+    """Time a few steps, in a child process where a plug-in's code runs; None when it was abandoned.
+
+    Raises as `measure_pace` does, and PluginError when that code raises, crashes or takes long.
+    """
+    names = names_of(config)
+    if not names:
+        return measure_pace(config)
+    end = time.monotonic() + LONGEST
+    with closing(apart(names, _measuring, config, saves=False)) as job:
+        for event in job:
+            if isinstance(event, _Measured):
+                return event.pace
+            if abandoned():
+                return None
+            if time.monotonic() > end:
+                break
+    raise PluginError(f"{names} did not take {WARM_UP + TIMED} steps within {LONGEST:g} seconds.")
+
+
+def _measuring(config: RunConfig) -> Job:
+    yield Idle()
+    yield _Measured(measure_pace(config))
 
 
 def estimate(config: RunConfig, pace: Pace) -> Estimate:

@@ -16,7 +16,16 @@ from typing import TypeVar
 import torch
 
 from engine.data import Dataset, fingerprint_of, load_prepared, prepare
-from engine.errors import CheckpointError, ConfigError, DataError, PluginError, RunError, TrainingDivergedError
+from engine.errors import (
+    CheckpointError,
+    ConfigError,
+    DataError,
+    PluginError,
+    PluginMissingError,
+    RunError,
+    StudioError,
+    TrainingDivergedError,
+)
 from engine.jobs.events import (
     CheckpointSaved,
     Event,
@@ -36,26 +45,26 @@ from engine.runs.checkpoints import NOT_RESUMED, fill, load_trainer, load_weight
 from engine.runs.checkpoints import checkpoint_step as saved_step
 from engine.runs.kept_weights import WEIGHTS, keep_checkpoint
 from engine.runs.metrics_file import MetricsWriter, cut_back
-from engine.runs.plugins_used import require_plugins
+from engine.runs.plugins_used import names_of, require_plugins
 from engine.runs.previews import drop_after, save_preview
 from engine.runs.run import Run, RunState
 from engine.settings.run_config import DEVICE_TITLES, RunConfig
 from engine.system.leftovers import clear_leftovers, folders_of_run
 from engine.system.schedule import Schedule
-from engine.system.user_code import explained
+from engine.system.user_code import error_words, explained
 from engine.training.apart import kept_words
 from engine.training.device_images import DeviceImages, room_on
 from engine.training.held_out import HeldOut
 from engine.training.own_code import LOOKED_AT, check_codes
 from engine.training.previewer import Previewer
-from engine.training.same_data import check_same_data
 from engine.training.stepper import Stepper, seed_of_new_noise
 from engine.training.trainer_state import TrainerState
+from engine.training.unchanged import check_unchanged
 
 Kept = TypeVar("Kept")
 
 
-def train(run: Run, *, fresh: bool = False, accept_changed_data: bool = False) -> Job:
+def train(run: Run, *, fresh: bool = False, accept_changes: bool = False) -> Job:
     """Train a run to its length, from its last checkpoint or from the beginning.
 
     Yields TrainingStarted, then per step StepMetrics, Preview and CheckpointSaved where they are due and a
@@ -71,7 +80,7 @@ def train(run: Run, *, fresh: bool = False, accept_changed_data: bool = False) -
     ------
     RunLockedError
         Another window or process is training the run.
-    DataChangedError
+    ChangedError
         The data set or a plug-in is not the one that the checkpoint was trained with, and that is not accepted. Nothing
         is changed.
     PluginMissingError
@@ -95,7 +104,7 @@ def train(run: Run, *, fresh: bool = False, accept_changed_data: bool = False) -
                             run.write_state(RunState("stopped", message="Stopped before training began."))
                         yield Finished(run.path, stopped=True)
                         return
-                trainer = Trainer(run, accept_changed_data=accept_changed_data)
+                trainer = Trainer(run, accept_changes=accept_changes)
                 yield from trainer.loop()
             except Exception as error:
                 reason = _explain(error, run)
@@ -106,7 +115,7 @@ def train(run: Run, *, fresh: bool = False, accept_changed_data: bool = False) -
                 if reason is error:
                     raise
                 raise reason from error
-    except (DataError, ConfigError):
+    except (DataError, ConfigError, PluginMissingError):
         if fresh and trainer is None:
             run.discard()
         raise
@@ -137,12 +146,12 @@ class Clock:
 class Trainer:
     """All that a run needs while it trains, its data being prepared: method, batches, and sums for the curves."""
 
-    def __init__(self, run: Run, *, accept_changed_data: bool = False) -> None:
+    def __init__(self, run: Run, *, accept_changes: bool = False) -> None:
         self.run = run
         self.device, self.threads, self.notes = _machine(run)
         torch.set_num_threads(self.threads)
         self.dataset: Dataset = load_prepared(*run.data)
-        self.data_note = check_same_data(run, self.dataset, accept_changed=accept_changed_data)
+        self.data_note = check_unchanged(run, self.dataset, accept_changes=accept_changes)
         self.config: RunConfig = run.config
         self.indices = self.dataset.training
         self.model: Method = build(self.config, self.dataset).to(self.device)
@@ -450,6 +459,9 @@ def _explain(error: Exception, run: Run) -> Exception:
     found = explained(error)
     if isinstance(found, PluginError) and found is not error:
         return PluginError(f"{found} {kept_words(run)}")
+    names = names_of(run.config)
+    if names and not isinstance(error, StudioError | OSError | MemoryError):  # of what a plug-in's code has returned
+        return PluginError(f"A step with {names} failed: {error_words(error)}. {kept_words(run)}")
     if not isinstance(error, OSError):
         return error
     kept = "The last checkpoint is kept" if (run.checkpoint_folder / WEIGHTS).exists() else "No checkpoint was due yet"

@@ -6,7 +6,7 @@ from html import escape as html_escape
 from pathlib import Path
 
 import numpy as np
-from PySide6.QtCore import QSettings, Qt, QUrl, Signal, Slot
+from PySide6.QtCore import QSettings, QSignalBlocker, Qt, QUrl, Signal, Slot
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import (
     QFileDialog,
@@ -30,10 +30,12 @@ from engine.system.plain_text import one_line
 from gui.bridge import JobSession, JobThread, LatestWorker
 from gui.data.details import Details, label_of, read_details, values_of
 from gui.data.factor_sliders import FactorSliders
+from gui.plugins.words import origin_tip
 from gui.settings.asking import may
 from gui.widgets.flow import FlowLayout
 from gui.widgets.image_grid import ImageGrid, Row
 from gui.widgets.layouts import Card, empty_state, job_bar, label
+from gui.widgets.plain import as_plain
 from gui.widgets.tab_order import follow
 from gui.widgets.theme import px
 
@@ -85,10 +87,7 @@ class DataPage(QWidget):
         self.list = QListWidget()
         self.list.setAccessibleName("Data sets")
         self.list.setSpacing(2)
-        for entry in ENTRIES.values():
-            item = QListWidgetItem(entry.title)
-            item.setData(Qt.ItemDataRole.UserRole, entry.name)
-            self.list.addItem(item)
+        self._fill_list()
         self.list.currentRowChanged.connect(self._chosen)
         card.body.addWidget(self.list, 1)
         card.body.addWidget(
@@ -202,6 +201,22 @@ class DataPage(QWidget):
         name = self.entry.name
         return self._tried.get(name) or remembered_data(name)
 
+    def list_entries(self) -> None:
+        """List the data sets there are now; the chosen one stays chosen if it can."""
+        chosen = str(self.list.currentItem().data(Qt.ItemDataRole.UserRole))
+        with QSignalBlocker(self.list):
+            self._fill_list()
+            self.list.setCurrentRow(max(0, [*ENTRIES].index(chosen) if chosen in ENTRIES else 0))
+        self._chosen(self.list.currentRow())
+
+    def _fill_list(self) -> None:
+        self.list.clear()
+        for entry in ENTRIES.values():
+            item = QListWidgetItem(entry.title)
+            item.setData(Qt.ItemDataRole.UserRole, entry.name)
+            item.setToolTip(as_plain(origin_tip(ENTRIES.origin(entry.name))))
+            self.list.addItem(item)
+
     def show_entry(self, name: str) -> None:
         """Select a data set."""
         self.list.setCurrentRow(list(ENTRIES).index(name))
@@ -283,6 +298,8 @@ class DataPage(QWidget):
             lines.append(escape(f"Classes: {entry.classes}"))
             if entry.factors:
                 lines.append(escape(f"Factors: {entry.factors}"))
+        if words := origin_tip(ENTRIES.origin(entry.name)):
+            lines.append(escape(words))
         lines.append(escape(f"Licence: {entry.licence}" + (f" · {entry.citation}" if entry.citation else "")))
         used = disk_used(entry.name)
         if used:

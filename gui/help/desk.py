@@ -95,6 +95,14 @@ class HelpDesk(QObject):
             # None is allowed, though PySide's stubs do not say so.
             handle.setTransientParent(modal.windowHandle() if modal is not None else None)  # type: ignore[arg-type]
 
+    @Slot()
+    def forget(self) -> None:
+        """Make the texts anew the next time: what there is of methods, metrics or data sets has changed."""
+        if self.shown is not None and not self.shown.isVisible():
+            self.shown.close()
+            self.shown.deleteLater()
+            self.shown = None
+
     @Slot(str)
     def _do(self, name: str) -> None:
         if name == "figure-one":

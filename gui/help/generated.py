@@ -9,9 +9,11 @@ from pydantic.fields import FieldInfo
 
 from engine.evaluation.catalogue import BETTER, GROUPS, IMAGES, METRICS, Column
 from engine.methods.registry import METHODS, setting_key
+from engine.plugins.registering import PLUGINS
 from engine.settings.run_config import Group, RunConfig
 from engine.system.fields import choices_of, group_of, help_of, is_weight, range_text, unit_of
 from engine.system.paths import RESOURCES
+from engine.system.registry import Origin
 from engine.system.schedule import Schedule, weight_text
 
 SEE_OF_FIELDS = {
@@ -58,12 +60,14 @@ def _own_settings() -> list[str]:
     for key, objectives in owners.items():
         methods = [METHODS[objective] for objective in objectives]
         above = ", ".join(method.title for method in methods)
+        origin = METHODS.origin(objectives[0])
+        more = f"methods#{objectives[0]}" if origin is None else _place(origin)
         if above != heading:
-            parts.append(f"<h3>{escape(above)}</h3>")
+            parts.append(f"<h3>{escape(above)}</h3>{_whose(origin)}")
             heading = above
         name = key.removeprefix(f"{objectives[0]}-")
         whose = above if key != name else ""
-        parts.append(_setting(key, name, methods[0].Settings.model_fields[name], f"methods#{objectives[0]}", whose))
+        parts.append(_setting(key, name, methods[0].Settings.model_fields[name], more, whose))
     return parts
 
 
@@ -102,6 +106,50 @@ def _value(value: object, unit: str) -> str:
     return f"{value} {unit}" if unit else str(value)
 
 
+def _place(origin: Origin) -> str:
+    """Return where the help lists what a plug-in brings."""
+    return f"plugins#plugin-{origin.plugin}"
+
+
+def _whose(origin: Origin | None) -> str:
+    """Return a line that says which plug-in a thing comes from; empty for the application's own."""
+    return "" if origin is None else f"<p>From <a href='{_place(origin)}'>{escape(origin.words)}</a>.</p>"
+
+
+def plugins_topic() -> str:
+    """Return the help on plug-ins, and what those that are loaded bring."""
+    parts = [(RESOURCES / "help" / "plugins.html").read_text(encoding="utf-8")]
+    if PLUGINS:
+        parts.append("<h3>Loaded now</h3>")
+    for name, plugin in PLUGINS.items():
+        origin = PLUGINS.origin(name)
+        parts.append(f"<h2 id='plugin-{name}'>{escape(name)} {escape(plugin.version)}</h2>")
+        parts.append(f"<p>{escape(plugin.about)}</p>" if plugin.about else "")
+        things = [
+            *(
+                f"Method <b>{escape(method.title)}</b> (<code>{key}</code>), {method.supervision}: "
+                f"{escape(method.formula)} ({escape(method.source)})"
+                for key, method in plugin.methods.items()
+            ),
+            *(
+                f"Network <b>{escape(network.title)}</b> (<code>{key}</code>): {escape(network.about)}"
+                for key, network in plugin.networks.items()
+            ),
+            *(
+                f"Metric <a href='metrics#{column.metric}'><b>{escape(column.name)}</b></a>: {escape(column.about)}"
+                for metric in plugin.metrics.values()
+                for column in metric.columns
+            ),
+            *(
+                f"Data set <b>{escape(entry.title)}</b> (<code>{key}</code>): {escape(entry.description)}"
+                for key, entry in plugin.datasets.items()
+            ),
+        ]
+        parts.append(f"<ul>{''.join(f'<li>{thing}</li>' for thing in things)}</ul>")
+        parts.append(f"<p class='muted'>{escape(origin.place)}</p>" if origin is not None else "")
+    return "\n".join(parts)
+
+
 def metrics_topic() -> str:
     """Return the help on every metric of the catalogue: definition, protocol, and where it misleads."""
     more = tomllib.loads((RESOURCES / "help" / "metrics.toml").read_text(encoding="utf-8"))
@@ -124,7 +172,7 @@ def metrics_topic() -> str:
 def _metric(column: Column, more: Mapping[str, str]) -> str:
     unit = f" In {escape(column.unit)}." if column.unit else ""
     parts = [
-        f"<h2 id='{column.metric}'>{escape(column.name)}</h2>",
+        f"<h2 id='{column.metric}'>{escape(column.name)}</h2>{_whose(METRICS.origin(column.metric))}",
         f"<p>{escape(column.about)} {BETTER[column.better]}{unit}</p>",
     ]
     if "formula" in more:
@@ -151,7 +199,7 @@ def keyboard_topic(keys: Mapping[str, str]) -> str:
 
 def command_line_topic() -> str:
     """Return every command with its options, taken from the argument parser."""
-    from engine.cli.main import parser
+    from engine.cli.main import commands_of, parser
 
     main = parser()
     parts = [
@@ -163,18 +211,11 @@ def command_line_topic() -> str:
         "<h2 id='window'>The window</h2>",
         _options(main),
     ]
-    for name, command in _commands(main).items():
+    for name, command in commands_of(main).items():
         words = escape(command.description or "")
         usage = escape(" ".join(command.format_usage().removeprefix("usage: ").split()))
         parts.append(f"<h2 id='{name}'>{name}</h2><p>{words}</p><p><code>{usage}</code></p>{_options(command)}")
     return "\n".join(parts)
-
-
-def _commands(main: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
-    for action in main._actions:
-        if isinstance(action, argparse._SubParsersAction):
-            return dict(action.choices)
-    return {}
 
 
 def _options(parser: argparse.ArgumentParser) -> str:
@@ -190,5 +231,6 @@ GENERATED: dict[str, Callable[[], str]] = {
     "settings": settings_topic,
     "metrics": metrics_topic,
     "command-line": command_line_topic,
+    "plugins": plugins_topic,
 }
 """Generated topics by name; the keyboard topic is not among them, as it needs the window."""

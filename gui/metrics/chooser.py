@@ -16,17 +16,32 @@ class MetricChooser(CheckPopup):
         super().__init__("Metrics")
         self._settings = settings
         self.setToolTip("Choose the metrics that Evaluate computes")
-        choices = metric_choices()
-        usual = tuple(column.metric for column in METRICS.values() if column.group not in SLOW)
-        self.show_groups([ChoiceGroup(group, choices[group], time) for group, time in GROUPS.items() if choices[group]])
-        self.add_preset("All", "Every metric; DCI takes minutes on dSprites", list(METRICS))
-        self.add_preset("All but DCI", "Every metric except the slow ones", usual)
+        self.add_preset("All", "Every metric; DCI takes minutes on dSprites", ())
+        self.add_preset("All but DCI", "Every metric except the slow ones", ())
         self.add_preset("None", "Clear the selection", ())
+        usual = self._fill()
         kept = settings.value(KEPT)
         names = [kept] if isinstance(kept, str) else kept
         self.choose([n for n in names if n in METRICS] if isinstance(names, list) and names else usual)
         self.changed.connect(self._changed)
         self._say()
+
+    def take_plugins(self) -> None:
+        """Offer the metrics there are now; new ones are selected."""
+        before, chosen = self._offered, self.chosen
+        self._fill()
+        self.choose(chosen | (self._offered - before))
+        self._changed()
+
+    def _fill(self) -> tuple[str, ...]:
+        """Offer every metric; return the fast ones."""
+        choices = metric_choices()
+        usual = tuple(column.metric for column in METRICS.values() if column.group not in SLOW)
+        self.show_groups([ChoiceGroup(group, choices[group], time) for group, time in GROUPS.items() if choices[group]])
+        self.change_preset("All", list(METRICS))
+        self.change_preset("All but DCI", usual)
+        self._offered = set(METRICS)
+        return usual
 
     @property
     def metrics(self) -> list[str]:

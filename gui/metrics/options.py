@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from html import escape
 
 from PySide6.QtCore import QSettings, Signal, Slot
 from PySide6.QtWidgets import QButtonGroup, QCheckBox, QHBoxLayout, QPushButton, QWidget
@@ -13,7 +12,9 @@ from engine.evaluation.rows import Row
 from engine.evaluation.table import REPORT, Heading, Table
 from engine.settings.run_config import all_settings
 from engine.system.reading import parse_json
+from gui.plugins.words import origin_tip
 from gui.widgets.check_popup import CheckPopup, Choice, ChoiceGroup
+from gui.widgets.plain import tip
 
 LEAD = {"method": "Method", "dataset": "Data set", "seed": "Seed", "step": "Step", "n": "Number of runs"}
 """Columns that describe a row and can be hidden."""
@@ -50,11 +51,11 @@ class TableOptions(QWidget):
             "A row for each method: mean ± standard deviation over its runs",
             "Train and compare methods over seeds: the report's tables, or your own study",
         )
-        for number, (title, tip) in enumerate(zip(("Runs", "Methods", "Study"), tips, strict=True)):
+        for number, (title, words) in enumerate(zip(("Runs", "Methods", "Study"), tips, strict=True)):
             button = QPushButton(title)
             button.setObjectName("segment")
             button.setCheckable(True)
-            button.setToolTip(tip)
+            button.setToolTip(words)
             button.setProperty("last", number == len(ROWS) - 1)
             self.segments.addButton(button, number)
             pair.addWidget(button)
@@ -181,7 +182,9 @@ def metric_choices() -> dict[str, tuple[Choice, ...]]:
     """Return a choice for each metric, by group."""
     return {
         group: tuple(
-            Choice(c.metric, c.name, f"<p>{escape(c.about)}</p>") for c in METRICS.values() if c.group == group
+            Choice(c.metric, c.name, tip(c.about, *filter(None, [origin_tip(METRICS.origin(c.metric))])))
+            for c in METRICS.values()
+            if c.group == group
         )
         for group in GROUPS
     }

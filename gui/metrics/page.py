@@ -149,6 +149,14 @@ class MetricsPage(QWidget):
         if moved and chosen:
             self._follow(chosen[0])
 
+    def take_plugins(self) -> None:
+        """Offer the metrics and studies there are now, and read all rows again."""
+        self.chooser.take_plugins()
+        self._read.clear()
+        self._known = []
+        self.study.choice.take_plugins()
+        self._show()
+
     def apply_theme(self) -> None:
         """Apply the current colour scheme."""
         self.charts.apply_theme()

@@ -27,10 +27,13 @@ class EvaluationSession(JobSession):
             Warned: lambda event: self.warned.emit(event.message),
         }
         super().__init__(parent, handlers, self._evaluation_ended)
+        self.runs: Sequence[Run] = ()
+        """The runs that are evaluated, or were last."""
 
     def start(self, runs: Sequence[Run], metrics: Sequence[str] | None = None) -> None:
         """Compute these metrics (default: all) for these runs, one run after another."""
         if not self.active and runs:
+            self.runs = tuple(runs)
             self.begin(_evaluation_of(runs, metrics))
 
     def _evaluation_ended(self, thread: JobThread) -> None:
@@ -42,13 +45,13 @@ def _evaluation_of(runs: Sequence[Run], metrics: Sequence[str] | None) -> Callab
     """Return a job that evaluates several runs; if one fails, the others are still evaluated."""
 
     def job() -> Job:
-        from engine.evaluation.evaluate import evaluate
+        from engine.evaluation.apart import evaluation
 
         failures = []
         for number, run in enumerate(runs):
             name, place = run.name, f"Run {number + 1} of {len(runs)}: " if len(runs) > 1 else ""
             try:
-                with closing(evaluate(run, metrics)) as events:
+                with closing(evaluation(run, metrics)) as events:
                     for event in events:
                         yield replace(event, what=place + event.what) if isinstance(event, Progress) else event
             except StudioError as error:

@@ -226,6 +226,16 @@ class StudyChoice(QWidget):
         self.data_chosen.emit()
         self._picked()
 
+    def take_plugins(self) -> None:
+        """Offer the studies that can be read now: some need a plug-in."""
+        if not self.studies.count():
+            return
+        for study in own_studies():
+            if self._place(_key(study)) < 0:
+                self._add(study)
+        if self.isEnabled():  # not while one is running
+            self._picked()
+
     def take_data(self) -> None:
         """Read the study again after its data set's remembered folder has changed."""
         if self.studies.count():

@@ -6,9 +6,10 @@ from typing import Any
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 from PySide6.QtGui import QColor, QFont
 
-from engine.evaluation.catalogue import BETTER
+from engine.evaluation.catalogue import BETTER, METRICS
 from engine.evaluation.table import Cell, Heading, Table
 from engine.system.numbers import grouped
+from gui.plugins.words import origin_tip
 from gui.widgets.dot import dot
 from gui.widgets.plain import tip
 from gui.widgets.theme import tokens
@@ -97,7 +98,8 @@ def _heading_tip(heading: Heading) -> str:
         return words.get(heading.key, heading.title)
     if heading.published:
         return tip("Nguyen and Qiu, Tables 1 and 2.", title=f"{column.name}, as printed in the report")
-    return tip(f"{column.about} {BETTER[column.better]}", title=column.name)
+    whose = filter(None, [origin_tip(METRICS.origin(column.metric))])
+    return tip(f"{column.about} {BETTER[column.better]}", *whose, title=column.name)
 
 
 def _font(heading: Heading, cell: Cell) -> QFont | None:

@@ -164,6 +164,7 @@ def _tip(item: RunItem) -> str:
     config, state = item.run.config, item.state
     lines = [
         f"{config.method_title}, {DATASET_TITLES[config.dataset]}, seed {config.seed}",
+        *(f"uses the plug-in {use.words}" for use in item.run.plugins),
         f"{state_text(item)}, step {state.step:,} of {state.total:,}",
     ]
     if item.seconds:

@@ -169,12 +169,16 @@ class RunItem:
         if "marks.json" in new:
             self._read_marks()
         if "config.json" in new:
-            with suppress(StudioError):  # damaged meanwhile: keep what was read before
-                run = Run.open(self.path)
-                run.problems = self.run.problems
-                self.run = run
+            self.reopen()
         state, self.state = self.state, self.run.state()
         return bool(new) or state != self.state
+
+    def reopen(self) -> None:
+        """Read the run's settings again."""
+        with suppress(StudioError):  # damaged meanwhile: keep what was read before
+            run = Run.open(self.path)
+            run.problems = self.run.problems
+            self.run = run
 
     def _stamp_files(self) -> None:
         """Take the stamps before reading, so that a change during reading is found next time."""
@@ -235,6 +239,16 @@ class RunStore(QObject):
         self._relist = True
         self._find_runs()
         self._follow([item for item in known if item.path in self._found], RunItem.refresh)
+
+    @Slot()
+    def reopen(self) -> None:
+        """Open all runs again: their methods, networks or data sets have come, changed or gone."""
+        for item in self.items:
+            item.reopen()
+            self.updated.emit(item.path)
+        self._others = dict.fromkeys(self._others)
+        self.refresh()
+        self.listed.emit()
 
     @Slot()
     def _poll(self) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QSettings, QSignalBlocker, Qt, Signal, Slot
 from PySide6.QtWidgets import (
+    QButtonGroup,
     QCheckBox,
     QComboBox,
     QDialog,
@@ -15,6 +16,7 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QPushButton,
     QScrollArea,
+    QStackedWidget,
     QVBoxLayout,
     QWidget,
 )
@@ -24,9 +26,14 @@ from engine.settings.folders import Folders, choose_folders, chosen_folders
 from engine.settings.run_config import RunConfig
 from engine.system.fields import choices_of, unit_of
 from engine.system.paths import cache_folder, usual_runs_folder
+from gui.plugins.host import PluginHost
+from gui.plugins.page import PluginsPage
 from gui.settings.preferences import NEW_RUNS, REDRAW_SECONDS, Preferences, read_preferences, write_preferences
 from gui.training.editors import TextField
 from gui.widgets.layouts import label
+
+GENERAL, PLUGINS = range(2)
+"""Pages of the dialog."""
 
 THEMES = {"system": "Follow the system", "light": "Light", "dark": "Dark"}
 QUESTIONS = {
@@ -56,7 +63,7 @@ class SettingsDialog(QDialog):
 
     theme_chosen = Signal(str)
 
-    def __init__(self, parent: QWidget, settings: QSettings) -> None:
+    def __init__(self, parent: QWidget, settings: QSettings, host: PluginHost) -> None:
         super().__init__(parent)
         self.setWindowTitle("Settings")
         self.setProperty("helpTopic", "preferences")
@@ -82,10 +89,16 @@ class SettingsDialog(QDialog):
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.error = label("", "error", wrap=True)
         self.error.hide()
+        self.plugins = PluginsPage(host)
+        self._pages = QStackedWidget()
+        self._pages.addWidget(area)
+        self._pages.addWidget(self.plugins)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(18, 14, 12, 14)
         layout.setSpacing(10)
-        layout.addWidget(area, 1)
+        self.segments = QButtonGroup(self)
+        layout.addLayout(self._segments())
+        layout.addWidget(self._pages, 1)
         layout.addWidget(self.error)
         layout.addLayout(self._buttons())
         self.show_preferences(self._before, self._folders)
@@ -93,7 +106,39 @@ class SettingsDialog(QDialog):
         room = parent.screen().availableGeometry()
         self.resize(600, min(inside.sizeHint().height() + 90, room.height() - 60))
 
+    def show_plugins(self, key: str = "") -> None:
+        """Show the page of the plug-ins, with one of them chosen."""
+        self.segments.button(PLUGINS).click()
+        if key:
+            self.plugins.choose(key)
+
     # Building
+
+    def _segments(self) -> QHBoxLayout:
+        """Return the buttons that choose a page."""
+        row = QHBoxLayout()
+        row.setSpacing(0)
+        for number, title in enumerate(("General", "Plug-ins")):
+            button = QPushButton(title)
+            button.setObjectName("segment")
+            button.setCheckable(True)
+            button.setChecked(number == GENERAL)
+            button.setAutoDefault(False)
+            button.setProperty("last", number == PLUGINS)
+            self.segments.addButton(button, number)
+            row.addWidget(button)
+        row.addStretch(1)
+        self.segments.idClicked.connect(self._show_page)
+        return row
+
+    @Slot(int)
+    def _show_page(self, number: int) -> None:
+        """Show a page; what is done with plug-ins takes effect at once and cannot be cancelled."""
+        self._pages.setCurrentIndex(number)
+        self.defaults.setVisible(number == GENERAL)
+        self.cancel.setVisible(number == GENERAL)
+        self.ok.setText("OK" if number == GENERAL else "Done")
+        self.setProperty("helpTopic", "preferences" if number == GENERAL else "plugins")
 
     def _heading(self, text: str, topic: str) -> None:
         self._topic = f"preferences#{topic}"

@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from engine.data import ENTRIES
 from engine.settings.run_config import RunConfig
-from engine.training.pace import Estimate, Pace, estimate, measure_pace, pace_key, pace_of
+from engine.training.pace import Estimate, Pace, estimate, measure_pace_apart, pace_key, pace_of
 from gui.bridge import LatestWorker
 from gui.runs.store import RunItem, RunStore
 from gui.training.session import TrainingSession
@@ -68,11 +68,12 @@ class Estimator(QObject):
         busy = self._session.active or self._session.blocked
         if config is None or busy or (ENTRIES[config.dataset].own and config.data_folder is None):
             return
-        self.worker.ask(config, lambda: measure_pace(config))
+        self.worker.ask(config, lambda: measure_pace_apart(config, lambda: self.worker.overtaken))
 
     @Slot(object, object)
-    def _answered(self, config: RunConfig, pace: Pace) -> None:
-        self._measured[pace_key(config)] = pace
+    def _answered(self, config: RunConfig, pace: Pace | None) -> None:
+        if pace is not None:
+            self._measured[pace_key(config)] = pace
         self.ask(self._config)
 
     @Slot(object, str)

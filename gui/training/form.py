@@ -1,10 +1,12 @@
 """A form built from the fields of RunConfig and of the methods' own settings: all it says comes from there."""
 
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, get_args
 
 from pydantic.fields import FieldInfo
-from PySide6.QtCore import QSignalBlocker, Signal, Slot
+from PySide6.QtCore import QSignalBlocker, Qt, Signal, Slot
 from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import (
     QCheckBox,
@@ -20,15 +22,22 @@ from PySide6.QtWidgets import (
 from engine.data import ENTRIES
 from engine.errors import ConfigError
 from engine.methods.registry import METHODS, network_lacking, same_setting, setting_key
+from engine.networks.architectures import NETWORKS
 from engine.runs.differences import unused_settings
 from engine.settings.folders import remembered_data
 from engine.settings.run_config import Group, RunConfig
 from engine.system.fields import choices_of, empty_text, group_of, help_of, is_weight, range_text, unit_of
 from engine.system.numbers import exact
 from engine.system.reading import path_exists
+from engine.system.registry import Registry
+from gui.plugins.words import origin_tip
 from gui.training.editors import FolderField, TextField, WeightField
 from gui.widgets.combo import Combo
 from gui.widgets.layouts import label
+from gui.widgets.plain import as_plain
+
+_REGISTERED: dict[str, Registry[Any]] = {"objective": METHODS, "network": NETWORKS, "dataset": ENTRIES}
+"""Settings that name something which plug-ins can bring."""
 
 ALWAYS = (Group.DATA, Group.METHOD, Group.NETWORK, Group.LENGTH)
 """Groups that are always open; the others are below "More settings"."""
@@ -72,6 +81,28 @@ class ConfigForm(QWidget):
         self._build()
         self.show_config(RunConfig())
 
+    def rebuild(self) -> None:
+        """Make the editors again: methods, networks or data sets have come or gone. Typed values are kept if they can.
+
+        Where what the settings need is gone, the form shows the default settings.
+        """
+        edits: dict[str, Any] = {}
+        basis = RunConfig()
+        if _is_there(self._basis.flat()) and _is_there({name: _get(self._editors[name]) for name in _REGISTERED}):
+            edits = self.edits
+            with suppress(ConfigError):
+                basis = RunConfig.from_json(self._basis.to_json())  # settings of a method that was replaced are others
+        while (item := self._grid.takeAt(0)) is not None:
+            if (widget := item.widget()) is not None and widget is not self._more:
+                widget.hide()
+                widget.deleteLater()
+        self._more.setParent(None)
+        self._editors, self._labels, self._headings = {}, {}, {}
+        self._build()
+        self.show_config(basis)
+        names = _names(str(edits.get("objective", basis.objective)))
+        self.set_values(**{name: value for name, value in edits.items() if name in names})
+
     def _build(self) -> None:
         row = 0
         for group in Group:
@@ -90,7 +121,7 @@ class ConfigForm(QWidget):
     def _add(self, key: str, name: str, field: FieldInfo, row: int) -> int:
         """Add a setting's title and editor from a row on; return the row after them."""
         title = label(field.title or name, wrap=True)
-        editor = self._editor(field)
+        editor = self._editor(name, field)
         allowed = range_text(field)
         limits = f" Allowed: {allowed}." if allowed else ""
         limits += " The button next to it adds a schedule." if is_weight(field) else ""
@@ -111,14 +142,17 @@ class ConfigForm(QWidget):
         self._grid.addWidget(editor.below, row + 1, 0, 1, 2)
         return row + 2
 
-    def _editor(self, field: FieldInfo) -> QWidget:
+    def _editor(self, name: str, field: FieldInfo) -> QWidget:
         choices = choices_of(field)
         if choices:
             combo = Combo()
             combo.setMinimumContentsLength(8)
             combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+            registry = _REGISTERED.get(name)
             for value, title in choices.items():
                 combo.addItem(title, value)
+                if registry is not None and (words := origin_tip(registry.origin(value))):
+                    combo.setItemData(combo.count() - 1, as_plain(words), Qt.ItemDataRole.ToolTipRole)
             combo.currentIndexChanged.connect(self._edited)
             return combo
         if field.annotation is bool:
@@ -294,10 +328,16 @@ class ConfigForm(QWidget):
                 if visible:
                     shown_groups.add(group)
         self._headings[Group.METHOD].setText(f"{method.title} · {method.supervision}")
+        self._headings[Group.METHOD].setToolTip(as_plain(origin_tip(METHODS.origin(self._objective))))
         for group, heading in self._headings.items():
             heading.setVisible(group in shown_groups and group is not Group.DATA)
         epochs = self._editors["epochs"]
         epochs.setEnabled(not _get(self._editors["steps"]))
+
+
+def _is_there(settings: Mapping[str, Any]) -> bool:
+    """Whether the method, the network and the data set that settings name are there."""
+    return all(settings[name] in registry for name, registry in _REGISTERED.items())
 
 
 def _fields_of(group: Group) -> dict[str, tuple[str, FieldInfo]]:

@@ -7,8 +7,8 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Signal
 
 from engine.data import check_data
-from engine.errors import DataChangedError, DataError, StudioError
-from engine.jobs.events import Job, Paused, Progress, TrainingStarted, Unanswered, Warned
+from engine.errors import ChangedError, DataError, StudioError
+from engine.jobs.events import Job, Paused, Progress, TrainingStarted, Warned
 from engine.runs.queue import QueuedRun, RunQueue
 from engine.runs.run import Run
 from engine.settings.run_config import RunConfig
@@ -21,20 +21,19 @@ class TrainingSession(JobSession):
     Emits `changed` when its state or progress changes, `queue_changed` when the queue changes, `failed` and `warned`
     with a message, `unanswered` with one that says which code does not respond (`end` kills it), `resolved` with one
     that no longer applies, `no_data(data set, message)` instead of starting a run whose data are missing, `began(path)`
-    and `ended(path)` with a run's folder, `cancelled(path)` when the run is to be discarded, and `data_changed(waiting,
-    message)` when a run was refused because its data have changed, so that the user can be asked.
+    and `ended(path)` with a run's folder, `cancelled(path)` when the run is to be discarded, and
+    `changes_to_accept(waiting, message)` when a run was refused because its data or a plug-in have changed, so that the
+    user can be asked.
     """
 
     queue_changed = Signal()
     failed = Signal(str)
-    resolved = Signal(str)
     no_data = Signal(str, str)
     warned = Signal(str)
-    unanswered = Signal(str)
     began = Signal(object)
     ended = Signal(object)
     cancelled = Signal(object)
-    data_changed = Signal(object, str)
+    changes_to_accept = Signal(object, str)
 
     def __init__(self, root: Path, parent: QObject) -> None:
         handlers: Handlers = {
@@ -42,7 +41,6 @@ class TrainingSession(JobSession):
             Progress: self._progressed,
             Paused: self._paused,
             Warned: lambda event: self.warned.emit(event.message),
-            Unanswered: self._unanswered,
         }
         super().__init__(parent, handlers, self._run_ended)
         self.root = root
@@ -57,7 +55,6 @@ class TrainingSession(JobSession):
         self.cancelling = False
         self.images_per_second = 0.0
         self._pause_reason = ""
-        self._silence = ""
         self._batch = 0
         self._mark = (0.0, 0)
 
@@ -85,10 +82,10 @@ class TrainingSession(JobSession):
         self._train_or_queue(run.path, fresh=True)
         return run.path
 
-    def train_or_queue(self, path: Path, *, more: int = 0, accept_changed_data: bool = False) -> None:
+    def train_or_queue(self, path: Path, *, more: int = 0, accept_changes: bool = False) -> None:
         """Train a run from its last checkpoint, now or when the queue reaches it; `more` first extends its length.
 
-        With `accept_changed_data` it resumes even if its data have changed since it was trained.
+        With `accept_changes` it resumes even if its data or a plug-in have changed since it was trained.
         """
         try:
             config = Run.open(path).config
@@ -96,7 +93,7 @@ class TrainingSession(JobSession):
             self.failed.emit(str(error))
             return
         if self._has_data(config):
-            self._train_or_queue(path, more, accept_changed_data=accept_changed_data)
+            self._train_or_queue(path, more, accept_changes=accept_changes)
 
     def _has_data(self, config: RunConfig) -> bool:
         """Return whether the data seem to be there, by a quick check; if not, emit `no_data`."""
@@ -107,20 +104,18 @@ class TrainingSession(JobSession):
             return False
         return True
 
-    def _train_or_queue(
-        self, path: Path, more: int = 0, *, fresh: bool = False, accept_changed_data: bool = False
-    ) -> None:
+    def _train_or_queue(self, path: Path, more: int = 0, *, fresh: bool = False, accept_changes: bool = False) -> None:
         """Train or queue a run whose data have passed the quick check.
 
         A `fresh` run that cannot start leaves no folder, unless it was queued: then its folder records the reason.
         """
         if not self.active and not self.blocked:
-            self._begin(QueuedRun(path.name, more, accept_changed_data), path, fresh=fresh)
+            self._begin(QueuedRun(path.name, more, accept_changes), path, fresh=fresh)
             return
         if self.active and self.run is not None and path == self.run.path:
             return
         self.held = False
-        self._change_queue(lambda: self.queue.add(path, more=more, accept_changed_data=accept_changed_data))
+        self._change_queue(lambda: self.queue.add(path, more=more, accept_changes=accept_changes))
 
     def unqueue(self, path: Path) -> None:
         """Remove a run from the queue; its folder stays."""
@@ -245,13 +240,6 @@ class TrainingSession(JobSession):
             self._pause_reason = f"{event.message} Until then it is paused."
             self.failed.emit(self._pause_reason)
 
-    def _unanswered(self, event: Unanswered) -> None:
-        said, self._silence = self._silence, event.message
-        if said:
-            self.resolved.emit(said)
-        if event.message:
-            self.unanswered.emit(event.message)
-
     def _measure(self, step: int) -> None:
         """Update the smoothed speed, measured over at least a second."""
         if not self._batch:
@@ -267,8 +255,7 @@ class TrainingSession(JobSession):
     def _run_ended(self, thread: JobThread) -> None:
         assert self.run is not None
         path, cancelled = self.run.path, self.cancelling
-        refused = isinstance(thread.exception, DataChangedError)
-        self._unanswered(Unanswered(""))
+        refused = isinstance(thread.exception, ChangedError)
         if thread.error and not refused:
             waits = " Starting the next run in the queue." if len(self.queue) and not self.held else ""
             self.failed.emit(f"{self.run.name}: {thread.error}{waits}")
@@ -279,7 +266,7 @@ class TrainingSession(JobSession):
         if cancelled:
             self.cancelled.emit(path)
         elif refused:
-            self.data_changed.emit(self._waiting, thread.error)
+            self.changes_to_accept.emit(self._waiting, thread.error)
         if not self.held:
             self._next()
 
@@ -288,6 +275,6 @@ def _training_of(run: Run, waiting: QueuedRun, *, fresh: bool) -> Callable[[], J
     def make() -> Job:
         from engine.training.apart import training
 
-        return training(run, fresh=fresh, more=waiting.more, accept_changed_data=waiting.accept_changed_data)
+        return training(run, fresh=fresh, more=waiting.more, accept_changes=waiting.accept_changes)
 
     return make

@@ -224,6 +224,13 @@ class SettingsCard(Card):
             self.form.show_config(self._begin_with(preset))
             self.form.set_values(**edits)
 
+    def take_plugins(self) -> None:
+        """Offer the methods, networks and data sets there are now; typed values are kept where they still can be."""
+        chosen = self.presets.currentText()
+        self.form.rebuild()
+        self._list_presets()
+        self._show_preset(chosen)
+
     def _begin_with(self, preset: Preset) -> RunConfig:
         return read_preferences(self._settings).begin_with(preset.config)
 

@@ -88,9 +88,9 @@ def _read(path: Path) -> NDArray[np.uint8]:
 
 
 def _file_of(data: QMimeData) -> Path | None:
-    """Return the only file; None for a folder, an .npz file (left to the Data page), several files, or none."""
+    """Return the only file; None for a folder, several files, none, or what is left to the window: data, plug-ins."""
     urls = data.urls()
     if len(urls) != 1 or not urls[0].isLocalFile():
         return None
     path = Path(urls[0].toLocalFile())
-    return None if path.is_dir() or path.suffix.lower() == ".npz" else path
+    return None if path.is_dir() or path.suffix.lower() in (".npz", ".py") else path

@@ -165,6 +165,11 @@ class TraversalPage(QWidget):
         if self.isVisible():
             self._ask()
 
+    def forget_models(self) -> None:
+        """Load models again when they are needed next: their code may have changed."""
+        self._answerer = Answerer()
+        self._answer = self._asked = self._shown = None
+
     def close_worker(self) -> None:
         """End the background work."""
         self.player.stop()

@@ -36,6 +36,8 @@ class Banner(QFrame):
         self._accepted: Callable[[], None] | None = None
         self._refused: Callable[[], None] | None = None
         self._later = ""
+        self._offers: list[tuple[str, str, Callable[[], None], Callable[[], None]]] = []
+        """Offers that wait until the one shown is answered."""
         self.hide()
 
     @Slot(str)
@@ -57,8 +59,11 @@ class Banner(QFrame):
 
     @Slot(str)
     def withdraw(self, message: str) -> None:
-        """Withdraw an error that no longer applies; other errors stay."""
+        """Withdraw an error or an offer that no longer applies; others stay."""
         self._later = _without(self._later, message)
+        self._offers = [offer for offer in self._offers if offer[0] != message]
+        if self.property("kind") == "offer" and not self.isHidden() and self.text.text() == without_invisible(message):
+            self._answer(None)
         if self.isHidden() or self.property("kind") != "error":
             return
         left = _without(self.text.text(), message)
@@ -77,8 +82,11 @@ class Banner(QFrame):
     def offer(self, message: str, action: str, accepted: Callable[[], None], refused: Callable[[], None]) -> None:
         """Offer an action: `accepted` is called if its button is pressed, `refused` if the offer is dismissed.
 
-        An error that has not been dismissed is shown again after the answer.
+        An error that has not been dismissed is shown again after the answer. An offer waits for one that is shown.
         """
+        if not self.isHidden() and self.property("kind") == "offer":
+            self._offers.append((message, action, accepted, refused))
+            return
         error = self.text.text() if not self.isHidden() and self.property("kind") == "error" else ""
         self._show(message, "offer", action)
         self._later = error
@@ -123,6 +131,8 @@ class Banner(QFrame):
         if answered is not None:
             answered()
         self.say_also(later)
+        if self._offers:
+            self.offer(*self._offers.pop(0))
 
     def close_timer(self) -> None:
         """Stop the timer, before the window closes."""

@@ -49,6 +49,7 @@ class CheckPopup(QPushButton):
         self._groups: Sequence[ChoiceGroup] = ()
         self._boxes: dict[str, QCheckBox] = {}
         self._heads: list[tuple[QCheckBox, list[QCheckBox]]] = []
+        self._presets: dict[str, QPushButton] = {}
         self.panel = QFrame(self, Qt.WindowType.Popup)
         self.panel.setObjectName("card")
         layout = QVBoxLayout(self.panel)
@@ -89,9 +90,14 @@ class CheckPopup(QPushButton):
         """Add a button at the bottom of the panel that checks exactly these keys."""
         button = QPushButton(title)
         button.setToolTip(tip)
-        button.setProperty("keys", sorted(keys))
         button.clicked.connect(self._preset)
+        self._presets[title] = button
+        self.change_preset(title, keys)
         self._foot.addWidget(button)
+
+    def change_preset(self, title: str, keys: Collection[str]) -> None:
+        """Make such a button check other keys."""
+        self._presets[title].setProperty("keys", sorted(keys))
 
     @property
     def chosen(self) -> set[str]:

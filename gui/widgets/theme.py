@@ -255,6 +255,9 @@ def style_sheet(t: Tokens) -> str:
     QTreeView#contents {{ background: transparent; }}
     QTreeView#contents::item {{ padding: 4px 2px; }}
     QTreeView#contents::item:selected {{ background: {t.accent_soft}; color: {t.text}; }}
+    QTreeView#plugins {{ border: 1px solid {t.border}; border-radius: 6px; }}
+    QTreeView#plugins::item {{ padding: 5px 10px; }}
+    QTreeView#plugins::item:selected {{ background: {t.accent_soft}; color: {t.text}; }}
 
     QListWidget::item {{ padding: 7px 8px; border-radius: 6px; color: {t.text}; }}
     QListWidget::item:selected {{ background: {t.accent_soft}; color: {t.text}; }}

@@ -31,6 +31,7 @@ from shiboken6 import isValid
 from engine.errors import StudioError
 from engine.system.log_file import about, error_location
 from engine.system.plain_text import without_invisible
+from engine.system.user_code import explained
 from gui.widgets.layouts import label
 from gui.widgets.theme import px
 from gui.window.log import open_log
@@ -66,6 +67,7 @@ class Problem:
 def problem_of(error: BaseException) -> Problem:
     """Describe an unexpected error."""
     details = "".join(traceback.format_exception(error))
+    error = explained(error)
     if isinstance(error, StudioError):
         return Problem(str(error), details=f"{about()}\n\n{details}")
     said = f": {error}" if str(error) else ""

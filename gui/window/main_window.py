@@ -16,7 +16,10 @@ from PySide6.QtWidgets import (
 from engine.data import ENTRIES
 from engine.errors import StudioError
 from engine.jobs.events import Progress
+from engine.plugins.registering import PLUGINS
+from engine.runs.plugins_used import origins_of
 from engine.runs.queue import QueuedRun
+from engine.settings.absent import missing_words
 from engine.settings.folders import default_runs_folder, remember_data, remembered_data
 from engine.settings.run_config import RunConfig
 from engine.studies import Study
@@ -28,6 +31,8 @@ from gui.help.desk import HelpDesk
 from gui.metrics.page import MetricsPage
 from gui.metrics.session import EvaluationSession
 from gui.metrics.study_session import StudySession
+from gui.plugins.desk import PluginDesk
+from gui.plugins.host import PluginHost
 from gui.runs.actions import RunActions
 from gui.runs.run_list import RunList
 from gui.runs.store import RunItem, RunStore
@@ -54,6 +59,9 @@ from gui.window.menu import WindowMenu
 EVALUATING, PREPARING = "Evaluating", "Preparing data"
 """Names of jobs other than training in the status bar."""
 
+PLUGIN = ".py"
+"""Ending of a plug-in's file."""
+
 TRAINING = "A run is training. A study uses all cores, so it can only start once the run and the queue are done."
 
 
@@ -69,6 +77,8 @@ class MainWindow(QMainWindow):
         self._settings = settings
         self._next_runs = default_runs_folder()
 
+        self.plugins = PluginHost(self._uses, self)
+        self.plugins.load_known()
         self.store = RunStore(runs, self)
         self.training = TrainingSession(runs, self)
         self.evaluation = EvaluationSession(self)
@@ -88,10 +98,17 @@ class MainWindow(QMainWindow):
         for page in (self.training_page, self.traversal_page, self.metrics_page, self.data_page):
             self.pages.addWidget(page)
         self.banner = Banner()
+        self.plugin_desk = PluginDesk(self.plugins, self.banner, self)
         self.status = StatusBar()
         actions = self.actions_of_runs
         menu = WindowMenu(
-            self, actions.undo_stack, self.help, actions.import_runs, self._open_runs_folder, self._ask_settings
+            self,
+            actions.undo_stack,
+            self.help,
+            actions.import_runs,
+            self._open_runs_folder,
+            self._ask_settings,
+            self._show_plugins,
         )
         self.header = Header(menu, self)
         self._lay_out()
@@ -103,6 +120,7 @@ class MainWindow(QMainWindow):
         self.banner.say_also(files_left_out(self.training.queue))
         self._show_queue()
         offer_unfinished(self.store, self.training, self.run_list, self.banner, settings)
+        self.plugins.start()
 
     def _lay_out(self) -> None:
         right = QWidget()
@@ -160,7 +178,7 @@ class MainWindow(QMainWindow):
         self.training.no_data.connect(self._offer_data)
         self.metrics_page.study.no_data.connect(self._offer_data)
         self.training.warned.connect(self.banner.note)
-        self.training.data_changed.connect(self._ask_about_data)
+        self.training.changes_to_accept.connect(self._ask_about_changes)
         self.training.began.connect(self._training_began)
         self.training.ended.connect(self._training_ended)
         self.training.cancelled.connect(self._discard)
@@ -175,6 +193,8 @@ class MainWindow(QMainWindow):
         self.studies.changed.connect(self._study_changed)
         self.studies.moved.connect(self.store.refresh)
         self.studies.failed.connect(self.banner.say)
+        self.studies.unanswered.connect(self._offer_end_of_cell)
+        self.studies.resolved.connect(self.banner.withdraw)
         self.studies.warned.connect(self.banner.note)
         self.studies.ended.connect(self._study_ended)
         self.traversal_page.named.connect(self.actions_of_runs.name_latents)
@@ -185,6 +205,8 @@ class MainWindow(QMainWindow):
         self.metrics_page.study.choice.data_chosen.connect(self._data_placed)
         self.data_page.progressed.connect(self._data_progressed)
         self.data_page.ended.connect(self._data_ended)
+        self.plugins.brought.connect(self._take_plugins)
+        self.plugin_desk.review.connect(self._show_plugin)
         self.setAcceptDrops(True)
 
     # Displaying
@@ -270,12 +292,12 @@ class MainWindow(QMainWindow):
         self.status.show_job(PREPARING, None)
 
     @Slot(object, str)
-    def _ask_about_data(self, refused: QueuedRun, sentence: str) -> None:
+    def _ask_about_changes(self, refused: QueuedRun, sentence: str) -> None:
         """Ask whether to resume a run whose data have changed; the queue continues meanwhile."""
 
         def resume() -> None:
             path = self._runs / refused.run
-            self.training.train_or_queue(path, more=refused.more, accept_changed_data=True)
+            self.training.train_or_queue(path, more=refused.more, accept_changes=True)
 
         if not self.closing.begun:
             ask(self, sentence, "Resume anyway", resume)
@@ -284,6 +306,11 @@ class MainWindow(QMainWindow):
     def _offer_end(self, sentence: str) -> None:
         """Offer to end a run whose plug-in does not respond."""
         self.banner.say_with(sentence, "End run", self.training.end)
+
+    @Slot(str)
+    def _offer_end_of_cell(self, sentence: str) -> None:
+        """Offer to end the runs of a study whose plug-in does not answer; the others go on."""
+        self.banner.say_with(sentence, "End it", self.studies.end)
 
     @Slot()
     def _show_queue(self) -> None:
@@ -316,7 +343,9 @@ class MainWindow(QMainWindow):
     @Slot(object)
     def _use_settings(self, path: Path) -> None:
         item = self.store.find(path)
-        if item is not None:
+        if item is not None and (missing := missing_words(item.run.config)):
+            self.banner.say(f"The settings of {item.run.name} cannot be used: {missing}")
+        elif item is not None:
             self.training_page.settings.show_config(item.run.config)
             self._show_page(0)
 
@@ -326,15 +355,19 @@ class MainWindow(QMainWindow):
         self._show_page(TABS.index("Training"))
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        """Accept a folder or an .npz file."""
+        """Accept a folder, an .npz file or a plug-in."""
         if _dropped_path(event) is not None:
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:
-        """Open the dropped data on the Data page."""
+        """Open dropped data on the Data page; ask about a dropped plug-in."""
         path = _dropped_path(event)
-        if path is not None:
-            event.acceptProposedAction()
+        if path is None:
+            return
+        event.acceptProposedAction()
+        if path.suffix.lower() == PLUGIN and not path.is_dir():
+            self.plugin_desk.drop(path)
+        else:
             self._show_page(TABS.index("Data"))
             self.data_page.open_path(path)
 
@@ -429,6 +462,35 @@ class MainWindow(QMainWindow):
         self.run_list.select(path)
         self._show_page(TABS.index("Training"))
 
+    # Plug-ins
+
+    def _uses(self, plugin: str) -> bool:
+        """Whether a job is running that uses a plug-in."""
+
+        def needs(config: RunConfig) -> bool:
+            return any(origin.plugin == plugin for origin in origins_of(config))
+
+        training, evaluation, studies = self.training, self.evaluation, self.studies
+        measures = plugin in PLUGINS and bool(PLUGINS[plugin].metrics)
+        data = ENTRIES.origin(self.data_page.entry.name) if self.data_page.preparing else None
+        return (
+            (training.active and training.run is not None and needs(training.run.config))
+            or (evaluation.active and (measures or any(needs(run.config) for run in evaluation.runs)))
+            or (studies.active and studies.study is not None and any(needs(c.config) for c in studies.study.cells))
+            or (data is not None and data.plugin == plugin)
+        )
+
+    @Slot()
+    def _take_plugins(self) -> None:
+        """Show the methods, networks, metrics and data sets there are now."""
+        self.store.reopen()
+        self.training_page.settings.take_plugins()
+        self.data_page.list_entries()
+        self.metrics_page.take_plugins()
+        self.traversal_page.forget_models()
+        self.help.forget()
+        self._show_runs()
+
     # Theme, geometry, closing
 
     @Slot()
@@ -456,11 +518,23 @@ class MainWindow(QMainWindow):
 
     @Slot()
     def _ask_settings(self) -> None:
-        dialog = SettingsDialog(self, self._settings)
+        self._open_settings()
+
+    @Slot()
+    def _show_plugins(self) -> None:
+        self._open_settings().show_plugins()
+
+    @Slot(str)
+    def _show_plugin(self, key: str) -> None:
+        self._open_settings().show_plugins(key)
+
+    def _open_settings(self) -> SettingsDialog:
+        dialog = SettingsDialog(self, self._settings, self.plugins)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.theme_chosen.connect(self._show_theme)
         dialog.accepted.connect(self._settings_changed)
         dialog.open()
+        return dialog
 
     @Slot()
     def _settings_changed(self) -> None:
@@ -503,6 +577,7 @@ class MainWindow(QMainWindow):
             self._keep_place()
         self.desktop.close()
         self.help.close()
+        self.plugins.close()
         self.store.close()
         self.banner.close_timer()
         self.estimator.close()
@@ -522,12 +597,12 @@ class MainWindow(QMainWindow):
 
 
 def _dropped_path(event: QDropEvent) -> Path | None:
-    """Return the dropped folder or .npz file; None for anything else, or several files."""
+    """Return the dropped folder, .npz file or Python file; None for anything else, or several files."""
     urls = event.mimeData().urls()
     if len(urls) != 1 or not urls[0].isLocalFile():
         return None
     path = Path(urls[0].toLocalFile())
-    return path if path.is_dir() or path.suffix.lower() == ".npz" else None
+    return path if path.is_dir() or path.suffix.lower() in (".npz", PLUGIN) else None
 
 
 class ThemeFollower(QObject):

@@ -21,6 +21,7 @@ class WindowMenu(QMenu):
         import_runs: Callable[[], None],
         open_runs_folder: Callable[[], None],
         ask_settings: Callable[[], None],
+        show_plugins: Callable[[], None],
     ) -> None:
         super().__init__(window)
         undo, redo = undo_stack.createUndoAction(self, "Undo"), undo_stack.createRedoAction(self, "Redo")
@@ -30,6 +31,7 @@ class WindowMenu(QMenu):
         self.addSeparator()
         self.addAction("Import runs…", import_runs)
         self.addAction("Open runs folder", open_runs_folder)
+        self.addAction("Plug-ins…", show_plugins)
         self.addAction("Settings…", QKeySequence("Ctrl+,"), ask_settings)
         self.addSeparator()
         self.addAction("Help", QKeySequence("F1"), help_desk.help_with_focus)

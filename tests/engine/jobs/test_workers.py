@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.errors import DataChangedError, PluginError
+from engine.errors import ChangedError, PluginError
 from engine.jobs import workers
 from engine.jobs.control import Control, drive
 from engine.jobs.events import Finished, Idle, Paused, Progress, Request, StepMetrics, Unanswered
@@ -55,7 +55,7 @@ def misbehaving(how, path):
     if how == "raises":
         raise ZeroDivisionError("no step")
     if how == "data":
-        raise DataChangedError("The data are others.")
+        raise ChangedError("The data are others.")
     yield Finished()
 
 
@@ -174,7 +174,7 @@ def test_code_that_crashes_exits_or_raises_costs_the_job_and_is_named(how, words
 
 
 def test_an_error_of_the_applications_own_comes_through_as_it_is():
-    with pytest.raises(DataChangedError, match=r"^The data are others\.$"):
+    with pytest.raises(ChangedError, match=r"^The data are others\.$"):
         list(apart("It", misbehaving, "data", ""))
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from engine.cli import main as cli
 from engine.data import ENTRIES, load_dataset
-from engine.errors import ConfigError, DataChangedError, DataError, PluginMissingError
+from engine.errors import ChangedError, ConfigError, DataError, PluginMissingError
 from engine.evaluation.evaluate import evaluate
 from engine.evaluation.rows import read_row
 from engine.evaluation.table import table_of
@@ -101,6 +101,11 @@ def test_without_its_plugins_it_opens_and_is_shown(run, without_plugins, tmp_pat
     assert "which minimises reconstruction loss + Σ max(λ, KL of a latent) with λ = 0.25" in text
     assert "convolutions of 32 channels" in text
     assert "modularity (Ridgeway & Mozer 2018)" in text
+    assert "computed by the plug-in modularity 1.0." in text
+    fingerprints = [use.fingerprint for use in run.plugins]
+    named = ", ".join(f"plug-in {use.words} (SHA-256 {use.fingerprint[:8]}…)" for use in run.plugins)
+    assert f"{named}, plug-in modularity 1.0 (SHA-256 " in text
+    assert len(set(fingerprints)) == 3
 
 
 def test_a_weight_that_follows_a_schedule_is_known_as_one_without_its_plugin(run, without_plugins, tmp_path):
@@ -145,6 +150,26 @@ def test_what_needs_their_code_says_which_is_missing(run, without_plugins, tmp_p
         assert NEEDS_METHOD in said[0]
 
 
+def test_training_the_same_settings_anew_is_refused_and_leaves_nothing(run, without_plugins):
+    without_plugins()
+    again = Run.create(run.path.parent, Run.open(run.path).config.changed(seed=1), "again")
+    with pytest.raises(PluginMissingError, match="VAE with free bits"):
+        list(train(again, fresh=True))
+    assert not again.path.exists()
+
+
+def test_without_its_data_sets_plugin_a_model_of_ours_is_still_traversed(load_example, without_plugins, tmp_path):
+    load_example("blobs_dataset")
+    ours = {"objective": "vae", "network": "mlp", "free_nats": None}
+    settings = {name: value for name, value in (SETTINGS | ours).items() if value is not None}
+    made = Run.create(tmp_path, RunConfig.parse(settings), "ours")
+    list(train(made))
+    without_plugins()
+    model, gone = load_model_with_data_if_present(Run.open(made.path))
+    assert gone == "Blobs: needs the plug-in blobs 1.0, which is not loaded."
+    assert (model.dataset.title, model.has_data, model.model.image_shape) == ("Blobs", False, (32, 32, 1))
+
+
 def test_kept_metrics_are_still_evaluated_without_them(run, without_plugins):
     kept = run.evaluation()["metrics"]
     without_plugins()
@@ -168,6 +193,24 @@ def test_an_archive_goes_out_and_in_without_them(run, without_plugins, tmp_path)
     assert opened.config.method_title == "VAE with free bits"
     list(export([opened], tmp_path / "curves.csv"))
     assert "latents_above" in (tmp_path / "curves.csv").read_text().splitlines()[0]
+
+
+def test_a_scheduled_weight_of_an_absent_method_is_kept_drawn_and_imported(load_example, without_plugins, tmp_path):
+    load_example("free_bits_vae")
+    schedule = "0 to 0.5 over 4 steps"
+    ours = {"dataset": "digits", "network": "mlp", "free_nats": schedule}
+    made = Run.create(tmp_path / "runs", RunConfig.parse(SETTINGS | ours), "scheduled")
+    list(train(made))
+    without_plugins()
+    opened = Run.open(made.path)
+    assert opened.config.value("free_nats") == schedule
+    assert opened.config.to_json() == made.config.to_json()
+    list(export([opened], tmp_path / "curves.png"))
+    list(write_archive([opened], tmp_path / "scheduled.zip"))
+    [*_, imported, _] = read_archive(tmp_path / "scheduled.zip", tmp_path / "elsewhere")
+    reader = MetricsReader(Run.open(imported.run).metrics_file)
+    reader.refresh()
+    assert reader.own == ("latents_above", "free_nats")
 
 
 def test_with_them_again_it_goes_on_bit_for_bit(run, without_plugins, load_example, tmp_path):
@@ -195,10 +238,10 @@ def test_another_version_is_refused_unless_accepted_and_both_are_kept(run, witho
     lengthen(opened, None, 6)
     before = (opened.path / "config.json").read_bytes()
     words = r"The plug-in free-bits \(another file of version 1.0\) changed since own was trained up to step 4"
-    with pytest.raises(DataChangedError, match=words):
+    with pytest.raises(ChangedError, match=words):
         list(train(opened))
     assert (opened.path / "config.json").read_bytes() == before
-    events = list(train(opened, accept_changed_data=True))
+    events = list(train(opened, accept_changes=True))
     said = " ".join(event.message for event in events if isinstance(event, Warned))
     assert "From step 5 on own is trained with a changed plug-in: the plug-in free-bits (another file" in said
     again = Run.open(run.path)

@@ -15,8 +15,9 @@ import pytest
 from engine.errors import ConfigError, DataError, RunLockedError
 from engine.evaluation.table_formats import comma_separated
 from engine.jobs.control import Control, drive
-from engine.jobs.events import Finished, Paused, Request
+from engine.jobs.events import Finished, Paused, Request, Unanswered, Warned
 from engine.runs.checkpoints import checkpoint_step
+from engine.runs.run import Run
 from engine.studies import (
     CellFinished,
     CellStarted,
@@ -211,3 +212,54 @@ def test_the_threads_of_a_study_do_not_depend_on_memory_or_what_is_left(monkeypa
     assert (plan_for(4, "cpu").workers, plan_for(4, "cpu").threads) == (4, 2)
     with pytest.raises(ConfigError, match="workers is 0"):
         plan_for(4, "cpu", workers=0)
+
+
+# A plug-in's method among the cells
+
+ODD = ('objective = "vae"', 'objective = "odd-vae"')
+
+
+def ended_by(study, folder, ask):
+    """Run a study; when its first cell hangs, `ask(control)`. What does not answer is ended when that is said."""
+    control, events = Control(), []
+    saved = folder / "tiny-odd-vae-seed-0" / "checkpoint" / "model.safetensors"
+    for event in drive(run_study(study, folder, workers=1, threads=1), control):
+        events.append(event)
+        if saved.exists() and not finished(events) and not control.request:
+            time.sleep(1)  # it hangs at step 15
+            ask(control)
+        if isinstance(event, Unanswered) and event.message:
+            control.end()
+    return events
+
+
+def test_a_cell_whose_step_never_ends_can_be_ended_and_the_others_go_on(tmp_path, study_file, odd_plugin):
+    odd_plugin("while True: pass")
+    study = load_study(study_file(tmp_path, ODD), seeds=1)
+    events = ended_by(study, tmp_path / "runs", Control.pause)
+    said = [event.message for event in events if isinstance(event, Unanswered)]
+    assert said == ["odd does not answer (odd.py, line 12).", ""]
+    first, second = finished(events)
+    assert (first.state, second.state) == ("failed", "evaluated")
+    words = "odd did not answer (odd.py, line 12) and was ended. The run keeps its checkpoint at step 10."
+    assert first.message == words
+    assert standing(study, tmp_path / "runs")[0].message == words
+
+
+def test_a_stop_ends_what_does_not_answer_and_says_so(tmp_path, study_file, odd_plugin):
+    odd_plugin("while True: pass")
+    study = load_study(study_file(tmp_path, ODD), seeds=1)
+    events = ended_by(study, tmp_path / "runs", Control.stop)
+    words = "odd did not answer (odd.py, line 12) and was ended. The run keeps its checkpoint at step 10."
+    assert Warned(words) in events
+    assert events[-1].stopped
+    assert multiprocessing.active_children() == []
+    assert Run.open(tmp_path / "runs" / "tiny-odd-vae-seed-0").state().message == words
+
+
+def test_a_cell_whose_plug_in_ends_its_process_costs_that_cell_only(tmp_path, study_file, odd_plugin):
+    odd_plugin("import os; os._exit(5)")
+    study = load_study(study_file(tmp_path, ODD), seeds=1)
+    first, second = finished(run_study(study, tmp_path / "runs", workers=1, threads=1))
+    assert (first.state, second.state) == ("failed", "evaluated")
+    assert first.message == "odd ended its process (exit status 5). The run keeps its checkpoint at step 10."

@@ -8,55 +8,24 @@ from engine.errors import PluginError, TrainingDivergedError
 from engine.jobs import workers
 from engine.jobs.control import Control, drive
 from engine.jobs.events import CheckpointSaved, Finished, Idle, Paused, StepMetrics, Unanswered
-from engine.plugins.consent import Consent
-from engine.plugins.loading import Plugins
-from engine.plugins.registering import PLUGINS, unregister
 from engine.runs.run import Run
 from engine.training import apart
 from engine.training.apart import training
 from engine.training.trainer import train
 
-CODE = """from engine.methods.beta_vae import BetaVae
-from engine.plugins.plugin import Plugin
-
-
-class Odd(BetaVae):
-    title = "Odd VAE"
-    short = "Odd"
-
-    def step(self, batch, context):
-        terms = super().step(batch, context)
-        if context.step == 15:
-            {body}
-        return terms
-
-
-PLUGIN = Plugin("odd", "1.0", 1, methods={{"odd-vae": Odd}})
-"""
 LINE = 12
 
 
 @pytest.fixture
-def odd_run(tmp_path, make_run, monkeypatch):
+def odd_run(tmp_path, make_run, odd_plugin):
     """Make a run whose method, a plug-in's, does something at its 15th step: `odd_run("raise ValueError")`."""
-    monkeypatch.setattr("engine.jobs.processes._preparation", [])
-    folder = tmp_path / "plugins"
-    folder.mkdir()
 
     def make(body, **settings):
-        unregister("odd")
-        (folder / "odd.py").write_text(CODE.format(body=body))
-        plugins = Plugins(folder, Consent(tmp_path / "plugins.json"))
-        plugins.rescan()
-        plugins.allow(plugins.find("odd"))
-        plugins.load()
-        assert plugins.find("odd").problem == ""
+        odd_plugin(body)
         settings = {"steps": 30, "checkpoint_steps": 10, "threads": 1} | settings
         return make_run(tmp_path / "runs", objective="odd-vae", **settings)
 
-    yield make
-    for name in list(PLUGINS):
-        unregister(name)
+    return make
 
 
 def curves(run):

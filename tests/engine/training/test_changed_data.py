@@ -13,7 +13,7 @@ from PIL import Image
 
 from engine.cli import main as cli
 from engine.data import fingerprint_of, load_dataset
-from engine.errors import DataChangedError
+from engine.errors import ChangedError
 from engine.evaluation.evaluate import evaluate
 from engine.evaluation.rows import UNKNOWN_DATA, read_row
 from engine.evaluation.table import table_of
@@ -26,8 +26,8 @@ from engine.runs.trained import load_model
 from engine.settings.run_config import RunConfig
 from engine.studies import load_study, run_study, standing
 from engine.training.lengthening import lengthen, lengthen_by
-from engine.training.same_data import check_same_data
 from engine.training.trainer import train
+from engine.training.unchanged import check_unchanged
 
 CHANGED = "the images and the factors"
 
@@ -223,7 +223,7 @@ def test_a_resume_over_changed_data_is_refused_and_changes_nothing(replaced):
     run, _ = replaced
     before = content_of(run)
     run.config = run.config.changed(steps=40)
-    with pytest.raises(DataChangedError, match=rf"changed since changing was trained up to step 30 \({CHANGED}\)"):
+    with pytest.raises(ChangedError, match=rf"changed since changing was trained up to step 30 \({CHANGED}\)"):
         list(train(run))
     assert content_of(run) == before
 
@@ -233,7 +233,7 @@ def test_so_is_making_it_longer(replaced, longer):
     run, _ = replaced
     before = content_of(run)
     longer(run)
-    with pytest.raises(DataChangedError):
+    with pytest.raises(ChangedError):
         list(train(run))
     assert content_of(run) == before
 
@@ -245,10 +245,10 @@ def test_the_terminal_says_how_to_go_on_and_goes_on(replaced, capsys):
     assert cli.run_command(cli.parse(command)) == 1
     err = capsys.readouterr().err
     assert CHANGED in err
-    assert "--accept-changed-data" in err
+    assert "--accept-changes" in err
     assert err.count("\n") == 1
     assert content_of(run) == before
-    assert cli.run_command(cli.parse([*command, "--accept-changed-data"])) == 0
+    assert cli.run_command(cli.parse([*command, "--accept-changes"])) == 0
     assert f"From step 31 on changing is trained on changed data ({CHANGED})." in capsys.readouterr().err
     again = Run.open(run.path)
     assert (again.state().state, again.state().step) == ("finished", 40)
@@ -297,7 +297,7 @@ def test_a_class_folder_renamed_swaps_the_classes_and_is_noticed(pictures, tmp_p
     (pictures / "cat").rename(pictures / "zebra")  # the dogs are class 0 now
     longer = Run.open(run.path)
     lengthen(longer, None, 40)
-    with pytest.raises(DataChangedError, match="the images and the names or the order of the classes"):
+    with pytest.raises(ChangedError, match="the images and the names or the order of the classes"):
         list(train(longer))
     picture = tmp_path / "out.npz"
     command = ["traverse", str(run.path), "--image", "0", "--steps", "2", "--output", str(picture)]
@@ -311,8 +311,8 @@ def test_a_replaced_picture_is_noticed(pictures, tmp_path):
     run = Run.create(tmp_path / "runs", settings(pictures), "pictures")
     list(train(run))
     Image.new("L", (40, 40), 250).save(pictures / "cat" / "7.png")
-    with pytest.raises(DataChangedError, match=r"\(the images\)"):
-        check_same_data(Run.open(run.path), load_dataset(*run.config.data), accept_changed=False)
+    with pytest.raises(ChangedError, match=r"\(the images\)"):
+        check_unchanged(Run.open(run.path), load_dataset(*run.config.data), accept_changes=False)
 
 
 # Looking at it
@@ -332,7 +332,7 @@ def test_weights_kept_before_the_data_changed_are_of_the_former_data(replaced, f
     run, _ = replaced
     run.config = run.config.changed(steps=40, keep_steps=(40,))
     shutil.copy(run.checkpoint_folder / "model.safetensors", run.checkpoint_folder / "kept-30.safetensors")
-    list(train(run, accept_changed_data=True))
+    list(train(run, accept_changes=True))
     run = Run.open(run.path)
     first, second = (load_dataset("arrays", files / f"own-{n}.npz") for n in (1, 2))
     assert load_model(run, first, 30).data_note == ""
@@ -391,7 +391,7 @@ def test_an_imported_run_follows_the_same_rule(replaced, tmp_path):
     imported = Run.open(path)
     assert imported.trained_on == run.trained_on
     lengthen(imported, None, 40)
-    with pytest.raises(DataChangedError):
+    with pytest.raises(ChangedError):
         list(train(imported))
     assert "of other data" in result_of(imported, "reconstruction")[1]
 

@@ -80,7 +80,7 @@ def test_images_are_counted_from_what_is_known_of_them(tmp_path, make_small_run,
 def test_changed_data_that_are_accepted_are_counted_again(tmp_path, make_small_run, loaded):
     run = make_small_run(tmp_path, steps=None, epochs=1)
     list(train(run))
-    lengthen_by(run, 1, accept_changed_data=True)
+    lengthen_by(run, 1, accept_changes=True)
     assert loaded == [run.data]
 
 

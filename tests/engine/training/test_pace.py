@@ -2,10 +2,11 @@
 
 import pytest
 
+from engine.errors import PluginError
 from engine.methods.registry import spec_for
 from engine.networks.vae import VAE
 from engine.settings.run_config import RunConfig
-from engine.training.pace import Pace, estimate, measure_pace, pace_of
+from engine.training.pace import Pace, estimate, measure_pace, measure_pace_apart, pace_of
 
 CONFIG = RunConfig(dataset="dsprites", steps=1000)
 
@@ -40,3 +41,30 @@ def test_the_measured_pace_knows_the_network(settings):
     model = VAE(spec_for(config, (28, 28, 1), 10))
     assert pace.weights == sum(t.numel() * t.element_size() for t in model.state_dict().values())
     assert pace.seconds > 0
+
+
+def test_the_pace_of_a_plug_in_that_is_sound_is_measured_as_ours_is(odd_plugin):
+    odd_plugin("pass")
+    config = RunConfig(dataset="digits", objective="odd-vae", device="cpu", threads=1)
+    pace = measure_pace_apart(config)
+    assert pace.weights == measure_pace(config.changed(objective="beta-vae")).weights
+    assert pace.seconds > 0
+    assert measure_pace_apart(config, lambda: True) is None
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("raise ValueError('no')", "odd raised ValueError: no (odd.py, line 12)."),
+        ("import os; os._exit(3)", "odd ended its process (exit status 3)."),
+        ("while True: pass", "odd did not take 10 steps within 6 seconds."),
+    ],
+)
+def test_steps_of_a_plug_in_are_tried_where_they_can_do_no_harm(odd_plugin, monkeypatch, body, words):
+    odd_plugin(body, step=5)
+    if "while" in body:
+        monkeypatch.setattr("engine.training.pace.LONGEST", 6.0)
+    config = RunConfig(dataset="digits", objective="odd-vae", device="cpu", threads=1)
+    with pytest.raises(PluginError) as raised:
+        measure_pace_apart(config)
+    assert str(raised.value) == words

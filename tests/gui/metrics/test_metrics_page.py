@@ -15,10 +15,17 @@ from engine.evaluation.catalogue import METRICS, SLOW, VERSION
 from engine.evaluation.evaluate import evaluate
 from engine.evaluation.grouping import METHOD
 from engine.evaluation.intervals import OVER_DRAWS
+from engine.evaluation.metric import Metric
+from engine.evaluation.metric import column as column_of_own
+from engine.evaluation.results import of_plugin
 from engine.jobs.events import Progress
 from engine.jobs.processes import Children
+from engine.plugins.plugin import Plugin
+from engine.plugins.registering import register, unregister
 from engine.runs.run import Run
 from engine.settings.run_config import RunConfig
+from engine.system.registry import Origin
+from gui.help.generated import metrics_topic
 from gui.metrics import exports
 from gui.metrics.page import MetricsPage
 from gui.metrics.session import EvaluationSession
@@ -454,3 +461,48 @@ def test_names_of_latents_appear_in_the_heat_map(make_page, items):
     page.subject.view.setCurrentIndex(page.subject.view.findData("mutual_information"))
     page.subject._chosen()
     assert page.subject.map._rows == ("z1 (thickness)", "z0")
+
+
+class Own(Metric):
+    columns = (column_of_own("own_score", "Own <b>score</b>", "What it says: 1 < 2.", "how it is computed"),)
+
+    def compute(self, representation):
+        return 1.0
+
+
+@pytest.fixture
+def own_metric():
+    register(Plugin("own", "1.0", 1, metrics={"own": Own()}), Origin("", "", "a" * 64))
+    yield
+    unregister("own")
+
+
+def test_a_plug_ins_metric_can_be_chosen_and_has_a_column_like_others(own_metric, items, make_page):
+    kept = items[0].run.evaluation()
+    entry = {"value": 0.5, "unit": "", "protocol": PROTOCOL}
+    kept["metrics"]["own_score"] = of_plugin(METRICS["own_score"], entry, METRICS.origin("own_score"))
+    items[0].run.write_evaluation(kept)
+    page = make_page(items)
+    assert "own_score" in page.chooser.metrics
+    assert page.chooser.box("own_score").text() == "Own <b>score</b>"
+    assert "1 &lt; 2" in page.chooser.box("own_score").toolTip()
+    place = page.model.table.index("own_score")
+    assert page.model.headerData(place, Header) == "Own <b>score</b> ↑"
+    assert column(page, "own_score")[0] == "0.500"
+    assert "computed by the plug-in own 1.0" in page.model.index(0, place).data(Tip)
+    shown = metrics_topic()
+    assert "<h2 id='own_score'>Own &lt;b&gt;score&lt;/b&gt;</h2>" in shown
+    assert "<h3>Plug-ins · takes an unknown time</h3>" in shown
+
+
+def test_without_the_plug_in_its_kept_values_are_still_shown(own_metric, items, make_page):
+    kept = items[0].run.evaluation()
+    entry = {"value": 0.5, "unit": "", "protocol": PROTOCOL}
+    kept["metrics"]["own_score"] = of_plugin(METRICS["own_score"], entry, METRICS.origin("own_score"))
+    items[0].run.write_evaluation(kept)
+    unregister("own")
+    page = make_page(items)
+    assert "own_score" not in page.chooser.metrics
+    assert column(page, "own_score")[0] == "0.500"
+    assert page.charts.across.findData("own_score") >= 0
+    assert "Plug-ins" not in metrics_topic()

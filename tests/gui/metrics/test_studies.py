@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QMessageBox
 from engine.evaluation.evaluate import evaluate
 from engine.evaluation.table_formats import comma_separated
 from engine.jobs.control import Control, drive, last_event
+from engine.jobs.workers import Outcome
 from engine.runs.run import Run
 from engine.studies import (
     StudyEstimated,
@@ -24,7 +25,7 @@ from engine.studies import (
     shipped_studies,
     study_table,
 )
-from engine.studies.workers import _do
+from engine.studies.workers import work_on
 from engine.system.paths import RESOURCES
 from engine.training.pace import Pace
 from engine.training.trainer import train
@@ -44,22 +45,26 @@ def study(tmp_path_factory, study_file):
     return load_study(study_file(tmp_path_factory.mktemp("study"), *changes))
 
 
-class CrewInThread:
-    """Does what `engine.studies.workers.Crew` does, one task at a time, in a thread.
+class PoolInThread:
+    """Does what `engine.studies.workers.WorkerPool` does, one task at a time, in a thread.
 
     Processes take seconds to load torch; tests/engine/studies/test_study_running.py has them.
     """
 
-    def __init__(self, count, threads):
+    def __init__(self, count):
         self.told, self.control, self.number, self.thread = queue.SimpleQueue(), Control(), None, None
 
     def __enter__(self):
         return self
 
     def __exit__(self, *error):
+        self.stop()
+
+    def stop(self):
         self.control.stop()
         if self.thread is not None:
             self.thread.join()
+        return []
 
     @property
     def busy(self):
@@ -71,7 +76,9 @@ class CrewInThread:
 
     def give(self, number, task):
         def work():
-            self.told.put(_do(task, self.control, self.told.put))
+            for event in drive(work_on(task), self.control):
+                self.told.put(event)
+            self.told.put(Outcome())
 
         self.number, self.thread = number, threading.Thread(target=work)
         self.thread.start()
@@ -80,7 +87,7 @@ class CrewInThread:
         heard = []
         with contextlib.suppress(queue.Empty):
             heard = [(self.number, self.told.get(timeout=patience))]
-            if heard[0][1].last:
+            if isinstance(heard[0][1], Outcome):
                 self.number = None
         return heard
 
@@ -137,7 +144,7 @@ def column(page, key):
 
 
 def test_a_study_shows_its_status_resumes_and_ends_with_the_engines_table(qtbot, window_with_half, study, monkeypatch):
-    monkeypatch.setattr("engine.studies.running.Crew", CrewInThread)
+    monkeypatch.setattr("engine.studies.running.WorkerPool", PoolInThread)
     page, panel = window_with_half.metrics_page, window_with_half.metrics_page.study
     assert column(page, "name") == ["VAE", "Annealed, γ = 10"]
     assert column(page, "n") == ["1", "0"]
@@ -174,7 +181,7 @@ def test_a_study_shows_its_status_resumes_and_ends_with_the_engines_table(qtbot,
 
 
 def test_closing_asks_and_stop_keeps_what_was_trained(qtbot, open_window, monkeypatch):
-    monkeypatch.setattr("engine.studies.running.Crew", CrewInThread)
+    monkeypatch.setattr("engine.studies.running.WorkerPool", PoolInThread)
     window = open_window(length="quick")
     panel, session = window.metrics_page.study, window.studies
     qtbot.waitUntil(panel.foot.start.isEnabled, timeout=PATIENCE)

@@ -149,7 +149,7 @@ def test_a_number_out_of_range_is_reported_with_its_range(qtbot, dialog, setting
 def test_restore_defaults_fills_in_a_new_installation(qtbot, window, settings, tmp_path):
     write_preferences(settings, Preferences("dark", 5.0, "cpu", 2, 50, False, False, False, False))
     choose_folders(Folders(tmp_path / "a", tmp_path / "b"))
-    dialog = SettingsDialog(window, settings)
+    dialog = SettingsDialog(window, settings, window.plugins)
     qtbot.addWidget(dialog)
     assert dialog.preferences() == read_preferences(settings)
     assert dialog.folders() == Folders(tmp_path / "a", tmp_path / "b")

@@ -159,7 +159,7 @@ def dialogs(window: QWidget, settings: object) -> list[QDialog]:
     error = ErrorDialog(window, "Problem")
     error.add(Problem("The file cannot be read.", "Nothing was lost.", "Choose another file.", "details"))
     error.show_details.click()
-    return [SettingsDialog(window, settings), FigureOneDialog(window), AboutDialog(window), error]
+    return [SettingsDialog(window, settings, window.plugins), FigureOneDialog(window), AboutDialog(window), error]
 
 
 @pytest.fixture

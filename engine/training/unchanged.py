@@ -1,24 +1,24 @@
-"""Whether a run may go on: only with the data and plug-ins that it was trained with, unless its user accepts others."""
+"""Whether a run may resume: only with the data and plug-ins it was trained with, unless the user accepts changes."""
 
 from engine.data import Dataset, fingerprint_of
-from engine.errors import DataChangedError
+from engine.errors import ChangedError
 from engine.runs.checkpoints import checkpoint_step
 from engine.runs.plugins_used import plugin_changes, plugins_used
 from engine.runs.run import Run
 
 
-def check_same_data(run: Run, dataset: Dataset, *, accept_changed: bool) -> str:
+def check_unchanged(run: Run, dataset: Dataset, *, accept_changes: bool) -> str:
     """Compare data and plug-ins with those of the run's checkpoint; return what its user should know, or "".
 
-    Raises DataChangedError where they changed, unless that is accepted. Writes nothing.
+    Raises ChangedError where they changed, unless that is accepted. Writes nothing.
     """
     step = checkpoint_step(run.checkpoint_folder)
     if not step:
         return ""  # nothing was learnt from others
     plugins = plugin_changes(run.plugins, plugins_used(run.config))
     changes = run.trained_on.changes(fingerprint_of(dataset)) if run.trained_on else ""
-    if (changes or plugins) and not accept_changed:
-        raise DataChangedError(_refusal(run, step, changes, plugins))
+    if (changes or plugins) and not accept_changes:
+        raise ChangedError(_refusal(run, step, changes, plugins))
     notes = []
     if run.trained_on is None:
         notes.append(
