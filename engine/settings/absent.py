@@ -18,7 +18,7 @@ from engine.networks.absent import AbsentNetwork
 from engine.networks.architectures import NETWORKS
 from engine.system.plain_text import one_line
 from engine.system.reading import DamagedError, Number, checked
-from engine.system.registry import Origin
+from engine.system.registry import Origin, needed
 
 if TYPE_CHECKING:
     from engine.methods.base import Method
@@ -162,7 +162,7 @@ def _in_lines(value: Any) -> Any:
 
 
 def missing_words(config: "RunConfig") -> str:
-    """Say which plug-ins settings need that are not loaded, as sentences; empty where none is missing."""
+    """Say which plug-ins settings need that are not loaded; empty where none is missing."""
     from engine.settings.run_config import DATASET_TITLES
 
     method, network = METHODS[config.objective], config.network
@@ -171,4 +171,8 @@ def missing_words(config: "RunConfig") -> str:
         "network": (None if "network" in method.ignores else NETWORKS.missing(network), NETWORKS[network].title),
         "data set": (DATASET_TITLES.missing(config.dataset), DATASET_TITLES[config.dataset]),
     }
-    return " ".join(origin.needed_by(f"The {kind} {title}") for kind, (origin, title) in things.items() if origin)
+    missing: dict[Origin, list[str]] = {}
+    for kind, (origin, title) in things.items():
+        if origin is not None:
+            missing.setdefault(origin, []).append(f"the {kind} {title}")
+    return needed(missing)

@@ -1,6 +1,6 @@
 """What there is of a kind, by name, and which plug-in brought it: the methods, networks, metrics and data sets."""
 
-from collections.abc import Callable, ItemsView, Iterator, Mapping, MutableMapping, ValuesView
+from collections.abc import Callable, ItemsView, Iterator, Mapping, MutableMapping, Sequence, ValuesView
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -27,10 +27,23 @@ class Origin:
 
     def needed_by(self, what: str) -> str:
         """Say that something needs the plug-in, which is not loaded, and what to do."""
-        return (
-            f"{what} needs {self.words}, which is not loaded. Add or allow it under Plug-ins in the settings, or with "
-            "main.py plugins."
-        )
+        return needed({self: [what]})
+
+
+def needed(missing: Mapping[Origin, Sequence[str]]) -> str:
+    """Say which things need plug-ins that are not loaded, and what to do; empty without any."""
+    each = [f"{_and(things)} need{'' if len(things) > 1 else 's'} {origin.words}" for origin, things in missing.items()]
+    if not each:
+        return ""
+    words, they = "; ".join(each), ", which is not loaded" if len(each) == 1 else "; none of these is loaded"
+    where = (
+        f"Add or allow {'it' if len(each) == 1 else 'them'} under Plug-ins in the settings, or with main.py plugins."
+    )
+    return f"{words[:1].upper()}{words[1:]}{they}. {where}"
+
+
+def _and(words: Sequence[str]) -> str:
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 class Registry(MutableMapping[str, T]):

@@ -163,8 +163,25 @@ def test_a_failure_is_not_kept_for_good(tiny_copy, here, monkeypatch):
     assert found(tiny_copy, "flaky")["flaky"]["value"] == 4.0  # that is kept
 
 
-def test_it_is_in_the_list_after_the_others_and_the_command_line_knows_it(tiny_copy, capsys):
-    add(of("spread", spread))
+FILE = """from engine.plugins.interface import INTERFACE, Metric, Plugin, column
+
+
+class Spread(Metric):
+    columns = (column("spread", "Spread", "A sentence.", "how it is computed"),)
+
+    def compute(self, representation):
+        return float(representation.codes.std())
+
+
+PLUGIN = Plugin("own", "1.0", INTERFACE, metrics={"spread": Spread()})
+"""
+
+
+def test_it_is_in_the_list_after_the_others_and_the_command_line_knows_it(tiny_copy, capsys, plugins):
+    (plugins.folder / "own.py").write_text(FILE)
+    plugins.rescan()
+    plugins.allow(plugins.find("own"))
+    plugins.load()
     assert list(METRICS) == [*OURS, "spread"]
     assert METRICS["spread"].group == OF_PLUGINS
     arguments = ["evaluate", str(tiny_copy.path), "--metrics", "spread,kl", "--json"]

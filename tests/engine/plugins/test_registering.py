@@ -62,10 +62,9 @@ def test_without_it_it_is_nowhere_listed_and_what_is_open_says_what_it_needs():
         assert name not in registry
         assert name not in list(registry)
     assert (config.method_title, config.value("beta")) == ("Sparse VAE", 2)
-    assert missing_words(config) == " ".join(
-        f"The {what} needs the plug-in sparse 1.0, which is not loaded. Add or allow it under Plug-ins in the "
-        "settings, or with main.py plugins."
-        for what in ("method Sparse VAE", "network Fully connected", "data set Blobs")
+    assert missing_words(config) == (
+        "The method Sparse VAE, the network Fully connected and the data set Blobs need the plug-in sparse 1.0, which "
+        "is not loaded. Add or allow it under Plug-ins in the settings, or with main.py plugins."
     )
     assert missing_words(RunConfig()) == ""
 

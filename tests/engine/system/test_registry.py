@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.system.registry import Origin, Registry
+from engine.system.registry import Origin, Registry, needed
 
 SPARSE = Origin("sparse", "1.0", "f" * 64, "/plugins/sparse.py")
 
@@ -38,3 +38,9 @@ def test_the_plugin_in_a_sentence():
         "The method Sparse VAE needs the plug-in sparse 1.0, which is not loaded. Add or allow it under Plug-ins in "
         "the settings, or with main.py plugins."
     )
+    other = Origin("blobs", "2.0", "e" * 64)
+    assert needed({SPARSE: ["the method Sparse VAE"], other: ["the data set Blobs"]}) == (
+        "The method Sparse VAE needs the plug-in sparse 1.0; the data set Blobs needs the plug-in blobs 2.0; none of "
+        "these is loaded. Add or allow them under Plug-ins in the settings, or with main.py plugins."
+    )
+    assert needed({}) == ""
