@@ -474,9 +474,12 @@ def all_settings(configs: Iterable[RunConfig] = ()) -> dict[str, FieldInfo]:
 
 
 def _wrong_everywhere(name: str, value: Any) -> list[Any]:
-    """What is wrong with a value of a setting that other methods have, where none of them takes it."""
+    """What is wrong with a value of a setting that other methods have, where none of them takes it.
+
+    Stand-ins of absent plug-ins' methods take any value, so they are not asked.
+    """
     errors: list[list[Any]] = []
-    for method in METHODS.every():
+    for method in METHODS.values():
         if name not in method.Settings.names():
             continue
         try:
@@ -484,7 +487,7 @@ def _wrong_everywhere(name: str, value: Any) -> list[Any]:
             return []
         except ValidationError as error:
             errors.append(_errors(error, method))
-    return errors[0]
+    return errors[0] if errors else []
 
 
 def _errors(error: ValidationError, method: Any) -> list[dict[str, Any]]:

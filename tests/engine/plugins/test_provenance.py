@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,7 @@ from engine.export.runs import export
 from engine.export.traversal import save_latents
 from engine.figures.curves import curves_figure
 from engine.jobs.events import Evaluated, Imported, Warned
+from engine.methods.base import MethodSettings
 from engine.methods.registry import METHODS
 from engine.networks.architectures import NETWORKS
 from engine.runs.archive import read_archive, write_archive
@@ -25,6 +27,7 @@ from engine.runs.run import Run, list_runs
 from engine.runs.trained import load_model, load_model_with_data_if_present
 from engine.settings.run_config import DATASET_TITLES, RunConfig
 from engine.studies.methods_text import methods_text
+from engine.system.registry import Origin
 from engine.system.schedule import Schedule
 from engine.training.lengthening import lengthen
 from engine.training.trainer import train
@@ -203,7 +206,7 @@ def test_a_scheduled_weight_of_an_absent_method_is_kept_drawn_and_imported(load_
     list(train(made))
     without_plugins()
     opened = Run.open(made.path)
-    assert opened.config.value("free_nats") == schedule
+    assert str(opened.config.value("free_nats")) == schedule
     assert opened.config.to_json() == made.config.to_json()
     list(export([opened], tmp_path / "curves.png"))
     list(write_archive([opened], tmp_path / "scheduled.zip"))
@@ -308,3 +311,13 @@ def test_runs_of_two_versions_with_other_settings_stand_in_for_each_other(run, w
     assert {first.config.value("free_nats"), second.config.value("free_nats")} == {0.25, 1}
     for opened in (first, second):
         assert opened.config.changed(seed=1).value("free_nats") == opened.config.value("free_nats")
+
+
+def test_a_stand_in_lets_no_wrong_value_of_a_known_setting_through(monkeypatch):
+    class Absent(METHODS["beta-vae"]):
+        class Settings(MethodSettings):
+            beta: Any = None
+
+    monkeypatch.setattr(METHODS, "_stand_ins", {"absent": (Absent, Origin("gone", "1.0", "0" * 64))})
+    with pytest.raises(ConfigError, match="beta is '5000'; it must be a number from 0 to 1,000"):
+        RunConfig.parse({"objective": "vae", "beta": "5000"})
