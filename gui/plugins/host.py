@@ -62,11 +62,6 @@ class PluginHost(QObject):
         self._session.cancel()
         self._session.wait()
 
-    @property
-    def importing(self) -> bool:
-        """Whether plug-ins are being imported."""
-        return self._session.active
-
     @Slot()
     def refresh(self) -> None:
         """Look at the folder, and let all changes that can take effect."""

@@ -6,7 +6,18 @@ import pytest
 from PySide6.QtCore import QObject, QThread, Slot
 
 from engine.errors import StudioError
-from engine.jobs.events import CheckpointSaved, Event, Finished, Paused, Progress, Request, StepMetrics
+from engine.jobs.events import (
+    CheckpointSaved,
+    Event,
+    Finished,
+    Idle,
+    Paused,
+    Progress,
+    Request,
+    StepMetrics,
+    Unanswered,
+)
+from gui import bridge
 from gui.bridge import JobSession, JobThread, LatestWorker
 
 
@@ -219,3 +230,43 @@ def test_an_event_is_delivered_even_if_only_unhandled_events_follow(qtbot, qapp)
     qtbot.waitUntil(lambda: told[-1:] == [Progress(2, 3)], timeout=2000)
     go.set()
     qtbot.waitUntil(lambda: not session.active)
+
+
+def test_a_request_without_an_answer_is_told_and_taken_back_and_can_be_ended(qtbot, qapp):
+    parent, heard, ended = QObject(), [], []
+
+    def job():
+        yield Unanswered("sparse does not answer.")
+        request = None
+        while request is not Request.END:
+            request = yield Idle()
+        yield Unanswered("")
+
+    session = JobSession(parent, {}, ended.append)
+    session.unanswered.connect(lambda words: heard.append(("unanswered", words)))
+    session.resolved.connect(lambda words: heard.append(("resolved", words)))
+    session.begin(job)
+    qtbot.waitUntil(lambda: heard == [("unanswered", "sparse does not answer.")])
+    session.end()
+    qtbot.waitUntil(lambda: bool(ended))
+    assert heard[1:] == [("resolved", "sparse does not answer.")]
+    parent.deleteLater()
+
+
+def test_closing_does_not_wait_for_code_that_does_not_come_back(qtbot, qapp, monkeypatch):
+    monkeypatch.setattr(bridge, "CLOSING", 0.2)
+    parent, begun, release = QObject(), threading.Event(), threading.Event()
+    worker = LatestWorker(parent)
+
+    def hang():
+        begun.set()
+        release.wait(60)
+
+    worker.ask("key", hang)
+    assert begun.wait(5)
+    worker.close()
+    assert bridge.stuck()
+    release.set()
+    worker.wait()
+    assert not bridge.stuck()
+    parent.deleteLater()
