@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from PIL import Image
 
 import main
 from engine.cli import main as cli
+from engine.evaluation import evaluate as evaluating
 from engine.runs.checkpoints import checkpoint_step
 from engine.runs.run import Run
 from engine.settings.folders import remember_data
@@ -248,6 +250,7 @@ def test_the_demo_leaves_curves_pictures_and_a_table(run_main, drawn_dsprites, t
     preset = cli.quick_preset()
     short = preset.config.changed(steps=12, log_steps=2, preview_steps=6, network="burgess")
     monkeypatch.setattr(cli, "quick_preset", lambda: type(preset)("x", preset.title, preset.description, short))
+    monkeypatch.setattr(evaluating, "sample_of", partial(evaluating.sample_of, limit=200))  # of 10,000
     status, out, err = run_main("demo", "--output", tmp_path / "report")
     assert status == 0, err
     folder = Path(out.splitlines()[-1])

@@ -50,15 +50,22 @@ SETTINGS = {
 NEEDS_METHOD = "The method VAE with free bits needs the plug-in free-bits 1.0; the network Spatial broadcast needs the"
 
 
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """Where the run that all tests copy is trained, by the first of them: only a test loads plug-ins."""
+    return tmp_path_factory.mktemp("trained") / "own"
+
+
 @pytest.fixture
-def run(tmp_path, load_example):
+def run(tmp_path, load_example, trained):
     """A run that needs three plug-ins, trained and evaluated by a fourth one's metric; all are loaded."""
     for name in EVERY:
         load_example(name)
-    made = Run.create(tmp_path / "runs", RunConfig.parse(SETTINGS), "own")
-    list(train(made))
-    list(evaluate(made, ["modularity", "mig", "reconstruction"]))
-    return Run.open(made.path)
+    if not trained.exists():
+        made = Run.create(trained.parent, RunConfig.parse(SETTINGS), trained.name)
+        list(train(made))
+        list(evaluate(made, ["modularity", "mig", "reconstruction"]))
+    return Run.open(shutil.copytree(trained, tmp_path / "runs" / "own"))
 
 
 def test_its_settings_name_the_plugins_with_their_fingerprints(run):
