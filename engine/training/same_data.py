@@ -1,4 +1,4 @@
-"""Whether a run may go on: only with the data that it was trained on, unless its user accepts others."""
+"""Check that a run resumes with the data it was trained on, unless the user accepts changed data."""
 
 from engine.data import Dataset, fingerprint_of
 from engine.errors import DataChangedError
@@ -7,22 +7,22 @@ from engine.runs.run import Run
 
 
 def check_same_data(run: Run, dataset: Dataset, *, accept_changed: bool) -> str:
-    """Compare the data with those the run's checkpoint was trained on; return what its user should know, or "".
+    """Compare the data with those that the run's checkpoint was trained on; return a note for the user, or "".
 
-    Raises DataChangedError where they changed, unless that is accepted. Writes nothing.
+    Raises DataChangedError if they have changed, unless that is accepted. Writes nothing.
     """
     step = checkpoint_step(run.checkpoint_folder)
     if not step:
-        return ""  # nothing was learnt from other data
+        return ""  # nothing was learned from other data
     if run.trained_on is None:
         return (
-            f"{run.name} was begun by version 1.0.0, which kept no fingerprint of its data: whether they changed since "
-            "then cannot be known. From now on it has one."
+            f"{run.name} was started by version 1.0.0, which stored no fingerprint of its data, so it is not known "
+            "whether they have changed since. A fingerprint is stored from now on."
         )
     changes = run.trained_on.changes(fingerprint_of(dataset))
     if changes and not accept_changed:
         raise DataChangedError(
-            f"The data changed since {run.name} was trained up to step {step:,} ({changes}). The run is left as it "
-            "was: put the former data back, or accept the changed data to go on."
+            f"The data have changed since {run.name} was trained up to step {step:,} ({changes}). The run was not "
+            "touched: restore the former data, or accept the changed data to resume."
         )
-    return f"From step {step + 1:,} on {run.name} is trained on changed data ({changes})." if changes else ""
+    return f"From step {step + 1:,} on, {run.name} is trained on changed data ({changes})." if changes else ""
