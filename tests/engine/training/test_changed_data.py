@@ -150,7 +150,7 @@ def test_metrics_are_computed_again_after_the_file_was_replaced(replaced, tmp_pa
     run, data = replaced
     old = run.evaluation()["metrics"]["reconstruction"]["value"]
     result, said = result_of(run, "reconstruction")
-    assert f"not those that changing was trained on ({CHANGED})" in said
+    assert f"data differ from those that changing was trained on ({CHANGED})" in said
     assert f"of other data ({CHANGED})" in said
     new = result["metrics"]["reconstruction"]["value"]
     assert new == fresh(run, data, tmp_path, "reconstruction")["reconstruction"]["value"]

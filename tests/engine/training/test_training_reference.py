@@ -64,7 +64,7 @@ def loss_of(objective, reconstruction, kl, z, mean, log_variance, c):
 
 
 def computed(run, folder, objective, conditional, rate):
-    """Rows (loss, reconstruction, KL, C, KL of each latent), and the distance of each step's weights from those computed.
+    """Rows (loss, reconstruction, KL, C, KL of each latent), and how far each step's weights are from those computed.
 
     Each step is computed from the run's weights before it, so that rounding differences do not accumulate.
     """
