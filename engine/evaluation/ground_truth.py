@@ -1,4 +1,4 @@
-"""The scores that need ground-truth factors: images are drawn, encoded once, and looked up; each with its protocol."""
+"""Scores that need ground-truth factors, each with its protocol; images are drawn and encoded once."""
 
 from collections.abc import Callable, Generator, Sequence
 from functools import cached_property
@@ -15,9 +15,9 @@ from engine.evaluation.representation import Representation
 from engine.evaluation.results import SEED, Results, entry, missing
 from engine.evaluation.sampling import (
     BATCH,
-    FEWEST_A_VALUE,
-    FEWEST_IMAGES,
     MAX_CLASSES,
+    MIN_IMAGES,
+    MIN_IMAGES_PER_VALUE,
     TESTING,
     TRAINING,
     Batches,
@@ -38,7 +38,7 @@ DCI = ("dci_disentanglement", "dci_completeness", "dci_informativeness")
 
 
 class GroundTruth:
-    """The scores of one model. What several need (groups, pairs, posterior means) is made once, when first needed."""
+    """The scores of one model. Scores share groups, pairs and posterior means, which are computed when first needed."""
 
     def __init__(self, trained: TrainedModel, children: Children, what: str) -> None:
         self._dataset = trained.dataset
@@ -47,7 +47,7 @@ class GroundTruth:
         self._what = what
 
     def compute(self, names: tuple[str, ...]) -> Computing:
-        """Compute the scores of one entry of `SCORES`. Yields Progress; results are as in evaluation.json."""
+        """Compute the scores of one key of `SCORES`. Yields Progress; results are as in evaluation.json."""
         reason = self._reason
         if reason:
             return {name: missing(reason) for name in names}
@@ -55,8 +55,8 @@ class GroundTruth:
 
     @cached_property
     def _reason(self) -> str:
-        """Why there can be no score; empty when there can."""
-        return reason_against(self._dataset, self._groups, self._representation.means.shape[1])
+        """Why the model cannot be scored; empty if it can."""
+        return unscorable_reason(self._dataset, self._groups, self._representation.means.shape[1])
 
     @cached_property
     def _groups(self) -> Groups | None:
@@ -71,26 +71,26 @@ class GroundTruth:
 
     @cached_property
     def pairs(self) -> Pairs:
-        """Pairs that agree in a factor: points to fit on, then points to test on."""
+        """Pairs that agree in a factor: training points, then test points."""
         return draw_pairs(self.groups, TRAINING + TESTING, _rng())
 
     def batches(self, draw: int = 0) -> Batches:
-        """Images that agree in a factor: points to fit on, then points to test on; of the first or a further draw."""
+        """Return images that agree in a factor: training points, then test points, of the first or a further draw."""
         return draw_batches(self.groups, TRAINING + TESTING, _rng(draw))
 
     @cached_property
     def images(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Images to fit on and others to test on."""
+        """Training images, and other images for testing."""
         return draw_images(len(self._dataset), _rng())
 
     def fitting(self, draw: int) -> NDArray[np.int64]:
-        """Images to fit on, of a further draw."""
+        """Return the training images of a further draw."""
         return draw_images(len(self._dataset), _rng(draw))[0]
 
     def means(self, *images: NDArray[np.int64]) -> Generator[Event, Request | None, NDArray[np.float32]]:
-        """Posterior means of all images, (images, latents), of which these are encoded; without any, all of them."""
-        asked = np.concatenate([i.ravel() for i in images]) if images else np.arange(len(self._dataset))
-        yield from self._representation.encode(asked, f"{self._what}: encoding")
+        """Encode these images, by default all, and return the posterior means, (all images, latents)."""
+        wanted = np.concatenate([i.ravel() for i in images]) if images else np.arange(len(self._dataset))
+        yield from self._representation.encode(wanted, f"{self._what}: encoding")
         return self._representation.means
 
     @cached_property
@@ -98,7 +98,7 @@ class GroundTruth:
         return pair_sums(self._representation.means, self.pairs)
 
     def pair_points(self, scale: float) -> Generator[Event, Request | None, tuple[NDArray[Any], ...]]:
-        """Scaled sums over pairs and their factor, of the points to fit on and of those to test on."""
+        """Return scaled sums over pairs and their factors, of the training points and of the test points."""
         yield from self.means(self.pairs.first, self.pairs.second)
         sums, factor = self._sums * scale, self.pairs.factor
         return sums[:TRAINING], factor[:TRAINING], sums[TRAINING:], factor[TRAINING:]
@@ -111,11 +111,11 @@ class GroundTruth:
         unit: str,
         sizes: list[int] | None = None,
     ) -> Generator[Event, Request | None, list[Any]]:
-        """Run a fit where cancelling ends it at once."""
+        """Run fits in child processes, where cancelling ends them at once."""
         return self._children.run(work, tasks, f"{self._what}: {what}", unit, sizes)
 
     def further_draws(self, score: Callable[[int], float], what: str) -> Generator[Event, Request | None, list[float]]:
-        """Compute a score on further draws, whose spread is that of the score. `score` takes a draw's number."""
+        """Return a score's values on further draws, which show its spread. `score` takes a draw's number."""
         found = []
         for draw in range(1, DRAWS + 1):
             yield Progress(draw - 1, DRAWS, f"{self._what}: {what} of further draws", "draws")
@@ -124,45 +124,45 @@ class GroundTruth:
         return found
 
     def entry(self, value: float, protocol: str, **more: Any) -> dict[str, Any]:
-        """A score with the protocol's name, its counts, and the factors it is over."""
+        """Return the entry of a score, with the protocol's name, counts and factors."""
         of = len(self._dataset)
         return entry(value, "", protocol, "all", of=of, z="mean", factors=list(self.groups.names), **more)
 
     def table(self, values: NDArray[np.float64]) -> dict[str, Any]:
-        """A (latents, factors) matrix behind a score, as kept in evaluation.json."""
+        """Return a (latents, factors) matrix behind a score, as stored in evaluation.json."""
         return {"factors": list(self.groups.names), "latents": np.round(values, 6).tolist()}
 
 
 def over_draws(value: float, others: Sequence[float]) -> dict[str, Any]:
-    """Interval of a score, of its first draw and the values of others, as `entry` takes it."""
+    """Return the interval of a score as arguments of `entry`, from its first draw and the values of others."""
     low, high = around_one_draw(value, others)
     return {"interval": (max(0.0, low), min(1.0, high)), "interval_of": OVER_DRAWS.format(len(others))}
 
 
 def _rng(draw: int = 0) -> np.random.Generator:
-    """Randomness of a draw: 0 is the one that values are of, the others show how much values vary."""
+    """Random generator of a draw: draw 0 gives the values, the others their spread."""
     return np.random.default_rng((SEED, draw) if draw else SEED)
 
 
-def reason_against(dataset: Dataset, groups: Groups | None, latents: int) -> str:
-    """Why a data set or model cannot be scored, as a sentence; empty when it can."""
+def unscorable_reason(dataset: Dataset, groups: Groups | None, latents: int) -> str:
+    """Return why a data set or model cannot be scored; empty if it can."""
     if groups is None:
         return no_factors(dataset.title)
     if len(groups.names) < 2:
         return f"{dataset.title} has fewer than two factors that vary"
     if latents < 2:
         return ONE_LATENT
-    if len(dataset) < FEWEST_IMAGES:
-        return f"{dataset.title} has {len(dataset)} images; the scores need at least {FEWEST_IMAGES}"
+    if len(dataset) < MIN_IMAGES:
+        return f"{dataset.title} has {len(dataset)} images; the scores need at least {MIN_IMAGES}"
     used = (groups.counts > 0).sum(axis=1)
     if used.max() > MAX_CLASSES:
         most = groups.names[int(used.argmax())]
-        return f"factor {most!r} has {used.max():,} values; scores by classes take up to {MAX_CLASSES}"
-    if used.max() * FEWEST_A_VALUE > len(dataset):
+        return f"factor {most!r} has {used.max():,} values; the scores accept at most {MAX_CLASSES}"
+    if used.max() * MIN_IMAGES_PER_VALUE > len(dataset):
         most = groups.names[int(used.argmax())]
         return (
             f"factor {most!r} has {used.max():,} values in {len(dataset):,} images; the scores need at least "
-            f"{FEWEST_A_VALUE} images a value on average"
+            f"{MIN_IMAGES_PER_VALUE} images per value on average"
         )
     return ""
 
@@ -262,4 +262,4 @@ SCORES: dict[tuple[str, ...], Callable[[GroundTruth], Computing]] = {
     ("disentanglement",): _disentanglement,
     DCI: _dci,
 }
-"""What is computed together, the quickest first."""
+"""Scores by the names that are computed together, quickest first."""

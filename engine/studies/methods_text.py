@@ -9,9 +9,9 @@ from typing import Any
 from engine.data import ENTRIES
 from engine.errors import RunError
 from engine.evaluation.catalogue import COLUMNS
-from engine.evaluation.grouping import setting_title, setting_words
-from engine.evaluation.protocols import protocol_words
-from engine.evaluation.rows import Row, read_row, told_apart
+from engine.evaluation.grouping import setting_text, setting_title
+from engine.evaluation.protocols import protocol_text
+from engine.evaluation.rows import Row, distinct_titles, read_row
 from engine.methods.registry import METHODS
 from engine.networks.architectures import NETWORKS
 from engine.runs.run import Run
@@ -54,7 +54,7 @@ def methods_text(source: Study | Sequence[Run], runs_folder: Path | None = None)
     else:
         rows = [read_row(run) for run in source]
     entries = [_Entry(row, _about(row.path)) for row in rows]
-    datasets = told_apart(rows)
+    datasets = distinct_titles(rows)
     paragraphs = (_paragraph([e for e in entries if e.row.data == data], title) for data, title in datasets.items())
     return "\n\n".join(paragraphs) + "\n"
 
@@ -83,7 +83,7 @@ def _objective(config: RunConfig) -> str:
     """What a method minimises, with the weight that it uses."""
     method = METHODS[config.objective]
     own = [*method.Settings.model_fields][:1]
-    weight = "".join(f" with {setting_title(name)} = {setting_words(config, name)}" for name in own)
+    weight = "".join(f" with {setting_title(name)} = {setting_text(config, name)}" for name in own)
     return method.formula + weight + (", its decoder given the one-hot class label" if config.conditional else "")
 
 
@@ -169,7 +169,7 @@ def _metrics(entries: Sequence[_Entry]) -> list[str]:
     sentences = []
     for column in COLUMNS:
         measured = [entry.row.metrics[column.metric] for entry in entries if entry.row.value(column.metric) is not None]
-        protocols = dict.fromkeys(protocol_words(found, column, interval=False) for found in measured)
+        protocols = dict.fromkeys(protocol_text(found, column, interval=False) for found in measured)
         if protocols:
             sentences.append(f"{column.name}: {' / '.join(protocols)}.")
     return sentences

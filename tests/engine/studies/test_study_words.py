@@ -100,7 +100,7 @@ def test_progress_grows_to_the_end_and_tells_the_time_that_is_left(study_events)
 # What stands beside the numbers, and before them.
 
 
-def test_the_reports_numbers_stand_beside_ours(tmp_path):
+def test_the_reports_values_are_shown_beside_ours(tmp_path):
     text = markdown(study_table(load_study("table-1", quick=True), tmp_path))
     assert "| Annealed VAE (ReLU) | MNIST | 0 | – | 73.94 |" in text  # Table 1 of the report
 

@@ -181,7 +181,7 @@ def test_evaluating_on_other_data_is_reported_on_the_terminal_and_in_the_table(r
     out, err = capsys.readouterr()
     assert f"Note: The data differ from those that changing was trained on ({CHANGED})" in err
     assert "other data" in out
-    assert f"changing: these numbers are of other data than the run was trained on (changed: {CHANGED})." in out
+    assert f"changing: these values are of other data than the run was trained on (changed: {CHANGED})." in out
 
 
 def test_an_evaluation_of_1_0_0_is_repeated_since_its_data_are_not_known(replaced):
@@ -199,7 +199,7 @@ def test_without_the_data_saved_metrics_are_shown_as_not_comparable(replaced):
     result, said = result_of(run, "reconstruction")
     assert result["metrics"]["reconstruction"] == run.evaluation()["metrics"]["reconstruction"]
     assert "does not exist" in said
-    assert "cannot be compared" in said
+    assert "cannot be checked" in said
 
 
 def test_rows_of_different_data_at_one_path_have_different_names_and_best_values(replaced, made):
