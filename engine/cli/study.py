@@ -83,15 +83,15 @@ def _list() -> int:
 
 
 def _dry_run(study: "Study", arguments: argparse.Namespace, machine: dict[str, Any]) -> int:
-    from engine.studies import StudyEstimated, estimate_study, methods_text, standing, why
+    from engine.studies import StudyEstimated, cell_states, estimate_study, methods_text, state_text
 
     for warning in study.warnings():
         say(f"Note: {warning}")
     if arguments.methods_text:
         answer(methods_text(study, arguments.runs), end="")
         return 0
-    for state in standing(study, arguments.runs):
-        answer(f"{state.cell.title:<34} {why(state)}{f' ({state.run.name})' if state.run else ''}")
+    for state in cell_states(study, arguments.runs):
+        answer(f"{state.cell.title:<34} {state_text(state)}{f' ({state.run.name})' if state.run else ''}")
     needed = last_event(estimate_study(study, arguments.runs, **machine), StudyEstimated).needed
     if not needed.cells:
         answer("Nothing is left to do.")
@@ -109,12 +109,12 @@ def _run(study: "Study", arguments: argparse.Namespace, machine: dict[str, Any],
     from engine.studies import (
         CellFinished,
         CellStarted,
+        cell_states,
         methods_text,
         missing_cells,
         run_study,
-        standing,
+        state_text,
         study_table,
-        why,
     )
 
     failed: dict[str, CellState] = {}
@@ -126,7 +126,7 @@ def _run(study: "Study", arguments: argparse.Namespace, machine: dict[str, Any],
                 verb = {"trained": "evaluating", "training": "resuming" if event.state.step else "training"}
                 _say(f"{event.state.cell.title}: {verb[event.state.state]} {event.state.run}")
             elif isinstance(event, CellFinished):
-                _say(f"{event.state.cell.title}: {why(event.state)}")
+                _say(f"{event.state.cell.title}: {state_text(event.state)}")
                 if event.state.state == "failed":
                     failed[event.state.cell.title] = event.state
             elif isinstance(event, Finished):
@@ -134,7 +134,7 @@ def _run(study: "Study", arguments: argparse.Namespace, machine: dict[str, Any],
                 if event.stopped:
                     _say(f"Stopped; go on with: {_again(arguments)}")
                     return INTERRUPTED
-    states = [failed.get(state.cell.title, state) for state in standing(study, arguments.runs)]
+    states = [failed.get(state.cell.title, state) for state in cell_states(study, arguments.runs)]
     text = methods_text(study, arguments.runs) if arguments.methods_text else None
     written(study_table(study, arguments.runs, states), text)
     missing = missing_cells(states)

@@ -1,7 +1,7 @@
-"""Child processes that train and evaluate the cells of a study, and obey pause and stop.
+"""Worker processes that train and evaluate the cells of a study, and obey pause and stop.
 
-A worker is spawned, imports torch once, and does one cell after the other. Whatever ends it, it loses no more of a run
-than the steps since the last checkpoint.
+A worker is spawned, imports torch once, and works on one cell after another. However it ends, no more than the steps
+since the last checkpoint are lost.
 """
 
 import contextlib
@@ -23,18 +23,18 @@ from engine.jobs.events import Paused, Progress, Request, Warned
 from engine.jobs.processes import leave_termination_to_parent
 from engine.runs.run import Run
 
-STOP_PATIENCE = 1.5
-"""Seconds that workers get to save a checkpoint before they are killed."""
+STOP_TIMEOUT = 1.5
+"""Seconds for workers to save a checkpoint before they are killed."""
 
-TELL_EVERY = 0.2
-"""Seconds between two reports of how far a worker is."""
+REPORT_INTERVAL = 0.2
+"""Seconds between reports of a worker's progress."""
 
-Wish: TypeAlias = Literal["pause", "resume", "stop"]
+Command: TypeAlias = Literal["pause", "resume", "stop"]
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A run to be trained to its end and evaluated; `data_folder` is where its data set is now, None: as it says."""
+    """A run to train to its end and evaluate; `data_folder` replaces the run's own unless None."""
 
     run: Path
     metrics: tuple[str, ...]
@@ -42,10 +42,10 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """What a worker says of its task: how far it is (`done` of `total`), a warning, or how it ended.
+class Report:
+    """A worker's report on its task: progress (`done` of `total`), a warning, or how it ended.
 
-    `text` is a sentence; `trace` a traceback where the error is not one that the application explains.
+    `text` is a sentence, `trace` the traceback of an unexpected error.
     """
 
     kind: Literal["training", "evaluating", "warned", "paused", "done", "failed"]
@@ -56,22 +56,22 @@ class Told:
 
     @property
     def last(self) -> bool:
-        """Whether the worker is free again."""
+        """Whether this is the last report on the task."""
         return self.kind in ("done", "failed")
 
 
-Tell: TypeAlias = Callable[[Told], None]
+Reporter: TypeAlias = Callable[[Report], None]
 
 
-class Crew:
-    """Up to `count` workers with so many `threads` each. Leaving the `with` block stops them, within two seconds."""
+class WorkerPool:
+    """Up to `count` workers with `threads` each. Leaving the `with` block stops them within two seconds."""
 
     def __init__(self, count: int, threads: int) -> None:
         self._count, self._threads = count, threads
         self._idle: list[_Worker] = []
         self._busy: dict[_Worker, int] = {}
 
-    def __enter__(self) -> "Crew":
+    def __enter__(self) -> "WorkerPool":
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
@@ -79,70 +79,70 @@ class Crew:
 
     @property
     def busy(self) -> bool:
-        """Whether anybody works."""
+        """Whether any worker has a task."""
         return bool(self._busy)
 
     @property
     def has_room(self) -> bool:
-        """Whether another task can be given."""
+        """Whether another task can be assigned."""
         return len(self._busy) < self._count
 
-    def give(self, number: int, task: Task) -> None:
-        """Let a free worker, or a new one, do a task; `number` tells its reports from others'."""
+    def assign(self, number: int, task: Task) -> None:
+        """Assign a task to a free or new worker; `number` identifies the task in reports."""
         worker = self._idle.pop() if self._idle else _Worker(self._threads)
         self._busy[worker] = number
         worker.ask(task)
 
-    def listen(self, patience: float) -> list[tuple[int, Told]]:
-        """What was told within so many seconds, with the numbers of the tasks. A dead worker's task has failed."""
-        ready = wait([worker.connection for worker in self._busy], patience)
-        heard = []
+    def receive(self, timeout: float) -> list[tuple[int, Report]]:
+        """Return the reports received within `timeout` seconds, by task number. A dead worker's task has failed."""
+        ready = wait([worker.connection for worker in self._busy], timeout)
+        reports = []
         for worker, number in list(self._busy.items()):
             while worker.connection in ready and worker in self._busy:
-                told = worker.receive()
-                heard.append((number, told or Told("failed", text=ENDED)))
-                if told is None:
+                report = worker.receive()
+                reports.append((number, report or Report("failed", text=ENDED)))
+                if report is None:
                     worker.end()
                     del self._busy[worker]
-                elif told.last:
+                elif report.last:
                     del self._busy[worker]
                     self._idle.append(worker)
                 elif not worker.connection.poll():
                     break
-        return heard
+        return reports
 
-    def pause(self) -> list[tuple[int, Told]]:
-        """Ask all to save a checkpoint and wait. Returns when they do, or after a while, what was told meanwhile."""
+    def pause(self) -> list[tuple[int, Report]]:
+        """Ask all workers to save a checkpoint and wait; return the reports until they do, or until a timeout."""
         self._ask("pause")
-        heard: list[tuple[int, Told]] = []
-        end = time.monotonic() + STOP_PATIENCE
+        reports: list[tuple[int, Report]] = []
+        end = time.monotonic() + STOP_TIMEOUT
         while (left := end - time.monotonic()) > 0:
-            heard += self.listen(left)
-            waiting = {number for number, told in heard if told.kind == "paused"}
+            reports += self.receive(left)
+            waiting = {number for number, report in reports if report.kind == "paused"}
             if set(self._busy.values()) <= waiting:
                 break
-        return heard
+        return reports
 
     def resume(self) -> None:
-        """Let all go on."""
+        """Let all workers continue."""
         self._ask("resume")
 
     def stop(self) -> None:
-        """Ask all to save a checkpoint and end; kill those that take too long."""
+        """Ask all workers to save a checkpoint and end; kill those that take too long."""
         self._ask("stop")
-        end = time.monotonic() + STOP_PATIENCE
+        end = time.monotonic() + STOP_TIMEOUT
         while self._busy and (left := end - time.monotonic()) > 0:
-            self.listen(left)
+            self.receive(left)
         for worker in [*self._busy, *self._idle]:
             worker.end()
         self._busy, self._idle = {}, []
 
-    def _ask(self, wish: Wish) -> None:
+    def _ask(self, command: Command) -> None:
         for worker in self._busy:
-            worker.ask(wish)
+            worker.ask(command)
 
 
-ENDED = "It was ended by the system, most likely because there was not enough memory."
+ENDED = "It was ended by the system, most likely for lack of memory."
 
 
 class _Worker:
@@ -151,21 +151,21 @@ class _Worker:
     def __init__(self, threads: int) -> None:
         spawn = multiprocessing.get_context("spawn")
         self.connection, theirs = spawn.Pipe()
-        # Not a daemon: those may have no children, and an evaluation has.
+        # Not a daemon: daemons cannot have child processes, which an evaluation needs.
         self._process = spawn.Process(target=_serve, args=(theirs, threads), daemon=False)
         self._process.start()
         theirs.close()
 
-    def ask(self, what: Task | Wish) -> None:
-        with contextlib.suppress(OSError):  # one that died is noticed when it is listened to
+    def ask(self, what: Task | Command) -> None:
+        with contextlib.suppress(OSError):  # a dead worker is noticed when a report is received
             self.connection.send(what)
 
-    def receive(self) -> Told | None:
+    def receive(self) -> Report | None:
         try:
-            told: Told = self.connection.recv()
+            report: Report = self.connection.recv()
         except (EOFError, OSError):
             return None
-        return told
+        return report
 
     def end(self) -> None:
         self._process.kill()
@@ -174,10 +174,10 @@ class _Worker:
 
 
 def _serve(connection: Connection, threads: int) -> None:
-    """Do one task after the other, in a child, until the parent is gone."""
+    """Work through tasks, in a child process, until the parent is gone."""
     from engine.system.memory import keep_freed_memory
 
-    leave_termination_to_parent()  # it asks for a checkpoint
+    leave_termination_to_parent()  # which asks for a checkpoint
     keep_freed_memory()
     control = Control()
     tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
@@ -194,65 +194,65 @@ def _serve(connection: Connection, threads: int) -> None:
 def _listen(connection: Connection, control: Control, tasks: "queue.SimpleQueue[Task | None]") -> None:
     while True:
         try:
-            heard: Task | Wish = connection.recv()
+            received: Task | Command = connection.recv()
         except (EOFError, OSError):
             tasks.put(None)
             return
-        if isinstance(heard, Task):
-            tasks.put(heard)
+        if isinstance(received, Task):
+            tasks.put(received)
         else:
-            getattr(control, heard)()
+            getattr(control, received)()
 
 
-def _do(task: Task, control: Control, tell: Tell) -> Told:
+def _do(task: Task, control: Control, send: Reporter) -> Report:
     try:
         run = Run.open(task.run)
         if task.data_folder is not None:
             run.config = run.config.changed(data_folder=task.data_folder)
         if run.state().state != "finished":
-            _train(run, control, tell)
+            _train(run, control, send)
         if run.state().state == "finished" and control.request is not Request.STOP:
-            _evaluate(run, task.metrics, control, tell)
+            _evaluate(run, task.metrics, control, send)
     except StudioError as error:
-        return Told("failed", text=str(error))
+        return Report("failed", text=str(error))
     except MemoryError:
-        return Told("failed", text="There is not enough memory for it.")
-    except Exception as error:  # the edge between processes: the other cells go on
-        words = f"Something unexpected happened ({type(error).__name__}: {error})."
-        return Told("failed", text=words, trace=traceback.format_exc())
-    return Told("done")
+        return Report("failed", text="There is not enough memory for it.")
+    except Exception as error:  # at the boundary between processes: other cells continue
+        words = f"An unexpected error occurred ({type(error).__name__}: {error})."
+        return Report("failed", text=words, trace=traceback.format_exc())
+    return Report("done")
 
 
-def _train(run: Run, control: Control, tell: Tell) -> None:
+def _train(run: Run, control: Control, send: Reporter) -> None:
     from engine.training.trainer import train
 
     last = 0.0
     for event in drive(train(run), control):
         if isinstance(event, Paused):
-            if event.message:  # it cannot go on: the other cells do
+            if event.message:  # it cannot continue, but the other cells can
                 control.resume()
                 raise RunError(event.message)
-            tell(Told("paused"))
+            send(Report("paused"))
         elif isinstance(event, Warned):
-            tell(Told("warned", text=event.message))
-        elif isinstance(event, Progress) and time.monotonic() - last > TELL_EVERY:
+            send(Report("warned", text=event.message))
+        elif isinstance(event, Progress) and time.monotonic() - last > REPORT_INTERVAL:
             last = time.monotonic()
-            tell(Told("training", event.done, event.total))
+            send(Report("training", event.done, event.total))
 
 
-def _evaluate(run: Run, metrics: tuple[str, ...], control: Control, tell: Tell) -> None:
+def _evaluate(run: Run, metrics: tuple[str, ...], control: Control, send: Reporter) -> None:
     from engine.evaluation.evaluate import evaluate
 
     last = 0.0
     with contextlib.closing(evaluate(run, metrics)) as job:
         for event in job:
             if control.request is Request.PAUSE:
-                tell(Told("paused"))
+                send(Report("paused"))
                 control.wait()
             if control.request is Request.STOP:
                 return
             if isinstance(event, Warned):
-                tell(Told("warned", text=event.message))
-            if isinstance(event, Progress) and time.monotonic() - last > TELL_EVERY:
+                send(Report("warned", text=event.message))
+            if isinstance(event, Progress) and time.monotonic() - last > REPORT_INTERVAL:
                 last = time.monotonic()
-                tell(Told("evaluating", event.done, event.total, event.what))
+                send(Report("evaluating", event.done, event.total, event.what))

@@ -17,7 +17,7 @@ from engine.settings.folders import (
 )
 from engine.settings.presets import load_preset, save_preset
 from engine.settings.run_config import RunConfig
-from engine.studies import check_cells, load_study, run_study, standing
+from engine.studies import cell_states, check_cells, load_study, run_study
 from engine.system.paths import folders_file
 
 
@@ -104,11 +104,11 @@ def test_a_study_without_its_data_creates_no_run(study_file, tmp_path, monkeypat
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     path = study_file(tmp_path, ('dataset = "digits"', 'dataset = "mnist"'))
     with pytest.raises(DataError, match="MNIST is not on this machine yet"):
-        check_cells(standing(load_study(path), tmp_path / "runs"))
+        check_cells(cell_states(load_study(path), tmp_path / "runs"))
     remember_data("mnist", tmp_path / "nope")
     study = load_study(path)
     with pytest.raises(DataError, match="does not exist"):
-        check_cells(standing(study, tmp_path / "runs"))
+        check_cells(cell_states(study, tmp_path / "runs"))
     with pytest.raises(DataError, match="does not exist"):
         list(run_study(study, tmp_path / "runs", workers=1, threads=1))
     assert list_runs(tmp_path / "runs") == []

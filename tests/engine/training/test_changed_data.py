@@ -24,7 +24,7 @@ from engine.runs.archive import read_archive, write_archive
 from engine.runs.run import Run
 from engine.runs.trained import load_model
 from engine.settings.run_config import RunConfig
-from engine.studies import load_study, run_study, standing
+from engine.studies import cell_states, load_study, run_study
 from engine.training.lengthening import lengthen, lengthen_by
 from engine.training.same_data import check_same_data
 from engine.training.trainer import train
@@ -366,15 +366,15 @@ def test_a_cell_is_done_only_if_its_run_has_the_data_of_the_study(tmp_path, file
     shutil.copy(files / "own-1.npz", data)
     study = load_study(str(tmp_path / "changing.toml"), data_folder=data)
     list(run_study(study, runs, workers=1, threads=1))
-    [cell] = standing(study, runs)
+    [cell] = cell_states(study, runs)
     assert cell.state == "evaluated"
     shutil.copy(files / "own-2.npz", data)
-    [cell] = standing(study, runs)
+    [cell] = cell_states(study, runs)
     assert (cell.state, cell.run) == ("waiting", None)
     assert "was trained on other data" in cell.message
     said = warnings_of(run_study(study, runs, workers=1, threads=1))
-    assert any("was trained on other data: VAE, seed 0 is trained anew" in message for message in said)
-    [cell] = standing(study, runs)
+    assert any("was trained on other data: VAE, seed 0 is trained again" in message for message in said)
+    [cell] = cell_states(study, runs)
     assert cell.state == "evaluated"
     assert Run.open(cell.run).trained_on == fingerprint_of(load_dataset("arrays", data))
     assert len(list(runs.glob("*/config.json"))) == 2  # the former run is kept

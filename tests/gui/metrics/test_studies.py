@@ -44,14 +44,14 @@ def study(tmp_path_factory, study_file):
     return load_study(study_file(tmp_path_factory.mktemp("study"), *changes))
 
 
-class CrewInThread:
-    """Does what `engine.studies.workers.Crew` does, one task at a time, in a thread.
+class PoolInThread:
+    """Does what `engine.studies.workers.WorkerPool` does, one task at a time, in a thread.
 
     Processes take seconds to load torch; tests/engine/studies/test_study_running.py has them.
     """
 
     def __init__(self, count, threads):
-        self.told, self.control, self.number, self.thread = queue.SimpleQueue(), Control(), None, None
+        self.reports, self.control, self.number, self.thread = queue.SimpleQueue(), Control(), None, None
 
     def __enter__(self):
         return self
@@ -69,20 +69,20 @@ class CrewInThread:
     def has_room(self):
         return not self.busy
 
-    def give(self, number, task):
+    def assign(self, number, task):
         def work():
-            self.told.put(_do(task, self.control, self.told.put))
+            self.reports.put(_do(task, self.control, self.reports.put))
 
         self.number, self.thread = number, threading.Thread(target=work)
         self.thread.start()
 
-    def listen(self, patience):
-        heard = []
+    def receive(self, timeout):
+        found = []
         with contextlib.suppress(queue.Empty):
-            heard = [(self.number, self.told.get(timeout=patience))]
-            if heard[0][1].last:
+            found = [(self.number, self.reports.get(timeout=timeout))]
+            if found[0][1].last:
                 self.number = None
-        return heard
+        return found
 
 
 @pytest.fixture(scope="module")
@@ -137,7 +137,7 @@ def column(page, key):
 
 
 def test_a_study_shows_its_status_resumes_and_ends_with_the_engines_table(qtbot, window_with_half, study, monkeypatch):
-    monkeypatch.setattr("engine.studies.running.Crew", CrewInThread)
+    monkeypatch.setattr("engine.studies.running.WorkerPool", PoolInThread)
     page, panel = window_with_half.metrics_page, window_with_half.metrics_page.study
     assert column(page, "name") == ["VAE", "Annealed, γ = 10"]
     assert column(page, "n") == ["1", "0"]
@@ -174,7 +174,7 @@ def test_a_study_shows_its_status_resumes_and_ends_with_the_engines_table(qtbot,
 
 
 def test_closing_asks_and_stop_keeps_what_was_trained(qtbot, open_window, monkeypatch):
-    monkeypatch.setattr("engine.studies.running.Crew", CrewInThread)
+    monkeypatch.setattr("engine.studies.running.WorkerPool", PoolInThread)
     window = open_window(length="quick")
     panel, session = window.metrics_page.study, window.studies
     qtbot.waitUntil(panel.foot.start.isEnabled, timeout=PATIENCE)
