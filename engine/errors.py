@@ -41,5 +41,13 @@ class OutputError(StudioError):
         self.errno = errno
 
 
+class PluginError(StudioError):
+    """A plug-in cannot be used, or its code raised, crashed or did not answer; the message names it."""
+
+
+class PluginMissingError(PluginError):
+    """What a run needs comes from a plug-in that is not loaded."""
+
+
 class TrainingDivergedError(StudioError):
     """The loss became NaN or infinite."""

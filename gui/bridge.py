@@ -16,6 +16,7 @@ from PySide6.QtCore import QDeadlineTimer, QObject, QThread, Signal, Slot
 from engine.errors import StudioError
 from engine.jobs.control import Control, drive
 from engine.jobs.events import Event, Finished, Job, Paused, Progress
+from engine.system.user_code import explained
 
 INTERVAL = 0.1
 """Seconds between two batches."""
@@ -28,6 +29,7 @@ log = logging.getLogger(__name__)
 
 def explain(error: BaseException) -> str:
     """Return an exception as a sentence. An unexpected one is also logged with its traceback."""
+    error = explained(error)
     if isinstance(error, StudioError):
         return str(error)
     if isinstance(error, MemoryError):
@@ -137,6 +139,11 @@ class JobSession(QObject):
         """Abandon the job at its next step, or at once while a child process is working."""
         if self._thread is not None:
             self._thread.control.cancel()
+
+    def end(self) -> None:
+        """End at once what does not answer in a child process."""
+        if self._thread is not None:
+            self._thread.control.end()
 
     def wait(self, seconds: float | None = None) -> None:
         """Wait until the job has ended, at most the given number of seconds."""

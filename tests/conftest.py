@@ -24,6 +24,7 @@ metrics = ["reconstruction", "kl", "mig"]
 
 [settings]
 dataset = "digits"
+network = "burgess"
 batch_size = 32
 steps = 60
 capacity_max = 5
@@ -92,23 +93,44 @@ def idx_bytes(array):
 
 
 @pytest.fixture(scope="session")
-def digits_folder(tmp_path_factory, private_folders):
-    """Scikit-learn's 1,797 handwritten digits as MNIST's four files: 1,500 for training (gzip), 297 for testing."""
+def all_digits():
+    """Scikit-learn's 1,797 handwritten digits as MNIST has its own: images uint8 (n, 28, 28), labels (n,)."""
     from PIL import Image
     from sklearn.datasets import load_digits
 
     digits = load_digits()
     small = (digits.images * 255 / 16).round().astype(np.uint8)
     images = np.stack([np.asarray(Image.fromarray(d).resize((28, 28), Image.Resampling.BILINEAR)) for d in small])
-    folder = tmp_path_factory.mktemp("digits")
-    for prefix, part in (("train", slice(0, 1500)), ("t10k", slice(1500, None))):
-        files = {f"{prefix}-images-idx3-ubyte": images[part], f"{prefix}-labels-idx1-ubyte": digits.target[part]}
-        for name, array in files.items():
+    return images, digits.target
+
+
+def write_mnist(folder, train, test):
+    """Write MNIST's four files, those for training compressed; each part is images and labels."""
+    for prefix, (images, labels) in (("train", train), ("t10k", test)):
+        for name, array in ((f"{prefix}-images-idx3-ubyte", images), (f"{prefix}-labels-idx1-ubyte", labels)):
+            content = idx_bytes(array)
             if prefix == "train":
-                (folder / f"{name}.gz").write_bytes(gzip.compress(idx_bytes(array)))
+                (folder / f"{name}.gz").write_bytes(gzip.compress(content))
             else:
-                (folder / name).write_bytes(idx_bytes(array))
+                (folder / name).write_bytes(content)
     return folder
+
+
+@pytest.fixture(scope="session")
+def digits_folder(tmp_path_factory, all_digits):
+    """Those digits as MNIST's files: 1,500 for training and 297 for testing."""
+    images, labels = all_digits
+    return write_mnist(
+        tmp_path_factory.mktemp("digits"), (images[:1500], labels[:1500]), (images[1500:], labels[1500:])
+    )
+
+
+@pytest.fixture(scope="session")
+def few_digits(tmp_path_factory, all_digits):
+    """Few of them, where many runs are trained: 373 and 41. Batches of 8 make an epoch of 47 steps, as 32 do above."""
+    images, labels = all_digits
+    train, test = (images[:373], labels[:373]), (images[1500:1541], labels[1500:1541])
+    return write_mnist(tmp_path_factory.mktemp("few-digits"), train, test)
 
 
 @pytest.fixture(scope="session")
@@ -121,7 +143,7 @@ def make_run(digits_folder):
         "dataset": "mnist",
         "data_folder": digits_folder,
         "objective": "vae",
-        "network": "report",
+        "network": "burgess",  # the smallest
         "normalisation": "batch",
         "batch_size": 32,
         "steps": 60,
@@ -135,6 +157,15 @@ def make_run(digits_folder):
         return Run.create(folder, RunConfig.parse(defaults | settings), name)
 
     return make
+
+
+@pytest.fixture(scope="module")
+def narrow():
+    """InfoGAN and FactorVAE's discriminator with 32 units where their authors have 1,000: those weigh 200 MB a run."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("engine.methods.factor_vae.UNITS", 32)
+        patch.setattr("engine.networks.info_gan.UNITS", 32)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -18,17 +18,18 @@ from engine import __version__
 from engine.cli import export, study, traverse
 from engine.cli.options import check_takes_data, data_option, find, machine_options, runs_option, threads_option
 from engine.cli.progress import answer, say, shown, stop_on_interrupt
-from engine.errors import ConfigError, DataChangedError, DataError, OutputError, RunError, StudioError
+from engine.errors import ConfigError, DataChangedError, DataError, OutputError, PluginError, RunError, StudioError
 from engine.jobs.control import Control
-from engine.jobs.events import Evaluated, Finished, Paused
+from engine.jobs.events import Evaluated, Finished, Paused, Request
 from engine.methods.registry import METHODS
 from engine.runs.run import Run
 from engine.settings.folders import chosen_folders, data_cache, with_remembered_data
 from engine.settings.presets import quick_preset
-from engine.settings.run_config import DATASET_TITLES, RunConfig
+from engine.settings.run_config import DATASET_TITLES, RunConfig, over
 from engine.system.leftovers import clear_leftovers, folders_to_clear
 from engine.system.numbers import plain, rounded_text, whole_number
 from engine.system.plain_text import one_line
+from engine.system.user_code import explained
 
 INTERRUPTED = 130
 
@@ -72,7 +73,11 @@ def parser() -> Parser:
         "--config", type=Path, metavar="FILE", help="start from settings in a JSON file, or a run's config.json"
     )
     train.add_argument(
-        "--set", action="append", default=[], metavar="FIELD=VALUE", help="any other setting, e.g. gamma=1000"
+        "--set",
+        action="append",
+        default=[],
+        metavar="FIELD=VALUE",
+        help="any other setting, e.g. gamma=1000, beta='0 to 4 over 20 epochs'",
     )
     data_option(train)
     machine_options(train)
@@ -154,6 +159,10 @@ def run_command(arguments: argparse.Namespace) -> int:
         return _fail(
             StudioError("There is not enough memory for this. Close other programs or take smaller batches."), 1
         )
+    except Exception as error:
+        if isinstance(found := explained(error), PluginError):
+            return _fail(found, 1)
+        raise
     return status
 
 
@@ -185,7 +194,7 @@ def _config(arguments: argparse.Namespace) -> RunConfig:
         field, equals, value = pair.partition("=")
         if not equals:
             raise ConfigError(f"--set {pair} lacks a value; write --set {pair}=VALUE.")
-        values[field.strip()] = value.strip()
+        values = over(values, {field.strip(): value.strip()})
     config = RunConfig.parse(values)
     if arguments.data is not None:
         check_takes_data(config.dataset)
@@ -193,16 +202,22 @@ def _config(arguments: argparse.Namespace) -> RunConfig:
 
 
 def _train_run(run: Run, *, fresh: bool = False, accept_changed_data: bool = False) -> int:
-    from engine.training.trainer import train
+    from engine.training.apart import training
 
     status = 0
     with stop_on_interrupt() as control:
-        for event in shown(train(run, fresh=fresh, accept_changed_data=accept_changed_data), control):
-            if isinstance(event, Paused) and event.message:
-                raise RunError(event.message)  # nobody waits at a terminal to make room
-            if isinstance(event, Finished) and event.stopped:
-                say(f"Stopped; resume with: python main.py resume {run.path}")
-                status = INTERRUPTED
+        try:
+            for event in shown(training(run, fresh=fresh, accept_changed_data=accept_changed_data), control):
+                if isinstance(event, Paused) and event.message:
+                    raise RunError(event.message)  # nobody waits at a terminal to make room
+                if isinstance(event, Finished) and event.stopped:
+                    say(f"Stopped; resume with: python main.py resume {run.path}")
+                    status = INTERRUPTED
+        except PluginError as error:
+            if control.request is not Request.STOP:
+                raise
+            say(str(error))  # the second Ctrl-C ended a step that does not end
+            status = INTERRUPTED
     answer(run.path)
     return status
 

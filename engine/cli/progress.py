@@ -9,7 +9,7 @@ from typing import NoReturn
 from tqdm import tqdm
 
 from engine.jobs.control import Control, drive
-from engine.jobs.events import Event, Job, Progress, StepMetrics, TrainingStarted, Warned
+from engine.jobs.events import Event, Job, Progress, StepMetrics, TrainingStarted, Unanswered, Warned
 from engine.jobs.processes import termination_signals
 from engine.system.plain_text import one_line, without_invisible
 
@@ -34,6 +34,8 @@ def shown(job: Job, control: Control) -> Iterator[Event]:
                 say(f"Resuming at step {event.step:,} of {event.total:,}.")
             if isinstance(event, Warned):
                 tqdm.write(without_invisible(f"Note: {event.message}"), file=sys.stderr)
+            if isinstance(event, Unanswered) and event.message:
+                tqdm.write(without_invisible(f"{event.message} Ctrl-C ends it."), file=sys.stderr)
             if isinstance(event, Progress):
                 if bar is None or event.what != what:
                     if bar is not None:

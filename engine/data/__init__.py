@@ -1,16 +1,18 @@
 """Data sets: `load_dataset(name, ...)` loads them, and `ENTRIES` describes them before they are loaded."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from engine.data import digits, dsprites, mnist, own
 from engine.data.cache import prepared_folder, size_on_disk
 from engine.data.dataset import ArrayStore, BitStore, Dataset, Factors
+from engine.data.entry import Entry
 from engine.data.fingerprint import Fingerprint, fingerprint_of
 from engine.errors import DataError
 from engine.jobs.events import Finished, Job
+from engine.settings.absent import DATASETS_ABSENT
 from engine.settings.run_config import DATASET_TITLES, ClassOrder
+from engine.system.registry import Registry
 
 __all__ = [
     "ENTRIES",
@@ -32,51 +34,13 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A data set that the application knows, described before any of it is read.
-
-    `images` and `training_images` are None, and `shape` is empty, where they depend on the user's files. `path_kind`
-    says what the data folder may be: "" for none, "folder", "file" or "folder or file"; one is required if `own`.
-
-    `load` receives the data folder and the side to which the user's own pictures are resized; so does `prepare`, which
-    draws, downloads or reads whatever must be there first. `state` says whether that was done, `cached` lists what it
-    left in the cache. `holds` says whether a folder or file looks like this data set, judging by names. `check` raises
-    DataError if a data folder clearly does not hold it. `downloads` says whether the data set must be downloaded before
-    it can be used without a data folder.
-    """
-
-    name: str
-    description: str
-    images: int | None
-    training_images: int | None
-    shape: tuple[int, ...]
-    licence: str
-    load: Callable[[Path | None, int], Dataset]
-    classes: str = ""
-    factors: str = ""
-    citation: str = ""
-    path_kind: str = ""
-    own: bool = False
-    prepare: Callable[[Path | None, int], Job] | None = None
-    state: Callable[[], str] = lambda: "ready"
-    cached: Callable[[], list[Path]] = list
-    holds: Callable[[Path], bool] = lambda path: False
-    check: Callable[[Path], None] = lambda path: None
-    downloads: Callable[[], bool] = lambda: False
-
-    @property
-    def title(self) -> str:
-        """Its name as shown to the user."""
-        return DATASET_TITLES[self.name]
-
-
 def _mnist_entry(name: str, description: str, licence: str, citation: str) -> Entry:
     def state() -> str:
         return "ready" if mnist.is_downloaded(name) else "needs download (or choose a folder)"
 
     return Entry(
         name=name,
+        title=DATASET_TITLES[name],
         description=description,
         images=70_000,
         training_images=60_000,
@@ -98,6 +62,7 @@ def _mnist_entry(name: str, description: str, licence: str, citation: str) -> En
 def _own_entry(name: str, description: str, path_kind: str) -> Entry:
     return Entry(
         name=name,
+        title=DATASET_TITLES[name],
         description=description,
         images=None,
         training_images=None,
@@ -116,73 +81,102 @@ def _own_entry(name: str, description: str, path_kind: str) -> Entry:
     )
 
 
-ENTRIES: dict[str, Entry] = {
-    entry.name: entry
-    for entry in (
-        Entry(
-            name="dsprites",
-            description="2D shapes that vary in shape, scale, orientation and position; drawn on this machine, or "
-            "read from a file of originals.",
-            images=dsprites.COUNT,
-            training_images=dsprites.COUNT,
-            shape=(64, 64, 1),
-            classes=", ".join(dsprites.SHAPES),
-            factors=", ".join(f"{n} ({s})" for n, s in zip(dsprites.NAMES, dsprites.SIZES, strict=True)),
-            licence="Apache 2.0",
-            citation="L. Matthey, I. Higgins, D. Hassabis, A. Lerchner. dSprites: Disentanglement testing sprites "
-            "dataset. 2017.",
-            path_kind="folder or file",
-            load=lambda path, size: dsprites.load(path),
-            prepare=lambda path, size: dsprites.prepare(path),
-            state=lambda: "ready" if dsprites.is_drawn() else "needs preparing: drawn in seconds, 377 MB",
-            cached=dsprites.cached_files,
-            holds=dsprites.recognise,
-            check=dsprites.check,
-        ),
-        _mnist_entry(
-            "mnist",
-            "Handwritten digits.",
-            "CC BY-SA 3.0",
-            "Y. LeCun, C. Cortes, C. Burges. The MNIST database of handwritten digits. 1998.",
-        ),
-        _mnist_entry(
-            "fashion-mnist",
-            "Pictures of clothes.",
-            "MIT",
-            "H. Xiao, K. Rasul, R. Vollgraf. Fashion-MNIST: a novel image dataset for benchmarking machine learning "
-            "algorithms. arXiv:1708.07747, 2017.",
-        ),
-        _mnist_entry(
-            "kmnist",
-            "Handwritten cursive Japanese characters.",
-            "CC BY-SA 4.0",
-            "T. Clanuwat, M. Bober-Irizar, A. Kitamoto, A. Lamb, K. Yamamoto, D. Ha. Deep learning for classical "
-            "Japanese literature. arXiv:1812.01718, 2018.",
-        ),
-        Entry(
-            name="digits",
-            description="Small handwritten digits, enlarged from 8 x 8; trains in seconds, so good for first steps.",
-            images=digits.COUNT,
-            training_images=digits.COUNT - digits.COUNT // 10,
-            shape=(32, 32, 1),
-            classes=", ".join("0123456789"),
-            licence="CC BY 4.0",
-            citation="E. Alpaydin, C. Kaynak. Optical recognition of handwritten digits. UCI Machine Learning "
-            "Repository, 1998.",
-            load=lambda path, size: digits.load(),
-        ),
-        _own_entry(
-            "images",
-            "A folder of pictures, cut to squares and resized; subfolders are classes, train, val and test a split.",
-            "folder",
-        ),
-        _own_entry(
-            "arrays",
-            "An .npz file with images and, optionally, labels, factors (n x k whole numbers) and factor_names.",
-            "file",
-        ),
+_OURS = (
+    Entry(
+        name="dsprites",
+        title=DATASET_TITLES["dsprites"],
+        description="2D shapes that vary in shape, scale, orientation and position; drawn on this machine, or "
+        "read from a file of originals.",
+        images=dsprites.COUNT,
+        training_images=dsprites.COUNT,
+        shape=(64, 64, 1),
+        classes=", ".join(dsprites.SHAPES),
+        factors=", ".join(f"{n} ({s})" for n, s in zip(dsprites.NAMES, dsprites.SIZES, strict=True)),
+        licence="Apache 2.0",
+        citation="L. Matthey, I. Higgins, D. Hassabis, A. Lerchner. dSprites: Disentanglement testing sprites "
+        "dataset. 2017.",
+        path_kind="folder or file",
+        load=lambda path, size: dsprites.load(path),
+        prepare=lambda path, size: dsprites.prepare(path),
+        state=lambda: "ready" if dsprites.is_drawn() else "needs preparing: drawn in seconds, 377 MB",
+        cached=dsprites.cached_files,
+        holds=dsprites.recognise,
+        check=dsprites.check,
+    ),
+    _mnist_entry(
+        "mnist",
+        "Handwritten digits.",
+        "CC BY-SA 3.0",
+        "Y. LeCun, C. Cortes, C. Burges. The MNIST database of handwritten digits. 1998.",
+    ),
+    _mnist_entry(
+        "fashion-mnist",
+        "Pictures of clothes.",
+        "MIT",
+        "H. Xiao, K. Rasul, R. Vollgraf. Fashion-MNIST: a novel image dataset for benchmarking machine learning "
+        "algorithms. arXiv:1708.07747, 2017.",
+    ),
+    _mnist_entry(
+        "kmnist",
+        "Handwritten cursive Japanese characters.",
+        "CC BY-SA 4.0",
+        "T. Clanuwat, M. Bober-Irizar, A. Kitamoto, A. Lamb, K. Yamamoto, D. Ha. Deep learning for classical "
+        "Japanese literature. arXiv:1812.01718, 2018.",
+    ),
+    Entry(
+        name="digits",
+        title=DATASET_TITLES["digits"],
+        description="Small handwritten digits, enlarged from 8 x 8; trains in seconds, so good for first steps.",
+        images=digits.COUNT,
+        training_images=digits.COUNT - digits.COUNT // 10,
+        shape=(32, 32, 1),
+        classes=", ".join("0123456789"),
+        licence="CC BY 4.0",
+        citation="E. Alpaydin, C. Kaynak. Optical recognition of handwritten digits. UCI Machine Learning "
+        "Repository, 1998.",
+        load=lambda path, size: digits.load(),
+    ),
+    _own_entry(
+        "images",
+        "A folder of pictures, cut to squares and resized; subfolders are classes, train, val and test a split.",
+        "folder",
+    ),
+    _own_entry(
+        "arrays",
+        "An .npz file with images and, optionally, labels, factors (n x k whole numbers) and factor_names.",
+        "file",
+    ),
+)
+
+
+def _absent_entry(name: str) -> Entry:
+    """What stands in for a data set whose plug-in is not loaded. Raises KeyError for a name that no run has."""
+    about, origin = DATASETS_ABSENT[name]
+    words = origin.needed_by(f"The data set {about.title}")
+
+    def refuse(*_: object) -> NoReturn:
+        raise DataError(words)
+
+    return Entry(
+        name=name,
+        title=about.title,
+        description=about.description,
+        images=about.images,
+        training_images=about.training_images,
+        shape=tuple(about.shape),
+        licence="",
+        load=refuse,
+        classes=about.classes,
+        factors=about.factors,
+        path_kind=about.path_kind,
+        prepare=refuse,
+        state=lambda: f"needs {origin.words}, which is not loaded",
+        check=refuse,
+        downloads=refuse,
     )
-}
+
+
+ENTRIES: Registry[Entry] = Registry({entry.name: entry for entry in _OURS}, _absent_entry)
 
 
 def entry_for(path: Path) -> Entry:
@@ -221,10 +215,11 @@ def prepare(name: str, path: Path | None = None, size: int = 64) -> Job:
     `path` is the user's folder or file, `size` the side to which the user's own pictures are resized. Raises DataError
     if the name is unknown or preparing fails.
     """
-    if name not in ENTRIES:
-        raise DataError(f"There is no data set {name!r}. Choose one of: {', '.join(ENTRIES)}.")
+    try:
+        entry = ENTRIES[name]
+    except KeyError:
+        raise DataError(f"There is no data set {name!r}. Choose one of: {', '.join(ENTRIES)}.") from None
     _require_possible(path)
-    entry = ENTRIES[name]
     if entry.prepare is None:
         yield Finished(message=f"{entry.title}: nothing to prepare")
     else:

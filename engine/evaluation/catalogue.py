@@ -1,9 +1,14 @@
 """Every metric in words: title, unit, decimals, which way is better, what it says, and how long it takes."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
 
 from engine.evaluation import beta_vae, category_error, correlation, dci, disentanglement, factor_vae, mig, sap
 from engine.runs.divergence import ACTIVE_NATS
+from engine.system.plain_text import one_line
+from engine.system.registry import Registry
 
 IMAGES = 10_000
 """Images a metric is computed on: MNIST's whole test split; of larger splits a seeded sample."""
@@ -13,12 +18,14 @@ VERSION = 1
 
 RECONSTRUCTION, LATENTS, SHARPNESS = "Reconstruction", "KL and latents", "Sharpness"
 FACTORS, DCI = "Disentanglement", "DCI"
+OF_PLUGINS = "Plug-ins"
 GROUPS = {
     RECONSTRUCTION: "seconds",
     LATENTS: "seconds",
     SHARPNESS: "seconds",
     FACTORS: "some minutes on dSprites",
     DCI: "many minutes on dSprites",
+    OF_PLUGINS: "an unknown time",
 }
 """Groups of metrics, in order, and roughly how long each takes."""
 
@@ -36,6 +43,17 @@ BETTER = {
 """Which way is better, in words, by the sign of a column."""
 
 
+class Need(StrEnum):
+    """What a metric cannot be computed without: of the method, or of the data set."""
+
+    RECONSTRUCTION = "reconstruction"
+    KL = "kl"
+    CATEGORY = "category"
+    FACTORS = "factors"
+    LABELS = "labels"
+    TRAINING_SPLIT = "training split"
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """A metric as a table shows it.
@@ -43,7 +61,7 @@ class Column:
     `better` is "↓", "↑", what a value should come near ("→ 1") or ""; `limit` is a number, or the metric that holds it,
     above which a value is no better; `short` a few words on unit or protocol; `about` a sentence; `usual` ones
     are shown first; `full` is the title in full where it is longer; `protocol` is that of evaluation.json where it says
-    more than `about`.
+    more than `about`; `needs` is what there is no value without.
     """
 
     metric: str
@@ -58,6 +76,7 @@ class Column:
     full: str = ""
     protocol: str = ""
     limit: str | float | None = None
+    needs: frozenset[Need] = frozenset()
 
     @property
     def name(self) -> str:
@@ -71,27 +90,69 @@ class Column:
         return f"{self.title}{' ' + self.better if self.better else ''}{unit}"
 
 
+def kept_column(column: Column) -> dict[str, Any]:
+    """Return what evaluation.json keeps of a plug-in's column, to show its values where the plug-in is not loaded."""
+    return {name: getattr(column, name) for name in _KEPT}
+
+
+def column_of(metric: str, entry: Mapping[str, Any]) -> Column | None:
+    """Return how an entry of evaluation.json is shown whose plug-in is not loaded; None where it is of none.
+
+    The file may be from anywhere: words are cut to a line, and what cannot be is left out.
+    """
+    kept = entry.get("column")
+    if not isinstance(kept, dict):
+        return None
+    words = {name: one_line(str(kept.get(name, "")), _KEPT[name]) for name in _KEPT}
+    decimals = kept.get("decimals")
+    return Column(
+        metric=one_line(metric, _KEPT["title"]),
+        title=words["title"] or one_line(metric, _KEPT["title"]),
+        unit=words["unit"],
+        decimals=decimals if type(decimals) is int and 0 <= decimals <= MOST_DECIMALS else 3,
+        better=words["better"] if words["better"] in ("↑", "↓") else "",
+        group=OF_PLUGINS,
+        short=words["short"],
+        about=words["about"],
+        usual=True,
+        full=words["full"],
+    )
+
+
+MOST_DECIMALS = 9
+
+_KEPT = {"title": 40, "full": 80, "unit": 40, "decimals": 2, "better": 2, "short": 60, "about": 1000}
+"""What is kept of a column, and the most characters of each."""
+
+_RECONSTRUCTS = frozenset({Need.RECONSTRUCTION})
+_TRAINED = frozenset({Need.RECONSTRUCTION, Need.TRAINING_SPLIT})
+_CATEGORY = frozenset({Need.CATEGORY, Need.LABELS})
+_KL = frozenset({Need.KL})
+_FACTORS = frozenset({Need.FACTORS})
 _BCE = "Binary cross-entropy summed over pixels, mean over images"
-COLUMNS = (
+_OURS = (
     Column("reconstruction", "Reconstruction", "nats", 2, "↓", RECONSTRUCTION, "nats, z sampled",
            f"{_BCE}: up to {IMAGES:,} of the test images (of all images where the data set has no split), z sampled.",
-           usual=True, full="Reconstruction loss"),
+           usual=True, full="Reconstruction loss", needs=_RECONSTRUCTS),
     Column("reconstruction_mean", "at z = mean", "nats", 2, "↓", RECONSTRUCTION, "nats, z = mean",
-           f"{_BCE}: up to {IMAGES:,} of the test images, z = posterior mean.", full="Reconstruction loss, z = mean"),
+           f"{_BCE}: up to {IMAGES:,} of the test images, z = posterior mean.", full="Reconstruction loss, z = mean",
+           needs=_RECONSTRUCTS),
     Column("reconstruction_train", "Training reconstruction", "nats", 2, "↓", RECONSTRUCTION, "nats, z sampled",
-           f"{_BCE}: up to {IMAGES:,} of the training images, z sampled.", full="Reconstruction loss, training images"),
+           f"{_BCE}: up to {IMAGES:,} of the training images, z sampled.", full="Reconstruction loss, training images",
+           needs=_TRAINED),
     Column("reconstruction_train_mean", "training at z = mean", "nats", 2, "↓", RECONSTRUCTION, "nats, z = mean",
            f"{_BCE}: up to {IMAGES:,} of the training images, z = posterior mean.",
-           full="Reconstruction loss, training images, z = mean"),
+           full="Reconstruction loss, training images, z = mean", needs=_TRAINED),
     Column("elbo", "ELBO", "nats", 2, "↑", RECONSTRUCTION, "nats, z sampled",
-           "-(reconstruction + KL): a lower bound on the log likelihood, up to what binary cross-entropy leaves out."),
+           "-(reconstruction + KL): a lower bound on the log likelihood, up to what binary cross-entropy leaves out.",
+           needs=_RECONSTRUCTS | _KL),
     Column("kl", "KL", "nats", 2, "", LATENTS, "nats",
            "KL of the posterior from N(0, 1), summed over latents: what the code says about an image, mean over the "
            "images of the reconstruction loss. The curves show it over the last steps of training instead. "
-           "Neither way is better by itself.", usual=True, full="KL divergence"),
+           "Neither way is better by itself.", usual=True, full="KL divergence", needs=_KL),
     Column("active_latents", "Active latents", "", 0, "", LATENTS, "mean KL above 0.1",
            f"Latents whose mean KL is above {ACTIVE_NATS} nats, over the images that KL is over: those that are used.",
-           usual=True),
+           usual=True, needs=_KL),
     Column("total_correlation", "Total correlation", "nats", 3, "↓", LATENTS, "nats, Gaussian",
            "Dependence between the posterior means of all latents, as if they were Gaussian. Needs no factors.",
            protocol=correlation.TOTAL_CORRELATION),
@@ -100,43 +161,48 @@ COLUMNS = (
            full="Mean correlation of latents", protocol=correlation.MEAN_CORRELATION),
     Column("category_error", "Category error", "%", 1, "↓", LATENTS, "%, majority label",
            "Images whose class is not the most frequent one of their most likely category: a categorical code as a "
-           "classifier that has seen no class.", usual=True, protocol=category_error.MAJORITY),
+           "classifier that has seen no class.", usual=True, protocol=category_error.MAJORITY, needs=_CATEGORY),
     Column("category_error_matched", "matched one to one", "%", 1, "↓", LATENTS, "%, one to one",
            "The same with each class matched to one category at most: where two categories stand for one class, one of "
-           "them is wrong.", full="Category error, matched one to one", protocol=category_error.ONE_TO_ONE),
+           "them is wrong.", full="Category error, matched one to one", protocol=category_error.ONE_TO_ONE,
+           needs=_CATEGORY),
     Column("sharpness", "Sharpness", "grey levels²", 0, "→ originals", SHARPNESS, "grey levels²",
            "Variance of the Laplacian of reconstructions, z = mean, images in 0..255.", usual=True,
-           limit="sharpness_originals"),
+           limit="sharpness_originals", needs=_RECONSTRUCTS),
     Column("sharpness_originals", "Sharpness of originals", "grey levels²", 0, "", SHARPNESS, "grey levels²",
            "Variance of the Laplacian of the images themselves.", full="Sharpness of the originals"),
     Column("sharpness_ratio", "Sharpness ratio", "", 3, "→ 1", SHARPNESS, "to the originals",
-           "Sharpness of reconstructions over that of the originals.", limit=1.0),
+           "Sharpness of reconstructions over that of the originals.", limit=1.0, needs=_RECONSTRUCTS),
     Column("disentanglement", "Disentanglement", "", 3, "↑", FACTORS, "report's protocol",
            "The report's score: a linear SVM tells from sums of |z_u − z_v| over 64 pairs that agree in one factor "
            "which factor it is; accuracy on other points.", usual=True,
-           full="Disentanglement score of the report", protocol=disentanglement.PROTOCOL),
+           full="Disentanglement score of the report", protocol=disentanglement.PROTOCOL, needs=_FACTORS),
     Column("beta_vae", "β-VAE score", "", 3, "↑", FACTORS, "Higgins et al.",
            "Higgins et al. 2017: logistic regression on mean |z_u − z_v| over 64 pairs; accuracy on other points.",
-           protocol=beta_vae.PROTOCOL),
+           protocol=beta_vae.PROTOCOL, needs=_FACTORS),
     Column("factor_vae", "FactorVAE score", "", 3, "↑", FACTORS, "Kim & Mnih",
            "Kim & Mnih 2018: the latent that varies least in images that agree in a factor votes for that factor.",
-           usual=True, protocol=factor_vae.PROTOCOL),
+           usual=True, protocol=factor_vae.PROTOCOL, needs=_FACTORS),
     Column("mig", "MIG", "", 3, "↑", FACTORS, "Chen et al.",
            "Chen et al. 2018: gap in mutual information between the two latents that know most about a factor, over "
-           "its entropy, mean over factors.", usual=True, full="Mutual information gap", protocol=mig.PROTOCOL),
+           "its entropy, mean over factors.", usual=True, full="Mutual information gap", protocol=mig.PROTOCOL,
+           needs=_FACTORS),
     Column("sap", "SAP", "", 3, "↑", FACTORS, "Kumar et al.",
            "Kumar et al. 2018: gap in accuracy between the two latents that best predict a factor, mean over factors.",
-           protocol=sap.PROTOCOL),
+           protocol=sap.PROTOCOL, needs=_FACTORS),
     Column("dci_disentanglement", "DCI disentanglement", "", 3, "↑", DCI, "boosted trees",
            "Eastwood & Williams 2018: whether each latent matters to one factor only, by boosted trees.", usual=True,
-           protocol=dci.DISENTANGLEMENT),
+           protocol=dci.DISENTANGLEMENT, needs=_FACTORS),
     Column("dci_completeness", "DCI completeness", "", 3, "↑", DCI, "boosted trees",
            "Eastwood & Williams 2018: whether each factor needs one latent only, by boosted trees.",
-           protocol=dci.COMPLETENESS),
+           protocol=dci.COMPLETENESS, needs=_FACTORS),
     Column("dci_informativeness", "DCI informativeness", "", 3, "↑", DCI, "boosted trees",
            "Eastwood & Williams 2018: accuracy with which boosted trees predict the factors from the latents.",
-           protocol=dci.INFORMATIVENESS),
+           protocol=dci.INFORMATIVENESS, needs=_FACTORS),
 )  # fmt: skip
 
-METRICS: dict[str, str] = {column.metric: column.name for column in COLUMNS}
-"""Titles in full, by the names that `--metrics` and evaluation.json have."""
+OURS = tuple(column.metric for column in _OURS)
+"""Names of the metrics that plug-ins did not bring."""
+
+METRICS: Registry[Column] = Registry({column.metric: column for column in _OURS})
+"""By the names that `--metrics` and evaluation.json have, in the order of the table."""

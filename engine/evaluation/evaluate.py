@@ -9,25 +9,30 @@ import torch
 from numpy.typing import NDArray
 
 from engine.data import Dataset, Fingerprint, fingerprint_of, load_if_available, load_prepared, prepare
-from engine.errors import CheckpointError, ConfigError, DataError
-from engine.evaluation.catalogue import IMAGES, METRICS, VERSION
+from engine.errors import CheckpointError, ConfigError, DataError, StudioError
+from engine.evaluation.catalogue import IMAGES, METRICS, OURS, VERSION
 from engine.evaluation.forward import forward
-from engine.evaluation.ground_truth import SCORES, GroundTruth
+from engine.evaluation.ground_truth import SCORES
+from engine.evaluation.metric import METRICS_BROUGHT, Metric, Score, found_by
 from engine.evaluation.reasons import NEEDS_CATEGORY, method_reason, no_labels, no_training_split
-from engine.evaluation.results import SEED, missing, too_narrow
+from engine.evaluation.representation import Representation
+from engine.evaluation.results import SEED, Results, missing, of_plugin, plugin_of, too_narrow
 from engine.evaluation.summaries import category_results, correlation_results, headline_results, training_results
 from engine.jobs.events import Evaluated, Event, Job, Progress, Request, Warned
 from engine.jobs.processes import Children
 from engine.runs.checkpoints import checkpoint_step
 from engine.runs.kept_weights import MAX_WEIGHTS_BYTES, WEIGHTS
+from engine.runs.plugins_used import plugins_used, require_plugins
 from engine.runs.run import Run
 from engine.runs.trained import TrainedModel, load_model
+from engine.settings.absent import missing_words
 from engine.system.reading import DamagedError, read_limited, reason_of
+from engine.system.user_code import raised_words
 
 TRAINING = ("reconstruction_train", "reconstruction_train_mean")
-GROUND_TRUTH = tuple(name for names in SCORES for name in names)
-HEADLINE = tuple(name for name in METRICS if name not in TRAINING and name not in GROUND_TRUTH)
-WITHOUT_FACTORS = tuple(name for name in METRICS if name not in GROUND_TRUTH)
+GROUND_TRUTH = tuple(column.metric for metric in SCORES for column in metric.columns)
+HEADLINE = tuple(name for name in OURS if name not in TRAINING and name not in GROUND_TRUTH)
+WITHOUT_FACTORS = tuple(name for name in OURS if name not in GROUND_TRUTH)
 """Metrics that need no ground-truth factors and take seconds each."""
 
 Computing = Generator[Event, Request | None, dict[str, Any]]
@@ -38,7 +43,8 @@ def evaluate(run: Run, metrics: Sequence[str] | None = None) -> Job:
 
     Missing metrics are added to the existing ones and stored as soon as each is known. Metrics of other weights or data
     are computed again. Yields Warned if the data differ from those of the previous evaluation or of training, Progress,
-    then one Evaluated. Raises ConfigError for unknown metrics, CheckpointError, DataError or RunError.
+    then one Evaluated. Raises ConfigError for unknown metrics, CheckpointError, DataError, PluginMissingError or
+    RunError.
     """
     wanted = list(dict.fromkeys(metrics or METRICS))
     unknown = [name for name in wanted if name not in METRICS]
@@ -50,12 +56,14 @@ def evaluate(run: Run, metrics: Sequence[str] | None = None) -> Job:
     none = {name: missing(reason) for name in METRICS if (reason := method_reason(run.config, name))}
     kept = _of_weights(run, _key(run))
     complete = "data" in kept and not any(_lacks(none | kept["metrics"], name) for name in wanted)
+    if not complete:
+        require_plugins(run.config)
     dataset, gone = yield from _data_of(run, needed=not complete)
     if dataset is None:
         yield Warned(f"{gone} The saved metrics of {run.name} are shown; they cannot be checked against its data.")
     else:
         now = fingerprint_of(dataset)
-        notes = [note for note in (run.data_note(now, step), _outdated(run, kept, now)) if note]
+        notes = [note for note in (run.data_note(now, step), run.plugin_note(step), _outdated(run, kept, now)) if note]
         if notes:
             yield Warned(" ".join(notes))
         kept = _kept(run, _key(run), now)
@@ -97,9 +105,13 @@ def _outdated(run: Run, kept: dict[str, Any], now: Fingerprint) -> str:
 
 
 def _lacks(metrics: dict[str, Any], name: str) -> bool:
-    """Whether a metric must be computed because it is missing or its interval is wrong."""
+    """Whether a metric must be computed: it is missing, its interval is wrong, or its plug-in failed or changed."""
     entry = metrics.get(name)
-    return entry is None or (isinstance(entry, dict) and too_narrow(name, entry))
+    if not isinstance(entry, dict):
+        return entry is None
+    origin = METRICS.origin(name)
+    changed = origin is not None and plugin_of(entry).get("fingerprint") != origin.fingerprint
+    return too_narrow(name, entry) or changed or entry.get("failed") is True
 
 
 def kept_kl(trained: TrainedModel) -> NDArray[np.float64] | None:
@@ -115,12 +127,14 @@ def kept_kl(trained: TrainedModel) -> NDArray[np.float64] | None:
 
 
 def _key(run: Run) -> str:
-    """Key of saved metrics: the digest of the weights, and the version of the metrics."""
+    """Key of saved metrics: the digest of the weights, the version of the metrics, and the code of plug-ins."""
     try:
         weights = read_limited(run.checkpoint_folder / WEIGHTS, MAX_WEIGHTS_BYTES)
     except (OSError, DamagedError) as error:
         raise CheckpointError(f"The weights file of {run.name} {reason_of(error)}.") from None
-    return f"{VERSION}-{hashlib.sha256(weights).hexdigest()[:16]}"
+    plugins = run.plugins if missing_words(run.config) else plugins_used(run.config)
+    code = hashlib.sha256("".join(use.fingerprint for use in plugins).encode()).hexdigest()[:16]
+    return f"{VERSION}-{hashlib.sha256(weights).hexdigest()[:16]}" + (f"-{code}" if plugins else "")
 
 
 def _of_weights(run: Run, key: str) -> dict[str, Any]:
@@ -144,15 +158,36 @@ def _compute(run: Run, dataset: Dataset, lacking: Sequence[str]) -> Computing:
     what = f"Evaluating {run.name}"
     kept = _kept(run, key, fingerprint_of(dataset))
     with Children(torch.get_num_threads()) as children:
-        truth = GroundTruth(trained, children, what)
+        representation = Representation(trained, children, what)
         if set(lacking) & set(HEADLINE):
             kept = _keep(trained, key, (yield from _compute_headline(trained, what)))
         if set(lacking) & set(TRAINING):
             kept = _keep(trained, key, (yield from _compute_training(trained, what)))
-        for names in SCORES:
-            if set(lacking) & set(names):
-                kept = _keep(trained, key, {"metrics": (yield from truth.compute(names))})
+        for metric in (*SCORES, *METRICS_BROUGHT.values()):
+            if set(lacking) & {column.metric for column in metric.columns}:
+                kept = _keep(trained, key, {"metrics": (yield from _measured(metric, representation))})
     return kept
+
+
+def _measured(metric: Metric, representation: Representation) -> Generator[Event, Request | None, Results]:
+    """Compute a metric and return its entries. If a plug-in's metric raises, the reason names its file and line."""
+    names = [column.metric for column in metric.columns]
+    origin = METRICS.origin(names[0])
+    if reason := representation.lacking(metric.needs):
+        return {name: missing(reason) for name in names}
+    found: Results = {}
+    try:
+        for name, value in (yield from found_by(metric, representation)).items():
+            score = Score(value) if isinstance(value, float) else value
+            found[name] = missing(score) if isinstance(score, str) else representation.entry(METRICS[name], score)
+    except StudioError:
+        raise
+    except Exception as error:
+        if origin is None:
+            raise
+        reason = raised_words(error, origin.plugin, metric.compute)
+        found = {name: missing(reason) | {"failed": True} for name in names}
+    return found if origin is None else {name: of_plugin(METRICS[name], found[name], origin) for name in names}
 
 
 def _load(run: Run, dataset: Dataset) -> tuple[str, TrainedModel]:
@@ -177,7 +212,8 @@ def _keep(trained: TrainedModel, key: str, new: dict[str, Any]) -> dict[str, Any
         "data": data.values(),
         "dataset": trained.dataset.title,
     }
-    kept = before | new | about | {"metrics": {name: metrics[name] for name in METRICS if name in metrics}}
+    known = [name for name in METRICS if name in metrics]
+    kept = before | new | about | {"metrics": {name: metrics[name] for name in dict.fromkeys([*known, *metrics])}}
     run.write_evaluation(kept)
     return kept
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from engine.evaluation.evaluate import sample_of
 from engine.evaluation.mig import entropies, mutual_information
-from engine.evaluation.representation import Representation
+from engine.evaluation.posterior_means import PosteriorMeans
 from engine.jobs.events import Event, Request
 from engine.runs.divergence import is_active
 from engine.runs.trained import TrainedModel
@@ -54,6 +54,6 @@ def find_links(trained: TrainedModel, kl: NDArray[np.floating]) -> Generator[Eve
     if dataset.factors is None or not trained.has_data:
         return []
     chosen = sample_of(dataset, dataset.headline_split)
-    representation = Representation(trained)
-    yield from representation.encode(chosen, "Finding what each latent follows")
-    return links(representation.means[chosen], dataset.factors.classes(chosen), dataset.factors.names, kl)
+    posterior = PosteriorMeans(trained)
+    yield from posterior.encode(chosen, "Finding what each latent follows")
+    return links(posterior.means[chosen], dataset.factors.classes(chosen), dataset.factors.names, kl)

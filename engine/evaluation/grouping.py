@@ -8,8 +8,8 @@ from engine.methods.registry import METHODS
 from engine.runs.differences import MACHINE, differing_settings
 from engine.settings.run_config import RunConfig, all_settings
 from engine.system.fields import choices_of, unit_of
-from engine.system.numbers import exact_text
 from engine.system.plain_text import one_line
+from engine.system.schedule import Schedule, weight_text
 
 METHOD = "method"
 INCIDENTAL = MACHINE | {"dataset", "data_folder", "objective", "conditional", "seed"}
@@ -70,7 +70,10 @@ def setting_text(config: RunConfig, name: str) -> str:
     if name not in config.flat():
         return "–"
     unit = unit_of(config.field(name))
-    words = value_words(config.value(name), choices_of(config.field(name)))
+    value = config.value(name)
+    if isinstance(value, Schedule):
+        return value.text(unit)
+    words = value_words(value, choices_of(config.field(name)))
     return f"{words} {unit}" if unit and words != "–" else words
 
 
@@ -82,4 +85,6 @@ def value_words(value: object, titles: dict[str, str]) -> str:
         return "yes" if value else "no"
     if isinstance(value, tuple):
         return ", ".join(map(str, value))  # as it can be typed: in a list, commas separate numbers
-    return titles.get(str(value), exact_text(value) if isinstance(value, int | float) else one_line(str(value)))
+    if isinstance(value, int | float | Schedule):
+        return titles.get(str(value), weight_text(value))
+    return titles.get(str(value), one_line(str(value)))

@@ -8,7 +8,10 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.evaluation.catalogue import Column, kept_column
 from engine.evaluation.intervals import OVER_IMAGES, around_mean
+from engine.system.plain_text import one_line
+from engine.system.registry import Origin
 
 Results: TypeAlias = dict[str, dict[str, Any]]
 SEED = 0
@@ -61,6 +64,20 @@ def mean_entry(
 def too_narrow(metric: str, entry: Mapping[str, Any]) -> bool:
     """Return whether an entry has an interval of version 1.0.0 that is too narrow; its value is right."""
     return metric in NARROW and "interval" in entry and "interval" not in entry.get("protocol", {})
+
+
+def of_plugin(column: Column, entry: Mapping[str, Any], origin: Origin) -> dict[str, Any]:
+    """An entry of a plug-in's metric: its protocol names the plug-in, and it says how a table shows it without that."""
+    plugin = {"name": origin.plugin, "version": origin.version, "fingerprint": origin.fingerprint}
+    protocol = dict(entry.get("protocol", {})) | {"plugin": plugin}
+    return dict(entry) | {"protocol": protocol, "column": kept_column(column)}
+
+
+def plugin_of(entry: Mapping[str, Any]) -> dict[str, str]:
+    """The plug-in, by "name", "version" and "fingerprint", whose metric an entry is of; empty for other metrics."""
+    protocol = entry.get("protocol")
+    plugin = protocol.get("plugin") if isinstance(protocol, dict) else None
+    return {key: one_line(str(value), 80) for key, value in plugin.items()} if isinstance(plugin, dict) else {}
 
 
 def missing(reason: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from engine.data import Fingerprint
-from engine.evaluation.catalogue import METRICS, VERSION
+from engine.evaluation.catalogue import METRICS, VERSION, Column, column_of
 from engine.evaluation.reasons import known_reason
 from engine.evaluation.results import too_narrow
 from engine.runs.kept_weights import weights_step
@@ -122,6 +122,16 @@ def row_of(run: Run) -> Row | None:
     return None if row.note == NOT_YET else row
 
 
+def columns_of(rows: Iterable[Row]) -> list[Column]:
+    """Return the columns of a table of these runs: every metric, then those of plug-ins that are not loaded."""
+    others: dict[str, Column] = {}
+    for row in rows:
+        for name, entry in row.metrics.items():
+            if name not in METRICS and name not in others and (column := column_of(name, entry)) is not None:
+                others[name] = column
+    return [*METRICS.values(), *others.values()]
+
+
 def dataset_title(config: RunConfig) -> str:
     """Return the title of the data set, with the name of the file or folder for the user's own data."""
     title = DATASET_TITLES[config.dataset]
@@ -170,7 +180,7 @@ def _metrics(run: Run, kept: dict[str, Any]) -> tuple[dict[str, dict[str, Any]],
         return {}, DAMAGED if damaged else NOT_YET
     if not kept.get("checkpoint", "").startswith(f"{VERSION}-"):
         return {}, OTHER_VERSION
-    known = {name: entry for name, entry in kept["metrics"].items() if name in METRICS}
+    known = {name: entry for name, entry in kept["metrics"].items() if name in METRICS or column_of(name, entry)}
     shown = {name: _without_interval(entry) if too_narrow(name, entry) else entry for name, entry in known.items()}
     return shown, DAMAGED if damaged else ""
 

@@ -7,11 +7,11 @@ import statistics
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from engine.evaluation.catalogue import COLUMNS, Column
+from engine.evaluation.catalogue import Column
 from engine.evaluation.grouping import RowGroup, differing, grouped, setting_title
 from engine.evaluation.paper_tables import NOTE, SHARPNESS_NOTE, Published, published
 from engine.evaluation.protocols import protocol_text
-from engine.evaluation.rows import DataKey, Row, by_version, distinct_titles
+from engine.evaluation.rows import DataKey, Row, by_version, columns_of, distinct_titles
 
 DASH = "–"
 REPORT = "report:"
@@ -151,7 +151,7 @@ def table_of(rows: Sequence[Row], by: Sequence[str] | None = None, *, report: bo
     printed = [_printed(members) if report else {} for members, _ in lines]
     headings = list(lead)
     columns = [list(column) for column in zip(*(cells for _, cells in lines), strict=True)] or [[] for _ in lead]
-    for column in COLUMNS:
+    for column in columns_of(rows):
         headings.append(Heading(column.metric, column.heading, column))
         cells = [_value_cell(members, column, single=by is None) for members, _ in lines]
         columns.append(_with_best(cells, [members for members, _ in lines], column))

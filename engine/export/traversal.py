@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 from engine.data import Dataset, fingerprint_of, load_prepared, prepare
 from engine.errors import ConfigError, RunError
 from engine.evaluation.forward import require_finite
-from engine.evaluation.representation import BATCH
+from engine.evaluation.posterior_means import BATCH
 from engine.figures.drawing import FORMATS, check_format, save, traversal_figure
 from engine.jobs.events import Finished, Job, Progress, Warned
 from engine.runs.latent_names import latent_title

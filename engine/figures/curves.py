@@ -13,6 +13,7 @@ from engine.runs.curves import Values, View, logarithms, smooth, value_range
 from engine.runs.latent_names import latent_names, latent_title
 from engine.runs.metrics_file import MetricsReader
 from engine.runs.run import Run, distinct_names
+from engine.system.fields import unit_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,9 +29,11 @@ ALONG = {"step": "step", "epoch": "epoch", "seconds": "training time (min)"}
 
 
 def curves_figure(*runs: Run, view: View | None = None, smoothing: float = 0.0) -> "Figure":
-    """Draw loss and reconstruction, KL with the capacity C dashed, KL per latent, and terms of the method's own.
+    """Draw loss and reconstruction, KL with the capacity C dashed, KL per latent, terms of the method's own, and its
+    weights, dashed, where they follow a schedule.
 
-    Several runs share the panels, each in its own colour; only KL per latent has a panel for every run.
+    Several runs share the panels, each in its own colour, but for the terms, which are left out; only KL per latent has
+    a panel for every run.
 
     Parameters
     ----------
@@ -56,7 +59,8 @@ class _Drawing:
     def one(self, run: Run, reader: MetricsReader) -> "Figure":
         method = METHODS[run.config.objective]
         panels = [self._losses, *([self._divergence, self._latents] if method.has("kl") else [])]
-        panels += [self._terms] if set(reader.terms) & {term.name for term in method.terms} else []
+        panels += [self._terms] if set(reader.own) & {term.name for term in method.terms} else []
+        panels += [self._weights] if method.scheduled(reader.own) else []
         figure = blank_figure(3.6 * len(panels), 3.2)
         for axes, panel in zip(np.atleast_1d(figure.subplots(1, len(panels))), panels, strict=True):
             panel(axes, run, reader)
@@ -83,10 +87,20 @@ class _Drawing:
         self._finish(axes, "KL per latent")
 
     def _terms(self, axes: "Axes", run: Run, reader: MetricsReader) -> None:
-        terms = [term for term in METHODS[run.config.objective].terms if term.name in reader.terms]
+        terms = [term for term in METHODS[run.config.objective].terms if term.name in reader.own]
         for number, term in enumerate(terms):
             self._plot(axes, reader, term.name, color=PALETTE[number % len(PALETTE)], label=term.title)
         self._finish(axes, "Terms of the method", unit=", ".join(dict.fromkeys(term.unit for term in terms)))
+        _explain(axes, reader, "upper right")
+
+    def _weights(self, axes: "Axes", run: Run, reader: MetricsReader) -> None:
+        method = METHODS[run.config.objective]
+        fields = {name: method.Settings.model_fields[name] for name in method.scheduled(reader.own)}
+        for number, (name, field) in enumerate(fields.items()):
+            colour = PALETTE[number % len(PALETTE)]
+            self._plot(axes, reader, name, color=colour, ls="--", label=field.title or name, plain=True)
+        units = dict.fromkeys(unit for field in fields.values() if (unit := unit_of(field)))
+        self._finish(axes, "Weights", unit=", ".join(units))
         _explain(axes, reader, "upper right")
 
     def several(self, runs: Sequence[Run], readers: Sequence[MetricsReader]) -> "Figure":
@@ -95,7 +109,13 @@ class _Drawing:
         divergent = [
             each for each, has in zip(zip(runs, names, readers, strict=True), having["kl"], strict=True) if has
         ]
-        rows = 1 + math.ceil(len(divergent) / 3)
+        methods = [METHODS[run.config.objective] for run in runs]
+        weights = {
+            weight: method.Settings.model_fields[weight]
+            for method, reader in zip(methods, readers, strict=True)
+            for weight in method.scheduled(reader.own)
+        }
+        rows = 1 + math.ceil((len(divergent) + len(weights)) / 3)
         figure = blank_figure(11, 0.3 * math.ceil(len(runs) / 4) + 2.9 * rows)
         grid = figure.add_gridspec(rows, 3)
         columns = [column for column, has in having.items() if any(has)]
@@ -116,6 +136,12 @@ class _Drawing:
             first = first or axes
             self._plot_latents(axes, reader, latent_names(run.marks()))
             self._finish(axes, "KL per latent", name)
+        for number, (weight, field) in enumerate(weights.items(), len(divergent)):
+            axes = figure.add_subplot(grid[1 + number // 3, number % 3])
+            for run, reader, (colour, _) in zip(runs, readers, _lines(runs), strict=True):
+                if weight in METHODS[run.config.objective].scheduled(reader.own):
+                    self._plot(axes, reader, weight, color=colour, ls="--", plain=True)
+            self._finish(axes, f"{field.title or weight}, dashed", unit=unit_of(field))
         annealed = any(map(_has_capacity, readers))
         for column, axes in shared.items():
             self._finish(axes, "KL, capacity C dashed" if annealed and column == "kl" else COLUMNS[column])

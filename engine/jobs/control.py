@@ -15,6 +15,7 @@ class Control:
     def __init__(self) -> None:
         self._stop = threading.Event()
         self._cancel = threading.Event()
+        self._end = threading.Event()
         self._go = threading.Event()
         self._go.set()
 
@@ -36,6 +37,11 @@ class Control:
         self._cancel.set()
         self._go.set()
 
+    def end(self) -> None:
+        """End at once what does not answer in a child process; a job in this process takes no notice."""
+        self._end.set()
+        self._go.set()
+
     @property
     def cancelled(self) -> bool:
         """Whether the job was abandoned."""
@@ -47,6 +53,13 @@ class Control:
         if self._stop.is_set():
             return Request.STOP
         return None if self._go.is_set() else Request.PAUSE
+
+    def take_request(self) -> Request | None:
+        """Return the request to send to the job now; `Request.END` is sent once."""
+        if self._end.is_set():
+            self._end.clear()
+            return Request.END
+        return self.request
 
     def wait(self) -> None:
         """Block while paused."""
@@ -71,7 +84,7 @@ def drive(job: Job, control: Control) -> Iterator[Event]:
             yield event
             if isinstance(event, Paused):
                 control.wait()
-            request = control.request
+            request = control.take_request()
     finally:
         job.close()
 

@@ -19,6 +19,8 @@ class Request(Enum):
 
     PAUSE = "pause"
     STOP = "stop"
+    END = "end"
+    """End at once what does not answer. Only a job in a child process can; others take no notice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,21 @@ class Warned(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Idle(Event):
+    """Nothing new has happened; the host may send a request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unanswered(Event):
+    """A request has had no answer for some seconds, since a plug-in's code does not return: the message says where.
+
+    `Request.END` ends it. An empty message takes the last one back: it has answered after all.
+    """
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class TrainingStarted(Event):
     """The run, its data and its networks are ready; training continues after `step`."""
 
@@ -59,7 +76,7 @@ class StepMetrics(Event):
 
     `epoch` is a float (passes over the data so far); `seconds` excludes pauses. `reconstruction`, `kl` and `capacity`
     are None for methods without them; `kl_per_latent` has one value per latent and is empty for methods without a KL.
-    `terms` are the method's own terms, in the method's order.
+    `own` are the method's own curves: its terms, in the method's order, then the weights that follow a schedule.
     """
 
     step: int
@@ -70,7 +87,7 @@ class StepMetrics(Event):
     kl: float | None
     capacity: float | None
     kl_per_latent: tuple[float, ...]
-    terms: tuple[float, ...] = ()
+    own: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -43,6 +43,31 @@ def leave_termination_to_parent() -> None:
     threading.Thread(target=exit_with_parent, daemon=True).start()
 
 
+Preparation: TypeAlias = tuple[Callable[..., object], tuple[Any, ...]]
+
+_preparation: list[Preparation] = []
+
+
+def prepare_children(work: Callable[..., object], *arguments: Any) -> None:
+    """Let every child that is started from now on, and its children, call `work(*arguments)` before anything else.
+
+    In place of what was asked for before. `work` is a function of a module, its arguments can be pickled.
+    """
+    _preparation[:] = [(work, arguments)]
+
+
+def preparation() -> Preparation | None:
+    """Return what children are to do first."""
+    return _preparation[0] if _preparation else None
+
+
+def prepare_child(first: Preparation | None) -> None:
+    """Do that, in a child."""
+    if first is not None:
+        prepare_children(first[0], *first[1])
+        first[0](*first[1])
+
+
 class Children:
     """Up to `count` child processes, started when first needed and killed when the `with` block ends."""
 
@@ -105,7 +130,7 @@ class Children:
     def _start(self) -> Connection:
         spawn = multiprocessing.get_context("spawn")
         ours, theirs = spawn.Pipe()
-        process = spawn.Process(target=_serve, args=(theirs,), daemon=True)
+        process = spawn.Process(target=_serve, args=(theirs, preparation()), daemon=True)
         process.start()
         theirs.close()
         self._processes.append(process)
@@ -123,9 +148,10 @@ def _receive(connection: Connection, what: str) -> tuple[str, Any]:
     return kind, value
 
 
-def _serve(connection: Connection) -> None:
+def _serve(connection: Connection, first: Preparation | None) -> None:
     """Work through tasks, in a child process, until the parent is gone."""
     leave_termination_to_parent()
+    prepare_child(first)
     while True:
         try:
             work, task, reporting = connection.recv()

@@ -8,7 +8,7 @@ from engine.methods.base import Batch, Context, MethodSettings, Posterior, Super
 from engine.methods.gaussian import GaussianMethod
 from engine.methods.samplers import PairsAlike, Sampler
 from engine.methods.updates import update
-from engine.system.fields import setting
+from engine.system.fields import Weight, setting
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class PairSettings(MethodSettings):
     """The weight of KL, and what the pairs are."""
 
-    beta: float = setting(
+    beta: Weight = setting(
         1.0,
         "β",
         "Weight of the KL divergence, of the posteriors after those of shared latents were averaged.",

@@ -1,11 +1,14 @@
 """The annealed VAEs: KL is held at a capacity C that rises over the run (Burgess et al. 2018; Eqs. 5 and 6)."""
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from pydantic import model_validator
 
 from engine.methods.base import MethodSettings
 from engine.methods.gaussian import Codes, PenaltyMethod
-from engine.system.fields import setting
-from engine.system.numbers import exact_text, rounded_text
+from engine.system.fields import Settings, Weight, setting
+from engine.system.schedule import Schedule, weight_text
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -13,26 +16,63 @@ if TYPE_CHECKING:
     from engine.settings.run_config import RunConfig
 
 
-class CapacitySettings(MethodSettings):
-    """How hard KL is held at the capacity C, and how C rises. C is in nats."""
+RAMP = Schedule(0.0, 20.0, 20.0, "epochs")
+"""The report's (section 3)."""
 
-    gamma: float = setting(100.0, "γ", "Weight of the distance between KL and the capacity C.", ge=0, le=100_000)
-    capacity_max: float = setting(
-        20.0,
-        "C max",
-        "Capacity at the end of its ramp: how much information, in nats, the latents may carry about an image.",
+
+class FormerCapacity(Settings):
+    """The capacity as it was given before it was a schedule: two numbers, C rising linearly from 0."""
+
+    capacity_max: float = setting(RAMP.end, "C max", "Capacity at the end of its ramp.", unit="nats", ge=0, le=1000)
+    capacity_epochs: float = setting(
+        RAMP.length, "C reached after", "Epochs of the ramp; 0: none.", unit="epochs", ge=0, le=100_000
+    )
+
+
+class CapacitySettings(MethodSettings):
+    """How hard KL is held at the capacity C, and how C rises.
+
+    `capacity_max` and `capacity_epochs` are taken for good: they set the end and the length of the schedule.
+    """
+
+    former = FormerCapacity
+
+    gamma: Weight = setting(100.0, "γ", "Weight of the distance between KL and the capacity C.", ge=0, le=100_000)
+    capacity: Weight = setting(
+        RAMP,
+        "Capacity C",
+        "What KL is held at: how much information, in nats, the latents may carry about an image. It usually rises "
+        "from 0, step by step.",
         unit="nats",
         ge=0,
         le=1000,
     )
-    capacity_epochs: float = setting(
-        20.0,
-        "C reached after",
-        "Epochs over which C rises linearly from 0 to C max, step by step. Fractions are allowed.",
-        unit="epochs",
-        ge=0,
-        le=100_000,
-    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_former_names(cls, values: Any) -> Any:
+        """Combine what is given by former names with the capacity, the later ones changing what came before."""
+        if not isinstance(values, dict) or values.keys().isdisjoint(FormerCapacity.model_fields):
+            return values
+        capacity: Any = RAMP
+        for name, value in values.items():
+            if name == "capacity":
+                capacity = cls.model_validate({name: value}).capacity
+            elif name in FormerCapacity.model_fields:
+                given = getattr(FormerCapacity.model_validate({name: value}), name)
+                capacity = (_with_end if name == "capacity_max" else _with_epochs)(capacity, given)
+        others = {name: value for name, value in values.items() if name not in FormerCapacity.model_fields}
+        return others | {"capacity": capacity}
+
+
+def _with_end(capacity: float | Schedule, end: float) -> float | Schedule:
+    return replace(capacity, end=end) if isinstance(capacity, Schedule) else end
+
+
+def _with_epochs(capacity: float | Schedule, epochs: float) -> float | Schedule:
+    """A ramp of no length is a constant, and a constant is where a ramp from 0 ends."""
+    ramp = capacity if isinstance(capacity, Schedule) else replace(RAMP, end=capacity)
+    return replace(ramp, length=epochs, unit="epochs") if epochs else ramp.end
 
 
 class Annealed(PenaltyMethod):
@@ -41,39 +81,9 @@ class Annealed(PenaltyMethod):
     Settings = CapacitySettings
 
     @classmethod
-    def capacity(cls, config: "RunConfig", step: int, steps_per_epoch: int) -> float | None:
-        """C in nats at a step (counted from 1), linear from 0 to `capacity_max`."""
-        own: CapacitySettings = config.method
-        ramp = own.capacity_epochs * steps_per_epoch
-        return own.capacity_max * min(1.0, step / ramp) if ramp > 0 else own.capacity_max
-
-    @classmethod
-    def warnings(cls, config: "RunConfig", images: int) -> list[str]:
-        """Say that C will not reach its end within the run."""
-        own: CapacitySettings = config.method
-        per_epoch, total = config.steps_per_epoch(images), config.total_steps(images)
-        reached = cls.capacity(config, total, per_epoch)
-        if reached is None or reached >= own.capacity_max * 0.999:
-            return []
-        return [
-            f"C will reach only {rounded_text(reached)} of {exact_text(own.capacity_max)} nats within the run: "
-            f"it lasts {rounded_text(total / per_epoch)} epochs and C needs {exact_text(own.capacity_epochs)}."
-        ]
-
-    @classmethod
-    def schedule_words(cls, config: "RunConfig", images: int | None) -> str:
-        """How C rose, for a methods section."""
-        own: CapacitySettings = config.method
-        steps = "" if images is None else f" ({own.capacity_epochs * config.steps_per_epoch(images):,.0f} steps)"
-        return (
-            f"C rose linearly from 0 to {exact_text(own.capacity_max)} nats over "
-            f"{exact_text(own.capacity_epochs)} epochs{steps}"
-        )
-
-    @classmethod
     def advice(cls, config: "RunConfig") -> str:
         """A smaller gamma."""
-        return f" or a smaller γ (it is {exact_text(config.method.gamma)})"
+        return f" or a smaller γ (it is {weight_text(config.method.gamma)})"
 
 
 class AnnealedAbs(Annealed):
@@ -88,7 +98,7 @@ class AnnealedAbs(Annealed):
     @classmethod
     def penalty(cls, codes: Codes, settings: CapacitySettings) -> "tuple[Tensor, dict[str, Tensor]]":
         """Gamma times the distance between KL and C, a scalar in nats."""
-        return settings.gamma * (codes.kl - codes.capacity).abs(), {}
+        return settings.gamma * (codes.kl - settings.capacity).abs(), {}
 
 
 class AnnealedRelu(Annealed):
@@ -103,4 +113,4 @@ class AnnealedRelu(Annealed):
     @classmethod
     def penalty(cls, codes: Codes, settings: CapacitySettings) -> "tuple[Tensor, dict[str, Tensor]]":
         """Gamma times what KL exceeds C by, a scalar in nats."""
-        return settings.gamma * (codes.kl - codes.capacity).relu(), {}
+        return settings.gamma * (codes.kl - settings.capacity).relu(), {}

@@ -9,18 +9,19 @@ Nothing here loads torch: the window and the command line describe methods befor
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 from engine.methods.latents import Latent
 from engine.methods.samplers import Independent, Sampler
 from engine.networks.architectures import NETWORKS
 from engine.networks.spec import NetworkSpec
-from engine.system.fields import Settings
+from engine.system.fields import Settings, is_weight, unit_of
 from engine.system.numbers import exact_text
+from engine.system.schedule import Schedule
 
 if TYPE_CHECKING:
     import numpy as np
@@ -74,11 +75,45 @@ class Context:
     optimisers: "dict[str, torch.optim.Optimizer]"
 
 
+CAPACITY = "capacity"
+"""The weight that has a column in the curves of every run, and is drawn beside KL: what KL is held at, in nats."""
+
+
 class MethodSettings(Settings):
     """The settings that are a method's own: its hyper-parameters, fields made by `engine.system.fields.setting`.
 
-    No name may be that of a common setting. Two methods share a setting by inheriting it.
+    No name may be that of a common setting. Two methods share a setting by inheriting it. A field annotated `Weight` is
+    a number that may rise or fall over the run. `former` has the fields that settings were once given by; a validator
+    of the class reads them.
     """
+
+    former: ClassVar[type[Settings]] = Settings
+
+    @classmethod
+    def names(cls) -> set[str]:
+        """Every name that a setting is given by, former ones included."""
+        return {*cls.model_fields, *cls.former.model_fields}
+
+    @classmethod
+    def weights(cls) -> tuple[str, ...]:
+        """Names of the settings that may rise or fall over the run."""
+        return tuple(name for name, field in cls.model_fields.items() if is_weight(field))
+
+    @property
+    def schedules(self) -> dict[str, Schedule]:
+        """The weights that do rise or fall, by name."""
+        values = ((name, getattr(self, name)) for name in type(self).model_fields)
+        return {name: value for name, value in values if isinstance(value, Schedule)}
+
+    def at(self, step: int, steps_per_epoch: int, total_steps: int) -> Self:
+        """Return the settings as they are at a step, counted from 1: each weight a number."""
+        found = {name: s.at(step, steps_per_epoch, total_steps) for name, s in self.schedules.items()}
+        return self.model_copy(update=found) if found else self
+
+    def ended(self) -> Self:
+        """Return the settings as they are when every schedule has ended: each weight a number."""
+        found = {name: schedule.end for name, schedule in self.schedules.items()}
+        return self.model_copy(update=found) if found else self
 
 
 class Supervision(StrEnum):
@@ -96,9 +131,12 @@ class Method(ABC):
     `Settings` are its own settings; the first is the weight that stands in its formula. `ignores` are the common ones
     that it does not look at; `conditional` says whether its decoder can be given labels, `needs_factors` whether it
     learns from data with ground-truth factors only. `terms` are the curves that it has beside loss, reconstruction and
-    KL. `lacks` are those of "reconstruction" and "kl" that it does not have, each with the reason as a sentence without
-    its full stop; what follows from them (the held-out curve, the ELBO, the order of latents by KL) it does not have
-    either. `colour` is its number in charts by method, of the colours of runs.
+    KL, none with the name of a weight. `lacks` are those of "reconstruction" and "kl" that it does not have, each with
+    the reason as a sentence without its full stop; what follows from them (the held-out curve, the ELBO, the order of
+    latents by KL) it does not have either. `colour` is its number in charts by method, of the colours of runs.
+
+    `settings` are its own, with a number for each weight: what it is at the step in progress; before the first step,
+    what it is when its schedule has ended.
     """
 
     title: ClassVar[str]
@@ -116,7 +154,7 @@ class Method(ABC):
 
     def __init__(self, config: "RunConfig", spec: NetworkSpec) -> None:
         self.config, self.spec = config, spec
-        self.settings = config.method
+        self.settings: Any = config.method.ended()
         self.networks = self.build()
 
     # What it is, before anything is built
@@ -127,14 +165,20 @@ class Method(ABC):
         return []
 
     @classmethod
-    def capacity(cls, config: "RunConfig", step: int, steps_per_epoch: int) -> float | None:
-        """Return C in nats at a step, counted from 1; None for a method without a capacity."""
-        return None
-
-    @classmethod
     def schedule_words(cls, config: "RunConfig", images: int | None) -> str:
-        """Return what changes over the run, for a methods section, e.g. "C rose linearly from 0 to 20 nats over..."."""
-        return ""
+        """Return how weights changed over the run, for a methods section, e.g. "C rose linearly from 0 to 20 nats...".
+
+        A weight that has a schedule by default is said where it was constant, too.
+        """
+        own: MethodSettings = config.method
+        parts = []
+        for name, field in type(own).model_fields.items():
+            value, title, unit = getattr(own, name), field.title or name, f" {unit_of(field)}".rstrip()
+            if isinstance(value, Schedule):
+                parts.append(f"{title} {_course(value, unit, config, images)}")
+            elif isinstance(field.default, Schedule):
+                parts.append(f"{title} was constant at {exact_text(value)}{unit}")
+        return "; ".join(parts)
 
     @classmethod
     def advice(cls, config: "RunConfig") -> str:
@@ -155,6 +199,19 @@ class Method(ABC):
     def has(cls, name: str) -> bool:
         """Whether it has "reconstruction" or "kl"."""
         return name not in cls.lacks
+
+    @classmethod
+    def curves(cls, config: "RunConfig") -> tuple[str, ...]:
+        """Return the names of the curves that are the method's own: its terms, then the weights with a schedule.
+
+        The capacity is not one of them: it stands with the curves that all runs have.
+        """
+        return (*(term.name for term in cls.terms), *(name for name in config.method.schedules if name != CAPACITY))
+
+    @classmethod
+    def scheduled(cls, columns: Sequence[str]) -> tuple[str, ...]:
+        """Return those of the own columns of a run's curves that are weights, not terms."""
+        return tuple(name for name in cls.Settings.weights() if name in columns)
 
     @classmethod
     def latents_of(cls, config: "RunConfig") -> tuple[Latent, ...]:
@@ -192,9 +249,7 @@ class Method(ABC):
 
     def initialise(self, generator: "torch.Generator") -> None:
         """Draw all weights from a generator, in the way of the chosen network."""
-        from engine.networks.vae import initialise
-
-        initialise(self.networks, generator, glorot=NETWORKS[self.spec.network].glorot)
+        NETWORKS[self.spec.network].initialise(self.networks, generator)
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -283,3 +338,14 @@ class Method(ABC):
     def decode(self, z: "Tensor", labels: "Tensor | None" = None) -> "Tensor":
         """Latents to pixel probabilities in 0..1, (n, channels, side, side)."""
         return self.logits(z, labels).sigmoid()
+
+
+def _course(schedule: Schedule, unit: str, config: "RunConfig", images: int | None) -> str:
+    """How a weight went, e.g. "rose linearly from 0 to 20 nats over 20 epochs (18,760 steps)"."""
+    verb = "rose" if schedule.end >= schedule.start else "fell"
+    shape = "linearly" if schedule.shape == "linear" else "along half a cosine"
+    words = f"{verb} {shape} from {exact_text(schedule.start)} to {exact_text(schedule.end)}{unit}"
+    words += f" over {schedule.length_text()}"
+    if images is None or schedule.unit == "steps":
+        return words
+    return f"{words} ({schedule.steps(config.steps_per_epoch(images), config.total_steps(images)):,.0f} steps)"

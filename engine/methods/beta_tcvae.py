@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from engine.methods.base import MethodSettings, Term
 from engine.methods.beta_vae import no_bound
 from engine.methods.gaussian import Codes, PenaltyMethod
-from engine.system.fields import setting
+from engine.system.fields import Weight, setting
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -19,7 +19,7 @@ PAIR_BYTES = 25
 class CorrelationSettings(MethodSettings):
     """The weight of the total correlation."""
 
-    beta: float = setting(
+    beta: Weight = setting(
         4.0,
         "β",
         "Weight of the total correlation of the latents, the other parts of KL weighing 1. With 1 it is the plain VAE.",

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from engine.methods.base import MethodSettings
 from engine.methods.gaussian import Codes, PenaltyMethod
-from engine.system.fields import setting
+from engine.system.fields import Weight, setting
 from engine.system.numbers import exact_text
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class BetaSettings(MethodSettings):
     """The weight of KL."""
 
-    beta: float = setting(
+    beta: Weight = setting(
         4.0,
         "β",
         "Weight of the KL divergence. 1 is the plain VAE; larger values disentangle more and reconstruct less sharply.",
@@ -46,7 +46,9 @@ class BetaVae(PenaltyMethod):
 
 
 def no_bound(config: "RunConfig") -> list[str]:
-    """Return a sentence where beta is below 1."""
-    if config.method.beta >= 1:
+    """Return a sentence where beta is below 1, or ends there."""
+    beta = config.method.ended().beta
+    if beta >= 1:
         return []
-    return [f"β is {exact_text(config.method.beta)}: below 1 the objective is no lower bound on the likelihood."]
+    verb = "ends at" if "beta" in config.method.schedules else "is"
+    return [f"β {verb} {exact_text(beta)}: below 1 the objective is no lower bound on the likelihood."]

@@ -6,7 +6,7 @@ import torch
 
 from engine.errors import ConfigError
 from engine.methods.base import Method
-from engine.methods.registry import METHODS, make, spec_for
+from engine.methods.registry import METHODS, make, network_lacking, spec_for
 from engine.networks.spec import NetworkSpec
 
 if TYPE_CHECKING:
@@ -17,12 +17,14 @@ if TYPE_CHECKING:
 def spec_of(config: "RunConfig", dataset: "Dataset") -> NetworkSpec:
     """Return what networks must fit.
 
-    Raises ConfigError when a conditional model is asked for data without labels, or a method for data without what it
-    learns from.
+    Raises ConfigError when a conditional model is asked for data without labels, a method for data without what it
+    learns from, or a network for images that it does not take.
     """
     lacking = METHODS[config.objective].lacking(dataset.title, factors=dataset.factors is not None)
     if lacking:
         raise ConfigError(lacking)
+    if not_taken := network_lacking(config.objective, config.network, dataset.title, dataset.image_shape):
+        raise ConfigError(not_taken)
     if config.conditional and dataset.labels is None:
         raise ConfigError(
             f"conditional needs class labels, and {dataset.title} has none. Turn it off, or choose "
@@ -36,6 +38,11 @@ def build(config: "RunConfig", dataset: "Dataset") -> Method:
 
     Raises ConfigError when the data lack what is asked for.
     """
-    method = make(config, spec_of(config, dataset))
+    spec = spec_of(config, dataset)
+    # A network may have weights that `initialise` does not draw. They, too, come from the seed, and nobody else's
+    # random numbers change.
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(config.seed)
+        method = make(config, spec)
     method.initialise(torch.Generator().manual_seed(config.seed))
     return method

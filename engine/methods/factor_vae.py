@@ -7,7 +7,7 @@ from engine.methods.base import Batch, Context, MethodSettings, Term
 from engine.methods.gaussian import GaussianMethod
 from engine.methods.samplers import Sampler, TwoBatches
 from engine.methods.updates import update
-from engine.system.fields import setting
+from engine.system.fields import Weight, setting
 from engine.system.numbers import exact_text
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ MOMENTS = (0.5, 0.9)
 class FactorSettings(MethodSettings):
     """The weight of the total correlation, and how fast the discriminator learns."""
 
-    gamma: float = setting(
+    gamma: Weight = setting(
         10.0,
         "γ",
         "Weight of the total correlation that the discriminator sees between the latents, beside KL with weight 1. "

@@ -16,15 +16,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Codes:
-    """What the encoder says of a batch, and the capacity; all but `kl` and `capacity` are (n, latents).
+    """What the encoder says of a batch; all but `kl` are (n, latents).
 
-    `kl` is the KL divergence from N(0, 1), summed over latents, mean over the batch, a scalar in nats; `capacity` is C
-    in nats, 0 for methods without one; `z` was drawn from the posterior N(mean, exp(log_variance)); the batch was drawn
-    from `images` training images.
+    `kl` is the KL divergence from N(0, 1), summed over latents, mean over the batch, a scalar in nats; `z` was drawn
+    from the posterior N(mean, exp(log_variance)); the batch was drawn from `images` training images.
     """
 
     kl: "Tensor"
-    capacity: float
     mean: "Tensor"
     log_variance: "Tensor"
     z: "Tensor"
@@ -78,7 +76,7 @@ class PenaltyMethod(GaussianMethod):
     def penalty(cls, codes: Codes, settings: Any) -> "tuple[Tensor, dict[str, Tensor]]":
         """Return what is minimised beside the reconstruction loss, a scalar in nats, and the method's own terms.
 
-        `settings` are the method's own.
+        `settings` are the method's own, with the weights of the step.
         """
 
     def step(self, batch: Batch, context: Context) -> "dict[str, Tensor]":
@@ -90,8 +88,7 @@ class PenaltyMethod(GaussianMethod):
         reconstruction = reconstruction_per_image(self.logits(z, batch.labels), batch.images).mean()
         kl_each = kl_per_latent(mean, log_variance).mean(0)
         kl = kl_each.sum()
-        capacity = self.capacity(self.config, context.step, context.steps_per_epoch) or 0.0
-        penalty, terms = self.penalty(Codes(kl, capacity, mean, log_variance, z, context.images), self.settings)
+        penalty, terms = self.penalty(Codes(kl, mean, log_variance, z, context.images), self.settings)
         loss = reconstruction + penalty
         [optimiser] = context.optimisers.values()
         update(optimiser, loss)

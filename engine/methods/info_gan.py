@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING
 from engine.methods.base import Batch, Context, Method, MethodSettings, Posterior, Term
 from engine.methods.latents import Latent
 from engine.methods.updates import update
-from engine.system.fields import setting
+from engine.system.fields import Weight, setting
 from engine.system.numbers import exact_text
+from engine.system.schedule import weight_text
 
 if TYPE_CHECKING:
     import torch
@@ -37,7 +38,7 @@ NO_KL = "InfoGAN has no posterior whose KL divergence could be taken: its recogn
 class InfoGanSettings(MethodSettings):
     """The codes, and how hard they are asked to be recognised."""
 
-    information_weight: float = setting(
+    information_weight: Weight = setting(
         1.0,
         "λ",
         "Weight of the mutual information of codes and image. 0: a plain GAN, whose codes need not mean anything.",
@@ -159,7 +160,7 @@ class InfoGan(Method):
     @classmethod
     def advice(cls, config: "RunConfig") -> str:
         """A smaller lambda."""
-        return f" or a smaller λ (it is {exact_text(config.method.information_weight)})"
+        return f" or a smaller λ (it is {weight_text(config.method.information_weight)})"
 
     # Its networks
 

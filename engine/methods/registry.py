@@ -15,12 +15,14 @@ from engine.methods.beta_vae import BetaVae
 from engine.methods.factor_vae import FactorVae
 from engine.methods.info_gan import InfoGan
 from engine.methods.vae import Vae
+from engine.networks.architectures import NETWORKS
 from engine.networks.spec import NetworkSpec
+from engine.system.registry import Registry
 
 if TYPE_CHECKING:
     from engine.settings.run_config import RunConfig
 
-METHODS: dict[str, type[Method]] = {
+_OURS: dict[str, type[Method]] = {
     "vae": Vae,
     "beta-vae": BetaVae,
     "annealed-abs": AnnealedAbs,
@@ -30,6 +32,8 @@ METHODS: dict[str, type[Method]] = {
     "ada-gvae": AdaGvae,
     "info-gan": InfoGan,
 }
+
+METHODS: Registry[type[Method]] = Registry(_OURS)
 """By the name that `--objective` and config.json have."""
 
 
@@ -43,6 +47,15 @@ def spec_for(config: "RunConfig", image_shape: tuple[int, int, int], classes: in
 def make(config: "RunConfig", spec: NetworkSpec) -> Method:
     """Return the method of a run, with networks that fit."""
     return METHODS[config.objective](config, spec)
+
+
+def network_lacking(objective: str, network: str, dataset: str, image_shape: tuple[int, ...]) -> str:
+    """Say why a network cannot be trained on a data set of this title; empty where it can, or where it is not used.
+
+    `image_shape` is height, width and channels of its images, as far as they are known.
+    """
+    used = "network" not in METHODS[objective].ignores
+    return NETWORKS[network].lacking(dataset, image_shape) if used else ""
 
 
 def titles() -> dict[str, str]:

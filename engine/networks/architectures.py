@@ -1,9 +1,15 @@
 """The networks to choose from, as tables: the layers of each for every side of image. Loads no torch."""
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-SIDES = (28, 32, 64, 128)
-"""Sides in pixels of the images that every network takes."""
+from engine.networks.network import Network
+from engine.networks.spec import NetworkSpec
+from engine.system.registry import Registry
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
 
 GROUPS = 8
 """Groups of channels that group normalisation normalises together."""
@@ -41,13 +47,12 @@ class Architecture:
         return sides
 
 
-@dataclass(frozen=True, slots=True)
-class Network:
-    """A pair of encoder and decoder to choose.
+@dataclass(frozen=True)
+class LayeredNetwork(Network):
+    """Convolutions, and the same mirrored; or fully connected layers.
 
-    `about` is a sentence of help. `layers` are those for each side of image; a network without any is made of fully
-    connected layers of `units`. With `glorot` its weights are Glorot-uniform at first and its biases 0; else they are
-    as PyTorch draws them.
+    `layers` are those for each side of image; a network without any is made of fully connected layers of `units`. With
+    `glorot` its weights are Glorot-uniform at first and its biases 0; else they are as PyTorch draws them.
     """
 
     title: str
@@ -55,6 +60,29 @@ class Network:
     layers: dict[int, Architecture] = field(default_factory=dict)
     units: int = 0
     glorot: bool = False
+
+    @property
+    def normalises(self) -> bool:  # type: ignore[override]
+        """Whether there are convolutions, each with a normalisation behind it."""
+        return bool(self.layers)
+
+    def encoder(self, spec: NetworkSpec) -> "nn.Module":
+        """Make the encoder."""
+        from engine.networks.encoder import Encoder
+
+        return Encoder(spec, self)
+
+    def decoder(self, spec: NetworkSpec) -> "nn.Module":
+        """Make the decoder."""
+        from engine.networks.decoder import Decoder
+
+        return Decoder(spec, self)
+
+    def initialise(self, networks: "nn.Module", generator: "torch.Generator") -> None:
+        """Draw all weights of linear layers and convolutions from the generator."""
+        from engine.networks.vae import initialise
+
+        initialise(networks, generator, glorot=self.glorot)
 
     def encoder_words(self, side: int, normalisation: str) -> str:
         """Return what the encoder is made of, for a methods section; a side of 0 is not known."""
@@ -73,7 +101,6 @@ class Network:
         hidden = " and ".join(f"{units} units" for units in architecture.hidden)
         return f"{words}, then a layer of {hidden}" if hidden else words
 
-    @property
     def decoder_words(self) -> str:
         """Return what the decoder is made of, for a methods section."""
         return "mirrors it" if self.layers else f"has three layers of {self.units:,} units with tanh"
@@ -99,35 +126,37 @@ def _residual() -> dict[int, Architecture]:
     return {side: Architecture(_halving(*each), (256,), residual=True) for side, each in widths.items()}
 
 
-NETWORKS: dict[str, Network] = {
-    "plain": Network(
+_OURS: dict[str, Network] = {
+    "plain": LayeredNetwork(
         "Four convolutions",
         "Four convolutions and a layer of 256 units, mirrored in the decoder, weights Glorot-uniform: what most of the "
         "field's published scores were made with.",
         _four(),
         glorot=True,
     ),
-    "report": Network(
+    "report": LayeredNetwork(
         "The report's",
         "The same layers, weights as PyTorch draws them; the report has batch normalisation after each convolution.",
         _four(),
     ),
-    "burgess": Network(
+    "burgess": LayeredNetwork(
         "Burgess et al. 2018",
         "Convolutions of 32 channels down to 4 × 4, then two layers of 256 units, mirrored in the decoder.",
         _burgess(),
     ),
-    "mlp": Network(
+    "mlp": LayeredNetwork(
         "Fully connected",
         "Chen et al. 2018: two layers of 1,200 units with ReLU in the encoder, three with tanh in the decoder; no "
         "normalisation.",
         units=1200,
     ),
-    "residual": Network(
+    "residual": LayeredNetwork(
         "Residual",
         "Convolutions of 32 to 128 channels with a residual block after each: for colour and for 128 pixels. A step "
         "takes about five times as long.",
         _residual(),
     ),
 }
+
+NETWORKS: Registry[Network] = Registry(_OURS)
 """By the name that settings have; the first is what a new run gets."""

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from engine.networks.architectures import NETWORKS
+from engine.networks.architectures import LayeredNetwork
 from engine.networks.layers import Residual, Up, connected, normalised
 from engine.networks.spec import NetworkSpec
 
@@ -32,11 +32,10 @@ class Decoder(nn.Module):
     each transposed convolution but the last.
     """
 
-    def __init__(self, spec: NetworkSpec) -> None:
+    def __init__(self, spec: NetworkSpec, network: LayeredNetwork) -> None:
         super().__init__()
         side, _, channels = spec.image_shape
         inputs = spec.latents + spec.classes
-        network = NETWORKS[spec.network]
         if network.units:
             self.hidden = connected([inputs, *[network.units] * 3], nn.Tanh)
             self.start: tuple[int, ...] = (network.units,)

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from engine.networks.architectures import NETWORKS
+from engine.networks.architectures import LayeredNetwork
 from engine.networks.layers import Down, Residual, connected, normalised
 from engine.networks.spec import NetworkSpec
 
@@ -33,10 +33,9 @@ class Encoder(nn.Module):
     normalisation have no bias of their own: the normalisation adds one.
     """
 
-    def __init__(self, spec: NetworkSpec) -> None:
+    def __init__(self, spec: NetworkSpec, network: LayeredNetwork) -> None:
         super().__init__()
         side, _, width = spec.image_shape
-        network = NETWORKS[spec.network]
         if network.units:
             self.features: nn.Module = nn.Identity()
             sizes = [side * side * width, network.units, network.units]

@@ -11,6 +11,9 @@ from engine.networks.layers import Down, Up
 LEAK = 0.01
 """Slope of the leaky ReLU below 0: the authors' code; the paper's table says 0.1."""
 
+UNITS = 1024
+"""Of the fully connected layers."""
+
 DEVIATION = 0.02
 """Standard deviation of all weights at first, and of the scales of normalisations around 1."""
 
@@ -34,10 +37,10 @@ class Generator(nn.Module):
         self.start = (128, side // 4, side // 4)
         units = 128 * (side // 4) ** 2
         self.hidden = nn.Sequential(
-            nn.Linear(inputs, 1024),
-            nn.BatchNorm1d(1024),
+            nn.Linear(inputs, UNITS),
+            nn.BatchNorm1d(UNITS),
             nn.ReLU(inplace=True),
-            nn.Linear(1024, units),
+            nn.Linear(UNITS, units),
             nn.BatchNorm1d(units),
             nn.ReLU(inplace=True),
         )
@@ -74,11 +77,11 @@ class Recogniser(nn.Module):
             nn.LeakyReLU(LEAK, inplace=True),
         )
         self.hidden = nn.Sequential(
-            nn.Linear(128 * (side // 4) ** 2, 1024), nn.BatchNorm1d(1024), nn.LeakyReLU(LEAK, inplace=True)
+            nn.Linear(128 * (side // 4) ** 2, UNITS), nn.BatchNorm1d(UNITS), nn.LeakyReLU(LEAK, inplace=True)
         )
-        self.real = nn.Linear(1024, 1)
+        self.real = nn.Linear(UNITS, 1)
         self.codes = nn.Sequential(
-            nn.Linear(1024, 128), nn.BatchNorm1d(128), nn.LeakyReLU(LEAK, inplace=True), nn.Linear(128, codes)
+            nn.Linear(UNITS, 128), nn.BatchNorm1d(128), nn.LeakyReLU(LEAK, inplace=True), nn.Linear(128, codes)
         )
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:

@@ -68,6 +68,23 @@ class Residual(nn.Module):
         return functional.relu(sum)
 
 
+class GaussianEncoder(nn.Module):
+    """Features of an image, then one linear layer to the mean and log-variance of its posterior.
+
+    `features` takes images (n, channels, side, side) to (n, size), or to what has so many numbers when flattened.
+    """
+
+    def __init__(self, features: nn.Module, size: int, latents: int) -> None:
+        super().__init__()
+        self.features = features
+        self.statistics = nn.Linear(size, 2 * latents)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Images to mean and log-variance, each (n, latents)."""
+        mean, log_variance = self.statistics(self.features(images).flatten(1)).chunk(2, dim=1)
+        return mean, log_variance
+
+
 def normalised(convolution: nn.Module, width: int, normalisation: str) -> list[nn.Module]:
     """A convolution, and the normalisation of its `width` channels ("none", "batch", "group")."""
     if normalisation == "none":

@@ -6,8 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from engine.networks.decoder import Decoder
-from engine.networks.encoder import Encoder
+from engine.networks.architectures import NETWORKS
 from engine.networks.spec import NetworkSpec
 
 
@@ -16,14 +15,15 @@ class VAE(nn.Module):
 
     With classes it is conditional: the one-hot label joins the latents before the decoder; the encoder does not see
     it (the report's section 2.4). The sigmoid lives in the loss and in `decode`. Images are square, their side one of
-    `engine.networks.architectures.SIDES`, with 1 or 3 channels.
+    `engine.networks.network.SIDES`, with 1 or 3 channels.
     """
 
     def __init__(self, spec: NetworkSpec) -> None:
         super().__init__()
         self.classes = spec.classes
-        self.encoder = Encoder(spec)
-        self.decoder = Decoder(spec)
+        network = NETWORKS[spec.network]
+        self.encoder = network.encoder(spec)
+        self.decoder = network.decoder(spec)
 
     def encode(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Images (n, channels, side, side) in 0..1 to posterior mean and log-variance, each (n, latents)."""

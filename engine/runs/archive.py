@@ -258,13 +258,16 @@ def _problems(run: Run) -> dict[str, str]:
 
 
 def _tables(run: Run) -> dict[Path, str]:
-    """Files of a run's curves and the first line of each; version 1.0.0 had no columns for a method's own terms."""
+    """Files of a run's curves and the first line of each; version 1.0.0 had no columns for a method's own curves."""
     method = METHODS[run.config.objective]
-    latents, terms = method.kl_columns(run.config), tuple(term.name for term in method.terms)
+    latents, own = method.kl_columns(run.config), method.curves(run.config)
+    first = header(latents, own)
     with suppress(OSError, IndexError):
-        if complete_lines(run.metrics_file, 0)[0] == header(latents):
-            terms = ()
-    return {run.metrics_file: header(latents, terms), run.held_out_file: ",".join(HELD_OUT_COLUMNS)}
+        found = complete_lines(run.metrics_file, 0)[0]
+        # Version 1.0.0 had no terms; which columns an absent plug-in's method has only the file tells.
+        if found == header(latents) or METHODS.missing(run.config.objective):
+            first = found
+    return {run.metrics_file: first, run.held_out_file: ",".join(HELD_OUT_COLUMNS)}
 
 
 def _table_problem(file: Path, first: str) -> str:

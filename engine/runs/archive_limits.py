@@ -7,9 +7,11 @@ import torch
 from engine.data import ENTRIES
 from engine.errors import RunError
 from engine.methods.registry import METHODS, make, spec_for
-from engine.networks.architectures import SIDES
+from engine.networks.network import SIDES
+from engine.runs.plugins_used import plugins_used
 from engine.runs.previews import LATENT_ROWS, MAX_PREVIEWS, columns_for
 from engine.runs.run import MAX_CLASSES
+from engine.settings.absent import missing_words
 from engine.settings.run_config import RunConfig
 
 MB = 1_000_000
@@ -60,12 +62,22 @@ def check_sizes(sizes: dict[str, int], config: RunConfig, archive: str) -> None:
 
 
 def _allowed(config: RunConfig) -> dict[str, tuple[int, int]]:
-    """Largest size in bytes and largest number of the files of each kind."""
-    weights, side, channels = _network(config)
+    """Largest size in bytes and largest number of the files of each kind.
+
+    What a plug-in's network would weigh is not known if it is not loaded: then only `LIMITS` apply.
+    """
+    if missing_words(config):
+        return {}
+    try:
+        weights, side, channels = _network(config)
+    except Exception:
+        if not plugins_used(config):
+            raise
+        return {}  # a plug-in's code need not be made for tensors without memory
     rows = _steps(config)
     method = METHODS[config.objective]
     picture = (2 + LATENT_ROWS) * columns_for(method.latents_of(config)) * side**2 * channels
-    columns = 7 + len(method.terms) + method.kl_columns(config)
+    columns = 7 + len(method.curves(config)) + method.kl_columns(config)
     tables = {} if rows is None else {
         r"metrics\.csv": (((rows // config.log_steps) + 3) * columns * NUMBER + SLACK, 1),
         r"held_out\.csv": (((rows // config.preview_steps) + 3) * 5 * NUMBER + SLACK, 1),

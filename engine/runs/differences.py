@@ -22,7 +22,7 @@ def unused_settings(objective: str, dataset: str, network: str) -> frozenset[str
         unused.add("data_folder")
     if dataset != "images":
         unused.add("image_size")
-    if not NETWORKS[network].layers:
+    if not NETWORKS[network].normalises:
         unused.add("normalisation")
     return frozenset(unused)
 

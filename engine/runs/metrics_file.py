@@ -34,18 +34,18 @@ MAX_VALUE = float(np.finfo(np.float32).max)
 """Largest value of a curve, since training computes in float32."""
 
 
-def header(latents: int, terms: Sequence[str] = ()) -> str:
-    """Return the first line of metrics.csv, without its line end; `terms` are the method's own.
+def header(latents: int, own: Sequence[str] = ()) -> str:
+    """Return the first line of metrics.csv, without its line end; `own` are the method's own curves.
 
     `latents` is the number of latents with a KL, 0 for a method without KL.
     """
-    return ",".join([*COLUMNS, *terms, *(f"kl_{i}" for i in range(latents))])
+    return ",".join([*COLUMNS, *own, *(f"kl_{i}" for i in range(latents))])
 
 
 def row(metrics: StepMetrics) -> str:
     """Return a row of metrics.csv, without its line end: nine significant digits, empty where there is no value."""
     shared = (metrics.epoch, metrics.seconds, metrics.loss, metrics.reconstruction, metrics.kl, metrics.capacity)
-    own = (None if math.isnan(value) else value for value in metrics.terms)
+    own = (None if math.isnan(value) else value for value in metrics.own)
     values = (*shared, *own, *metrics.kl_per_latent)
     return ",".join([str(metrics.step), *("" if value is None else f"{value:.9g}" for value in values)])
 
@@ -53,30 +53,35 @@ def row(metrics: StepMetrics) -> str:
 class MetricsWriter:
     """Appends rows, each in one write, so that readers see complete lines.
 
-    Columns for a method's own terms, with empty cells, are added to a file of version 1.0.0, which did not have them.
+    Columns for a method's own curves, with empty cells, are added to a file that lacks some, as one of version 1.0.0.
     Raises OSError.
     """
 
-    def __init__(self, path: Path, latents: int, terms: Sequence[str] = ()) -> None:
+    def __init__(self, path: Path, latents: int, own: Sequence[str] = ()) -> None:
         self._path = path
-        begin_rows(path, header(latents, terms))
-        if terms:
-            _add_columns(path, header(latents), header(latents, terms), len(terms))
+        begin_rows(path, header(latents, own))
+        if own:
+            _add_columns(path, header(latents, own).split(","))
 
     def append(self, metrics: StepMetrics) -> None:
         """Append a row. Raises OSError."""
         add_row(self._path, row(metrics))
 
 
-def _add_columns(path: Path, before: str, now: str, added: int) -> None:
-    """Insert empty cells after the common columns of a file whose first line is `before`."""
+def _add_columns(path: Path, wanted: Sequence[str]) -> None:
+    """Insert empty cells into a file whose first line lacks some of these columns and has no others."""
     first, *rows = _lines(path)
-    if first.decode("ascii", "replace") != before:
+    names = first.decode("ascii", "replace").split(",")
+    if len(names) == len(wanted) or names != [name for name in wanted if name in names]:
         return
-    place = len(COLUMNS)
-    cells = [row.split(b",") for row in rows]
-    wider = [b",".join([*row[:place], *[b""] * added, *row[place:]]) for row in cells]
-    write_bytes(path, b"\n".join([now.encode(), *wider, b""]))
+    write_bytes(path, b"\n".join([",".join(wanted).encode(), *(_widened(row, names, wanted) for row in rows), b""]))
+
+
+def _widened(row: bytes, names: Sequence[str], wanted: Sequence[str]) -> bytes:
+    """A row with an empty cell for each name that it lacks; a line that is no row stays as it is."""
+    cells = row.split(b",")
+    known = dict(zip(names, cells, strict=False))
+    return b",".join(known.get(name, b"") for name in wanted) if len(cells) == len(names) else row
 
 
 def begin_rows(path: Path, first: str) -> None:
@@ -214,8 +219,8 @@ class MetricsReader:
         return sum(name.startswith("kl_") for name in self.names)
 
     @property
-    def terms(self) -> tuple[str, ...]:
-        """Names of the method's own terms: the columns between the common ones and kl_0."""
+    def own(self) -> tuple[str, ...]:
+        """Names of the method's own curves: the columns between the common ones and kl_0."""
         return self.names[len(COLUMNS) : len(self.names) - self.latents]
 
     @property

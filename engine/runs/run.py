@@ -21,9 +21,11 @@ from filelock import FileLock, Timeout
 from engine.data.fingerprint import Fingerprint
 from engine.errors import ConfigError, RunError, RunLockedError
 from engine.methods.registry import METHODS
-from engine.networks.architectures import SIDES
+from engine.networks.network import SIDES
 from engine.runs.colours import PALETTE
+from engine.runs.plugins_used import plugin_changes, plugins_used
 from engine.runs.small_files import SMALL_FILES, Checked, checked_evaluation, checked_marks, checked_state, read_checked
+from engine.settings.absent import PluginUse, read_plugins
 from engine.settings.run_config import PATHS, ClassOrder, RunConfig
 from engine.system.files import is_link, write_json
 from engine.system.plain_text import clean_name, one_line, slug
@@ -70,6 +72,20 @@ class RunState:
 
 
 @dataclass(frozen=True, slots=True)
+class FormerPlugins:
+    """Plug-ins that a run was trained with up to a step, and that were others when it went on."""
+
+    step: int
+    plugins: tuple[PluginUse, ...]
+
+    @classmethod
+    def read(cls, values: Any) -> "FormerPlugins | None":
+        """Read what config.json holds of it; None where that is damaged."""
+        step = values.get("step") if isinstance(values, dict) else None
+        return cls(step, read_plugins(values.get("plugins"))) if isinstance(step, int) else None
+
+
+@dataclass(frozen=True, slots=True)
 class FormerData:
     """Data that a run was trained on up to a step, before it was resumed with other data."""
 
@@ -113,6 +129,10 @@ class Run:
         self.classes = 0
         """Number of classes of its data, known when `image_shape` is."""
         self.former: tuple[FormerData, ...] = ()
+        self.plugins: tuple[PluginUse, ...] = ()
+        """The plug-ins that it needs, as they were when it was last trained."""
+        self.former_plugins: tuple[FormerPlugins, ...] = ()
+        """Those it was trained with before, in order, where it went on with others."""
 
     @classmethod
     def create(cls, root: Path, config: RunConfig, name: str | None = None) -> "Run":
@@ -123,6 +143,7 @@ class Run:
         name = clean_name(name or "")
         base = slug(name) if name else default_folder(config)
         created = datetime.now(UTC).isoformat(timespec="milliseconds")
+        plugins = plugins_used(config)
         try:
             root.mkdir(parents=True, exist_ok=True)
             path = new_folder(root, base)
@@ -133,7 +154,8 @@ class Run:
                     "created": created,
                     "versions": library_versions(),
                     "class_order": "natural",
-                },
+                }
+                | ({"plugins": [dict(use.values) for use in plugins]} if plugins else {}),
             )
         except OSError as error:
             raise RunError(
@@ -141,6 +163,7 @@ class Run:
                 "(--runs on the command line)."
             ) from None
         run = cls(path, config, {}, created)
+        run.plugins = plugins
         run.write_marks({"colour": _rarest_colour(root)} | ({"name": name} if name and slug(name) != name else {}))
         return run
 
@@ -173,6 +196,10 @@ class Run:
         former = values.get("former_data")
         read = map(FormerData.read, former if isinstance(former, list) else [])
         run.former = tuple(entry for entry in read if entry is not None)
+        run.plugins = read_plugins(values.get("plugins"))
+        before = values.get("former_plugins")
+        read_before = map(FormerPlugins.read, before if isinstance(before, list) else [])
+        run.former_plugins = tuple(entry for entry in read_before if entry is not None)
         return run
 
     @property
@@ -284,6 +311,25 @@ class Run:
         kept = [{"step": entry.step, "data": entry.data.values()} for entry in former]
         self._rewrite_config({"data": data.values()} | ({"former_data": kept} if kept else {}))
         self.trained_on, self.former = data, former
+
+    def record_plugins(self, step: int) -> None:
+        """Keep which plug-ins the run is trained with from a step on, and with which before. Raises OSError."""
+        now = plugins_used(self.config)
+        if now == self.plugins:
+            return
+        changed = step and plugin_changes(self.plugins, now)
+        former = (*self.former_plugins, FormerPlugins(step, self.plugins)) if changed else self.former_plugins
+        kept = [{"step": each.step, "plugins": [dict(use.values) for use in each.plugins]} for each in former]
+        self._rewrite_config(
+            {"plugins": [dict(use.values) for use in now]} | ({"former_plugins": kept} if kept else {})
+        )
+        self.plugins, self.former_plugins = now, former
+
+    def plugin_note(self, step: int) -> str:
+        """Say that plug-ins are others now than the weights of a step were trained with; else empty."""
+        before = next((former.plugins for former in self.former_plugins if step <= former.step), self.plugins)
+        changes = plugin_changes(before, plugins_used(self.config))
+        return f"{self.name} was trained with another version of what it needs ({changes})." if changes else ""
 
     def record_shape(self, image_shape: tuple[int, int, int], classes: int) -> None:
         """Record the shapes its networks are built for, to load its weights without its data. Raises OSError."""

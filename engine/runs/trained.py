@@ -12,7 +12,7 @@ from engine.errors import CheckpointError
 from engine.methods.base import Method, Posterior
 from engine.methods.building import build
 from engine.methods.registry import make, spec_for
-from engine.networks.architectures import SIDES
+from engine.networks.network import SIDES
 from engine.networks.tensors import choose_device, is_available, to_tensor
 from engine.runs.checkpoints import Weights, fill, load_weights
 from engine.runs.run import Run
@@ -24,7 +24,8 @@ class TrainedModel:
     """A model at a step, in eval mode, on the device that the run trains on; its outputs are on the CPU.
 
     `data_note` says how the data set differs from the one the weights were trained on; empty if it does not, or if that
-    is not known. `device_note` says if the CPU is used because this machine lacks the run's device.
+    is not known. `plugin_note` says if a plug-in has changed since. `device_note` says if the CPU is used because this
+    machine lacks the run's device.
     """
 
     run: Run
@@ -33,6 +34,7 @@ class TrainedModel:
     step: int
     data_note: str = ""
     device_note: str = ""
+    plugin_note: str = ""
 
     @property
     def device(self) -> torch.device:
@@ -41,8 +43,8 @@ class TrainedModel:
 
     @property
     def notes(self) -> str:
-        """Both notes in one text."""
-        return " ".join(note for note in (self.data_note, self.device_note) if note)
+        """All notes in one text."""
+        return " ".join(note for note in (self.data_note, self.plugin_note, self.device_note) if note)
 
     def fused(self) -> "TrainedModel":
         """Return a copy for encoding many images, with batch normalisation folded into convolutions."""
@@ -100,7 +102,8 @@ def load_model_with_data_if_present(run: Run, step: int | None = None) -> tuple[
 def _trained(run: Run, dataset: Dataset, model: Method, weights: Weights) -> TrainedModel:
     fill(model.networks, weights, run.name)
     device, note = _device_of(run)
-    return TrainedModel(run, dataset, model.eval().to(device), weights.step, device_note=note)
+    model = model.eval().to(device)
+    return TrainedModel(run, dataset, model, weights.step, device_note=note, plugin_note=run.plugin_note(weights.step))
 
 
 def _device_of(run: Run) -> tuple[torch.device, str]:
@@ -120,10 +123,8 @@ def _network_of(weights: Weights, run: Run) -> Method:
     """The method whose networks fit the shapes of these weights."""
     shapes = {name: tensor.shape for name, tensor in weights.tensors.items()}
     for image_shape, classes in _candidates(run, shapes):
-        with torch.device("meta"):
-            model = make(run.config, spec_for(run.config, image_shape, classes))
+        model = make(run.config, spec_for(run.config, image_shape, classes))
         if {name: tensor.shape for name, tensor in model.networks.state_dict().items()} == shapes:
-            model.networks.to_empty(device="cpu")
             return model
     raise CheckpointError(
         f"The weights of {run.name} do not fit its settings: config.json or the checkpoint has changed."

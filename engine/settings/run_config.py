@@ -19,12 +19,15 @@ from engine.errors import ConfigError
 from engine.methods.base import MethodSettings
 from engine.methods.registry import METHODS, same_setting, titles
 from engine.networks.architectures import NETWORKS, NORMALISATIONS
-from engine.system.fields import Settings, choices_of, invalid_text, setting, shown
-from engine.system.numbers import plain_characters
+from engine.settings.absent import let_stand_in
+from engine.system.fields import Settings, choices_of, invalid_text, setting, shown, unit_of
+from engine.system.numbers import plain_characters, rounded_text
 from engine.system.reading import MAX_STEPS, DamagedError, read_json, reason_of
+from engine.system.registry import Registry
 
 ENVELOPE = frozenset(
     {"schema", "created", "versions", "resolved", "class_order", "data", "former_data", "image_shape", "classes"}
+    | {"plugins", "former_plugins"}
 )
 """Keys of a run's config.json that are not settings: where and with what the run was made."""
 
@@ -57,7 +60,7 @@ class Group(StrEnum):
 
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 DEVICE_TITLES = {"auto": "Automatic", "cpu": "CPU", "cuda": "GPU (CUDA)", "mps": "GPU (Apple)"}
-DATASET_TITLES: dict[str, str] = {
+_DATASETS = {
     "dsprites": "dSprites",
     "mnist": "MNIST",
     "fashion-mnist": "Fashion-MNIST",
@@ -66,6 +69,8 @@ DATASET_TITLES: dict[str, str] = {
     "images": "Own pictures",
     "arrays": "Own arrays",
 }
+
+DATASET_TITLES: Registry[str] = Registry(_DATASETS)
 """The data sets there are; engine/data says what each is and how it is loaded."""
 
 OWN_DATA = ("images", "arrays")
@@ -103,7 +108,7 @@ class RunConfig(Settings):
         "The images to learn from. dSprites is drawn on this machine, Digits comes with the application, the MNIST "
         "family is read from a folder or downloaded; own pictures and arrays are yours.",
         Group.DATA,
-        choices=DATASET_TITLES,
+        choices=lambda: DATASET_TITLES,
     )
     data_folder: Path | None = setting(
         None,
@@ -125,9 +130,10 @@ class RunConfig(Settings):
     objective: str = setting(
         "annealed-relu",
         "Method",
-        "What is minimised. " + " ".join(f"{m.title}: {m.formula} ({m.source})." for m in METHODS.values()),
+        "What is minimised.",
         Group.DATA,
         choices=titles,
+        each=lambda: " ".join(f"{m.title}: {m.formula} ({m.source})." for m in METHODS.values()),
     )
     conditional: bool = setting(
         False,
@@ -142,9 +148,10 @@ class RunConfig(Settings):
     network: str = setting(
         "plain",
         "Network",
-        "Layers of encoder and decoder. " + " ".join(f"{n.title}: {n.about}" for n in NETWORKS.values()),
+        "Layers of encoder and decoder.",
         Group.NETWORK,
-        choices={name: network.title for name, network in NETWORKS.items()},
+        each=lambda: " ".join(f"{n.title}: {n.about}" for n in NETWORKS.values()),
+        choices=lambda: {name: network.title for name, network in NETWORKS.items()},
     )
     normalisation: Literal["none", "batch", "group"] = setting(
         "none",
@@ -264,7 +271,10 @@ class RunConfig(Settings):
     @field_validator("dataset", "objective", "network", "image_size")
     @classmethod
     def _known(cls, value: str | int, info: ValidationInfo) -> str | int:
-        if str(value) not in choices_of(cls.model_fields[str(info.field_name)]):
+        registries: dict[str, Registry[Any]] = {"dataset": DATASET_TITLES, "objective": METHODS, "network": NETWORKS}
+        registry = registries.get(str(info.field_name))
+        absent = registry is not None and registry.missing(str(value)) is not None
+        if not absent and str(value) not in choices_of(cls.model_fields[str(info.field_name)]):
             raise ValueError("not one of its choices")
         return value
 
@@ -278,10 +288,10 @@ class RunConfig(Settings):
         given = given.model_dump() if isinstance(given, MethodSettings) else given
         if not isinstance(given, dict):
             raise ValueError("method holds no settings")
-        of_methods = {name for method in METHODS.values() for name in method.Settings.model_fields}
-        given = given | {name: value for name, value in values.items() if name in of_methods}
+        of_methods = {name for method in METHODS.every() for name in method.Settings.names()}
+        given = over(given, {name: value for name, value in values.items() if name in of_methods})
         method = METHODS.get(str(values.get("objective", cls.model_fields["objective"].default)))
-        others = of_methods - (method.Settings.model_fields.keys() if method else set())
+        others = of_methods - (method.Settings.names() if method else set())
         common = {name: value for name, value in values.items() if name not in of_methods}
         own = {name: value for name, value in given.items() if name not in others}
         return common | {"method": _Given(own, {name: given[name] for name in given if name in others})}
@@ -347,13 +357,9 @@ class RunConfig(Settings):
         full, rest = divmod(images, self.batch_size)
         return max(1, full + (1 if rest > 1 else 0))
 
-    def capacity(self, step: int, steps_per_epoch: int) -> float | None:
-        """C in nats at a step (counted from 1); None for a method without a capacity."""
-        return METHODS[self.objective].capacity(self, step, steps_per_epoch)
-
     def warnings(self, images: int) -> list[str]:
         """Settings that are valid alone but not together, each as a sentence."""
-        found = METHODS[self.objective].warnings(self, images)
+        found = [*METHODS[self.objective].warnings(self, images), *self._unfinished(images)]
         total = self.total_steps(images)
         if self.batch_size > images:
             those = "only training image" if images == 1 else f"{images:,} training images"
@@ -362,6 +368,22 @@ class RunConfig(Settings):
             found.append(
                 f"The run has {total:,} steps and records a point every {self.log_steps:,}: "
                 "the curves will have a single point."
+            )
+        return found
+
+    def _unfinished(self, images: int) -> list[str]:
+        """Say of schedules that they do not end within the run, and what they reach."""
+        found = []
+        per_epoch, total = self.steps_per_epoch(images), self.total_steps(images)
+        for name, schedule in self.method.schedules.items():
+            reached = schedule.at(total, per_epoch, total)
+            if abs(schedule.end - reached) <= 0.001 * abs(schedule.end - schedule.start):
+                continue
+            field = self.field(name)
+            lasts = f"{total:,} steps" if schedule.unit == "steps" else f"{rounded_text(total / per_epoch)} epochs"
+            found.append(
+                f"{field.title or name} will reach only {rounded_text(reached)} on its way from "
+                f"{schedule.text(unit_of(field))}: the run lasts {lasts}."
             )
         return found
 
@@ -375,7 +397,7 @@ class RunConfig(Settings):
         if method not in (former, None):
             own = former.Settings.model_fields
             kept = {name: v for name, v in kept.items() if name not in own or same_setting(name, former, method)}
-        return RunConfig.parse(kept | changes)
+        return RunConfig.parse(over(kept, changes))
 
     @classmethod
     def parse(cls, values: dict[str, Any]) -> "RunConfig":
@@ -397,10 +419,13 @@ class RunConfig(Settings):
     def from_json(cls, values: Any) -> "RunConfig":
         """Read what `to_json` wrote, or a run's whole config.json, also of version 1.0.0.
 
-        Raises ConfigError for another schema, an unknown field or a value out of range.
+        What the run needs of plug-ins that are not loaded has stand-ins from then on. Raises ConfigError for another
+        schema, an unknown field or a value out of range.
         """
         if not isinstance(values, dict):
             raise ConfigError("The settings must be a JSON object of field names and values.")
+        if "plugins" in values:
+            let_stand_in(values)
         return cls.parse(migrated({k: v for k, v in values.items() if k not in ENVELOPE}, values.get("schema", 1)))
 
     @classmethod
@@ -412,6 +437,11 @@ class RunConfig(Settings):
             raise ConfigError(f"{path} {reason_of(error)}.") from None
         except ConfigError as error:
             raise ConfigError(f"{path}: {error}") from None
+
+
+def over(before: dict[str, Any], later: dict[str, Any]) -> dict[str, Any]:
+    """Return settings by name with some replaced, these last: of a setting that has two names the later one counts."""
+    return {name: value for name, value in before.items() if name not in later} | later
 
 
 def migrated(values: dict[str, Any], schema: object) -> dict[str, Any]:
@@ -432,7 +462,7 @@ def all_settings(configs: Iterable[RunConfig] = ()) -> dict[str, FieldInfo]:
 
     Of a name that several methods have, it is the first one's.
     """
-    methods = [METHODS[config.objective] for config in configs] or list(METHODS.values())
+    methods = [METHODS[config.objective] for config in configs] or METHODS.every()
     found: dict[str, FieldInfo] = {}
     for name, field in RunConfig.model_fields.items():
         if name != "method":
@@ -446,8 +476,8 @@ def all_settings(configs: Iterable[RunConfig] = ()) -> dict[str, FieldInfo]:
 def _wrong_everywhere(name: str, value: Any) -> list[Any]:
     """What is wrong with a value of a setting that other methods have, where none of them takes it."""
     errors: list[list[Any]] = []
-    for method in METHODS.values():
-        if name not in method.Settings.model_fields:
+    for method in METHODS.every():
+        if name not in method.Settings.names():
             continue
         try:
             method.Settings.model_validate({name: value})
@@ -459,7 +489,7 @@ def _wrong_everywhere(name: str, value: Any) -> list[Any]:
 
 def _errors(error: ValidationError, method: Any) -> list[dict[str, Any]]:
     """What pydantic says of a method's settings, each with the field that it is of, where there is one."""
-    fields = method.Settings.model_fields
+    fields = method.Settings.former.model_fields | method.Settings.model_fields
     return [{**each, "field": fields.get(str(each["loc"][0]))} for each in error.errors() if each["loc"]]
 
 

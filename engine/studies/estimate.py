@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from engine.data import ENTRIES
 from engine.errors import StudioError
-from engine.evaluation.catalogue import COLUMNS, DCI, FACTORS
+from engine.evaluation.catalogue import DCI, FACTORS, METRICS
 from engine.jobs.events import Event, Job, Request
 from engine.jobs.processes import Children
 from engine.runs.kept_weights import WEIGHTS
@@ -153,7 +153,7 @@ def _evaluation_steps(study: Study, config: RunConfig) -> float:
     evaluated = min(IMAGES, images - training or images)
     steps = FORWARD_STEPS * evaluated / config.batch_size
     if entry.factors:
-        groups = {column.group for column in COLUMNS if column.metric in study.metrics}
+        groups = {column.group for column in METRICS.values() if column.metric in study.metrics}
         steps += sum(count for group, count in FACTOR_STEPS.items() if group in groups) * 64 / config.batch_size
     return steps
 

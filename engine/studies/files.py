@@ -11,7 +11,7 @@ from engine.errors import ConfigError
 from engine.evaluation.catalogue import METRICS
 from engine.runs.differences import experiment_settings
 from engine.settings.folders import with_remembered_data
-from engine.settings.run_config import FIRST_SCHEMA, RunConfig, migrated
+from engine.settings.run_config import FIRST_SCHEMA, RunConfig, migrated, over
 from engine.studies.study import Cell, Method, Study
 from engine.system.paths import RESOURCES, studies_folder
 from engine.system.plain_text import one_line
@@ -199,11 +199,11 @@ def _over(common: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
     """Settings with some replaced; a length in epochs replaces one in steps."""
     if "epochs" in own and "steps" not in own:
         common = {key: value for key, value in common.items() if key != "steps"}
-    return common | own
+    return over(common, own)
 
 
 def _config(method: Method, common: dict[str, Any], last: dict[str, Any], folder: Path) -> RunConfig:
-    values = _over(common, dict(method.settings)) | last
+    values = over(_over(common, dict(method.settings)), last)
     if values.get("data_folder"):
         values["data_folder"] = folder / Path(values["data_folder"]).expanduser()  # relative to the study file
     try:

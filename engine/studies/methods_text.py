@@ -8,10 +8,9 @@ from typing import Any
 
 from engine.data import ENTRIES
 from engine.errors import RunError
-from engine.evaluation.catalogue import COLUMNS
 from engine.evaluation.grouping import setting_text, setting_title
 from engine.evaluation.protocols import protocol_text
-from engine.evaluation.rows import Row, distinct_titles, read_row
+from engine.evaluation.rows import Row, columns_of, distinct_titles, read_row
 from engine.methods.registry import METHODS
 from engine.networks.architectures import NETWORKS
 from engine.runs.run import Run
@@ -104,7 +103,7 @@ def _own_network(config: RunConfig) -> str:
 def _shared_network(entries: Sequence[_Entry]) -> str:
     latents = _common(entries, lambda config: f"{config.latents:,}")
     encoder = _common(entries, _encoder)
-    decoder = _common(entries, lambda config: NETWORKS[config.network].decoder_words)
+    decoder = _common(entries, lambda config: NETWORKS[config.network].decoder_words())
     return (
         f"The encoder has {encoder}; it outputs mean and log-variance of {latents} latents. The decoder {decoder} and "
         "ends in a sigmoid. The reconstruction loss is the binary cross-entropy summed over pixels."
@@ -168,7 +167,7 @@ def _numbers(entries: Sequence[_Entry], method: str) -> str:
 def _metrics(entries: Sequence[_Entry]) -> list[str]:
     """Each metric that has a value, with its protocol, or several if runs were evaluated differently."""
     sentences = []
-    for column in COLUMNS:
+    for column in columns_of(entry.row for entry in entries):
         measured = [entry.row.metrics[column.metric] for entry in entries if entry.row.value(column.metric) is not None]
         protocols = dict.fromkeys(protocol_text(found, column, interval=False) for found in measured)
         if protocols:

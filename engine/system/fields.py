@@ -5,15 +5,29 @@ The form in the window, the command line, the help and the error messages are al
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any, get_args, get_origin
+from contextlib import suppress
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    model_validator,
+)
 from pydantic.fields import FieldInfo
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from engine.system.numbers import exact_text, plain
+from engine.system.numbers import exact_text, number, plain
+from engine.system.schedule import LengthError, Schedule
 
 LONGEST_SHOWN = 80
 """Characters of an invalid value that a message quotes."""
+
+EXAMPLES = "'0 to 4 over 20 epochs' or '0 to 4 over 50 % cosine'"
+"""Schedules, as a message shows how to write one."""
 
 Choices = Mapping[str, str] | Callable[[], Mapping[str, str]]
 """Titles of the values that a setting can take, by value, or a function that returns them."""
@@ -27,15 +41,40 @@ def setting(
     unit: str = "",
     choices: Choices | None = None,
     empty: str = "",
+    each: Callable[[], str] | None = None,
     **limits: Any,
 ) -> Any:
     """Return a model field with its title, help, group heading, unit and choices.
 
-    `empty` says in a word or two what an empty value means, where one is allowed. `limits` are pydantic's `ge`, `le`
-    and `max_length`.
+    `empty` says in a word or two what an empty value means, where one is allowed; `each` returns the help on each
+    choice, where plug-ins may add some. `limits` are pydantic's `ge`, `le` and `max_length`.
     """
-    extra: dict[str, Any] = {"group": group, "unit": unit, "choices": choices or {}, "empty": empty}
+    extra: dict[str, Any] = {"group": group, "unit": unit, "choices": choices or {}, "empty": empty, "each": each}
     return Field(default, title=title, description=help, json_schema_extra=extra, **limits)
+
+
+class _OneError:
+    """Lets pydantic say once, not for each kind of value, that a setting has none of them."""
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        def read(value: Any, inner: ValidatorFunctionWrapHandler) -> Any:
+            try:
+                return inner(value)
+            except ValidationError:
+                raise PydanticCustomError("weight", "neither a number nor a schedule") from None
+
+        return core_schema.no_info_wrap_validator_function(read, handler(source))
+
+
+if TYPE_CHECKING:
+    Weight: TypeAlias = float
+else:
+    Weight = Annotated[float | Schedule, _OneError]
+"""Annotation of a field that may rise or fall over a run: a number, or a `Schedule` between two, within the range.
+
+To a type checker it is a number: what a method trains with is the value at each step.
+"""
 
 
 class Settings(BaseModel):
@@ -76,9 +115,20 @@ def choices_of(field: FieldInfo) -> dict[str, str]:
     return dict(choices() if callable(choices) else choices)
 
 
+def help_of(field: FieldInfo) -> str:
+    """Return the help on a field, and on each of its choices where there is some."""
+    each = _extra(field).get("each")
+    return f"{field.description or ''} {each() if each else ''}".strip()
+
+
 def empty_text(field: FieldInfo) -> str:
     """Return what an empty value of a field means, e.g. "from epochs"."""
     return str(_extra(field).get("empty", ""))
+
+
+def is_weight(field: FieldInfo) -> bool:
+    """Whether a field is a `Weight`, which takes a schedule beside a number."""
+    return Schedule in get_args(field.annotation)
 
 
 def range_text(field: FieldInfo) -> str:
@@ -96,24 +146,51 @@ def invalid_text(name: str, field: FieldInfo, value: object) -> str:
     if choices:
         return f"{name} is {shown(value)}; it must be one of {', '.join(choices)}."
     allowed = range_text(field)
-    return f"{name} is {shown(value)}; it must be {_kind(field)}{' ' + allowed if allowed else ''}."
+    must = f"it must be {_kind(field)}{' ' + allowed if allowed else ''}"
+    if is_weight(field) and isinstance(value, str | Schedule) and not _is_number(str(value)):
+        must = _length_problem(str(value)) or f"{must}, or a schedule between two such numbers, e.g. {EXAMPLES}"
+    return f"{name} is {shown(value)}; {must}."
 
 
 def shown(value: object) -> str:
     """Return a value as a message quotes it, truncated if it is long."""
-    text = repr(value)
+    text = repr(str(value) if isinstance(value, Schedule) else value)
     return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}... ({len(text):,} characters)"
 
 
-def _read(field: FieldInfo, text: str) -> str | None:
-    """Typed text as pydantic reads it: None for empty text where that is allowed, numbers in Python's notation."""
+def _is_number(text: str) -> bool:
+    try:
+        number(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _length_problem(text: str) -> str:
+    """What is wrong with the length of a schedule, as the end of a sentence; empty where it is something else."""
+    with suppress(ValueError):
+        try:
+            Schedule.parse(text)
+        except LengthError as error:
+            return str(error)
+    return ""
+
+
+def _read(field: FieldInfo, text: str) -> str | Schedule | None:
+    """Typed text as pydantic reads it: None for empty text where that is allowed, a number in Python's notation, or a
+    schedule.
+    """
     types = {field.annotation, *get_args(field.annotation)}
     if not text and type(None) in types:
         return None
     if get_origin(field.annotation) is tuple or not {int, float} & types:
         return text
-    most = limits_of(field)[1]
-    return plain(text, math.inf if most is None else most)
+    bound = limits_of(field)[1]
+    most = math.inf if bound is None else bound
+    if is_weight(field):
+        with suppress(ValueError):
+            return Schedule.parse(text, most)
+    return plain(text, most)
 
 
 def _extra(field: FieldInfo) -> dict[str, Any]:

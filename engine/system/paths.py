@@ -29,6 +29,16 @@ def studies_folder() -> Path:
     return platformdirs.user_config_path(APP, appauthor=False) / "studies"
 
 
+def plugins_folder() -> Path:
+    """Where plug-ins of the user's own are looked for."""
+    return platformdirs.user_config_path(APP, appauthor=False) / "plugins"
+
+
+def plugins_file() -> Path:
+    """Where it is kept which plug-ins the user allowed."""
+    return platformdirs.user_config_path(APP, appauthor=False) / "plugins.json"
+
+
 def folders_file() -> Path:
     """Return the file that holds the user's choice of folders."""
     return platformdirs.user_config_path(APP, appauthor=False) / "folders.json"

@@ -3,6 +3,7 @@
 from engine.data import ENTRIES, load_dataset
 from engine.errors import ConfigError
 from engine.runs.checkpoints import checkpoint_step
+from engine.runs.plugins_used import require_plugins
 from engine.runs.run import Run
 
 
@@ -10,9 +11,10 @@ def lengthen(run: Run, epochs: int | None, steps: int | None, *, accept_changed_
     """Set a new total length, in epochs or steps, not below the step already reached.
 
     The run's folder changes only when training starts, so that a refused resume leaves it unchanged; whether its data
-    have changed is checked then, too. Images are read only if their number is not known otherwise. Raises ConfigError
-    or CheckpointError, and DataError if images must be counted.
+    have changed is checked then, too. Images are read only if their number is not known otherwise. Raises ConfigError,
+    CheckpointError or PluginMissingError, and DataError if images must be counted.
     """
+    require_plugins(run.config)
     new = run.config.changed(epochs=epochs if epochs is not None else run.config.epochs, steps=steps)
     total = new.steps if new.steps is not None else new.epochs * _steps_per_epoch(run, accept_changed_data)
     reached = checkpoint_step(run.checkpoint_folder) or 0

@@ -96,7 +96,8 @@ def measure_pace(config: RunConfig) -> Pace:
     noise = torch.Generator(device).manual_seed(0)
     method = make(config, spec_for(config, shape, classes))
     method.initialise(torch.Generator().manual_seed(0))
-    stepper = Stepper(method.to(device).train(), device, images, config.steps_per_epoch(images))
+    per_epoch, total = config.steps_per_epoch(images), config.total_steps(images)
+    stepper = Stepper(method.to(device).train(), device, images, per_epoch, total)
     height, width, colours = shape
     pixels = torch.rand(config.batch_size, colours, height, width, generator=noise, device=device)
     labels = torch.zeros(config.batch_size, dtype=torch.long, device=device)
@@ -117,7 +118,7 @@ def estimate(config: RunConfig, pace: Pace) -> Estimate:
     method = METHODS[config.objective]
     disk = (
         pace.weights * (ADAM + len(config.keep_steps))
-        + rows * (7 + len(method.terms) + method.kl_columns(config)) * ROW_BYTES
+        + rows * (7 + len(method.curves(config)) + method.kl_columns(config)) * ROW_BYTES
         + (steps // config.preview_steps + 2) * PREVIEW_BYTES
     )
     return Estimate(steps, steps * pace.seconds, disk)

@@ -1,28 +1,42 @@
-"""Check that a run resumes with the data it was trained on, unless the user accepts changed data."""
+"""Check that a run resumes with its data and plug-ins unchanged, unless the user accepts the changes."""
 
 from engine.data import Dataset, fingerprint_of
 from engine.errors import DataChangedError
 from engine.runs.checkpoints import checkpoint_step
+from engine.runs.plugins_used import plugin_changes, plugins_used
 from engine.runs.run import Run
 
 
 def check_same_data(run: Run, dataset: Dataset, *, accept_changed: bool) -> str:
-    """Compare the data with those that the run's checkpoint was trained on; return a note for the user, or "".
+    """Compare data and plug-ins with those of the run's checkpoint; return a note for the user, or "".
 
     Raises DataChangedError if they have changed, unless that is accepted. Writes nothing.
     """
     step = checkpoint_step(run.checkpoint_folder)
     if not step:
-        return ""  # nothing was learned from other data
+        return ""  # nothing was learned with others
+    plugins = plugin_changes(run.plugins, plugins_used(run.config))
+    changes = run.trained_on.changes(fingerprint_of(dataset)) if run.trained_on else ""
+    if (changes or plugins) and not accept_changed:
+        raise DataChangedError(_refusal(run, step, changes, plugins))
+    notes = []
     if run.trained_on is None:
-        return (
+        notes.append(
             f"{run.name} was started by version 1.0.0, which stored no fingerprint of its data, so it is not known "
             "whether they have changed since. A fingerprint is stored from now on."
         )
-    changes = run.trained_on.changes(fingerprint_of(dataset))
-    if changes and not accept_changed:
-        raise DataChangedError(
-            f"The data have changed since {run.name} was trained up to step {step:,} ({changes}). The run was not "
-            "touched: restore the former data, or accept the changed data to resume."
-        )
-    return f"From step {step + 1:,} on, {run.name} is trained on changed data ({changes})." if changes else ""
+    if changes:
+        notes.append(f"From step {step + 1:,} on, {run.name} is trained on changed data ({changes}).")
+    if plugins:
+        notes.append(f"From step {step + 1:,} on, {run.name} is trained with a changed plug-in: {plugins}.")
+    return " ".join(notes)
+
+
+def _refusal(run: Run, step: int, data: str, plugins: str) -> str:
+    since = f"changed since {run.name} was trained up to step {step:,}"
+    left = "The run was not touched: restore the former"
+    if not plugins:
+        return f"The data have {since} ({data}). {left} data, or accept the changed data to resume."
+    what = f"the data ({data}) and {plugins}" if data else plugins
+    former = "data and version, or accept the changes" if data else "version, or accept the changed one"
+    return f"{what[:1].upper()}{what[1:]} {since}. {left} {former} to resume."

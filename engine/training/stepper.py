@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 
 from engine.methods.base import Batch, Context, Method
+from engine.training.own_code import check_terms
 
 SHARED = ("loss", "reconstruction", "kl")
 """Terms that all methods report, unless they lack them."""
@@ -13,11 +14,12 @@ SHARED = ("loss", "reconstruction", "kl")
 class Stepper:
     """A method with its optimisers and its noise.
 
-    `images` is the number of training images. `names` are the terms that a step reports, in the order of its values:
-    loss, reconstruction, KL, the method's own terms, then the KL of each latent, without those that the method lacks.
+    `images` is the number of training images, `total` that of the run's steps. `names` are the terms that a step
+    reports, in the order of its values: loss, reconstruction, KL, the method's own terms, then the KL of each latent,
+    without those that the method lacks.
     """
 
-    def __init__(self, method: Method, device: torch.device, images: int, steps_per_epoch: int) -> None:
+    def __init__(self, method: Method, device: torch.device, images: int, steps_per_epoch: int, total: int) -> None:
         self.method = method
         self.optimisers = method.optimisers()
         self.noise = torch.Generator(device).manual_seed(method.config.seed)
@@ -26,12 +28,20 @@ class Stepper:
         self.names = (*self._scalars, *(f"kl_{i}" for i in range(self.kl_columns)))
         # Apple's GPUs have no float64. On a CUDA GPU, values stay there until they are read, so that steps do not wait.
         self.at = device if device.type == "cuda" else torch.device("cpu")
-        self._images, self._steps_per_epoch = images, steps_per_epoch
+        self._images, self._steps_per_epoch, self._total = images, steps_per_epoch, total
+        self._checked = False
 
     def __call__(self, batch: Batch, step: int) -> Tensor:
-        """Take step `step`, counted from 1, and return the values of `names`, float64, which may not be finite."""
+        """Take step `step`, counted from 1, and return the values of `names`, float64, which may not be finite.
+
+        The first step raises PluginError if a plug-in's method returns anything but the required terms.
+        """
+        self.method.settings = self.method.config.method.at(step, self._steps_per_epoch, self._total)
         context = Context(step, self._steps_per_epoch, self._images, self.noise, self.optimisers)
         terms = self.method.step(batch, context)
+        if not self._checked:
+            check_terms(self.method, terms, self._scalars, self.kl_columns)
+            self._checked = True
         values = [torch.stack([terms[name] for name in self._scalars])]
         values += [terms["kl_per_latent"]] if self.kl_columns else []
         return torch.cat(values).to(self.at).double()

@@ -15,7 +15,7 @@ from typing import TypeVar
 import torch
 
 from engine.data import Dataset, fingerprint_of, load_prepared, prepare
-from engine.errors import CheckpointError, ConfigError, DataError, RunError, TrainingDivergedError
+from engine.errors import CheckpointError, ConfigError, DataError, PluginError, RunError, TrainingDivergedError
 from engine.jobs.events import (
     CheckpointSaved,
     Event,
@@ -28,22 +28,27 @@ from engine.jobs.events import (
     TrainingStarted,
     Warned,
 )
-from engine.methods.base import Batch, Method
+from engine.methods.base import CAPACITY, Batch, Method
 from engine.methods.building import build
-from engine.networks.tensors import choose_device, is_available
+from engine.networks.tensors import choose_device, is_available, to_tensor
 from engine.runs.checkpoints import NOT_RESUMED, fill, load_trainer, load_weights, save_checkpoint
 from engine.runs.checkpoints import checkpoint_step as saved_step
 from engine.runs.kept_weights import WEIGHTS, keep_checkpoint
 from engine.runs.metrics_file import MetricsWriter, cut_back
+from engine.runs.plugins_used import require_plugins
 from engine.runs.previews import drop_after, save_preview
 from engine.runs.run import Run, RunState
 from engine.settings.run_config import DEVICE_TITLES, RunConfig
 from engine.system.leftovers import clear_leftovers, folders_of_run
+from engine.system.schedule import Schedule
+from engine.system.user_code import explained
+from engine.training.apart import kept_words
 from engine.training.device_images import DeviceImages, room_on
 from engine.training.held_out import HeldOut
+from engine.training.own_code import LOOKED_AT, check_codes
 from engine.training.previewer import Previewer
 from engine.training.same_data import check_same_data
-from engine.training.stepper import Stepper, own_terms, seed_of_new_noise
+from engine.training.stepper import Stepper, seed_of_new_noise
 from engine.training.trainer_state import TrainerState
 
 Result = TypeVar("Result")
@@ -65,8 +70,10 @@ def train(run: Run, *, fresh: bool = False, accept_changed_data: bool = False) -
     RunLockedError
         Another window or process is training the run.
     DataChangedError
-        The data set differs from the one that the checkpoint was trained on, and this was not accepted. Nothing is
-        changed.
+        The data set or a plug-in differs from the one that the checkpoint was trained with, and this was not accepted.
+        Nothing is changed.
+    PluginMissingError
+        A plug-in that the run needs is not loaded.
     DataError, CheckpointError, ConfigError
         The data set, the checkpoint or the device cannot be used.
     TrainingDivergedError
@@ -79,6 +86,7 @@ def train(run: Run, *, fresh: bool = False, accept_changed_data: bool = False) -
         with run.locked():
             clear_leftovers(folders_of_run(run.path))
             try:
+                require_plugins(run.config)
                 for event in prepare(*run.config.data):
                     if isinstance(event, Progress) and (yield event) is Request.STOP:
                         if not _has_trained(run):
@@ -136,11 +144,12 @@ class Trainer:
         self.config: RunConfig = run.config
         self.indices = self.dataset.training
         self.model: Method = build(self.config, self.dataset).to(self.device)
+        check_codes(self.model, self._few())
         self.images = DeviceImages(self.dataset, self.indices, self.device, room_on(self.device))
         self.sampler = self.model.sampler(self.dataset, self.indices)
         self.steps_per_epoch = self.sampler.steps_per_epoch
         self.total = self.config.total_steps(len(self.indices))
-        self.stepper = Stepper(self.model, self.device, len(self.indices), self.steps_per_epoch)
+        self.stepper = Stepper(self.model, self.device, len(self.indices), self.steps_per_epoch, self.total)
         self.sums = torch.zeros(len(self.stepper.names), dtype=torch.float64, device=self.stepper.at)
         self.summed = 0
         self.step = 0
@@ -200,11 +209,12 @@ class Trainer:
             run.resolve(self.device.type, self.threads)
         run.record_shape(self.dataset.image_shape, self.dataset.classes)
         run.record_data(fingerprint_of(self.dataset), self.step)
+        run.record_plugins(self.step)
         cut_back(run.metrics_file, lambda step: step <= self.step and step % self.config.log_steps == 0)
         drop_after(run.previews_folder, self.step)
         if self.held_out:
             self.held_out.cut_back(self.step)
-        self.metrics = MetricsWriter(run.metrics_file, self.stepper.kl_columns, own_terms(self.model))
+        self.metrics = MetricsWriter(run.metrics_file, self.stepper.kl_columns, self.model.curves(self.config))
         self._write_state("running")
         self.begun = True
 
@@ -271,22 +281,33 @@ class Trainer:
         events.append(Progress(self.step, self.total, "Training", "steps"))
         return events
 
+    def _few(self) -> Batch:
+        """The first images, to see whether the method takes them."""
+        chosen = self.indices[:LOOKED_AT]
+        labels = self.dataset.labels if self.config.conditional else None
+        given = None if labels is None else torch.from_numpy(labels[chosen]).to(self.device)
+        return Batch(to_tensor(self.dataset.images(chosen), self.device), given)
+
     def _batch(self) -> Batch:
         """The images of the next step, with their labels for a conditional model."""
         chosen = self.sampler(self.step)
         labelled = self.config.conditional and self.dataset.labels is not None
         return Batch(self.images.images(chosen), self.images.labels(chosen) if labelled else None)
 
-    def _capacity(self, step: int) -> float | None:
-        return self.config.capacity(step, self.steps_per_epoch)
+    def _weight(self, name: str) -> float:
+        """Mean of a weight over the steps of the row that is due."""
+        value = getattr(self.config.method, name)
+        if not isinstance(value, Schedule):
+            return float(value)
+        steps = range(self.step - self.summed + 1, self.step + 1)
+        return sum(value.at(step, self.steps_per_epoch, self.total) for step in steps) / len(steps)
 
     def _means(self) -> StepMetrics:
         """The next row of the curves. Raises TrainingDivergedError if the loss was not finite."""
         means = dict(zip(self.stepper.names, (self.sums / self.summed).tolist(), strict=True))
         if not math.isfinite(means["loss"]):
             raise TrainingDivergedError(self._diverged(self.step))
-        capacities = [self._capacity(step) for step in range(self.step - self.summed + 1, self.step + 1)]
-        known = [c for c in capacities if c is not None]
+        own = self.model.curves(self.config)
         return StepMetrics(
             step=self.step,
             epoch=self.step / self.steps_per_epoch,
@@ -294,8 +315,8 @@ class Trainer:
             loss=means["loss"],
             reconstruction=means.get("reconstruction"),
             kl=means.get("kl"),
-            capacity=sum(known) / len(known) if known else None,
-            terms=tuple(means[name] for name in own_terms(self.model)),
+            capacity=self._weight(CAPACITY) if CAPACITY in self.model.Settings.weights() else None,
+            own=tuple(means[name] if name in means else self._weight(name) for name in own),
             kl_per_latent=tuple(means[f"kl_{i}"] for i in range(self.stepper.kl_columns)),
         )
 
@@ -422,7 +443,10 @@ def _has_trained(run: Run) -> bool:
 
 
 def _explain(error: Exception, run: Run) -> Exception:
-    """Return a file system error as an error about the run; other errors unchanged."""
+    """Return an error of a plug-in or the file system as an error about the run; other errors unchanged."""
+    found = explained(error)
+    if isinstance(found, PluginError) and found is not error:
+        return PluginError(f"{found} {kept_words(run)}")
     if not isinstance(error, OSError):
         return error
     kept = "The last checkpoint is kept" if (run.checkpoint_folder / WEIGHTS).exists() else "No checkpoint was due yet"

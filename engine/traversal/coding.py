@@ -10,7 +10,7 @@ from threadpoolctl import ThreadpoolController
 
 from engine.errors import ConfigError
 from engine.evaluation.forward import require_finite
-from engine.evaluation.representation import BATCH
+from engine.evaluation.posterior_means import BATCH
 from engine.networks.tensors import to_images
 from engine.runs.trained import TrainedModel
 

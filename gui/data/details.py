@@ -40,10 +40,10 @@ def values_of(dataset: Dataset, index: int) -> str:
     if dataset.factors is None:
         return ""
     classes = dataset.factors.classes(np.array([index]))[0]
-    return ", ".join(value_words(dataset, k, int(c)) for k, c in enumerate(classes))
+    return ", ".join(value_text(dataset, k, int(c)) for k, c in enumerate(classes))
 
 
-def value_words(dataset: Dataset, factor: int, number: int) -> str:
+def value_text(dataset: Dataset, factor: int, number: int) -> str:
     """Return a factor value as text, e.g. "scale 0.60"."""
     factors = dataset.factors
     assert factors is not None

@@ -6,7 +6,7 @@ from PySide6.QtCore import QSignalBlocker, Qt, Signal, Slot
 from PySide6.QtWidgets import QGridLayout, QLabel, QSlider, QWidget
 
 from engine.data import Dataset
-from gui.data.details import value_words
+from gui.data.details import value_text
 from gui.widgets.layouts import label
 from gui.widgets.plain import as_plain
 from gui.widgets.theme import px
@@ -75,6 +75,6 @@ class FactorSliders(QWidget):
             return
         wanted = self._wanted
         for number, (words, value) in enumerate(zip(self._words, wanted, strict=True)):
-            text = value_words(dataset, number, int(value))
+            text = value_text(dataset, number, int(value))
             words.setText(text.removeprefix(dataset.factors.names[number]).strip())
         self.moved.emit(dataset.factors.nearest(wanted))

@@ -7,12 +7,12 @@ from html import escape
 
 from pydantic.fields import FieldInfo
 
-from engine.evaluation.catalogue import BETTER, COLUMNS, GROUPS, IMAGES, Column
+from engine.evaluation.catalogue import BETTER, GROUPS, IMAGES, METRICS, Column
 from engine.methods.registry import METHODS, setting_key
 from engine.settings.run_config import Group, RunConfig
-from engine.system.fields import choices_of, group_of, range_text, unit_of
-from engine.system.numbers import exact_text
+from engine.system.fields import choices_of, group_of, help_of, is_weight, range_text, unit_of
 from engine.system.paths import RESOURCES
+from engine.system.schedule import Schedule, weight_text
 
 SEE_OF_FIELDS = {
     "dataset": "data",
@@ -20,8 +20,7 @@ SEE_OF_FIELDS = {
     "image_size": "data#own",
     "objective": "methods",
     "conditional": "methods#conditional",
-    "capacity_max": "methods#capacity",
-    "capacity_epochs": "methods#capacity",
+    "capacity": "methods#capacity",
     "network": "networks",
     "normalisation": "networks#normalisation",
     "preview_steps": "pictures",
@@ -75,7 +74,7 @@ def _setting(key: str, name: str, field: FieldInfo, usual: str = "", whose: str 
     title = f"{field.title or name} ({whose})" if whose else field.title or name
     more = f" <a href='{see}'>More…</a>" if see else ""
     return (
-        f"<h2 id='{key}'>{escape(title)}</h2><p>{escape(field.description or '')}{more}</p>"
+        f"<h2 id='{key}'>{escape(title)}</h2><p>{escape(help_of(field))}{more}</p>"
         f"<p class='muted'>{' · '.join(facts)}</p>"
     )
 
@@ -89,15 +88,18 @@ def _facts(field: FieldInfo) -> list[str]:
     default = field.default
     if default is None or default == ():
         return facts
-    words = choices.get(str(default)) or _value(default)
     unit = unit_of(field)
-    return [*facts, f"default {escape(words)}{' ' + unit if unit else ''}"]
+    words = choices.get(str(default)) or _value(default, unit)
+    facts.append(f"default {escape(words)}")
+    return [*facts, "<a href='methods#schedules'>may rise or fall</a>"] if is_weight(field) else facts
 
 
-def _value(value: object) -> str:
+def _value(value: object, unit: str) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
-    return exact_text(value) if isinstance(value, int | float) else str(value)
+    if isinstance(value, int | float | Schedule):
+        return weight_text(value, unit)
+    return f"{value} {unit}" if unit else str(value)
 
 
 def metrics_topic() -> str:
@@ -112,8 +114,10 @@ def metrics_topic() -> str:
         "those of disentanglement_lib. <a href='table'>The Metrics page</a> explains how to read the table.</p>",
     ]
     for group, time in GROUPS.items():
-        parts.append(f"<h3>{escape(group)} · takes {escape(time)}</h3>")
-        parts += [_metric(column, more.get(column.metric, {})) for column in COLUMNS if column.group == group]
+        columns = [column for column in METRICS.values() if column.group == group]
+        if columns:
+            parts.append(f"<h3>{escape(group)} · takes {escape(time)}</h3>")
+        parts += [_metric(column, more.get(column.metric, {})) for column in columns]
     return "\n".join(parts)
 
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QSignalBlocker, Signal, Slot
 from PySide6.QtWidgets import QComboBox, QPushButton, QStackedLayout
 
-from engine.evaluation.catalogue import COLUMNS, Column
+from engine.evaluation.catalogue import Column
 from engine.evaluation.charts import bars, points
-from engine.evaluation.rows import DataKey
+from engine.evaluation.rows import DataKey, columns_of
 from engine.evaluation.table import Table
 from gui.widgets.combo import Combo
 from gui.widgets.layouts import Card, empty_state, label
@@ -95,9 +95,8 @@ class ChartCard(Card):
         """Show the runs of a table; `colours` has the number of a run colour for each row."""
         self._table, self._colours = table, colours
         self._offer_data()
-        known = [
-            c for c in COLUMNS if any(row.value(c.metric) is not None for line in table.lines for row in line.rows)
-        ]
+        rows = [row for line in table.lines for row in line.rows]
+        known = [column for column in columns_of(rows) if any(row.value(column.metric) is not None for row in rows)]
         names = [column.metric for column in known]
         x = self._wanted["x"] if self._wanted["x"] in names else next(iter(names), "")
         y = self._wanted["y"] or next((n for n in (*PREFERRED, *names) if n in names and n != x), "")
@@ -155,7 +154,7 @@ class ChartCard(Card):
         return bars_figure(bars(self._table, y, self._chosen_data), paper, y, self._caption)
 
     @property
-    def words(self) -> str:
+    def file_name(self) -> str:
         """What the chart shows, for the file name."""
         x, y = self.across.currentText(), self.up.currentText()
         shown = f"{y} against {x}" if self.kind.currentIndex() == SCATTER else y
@@ -172,7 +171,8 @@ class ChartCard(Card):
         self._draw()
 
     def _columns(self) -> tuple[Column | None, Column | None]:
-        by_name = {column.metric: column for column in COLUMNS}
+        rows = [row for line in self._table.lines for row in line.rows]
+        by_name = {column.metric: column for column in columns_of(rows)}
         return by_name.get(str(self.across.currentData())), by_name.get(str(self.up.currentData()))
 
     def _draw(self) -> None:

@@ -2,12 +2,11 @@
 
 from PySide6.QtCore import QSettings, Slot
 
-from engine.evaluation.catalogue import COLUMNS, GROUPS, METRICS, SLOW
+from engine.evaluation.catalogue import GROUPS, METRICS, SLOW
 from gui.metrics.options import metric_choices
 from gui.widgets.check_popup import CheckPopup, ChoiceGroup
 
 KEPT = "metrics/chosen"
-USUAL = tuple(column.metric for column in COLUMNS if column.group not in SLOW)
 
 
 class MetricChooser(CheckPopup):
@@ -18,13 +17,14 @@ class MetricChooser(CheckPopup):
         self._settings = settings
         self.setToolTip("Choose the metrics that Evaluate computes")
         choices = metric_choices()
-        self.show_groups([ChoiceGroup(group, choices[group], time) for group, time in GROUPS.items()])
+        usual = tuple(column.metric for column in METRICS.values() if column.group not in SLOW)
+        self.show_groups([ChoiceGroup(group, choices[group], time) for group, time in GROUPS.items() if choices[group]])
         self.add_preset("All", "Every metric; DCI takes minutes on dSprites", list(METRICS))
-        self.add_preset("All but DCI", "Every metric except the slow ones", USUAL)
+        self.add_preset("All but DCI", "Every metric except the slow ones", usual)
         self.add_preset("None", "Clear the selection", ())
         kept = settings.value(KEPT)
         names = [kept] if isinstance(kept, str) else kept
-        self.choose([n for n in names if n in METRICS] if isinstance(names, list) and names else USUAL)
+        self.choose([n for n in names if n in METRICS] if isinstance(names, list) and names else usual)
         self.changed.connect(self._changed)
         self._say()
 

@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Sequence
+from html import escape
 
 from PySide6.QtCore import QSettings, Signal, Slot
 from PySide6.QtWidgets import QButtonGroup, QCheckBox, QHBoxLayout, QPushButton, QWidget
 
-from engine.evaluation.catalogue import COLUMNS, GROUPS
+from engine.evaluation.catalogue import GROUPS, METRICS
 from engine.evaluation.grouping import METHOD, differing, setting_title
 from engine.evaluation.rows import Row
 from engine.evaluation.table import REPORT, Heading, Table
@@ -17,7 +18,9 @@ from gui.widgets.check_popup import CheckPopup, Choice, ChoiceGroup
 LEAD = {"method": "Method", "dataset": "Data set", "seed": "Seed", "step": "Step", "n": "Number of runs"}
 """Columns that describe a row and can be hidden."""
 
-USUAL = frozenset({"name", "dataset", "n", "step"} | {c.metric for c in COLUMNS if c.usual})
+USUAL = frozenset({"name", "dataset", "n", "step"})
+"""Columns about the runs that are shown until others are chosen."""
+
 REPORT_COLUMNS = "report"
 """Key of the check box that shows the report's numbers."""
 
@@ -127,7 +130,8 @@ class TableOptions(QWidget):
     def _shows(self, heading: Heading, filled: set[str]) -> bool:
         if heading.published and heading.column is not None:
             return self.report and self._columns.get(heading.column.metric, heading.column.usual)
-        return self._columns.get(heading.key, heading.key in USUAL and heading.key in filled) or heading.key == "name"
+        usual = heading.key in USUAL if heading.column is None else heading.column.usual
+        return self._columns.get(heading.key, usual and heading.key in filled) or heading.key == "name"
 
     def _offer_columns(self, table: Table, shown: set[str]) -> None:
         keys = {heading.key for heading in table.headings}
@@ -176,7 +180,9 @@ class TableOptions(QWidget):
 def metric_choices() -> dict[str, tuple[Choice, ...]]:
     """Return a choice for each metric, by group."""
     return {
-        group: tuple(Choice(c.metric, c.name, f"<p>{c.about}</p>") for c in COLUMNS if c.group == group)
+        group: tuple(
+            Choice(c.metric, c.name, f"<p>{escape(c.about)}</p>") for c in METRICS.values() if c.group == group
+        )
         for group in GROUPS
     }
 

@@ -347,11 +347,11 @@ class MetricsPage(QWidget):
 
     @Slot()
     def _save_chart(self) -> None:
-        self._save(lambda: save_picture(self, self._settings, self.charts.words, self.charts.figure))
+        self._save(lambda: save_picture(self, self._settings, self.charts.file_name, self.charts.figure))
 
     @Slot()
     def _save_subject(self) -> None:
-        self._save(lambda: save_picture(self, self._settings, self.subject.title_words, self.subject.figure))
+        self._save(lambda: save_picture(self, self._settings, self.subject.file_name, self.subject.figure))
 
     def _save(self, save: Callable[[], str]) -> None:
         try:

@@ -26,7 +26,7 @@ class StudyFoot(JobFoot):
         self.bar.show()
         self.bar.setMaximum(max(1, progress.total) if progress else 1)
         self.bar.setValue(progress.done if progress else 0)
-        self.words.setText(running_words(session))
+        self.words.setText(progress_text(session))
         self.pause.setText("Resume" if session.paused else "Pause")
         self.pause.setToolTip("Continue the study" if session.paused else "Save a checkpoint of each run and wait")
         for button in (self.pause, self.stop):
@@ -48,7 +48,7 @@ class StudyFoot(JobFoot):
             widget.hide()
 
 
-def running_words(session: StudySession) -> str:
+def progress_text(session: StudySession) -> str:
     """Return the progress of the study as text."""
     progress = session.progress
     if session.stopping:

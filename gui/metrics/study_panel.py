@@ -14,7 +14,7 @@ from gui.metrics.study_estimator import StudyEstimator
 from gui.metrics.study_foot import StudyFoot
 from gui.metrics.study_session import StudySession
 from gui.metrics.study_standing import Standing, read_standing
-from gui.metrics.study_words import left_words, needed_words
+from gui.metrics.study_text import estimate_text, summary_text
 from gui.widgets.layouts import label
 
 EACH = "metrics/study-each"
@@ -251,10 +251,10 @@ class StudyPanel(QObject):
         """Return how many runs there are, how many are done, and how long the rest will take."""
         if self.study is None or self.standing is None:
             return ""
-        words = left_words(self.standing, self.session)
+        words = summary_text(self.standing, self.session)
         if self.session.active or self.standing.done == len(self.standing.states):
             return words
-        return f"{words} {needed_words(self._needed, self.session.root, measuring=self._measuring)}".strip()
+        return f"{words} {estimate_text(self._needed, self.session.root, measuring=self._measuring)}".strip()
 
     @Slot()
     def _each_toggled(self) -> None:

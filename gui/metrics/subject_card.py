@@ -133,7 +133,7 @@ class SubjectCard(Card):
         return self._rows[self.run.currentIndex()] if 0 <= self.run.currentIndex() < len(self._rows) else None
 
     @property
-    def title_words(self) -> str:
+    def file_name(self) -> str:
         """What the view shows, for the file name."""
         return self.view.currentText()
 

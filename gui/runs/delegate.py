@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem,
 from engine.runs.run import short_method_title
 from engine.settings.run_config import DATASET_TITLES
 from gui.runs.model import Index
-from gui.runs.store import RunItem, state_words
+from gui.runs.store import RunItem, state_text
 from gui.widgets.theme import px, tokens
 from gui.widgets.words import duration
 
@@ -126,7 +126,7 @@ def run_colour(item: RunItem) -> str:
 
 def _state_lines(item: RunItem) -> list[str]:
     """Return a run's state with and without the training time, which is dropped first when space is short."""
-    words = state_words(item)
+    words = state_text(item)
     if item.state.state not in ("new", "finished") and item.state.total and item.place is None:
         words += f" {100 * item.state.step / item.state.total:.0f} %"
     time = f" · {duration(item.seconds)}" if item.seconds and item.place is None else ""

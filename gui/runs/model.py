@@ -19,7 +19,7 @@ from engine.methods.registry import METHODS
 from engine.runs.run import short_method_title
 from engine.settings.run_config import DATASET_TITLES
 from engine.system.plain_text import clean_name
-from gui.runs.store import RunItem, RunStore, state_words
+from gui.runs.store import RunItem, RunStore, state_text
 from gui.widgets.plain import tip
 from gui.widgets.words import duration
 
@@ -65,7 +65,7 @@ class RunListModel(QAbstractListModel):
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.EditRole):
             return item.name
         if role == Qt.ItemDataRole.AccessibleTextRole:
-            return f"{item.name}, {words_of(item)}"
+            return f"{item.name}, {description_of(item)}"
         if role == Qt.ItemDataRole.ToolTipRole:
             return _tip(item)
         return None
@@ -134,7 +134,7 @@ class RunFilter(QSortFilterProxyModel):
         item = self._item(self.sourceModel().index(row, 0, parent))
         if item.hidden and not self.show_hidden:
             return False
-        text = f"{item.name} {words_of(item)}".casefold()
+        text = f"{item.name} {description_of(item)}".casefold()
         return all(word in text for word in self._words)
 
     def lessThan(self, left: Index, right: Index) -> bool:
@@ -148,10 +148,10 @@ class RunFilter(QSortFilterProxyModel):
         return item
 
 
-def words_of(item: RunItem) -> str:
+def description_of(item: RunItem) -> str:
     """Return a one-line description of a run, without its name."""
     config = item.run.config
-    parts = [DATASET_TITLES[config.dataset], short_method_title(config), f"seed {config.seed}", state_words(item)]
+    parts = [DATASET_TITLES[config.dataset], short_method_title(config), f"seed {config.seed}", state_text(item)]
     return ", ".join([*parts, *(f"#{tag}" for tag in item.tags)])
 
 
@@ -164,7 +164,7 @@ def _tip(item: RunItem) -> str:
     config, state = item.run.config, item.state
     lines = [
         f"{config.method_title}, {DATASET_TITLES[config.dataset]}, seed {config.seed}",
-        f"{state_words(item)}, step {state.step:,} of {state.total:,}",
+        f"{state_text(item)}, step {state.step:,} of {state.total:,}",
     ]
     if item.seconds:
         lines.append(f"trained for {duration(item.seconds)}")

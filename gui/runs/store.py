@@ -319,7 +319,7 @@ def _folders(root: Path) -> set[Path]:
         return set()
 
 
-def state_words(item: RunItem) -> str:
+def state_text(item: RunItem) -> str:
     """Return a run's state as shown in the list."""
     if item.place is not None and not item.state.active:
         return f"queued, {ordinal(item.place + 1)}"

@@ -25,7 +25,7 @@ from engine.settings.run_config import RunConfig
 from engine.system.fields import choices_of, unit_of
 from engine.system.paths import cache_folder, usual_runs_folder
 from gui.settings.preferences import NEW_RUNS, REDRAW_SECONDS, Preferences, read_preferences, write_preferences
-from gui.training.form import TextField
+from gui.training.editors import TextField
 from gui.widgets.layouts import label
 
 THEMES = {"system": "Follow the system", "light": "Light", "dark": "Dark"}

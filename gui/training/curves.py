@@ -1,4 +1,6 @@
-"""The plots of the Training page: reconstruction, KL with capacity C, KL per latent, and the method's own terms."""
+"""The plots of the Training page: reconstruction, KL with capacity C, KL per latent, the method's own terms, and its
+weights that follow a schedule.
+"""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -6,14 +8,16 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic.fields import FieldInfo
 from PySide6.QtCore import Qt, QTimer, Slot
-from PySide6.QtWidgets import QVBoxLayout, QWidget
+from PySide6.QtWidgets import QBoxLayout, QVBoxLayout, QWidget
 
 from engine.methods.base import Term
 from engine.methods.registry import METHODS
 from engine.runs.curves import Smoothing, View
 from engine.runs.latent_names import latent_title
 from engine.runs.metrics_file import MetricsReader
+from engine.system.fields import unit_of
 from gui.runs.delegate import run_colour
 from gui.runs.store import RunItem
 from gui.training.view_options import ViewOptions
@@ -65,7 +69,8 @@ class SmoothColumn:
 class Curves(QWidget):
     """Curves of the selected runs, one colour per run; KL per latent of the first, one colour per latent.
 
-    A plot is hidden if no selected run has its values, such as terms of the method's own.
+    A plot is hidden if no selected run has its values, such as terms of the method's own, or weights that follow a
+    schedule.
 
     The plots pan and zoom along x together and share a crosshair. Growing curves are redrawn at most every `redraw_ms`
     milliseconds.
@@ -73,22 +78,30 @@ class Curves(QWidget):
 
     def __init__(self, redraw_ms: int) -> None:
         super().__init__()
-        layout = QVBoxLayout(self)
+        layout = self._rows = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(8)
         self.reconstruction = CurvePlot("Loss and reconstruction", "nats")
         self.kl = CurvePlot("KL divergence", "nats")
         self.latents = CurvePlot("KL per latent", "nats")
         self.terms = CurvePlot("Terms of the method", "nats")
-        self.terms.hide()
-        self.plots = (self.reconstruction, self.kl, self.latents, self.terms)
-        for plot, topic in zip(self.plots, ("reconstruction", "kl", "latents", "terms"), strict=True):
+        self.weights = CurvePlot("Weights", "")
+        self.plots = (self.reconstruction, self.kl, self.latents, self.terms, self.weights)
+        for plot in self.plots[3:]:
+            plot.hide()
+        for plot, topic in zip(self.plots, ("reconstruction", "kl", "latents", "terms", "weights"), strict=True):
             plot.setProperty("helpTopic", f"curves#{topic}")
-            layout.addWidget(plot, 1)
+            if plot not in (self.terms, self.weights):
+                layout.addWidget(plot, 1)
             plot.canvas.zoomed.connect(self._zoom)
             plot.canvas.all_asked.connect(self._show_all)
             plot.canvas.pointed.connect(self._point)
             plot.readout.setParent(self)
+        self._last = QBoxLayout(QBoxLayout.Direction.TopToBottom)
+        self._last.setSpacing(8)
+        self._last.addWidget(self.terms, 1)
+        self._last.addWidget(self.weights, 1)
+        layout.addLayout(self._last)
         self._items: Sequence[RunItem] = ()
         self._options = ViewOptions()
         self._held_out: dict[Path, MetricsReader] = {}
@@ -168,7 +181,7 @@ class Curves(QWidget):
 
     def _draw_plot(self, number: int) -> None:
         self._drawn_at = time.monotonic()
-        (self._draw_losses, self._draw_divergences, self._draw_latents, self._draw_terms)[number](
+        (self._draw_losses, self._draw_divergences, self._draw_latents, self._draw_terms, self._draw_weights)[number](
             self._items, self._options.view, self._zoomed or self._all()
         )
 
@@ -200,7 +213,7 @@ class Curves(QWidget):
 
     def _draw_terms(self, items: Sequence[RunItem], view: View, across: tuple[float, float]) -> None:
         """Draw the methods' own terms: one colour per run, or one per term if a single run has several."""
-        having = [item for item in items if item.metrics.terms]
+        having = [item for item in items if _terms(item)]
         known = {term.name: term for item in having for term in METHODS[item.run.config.objective].terms}
         self.terms.setVisible(bool(having))
         self.terms.title.setText(next(iter(known.values())).title if len(known) == 1 else "Terms of the method")
@@ -210,17 +223,59 @@ class Curves(QWidget):
         self.terms.show_curves(curves, view, across)
 
     def _own_terms(self, item: RunItem, known: Mapping[str, Term], *, several: bool) -> list[Curve]:
-        palette = tokens().runs
+        palette, names = tokens().runs, _terms(item)
         curves = []
-        for number, name in enumerate(item.metrics.terms):
+        for number, name in enumerate(names):
             title = known[name].title if name in known else name
-            alone = len(item.metrics.terms) == 1
+            alone = len(names) == 1
             colour = run_colour(item) if several or alone else palette[number % len(palette)]
             words = (item.name if alone else f"{item.name} · {title}") if several else title
             style = STYLES[number % len(STYLES)] if several else STYLES[0]
             group = str(item.path) if several else ""
             whose = item.name if several else ""
             curves.append(self._curve(item, name, words, colour, style=style, group=group, group_title=whose))
+        return curves
+
+    def _draw_weights(self, items: Sequence[RunItem], view: View, across: tuple[float, float]) -> None:
+        """Draw the weights that follow a schedule, dashed: one colour a run, or one a weight of a single run."""
+        fields = {name: field for item in items for name, field in _weights(item).items()}
+        units = dict.fromkeys(unit for field in fields.values() if (unit := unit_of(field)))
+        self.weights.setVisible(bool(fields))
+        words = (f"{field.title or name}: {field.description or ''}" for name, field in fields.items())
+        self.weights.title.setToolTip(tip(*words))
+        self.weights.note.setText(", ".join(units))
+        self.weights.note.setVisible(bool(units))
+        self._share_room()
+        several, alone = len(items) > 1, len(fields) == 1
+        curves = [c for item in items for c in self._own_weights(item, several=several, alone=alone)]
+        self.weights.show_curves(curves, view, across)
+
+    def _share_room(self) -> None:
+        """Put terms and weights side by side where there are all five plots: below each other they have no room."""
+        beside = not any(plot.isHidden() for plot in self.plots)
+        below = sum(not plot.isHidden() for plot in (self.terms, self.weights))
+        direction = QBoxLayout.Direction
+        self._last.setDirection(direction.LeftToRight if beside else direction.TopToBottom)
+        self._rows.setStretchFactor(self._last, 1 if beside else below)
+
+    def _own_weights(self, item: RunItem, *, several: bool, alone: bool) -> list[Curve]:
+        palette, fields = tokens().runs, _weights(item)
+        curves = []
+        for number, (name, field) in enumerate(fields.items()):
+            title = field.title or name
+            colour = run_colour(item) if several or alone else palette[number % len(palette)]
+            curves.append(
+                Curve(
+                    f"{name} {item.path}",
+                    (item.name if alone else f"{item.name} · {title}") if several else title,
+                    item.metrics.column(self._options.view.column),
+                    item.metrics.column(name),
+                    colour,
+                    style=Qt.PenStyle.DashLine,
+                    group=str(item.path) if several else "",
+                    group_title=item.name if several else "",
+                )
+            )
         return curves
 
     def _all(self) -> tuple[float, float]:
@@ -334,3 +389,15 @@ def _having(name: str, items: Sequence[RunItem]) -> list[RunItem]:
 def _has_capacity(item: RunItem) -> bool:
     """Return whether a run's curves have a capacity C."""
     return bool(np.isfinite(item.metrics.column("capacity")).any())
+
+
+def _weights(item: RunItem) -> dict[str, FieldInfo]:
+    """The weights that have a curve of their own, by name."""
+    method = METHODS[item.run.config.objective]
+    return {name: method.Settings.model_fields[name] for name in method.scheduled(item.metrics.own)}
+
+
+def _terms(item: RunItem) -> list[str]:
+    """Names of the method's own curves that are terms."""
+    weights = _weights(item)
+    return [name for name in item.metrics.own if name not in weights]

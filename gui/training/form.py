@@ -4,101 +4,34 @@ from pathlib import Path
 from typing import Any, get_args
 
 from pydantic.fields import FieldInfo
-from PySide6.QtCore import QSignalBlocker, QSize, Qt, Signal, Slot
+from PySide6.QtCore import QSignalBlocker, Signal, Slot
 from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
-    QFileDialog,
     QGridLayout,
-    QHBoxLayout,
     QLabel,
     QLineEdit,
     QPushButton,
-    QStyle,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
 from engine.data import ENTRIES
 from engine.errors import ConfigError
-from engine.methods.registry import METHODS, same_setting, setting_key
+from engine.methods.registry import METHODS, network_lacking, same_setting, setting_key
 from engine.runs.differences import unused_settings
 from engine.settings.folders import remembered_data
 from engine.settings.run_config import Group, RunConfig
-from engine.system.fields import choices_of, empty_text, group_of, range_text, unit_of
+from engine.system.fields import choices_of, empty_text, group_of, help_of, is_weight, range_text, unit_of
 from engine.system.numbers import exact
 from engine.system.reading import path_exists
+from gui.training.editors import FolderField, TextField, WeightField
 from gui.widgets.combo import Combo
 from gui.widgets.layouts import label
 
 ALWAYS = (Group.DATA, Group.METHOD, Group.NETWORK, Group.LENGTH)
 """Groups that are always open; the others are below "More settings"."""
-
-
-class TextField(QLineEdit):
-    """A line to type a number or a name in, with its unit at the right."""
-
-    def __init__(self, unit: str) -> None:
-        super().__init__()
-        self._unit = label(unit, "muted")
-        self._unit.setParent(self)
-        self._unit.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
-        self._unit.adjustSize()
-        if unit:
-            self.setTextMargins(0, 0, self._unit.sizeHint().width() + 4, 0)
-
-    def resizeEvent(self, event: Any) -> None:
-        """Keep the unit at the right."""
-        super().resizeEvent(event)
-        size = self._unit.sizeHint()
-        self._unit.setGeometry(self.width() - size.width() - 8, 0, size.width(), self.height())
-
-
-class FolderField(QWidget):
-    """A folder or file to type or choose; empty for the default."""
-
-    edited = Signal()
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._kind = "folder"
-        self.line = QLineEdit()
-        self.line.textChanged.connect(self.edited)
-        button = QToolButton()
-        button.setObjectName("button")
-        button.setIcon(self.style().standardIcon(QStyle.StandardPixmap.SP_DirOpenIcon))
-        button.setToolTip("Choose it")
-        button.setAccessibleName("Choose the data")
-        button.setIconSize(QSize(14, 14))
-        button.clicked.connect(self._choose)
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
-        layout.addWidget(self.line, 1)
-        layout.addWidget(button)
-        self.setFocusProxy(self.line)
-
-    def setAccessibleName(self, name: str) -> None:
-        """Name the line, which has the focus."""
-        super().setAccessibleName(name)
-        self.line.setAccessibleName(name)
-
-    def accept(self, kind: str, *, required: bool) -> None:
-        """Say what is taken: "folder", "file" or "folder or file"; and whether it may be empty."""
-        self._kind = kind
-        self.line.setPlaceholderText(f"choose a {kind}" if required else "automatic")
-
-    @Slot()
-    def _choose(self) -> None:
-        start = self.line.text()
-        if self._kind == "folder":
-            chosen = QFileDialog.getExistingDirectory(self, "Folder with the data set's files", start)
-        else:
-            chosen, _ = QFileDialog.getOpenFileName(self, "File with the data set", start, "NumPy arrays (*.npz)")
-        if chosen:
-            self.line.setText(chosen)
 
 
 class ConfigForm(QWidget):
@@ -152,15 +85,16 @@ class ConfigForm(QWidget):
                 self._grid.addWidget(heading, row, 0, 1, 2)
                 row += 1
             for key, (name, field) in _fields_of(group).items():
-                self._add(key, name, field, row)
-                row += 1
+                row = self._add(key, name, field, row)
 
-    def _add(self, key: str, name: str, field: FieldInfo, row: int) -> None:
+    def _add(self, key: str, name: str, field: FieldInfo, row: int) -> int:
+        """Add a setting's title and editor from a row on; return the row after them."""
         title = label(field.title or name, wrap=True)
         editor = self._editor(field)
         allowed = range_text(field)
         limits = f" Allowed: {allowed}." if allowed else ""
-        tip = f"<p><b>{field.title}</b> ({name})<br>{field.description}{limits}</p>"
+        limits += " The button beside it lets it rise or fall over the run." if is_weight(field) else ""
+        tip = f"<p><b>{field.title}</b> ({name})<br>{help_of(field)}{limits}</p>"
         title.setToolTip(tip)
         editor.setToolTip(tip)
         editor.setAccessibleName(field.title or name)
@@ -170,6 +104,12 @@ class ConfigForm(QWidget):
         self._labels[key], self._editors[key] = title, editor
         self._grid.addWidget(title, row, 0)
         self._grid.addWidget(editor, row, 1)
+        if not isinstance(editor, WeightField):
+            return row + 1
+        editor.below.setToolTip(tip)
+        editor.below.setProperty("helpTopic", f"settings#{key}")
+        self._grid.addWidget(editor.below, row + 1, 0, 1, 2)
+        return row + 2
 
     def _editor(self, field: FieldInfo) -> QWidget:
         choices = choices_of(field)
@@ -189,6 +129,11 @@ class ConfigForm(QWidget):
             folder = FolderField()
             folder.edited.connect(self._edited)
             return folder
+        if is_weight(field):
+            weight = WeightField(field)
+            weight.edited.connect(self._edited)
+            weight.finished.connect(self._show_understood)
+            return weight
         line = TextField(unit_of(field))
         line.setPlaceholderText(empty_text(field))
         line.textChanged.connect(self._edited)
@@ -293,6 +238,9 @@ class ConfigForm(QWidget):
         lacking = self._lacking()
         if lacking:
             self._errors["objective"] = lacking
+        not_taken = self._not_taken()
+        if not_taken:
+            self._errors["network"] = not_taken
         for name in self._values():
             key = _key(self._objective, name)
             _mark(self._editors[key], name in self._errors)
@@ -304,6 +252,13 @@ class ConfigForm(QWidget):
         """What the method learns from and the data set does not have, as a sentence; of own arrays it is not known."""
         entry = ENTRIES[_get(self._editors["dataset"])]
         return METHODS[self._objective].lacking(entry.title, factors=bool(entry.factors))
+
+    def _not_taken(self) -> str:
+        """What images the data set has that the network does not take, as a sentence, as far as that is known."""
+        name = _get(self._editors["dataset"])
+        size = int(_get(self._editors["image_size"])) if name == "images" else 0
+        shape = ENTRIES[name].shape or ((size, size) if size else ())
+        return network_lacking(self._objective, _get(self._editors["network"]), ENTRIES[name].title, shape)
 
     @Slot()
     def _show_understood(self) -> None:
@@ -383,7 +338,7 @@ def _put(editor: QWidget, value: Any) -> None:
     elif isinstance(editor, FolderField):
         with QSignalBlocker(editor.line):
             editor.line.setText(_shown(value))
-    elif isinstance(editor, QLineEdit):
+    elif isinstance(editor, QLineEdit | WeightField):
         editor.setText(_shown(value))
 
 
@@ -394,12 +349,17 @@ def _get(editor: QWidget) -> Any:
         return editor.isChecked()
     if isinstance(editor, FolderField):
         return editor.line.text().strip()
-    assert isinstance(editor, QLineEdit)
+    assert isinstance(editor, QLineEdit | WeightField)
     return editor.text().strip()
 
 
 def _mark(editor: QWidget, invalid: bool) -> None:
     """Show whether what an editor holds is valid."""
+    if isinstance(editor, WeightField):
+        wrong = editor.wrong_lines() if invalid else []
+        for part in editor.lines:
+            _mark(part, part in wrong)
+        return
     line = editor.line if isinstance(editor, FolderField) else editor
     if isinstance(line, QLineEdit) and _set_property(line, "invalid", invalid):
         line.setPalette(QPalette())

@@ -13,11 +13,13 @@ from PySide6.QtGui import QHideEvent
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QSlider, QStackedLayout, QVBoxLayout, QWidget
 
 from engine.jobs.events import Preview
+from engine.methods.base import CAPACITY
 from engine.methods.latents import Latent
 from engine.methods.registry import METHODS
 from engine.runs.latent_names import latent_title
 from engine.runs.previews import list_previews, load_preview
 from engine.settings.run_config import RunConfig
+from engine.system.numbers import rounded_text
 from gui.bridge import LatestWorker
 from gui.runs.store import RunItem
 from gui.widgets.image_grid import ImageGrid, Row
@@ -200,7 +202,7 @@ class LivePictures(Card):
         self.step.setVisible(preview is not None)
         if preview is None:
             return
-        self.step.setText(f"step {preview.step:,}{self._capacity_words(preview.step)}")
+        self.step.setText(f"step {preview.step:,}{self._weight_text(preview.step)}")
         self.originals.show_rows([Row(preview.originals)])
         self.reconstructions.show_rows([Row(preview.reconstructions)])
         config = self._item.run.config if self._item is not None else RunConfig()
@@ -221,13 +223,20 @@ class LivePictures(Card):
         tips = [f"{title}, {f'{known[latent]:.2f} nats' if known else kind.prior}"] * len(images)
         return Row(images, f"z{latent}", note, tips)
 
-    def _capacity_words(self, step: int) -> str:
-        """Return the value of C at a step, for a run that has a capacity."""
+    def _weight_text(self, step: int) -> str:
+        """Return the values at a step of C, for a run that has a capacity, and of weights that follow a schedule."""
         if self._item is None or not len(self._item.metrics):
             return ""
-        steps, capacity = self._item.metrics.column("step"), self._item.metrics.column("capacity")
-        value = float(np.interp(step, steps, capacity))
-        return f" · C {value:.1f}" if np.isfinite(value) else ""
+        metrics, method = self._item.metrics, METHODS[self._item.run.config.objective]
+
+        def then(name: str) -> float:
+            return float(np.interp(step, metrics.column("step"), metrics.column(name)))
+
+        words = [f"C {then(CAPACITY):.1f}"] if np.isfinite(then(CAPACITY)) else []
+        for name in method.scheduled(metrics.own):
+            title = method.Settings.model_fields[name].title or name
+            words += [f"{title} {rounded_text(then(name))}"] if np.isfinite(then(name)) else []
+        return "".join(f" · {part}" for part in words)
 
 
 def _ranges(kinds: Sequence[Latent]) -> str:

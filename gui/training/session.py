@@ -8,7 +8,7 @@ from PySide6.QtCore import QObject, Signal
 
 from engine.data import check_data
 from engine.errors import DataChangedError, DataError, StudioError
-from engine.jobs.events import Job, Paused, Progress, TrainingStarted, Warned
+from engine.jobs.events import Job, Paused, Progress, TrainingStarted, Unanswered, Warned
 from engine.runs.queue import QueuedRun, RunQueue
 from engine.runs.run import Run
 from engine.settings.run_config import RunConfig
@@ -19,10 +19,10 @@ class TrainingSession(JobSession):
     """Trains at most one run at a time; when it ends, for whatever reason, the next run in the queue starts.
 
     Emits `changed` when its state or progress changes, `queue_changed` when the queue changes, `failed` and `warned`
-    with a message, `resolved` with one that no longer applies, `no_data(data set, message)` instead of starting a run
-    whose data are missing, `began(path)` and `ended(path)` with a run's folder, `cancelled(path)` when the run is to be
-    discarded, and `data_changed(waiting, message)` when a run was refused because its data have changed, so that the
-    user can be asked.
+    with a message, `unanswered` with one that says which code does not answer (`end` ends it), `resolved` with one that
+    no longer applies, `no_data(data set, message)` instead of starting a run whose data are missing, `began(path)` and
+    `ended(path)` with a run's folder, `cancelled(path)` when the run is to be discarded, and `data_changed(waiting,
+    message)` when a run was refused because its data have changed, so that the user can be asked.
     """
 
     queue_changed = Signal()
@@ -30,6 +30,7 @@ class TrainingSession(JobSession):
     resolved = Signal(str)
     no_data = Signal(str, str)
     warned = Signal(str)
+    unanswered = Signal(str)
     began = Signal(object)
     ended = Signal(object)
     cancelled = Signal(object)
@@ -41,6 +42,7 @@ class TrainingSession(JobSession):
             Progress: self._progressed,
             Paused: self._paused,
             Warned: lambda event: self.warned.emit(event.message),
+            Unanswered: self._unanswered,
         }
         super().__init__(parent, handlers, self._run_ended)
         self.root = root
@@ -55,6 +57,7 @@ class TrainingSession(JobSession):
         self.cancelling = False
         self.images_per_second = 0.0
         self._pause_reason = ""
+        self._silence = ""
         self._batch = 0
         self._mark = (0.0, 0)
 
@@ -242,6 +245,13 @@ class TrainingSession(JobSession):
             self._pause_reason = f"{event.message} Until then it is paused."
             self.failed.emit(self._pause_reason)
 
+    def _unanswered(self, event: Unanswered) -> None:
+        said, self._silence = self._silence, event.message
+        if said:
+            self.resolved.emit(said)
+        if event.message:
+            self.unanswered.emit(event.message)
+
     def _measure(self, step: int) -> None:
         """Update the smoothed speed, measured over at least a second."""
         if not self._batch:
@@ -258,6 +268,7 @@ class TrainingSession(JobSession):
         assert self.run is not None
         path, cancelled = self.run.path, self.cancelling
         refused = isinstance(thread.exception, DataChangedError)
+        self._unanswered(Unanswered(""))
         if thread.error and not refused:
             waits = " Starting the next run in the queue." if len(self.queue) and not self.held else ""
             self.failed.emit(f"{self.run.name}: {thread.error}{waits}")
@@ -275,12 +286,8 @@ class TrainingSession(JobSession):
 
 def _training_of(run: Run, waiting: QueuedRun, *, fresh: bool) -> Callable[[], Job]:
     def make() -> Job:
-        from engine.training.lengthening import lengthen_by
-        from engine.training.trainer import train
+        from engine.training.apart import training
 
-        accept = waiting.accept_changed_data
-        if waiting.more:
-            lengthen_by(run, waiting.more, accept_changed_data=accept)
-        return train(run, fresh=fresh, accept_changed_data=accept)
+        return training(run, fresh=fresh, more=waiting.more, accept_changed_data=waiting.accept_changed_data)
 
     return make

@@ -137,9 +137,10 @@ class SettingsCard(Card):
         return data[0] if data else None
 
     def _show_preset(self, title: str) -> None:
-        """Choose a preset in the box without changing the form."""
+        """Choose a preset in the box without changing the form; a title that no longer exists chooses none."""
+        place = self.presets.findText(title)
         with QSignalBlocker(self.presets):
-            self.presets.setCurrentIndex(max(0, self.presets.findText(title)))
+            self.presets.setCurrentIndex(place if place >= 0 else self.presets.findText(FROM_RUN))
 
     @Slot(int)
     def _choose_preset(self, index: int) -> None:

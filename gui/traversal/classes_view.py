@@ -8,7 +8,7 @@ from PySide6.QtCore import QSignalBlocker, Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from engine.runs.latent_names import latent_title
-from gui.traversal.labels import heading_words, value_words
+from gui.traversal.labels import heading_texts, value_text
 from gui.widgets.combo import Combo
 from gui.widgets.image_grid import ImageGrid, Row
 from gui.widgets.layouts import label
@@ -75,10 +75,10 @@ class ClassesView(QWidget):
         """Show images, uint8 (classes, values, height, width, channels)."""
         self._latent, self._values, self._classes = latent, values, classes
         rows = [
-            Row(row, name, tips=[f"{name}, z{latent} = {value_words(value)}" for value in values])
+            Row(row, name, tips=[f"{name}, z{latent} = {value_text(value)}" for value in values])
             for name, row in zip(classes, images, strict=True)
         ]
-        self.grid.show_rows(rows, heading_words(values))
+        self.grid.show_rows(rows, heading_texts(values))
 
     @Slot(int, int)
     def _clicked(self, row: int, column: int) -> None:

@@ -9,7 +9,7 @@ from PySide6.QtCore import QSize
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QWidget
 
-from gui.traversal.labels import columns_words, tips_of
+from gui.traversal.labels import column_headings, tips_of
 from gui.widgets.image_grid import ImageGrid, Row
 from gui.widgets.layouts import label
 from gui.widgets.words import count
@@ -111,7 +111,7 @@ def _rows(run: Compared, min_kl: float) -> list[Row]:
 
 
 def _headings(traversal: "Traversal") -> list[str]:
-    words = columns_words(traversal)
+    words = column_headings(traversal)
     return words if traversal.original is None else ["original", *words]
 
 

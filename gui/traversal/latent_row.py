@@ -8,7 +8,7 @@ from engine.methods.latents import Latent
 from engine.runs.divergence import is_active
 from engine.runs.latent_names import MAX_CHARACTERS
 from engine.system.plain_text import one_line
-from gui.traversal.labels import latent_words, value_words
+from gui.traversal.labels import latent_text, value_text
 from gui.traversal.track import TICKS, LatentTrack
 from gui.widgets.layouts import label
 from gui.widgets.number_box import NumberBox
@@ -92,12 +92,12 @@ class LatentRow(QWidget):
             self.bar.show_kl(kl, over, highest)
         self.title.setEnabled(active)
         self.track.show_posterior(None if deviation is None else mean, deviation or 0.0, active=active)
-        own = latent_words(mean, self.kind)
+        own = latent_text(mean, self.kind)
         tip = f"z{self.latent}, {self.kind.unit}. Double-click to reset to {own}."
         if deviation is not None and self.kind.whole:
             tip += f"\nMost likely category of the image: {own}."
         elif deviation is not None:
-            tip += f"\nPosterior of the image: mean {value_words(mean)}, standard deviation {deviation:.2f}."
+            tip += f"\nPosterior of the image: mean {value_text(mean)}, standard deviation {deviation:.2f}."
         self.track.setToolTip(tip)
 
     def show_name(self, name: str) -> None:
@@ -166,7 +166,7 @@ class SignedBox(NumberBox):
 
     def textFromValue(self, value: float) -> str:
         """Return the number as displayed."""
-        return value_words(value).replace("−", "-")
+        return value_text(value).replace("−", "-")
 
 
 class KlBar(QWidget):

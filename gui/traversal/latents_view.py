@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QHBoxLayout, QMenu, QPushButton, QVBoxLayout, QWid
 
 from engine.methods.latents import Latent
 from engine.runs.latent_names import latent_title
-from gui.traversal.labels import columns_words, latent_words, tips_of
+from gui.traversal.labels import column_headings, latent_text, tips_of
 from gui.widgets.image_grid import ImageGrid, Row
 from gui.widgets.layouts import label
 from gui.widgets.number_box import NumberBox
@@ -116,7 +116,7 @@ class LatentsView(QWidget):
                 tips.append(f"What z{latent} changes over the range; white is most")
             name = self._names.get(latent, "")
             rows.append(Row(np.concatenate(parts), f"z{latent}", name or traversal.note(number), tips))
-        headings = columns_words(traversal)
+        headings = column_headings(traversal)
         if original is not None:
             headings.insert(0, "original")
         self.grid.show_rows(
@@ -188,6 +188,6 @@ class LatentsView(QWidget):
             self.hovered.emit("")
         elif found[1] is not None:
             kind = self._traversal.kinds[self.shown[row]] if self._traversal else Latent.gaussian()
-            self.hovered.emit(f"{latent_title(found[0], self._names)} = {latent_words(found[1], kind)}")
+            self.hovered.emit(f"{latent_title(found[0], self._names)} = {latent_text(found[1], kind)}")
         else:
             self.hovered.emit(self.grid.rows[row].tips[column])

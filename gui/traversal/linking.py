@@ -17,7 +17,7 @@ LEAST = 0.05
 
 
 class Linker(QObject):
-    """Emits `found(weights)` when `words_of(weights)` has new results."""
+    """Emits `found(weights)` when `texts_of(weights)` has new results."""
 
     found = Signal(object)
 
@@ -38,7 +38,7 @@ class Linker(QObject):
         self._asked = loaded.weights
         self._worker.ask(loaded.weights, lambda: _find(loaded, self._over))
 
-    def words_of(self, weights: Weights) -> dict[int, tuple[str, str]]:
+    def texts_of(self, weights: Weights) -> dict[int, tuple[str, str]]:
         """Return, for each latent that encodes a factor, "x position, 0.81" and a sentence that explains it."""
         return {
             link.latent: (

@@ -245,7 +245,7 @@ class TraversalPage(QWidget):
         shown = (loaded.kl, loaded.kl_over, loaded.order, loaded.kinds)
         self.sliders.show_latents(*shown, start.mean, deviation, keep=keep)
         self.source.show_priors(priors_words(loaded.kinds))
-        self.sliders.show_step(self._step_words(loaded.trained.step))
+        self.sliders.show_step(self._step_text(loaded.trained.step))
         self._show_names(self._names)
         self._show_links(loaded.weights)
         self.linker.ask(loaded)
@@ -256,7 +256,7 @@ class TraversalPage(QWidget):
         if loaded.gone and request.source != self.source.source:
             self._ask()
 
-    def _step_words(self, step: int) -> str:
+    def _step_text(self, step: int) -> str:
         item = self.item
         live = item is not None and item.state.active and self.source.checkpoint is None
         return f"step {step:,}{' · live' if live else ''}"
@@ -406,7 +406,7 @@ class TraversalPage(QWidget):
     @Slot(object)
     def _show_links(self, weights: Weights) -> None:
         if self._answer is not None and self._answer.loaded.weights == weights:
-            self.sliders.show_links(self.linker.words_of(weights))
+            self.sliders.show_links(self.linker.texts_of(weights))
 
     # Images from outside
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from engine.runs.latent_names import latent_title
 from gui.traversal.answering import Answer, Classes, Walk
 from gui.traversal.compare_view import Compared
-from gui.traversal.labels import columns_words, heading_words
+from gui.traversal.labels import column_headings, heading_texts
 from gui.traversal.walk_view import WAYS, with_ends
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def sheet_of(answer: Answer, names: Mapping[int, str], min_kl: float) -> "Sheet 
         case Classes(images=images, latent=latent, values=values):
             words = f"{about}: {latent_title(latent, names)} from {values[0]:+g} to {values[-1]:+g} in every class"
             numbers = {"values": np.array(values), "latent": np.array(latent)}
-            return Sheet(images, heading_words(values), list(answer.loaded.class_names), words, numbers=numbers)
+            return Sheet(images, heading_texts(values), list(answer.loaded.class_names), words, numbers=numbers)
         case Walk(images=images, end=end, paths=paths):
             tiles, head = with_ends(images, start.original, end.original)
             points = {"latents": np.stack(paths)}
@@ -49,7 +49,7 @@ def _compared(runs: tuple[Compared, ...], start: str, min_kl: float) -> "Sheet |
         if grid is None:
             continue
         first = grid.reconstruction if grid.original is None else grid.original
-        words = ["start" if grid.original is None else "original", *columns_words(grid)]
+        words = ["start" if grid.original is None else "original", *column_headings(grid)]
         head = max(head, words, key=len)
         for latent, kl, images in zip(grid.latents, grid.kl, grid.images, strict=True):
             if not kl < min_kl:

@@ -59,7 +59,7 @@ class HeatMap(QWidget):
         room = self.width() - 44 * max(1, len(self._columns))
         return max(px(SIDE), min(self._wanted, px(WIDEST_SIDE), room))
 
-    def row_words(self, row: int) -> str:
+    def row_text(self, row: int) -> str:
         """Return a row's name as drawn, elided if necessary."""
         metrics = QFontMetrics(self._font(bold=True))
         return metrics.elidedText(self._rows[row], Qt.TextElideMode.ElideRight, self.side - 4)
@@ -112,7 +112,7 @@ class HeatMap(QWidget):
             painter.setPen(QColor(colours.muted if self._pale[row] else colours.text))
             box = self._cell(row, 0)
             left = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
-            painter.drawText(QRectF(0, box.y(), self.side, box.height()), left, self.row_words(row))
+            painter.drawText(QRectF(0, box.y(), self.side, box.height()), left, self.row_text(row))
             painter.setFont(self._font(bold=False))
             for column in range(len(self._columns)):
                 self._paint_cell(painter, row, column, top or 1.0)

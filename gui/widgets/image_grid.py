@@ -176,7 +176,7 @@ class ImageGrid(QWidget):
         font.setBold(bold)
         return font
 
-    def shown_words(self, number: int) -> tuple[str, str]:
+    def shown_text(self, number: int) -> tuple[str, str]:
         """Return the title and the note of a row as drawn, elided if necessary."""
         row, box = self._rows[number], self._rect(number, 0)
         bold, small = QFontMetrics(self._font(bold=True)), QFontMetrics(self._font(bold=False))
@@ -296,7 +296,7 @@ class ImageGrid(QWidget):
         if not self._side:
             return
         row, colours, box = self._rows[number], tokens(), self._rect(number, 0)
-        title, note = self.shown_words(number)
+        title, note = self.shown_text(number)
         painter.setFont(self._font(bold=True))
         painter.setPen(QColor(colours.text))
         line = self._line(self.width())

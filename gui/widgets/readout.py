@@ -26,7 +26,7 @@ class Reading:
     colour: str
 
     @property
-    def words(self) -> str:
+    def text(self) -> str:
         """The value with about four digits; a dash if there is none."""
         if self.value is None:
             return "–"
@@ -64,7 +64,7 @@ class Readout(QWidget):
         room = (area.right() - pointer if right else pointer - area.left()) - 16 - 2 * MARGIN
         high = (self.parentWidget() if complete else self._plot).height() - (0 if complete else area.top()) - 4
         rows = max(1, int((high - 2 * MARGIN) // px(LINE)) - 1)
-        self._figures = max((metrics.horizontalAdvance(r.words) for r in readings), default=0) + 8
+        self._figures = max((metrics.horizontalAdvance(r.text) for r in readings), default=0) + 8
         columns = max(1, min(-(-len(readings) // rows), int(room // (DOT + self._figures))))
         ordered = sorted(readings, key=lambda r: -math.inf if r.value is None else r.value, reverse=True)
         self._readings = ordered[: rows * columns]
@@ -116,7 +116,7 @@ class Readout(QWidget):
             painter.setBrush(QColor(reading.colour))
             painter.drawEllipse(QPointF(x + 4, y + px(LINE) / 2), 3.5, 3.5)
             painter.setPen(QColor(colours.text))
-            painter.drawText(QRectF(x + DOT, y, self._figures, px(LINE)), left, reading.words)
+            painter.drawText(QRectF(x + DOT, y, self._figures, px(LINE)), left, reading.text)
             painter.setPen(QColor(colours.muted))
             if self._names:
                 title = painter.fontMetrics().elidedText(reading.title, Qt.TextElideMode.ElideMiddle, self._names)

@@ -179,6 +179,7 @@ def style_sheet(t: Tokens) -> str:
         padding: 6px 12px; }}
     QToolButton#button::menu-indicator {{ image: none; }}
     QToolButton#button {{ padding: 5px 7px; }}
+    QToolButton#button:checked {{ background: {t.accent_soft}; color: {t.accent}; border-color: {t.accent}; }}
     QPushButton:hover, QToolButton#button:hover {{ border-color: {t.muted}; }}
     QPushButton:pressed {{ background: {t.faint}; }}
     QPushButton:focus, QToolButton#button:focus {{ border-color: {t.accent}; }}

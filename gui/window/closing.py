@@ -62,7 +62,13 @@ class Closing:
         self._training.close()
         self._evaluation.cancel()
         self._studies.stop()
+        QTimer.singleShot(round(1000 * PATIENCE), self._window, self._end)
         self.finish()
+
+    def _end(self) -> None:
+        """End what has not ended by itself: the code of a plug-in may never do."""
+        for session in (self._training, self._evaluation, self._studies):
+            session.end()
 
     def wait(self) -> None:
         """Wait until the jobs have saved their state, at most `PATIENCE` seconds."""

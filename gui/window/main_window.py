@@ -156,6 +156,7 @@ class MainWindow(QMainWindow):
         self.training.changed.connect(self._training_changed)
         self.training.failed.connect(self.banner.say)
         self.training.resolved.connect(self.banner.withdraw)
+        self.training.unanswered.connect(self._offer_end)
         self.training.no_data.connect(self._offer_data)
         self.metrics_page.study.no_data.connect(self._offer_data)
         self.training.warned.connect(self.banner.note)
@@ -278,6 +279,11 @@ class MainWindow(QMainWindow):
 
         if not self.closing.begun:
             ask(self, sentence, "Resume anyway", resume)
+
+    @Slot(str)
+    def _offer_end(self, sentence: str) -> None:
+        """Offer to end a run whose plug-in does not answer."""
+        self.banner.say_with(sentence, "End it", self.training.end)
 
     @Slot()
     def _show_queue(self) -> None:

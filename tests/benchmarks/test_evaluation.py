@@ -13,7 +13,7 @@ import torch
 
 from engine.data import load_dataset
 from engine.evaluation.evaluate import METRICS, evaluate
-from engine.evaluation.representation import Representation
+from engine.evaluation.posterior_means import PosteriorMeans
 from engine.evaluation.sampling import BATCH, TESTING, TRAINING, Groups, draw_batches, draw_pairs
 from engine.jobs.events import Progress
 from engine.methods.building import build
@@ -68,7 +68,7 @@ def test_looking_up_against_encoding_per_pair(run: Run) -> None:
     points = TRAINING + TESTING
     pairs, batches = draw_pairs(groups, points, rng), draw_batches(groups, points, rng)
     needed = np.unique(np.concatenate([pairs.first.ravel(), pairs.second.ravel(), batches.images.ravel()]))
-    representation = Representation(trained)
+    representation = PosteriorMeans(trained)
 
     def once(part: np.ndarray) -> float:
         start = time.perf_counter()

@@ -33,8 +33,8 @@ def bare_step(trainer: Trainer) -> Callable[[], None]:
         reconstruction = reconstruction_per_image(trainer.model.logits(z), images).mean()
         kl_each = kl_per_latent(mean, log_variance).mean(0)
         kl = kl_each.sum()
-        codes = Codes(kl, 1.0, mean, log_variance, z, len(trainer.indices))
-        loss = reconstruction + trainer.model.penalty(codes, trainer.config)[0]
+        codes = Codes(kl, mean, log_variance, z, len(trainer.indices))
+        loss = reconstruction + trainer.model.penalty(codes, trainer.model.settings)[0]
         loss.item()
         optimiser.zero_grad(set_to_none=True)
         loss.backward()

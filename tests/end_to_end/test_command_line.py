@@ -1,5 +1,6 @@
 """The command line, as scripts use it: names, files, exit codes, and one line on stderr when something is wrong."""
 
+import csv
 import json
 import os
 import re
@@ -18,11 +19,13 @@ from engine.cli import main as cli
 from engine.runs.checkpoints import checkpoint_step
 from engine.runs.run import Run
 from engine.settings.folders import remember_data
+from engine.system.schedule import Schedule
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-SMALL = ("--set", "batch_size=32", "--set", "log_steps=10", "--set", "checkpoint_steps=20", "--set", "preview_steps=20")
+SETTINGS = ("network=burgess", "batch_size=8", "log_steps=10", "checkpoint_steps=20", "preview_steps=20")
+SMALL = tuple(word for setting in SETTINGS for word in ("--set", setting))
 
 
 def test_train_evaluate_traverse_and_resume(run_main, digits_folder, tmp_path):
@@ -44,7 +47,7 @@ def test_train_evaluate_traverse_and_resume(run_main, digits_folder, tmp_path):
     folder = Path(out.splitlines()[-1])
     assert folder == tmp_path / "runs" / "beta-vae-mnist-3"
     config = json.loads((folder / "config.json").read_text())
-    assert (config["schema"], config["seed"], config["batch_size"]) == (2, 3, 32)
+    assert (config["schema"], config["seed"], config["batch_size"]) == (2, 3, 8)
     assert config["data_folder"] == str(digits_folder)
     assert config["resolved"]["threads"] >= 1
 
@@ -98,6 +101,28 @@ def test_settings_can_come_from_another_run(run_main, digits_folder, tmp_path):
     run_main("train", "--config", tmp_path / "runs" / "a" / "config.json", "--name", "b", "--seed", 9)
     config = Run.open(tmp_path / "runs" / "b").config
     assert (config.value("gamma"), config.seed, config.steps) == (7, 9, 1)
+
+
+def test_a_weight_may_rise_and_fall_and_the_last_word_on_the_capacity_counts(run_main, digits_folder, tmp_path):
+    train = ("train", "--dataset", "mnist", "--data", digits_folder, "--steps", 4, "--set", "log_steps=1")
+    former = ("--set", "capacity_epochs=2", "--set", "capacity_max=5")
+    run_main(*train, *former, "--set", "gamma=9 to 1 over 4 steps", "--name", "a")
+    run = Run.open(tmp_path / "runs" / "a")
+    assert run.config.value("capacity") == Schedule(0, 5, 2)
+    with run.metrics_file.open() as file:
+        assert [row["gamma"] for row in csv.DictReader(file)] == ["7", "5", "3", "1"]
+    config = ("--config", run.path / "config.json")
+    for name, given, expected in (
+        ("b", ["capacity_max=7"], Schedule(0, 7, 2)),
+        ("c", ["capacity=0 to 9 over 50 % cosine", "capacity_max=7"], Schedule(0, 7, 50, "%", "cosine")),
+        ("d", ["capacity_max=7", "capacity=3"], 3),
+        ("e", ["capacity_max=7", "capacity=3", "capacity_max=8"], 8),
+    ):
+        run_main("train", *config, "--steps", 1, "--name", name, *(part for each in given for part in ("--set", each)))
+        assert Run.open(tmp_path / "runs" / name).config.value("capacity") == expected
+    status, _, err = run_main(*train, "--set", "gamma=0 to 4 in 3 epochs")
+    assert (status, err.count("\n")) == (2, 1)
+    assert "gamma is '0 to 4 in 3 epochs'; it must be a number from 0 to 100,000, or a schedule" in err
 
 
 def test_the_ramp_that_does_not_end_in_time_is_said(run_main, digits_folder):
@@ -248,7 +273,7 @@ def test_ctrl_c_saves_a_checkpoint_prints_the_folder_and_exits_130(digits_folder
     )
     folder = tmp_path / "annealed-relu-mnist-0"
     while process.poll() is None and not (folder / "checkpoint" / "model.safetensors").exists():
-        pass
+        time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
@@ -335,7 +360,7 @@ def test_without_a_screen_the_app_says_so_and_runs_the_demo(tmp_path):
     )
     metrics = tmp_path / "demo" / "metrics.csv"
     while process.poll() is None and not (metrics.exists() and metrics.read_text().count("\n") > 2):
-        pass
+        time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert "There is no screen here" in err

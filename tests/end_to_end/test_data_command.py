@@ -73,7 +73,7 @@ def test_what_was_left_out_is_said_when_data_are_prepared(capsys, tmp_path):
     assert main.main(["datasets", "prepare", "images", "--data", str(tmp_path / "p")]) == 0
     out, err = capsys.readouterr()
     assert out == "p is ready\n"
-    assert "Note: Left out because they are not pictures that can be read: 1 .heic." in err
+    assert "Note: Left out because they are not readable pictures: 1 .heic." in err
 
 
 def test_a_label_is_the_name_of_a_class(run_main, tmp_path):

@@ -25,7 +25,8 @@ def conditional_run(tmp_path, conditional_source):
 def conditional_source(tmp_path_factory, make_run):
     from engine.training.trainer import train
 
-    run = make_run(tmp_path_factory.mktemp("by-label"), "by-label", conditional=True, objective="beta-vae", steps=40)
+    settings = {"conditional": True, "objective": "beta-vae", "network": "report", "normalisation": "batch"}
+    run = make_run(tmp_path_factory.mktemp("by-label"), "by-label", steps=40, **settings)
     for _ in train(run):
         pass
     return run

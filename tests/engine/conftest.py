@@ -6,6 +6,7 @@ import os
 import pickle
 import shutil
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,12 @@ from engine.data import load_dataset
 from engine.runs.trained import load_model
 from engine.studies import load_study, run_study
 from engine.traversal import mean_kl
+
+
+@pytest.fixture(scope="session")
+def make_small_run(make_run, few_digits):
+    """`make_run` on few images, for tests that train several: an epoch has as many steps."""
+    return partial(make_run, data_folder=few_digits, batch_size=8)
 
 
 @pytest.fixture(scope="session")
@@ -49,7 +56,7 @@ def label_alone(conditional):
     weight = model.networks.decoder.hidden[0].weight
     with torch.no_grad():
         weight[:, : model.latents] = 0
-        weight[:, model.latents :] *= 30
+        weight[:, model.latents :] *= 300
         pictures = model.decode(torch.zeros(10, model.latents), torch.arange(10))
     assert torch.cdist(pictures.flatten(1), pictures.flatten(1)).add(torch.eye(10)).min() > 0.5
     return replace(conditional, model=model)

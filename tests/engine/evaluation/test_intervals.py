@@ -15,9 +15,11 @@ from scipy.stats import t as student
 
 from engine.data import dsprites
 from engine.data.dataset import Factors
-from engine.evaluation import ground_truth, sampling
-from engine.evaluation.ground_truth import GroundTruth
+from engine.evaluation import ground_truth, representation, sampling
+from engine.evaluation.ground_truth import SCORES
 from engine.evaluation.intervals import around_mean, around_one_draw, wilson
+from engine.evaluation.metric import found_by
+from engine.evaluation.representation import Representation
 
 SIZES = (4, 3, 6)
 KINDS = ("rotated", "heavy tails", "clean and noise")
@@ -39,7 +41,7 @@ def codes_of(kind, classes, sizes):
 
 
 class Cached:
-    """Stand-in for `Representation` with the posterior means of all images."""
+    """In the place of `PosteriorMeans`: the posterior means of all images are there."""
 
     def __init__(self, trained):
         self.means = trained.codes
@@ -50,17 +52,18 @@ class Cached:
 
 def score(monkeypatch, dataset, codes, metric, seed):
     """Value and interval of a metric in an evaluation with this seed."""
-    monkeypatch.setattr(ground_truth, "SEED", seed)
-    monkeypatch.setattr(ground_truth, "Representation", Cached)
-    truth = GroundTruth(SimpleNamespace(dataset=dataset, codes=codes.astype(np.float32)), None, "test")
-    truth.__dict__["_groups"] = dataset.groups
-    job = truth.compute((metric,))
+    monkeypatch.setattr(representation, "SEED", seed)
+    monkeypatch.setattr(representation, "PosteriorMeans", Cached)
+    looked_at = Representation(SimpleNamespace(dataset=dataset, codes=codes.astype(np.float32)), None, "test")
+    looked_at.__dict__["_groups"] = dataset.groups
+    [score_of] = [each for each in SCORES if each.columns[0].metric == metric]
+    job = found_by(score_of, looked_at)
     try:
         while True:
             next(job)
     except StopIteration as done:
-        entry = done.value[metric]
-    return entry["value"], entry["interval"]
+        found = done.value[metric]
+    return found.value, found.interval
 
 
 class Images:
@@ -94,7 +97,7 @@ def check_coverage(found):
 @pytest.fixture
 def few_points(monkeypatch):
     """A thirty-third of the protocols' images and points."""
-    for module in (sampling, ground_truth):
+    for module in (sampling, ground_truth, representation):
         monkeypatch.setattr(module, "TRAINING", 300)
         monkeypatch.setattr(module, "TESTING", 150)
 

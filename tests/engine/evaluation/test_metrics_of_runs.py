@@ -14,14 +14,14 @@ from engine.data import load_dataset
 from engine.data.dataset import ArrayStore, Dataset, Factors
 from engine.errors import RunError
 from engine.evaluation import ground_truth as module
-from engine.evaluation import sampling
-from engine.evaluation.catalogue import COLUMNS
+from engine.evaluation import representation, sampling
+from engine.evaluation.catalogue import METRICS
 from engine.evaluation.evaluate import GROUND_TRUTH, evaluate
-from engine.evaluation.ground_truth import unscorable_reason
 from engine.evaluation.intervals import wilson
 from engine.evaluation.mig import mig, mutual_information
+from engine.evaluation.posterior_means import PosteriorMeans
 from engine.evaluation.protocols import protocol_text
-from engine.evaluation.representation import Representation
+from engine.evaluation.representation import unscorable_reason
 from engine.evaluation.sampling import Groups, draw_images, draw_pairs
 from engine.jobs.events import Evaluated, Progress
 from engine.runs.checkpoints import load_trainer, load_weights, save_checkpoint
@@ -31,7 +31,7 @@ from engine.settings.run_config import RunConfig
 from engine.training.trainer import train
 
 DCI = "dci_disentanglement"
-COLUMN = {column.metric: column for column in COLUMNS}
+COLUMN = {column.metric: column for column in METRICS.values()}
 
 
 @pytest.fixture(scope="module")
@@ -191,21 +191,21 @@ def test_the_disentanglement_score_agrees_with_encoding_each_pair(scored, means)
 
 
 def test_every_image_is_encoded_once_for_all_metrics(run, squares, monkeypatch):
-    representation, encoded = Representation(load_model(run, load_dataset("arrays", squares))), []
-    plain = representation._encode
-    monkeypatch.setattr(representation, "_encode", lambda images: encoded.extend(images) or plain(images))
+    posterior, encoded = PosteriorMeans(load_model(run, load_dataset("arrays", squares))), []
+    plain = posterior._encode
+    monkeypatch.setattr(posterior, "_encode", lambda images: encoded.extend(images) or plain(images))
     for images in (np.array([5, 3, 5]), np.array([[3, 4], [191, 5]]), np.arange(192)):
-        events = list(representation.encode(images, "Encoding"))
+        events = list(posterior.encode(images, "Encoding"))
         assert all(isinstance(event, Progress) for event in events)
     assert sorted(encoded) == list(range(192))
-    assert list(representation.encode(np.arange(192), "Encoding")) == []
+    assert list(posterior.encode(np.arange(192), "Encoding")) == []
 
 
 def test_folding_batch_normalisation_into_convolutions_changes_no_mean(run, squares, means):
-    representation = Representation(load_model(run, load_dataset("arrays", squares)))
-    for _ in representation.encode(np.arange(192), "Encoding"):
+    posterior = PosteriorMeans(load_model(run, load_dataset("arrays", squares)))
+    for _ in posterior.encode(np.arange(192), "Encoding"):
         pass
-    np.testing.assert_allclose(representation.means, means, atol=1e-5)
+    np.testing.assert_allclose(posterior.means, means, atol=1e-5)
 
 
 def test_scores_are_the_same_alone_and_together(run, scored, tmp_path):
@@ -258,7 +258,7 @@ def test_a_collapsed_posterior_has_the_documented_values(changed):
 @pytest.mark.parametrize("pictures", ["grey", "noise"])
 def test_degenerate_data_have_finite_values_or_a_reason(tmp_path, monkeypatch, pictures):
     """Uniform grey images, and 20 test images for ten latents: 1.0.0 warned of invalid values. Warnings are errors."""
-    for each in (module, sampling):
+    for each in (module, representation, sampling):
         monkeypatch.setattr(each, "TRAINING", 400)
         monkeypatch.setattr(each, "TESTING", 200)
     count = 200
@@ -340,5 +340,5 @@ def test_data_and_models_that_cannot_be_scored_get_a_reason(classes, latents, wo
 
 
 def test_scores_cover_all_names(scored):
-    assert {name for names in module.SCORES for name in names} == set(GROUND_TRUTH)
+    assert {column.metric for metric in module.SCORES for column in metric.columns} == set(GROUND_TRUTH)
     assert set(GROUND_TRUTH) <= set(scored["metrics"])

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.evaluation.catalogue import COLUMNS, METRICS, VERSION
+from engine.evaluation.catalogue import METRICS, VERSION
 from engine.evaluation.grouping import sorted_rows
 from engine.evaluation.protocols import protocol_text
 from engine.evaluation.rows import DAMAGED, NOT_YET, OTHER_VERSION, Row, dataset_title, read_row
@@ -201,7 +201,7 @@ def test_too_narrow_intervals_of_version_1_0_0_are_left_out_and_values_stay(tmp_
     read = read_row(run).metrics
     assert [read[name]["value"] for name in metrics] == [0.1] * 5
     assert [name for name in metrics if "interval" in read[name]] == ["kl", "beta_vae"]
-    assert "as in 1.0.0; 10,000 of the images; 95 %" in protocol_text(read["kl"], COLUMNS[0])
+    assert "as in 1.0.0; 10,000 of the images; 95 %" in protocol_text(read["kl"], METRICS["reconstruction"])
 
 
 def test_values_that_look_equal_are_not_distinguished_by_bold():
@@ -226,7 +226,7 @@ def test_a_missing_value_has_a_reason(rows):
 
 
 def test_a_missing_value_is_a_dash():
-    assert shown_spread([], COLUMNS[0]) == "–"
+    assert shown_spread([], METRICS["reconstruction"]) == "–"
 
 
 REPORT = {  # Nguyen and Qiu, Tables 1 and 2, as printed

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from engine.evaluation.catalogue import COLUMNS
+from engine.evaluation.catalogue import METRICS
 from engine.evaluation.charts import bars, matrix, points
 from engine.evaluation.evaluate import evaluate
 from engine.evaluation.reconstructions import originals, reconstructions
@@ -17,7 +17,7 @@ from engine.figures.evaluation import bars_figure, compared_figure, matrix_figur
 from engine.runs.trained import load_model
 from engine.settings.run_config import RunConfig
 
-BY_NAME = {column.metric: column for column in COLUMNS}
+BY_NAME = {column.metric: column for column in METRICS.values()}
 DSPRITES = ("dsprites",)
 COLOURS = ["#D55E00", "#0072B2", "#009E73"]
 

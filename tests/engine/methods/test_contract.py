@@ -26,7 +26,11 @@ from engine.settings.run_config import RunConfig
 from engine.training.stepper import Stepper
 from engine.training.trainer import train
 
+pytestmark = pytest.mark.usefixtures("narrow")
+
 SETTINGS = {"dataset": "digits", "batch_size": 16, "latents": 3, "log_steps": 4, "preview_steps": 50, "threads": 1}
+
+SMALL = {"network": "burgess", "batch_size": 8}
 
 
 def batch(config, number=16):
@@ -46,7 +50,7 @@ def test_a_step_reports_its_terms_and_moves_every_weight(data, name, conditional
     config = RunConfig.parse(SETTINGS | {"objective": name, "conditional": conditional})
     method = build(config, data).to(torch.device("cpu")).train()
     before = {key: value.clone() for key, value in method.networks.named_parameters()}
-    stepper = Stepper(method, torch.device("cpu"), 1500, 94)
+    stepper = Stepper(method, torch.device("cpu"), 1500, 94, 100)
     values = dict(zip(stepper.names, stepper(batch(config), 1).tolist(), strict=True))
     shared = [term for term in ("loss", "reconstruction", "kl") if METHODS[name].has(term)]
     latents = [f"kl_{number}" for number in range(3)] if METHODS[name].has("kl") else []
@@ -62,7 +66,7 @@ def test_a_step_reports_its_terms_and_moves_every_weight(data, name, conditional
 def test_folding_normalisation_into_the_convolutions_changes_no_value(data, name):
     config = RunConfig.parse(SETTINGS | {"objective": name, "normalisation": "batch"})
     method = build(config, data).to(torch.device("cpu"))
-    stepper = Stepper(method.train(), torch.device("cpu"), 1500, 94)
+    stepper = Stepper(method.train(), torch.device("cpu"), 1500, 94, 100)
     for step in range(3):
         stepper(batch(config), step + 1)  # so that the running means are not those of the beginning
     images = batch(config, 5).images
@@ -104,7 +108,7 @@ STOPS = (1, 6, 14, 15, 20, 29)
 
 @pytest.mark.parametrize("name", METHODS)
 def test_every_method_stopped_and_resumed_is_the_same_bit_for_bit(data_file, tmp_path, name):
-    values = SETTINGS | {"dataset": "arrays", "data_folder": data_file, "batch_size": 8, "steps": 32}
+    values = SETTINGS | SMALL | {"dataset": "arrays", "data_folder": data_file, "steps": 32}
     config = RunConfig.parse(values | {"objective": name})
     runs = [Run.create(tmp_path, config, title) for title in ("whole", "stopped")]
     list(train(runs[0]))
@@ -142,7 +146,7 @@ def test_methods_are_described_without_loading_torch():
         "import sys; from engine.methods.registry import METHODS; from engine.settings.run_config import RunConfig\n"
         "for name, method in METHODS.items():\n"
         "    config = RunConfig(objective=name)\n"
-        "    method.warnings(config, 1000), method.capacity(config, 1, 10), method.schedule_words(config, 1000)\n"
+        "    method.warnings(config, 1000), config.method.at(1, 10, 100), method.schedule_words(config, 1000)\n"
         "assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).resolve().parents[3])
@@ -232,7 +236,7 @@ class Pairs:
 @pytest.fixture
 def adversarial(monkeypatch):
     monkeypatch.setitem(METHODS, "adversarial", Adversarial)
-    return RunConfig.parse(SETTINGS | {"objective": "adversarial", "steps": 110})
+    return RunConfig.parse(SETTINGS | {"objective": "adversarial", "network": "burgess", "steps": 110})
 
 
 def rows(run):

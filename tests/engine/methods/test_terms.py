@@ -72,15 +72,15 @@ def total_correlation(codes):
 
 
 def loss_of(name, reconstruction, kl, capacity=None, **settings):
-    config = RunConfig(objective=name, **settings)
+    config = RunConfig(objective=name, capacity=capacity or 0.0, **settings)
     double = torch.float64
-    codes = codes_of(torch.tensor(kl, dtype=double), capacity or 0.0)
+    codes = codes_of(torch.tensor(kl, dtype=double))
     return objective(torch.tensor(reconstruction, dtype=double), codes, config).item()
 
 
-def codes_of(kl, capacity):
-    """Codes of which a method needs only KL and C."""
-    return Codes(kl, capacity, *[torch.zeros(2, 1)] * 3, images=2)
+def codes_of(kl):
+    """Codes of which a method needs only KL."""
+    return Codes(kl, *[torch.zeros(2, 1)] * 3, images=2)
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_the_gradient_with_respect_to_kl_is_that_of_the_equation(name, below, ab
     # Derivatives by hand: gamma * sign(KL - C), gamma * [KL > C], 1.
     for kl, expected in ((10.0, below), (20.0, above)):
         at = torch.tensor(kl, requires_grad=True)
-        objective(torch.tensor(80.0), codes_of(at, 15.0), RunConfig(objective=name, gamma=100)).backward()
+        objective(torch.tensor(80.0), codes_of(at), RunConfig(objective=name, gamma=100, capacity=15)).backward()
         assert at.grad is not None
         assert at.grad.item() == expected
 
@@ -148,7 +148,7 @@ def batch_of(mean, deviation, rng, images=None):
     """Codes with z drawn from Gaussians of one deviation around `mean` (n, latents)."""
     z = mean + deviation * torch.randn(mean.shape, generator=rng, dtype=mean.dtype)
     spread = torch.full_like(mean, 2 * math.log(deviation))
-    return Codes(torch.tensor(12.0), 0.0, mean, spread, z, images or len(mean))
+    return Codes(torch.tensor(12.0), mean, spread, z, images or len(mean))
 
 
 def test_total_correlation_over_all_images_is_that_of_the_mixture_of_posteriors(rng):
@@ -189,7 +189,7 @@ def test_beta_tcvae_adds_to_the_vae_only_the_total_correlation(rng):
 def test_a_method_reports_its_own_terms(rng):
     codes = batch_of(torch.randn(8, 2, generator=rng, dtype=torch.float64), 0.5, rng, images=100)
     for name, method in PENALTIES.items():
-        found = method.penalty(codes, RunConfig(objective=name).method)[1]
+        found = method.penalty(codes, RunConfig(objective=name).method.ended())[1]
         assert found.keys() == {term.name for term in method.terms}
     [correlation] = METHODS["beta-tcvae"].penalty(codes, RunConfig(objective="beta-tcvae", beta=6).method)[1].values()
     assert correlation.item() == total_correlation(codes).item()  # not weighed by beta

@@ -11,8 +11,9 @@ from engine.data import ArrayStore, Dataset
 from engine.data import load_dataset as load
 from engine.errors import CheckpointError, ConfigError
 from engine.methods.building import build
-from engine.networks.architectures import NETWORKS, NORMALISATIONS, SIDES
+from engine.networks.architectures import NETWORKS, NORMALISATIONS
 from engine.networks.layers import Down, Residual, Up
+from engine.networks.network import SIDES
 from engine.networks.spec import NetworkSpec
 from engine.networks.tensors import choose_device, to_images, to_tensor
 from engine.networks.vae import VAE, initialise, sample
@@ -299,7 +300,7 @@ KINDS = [
     (network, normalisation)
     for network in NETWORKS
     for normalisation in NORMALISATIONS
-    if NETWORKS[network].layers or normalisation == "none"
+    if NETWORKS[network].normalises or normalisation == "none"
 ]
 
 

@@ -50,20 +50,22 @@ from engine.traversal import (
     ways,
 )
 
+pytestmark = pytest.mark.usefixtures("narrow")
+
 SETTINGS = {"objective": "info-gan", "dataset": "digits", "batch_size": 64, "steps": 6, "log_steps": 2,
             "preview_steps": 3, "checkpoint_steps": 3, "threads": 1}  # fmt: skip
 OWN = ("discriminator_loss", "generator_loss", "category_information", "continuous_information")
 
 
 @pytest.fixture(scope="module")
-def reported_events(tmp_path_factory):
+def reported_events(tmp_path_factory, narrow):
     run = Run.create(tmp_path_factory.mktemp("adversarial"), RunConfig.parse(SETTINGS), "gan")
     return run, list(train(run))
 
 
 @pytest.fixture(scope="module")
-def run(told):
-    return told[0]
+def run(reported_events):
+    return reported_events[0]
 
 
 @pytest.fixture(scope="module")
@@ -88,8 +90,8 @@ def evaluated(run):
 # The run's files
 
 
-def test_missing_values_of_its_curves_are_empty(told):
-    run, events = told
+def test_missing_values_of_its_curves_are_empty(reported_events):
+    run, events = reported_events
     with run.metrics_file.open() as file:
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == ["step", "epoch", "seconds", "loss", "reconstruction", "kl", "capacity", *OWN]
@@ -101,13 +103,13 @@ def test_missing_values_of_its_curves_are_empty(told):
     assert all(event.kl_per_latent == () for event in metrics)
     reader = MetricsReader(run.metrics_file)
     reader.refresh()
-    assert (reader.problem, reader.latents, reader.terms) == ("", 0, OWN)
+    assert (reader.problem, reader.latents, reader.own) == ("", 0, OWN)
     assert np.isnan(reader.column("kl")).all()
     assert not run.held_out_file.exists()
 
 
-def test_its_pictures_have_a_column_for_each_category(told):
-    run, events = told
+def test_its_pictures_have_a_column_for_each_category(reported_events):
+    run, events = reported_events
     preview = [event for event in events if isinstance(event, Preview)][-1]
     assert preview.kl_per_latent == ()
     assert preview.latents == (0, 1, 2)

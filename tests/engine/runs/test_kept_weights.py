@@ -18,20 +18,23 @@ def same(first, second):
     return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
 
 
-def test_the_kept_weights_are_those_of_a_run_that_ended_there(tmp_path, make_run):
+def test_the_kept_weights_are_those_of_a_run_that_ended_there(tmp_path, make_small_run):
     """Independent check: runs of 7, 20 and 30 steps with the same seed; 7 is within a row of the curves."""
-    run = make_run(tmp_path, "kept", steps=30, keep_steps="20, 7,30")
+    run = make_small_run(tmp_path, "kept", steps=30, keep_steps="20, 7,30")
     list(train(run))
     assert kept_steps(run.checkpoint_folder) == [7, 20, 30]
     for step in (7, 20, 30):
-        ended = make_run(tmp_path, f"ended-{step}", steps=step)
+        ended = make_small_run(tmp_path, f"ended-{step}", steps=step)
         list(train(ended))
         assert load_weights(run.checkpoint_folder, step).step == step
         assert same(tensors(run, step), tensors(ended))
 
 
-def test_keeping_weights_changes_nothing_else(tmp_path, make_run):
-    plain, keeping = make_run(tmp_path, "plain", steps=30), make_run(tmp_path, "keeping", steps=30, keep_steps=(7, 13))
+def test_keeping_weights_changes_nothing_else(tmp_path, make_small_run):
+    plain, keeping = (
+        make_small_run(tmp_path, "plain", steps=30),
+        make_small_run(tmp_path, "keeping", steps=30, keep_steps=(7, 13)),
+    )
     for run in (plain, keeping):
         list(train(run))
     assert same(tensors(plain), tensors(keeping))
@@ -45,9 +48,9 @@ def test_the_current_weights_are_kept_unchanged(tiny_copy):
     assert file.read_bytes() == (tiny_copy.checkpoint_folder / "model.safetensors").read_bytes()
 
 
-def test_a_run_without_weights_has_nothing_to_keep(tmp_path, make_run):
+def test_a_run_without_weights_has_nothing_to_keep(tmp_path, make_small_run):
     with pytest.raises(CheckpointError, match="no weights yet"):
-        keep_checkpoint(make_run(tmp_path).checkpoint_folder)
+        keep_checkpoint(make_small_run(tmp_path).checkpoint_folder)
 
 
 @pytest.mark.parametrize("size", [0, 7, 200, -1])

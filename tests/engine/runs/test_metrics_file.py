@@ -282,15 +282,15 @@ def test_a_bad_line_among_good_ones_costs_only_itself(path):
 def test_terms_of_a_method_follow_the_common_columns(path):
     # The contract's header with a method's own term.
     writer = MetricsWriter(path, 2, ["total_correlation"])
-    writer.append(replace(metrics(10, kl=(0.5, 1.5)), terms=(0.25,)))
-    writer.append(replace(metrics(20), terms=(math.nan,)))
+    writer.append(replace(metrics(10, kl=(0.5, 1.5)), own=(0.25,)))
+    writer.append(replace(metrics(20), own=(math.nan,)))
     assert path.read_text().splitlines() == [
         "step,epoch,seconds,loss,reconstruction,kl,capacity,total_correlation,kl_0,kl_1",
         "10,0.1,1,110,90,2,,0.25,0.5,1.5",
         "20,0.2,2,120,90,2,,,0.5,1.5",
     ]
     reader = read(path)
-    assert (reader.latents, reader.terms) == (2, ("total_correlation",))
+    assert (reader.latents, reader.own) == (2, ("total_correlation",))
     np.testing.assert_array_equal(reader.column("total_correlation"), [0.25, np.nan])
     np.testing.assert_array_equal(reader.kl_per_latent, [[0.5, 1.5], [0.5, 1.5]])
 
@@ -298,9 +298,9 @@ def test_terms_of_a_method_follow_the_common_columns(path):
 def test_a_file_of_version_1_gets_the_columns_of_terms_with_empty_cells(written):
     before = read(written)
     writer = MetricsWriter(written, 2, ["total_correlation"])
-    writer.append(replace(metrics(60), terms=(0.5,)))
+    writer.append(replace(metrics(60), own=(0.5,)))
     reader = read(written)
-    assert before.terms == ()
+    assert before.own == ()
     np.testing.assert_array_equal(reader.column("total_correlation"), [np.nan] * 5 + [0.5])
     for name in before.names:
         np.testing.assert_array_equal(reader.column(name)[:5], before.column(name))

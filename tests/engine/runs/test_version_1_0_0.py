@@ -19,6 +19,7 @@ from engine.runs.trained import load_model, load_model_without_data
 from engine.settings.presets import load_preset
 from engine.settings.run_config import RunConfig
 from engine.studies import load_study
+from engine.system.schedule import Schedule
 from engine.training.lengthening import lengthen
 from engine.training.trainer import train
 
@@ -34,7 +35,13 @@ def run(tmp_path):
 
 
 def test_its_settings_are_unchanged(run):
-    expected = {"objective": "annealed-relu", "conditional": True, "gamma": 30, "capacity_epochs": 0.1, "latents": 2}
+    expected = {
+        "objective": "annealed-relu",
+        "conditional": True,
+        "gamma": 30,
+        "capacity": Schedule(0, 20, 0.1),
+        "latents": 2,
+    }
     assert run.config.flat().items() >= expected.items()
     assert (run.config.network, run.config.normalisation) == ("report", "batch")
     assert run.state().state == "finished"

@@ -5,6 +5,7 @@ import pytest
 from engine.errors import ConfigError
 from engine.settings.presets import load_preset, quick_preset, shipped_presets
 from engine.settings.run_config import RunConfig
+from engine.system.schedule import Schedule
 
 IMAGES = {"mnist": 60_000, "dsprites": 737_280}
 """Training images, as published."""
@@ -23,9 +24,11 @@ def test_a_presets_capacity_is_full_before_its_end(preset):
     config = preset.config
     per_epoch = config.steps_per_epoch(IMAGES[config.dataset])
     length = config.total_steps(IMAGES[config.dataset]) / per_epoch
-    if config.capacity(1, 1) is not None:
-        assert config.method.capacity_epochs <= length
-        assert config.capacity(config.total_steps(IMAGES[config.dataset]), per_epoch) == config.method.capacity_max
+    if config.objective.startswith("annealed"):
+        assert config.method.capacity.unit == "epochs"
+        assert config.method.capacity.length <= length
+        total = config.total_steps(IMAGES[config.dataset])
+        assert config.method.at(total, per_epoch, total).capacity == config.method.capacity.end
 
 
 @pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: preset.name)
@@ -48,7 +51,7 @@ def test_the_reports_presets_have_the_reports_numbers(preset):
     assert (config.learning_rate, config.batch_size, config.latents) == (5e-4, 64, 10)
     assert (config.steps, config.epochs) == (None, 100)
     assert (config.network, config.normalisation) == ("report", "batch")
-    report = {"beta": 4, "capacity_max": 20, "capacity_epochs": 20}
+    report = {"beta": 4, "capacity": Schedule(0, 20, 20, "epochs", "linear")}
     assert {name: value for name, value in config.flat().items() if name in report}.items() <= report.items()
 
 

@@ -1,4 +1,4 @@
-"""The settings of a run: ranges, messages, JSON, the ramp of C."""
+"""The settings of a run: ranges, messages, JSON, weights that rise and fall."""
 
 import json
 import math
@@ -12,7 +12,8 @@ from engine.errors import ConfigError
 from engine.methods.annealed import CapacitySettings
 from engine.methods.registry import METHODS, same_setting, setting_key
 from engine.settings.run_config import DATASET_TITLES, RunConfig, all_settings
-from engine.system.fields import choices_of, group_of, limits_of, range_text, unit_of
+from engine.system.fields import choices_of, group_of, is_weight, limits_of, range_text, unit_of
+from engine.system.schedule import Schedule
 
 COMMON = {name: field for name, field in RunConfig.model_fields.items() if name != "method"}
 OWN = {
@@ -24,7 +25,9 @@ FIELDS = COMMON | {key: field for key, (_, _, field) in OWN.items()}
 """Every setting there is: those of methods by the keys that tell them apart."""
 
 NUMBERS = [
-    key for key, field in FIELDS.items() if field.annotation in (int, float, int | None) and not choices_of(field)
+    key
+    for key, field in FIELDS.items()
+    if (field.annotation in (int, float, int | None) or is_weight(field)) and not choices_of(field)
 ]
 
 
@@ -47,8 +50,7 @@ CONTRACT = {
     "latents": 10,
     "beta": 4,
     "gamma": 100,
-    "capacity_max": 20,
-    "capacity_epochs": 20,
+    "capacity": Schedule(0, 20, 20, "epochs", "linear"),
     "learning_rate": 5e-4,
     "batch_size": 64,
     "epochs": 100,
@@ -68,7 +70,7 @@ CONTRACT = {
 def test_names_and_defaults_are_those_that_scripts_rely_on():
     defaults = {name: all_settings()[name].default for name in CONTRACT}
     assert defaults == CONTRACT
-    own = ("beta", "gamma", "capacity_max", "capacity_epochs")
+    own = ("beta", "gamma", "capacity")
     assert RunConfig().flat().items() >= {name: CONTRACT[name] for name in CONTRACT if name not in own}.items()
 
 
@@ -82,13 +84,13 @@ def test_every_field_explains_itself(name):
 
 
 def test_every_number_has_a_range_that_holds_its_default():
-    assert {"beta", "gamma", "capacity_max", "latents", "learning_rate", "batch_size", "epochs", "steps"} <= {*NUMBERS}
+    assert {"beta", "gamma", "capacity", "latents", "learning_rate", "batch_size", "epochs", "steps"} <= {*NUMBERS}
     for name in NUMBERS:
         low, high = limits_of(FIELDS[name])
         assert low is not None
         assert high is not None
         default = FIELDS[name].default
-        assert default is None or low <= default <= high
+        assert default is None or (default >= low and default <= high)
 
 
 @pytest.mark.parametrize("name", ["dataset", "objective", "network", "normalisation", "device"])
@@ -160,7 +162,7 @@ def test_an_unknown_field_is_refused_with_the_names_there_are():
     with pytest.raises(ConfigError, match="no setting 'betta'") as error:
         RunConfig.parse({"betta": 4})
     assert "beta" in str(error.value)
-    assert "capacity_max" in str(error.value)
+    assert "capacity" in str(error.value)
 
 
 def test_the_home_of_an_unknown_user_is_refused_as_a_setting():
@@ -197,6 +199,16 @@ def test_a_relative_data_folder_is_kept_absolute(tmp_path, monkeypatch):
 def drawn(name, field):
     """Values that a number field can have."""
     low, high = limits_of(field)
+    if is_weight(field):
+        ends = st.floats(low, high)
+        lengths = st.sampled_from([("steps", 1e9), ("epochs", 1e5), ("%", 100.0)]).flatmap(
+            lambda unit: st.tuples(st.floats(0, unit[1], exclude_min=True), st.just(unit[0]))
+        )
+        schedules = st.builds(
+            lambda start, end, length, shape: Schedule(start, end, *length, shape),
+            ends, ends, lengths, st.sampled_from(["linear", "cosine"]),
+        )  # fmt: skip
+        return ends | schedules | schedules.map(str)
     return st.integers(int(low), int(high)) if field.annotation in (int, int | None) else st.floats(low, high)
 
 
@@ -206,7 +218,7 @@ def settings_of(objective):
     numbers = {
         name: drawn(name, field)
         for name, field in fields.items()
-        if field.annotation in (int, float, int | None) and not choices_of(field)
+        if (field.annotation in (int, float, int | None) or is_weight(field)) and not choices_of(field)
     }
     folders = {"data_folder": st.sampled_from([None, "/data/Mnist ü"])}
     labels = {"conditional": st.booleans()} if METHODS[objective].conditional else {}
@@ -314,7 +326,7 @@ def test_a_settings_file_in_another_encoding_or_missing_is_refused_with_its_name
 
 def test_the_range_in_words_has_both_ends_and_the_unit():
     # The limits and the unit are those of the field's own definition.
-    assert range_text(FIELDS["capacity_max"]) == "from 0 to 1,000 nats"
+    assert range_text(FIELDS["capacity"]) == "from 0 to 1,000 nats"
     assert range_text(FIELDS["dataset"]) == ""
 
 
@@ -338,46 +350,18 @@ def test_a_number_of_steps_overrules_the_epochs():
     assert RunConfig(epochs=3, steps=17).total_steps(60_000) == 17
 
 
-@pytest.mark.parametrize("objective", ["annealed-abs", "annealed-relu"])
-def test_the_capacity_rises_linearly_and_then_stays(objective):
-    # By hand: 20 nats over 2.5 epochs of 100 steps, so 250 steps and 0.08 nats a step.
-    config = RunConfig(objective=objective, capacity_max=20, capacity_epochs=2.5)
-    for step, nats in [(0, 0), (1, 0.08), (125, 10), (200, 16), (249, 19.92), (250, 20), (251, 20), (10_000, 20)]:
-        assert config.capacity(step, 100) == pytest.approx(nats)
-
-
-@hypothesis.given(st.floats(0.001, 50), st.integers(1, 2000), st.floats(0, 1000))
-def test_every_step_of_the_ramp_adds_the_same(epochs, steps_per_epoch, capacity):
-    config = RunConfig(capacity_max=capacity, capacity_epochs=epochs)
-    ramp = int(epochs * steps_per_epoch)
-    for step in {1, ramp // 2, ramp} - {0}:
-        added = config.capacity(step, steps_per_epoch) - config.capacity(step - 1, steps_per_epoch)
-        assert added <= capacity / (epochs * steps_per_epoch) * (1 + 1e-9) + 1e-9
-        if step <= ramp:
-            assert added == pytest.approx(capacity / (epochs * steps_per_epoch), rel=1e-6, abs=1e-9)
-
-
-def test_a_ramp_of_no_length_starts_at_the_full_capacity():
-    assert RunConfig(capacity_max=20, capacity_epochs=0).capacity(1, 938) == 20
-
-
-@pytest.mark.parametrize("objective", ["vae", "beta-vae"])
-def test_objectives_without_a_capacity_have_none(objective):
-    assert RunConfig(objective=objective).capacity(10, 100) is None
-
-
 def test_a_capacity_out_of_reach_is_warned_of_with_what_will_be_reached():
     # By hand: 5 epochs of a 20-epoch ramp to 20 nats reach 5 nats.
     config = RunConfig(objective="annealed-relu", epochs=5, capacity_epochs=20, capacity_max=20)
     (message,) = config.warnings(60_000)
-    assert "only 5 of 20 nats" in message
-    assert "5 epochs" in message
+    assert "reach only 5 on its way from 0 to 20 nats" in message
+    assert "the run lasts 5 epochs" in message
 
 
 def test_a_length_in_steps_is_warned_of_too():
     # By hand: 469 of 938 steps are half an epoch, so half of the one-epoch ramp to 30 nats.
     (message,) = RunConfig(steps=469, capacity_epochs=1, capacity_max=30).warnings(60_000)
-    assert "only 15 of 30 nats" in message
+    assert "reach only 15 on its way from 0 to 30 nats" in message
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from engine.runs.run import Run
 from engine.settings.run_config import RunConfig
 from engine.studies import cell_states, load_study, own_studies, shipped_studies, state_text
 from engine.system.files import write_json
+from engine.system.schedule import Schedule
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -89,7 +90,7 @@ def test_the_reports_studies_have_its_settings_and_no_warnings_if_quick(study):
         assert (config.learning_rate, config.batch_size, config.latents) == (5e-4, 64, 10)
         assert (config.steps, config.epochs) == (None, 100)
         assert (config.network, config.normalisation) == ("report", "batch")
-        report = {"beta": 4, "gamma": 100, "capacity_max": 20, "capacity_epochs": 20}
+        report = {"beta": 4, "gamma": 100, "capacity": Schedule(0, 20, 20, "epochs", "linear")}
         assert {name: value for name, value in config.flat().items() if name in report}.items() <= report.items()
         assert config.conditional == study.name.endswith("conditional")
     quick = load_study(study.name, quick=True)
@@ -110,7 +111,9 @@ def test_the_study_of_normalisation_differs_in_nothing_else(quick):
     assert names == {"normalisation"}
     annealed = study.cells[3].config
     length = annealed.total_steps(737_280) / annealed.steps_per_epoch(737_280)
-    assert annealed.method.capacity_epochs == pytest.approx(0.8 * length, rel=1e-3)
+    capacity = annealed.method.capacity
+    assert (capacity.start, capacity.end, capacity.unit, capacity.shape) == (0, 20, "epochs", "linear")
+    assert capacity.length == pytest.approx(0.8 * length, rel=1e-3)
 
 
 @pytest.mark.parametrize("quick", [False, True])
@@ -182,4 +185,4 @@ def test_the_reports_quick_table_2_uses_runs_with_its_settings(tmp_path):
     names = [state.run.name for state in cell_states(study, tmp_path)]
     assert names == [study.run_name(cell) for cell in study.cells]
     annealed = study.cells[-1].config
-    assert annealed.method.capacity_epochs * 11_520 == pytest.approx(20_000 / 5, rel=1e-4)
+    assert annealed.method.capacity.length * 11_520 == pytest.approx(20_000 / 5, rel=1e-4)

@@ -28,10 +28,10 @@ def test_the_methods_text_has_the_settings_and_protocols_used(study, study_runs)
     for words in (
         "Digits (the 1,618 training images, 32 × 32 pixels)",
         "γ ReLU(KL − C) with γ = 10",
-        "32-32-64-64 channels",
+        "32-32-32 channels",
         "10 latents",
         f"learning rate of {config['learning_rate']}, in batches of {config['batch_size']} images, for 60 steps",
-        "C rose linearly from 0 to 5 nats over 1 epochs (51 steps)",
+        "Capacity C rose linearly from 0 to 5 nats over 1 epoch (51 steps)",
         "seeds 0, 1",
         "binary cross-entropy summed over pixels, mean over images; all 179 test images; z sampled",
         f"PyTorch {config['versions']['torch']}",
@@ -108,7 +108,7 @@ def test_the_reports_values_are_shown_beside_ours(tmp_path):
 def test_warnings_about_settings_appear_once_with_their_methods(tmp_path, study_file):
     study = load_study(study_file(tmp_path, SLOW_CAPACITY))
     [warning] = study.warnings()
-    assert warning.startswith("Annealed, γ = 10: C will reach only")
+    assert warning.startswith("Annealed, γ = 10: Capacity C will reach only")
 
 
 def test_warnings_are_passed_on(tmp_path, study_file):

@@ -1,10 +1,13 @@
 """Untrusted files cost no more than themselves, and bounded time and memory."""
 
+import io
 import json
 import math
 import os
 import re
+import shutil
 import struct
+import zlib
 from contextlib import suppress
 
 import numpy as np
@@ -15,7 +18,7 @@ from engine.data import prepare
 from engine.data.input_pictures import read_picture
 from engine.data.npz import open_npz
 from engine.errors import ConfigError, DataError, StudioError
-from engine.evaluation.catalogue import COLUMNS
+from engine.evaluation.catalogue import METRICS
 from engine.evaluation.evaluate import evaluate
 from engine.evaluation.protocols import protocol_text
 from engine.evaluation.rows import read_row
@@ -91,13 +94,20 @@ KEYS = {
 }
 
 
-@pytest.fixture
-def run(tiny_copy):
-    """A trained and evaluated run, in a folder of its own."""
-    for _ in evaluate(tiny_copy, ["kl", "mig"]):
+@pytest.fixture(scope="module")
+def evaluated(tmp_path_factory, tiny_run):
+    """A trained and evaluated run."""
+    run = Run.open(shutil.copytree(tiny_run.path, tmp_path_factory.mktemp("evaluated") / "tiny"))
+    for _ in evaluate(run, ["kl", "mig"]):
         pass
-    tiny_copy.write_marks({"name": "mine", "tags": ["a"], "colour": 3, "latents": {"1": "slant"}})
-    return tiny_copy
+    run.write_marks({"name": "mine", "tags": ["a"], "colour": 3, "latents": {"1": "slant"}})
+    return run
+
+
+@pytest.fixture
+def run(tmp_path, evaluated):
+    """A copy of it, for one test to change."""
+    return Run.open(shutil.copytree(evaluated.path, tmp_path / "tiny"))
 
 
 def curves_of(reader):
@@ -121,7 +131,7 @@ def use(path):
     assert run.name_in(marks)[:1000]
     row = read_row(run)
     table_of([row]).filled()
-    for column in COLUMNS:
+    for column in METRICS.values():
         if row.value(column.metric) is not None:
             assert protocol_text(row.metrics[column.metric], column).encode()
         assert row.reason(column.metric)
@@ -296,6 +306,26 @@ def test_a_picture_with_a_hostile_description_is_not_loaded(tmp_path, key):
         assert not is_preview(tmp_path / "2.png")
 
 
+def black_png(side):
+    """A valid picture, without the memory and the time that drawing it takes: the compressed zeros repeat."""
+    length, part = side * (side + 1), 1_000_000  # each row begins with the number of its filter
+    packer = zlib.compressobj(9)
+    first, again = (packer.compress(bytes(part)) + packer.flush(zlib.Z_FULL_FLUSH) for _ in range(2))
+    end = packer.compress(bytes(length % part)) + packer.flush()
+    checksum = struct.pack(">I", length % 65521 << 16 | 1)  # Adler-32 of zeros
+    pixels = first + again * (length // part - 1) + end[:-4] + checksum
+    chunks = {b"IHDR": struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0), b"IDAT": pixels, b"IEND": b""}
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in chunks.items()
+    )
+
+
+def test_a_black_picture_made_without_drawing_it_is_what_a_drawn_one_is():
+    with Image.open(io.BytesIO(black_png(1500))) as picture:
+        assert (picture.mode, picture.size, picture.tobytes()) == ("L", (1500, 1500), bytes(1500**2))
+
+
 def test_junk_in_the_previews_folder_does_not_hide_the_other_previews(run, tmp_path):
     folder = run.previews_folder
     pictures = len(list_previews(folder))
@@ -303,7 +333,7 @@ def test_junk_in_the_previews_folder_does_not_hide_the_other_previews(run, tmp_p
     (folder / "٣.png").write_bytes(b"x")
     (folder / "000000007.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(5000))
     (folder / "000000008.png").mkdir()
-    Image.new("L", (30_000, 30_000)).save(folder / "000000009.png")
+    (folder / "000000009.png").write_bytes(black_png(30_000))
     assert len(list_previews(folder)) == pictures + 3
     assert use(run.path) == []
     assert "previews/000000007.png" in exported(run, tmp_path / "a.zip")

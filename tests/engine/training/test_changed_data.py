@@ -52,6 +52,7 @@ def settings(data, **changes):
         "dataset": "arrays" if data.suffix else "images",
         "data_folder": data,
         "objective": "vae",
+        "network": "burgess",
         "latents": 4,
         "batch_size": 32,
         "steps": 30,
@@ -150,7 +151,7 @@ def test_metrics_are_computed_again_after_the_file_was_replaced(replaced, tmp_pa
     run, data = replaced
     old = run.evaluation()["metrics"]["reconstruction"]["value"]
     result, said = result_of(run, "reconstruction")
-    assert f"data differ from those that changing was trained on ({CHANGED})" in said
+    assert f"differ from those that changing was trained on ({CHANGED})" in said
     assert f"of other data ({CHANGED})" in said
     new = result["metrics"]["reconstruction"]["value"]
     assert new == fresh(run, data, tmp_path, "reconstruction")["reconstruction"]["value"]
@@ -350,6 +351,7 @@ metrics = ["reconstruction"]
 
 [settings]
 dataset = "arrays"
+network = "burgess"
 latents = 4
 batch_size = 32
 steps = 30

@@ -91,18 +91,18 @@ def test_images_may_take_a_quarter_of_free_gpu_memory_and_none_elsewhere(monkeyp
 
 
 @pytest.mark.parametrize("conditional", [False, True])
-def test_training_is_the_same_with_images_kept_on_the_device(make_run, tmp_path, monkeypatch, conditional):
-    plain = make_run(tmp_path, "plain", conditional=conditional, steps=60)
+def test_training_is_the_same_with_images_kept_on_the_device(make_small_run, tmp_path, monkeypatch, conditional):
+    plain = make_small_run(tmp_path, "plain", conditional=conditional, steps=60)
     list(train(plain))
     monkeypatch.setattr(trainer, "room_on", lambda device: PLENTY)
-    kept = make_run(tmp_path, "kept", conditional=conditional, steps=60)
+    kept = make_small_run(tmp_path, "kept", conditional=conditional, steps=60)
     list(train(kept))
     weights = [load_weights(run.checkpoint_folder).tensors for run in (plain, kept)]
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
 
 
 @pytest.mark.parametrize("objective", METHODS)
-def test_a_step_reads_no_values_and_stays_on_its_device(make_run, tmp_path, monkeypatch, objective):
+def test_a_step_reads_no_values_and_stays_on_its_device(make_run, tmp_path, monkeypatch, narrow, objective):
     """Tensors without values: reading one (.item(), a branch, a copy to the CPU) or mixing devices fails."""
     adam = torch.optim.Adam
     monkeypatch.setattr(torch.optim, "Adam", lambda of, **settings: adam(of, **(settings | {"fused": False})))

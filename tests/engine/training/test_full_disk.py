@@ -65,8 +65,8 @@ def rows(path):
 
 
 @pytest.mark.parametrize("room", ["none", "half of the trainer's file", "the trainer's file and half of the weights"])
-def test_training_waits_for_room_and_continues_unchanged(tmp_path, small_disk, make_run, room):
-    whole, hindered = make_run(tmp_path, **SETTINGS), make_run(small_disk, **SETTINGS)
+def test_training_waits_for_room_and_continues_unchanged(tmp_path, small_disk, make_small_run, room):
+    whole, hindered = make_small_run(tmp_path, **SETTINGS), make_small_run(small_disk, **SETTINGS)
     list(train(whole))
     job = train(hindered)
     until(job, CheckpointSaved)
@@ -96,8 +96,8 @@ def test_training_waits_for_room_and_continues_unchanged(tmp_path, small_disk, m
     assert not [file for file in hindered.path.rglob("*") if file.name.endswith(".part")]
 
 
-def test_a_resume_on_a_full_disk_waits_and_then_continues(small_disk, make_run):
-    run = make_run(small_disk, **SETTINGS)
+def test_a_resume_on_a_full_disk_waits_and_then_continues(small_disk, make_small_run):
+    run = make_small_run(small_disk, **SETTINGS)
     list(train(run))
     before = {path: path.read_bytes() for path in run.path.rglob("*") if path.is_file()}
     filling = Filling(small_disk)

@@ -11,11 +11,11 @@ from engine.training import lengthening
 from engine.training.lengthening import lengthen, lengthen_by
 from engine.training.trainer import train
 
-PER_EPOCH = 47  # 1,500 images in batches of 32: 46 whole ones and one of 28
+PER_EPOCH = 47  # 373 images in batches of 8: 46 whole ones and one of 5
 
 
-def test_a_run_whose_length_is_in_steps_is_lengthened_by_steps(tmp_path, make_run):
-    run = make_run(tmp_path, steps=60)
+def test_a_run_whose_length_is_in_steps_is_lengthened_by_steps(tmp_path, make_small_run):
+    run = make_small_run(tmp_path, steps=60)
     list(train(run))
     lengthen_by(run, 7)
     assert run.config.steps == 67
@@ -26,11 +26,11 @@ def test_a_run_whose_length_is_in_steps_is_lengthened_by_steps(tmp_path, make_ru
     assert (again.state().state, again.state().total) == ("finished", 67)
 
 
-def test_a_run_lengthened_in_epochs_equals_one_as_long_from_the_start(tmp_path, make_run):
+def test_a_run_lengthened_in_epochs_equals_one_as_long_from_the_start(tmp_path, make_small_run):
     """Independent check: the same settings, never stopped."""
-    whole = make_run(tmp_path, "whole", steps=None, epochs=2)
+    whole = make_small_run(tmp_path, "whole", steps=None, epochs=2)
     list(train(whole))
-    grown = make_run(tmp_path, "grown", steps=None, epochs=1)
+    grown = make_small_run(tmp_path, "grown", steps=None, epochs=1)
     list(train(grown))
     lengthen_by(grown, 1)
     list(train(grown))
@@ -39,8 +39,8 @@ def test_a_run_lengthened_in_epochs_equals_one_as_long_from_the_start(tmp_path, 
     assert all(torch.equal(expected[name], found[name]) for name in expected)
 
 
-def test_a_run_cannot_become_shorter_than_its_current_step(tmp_path, make_run):
-    run = make_run(tmp_path, steps=60)
+def test_a_run_cannot_become_shorter_than_its_current_step(tmp_path, make_small_run):
+    run = make_small_run(tmp_path, steps=60)
     list(train(run))
     with pytest.raises(ConfigError, match="already at step 60; a total of 50 steps would be shorter"):
         lengthen(run, None, 50)
@@ -60,10 +60,10 @@ def loaded(monkeypatch):
     return found
 
 
-def test_images_are_counted_without_reading_them_if_possible(tmp_path, make_run, loaded):
-    in_steps = make_run(tmp_path, "in steps", steps=10)
-    in_epochs = make_run(tmp_path, "in epochs", steps=None, epochs=2)
-    digits = make_run(tmp_path, "digits", dataset="digits", data_folder=None, steps=None, epochs=1)
+def test_images_are_counted_without_reading_them_if_possible(tmp_path, make_small_run, loaded):
+    in_steps = make_small_run(tmp_path, "in steps", steps=10)
+    in_epochs = make_small_run(tmp_path, "in epochs", steps=None, epochs=2)
+    digits = make_small_run(tmp_path, "digits", dataset="digits", data_folder=None, batch_size=32, steps=None, epochs=1)
     for run in (in_steps, in_epochs, digits):
         list(train(run))
     lengthen_by(in_steps, 1)
@@ -77,15 +77,17 @@ def test_images_are_counted_without_reading_them_if_possible(tmp_path, make_run,
     assert loaded == [in_steps.data]
 
 
-def test_accepted_changed_data_are_counted_again(tmp_path, make_run, loaded):
-    run = make_run(tmp_path, steps=None, epochs=1)
+def test_accepted_changed_data_are_counted_again(tmp_path, make_small_run, loaded):
+    run = make_small_run(tmp_path, steps=None, epochs=1)
     list(train(run))
     lengthen_by(run, 1, accept_changed_data=True)
     assert loaded == [run.data]
 
 
 @pytest.mark.parametrize(("dataset", "images"), [("digits", 1_617), ("mnist", 60_000), ("dsprites", 737_280)])
-def test_the_steps_of_an_epoch_of_a_known_data_set_agree_with_training(tmp_path, make_run, dataset, images, loaded):
-    run = make_run(tmp_path, dataset=dataset, data_folder=None, steps=None, epochs=1)
+def test_the_steps_of_an_epoch_of_a_known_data_set_agree_with_training(
+    tmp_path, make_small_run, dataset, images, loaded
+):
+    run = make_small_run(tmp_path, dataset=dataset, data_folder=None, batch_size=32, steps=None, epochs=1)
     assert lengthening._steps_per_epoch(run, changed=False) == -(-images // 32)
     assert loaded == []

@@ -28,7 +28,8 @@ SETTINGS = {
     "objective": "annealed-relu",
     "capacity_max": 5.0,
     "capacity_epochs": 0.5,
-    "batch_size": 32,
+    "network": "burgess",
+    "batch_size": 8,
     "steps": 60,
     "log_steps": 8,
     "checkpoint_steps": 20,
@@ -76,25 +77,25 @@ def advance(job: object, until: type[Event], count: int = 1) -> list[Event]:
     return taken
 
 
-def test_the_same_seed_gives_the_same_curves_and_weights(tmp_path, digits_folder):
-    runs = [make(tmp_path, digits_folder) for _ in range(2)]
+def test_the_same_seed_gives_the_same_curves_and_weights(tmp_path, few_digits):
+    runs = [make(tmp_path, few_digits) for _ in range(2)]
     for run in runs:
         torch.manual_seed(len(run.path.name))  # the global state must not matter
         list(train(run))
     assert_same(*runs)
 
 
-def test_another_seed_gives_other_curves(tmp_path, digits_folder):
-    runs = [make(tmp_path, digits_folder, seed=seed, steps=16) for seed in (0, 1)]
+def test_another_seed_gives_other_curves(tmp_path, few_digits):
+    runs = [make(tmp_path, few_digits, seed=seed, steps=16) for seed in (0, 1)]
     for run in runs:
         list(train(run))
     assert curves(runs[0])[1] != curves(runs[1])[1]
 
 
 @pytest.mark.parametrize("step", [1, 8, 20, 37, 47, 59])
-def test_a_run_stopped_at_any_step_and_resumed_equals_one_that_never_stopped(tmp_path, digits_folder, step):
-    # 47 steps make an epoch of the 1,500 images: stops fall before, at and after its end.
-    whole, parts = make(tmp_path, digits_folder), make(tmp_path, digits_folder)
+def test_a_run_stopped_at_any_step_and_resumed_equals_one_that_never_stopped(tmp_path, few_digits, step):
+    # 47 steps make an epoch of the 373 images: stops fall before, at and after its end.
+    whole, parts = make(tmp_path, few_digits), make(tmp_path, few_digits)
     list(train(whole))
     job = train(parts)
     while not (isinstance(event := next(job), Progress) and event.what == "Training" and event.done == step):
@@ -108,7 +109,8 @@ def test_a_run_stopped_at_any_step_and_resumed_equals_one_that_never_stopped(tmp
 
 
 def test_a_resume_is_exact_with_two_threads(tmp_path, digits_folder, two_threads):
-    whole, parts = (make(tmp_path, digits_folder, threads=2) for _ in range(2))
+    # Batches and layers that are worth two threads.
+    whole, parts = (make(tmp_path, digits_folder, threads=2, network="plain", batch_size=32) for _ in range(2))
     list(train(whole))
     job = train(parts)
     advance(job, StepMetrics, 2)
@@ -126,8 +128,8 @@ def two_threads():
     torch.set_num_threads(before)
 
 
-def test_a_run_whose_process_died_resumes_from_its_last_checkpoint_and_ends_identically(tmp_path, digits_folder):
-    whole, killed = make(tmp_path, digits_folder), make(tmp_path, digits_folder)
+def test_a_run_whose_process_died_resumes_from_its_last_checkpoint_and_ends_identically(tmp_path, few_digits):
+    whole, killed = make(tmp_path, few_digits), make(tmp_path, few_digits)
     list(train(whole))
     job = train(killed)
     advance(job, CheckpointSaved)
@@ -145,8 +147,8 @@ def test_a_run_whose_process_died_resumes_from_its_last_checkpoint_and_ends_iden
     )
 
 
-def test_a_lengthened_run_equals_one_that_was_as_long_from_the_start(tmp_path, digits_folder):
-    long, short = make(tmp_path, digits_folder, steps=60), make(tmp_path, digits_folder, steps=35)
+def test_a_lengthened_run_equals_one_that_was_as_long_from_the_start(tmp_path, few_digits):
+    long, short = make(tmp_path, few_digits, steps=60), make(tmp_path, few_digits, steps=35)
     list(train(long))
     list(train(short))
     assert short.state().state == "finished"
@@ -155,8 +157,8 @@ def test_a_lengthened_run_equals_one_that_was_as_long_from_the_start(tmp_path, d
     assert_same(long, short)
 
 
-def test_pausing_saves_a_checkpoint_and_changes_nothing(tmp_path, digits_folder):
-    whole, paused = make(tmp_path, digits_folder), make(tmp_path, digits_folder)
+def test_pausing_saves_a_checkpoint_and_changes_nothing(tmp_path, few_digits):
+    whole, paused = make(tmp_path, few_digits), make(tmp_path, few_digits)
     list(train(whole))
     job = train(paused)
     while not (isinstance(event := next(job), Progress) and event.what == "Training" and event.done == 13):
@@ -168,8 +170,8 @@ def test_pausing_saves_a_checkpoint_and_changes_nothing(tmp_path, digits_folder)
     assert_same(whole, paused)
 
 
-def test_closing_the_job_keeps_what_was_learned(tmp_path, digits_folder):
-    run = make(tmp_path, digits_folder)
+def test_closing_the_job_keeps_what_was_learned(tmp_path, few_digits):
+    run = make(tmp_path, few_digits)
     job = train(run)
     while not (isinstance(event := next(job), Progress) and event.what == "Training" and event.done == 7):
         pass
@@ -178,11 +180,11 @@ def test_closing_the_job_keeps_what_was_learned(tmp_path, digits_folder):
     assert run.state().state == "stopped"
 
 
-def test_rows_are_means_over_the_steps_since_the_previous_row(tmp_path, digits_folder):
+def test_rows_are_means_over_the_steps_since_the_previous_row(tmp_path, few_digits):
     # The same run recorded every step and every 10 steps: the mean of the first is the second.
     fine, coarse = (
-        make(tmp_path, digits_folder, steps=20, log_steps=1),
-        make(tmp_path, digits_folder, steps=20, log_steps=10),
+        make(tmp_path, few_digits, steps=20, log_steps=1),
+        make(tmp_path, few_digits, steps=20, log_steps=10),
     )
     each = [event for event in train(fine) if isinstance(event, StepMetrics)]
     rows = [event for event in train(coarse) if isinstance(event, StepMetrics)]
@@ -195,8 +197,8 @@ def test_rows_are_means_over_the_steps_since_the_previous_row(tmp_path, digits_f
         assert sum(row.kl_per_latent) == pytest.approx(row.kl, rel=1e-6)
 
 
-def test_the_loss_is_the_objective_of_its_terms_and_capacity_rises_linearly(tmp_path, digits_folder):
-    run = make(tmp_path, digits_folder, log_steps=1, gamma=10)
+def test_the_loss_is_the_objective_of_its_terms_and_capacity_rises_linearly(tmp_path, few_digits):
+    run = make(tmp_path, few_digits, log_steps=1, gamma=10)
     for row in (event for event in train(run) if isinstance(event, StepMetrics)):
         # Eq. 6 by hand; 47 steps make an epoch, so C reaches 5 nats after 23.5 steps.
         capacity = 5.0 * min(1.0, row.step / 23.5)
@@ -205,8 +207,8 @@ def test_the_loss_is_the_objective_of_its_terms_and_capacity_rises_linearly(tmp_
 
 
 def test_training_learns(tmp_path, digits_folder):
-    network = {"network": "report", "normalisation": "batch"}
-    run = make(tmp_path, digits_folder, objective="vae", steps=200, learning_rate=2e-3, log_steps=50, **network)
+    settings = {"network": "report", "normalisation": "batch", "learning_rate": 2e-3, "batch_size": 16}
+    run = make(tmp_path, digits_folder, objective="vae", steps=150, log_steps=50, **settings)
     rows = [event for event in train(run) if isinstance(event, StepMetrics)]
     # The best constant answer is the mean image; no answer is better than the images' own entropy (they are grey).
     dataset = load_dataset("mnist", digits_folder)
@@ -220,34 +222,34 @@ def entropy(p: np.ndarray) -> np.ndarray:
     return -(xlogy(p, p) + xlogy(1 - p, 1 - p))
 
 
-def test_each_image_is_used_once_per_epoch(tmp_path, digits_folder):
-    trainer = training.Trainer(make(tmp_path, digits_folder, batch_size=64))
+def test_each_image_is_used_once_per_epoch(tmp_path, few_digits):
+    trainer = training.Trainer(make(tmp_path, few_digits, batch_size=64))
     seen = []
     for step in range(trainer.steps_per_epoch):
         seen.extend(trainer.sampler(step))
-    assert trainer.steps_per_epoch == math.ceil(1500 / 64)
-    assert sorted(seen) == list(range(1500))
+    assert trainer.steps_per_epoch == math.ceil(373 / 64)
+    assert sorted(seen) == list(range(373))
 
 
-def test_previews_are_made_at_their_steps_and_saved(tmp_path, digits_folder):
-    run = make(tmp_path, digits_folder)
+def test_previews_are_made_at_their_steps_and_saved(tmp_path, few_digits):
+    run = make(tmp_path, few_digits)
     steps = [event.step for event in train(run) if isinstance(event, Preview)]
     assert steps == [1, 25, 50, 60]
     assert [int(path.stem) for path in list_previews(run.previews_folder)] == steps
 
 
-def test_previews_do_not_change_training(tmp_path, digits_folder):
-    often, seldom = (make(tmp_path, digits_folder, steps=25, preview_steps=each) for each in (1, 1000))
+def test_previews_do_not_change_training(tmp_path, few_digits):
+    often, seldom = (make(tmp_path, few_digits, steps=25, preview_steps=each) for each in (1, 1000))
     list(train(often))
     list(train(seldom))
     assert_trained_the_same(often, seldom)
     assert held_out(often)[0::25] == held_out(seldom)[0::2]
 
 
-def test_an_unchecked_loss_is_never_saved(tmp_path, digits_folder):
+def test_an_unchecked_loss_is_never_saved(tmp_path, few_digits):
     """On a GPU, the loss is read only at rows and checkpoints; here it becomes NaN in between."""
     for end in ("close", Request.STOP):
-        run = make(tmp_path, digits_folder)
+        run = make(tmp_path, few_digits)
         job = train(run)
         advance(job, CheckpointSaved)
         trainer = job.gi_yieldfrom.gi_frame.f_locals["self"]
@@ -262,8 +264,8 @@ def test_an_unchecked_loss_is_never_saved(tmp_path, digits_folder):
         assert all(tensor.isfinite().all() for tensor in load_weights(run.checkpoint_folder).tensors.values())
 
 
-def test_a_nan_loss_stops_the_run_and_keeps_the_checkpoint(tmp_path, digits_folder):
-    run = make(tmp_path, digits_folder)
+def test_a_nan_loss_stops_the_run_and_keeps_the_checkpoint(tmp_path, few_digits):
+    run = make(tmp_path, few_digits)
     job = train(run)
     advance(job, CheckpointSaved)
     trainer = job.gi_yieldfrom.gi_frame.f_locals["self"]
@@ -282,8 +284,8 @@ def full(*_: object) -> None:
 
 
 @pytest.mark.parametrize("what", ["save_checkpoint", "save_preview", "MetricsWriter.append", "Run.write_state"])
-def test_a_full_disk_pauses_the_run_which_then_continues_unchanged(tmp_path, digits_folder, monkeypatch, what):
-    whole, hindered = make(tmp_path, digits_folder), make(tmp_path, digits_folder)
+def test_a_full_disk_pauses_the_run_which_then_continues_unchanged(tmp_path, few_digits, monkeypatch, what):
+    whole, hindered = make(tmp_path, few_digits), make(tmp_path, few_digits)
     list(train(whole))
     job = train(hindered)
     advance(job, CheckpointSaved)
@@ -298,8 +300,8 @@ def test_a_full_disk_pauses_the_run_which_then_continues_unchanged(tmp_path, dig
     assert_same(whole, hindered)
 
 
-def test_stopping_on_a_full_disk_ends_the_run_with_its_last_checkpoint(tmp_path, digits_folder, monkeypatch):
-    run = make(tmp_path, digits_folder)
+def test_stopping_on_a_full_disk_ends_the_run_with_its_last_checkpoint(tmp_path, few_digits, monkeypatch):
+    run = make(tmp_path, few_digits)
     job = train(run)
     advance(job, CheckpointSaved)
     monkeypatch.setattr(training, "save_checkpoint", full)
@@ -313,8 +315,8 @@ def test_stopping_on_a_full_disk_ends_the_run_with_its_last_checkpoint(tmp_path,
     assert run.state().state == "finished"
 
 
-def test_a_folder_deleted_during_training_ends_the_run_with_a_message(tmp_path, digits_folder):
-    run = make(tmp_path, digits_folder)
+def test_a_folder_deleted_during_training_ends_the_run_with_a_message(tmp_path, few_digits):
+    run = make(tmp_path, few_digits)
     job = train(run)
     advance(job, CheckpointSaved)
     shutil.rmtree(run.path)
@@ -322,8 +324,8 @@ def test_a_folder_deleted_during_training_ends_the_run_with_a_message(tmp_path, 
         list(job)
 
 
-def test_a_second_trainer_of_the_same_run_is_refused(tmp_path, digits_folder):
-    run = make(tmp_path, digits_folder)
+def test_a_second_trainer_of_the_same_run_is_refused(tmp_path, few_digits):
+    run = make(tmp_path, few_digits)
     job = train(run)
     advance(job, StepMetrics)
     with pytest.raises(RunLockedError, match="another window or process"):
@@ -332,8 +334,8 @@ def test_a_second_trainer_of_the_same_run_is_refused(tmp_path, digits_folder):
     job.close()
 
 
-def test_a_truncated_checkpoint_is_rejected_with_a_message(tmp_path, digits_folder):
-    run = make(tmp_path, digits_folder)
+def test_a_truncated_checkpoint_is_rejected_with_a_message(tmp_path, few_digits):
+    run = make(tmp_path, few_digits)
     list(train(run))
     weights = run.checkpoint_folder / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[: weights.stat().st_size // 2])
@@ -345,7 +347,7 @@ def test_a_truncated_checkpoint_is_rejected_with_a_message(tmp_path, digits_fold
 @pytest.mark.parametrize(
     ("objective", "conditional"), [(n, c) for n, m in METHODS.items() for c in (False, True) if m.conditional or not c]
 )
-def test_every_method_trains_on_drawn_sprites(tmp_path, objective, conditional):
+def test_every_method_trains_on_drawn_sprites(tmp_path, narrow, objective, conditional):
     config = RunConfig(
         objective=objective,
         conditional=conditional,

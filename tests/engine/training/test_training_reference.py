@@ -23,7 +23,7 @@ from engine.runs.run import Run
 from engine.settings.run_config import RunConfig
 from engine.training.trainer import train
 
-BATCH, EPOCH, STEPS, LOG = 260, 6, 12, 5  # 1,500 images: 5 batches of 260 and one of 200
+IMAGES, BATCH, EPOCH, STEPS, LOG = 373, 65, 6, 12, 5  # 5 batches of 65 and one of 48
 C_MAX, C_EPOCHS, GAMMA, BETA = 3.0, 1.5, 20.0, 6.0
 SEED, LATENTS = 3, 4
 CASES = [
@@ -56,8 +56,8 @@ def loss_of(objective, reconstruction, kl, z, mean, log_variance, c):
     joint, product = [], []
     for i in range(len(z)):
         each = torch.distributions.Normal(mean, torch.exp(log_variance / 2)).log_prob(z[i])
-        others = math.log((1500 - 1) / (1500 * (len(z) - 1)))
-        weight = torch.tensor([-math.log(1500) if j == i else others for j in range(len(z))])
+        others = math.log((IMAGES - 1) / (IMAGES * (len(z) - 1)))
+        weight = torch.tensor([-math.log(IMAGES) if j == i else others for j in range(len(z))])
         joint.append(torch.logsumexp(weight + each.sum(1), 0))
         product.append(torch.logsumexp(weight[:, None] + each, 0).sum())
     return reconstruction + kl + (BETA - 1) * (torch.stack(joint) - torch.stack(product)).mean()
@@ -78,7 +78,7 @@ def computed(run, folder, objective, conditional, rate):
     each_step, off = [], []
     for step in range(1, STEPS + 1):
         epoch, position = divmod(step - 1, EPOCH)
-        order = np.random.default_rng((SEED, epoch)).permutation(1500)[position * BATCH :][:BATCH]
+        order = np.random.default_rng((SEED, epoch)).permutation(IMAGES)[position * BATCH :][:BATCH]
         x = images[order]
         mean, log_variance = model.encode(x)
         z = mean + torch.exp(log_variance / 2) * torch.empty(len(x), LATENTS).normal_(generator=noise)
@@ -106,12 +106,13 @@ def computed(run, folder, objective, conditional, rate):
 
 
 @pytest.fixture(scope="module", params=CASES, ids=lambda case: f"{case[0]}-{'conditional' if case[1] else 'plain'}")
-def both(request, tmp_path_factory, digits_folder):
+def both(request, tmp_path_factory, few_digits):
     """A run, and the same computed here."""
     objective, conditional, rate = request.param
     config = RunConfig(
         dataset="mnist",
-        data_folder=digits_folder,
+        data_folder=few_digits,
+        network="burgess",
         objective=objective,
         conditional=conditional,
         learning_rate=rate,
@@ -130,7 +131,7 @@ def both(request, tmp_path_factory, digits_folder):
     )
     run = Run.create(tmp_path_factory.mktemp("reference"), config)
     list(train(run))
-    rows, off, model = computed(run, digits_folder, objective, conditional, rate)
+    rows, off, model = computed(run, few_digits, objective, conditional, rate)
     return run, rows, off, model
 
 
@@ -154,11 +155,11 @@ def test_every_update_of_the_weights_agrees_with_adam(both):
 
 
 @torch.no_grad()
-def test_held_out_values_agree_with_the_test_images(both, digits_folder):
+def test_held_out_values_agree_with_the_test_images(both, few_digits):
     """KL involves no noise; the reconstruction loss is within the spread over other draws of the noise."""
     run, *_, model = both
-    images = torch.tensor(read(digits_folder, "t10k-images-idx3-ubyte") / 255.0, dtype=torch.float32)[:, None]
-    labels = torch.tensor(read(digits_folder, "t10k-labels-idx1-ubyte").astype(np.int64))
+    images = torch.tensor(read(few_digits, "t10k-images-idx3-ubyte") / 255.0, dtype=torch.float32)[:, None]
+    labels = torch.tensor(read(few_digits, "t10k-labels-idx1-ubyte").astype(np.int64))
     mean, log_variance = model.encode(images)
     kl = -0.5 * (1 + log_variance - mean**2 - torch.exp(log_variance)).sum(1).mean()
     draws = []
@@ -177,12 +178,12 @@ def test_held_out_values_agree_with_the_test_images(both, digits_folder):
 
 
 @torch.no_grad()
-def test_previews_agree_with_the_model(both, digits_folder):
+def test_previews_agree_with_the_model(both, few_digits):
     """The last picture: reconstructions through the posterior mean, each latent from -3 to 3 from the first image."""
     run, rows, _, model = both
     preview = load_preview(list_previews(run.previews_folder)[-1])
-    images = read(digits_folder, "t10k-images-idx3-ubyte")
-    labels = read(digits_folder, "t10k-labels-idx1-ubyte").astype(np.int64)
+    images = read(few_digits, "t10k-images-idx3-ubyte")
+    labels = read(few_digits, "t10k-labels-idx1-ubyte").astype(np.int64)
     which = [int(np.flatnonzero((images == original[..., 0]).all((1, 2)))[0]) for original in preview.originals]
     given = torch.tensor(labels[which]) if run.config.conditional else None
     mean, _ = model.encode(torch.tensor(images[which] / 255.0, dtype=torch.float32)[:, None])

@@ -129,7 +129,7 @@ def test_left_out_files_and_classes_in_natural_order_are_shown(qtbot, window, tm
     assert "<b>8</b> images" in facts
     assert "Classes: 9, 10" in facts
     assert "hidden or the system's own: .ipynb_checkpoints." in facts
-    assert "not pictures that can be read: 1 .heic." in facts
+    assert "not readable pictures: 1 .heic." in facts
     assert "beside the folders of the classes: stray.png." in facts
 
 

@@ -8,7 +8,7 @@ from PySide6.QtCore import QObject, Qt, QUrl
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QApplication, QDialog, QVBoxLayout, QWidget
 
-from engine.evaluation.catalogue import COLUMNS, VERSION
+from engine.evaluation.catalogue import METRICS, VERSION
 from engine.methods.registry import METHODS, setting_key
 from engine.runs.run import Run
 from engine.settings.run_config import RunConfig
@@ -20,7 +20,7 @@ from gui.help.formulas import FOLDER, formula, sources
 from gui.help.illustrations import FIGURES
 from gui.help.topics import Library, pattern_of
 from gui.help.window import HelpWindow
-from gui.training.form import TextField
+from gui.training.editors import TextField
 from gui.widgets import theme
 from gui.widgets.theme import DARK, LIGHT
 
@@ -86,8 +86,8 @@ def test_every_metric_says_what_it_measures_and_where_it_misleads(library):
         section.anchor: topic.text[section.start : end]
         for section, end in zip(topic.sections[1:], [*starts[1:], None], strict=True)
     }
-    assert set(parts) == {column.metric for column in COLUMNS}
-    for column in COLUMNS:
+    assert set(parts) == {column.metric for column in METRICS.values()}
+    for column in METRICS.values():
         assert column.about in parts[column.metric]
         assert "Where it misleads." in parts[column.metric]
 
@@ -308,8 +308,9 @@ def test_f1_in_a_field_opens_its_entry(qtbot, window, name):
 def test_f1_elsewhere_opens_the_topic_of_the_widget(qtbot, window):
     curves = window.training_page.curves
     window.training_page._stack.setCurrentIndex(1)
-    curves.terms.show()  # as for a run whose method has terms of its own
-    for plot, topic in zip(curves.plots, ("reconstruction", "kl", "latents", "terms"), strict=True):
+    for plot in (curves.terms, curves.weights):  # as for a run whose method has such curves
+        plot.show()
+    for plot, topic in zip(curves.plots, ("reconstruction", "kl", "latents", "terms", "weights"), strict=True):
         assert f1(qtbot, window, plot.canvas) == f"curves#{topic}"
     assert f1(qtbot, window, window.run_list.filter) == "runs"
     for number, topic in enumerate((FIRST, "traversal", "table", "data")):

@@ -11,7 +11,8 @@ import pytest
 from PySide6.QtCore import QObject, QPoint, Qt
 from PySide6.QtGui import QGuiApplication
 
-from engine.evaluation.catalogue import COLUMNS, METRICS, SLOW, VERSION
+from engine.evaluation.catalogue import METRICS, SLOW, VERSION
+from engine.evaluation.evaluate import evaluate
 from engine.evaluation.grouping import METHOD
 from engine.evaluation.intervals import OVER_DRAWS
 from engine.jobs.events import Progress
@@ -238,7 +239,7 @@ def test_digits_are_grouped_in_the_table_and_along_the_axes(make_page, tmp_path)
 def test_an_axis_label_loses_its_unit_if_it_would_be_cut(make_page, items):
     scatter = make_page(items[:2]).charts.scatter
     reconstruction, sharpness = (
-        next(c for c in COLUMNS if c.metric == name) for name in ("reconstruction", "sharpness")
+        next(c for c in METRICS.values() if c.metric == name) for name in ("reconstruction", "sharpness")
     )
     for height, name in ((600, sharpness.heading), (160, sharpness.title)):
         scatter.resize(500, height)
@@ -269,7 +270,7 @@ def test_a_scatter_plot_shows_the_current_rows_data_set_unless_another_is_chosen
     page.view.setCurrentIndex(page.model.index(3, 0))
     assert charts.data.currentText() == "MNIST"
     assert [list(values) for values in charts.scatter.points.getData()] == [[90.0], [900.0]]
-    assert charts.words == "Sharpness against Reconstruction MNIST"
+    assert charts.file_name == "Sharpness against Reconstruction MNIST"
     charts.data.setCurrentIndex(0)
     charts.data.activated.emit(0)
     assert list(charts.scatter.points.getData()[0]) == [41.25, 81.0, 83.0]
@@ -277,7 +278,7 @@ def test_a_scatter_plot_shows_the_current_rows_data_set_unless_another_is_chosen
     assert charts.data.currentText() == "dSprites"
     one = make_page(items[:3])
     assert not one.charts.data.isVisible()
-    assert one.charts.words == "Sharpness against Reconstruction"
+    assert one.charts.file_name == "Sharpness against Reconstruction"
 
 
 @pytest.mark.parametrize("format", PICTURES, ids=lambda each: each.ending)
@@ -349,12 +350,14 @@ def test_a_run_deleted_meanwhile_is_reported_and_the_others_are_evaluated(qtbot,
     first, second = (Run.open(shutil.copytree(tiny_run.path, window.store.root / name)) for name in ("one", "two"))
     deleted = []
 
-    def delete(event):
-        if not deleted and "one" in event.what:
-            shutil.rmtree(first.path)
-            deleted.append(True)
+    def evaluate_and_delete(run, metrics):
+        for event in evaluate(run, metrics):
+            if run.path == first.path and not deleted:
+                shutil.rmtree(first.path)
+                deleted.append(True)
+            yield event
 
-    window.evaluation.progressed.connect(delete)
+    monkeypatch.setattr("engine.evaluation.evaluate.evaluate", evaluate_and_delete)
     with qtbot.waitSignal(window.evaluation.ended, timeout=60_000) as ended:
         window.evaluation.start([first, second], ["reconstruction"])
     assert deleted

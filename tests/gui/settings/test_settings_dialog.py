@@ -77,8 +77,8 @@ def test_cancel_leaves_everything_unchanged(qtbot, window, settings, tmp_path):
 
 def test_new_runs_use_preferences_that_the_preset_does_not_set(qtbot, window, dialog):
     card = window.training_page.settings
-    paper = next(n for n in range(card.presets.count()) if card.presets.itemText(n).startswith("Paper"))
-    card.presets.setCurrentIndex(paper)
+    report = next(n for n in range(card.presets.count()) if card.presets.itemText(n).startswith("Report"))
+    card.presets.setCurrentIndex(report)
     card.form.set_values(seed=77)
     dialog.threads.setText("3")
     dialog.preview_steps.setText("123")

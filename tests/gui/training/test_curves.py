@@ -36,7 +36,7 @@ def write_rows(run, first, last, seed=0):
     rng = np.random.default_rng(seed)
     for row in range(first, last + 1):
         kl = tuple(rng.uniform(0.5, 3, run.config.latents).tolist())
-        capacity = 0.1 * row if run.config.capacity(1, 1) is not None else None
+        capacity = 0.1 * row if "capacity" in run.config.flat() else None
         step = 10 * row
         writer.append(
             StepMetrics(
@@ -99,7 +99,7 @@ def test_the_slider_smooths_and_the_points_stay_visible(page, show, tmp_path):
 
 @pytest.mark.parametrize("several", [False, True])
 def test_every_curve_shows_its_column_and_c_follows_the_settings(page, show, tmp_path, several):
-    """C is checked against `RunConfig.capacity`, the others against the values written."""
+    """C is checked against the settings, the others against the values written."""
     runs = [
         make_run(tmp_path / "runs", name, objective="annealed-relu")
         for name in (["one", "two"] if several else ["one"])
@@ -108,7 +108,7 @@ def test_every_curve_shows_its_column_and_c_follows_the_settings(page, show, tmp
         run.metrics_file.unlink()
         writer = MetricsWriter(run.metrics_file, 3)
         for step in range(10, 610, 10):
-            c = run.config.capacity(step, 100)
+            c = run.config.method.at(step, 100, 1000).capacity
             writer.append(
                 StepMetrics(step, step / 100, step, 900.0 - step, 800.0 - step, 700.0, c, (100.0, 200.0, 400.0))
             )
@@ -248,6 +248,66 @@ def test_terms_have_a_plot_if_a_selected_run_has_some(page, show, tmp_path):
     assert list(plot.drawn) == [f"total_correlation {own.path}"]  # the other has none
 
 
+def schedule_run(root, name, objective="beta-vae", **weights):
+    """A run of ten rows whose weights follow schedules, each column as the settings say."""
+    config = RunConfig(dataset="digits", objective=objective, latents=2, steps=100, log_steps=10, **weights)
+    run = Run.create(root, config, name)
+    writer = MetricsWriter(run.metrics_file, 2, METHODS[objective].curves(config))
+    for step in range(10, 110, 10):
+        own = config.method.at(step, 50, 100)
+        terms = [0.5] * len(METHODS[objective].terms)
+        scheduled = METHODS[objective].scheduled(METHODS[objective].curves(config))
+        values = (*terms, *(getattr(own, name) for name in scheduled))
+        capacity = getattr(own, "capacity", None)
+        writer.append(StepMetrics(step, step / 50, step, 200.0 - step, 190.0, 3.0, capacity, (1.0, 2.0), values))
+    run.write_state(RunState("finished", 100, 100))
+    return run
+
+
+def test_a_weight_that_follows_a_schedule_is_drawn_dashed_in_a_plot_of_its_own(page, show, tmp_path):
+    make_run(tmp_path / "runs", "constant", objective="beta-vae")
+    show()
+    assert page.curves.weights.isHidden()
+    schedule_run(tmp_path / "runs", "warm", beta="0 to 4 over 50 steps")
+    items = show()
+    plot, [warm] = page.curves.weights, [item for item in items if item.name == "warm"]
+    assert not plot.isHidden()
+    assert page.curves.terms.isHidden()  # a weight is no term
+    [key] = plot.drawn  # no smoothing of it, whatever the slider says
+    assert key == f"beta {warm.path}"
+    x, y = drawn(plot, key)
+    np.testing.assert_allclose(y, np.minimum(4, x * 4 / 50), rtol=1e-8)
+    assert plot.drawn[key].opts["pen"].style() == Qt.PenStyle.DashLine
+    assert [button.entry.title for button in plot.legend.buttons] == ["warm"]
+    assert "β: Weight of the KL divergence." in plot.title.toolTip()
+
+
+def test_the_readout_and_the_pictures_say_each_weight(qtbot, page, show, tmp_path):
+    weights = {"gamma": "100 to 10 over 90 steps", "capacity": "0 to 5 over 50 %"}
+    run = schedule_run(tmp_path / "runs", "both", "annealed-abs", **weights)
+    save_preview(run.previews_folder, picture(50))
+    show()
+    qtbot.waitUntil(lambda: page.pictures.step.text() == "step 50 · C 5.0 · γ 50")
+    plot = page.curves.weights
+    assert list(plot.drawn) == [f"gamma {run.path}"]  # C is with KL
+    assert f"capacity {run.path}" in page.curves.kl.drawn
+    hover(plot, 0.5)
+    assert [(reading.title, reading.value) for reading in plot.readout._readings] == [("γ", pytest.approx(50))]
+
+
+def test_terms_and_weights_share_a_row_where_all_plots_are_there(page, show, tmp_path):
+    schedule_run(tmp_path / "runs", "one", beta="0 to 4 over 50 steps")
+    show()
+    assert page.curves.weights.width() == page.curves.kl.width()
+    schedule_run(tmp_path / "runs", "two", "beta-tcvae", beta="8 to 1 over 50 steps")
+    show()
+    terms, weights = page.curves.terms, page.curves.weights
+    QApplication.processEvents()
+    assert terms.y() == weights.y()
+    assert terms.x() + terms.width() < weights.x()
+    assert abs(weights.height() - page.curves.kl.height()) <= 2
+
+
 def test_all_runs_are_fully_visible_and_plots_zoom_together(qtbot, page, show, tmp_path):
     make_run(tmp_path / "runs", "short", rows=20)
     make_run(tmp_path / "runs", "long", rows=90, seed=1)
@@ -321,7 +381,7 @@ def test_a_run_that_ended_before_the_pointer_has_no_value_there(page, show, tmp_
     make_run(tmp_path / "runs", "long", rows=90)
     show()
     hover(page.curves.kl, 0.8)
-    read = {reading.title: reading.words for reading in page.curves.kl.readout._readings}
+    read = {reading.title: reading.text for reading in page.curves.kl.readout._readings}
     assert read["short"] == "–"
     assert float(read["long"]) > 0
 

@@ -1,12 +1,19 @@
 """The form: every field of RunConfig, validated while typing."""
 
+import dataclasses
+
 import pytest
-from PySide6.QtWidgets import QComboBox, QLineEdit
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QApplication, QComboBox, QLineEdit
 
 from engine.errors import ConfigError
 from engine.methods.registry import METHODS, setting_key
+from engine.networks.architectures import NETWORKS
 from engine.settings.run_config import RunConfig
-from gui.training.form import ConfigForm, FolderField
+from engine.system.fields import help_of
+from engine.system.schedule import Schedule
+from gui.training.editors import FolderField, WeightField
+from gui.training.form import ConfigForm
 
 
 @pytest.fixture
@@ -25,7 +32,7 @@ def test_every_setting_has_an_editor_with_its_help(form):
     own = {setting_key(o, name): field for o, m in METHODS.items() for name, field in m.Settings.model_fields.items()}
     for key, field in (RunConfig.model_fields | own).items():
         if key != "method":
-            assert field.description in editor(form, key).toolTip().replace("<br>", " "), key
+            assert help_of(field) in editor(form, key).toolTip().replace("<br>", " "), key
 
 
 def test_displayed_settings_are_read_back_unchanged(form):
@@ -81,11 +88,11 @@ def test_settings_that_the_method_does_not_use_are_hidden(form):
     for objective, shown in (
         ("vae", []),
         ("beta-vae", ["beta"]),
-        ("annealed-abs", ["gamma", "capacity_max"]),
+        ("annealed-abs", ["gamma", "capacity"]),
         ("beta-tcvae", ["beta-tcvae-beta"]),
     ):
         method.setCurrentIndex(method.findData(objective))
-        names = ("beta", "gamma", "capacity_max", "beta-tcvae-beta")
+        names = ("beta", "gamma", "capacity", "beta-tcvae-beta")
         assert [name for name in names if editor(form, name).isVisible()] == shown
 
 
@@ -196,3 +203,182 @@ def test_a_data_folder_that_is_not_there_is_marked(form, tmp_path):
     assert form.errors == [f"{too_long} does not exist."]
     form.set_values(dataset="digits")  # they come with the application and need no folder
     assert form.errors == []
+
+
+def test_a_network_that_does_not_take_the_images_is_marked(form, monkeypatch):
+    narrow = dataclasses.replace(NETWORKS["mlp"], title="Narrow")
+    object.__setattr__(narrow, "sides", (28,))
+    monkeypatch.setitem(NETWORKS, "mlp", narrow)
+    form.set_values(network="mlp", dataset="mnist")
+    assert form.errors == []
+    form.set_values(dataset="dsprites")
+    [error] = form.errors
+    assert error == (
+        "The network Narrow takes images of 28 pixels, and dSprites has images of 64 × 64. Choose another network."
+    )
+    form.set_values(objective="info-gan")  # it has networks of its own
+    assert form.errors == []
+
+
+# A weight that rises or falls
+
+
+@pytest.fixture
+def beta(form):
+    """The editor of β, the method being the β-VAE."""
+    form.show_config(RunConfig(objective="beta-vae", beta=5, steps=100))
+    return editor(form, "beta")
+
+
+def seen(weight):
+    parts = {"start": weight.start, "end": weight.end, "length": weight.length, "unit": weight.unit,
+             "shape": weight.shape}  # fmt: skip
+    return [name for name, part in parts.items() if part.isVisible()]
+
+
+def click(qtbot, button):
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+
+
+def test_every_weight_has_the_button_and_no_other_setting(form):
+    own = {setting_key(o, name): (m, name) for o, m in METHODS.items() for name in m.Settings.model_fields}
+    weights = {key for key, (method, name) in own.items() if name in method.Settings.weights()}
+    assert {key for key in own if isinstance(editor(form, key), WeightField)} == weights
+    assert not any(isinstance(editor(form, key), WeightField) for key in RunConfig.model_fields if key != "method")
+
+
+def test_a_constant_unfolds_into_a_schedule_that_ends_there_and_folds_back(qtbot, form, beta):
+    assert seen(beta) == ["end"]
+    click(qtbot, beta.ramp)
+    assert seen(beta) == ["start", "end", "length", "unit", "shape"]
+    assert form.config().value("beta") == Schedule(0, 5, 50, "%")
+    assert form.differences == 1
+    click(qtbot, beta.ramp)
+    assert seen(beta) == ["end"]
+    assert form.config().value("beta") == 5
+    assert form.differences == 0
+    click(qtbot, beta.ramp)
+    assert form.config().value("beta") == Schedule(0, 5, 50, "%")
+
+
+def test_a_schedule_is_typed_part_by_part_by_keyboard_alone(qtbot, form, beta):
+    form.activateWindow()
+    form.findChild(object, "field-conditional").setFocus()
+    reached = []
+    for key in (Qt.Key.Key_Tab, Qt.Key.Key_Tab):
+        qtbot.keyClick(QApplication.focusWidget(), key)
+        reached.append(QApplication.focusWidget())
+    assert reached == [beta.end, beta.ramp]
+    qtbot.keyClick(beta.ramp, Qt.Key.Key_Space)
+    qtbot.keyClick(beta.ramp, Qt.Key.Key_Backtab)
+    qtbot.keyClick(beta.end, Qt.Key.Key_Backtab)
+    assert QApplication.focusWidget() is beta.start
+    for part, text in ((beta.start, "10"), (beta.end, "0,5"), (beta.ramp, ""), (beta.length, "20")):
+        assert QApplication.focusWidget() is part
+        if text:
+            part.selectAll()
+            qtbot.keyClicks(part, text)
+        qtbot.keyClick(part, Qt.Key.Key_Tab)
+    assert QApplication.focusWidget() is beta.unit
+    qtbot.keyClick(beta.unit, Qt.Key.Key_Up)
+    qtbot.keyClick(beta.unit, Qt.Key.Key_Tab)
+    qtbot.keyClick(beta.shape, Qt.Key.Key_Down)
+    assert form.config().value("beta") == Schedule(10, 0.5, 20, "epochs", "cosine")
+    assert beta.end.text() == "0.5"  # as it is understood
+
+
+def test_a_schedule_that_is_shown_comes_back(form, beta):
+    for text in (
+        "0 to 4 over 20 epochs",
+        "10 to 1.5 over 5000 steps cosine",
+        "1 to 2 over 1 epoch",
+        "0 to 1 over 12.5 %",
+    ):
+        config = form.basis.changed(beta=text)
+        form.show_config(config)
+        assert form.config() == config
+        assert form.differences == 0
+        assert form.edits == {}
+    form.show_config(form.basis.changed(beta=3))
+    assert (seen(beta), beta.text()) == (["end"], "3")
+
+
+def test_a_schedule_typed_into_the_line_of_the_number_unfolds_when_it_is_left(qtbot, form, beta):
+    beta.end.setFocus()
+    beta.end.setText("0 to 4 over 50% cosine")
+    assert form.config().value("beta") == Schedule(0, 4, 50, "%", "cosine")
+    beta.end.editingFinished.emit()
+    assert seen(beta) == ["start", "end", "length", "unit", "shape"]
+    assert [line.text() for line in beta.lines] == ["0", "4", "50"]
+    assert form.config().value("beta") == Schedule(0, 4, 50, "%", "cosine")
+
+
+@pytest.mark.parametrize(
+    ("part", "text"),
+    [
+        ("start", ""),
+        ("start", "-1"),
+        ("end", "1001"),
+        ("end", "x"),
+        ("length", "0"),
+        ("length", "101"),
+        ("length", ""),
+    ],
+)
+def test_the_wrong_part_of_a_schedule_is_marked_and_the_others_are_not(qtbot, form, beta, part, text):
+    click(qtbot, beta.ramp)
+    getattr(beta, part).setText(text)
+    marked = [name for name in ("start", "end", "length") if getattr(beta, name).property("invalid")]
+    assert marked == [part]
+    [error] = form.errors
+    assert error.startswith("β is '")
+    assert form.edits["beta"] == beta.text().strip()
+    # As after a change of preferences: what was typed is shown over the preset again, wrong as it is.
+    edits = form.edits
+    form.show_config(form.basis)
+    form.set_values(**edits)
+    assert form.errors == [error]
+    getattr(beta, part).setText("3")
+    assert not form.errors
+    assert not getattr(beta, part).property("invalid")
+
+
+def test_those_who_cannot_see_it_are_told_each_part(qtbot, beta):
+    assert beta.end.accessibleName() == "β"
+    click(qtbot, beta.ramp)
+    parts = (beta.start, beta.end, beta.length, beta.unit, beta.shape, beta.ramp)
+    names = [part.accessibleName() for part in parts]
+    assert names[:2] == ["β at the start", "β at the end"]
+    assert len({*names}) == len(names)
+    assert all(name.startswith("β") for name in names)
+
+
+def test_the_second_line_is_hidden_with_its_method(qtbot, form, beta):
+    click(qtbot, beta.ramp)
+    assert beta.below.isVisible()
+    method = editor(form, "objective")
+    method.setCurrentIndex(method.findData("vae"))
+    assert not beta.below.isVisible()
+    method.setCurrentIndex(method.findData("beta-vae"))
+    assert beta.below.isVisible()
+    assert form.config().value("beta") == Schedule(0, 5, 50, "%")
+
+
+def test_the_capacity_is_shown_as_its_schedule_also_from_its_former_names(form):
+    capacity = editor(form, "capacity")
+    form.show_config(RunConfig(objective="annealed-abs"))
+    assert [line.text() for line in capacity.lines] == ["0", "20", "20"]
+    form.show_config(RunConfig(objective="annealed-abs", capacity_max=7, capacity_epochs=0.5))
+    assert [line.text() for line in capacity.lines] == ["0", "7", "0.5"]
+    form.show_config(RunConfig(objective="annealed-abs", capacity_max=7, capacity_epochs=0))
+    assert capacity.text() == "7"
+
+
+def test_what_is_typed_in_a_schedule_is_undone_as_elsewhere(qtbot, form, beta):
+    click(qtbot, beta.ramp)
+    beta.start.setFocus()
+    qtbot.keyClick(beta.start, Qt.Key.Key_End)
+    qtbot.keyClicks(beta.start, ".5")
+    assert form.config().value("beta").start == 0.5
+    beta.start.undo()
+    assert form.config().value("beta").start == 0

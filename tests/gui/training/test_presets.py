@@ -1,11 +1,14 @@
 """The user's presets, and restoring the form."""
 
+import json
 import re
 
 import pytest
 from PySide6.QtWidgets import QInputDialog
 
 from engine.settings.presets import own_presets, presets_folder
+from engine.system.schedule import Schedule
+from gui.training.settings_card import FROM_RUN
 
 
 @pytest.fixture(autouse=True)
@@ -64,6 +67,26 @@ def test_the_form_is_restored(qtbot, window, settings, another_window):
     assert restored.form.config() == before
     assert restored.form.differences == 1
     assert restored.presets.currentIndex() == 2
+    restored.presets.setCurrentIndex(0)
+    restored.form.set_values(gamma="0 to 50 over 60 % cosine")
+    again.close()
+    third = another_window(window.store.root)
+    kept = third.training_page.settings.form
+    assert kept.config().value("gamma") == Schedule(0, 50, 60, "%", "cosine")
+    assert kept.differences == 1
+    third.close()
+
+
+def test_a_form_whose_preset_no_longer_exists_shows_no_other_preset(qtbot, window, settings, another_window):
+    card = window.training_page.settings
+    card.presets.setCurrentIndex(2)
+    before = card.form.config()
+    window.close()
+    settings.setValue("form", json.dumps(json.loads(settings.value("form")) | {"preset": "Paper: VAE, MNIST"}))
+    again = another_window(window.store.root)
+    restored = again.training_page.settings
+    assert restored.form.config() == before
+    assert restored.presets.currentText() == FROM_RUN
     again.close()
 
 

@@ -23,7 +23,7 @@ WAIT = 60_000
 
 
 @pytest.fixture(scope="module")
-def gan_run(tmp_path_factory):
+def gan_run(tmp_path_factory, narrow):
     settings = {"objective": "info-gan", "dataset": "digits", "batch_size": 64, "steps": 4, "log_steps": 2}
     run = Run.create(tmp_path_factory.mktemp("gan"), RunConfig.parse(settings | {"threads": 1}), "gan")
     list(train(run))

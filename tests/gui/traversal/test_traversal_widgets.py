@@ -7,7 +7,7 @@ from PySide6.QtCore import QPoint, Qt
 from gui.help.posteriors import FigureOneDialog
 from gui.training.live_pictures import LivePictures
 from gui.traversal.canvas import SIDE, DrawingBoard
-from gui.traversal.labels import heading_words
+from gui.traversal.labels import heading_texts
 from gui.traversal.track import TICKS, LatentTrack
 from gui.widgets.heat_map import HeatMap
 from gui.widgets.image_grid import ImageGrid, Row
@@ -83,7 +83,7 @@ def test_arrow_keys_move_through_the_grid_and_return_clicks(qtbot):
     ],
 )
 def test_headings_have_only_the_decimals_they_need_and_no_minus_zero(values, words):
-    assert heading_words(values) == words
+    assert heading_texts(values) == words
 
 
 def test_figure_one_says_what_a_larger_beta_does(qtbot):
@@ -110,7 +110,7 @@ def test_names_of_latents_are_complete_in_the_live_view(qtbot, width, longest):
     names = ("thickness", "0.4", longest)
     grid.show_rows([Row(np.zeros((8, 32, 32, 1), np.uint8), "z3", name) for name in names])
     grid.resize(width, grid.heightForWidth(width))
-    assert [grid.shown_words(n) for n in range(3)] == [("z3", name) for name in names]
+    assert [grid.shown_text(n) for n in range(3)] == [("z3", name) for name in names]
     assert grid._rect(2, 7).right() <= width
     assert grid._rect(2, 0).bottom() <= grid.height()
     assert grid._rect(1, 0).top() - grid._rect(0, 0).bottom() >= grid._line(width)  # no words on a picture
@@ -122,7 +122,7 @@ def test_a_long_name_is_elided_beside_images_and_complete_in_the_tooltip(qtbot):
     name = "the angle at which a stroke is drawn"
     grid.show_rows([Row(np.zeros((8, 32, 32, 1), np.uint8), "z3", name)])
     grid.resize(330, 60)
-    title, note = grid.shown_words(0)
+    title, note = grid.shown_text(0)
     assert (title, note[-1]) == ("z3", "…")
     assert grid._tip(QPoint(4, grid._rect(0, 0).center().y())) == f"z3 {name}"
 
@@ -132,7 +132,7 @@ def test_names_of_rows_appear_in_the_heat_map(qtbot):
     qtbot.addWidget(heat)
     heat.resize(420, 200)
     heat.show_values(np.ones((2, 3)), ["z0 (thickness)", "z1 (" + "w" * 40 + ")"], ["a", "b", "c"], "{row} {value}")
-    assert heat.row_words(0) == "z0 (thickness)"
-    assert heat.row_words(1).endswith("…")
+    assert heat.row_text(0) == "z0 (thickness)"
+    assert heat.row_text(1).endswith("…")
     assert heat.tip_at(QPoint(3, round(heat._cell(1, 0).center().y()))) == "z1 (" + "w" * 40 + ")"
     assert heat._cell(0, 2).right() <= 420

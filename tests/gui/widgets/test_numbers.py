@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QAbstractSpinBox, QApplication
 
 from engine.methods.latents import Latent
 from gui.app import use_one_locale
+from gui.training.editors import WeightField
 from gui.training.form import ConfigForm
 from gui.traversal.grid_card import GridCard
 from gui.traversal.latent_row import LatentRow
@@ -160,6 +161,7 @@ def test_the_form(qtbot, enter):
         ("seed", "۷", 7, "7"),
     ):
         line = form.findChild(object, f"field-{name}")
+        line = line.end if isinstance(line, WeightField) else line
         enter(qtbot, line, text)
         assert form.config().value(name) == value
         assert line.text() == shown

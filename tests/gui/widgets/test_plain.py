@@ -49,7 +49,7 @@ def _blocks(document):
         block = block.next()
 
 
-def words_of(widget):
+def texts_of(widget):
     """Return all texts of a widget and its children that Qt might interpret as HTML: labels, tooltips, items, ...."""
     found = []
     for each in [widget, *widget.findChildren(QWidget)]:
@@ -74,7 +74,7 @@ def item_words(model: QAbstractItemModel):
 
 def assert_shown_as_written(widget):
     """Check that no text from a file appears as an image or in bold, and that hostile text is visible as text."""
-    texts = words_of(widget)
+    texts = texts_of(widget)
     for text in texts:
         shown = plain(text)
         assert "<b>x</b>" in shown or "/etc/hostname" not in text, text

@@ -12,7 +12,7 @@ from engine.runs.checkpoints import checkpoint_step
 from engine.runs.run import Run, list_runs
 from engine.settings.run_config import RunConfig
 from engine.training import trainer as training
-from gui.runs.store import state_words
+from gui.runs.store import state_text
 from gui.widgets.splitter import Splitter
 
 WAIT = 60_000
@@ -126,7 +126,7 @@ def test_a_pause_for_a_full_disk_is_shown_until_the_run_resumes(qtbot, window, s
     run = window.training.run
     assert run.state().state == "running"  # the content of the full disk
     window.store.refresh()
-    assert state_words(window.store.find(run.path)) == "paused"
+    assert state_text(window.store.find(run.path)) == "paused"
     said = f"The disk is full: {run.path} cannot be written. "
     assert window.banner.text.text().startswith(said)
     window.banner.say_also("Something else.")
@@ -134,7 +134,7 @@ def test_a_pause_for_a_full_disk_is_shown_until_the_run_resumes(qtbot, window, s
     monkeypatch.undo()
     press(qtbot, card.pause_button)
     assert window.banner.text.text() == "Something else."
-    assert state_words(window.store.find(run.path)) == "training"
+    assert state_text(window.store.find(run.path)) == "training"
     done = window.training.progress.done
     qtbot.waitUntil(lambda: window.training.progress.done > done, timeout=WAIT)
 
@@ -273,7 +273,7 @@ def test_a_ramp_that_does_not_end_in_time_is_reported(window):
     card = window.training_page.settings
     card.show_config(RunConfig(steps=1000))
     # 1,000 steps of 64 images are 1000 / 11,520 epochs; C rises by 1 nat an epoch: 0.0868.
-    assert "C will reach only 0.0868 of 20 nats" in card.warnings.text()
+    assert "C will reach only 0.0868 on its way from 0 to 20 nats" in card.warnings.text()
 
 
 def test_the_keyboard_reaches_every_page(qtbot, window):

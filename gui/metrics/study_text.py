@@ -9,7 +9,7 @@ from gui.training.estimator import room_left
 from gui.widgets.words import count, duration, room
 
 
-def left_words(standing: Standing, session: StudySession) -> str:
+def summary_text(standing: Standing, session: StudySession) -> str:
     """Return how many runs a study has, and how many are done, started or failed."""
     study, cells = standing.study, len(standing.states)
     words = f"{count(cells, 'run')}: {count(len(study.methods), 'method')} × {count(len(study.seeds), 'seed')}"
@@ -23,7 +23,7 @@ def left_words(standing: Standing, session: StudySession) -> str:
     return f"{words}; {', '.join(parts) if parts else 'none started'}."
 
 
-def needed_words(needed: StudyEstimate | None, runs: Path, *, measuring: bool) -> str:
+def estimate_text(needed: StudyEstimate | None, runs: Path, *, measuring: bool) -> str:
     """Return how long the remaining runs will take on this machine, and their disk space."""
     trying = "Timing a few steps to estimate how long it will take…"
     if needed is None:

@@ -1,0 +1,373 @@
+"""Jobs in a child process of their own: what they run may hang or crash, and costs no more than the job.
+
+A worker does one job after another and obeys pause, stop and cancel as `drive` does here. Where its code is when it
+does not answer, or crashed, it writes to a file: a thread of it, which looks at the stack when it is asked; where the
+code does not let go of the interpreter, the handler of a signal; in a crash `faulthandler`.
+"""
+
+import contextlib
+import faulthandler
+import multiprocessing
+import os
+import pickle
+import queue
+import signal
+import sys
+import tempfile
+import threading
+import time
+import traceback
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+from engine.errors import PluginError, StudioError
+from engine.jobs.control import Control, drive
+from engine.jobs.events import Event, Idle, Job, Paused, Progress, Request, Unanswered
+from engine.jobs.processes import Preparation, leave_termination_to_parent, preparation, prepare_child
+from engine.system.user_code import Place, error_words, explained, place_in_dump
+
+SILENCE = 4.0
+"""Seconds without a word, after a request, until it counts as unanswered."""
+
+CLOSING = 3.0
+"""Seconds that an abandoned job gets to save what it has."""
+
+POLL_SECONDS = 0.1
+"""Interval at which a job in a child process yields, so that requests reach it."""
+
+SEND_EVERY = 0.1
+"""Seconds between two reports of progress."""
+
+LOOK_SECONDS = 0.5
+"""How long a process may take to say where its code is."""
+
+Wish: TypeAlias = Literal["pause", "resume", "stop", "cancel"]
+_LOOK = "look"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a job ended: well, or with an error, whose traceback in the child is `trace`."""
+
+    error: Exception | None = None
+    trace: str = ""
+
+
+class RemoteError(Exception):
+    """The traceback of an error in a child process, as the cause of the one that is raised here."""
+
+
+class Worker:
+    """A child process that does jobs. `connection` is ready when there is something to receive.
+
+    `who` begins the sentences about what it runs ("sparse-vae does not answer"); a plug-in whose code is seen to hang
+    or crash takes its place. An unprepared worker does not do what `prepare_children` asks for.
+    """
+
+    def __init__(self, who: str = "It", *, prepared: bool = True) -> None:
+        self.who = who
+        handle, dump = tempfile.mkstemp(prefix="studio-", suffix=".dump")
+        os.close(handle)
+        self._dump = Path(dump)
+        self._watched = False
+        spawn = multiprocessing.get_context("spawn")
+        self.connection, theirs = spawn.Pipe()
+        # Not a daemon: those may have no children, and an evaluation has.
+        first = preparation() if prepared else None
+        self._process = spawn.Process(target=_serve, args=(theirs, dump, first), daemon=False)
+        self._process.start()
+        theirs.close()
+        self._asked: float | None = None
+        self._heard = time.monotonic()
+
+    def begin(self, make: Callable[..., Job], *arguments: Any) -> None:
+        """Do the job `make(*arguments)`; `make` is a function of a module, and all can be pickled."""
+        self._asked = None
+        self._send((make, arguments))
+
+    def ask(self, wish: Wish) -> None:
+        """Ask something of the job."""
+        self._asked = None if wish == "resume" else time.monotonic()
+        self._send(wish)
+
+    def receive(self) -> Event | Outcome:
+        """Return the next event, or how the job ended; that of a process that is gone is a PluginError."""
+        try:
+            message: Event | Outcome = self.connection.recv()
+        except (EOFError, OSError):
+            message = Outcome(PluginError(self._ended()))
+        self._heard = time.monotonic()
+        if isinstance(message, Paused | Outcome):
+            self._asked = None
+        return message
+
+    @property
+    def silent(self) -> bool:
+        """Whether a request has had no answer for `SILENCE` seconds."""
+        return self._asked is not None and time.monotonic() - max(self._asked, self._heard) > SILENCE
+
+    @property
+    def asked(self) -> bool:
+        """Whether a request has had no answer yet."""
+        return self._asked is not None
+
+    def look(self) -> Place | None:
+        """Return where in a plug-in's code the process is now, or crashed; None where that is not to be found out."""
+        if self._process.is_alive():
+            self._watched |= bool(self._dumped())  # until it is, the signal would end the process
+            self._dump.write_bytes(b"")
+            self._send(_LOOK)
+            if not self._is_dumped() and self._watched and hasattr(signal, "SIGUSR1") and self._process.pid:
+                os.kill(self._process.pid, signal.SIGUSR1)
+                self._is_dumped()
+        return place_in_dump(self._dumped())
+
+    def _is_dumped(self) -> bool:
+        """Wait for what the process writes down."""
+        end = time.monotonic() + LOOK_SECONDS
+        while time.monotonic() < end:
+            time.sleep(0.02)
+            if self._dumped().endswith("\n"):
+                return True
+        return False
+
+    def unanswered(self) -> str:
+        """Say that it does not answer, and where its code is."""
+        return self._about("does not answer{where}")
+
+    def given_up(self) -> str:
+        """Say that it did not answer and was ended."""
+        return self._about("did not answer{where} and was ended")
+
+    def end(self) -> None:
+        """End the process at once."""
+        self._process.kill()
+        self._process.join()
+        self.connection.close()
+        self._dump.unlink(missing_ok=True)
+
+    def _send(self, message: object) -> None:
+        with contextlib.suppress(OSError):  # a dead process is noticed when its outcome is received
+            self.connection.send(message)
+
+    def _about(self, words: str) -> str:
+        place = self.look()
+        where = f" ({place.words})" if place else ""
+        return f"{place.plugin if place else self.who} {words.format(where=where)}."
+
+    def _dumped(self) -> str:
+        try:
+            return self._dump.read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return ""
+
+    def _ended(self) -> str:
+        """Say how the process ended by itself."""
+        self._process.join(CLOSING)
+        code, dump = self._process.exitcode, self._dumped()
+        crashed = "Fatal Python error" in dump or "Windows fatal exception" in dump
+        if code is not None and code >= 0 and not crashed:
+            return f"{self.who} ended its process (exit status {code})."
+        if not crashed and code in (None, -getattr(signal, "SIGKILL", 9)):
+            return f"{self.who} was ended by the system, most likely for lack of memory."
+        return self._about(f"crashed{_signal_words(code)}{{where}}")
+
+
+def _signal_words(code: int | None) -> str:
+    if code is None or code >= 0:
+        return ""
+    try:
+        return f" with {signal.Signals(-code).name}"
+    except ValueError:
+        return f" with signal {-code}"
+
+
+def apart(who: str, make: Callable[..., Job], *arguments: Any) -> Job:
+    """Do the job `make(*arguments)` in a process of its own; events and requests pass through.
+
+    `make` is a function of a module; it, the arguments and the events can be pickled. Yields Idle while nothing
+    happens, and Unanswered where a request has no answer; `Request.END` then ends the process. When it is closed, the
+    job is cancelled and gets some seconds to save what it has; closing raises PluginError where it does not answer.
+
+    Raises what the job raises, and PluginError when the process crashes, exits or is ended.
+    """
+    worker = Worker(who)
+    try:
+        worker.begin(make, *arguments)
+        outcome = yield from _pass_through(worker)
+    except GeneratorExit:
+        worker.ask("cancel")
+        if not _answers(worker):
+            raise PluginError(worker.given_up()) from None
+        raise
+    except KeyboardInterrupt:
+        raise PluginError(worker.given_up()) from None
+    finally:
+        worker.end()
+    raise_outcome(outcome)
+
+
+def raise_outcome(outcome: Outcome) -> None:
+    """Raise the error that a job ended with, if there was one."""
+    if isinstance(outcome.error, StudioError):
+        raise outcome.error
+    if outcome.error is not None:
+        raise outcome.error from RemoteError(f"\n{outcome.trace}")
+
+
+def _pass_through(worker: Worker) -> Generator[Event, Request | None, Outcome]:
+    asked: Request | None = None
+    unanswered = False
+    while True:
+        message: Event | Outcome = worker.receive() if worker.connection.poll(POLL_SECONDS) else Idle()
+        if isinstance(message, Outcome):
+            return message
+        events = [message]
+        if worker.silent is not unanswered:
+            unanswered = not unanswered
+            events.insert(0, Unanswered(worker.unanswered() if unanswered else ""))
+        for event in events:
+            request = yield event
+            if request is Request.END:
+                raise PluginError(worker.given_up())
+        if isinstance(message, Paused) or (asked is Request.PAUSE and request is None):
+            worker.ask("resume")
+            asked = None
+        if request is not None and asked not in (request, Request.STOP):
+            worker.ask("stop" if request is Request.STOP else "pause")
+            asked = request
+
+
+def _answers(worker: Worker) -> bool:
+    """Whether a job that was cancelled ends within some seconds."""
+    end = time.monotonic() + CLOSING
+    while (left := end - time.monotonic()) > 0 and worker.connection.poll(left):
+        if isinstance(worker.receive(), Outcome):
+            return True
+    return False
+
+
+# In the child
+
+
+class _Watch:
+    """Writes down where the code of the main thread is, to a file that the parent reads."""
+
+    def __init__(self, path: str) -> None:
+        self._file = Path(path).open("a", encoding="utf-8")  # noqa: SIM115 (open as long as the process lives)
+        faulthandler.enable(self._file)
+        if hasattr(signal, "SIGUSR1"):
+            faulthandler.register(signal.SIGUSR1, self._file, all_threads=False)
+        self._write("started\n")
+
+    def look(self) -> None:
+        """Write it down as `faulthandler` does, the innermost call first. Called in another thread."""
+        lines = []
+        frame = sys._current_frames().get(threading.main_thread().ident or 0)
+        while frame is not None:
+            lines.append(f'  File "{frame.f_code.co_filename}", line {frame.f_lineno} in {frame.f_code.co_name}\n')
+            frame = frame.f_back
+        self._write("".join(lines))
+
+    def _write(self, text: str) -> None:
+        self._file.write(text)
+        self._file.flush()
+
+
+class _Reports:
+    """Sends events to the parent; of progress only what is newest, ten times a second."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._waiting: Progress | None = None
+        self._sent = 0.0
+
+    def send(self, event: Event) -> None:
+        if not isinstance(event, Progress):
+            self.flush()
+            self._connection.send(event)
+        elif time.monotonic() - self._sent < SEND_EVERY:
+            self._waiting = event
+        else:
+            self._waiting, self._sent = None, time.monotonic()
+            self._connection.send(event)
+
+    def flush(self) -> None:
+        if self._waiting is not None:
+            self._connection.send(self._waiting)
+            self._waiting = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    make: Callable[..., Job]
+    arguments: tuple[Any, ...]
+    control: Control
+
+
+def _serve(connection: Connection, dump: str, first: Preparation | None) -> None:
+    """Do one job after another, in a child, until the parent is gone."""
+    from engine.system.memory import keep_freed_memory
+
+    leave_termination_to_parent()  # it asks the job to stop
+    keep_freed_memory()
+    watch = _Watch(dump)
+    prepare_child(first)
+    tasks: queue.SimpleQueue[_Task | Exception | None] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(connection, tasks, watch), daemon=True).start()
+    while (task := tasks.get()) is not None:
+        if isinstance(task, Exception):
+            outcome = Outcome(_portable(task), "".join(traceback.format_exception(task)))
+        else:
+            outcome = _do(task, connection)
+        try:
+            connection.send(outcome)
+        except OSError:  # the parent is gone
+            return
+
+
+def _listen(connection: Connection, tasks: "queue.SimpleQueue[_Task | Exception | None]", watch: _Watch) -> None:
+    control = Control()
+    while True:
+        try:
+            message = connection.recv()
+        except (EOFError, OSError):
+            control.cancel()
+            tasks.put(None)
+            return
+        except Exception as error:  # a job whose arguments cannot be read here
+            tasks.put(error)
+            continue
+        if message == _LOOK:
+            watch.look()
+        elif isinstance(message, str):
+            getattr(control, message)()
+        else:
+            control = Control()
+            make, arguments = message
+            tasks.put(_Task(make, arguments, control))
+
+
+def _do(task: _Task, connection: Connection) -> Outcome:
+    reports = _Reports(connection)
+    try:
+        for event in drive(task.make(*task.arguments), task.control):
+            reports.send(event)
+        reports.flush()
+    except (Exception, SystemExit) as error:  # the edge between processes: the parent raises it
+        return Outcome(_portable(error), traceback.format_exc())
+    return Outcome()
+
+
+def _portable(error: BaseException) -> Exception:
+    """Return an error that any process can read: one that a plug-in raised names it, one of ours stays as it is."""
+    found = explained(error)
+    if type(found).__module__ in ("builtins", "engine.errors") and isinstance(found, Exception):
+        with contextlib.suppress(Exception):
+            copy = pickle.loads(pickle.dumps(found))
+            if type(copy) is type(found):
+                return found
+    return RuntimeError(error_words(found))

@@ -1,0 +1,47 @@
+"""What stands in for a network whose plug-in is not loaded."""
+
+from typing import TYPE_CHECKING, NoReturn
+
+from engine.errors import PluginMissingError
+from engine.networks.network import Network
+from engine.networks.spec import NetworkSpec
+from engine.system.registry import Origin
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+class AbsentNetwork(Network):
+    """A network of a plug-in that is not loaded, by what its run says of it."""
+
+    about = "Its plug-in is not loaded."
+
+    def __init__(self, title: str, normalises: bool, encoder: str, decoder: str, origin: Origin) -> None:
+        self.title, self.normalises = title, normalises
+        self._encoder_words, self._decoder_words = encoder, decoder
+        self.origin = origin
+
+    @classmethod
+    def of(cls, network: Network, origin: Origin) -> "AbsentNetwork":
+        """A stand-in for a network whose plug-in is taken away."""
+        encoder, decoder = network.encoder_words(0, "none"), network.decoder_words()
+        return cls(network.title, network.normalises, encoder, decoder, origin)
+
+    def encoder(self, spec: NetworkSpec) -> "nn.Module":
+        """Refuse."""
+        self._refuse()
+
+    def decoder(self, spec: NetworkSpec) -> "nn.Module":
+        """Refuse."""
+        self._refuse()
+
+    def encoder_words(self, side: int, normalisation: str) -> str:
+        """As the run says."""
+        return self._encoder_words
+
+    def decoder_words(self) -> str:
+        """As the run says."""
+        return self._decoder_words
+
+    def _refuse(self) -> NoReturn:
+        raise PluginMissingError(self.origin.needed_by(f"The network {self.title}"))

@@ -1,0 +1,114 @@
+"""Which plug-ins the user allowed or refused, by the SHA-256 of their bytes.
+
+Kept in plugins.json in the configuration folder. A file that was not asked about, or was changed since, has no answer
+and is not executed; nor is any where plugins.json is damaged.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import BaseModel, Field, TypeAdapter
+
+from engine.errors import PluginError
+from engine.system.files import write_json
+from engine.system.reading import DamagedError, Text, checked, path_exists, read_object, reason_of
+
+SCHEMA = 1
+"""Version of plugins.json."""
+
+MOST_ANSWERS = 2000
+"""Answers that are kept; beyond these the oldest are forgotten, and asked for again."""
+
+Answer: TypeAlias = Literal["allowed", "refused"]
+_Fingerprint: TypeAlias = Annotated[str, Field(strict=True, pattern=r"^[0-9a-f]{64}$")]
+
+
+class _Kept(BaseModel):
+    file: Text
+    answer: Answer
+
+
+class _File(BaseModel):
+    written_as: Annotated[Literal[1], Field(alias="schema")]
+    answers: dict[_Fingerprint, _Kept] = {}
+    imported: dict[_Fingerprint, Text] = {}
+
+
+_FILE = TypeAdapter(_File)
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What plugins.json holds. `problem` says why it cannot be used; there are no answers then."""
+
+    given: dict[str, tuple[str, Answer]]
+    """The file's name and the answer, by fingerprint, in the order in which they were given."""
+    imported: dict[str, str]
+    """With which versions of the libraries plug-ins were imported without harm, by fingerprint."""
+    problem: str = ""
+
+    def answer(self, fingerprint: str) -> Answer | None:
+        """Return the answer for a plug-in with this fingerprint; None if there is none."""
+        found = self.given.get(fingerprint)
+        return found[1] if found else None
+
+    def knows(self, name: str) -> bool:
+        """Whether a file of this name was ever answered for: with other content now, it was changed."""
+        return any(file == name for file, _ in self.given.values())
+
+
+class Consent:
+    """Reads and writes the user's answers. Every change is read from the disk again and written at once."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def read(self) -> Answers:
+        """Return the answers; none, and the reason as a sentence, where the file is damaged."""
+        try:
+            kept = checked(_FILE, read_object(self.path))
+        except FileNotFoundError:
+            return Answers({}, {})
+        except (OSError, DamagedError) as error:
+            return Answers({}, {}, f"{self.path} {reason_of(error)}. No plug-in is loaded until you allow it again.")
+        return Answers({sha: (entry.file, entry.answer) for sha, entry in kept.answers.items()}, dict(kept.imported))
+
+    def give(self, fingerprint: str, name: str, answer: Answer) -> None:
+        """Keep an answer for a file of that name and content. Raises PluginError when it cannot be written."""
+        answers = self.read()
+        given = {sha: entry for sha, entry in answers.given.items() if sha != fingerprint}
+        self._write(answers, given | {fingerprint: (name, answer)}, answers.imported)
+
+    def forget(self, fingerprint: str) -> None:
+        """Forget the answer for a plug-in. Raises PluginError when that cannot be written."""
+        answers = self.read()
+        if fingerprint in answers.given or fingerprint in answers.imported:
+            given, imported = (
+                {sha: entry for sha, entry in kept.items() if sha != fingerprint}
+                for kept in (answers.given, answers.imported)
+            )
+            self._write(answers, given, imported)  # type: ignore[arg-type]
+
+    def note_imported(self, fingerprint: str, versions: str) -> None:
+        """Keep that a plug-in was imported without harm. Raises PluginError when that cannot be written."""
+        answers = self.read()
+        if answers.imported.get(fingerprint) != versions and not answers.problem:
+            imported = {sha: kept for sha, kept in answers.imported.items() if sha != fingerprint}
+            self._write(answers, answers.given, imported | {fingerprint: versions})
+
+    def _write(self, before: Answers, given: dict[str, tuple[str, Answer]], imported: dict[str, str]) -> None:
+        values: dict[str, Any] = {
+            "schema": SCHEMA,
+            "answers": {
+                sha: {"file": name, "answer": answer} for sha, (name, answer) in list(given.items())[-MOST_ANSWERS:]
+            },
+            "imported": dict(list(imported.items())[-MOST_ANSWERS:]),
+        }
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            if before.problem and path_exists(self.path):
+                self.path.replace(self.path.with_name(f"{self.path.stem}-damaged{self.path.suffix}"))
+            write_json(self.path, values)
+        except OSError as error:
+            raise PluginError(f"The answer cannot be saved in {self.path}: {error.strerror or error}.") from None

@@ -1,0 +1,429 @@
+"""Loading plug-ins: those of the folder that the user allowed, and those of installed packages.
+
+What was never imported with these versions of the libraries is first imported in a child process with a time limit: a
+plug-in that hangs or crashes there costs nothing. Every error is a sentence about its plug-in; the others are loaded.
+"""
+
+import platform
+import threading
+import time
+from collections.abc import Collection, Generator, Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from pathlib import Path
+
+from engine.errors import PluginError
+from engine.jobs.events import Event, Idle, Job, Request
+from engine.jobs.processes import prepare_children
+from engine.plugins.consent import Consent
+from engine.plugins.sources import FileSource, PackageSource, Source, find_files, find_packages, read_file, unload
+from engine.system.files import is_link, write_bytes
+from engine.system.plain_text import one_line
+from engine.system.reading import path_exists
+from engine.system.user_code import error_words, register_code
+from engine.system.versions import library_versions
+
+IMPORT_SECONDS = 30.0
+"""How long an import may take; one that loads torch takes some seconds."""
+
+
+class Standing(StrEnum):
+    """What is the matter with a plug-in."""
+
+    LOADED = "loaded"
+    NEW = "new"
+    CHANGED = "changed"
+    REFUSED = "refused"
+    FAILED = "not loaded"
+    ALLOWED = "allowed"
+
+    @property
+    def open(self) -> bool:
+        """Whether the user has yet to say if it may be loaded."""
+        return self in (Standing.NEW, Standing.CHANGED)
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A plug-in as a list shows it. `key` is its file's or package's name.
+
+    `name`, `version` and `about` are what it calls itself, empty while it is not loaded; `brings` are the names of what
+    it brings by kind. `problem` says why it is not loaded, or what a change waits for.
+    """
+
+    key: str
+    standing: Standing
+    place: str
+    fingerprint: str = ""
+    problem: str = ""
+    name: str = ""
+    version: str = ""
+    about: str = ""
+    brings: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    is_file: bool = True
+
+    @property
+    def title(self) -> str:
+        """Its name and version, or its file."""
+        return f"{self.name} {self.version}" if self.name else one_line(self.key)
+
+
+@dataclass(frozen=True, slots=True)
+class Tried(Event):
+    """A plug-in was imported: its PLUGIN, or what went wrong."""
+
+    source: Source
+    plugin: object = None
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    source: Source
+    name: str
+
+
+class Plugins:
+    """The plug-ins of this process: what is found, allowed and loaded.
+
+    `rescan` finds them, the job that `loading` returns imports those that may be, and `take` adds what they bring. Used
+    from one thread, but for that job.
+    """
+
+    def __init__(self, folder: Path, consent: Consent) -> None:
+        self.folder, self.consent = folder, consent
+        self._found: dict[str, Source] = {}
+        self._broken: dict[str, str] = {}
+        """Why files and packages cannot be read, by their names."""
+        self._loaded: dict[str, _Loaded] = {}
+        self._problems: dict[tuple[str, str], str] = {}
+        """Why plug-ins cannot be loaded, by their keys and fingerprints."""
+        self._waiting: dict[str, str] = {}
+        """What loaded plug-ins wait for that are to be replaced or removed, by their keys."""
+        self._answers = consent.read()
+
+    # What there is
+
+    def rescan(self) -> None:
+        """Look for files and packages, and read the user's answers again."""
+        files, broken = find_files(self.folder)
+        packages, damaged = find_packages()
+        every: list[Source] = [*files, *packages]
+        self._found = {source.key: source for source in every}
+        self._broken = broken | damaged
+        self._answers = self.consent.read()
+
+    @property
+    def problem(self) -> str:
+        """Why the user's answers cannot be read; empty where they can."""
+        return self._answers.problem
+
+    def listed(self) -> list[Listed]:
+        """Return every plug-in there is, files first."""
+        keys = sorted(
+            self._found.keys() | self._broken.keys() | self._loaded.keys(), key=lambda key: (not _is_file(key), key)
+        )
+        return [self._list(key) for key in keys]
+
+    def find(self, name: str) -> Listed:
+        """Return the plug-in of this name: its own, its file's, or its package's. Raises PluginError."""
+        every = self.listed()
+        for listed in every:
+            if name in (listed.key, listed.name, listed.key.removesuffix(".py"), listed.place):
+                return listed
+        there = f" There are: {', '.join(one_line(each.key) for each in every)}." if every else ""
+        raise PluginError(f"There is no plug-in {one_line(name)} in {self.folder}.{there}")
+
+    def _list(self, key: str) -> Listed:
+        source, loaded = self._found.get(key), self._loaded.get(key)
+        current = source or (loaded.source if loaded else None)
+        if current is None or (key in self._broken and loaded is None):
+            return Listed(
+                key, Standing.FAILED, str(self.folder / key) if _is_file(key) else key, "", self._broken[key],
+                is_file=_is_file(key),
+            )  # fmt: skip
+        listed = Listed(
+            key,
+            self._standing(source or current),
+            current.place,
+            current.fingerprint,
+            self._waiting.get(key) or self._broken.get(key) or self._problems.get((key, current.fingerprint), ""),
+            is_file=isinstance(current, FileSource),
+        )
+        return listed if loaded is None else _described(listed, loaded.name)
+
+    def _standing(self, source: Source) -> Standing:
+        loaded = self._loaded.get(source.key)
+        if loaded is not None and loaded.source.fingerprint == source.fingerprint:
+            return Standing.LOADED
+        answer = "allowed" if isinstance(source, PackageSource) else self._answers.answer(source.fingerprint)
+        if answer is None:
+            return Standing.CHANGED if loaded or self._answers.knows(source.key) else Standing.NEW
+        if answer == "refused":
+            return Standing.REFUSED
+        return Standing.FAILED if (source.key, source.fingerprint) in self._problems else Standing.ALLOWED
+
+    # Loading
+
+    def loading(self, *, known_only: bool = False) -> Job | None:
+        """Return a job that imports what is allowed and not loaded yet; None where there is nothing.
+
+        It yields Tried for each, which `take` takes. With `known_only`, what was never imported with these versions of
+        the libraries is left out; else it is imported in a child process first.
+        """
+        allowed = [
+            source
+            for source in self._found.values()
+            if self._standing(source) is Standing.ALLOWED and source.key not in self._loaded
+        ]
+        known = {source.key for source in allowed if self._answers.imported.get(source.fingerprint) == _versions()}
+        wanted = [source for source in allowed if source.key in known or not known_only]
+        return _imports(wanted, known) if wanted else None
+
+    def take(self, tried: Tried) -> None:
+        """Add what an imported plug-in brings, or keep why it cannot be."""
+        source = tried.source
+        try:
+            if tried.problem:
+                raise PluginError(tried.problem)
+            name = _register(source, tried.plugin)
+        except PluginError as error:
+            unload(source)
+            self._problems[source.key, source.fingerprint] = str(error)
+            return
+        self._loaded[source.key] = _Loaded(source, name)
+        self._prepare_children()
+        with suppress(PluginError):  # it is imported in a child again the next time
+            self.consent.note_imported(source.fingerprint, _versions())
+
+    def load(self, *, known_only: bool = False) -> None:
+        """Find and load what may be, and wait for it."""
+        self.rescan()
+        for event in self.loading(known_only=known_only) or ():
+            if isinstance(event, Tried):
+                self.take(event)
+
+    def retry(self, listed: Listed) -> None:
+        """Forget why a plug-in could not be loaded, so that it is tried again."""
+        self._problems.pop((listed.key, listed.fingerprint), None)
+
+    def _prepare_children(self) -> None:
+        prepare_children(load_in_child, *(loaded.source for loaded in self._loaded.values()))
+
+    # Changes
+
+    def stale(self) -> list[str]:
+        """Return the keys of loaded plug-ins that are to go: removed, refused, or replaced by what is allowed."""
+        return [key for key, loaded in self._loaded.items() if self._is_stale(loaded)]
+
+    def _is_stale(self, loaded: _Loaded) -> bool:
+        source = self._found.get(loaded.source.key)
+        if source is None:
+            return loaded.source.key not in self._broken
+        if isinstance(source, PackageSource):
+            return False
+        if self._answers.answer(loaded.source.fingerprint) == "refused":
+            return True
+        changed = source.fingerprint != loaded.source.fingerprint
+        return changed and self._answers.answer(source.fingerprint) is not None
+
+    def unload(self, key: str) -> None:
+        """Take away what a loaded plug-in brought; nothing that uses it may be at work."""
+        from engine.plugins.registering import unregister
+
+        loaded = self._loaded.pop(key)
+        unregister(loaded.name)
+        unload(loaded.source)
+        self._waiting.pop(key, None)
+        self._prepare_children()
+
+    def name_of(self, key: str) -> str:
+        """Return what a loaded plug-in calls itself."""
+        return self._loaded[key].name
+
+    def wait(self, key: str, reason: str) -> None:
+        """Note what a loaded plug-in waits for that is to go; an empty reason takes it back."""
+        self._waiting.pop(key, None)
+        if reason:
+            self._waiting[key] = reason
+
+    # The user's answers
+
+    def allow(self, listed: Listed) -> None:
+        """Let a file be loaded, as it is listed. Raises PluginError."""
+        self._require_file(listed)
+        self.consent.give(listed.fingerprint, listed.key, "allowed")
+        self.retry(listed)
+        self._answers = self.consent.read()
+
+    def refuse(self, listed: Listed) -> None:
+        """Keep a file from being loaded, as it is listed. Raises PluginError."""
+        self._require_file(listed)
+        self.consent.give(listed.fingerprint, listed.key, "refused")
+        self._answers = self.consent.read()
+
+    def remove(self, listed: Listed) -> None:
+        """Remove a file from the plug-in folder, and forget the answer. Raises PluginError."""
+        if not listed.is_file:
+            raise PluginError(f"{listed.key} is an installed package: remove it with pip uninstall {listed.key}.")
+        path = self.folder / listed.key
+        try:
+            if path.is_dir() and not is_link(path):
+                raise PluginError(f"{path} is a folder; remove it yourself.")
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise PluginError(f"{path} cannot be removed: {error.strerror or error}.") from None
+        if listed.fingerprint:
+            self.consent.forget(listed.fingerprint)
+        self.rescan()
+
+    def add(self, path: Path, *, replace_existing: bool = False) -> Listed:
+        """Copy a file to the plug-in folder, without allowing it. Raises PluginError."""
+        source = check_file(path)
+        target = self.folder / source.key
+        try:
+            if path_exists(target) or is_link(target):
+                if not is_link(target) and target.is_file() and target.read_bytes() == source.content:
+                    self.rescan()
+                    return self._list(source.key)
+                if not replace_existing:
+                    raise PluginError(
+                        f"There is a {source.key} in {self.folder} already, with other content. Remove it first."
+                    )
+            self.folder.mkdir(parents=True, exist_ok=True)
+            write_bytes(target, source.content)
+        except OSError as error:
+            raise PluginError(f"{source.key} cannot be copied to {self.folder}: {error.strerror or error}.") from None
+        self.rescan()
+        return self._list(source.key)
+
+    def _require_file(self, listed: Listed) -> None:
+        if not listed.is_file:
+            raise PluginError(
+                f"{listed.key} is an installed package, which was executed when pip installed it. To be rid of it: "
+                f"pip uninstall {listed.key}."
+            )
+        if not listed.fingerprint:
+            raise PluginError(listed.problem)
+
+
+def check_file(path: Path) -> FileSource:
+    """Read a file that may be added. Raises PluginError for what cannot be a plug-in."""
+    if path.suffix != ".py" or path.name.startswith("."):
+        raise PluginError(f"{one_line(path.name)} is no plug-in: a plug-in is a Python file, name.py.")
+    return read_file(path)
+
+
+def load_in_child(*sources: Source) -> None:
+    """Load in a child process what its parent has loaded, from the very same bytes."""
+    for source in sources:
+        try:
+            _register(source, source.execute())
+        except PluginError:  # whatever needs it says that it is missing
+            unload(source)
+
+
+def _register(source: Source, plugin: object) -> str:
+    """Add what a plug-in brings, and return its name. Raises PluginError."""
+    from engine.plugins.registering import PLUGINS, register
+    from engine.system.registry import Origin
+
+    known = set(PLUGINS)
+    try:
+        register(plugin, Origin("", "", source.fingerprint, source.place))
+    except PluginError:
+        raise
+    except Exception as error:  # an attribute of it that is computed may raise anything
+        raise PluginError(f"{source.place}: {error_words(error)}.") from error
+    [name] = set(PLUGINS) - known
+    register_code(source.code, name)
+    return name
+
+
+def _described(listed: Listed, name: str) -> Listed:
+    from engine.plugins.registering import PLUGINS
+
+    plugin = PLUGINS[name]
+    return replace(listed, name=name, version=plugin.version, about=one_line(plugin.about), brings=plugin.kinds)
+
+
+def _is_file(key: str) -> bool:
+    return key.endswith(".py")
+
+
+def _versions() -> str:
+    """What an import depends on besides the plug-in, as text."""
+    versions = library_versions() | {"python": platform.python_version()}
+    return ", ".join(f"{name} {number}" for name, number in versions.items())
+
+
+def _imports(sources: Iterable[Source], known: Collection[str]) -> Job:
+    for source in sources:
+        problem = "" if source.key in known else (yield from _try(source))
+        if problem:
+            yield Tried(source, problem=problem)
+            continue
+        try:
+            yield Tried(source, _executed(source))
+        except PluginError as error:
+            yield Tried(source, problem=str(error))
+
+
+def _try(source: Source) -> Generator[Event, Request | None, str]:
+    """Import a plug-in in a child process; return what goes wrong. Yields Idle meanwhile."""
+    from engine.jobs.workers import Outcome, Worker
+
+    register_code(source.code, source.key)
+    worker = Worker(source.key, prepared=False)
+    try:
+        worker.begin(_trial, source)
+        end = time.monotonic() + IMPORT_SECONDS
+        while time.monotonic() < end:
+            yield Idle()
+            if worker.connection.poll(0.1):
+                message = worker.receive()
+                if isinstance(message, Outcome):
+                    return str(message.error or "")
+        place = worker.look()
+        return _too_long(source, f" ({place.words})" if place else "")
+    finally:
+        worker.end()
+
+
+def _trial(source: Source) -> Job:
+    """Execute a plug-in and see whether it can be registered, in a child. Raises PluginError."""
+    yield Idle()
+    _register(source, source.execute())
+
+
+def _executed(source: Source) -> object:
+    """Execute a source, for no longer than `IMPORT_SECONDS`. Raises PluginError."""
+    result: list[object] = []
+    errors: list[PluginError] = []
+
+    def execute() -> None:
+        try:
+            result.append(source.execute())
+        except PluginError as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=execute, name=f"plug-in {source.key}", daemon=True)
+    thread.start()
+    thread.join(IMPORT_SECONDS)
+    if errors:
+        raise errors[0]
+    if not result:
+        raise PluginError(_too_long(source))
+    return result[0]
+
+
+def _too_long(source: Source, where: str = "") -> str:
+    return f"{source.key} is not loaded: its import did not end within {IMPORT_SECONDS:g} seconds{where}."
+
+
+def plugins_of_this_user() -> Plugins:
+    """Return the plug-ins of the user's configuration folder, nothing loaded yet."""
+    from engine.system.paths import plugins_file, plugins_folder
+
+    return Plugins(plugins_folder(), Consent(plugins_file()))

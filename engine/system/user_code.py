@@ -1,0 +1,107 @@
+"""Which files are code of plug-ins, and where in them an error, a crash or a hang is.
+
+Whoever loads a plug-in registers its file; everyone who reports an error asks here whether a plug-in raised it.
+"""
+
+import inspect
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.errors import PluginError, StudioError
+from engine.system.plain_text import one_line
+
+LONGEST_REASON = 300
+"""Characters of a plug-in's own error message that are shown."""
+
+_FRAME = re.compile(r'^ *File "(?P<file>.+)", line (?P<line>\d+)', re.MULTILINE)
+"""A line of what `faulthandler` writes; the innermost call of a thread comes first."""
+
+_owners: dict[str, str] = {}
+"""Names of plug-ins by their file, or by the folder of their package."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A line of a plug-in's code."""
+
+    plugin: str
+    file: str
+    line: int
+
+    @property
+    def words(self) -> str:
+        """The place in a sentence, e.g. "sparse_vae.py, line 12"."""
+        return f"{one_line(Path(self.file).name)}, line {self.line}"
+
+
+def register_code(path: str, plugin: str) -> None:
+    """Note that a file, or everything below a folder, is code of a plug-in."""
+    _owners[path] = plugin
+
+
+def forget_code(path: str) -> None:
+    """Forget a file or folder."""
+    _owners.pop(path, None)
+
+
+def place_of_error(error: BaseException) -> Place | None:
+    """Return the innermost line of a plug-in's code that an error passed through; None if there is none."""
+    found, at = None, error.__traceback__
+    while at is not None:
+        code = at.tb_frame.f_code
+        # A syntax error has no frame in the file that it is in.
+        found = _place(code.co_filename, at.tb_lineno) or found
+        at = at.tb_next
+    if isinstance(error, SyntaxError) and error.filename:
+        found = _place(error.filename, error.lineno or 1) or found
+    return found
+
+
+def place_in_dump(dump: str) -> Place | None:
+    """Return the innermost line of a plug-in's code in what `faulthandler` wrote; None if there is none."""
+    places = (_place(frame["file"], int(frame["line"])) for frame in _FRAME.finditer(dump))
+    return next((place for place in places if place is not None), None)
+
+
+def explained(error: BaseException) -> BaseException:
+    """Return a PluginError that names plug-in, file and line where a plug-in's code raised; other errors unchanged.
+
+    So is a StudioError: it is a sentence already.
+    """
+    place = None if isinstance(error, StudioError) else place_of_error(error)
+    if place is None:
+        return error
+    return PluginError(f"{place.plugin} raised {error_words(error)} ({place.words}).")
+
+
+def raised_words(error: BaseException, plugin: str, function: Callable[..., object]) -> str:
+    """Say what a function of a plug-in raised and where, as a sentence without its full stop.
+
+    Where the error is of what it returned, that is the line at which the function begins.
+    """
+    place = place_of_error(error)
+    where = place.words if place else definition_words(function)
+    return f"{plugin} raised {error_words(error)}{f' ({where})' if where else ''}"
+
+
+def definition_words(function: Callable[..., object]) -> str:
+    """Return where a function is defined, e.g. "sparse_vae.py, line 12"; empty where that is not known."""
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    return "" if code is None else f"{one_line(Path(code.co_filename).name)}, line {code.co_firstlineno}"
+
+
+def error_words(error: BaseException) -> str:
+    """Return an error's kind and message, e.g. "ValueError: no such thing", in one line without a full stop."""
+    said = one_line(str(error.msg if isinstance(error, SyntaxError) else error), LONGEST_REASON).rstrip(".")
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__
+
+
+def _place(file: str, line: int) -> Place | None:
+    """The place, where the file belongs to a plug-in. `faulthandler` writes what is not ASCII as escapes."""
+    for path, plugin in _owners.items():
+        for spelt in {path, path.encode("ascii", "backslashreplace").decode()}:
+            if file == spelt or file.startswith((f"{spelt}/", f"{spelt}\\")):
+                return Place(plugin, file, line)
+    return None

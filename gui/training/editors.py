@@ -1,0 +1,238 @@
+"""Editors of settings: a line with a unit, a folder, and a weight that is a number or follows a schedule."""
+
+import re
+from typing import Any
+
+from pydantic.fields import FieldInfo
+from PySide6.QtCore import QSize, Qt, Signal, Slot
+from PySide6.QtWidgets import (
+    QFileDialog,
+    QHBoxLayout,
+    QLineEdit,
+    QStyle,
+    QToolButton,
+    QWidget,
+)
+
+from engine.system.fields import limits_of, unit_of
+from engine.system.numbers import exact, number
+from engine.system.schedule import SHAPES, UNITS, Schedule
+from gui.widgets.combo import Combo
+from gui.widgets.layouts import label, tool_button
+from gui.widgets.theme import px
+
+
+class TextField(QLineEdit):
+    """A line to type a number or a name in, with its unit at the right."""
+
+    def __init__(self, unit: str) -> None:
+        super().__init__()
+        self._unit = label(unit, "muted")
+        self._unit.setParent(self)
+        self._unit.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self._unit.adjustSize()
+        if unit:
+            self.setTextMargins(0, 0, self._unit.sizeHint().width() + 4, 0)
+
+    def resizeEvent(self, event: Any) -> None:
+        """Keep the unit at the right."""
+        super().resizeEvent(event)
+        size = self._unit.sizeHint()
+        self._unit.setGeometry(self.width() - size.width() - 8, 0, size.width(), self.height())
+
+
+class FolderField(QWidget):
+    """A folder or file to type or choose; empty for the default."""
+
+    edited = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._kind = "folder"
+        self.line = QLineEdit()
+        self.line.textChanged.connect(self.edited)
+        button = QToolButton()
+        button.setObjectName("button")
+        button.setIcon(self.style().standardIcon(QStyle.StandardPixmap.SP_DirOpenIcon))
+        button.setToolTip("Choose it")
+        button.setAccessibleName("Choose the data")
+        button.setIconSize(QSize(14, 14))
+        button.clicked.connect(self._choose)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        layout.addWidget(self.line, 1)
+        layout.addWidget(button)
+        self.setFocusProxy(self.line)
+
+    def setAccessibleName(self, name: str) -> None:
+        """Name the line, which has the focus."""
+        super().setAccessibleName(name)
+        self.line.setAccessibleName(name)
+
+    def accept(self, kind: str, *, required: bool) -> None:
+        """Say what is taken: "folder", "file" or "folder or file"; and whether it may be empty."""
+        self._kind = kind
+        self.line.setPlaceholderText(f"choose a {kind}" if required else "automatic")
+
+    @Slot()
+    def _choose(self) -> None:
+        start = self.line.text()
+        if self._kind == "folder":
+            chosen = QFileDialog.getExistingDirectory(self, "Folder with the data set's files", start)
+        else:
+            chosen, _ = QFileDialog.getOpenFileName(self, "File with the data set", start, "NumPy arrays (*.npz)")
+        if chosen:
+            self.line.setText(chosen)
+
+
+PROPOSED = Schedule(0.0, 0.0, 50.0, "%")
+"""What a weight's schedule is until one is typed; it ends at the number that stands there."""
+
+UNIT_TITLES = {"steps": "steps", "epochs": "epochs", "%": "% of run"}
+
+_TYPED = re.compile(rf"(.*) ?to (.*) over (.*) ({'|'.join(UNITS)})( cosine)?")
+"""The text of the editor itself, also where numbers are missing or wrong."""
+
+
+class WeightField(QWidget):
+    """A number; a button beside it unfolds a schedule that ends there: from, to, over so many steps, which shape.
+
+    Folded again, it is the number at the end. `edited` after every change, `finished` when a line was left. `below` is
+    the second line of a schedule, for which there is no room beside a label; it is seen where the first one is.
+    """
+
+    edited = Signal()
+    finished = Signal()
+
+    def __init__(self, field: FieldInfo) -> None:
+        super().__init__()
+        self._most = limits_of(field)[1] or float("inf")
+        self._least = limits_of(field)[0] or 0.0
+        proposed = field.default if isinstance(field.default, Schedule) else PROPOSED
+        self.start, self.end = TextField(""), TextField(unit_of(field))
+        self.length = TextField("")
+        self.unit, self.shape = Combo(), Combo()
+        self.ramp = tool_button("↗", "Let it rise or fall over the run, or keep it constant")
+        self.ramp.setCheckable(True)
+        for unit, title in UNIT_TITLES.items():
+            self.unit.addItem(title, unit)
+        for shape in SHAPES:
+            self.shape.addItem(shape, shape)
+        self._to = label("to", "muted")
+        self.below = QWidget()
+        stretch: dict[QWidget, int] = {self.start: 2, self.end: 3, self.length: 1}
+        for row, parts, indent in (
+            (QHBoxLayout(self), (self.start, self._to, self.end, self.ramp), 0),
+            (QHBoxLayout(self.below), (label("over", "muted"), self.length, self.unit, self.shape), px(12)),
+        ):
+            row.setContentsMargins(indent, 0, 0, 0)
+            row.setSpacing(4)
+            for part in parts:
+                row.addWidget(part, stretch.get(part, 0))
+        for line in (self.start, self.end, self.length):
+            line.setMinimumWidth(px(40))
+        self.setFocusProxy(self.end)
+        self._fill(proposed)
+        self._unfold(False)
+        for line in (self.start, self.end, self.length):
+            line.textChanged.connect(self.edited)
+            line.editingFinished.connect(self.finished)
+        for combo in (self.unit, self.shape):
+            combo.currentIndexChanged.connect(self.edited)
+        self.ramp.toggled.connect(self._toggle)
+
+    @property
+    def lines(self) -> list[TextField]:
+        """The lines that are seen: one, or those of a schedule."""
+        return [self.start, self.end, self.length] if self.ramp.isChecked() else [self.end]
+
+    def setAccessibleName(self, name: str) -> None:
+        """Name each part, for those who cannot see where it stands."""
+        super().setAccessibleName(name)
+        parts = {
+            self.start: f"{name} at the start",
+            self.end: f"{name} at the end" if self.ramp.isChecked() else name,
+            self.length: f"{name}: length of its schedule",
+            self.unit: f"{name}: what the length is counted in",
+            self.shape: f"{name}: shape of its schedule",
+            self.ramp: f"{name} rises or falls over the run",
+        }
+        for part, words in parts.items():
+            part.setAccessibleName(words)
+
+    def text(self) -> str:
+        """Return the number, or the schedule as a setting is given it, as it was typed."""
+        if not self.ramp.isChecked():
+            return self.end.text()
+        shape = "" if self.shape.currentData() == SHAPES[0] else f" {self.shape.currentData()}"
+        start, end, length = (line.text().strip() for line in self.lines)
+        return f"{start} to {end} over {length} {self.unit.currentData()}{shape}"
+
+    def setText(self, text: str) -> None:
+        """Show a number or a schedule, also one that is not valid."""
+        try:
+            schedule = Schedule.parse(text, self._most)
+        except ValueError:
+            self._show_typed(text)
+        else:
+            self._fill(schedule)
+            self.end.setText(exact(schedule.end))
+            self.ramp.setChecked(True)
+
+    def _show_typed(self, text: str) -> None:
+        """Show a number, or what was typed where it makes no schedule."""
+        typed = _TYPED.fullmatch(text)
+        if typed is None:
+            self.end.setText(text)
+        else:
+            start, end, length, unit, shape = typed.groups()
+            for line, part in zip((self.start, self.end, self.length), (start, end, length), strict=True):
+                line.setText(part.strip())
+            self._choose(unit, shape.strip() if shape else SHAPES[0])
+        self.ramp.setChecked(typed is not None)
+
+    def wrong_lines(self) -> list[TextField]:
+        """Return those of the lines whose number is wrong by itself; all of them where none is."""
+        most = UNITS[self.unit.currentData()]
+        wrong = [line for line in self.lines if line is not self.length and not self._is_value(line.text())]
+        if self.length in self.lines and not 0 < _number(self.length.text(), most) <= most:
+            wrong.append(self.length)
+        return wrong or self.lines
+
+    def _is_value(self, text: str) -> bool:
+        return self._least <= _number(text, self._most) <= self._most
+
+    def _fill(self, schedule: Schedule) -> None:
+        """Put a schedule into the lines behind the number."""
+        self.start.setText(exact(schedule.start))
+        self.length.setText(exact(schedule.length))
+        self._choose(schedule.unit, schedule.shape)
+
+    def _choose(self, unit: str, shape: str) -> None:
+        self.unit.setCurrentIndex(self.unit.findData(unit))
+        self.shape.setCurrentIndex(self.shape.findData(shape))
+
+    def setVisible(self, visible: bool) -> None:
+        """Show or hide both lines."""
+        super().setVisible(visible)
+        self.below.setVisible(visible and self.ramp.isChecked())
+
+    def _unfold(self, unfolded: bool) -> None:
+        self.start.setVisible(unfolded)
+        self._to.setVisible(unfolded)
+        self.below.setVisible(unfolded and self.below.parent() is not None and not self.isHidden())
+
+    @Slot(bool)
+    def _toggle(self, unfolded: bool) -> None:
+        self._unfold(unfolded)
+        self.setAccessibleName(self.accessibleName())
+        self.edited.emit()
+
+
+def _number(text: str, most: float) -> float:
+    """A number that was typed; NaN where it is none."""
+    try:
+        return number(text, most)
+    except ValueError:
+        return float("nan")

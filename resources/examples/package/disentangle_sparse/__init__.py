@@ -1,0 +1,34 @@
+"""A method: a β-VAE whose posterior means are drawn to 0, so that an image uses few of them."""
+
+from engine.plugins.interface import INTERFACE, MethodSettings, PenaltyMethod, Plugin, setting
+
+
+class SparseSettings(MethodSettings):
+    """Two weights."""
+
+    sparsity: float = setting(1.0, "α", "Weight of the absolute values of the posterior means.", ge=0, le=1000)
+    beta: float = setting(1.0, "β", "Weight of the KL divergence.", ge=0, le=1000)
+
+
+class SparseVae(PenaltyMethod):
+    """Reconstruction loss + α Σ |mean| + β KL: as if the means had a Laplace prior."""
+
+    title = "Sparse VAE"
+    short = "sparse"
+    formula = "reconstruction loss + α Σ |mean| + β KL"
+    source = "an example of a package"
+    Settings = SparseSettings
+
+    @classmethod
+    def penalty(cls, codes, settings):
+        """Return what is added to the reconstruction loss, a scalar in nats; it has no curves of its own."""
+        return settings.sparsity * codes.mean.abs().sum(1).mean() + settings.beta * codes.kl, {}
+
+
+PLUGIN = Plugin(
+    name="sparse",
+    version="1.0",
+    interface=INTERFACE,
+    methods={"sparse-vae": SparseVae},
+    about="A VAE with sparse means.",
+)

@@ -1,0 +1,245 @@
+"""A run knows which plug-ins it needs: without them it is shown, with others it goes on only where that is accepted."""
+
+import json
+import shutil
+
+import pytest
+
+from engine.cli import main as cli
+from engine.data import ENTRIES, load_dataset
+from engine.errors import ConfigError, DataChangedError, DataError, PluginMissingError
+from engine.evaluation.evaluate import evaluate
+from engine.evaluation.rows import read_row
+from engine.evaluation.table import table_of
+from engine.evaluation.table_formats import markdown
+from engine.export.runs import export
+from engine.export.traversal import save_latents
+from engine.jobs.events import Evaluated, Imported, Warned
+from engine.methods.registry import METHODS
+from engine.networks.architectures import NETWORKS
+from engine.runs.archive import read_archive, write_archive
+from engine.runs.metrics_file import MetricsReader
+from engine.runs.previews import list_previews
+from engine.runs.run import Run, list_runs
+from engine.runs.trained import load_model, load_model_with_data_if_present
+from engine.settings.run_config import DATASET_TITLES, RunConfig
+from engine.studies.methods_text import methods_text
+from engine.training.lengthening import lengthen
+from engine.training.trainer import train
+
+EVERY = ("free_bits_vae", "broadcast_network", "modularity_metric", "blobs_dataset")
+SETTINGS = {
+    "dataset": "blobs",
+    "objective": "free-bits-vae",
+    "network": "broadcast",
+    "free_nats": 0.25,
+    "latents": 3,
+    "batch_size": 16,
+    "steps": 4,
+    "device": "cpu",
+    "threads": 1,
+    "log_steps": 2,
+    "checkpoint_steps": 2,
+    "preview_steps": 4,
+}
+NEEDS_METHOD = "The method VAE with free bits needs the plug-in free-bits 1.0, which is not loaded."
+
+
+@pytest.fixture
+def run(tmp_path, load_example):
+    """A run that needs three plug-ins, trained and evaluated by a fourth one's metric; all are loaded."""
+    for name in EVERY:
+        load_example(name)
+    made = Run.create(tmp_path / "runs", RunConfig.parse(SETTINGS), "own")
+    list(train(made))
+    list(evaluate(made, ["modularity", "mig", "reconstruction"]))
+    return Run.open(made.path)
+
+
+def test_its_settings_name_the_plugins_with_their_fingerprints(run):
+    kept = json.loads((run.path / "config.json").read_text())["plugins"]
+    assert [(each["name"], each["version"], each["fingerprint"]) for each in kept] == [
+        (origin.plugin, "1.0", origin.fingerprint)
+        for origin in (METHODS.origin("free-bits-vae"), NETWORKS.origin("broadcast"), ENTRIES.origin("blobs"))
+    ]
+    assert [each.keys() & {"method", "network", "dataset"} for each in kept] == [{"method"}, {"network"}, {"dataset"}]
+    entry = run.evaluation()["metrics"]["modularity"]
+    assert entry["protocol"]["plugin"]["name"] == "modularity"
+    assert "plugin" not in run.evaluation()["metrics"]["mig"]["protocol"]
+
+
+def test_a_run_of_the_applications_own_names_none(tmp_path, make_run):
+    made = make_run(tmp_path)
+    assert "plugins" not in json.loads((made.path / "config.json").read_text())
+
+
+def test_without_its_plugins_it_opens_and_is_shown(run, without_plugins, tmp_path):
+    before = MetricsReader(run.metrics_file)
+    before.refresh()
+    without_plugins()
+    opened = Run.open(run.path)
+    config = opened.config
+    assert (opened.name, config.method_title, DATASET_TITLES[config.dataset]) == ("own", "VAE with free bits", "Blobs")
+    assert config.value("free_nats") == 0.25
+    assert config.field("free_nats").title == "λ"
+    assert [term.title for term in METHODS[config.objective].terms] == ["Latents above λ"]
+    assert config.to_json() == run.config.to_json()
+    reader = MetricsReader(opened.metrics_file)
+    reader.refresh()
+    assert reader.own == ("latents_above",)
+    assert list_previews(opened.previews_folder)
+    list(export([opened], tmp_path / "curves.png"))
+    assert (tmp_path / "curves.png").stat().st_size > 1000
+    table = table_of([read_row(opened)])
+    words = markdown(table.filled())
+    value = run.evaluation()["metrics"]["modularity"]["value"]
+    assert "Modularity ↑" in words
+    assert f"{value:.3f}" in words
+    text = methods_text([opened])
+    assert "which minimises reconstruction loss + Σ max(λ, KL of a latent) with λ = 0.25" in text
+    assert "convolutions of 32 channels" in text
+    assert "modularity (Ridgeway & Mozer 2018)" in text
+
+
+def test_what_needs_their_code_says_which_is_missing(run, without_plugins, tmp_path, capsys):
+    without_plugins()
+    opened = Run.open(run.path)
+    before = {path: path.read_bytes() for path in opened.path.rglob("*") if path.is_file() and path.name != "lock"}
+    for refused in (
+        lambda: list(train(opened)),
+        lambda: lengthen(opened, None, 8),
+        lambda: list(evaluate(opened, ["sap"])),
+        lambda: load_model_with_data_if_present(opened),
+        lambda: list(save_latents(opened, tmp_path / "latents.npz")),
+    ):
+        with pytest.raises((PluginMissingError, DataError), match=r"plug-in .* 1\.0, which is not loaded"):
+            refused()
+    assert before == {path: path.read_bytes() for path in before}
+    for command in (["resume", "--steps", "8"], ["evaluate", "--metrics", "sap"]):
+        name, *options = command
+        assert cli.run_command(cli.parse(["--runs", str(tmp_path / "runs"), name, "own", *options])) == 1
+        said = capsys.readouterr().err.strip().splitlines()
+        assert len(said) == 1
+        assert NEEDS_METHOD in said[0]
+
+
+def test_kept_metrics_are_still_evaluated_without_them(run, without_plugins):
+    kept = run.evaluation()["metrics"]
+    without_plugins()
+    *_, event = evaluate(Run.open(run.path), ["mig", "reconstruction"])
+    assert isinstance(event, Evaluated)
+    assert event.result["metrics"] == {name: kept[name] for name in ("mig", "reconstruction")}
+    with pytest.raises(ConfigError, match="There is no metric 'modularity'"):
+        list(evaluate(Run.open(run.path), ["modularity"]))
+    assert Run.open(run.path).evaluation()["metrics"] == kept
+
+
+def test_an_archive_goes_out_and_in_without_them(run, without_plugins, tmp_path):
+    without_plugins()
+    list(write_archive([Run.open(run.path)], tmp_path / "own.zip"))
+    shutil.rmtree(run.path)
+    without_plugins()
+    [*_, imported, _] = read_archive(tmp_path / "own.zip", tmp_path / "elsewhere")
+    assert isinstance(imported, Imported)
+    opened = Run.open(imported.run)
+    assert [use.words for use in opened.plugins] == ["free-bits 1.0", "broadcast 1.0", "blobs 1.0"]
+    assert opened.config.method_title == "VAE with free bits"
+    list(export([opened], tmp_path / "curves.csv"))
+    assert "latents_above" in (tmp_path / "curves.csv").read_text().splitlines()[0]
+
+
+def test_with_them_again_it_goes_on_bit_for_bit(run, without_plugins, load_example, tmp_path):
+    whole = Run.create(tmp_path / "runs", RunConfig.parse(SETTINGS | {"steps": 8}), "whole")
+    list(train(whole))
+    without_plugins()
+    Run.open(run.path)
+    for name in EVERY:
+        load_example(name)
+    opened = Run.open(run.path)
+    lengthen(opened, None, 8)
+    list(train(opened))
+    rows = [
+        [line.split(",")[:2] + line.split(",")[3:] for line in each.metrics_file.read_text().splitlines()]
+        for each in (opened, whole)
+    ]
+    assert rows[0] == rows[1]
+
+
+def test_another_version_is_refused_unless_accepted_and_both_are_kept(run, without_plugins, load_example):
+    without_plugins()
+    for name in EVERY:
+        load_example(name, "1" * 64 if name == "free_bits_vae" else "")
+    opened = Run.open(run.path)
+    lengthen(opened, None, 6)
+    before = (opened.path / "config.json").read_bytes()
+    words = r"The plug-in free-bits \(another file of version 1.0\) changed since own was trained up to step 4"
+    with pytest.raises(DataChangedError, match=words):
+        list(train(opened))
+    assert (opened.path / "config.json").read_bytes() == before
+    events = list(train(opened, accept_changed_data=True))
+    said = " ".join(event.message for event in events if isinstance(event, Warned))
+    assert "From step 5 on, own is trained with a changed plug-in: the plug-in free-bits (another file" in said
+    again = Run.open(run.path)
+    assert again.plugins[0].fingerprint == "1" * 64
+    [former] = again.former_plugins
+    assert (former.step, former.plugins[0].fingerprint) == (4, run.plugins[0].fingerprint)
+    list(train(again))  # now it is the run's own
+
+
+def test_of_another_version_is_said_and_computed_again(run, without_plugins, load_example):
+    kept = run.evaluation()
+    without_plugins()
+    for name in EVERY:
+        load_example(name, "1" * 64 if name == "free_bits_vae" else "")
+    events = list(evaluate(Run.open(run.path), ["reconstruction"]))
+    [said] = [event.message for event in events if isinstance(event, Warned)]
+    assert "own was trained with another version of what it needs (the plug-in free-bits" in said
+    now = Run.open(run.path).evaluation()
+    assert now["checkpoint"] != kept["checkpoint"]
+    assert list(now["metrics"]).count("mig") == 0  # it was of the former code
+    assert "trained with another version" in load_model(Run.open(run.path), load_dataset("blobs")).notes
+
+
+def test_a_metric_of_another_version_is_computed_again(run, without_plugins, load_example):
+    value = run.evaluation()["metrics"]["modularity"]["value"]
+    without_plugins()
+    for name in EVERY:
+        load_example(name, "2" * 64 if name == "modularity_metric" else "")
+    list(evaluate(Run.open(run.path), ["modularity"]))
+    entry = Run.open(run.path).evaluation()["metrics"]["modularity"]
+    assert entry["protocol"]["plugin"]["fingerprint"] == "2" * 64
+    assert entry["value"] == value
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda kept: kept[0].update(fingerprint="no"),
+        lambda kept: kept[0]["method"].update(terms=[["a", "b"]]),
+        lambda kept: kept[0]["method"].update(title="x" * 1000),
+        lambda kept: kept[0]["method"].update(latents=[["gaussian", -3, 3, 10**6]]),
+        lambda kept: kept.clear(),
+    ],
+)
+def test_what_is_damaged_is_not_believed(run, without_plugins, damage):
+    without_plugins()
+    file = run.path / "config.json"
+    values = json.loads(file.read_text())
+    damage(values["plugins"])
+    file.write_text(json.dumps(values))
+    with pytest.raises(Exception, match=r"config\.json is not valid: .*objective is 'free-bits-vae'; it must be"):
+        Run.open(run.path)
+
+
+def test_runs_of_two_versions_with_other_settings_stand_in_for_each_other(run, without_plugins):
+    without_plugins()
+    other = run.path.parent / "other"
+    shutil.copytree(run.path, other)
+    values = json.loads((other / "config.json").read_text())
+    values["method"] = {"free_nats": 1, "new_weight": 3}
+    values["plugins"][0]["method"]["settings"] = {"free_nats": ["λ", "nats"], "new_weight": ["New", ""]}
+    (other / "config.json").write_text(json.dumps(values))
+    first, second = (Run.open(path) for path in list_runs(run.path.parent))
+    assert {first.config.value("free_nats"), second.config.value("free_nats")} == {0.25, 1}
+    for opened in (first, second):
+        assert opened.config.changed(seed=1).value("free_nats") == opened.config.value("free_nats")

@@ -1,0 +1,169 @@
+"""What a plug-in's method or network gives is looked at before it trains, and what is wrong is named with its line."""
+
+import pytest
+import torch
+from torch import nn
+
+from engine.errors import PluginError
+from engine.methods.base import Posterior
+from engine.methods.beta_vae import BetaVae
+from engine.methods.vae import Vae
+from engine.networks.architectures import NETWORKS
+from engine.networks.network import Network
+from engine.plugins.interface import GaussianEncoder, Plugin
+from engine.plugins.registering import register, unregister
+from engine.runs.run import Run
+from engine.settings.run_config import RunConfig
+from engine.system.registry import Origin
+from engine.system.user_code import forget_code, register_code
+from engine.training.trainer import train
+
+SETTINGS = {"dataset": "digits", "network": "mlp", "latents": 4, "batch_size": 8, "steps": 3, "device": "cpu",
+            "log_steps": 1}  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def own():
+    register_code(__file__, "own")
+    yield
+    forget_code(__file__)
+    unregister("own")
+
+
+def said(tmp_path, method=None, network=None, **settings):
+    """The sentence that training with this method or network ends in, and the state that the run is left in."""
+    methods, networks = {"own-vae": method} if method else {}, {"own": network} if network else {}
+    register(Plugin("own", "1.0", 1, methods=methods, networks=networks), Origin("", "", "a" * 64))
+    chosen = {"objective": "own-vae"} if method else {"objective": "vae", "network": "own"}
+    run = Run.create(tmp_path, RunConfig.parse(SETTINGS | chosen | settings))
+    with pytest.raises(PluginError) as caught:
+        list(train(run, fresh=True))
+    return str(caught.value), run.state()
+
+
+def own_method(**functions):
+    return type("Own", (Vae,), {"title": "Own", "short": "own"} | functions)
+
+
+class Lacking(BetaVae):
+    title = short = "Lacking"
+
+    def step(self, batch, context):
+        terms = super().step(batch, context)
+        del terms["kl"]
+        return terms
+
+
+def test_a_term_that_is_missing_is_found_at_the_first_step(tmp_path):
+    words, state = said(tmp_path, Lacking)
+    line = Lacking.step.__code__.co_firstlineno
+    assert words == (
+        "The plug-in own 1.0: step must return a dict with loss, reconstruction, kl, kl_per_latent, and returned none "
+        f"for kl (test_own_code.py, line {line})."
+    )
+    assert (state.state, state.step) == ("failed", 0)
+
+
+def stepping(change):
+    def step(self, batch, context):
+        return change(Vae.step(self, batch, context))
+
+    return own_method(step=step)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda t: None, "step must return a dict with loss, reconstruction, kl, kl_per_latent, and returned None"),
+        (
+            lambda t: t | {"kl": t["kl_per_latent"]},
+            "a tensor with a single number, and returned a tensor of shape (4,)",
+        ),
+        (lambda t: t | {"loss": 3.0}, "loss, a tensor with a single number, and returned a float"),
+        (lambda t: t | {"kl": torch.tensor(1)}, "and returned a tensor of shape () and type int64"),
+        (
+            lambda t: t | {"kl_per_latent": torch.zeros(5)},
+            "kl_per_latent of shape (4,) (latents), and returned",
+        ),
+        (lambda t: t | {"kl": torch.tensor(torch.nan)}, "kl, a tensor with a single number, and returned NaN"),
+        (
+            lambda t: t | {"loss": torch.tensor(torch.inf)},
+            "loss, a tensor with a single number, and returned an inf",
+        ),
+        (lambda t: t | {"loss": torch.zeros((), requires_grad=True)}, "loss without its gradient: loss.detach()"),
+    ],
+)
+def test_what_a_step_returns_is_looked_at_once(tmp_path, change, words):
+    assert words in said(tmp_path, stepping(change))[0]
+
+
+@pytest.mark.parametrize(
+    ("functions", "words"),
+    [
+        ({"encode": lambda self, x: torch.zeros(3, 4)}, "encode must return a Posterior of mean and log-variance"),
+        ({"encode": lambda self, x: Posterior(torch.zeros(3, 5), torch.zeros(3, 5))},
+         "encode must return a mean of shape (3, 4) (images, latents), and returned a tensor of shape (3, 5)"),
+        ({"encode": lambda self, x: Posterior(torch.zeros(3, 4), torch.zeros(3, 4).double())},
+         "(images, latents), float32, and returned a tensor of shape (3, 4) and type float64"),
+        ({"encode": lambda self, x: Posterior(torch.full((3, 4), torch.nan), torch.zeros(3, 4))},
+         "encode must return a mean of shape (3, 4) (images, latents), and returned NaN in it"),
+        ({"logits": lambda self, z, labels=None: torch.zeros(3, 32, 32)},
+         "logits must return logits of shape (3, 1, 32, 32) (images, channels, height, width), and returned"),
+        ({"kl": lambda self, posterior: torch.zeros(3)}, "kl must return the KL divergence of each latent"),
+        ({"sample": lambda self, posterior, noise: posterior}, "sample must return z of shape (3, 4)"),
+    ],
+)  # fmt: skip
+def test_what_it_encodes_and_decodes_is_looked_at_before_the_first_step(tmp_path, functions, words):
+    sentence, state = said(tmp_path, own_method(**functions))
+    assert words in sentence
+    assert "(test_own_code.py, line " in sentence
+    assert state.step == 0
+
+
+class Narrow(Network):
+    title = "Narrow"
+    about = "One linear layer."
+
+    def encoder(self, spec):
+        return GaussianEncoder(nn.Flatten(), spec.image_shape[0] ** 2, spec.latents)
+
+    def decoder(self, spec):
+        return nn.Linear(spec.latents, 7)
+
+    def encoder_words(self, side, normalisation):
+        return "one layer"
+
+    def decoder_words(self):
+        return "has one"
+
+
+class Single(Narrow):
+    def encoder(self, spec):
+        return nn.Sequential(nn.Flatten(), nn.Linear(spec.image_shape[0] ** 2, spec.latents))
+
+    def decoder(self, spec):
+        return NETWORKS["mlp"].decoder(spec)
+
+
+def test_a_networks_line_is_named_where_the_method_is_our_own(tmp_path):
+    words, _ = said(tmp_path, network=Narrow())
+    line = Narrow.decoder.__code__.co_firstlineno
+    assert "logits must return logits of shape (3, 1, 32, 32)" in words
+    assert f"and returned a tensor of shape (3, 7) and type float32 (test_own_code.py, line {line})." in words
+
+
+def test_an_encoder_that_gives_one_tensor_is_named_though_our_code_fails_on_it(tmp_path):
+    words, _ = said(tmp_path, network=Single())
+    assert "encode must return a Posterior of mean and log-variance" in words
+    assert f"(test_own_code.py, line {Single.encoder.__code__.co_firstlineno})" in words
+
+
+def test_a_method_that_is_right_trains_as_if_nobody_had_looked(tmp_path):
+    register(Plugin("own", "1.0", 1, methods={"own-vae": own_method()}), Origin("", "", "a" * 64))
+    rows = []
+    for objective in ("own-vae", "vae"):
+        run = Run.create(tmp_path, RunConfig.parse(SETTINGS | {"objective": objective}))
+        list(train(run))
+        table = [line.split(",") for line in run.metrics_file.read_text().splitlines()]
+        rows.append([[cell for name, cell in zip(table[0], line, strict=True) if name != "seconds"] for line in table])
+    assert rows[0] == rows[1]
