@@ -136,7 +136,7 @@ def test_a_figure_of_the_report_shows_latents_with_significant_kl(run_main, cond
         (["--output", "t.png", "--prior", "--label", "1"], 2, "tiny is not conditional"),
         (["--output", "t.png", "--width", "0"], 2, "from 1 to 200"),
         (["--output", "t.png", "--dpi", "1"], 2, "from 20 to 2,400"),
-        (["--output", "t.png", "--frames"], 2, "--frames goes with a .gif"),
+        (["--output", "t.png", "--frames"], 2, "--frames needs a .gif"),
         (["--output", "t.png", "--figure", "2"], 2, "Figure 2 of the report shows a β-VAE on MNIST"),
         (["--output", "t.png", "--figure", "6"], 2, "invalid choice"),
         (["--output", "t.png", "--min-kl", "1000"], 1, "No latent of tiny"),
