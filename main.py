@@ -1,4 +1,4 @@
-"""Disentangle Studio: the door. No argument opens the window; a subcommand runs the same engine headless."""
+"""Entry point of Disentangle Studio: opens the window, or runs a command of the same engine headless."""
 
 import multiprocessing
 import os
@@ -9,8 +9,8 @@ from pathlib import Path
 def main(arguments: list[str] | None = None) -> int:
     """Run the application; return its exit status."""
     multiprocessing.freeze_support()
-    # Threads of the computation that wait must not spin: beside the window, or another program, spinning
-    # makes a training step many times slower. Read by OpenMP when torch is loaded.
+    # Waiting threads must not spin: beside the window or another program, spinning makes a training step many times
+    # slower. OpenMP reads this when torch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     sys.path.insert(0, str(Path(__file__).resolve().parent))
     from engine.cli.streams import lasting_streams
@@ -20,7 +20,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(arguments: list[str]) -> int:
-    """Do what the command line says; return the exit status."""
+    """Execute the command line and return the exit status."""
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(encoding="utf-8", errors="replace")
     from engine.cli.main import parse, run_command
@@ -51,7 +51,7 @@ def _run(arguments: list[str]) -> int:
             return 0
     except StudioError as error:
         say_in_terminal(f"main.py: {error}")
-        if getattr(sys, "frozen", False) and not find_problem():  # started from a menu, nobody sees stderr
+        if getattr(sys, "frozen", False) and not find_problem():  # if started from a menu, stderr is not visible
             from gui.app import say
 
             say(str(error))
@@ -67,7 +67,7 @@ def _run(arguments: list[str]) -> int:
 
 
 def _selftest() -> int:
-    """Go the whole path by itself, on a screen or without one."""
+    """Run the self-test, with or without a screen."""
     from gui.desktop.screen import find_problem, no_screen
 
     if no_screen():
@@ -83,7 +83,7 @@ def _selftest() -> int:
 
 
 def _load_torch_first() -> None:
-    """On Windows torch's libraries must be loaded before Qt's."""
+    """Load torch first on Windows, where its libraries must be loaded before Qt's."""
     if sys.platform == "win32":
         import torch  # noqa: F401
 

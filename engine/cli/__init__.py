@@ -1,1 +1,1 @@
-"""The command line: the same jobs as the window's, with a progress bar; one file a command."""
+"""The command line: the same jobs as in the window, with a progress bar; one file per command."""

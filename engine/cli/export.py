@@ -12,21 +12,21 @@ from engine.runs.run import find_run
 
 
 def add_commands(commands: "argparse._SubParsersAction[Any]") -> list[argparse.ArgumentParser]:
-    """Add both commands, and return them for the options that every command has."""
+    """Add both commands, and return them so that shared options can be added."""
     export = commands.add_parser(
         "export",
-        help="save curves or whole runs to a file",
-        description="Save runs to a file whose ending says what: their curves (.png, .svg, .pdf, .csv), or all there "
-        "is of them (.zip, for `import` on another machine). With --tensorboard: to a folder of event files.",
+        help="save curves or complete runs to a file",
+        description="Save runs to a file; its extension decides: their curves (.png, .svg, .pdf, .csv) or the complete "
+        "runs (.zip, for `import` on another machine). With --tensorboard, save event files to a folder.",
     )
-    export.add_argument("runs_given", nargs="+", metavar="RUN", help="a run's folder, or its name")
-    export.add_argument("--output", type=Path, required=True, metavar="FILE", help="where to")
+    export.add_argument("runs_given", nargs="+", metavar="RUN", help="folder or name of a run")
+    export.add_argument("--output", type=Path, required=True, metavar="FILE", help="file or folder to write")
     export.add_argument("--tensorboard", action="store_true", help="write TensorBoard event files to a new folder")
     export.set_defaults(do=_export)
     imported = commands.add_parser(
         "import",
-        help="take runs from a .zip",
-        description="Make run folders from a .zip that `export` wrote; prints them.",
+        help="import runs from a .zip",
+        description="Import runs from a .zip written by `export`, and print their folders.",
     )
     imported.add_argument("file", type=Path, metavar="FILE", help="a .zip file")
     imported.set_defaults(do=_import)
@@ -40,7 +40,7 @@ def _export(arguments: argparse.Namespace) -> int:
 
     output = arguments.output.absolute()
     if arguments.tensorboard and output.suffix.lower().lstrip(".") in ENDINGS:
-        raise ConfigError(f"{output.name} is a file's name; --tensorboard writes to a folder.")
+        raise ConfigError(f"{output.name} is a file name; --tensorboard writes to a folder.")
     if not arguments.tensorboard:
         check_format(output, ENDINGS)
     runs = [find_run(name, arguments.runs) for name in arguments.runs_given]

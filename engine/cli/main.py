@@ -1,7 +1,7 @@
-"""The terminal: the same jobs as the window's, under a progress bar.
+"""The command line: the same jobs as in the window, with a progress bar.
 
-Progress goes to stderr, results to stdout. Exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted; a
-failure is one line on stderr that says what to do.
+Progress goes to stderr, results to stdout. Exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted. A failure is
+one line on stderr that says what to do.
 """
 
 import argparse
@@ -35,42 +35,42 @@ INTERRUPTED = 130
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser whose errors are one line on stderr, exit status 2."""
+    """An argument parser whose errors are one line on stderr, with exit status 2."""
 
     def error(self, message: str) -> NoReturn:
-        """Say what is wrong and where to read more."""
+        """Print what is wrong and where to read more, and exit."""
         words = one_line(message)
         self.exit(2, f"{self.prog}: {words[:1].upper()}{words[1:].rstrip('.')}. See {self.prog} --help.\n")
 
 
 def parser() -> Parser:
-    """Return the whole command line, the window's options included."""
+    """Return the parser of the complete command line, including the window's options."""
     main = Parser(
         prog="main.py",
-        description="Train variational autoencoders, watch their latent space come apart into "
-        "factors, and measure it. Without a command: open the window.",
+        description="Train models with disentangled latent spaces, watch how factors separate during training, and "
+        "measure disentanglement. Without a command, open the window.",
     )
     main.add_argument("--version", action="version", version=f"Disentangle Studio {__version__}")
     main.add_argument("--theme", choices=["light", "dark", "system"], help="colours of the window")
     main.add_argument(
         "--selftest",
         action="store_true",
-        help="check that all works on this machine: train, traverse, evaluate and save in a folder of its own",
+        help="check that everything works on this machine: train, traverse, evaluate and save in a temporary folder",
     )
     runs_option(main)
     commands = main.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
 
-    train = commands.add_parser("train", help="train a run", description="Train a run; prints its folder.")
+    train = commands.add_parser("train", help="train a run", description="Train a run and print its folder.")
     train.add_argument("--dataset", metavar="N", help=f"one of {', '.join(DATASET_TITLES)}")
     train.add_argument("--objective", metavar="N", help=f"one of {', '.join(METHODS)}")
     train.add_argument("--conditional", action="store_true", default=None, help="give the decoder the class label")
     length = train.add_mutually_exclusive_group()
-    length.add_argument("--epochs", metavar="N", help="length in passes over the data")
+    length.add_argument("--epochs", metavar="N", help="length in epochs (passes over the data)")
     length.add_argument("--steps", metavar="N", help="length in training steps")
-    train.add_argument("--seed", metavar="S", help="start of the random numbers")
+    train.add_argument("--seed", metavar="S", help="seed of the random numbers")
     train.add_argument("--name", help="name of the run (default: method, data set and seed)")
     train.add_argument(
-        "--config", type=Path, metavar="FILE", help="start from settings in a JSON file, or a run's config.json"
+        "--config", type=Path, metavar="FILE", help="start from the settings in a JSON file, e.g. a run's config.json"
     )
     train.add_argument(
         "--set",
@@ -84,10 +84,8 @@ def parser() -> Parser:
     runs_option(train)
     train.set_defaults(do=_train)
 
-    resume = commands.add_parser(
-        "resume", help="go on with a run", description="Go on with a run from its last checkpoint."
-    )
-    resume.add_argument("run", metavar="RUN", help="a run's folder, or its name")
+    resume = commands.add_parser("resume", help="resume a run", description="Resume a run from its last checkpoint.")
+    resume.add_argument("run", metavar="RUN", help="folder or name of a run")
     longer = resume.add_mutually_exclusive_group()
     longer.add_argument("--epochs", type=whole_number, metavar="N", help="new total length in epochs")
     longer.add_argument("--steps", type=whole_number, metavar="N", help="new total length in steps")
@@ -99,13 +97,13 @@ def parser() -> Parser:
     resume.set_defaults(do=_resume)
 
     evaluate = commands.add_parser("evaluate", help="compute metrics", description="Compute the metrics of runs.")
-    evaluate.add_argument("runs_given", nargs="+", metavar="RUN", help="a run's folder, or its name")
-    evaluate.add_argument("--metrics", metavar="A,B", help="only these")
+    evaluate.add_argument("runs_given", nargs="+", metavar="RUN", help="folder or name of a run")
+    evaluate.add_argument("--metrics", metavar="A,B", help="metrics to compute (default: all)")
     how = evaluate.add_mutually_exclusive_group()
     how.add_argument("--json", action="store_true", help="print JSON with protocols instead of a table")
     how.add_argument("--format", choices=["markdown", "csv", "latex"], help="format of the table (default markdown)")
     evaluate.add_argument(
-        "--by-method", action="store_true", help="one row a method: mean and standard deviation over its runs"
+        "--by-method", action="store_true", help="one row per method: mean and standard deviation over its runs"
     )
     data_option(evaluate)
     threads_option(evaluate)
@@ -125,11 +123,11 @@ def parser() -> Parser:
 
     demo = commands.add_parser(
         "demo",
-        help="the two-minute preset, end to end, without a window",
-        description="Train the two-minute preset and leave curves, pictures and a table as files.",
+        help="train and evaluate the two-minute preset, without a window",
+        description="Train the two-minute preset, and save curves, pictures and a table.",
     )
     demo.add_argument(
-        "--output", type=Path, metavar="DIR", help="where to put them (default: report/ in the run's folder)"
+        "--output", type=Path, metavar="DIR", help="folder for the files (default: report/ in the run's folder)"
     )
     machine_options(demo)
     runs_option(demo)
@@ -148,7 +146,7 @@ def commands_of(main: argparse.ArgumentParser) -> dict[str, argparse.ArgumentPar
 
 
 def run_command(arguments: argparse.Namespace) -> int:
-    """Carry out a parsed command; return the exit status."""
+    """Execute a parsed command and return the exit status."""
     if problem := chosen_folders().problem:
         say(f"main.py: {problem}")
     clear_leftovers(folders_to_clear(data_cache(), arguments.runs))
@@ -160,7 +158,7 @@ def run_command(arguments: argparse.Namespace) -> int:
     except ConfigError as error:
         return _fail(error, 2)
     except OutputError as error:
-        return 1 if error.errno == errno.EPIPE else _fail(error, 1)  # `| head` has read what it wants
+        return 1 if error.errno == errno.EPIPE else _fail(error, 1)  # the reader of a pipe, e.g. `head`, has finished
     except StudioError as error:
         return _fail(error, 1)
     except KeyboardInterrupt:
@@ -189,7 +187,7 @@ def _train(arguments: argparse.Namespace) -> int:
 def _config(arguments: argparse.Namespace) -> RunConfig:
     """Settings from --config, then the options, then --set, validated together.
 
-    Where none of them names a data folder, it is the one that is remembered for the data set.
+    If none of them names a data folder, the remembered one of the data set is used.
     """
     values: dict[str, Any] = RunConfig.load(arguments.config).flat() if arguments.config else {}
     for field in ("dataset", "objective", "conditional", "epochs", "steps", "seed", "device", "threads"):
@@ -203,7 +201,7 @@ def _config(arguments: argparse.Namespace) -> RunConfig:
     for pair in arguments.set:
         field, equals, value = pair.partition("=")
         if not equals:
-            raise ConfigError(f"--set {pair} lacks a value; write --set {pair}=VALUE.")
+            raise ConfigError(f"--set {pair} has no value; write --set {pair}=VALUE.")
         values = over(values, {field.strip(): value.strip()})
     config = RunConfig.parse(values)
     if arguments.data is not None:
@@ -219,7 +217,7 @@ def _train_run(run: Run, *, fresh: bool = False, accept_changes: bool = False) -
         try:
             for event in shown(training(run, fresh=fresh, accept_changes=accept_changes), control):
                 if isinstance(event, Paused) and event.message:
-                    raise RunError(event.message)  # nobody waits at a terminal to make room
+                    raise RunError(event.message)  # a command does not wait for room on the disk
                 if isinstance(event, Finished) and event.stopped:
                     say(f"Stopped; resume with: python main.py resume {run.path}")
                     status = INTERRUPTED
@@ -241,7 +239,7 @@ def _resume(arguments: argparse.Namespace) -> int:
 
             lengthen(run, arguments.epochs, arguments.steps, accept_changes=accept)
         elif run.state().state == "finished":
-            say(f"{run.name} has reached its length; give a new one with --epochs or --steps.")
+            say(f"{run.name} has reached its full length; give a longer one with --epochs or --steps.")
             answer(run.path)
             return 0
         return _train_run(run, accept_changes=accept)
@@ -291,7 +289,7 @@ def _value_of(entry: dict[str, Any]) -> str:
 
 
 def _reasons(results: list[dict[str, Any]]) -> list[str]:
-    """Why values are missing, each reason once, with the metrics it is the reason for."""
+    """Reasons for missing values, each once, with its metrics."""
     lacking: dict[str, list[str]] = {}
     for result in results:
         for name, entry in result["metrics"].items():
@@ -304,16 +302,16 @@ def _datasets(arguments: argparse.Namespace) -> int:
     from engine.data import ENTRIES, disk_used, load_prepared, prepare
 
     if arguments.data is not None and not arguments.action:
-        raise ConfigError("--data goes with datasets prepare NAME.")
+        raise ConfigError("--data can only be used with datasets prepare NAME.")
     if arguments.action:
         if not arguments.dataset:
             raise ConfigError("datasets prepare needs a name, e.g. datasets prepare dsprites.")
         if arguments.dataset not in ENTRIES:
-            raise ConfigError(f"There is no data set {arguments.dataset!r}. There are: {', '.join(ENTRIES)}.")
+            raise ConfigError(f"There is no data set {arguments.dataset!r}. Choose one of: {', '.join(ENTRIES)}.")
         if arguments.data is not None:
             check_takes_data(arguments.dataset)
         finished = [e for e in shown(prepare(arguments.dataset, arguments.data), Control()) if isinstance(e, Finished)]
-        for note in load_prepared(arguments.dataset, arguments.data).notes:  # ready is what can be loaded
+        for note in load_prepared(arguments.dataset, arguments.data).notes:  # check that it can be loaded
             say(f"Note: {note}")
         for event in finished:
             answer(event.message)
@@ -357,5 +355,5 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def _signed(argument: str) -> str:
-    """An argument; a negative number with a decimal comma gets a point, since argparse takes "-1,5" for an option."""
+    """An argument, in which a decimal comma of a negative number becomes a point: to argparse, "-1,5" is an option."""
     return plain(argument) if re.fullmatch(r"-\d*,\d+", argument) else argument

@@ -1,4 +1,4 @@
-"""Options that several commands share, and the run they name."""
+"""Options shared by several commands, and the runs they name."""
 
 import argparse
 from pathlib import Path
@@ -10,19 +10,19 @@ from engine.settings.folders import default_runs_folder
 
 
 def runs_option(to: argparse.ArgumentParser) -> None:
-    """Where runs are kept."""
-    # Given before the command or after it; SUPPRESS keeps the command's default from hiding the first.
+    """Add --runs."""
+    # It may precede or follow the command; SUPPRESS prevents the command's default from replacing the former.
     default: Any = default_runs_folder() if to.prog == "main.py" else argparse.SUPPRESS
     to.add_argument("--runs", type=_folder, default=default, metavar="DIR", help="folder that holds the runs")
 
 
 def data_option(to: argparse.ArgumentParser) -> None:
-    """Where the data set is."""
+    """Add --data."""
     to.add_argument("--data", type=_folder, metavar="DIR", help="folder with the data set's files")
 
 
 def check_takes_data(dataset: str) -> None:
-    """Raise ConfigError where --data was given for a data set that comes with the application."""
+    """Raise ConfigError if a data set comes with the application, so that --data cannot be used."""
     from engine.data import ENTRIES
 
     entry = ENTRIES[dataset]
@@ -31,18 +31,18 @@ def check_takes_data(dataset: str) -> None:
 
 
 def machine_options(to: argparse.ArgumentParser) -> None:
-    """What computes."""
+    """Add --device and --threads."""
     to.add_argument("--device", metavar="D", help="auto, cpu, cuda or mps")
     threads_option(to)
 
 
 def threads_option(to: argparse.ArgumentParser) -> None:
-    """With how many threads."""
-    to.add_argument("--threads", metavar="N", help="CPU threads, 0 as PyTorch chooses")
+    """Add --threads."""
+    to.add_argument("--threads", metavar="N", help="CPU threads (0: PyTorch's choice)")
 
 
 def find(name: str, arguments: argparse.Namespace) -> Run:
-    """Open a run; --data says where its data set is now, --threads how many threads to use. Raises StudioError."""
+    """Open a run, with the data folder of --data and the threads of --threads. Raises StudioError."""
     run = find_run(name, arguments.runs)
     if arguments.data is not None:
         check_takes_data(run.config.dataset)

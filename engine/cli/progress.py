@@ -1,4 +1,4 @@
-"""A job in the terminal: its progress as a bar on stderr."""
+"""Jobs in the terminal, with a progress bar on stderr."""
 
 import signal
 import sys
@@ -15,17 +15,17 @@ from engine.system.plain_text import one_line, without_invisible
 
 
 def say(text: str) -> None:
-    """Print sentences to stderr, without what a terminal would obey: names and reasons come from files."""
+    """Print a message to stderr, without control characters: names and reasons come from files."""
     print(without_invisible(text), file=sys.stderr)
 
 
 def answer(text: object, end: str = "\n") -> None:
-    """Print a result to stdout: as it is for other programs, without what it would obey to a terminal, as `ls` does."""
+    """Print a result to stdout, unchanged for other programs, without control characters for a terminal, like `ls`."""
     print(without_invisible(str(text)) if sys.stdout.isatty() else text, end=end)
 
 
 def shown(job: Job, control: Control) -> Iterator[Event]:
-    """Drive a job; draw its progress, and write what it warns of, on stderr."""
+    """Drive a job, showing its progress and warnings on stderr."""
     bar: tqdm[NoReturn] | None = None
     what = ""
     try:
@@ -69,9 +69,9 @@ def shown(job: Job, control: Control) -> Iterator[Event]:
 
 @contextmanager
 def stop_on_interrupt() -> Iterator[Control]:
-    """Turn the first Ctrl-C, request to terminate or loss of the terminal into a stop that keeps the run.
+    """Turn the first Ctrl-C, termination signal or loss of the terminal into a stop that saves the run.
 
-    The second Ctrl-C is immediate.
+    A second Ctrl-C ends the process at once.
     """
     control = Control()
 

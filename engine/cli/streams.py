@@ -1,4 +1,4 @@
-"""Standard streams that outlive their readers: a closed terminal or a full disk must not end what a command does."""
+"""Standard streams that survive a closed terminal or a full disk, so that a command is not aborted."""
 
 import os
 import sys
@@ -11,19 +11,19 @@ from engine.errors import OutputError
 
 
 class Messages:
-    """A stream of messages, i.e. stderr: what it does not take is dropped."""
+    """A stream of messages, i.e. stderr: messages that cannot be written are dropped."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
     def write(self, text: str) -> int:
-        """Write, or do nothing."""
-        with suppress(OSError, ValueError):  # ValueError: it was closed
+        """Write, if possible."""
+        with suppress(OSError, ValueError):  # ValueError: it is closed
             self._stream.write(text)
         return len(text)
 
     def flush(self) -> None:
-        """Flush, or do nothing."""
+        """Flush, if possible."""
         with suppress(OSError, ValueError):
             self._stream.flush()
 
@@ -32,7 +32,7 @@ class Messages:
 
 
 class Results:
-    """A stream of results, i.e. stdout. Raises OutputError where it does not take them."""
+    """A stream of results, i.e. stdout. Raises OutputError if they cannot be written."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -57,14 +57,15 @@ def _explained() -> Iterator[None]:
         yield
     except OSError as error:
         raise OutputError(
-            f"Standard output cannot be written: {error.strerror or error}. What was computed and saved is kept.",
+            f"Standard output cannot be written: {error.strerror or error}. "
+            "Everything computed and saved so far is kept.",
             error.errno or 0,
         ) from None
 
 
 @contextmanager
 def lasting_streams() -> Iterator[None]:
-    """Make stdout and stderr `Results` and `Messages` within the block."""
+    """Replace stdout and stderr by `Results` and `Messages` within the block."""
     _open_closed()
     before = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = Results(before[0]), Messages(before[1])
@@ -80,9 +81,9 @@ def lasting_streams() -> Iterator[None]:
 
 
 def _open_closed() -> None:
-    """Open streams that the process was started without on nothing: else the next file gets their number.
+    """Open missing standard streams on the null device, since the next file opened would get their number.
 
-    What a library writes to stderr would then be in that file.
+    Output of a library to stderr would then go to that file.
     """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         try:
@@ -95,7 +96,7 @@ def _open_closed() -> None:
 
 
 def _drop(stream: TextIO) -> None:
-    """Send what a stream still holds to nothing, so that Python does not complain of it when it ends."""
+    """Discard a stream's buffered output, so that Python does not report an error on exit."""
     with suppress(OSError, ValueError):
         nothing = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nothing, stream.fileno())

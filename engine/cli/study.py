@@ -29,22 +29,20 @@ def add_command(commands: "argparse._SubParsersAction[Any]") -> None:
     study = commands.add_parser(
         "study",
         help="train and evaluate methods over seeds, and print their table",
-        description="Do what is left of a study (a TOML file) and print its table. Runs with the same settings that "
-        "are there already are taken. Stopped or killed, the same command goes on. Without a name: list the studies.",
+        description="Run the remaining cells of a study (a TOML file) and print its table. Existing runs with the same "
+        "settings are used. If stopped or killed, the same command continues. Without a name, list the studies.",
     )
-    study.add_argument("study", nargs="?", metavar="NAME|FILE", help="a study by its name, or its file")
-    study.add_argument("--quick", action="store_true", help="the study's quick form")
+    study.add_argument("study", nargs="?", metavar="NAME|FILE", help="name or file of a study")
+    study.add_argument("--quick", action="store_true", help="use the study's quick settings")
     study.add_argument("--seeds", metavar="N", help="number of seeds, counted from 0, instead of the study's own")
-    study.add_argument("--workers", metavar="N", help="runs side by side (default: as cores and memory allow)")
-    study.add_argument(
-        "--dry-run", action="store_true", help="print what is left and how long it will take; do nothing"
-    )
+    study.add_argument("--workers", metavar="N", help="number of parallel runs (default: as cores and memory allow)")
+    study.add_argument("--dry-run", action="store_true", help="only print what remains and how long it will take")
     study.add_argument(
         "--format", choices=["markdown", "latex", "csv", "json"], help="format of the table (default markdown)"
     )
-    study.add_argument("--output", type=Path, metavar="FILE", help="where to write the table (.md, .tex, .csv, .json)")
+    study.add_argument("--output", type=Path, metavar="FILE", help="file for the table (.md, .tex, .csv, .json)")
     study.add_argument(
-        "--methods-text", action="store_true", help="a paragraph for a paper's methods section instead of the table"
+        "--methods-text", action="store_true", help="print a paragraph for a paper's methods section instead"
     )
     data_option(study)
     machine_options(study)
@@ -83,25 +81,25 @@ def _list() -> int:
 
 
 def _dry_run(study: "Study", arguments: argparse.Namespace, machine: dict[str, Any]) -> int:
-    from engine.studies import StudyEstimated, estimate_study, methods_text, standing, why
+    from engine.studies import StudyEstimated, cell_states, estimate_study, methods_text, state_text
 
     for warning in study.warnings():
         say(f"Note: {warning}")
     if arguments.methods_text:
         answer(methods_text(study, arguments.runs), end="")
         return 0
-    for state in standing(study, arguments.runs):
-        answer(f"{state.cell.title:<34} {why(state)}{f' ({state.run.name})' if state.run else ''}")
+    for state in cell_states(study, arguments.runs):
+        answer(f"{state.cell.title:<34} {state_text(state)}{f' ({state.run.name})' if state.run else ''}")
     needed = last_event(estimate_study(study, arguments.runs, **machine), StudyEstimated).needed
     if not needed.cells:
-        answer("Nothing is left to do.")
+        answer("Nothing remains to be done.")
         return 0
     threads = needed.plan.threads
     how = f"{needed.plan.workers} at a time" + (
         f", {threads} thread{'s' if threads > 1 else ''} each" if threads else ""
     )
     time = "an unknown time" if needed.seconds is None else f"about {duration(needed.seconds)}"
-    answer(f"{needed.cells} of {len(study.cells)} runs are left: {time}, {needed.disk / 1e6:,.0f} MB on disk; {how}.")
+    answer(f"{needed.cells} of {len(study.cells)} runs remain: {time}, {needed.disk / 1e6:,.0f} MB on disk; {how}.")
     return 0
 
 
@@ -109,12 +107,12 @@ def _run(study: "Study", arguments: argparse.Namespace, machine: dict[str, Any],
     from engine.studies import (
         CellFinished,
         CellStarted,
+        cell_states,
         methods_text,
         missing_cells,
         run_study,
-        standing,
+        state_text,
         study_table,
-        why,
     )
 
     failed: dict[str, CellState] = {}
@@ -126,15 +124,15 @@ def _run(study: "Study", arguments: argparse.Namespace, machine: dict[str, Any],
                 verb = {"trained": "evaluating", "training": "resuming" if event.state.step else "training"}
                 _say(f"{event.state.cell.title}: {verb[event.state.state]} {event.state.run}")
             elif isinstance(event, CellFinished):
-                _say(f"{event.state.cell.title}: {why(event.state)}")
+                _say(f"{event.state.cell.title}: {state_text(event.state)}")
                 if event.state.state == "failed":
                     failed[event.state.cell.title] = event.state
             elif isinstance(event, Finished):
                 _say(event.message)
                 if event.stopped:
-                    _say(f"Stopped; go on with: {_again(arguments)}")
+                    _say(f"Stopped; continue with: {_again(arguments)}")
                     return INTERRUPTED
-    states = [failed.get(state.cell.title, state) for state in standing(study, arguments.runs)]
+    states = [failed.get(state.cell.title, state) for state in cell_states(study, arguments.runs)]
     text = methods_text(study, arguments.runs) if arguments.methods_text else None
     written(study_table(study, arguments.runs, states), text)
     missing = missing_cells(states)
@@ -144,7 +142,7 @@ def _run(study: "Study", arguments: argparse.Namespace, machine: dict[str, Any],
 
 
 def _shown(job: Job, control: Control) -> Iterator[Event]:
-    """Drive the job and draw how far it is on stderr, with the time that is left."""
+    """Drive the job, showing its progress and the remaining time on stderr."""
     from engine.studies import StudyProgress
 
     bar: tqdm[NoReturn] = tqdm(
@@ -177,7 +175,7 @@ def _say(line: str) -> None:
 
 
 def duration(seconds: float) -> str:
-    """Return a length of time in words, e.g. "2 h 10 min"."""
+    """Return a duration as text, e.g. "2 h 10 min"."""
     minutes = round(seconds / 60)
     if seconds < 90:
         return f"{max(1, round(seconds))} s"
@@ -200,7 +198,7 @@ _Writer = Callable[["Table", str | None], None]
 
 
 def _writer(arguments: argparse.Namespace) -> _Writer:
-    """What writes the table, or the text instead, as asked for. Raises ConfigError for another ending."""
+    """A function that writes the table, or the text instead. Raises ConfigError for another extension."""
     from engine.evaluation.table_formats import ENDINGS, FORMATS
 
     output: Path | None = arguments.output
@@ -229,7 +227,7 @@ def _writer(arguments: argparse.Namespace) -> _Writer:
 
 
 def _again(arguments: argparse.Namespace) -> str:
-    """The command that goes on with a study."""
+    """The command that continues a study."""
     parts = ["python main.py study", str(arguments.study)]
     parts += ["--quick"] if arguments.quick else []
     for option in ("seeds", "workers", "data", "device", "threads"):

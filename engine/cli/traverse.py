@@ -23,39 +23,41 @@ def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
     traverse = commands.add_parser(
         "traverse",
         help="draw a latent traversal",
-        description="Draw a latent traversal to a file whose ending says as what: the grid of a paper's figure (.png, "
-        ".svg, .pdf), an animation (.gif), or the arrays (.npz).",
+        description="Draw a latent traversal to a file; its extension decides: a grid as in papers (.png, .svg, .pdf), "
+        "an animation (.gif) or arrays (.npz).",
     )
     _add_source(traverse)
     which = traverse.add_mutually_exclusive_group()
     which.add_argument("--latents", metavar="1,4,7", help="latents to show (default: all, by KL)")
     which.add_argument("--min-kl", type=number, metavar="X", help="show latents with at least this mean KL, in nats")
     which.add_argument(
-        "--figure", type=int, choices=(2, 3, 4, 5), help="as this figure of the report: latents with significant KL"
+        "--figure", type=int, choices=(2, 3, 4, 5), help="like this figure of the report: latents with significant KL"
     )
     traverse.add_argument(
         "--range",
         type=number,
         nargs=2,
         metavar=("LOW", "HIGH"),
-        help="values that latents go through (default: -3 to 3, or as their prior asks; a category has its own)",
+        help="range of the latents' values (default: -3 to 3, or that of their prior; a category has its own)",
     )
-    traverse.add_argument("--steps", type=whole_number, help="number of them (default: 11, or as many as categories)")
     traverse.add_argument(
-        "--label", metavar="CLASS", help="class for a conditional model, by its name (default: the image's own)"
+        "--steps", type=whole_number, help="number of values (default: 11, or the number of categories)"
     )
-    traverse.add_argument("--no-labels", action="store_true", help="pictures only, without words and caption")
+    traverse.add_argument(
+        "--label", metavar="CLASS", help="name of the class for a conditional model (default: the image's own)"
+    )
+    traverse.add_argument("--no-labels", action="store_true", help="pictures only, without text and caption")
     traverse.add_argument("--width", type=number, metavar="CM", help="width of the figure in centimetres")
-    traverse.add_argument("--dpi", type=whole_number, default=200, help="dots an inch (default 200)")
-    traverse.add_argument("--frames", action="store_true", help="with .gif: its frames too, as .png in a folder beside")
+    traverse.add_argument("--dpi", type=whole_number, default=200, help="dots per inch (default 200)")
+    traverse.add_argument("--frames", action="store_true", help="with .gif: also write its frames as .png to a folder")
     traverse.set_defaults(do=_traverse)
 
     latents = commands.add_parser(
         "latents",
-        help="save the latents of the whole data set",
-        description="Encode every image of a run's data set; save means, log-variances, labels and factors as .npz.",
+        help="save the latents of the complete data set",
+        description="Encode all images of a run's data set, and save means, log-variances, labels and factors as .npz.",
     )
-    latents.add_argument("run", metavar="RUN", help="a run's folder, or its name")
+    latents.add_argument("run", metavar="RUN", help="folder or name of a run")
     latents.add_argument("--output", type=Path, required=True, metavar="FILE", help="an .npz file")
     latents.set_defaults(do=_latents)
     for command in (traverse, latents):
@@ -63,7 +65,7 @@ def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
             "--checkpoint",
             type=whole_number,
             metavar="STEP",
-            help="weights that were kept at a step (default: the newest)",
+            help="use the weights kept at a step (default: the newest)",
         )
         data_option(command)
         threads_option(command)
@@ -71,7 +73,7 @@ def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
 
 
 def _add_source(traverse: argparse.ArgumentParser) -> None:
-    traverse.add_argument("run", metavar="RUN", help="a run's folder, or its name")
+    traverse.add_argument("run", metavar="RUN", help="folder or name of a run")
     traverse.add_argument(
         "--output", type=Path, required=True, metavar="FILE", help="a .png, .svg, .pdf, .gif or .npz file"
     )
@@ -94,7 +96,7 @@ def _traverse(arguments: argparse.Namespace) -> int:
 
     kind = check_format(arguments.output, ENDINGS)
     if arguments.frames and kind != "gif":
-        raise ConfigError(f"--frames goes with a .gif file; {arguments.output.name} is none.")
+        raise ConfigError(f"--frames needs a .gif file; {arguments.output.name} is not one.")
     Look(arguments.width, arguments.dpi).check()
     latents = _numbers(arguments.latents) if arguments.latents else None
     run = find(arguments.run, arguments)
@@ -133,7 +135,7 @@ def _check(arguments: argparse.Namespace) -> None:
 
 
 def _start(run: "Run", arguments: argparse.Namespace) -> "tuple[TrainedModel, Start]":
-    """Load the model and what to start from; a picture or the prior need no data set."""
+    """Load the model and the start; a picture or the prior needs no data set."""
     from engine.data import load_dataset
     from engine.data.input_pictures import fit_picture, read_picture, style_of
     from engine.evaluation.evaluate import sample_of
@@ -144,7 +146,7 @@ def _start(run: "Run", arguments: argparse.Namespace) -> "tuple[TrainedModel, St
         picture = None if arguments.prior else read_picture(arguments.input)
         trained, missing = load_model_with_data_if_present(run, arguments.checkpoint)
         if missing:
-            say(f"Note: without the data set, KL is as training logged it. {missing}")
+            say(f"Note: without the data set, KL is as logged during training. {missing}")
         if picture is None:
             return trained, start_from_prior(trained, label=_label(trained, arguments))
         fitted = fit_picture(picture, trained.model.image_shape, style_of(run.config.dataset))
@@ -153,7 +155,7 @@ def _start(run: "Run", arguments: argparse.Namespace) -> "tuple[TrainedModel, St
     try:
         dataset = load_dataset(*run.data)
     except DataError as error:
-        raise DataError(f"{error} With --prior or --input it can be done without the data set.") from None
+        raise DataError(f"{error} With --prior or --input, the data set is not needed.") from None
     trained = load_model(run, dataset, arguments.checkpoint)
     index = arguments.image
     if index is None:
@@ -162,7 +164,7 @@ def _start(run: "Run", arguments: argparse.Namespace) -> "tuple[TrainedModel, St
 
 
 def _label(trained: "TrainedModel", arguments: argparse.Namespace) -> int | None:
-    """The class that was asked for; None where none was."""
+    """The class given by --label; None without it."""
     from engine.traversal import label_named
 
     return None if arguments.label is None else label_named(trained, arguments.label)
@@ -172,7 +174,7 @@ def _numbers(text: str) -> list[int]:
     try:
         return [whole_number(part) for part in text.split(",")]
     except ValueError:
-        raise ConfigError(f"--latents is {text!r}; write the numbers with commas, e.g. 1,4,7.") from None
+        raise ConfigError(f"--latents is {text!r}; separate the numbers by commas, e.g. 1,4,7.") from None
 
 
 def _latents(arguments: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""What can be said of a data set before it is loaded, and how it is."""
+"""Descriptions of data sets before they are loaded."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

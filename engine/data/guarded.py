@@ -1,4 +1,4 @@
-"""A data set of a plug-in, kept from doing harm: what it raises is a sentence, and what it loads is looked at."""
+"""Data sets of plug-ins, guarded: their errors become messages, and the data they load are validated."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 def guarded(entry: Entry, origin: Origin) -> Entry:
-    """Return an entry that raises nothing but DataError, and loads nothing but what `problem_with` finds sound."""
+    """Return an entry that raises only DataError and loads only data that `problem_with` accepts."""
 
     def called(function: Callable[..., T], *arguments: Any) -> T:
         try:
@@ -55,7 +55,7 @@ def guarded(entry: Entry, origin: Origin) -> Entry:
 
     def cached() -> list[Path]:
         try:
-            # What is removed with the cache lies in the cache.
+            # Only files in the cache may be removed with it.
             return [Path(path) for path in called(entry.cached) if Path(path).absolute().is_relative_to(data_cache())]
         except StudioError:
             return []
@@ -79,7 +79,7 @@ def guarded(entry: Entry, origin: Origin) -> Entry:
 
 
 def problem_with(entry: Entry, dataset: Any) -> str:
-    """Say what is wrong with what an entry loaded, as a sentence; empty where nothing is."""
+    """Return the problem of the data that an entry loaded, as a sentence; empty if there is none."""
     if not isinstance(dataset, Dataset):
         return f"load must return a Dataset, and returned a {type(dataset).__name__}."
     if dataset.name != entry.name:
@@ -88,12 +88,12 @@ def problem_with(entry: Entry, dataset: Any) -> str:
     checks = (_of_images(entry, dataset), _of_splits(dataset, count), _of_labels(dataset, count), _of_factors(dataset))
     if problem := next((words for words in checks if words), ""):
         return problem
-    for name, said, found in (
+    for name, announced, found in (
         ("images", entry.images, count),
         ("training_images", entry.training_images, len(dataset.training)),
     ):
-        if said is not None and said != found:
-            return f"{name} of its Entry is {said:,}, and it loads {found:,}."
+        if announced is not None and announced != found:
+            return f"{name} of its Entry is {announced:,}, but it loads {found:,}."
     return ""
 
 
@@ -106,7 +106,7 @@ def _of_images(entry: Entry, dataset: Dataset) -> str:
         sides = ", ".join(map(str, SIDES))
         return f"image_shape must be (side, side, channels) with a side of {sides} and 1 or 3 channels, and is {shape}."
     if entry.shape and tuple(entry.shape) != shape[: len(entry.shape)]:
-        return f"shape of its Entry is {entry.shape}, and it loads images of {shape}."
+        return f"shape of its Entry is {entry.shape}, but it loads images of {shape}."
     if not len(dataset):
         return "it loads no images."
     few: Any = dataset.images(np.array([0, len(dataset) - 1]))

@@ -1,1 +1,1 @@
-"""Metrics: pure functions of arrays, one file each, and the job that computes and keeps them."""
+"""Metrics: pure functions of arrays, one file each, and the job that computes and stores them."""

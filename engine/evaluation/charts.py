@@ -1,4 +1,4 @@
-"""What the pictures of the metrics show, as numbers: points, bars and matrices. The window and a file draw the same."""
+"""Data of the metrics charts: points, bars and matrices, the same for the window and for files."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from engine.runs.latent_names import latent_title
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A run between two metrics; `line` is its row's number in the table."""
+    """A run by two of its metrics; `line` is the number of its row in the table."""
 
     row: Row
     line: int
@@ -25,7 +25,7 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A metric of a row of the table: its value, the ends of its error bar, and the report's number where comparable.
+    """A metric of a row of the table: its value, the ends of its error bar, and the report's value if comparable.
 
     The error bar is the mean ± the standard deviation over runs, or the 95 % interval of a single run.
     """
@@ -40,10 +40,10 @@ class Bar:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Matrix:
-    """A value for every latent and factor, (latents, factors), float64; latents ordered by KL, largest first.
+    """Values by latent and factor, (latents, factors), float64; latents are ordered by KL, largest first.
 
-    `idle` are those that are not active by their mean KL: their means hardly move, but what does not depend on scale
-    (bins over each latent's own range, trees) finds factors in them all the same.
+    `idle` marks latents that are inactive by their mean KL: their means hardly vary, but scale-invariant methods (bins
+    over each latent's own range, trees) may still find factors in them.
     """
 
     title: str
@@ -59,11 +59,11 @@ MATRICES = {
     "accuracies": ("sap", "Accuracy of each latent (SAP)", ""),
     "importance": ("dci_disentanglement", "Importance (DCI)", ""),
 }
-"""Matrices behind scores, by their name in evaluation.json: the metric they are kept with, title and unit."""
+"""Matrices behind scores, by name in evaluation.json: the metric they are stored with, title and unit."""
 
 
 def points(table: Table, x: str, y: str, data: DataKey) -> list[Point]:
-    """Return a point for each run on a data set that has both metrics."""
+    """Return a point for each run of a data set that has both metrics."""
     found = []
     for number, line in enumerate(table.lines):
         for row in line.rows if line.data == data else ():
@@ -74,7 +74,7 @@ def points(table: Table, x: str, y: str, data: DataKey) -> list[Point]:
 
 
 def bars(table: Table, column: Column, data: DataKey) -> list[Bar]:
-    """Return a bar for each row on a data set that has a value, in the table's order."""
+    """Return a bar for each row of a data set that has a value, in the table's order."""
     place, printed = table.index(column.metric), table.index(REPORT + column.metric)
     if place is None:
         return []
@@ -90,9 +90,9 @@ def bars(table: Table, column: Column, data: DataKey) -> list[Bar]:
 
 
 def matrix(row: Row, name: str, names: Mapping[int, str] | None = None) -> Matrix | None:
-    """Return a matrix of `MATRICES`; None where the run has none, or one that is damaged.
+    """Return a matrix of `MATRICES`; None if the run has none or it is damaged.
 
-    `names` are those that the user gave latents, by number.
+    `names` are the user's names of latents, by number.
     """
     metric, title, unit = MATRICES[name]
     kept = row.metrics.get(metric, {}).get(name)

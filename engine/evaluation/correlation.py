@@ -1,8 +1,8 @@
-"""How far latents vary together, which needs no ground truth: both from the correlations of the posterior means.
+"""Total and mean correlation of latents, computed from their posterior means; no ground truth is needed.
 
-Correlations depend neither on the order nor on the scale of latents. Latents that are constant are left out. No
-interval: where latents are nearly independent the values are little but what chance leaves in a sample, and
-resampling does not show how that varies: a bootstrap's 95 % interval held the mean over draws for 55 % of them.
+Correlations depend neither on the order nor on the scale of latents. Constant latents are left out. There is no
+interval: for nearly independent latents, the values are mostly sampling noise, whose spread resampling does not show: a
+bootstrap's 95 % interval covered the mean over draws for only 55 % of draws.
 """
 
 import numpy as np
@@ -16,21 +16,21 @@ MEAN_CORRELATION = "mean of |Pearson correlation| between the posterior means of
 
 
 def varying(codes: NDArray[np.floating]) -> NDArray[np.float64]:
-    """The latents, (images, latents), that are not constant to within single precision, standardised."""
+    """Return the latents, (images, latents), that are not constant to single precision, standardised."""
     values = np.asarray(codes, dtype=np.float64)[:, vary(codes)]
     return np.asarray((values - values.mean(axis=0)) / values.std(axis=0))
 
 
 def vary(codes: NDArray[np.floating]) -> NDArray[np.bool_]:
-    """Which latents, (latents,), of codes (images, latents) are not constant to within single precision."""
+    """Return which latents, (latents,), of codes (images, latents) are not constant to single precision."""
     values = np.asarray(codes, dtype=np.float64)
     return np.asarray(values.std(axis=0) > 1e-6 * np.maximum(np.abs(values.mean(axis=0)), 1e-6))
 
 
 def total_correlation(codes: NDArray[np.floating]) -> float:
-    """Total correlation in nats, at least 0; infinite where latents are linearly dependent.
+    """Return the total correlation in nats, at least 0, infinite if latents are linearly dependent.
 
-    `codes` is (images, latents), not constant.
+    `codes` is (images, latents), without constant latents.
     """
     if codes.shape[1] < 2:
         return 0.0
@@ -39,7 +39,7 @@ def total_correlation(codes: NDArray[np.floating]) -> float:
 
 
 def mean_correlation(codes: NDArray[np.floating]) -> float:
-    """Mean |correlation| over all pairs of latents, 0..1; arguments as of `total_correlation`."""
+    """Return the mean |correlation| over all pairs of latents, 0..1; `codes` as in `total_correlation`."""
     if codes.shape[1] < 2:
         return 0.0
     return min(1.0, float(np.abs(_correlations(codes)[np.triu_indices(codes.shape[1], 1)]).mean()))

@@ -1,9 +1,9 @@
 """DCI: C. Eastwood & C. K. I. Williams, "A Framework for the Quantitative Evaluation of Disentangled Representations".
 
-ICLR 2018, as in disentanglement_lib: gradient-boosted trees tell each factor from all latents, and their importances
-say which latent serves which factor. Trees split at thresholds, so neither the order nor the scale of latents matters,
-but for ties. No interval: the importances come from one fit, whose spread over training sets only more fits would
-show, and informativeness is a mean of accuracies of unlike factors on the same images.
+ICLR 2018, as in disentanglement_lib: gradient-boosted trees predict each factor from all latents, and their importances
+say which latent is used for which factor. Trees split at thresholds, so neither the order nor the scale of latents
+matters, except for ties. There is no interval: the importances come from a single fit, whose spread only more fits
+would show, and informativeness is a mean of accuracies of different factors on the same images.
 """
 
 from typing import NamedTuple
@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from engine.jobs.processes import Report
 
 TREES = 100
-"""Boosting stages; each grows one tree a class. scikit-learn's default, as are all other settings."""
+"""Boosting stages, each of one tree per class: scikit-learn's default, as are all other settings."""
 
-PROTOCOL = "{} (Eastwood & Williams 2018): gradient-boosted trees tell each factor from all latents; {}"
+PROTOCOL = "{} (Eastwood & Williams 2018): gradient-boosted trees predict each factor from all latents; {}"
 DISENTANGLEMENT = PROTOCOL.format(
     "DCI disentanglement", "1 - entropy of a latent's importances over factors, weighted by the latent's importance"
 )
@@ -27,7 +27,7 @@ INFORMATIVENESS = PROTOCOL.format("DCI informativeness", "accuracy on other imag
 
 
 class FactorFit(NamedTuple):
-    """What the trees of one factor found: `importance` (latents,), sum 1 or 0, and `accuracy` on the test images."""
+    """Fit of the trees of a factor: `importance`, (latents,), with sum 1 or 0, and `accuracy` on the test images."""
 
     importance: NDArray[np.float64]
     accuracy: float
@@ -41,9 +41,9 @@ def fit_factor(
     seed: int,
     report: Report = lambda units: None,
 ) -> FactorFit:
-    """Fit the trees of one factor; `codes` (images, latents), `classes` (images,). Tells of every tree grown.
+    """Fit the trees of a factor to `codes`, (images, latents), and `classes`, (images,), reporting the trees grown.
 
-    A factor with one class among the training images is predicted as that class, and needs no latent.
+    A factor with only one class among the training images is predicted as that class and uses no latent.
     """
     from sklearn.ensemble import GradientBoostingClassifier
 
@@ -61,23 +61,23 @@ def fit_factor(
 
 
 def trees_of(classes: NDArray[np.int64]) -> int:
-    """Trees that a factor needs: one a class and stage, or one a stage for two classes."""
+    """Return the number of trees for a factor: one per class and stage, or one per stage for two classes."""
     number = len(np.unique(classes))
     return TREES * (number if number > 2 else 1)
 
 
 def disentanglement(importance: NDArray[np.float64]) -> float:
-    """How far each latent serves one factor only, 0..1; `importance` is (latents, factors), at least two factors."""
+    """Return how far each latent is used for one factor only, 0..1; `importance` is (latents, at least two factors)."""
     return _concentration(importance)
 
 
 def completeness(importance: NDArray[np.float64]) -> float:
-    """How far each factor is told by one latent only, 0..1; `importance` is (latents, factors), two latents or more."""
+    """Return how far each factor uses one latent only, 0..1; `importance` is (at least two latents, factors)."""
     return _concentration(importance.T)
 
 
 def _concentration(importance: NDArray[np.float64]) -> float:
-    """1 - entropy of each row, in units of its maximum, averaged with the rows' sums as weights; 0 when all are 0."""
+    """1 - entropy of each row, as a share of its maximum, averaged with the rows' sums as weights; 0 if all are 0."""
     weights = importance.sum(axis=1)
     used = importance[weights > 0] / weights[weights > 0, None]
     if not len(used):

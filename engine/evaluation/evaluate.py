@@ -1,4 +1,4 @@
-"""The evaluation of a run: a job that computes its metrics and keeps them in evaluation.json."""
+"""The evaluation of a run: a job that computes its metrics and stores them in evaluation.json."""
 
 import hashlib
 from collections.abc import Generator, Sequence
@@ -14,7 +14,7 @@ from engine.evaluation.catalogue import IMAGES, METRICS, OURS, VERSION
 from engine.evaluation.forward import forward
 from engine.evaluation.ground_truth import SCORES
 from engine.evaluation.metric import METRICS_BROUGHT, Metric, Score, found_by
-from engine.evaluation.reasons import NEEDS_CATEGORY, no_labels, no_training_split, reason_of_method
+from engine.evaluation.reasons import NEEDS_CATEGORY, method_reason, no_labels, no_training_split
 from engine.evaluation.representation import Representation
 from engine.evaluation.results import SEED, Results, missing, of_plugin, plugin_of, too_narrow
 from engine.evaluation.summaries import category_results, correlation_results, headline_results, training_results
@@ -33,7 +33,7 @@ TRAINING = ("reconstruction_train", "reconstruction_train_mean")
 GROUND_TRUTH = tuple(column.metric for metric in SCORES for column in metric.columns)
 HEADLINE = tuple(name for name in OURS if name not in TRAINING and name not in GROUND_TRUTH)
 WITHOUT_FACTORS = tuple(name for name in OURS if name not in GROUND_TRUTH)
-"""Metrics that need no ground-truth factors; seconds each."""
+"""Metrics that need no ground-truth factors and take seconds each."""
 
 Computing = Generator[Event, Request | None, dict[str, Any]]
 
@@ -41,26 +41,26 @@ Computing = Generator[Event, Request | None, dict[str, Any]]
 def evaluate(run: Run, metrics: Sequence[str] | None = None) -> Job:
     """Compute a run's metrics (all by default), or take them from evaluation.json if weights and data are the same.
 
-    Metrics that are not there yet are added to those that are, and kept as soon as each is known. What was kept of
-    other weights or data is computed again. Yields Warned where the data are others than before or than the run was
-    trained on, Progress, then one Evaluated. Raises ConfigError for unknown metrics, CheckpointError, DataError,
-    PluginMissingError or RunError.
+    Missing metrics are added to the existing ones and stored as soon as each is known. Metrics of other weights or data
+    are computed again. Yields Warned if the data differ from those of the previous evaluation or of training, Progress,
+    then one Evaluated. Raises ConfigError for unknown metrics, CheckpointError, DataError, PluginMissingError or
+    RunError.
     """
     wanted = list(dict.fromkeys(metrics or METRICS))
     unknown = [name for name in wanted if name not in METRICS]
     if unknown:
-        raise ConfigError(f"There is no metric {unknown[0]!r}. There are: {', '.join(METRICS)}.")
+        raise ConfigError(f"There is no metric {unknown[0]!r}. Choose from: {', '.join(METRICS)}.")
     step = checkpoint_step(run.checkpoint_folder)
     if step is None:
-        raise CheckpointError(f"{run.name} has no weights yet: it was not trained up to its first checkpoint.")
-    none = {name: missing(reason) for name in METRICS if (reason := reason_of_method(run.config, name))}
+        raise CheckpointError(f"{run.name} has no weights yet: training has not reached its first checkpoint.")
+    none = {name: missing(reason) for name in METRICS if (reason := method_reason(run.config, name))}
     kept = _of_weights(run, _key(run))
     complete = "data" in kept and not any(_lacks(none | kept["metrics"], name) for name in wanted)
     if not complete:
         require_plugins(run.config)
     dataset, gone = yield from _data_of(run, needed=not complete)
     if dataset is None:
-        yield Warned(f"{gone} The metrics kept with {run.name} are shown; they cannot be compared with its data.")
+        yield Warned(f"{gone} The saved metrics of {run.name} are shown; they cannot be checked against its data.")
     else:
         now = fingerprint_of(dataset)
         notes = [note for note in (run.data_note(now, step), run.plugin_note(step), _outdated(run, kept, now)) if note]
@@ -79,7 +79,7 @@ def evaluate(run: Run, metrics: Sequence[str] | None = None) -> Job:
 
 
 def _data_of(run: Run, *, needed: bool) -> Generator[Event, Request | None, tuple[Dataset | None, str]]:
-    """The run's data set; where it is not needed and not there, None and why. Raises DataError."""
+    """The run's data set, or None and the reason if it is not available and not `needed`. Raises DataError."""
     if not needed and run.config.data_folder is None:
         return load_if_available(*run.data)
     try:
@@ -94,18 +94,18 @@ def _data_of(run: Run, *, needed: bool) -> Generator[Event, Request | None, tupl
 
 
 def _outdated(run: Run, kept: dict[str, Any], now: Fingerprint) -> str:
-    """Say why metrics that were kept of these weights are not of these data; empty where they are."""
+    """Say why the saved metrics of these weights do not belong to these data; empty if they do."""
     before = Fingerprint.read(kept.get("data"))
     changes = before.changes(now) if before else ""
     if not kept["metrics"] or (before and not changes):
         return ""
-    legacy = "were written by version 1.0.0, which did not record of which data they are"
+    legacy = "were written by version 1.0.0, which did not record their data"
     why = f"are of other data ({changes})" if before else legacy
-    return f"The metrics kept with {run.name} {why}: they are dropped, and what is asked for is computed again."
+    return f"The saved metrics of {run.name} {why}: they are dropped, and the requested ones are computed again."
 
 
 def _lacks(metrics: dict[str, Any], name: str) -> bool:
-    """Whether a metric is to be computed: it is not there, its interval is wrong, or its plug-in failed or changed."""
+    """Whether a metric must be computed: it is missing, its interval is wrong, or its plug-in failed or changed."""
     entry = metrics.get(name)
     if not isinstance(entry, dict):
         return entry is None
@@ -115,10 +115,10 @@ def _lacks(metrics: dict[str, Any], name: str) -> bool:
 
 
 def kept_kl(trained: TrainedModel) -> NDArray[np.float64] | None:
-    """Mean KL of each latent, (latents,), as an evaluation of these weights and data found it; None without one."""
+    """Return the mean KL of each latent, (latents,), from an evaluation of these weights and data; None without one."""
     try:
         kept = _kept(trained.run, _key(trained.run), fingerprint_of(trained.dataset))
-    except CheckpointError:  # these weights may be kept ones, and the newest gone
+    except CheckpointError:  # the model may have kept weights although the newest are gone
         return None
     found = kept.get("kl_per_latent")
     if kept.get("step") != trained.step or not isinstance(found, list) or len(found) != trained.model.latents:
@@ -127,18 +127,18 @@ def kept_kl(trained: TrainedModel) -> NDArray[np.float64] | None:
 
 
 def _key(run: Run) -> str:
-    """What kept metrics belong to: these weights, computed this way, by these plug-ins' code."""
+    """Key of saved metrics: the digest of the weights, the version of the metrics, and the code of plug-ins."""
     try:
         weights = read_limited(run.checkpoint_folder / WEIGHTS, MAX_WEIGHTS_BYTES)
     except (OSError, DamagedError) as error:
-        raise CheckpointError(f"The file of the weights of {run.name} {reason_of(error)}.") from None
+        raise CheckpointError(f"The weights file of {run.name} {reason_of(error)}.") from None
     plugins = run.plugins if missing_words(run.config) else plugins_used(run.config)
     code = hashlib.sha256("".join(use.fingerprint for use in plugins).encode()).hexdigest()[:16]
     return f"{VERSION}-{hashlib.sha256(weights).hexdigest()[:16]}" + (f"-{code}" if plugins else "")
 
 
 def _of_weights(run: Run, key: str) -> dict[str, Any]:
-    """What evaluation.json holds for these weights, its metrics a dict, empty when there are none."""
+    """The content of evaluation.json for these weights; its metrics are an empty dict if there are none."""
     kept = run.evaluation()
     if kept.get("checkpoint") == key:
         return kept
@@ -146,7 +146,7 @@ def _of_weights(run: Run, key: str) -> dict[str, Any]:
 
 
 def _kept(run: Run, key: str, data: Fingerprint) -> dict[str, Any]:
-    """What it holds for these weights and these data."""
+    """The content of evaluation.json for these weights and data."""
     kept = _of_weights(run, key)
     return kept if Fingerprint.read(kept.get("data")) == data else {"metrics": {}}
 
@@ -170,7 +170,7 @@ def _compute(run: Run, dataset: Dataset, lacking: Sequence[str]) -> Computing:
 
 
 def _measured(metric: Metric, representation: Representation) -> Generator[Event, Request | None, Results]:
-    """Compute a metric; return its entries. A plug-in's that raises has no value, and the reason names its line."""
+    """Compute a metric and return its entries. If a plug-in's metric raises, the reason names its file and line."""
     names = [column.metric for column in metric.columns]
     origin = METRICS.origin(names[0])
     if reason := representation.lacking(metric.needs):
@@ -191,7 +191,7 @@ def _measured(metric: Metric, representation: Representation) -> Generator[Event
 
 
 def _load(run: Run, dataset: Dataset) -> tuple[str, TrainedModel]:
-    """The model and the key of its weights, also while a training run replaces them."""
+    """The model and the key of its weights, consistent even while training replaces them."""
     while True:
         key = _key(run)
         trained = load_model(run, dataset)
@@ -200,7 +200,7 @@ def _load(run: Run, dataset: Dataset) -> tuple[str, TrainedModel]:
 
 
 def _keep(trained: TrainedModel, key: str, new: dict[str, Any]) -> dict[str, Any]:
-    """Add to evaluation.json, and return what it holds now."""
+    """Add results to evaluation.json and return its content."""
     run, data = trained.run, fingerprint_of(trained.dataset)
     before = _kept(run, key, data)
     metrics = before["metrics"] | {name: _with_data(entry, data) for name, entry in new["metrics"].items()}
@@ -219,7 +219,7 @@ def _keep(trained: TrainedModel, key: str, new: dict[str, Any]) -> dict[str, Any
 
 
 def _with_data(entry: dict[str, Any], data: Fingerprint) -> dict[str, Any]:
-    """An entry whose protocol says of which data it is; one without a value has none."""
+    """An entry whose protocol, if any, names its data."""
     if "protocol" not in entry:
         return entry
     return entry | {"protocol": entry["protocol"] | {"data": data.values()}}
@@ -228,7 +228,7 @@ def _with_data(entry: dict[str, Any], data: Fingerprint) -> dict[str, Any]:
 def _compute_headline(trained: TrainedModel, what: str) -> Computing:
     split = trained.dataset.headline_split
     of = len(trained.dataset.splits[split])
-    # Of a data set without a split some are drawn: they are not "all images".
+    # Without a split, a sample is drawn, which must not be called "all images".
     which = what if split == "all" else f"{what}: {split} images"
     chosen = sample_of(trained.dataset, split)
     passed = yield from forward(trained, chosen, SEED, which, sharpness=True)
@@ -240,7 +240,7 @@ def _compute_headline(trained: TrainedModel, what: str) -> Computing:
         metrics |= category_results(passed.means[:, categories[0]].astype(np.int64), labels[chosen], split, of)
     elif categories:
         metrics |= {name: missing(no_labels(trained.dataset.title)) for name in NEEDS_CATEGORY}
-    metrics |= {name: missing(reason) for name in HEADLINE if (reason := reason_of_method(trained.run.config, name))}
+    metrics |= {name: missing(reason) for name in HEADLINE if (reason := method_reason(trained.run.config, name))}
     kl = {"kl_per_latent": [round(float(v), 6) for v in passed.kl.mean(0)]} if len(passed.kl) else {}
     return {"metrics": metrics} | kl
 
@@ -248,7 +248,7 @@ def _compute_headline(trained: TrainedModel, what: str) -> Computing:
 def _compute_training(trained: TrainedModel, what: str) -> Computing:
     dataset = trained.dataset
     if not trained.model.has("reconstruction"):
-        return {"metrics": {name: missing(reason_of_method(trained.run.config, name)) for name in TRAINING}}
+        return {"metrics": {name: missing(method_reason(trained.run.config, name)) for name in TRAINING}}
     if "train" not in dataset.splits:
         return {"metrics": {name: missing(no_training_split(dataset.title)) for name in TRAINING}}
     passed = yield from forward(trained, sample_of(dataset, "train"), SEED, f"{what}: training images", sharpness=False)
@@ -256,7 +256,7 @@ def _compute_training(trained: TrainedModel, what: str) -> Computing:
 
 
 def sample_of(dataset: Dataset, split: str, limit: int = IMAGES) -> NDArray[np.int64]:
-    """Positions of at most `limit` images of a split, drawn with a fixed seed, in order."""
+    """Return positions of at most `limit` images of a split, drawn with a fixed seed, in ascending order."""
     indices = np.asarray(dataset.splits[split], dtype=np.int64)
     if len(indices) <= limit:
         return indices

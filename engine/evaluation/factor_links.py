@@ -1,4 +1,4 @@
-"""Which ground-truth factor each latent follows, in numbers."""
+"""The ground-truth factor that each latent follows, and how closely."""
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from engine.runs.trained import TrainedModel
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """The factor that a latent follows most; `share` of the factor's entropy that the latent tells, 0..1."""
+    """The factor that a latent follows most; `share` is its information on the factor as a share of entropy, 0..1."""
 
     latent: int
     factor: str
@@ -26,13 +26,13 @@ class Link:
 def links(
     means: NDArray[np.floating], factors: NDArray[np.int64], names: Sequence[str], kl: NDArray[np.floating]
 ) -> list[Link]:
-    """Return the factor each active latent follows most, in the order of latents.
+    """Return the factor that each active latent follows most, in the order of latents.
 
-    From posterior means (images, latents), classes of factors (images, factors), whole numbers from 0, and the mean KL
-    of each latent in nats, NaN for a method that has none. Mutual information as MIG has it (Chen et al. 2018; 20 bins
-    of equal width), as a share of the factor's entropy. Factors that do not vary are left out; empty when none does. An
-    idle latent follows nothing: its means hardly move, but bins over their own small range find factors in them all the
-    same.
+    `means` are posterior means, (images, latents), `factors` class numbers from 0, (images, factors), and `kl` the mean
+    KL of each latent in nats, NaN for a method without KL. Mutual information is estimated as in MIG (Chen et al. 2018;
+    20 bins of equal width), as a share of the factor's entropy. Factors that do not vary are left out; empty if none
+    does. Inactive latents are left out: their means hardly vary, but bins over their own small range would still find
+    factors in them.
     """
     entropy = entropies(factors)
     varying = np.flatnonzero(entropy > 0)
@@ -40,14 +40,14 @@ def links(
         return []
     shares = np.clip(mutual_information(means, factors[:, varying]) / entropy[varying], 0, 1)
     best = shares.argmax(axis=1)
-    active = [np.isnan(mean) or is_active(mean) for mean in kl]  # without a KL none is known to be idle
+    active = [np.isnan(mean) or is_active(mean) for mean in kl]  # without a KL, none is known to be inactive
     return [Link(i, names[varying[k]], float(shares[i, k])) for i, k in enumerate(best) if active[i]]
 
 
 def find_links(trained: TrainedModel, kl: NDArray[np.floating]) -> Generator[Event, Request | None, list[Link]]:
-    """Links of a model over at most 10,000 images of its data set; empty where that has no factors.
+    """Return the links of a model over at most 10,000 images of its data set; empty if that has no factors.
 
-    `kl` is the mean KL of each latent in nats. Yields Progress in images. Raises RunError when the weights give values
+    `kl` is the mean KL of each latent in nats. Yields Progress in images. Raises RunError if the weights give values
     that are not finite.
     """
     dataset = trained.dataset

@@ -1,16 +1,16 @@
 """The FactorVAE score: H. Kim & A. Mnih, "Disentangling by Factorising", ICML 2018, as in disentanglement_lib.
 
-Variances are divided by each latent's own, so reordering latents does not matter, and rescaling them only where it
-moves a standard deviation across the threshold of 0.05 below which a latent has no vote.
+Variances are normalised by each latent's own, so the order of latents does not matter, and their scale matters only if
+it moves a standard deviation across 0.05, the threshold below which a latent does not vote.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
-LEAST_DEVIATION = 0.05
+MIN_DEVIATION = 0.05
 PROTOCOL = (
-    "FactorVAE score (Kim & Mnih 2018): the latent of least normalised variance over 64 images that agree in a factor "
-    f"votes for it, latents of a standard deviation under {LEAST_DEVIATION} left out; accuracy of the "
+    "FactorVAE score (Kim & Mnih 2018): the latent with the smallest normalised variance over 64 images that agree in "
+    f"a factor votes for it; latents with a standard deviation below {MIN_DEVIATION} are left out; accuracy of the "
     "majority vote on other points"
 )
 
@@ -22,18 +22,18 @@ def factor_vae_score(
     test_variances: NDArray[np.float64],
     test_factor: NDArray[np.int64],
 ) -> float:
-    """Accuracy of the majority vote on the test points, 0..1; 0 when no latent has a vote.
+    """Return the accuracy of the majority vote on the test points, 0..1; 0 if no latent votes.
 
-    `global_variance` is (latents,); `variances` (points, latents), see `sampling.batch_variances`; `factor` (points,).
+    `global_variance` is (latents,), `variances` (points, latents), see `sampling.batch_variances`, `factor` (points,).
     """
-    active = np.sqrt(global_variance) >= LEAST_DEVIATION
+    active = np.sqrt(global_variance) >= MIN_DEVIATION
     if not active.any():
         return 0.0
     latents, factors = int(active.sum()), int(max(factor.max(), test_factor.max())) + 1
     votes = np.zeros((latents, factors), np.int64)
     np.add.at(votes, (_voting(variances, global_variance, active), factor), 1)
-    told = votes.argmax(axis=1)[_voting(test_variances, global_variance, active)]
-    return float(np.mean(told == test_factor))
+    predicted = votes.argmax(axis=1)[_voting(test_variances, global_variance, active)]
+    return float(np.mean(predicted == test_factor))
 
 
 def _voting(

@@ -1,4 +1,4 @@
-"""One pass of a model over images, giving what every metric of reconstructions needs, image by image."""
+"""A forward pass of a model over images, with the per-image values that metrics of reconstructions need."""
 
 from collections.abc import Generator
 from dataclasses import dataclass
@@ -15,14 +15,14 @@ from engine.networks.tensors import to_tensor
 from engine.runs.trained import TrainedModel
 
 BATCH = 100
-"""Images at a time. More are slower: their feature maps leave the processor's cache."""
+"""Images at a time. More are slower, since their feature maps exceed the processor's cache."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ForwardPass:
     """Values per image: losses and KL in nats, sharpness in squared grey levels; `kl` and `means` are (n, latents).
 
-    Those that were not asked for, or that the method does not have, are empty.
+    Values that were not requested, or that the method does not have, are empty.
     """
 
     reconstruction: NDArray[np.float64]
@@ -36,9 +36,9 @@ class ForwardPass:
 def forward(
     trained: TrainedModel, indices: NDArray[np.int64], seed: int, what: str, *, sharpness: bool
 ) -> Generator[Event, Request | None, ForwardPass]:
-    """Encode and decode these images, with z sampled and with z the posterior mean, as far as the method does.
+    """Encode and decode images, with z sampled and with z = posterior mean, as far as the method supports it.
 
-    Yields Progress in images. Raises RunError when the weights give values that are not finite.
+    Yields Progress in images. Raises RunError if the weights give values that are not finite.
     """
     noise = torch.Generator().manual_seed(seed)
     parts: list[tuple[NDArray[np.float64], ...]] = []
@@ -52,7 +52,7 @@ def forward(
 
 
 def require_finite(trained: TrainedModel, *values: NDArray[np.floating]) -> None:
-    """Raise RunError unless all that the model gave are finite numbers."""
+    """Raise RunError unless all outputs of the model are finite."""
     if not all(np.isfinite(array).all() for array in values):
         raise RunError(
             f"The weights of {trained.run.name} give values that are not numbers; the run diverged. "

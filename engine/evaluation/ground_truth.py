@@ -1,4 +1,4 @@
-"""The scores that need ground-truth factors: images are drawn, encoded once, and looked up; each with its protocol."""
+"""Scores that need ground-truth factors, each with its protocol; images are drawn and encoded once."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,7 +16,7 @@ from engine.evaluation.sampling import BATCH, TESTING, TRAINING, Batches, batch_
 
 
 class FactorMetric(Metric):
-    """A score of a representation by ground-truth factors."""
+    """A score that compares codes with ground-truth factors."""
 
     needs = frozenset({Need.FACTORS})
 
@@ -55,7 +55,7 @@ class FactorVaeScore(FactorMetric):
     """The score of Kim & Mnih 2018."""
 
     def compute(self, representation: Representation) -> Computing:
-        """Let latents vote."""
+        """Count the votes of latents."""
         means = yield from representation.means()
 
         def score(sample: NDArray[np.int64], batches: Batches) -> float:
@@ -81,7 +81,7 @@ class Mig(FactorMetric):
     """The mutual information gap of Chen et al. 2018."""
 
     def compute(self, representation: Representation) -> Computing:
-        """Bin latents."""
+        """Estimate mutual information from binned latents."""
         sample = representation.sample
         further = [representation.fitting(draw) for draw in range(1, DRAWS + 1)]
         means = yield from representation.means(sample, *further)
@@ -149,12 +149,12 @@ SCORES: tuple[FactorMetric, ...] = (
     Disentanglement("disentanglement"),
     Dci("dci_disentanglement", "dci_completeness", "dci_informativeness"),
 )
-"""What is computed together, the quickest first."""
+"""Scores that need factors, quickest first."""
 
 
 def over_draws(
     value: float, others: Sequence[float], counts: dict[str, int], more: dict[str, Any] | None = None
 ) -> Score:
-    """A score of a first draw with its interval, from the values of other draws."""
+    """Return the score of a first draw, with its interval from the values of other draws."""
     low, high = around_one_draw(value, others)
     return Score(value, (max(0.0, low), min(1.0, high)), OVER_DRAWS.format(len(others)), counts, more or {})

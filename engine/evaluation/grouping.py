@@ -1,4 +1,4 @@
-"""Runs gathered by what they have in common: method, data set, and any settings."""
+"""Runs grouped by method, data set and any settings."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from engine.system.schedule import Schedule, weight_text
 
 METHOD = "method"
 INCIDENTAL = MACHINE | {"dataset", "data_folder", "objective", "conditional", "seed"}
-"""Settings that method and data set stand for, and those in which runs of one experiment may differ."""
+"""Settings implied by method and data set, and those in which runs of one experiment may differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class RowGroup:
 
 
 def grouped(rows: Sequence[Row], by: Sequence[str] = (METHOD,)) -> list[RowGroup]:
-    """Gather runs by data set and by `by`: "method", names of settings. In the order in which each first comes."""
+    """Group runs by data set and by `by` ("method" or names of settings), in order of first occurrence."""
     groups: dict[tuple[str, DataKey], list[Row]] = {}
     for row in rows:
         groups.setdefault((title_of(row, by), row.data), []).append(row)
@@ -33,14 +33,14 @@ def grouped(rows: Sequence[Row], by: Sequence[str] = (METHOD,)) -> list[RowGroup
 
 
 def title_of(row: Row, by: Sequence[str]) -> str:
-    """Return what a group with this run in it is called, e.g. "β-VAE, β = 4"."""
+    """Return the title of the group that contains a run, e.g. "β-VAE, β = 4"."""
     parts = [row.method] if METHOD in by else []
-    parts += [f"{setting_title(name)} = {setting_words(row.config, name)}" for name in by if name != METHOD]
+    parts += [f"{setting_title(name)} = {setting_text(row.config, name)}" for name in by if name != METHOD]
     return ", ".join(parts) or "All runs"
 
 
-def in_order(rows: Sequence[Row]) -> list[Row]:
-    """Return runs by data set, method (in the report's order), and seed."""
+def sorted_rows(rows: Sequence[Row]) -> list[Row]:
+    """Return runs sorted by data set, method (in the report's order) and seed."""
     methods = list(METHODS)
     return sorted(
         rows,
@@ -56,7 +56,7 @@ def in_order(rows: Sequence[Row]) -> list[Row]:
 
 
 def differing(rows: Sequence[Row]) -> list[str]:
-    """Names of settings in which these runs differ, but for method and data set and what is incidental."""
+    """Return the names of settings in which runs differ, except those in `INCIDENTAL`."""
     return [name for name in differing_settings([row.config for row in rows]) if name not in INCIDENTAL]
 
 
@@ -65,8 +65,8 @@ def setting_title(name: str) -> str:
     return all_settings()[name].title or name
 
 
-def setting_words(config: RunConfig, name: str) -> str:
-    """Return a setting's value in words, with its unit; a dash where the run's method does not have it."""
+def setting_text(config: RunConfig, name: str) -> str:
+    """Return a setting's value as text, with its unit; a dash if the run's method does not have it."""
     if name not in config.flat():
         return "–"
     unit = unit_of(config.field(name))
@@ -78,13 +78,13 @@ def setting_words(config: RunConfig, name: str) -> str:
 
 
 def value_words(value: object, titles: dict[str, str]) -> str:
-    """Return a value of a setting in words; `titles` are those of the values it can take."""
+    """Return a setting's value as text; `titles` are the titles of the values it can take."""
     if value is None or value == ():
         return "–"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, tuple):
-        return ", ".join(map(str, value))  # as it can be typed: in a list, commas are between the numbers
+        return ", ".join(map(str, value))  # as it can be typed: in a list, commas separate numbers
     if isinstance(value, int | float | Schedule):
         return titles.get(str(value), weight_text(value))
     return titles.get(str(value), one_line(str(value)))

@@ -1,7 +1,7 @@
-"""Intervals around values: where the mean of what is estimated lies, over draws of the images that it is estimated on.
+"""Confidence intervals for metrics estimated on a random draw of images.
 
-A value is computed on one draw of images (or points) out of a data set; another draw gives another value. A 95 %
-interval covers, for 95 % of draws, the mean over all draws. It says nothing of another seed's training.
+A value is computed on one draw of images (or points) from a data set; another draw gives another value. For 95 % of
+draws, a 95 % interval covers the mean over all draws. It says nothing about training with another seed.
 """
 
 from collections.abc import Sequence
@@ -13,28 +13,28 @@ from numpy.typing import NDArray
 OVER_IMAGES = "of the mean over other images of this kind"
 OVER_POINTS = "of the accuracy's mean over draws like this one, from the number of test points"
 OVER_DRAWS = "of the score's mean over draws like this one, from the spread of {} others"
-"""What an interval is of, in words."""
+"""Descriptions of what an interval covers."""
 
 DRAWS = 20
-"""Further draws by which the spread of a score is measured: the interval is 7 % wider than if it were known."""
+"""Further draws used to measure the spread of a score; the interval is 7 % wider than if the spread were known."""
 
 
 def around_one_draw(value: float, others: Sequence[float]) -> tuple[float, float]:
-    """95 % interval of the mean over draws, from the value of one draw and those of other, independent ones.
+    """Return the 95 % interval of the mean over draws, from the value of one draw and of other, independent ones.
 
-    The value lies s times a t-distributed distance from the mean, s the standard deviation of the others (exact where
-    draws are normal). Nothing is assumed of how a value comes about, so bins that follow each draw's range, and votes
-    that follow each draw's points, vary as they do.
+    The distance of the value from the mean, divided by the standard deviation of the others, follows Student's t
+    (exactly if draws are normal). No assumption is made about how a value is computed, so that the effects of bins
+    chosen from each draw's range, and of votes from each draw's points, are included.
     """
     half = _quantile(len(others) - 1) * float(np.std(others, ddof=1))
     return value - half, value + half
 
 
 def wilson(share: float, n: int) -> tuple[float, float]:
-    """95 % interval of a proportion from `n` trials (E. B. Wilson 1927), also right near 0 and 1.
+    """Return the 95 % interval of a proportion from `n` trials (E. B. Wilson 1927), valid also near 0 and 1.
 
-    Of a classifier's accuracy it counts the test points alone: for classifiers that hardly vary with their 10,000
-    training points. Votes do (see `factor_vae`).
+    For a classifier's accuracy, it accounts only for the test points, which suffices for classifiers that hardly depend
+    on the draw of their 10,000 training points. Majority votes do depend on it (see `factor_vae`).
     """
     from scipy.stats import binomtest
 
@@ -43,7 +43,7 @@ def wilson(share: float, n: int) -> tuple[float, float]:
 
 
 def around_mean(values: NDArray[np.floating]) -> tuple[float, float] | None:
-    """95 % interval of the mean of values that are independent (Student's t); None of a single value."""
+    """Return the 95 % interval of the mean of independent values (Student's t); None for a single value."""
     if len(values) < 2:
         return None
     mean = float(values.mean())

@@ -1,4 +1,4 @@
-"""What a metric is: the columns that it fills, what it needs, and how it is computed. Loads no torch."""
+"""The interface of metrics: their columns, needs and computation. Does not import torch."""
 
 import inspect
 from abc import ABC, abstractmethod
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """A value, with what its protocol says of it.
+    """A value with parts of its protocol.
 
-    `interval` is one of 95 %, `interval_of` says of what. `counts` are the numbers of images or points behind it:
-    "n", and "n_test" of those it was tested on; without "n", that of `Representation.sample`. `more` is kept beside the
-    value in evaluation.json.
+    `interval` is a 95 % interval, `interval_of` says what it covers. `counts` are numbers of images or points: "n", and
+    "n_test" for testing; "n" is by default that of `Representation.sample`. `more` is stored beside the value in
+    evaluation.json.
     """
 
     value: float
@@ -32,19 +32,19 @@ class Score:
 
 
 Value: TypeAlias = float | Score | str
-"""A number, a number with its interval, or the reason why there is none: a sentence without its full stop."""
+"""A number, a score, or the reason why there is none: a sentence without a full stop."""
 
 Found: TypeAlias = Value | Mapping[str, Value]
-"""The value of a metric with one column; of one with several, the value of each by the column's name."""
+"""The value of a metric with one column, or a value for each column by its name."""
 
 Computing: TypeAlias = Generator[Event, Request | None, Found]
 
 
 class Metric(ABC):
-    """One number about a representation, or several that are computed together.
+    """A metric: one value about a representation, or several that are computed together.
 
-    `columns` say what the numbers are called and how they were computed (see `column`); `needs` what of the method or
-    the data set there is no value without: where it is lacking the metric is not asked, and the table says why.
+    `columns` describe the values and their protocols (see `column`). `needs` are features of method or data set that
+    the metric requires; where one is missing, it is not computed, and the table says why.
     """
 
     columns: tuple[Column, ...]
@@ -52,14 +52,14 @@ class Metric(ABC):
 
     @abstractmethod
     def compute(self, representation: "Representation") -> Found | Computing:
-        """Return what it finds.
+        """Return the value of each column.
 
-        One that takes longer than some seconds is a generator: it yields Progress, and returns what it finds.
+        A metric that takes longer than some seconds is a generator that yields Progress and returns the values.
         """
 
 
 METRICS_BROUGHT: Registry[Metric] = Registry({})
-"""The metrics of plug-ins, by the names that they have there."""
+"""The metrics of plug-ins, by their names there."""
 
 
 def column(
@@ -79,19 +79,19 @@ def column(
     Parameters
     ----------
     metric
-        Its name in `--metrics` and evaluation.json: lower case, with underscores.
+        Name in `--metrics` and evaluation.json: lower case, with underscores.
     title, full
-        What it is called in the heading of the table, and in full where that is longer.
+        Heading in the table, and the full name if that is longer.
     about
-        What it says, as a sentence of help.
+        What it measures, as a sentence of help.
     protocol
-        How it is computed, for a methods section: without a full stop, with its source.
+        How it is computed, for a methods section: with its source, without a full stop.
     better
-        "↑" where higher is better, "↓" where lower is, "" where neither.
+        "↑" if higher is better, "↓" if lower is better, "" if neither.
     unit, decimals
-        What it is in, and how many decimals are shown.
+        Unit of the values, and number of decimals shown.
     short
-        A few words on its protocol, below the title.
+        A few words about the protocol, below the title.
     """
     return Column(
         metric, title, unit, decimals, better, OF_PLUGINS, short, about, usual=True, full=full, protocol=protocol
@@ -99,7 +99,7 @@ def column(
 
 
 def found_by(metric: Metric, representation: "Representation") -> Generator[Event, Request | None, dict[str, Value]]:
-    """Compute a metric; return the value of each of its columns. Raises TypeError where it finds something else."""
+    """Compute a metric and return the value of each column. Raises TypeError if it returns anything else."""
     found: Any = metric.compute(representation)
     if inspect.isgenerator(found):
         found = yield from found
@@ -123,7 +123,7 @@ def _is_value(value: object) -> bool:
 
 
 def _is_number(value: object) -> bool:
-    """Whether it is one number; numpy's and torch's are, too, but not a truth value."""
+    """Whether a value is a single number, including numpy's and torch's, but not a bool."""
     return not isinstance(value, bool) and (isinstance(value, Real) or getattr(value, "ndim", None) == 0)
 
 

@@ -1,8 +1,8 @@
 """The mutual information gap: R. T. Q. Chen et al., "Isolating Sources of Disentanglement in VAEs", NeurIPS 2018.
 
 Estimated as in disentanglement_lib, from 20 bins of equal width per latent. Bins follow the range of each latent, so
-neither its order, sign (but for values on an edge) nor its scale matters; a single far outlier widens all its bins. A
-latent that is constant but for what single precision rounds carries nothing.
+neither the order, the sign (except for values on an edge) nor the scale of latents matters, but a single far outlier
+widens all bins. A latent that is constant to single precision carries no information.
 """
 
 from collections.abc import Sequence
@@ -20,9 +20,9 @@ PROTOCOL = (
 
 
 def mutual_information(codes: NDArray[np.floating], classes: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Mutual information of each binned latent and factor in nats, (latents, factors).
+    """Return the mutual information of each binned latent and factor in nats, (latents, factors).
 
-    `codes` is (images, latents), `classes` (images, factors) whole numbers from 0.
+    `codes` is (images, latents), `classes` (images, factors), integers from 0.
     """
     of_factors = entropies(classes)
     result = np.empty((codes.shape[1], classes.shape[1]))
@@ -35,12 +35,12 @@ def mutual_information(codes: NDArray[np.floating], classes: NDArray[np.int64]) 
 
 
 def entropies(classes: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Entropy of each factor in nats, (factors,)."""
+    """Return the entropy of each factor in nats, (factors,)."""
     return np.array([_entropy(np.bincount(column)) for column in classes.T])
 
 
 def gap(information: NDArray[np.float64], entropy: NDArray[np.float64]) -> float:
-    """MIG, 0..1, from (latents, factors) and (factors,); at least two latents. Factors of no entropy are left out."""
+    """Return MIG, 0..1, from (at least two latents, factors) and (factors,); factors without entropy are left out."""
     best = np.sort(information, axis=0)[::-1]
     varying = entropy > 0
     if not varying.any():
@@ -49,12 +49,12 @@ def gap(information: NDArray[np.float64], entropy: NDArray[np.float64]) -> float
 
 
 def mig(codes: NDArray[np.floating], classes: NDArray[np.int64]) -> float:
-    """Mutual information gap, 0..1, of (images, latents) and (images, factors)."""
+    """Return the mutual information gap, 0..1, of (images, latents) and (images, factors)."""
     return gap(mutual_information(codes, classes), entropies(classes))
 
 
 def _bins(codes: NDArray[np.floating]) -> Sequence[NDArray[np.int64]]:
-    # In double precision: between the least and the largest of a few neighbouring floats there are no 20 of their kind.
+    # In double precision, since a range of a few neighbouring single-precision floats cannot hold 20 bin edges.
     values = np.where(vary(codes), np.asarray(codes, np.float64), 0.0)
     return [np.digitize(code, np.histogram_bin_edges(code, BINS)[:-1]) - 1 for code in values.T]
 

@@ -1,4 +1,4 @@
-"""The numbers that the report prints, to stand beside ours."""
+"""Values printed in the report, for comparison."""
 
 import tomllib
 from dataclasses import dataclass
@@ -10,18 +10,16 @@ from engine.system.paths import RESOURCES
 REPORT_BETA = 4
 """The report's β."""
 
-NOTE = (
-    "“Report” is what Nguyen and Qiu print for this data set and method, one number each, without seeds or deviations."
-)
+NOTE = "“Report” is the value that Nguyen and Qiu print for this data set and method, without seeds or deviations."
 SHARPNESS_NOTE = (
-    "The report's sharpness is on another scale, which it does not define (here MNIST's originals score about 10,300): "
-    "compare order and ratios, not values."
+    "The report's sharpness is on another scale, which it does not define (here, MNIST's originals score about "
+    "10,300): compare order and ratios, not values."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A number as it is printed, and the table it is in."""
+    """A value, as a number and as printed, and the table it is from."""
 
     value: float
     text: str
@@ -30,7 +28,7 @@ class Published:
 
 @cache
 def _tables() -> dict[tuple[str, str], dict[str, Published]]:
-    """Printed numbers by data set and objective, then by metric."""
+    """Printed values by data set and objective, then by metric."""
     content = tomllib.loads((RESOURCES / "paper" / "nguyen-qiu.toml").read_text(encoding="utf-8"))
     return {
         (table["dataset"], method): {
@@ -42,9 +40,9 @@ def _tables() -> dict[tuple[str, str], dict[str, Published]]:
 
 
 def published(config: RunConfig) -> dict[str, Published]:
-    """Return the printed numbers by metric; empty where the report has none for this data set and method.
+    """Return the printed values by metric; empty if the report has none for this data set and method.
 
-    Conditional models and other values of β have none.
+    It has none for conditional models and other values of β.
     """
     if config.conditional or (config.objective == "beta-vae" and config.method.beta != REPORT_BETA):
         return {}

@@ -1,4 +1,4 @@
-"""Posterior means of a data set's images: each encoded once, when first asked for, then looked up."""
+"""Posterior means of a data set's images, each encoded once, when first needed."""
 
 from collections.abc import Generator
 
@@ -11,11 +11,11 @@ from engine.jobs.events import Event, Progress, Request
 from engine.runs.trained import TrainedModel
 
 BATCH = 64
-"""Images at a time. More are slower: their feature maps leave the processor's cache."""
+"""Images at a time. More are slower, since their feature maps exceed the processor's cache."""
 
 
 class PosteriorMeans:
-    """`means` is float32 (images, latents), NaN where an image was not encoded yet."""
+    """Posterior means of a model: `means` is float32 (images, latents), NaN where an image is not encoded yet."""
 
     def __init__(self, trained: TrainedModel) -> None:
         self._trained = trained
@@ -23,13 +23,13 @@ class PosteriorMeans:
         self.means = np.full((len(trained.dataset), trained.model.latents), np.nan, np.float32)
 
     def encode(self, images: NDArray[np.int64], what: str) -> Generator[Event, Request | None, None]:
-        """Encode those of these images, by position, that were not yet. Yields Progress in images.
+        """Encode images, given by position, that are not encoded yet. Yields Progress in images.
 
-        Raises RunError when the weights give values that are not finite.
+        Raises RunError if the weights give values that are not finite.
         """
-        asked = np.zeros(len(self.means), bool)
-        asked[images.ravel()] = True
-        missing = np.flatnonzero(asked & np.isnan(self.means[:, 0]))
+        wanted = np.zeros(len(self.means), bool)
+        wanted[images.ravel()] = True
+        missing = np.flatnonzero(wanted & np.isnan(self.means[:, 0]))
         for start in range(0, len(missing), BATCH):
             chosen = missing[start : start + BATCH]
             self.means[chosen] = self._encode(chosen)

@@ -1,4 +1,4 @@
-"""How a value was computed, in words."""
+"""Protocols of metrics as text."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,10 +10,10 @@ from engine.system.plain_text import one_line
 SPLITS = {"train": "training images", "test": "test images", "all": "images"}
 
 
-def protocol_words(entry: Mapping[str, Any], column: Column, *, interval: bool = True) -> str:
-    """Return the protocol of an entry of evaluation.json as a sentence, with its 95 % interval where it has one."""
+def protocol_text(entry: Mapping[str, Any], column: Column, *, interval: bool = True) -> str:
+    """Return the protocol of an entry of evaluation.json as a sentence, with its 95 % interval if it has one."""
     protocol = entry.get("protocol", {})
-    parts = [str(protocol.get("name", "no protocol was kept")), counts_words(protocol)]
+    parts = [str(protocol.get("name", "no protocol was recorded")), counts_text(protocol)]
     if protocol.get("z"):
         parts.append("z sampled" if protocol["z"] == "sampled" else "z = posterior mean")
     if protocol.get("factors"):
@@ -29,10 +29,10 @@ def protocol_words(entry: Mapping[str, Any], column: Column, *, interval: bool =
     return words
 
 
-def counts_words(protocol: Mapping[str, Any]) -> str:
-    """Return how many images, or points of several images, a value is of, and of how many they were drawn.
+def counts_text(protocol: Mapping[str, Any]) -> str:
+    """Return how many images, or points of several images, a value is computed from, and how many there are in all.
 
-    A protocol that version 1.0.0 wrote does not say how many there were.
+    A protocol of version 1.0.0 does not record the latter.
     """
     n, of, tested = protocol.get("n"), protocol.get("of"), protocol.get("n_test")
     images = SPLITS.get(str(protocol.get("split")), "images")

@@ -1,4 +1,4 @@
-"""Why a metric has no value: what is known of a data set and a model before anything is computed."""
+"""Reasons why a metric has no value that are known before anything is computed."""
 
 from engine.data import ENTRIES
 from engine.evaluation.catalogue import METRICS, OURS, Need
@@ -16,12 +16,12 @@ def no_factors(title: str) -> str:
 
 
 def no_training_split(title: str) -> str:
-    """Return why a data set that is not split has no numbers for training images."""
-    return f"{title} has no training split of its own: its numbers are of images drawn from all"
+    """Return why a data set without splits has no values for training images."""
+    return f"{title} has no training split of its own: its values are for images drawn from the complete data set"
 
 
 def no_labels(title: str) -> str:
-    """Return why no class can be compared with."""
+    """Return why a data set without labels has no category error."""
     return f"{title} has no class labels"
 
 
@@ -30,8 +30,8 @@ def no_category(method: type[Method]) -> str:
     return f"{method.title} has no categorical code"
 
 
-def reason_of_method(config: RunConfig, metric: str) -> str:
-    """Return why no run of a method has a value of a metric, whatever its data; empty where it may have one."""
+def method_reason(config: RunConfig, metric: str) -> str:
+    """Return why runs of a method have no value of a metric, whatever their data; empty if they may have one."""
     method, needs = METHODS[config.objective], _needs(metric)
     lacking = [reason for name, reason in method.lacks.items() if name in needs]
     if lacking:
@@ -41,9 +41,9 @@ def reason_of_method(config: RunConfig, metric: str) -> str:
     return ""
 
 
-def reason_beforehand(config: RunConfig, metric: str) -> str:
-    """Return why a run can have no value of a metric, as far as its settings tell; empty where it may have one."""
-    if reason := reason_of_method(config, metric):
+def known_reason(config: RunConfig, metric: str) -> str:
+    """Return why a run cannot have a value of a metric, judging by its settings; empty if it may have one."""
+    if reason := method_reason(config, metric):
         return reason
     entry, needs = ENTRIES[config.dataset], _needs(metric)
     folder = config.data_folder if config.dataset in OWN_DATA else None

@@ -1,4 +1,4 @@
-"""What metrics look at: a model's codes of the images of its data set, and the factors they are to be told from."""
+"""The input of metrics: a model's codes of the images of its data set, and the ground-truth factors."""
 
 from collections.abc import Callable, Generator, Sequence
 from functools import cached_property
@@ -16,9 +16,9 @@ from engine.evaluation.posterior_means import PosteriorMeans
 from engine.evaluation.reasons import ONE_LATENT, no_category, no_factors, no_labels, no_training_split
 from engine.evaluation.results import SEED, entry
 from engine.evaluation.sampling import (
-    FEWEST_A_VALUE,
-    FEWEST_IMAGES,
     MAX_CLASSES,
+    MIN_IMAGES,
+    MIN_IMAGES_PER_VALUE,
     TESTING,
     TRAINING,
     Batches,
@@ -37,11 +37,10 @@ from engine.runs.trained import TrainedModel
 
 
 class Representation:
-    """The codes of one model. What several metrics need (groups, pairs, posterior means) is made once, when first
-    needed.
+    """The codes of one model. Metrics share groups, pairs and posterior means, which are computed when first needed.
 
-    A metric that takes seconds looks at `codes` and `classes` (or `labels`, `images`), which are those of `sample`. The
-    others draw their own images, and encode them with `means`, which yields Progress.
+    A metric that takes seconds uses `codes` and `classes` (or `labels`, `images`), those of `sample`. Others draw their
+    own images and encode them with `means`, which yields Progress.
     """
 
     def __init__(self, trained: TrainedModel, children: Children, what: str) -> None:
@@ -51,21 +50,21 @@ class Representation:
         self._children = children
         self._what = what
 
-    # Of the sample
+    # The sample
 
     @property
     def dataset(self) -> Dataset:
-        """The data set; what is asked for by position is asked of it."""
+        """The data set, to which positions refer."""
         return self._dataset
 
     @property
     def kinds(self) -> tuple[Latent, ...]:
-        """What each latent is, (latents,). The code of a category is its number: no quantity."""
+        """Kind of each latent, (latents,). The code of a category is its number, which is not a quantity."""
         return self._trained.model.kinds
 
     @property
     def sample(self) -> NDArray[np.int64]:
-        """Positions of up to 10,000 images drawn from all with a fixed seed; of fewer than 15,000, two thirds."""
+        """Positions of 10,000 images drawn with a fixed seed, or of two thirds of fewer than 15,000."""
         return self.drawn[0]
 
     @cached_property
@@ -77,7 +76,7 @@ class Representation:
 
     @cached_property
     def classes(self) -> NDArray[np.int64]:
-        """Class of each factor that varies, whole numbers from 0, for the sample, (n, factors). Needs factors."""
+        """Class of each factor that varies, integers from 0, for the sample, (n, factors). Needs factors."""
         return self.groups.classes[self.sample]
 
     @property
@@ -87,7 +86,7 @@ class Representation:
 
     @property
     def labels(self) -> NDArray[np.int64]:
-        """Class number of the sample's images, (n,). Needs labels."""
+        """Class numbers of the sample's images, (n,). Needs labels."""
         assert self._dataset.labels is not None
         return self._dataset.labels[self.sample]
 
@@ -97,27 +96,27 @@ class Representation:
         return self._dataset.images(self.sample)
 
     def posteriors(self, positions: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Posterior mean and log-variance of images, each (n, latents)."""
+        """Return posterior mean and log-variance of images, each (n, latents)."""
         with torch.inference_mode():
             parts = [self._trained.encode(self._dataset.images(part)) for part in _batches(positions)]
         mean, log_variance = (torch.cat(values).double().numpy() for values in zip(*parts, strict=True))
         return mean, log_variance
 
     def decoded(self, z: NDArray[np.floating], labels: NDArray[np.int64] | None = None) -> NDArray[np.uint8]:
-        """Images of latents (n, latents), uint8 (n, height, width, channels); of a conditional model with labels."""
+        """Decode latents (n, latents), with labels if the model is conditional: uint8 (n, height, width, channels)."""
         given = None if labels is None else torch.from_numpy(np.asarray(labels, np.int64))
         with torch.inference_mode():
             logits = self._trained.logits(torch.from_numpy(np.asarray(z, np.float32)), given)
         return to_images(logits.sigmoid())
 
     def rng(self, draw: int = 0) -> np.random.Generator:
-        """Randomness of a draw: 0 is the one that values are of, the others show how much values vary."""
+        """Return the random generator of a draw: draw 0 gives the values, the others their spread."""
         return np.random.default_rng((SEED, draw) if draw else SEED)
 
-    # Why there is no value
+    # Reasons for missing values
 
     def lacking(self, needs: frozenset[Need]) -> str:
-        """Say what a metric needs and there is not, as a sentence without its full stop; empty where all is there."""
+        """Return which need of a metric is not met, as a sentence without a full stop; empty if all are."""
         model, title = self._trained.model, self._dataset.title
         if reasons := [reason for name, reason in model.lacks.items() if name in needs]:
             return reasons[0]
@@ -131,9 +130,9 @@ class Representation:
 
     @cached_property
     def _factors_lacking(self) -> str:
-        return reason_against(self._dataset, self._groups, self._means.means.shape[1])
+        return unscorable_reason(self._dataset, self._groups, self._means.means.shape[1])
 
-    # Of images that a metric draws for itself
+    # Images that a metric draws itself
 
     @cached_property
     def _groups(self) -> Groups | None:
@@ -148,26 +147,26 @@ class Representation:
 
     @cached_property
     def pairs(self) -> Pairs:
-        """Pairs that agree in a factor: points to fit on, then points to test on."""
+        """Pairs that agree in a factor: training points, then test points."""
         return draw_pairs(self.groups, TRAINING + TESTING, self.rng())
 
     def batches(self, draw: int = 0) -> Batches:
-        """Images that agree in a factor: points to fit on, then points to test on; of the first or a further draw."""
+        """Return images that agree in a factor: training points, then test points, of the first or a further draw."""
         return draw_batches(self.groups, TRAINING + TESTING, self.rng(draw))
 
     @cached_property
     def drawn(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Positions of images to fit on and of others to test on."""
+        """Positions of training images, and of other images for testing."""
         return draw_images(len(self._dataset), self.rng())
 
     def fitting(self, draw: int) -> NDArray[np.int64]:
-        """Positions of images to fit on, of a further draw."""
+        """Return positions of the training images of a further draw."""
         return draw_images(len(self._dataset), self.rng(draw))[0]
 
     def means(self, *images: NDArray[np.int64]) -> Generator[Event, Request | None, NDArray[np.float32]]:
-        """Posterior means of all images, (images, latents), of which these are encoded; without any, all of them."""
-        asked = np.concatenate([i.ravel() for i in images]) if images else np.arange(len(self._dataset))
-        yield from self._means.encode(asked, f"{self._what}: encoding")
+        """Encode these images, by default all, and return the posterior means, (all images, latents)."""
+        wanted = np.concatenate([i.ravel() for i in images]) if images else np.arange(len(self._dataset))
+        yield from self._means.encode(wanted, f"{self._what}: encoding")
         return self._means.means
 
     @cached_property
@@ -175,7 +174,7 @@ class Representation:
         return pair_sums(self._means.means, self.pairs)
 
     def pair_points(self, scale: float) -> Generator[Event, Request | None, tuple[NDArray[Any], ...]]:
-        """Scaled sums over pairs and their factor, of the points to fit on and of those to test on."""
+        """Return scaled sums over pairs and their factors, of the training points and of the test points."""
         yield from self.means(self.pairs.first, self.pairs.second)
         sums, factor = self._sums * scale, self.pairs.factor
         return sums[:TRAINING], factor[:TRAINING], sums[TRAINING:], factor[TRAINING:]
@@ -188,11 +187,11 @@ class Representation:
         unit: str,
         sizes: list[int] | None = None,
     ) -> Generator[Event, Request | None, list[Any]]:
-        """Run a fit where cancelling ends it at once."""
+        """Run fits in child processes, where cancelling ends them at once."""
         return self._children.run(work, tasks, f"{self._what}: {what}", unit, sizes)
 
     def further_draws(self, score: Callable[[int], float], what: str) -> Generator[Event, Request | None, list[float]]:
-        """Compute a score on further draws, whose spread is that of the score. `score` takes a draw's number."""
+        """Return a score's values on further draws, which show its spread. `score` takes a draw's number."""
         found = []
         for draw in range(1, DRAWS + 1):
             yield Progress(draw - 1, DRAWS, f"{self._what}: {what} of further draws", "draws")
@@ -201,13 +200,13 @@ class Representation:
         return found
 
     def table(self, values: NDArray[np.float64]) -> dict[str, Any]:
-        """A (latents, factors) matrix behind a score, as kept in evaluation.json."""
+        """Return a (latents, factors) matrix behind a score, as stored in evaluation.json."""
         return {"factors": list(self.groups.names), "latents": np.round(values, 6).tolist()}
 
-    # What is kept
+    # Entries of evaluation.json
 
     def entry(self, column: Column, score: Score) -> dict[str, Any]:
-        """A score as evaluation.json has it: with its protocol, its counts, and the factors it is over."""
+        """Return the entry of a score in evaluation.json, with its protocol, counts and factors."""
         counts: dict[str, Any] = {"n": len(self.sample), **score.counts}
         factors = list(self.groups.names) if Need.FACTORS in column.needs else None
         about: dict[str, Any] = {"interval": score.interval, "interval_of": score.interval_of} if score.interval else {}
@@ -220,25 +219,25 @@ class Representation:
         }  # fmt: skip
 
 
-def reason_against(dataset: Dataset, groups: Groups | None, latents: int) -> str:
-    """Why a data set or model cannot be scored, as a sentence; empty when it can."""
+def unscorable_reason(dataset: Dataset, groups: Groups | None, latents: int) -> str:
+    """Return why a data set or model cannot be scored; empty if it can."""
     if groups is None:
         return no_factors(dataset.title)
     if len(groups.names) < 2:
         return f"{dataset.title} has fewer than two factors that vary"
     if latents < 2:
         return ONE_LATENT
-    if len(dataset) < FEWEST_IMAGES:
-        return f"{dataset.title} has {len(dataset)} images; the scores need at least {FEWEST_IMAGES}"
+    if len(dataset) < MIN_IMAGES:
+        return f"{dataset.title} has {len(dataset)} images; the scores need at least {MIN_IMAGES}"
     used = (groups.counts > 0).sum(axis=1)
     if used.max() > MAX_CLASSES:
         most = groups.names[int(used.argmax())]
-        return f"factor {most!r} has {used.max():,} values; scores by classes take up to {MAX_CLASSES}"
-    if used.max() * FEWEST_A_VALUE > len(dataset):
+        return f"factor {most!r} has {used.max():,} values; the scores accept at most {MAX_CLASSES}"
+    if used.max() * MIN_IMAGES_PER_VALUE > len(dataset):
         most = groups.names[int(used.argmax())]
         return (
             f"factor {most!r} has {used.max():,} values in {len(dataset):,} images; the scores need at least "
-            f"{FEWEST_A_VALUE} images a value on average"
+            f"{MIN_IMAGES_PER_VALUE} images per value on average"
         )
     return ""
 

@@ -16,7 +16,7 @@ from engine.system.registry import Origin
 Results: TypeAlias = dict[str, dict[str, Any]]
 SEED = 0
 NARROW = ("mig", "factor_vae", "total_correlation", "mean_correlation")
-"""Metrics whose intervals version 1.0.0 made by resampling, or of test points alone."""
+"""Metrics whose intervals in version 1.0.0 came from resampling or accounted only for the test points."""
 
 
 def entry(
@@ -33,12 +33,13 @@ def entry(
     factors: Sequence[str] | None = None,
     **counts: int,
 ) -> dict[str, Any]:
-    """A value with its protocol: its name, the split, `n` images or points, other counts, seed and
-    libraries; `of` images are in the split. An `interval` is of 95 %, `interval_of` says of what. What is no finite
-    number is no value.
+    """Return the entry of a value with its protocol: name, split, `n` images or points, other counts, seed, libraries.
+
+    `of` is the number of images in the split, `interval` a 95 % interval, `interval_of` a description of what it
+    covers. A value that is not finite becomes a missing one.
     """
     if not math.isfinite(value):
-        return missing(f"it comes out as {value}, which is no finite number")
+        return missing(f"its result is {value}, which is not a finite number")
     if interval is not None and not all(map(math.isfinite, interval)):
         interval = None
     protocol: dict[str, Any] = {"name": name, "split": split, "n": n, "of": of, **counts, "seed": SEED}
@@ -56,12 +57,12 @@ def entry(
 def mean_entry(
     values: NDArray[np.float64], unit: str, name: str, split: str, of: int, z: str | None = None
 ) -> dict[str, Any]:
-    """A mean over images, drawn from a split of `of`, with its 95 % interval."""
+    """Return the entry of a mean over images, drawn from a split of `of` images, with its 95 % interval."""
     return entry(float(values.mean()), unit, name, split, len(values), of, z=z, interval=around_mean(values))
 
 
 def too_narrow(metric: str, entry: Mapping[str, Any]) -> bool:
-    """Whether an entry has an interval of version 1.0.0 that covered the mean far too seldom; its value is right."""
+    """Return whether an entry has an interval of version 1.0.0 that is too narrow; its value is right."""
     return metric in NARROW and "interval" in entry and "interval" not in entry.get("protocol", {})
 
 
@@ -80,13 +81,13 @@ def plugin_of(entry: Mapping[str, Any]) -> dict[str, str]:
 
 
 def missing(reason: str) -> dict[str, Any]:
-    """No value, and why."""
+    """Return the entry of a metric without a value."""
     return {"value": None, "reason": reason}
 
 
 @cache
 def versions() -> dict[str, str]:
-    """Versions of the libraries that numbers depend on."""
+    """Return the versions of the libraries that metrics depend on."""
     import cv2
     import sklearn
     import torch

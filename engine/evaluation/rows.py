@@ -1,4 +1,4 @@
-"""What is known of a run's evaluation, read from its folder: a row of the table, or why there is nothing."""
+"""Rows of the metrics table, read from run folders."""
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 from engine.data import Fingerprint
 from engine.evaluation.catalogue import METRICS, VERSION, Column, column_of
-from engine.evaluation.reasons import reason_beforehand
+from engine.evaluation.reasons import known_reason
 from engine.evaluation.results import too_narrow
 from engine.runs.kept_weights import weights_step
 from engine.runs.run import Run
@@ -16,9 +16,7 @@ from engine.system.plain_text import clean_name, one_line
 
 NOT_YET = "not evaluated yet"
 DAMAGED = "evaluation.json is damaged; evaluate the run again to replace it"
-UNKNOWN_DATA = (
-    "these numbers were written by version 1.0.0, which did not record of which data they are; evaluate the run again"
-)
+UNKNOWN_DATA = "these values were written by version 1.0.0, which did not record their data; evaluate the run again"
 OTHER_VERSION = "evaluation.json was written by another version of Disentangle Studio; evaluate the run again"
 
 
@@ -29,10 +27,10 @@ DataKey: TypeAlias = tuple[Hashable, ...]
 class Row:
     """A run with its metrics as in evaluation.json; `note` says why there are none.
 
-    `dataset` is the data set's title, of own data with the file's name; runs are compared within one `data`. `newest`
-    is the step of the weights there are now, which may have been trained on since. `fingerprint` is that of the data
-    that the metrics are of; `data_note` says so where these are not the data that the run was trained on, or not known;
-    `version` is set by `by_version` where a table has rows of several data sets of one name.
+    `dataset` is the title of the data set, with the file's name for the user's own data; runs are compared within the
+    same `data`. `newest` is the step of the current weights, which may be later than `step`. `fingerprint` is that of
+    the data used for the metrics; `data_note` says if these differ from the training data or are not known. `version`
+    is set by `by_version` if a table has rows of several data sets with the same name.
     """
 
     name: str
@@ -51,28 +49,28 @@ class Row:
     version: str = ""
 
     def value(self, metric: str) -> float | None:
-        """Return a metric's value, or None where there is none."""
+        """Return a metric's value, or None if there is none."""
         value = self.metrics.get(metric, {}).get("value")
         return None if value is None else float(value)
 
     @property
     def data(self) -> DataKey:
-        """What tells the run's data set from others: values are compared where it is equal."""
+        """Key of the run's data set: only values with the same key are compared."""
         return (*data_key(self.config), self.version) if self.version else data_key(self.config)
 
     @property
     def older(self) -> bool:
-        """Whether the metrics are of earlier weights than the run has now."""
+        """Whether the metrics are for earlier weights than the current ones."""
         return bool(self.metrics) and self.newest is not None and self.newest != self.step
 
     def reason(self, metric: str) -> str:
-        """Why a metric has no value: as evaluated, else what is known beforehand, else that it was not computed."""
-        known = self.metrics.get(metric, {}).get("reason") or reason_beforehand(self.config, metric)
+        """Return why a metric has no value: as evaluated, else as known beforehand, else that it was not computed."""
+        known = self.metrics.get(metric, {}).get("reason") or known_reason(self.config, metric)
         return one_line(str(known or self.note or "not computed yet"))
 
 
 def read_row(run: Run) -> Row:
-    """Read a run's row. What is damaged or of another version is left out, and the row's `note` says so."""
+    """Read a run's row. Metrics that are damaged or of another version are left out, and its `note` says so."""
     kept = run.evaluation()
     metrics, note = _metrics(run, kept)
     data = Fingerprint.read(kept.get("data")) if metrics else None
@@ -94,18 +92,18 @@ def read_row(run: Run) -> Row:
 
 
 def _data_note(run: Run, kept: dict[str, Any], data: Fingerprint | None) -> str:
-    """Say that metrics are of other data than the run's, or that this is not known; empty where they are of its own."""
+    """Say if metrics are of other data than the run was trained on, or if that is not known; else empty."""
     if data is None:
         return UNKNOWN_DATA
     before = run.trained_at(kept.get("step", 0))
     changes = before.changes(data) if before else ""
-    return f"these numbers are of other data than the run was trained on (changed: {changes})" if changes else ""
+    return f"these values are of other data than the run was trained on (changed: {changes})" if changes else ""
 
 
 def by_version(rows: Sequence[Row]) -> list[Row]:
-    """Return rows in which those whose numbers are of different data of one name have different `data`.
+    """Return rows in which evaluations on different data with the same name have different `data`.
 
-    A file may have been replaced between two evaluations, or a run evaluated on a copy that is not quite the same.
+    A file may have been replaced between two evaluations, or a run evaluated on a slightly different copy.
     """
     known: dict[DataKey, set[Fingerprint]] = {}
     for row in rows:
@@ -119,7 +117,7 @@ def by_version(rows: Sequence[Row]) -> list[Row]:
 
 
 def row_of(run: Run) -> Row | None:
-    """Return the run's row, or None when it was not evaluated."""
+    """Return the run's row, or None if it was not evaluated."""
     row = read_row(run)
     return None if row.note == NOT_YET else row
 
@@ -135,16 +133,16 @@ def columns_of(rows: Iterable[Row]) -> list[Column]:
 
 
 def dataset_title(config: RunConfig) -> str:
-    """Return the data set in words; of own data with the name of the file or folder."""
+    """Return the title of the data set, with the name of the file or folder for the user's own data."""
     title = DATASET_TITLES[config.dataset]
     own = config.dataset in OWN_DATA and config.data_folder is not None
     return f"{title} ({clean_name(config.data_folder.name)})" if own and config.data_folder else title
 
 
 def data_key(config: RunConfig) -> DataKey:
-    """Return what tells data sets apart: a data set's name, of own data with its path and how it is read.
+    """Return the key of a data set: its name and, for the user's own data, its path and image size.
 
-    The folder of a known data set does not count: its images are the same wherever they lie.
+    The folder of a built-in data set does not count, since its images are the same anywhere.
     """
     if config.dataset not in OWN_DATA:
         return (config.dataset,)
@@ -152,8 +150,8 @@ def data_key(config: RunConfig) -> DataKey:
     return (config.dataset, config.data_folder, *size)
 
 
-def told_apart(rows: Iterable[Row]) -> dict[DataKey, str]:
-    """Return what each data set is called among others: its title, or more of its path where several share that."""
+def distinct_titles(rows: Iterable[Row]) -> dict[DataKey, str]:
+    """Return distinct titles of the data sets: those that share a title are shown with more of their path."""
     given = list(rows)
     titles = {data_key(row.config): row.dataset for row in given}
     names = {key: _in_full(key, [k for k in titles if titles[k] == title and k != key]) or title
@@ -162,7 +160,7 @@ def told_apart(rows: Iterable[Row]) -> dict[DataKey, str]:
 
 
 def _in_full(key: DataKey, others: Sequence[DataKey]) -> str:
-    """Own data with as much of its path, and the size of its images, as tells it from others; empty without others."""
+    """Title of own data with as much of its path, and its image size, as distinguishes it; empty without others."""
     if not others:
         return ""
     name, path, *size = key

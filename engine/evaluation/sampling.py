@@ -1,4 +1,4 @@
-"""Drawing images by their factors, as the disentanglement scores do: positions only, no pixels, no model."""
+"""Sampling of images by their factors for the disentanglement scores; works on positions only."""
 
 from dataclasses import dataclass
 
@@ -8,14 +8,14 @@ from numpy.typing import NDArray
 from engine.data.dataset import Factors
 
 BATCH = 64
-"""Pairs, or images, behind one point of a score (disentanglement_lib's batch size; the report's L)."""
+"""Pairs or images per point of a score (disentanglement_lib's batch size; the report's L)."""
 
 TRAINING, TESTING = 10_000, 5_000
-"""Points, or images, a score is fitted on and tested on."""
+"""Points or images for fitting a score, and for testing it."""
 
-FEWEST_IMAGES = 100
-FEWEST_A_VALUE = 3
-"""Images that a factor's values have on average: where each image has its own, none tells of another."""
+MIN_IMAGES = 100
+MIN_IMAGES_PER_VALUE = 3
+"""Smallest average number of images per value of a factor: if each image has its own, nothing can be learned."""
 
 MAX_CLASSES = 256
 
@@ -24,8 +24,8 @@ MAX_CLASSES = 256
 class Groups:
     """The images of a data set grouped by the class of each factor that varies.
 
-    `classes` is int64 (images, factors). `order[k]` lists the images by their class of factor k, those of class c from
-    `starts[k, c]`, `counts[k, c]` of them.
+    `classes` is int64 (images, factors). `order[k]` lists the images by their class of factor k; the `counts[k, c]`
+    images of class c start at `starts[k, c]`.
     """
 
     names: tuple[str, ...]
@@ -36,7 +36,7 @@ class Groups:
 
     @classmethod
     def of(cls, factors: Factors, images: int) -> "Groups":
-        """Group `images` images; factors of one class only are left out."""
+        """Group `images` images; factors with only one class are left out."""
         classes = factors.classes(np.arange(images))
         varying = [k for k in range(classes.shape[1]) if np.ptp(classes[:, k])]
         classes = np.ascontiguousarray(classes[:, varying])
@@ -50,7 +50,7 @@ class Groups:
     def sharing(
         self, factor: NDArray[np.int64], images: NDArray[np.int64], rng: np.random.Generator
     ) -> NDArray[np.int64]:
-        """Draw for each image one that has its class of a factor, uniformly; `factor` is as `images` or broadcasts."""
+        """Draw, for each image, an image of the same class of a factor, uniformly; `factor` broadcasts to `images`."""
         group = self.classes[images, factor]
         place = (rng.random(images.shape) * self.counts[factor, group]).astype(np.int64)
         drawn: NDArray[np.int64] = self.order[factor, self.starts[factor, group] + place]
@@ -75,28 +75,28 @@ class Batches:
 
 
 def draw_pairs(groups: Groups, points: int, rng: np.random.Generator, batch: int = BATCH) -> Pairs:
-    """For each point a factor at random, then pairs of random images that agree in it (Higgins et al. 2017)."""
+    """Draw, for each point, a random factor and pairs of random images that agree in it (Higgins et al. 2017)."""
     factor = rng.integers(0, len(groups.names), points)
     first = rng.integers(0, len(groups.classes), (points, batch))
     return Pairs(factor, first, groups.sharing(factor[:, None], first, rng))
 
 
 def draw_batches(groups: Groups, points: int, rng: np.random.Generator, batch: int = BATCH) -> Batches:
-    """For each point a factor at random, then images that all have one class of it (Kim & Mnih 2018)."""
+    """Draw, for each point, a random factor and images that all share one class of it (Kim & Mnih 2018)."""
     factor = rng.integers(0, len(groups.names), points)
     alike = np.repeat(rng.integers(0, len(groups.classes), (points, 1)), batch, axis=1)
     return Batches(factor, groups.sharing(factor[:, None], alike, rng))
 
 
 def draw_images(images: int, rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """10,000 images to fit on and 5,000 others to test on; of fewer than 15,000 all, two thirds and one third."""
+    """Draw 10,000 training and 5,000 other test images; with fewer than 15,000, two thirds and one third of all."""
     drawn = rng.permutation(images)[: TRAINING + TESTING]
     cut = min(TRAINING, len(drawn) * 2 // 3)
     return drawn[:cut], drawn[cut:]
 
 
 def pair_sums(means: NDArray[np.float32], pairs: Pairs) -> NDArray[np.float64]:
-    """Sum over a point's pairs of |z_u - z_v|, (points, latents), from the posterior means of all images."""
+    """Return the sums over each point's pairs of |z_u - z_v|, (points, latents), given the means of all images."""
     return np.concatenate(
         [
             np.abs(means[first].astype(np.float64) - means[second]).sum(axis=1)
@@ -106,7 +106,7 @@ def pair_sums(means: NDArray[np.float32], pairs: Pairs) -> NDArray[np.float64]:
 
 
 def batch_variances(means: NDArray[np.float32], batches: Batches) -> NDArray[np.float64]:
-    """Variance of each latent over a point's images (ddof 1), (points, latents)."""
+    """Return the variance of each latent over each point's images (ddof 1), (points, latents)."""
     return np.concatenate([means[part].astype(np.float64).var(axis=1, ddof=1) for part in _chunks(batches.images)])
 
 

@@ -1,6 +1,6 @@
 """Sharpness of an image: the variance of its Laplacian.
 
-J. L. Pech-Pacheco et al., "Diatom autofocusing in brightfield microscopy", ICPR 2000. The report quotes it for
+J. L. Pech-Pacheco et al., "Diatom autofocusing in brightfield microscopy", ICPR 2000. The report gives it for
 reconstructions of MNIST (Table 1), without the scale of its images.
 """
 
@@ -12,7 +12,7 @@ PROTOCOL = "variance of the Laplacian (cv2.Laplacian, aperture 1, float64) of im
 
 
 def laplacian_variance(images: NDArray[np.floating | np.uint8]) -> NDArray[np.float64]:
-    """Variance of the Laplacian of each image, (n,), in squared grey levels.
+    """Return the variance of the Laplacian of each image, (n,), in squared grey levels.
 
     Parameters
     ----------

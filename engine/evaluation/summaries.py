@@ -1,4 +1,4 @@
-"""What one pass over images says, as entries of evaluation.json: losses, KL, sharpness, correlations of latents."""
+"""Entries of evaluation.json from one forward pass: losses, KL, sharpness, correlations of latents."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,7 @@ UNIT = "grey levels²"
 
 
 def headline_results(passed: ForwardPass, split: str, of: int) -> Results:
-    """Reconstruction, KL, ELBO, active latents and sharpness over images from a split of `of`, as far as there are."""
+    """Return reconstruction, KL, ELBO, active latents and sharpness of images from a split of `of`, where available."""
     found: Results = {"sharpness_originals": mean_entry(passed.sharpness_originals, UNIT, SHARPNESS, split, of)}
     if len(passed.reconstruction):
         found |= _reconstruction_results(passed, split, of)
@@ -49,7 +49,7 @@ def _reconstruction_results(passed: ForwardPass, split: str, of: int) -> Results
 
 
 def _kl_results(kl: NDArray[np.float64], split: str, of: int) -> Results:
-    """Of the KL of each image and latent, (n, latents)."""
+    """KL and active latents, from the KL of each image and latent, (n, latents)."""
     name = "KL of the posterior from N(0, 1), summed over latents, mean over images"
     active = f"latents with a mean KL above {ACTIVE_NATS} nats"
     return {
@@ -59,7 +59,7 @@ def _kl_results(kl: NDArray[np.float64], split: str, of: int) -> Results:
 
 
 def category_results(categories: NDArray[np.int64], labels: NDArray[np.int64], split: str, of: int) -> Results:
-    """How often categories miss classes, over images from a split of `of`; both (n,), whole numbers from 0."""
+    """Return the category errors of images from a split of `of`; categories and labels are (n,), integers from 0."""
     counts, n = contingency(categories, labels), len(labels)
     errors = {
         "category_error": (majority_error(counts), MAJORITY),
@@ -72,7 +72,7 @@ def category_results(categories: NDArray[np.int64], labels: NDArray[np.int64], s
 
 
 def training_results(passed: ForwardPass, of: int) -> Results:
-    """Reconstruction over images from a training split of `of`."""
+    """Return the reconstruction losses of images from a training split of `of`."""
     return {
         "reconstruction_train": mean_entry(passed.reconstruction, "nats", BCE, "train", of, "sampled"),
         "reconstruction_train_mean": mean_entry(passed.reconstruction_mean, "nats", BCE, "train", of, "mean"),
@@ -80,12 +80,13 @@ def training_results(passed: ForwardPass, of: int) -> Results:
 
 
 def correlation_results(means: NDArray[np.float64], split: str, of: int) -> Results:
-    """Total and mean correlation of posterior means (n, latents) over images from a split of `of`, or why there are
-    none. The number of a category is no quantity: leave such latents out.
+    """Return total and mean correlation of posterior means (n, latents) of images from a split of `of`, or reasons.
+
+    Categorical latents must be left out, since the number of a category is not a quantity.
     """
     images, latents = means.shape
     if images <= latents:
-        reason = f"{images:,} {split} images are too few to tell how {latents} latents correlate"
+        reason = f"{images:,} {split} images are too few to estimate the correlation of {latents} latents"
         return {"total_correlation": missing(reason), "mean_correlation": missing(reason)}
     codes = varying(means)
     if codes.shape[1] < 2:

@@ -1,6 +1,6 @@
-"""The table that gathers evaluated runs: one row a run or a group of runs, one column a metric.
+"""The metrics table: a row for each run or group of runs, a column for each metric.
 
-What is shown in the window and what is written to a file are the same `Table`.
+The same `Table` is shown in the window and written to files.
 """
 
 import statistics
@@ -10,17 +10,17 @@ from dataclasses import dataclass, replace
 from engine.evaluation.catalogue import Column
 from engine.evaluation.grouping import RowGroup, differing, grouped, setting_title
 from engine.evaluation.paper_tables import NOTE, SHARPNESS_NOTE, Published, published
-from engine.evaluation.protocols import protocol_words
-from engine.evaluation.rows import DataKey, Row, by_version, columns_of, told_apart
+from engine.evaluation.protocols import protocol_text
+from engine.evaluation.rows import DataKey, Row, by_version, columns_of, distinct_titles
 
 DASH = "–"
 REPORT = "report:"
-"""Begins the key of a column with the report's numbers; the metric follows."""
+"""Prefix of the key of a column with the report's values; the metric follows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """A column: its key (a metric, "report:" and a metric, or what identifies a row), title, and metric if any."""
+    """Heading of a column: key (a metric, "report:" and a metric, or a column that identifies rows), title, metric."""
 
     key: str
     title: str
@@ -29,13 +29,13 @@ class Heading:
 
     @property
     def published(self) -> bool:
-        """Whether the column holds the report's numbers."""
+        """Whether the column holds the report's values."""
         return self.key.startswith(REPORT)
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """What a cell says; what it is sorted and drawn by; whether it is the best of its data set; how it came about."""
+    """A cell: its text, the value for sorting and charts, whether it is the best of its data set, and its protocol."""
 
     text: str
     value: float | None = None
@@ -46,35 +46,35 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A row of the table, and the runs it is of, all of one data set."""
+    """A row of the table and its runs, all of the same data set."""
 
     rows: tuple[Row, ...]
     cells: tuple[Cell, ...]
 
     @property
     def title(self) -> str:
-        """What the row is called."""
+        """Title of the row."""
         return self.cells[0].text
 
     @property
     def data(self) -> DataKey:
-        """What tells its data set from others."""
+        """Key of its data set."""
         return self.rows[0].data
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Headings and lines; each line has a cell for each heading."""
+    """Headings and lines, with a cell for each heading in each line."""
 
     headings: tuple[Heading, ...]
     lines: tuple[Line, ...]
 
     def index(self, key: str) -> int | None:
-        """Place of a column; None where there is none of that key."""
+        """Return the position of a column; None if there is none with that key."""
         return next((number for number, heading in enumerate(self.headings) if heading.key == key), None)
 
     def sorted_by(self, key: str, *, descending: bool = False) -> "Table":
-        """Return the table in the order of a column; rows without a value come last, equal ones stay in order."""
+        """Return the table sorted by a column; rows without a value come last, equal ones keep their order."""
         place = self.index(key)
         if place is None:
             return self
@@ -86,7 +86,7 @@ class Table:
         return replace(self, lines=(*ordered, *(line for line in self.lines if line.cells[place].value is None)))
 
     def only(self, keys: Collection[str]) -> "Table":
-        """Return the table with these columns alone."""
+        """Return the table with only these columns."""
         kept = [number for number, heading in enumerate(self.headings) if heading.key in keys]
         return Table(
             tuple(self.headings[number] for number in kept),
@@ -94,11 +94,11 @@ class Table:
         )
 
     def filled(self) -> "Table":
-        """Return the table without the columns of metrics in which no row has a value."""
+        """Return the table without columns of metrics for which no row has a value."""
         return self.only(self.filled_keys())
 
     def filled_keys(self) -> set[str]:
-        """Keys of the columns that identify rows, and of those in which a row has a value."""
+        """Return the keys of the columns that identify rows, and of those in which any row has a value."""
         return {
             heading.key
             for number, heading in enumerate(self.headings)
@@ -107,11 +107,11 @@ class Table:
 
     @property
     def datasets(self) -> dict[DataKey, str]:
-        """What its data sets are called, in the order in which they come."""
-        return told_apart(row for line in self.lines for row in line.rows)
+        """Distinct titles of its data sets, in order of occurrence."""
+        return distinct_titles(row for line in self.lines for row in line.rows)
 
     def notes(self) -> list[str]:
-        """Sentences that belong below the table."""
+        """Return the sentences to show below the table."""
         found = []
         if any(heading.published for heading in self.headings):
             found.append(NOTE)
@@ -131,13 +131,13 @@ class Table:
 
 
 def table_of(rows: Sequence[Row], by: Sequence[str] | None = None, *, report: bool = False) -> Table:
-    """Return the table of these runs: one row a run, or, with `by`, a group as `grouped` makes them.
+    """Return the table of these runs: a row for each run or, with `by`, for each group of `grouped`.
 
-    A group has mean, standard deviation (n - 1) and number of evaluated runs. With `report` the report's numbers stand
-    beside ours where it has some for the data set and method of a row.
+    A group has mean, standard deviation (n - 1) and number of evaluated runs. With `report`, the report's values are
+    shown beside ours where it has some for the data set and method of a row.
     """
     rows = by_version(rows)
-    titles = told_apart(rows)
+    titles = distinct_titles(rows)
     if by is None:
         lines: list[tuple[tuple[Row, ...], list[Cell]]] = [((row,), _run_cells(row, titles[row.data])) for row in rows]
         lead = [Heading("name", "Run", numeric=False), Heading("method", "Method", numeric=False),
@@ -165,7 +165,7 @@ def table_of(rows: Sequence[Row], by: Sequence[str] | None = None, *, report: bo
 
 
 def spread_of(values: Sequence[float]) -> tuple[float | None, float | None]:
-    """Mean and standard deviation (n - 1); None where there are too few values."""
+    """Return mean and standard deviation (n - 1); None where there are too few values."""
     return (
         statistics.mean(values) if values else None,
         statistics.stdev(values) if len(values) > 1 else None,
@@ -173,12 +173,12 @@ def spread_of(values: Sequence[float]) -> tuple[float | None, float | None]:
 
 
 def decimals_of(column: Column, *, several: bool) -> int:
-    """Decimals that are shown: a mean over several runs needs one where each run has a whole number."""
+    """Return the number of decimals shown: a mean over several runs needs at least one."""
     return max(column.decimals, 1) if several else column.decimals
 
 
 def shown_spread(values: Sequence[float], column: Column) -> str:
-    """Return "mean ± standard deviation", the mean alone of one value, a dash of none."""
+    """Return "mean ± standard deviation", only the mean for a single value, or a dash for none."""
     mean, deviation = spread_of(values)
     decimals = decimals_of(column, several=len(values) > 1)
     if mean is None:
@@ -198,7 +198,7 @@ def _run_cells(row: Row, dataset: str) -> list[Cell]:
 
 
 def _dataset_cell(row: Row, dataset: str) -> Cell:
-    """The data set, marked where the numbers are not of the data that the run was trained on."""
+    """The data set, marked if the values are not known to be of the data that the run was trained on."""
     if not row.data_note:
         return Cell(dataset)
     mark = "not recorded" if row.fingerprint is None else "other data"
@@ -206,12 +206,12 @@ def _dataset_cell(row: Row, dataset: str) -> Cell:
 
 
 def _step_cell(row: Row) -> Cell:
-    """The step that a row's metrics are of, and the step of the run's weights where they moved on."""
+    """The step of a row's metrics, and the step of the current weights if that is later."""
     if not row.metrics:
         return Cell(DASH, note=row.note)
     if not row.older:
         return Cell(str(row.step), row.step, note=row.note)
-    note = f"The run was trained on to step {row.newest}; these numbers are of step {row.step}. Evaluate it again."
+    note = f"The run has been trained to step {row.newest}; these values are of step {row.step}. Evaluate it again."
     return Cell(f"{row.step} (now {row.newest})", row.step, note=note)
 
 
@@ -229,7 +229,7 @@ def _value_cell(rows: Sequence[Row], column: Column, *, single: bool) -> Cell:
         return Cell(DASH, note="; ".join(reasons))
     mean, deviation = spread_of(values)
     notes = dict.fromkeys(
-        protocol_words(row.metrics[column.metric], column, interval=single)
+        protocol_text(row.metrics[column.metric], column, interval=single)
         for row in rows
         if row.value(column.metric) is not None
     )
@@ -242,7 +242,7 @@ def _value_cell(rows: Sequence[Row], column: Column, *, single: bool) -> Cell:
 
 
 def _with_best(cells: list[Cell], rows: Sequence[Sequence[Row]], column: Column) -> list[Cell]:
-    """Mark the best of each data set, as far as the decimals tell; nothing where all are alike."""
+    """Mark the best cell of each data set, compared as rounded; none if all are equal."""
     if not column.better:
         return cells
     of_data: dict[DataKey, dict[int, float]] = {}
@@ -253,16 +253,16 @@ def _with_best(cells: list[Cell], rows: Sequence[Sequence[Row]], column: Column)
     for values in of_data.values():
         if len(set(values.values())) < 2:
             continue
-        able = {number: value for number, value in values.items() if _within(rows[number], value, column)}
-        best = (min if column.better == "↓" else max)(able.values(), default=None)
-        for number in able:
-            if able[number] == best:
+        eligible = {number: value for number, value in values.items() if _within(rows[number], value, column)}
+        best = (min if column.better == "↓" else max)(eligible.values(), default=None)
+        for number in eligible:
+            if eligible[number] == best:
                 found[number] = replace(found[number], best=True)
     return found
 
 
 def _within(rows: Sequence[Row], value: float, column: Column) -> bool:
-    """Whether a value may be the best: one that is to come near a limit from below may not lie above it."""
+    """Whether a value may be the best: where a limit should be approached from below, it must not exceed it."""
     if not isinstance(column.limit, str):
         return column.limit is None or value <= column.limit
     limit, _ = spread_of([own for row in rows if (own := row.value(column.limit)) is not None])
@@ -270,13 +270,13 @@ def _within(rows: Sequence[Row], value: float, column: Column) -> bool:
 
 
 def _printed(rows: Sequence[Row]) -> dict[str, Published]:
-    """The report's numbers for these runs, if it has them for every one."""
+    """The report's values for these runs, if it has the same for all of them."""
     each = [published(row.config) for row in rows]
     return each[0] if all(numbers == each[0] for numbers in each) else {}
 
 
 def _printed_cell(number: Published | None, column: Column) -> Cell:
     if number is None:
-        return Cell(DASH, note="the report has no number for this data set and method")
+        return Cell(DASH, note="the report has no value for this data set and method")
     scale = f" {SHARPNESS_NOTE}" if column.metric == "sharpness" else ""
     return Cell(number.text, number.value, note=f"Printed in {number.table} of the report.{scale}")

@@ -1,4 +1,4 @@
-"""A table as text: Markdown, CSV, LaTeX, JSON, or with tabs; rows, columns, order and rounding as they are shown."""
+"""The table as Markdown, CSV, LaTeX, JSON or tab-separated text, with rows, columns, order and rounding as shown."""
 
 import json
 import re
@@ -34,11 +34,11 @@ LATEX = {
 
 
 MARKS = re.compile(r"[\\`*<>\[\]|~$]|(?<![^\W_])_|_(?![^\W_])")
-"""Characters that Markdown reads as marks; an underscore between letters is none."""
+"""Characters that are markup in Markdown; an underscore between letters is not."""
 
 
 def markdown(table: Table) -> str:
-    """Return the table as Markdown, the best in bold, its notes below."""
+    """Return the table as Markdown, with the best values in bold and its notes below."""
     lines = [_pipes([heading.title for heading in table.headings])]
     lines.append("|" + "".join("---:|" if heading.numeric else "---|" for heading in table.headings))
     lines += [_pipes([cell.text for cell in line.cells], [cell.best for cell in line.cells]) for line in table.lines]
@@ -52,12 +52,12 @@ def comma_separated(table: Table) -> str:
 
 
 def tabbed(table: Table) -> str:
-    """Return the table as text with tabs, as spreadsheets take it."""
+    """Return the table as tab-separated text, for pasting into spreadsheets."""
     return tabbed_text(_texts(table))
 
 
 def latex(table: Table) -> str:
-    """Return the table as a LaTeX tabular, the best in bold, its notes as comments. Needs the package booktabs."""
+    """Return the table as a LaTeX tabular (package booktabs), the best values in bold, its notes as comments."""
     lines = [
         *(f"% {one_line(note)}" for note in table.notes()),
         rf"\begin{{tabular}}{{{''.join('r' if heading.numeric else 'l' for heading in table.headings)}}}",
@@ -72,9 +72,9 @@ def latex(table: Table) -> str:
 
 
 def json_text(table: Table) -> str:
-    """Return the table as JSON: columns, then for each row its cells in their order, and the notes.
+    """Return the table as JSON: columns, the cells of each row in order, and notes.
 
-    A number is rounded as it is shown; `text` is what is shown.
+    Numbers are rounded as shown; `text` is the text shown.
     """
     columns = [{"key": heading.key, "title": heading.title} | _about(heading) for heading in table.headings]
     rows = [
@@ -91,13 +91,13 @@ FORMATS: dict[str, Callable[[Table], str]] = {
     "latex": latex,
     "json": json_text,
 }
-"""What the command line writes."""
+"""Formats of the command line."""
 ENDINGS = {"md": markdown, "csv": comma_separated, "tex": latex, "json": json_text}
-"""How a file of each ending is written."""
+"""Formats by file name extension."""
 
 
 def _texts(table: Table) -> list[list[str]]:
-    """What programs read: a number that is missing is empty."""
+    """Cells for other programs, where a missing number is empty."""
     rows = [
         ["" if heading.numeric and cell.text == DASH else cell.text
          for heading, cell in zip(table.headings, line.cells, strict=True)]
@@ -113,7 +113,7 @@ def _pipes(cells: list[str], bold: Sequence[bool] = ()) -> str:
 
 
 def _unmarked(text: str) -> str:
-    """Text in one line that Markdown shows as it is."""
+    """Text in one line, escaped for Markdown."""
     return MARKS.sub(r"\\\g<0>", one_line(text))
 
 
@@ -128,13 +128,13 @@ def _latex_heading(heading: Heading) -> str:
 
 def _latex_cell(cell: Cell) -> str:
     text = escaped(cell.text)
-    if text.startswith(("[", "*")):  # after the end of a line LaTeX would take it for that command's option
+    if text.startswith(("[", "*")):  # after a line end, LaTeX would treat it as an option of that command
         text = "{}" + text
     return rf"\textbf{{{text}}}" if cell.best else text
 
 
 def escaped(text: str) -> str:
-    """Return text as LaTeX prints it."""
+    """Return text escaped for LaTeX."""
     return "".join(LATEX.get(character, character) for character in one_line(text))
 
 

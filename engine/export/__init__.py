@@ -1,1 +1,1 @@
-"""Runs, traversals and tables as files for other programs."""
+"""Export of runs, traversals and tables for other programs."""

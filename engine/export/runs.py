@@ -1,4 +1,4 @@
-"""Runs as files for other programs: curves as a picture or a table, whole runs as an archive."""
+"""Export of runs: curves as a figure or a table, complete runs as an archive."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,11 +18,11 @@ ENDINGS = (*FORMATS, "csv", "zip")
 
 
 def export(runs: Sequence[Run], path: Path, *, view: View | None = None, smoothing: float = 0.0) -> Job:
-    """Write runs to a file; its ending says what: curves (.png, .svg, .pdf, .csv) or all there is of them (.zip).
+    """Write runs to a file; its extension decides: curves (.png, .svg, .pdf, .csv) or complete runs (.zip).
 
-    `view` and `smoothing` are of pictures, as `curves_figure` takes them; tables hold what was recorded.
-    Yields Progress and Finished. Raises ConfigError for another ending, RunError when there is nothing to write or the
-    file cannot be written.
+    `view` and `smoothing` apply to figures, as in `curves_figure`; tables contain the recorded values. Yields Progress
+    and Finished. Raises ConfigError for another extension, RunError if there is nothing to write or the file cannot be
+    written.
     """
     kind = check_format(path, ENDINGS)
     if kind == "zip":
@@ -32,7 +32,7 @@ def export(runs: Sequence[Run], path: Path, *, view: View | None = None, smoothi
     tables = _tables(runs)
     if not any(len(lines) > 1 for lines in tables):
         names = " and ".join(distinct_names(runs))
-        raise RunError(f"There are no curves of {names} yet: the first point comes after some steps of training.")
+        raise RunError(f"There are no curves of {names} yet: the first point appears after some steps of training.")
     if kind == "csv":
         rows = [[line.split(",") for line in lines] for lines in tables]
         _write(path, csv_text(rows[0] if len(runs) == 1 else _long_table(runs, rows), "\n"))
@@ -44,7 +44,7 @@ def export(runs: Sequence[Run], path: Path, *, view: View | None = None, smoothi
 def _tables(runs: Sequence[Run]) -> list[list[str]]:
     for run in runs:
         if is_link(run.metrics_file):
-            raise RunError(f"{run.metrics_file} is a link to another place; only the run's own curves are exported.")
+            raise RunError(f"{run.metrics_file} is a link; only the run's own curves are exported.")
     try:
         return [complete_lines(run.metrics_file) for run in runs]
     except OSError as error:
@@ -52,7 +52,7 @@ def _tables(runs: Sequence[Run]) -> list[list[str]]:
 
 
 def _long_table(runs: Sequence[Run], tables: Sequence[list[list[str]]]) -> list[list[str]]:
-    """Rows of all runs below each other, the run's name first; what a run has no curve of is left empty."""
+    """Rows of all runs, with the run's name in the first column; cells of curves that a run lacks are empty."""
     named = [rows[0] for rows in tables if rows]
     own = dict.fromkeys(name for names in named for name in names if name not in COLUMNS and not name.startswith("kl_"))
     latents = max(sum(name.startswith("kl_") for name in names) for names in named)

@@ -1,4 +1,4 @@
-"""A sheet of pictures that goes over values from left to right, saved as a figure, an animation or numbers."""
+"""A sheet of pictures over values from left to right, saved as a figure, an animation or arrays."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,14 +13,14 @@ from engine.export.traversal import CENTIMETRES, ENDINGS, Look, label_font, save
 from engine.figures.drawing import check_format, pictures_figure, save
 
 PICTURE_SIDE = 140
-"""Side of one picture of an animation in pixels, nearly, unless a width is given."""
+"""Approximate side of each picture of an animation in pixels, unless a width is given."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sheet:
-    """Pictures, uint8 (rows, columns, height, width, channels), with words above, beside and below.
+    """Pictures, uint8 (rows, columns, height, width, channels), with text above, beside and below.
 
-    `moving` are the columns that an animation goes through; `numbers` are further arrays for those who compute.
+    `moving` are the columns of an animation; `numbers` are further arrays for the .npz file.
     """
 
     tiles: NDArray[np.uint8]
@@ -31,7 +31,7 @@ class Sheet:
     numbers: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
     def save(self, path: Path, look: Look) -> None:
-        """Write the sheet; the ending says as what, as `save_traversal`. Raises ConfigError or RunError."""
+        """Write the sheet; the extension decides the format, as in `save_traversal`. Raises ConfigError or RunError."""
         kind = check_format(path, ENDINGS)
         look.check()
         if kind == "gif":
@@ -47,12 +47,12 @@ class Sheet:
             save(figure, path, look.dpi, caption)
 
     def save_frames(self, folder: Path, look: Look) -> None:
-        """Write the animation's pictures into a new folder. Raises ConfigError or RunError."""
+        """Write the frames of the animation to a new folder. Raises ConfigError or RunError."""
         look.check()
         write_frames(self.frames(look), folder)
 
     def frames(self, look: Look) -> list[Image.Image]:
-        """Pictures of an animation: all rows beside each other, through the columns and back."""
+        """Return the frames of an animation: all rows side by side, through the columns and back."""
         rows, _, height, width, channels = self.tiles.shape
         across = min(rows, 5)
         wanted = PICTURE_SIDE if look.width is None else look.width / CENTIMETRES * look.dpi / across
@@ -82,6 +82,6 @@ class Sheet:
 
 
 def _fitting(text: str, strip: int, width: float) -> Any:
-    """The font in which the text is no wider than its picture."""
+    """The font in which text is no wider than its picture."""
     font = label_font(strip * 0.6)
     return label_font(max(6, strip * 0.6 * min(1, 0.95 * width / max(1, font.getlength(text)))))

@@ -1,4 +1,4 @@
-"""A run as files one can show: curves, reconstructions, a traversal and a table."""
+"""The report of a run: curves, reconstructions, a traversal and a table as files."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,14 +21,14 @@ from engine.traversal import Traversal, choose_latents, mean_kl, traverse
 
 
 def write_report(run: Run, folder: Path) -> Job:
-    """Evaluate a run by what needs no factors; write curves.png, reconstructions.png, traversal.png and table.md, .csv.
+    """Evaluate a run without factors, and write curves.png, reconstructions.png, traversal.png, table.md and table.csv.
 
-    Raises RunError when the folder cannot be written, and what `evaluate` raises.
+    Raises RunError if the folder cannot be written to, and the errors of `evaluate`.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise RunError(f"{folder} cannot be made: {error.strerror or error}.") from None
+        raise RunError(f"{folder} cannot be created: {error.strerror or error}.") from None
     yield from evaluate(run, WITHOUT_FACTORS)
     yield Progress(0, 3, "Drawing figures", "figures")
     save(curves_figure(run), folder / "curves.png")
@@ -61,7 +61,7 @@ def write_report(run: Run, folder: Path) -> Job:
 
 
 def traversal_caption(run: Run, start: str, traversal: Traversal, names: Mapping[int, str]) -> str:
-    """Return the words under a traversal: run, where it starts, step, label, latents and their range."""
+    """Return the caption of a traversal: run, start, step, label, latents and their ranges."""
     label = "" if traversal.label is None else f", label {traversal.label_name}"
     ranges: dict[str, list[str]] = {}
     for latent, kind, values in zip(traversal.latents, traversal.kinds, traversal.values, strict=True):

@@ -1,6 +1,6 @@
-"""Runs as TensorBoard event files, for those who compare them with other programs' runs there.
+"""Runs as TensorBoard event files, for comparison with runs of other programs.
 
-The package `tensorboard` is an optional extra; it is loaded when the first run is written.
+The package `tensorboard` is an optional extra; it is imported when the first run is written.
 """
 
 import importlib.util
@@ -30,19 +30,19 @@ if TYPE_CHECKING:
 
 VALUES = ("loss", "reconstruction", "kl", "capacity")
 ROWS = 200
-"""Rows written between two reports of progress."""
+"""Rows between reports of progress."""
 
 
 def write_events(runs: Sequence[Run], folder: Path) -> Job:
-    """Write scalars and pictures of runs into a new folder, a sub-folder a run. Yields Progress and Finished.
+    """Write scalars and previews of runs to a new folder, with a subfolder per run. Yields Progress and Finished.
 
-    Scalars are as in metrics.csv, rounded to TensorBoard's float32; the wall time is when the run was created and the
-    seconds it had trained by then. Raises RunError when TensorBoard is not installed, when the folder exists and is
-    not empty, or cannot be written.
+    Scalars are as in metrics.csv, rounded to TensorBoard's float32; the wall time is the creation time of the run plus
+    the seconds trained. Raises RunError if TensorBoard is not installed, or if the folder is not empty or cannot be
+    written to.
     """
     check_installed()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise RunError(f"{folder} exists already. TensorBoard's files go to a new folder: choose another name.")
+        raise RunError(f"{folder} exists already. TensorBoard files need a new folder: choose another name.")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with scratch_folder(folder) as temporary:
@@ -51,17 +51,17 @@ def write_events(runs: Sequence[Run], folder: Path) -> Job:
             place_folder(temporary, folder)
     except OSError as error:
         raise RunError(f"{folder} cannot be written: {error.strerror or error}.") from None
-    yield Finished(message=f'Saved to {folder}; to look at it: tensorboard --logdir "{folder}"')
+    yield Finished(message=f'Saved to {folder}; to view it: tensorboard --logdir "{folder}"')
 
 
 def check_installed() -> None:
-    """Raise RunError, with what to do, when TensorBoard is not installed."""
+    """Raise RunError, saying what to do, if TensorBoard is not installed."""
     if importlib.util.find_spec("tensorboard") is not None:
         return
     if getattr(sys, "frozen", False):
-        raise RunError("TensorBoard's files need Python and the package tensorboard; this is the standalone program.")
+        raise RunError("TensorBoard files need Python and the package tensorboard; this is the standalone program.")
     raise RunError(
-        "TensorBoard's files need its package, which is not installed. Install it with: "
+        "TensorBoard files need the package tensorboard, which is not installed. Install it with: "
         f'"{sys.executable}" -m pip install tensorboard'
     )
 
@@ -91,9 +91,9 @@ def _write_run(run: Run, folder: Path) -> Job:
 
 
 def _writer(file: BinaryIO) -> "Callable[[Summary, int, float], None]":
-    """Begin a file of events; return what appends one, with its step and wall time.
+    """Start an event file, and return a function that appends an event with its step and wall time.
 
-    TensorBoard's own writer has a thread for this, which says in a traceback that the disk is full.
+    TensorBoard's own writer uses a thread, which reports a full disk by a traceback.
     """
     from tensorboard.compat.proto.event_pb2 import Event
     from tensorboard.summary.writer.record_writer import RecordWriter
@@ -108,15 +108,15 @@ def _writer(file: BinaryIO) -> "Callable[[Summary, int, float], None]":
 
 
 def _begin(run: Run) -> float:
-    """When a run began, in seconds since 1970."""
+    """Creation time of a run, in seconds since 1970."""
     try:
         return datetime.fromisoformat(run.created).timestamp()
-    except (ValueError, OverflowError, OSError):  # not said, or changed by hand
+    except (ValueError, OverflowError, OSError):  # missing or edited by hand
         return (run.path / "config.json").stat().st_mtime
 
 
 def _scalars(reader: MetricsReader, row: np.intp) -> "Summary":
-    """One row of the curves; values that it does not have are left out."""
+    """A row of the curves, without missing values."""
     from tensorboard.compat.proto.summary_pb2 import Summary
 
     values = []
@@ -130,7 +130,7 @@ def _scalars(reader: MetricsReader, row: np.intp) -> "Summary":
 
 
 def _picture(path: Path) -> "Summary | None":
-    """A kept preview as it is: originals, reconstructions, then a row a latent. None when it is no picture."""
+    """A saved preview, unchanged: originals, reconstructions, then a row per latent. None if it is not a picture."""
     from tensorboard.compat.proto.summary_pb2 import Summary
 
     try:

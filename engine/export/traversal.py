@@ -1,4 +1,4 @@
-"""Traversals as files: figures, animations and numbers; and the latents of a whole data set."""
+"""Traversals as figures, animations and arrays, and the latents of a complete data set."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -27,19 +27,19 @@ from engine.traversal import Traversal
 
 ENDINGS = (*FORMATS, "gif", "npz")
 FRAME_SIDE = 280
-"""Side of an animation's picture in pixels, nearly, unless a width is given."""
+"""Approximate side of a frame in pixels, unless a width is given."""
 
 FRAME_MILLISECONDS = 80
 CENTIMETRES = 2.54
-"""In an inch."""
+"""Centimetres per inch."""
 
 LARGEST = 20_000
-"""Pixels of a picture's width."""
+"""Largest width of a figure in pixels."""
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How a traversal is drawn: width in cm (None: as it comes), dots an inch, with labels and caption or without."""
+    """How a traversal is drawn: width in cm (None: default size), dots per inch, labels, caption, names of latents."""
 
     width: float | None = None
     dpi: int = 200
@@ -48,20 +48,20 @@ class Look:
     names: Mapping[int, str] = field(default_factory=dict)
 
     def check(self) -> None:
-        """Raise ConfigError when the size is out of range."""
+        """Raise ConfigError if the size is out of range."""
         if self.width is not None and not 1 <= self.width <= 200:
             raise ConfigError(f"The width is {exact_text(self.width)} cm; it must be from 1 to 200.")
         if not 20 <= self.dpi <= 2400:
-            raise ConfigError(f"The resolution is {self.dpi} dots an inch; it must be from 20 to 2,400.")
+            raise ConfigError(f"The resolution is {self.dpi} dots per inch; it must be from 20 to 2,400.")
         if self.width is not None and self.width / CENTIMETRES * self.dpi > LARGEST:
-            size = f"{exact_text(self.width)} cm at {self.dpi} dots an inch"
-            raise ConfigError(f"{size} are more than {LARGEST:,} pixels.")
+            size = f"{exact_text(self.width)} cm at {self.dpi} dots per inch"
+            raise ConfigError(f"{size} is more than {LARGEST:,} pixels.")
 
 
 def save_traversal(traversal: Traversal, path: Path, look: Look) -> None:
-    """Write a traversal; the ending says as what: .png, .svg, .pdf the grid, .gif each latent in turn, .npz numbers.
+    """Write a traversal; the extension decides: the grid (.png, .svg, .pdf), an animation (.gif) or arrays (.npz).
 
-    Raises ConfigError for another ending or size, RunError when the file cannot be written.
+    Raises ConfigError for another extension or size, RunError if the file cannot be written.
     """
     kind = check_format(path, ENDINGS)
     look.check()
@@ -76,16 +76,16 @@ def save_traversal(traversal: Traversal, path: Path, look: Look) -> None:
 
 
 def save_frames(traversal: Traversal, folder: Path, look: Look) -> None:
-    """Write the pictures of the animation into a new folder, as 0001.png, ... in their order.
+    """Write the frames of the animation to a new folder, as 0001.png, ...
 
-    Raises ConfigError for a size out of range, RunError when the folder is not new or cannot be written.
+    Raises ConfigError for a size out of range, RunError if the folder exists or cannot be written to.
     """
     look.check()
     write_frames(frames(traversal, look), folder)
 
 
 def save_animation(pictures: list[Image.Image], path: Path, caption: str) -> None:
-    """Write pictures as a GIF that goes on for ever. Raises RunError."""
+    """Write frames as an endless GIF animation. Raises RunError."""
     first, *others = pictures
     with _writing(path) as temporary:
         first.save(
@@ -100,11 +100,11 @@ def save_animation(pictures: list[Image.Image], path: Path, caption: str) -> Non
 
 
 def write_frames(pictures: list[Image.Image], folder: Path) -> None:
-    """Write pictures into a new folder, as 0001.png, ...; raises RunError when it is not new or cannot be written."""
+    """Write frames to a new folder, as 0001.png, ... Raises RunError if it exists or cannot be written to."""
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         if folder.exists():
-            raise RunError(f"{folder} is there already; choose a new folder for the frames.")
+            raise RunError(f"{folder} exists already; choose a new folder for the frames.")
         with scratch_folder(folder) as temporary:
             for number, frame in enumerate(pictures, 1):
                 frame.save(temporary / f"{number:04d}.png")
@@ -114,9 +114,9 @@ def write_frames(pictures: list[Image.Image], folder: Path) -> None:
 
 
 def frames(traversal: Traversal, look: Look) -> list[Image.Image]:
-    """Pictures of an animation: each latent in turn goes through its values and back.
+    """Return the frames of an animation: each latent in turn goes through its values and back.
 
-    Pixels are enlarged by a whole number; below, with labels, stand the latent and its value.
+    Pixels are enlarged by an integer factor; with labels, the latent and its value are shown below.
     """
     height, width, channels = traversal.reconstruction.shape
     wanted = FRAME_SIDE if look.width is None else look.width / CENTIMETRES * look.dpi
@@ -144,7 +144,7 @@ def frames(traversal: Traversal, look: Look) -> list[Image.Image]:
 
 
 def label_font(size: float) -> ImageFont.FreeTypeFont:
-    """Return Matplotlib's font, which has the signs of most languages' names."""
+    """Return Matplotlib's font, which covers the scripts of most languages."""
     import matplotlib
 
     return ImageFont.truetype(Path(matplotlib.get_data_path()) / "fonts/ttf/DejaVuSans.ttf", size)
@@ -171,7 +171,7 @@ def _arrays(traversal: Traversal, look: Look) -> dict[str, Any]:
 
 
 def _values(traversal: Traversal) -> NDArray[np.float64]:
-    """The values of all rows, (values,); where they differ of each row, (latents, values), NaN behind the fewer."""
+    """The values shared by all rows, (values,); if rows differ, those of each, (latents, values), padded with NaN."""
     if len(set(traversal.values)) == 1:
         return np.array(traversal.values[0])
     found = np.full(traversal.images.shape[:2], np.nan)
@@ -181,12 +181,13 @@ def _values(traversal: Traversal) -> NDArray[np.float64]:
 
 
 def save_latents(run: Run, path: Path, step: int | None = None) -> Job:
-    """Write the posteriors of a whole data set, and what is known of its images, as .npz.
+    """Write the posteriors of a complete data set, with labels and factors of its images, as .npz.
 
-    means and log_variances float32 (images, latents), of a category its number and 0; labels and label_names; factors,
-    the class of every factor (images, factors), factor_values and factor_names; split, a number for every image, and
-    split_names; data, the fingerprint of the data set as JSON. Yields Progress in images, Warned where the run was
-    trained on other data, then Finished. Raises ConfigError for another ending, CheckpointError, DataError or RunError.
+    The arrays are means and log_variances, float32 (images, latents), for a category its number and 0; labels and
+    label_names; factors, the class of every factor, (images, factors), factor_values and factor_names; split, a number
+    for every image, and split_names; data, the fingerprint of the data set as JSON. Yields Progress in images, Warned
+    if the run was trained on other data, then Finished. Raises ConfigError for another extension, CheckpointError,
+    DataError or RunError.
     """
     check_format(path, ("npz",))
     for event in prepare(*run.config.data):
@@ -212,7 +213,7 @@ def save_latents(run: Run, path: Path, step: int | None = None) -> Job:
 
 
 def _known(dataset: Dataset) -> dict[str, Any]:
-    """What a data set knows of its images, as arrays."""
+    """Splits, labels and factors of a data set's images, as arrays."""
     everything = np.arange(len(dataset))
     split = np.zeros(len(dataset), np.uint8)
     for number, where in enumerate(dataset.splits.values()):
@@ -240,7 +241,7 @@ def write_arrays(path: Path, arrays: dict[str, Any], *, compress: bool = True) -
 
 @contextmanager
 def _writing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path; its file replaces `path` at once. Raises RunError."""
+    """Yield a temporary path whose file atomically replaces `path`. Raises RunError."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as temporary:

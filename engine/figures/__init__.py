@@ -1,1 +1,1 @@
-"""Arrays as figures for papers (PNG, SVG, PDF), drawn without a screen."""
+"""Figures for papers (PNG, SVG, PDF), drawn without a screen."""

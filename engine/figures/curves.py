@@ -1,4 +1,4 @@
-"""The curves of runs as a figure that a paper would print, drawn without a screen."""
+"""Curves of runs as a figure for a paper, drawn without a screen."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ STYLES = ("-", "-.", ":")
 """Lines of what shares a colour with something before it. Dashes are the capacity's."""
 
 COLUMNS = {"loss": "Loss", "reconstruction": "Reconstruction", "kl": "KL"}
-"""Titles of the panels that several runs share."""
+"""Titles of the panels shared by several runs."""
 
 ALONG = {"step": "step", "epoch": "epoch", "seconds": "training time (min)"}
 
@@ -38,10 +38,10 @@ def curves_figure(*runs: Run, view: View | None = None, smoothing: float = 0.0) 
     Parameters
     ----------
     view
-        What is along x, whether values are logarithmic, and whether a steep beginning may be cut; as recorded by
-        default.
+        Quantity on the x axis, whether the y axis is logarithmic, and whether outliers are ignored; by default, curves
+        are drawn as recorded.
     smoothing
-        Factor of the debiased exponential average, from 0 to below 1; the recorded points stay faint behind it.
+        Factor of the debiased exponential average, from 0 to below 1; recorded points are shown faintly behind it.
     """
     drawing = _Drawing(view or View(), smoothing)
     readers = [MetricsReader(run.metrics_file) for run in runs]
@@ -145,7 +145,7 @@ class _Drawing:
         annealed = any(map(_has_capacity, readers))
         for column, axes in shared.items():
             self._finish(axes, "KL, capacity C dashed" if annealed and column == "kl" else COLUMNS[column])
-        # A name that begins with "_" would be left out of the legend: the words are put in afterwards.
+        # Names are set afterwards, since the legend would leave out one that begins with "_".
         legend = figure.legend(
             ends, ["run"] * len(ends), loc="outside upper center", ncols=min(4, len(runs)), fontsize=8, frameon=False
         )
@@ -155,7 +155,7 @@ class _Drawing:
         return figure
 
     def _plot(self, axes: "Axes", reader: MetricsReader, column: str, *, plain: bool = False, **look: Any) -> Any:
-        """Draw one curve, smoothed unless `plain`; return its line."""
+        """Draw a curve, smoothed unless `plain`, and return its line."""
         x, y = reader.column(self._view.column), reader.column(column)
         if self._view.column == "seconds":
             x = x / 60
@@ -194,7 +194,7 @@ class _Drawing:
             text.set_parse_math(False)
 
     def _finish(self, axes: "Axes", title: str, name: str = "", unit: str = "nats") -> None:
-        """Give a panel its title, axes and the part of its values that is seen."""
+        """Set the title, axes and y range of a panel."""
         from matplotlib.ticker import LogFormatter, MaxNLocator
 
         axes.set_title(
@@ -214,13 +214,13 @@ class _Drawing:
             self._cut(axes)
 
     def _cut(self, axes: "Axes") -> None:
-        """Leave what is outside the middle of the curves out of view, as the window does."""
+        """Limit the y range to the middle of the curves, as in the window."""
         curves: list[Values] = [np.asarray(line.get_ydata(), dtype=np.float64) for line in axes.get_lines()]
         if self._view.logarithmic:
             curves = [logarithms(values) for values in curves]
-        seen = value_range(curves, ignore_outliers=True)
-        if seen is not None:
-            low, high = seen
+        shown = value_range(curves, ignore_outliers=True)
+        if shown is not None:
+            low, high = shown
             axes.set_ylim((10**low, 10**high) if self._view.logarithmic else (low, high))
 
 
@@ -229,7 +229,7 @@ def _colour(run: Run) -> str:
 
 
 def _explain(axes: "Axes", reader: MetricsReader, place: str) -> None:
-    """Name the lines, in a fixed place: looking for the best one takes seconds for a long run."""
+    """Add a legend at a fixed position: finding the best one takes seconds for a long run."""
     if len(reader.column("step")):
         axes.legend(fontsize=7, frameon=False, loc=place)
 
@@ -240,7 +240,7 @@ def _has_capacity(reader: MetricsReader) -> bool:
 
 
 def _lines(runs: Sequence[Run]) -> list[tuple[str, str]]:
-    """Colour and style of each run's line: the run's own colour, another style where one before has it."""
+    """Colour and style of each run's line: its own colour, in another style if an earlier run has the same."""
     numbers = [run.colour_in(run.marks()) for run in runs]
     return [
         (PALETTE[number], STYLES[numbers[:place].count(number) % len(STYLES)]) for place, number in enumerate(numbers)

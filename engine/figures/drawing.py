@@ -1,4 +1,4 @@
-"""Figures as a paper would print them, drawn without a screen: curves, reconstructions, traversals."""
+"""Figures for papers, drawn without a screen: grids of pictures, reconstructions, traversals."""
 
 import math
 import textwrap
@@ -22,37 +22,37 @@ CELL = 0.55
 """Side of a picture in a grid, in inches."""
 
 GAP = 0.06
-"""Between pictures in a grid, as a share of a cell."""
+"""Gap between pictures in a grid, as a share of a cell."""
 
 SMALLEST = 0.07
 """Smallest side of a picture in a grid, in inches."""
 
 EDGE = 0.08
-"""Around a grid with words, in inches."""
+"""Margin around a grid with text, in inches."""
 
 LINE = 6.5 / 72
-"""Height of a grid's letters, in inches."""
+"""Font size of a grid's text, in inches."""
 
 LETTER = 0.052
-"""Width of a letter in a grid's words, in inches."""
+"""Width of a letter of a grid's text, in inches."""
 
 METADATA = {"png": "Description", "svg": "Description", "pdf": "Subject"}
-"""Where each format keeps the caption, so that it stays with a figure that does not show it."""
+"""Metadata field for the caption in each format, so that it stays with a figure that does not show it."""
 
 
 def check_format(path: Path, formats: Sequence[str] = FORMATS) -> str:
-    """Return the format that a file's name asks for. Raises ConfigError when it is none of these."""
+    """Return the format given by a file's extension. Raises ConfigError if it is not one of `formats`."""
     suffix = path.suffix.lower().lstrip(".")
     if suffix not in formats:
-        raise ConfigError(f"{path.name} has no ending that says the format; use one of .{', .'.join(formats)}.")
+        raise ConfigError(f"{path.name} does not end in a known format; use one of .{', .'.join(formats)}.")
     return suffix
 
 
 def save(figure: "Figure", path: Path, dpi: int = 200, caption: str = "") -> None:
-    """Write a figure in the format of its name, atomically. Raises ConfigError or RunError.
+    """Write a figure atomically, in the format of its file name. Raises ConfigError or RunError.
 
-    Words in an SVG stay words, which can be searched and edited, and pictures single ones. The caption, where given, is
-    kept in the file's metadata too. A sign that the font lacks is drawn as a box. Long lines are drawn in pieces,
+    An SVG keeps text as text, which can be searched and edited, and separate pictures separate. A caption is also
+    stored in the file's metadata. A character that the font lacks is drawn as a box. Long lines are drawn in pieces,
     which is faster.
     """
     import matplotlib
@@ -78,10 +78,10 @@ def traversal_figure(
     labels: bool = True,
     width: float | None = None,
 ) -> "Figure":
-    """Draw the grid of the report's Figures 2-5: the original first, then one row a latent over the range.
+    """Draw the grid of the report's Figures 2-5: in a row for each latent, the original, then its values.
 
-    From the prior there is no original: first comes where it starts, decoded. `width` in cm. Raises ConfigError when
-    that is too narrow.
+    Without an original, i.e. from the prior, the decoded start comes first. `width` is in cm. Raises ConfigError if it
+    is too narrow.
     """
     rows = len(traversal.images)
     original, first = (
@@ -116,9 +116,9 @@ def pictures_figure(
     labels: bool = True,
     width: float | None = None,
 ) -> "Figure":
-    """Draw any grid of pictures, uint8 (rows, columns, height, width, channels), with words above and beside it.
+    """Draw a grid of pictures, uint8 (rows, columns, height, width, channels), with text above and beside it.
 
-    `width` in cm. Raises ConfigError when that is too narrow.
+    `width` is in cm. Raises ConfigError if it is too narrow.
     """
     return _grid(tiles, head, side, caption, labels=labels, width=None if width is None else width / 2.54)
 
@@ -132,9 +132,9 @@ def _grid(
     labels: bool = True,
     width: float | None = None,
 ) -> "Figure":
-    """Lay uint8 tiles (rows, columns, height, width, channels) out with headings above and beside; width in inches.
+    """Lay out uint8 tiles (rows, columns, height, width, channels) with headings above and beside; width in inches.
 
-    Words are smaller where the tiles are.
+    Text is smaller if the tiles are.
     """
     rows, columns = tiles.shape[:2]
     edge = EDGE if labels else 0.0
@@ -143,7 +143,7 @@ def _grid(
         side = [text.split("\n")[0] for text in side]
         shrunk, left, cell = _layout(columns, side, width) if labels else (shrunk, left, cell)
     if cell < SMALLEST:
-        raise ConfigError(f"{columns} pictures beside each other need more than {2.54 * (width or 0):.1f} cm.")
+        raise ConfigError(f"{columns} pictures side by side need more than {2.54 * (width or 0):.1f} cm.")
     letter = shrunk * LETTER
     total = left + (columns - GAP) * cell + edge
     lines = textwrap.wrap(caption, max(10, int((total - 2 * edge) / letter)))
@@ -173,7 +173,7 @@ def _grid(
 
 
 def _layout(columns: int, side: list[str], width: float | None) -> tuple[float, float, float]:
-    """How much smaller the words of a grid are, its left margin and the side of its cells, in inches."""
+    """Scale of a grid's text, and its left margin and the side of its cells in inches."""
     letters = max(len(line) for text in side for line in text.split("\n"))
 
     def margin(shrunk: float) -> float:
@@ -188,7 +188,7 @@ def _cell(columns: int, width: float | None, margins: float = 0.0) -> float:
 
 
 def _show(figure: "Figure", tile: NDArray[np.uint8], box: tuple[float, float, float, float]) -> None:
-    """Put one picture in a box, in shares of the figure. Axes of its own would take ten times as long."""
+    """Draw a picture in a box, in shares of the figure. Separate axes would take ten times as long."""
     from matplotlib.colors import Normalize
     from matplotlib.image import BboxImage
     from matplotlib.transforms import Bbox, TransformedBbox
@@ -200,7 +200,7 @@ def _show(figure: "Figure", tile: NDArray[np.uint8], box: tuple[float, float, fl
 
 
 def blank_figure(width: float, height: float, *, constrained: bool = True) -> "Figure":
-    """Return an empty figure, width and height in inches, that needs no screen."""
+    """Return an empty figure that needs no screen, width and height in inches."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

@@ -1,4 +1,4 @@
-"""Pictures of metrics as a paper would print them: scatter, bars, matrices, reconstructions compared."""
+"""Figures of metrics for papers: scatter plots, bars, matrices, compared reconstructions."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -21,7 +21,7 @@ CELL = 0.55
 def scatter_figure(
     points: Sequence[Point], titles: Sequence[str], colours: Sequence[str], x: Column, y: Column, caption: str = ""
 ) -> "Figure":
-    """Draw runs on one data set between two metrics. `titles` and `colours` are those of the table's rows."""
+    """Draw a scatter plot of runs of one data set by two metrics; `titles` and `colours` are by row of the table."""
     figure = _figure(5.2, 3.8)
     axes = figure.subplots()
     lines = list(dict.fromkeys(point.line for point in points))
@@ -32,7 +32,7 @@ def scatter_figure(
     axes.set_ylabel(y.heading, fontsize=9)
     _clean(axes)
     if lines:
-        # A name that begins with "_" would be left out of the legend: the words are put in afterwards.
+        # Names are set afterwards, since the legend would leave out one that begins with "_".
         legend = figure.legend(axes.collections, ["row"] * len(lines), loc="outside right upper", fontsize=7,
                                frameon=False)  # fmt: skip
         for text, line in zip(legend.get_texts(), lines, strict=True):
@@ -44,7 +44,7 @@ def scatter_figure(
 
 
 def bars_figure(bars: Sequence[Bar], colours: Sequence[str], column: Column, caption: str = "") -> "Figure":
-    """Draw a bar for each row, the first at the top, with its error bar; the report's number is a diamond."""
+    """Draw a bar for each row, the first at the top, with its error bar; the report's value is a diamond."""
     figure = _figure(5.2, 1.1 + 0.32 * max(1, len(bars)))
     axes = figure.subplots()
     places = np.arange(len(bars))
@@ -67,7 +67,7 @@ def bars_figure(bars: Sequence[Bar], colours: Sequence[str], column: Column, cap
 
 
 def matrix_figure(matrix: Matrix, caption: str = "") -> "Figure":
-    """Draw a value for each latent and factor: the darker the larger, in grey where the latent is idle."""
+    """Draw a value for each latent and factor, darker if larger, in grey for idle latents."""
     from matplotlib.colors import LinearSegmentedColormap
 
     rows, columns = matrix.values.shape
@@ -97,7 +97,7 @@ def matrix_figure(matrix: Matrix, caption: str = "") -> "Figure":
 
 
 def compared_figure(rows: Sequence[tuple[str, NDArray[np.uint8]]]) -> "Figure":
-    """Draw rows of images, uint8 (n, height, width, channels), with words at the left; the originals first."""
+    """Draw rows of images, uint8 (n, height, width, channels), with text on the left; the originals come first."""
     columns = max(len(images) for _, images in rows)
     left, width = 1.9, 1.9 + columns * CELL + 0.05
     height = len(rows) * CELL + 0.1

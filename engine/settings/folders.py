@@ -1,6 +1,6 @@
-"""Which folders the user chose: for runs and prepared data in place of the usual ones, and where each data set is.
+"""The user's choice of folders: the runs folder, the data cache, and the folder of each data set.
 
-Kept in one file that the window and the command line both read.
+They are stored in one file that the window and the command line both read.
 """
 
 from contextlib import suppress
@@ -15,21 +15,21 @@ from engine.system.paths import cache_folder, folders_file, usual_runs_folder
 from engine.system.reading import DamagedError, read_object, reason_of
 
 PATHS = ("runs", "data_cache", "data")
-"""The keys of the file whose values are paths, or hold paths."""
+"""Keys of the file whose values are or contain paths."""
 
 
 @dataclass(frozen=True, slots=True)
 class Folders:
-    """The chosen folders, absolute; None for the usual one."""
+    """The chosen folders, absolute; None for the default."""
 
     runs: Path | None = None
     data_cache: Path | None = None
     problem: str = field(default="", compare=False)
-    """Why the choice cannot be read, as a sentence."""
+    """Why the choice cannot be read, as a sentence; empty if it can."""
 
 
 def chosen_folders() -> Folders:
-    """Read what was chosen; what is damaged counts as not chosen, and `problem` says so."""
+    """Read the chosen folders; a damaged file counts as no choice, and `problem` says so."""
     file = folders_file()
     try:
         values = read_object(file, paths=PATHS)
@@ -37,13 +37,13 @@ def chosen_folders() -> Folders:
     except FileNotFoundError:
         return Folders()
     except (OSError, DamagedError) as error:
-        problem = f"{file} {reason_of(error)}. The usual folders are used; choose yours again in the settings."
+        problem = f"{file} {reason_of(error)}. The default folders are used; choose yours again in the settings."
         return Folders(problem=problem)
     return Folders(runs, cache)
 
 
 def choose_folders(folders: Folders) -> None:
-    """Keep a choice. Raises ConfigError when a folder cannot be used, or the choice cannot be written."""
+    """Save a choice of folders. Raises ConfigError if a folder cannot be used or the choice cannot be saved."""
     for folder in (folders.runs, folders.data_cache):
         if folder is not None:
             require_writable(folder)
@@ -51,29 +51,29 @@ def choose_folders(folders: Folders) -> None:
 
 
 def remembered_data(dataset: str) -> Path | None:
-    """Return the folder or file that was last chosen for a data set; None where none was."""
-    return _data_places().get(dataset)
+    """Return the folder or file last chosen for a data set; None if there is none."""
+    return _data_paths().get(dataset)
 
 
 def remember_data(dataset: str, path: Path | None) -> None:
-    """Remember where a data set is, for presets, the form, studies and the Data page; None forgets it.
+    """Remember the folder or file of a data set, for presets, the form, studies and the Data page; None forgets it.
 
-    Raises ConfigError when that cannot be written.
+    Raises ConfigError if it cannot be saved.
     """
     if path == remembered_data(dataset):
         return
-    known = {name: str(place) for name, place in _data_places().items() if name != dataset}
+    known = {name: str(known_path) for name, known_path in _data_paths().items() if name != dataset}
     _write({"data": known | ({dataset: str(path.absolute())} if path else {}) or None})
 
 
 def with_remembered_data(config: RunConfig) -> RunConfig:
-    """Return settings that name no data folder with the one that is remembered for their data set."""
-    place = None if config.data_folder is not None else remembered_data(config.dataset)
-    return config if place is None else config.changed(data_folder=place)
+    """Return settings with the remembered data folder of their data set, unless they name one."""
+    path = None if config.data_folder is not None else remembered_data(config.dataset)
+    return config if path is None else config.changed(data_folder=path)
 
 
 def require_writable(folder: Path) -> None:
-    """Make a folder if there is none, and try to write in it. Raises ConfigError."""
+    """Create a folder if needed and check that it can be written to. Raises ConfigError."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with scratch(folder / "try") as temporary:
@@ -83,12 +83,12 @@ def require_writable(folder: Path) -> None:
 
 
 def default_runs_folder() -> Path:
-    """Where runs are kept unless --runs says otherwise."""
+    """Return the runs folder used unless --runs is given."""
     return chosen_folders().runs or usual_runs_folder()
 
 
 def data_cache() -> Path:
-    """Where prepared and downloaded data sets are kept."""
+    """Return the folder of prepared and downloaded data sets."""
     return chosen_folders().data_cache or cache_folder()
 
 
@@ -99,18 +99,18 @@ def _read() -> dict[str, Any]:
         return {}
 
 
-def _data_places() -> dict[str, Path]:
-    """Where data sets are, by name; what cannot be a place is left out."""
+def _data_paths() -> dict[str, Path]:
+    """Remembered paths of data sets by name; invalid ones are left out."""
     kept = _read().get("data")
-    places = {}
+    paths = {}
     for name, value in kept.items() if isinstance(kept, dict) else ():
         with suppress(DamagedError):
-            places[name] = _path(value, name)
-    return {name: path for name, path in places.items() if path is not None}
+            paths[name] = _path(value, name)
+    return {name: path for name, path in paths.items() if path is not None}
 
 
 def _write(changes: dict[str, Any]) -> None:
-    """Keep changed values beside the others; None removes one. Raises ConfigError."""
+    """Save changed values, keeping the others; None removes a value. Raises ConfigError."""
     path = folders_file()
     kept = {name: value for name, value in (_read() | changes).items() if value is not None}
     try:
@@ -125,7 +125,7 @@ def _text(path: Path | None) -> str | None:
 
 
 def _path(value: object, name: str) -> Path | None:
-    """A folder as it was kept. Raises DamagedError for what cannot be one."""
+    """A stored path, validated. Raises DamagedError."""
     if value is None:
         return None
     if not isinstance(value, str) or "\0" in value or len(value) > LONGEST_PATH or not Path(value).is_absolute():

@@ -1,4 +1,4 @@
-"""Presets: named settings to start from, one TOML file each: in resources/presets, and in a folder of one's own."""
+"""Presets: named settings to start from, one TOML file each, in resources/presets and in the user's presets folder."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,12 +16,12 @@ from engine.system.plain_text import clean_name, one_line, slug
 from engine.system.reading import DamagedError, Text, checked, read_toml, reason_of
 
 QUICK = "quick-dsprites"
-"""The two-minute preset: the first thing a new user trains, and what `demo` runs."""
+"""The two-minute preset: the first run of a new user, and the one of `demo`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """Settings with a title and a sentence that says what they are for."""
+    """Settings with a title and a sentence that describes their purpose."""
 
     name: str
     title: str
@@ -40,7 +40,7 @@ _FILE = TypeAdapter(_File)
 
 
 def load_preset(path: Path) -> Preset:
-    """Read a preset. Raises ConfigError when the file cannot be read or a setting is not valid."""
+    """Read a preset. Raises ConfigError if the file cannot be read or a setting is invalid."""
     try:
         values = read_toml(path)
     except (OSError, DamagedError) as error:
@@ -58,19 +58,19 @@ def load_preset(path: Path) -> Preset:
 
 
 def shipped_presets() -> list[Preset]:
-    """All presets that come with the application: the quick ones first."""
+    """Return the presets that come with the application, quick ones first."""
     presets = [load_preset(path) for path in sorted((RESOURCES / "presets").glob("*.toml"))]
     return sorted(presets, key=lambda preset: (not preset.name.startswith("quick"), preset.name != QUICK))
 
 
 def own_presets() -> list[Preset]:
-    """The presets that the user saved, by title. A file that cannot be read is left out."""
+    """Return the user's presets, sorted by title, without files that cannot be read."""
     presets = [preset for preset in map(_load_own, _own_files()) if isinstance(preset, Preset)]
     return sorted(presets, key=lambda preset: preset.title.casefold())
 
 
 def unreadable_presets() -> dict[str, str]:
-    """The user's presets that `own_presets` leaves out: why, as a sentence, by the file's name."""
+    """Return why `own_presets` leaves files out: a sentence for each, by file name."""
     found = ((path.name, _load_own(path)) for path in _own_files())
     return {name: str(error) for name, error in found if isinstance(error, ConfigError)}
 
@@ -87,9 +87,9 @@ def _load_own(path: Path) -> Preset | ConfigError:
 
 
 def save_preset(title: str, description: str, config: RunConfig) -> Preset:
-    """Keep settings as a preset of one's own; one with the same title is replaced. Raises ConfigError.
+    """Save settings as a preset, replacing one with the same title. Raises ConfigError.
 
-    A data folder that is the remembered one of its data set is left out, so that the preset follows it.
+    A data folder that is the remembered one of its data set is left out, so that the preset follows changes to it.
     """
     title = clean_name(title)
     if not title:
@@ -111,7 +111,7 @@ def save_preset(title: str, description: str, config: RunConfig) -> Preset:
 
 
 def delete_preset(preset: Preset) -> None:
-    """Remove a preset of one's own. Raises ConfigError."""
+    """Delete one of the user's presets. Raises ConfigError."""
     path = presets_folder() / f"{preset.name}.toml"
     try:
         path.unlink(missing_ok=True)

@@ -1,14 +1,14 @@
-"""Studies: methods × seeds from a small TOML file, trained, evaluated and gathered in one table. Loads no torch."""
+"""Studies: methods × seeds from a small TOML file, trained, evaluated and compared in a table; imports no torch."""
 
+from engine.studies.cell_states import CellState, cell_states
 from engine.studies.data import DataOnDisk
 from engine.studies.estimate import StudyEstimate, StudyEstimated, estimate_study
 from engine.studies.events import CellFinished, CellStarted, StudyProgress
 from engine.studies.files import load_study, own_studies, shipped_studies
 from engine.studies.methods_text import methods_text
 from engine.studies.running import check_cells, run_study
-from engine.studies.standing import CellState, standing
 from engine.studies.study import Cell, Method, Study
-from engine.studies.table import missing_cells, study_rows, study_table, why
+from engine.studies.table import missing_cells, state_text, study_rows, study_table
 
 __all__ = [
     "Cell",
@@ -21,6 +21,7 @@ __all__ = [
     "StudyEstimate",
     "StudyEstimated",
     "StudyProgress",
+    "cell_states",
     "check_cells",
     "estimate_study",
     "load_study",
@@ -29,8 +30,7 @@ __all__ = [
     "own_studies",
     "run_study",
     "shipped_studies",
-    "standing",
+    "state_text",
     "study_rows",
     "study_table",
-    "why",
 ]

@@ -1,4 +1,4 @@
-"""How long a study will take on this machine, told before, and what of it is left while it runs."""
+"""Estimates of the time that a study will take on this machine, before it starts and while it runs."""
 
 import math
 import statistics
@@ -20,32 +20,32 @@ from engine.runs.plugins_used import names_of
 from engine.runs.run import Run, list_runs
 from engine.settings.absent import missing_words
 from engine.settings.run_config import RunConfig
+from engine.studies.cell_states import CellState, cell_states, expected_steps
 from engine.studies.machine import Plan, plan_for
-from engine.studies.standing import CellState, expected_steps, standing
 from engine.studies.study import Study
 from engine.system.user_code import explained
 from engine.training.pace import LONGEST, Pace, estimate, measure_pace, pace_key, pace_of
 
 Key: TypeAlias = tuple[Any, ...]
-"""What the pace of a run depends on; as `engine.training.pace.pace_key` makes it."""
+"""What the pace of a run depends on, as returned by `engine.training.pace.pace_key`."""
 
 Paces: TypeAlias = dict[Key, Pace]
-"""Paces by what they depend on."""
+"""Paces by key."""
 
 FORWARD_STEPS = 1.2
-"""Training steps that an image batch of the headline metrics takes; sharpness and two decodings are in it."""
+"""Cost of a batch of images in the headline metrics, in training steps, including sharpness and two decodings."""
 
 IMAGES = 10_000
-"""Images that the headline metrics look at, at most."""
+"""Largest number of images for the headline metrics."""
 
 FACTOR_STEPS = {FACTORS: 2000, DCI: 4000}
-"""What scores that need factors take, in training steps of batch 64 at 64 × 64 pixels, with one thread; roughly,
-as measured beside other work. A study corrects it by the first evaluation that it sees."""
+"""Approximate cost of scores that need factors, in training steps of batch size 64 at 64 × 64 pixels with one thread,
+as measured beside other work. A study corrects it after its first evaluation."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a cell still takes: steps of `step_seconds`, then its evaluation. `pace` is None where nothing is known."""
+    """Remaining cost of a cell: training steps, then its evaluation; `step_seconds` is None if no pace is known."""
 
     steps: int = 0
     step_seconds: float | None = None
@@ -54,28 +54,28 @@ class Cost:
 
     @property
     def evaluation(self) -> float | None:
-        """Seconds of the evaluation: as was seen, else as many steps take."""
+        """Seconds of the evaluation: as observed, else estimated from the time of a step; None if not known."""
         if self.evaluation_seconds is not None or not self.evaluation_steps:
             return self.evaluation_seconds or 0.0
         return None if self.step_seconds is None else self.evaluation_steps * self.step_seconds
 
     @property
     def training(self) -> float | None:
-        """Seconds of the training."""
+        """Seconds of training; None if not known."""
         if not self.steps:
             return 0.0
         return None if self.step_seconds is None else self.steps * self.step_seconds
 
     @property
     def seconds(self) -> float | None:
-        """Both."""
+        """Seconds of training and evaluation; None if not known."""
         parts = (self.training, self.evaluation)
         return None if None in parts else sum(part for part in parts if part is not None)
 
 
 @dataclass(frozen=True, slots=True)
 class StudyEstimate:
-    """What a study will need from now on: seconds (None: not known), bytes on disk, with so many cells to do."""
+    """Remaining needs of a study: seconds (None if not known), bytes on disk, and number of cells."""
 
     seconds: float | None
     disk: int
@@ -85,7 +85,7 @@ class StudyEstimate:
 
 @dataclass(frozen=True, slots=True)
 class StudyEstimated(Event):
-    """What a study needs, as far as it is known so far."""
+    """An estimate of what a study needs, as far as known."""
 
     needed: StudyEstimate
 
@@ -100,18 +100,18 @@ def estimate_study(
     measure: bool = True,
     measured: Paces | None = None,
 ) -> Job:
-    """Estimate what is left of a study, from the pace of earlier runs in the folder, as a job.
+    """Estimate what remains of a study from the pace of earlier runs in the folder, as a job.
 
-    Yields StudyEstimated with what is known at once. With `measure`, a pace that is not known is then measured in child
-    processes, as many side by side as there will be workers, which takes some seconds, and it is yielded again;
-    `measured` holds what was measured before, and gets what is measured now. Raises ConfigError.
+    Yields StudyEstimated at once with what is known. With `measure`, unknown paces are then measured in as many child
+    processes as there will be workers, which takes some seconds, and StudyEstimated is yielded again. `measured` holds
+    earlier measurements, and new ones are added to it. Raises ConfigError.
     """
     plan = plan_for(len(study.cells), device, workers, threads)
-    left = [state for state in standing(study, runs_folder) if state.state != "evaluated"]
+    left = [state for state in cell_states(study, runs_folder) if state.state != "evaluated"]
     paces = (measured or {}) | known_paces(left, runs_folder, plan)
     yield StudyEstimated(_needed(study, left, paces, plan))
     possible = [state for state in left if not missing_words(state.cell.config)]
-    wanted = {key: placed(state, plan) for state in possible if (key := key_of(state, plan)) not in paces}
+    wanted = {key: cell_config(state, plan) for state in possible if (key := key_of(state, plan)) not in paces}
     if measure and wanted:
         found = yield from _measured(wanted, plan)
         if measured is not None:
@@ -120,7 +120,7 @@ def estimate_study(
 
 
 def _needed(study: Study, left: Sequence[CellState], paces: Paces, plan: Plan) -> StudyEstimate:
-    """What cells need at these paces."""
+    """Needs of cells at these paces."""
     known = [paces.get(key_of(state, plan)) for state in left]
     costs = [cost_of(study, state, pace) for state, pace in zip(left, known, strict=True)]
     new = [(state.cell.config, pace) for state, pace in zip(left, known, strict=True) if state.run is None and pace]
@@ -128,23 +128,23 @@ def _needed(study: Study, left: Sequence[CellState], paces: Paces, plan: Plan) -
     return StudyEstimate(seconds_left(costs, plan.workers), disk, len(left), plan)
 
 
-def placed(state: CellState, plan: Plan) -> RunConfig:
-    """The settings with which a cell is trained under a plan."""
+def cell_config(state: CellState, plan: Plan) -> RunConfig:
+    """Return the settings with which a cell is trained under a plan."""
     return state.cell.config.changed(device=plan.device, threads=plan.threads)
 
 
 def key_of(state: CellState, plan: Plan) -> Key:
-    """What a cell's pace depends on."""
+    """Return the key of a cell's pace."""
     return pace_key(_on(state.cell.config, plan.resolved, plan.threads))
 
 
 def _on(config: RunConfig, device: str, threads: int) -> RunConfig:
-    """Settings with the device and threads that they came to, by which paces are compared."""
+    """Settings with the resolved device and threads, by which paces are compared."""
     return config.changed(device=device, threads=threads if device == "cpu" else 0)
 
 
 def cost_of(study: Study, state: CellState, pace: Pace | None) -> Cost:
-    """What a cell still takes at a pace."""
+    """Return the remaining cost of a cell at a pace."""
     if state.state == "evaluated":
         return Cost()
     config = state.cell.config
@@ -154,11 +154,11 @@ def cost_of(study: Study, state: CellState, pace: Pace | None) -> Cost:
 
 
 def _evaluation_steps(study: Study, config: RunConfig) -> float:
-    """Training steps that take as long as a cell's evaluation."""
+    """Cost of a cell's evaluation in training steps."""
     entry = ENTRIES[config.dataset]
     images, training = entry.images or IMAGES, entry.training_images or IMAGES
-    looked_at = min(IMAGES, images - training or images)
-    steps = FORWARD_STEPS * looked_at / config.batch_size
+    evaluated = min(IMAGES, images - training or images)
+    steps = FORWARD_STEPS * evaluated / config.batch_size
     if entry.factors:
         groups = {column.group for column in METRICS.values() if column.metric in study.metrics}
         steps += sum(count for group, count in FACTOR_STEPS.items() if group in groups) * 64 / config.batch_size
@@ -166,7 +166,7 @@ def _evaluation_steps(study: Study, config: RunConfig) -> float:
 
 
 def seconds_left(costs: Sequence[Cost], workers: int) -> float | None:
-    """Seconds until all is done, side by side; None where a pace is not known."""
+    """Return the seconds until all cells are done by parallel workers; None if a pace is not known."""
     each = [cost.seconds for cost in costs]
     if None in each:
         return None
@@ -175,7 +175,7 @@ def seconds_left(costs: Sequence[Cost], workers: int) -> float | None:
 
 
 def known_paces(states: Iterable[CellState], runs_folder: Path, plan: Plan) -> Paces:
-    """The paces of earlier runs in the folder, by `key_of`, as far as the cells need them."""
+    """Return the paces of earlier runs in the folder, by `key_of`, as far as the cells need them."""
     trained = [entry for path in list_runs(runs_folder) if (entry := _trained(path)) is not None]
     found: Paces = {}
     for state in states:
@@ -187,7 +187,7 @@ def known_paces(states: Iterable[CellState], runs_folder: Path, plan: Plan) -> P
 
 
 def _trained(path: Path) -> tuple[RunConfig, int, float, int] | None:
-    """Settings, steps, seconds and bytes of weights of a run; None where there are none."""
+    """Settings, steps, seconds and bytes of weights of a run; None if it is not trained."""
     try:
         run = Run.open(path)
         resolved = {name: run.resolved.get(name, getattr(run.config, name)) for name in ("device", "threads")}
@@ -202,7 +202,7 @@ def _trained(path: Path) -> tuple[RunConfig, int, float, int] | None:
 
 
 def _measured(wanted: dict[Key, RunConfig], plan: Plan) -> Generator[Event, Request | None, Paces]:
-    """Measure paces: each is the median of as many children as there will be workers."""
+    """Measure paces, each as the median over as many child processes as there will be workers."""
     found: Paces = {}
     for key, config in wanted.items():
         with Children(plan.workers) as children:
@@ -231,7 +231,7 @@ def _within(
 
 
 def _measure(config: RunConfig) -> Pace | None:
-    """Measure in a child; None where it cannot be, e.g. without the data: training will say why."""
+    """Measure a pace in a child process; None if that fails, e.g. without the data, as training will report."""
     import torch
 
     from engine.system.memory import keep_freed_memory

@@ -1,14 +1,14 @@
-"""What the job of a study tells beyond what every job does."""
+"""Events of a study's job, in addition to those of every job."""
 
 from dataclasses import dataclass
 
 from engine.jobs.events import Event, Progress
-from engine.studies.standing import CellState
+from engine.studies.cell_states import CellState
 
 
 @dataclass(frozen=True, slots=True)
 class StudyProgress(Progress):
-    """How far a study is: `cells_done` of `cells` are evaluated; `done` of `total` are thousandths of its work.
+    """Progress of a study: `cells_done` of `cells` are evaluated; `done` and `total` are in thousandths of a cell.
 
     `seconds_left` is None until a pace is known.
     """
@@ -20,13 +20,13 @@ class StudyProgress(Progress):
 
 @dataclass(frozen=True, slots=True)
 class CellStarted(Event):
-    """A cell is being trained (or, where it was trained already, evaluated), from where `state` says."""
+    """Training of a cell (or, if it is trained already, its evaluation) starts from `state`."""
 
     state: CellState
 
 
 @dataclass(frozen=True, slots=True)
 class CellFinished(Event):
-    """A cell is evaluated, or has failed; `state.message` then says why."""
+    """A cell is evaluated or has failed, for the reason in `state.message`."""
 
     state: CellState

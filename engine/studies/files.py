@@ -1,6 +1,6 @@
 """Study files: TOML with title, about, seeds, metrics, [settings], [quick] and [[methods]].
 
-Shipped ones are in resources/studies, a person's own in a folder of the application's settings, or anywhere.
+Built-in ones are in resources/studies, the user's own in the application's configuration folder or anywhere.
 """
 
 from contextlib import suppress
@@ -18,25 +18,25 @@ from engine.system.plain_text import one_line
 from engine.system.reading import DamagedError, read_toml, reason_of
 
 KEYS = ("schema", "title", "about", "seeds", "metrics", "settings", "quick", "methods")
-MOST_SEEDS = 1000
-MOST_RUNS = 10_000
+MAX_SEEDS = 1000
+MAX_RUNS = 10_000
 
 ELSEWHERE = {
-    "seed": "seeds = [0, 1, 2] at the top says which there are",
-    "device": "a study is the same on every machine, and --device chooses it where the study is run",
-    "threads": "a study is the same on every machine, and --threads chooses them where the study is run",
+    "seed": "list the seeds at the top, e.g. seeds = [0, 1, 2]",
+    "device": "a study is independent of the machine; choose the device with --device when running it",
+    "threads": "a study is independent of the machine; choose the threads with --threads when running it",
 }
-"""Settings that a study file does not set, and what does."""
+"""Settings that a study file must not contain, and what to use instead."""
 
 
 def load_study(
     name: str | Path, quick: bool = False, seeds: int | None = None, *, data_folder: Path | None = None
 ) -> Study:
-    """Read a study, given as the name of a shipped or own one or as a file.
+    """Read a study, given as a file or as the name of a built-in or own one.
 
-    With `quick` the file's [quick] settings replace those of [settings]; `seeds` is their number, counted from 0;
-    `data_folder` is where the data set's files are, instead of where the file says, or else where they are remembered
-    to be. Raises ConfigError, one sentence with file and key.
+    With `quick`, the file's [quick] settings replace those of [settings]. `seeds` is the number of seeds, counted from
+    0. `data_folder` replaces the folder in the file or the remembered folder of the data set. Raises ConfigError, a
+    sentence with file and key.
     """
     path = _find(name)
     try:
@@ -50,18 +50,18 @@ def load_study(
 
 
 def shipped_studies() -> list[Study]:
-    """The studies that come with the application, at full length: the report's tables first, then by name."""
+    """Return the studies that come with the application, at full length: the report's tables first, then by name."""
     studies = [load_study(path) for path in _in_folder(RESOURCES / "studies")]
     return sorted(studies, key=lambda study: not study.name.startswith("table-"))
 
 
 def own_studies() -> list[Study]:
-    """The user's own studies, by name. A file that cannot be read is left out."""
+    """Return the user's studies, sorted by name, without files that cannot be read."""
     return [study for study in map(_load_own, _in_folder(studies_folder())) if isinstance(study, Study)]
 
 
 def unreadable_studies() -> dict[str, str]:
-    """The user's studies that `own_studies` leaves out: why, as a sentence, by the file's name."""
+    """Return why `own_studies` leaves files out: a sentence for each, by file name."""
     found = ((path.name, _load_own(path)) for path in _in_folder(studies_folder()))
     return {name: str(error) for name, error in found if isinstance(error, ConfigError)}
 
@@ -84,7 +84,7 @@ def _find(name: str | Path) -> Path:
             if path.is_file():
                 return path.absolute()
     known = [path.stem for folder in folders for path in _in_folder(folder)]
-    raise ConfigError(f"There is no study {str(name)!r}, neither by name nor as a file. There are: {', '.join(known)}.")
+    raise ConfigError(f"There is no study {str(name)!r}, neither by name nor as a file. Known: {', '.join(known)}.")
 
 
 def _study(path: Path, values: dict[str, Any], quick: bool, seeds: int | None, data_folder: Path | None) -> Study:
@@ -96,15 +96,15 @@ def _study(path: Path, values: dict[str, Any], quick: bool, seeds: int | None, d
     _settings(replaced, "quick")
     if quick:
         if not values.get("quick"):
-            raise ConfigError("the study has no [quick]: it can only be run at its full length.")
+            raise ConfigError("the study has no [quick] settings: it can only be run at full length.")
         common = _over(common, replaced)
     numbers = _seeds(chosen["seeds"]) if seeds is None else _first(seeds)
     methods = _methods(values["methods"])
-    if len(methods) * len(numbers) > MOST_RUNS:
-        raise ConfigError(f"the study has {len(methods) * len(numbers):,} runs; at most {MOST_RUNS:,} can be.")
-    place = {} if data_folder is None else {"data_folder": data_folder.absolute()}
+    if len(methods) * len(numbers) > MAX_RUNS:
+        raise ConfigError(f"the study has {len(methods) * len(numbers):,} runs; at most {MAX_RUNS:,} are allowed.")
+    given = {} if data_folder is None else {"data_folder": data_folder.absolute()}
     cells = tuple(
-        Cell(method, seed, _config(method, common, place | {"seed": seed}, path.parent))
+        Cell(method, seed, _config(method, common, given | {"seed": seed}, path.parent))
         for seed in numbers
         for method in methods
     )
@@ -116,14 +116,14 @@ def _study(path: Path, values: dict[str, Any], quick: bool, seeds: int | None, d
 def _check_keys(values: dict[str, Any]) -> None:
     for key in values:
         if key not in KEYS:
-            raise ConfigError(f"there is no key {key!r} in a study; the keys are: {', '.join(KEYS)}.")
+            raise ConfigError(f"{key!r} is not a key of a study; the keys are: {', '.join(KEYS)}.")
     for key in KEYS:
         if key not in values and key not in ("schema", "settings", "quick"):
             raise ConfigError(f"the key {key!r} is missing.")
 
 
 def _migrated(common: dict[str, Any], schema: object) -> dict[str, Any]:
-    """Settings as this version means them. Raises ConfigError."""
+    """Settings migrated to this version. Raises ConfigError."""
     try:
         return migrated(common, schema)
     except ConfigError as error:
@@ -134,20 +134,20 @@ def _text(values: dict[str, Any], key: str) -> str:
     value = values[key]
     words = one_line(value) if isinstance(value, str) else ""
     if not words:
-        raise ConfigError(f"{key} is {value!r}; it must be words.")
+        raise ConfigError(f"{key} is {value!r}; it must be text.")
     return words
 
 
 def _seeds(value: Any) -> tuple[int, ...]:
-    whole = isinstance(value, list) and all(isinstance(seed, int) and not isinstance(seed, bool) for seed in value)
-    if not whole or not value or len(set(value)) < len(value) or len(value) > MOST_SEEDS:
+    integers = isinstance(value, list) and all(isinstance(seed, int) and not isinstance(seed, bool) for seed in value)
+    if not integers or not value or len(set(value)) < len(value) or len(value) > MAX_SEEDS:
         raise ConfigError(f"seeds is {value!r}; it must be a list of different whole numbers, e.g. [0, 1, 2].")
     return tuple(value)
 
 
 def _first(count: int) -> tuple[int, ...]:
-    if not 1 <= count <= MOST_SEEDS:
-        raise ConfigError(f"the number of seeds is {count}; it must be from 1 to {MOST_SEEDS:,}.")
+    if not 1 <= count <= MAX_SEEDS:
+        raise ConfigError(f"the number of seeds is {count}; it must be from 1 to {MAX_SEEDS:,}.")
     return tuple(range(count))
 
 
@@ -156,7 +156,7 @@ def _metrics(value: Any) -> tuple[str, ...]:
         raise ConfigError(f"metrics is {value!r}; it must be a list of names, e.g. ['reconstruction', 'kl'].")
     for name in value:
         if not isinstance(name, str) or name not in METRICS:
-            raise ConfigError(f"metrics has {name!r}, which is no metric. There are: {', '.join(METRICS)}.")
+            raise ConfigError(f"metrics has {name!r}, which is not a metric. Choose from: {', '.join(METRICS)}.")
     return tuple(dict.fromkeys(value))
 
 
@@ -167,11 +167,11 @@ def _table(value: Any, where: str) -> dict[str, Any]:
 
 
 def _settings(value: Any, where: str) -> dict[str, Any]:
-    """Named settings of a table, checked one by one so that the sentence can say where the wrong one is."""
+    """Settings of a table, validated so that the message names the table."""
     table = _table(value, where)
     for name, instead in ELSEWHERE.items():
         if name in table:
-            raise ConfigError(f"{where}: {name} is not set there; {instead}.")
+            raise ConfigError(f"{where}: {name} cannot be set there; {instead}.")
     try:
         RunConfig.parse(table)
     except ConfigError as error:
@@ -191,12 +191,12 @@ def _methods(value: Any) -> tuple[Method, ...]:
     titles = [method.title for method in methods]
     for title in titles:
         if titles.count(title) > 1:
-            raise ConfigError(f"methods: there are two with the title {title!r}.")
+            raise ConfigError(f"methods: two have the title {title!r}.")
     return tuple(methods)
 
 
 def _over(common: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
-    """Settings with some replaced; a length in epochs takes the place of one in steps."""
+    """Settings with some replaced; a length in epochs replaces one in steps."""
     if "epochs" in own and "steps" not in own:
         common = {key: value for key, value in common.items() if key != "steps"}
     return over(common, own)
@@ -205,7 +205,7 @@ def _over(common: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
 def _config(method: Method, common: dict[str, Any], last: dict[str, Any], folder: Path) -> RunConfig:
     values = over(_over(common, dict(method.settings)), last)
     if values.get("data_folder"):
-        values["data_folder"] = folder / Path(values["data_folder"]).expanduser()  # of a file's own, beside it
+        values["data_folder"] = folder / Path(values["data_folder"]).expanduser()  # relative to the study file
     try:
         return with_remembered_data(RunConfig.parse(values))
     except ConfigError as error:
@@ -213,7 +213,7 @@ def _config(method: Method, common: dict[str, Any], last: dict[str, Any], folder
 
 
 def _check_distinct(cells: list[Cell]) -> None:
-    """Refuse methods that would be the same run."""
+    """Reject methods whose runs would be identical."""
     known: dict[tuple[Any, ...], str] = {}
     for cell in cells:
         same = known.setdefault(experiment_settings(cell.config), cell.method.title)

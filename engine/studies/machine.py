@@ -1,4 +1,4 @@
-"""How many runs of a study go side by side on this machine, and with how many threads each."""
+"""Number of parallel runs of a study on this machine, and of threads for each."""
 
 import os
 from dataclasses import dataclass
@@ -7,16 +7,16 @@ from engine.errors import ConfigError
 from engine.system.memory import available_memory
 
 WORKER_MEMORY = 1.3e9
-"""Bytes that training on dSprites takes, PyTorch included."""
+"""Bytes that training on dSprites takes, including PyTorch."""
 
-MOST_WORKERS = 64
+MAX_WORKERS = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """So many `workers` side by side, with so many `threads` each (0: as PyTorch chooses), on a `device`.
+    """Number of parallel `workers`, `threads` for each (0: PyTorch's choice), and `device`.
 
-    `resolved` is the device that it is on this machine.
+    `resolved` is the actual device on this machine.
     """
 
     workers: int
@@ -26,14 +26,14 @@ class Plan:
 
 
 def plan_for(cells: int, device: str = "auto", workers: int | None = None, threads: int | None = None) -> Plan:
-    """Choose what is not given for a study of so many cells. Raises ConfigError.
+    """Choose the plan for a study with some number of cells, as far as it is not given. Raises ConfigError.
 
-    On a CPU one thread for each run and a run for each core: a small network's threads mostly wait for each other. The
-    threads depend on the cores and the study alone, not on what is done already or on free memory, so that a study
-    gives the same numbers however often it is interrupted.
+    On a CPU, each core runs one run with one thread, since the threads of a small network mostly wait for each other.
+    The number of threads depends only on the cores and the study, not on the cells done or on free memory, so that an
+    interrupted study gives the same results.
     """
-    if workers is not None and not 1 <= workers <= MOST_WORKERS:
-        raise ConfigError(f"workers is {workers}; it must be a whole number from 1 to {MOST_WORKERS}.")
+    if workers is not None and not 1 <= workers <= MAX_WORKERS:
+        raise ConfigError(f"workers is {workers}; it must be a whole number from 1 to {MAX_WORKERS}.")
     resolved = _resolved(device)
     if resolved != "cpu":
         return Plan(workers or 1, threads or 0, device, resolved)

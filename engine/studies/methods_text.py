@@ -1,4 +1,4 @@
-"""A paragraph for a paper's methods section, from settings, run folders and the protocols of evaluations only."""
+"""The methods text: a paragraph for a paper's methods section, from settings, run folders and evaluation protocols."""
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -8,15 +8,15 @@ from typing import Any
 
 from engine.data import ENTRIES
 from engine.errors import RunError
-from engine.evaluation.grouping import setting_title, setting_words
-from engine.evaluation.protocols import protocol_words
+from engine.evaluation.grouping import setting_text, setting_title
+from engine.evaluation.protocols import protocol_text
 from engine.evaluation.results import plugin_of
-from engine.evaluation.rows import Row, columns_of, read_row, told_apart
+from engine.evaluation.rows import Row, columns_of, distinct_titles, read_row
 from engine.methods.registry import METHODS
 from engine.networks.architectures import NETWORKS
 from engine.runs.run import Run
 from engine.settings.run_config import OWN_DATA, RunConfig
-from engine.studies.standing import CellState, standing
+from engine.studies.cell_states import CellState, cell_states
 from engine.studies.study import Study
 from engine.studies.table import study_rows
 from engine.system.numbers import rounded_text
@@ -28,12 +28,12 @@ LIBRARIES = {
     "scikit-learn": "scikit-learn",
     "opencv": "OpenCV",
 }
-"""Libraries that numbers depend on, as people write them."""
+"""Names of the libraries that results depend on."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """A run, or a cell without one yet: its row, with the settings, and what its config.json says of the machine."""
+    """A run, or a cell without one: its row, with the settings, and the versions and machine in its config.json."""
 
     row: Row
     about: dict[str, Any]
@@ -44,17 +44,17 @@ class _Entry:
 
 
 def methods_text(source: Study | Sequence[Run], runs_folder: Path | None = None) -> str:
-    """Return how a study, or some runs, were trained and measured: a paragraph for each data set.
+    """Return a description of how a study or some runs were trained and evaluated, a paragraph for each data set.
 
-    Of a study the runs are those in `runs_folder`; cells that are not evaluated are counted, and said to be missing.
+    The runs of a study are those in `runs_folder`; cells that are not evaluated are counted as missing.
     """
     if isinstance(source, Study):
         waiting = tuple(CellState(cell, None, "waiting") for cell in source.cells)
-        rows = study_rows(source, waiting if runs_folder is None else standing(source, runs_folder))
+        rows = study_rows(source, waiting if runs_folder is None else cell_states(source, runs_folder))
     else:
         rows = [read_row(run) for run in source]
     entries = [_Entry(row, _about(row.path)) for row in rows]
-    datasets = told_apart(rows)
+    datasets = distinct_titles(rows)
     paragraphs = (_paragraph([e for e in entries if e.row.data == data], title) for data, title in datasets.items())
     return "\n\n".join(paragraphs) + "\n"
 
@@ -80,15 +80,16 @@ def _data(entries: Sequence[_Entry], words: str) -> str:
 
 
 def _objective(config: RunConfig) -> str:
-    """What a method minimises, with the weight that it uses."""
+    """The objective of a method, with its weight."""
     method = METHODS[config.objective]
     own = [*method.Settings.model_fields][:1]
-    weight = "".join(f" with {setting_title(name)} = {setting_words(config, name)}" for name in own)
-    return method.formula + weight + (", its decoder given the one-hot class label" if config.conditional else "")
+    weight = "".join(f" with {setting_title(name)} = {setting_text(config, name)}" for name in own)
+    label = ", with the one-hot class label as an input of the decoder" if config.conditional else ""
+    return method.formula + weight + label
 
 
 def _network(entries: Sequence[_Entry]) -> str:
-    """The networks: what those methods share that are trained with the chosen one, then what others say of theirs."""
+    """The networks: first those of methods that use the chosen network, then those of methods with their own."""
     own = {entry.row.method: words for entry in entries if (words := _own_network(entry.config))}
     shared = [entry for entry in entries if entry.row.method not in own]
     sentences = [_shared_network(shared)] if shared else []
@@ -105,7 +106,7 @@ def _shared_network(entries: Sequence[_Entry]) -> str:
     encoder = _common(entries, _encoder)
     decoder = _common(entries, lambda config: NETWORKS[config.network].decoder_words())
     return (
-        f"The encoder has {encoder}; it gives mean and log-variance of {latents} latents. The decoder {decoder} and "
+        f"The encoder has {encoder}; it outputs mean and log-variance of {latents} latents. The decoder {decoder} and "
         "ends in a sigmoid. The reconstruction loss is the binary cross-entropy summed over pixels."
     )
 
@@ -115,7 +116,7 @@ def _encoder(config: RunConfig) -> str:
 
 
 def _side(config: RunConfig) -> int:
-    """Side of the images; 0 where it is not known."""
+    """Side of the images; 0 if it is not known."""
     shape = ENTRIES[config.dataset].shape
     return shape[0] if shape else config.image_size if config.dataset == "images" else 0
 
@@ -137,7 +138,7 @@ def _length(config: RunConfig) -> str:
 
 
 def _schedules(entries: Sequence[_Entry]) -> str:
-    """What changed over the runs of methods that have a schedule."""
+    """The schedules of methods that have one."""
     scheduled = [entry for entry in entries if _schedule(entry.config)]
     return f"{_common(scheduled, _schedule)}." if scheduled else ""
 
@@ -165,11 +166,11 @@ def _numbers(entries: Sequence[_Entry], method: str) -> str:
 
 
 def _metrics(entries: Sequence[_Entry]) -> list[str]:
-    """Each metric that has a value, with its protocol; several where runs were measured differently."""
+    """Each metric that has a value, with its protocol, or several if runs were evaluated differently."""
     sentences = []
     for column in columns_of(entry.row for entry in entries):
         measured = [entry.row.metrics[column.metric] for entry in entries if entry.row.value(column.metric) is not None]
-        protocols = dict.fromkeys(protocol_words(found, column, interval=False) for found in measured)
+        protocols = dict.fromkeys(protocol_text(found, column, interval=False) for found in measured)
         if protocols:
             sentences.append(f"{column.name}: {' / '.join(protocols)}.")
     return sentences
@@ -206,7 +207,7 @@ def _place(resolved: dict[str, Any]) -> str:
 
 
 def _common(entries: Sequence[_Entry], words: Callable[[RunConfig], str]) -> str:
-    """Words that all settings share, or each with the methods it is of."""
+    """The text shared by all settings, or each text with its methods."""
     found: dict[str, dict[str, None]] = {}
     for entry in entries:
         found.setdefault(words(entry.config), {})[entry.row.method] = None
@@ -216,7 +217,7 @@ def _common(entries: Sequence[_Entry], words: Callable[[RunConfig], str]) -> str
 
 
 def _about(path: Path | None) -> dict[str, Any]:
-    """What a run's config.json says beyond settings; empty without a run."""
+    """Versions and machine in a run's config.json; empty without a run."""
     with suppress(RunError):
         if path is not None:
             run = Run.open(path)

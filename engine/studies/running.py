@@ -1,6 +1,6 @@
-"""The job that does what is left of a study: trains, resumes and evaluates its cells, side by side in processes.
+"""The job of a study: trains, resumes and evaluates its remaining cells in parallel processes.
 
-What is known of a study is in its run folders; this job can be killed at any moment and started again.
+The state of a study is in its run folders, so that the job can be killed at any moment and started again.
 """
 
 import logging
@@ -19,20 +19,20 @@ from engine.errors import DataError, RunError, RunLockedError, StudioError
 from engine.jobs.events import Event, Finished, Job, Paused, Progress, Request, Unanswered, Warned
 from engine.jobs.workers import Outcome
 from engine.runs.run import LOCK_TIMEOUT, Run
+from engine.studies.cell_states import CellState, State, cell_states, expected_steps
 from engine.studies.data import DataOnDisk, source_of
-from engine.studies.estimate import Cost, Key, cost_of, key_of, known_paces, placed, seconds_left
+from engine.studies.estimate import Cost, Key, cell_config, cost_of, key_of, known_paces, seconds_left
 from engine.studies.events import CellFinished, CellStarted, StudyProgress
 from engine.studies.machine import Plan, plan_for
-from engine.studies.standing import CellState, State, expected_steps, standing
 from engine.studies.study import Study
-from engine.studies.workers import Evaluating, Heard, Task, WorkerPool, failure_words
+from engine.studies.workers import Evaluating, Reports, Task, WorkerPool, failure_words
 
-PATIENCE = 0.1
-"""Seconds between two looks at whether the job is to pause or stop."""
+POLL_SECONDS = 0.1
+"""Interval at which the job yields, to receive requests to pause or stop."""
 
 log = logging.getLogger(__name__)
 
-Telling: TypeAlias = Generator[Event, Request | None, None]
+Events: TypeAlias = Generator[Event, Request | None, None]
 Data: TypeAlias = tuple[str, Path | None, int]
 
 
@@ -43,22 +43,22 @@ def run_study(
     device: str = "auto",
     threads: int | None = None,
 ) -> Job:
-    """Do what is left of a study: train, resume and evaluate; a cell that fails leaves the others.
+    """Train, resume and evaluate the remaining cells of a study; a cell that fails does not affect the others.
 
-    `workers` runs go side by side with `threads` each; what is not given is chosen for this machine. Yields
-    StudyProgress, CellStarted, CellFinished and Warned, and at last Finished. Asked to pause or stop, and when it is
-    closed, it saves checkpoints within two seconds. A cell that failed before is tried again.
+    `workers` runs are trained in parallel, with `threads` each; by default, both are chosen for this machine. Yields
+    StudyProgress, CellStarted, CellFinished and Warned, and finally Finished. On a request to pause or stop, or when
+    closed, it saves checkpoints within two seconds. Cells that failed before are tried again.
 
     Raises
     ------
     ConfigError
-        Workers or threads are out of their range.
+        Workers or threads are out of range.
     RunLockedError
-        The same study is running over this folder in another window or process.
+        The study is running in this folder in another window or process.
     DataError
-        The data set of all cells that are left cannot be used.
+        The data of all remaining cells cannot be used.
     RunError
-        The folder cannot be written.
+        The folder cannot be written to.
     """
     plan = plan_for(len(study.cells), device, workers, threads)
     with _alone(study, runs_folder):
@@ -66,7 +66,7 @@ def run_study(
 
 
 def check_cells(states: Iterable[CellState]) -> None:
-    """Raise DataError when none of the cells that are left can go on, as images are missing; reads none of them."""
+    """Raise DataError if no remaining cell can continue because images are missing; reads no images."""
     wanted = dict.fromkeys(data_of(state)[:2] for state in states if state.state != "evaluated")
     missing: list[DataError] = []
     for name, folder in wanted:
@@ -79,20 +79,20 @@ def check_cells(states: Iterable[CellState]) -> None:
 
 
 def data_of(state: CellState) -> Data:
-    """Where a cell's images come from: as the study says, else as its run does."""
+    """Return the data of a cell: the study's, else those of its run."""
     return (state.cell.config if state.run is None else source_of(state.cell, Run.open(state.run))).data
 
 
 @contextmanager
 def _alone(study: Study, runs_folder: Path) -> Iterator[None]:
-    """Hold a study over a folder of runs, so that nobody else trains the same cells."""
+    """Lock a study in a runs folder, so that no other process trains the same cells."""
     lock = FileLock(runs_folder / f".study-{study.name}.lock")
     try:
         runs_folder.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=LOCK_TIMEOUT, poll_interval=0.05)
     except Timeout:
         raise RunLockedError(
-            f"{study.title} is running over {runs_folder} in another window or process. Stop it there, or look at it "
+            f"{study.title} is running in {runs_folder} in another window or process. Stop it there, or view it "
             "meanwhile."
         ) from None
     except OSError as error:
@@ -104,7 +104,7 @@ def _alone(study: Study, runs_folder: Path) -> Iterator[None]:
 
 
 class _StudyJob:
-    """One go at a study: which cells are left, who works on which, and how long each takes."""
+    """An execution of a study: remaining cells, their workers, and their costs."""
 
     def __init__(self, study: Study, runs_folder: Path, plan: Plan) -> None:
         self._study, self._folder, self._plan = study, runs_folder, plan
@@ -121,9 +121,9 @@ class _StudyJob:
         self._evaluating: dict[int, float] = {}
 
     def _begin(self) -> None:
-        """See which cells are left, and what they will take."""
+        """Find the remaining cells and their costs."""
         study, runs_folder, plan = self._study, self._folder, self._plan
-        self._states = list(standing(study, runs_folder, self._data))
+        self._states = list(cell_states(study, runs_folder, self._data))
         self._todo = deque(n for n, state in enumerate(self._states) if state.state != "evaluated")
         for number in self._todo:
             if self._states[number].state == "failed":  # tried again
@@ -132,8 +132,8 @@ class _StudyJob:
         self._keys = [key_of(state, plan) for state in self._states]
         self._costs = [cost_of(study, state, paces.get(key_of(state, plan))) for state in self._states]
 
-    def events(self) -> Telling:
-        """Work until nothing is left, telling of it and obeying pause and stop."""
+    def events(self) -> Events:
+        """Work until no cell remains, yielding events and obeying pause and stop."""
         for warning in self._study.warnings():
             yield from self._warn(warning)
         if (yield from self._read_files()) is Request.STOP:
@@ -146,9 +146,9 @@ class _StudyJob:
             return
         stopped = False
         with WorkerPool(self._plan.workers) as pool:
-            while not stopped and (self._todo or pool.busy or self._free_again()):
-                yield from self._give(pool)
-                yield from self._hear(pool.listen(PATIENCE) if pool.busy else [])
+            while not stopped and (self._todo or pool.busy or self._release_held()):
+                yield from self._assign(pool)
+                yield from self._receive(pool.receive(POLL_SECONDS) if pool.busy else [])
                 stopped = (yield from self._obey(pool, (yield self._progress()))) is Request.STOP
             if stopped:
                 for sentence in pool.stop():
@@ -156,9 +156,9 @@ class _StudyJob:
         yield self._end(stopped)
 
     def _read_files(self) -> Generator[Event, Request | None, Request | None]:
-        """Read the user's files first, with progress: which cells are done depends on what is in them."""
+        """Read the user's files first, with progress, since they determine which cells are done."""
         for data in {cell.config.data for cell in self._study.cells if cell.config.data_folder is not None}:
-            with suppress(StudioError):  # said when a cell needs it
+            with suppress(StudioError):  # reported when a cell needs the data
                 for event in prepare(*data):
                     if isinstance(event, Progress) and (yield event) is Request.STOP:
                         return Request.STOP
@@ -166,7 +166,7 @@ class _StudyJob:
         return None
 
     def _prepare(self) -> Generator[Event, Request | None, Request | None]:
-        """Make the data sets ready, once for all workers. Raises StudioError when no cell can go on."""
+        """Prepare the data sets once for all workers. Raises StudioError if no cell can continue."""
         wanted = {data_of(self._states[number]) for number in self._todo}
         failed: StudioError | None = None
         for data in wanted:
@@ -174,18 +174,18 @@ class _StudyJob:
                 for event in () if data in self._read else prepare(*data):
                     if isinstance(event, Progress) and (yield event) is Request.STOP:
                         return Request.STOP
-                load_prepared(*data)  # whether it can be
+                load_prepared(*data)  # check that they can be loaded
             except StudioError as error:
                 self._unusable[data], failed = str(error), error
         if failed is not None and len(self._unusable) == len(wanted):
             raise failed
         return None
 
-    def _give(self, pool: WorkerPool) -> Telling:
+    def _assign(self, pool: WorkerPool) -> Events:
         """Give each free worker a cell."""
         while self._todo and pool.has_room:
             number = self._todo.popleft()
-            state = self._look(number)
+            state = self._refresh(number)
             reason = self._unusable.get(data_of(state))
             if state.state == "evaluated":
                 yield CellFinished(state)
@@ -195,21 +195,21 @@ class _StudyJob:
                 self._held.append(number)
             else:
                 if state.run is None and state.message:
-                    yield from self._warn(f"{state.message}: {state.cell.title} is trained anew.")
+                    yield from self._warn(f"{state.message}: {state.cell.title} is trained again.")
                 run = state.run or self._new_run(state)
                 now: State = "trained" if state.state == "trained" else "training"
                 self._states[number] = state = replace(state, run=run, state=now, message="", busy=True)
                 task = Task(run, self._study.metrics, state.cell.config.data_folder, self._plan.threads)
-                pool.give(number, task)
+                pool.assign(number, task)
                 yield CellStarted(state)
 
     def _new_run(self, state: CellState) -> Path:
-        return Run.create(self._folder, placed(state, self._plan), self._study.run_name(state.cell)).path
+        return Run.create(self._folder, cell_config(state, self._plan), self._study.run_name(state.cell)).path
 
-    def _hear(self, heard: Heard) -> Telling:
-        """Take in what workers told."""
+    def _receive(self, reports: Reports) -> Events:
+        """Process what workers reported."""
         now = time.monotonic()
-        for number, message in heard:
+        for number, message in reports:
             state = self._states[number]
             if isinstance(message, Evaluating):
                 self._states[number] = replace(state, state="trained", step=state.total)
@@ -229,8 +229,8 @@ class _StudyJob:
                     log.error("unexpected error in a worker of %s: %s", self._study.name, message.trace)
                 yield self._fail(number, failure_words(message.error))
 
-    def _done(self, number: int, now: float) -> Telling:
-        state = self._look(number)
+    def _done(self, number: int, now: float) -> Events:
+        state = self._refresh(number)
         if state.state == "evaluated":
             started = self._evaluating.get(number)
             if started is not None:
@@ -238,20 +238,20 @@ class _StudyJob:
             yield CellFinished(state)
 
     def _fail(self, number: int, reason: str) -> CellFinished:
-        self._states[number] = replace(self._look(number), state="failed", message=reason, busy=False)
+        self._states[number] = replace(self._refresh(number), state="failed", message=reason, busy=False)
         return CellFinished(self._states[number])
 
     def _obey(self, pool: WorkerPool, request: Request | None) -> Generator[Event, Request | None, Request | None]:
         """Pause where that is asked for, and give up what does not answer when the host says so."""
         if request is not Request.PAUSE:
             return request
-        yield from self._hear(pool.pause())
+        yield from self._receive(pool.pause())
         silent = " ".join(pool.unanswered())
         request = (yield Unanswered(silent)) if silent else None
         if request is not Request.END:
             request = yield Paused(self._done_count())
         if request is Request.END:
-            yield from self._hear(pool.give_up())
+            yield from self._receive(pool.give_up())
         if silent:
             yield Unanswered("")
         if request is Request.STOP:
@@ -259,17 +259,17 @@ class _StudyJob:
         pool.resume()
         return None
 
-    def _free_again(self) -> bool:
-        """Put cells that another window or process held back to the others, once it lets go."""
-        free = [number for number in self._held if not self._look(number).busy]
+    def _release_held(self) -> bool:
+        """Queue cells again once another window or process no longer holds them."""
+        free = [number for number in self._held if not self._refresh(number).busy]
         self._held = [number for number in self._held if number not in free]
         self._todo.extend(free)
         return bool(free)
 
-    def _look(self, number: int) -> CellState:
-        """Read where a cell stands."""
+    def _refresh(self, number: int) -> CellState:
+        """Read the state of a cell."""
         cell = self._study.cells[number]
-        [self._states[number]] = standing(replace(self._study, cells=(cell,)), self._folder, self._data)
+        [self._states[number]] = cell_states(replace(self._study, cells=(cell,)), self._folder, self._data)
         return self._states[number]
 
     def _warn(self, message: str) -> Iterator[Event]:
@@ -284,7 +284,7 @@ class _StudyJob:
             words += f"; {self._states[number].cell.title} is being trained by another window or process"
         return Finished(stopped=stopped, message=f"{words}.")
 
-    # How long it takes.
+    # Time.
 
     def _trained(self, number: int, reached: Progress, now: float) -> None:
         """Correct the pace by a cell that trains."""
@@ -299,7 +299,7 @@ class _StudyJob:
                 self._costs[other] = replace(self._costs[other], step_seconds=seconds)
 
     def _evaluated(self, number: int, seconds: float) -> None:
-        """Correct the length of evaluations by one that was seen."""
+        """Correct the time of evaluations from a finished one."""
         dataset = self._states[number].cell.config.dataset
         for other, state in enumerate(self._states):
             if state.cell.config.dataset == dataset:
@@ -323,7 +323,7 @@ class _StudyJob:
         )  # fmt: skip
 
     def _share(self, state: CellState) -> float:
-        """Share of a cell's work that is done; its evaluation counts as a tenth."""
+        """Share of a cell's work that is done; the evaluation counts as a tenth."""
         if state.state in ("evaluated", "failed"):
             return 1.0
         total = state.total or expected_steps(state.cell.config)

@@ -1,4 +1,4 @@
-"""A study: methods × seeds to be trained alike and compared in one table."""
+"""A study: methods × seeds, trained alike and compared in one table."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -28,15 +28,15 @@ class Cell:
 
     @property
     def title(self) -> str:
-        """What the cell is called, e.g. "β-VAE, seed 0"."""
+        """Title of the cell, e.g. "β-VAE, seed 0"."""
         return f"{self.method.title}, seed {self.seed}"
 
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """What a study file says. `cells` come seed by seed, so that a whole table is there after the first seed.
+    """The content of a study file. `cells` are ordered by seed, so that the table is complete after the first seed.
 
-    `name` is the stem of the file at `path`; `quick` tells whether its [quick] settings are in force.
+    `name` is the stem of the file at `path`; `quick` says whether its [quick] settings are in force.
     """
 
     name: str
@@ -50,7 +50,7 @@ class Study:
     path: Path = Path()
 
     def warnings(self) -> list[str]:
-        """Settings that are valid alone but not together, as sentences with the methods they are about."""
+        """Return warnings about settings that do not go together, as sentences with their methods."""
         found: dict[str, list[str]] = {}
         for cell in self.cells:
             images = ENTRIES[cell.config.dataset].training_images
@@ -60,7 +60,7 @@ class Study:
         return [f"{', '.join(titles)}: {warning}" for warning, titles in found.items()]
 
     def run_name(self, cell: Cell) -> str:
-        """What a new run of a cell is called, e.g. "table-2-beta-vae-seed-0"."""
+        """Return the name of a new run of a cell, e.g. "table-2-beta-vae-seed-0"."""
         objectives = [other.config.objective for other in self.cells if other.seed == cell.seed]
         alone = objectives.count(cell.config.objective) == 1
         return f"{self.name}-{cell.config.objective if alone else slug(cell.method.title)}-seed-{cell.seed}"

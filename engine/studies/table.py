@@ -1,4 +1,4 @@
-"""The table of a study, through the one table there is: mean ± standard deviation over seeds, the report's beside."""
+"""The table of a study: mean ± standard deviation over seeds, beside the report's values."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,16 +9,16 @@ from engine.evaluation.grouping import METHOD
 from engine.evaluation.rows import NOT_YET, Row, dataset_title, read_row
 from engine.evaluation.table import REPORT, Table, table_of
 from engine.runs.run import Run
-from engine.studies.standing import CellState, standing
+from engine.studies.cell_states import CellState, cell_states
 from engine.studies.study import Study
 
 
 def study_table(study: Study, runs_folder: Path, states: Sequence[CellState] | None = None) -> Table:
-    """Return the table as far as it is known; a cell without a number says why in its note.
+    """Return the table as far as it is known; a missing value has its reason as note.
 
-    `states` are those of `standing` where they are at hand, perhaps with messages that the run folders do not have.
+    `states` are those of `cell_states`, if already known, possibly with messages that are not in the run folders.
     """
-    rows = study_rows(study, standing(study, runs_folder) if states is None else states)
+    rows = study_rows(study, cell_states(study, runs_folder) if states is None else states)
     by_method = sorted(rows, key=lambda row: [method.title for method in study.methods].index(row.method))
     table = table_of(by_method, (METHOD,), report=True)
     metrics = {*study.metrics, *(f"{REPORT}{metric}" for metric in study.metrics)}
@@ -26,17 +26,17 @@ def study_table(study: Study, runs_folder: Path, states: Sequence[CellState] | N
 
 
 def study_rows(study: Study, states: Sequence[CellState]) -> list[Row]:
-    """A row for each cell, in the order of the cells; one that is not evaluated has a note instead of metrics."""
+    """Return a row for each cell, in the order of the cells; if not evaluated, it has a note instead of metrics."""
     return [_row(study, state) for state in states]
 
 
 def missing_cells(states: Sequence[CellState]) -> list[str]:
-    """Why cells are not in the table, a sentence each."""
-    return [f"{state.cell.title}: {why(state)}." for state in states if state.state != "evaluated"]
+    """Return why cells are not in the table, a sentence for each."""
+    return [f"{state.cell.title}: {state_text(state)}." for state in states if state.state != "evaluated"]
 
 
-def why(state: CellState) -> str:
-    """Why a cell has no numbers yet, in words without a full stop."""
+def state_text(state: CellState) -> str:
+    """Return the state of a cell as text, without a full stop."""
     words = {
         "waiting": "not trained yet",
         "training": f"in training, at step {state.step:,} of {state.total:,}",
@@ -46,8 +46,8 @@ def why(state: CellState) -> str:
         "failed": f"failed at step {state.step:,}",
     }[state.state]
     reason = state.message.rstrip(".")
-    told = state.state in ("failed", "trained") or (state.state == "waiting" and state.run is None)
-    return f"{words}: {reason}" if reason not in ("", NOT_YET) and told else words
+    explained = state.state in ("failed", "trained") or (state.state == "waiting" and state.run is None)
+    return f"{words}: {reason}" if reason not in ("", NOT_YET) and explained else words
 
 
 def _row(study: Study, state: CellState) -> Row:
@@ -60,6 +60,6 @@ def _row(study: Study, state: CellState) -> Row:
             row = None
         if row is not None:
             metrics = {name: row.metrics[name] for name in study.metrics if name in row.metrics}
-            # The study's settings: a run made earlier may differ in some that do not matter.
+            # The study's settings, since an earlier run may differ in some that do not matter.
             return replace(row, method=cell.method.title, dataset=title, config=cell.config, metrics=metrics)
-    return Row(cell.title, cell.method.title, title, cell.seed, 0, {}, cell.config, state.run, note=why(state))
+    return Row(cell.title, cell.method.title, title, cell.seed, 0, {}, cell.config, state.run, note=state_text(state))

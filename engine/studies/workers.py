@@ -1,7 +1,7 @@
-"""Child processes that train and evaluate the cells of a study, and obey pause and stop.
+"""Worker processes that train and evaluate the cells of a study, and obey pause and stop.
 
-A worker imports torch once, and does one cell after the other. Whatever ends it, it loses no more of a run than the
-steps since the last checkpoint.
+A worker imports torch once and works on one cell after another. However it ends, no more than the steps since the last
+checkpoint are lost.
 """
 
 import time
@@ -20,19 +20,18 @@ from engine.runs.plugins_used import names_of
 from engine.runs.run import Run
 from engine.training.apart import note_end
 
-STOP_PATIENCE = 1.5
-"""Seconds that workers get to save a checkpoint before they are killed."""
+STOP_TIMEOUT = 1.5
+"""Seconds for workers to save a checkpoint before they are killed."""
 
-Heard: TypeAlias = list[tuple[int, Event | Outcome]]
-"""What came from workers, with the numbers of their tasks."""
+Reports: TypeAlias = list[tuple[int, Event | Outcome]]
+"""Events and outcomes received from workers, by task number."""
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A run to be trained to its end and evaluated.
+    """A run to train to its end and evaluate.
 
-    `data_folder` is where its data set is now, None: as it says; `threads` are those to compute with, 0: as PyTorch
-    chooses.
+    `data_folder` replaces the run's own unless None; `threads` is the number of CPU threads, 0: as PyTorch chooses.
     """
 
     run: Path
@@ -47,7 +46,7 @@ class Evaluating(Progress):
 
 
 class WorkerPool:
-    """Up to `count` workers. Leaving the `with` block stops them, within two seconds."""
+    """Up to `count` workers. Leaving the `with` block stops them within two seconds."""
 
     def __init__(self, count: int) -> None:
         self._count = count
@@ -63,65 +62,65 @@ class WorkerPool:
 
     @property
     def busy(self) -> bool:
-        """Whether anybody works."""
+        """Whether any worker has a task."""
         return bool(self._busy)
 
     @property
     def has_room(self) -> bool:
-        """Whether another task can be given."""
+        """Whether another task can be assigned."""
         return len(self._busy) < self._count
 
-    def give(self, number: int, task: Task) -> None:
-        """Let a free worker, or a new one, do a task; `number` tells its events from others'."""
+    def assign(self, number: int, task: Task) -> None:
+        """Assign a task to a free or new worker; `number` identifies the task in reports."""
         worker = self._idle.pop() if self._idle else Worker()
         worker.who = _who(task.run)
         self._busy[worker], self._runs[number] = number, task.run
         worker.begin(work_on, task)
 
-    def listen(self, patience: float) -> Heard:
-        """Return what comes within so many seconds. The task of a worker that is gone has failed."""
-        ready = wait([worker.connection for worker in self._busy], patience)
-        heard: Heard = []
+    def receive(self, timeout: float) -> Reports:
+        """Return the reports received within `timeout` seconds. A dead worker's task has failed."""
+        ready = wait([worker.connection for worker in self._busy], timeout)
+        reports: Reports = []
         for worker, number in list(self._busy.items()):
             while worker.connection in ready and worker in self._busy:
                 message = worker.receive()
                 if isinstance(message, Outcome):
                     message = self._over(worker, message)
-                heard.append((number, message))
+                reports.append((number, message))
                 if worker in self._busy and not worker.connection.poll():
                     break
-        return heard
+        return reports
 
-    def pause(self) -> Heard:
-        """Ask all to save a checkpoint and wait. Returns when they do, or after a while, what came meanwhile."""
+    def pause(self) -> Reports:
+        """Ask all workers to save a checkpoint and wait; return the reports until they do, or until a timeout."""
         self._ask("pause")
-        heard: Heard = []
-        end = time.monotonic() + STOP_PATIENCE
+        reports: Reports = []
+        end = time.monotonic() + STOP_TIMEOUT
         while any(worker.asked for worker in self._busy) and (left := end - time.monotonic()) > 0:
-            heard += self.listen(left)
-        return heard
+            reports += self.receive(left)
+        return reports
 
     def resume(self) -> None:
-        """Let all continue."""
+        """Let all workers continue."""
         self._ask("resume")
 
     def unanswered(self) -> list[str]:
-        """Say which plug-ins' code does not answer a request, and where it is, a sentence each."""
+        """Return a sentence for each plug-in whose code does not answer a request, with its file and line."""
         return [worker.unanswered() for worker in self._stuck()]
 
-    def give_up(self) -> Heard:
-        """End the workers whose plug-in's code does not answer; their tasks have failed."""
+    def give_up(self) -> Reports:
+        """Kill the workers whose plug-in code does not answer; their tasks have failed."""
         return [(self._busy[worker], self._end(worker)) for worker in self._stuck()]
 
     def stop(self) -> list[str]:
-        """Ask all to save a checkpoint and end; kill those that take too long.
+        """Ask all workers to save a checkpoint and end; kill those that take too long.
 
-        Returns which plug-ins' code did not answer, a sentence each; those runs have failed.
+        Returns a sentence for each plug-in whose code did not answer; those runs have failed.
         """
         self._ask("stop")
-        end = time.monotonic() + STOP_PATIENCE
+        end = time.monotonic() + STOP_TIMEOUT
         while self._busy and (left := end - time.monotonic()) > 0:
-            self.listen(left)
+            self.receive(left)
         sentences = [str(outcome.error) for _, outcome in self.give_up() if isinstance(outcome, Outcome)]
         for worker in [*self._busy, *self._idle]:
             worker.end()
@@ -129,11 +128,11 @@ class WorkerPool:
         return sentences
 
     def _stuck(self) -> list[Worker]:
-        """Workers that owe an answer, and run a plug-in's code."""
+        """Workers that have not answered a request and run plug-in code."""
         return [worker for worker, number in self._busy.items() if worker.asked and _who(self._runs[number]) != IT]
 
     def _over(self, worker: Worker, outcome: Outcome) -> Outcome:
-        """Take back a worker whose task is over; one that is gone leaves its run as it is on disk."""
+        """Release a worker whose task has ended; the run of a dead one stays as it is on disk."""
         number = self._busy.pop(worker)
         if not worker.gone:
             self._idle.append(worker)
@@ -148,23 +147,23 @@ class WorkerPool:
         return self._noted(worker, number, outcome)
 
     def _noted(self, worker: Worker, number: int, outcome: Outcome) -> Outcome:
-        """Note with a run that its plug-in's code did not come back; a run of ours can simply be resumed."""
+        """Record in the run that plug-in code did not return; a run without plug-ins can simply be resumed."""
         if worker.who == IT:
             return outcome
         with suppress(StudioError):
             return Outcome(StudioError(note_end(Run.open(self._runs[number]), str(outcome.error))))
         return outcome
 
-    def _ask(self, wish: Wish) -> None:
+    def _ask(self, command: Wish) -> None:
         for worker in self._busy:
-            worker.ask(wish)
+            worker.ask(command)
 
 
 IT = "It"
 
 
 def _who(path: Path) -> str:
-    """What sentences about a run's process begin with: the names of its plug-ins."""
+    """Subject of sentences about a run's process: the names of its plug-ins, or "It"."""
     with suppress(StudioError):
         return names_of(Run.open(path).config) or IT
     return IT
@@ -176,11 +175,11 @@ def failure_words(error: Exception) -> str:
         return str(error)
     if isinstance(error, MemoryError):
         return "There is not enough memory for it."
-    return f"Something unexpected happened ({type(error).__name__}: {error})."
+    return f"An unexpected error occurred ({type(error).__name__}: {error})."
 
 
 def work_on(task: Task) -> Job:
-    """Train a run to its end, or resume it, and evaluate it. Yields what training does, Evaluating and Warned.
+    """Train or resume a run to its end and evaluate it. Yields the events of training, Evaluating and Warned.
 
     Raises StudioError.
     """
@@ -205,7 +204,7 @@ def _train(run: Run) -> Job:
         while True:
             event = job.send(request)
             if isinstance(event, Paused) and event.message:
-                raise RunError(event.message)  # it cannot go on: the other cells do
+                raise RunError(event.message)  # it cannot continue, but the other cells can
             request = None
             if isinstance(event, Progress | Paused | Warned):
                 request = yield event

@@ -24,10 +24,10 @@ from engine.system.numbers import exact_text, number, plain
 from engine.system.schedule import LengthError, Schedule
 
 LONGEST_SHOWN = 80
-"""Characters of an invalid value that a message quotes."""
+"""Most characters of an invalid value that a message quotes."""
 
 EXAMPLES = "'0 to 4 over 20 epochs' or '0 to 4 over 50 % cosine'"
-"""Schedules, as a message shows how to write one."""
+"""Examples of schedules, quoted in a message."""
 
 Choices = Mapping[str, str] | Callable[[], Mapping[str, str]]
 """Titles of the values that a setting can take, by value, or a function that returns them."""
@@ -46,15 +46,15 @@ def setting(
 ) -> Any:
     """Return a model field with its title, help, group heading, unit and choices.
 
-    `empty` says in a word or two what an empty value means, where one is allowed; `each` returns the help on each
-    choice, where plug-ins may add some. `limits` are pydantic's `ge`, `le` and `max_length`.
+    `empty` says in a word or two what an empty value means, where one is allowed; `each` returns the help on every
+    choice, where plug-ins may add choices. `limits` are pydantic's `ge`, `le` and `max_length`.
     """
     extra: dict[str, Any] = {"group": group, "unit": unit, "choices": choices or {}, "empty": empty, "each": each}
     return Field(default, title=title, description=help, json_schema_extra=extra, **limits)
 
 
 class _OneError:
-    """Lets pydantic say once, not for each kind of value, that a setting has none of them."""
+    """Makes pydantic report an invalid weight once, not once for each type that it can have."""
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
@@ -71,9 +71,9 @@ if TYPE_CHECKING:
     Weight: TypeAlias = float
 else:
     Weight = Annotated[float | Schedule, _OneError]
-"""Annotation of a field that may rise or fall over a run: a number, or a `Schedule` between two, within the range.
+"""Annotation of a field that may rise or fall over a run: a number within the range, or a `Schedule` between two.
 
-To a type checker it is a number: what a method trains with is the value at each step.
+To a type checker it is a number, because a method trains with the value at each step.
 """
 
 
@@ -116,7 +116,7 @@ def choices_of(field: FieldInfo) -> dict[str, str]:
 
 
 def help_of(field: FieldInfo) -> str:
-    """Return the help on a field, and on each of its choices where there is some."""
+    """Return the help on a field, followed by that on each of its choices, if any."""
     each = _extra(field).get("each")
     return f"{field.description or ''} {each() if each else ''}".strip()
 
@@ -168,7 +168,7 @@ def _is_number(text: str) -> bool:
 
 
 def _length_problem(text: str) -> str:
-    """What is wrong with the length of a schedule, as the end of a sentence; empty where it is something else."""
+    """Return what is wrong with the length of a schedule, as the end of a sentence; empty if the length is valid."""
     with suppress(ValueError):
         try:
             Schedule.parse(text)
@@ -178,8 +178,9 @@ def _length_problem(text: str) -> str:
 
 
 def _read(field: FieldInfo, text: str) -> str | Schedule | None:
-    """Typed text as pydantic reads it: None for empty text where that is allowed, a number in Python's notation, or a
-    schedule.
+    """Return typed text as pydantic reads it.
+
+    That is None for empty text where it is allowed, a schedule, or a number in Python's notation.
     """
     types = {field.annotation, *get_args(field.annotation)}
     if not text and type(None) in types:

@@ -1,4 +1,4 @@
-"""What there is of a kind, by name, and which plug-in brought it: the methods, networks, metrics and data sets."""
+"""Registries of methods, networks, metrics and data sets by name, with the plug-ins that they come from."""
 
 from collections.abc import Callable, ItemsView, Iterator, Mapping, MutableMapping, Sequence, ValuesView
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ T = TypeVar("T")
 class Origin:
     """The plug-in that something comes from.
 
-    `plugin` and `version` are what it calls itself; `fingerprint` is the SHA-256, hexadecimal, of its file or of the
-    files of its package; `place` is the path of the file, or the name of the package.
+    `plugin` and `version` are its name and version; `fingerprint` is the hexadecimal SHA-256 of its file or of the
+    files of its package; `place` is the path of the file or the name of the package.
     """
 
     plugin: str
@@ -47,18 +47,18 @@ def _and(words: Sequence[str]) -> str:
 
 
 class Registry(MutableMapping[str, T]):
-    """Things of one kind by name, in the order in which they came: the application's own first.
+    """Objects of one kind by name, in order of registration, the application's own first.
 
-    What a run names and no loaded plug-in brings has a stand-in, so that the run can be looked at: it is found by its
-    name, and is not among the things there are. Each change makes a new dict, so that one thread may go through it
-    while another registers a plug-in.
+    An object that a run names but no loaded plug-in provides has a stand-in, so that the run can be viewed: it is found
+    by its name, but is not listed. Each change makes a new dict, so that one thread can iterate while another registers
+    a plug-in.
 
     Parameters
     ----------
     known
-        The application's own.
+        The application's own objects.
     stand_in_of
-        Where stand-ins are made when they are asked for: returns one for a name, or raises KeyError.
+        A function that makes stand-ins on demand: it returns one for a name, or raises KeyError.
     """
 
     def __init__(self, known: Mapping[str, T], stand_in_of: Callable[[str], T] | None = None) -> None:
@@ -93,33 +93,33 @@ class Registry(MutableMapping[str, T]):
         return name in self._known
 
     def values(self) -> ValuesView[T]:
-        """Return the things as they are now."""
+        """Return the current objects."""
         return self._known.values()
 
     def items(self) -> ItemsView[str, T]:
-        """Return names and things as they are now."""
+        """Return the current names and objects."""
         return self._known.items()
 
     def add(self, name: str, value: T, origin: Origin) -> None:
-        """Add what a plug-in brings. Raises ValueError where the name is taken."""
+        """Add an object of a plug-in. Raises ValueError if the name is taken."""
         if name in self._known:
             raise ValueError(f"{name} is taken")
         self[name] = value
         self._origins = self._origins | {name: origin}
 
     def origin(self, name: str) -> Origin | None:
-        """Return the plug-in that brought it; None for what is the application's own."""
+        """Return the plug-in that an object comes from; None for the application's own."""
         return self._origins.get(name)
 
     def stand_in(self, name: str, value: T, origin: Origin) -> None:
-        """Let a thing stand in for one that a plug-in brings, as long as it does not."""
+        """Set the stand-in for an object of a plug-in that is not loaded."""
         self._stand_ins = self._stand_ins | {name: (value, origin)}
 
     def every(self) -> list[T]:
-        """Return all there is, and what stands in for what is not."""
+        """Return all objects, and the stand-ins of those that are missing."""
         return [*self._known.values(), *(thing for name, (thing, _) in self._stand_ins.items() if name not in self)]
 
     def missing(self, name: str) -> Origin | None:
-        """Return the plug-in that would bring what only has a stand-in; None for all else."""
+        """Return the plug-in of an object that has only a stand-in; None for all others."""
         found = None if name in self._known else self._stand_ins.get(name)
         return found[1] if found else None

@@ -1,4 +1,4 @@
-"""Schedules: a number that goes from one value to another over the first part of a run, and stays there."""
+"""Schedules: a weight that changes from one value to another over the first part of a run and then stays constant."""
 
 import math
 import re
@@ -10,10 +10,10 @@ from pydantic_core import CoreSchema, core_schema
 from engine.system.numbers import exact, exact_text, number, plain_characters
 
 UNITS = {"steps": 1e9, "epochs": 1e5, "%": 100.0}
-"""What a length is counted in, and the longest that there is: training steps, epochs, per cent of the run."""
+"""Units of a schedule's length, with its largest value: training steps, epochs, per cent of the run."""
 
 SHAPES = ("linear", "cosine")
-"""How the number goes: by the same amount each step, or along half a cosine, slow at both ends."""
+"""Shapes of a schedule: equal changes in each step, or half a cosine, which is slow at both ends."""
 
 _TEXT = re.compile(
     rf"(\S+)\s+to\s+(\S+)\s+over\s+(\S+?)\s*(steps?|epochs?|%)(?:\s+({'|'.join(SHAPES)}))?", re.IGNORECASE
@@ -21,16 +21,16 @@ _TEXT = re.compile(
 
 
 class LengthError(ValueError):
-    """A schedule that would take no time, or longer than any run, as the end of a sentence."""
+    """The length of a schedule is zero or longer than any run; the message can end a sentence."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Schedule:
-    """From `start`, the value before the first step, to `end`, which is reached after `length` and kept.
+    """A change from `start`, the value before the first step, to `end`, which is reached after `length` and kept.
 
-    As text, which files, the command line and messages have: "0 to 4 over 20 epochs", "10 to 1 over 50 % cosine".
-    Raises LengthError where `length` is not above 0 and at most that of `UNITS`, ValueError where the numbers are not
-    finite, or `unit` or `shape` is none.
+    In files, on the command line and in messages it is text: "0 to 4 over 20 epochs", "10 to 1 over 50 % cosine".
+    Raises LengthError unless `length` is above 0 and at most that of `UNITS`, ValueError if the values are not finite
+    or `unit` or `shape` is unknown.
     """
 
     start: float
@@ -51,14 +51,14 @@ class Schedule:
 
     @classmethod
     def parse(cls, text: str, most: float = math.inf) -> "Schedule":
-        """Read a schedule as it was typed, its numbers as all others: 0,5 is 0.5.
+        """Read a typed schedule; numbers may have a decimal comma, as everywhere.
 
-        `most` is the largest value that the number may take, which decides whether a comma may group its digits.
-        Raises ValueError as the class does.
+        `most` is the largest value allowed, which decides whether a comma can be a group separator. Raises ValueError
+        like the class.
         """
         found = _TEXT.fullmatch(plain_characters(text))
         if found is None:
-            raise ValueError(f"{text!r} is no schedule")
+            raise ValueError(f"{text!r} is not a schedule")
         start, end, length, unit, shape = found.groups()
         unit = unit.lower()
         unit = unit if unit in UNITS else f"{unit}s"
@@ -67,18 +67,18 @@ class Schedule:
         )
 
     def __str__(self) -> str:
-        """Return the text that `parse` reads."""
+        """Return the schedule as text that `parse` reads."""
         return self._text(exact(self.start), exact(self.end), exact(self.length))
 
     __repr__ = __str__
 
     def text(self, unit: str = "") -> str:
-        """Return the text to read, with digits grouped; `unit` is that of the number: "0 to 20 nats over 20 epochs"."""
+        """Return text to read, with grouped digits and the unit of the values: "0 to 20 nats over 20 epochs"."""
         end = f"{exact_text(self.end)} {unit}" if unit else exact_text(self.end)
         return self._text(exact_text(self.start), end, exact_text(self.length))
 
     def length_text(self) -> str:
-        """Return the length to read, e.g. "20 epochs", "50 % of the run"."""
+        """Return the length as text to read, e.g. "20 epochs", "50 % of the run"."""
         return f"{exact_text(self.length)} {'% of the run' if self.unit == '%' else self._unit}"
 
     def _text(self, start: str, end: str, length: str) -> str:
@@ -90,7 +90,7 @@ class Schedule:
         return self.unit.removesuffix("s") if self.length == 1 else self.unit
 
     def steps(self, steps_per_epoch: int, total_steps: int) -> float:
-        """Return the length in training steps, of a run of `total_steps`."""
+        """Return the length in training steps, for a run of `total_steps`."""
         match self.unit:
             case "steps":
                 return self.length
@@ -100,9 +100,9 @@ class Schedule:
                 return self.length * total_steps / 100
 
     def at(self, step: int, steps_per_epoch: int, total_steps: int) -> float:
-        """Return the value at a step, counted from 1: the share step / length of the way, or 1 from there on.
+        """Return the value at a step, counted from 1: start + share (end - start), share = min(1, step / length).
 
-        Of a cosine it is (1 - cos(pi share)) / 2 of the way (Loshchilov & Hutter, "SGDR", ICLR 2017, Eq. 5).
+        For a cosine, share is replaced by (1 - cos(pi share)) / 2 (Loshchilov & Hutter, "SGDR", ICLR 2017, Eq. 5).
         """
         ramp = self.steps(steps_per_epoch, total_steps)
         if step >= ramp:
@@ -114,21 +114,21 @@ class Schedule:
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> CoreSchema:
-        """Let pydantic keep it as it is, and write it as text."""
+        """Let pydantic accept instances and serialise them as text."""
         as_text = core_schema.plain_serializer_function_ser_schema(str)
         return core_schema.is_instance_schema(cls, serialization=as_text)
 
     def __ge__(self, bound: float) -> bool:
-        """Whether it never falls below a bound."""
+        """Return whether the schedule never falls below a bound."""
         return min(self.start, self.end) >= bound
 
     def __le__(self, bound: float) -> bool:
-        """Whether it never rises above a bound."""
+        """Return whether the schedule never rises above a bound."""
         return max(self.start, self.end) <= bound
 
 
 def weight_text(value: float | Schedule, unit: str = "") -> str:
-    """Return a number or a schedule to read, with the number's unit."""
+    """Return a number or schedule as text to read, with the unit of the values."""
     if isinstance(value, Schedule):
         return value.text(unit)
     return f"{exact_text(value)} {unit}" if unit else exact_text(value)

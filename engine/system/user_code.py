@@ -1,6 +1,6 @@
-"""Which files are code of plug-ins, and where in them an error, a crash or a hang is.
+"""Files of plug-ins, and the lines in them at which an error, a crash or a hang occurred.
 
-Whoever loads a plug-in registers its file; everyone who reports an error asks here whether a plug-in raised it.
+Loading a plug-in registers its file; code that reports errors asks this module whether a plug-in raised them.
 """
 
 import inspect
@@ -37,12 +37,12 @@ class Place:
 
 
 def register_code(path: str, plugin: str) -> None:
-    """Note that a file, or everything below a folder, is code of a plug-in."""
+    """Register a file, or everything below a folder, as code of a plug-in."""
     _owners[path] = plugin
 
 
 def forget_code(path: str) -> None:
-    """Forget a file or folder."""
+    """Remove the registration of a file or folder."""
     _owners.pop(path, None)
 
 
@@ -60,15 +60,15 @@ def place_of_error(error: BaseException) -> Place | None:
 
 
 def place_in_dump(dump: str) -> Place | None:
-    """Return the innermost line of a plug-in's code in what `faulthandler` wrote; None if there is none."""
+    """Return the innermost line of a plug-in's code in the output of `faulthandler`; None if there is none."""
     places = (_place(frame["file"], int(frame["line"])) for frame in _FRAME.finditer(dump))
     return next((place for place in places if place is not None), None)
 
 
 def explained(error: BaseException) -> BaseException:
-    """Return a PluginError that names plug-in, file and line where a plug-in's code raised; other errors unchanged.
+    """Return an error raised by a plug-in's code as a PluginError that names plug-in, file and line.
 
-    So is a StudioError: it is a sentence already.
+    Other errors are returned unchanged, and so is a StudioError, which is a message already.
     """
     place = None if isinstance(error, StudioError) else place_of_error(error)
     if place is None:
@@ -77,9 +77,9 @@ def explained(error: BaseException) -> BaseException:
 
 
 def raised_words(error: BaseException, plugin: str, function: Callable[..., object]) -> str:
-    """Say what a function of a plug-in raised and where, as a sentence without its full stop.
+    """Return what a function of a plug-in raised and where, as a sentence without a full stop.
 
-    Where the error is of what it returned, that is the line at which the function begins.
+    If the error is about its return value, the line is that of its definition.
     """
     place = place_of_error(error)
     where = place.words if place else definition_words(function)
@@ -87,19 +87,19 @@ def raised_words(error: BaseException, plugin: str, function: Callable[..., obje
 
 
 def definition_words(function: Callable[..., object]) -> str:
-    """Return where a function is defined, e.g. "sparse_vae.py, line 12"; empty where that is not known."""
+    """Return where a function is defined, e.g. "sparse_vae.py, line 12"; empty if that is not known."""
     code = getattr(inspect.unwrap(function), "__code__", None)
     return "" if code is None else f"{one_line(Path(code.co_filename).name)}, line {code.co_firstlineno}"
 
 
 def error_words(error: BaseException) -> str:
-    """Return an error's kind and message, e.g. "ValueError: no such thing", in one line without a full stop."""
+    """Return an error's type and message in one line without a full stop, e.g. "ValueError: no such thing"."""
     said = one_line(str(error.msg if isinstance(error, SyntaxError) else error), LONGEST_REASON).rstrip(".")
     return f"{type(error).__name__}: {said}" if said else type(error).__name__
 
 
 def _place(file: str, line: int) -> Place | None:
-    """The place, where the file belongs to a plug-in. `faulthandler` writes what is not ASCII as escapes."""
+    """The line of a plug-in's file; None for other files. `faulthandler` escapes characters that are not ASCII."""
     for path, plugin in _owners.items():
         for spelt in {path, path.encode("ascii", "backslashreplace").decode()}:
             if file == spelt or file.startswith((f"{spelt}/", f"{spelt}\\")):

@@ -1,1 +1,1 @@
-"""Training a run: the loop, live previews, the held-out curve, how long it will take."""
+"""Training a run: the loop, previews, the held-out curve, estimates of time and disk space."""

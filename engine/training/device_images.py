@@ -1,4 +1,4 @@
-"""The images of a step on the device that trains: moved there once where they fit, else batch by batch."""
+"""The images of a step on the training device: moved there once if they fit, else batch by batch."""
 
 import numpy as np
 import torch
@@ -9,14 +9,14 @@ from engine.data.dataset import Dataset, Indices
 from engine.networks.tensors import to_floats
 
 SHARE = 4
-"""The images may take a quarter of a GPU's free memory: networks, optimisers and other programs need the rest."""
+"""Images may take 1 / SHARE of a GPU's free memory: networks, optimisers and other programs need the rest."""
 
 PART = 4096
-"""Images that are moved at once."""
+"""Images moved at a time."""
 
 
 def room_on(device: torch.device) -> int:
-    """Bytes that images may take on a device; 0 where they lie in its memory anyway, or what is free is not known."""
+    """Return the bytes that images may take on a device; 0 on the CPU, and where free memory is not known."""
     return torch.cuda.mem_get_info(device)[0] // SHARE if device.type == "cuda" else 0
 
 
@@ -30,9 +30,9 @@ class DeviceImages:
     indices
         Positions of the training images, (images,).
     device
-        Where a step is done.
+        The device of the training step.
     room
-        Bytes that images may take there. Where they fit they are kept there as uint8, and a step moves positions alone.
+        Bytes that images may take there. If all fit, they are kept there as uint8, and a step moves only positions.
     """
 
     def __init__(self, dataset: Dataset, indices: Indices, device: torch.device, room: int) -> None:
@@ -43,27 +43,27 @@ class DeviceImages:
             for start in range(0, len(indices), PART):
                 part = indices[start : start + PART]
                 self._pixels[start : start + len(part)] = torch.from_numpy(dataset.images(part)).to(device)
-            self._places = np.full(len(dataset), len(indices))  # an image that is not kept is an error, not another one
+            self._places = np.full(len(dataset), len(indices))  # indexing an image that is not kept is an error
             self._places[indices] = np.arange(len(indices))
 
     @property
     def kept(self) -> bool:
-        """Whether all images lie on the device."""
+        """Whether all images are kept on the device."""
         return self._pixels is not None
 
     def images(self, chosen: Indices) -> Tensor:
-        """Training images at these positions of the data set, float32 (n, channels, height, width) in 0..1."""
+        """Return the training images at positions of the data set, float32 (n, channels, height, width) in 0..1."""
         if self._pixels is None:
             return to_floats(self._moved(self._dataset.images(chosen)))
         return to_floats(self._pixels[self._moved(self._places[chosen])])
 
     def labels(self, chosen: Indices) -> Tensor:
-        """Their class numbers, int64 (n,). The data set has labels."""
+        """Return their class numbers, int64 (n,). Requires a data set with labels."""
         assert self._dataset.labels is not None
         return self._moved(self._dataset.labels[chosen])
 
     def _moved(self, values: NDArray[np.generic]) -> Tensor:
-        """An array on the device. On a GPU without waiting for it: from memory that the system does not move."""
+        """An array on the device; to a GPU, copied asynchronously from pinned memory."""
         tensor = torch.from_numpy(values)
         if self._device.type == "cuda":
             return tensor.pin_memory().to(self._device, non_blocking=True)

@@ -1,4 +1,4 @@
-"""held_out.csv: how well a run does, while it trains, on images that it is not trained on."""
+"""held_out.csv: losses during training on images that are not used for training."""
 
 import numpy as np
 import torch
@@ -12,19 +12,18 @@ from engine.runs.run import Run
 from engine.training.previewer import EvaluationCopy
 
 IMAGES = 512
-"""Test images looked at each time."""
+"""Test images evaluated for each row."""
 
 BATCH = 128
 HEADER = ",".join(HELD_OUT_COLUMNS)
 
 
 class HeldOut:
-    """Reconstruction loss and KL, in nats, on a fixed sample of the test split: a row at each preview.
+    """Reconstruction loss and KL, in nats, on a fixed sample of the test split, with a row at each preview.
 
-    Of a method that has a reconstruction loss; without a KL its cells are empty.
-
-    Images and noise are functions of the seed alone, so that rows differ by the weights only, and a copy of the model
-    in eval mode is asked, so that training goes on as if nobody had looked.
+    The method must have a reconstruction loss; without a KL, those cells are empty. Images and noise depend only on the
+    seed, so that rows differ only by the weights. A copy of the model in eval mode is used, so that training is not
+    disturbed.
     """
 
     def __init__(self, run: Run, dataset: Dataset, device: torch.device) -> None:
@@ -43,11 +42,11 @@ class HeldOut:
         self._newest = -1
 
     def cut_back(self, step: int) -> None:
-        """Drop what lies after a step, and what was written before its time at the end of a run. Raises OSError."""
+        """Remove rows after a step, and the extra row written at the end of a run. Raises OSError."""
         cut_back(self._path, lambda kept: kept <= step and (kept % self._every == 0 or kept == 1))
 
     def record(self, model: Method, step: int, epoch: float, seconds: float) -> None:
-        """Write a row; called again for the same step, replace it. Raises OSError."""
+        """Write a row, replacing an earlier one for the same step. Raises OSError."""
         begin_rows(self._path, HEADER)
         if step == self._newest:
             cut_back(self._path, lambda kept: kept < step)
@@ -58,7 +57,7 @@ class HeldOut:
 
     @torch.no_grad()
     def measure(self, model: Method) -> tuple[float, float | None]:
-        """Mean reconstruction loss (z sampled) and KL over the images, in nats; None for a method without a KL."""
+        """Return the mean reconstruction loss (z sampled) and KL over the images, in nats; KL is None without one."""
         frozen = self._copy(model)
         noise = torch.Generator(self._device).manual_seed(self._seed)
         sums = torch.zeros(2, dtype=torch.float64)

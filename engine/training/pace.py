@@ -1,4 +1,4 @@
-"""How long a run will take on this machine, and how much room on its disk, told before it starts."""
+"""Estimate of the time and disk space that a run will need on this machine."""
 
 import statistics
 import time
@@ -16,24 +16,24 @@ from engine.runs.plugins_used import names_of
 from engine.settings.run_config import RunConfig
 
 ROW_BYTES = 11
-"""A value in metrics.csv, with its comma: nine digits and a point, mostly."""
+"""Bytes of a value in metrics.csv, including its comma: usually nine digits and a point."""
 
 PREVIEW_BYTES = 40_000
-"""One set of live pictures as PNG: 10 to 40 kB with the shipped data sets."""
+"""Bytes of a preview as PNG: 10 to 40 kB with the built-in data sets."""
 
 ADAM = 3
-"""A checkpoint holds each weight, and Adam's two moments of it."""
+"""Values in a checkpoint for each weight: the weight and Adam's two moments."""
 
 LONGEST = 30.0
 """Seconds that a plug-in's code gets for a few steps; a process takes some of them to load torch."""
 
 WARM_UP, TIMED = 3, 7
-"""Steps that are not timed, since memory and kernels are set up in them; and steps that are."""
+"""Steps that are not timed, since they set up memory and kernels, and steps that are."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """What is known of settings on this machine: seconds a step, bytes of the weights, and images in an epoch."""
+    """Seconds per step on this machine, bytes of the weights, and images per epoch."""
 
     seconds: float
     weights: int
@@ -47,7 +47,7 @@ class _Measured(Event):
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What a run will need: steps, seconds of training, bytes on disk."""
+    """Estimated needs of a run: steps, seconds of training, bytes on disk."""
 
     steps: int
     seconds: float
@@ -55,7 +55,7 @@ class Estimate:
 
 
 def pace_key(config: RunConfig) -> tuple[Any, ...]:
-    """The settings that the time of a step depends on."""
+    """Return the settings on which the time of a step depends."""
     folder = config.data_folder if ENTRIES[config.dataset].own else None
     size = (
         config.dataset,
@@ -66,15 +66,15 @@ def pace_key(config: RunConfig) -> tuple[Any, ...]:
         config.batch_size,
         config.network,
         config.normalisation,
-        METHODS[config.objective].step,  # methods that share it do the same work
+        METHODS[config.objective].step,  # methods that share a step do the same work
     )
     return (*size, config.device, config.threads)
 
 
 def pace_of(trained: Iterable[tuple[RunConfig, int, float, int]], config: RunConfig) -> Pace | None:
-    """The pace of earlier runs of the same size: the median over (settings, steps, seconds, bytes of weights).
+    """Return the median pace of earlier runs of the same size, given as (settings, steps, seconds, bytes of weights).
 
-    None when there is none that trained for at least five seconds, or the length of an epoch is not known.
+    None if none of them trained for at least five seconds, or if the length of an epoch is not known.
     """
     images = ENTRIES[config.dataset].training_images
     key = pace_key(config)
@@ -86,9 +86,9 @@ def pace_of(trained: Iterable[tuple[RunConfig, int, float, int]], config: RunCon
 
 
 def measure_pace(config: RunConfig) -> Pace:
-    """Time a few training steps on random images of the data set's shape. Takes about a second; loads torch.
+    """Time a few training steps on random images of the data set's shape. Takes about a second and imports torch.
 
-    Reads own data to know its shape. Raises DataError, ConfigError.
+    The user's own data are read for their shape. Raises DataError or ConfigError.
     """
     import torch
 
@@ -150,7 +150,7 @@ def _measuring(config: RunConfig) -> Job:
 
 
 def estimate(config: RunConfig, pace: Pace) -> Estimate:
-    """What a run with these settings needs at that pace."""
+    """Return what a run with these settings needs at a given pace."""
     steps = config.total_steps(pace.images)
     rows = steps // config.log_steps + 1
     method = METHODS[config.objective]

@@ -1,4 +1,4 @@
-"""Live pictures of a model while it trains."""
+"""Previews of a model during training."""
 
 import numpy as np
 import torch
@@ -15,19 +15,19 @@ from engine.settings.run_config import RunConfig
 
 
 class EvaluationCopy:
-    """A copy of the model that is being trained, in eval mode: asking it changes nothing in the one that trains."""
+    """A copy of the model in training, in eval mode; using it does not affect training."""
 
     def __init__(self, config: RunConfig, dataset: Dataset, device: torch.device) -> None:
         self._model = make(config, spec_of(config, dataset)).to(device).eval()
 
     def __call__(self, model: Method) -> Method:
-        """Return the copy with the weights that the model has now."""
+        """Return the copy with the model's current weights."""
         self._model.networks.load_state_dict(model.networks.state_dict())
         return self._model
 
 
 class Previewer:
-    """Decodes a few fixed images with a copy of the model in eval mode, so that training is not disturbed."""
+    """Makes previews of a few fixed images with a copy of the model, so that training is not disturbed."""
 
     def __init__(self, config: RunConfig, dataset: Dataset, device: torch.device) -> None:
         rng = np.random.default_rng((config.seed, 2**31))
@@ -42,7 +42,7 @@ class Previewer:
 
     @torch.no_grad()
     def __call__(self, model: Method, step: int, kl: tuple[float, ...]) -> Preview:
-        """Decode what the originals are encoded as, and traverse the latents of largest KL from the first one."""
+        """Reconstruct the originals, and traverse the latents with the largest KL from the first original."""
         frozen = self._copy(model)
         mean, _ = frozen.encode(to_tensor(self._originals, self._device))
         latents = tuple(range(frozen.latents)) if not kl else tuple(latents_by_kl(np.array(kl)).tolist())

@@ -1,4 +1,4 @@
-"""One training step, as the trainer takes it and the estimate times it."""
+"""A training step, used by the trainer and timed by the estimate."""
 
 import numpy as np
 import torch
@@ -8,15 +8,15 @@ from engine.methods.base import Batch, Context, Method
 from engine.training.own_code import check_terms
 
 SHARED = ("loss", "reconstruction", "kl")
-"""Terms that methods report unless they lack them."""
+"""Terms that all methods report, unless they lack them."""
 
 
 class Stepper:
     """A method with its optimisers and its noise.
 
-    `images` is the number of training images, `total` that of the run's steps. `names` are those of the terms that a
-    step reports, in the order of its values: loss, reconstruction, KL, the method's own, then the KL of each latent;
-    but for those that it lacks.
+    `images` is the number of training images, `total` that of the run's steps. `names` are the terms that a step
+    reports, in the order of its values: loss, reconstruction, KL, the method's own terms, then the KL of each latent,
+    without those that the method lacks.
     """
 
     def __init__(self, method: Method, device: torch.device, images: int, steps_per_epoch: int, total: int) -> None:
@@ -26,15 +26,15 @@ class Stepper:
         self._scalars = (*(name for name in SHARED if method.has(name)), *own_terms(method))
         self.kl_columns = method.kl_columns(method.config)
         self.names = (*self._scalars, *(f"kl_{i}" for i in range(self.kl_columns)))
-        # Apple's GPUs have no float64. On a GPU a step waits for nothing: its values stay there until they are read.
+        # Apple's GPUs have no float64. On a CUDA GPU, values stay there until they are read, so that steps do not wait.
         self.at = device if device.type == "cuda" else torch.device("cpu")
         self._images, self._steps_per_epoch, self._total = images, steps_per_epoch, total
         self._checked = False
 
     def __call__(self, batch: Batch, step: int) -> Tensor:
-        """Take step `step`, counted from 1. Returns the values of `names`, float64, not checked for being finite.
+        """Take step `step`, counted from 1, and return the values of `names`, float64, which may not be finite.
 
-        The first one raises PluginError where a plug-in's method returned something else than it is to.
+        The first step raises PluginError if a plug-in's method returns anything but the required terms.
         """
         self.method.settings = self.method.config.method.at(step, self._steps_per_epoch, self._total)
         context = Context(step, self._steps_per_epoch, self._images, self.noise, self.optimisers)
@@ -48,10 +48,10 @@ class Stepper:
 
 
 def own_terms(method: Method | type[Method]) -> tuple[str, ...]:
-    """Names of the terms that a method reports beside those of all."""
+    """Return the names of a method's own terms."""
     return tuple(term.name for term in method.terms)
 
 
 def seed_of_new_noise(seed: int, step: int) -> int:
-    """Where noise goes on from after a change of device, whose generators do not understand each other's states."""
+    """Return the seed of the noise after a change of device, since generator states cannot be transferred."""
     return int(np.random.default_rng((seed, 2**31 + 2, step)).integers(2**62))

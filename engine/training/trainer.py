@@ -1,8 +1,7 @@
-"""The training loop: a generator of events, and the run folder it writes as it goes.
+"""The training loop: a generator of events that writes the run folder.
 
-The order of the images is a function of (seed, epoch) and the noise comes from a generator of the job's own,
-so on the CPU, with the same thread count, a run is the same bit for bit each time, also when it is stopped
-and resumed.
+The order of images is a function of (seed, epoch), and noise comes from the job's own generator. On the CPU, with the
+same number of threads, a run is therefore reproducible bit for bit, also if it is stopped and resumed.
 """
 
 import errno
@@ -61,28 +60,27 @@ from engine.training.stepper import Stepper, seed_of_new_noise
 from engine.training.trainer_state import TrainerState
 from engine.training.unchanged import check_unchanged
 
-Kept = TypeVar("Kept")
+Result = TypeVar("Result")
 
 
 def train(run: Run, *, fresh: bool = False, accept_changes: bool = False) -> Job:
-    """Train a run to its length, from its last checkpoint or from the beginning.
+    """Train a run to its full length, from its last checkpoint or from the start.
 
-    Yields TrainingStarted, then per step StepMetrics, Preview and CheckpointSaved where they are due and a
-    Progress, and at last Finished. Asked to pause, it saves a checkpoint and yields Paused; asked to stop, or
-    closed, it saves a checkpoint and ends. When the disk refuses to take what is due, it yields Paused with the reason
-    and tries again when its host goes on. A run that was begun on a device which is not there goes on with what there
-    is, and a Warned says so.
+    Yields TrainingStarted, then StepMetrics, Preview and CheckpointSaved when due and Progress after every step, and
+    finally Finished. On a request to pause, it saves a checkpoint and yields Paused; on a request to stop, or when
+    closed, it saves a checkpoint and ends. If the disk cannot be written to, it yields Paused with the reason and tries
+    again when its host continues. A run whose device is missing continues on another one, and yields Warned.
 
-    A run that cannot be resumed is left as it was. One that never trained becomes "failed"; where it is `fresh`, made
-    only now for this training, and its data or settings cannot be used, its folder is removed.
+    A run that cannot be resumed is left unchanged, or becomes "failed" if it was never trained. If it is `fresh`, i.e.
+    was created for this training, and its data or settings cannot be used, its folder is removed.
 
     Raises
     ------
     RunLockedError
         Another window or process is training the run.
     ChangedError
-        The data set or a plug-in is not the one that the checkpoint was trained with, and that is not accepted. Nothing
-        is changed.
+        The data set or a plug-in differs from the one that the checkpoint was trained with, and this was not accepted.
+        Nothing is changed.
     PluginMissingError
         A plug-in that the run needs is not loaded.
     DataError, CheckpointError, ConfigError
@@ -90,7 +88,7 @@ def train(run: Run, *, fresh: bool = False, accept_changes: bool = False) -> Job
     TrainingDivergedError
         The loss became NaN or infinite. The last checkpoint is kept.
     RunError
-        The run folder is gone, or cannot be written and the host asked to stop. The last checkpoint is kept.
+        The run folder is gone, or cannot be written to and the host requested to stop. The last checkpoint is kept.
     """
     trainer: Trainer | None = None
     try:
@@ -123,13 +121,13 @@ def train(run: Run, *, fresh: bool = False, accept_changes: bool = False) -> Job
 
 @dataclass
 class Clock:
-    """Seconds spent training, pauses left out."""
+    """Seconds spent training, without pauses."""
 
     seconds: float = 0.0
     started: float | None = None
 
     def start(self) -> None:
-        """Go on counting."""
+        """Start counting."""
         self.started = time.perf_counter()
 
     def stop(self) -> None:
@@ -139,12 +137,12 @@ class Clock:
             self.started = None
 
     def read(self) -> float:
-        """Seconds so far."""
+        """Return the seconds so far."""
         return self.seconds + (time.perf_counter() - self.started if self.started is not None else 0.0)
 
 
 class Trainer:
-    """All that a run needs while it trains, its data being prepared: method, batches, and sums for the curves."""
+    """Everything needed to train a run whose data are prepared: method, batches, and sums for the curves."""
 
     def __init__(self, run: Run, *, accept_changes: bool = False) -> None:
         self.run = run
@@ -167,8 +165,8 @@ class Trainer:
         self.row_step = -1
         self.clock = Clock()
         self.previewer = Previewer(self.config, self.dataset, self.device)
-        followed = "test" in self.dataset.splits and self.model.has("reconstruction")
-        self.held_out = HeldOut(run, self.dataset, self.device) if followed else None
+        has_held_out = "test" in self.dataset.splits and self.model.has("reconstruction")
+        self.held_out = HeldOut(run, self.dataset, self.device) if has_held_out else None
 
         self.state_time = 0.0
         self.begun = False
@@ -178,7 +176,7 @@ class Trainer:
         self.saved_step = self.step if self.step else -1
 
     def loop(self) -> Generator[Event, Request | None, None]:
-        """Step until the run's length is reached, telling of each step and obeying pause and stop."""
+        """Take steps until the run's length is reached, yielding their events and obeying pause and stop."""
         yield from self._persist(self._begin)
         notes = [self.data_note, *self.notes, *self.dataset.notes, *self.config.warnings(len(self.indices))]
         notes = [note for note in notes if note]
@@ -203,7 +201,7 @@ class Trainer:
                     yield Paused(self.step)
                     yield from self._persist(lambda: self._write_state("running"))
         except GeneratorExit:
-            # Abandoned: nobody is left to report to, and the last checkpoint is kept.
+            # Abandoned: errors can no longer be reported, and the last checkpoint is kept.
             with suppress(OSError, TrainingDivergedError):
                 self._save_as("stopped")
             raise
@@ -213,7 +211,7 @@ class Trainer:
         yield Finished(self.run.path, self.step, stopped)
 
     def _begin(self) -> None:
-        """Bring the run's folder to the step that training goes on from. Raises OSError; may be called again."""
+        """Bring the run's folder to the step from which training continues. Raises OSError; may be called again."""
         run = self.run
         run.keep_length()
         if not run.resolved:
@@ -229,10 +227,10 @@ class Trainer:
         self._write_state("running")
         self.begun = True
 
-    def _persist(self, write: Callable[[], Kept]) -> Generator[Event, Request | None, Kept]:
-        """Write; where the disk refuses, say so and wait, then write again when the host goes on.
+    def _persist(self, write: Callable[[], Result]) -> Generator[Event, Request | None, Result]:
+        """Write; on an OSError, yield Paused with the reason and write again when the host continues.
 
-        Raises the OSError when the host asks to stop instead, or when the run's folder is gone.
+        Raises the OSError if the host requests to stop instead, or if the run's folder is gone.
         """
         while True:
             try:
@@ -244,7 +242,7 @@ class Trainer:
                     raise
 
     def _update(self) -> None:
-        """Do one step, and add it to the sums that the next row of the curves is made of."""
+        """Take one step and add its values to the sums for the next row of the curves."""
         values = self.stepper(self._batch(), self.step + 1)
         if values.device.type == "cpu" and not math.isfinite(values[0].item()):
             raise TrainingDivergedError(self._diverged(self.step + 1))
@@ -253,9 +251,9 @@ class Trainer:
         self.summed += 1
 
     def _record(self) -> list[Event]:
-        """Write whatever is due after a step; return what there is to tell, with everything on disk.
+        """Write everything that is due after a step, and return the events to yield.
 
-        May be called again after an OSError: what was written before it is replaced, not repeated.
+        May be called again after an OSError: what was already written is replaced, not repeated.
         """
         events: list[Event] = []
         config, last = self.config, self.step == self.total
@@ -274,8 +272,7 @@ class Trainer:
             if self.held_out:
                 self.held_out.record(self.model, self.step, self.step / self.steps_per_epoch, self.clock.read())
             events.append(preview)
-        # A row before its time, at the end of the run, is not a period of its own: should the run be
-        # lengthened, the period goes on.
+        # An extra row at the end of the run does not end a period: if the run is lengthened, the period continues.
         sums, summed = self.sums.clone(), self.summed
         if self.step % config.log_steps == 0:
             self.sums.zero_()
@@ -301,7 +298,7 @@ class Trainer:
         return Batch(to_tensor(self.dataset.images(chosen), self.device), given)
 
     def _batch(self) -> Batch:
-        """The images of the next step, and their labels for a conditional model."""
+        """The images of the next step, with their labels for a conditional model."""
         chosen = self.sampler(self.step)
         labelled = self.config.conditional and self.dataset.labels is not None
         return Batch(self.images.images(chosen), self.images.labels(chosen) if labelled else None)
@@ -315,7 +312,7 @@ class Trainer:
         return sum(value.at(step, self.steps_per_epoch, self.total) for step in steps) / len(steps)
 
     def _means(self) -> StepMetrics:
-        """The row of the curves that is due. Raises TrainingDivergedError when the loss was not finite."""
+        """The next row of the curves. Raises TrainingDivergedError if the loss was not finite."""
         means = dict(zip(self.stepper.names, (self.sums / self.summed).tolist(), strict=True))
         if not math.isfinite(means["loss"]):
             raise TrainingDivergedError(self._diverged(self.step))
@@ -352,7 +349,7 @@ class Trainer:
     def _save(self) -> None:
         if self.saved_step == self.step:
             return
-        if not self.sums[0].isfinite():  # on a GPU not every step is looked at
+        if not self.sums[0].isfinite():  # on a GPU, not every step is checked
             raise TrainingDivergedError(self._diverged(self.step))
         save_checkpoint(
             self.run.checkpoint_folder,
@@ -376,7 +373,7 @@ class Trainer:
         self._write_state(state)
 
     def _restore(self) -> None:
-        """Take up the run's last checkpoint, if it has one. Raises CheckpointError."""
+        """Restore the latest checkpoint, if there is one. Raises CheckpointError."""
         if saved_step(self.run.checkpoint_folder) is None:
             return
         weights = load_weights(self.run.checkpoint_folder)
@@ -388,7 +385,7 @@ class Trainer:
             self.step = weights.step
             self._restore_noise(state)
         except ValueError as error:
-            raise CheckpointError(f"{path} is damaged or not of this run: {error}. {NOT_RESUMED}") from None
+            raise CheckpointError(f"{path} is damaged or belongs to another run: {error}. {NOT_RESUMED}") from None
         for name, optimiser in self.stepper.optimisers.items():
             settings = optimiser.state_dict()["param_groups"]
             optimiser.load_state_dict({"state": state.moments[name], "param_groups": settings})
@@ -397,9 +394,9 @@ class Trainer:
         self.clock.seconds = state.seconds
 
     def _restore_noise(self, state: TrainerState) -> None:
-        """Go on with the noise of the checkpoint; after a change of device, with noise of its own for this step.
+        """Restore the noise generator; after a change of device, seed it anew for this step.
 
-        Raises ValueError when it is no state of a generator.
+        Raises ValueError if its state is invalid.
         """
         before = state.device or self.run.resolved.get("device", self.device.type)
         if before != self.device.type:
@@ -409,7 +406,7 @@ class Trainer:
         try:
             self.stepper.noise.set_state(state.noise)
         except (RuntimeError, TypeError):
-            raise ValueError("'noise' is no state of this device's random generator") from None
+            raise ValueError("'noise' is not a state of this device's random generator") from None
 
     def _write_state(self, state: str) -> None:
         self.run.write_state(RunState(state, self.step, self.total))
@@ -417,9 +414,9 @@ class Trainer:
 
 
 def _machine(run: Run) -> tuple[torch.device, int, list[str]]:
-    """Return device, thread count and what is to be said of them: as stored by the run's first start, or chosen now.
+    """Device, number of threads and notes on them: as stored when the run first started, or chosen now.
 
-    Raises ConfigError when a device is asked for that is not there.
+    Raises ConfigError if a requested device is not available.
     """
     stored = str(run.resolved.get("device", ""))
     threads = run.config.threads or torch.get_num_threads()
@@ -428,9 +425,9 @@ def _machine(run: Run) -> tuple[torch.device, int, list[str]]:
         notes = []
         if not run.resolved and _has_trained(run):
             notes = [
-                "config.json does not say with which device the run was trained so far. It goes on with "
-                f"{_title(device.type)}; only with the same device and number of threads is it, bit for bit, as if it "
-                "had never been stopped."
+                "config.json does not say on which device the run was trained so far. It continues on "
+                f"{_title(device.type)}; only on the same device and with the same number of threads is it, bit for "
+                "bit, as if it had never been stopped."
             ]
         return device, int(run.resolved.get("threads", 0)) or threads, notes
     device = choose_device("auto")
@@ -438,10 +435,10 @@ def _machine(run: Run) -> tuple[torch.device, int, list[str]]:
 
 
 def _moved(before: str, now: str) -> str:
-    """Say what a change of the device means."""
+    """Say what a change of device means."""
     return (
-        f"The run was trained with {_title(before)} so far and goes on with {_title(now)}, with other random numbers: "
-        "from here on it is no longer, bit for bit, the run that it would have been."
+        f"The run was trained on {_title(before)} so far and continues on {_title(now)} with other random numbers: "
+        "from here on, it is no longer, bit for bit, the run that it would have been."
     )
 
 
@@ -450,12 +447,12 @@ def _title(device: str) -> str:
 
 
 def _has_trained(run: Run) -> bool:
-    """Whether there is anything of the run to lose."""
+    """Whether the run has any training to lose."""
     return (run.checkpoint_folder / WEIGHTS).exists() or run.state().step > 0
 
 
 def _explain(error: Exception, run: Run) -> Exception:
-    """Return an error of a plug-in or the file system as a sentence about the run; others as they are."""
+    """Return an error of a plug-in or the file system as an error about the run; other errors unchanged."""
     found = explained(error)
     if isinstance(found, PluginError) and found is not error:
         return PluginError(f"{found} {kept_words(run)}")
@@ -468,9 +465,9 @@ def _explain(error: Exception, run: Run) -> Exception:
     if error.errno == errno.ENOSPC:
         return RunError(f"The disk is full: {run.path} cannot be written. {kept}; make room, then resume the run.")
     if not run.path.exists():
-        return RunError(f"The run's folder {run.path} is gone; it was moved or deleted while training.")
+        return RunError(f"The run's folder {run.path} is gone; it was moved or deleted during training.")
     return RunError(
-        f"{run.path} cannot be written: {error.strerror or error}. {kept}; resume the run when the cause is gone."
+        f"{run.path} cannot be written: {error.strerror or error}. {kept}; resume the run when this is resolved."
     )
 
 
@@ -478,4 +475,4 @@ def _try_state(run: Run, state: RunState) -> None:
     try:
         run.write_state(state)
     except OSError:
-        return  # the folder cannot be written; the error on its way to the user says so
+        return  # the folder cannot be written to, as the error being raised says

@@ -1,4 +1,4 @@
-"""What a `trainer-<step>.pt` holds beside the weights, checked as a whole before any of it is used."""
+"""The trainer state in `trainer-<step>.pt`, validated completely before any of it is used."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 MAX_SECONDS = 1e12
-"""Seconds; more than any run trains."""
+"""More seconds than any run trains."""
 
 MOMENTS = ("exp_avg", "exp_avg_sq")
 """Adam's running means of a parameter's gradient and of its square."""
@@ -18,9 +18,9 @@ MOMENTS = ("exp_avg", "exp_avg_sq")
 class TrainerState:
     """The state of a trainer at a step.
 
-    `moments` is Adam's state of each optimiser by the number of the parameter. `noise` is the state of a random
-    generator of `device`; the devices' states are not alike. `sums` (terms,) are those of the `summed` steps since the
-    last row of the curves. `device` is empty in files of version 1.0.0.
+    `moments` holds Adam's state for each optimiser, by parameter number. `noise` is the state of a random generator of
+    `device`; states differ between devices. `sums`, (terms,), are over the `summed` steps since the last row of the
+    curves. `device` is empty in files of version 1.0.0.
     """
 
     moments: dict[str, dict[int, dict[str, Tensor]]]
@@ -34,35 +34,35 @@ class TrainerState:
     def parse(
         cls, values: Any, step: int, optimisers: Mapping[str, torch.optim.Optimizer], terms: Sequence[str]
     ) -> "TrainerState":
-        """Check what a file holds: it must be of this step, and fit these optimisers and terms.
+        """Validate a file's content, which must be of this step and fit these optimisers and terms.
 
-        Version 1.0.0 wrote one "optimiser", and sums without the method's own terms, which are NaN until their row is
-        written. Raises ValueError, with what is wrong as the end of a sentence.
+        Version 1.0.0 wrote one "optimiser", and sums without the method's own terms; these are NaN until their row is
+        written. Raises ValueError whose message can end a sentence.
         """
         if not isinstance(values, dict):
-            raise ValueError("it holds no trainer's state")
+            raise ValueError("it holds no trainer state")
         if "optimiser" in values and len(optimisers) == 1:
             values = values | {"optimisers": {next(iter(optimisers)): values["optimiser"]}}
         for name in ("step", "optimisers", "noise", "sums", "summed", "seconds"):
             if name not in values:
                 raise ValueError(f"it lacks {name!r}")
         if values["step"] != step or not _is_count(values["step"]):
-            raise ValueError("it is of another step than the weights")
+            raise ValueError("it belongs to another step than the weights")
         if not (_is_tensor(values["noise"], None, torch.uint8) and values["noise"].ndim == 1):
-            raise ValueError("'noise' is no state of a random generator")
+            raise ValueError("'noise' is not a state of a random generator")
         sums = _sums(values, terms)
         if not (_is_count(values["summed"]) and values["summed"] <= step):
-            raise ValueError("'summed' must be a number of steps, no more than were done")
+            raise ValueError("'summed' must be a number of steps, at most the number taken")
         seconds = values["seconds"]
         if not (isinstance(seconds, float | int) and 0 <= seconds <= MAX_SECONDS):
-            raise ValueError("'seconds' is no length of time")
+            raise ValueError("'seconds' is not a length of time")
         found = values["optimisers"]
         if not isinstance(found, dict) or found.keys() != optimisers.keys():
             raise ValueError(f"'optimisers' must be {', '.join(optimisers)}")
         moments = {name: _moments(found[name], _parameters(each)) for name, each in optimisers.items()}
         device = values.get("device", "")
         if not isinstance(device, str):
-            raise ValueError("'device' is no name")
+            raise ValueError("'device' is not a name")
         return cls(moments, values["noise"], sums, values["summed"], float(seconds), device)
 
 
@@ -71,7 +71,7 @@ def _parameters(optimiser: torch.optim.Optimizer) -> list[Tensor]:
 
 
 def _sums(values: dict[str, Any], terms: Sequence[str]) -> Tensor:
-    """The sums of these terms; NaN where the file, of version 1.0.0, has none of a method's own."""
+    """The sums of these terms; NaN for a method's own terms in a file of version 1.0.0."""
     sums, every = values["sums"], list(terms)
     shared = [i for i, name in enumerate(every) if name in ("loss", "reconstruction", "kl") or name.startswith("kl_")]
     known = values.get("terms", [every[i] for i in shared])
@@ -87,19 +87,19 @@ def _sums(values: dict[str, Any], terms: Sequence[str]) -> Tensor:
 
 
 def _moments(optimiser: Any, parameters: Sequence[Tensor]) -> dict[int, dict[str, Tensor]]:
-    """Adam's state by the number of the parameter; the settings that the file holds too are those of the run."""
+    """Adam's state by parameter number; its settings in the file are ignored in favour of the run's."""
     found = optimiser.get("state") if isinstance(optimiser, dict) else None
     if not isinstance(found, dict) or found.keys() != set(range(len(parameters))):
-        raise ValueError(f"'optimiser' is no state of Adam over {len(parameters)} parameters")
+        raise ValueError(f"'optimiser' is not a state of Adam for {len(parameters)} parameters")
     for number, parameter in enumerate(parameters):
         state = found[number]
         if not isinstance(state, dict) or state.keys() != {"step", *MOMENTS}:
-            raise ValueError(f"'optimiser' is no state of Adam at parameter {number}")
+            raise ValueError(f"'optimiser' is not a state of Adam at parameter {number}")
         shapes = {"step": (), **dict.fromkeys(MOMENTS, tuple(parameter.shape))}
         for name, shape in shapes.items():
             if not _is_tensor(state[name], shape, torch.float32):
                 raise ValueError(f"'optimiser' does not fit: {name} of parameter {number}")
-        # A square may be infinite, as that of a very large gradient is.
+        # The square of a very large gradient may be infinite.
         if not (state["step"] >= 1 and state["exp_avg"].isfinite().all() and (state["exp_avg_sq"] >= 0).all()):
             raise ValueError(f"'optimiser' holds numbers that Adam cannot have at parameter {number}")
     return found

@@ -1,4 +1,4 @@
-"""Latent traversals as arrays, no drawing: change one latent, keep the others, look."""
+"""Latent traversals as arrays: decoded images as one latent varies and the others stay fixed."""
 
 from engine.traversal.coding import Posterior, decode, encode
 from engine.traversal.grid import (

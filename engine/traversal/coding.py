@@ -1,4 +1,4 @@
-"""From images to posteriors and from latents back to images, numpy in and out."""
+"""Encoding images to posteriors and decoding latents to images, as numpy arrays."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -19,7 +19,7 @@ from engine.runs.trained import TrainedModel
 class Posterior:
     """Posteriors of n images: mean, standard deviation and log-variance, each float64 (n, latents).
 
-    Of a categorical latent the mean is the number of the most likely category, and the log-variance 0.
+    For a categorical latent, the mean is the number of the most likely category and the log-variance is 0.
     """
 
     mean: NDArray[np.float64]
@@ -29,9 +29,9 @@ class Posterior:
 
 @torch.no_grad()
 def encode(trained: TrainedModel, images: NDArray[np.uint8]) -> Posterior:
-    """Posteriors of images, uint8 (n, height, width, channels).
+    """Encode images, uint8 (n, height, width, channels), to their posteriors.
 
-    Raises RunError when the weights give values that are not finite.
+    Raises RunError if the weights give values that are not finite.
     """
     latents = trained.model.latents
     mean, log_variance = np.empty((len(images), latents)), np.empty((len(images), latents))
@@ -47,12 +47,12 @@ def encode(trained: TrainedModel, images: NDArray[np.uint8]) -> Posterior:
 def decode(
     trained: TrainedModel, z: NDArray[np.floating], labels: NDArray[np.int64] | None = None
 ) -> NDArray[np.uint8]:
-    """Images of latents (n, latents), and of class numbers (n,) if the model is conditional; uint8 (n, h, w, c).
+    """Decode latents (n, latents), with class numbers (n,) if the model is conditional, to images, uint8 (n, h, w, c).
 
-    One at a time: a convolution over a larger batch adds in another order, and a picture would differ in its last grey
-    level by what is decoded beside it; at these sizes a batch is no faster on a CPU. By one thread: beside a run that
-    trains, waiting for a second one takes many times longer than the millisecond of work. Raises ConfigError when
-    labels are missing or not asked for.
+    Images are decoded one at a time: a convolution over a larger batch sums in another order, so that an image could
+    differ by a grey level depending on its batch, and at these sizes a batch is no faster on a CPU. They are decoded by
+    one thread: beside a run in training, waiting for a second thread takes far longer than the millisecond of work.
+    Raises ConfigError if labels are missing or not expected.
     """
     model = trained.model
     if bool(model.classes) != (labels is not None):
@@ -72,5 +72,5 @@ def decode(
 
 @cache
 def _thread_pools() -> ThreadpoolController:
-    """OpenMP as torch has loaded it. Its number of threads belongs to the thread that sets it: no other is slowed."""
+    """OpenMP as loaded by torch. A limit holds only for the thread that sets it, so that others are not slowed down."""
     return ThreadpoolController()

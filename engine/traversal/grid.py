@@ -1,4 +1,4 @@
-"""The grid of a traversal, a row for each latent, and what is made of its rows."""
+"""The grid of a traversal, with a row for each latent."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -19,18 +19,18 @@ from engine.traversal.coding import decode
 from engine.traversal.start import Start, checked_label, start_from_image
 
 KL_IMAGES = 1000
-"""Images over which the KL of each latent is averaged to order them."""
+"""Images over which the KL of each latent is averaged to order the latents."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Traversal:
-    """A row for each latent, over absolute values of that latent.
+    """A grid of images with a row for each latent, over absolute values of that latent.
 
-    `images` is uint8 (latents, values, height, width, channels), black where a row has fewer values than another;
-    `original` and `reconstruction` (height, width, channels), the original None for the prior; `values` those of each
-    row; `mean` and `deviation` of the image's posterior (all latents,); of each latent shown `kl` is the mean KL over
-    the data in nats, NaN for a method that has none, and `kinds` what it is; `label` is the class that the decoder was
-    given, `label_name` what it is called.
+    `images` is uint8 (latents, values, height, width, channels), black where a row has fewer values than others.
+    `original` and `reconstruction` are (height, width, channels); the original is None for the prior. `values` are
+    those of each row, `mean` and `deviation` those of the image's posterior, (all latents,). For each latent shown,
+    `kl` is the mean KL over the data in nats, NaN for a method without KL, and `kinds` its kind. `label` is the class
+    given to the decoder, `label_name` its name.
     """
 
     original: NDArray[np.uint8] | None
@@ -47,11 +47,11 @@ class Traversal:
     label_name: str = ""
 
     def row(self, number: int) -> NDArray[np.uint8]:
-        """Return the pictures of a row, one for each of its values."""
+        """Return the images of a row, one for each of its values."""
         return self.images[number, : len(self.values[number])]
 
     def rows(self, numbers: Sequence[int]) -> "Traversal":
-        """Return the traversal with these rows alone."""
+        """Return the traversal with only these rows."""
         kept = [int(number) for number in numbers]
         return replace(
             self,
@@ -64,14 +64,15 @@ class Traversal:
 
     @property
     def columns(self) -> tuple[float, ...]:
-        """The values that stand above the columns: those that all rows share, but for categories where there are
-        others; none where they differ.
+        """The values shown above the columns: those shared by all rows; empty if rows differ.
+
+        Categories are ignored unless all rows are categories.
         """
         others = {v for v, kind in zip(self.values, self.kinds, strict=True) if not kind.whole} or set(self.values)
         return next(iter(others)) if len(others) == 1 else ()
 
     def note(self, number: int) -> str:
-        """What stands beside a row without a name: its KL, or for a method without one what the latent is."""
+        """Return the note beside a row without a name: its KL, or for a method without KL the kind of latent."""
         if not np.isnan(self.kl[number]):
             return f"{self.kl[number]:.2f} nats"
         kind = self.kinds[number]
@@ -79,9 +80,9 @@ class Traversal:
 
 
 class LatentKL(NamedTuple):
-    """Mean KL of each latent, in nats, (latents,), and in words what the means are over.
+    """Mean KL of each latent, in nats, (latents,), and a description of what it is averaged over.
 
-    NaN and no words for a method that has none.
+    NaN and empty for a method without KL.
     """
 
     values: NDArray[np.float64]
@@ -89,22 +90,22 @@ class LatentKL(NamedTuple):
 
 
 def mean_kl(trained: TrainedModel, images: int = KL_IMAGES) -> NDArray[np.float64]:
-    """Mean KL of each latent in nats, (latents,): the values of `latent_kl`."""
+    """Return the mean KL of each latent in nats, (latents,): the values of `latent_kl`."""
     return latent_kl(trained, images).values
 
 
 @torch.no_grad()
 def latent_kl(trained: TrainedModel, images: int = KL_IMAGES) -> LatentKL:
-    """Mean KL of each latent: of the evaluation of these weights if there is one, as the metrics page has it.
+    """Return the mean KL of each latent, from the evaluation of these weights if there is one, as on the Metrics page.
 
-    Otherwise over a seeded sample of the data; where the data set is gone as the training logged it last before these
-    weights, zeros where it did not.
+    Otherwise it is averaged over a seeded sample of the data; without the data set, it is the last value logged before
+    these weights, or zeros.
     """
     if not trained.model.has("kl"):
         return LatentKL(np.full(trained.model.latents, np.nan), "")
     evaluated = kept_kl(trained)
     if evaluated is not None:
-        return LatentKL(evaluated, "the images that it was evaluated on, as on the Metrics page")
+        return LatentKL(evaluated, "the images of the evaluation, as on the Metrics page")
     if not trained.has_data:
         return LatentKL(_logged_kl(trained), "the last steps of training before these weights")
     indices = sample_of(trained.dataset, trained.dataset.headline_split, images)
@@ -130,9 +131,9 @@ def _logged_kl(trained: TrainedModel) -> NDArray[np.float64]:
 def choose_latents(
     kl: NDArray[np.float64], latents: Sequence[int] | None = None, min_kl: float | None = None
 ) -> tuple[int, ...]:
-    """Latents to show, by KL, largest first: those named, those above a KL, or all. Without a KL (NaN) in their order.
+    """Return the latents to show: those named, those above a KL, or all, ordered by KL, largest first.
 
-    Raises ConfigError for a latent that the model does not have.
+    Without a KL (NaN), they keep their order. Raises ConfigError for a latent that the model does not have.
     """
     if latents:
         wrong = [i for i in latents if not 0 <= i < len(kl)]
@@ -152,7 +153,7 @@ def traverse(
     steps: int | None = None,
     label: int | None = None,
 ) -> Traversal:
-    """Decode the grid of an image of the data set. Raises ConfigError when there is no such image or label."""
+    """Decode the grid of an image of the data set. Raises ConfigError if there is no such image or label."""
     return traverse_from(trained, start_from_image(trained, image), latents, kl, span, steps, label)
 
 
@@ -165,10 +166,10 @@ def traverse_from(
     steps: int | None = None,
     label: int | None = None,
 ) -> Traversal:
-    """Decode a grid: in row r, latent `latents[r]` takes `steps` absolute values over `span`, or its own.
+    """Decode a grid: in row r, latent `latents[r]` takes `steps` absolute values over `span`, or over its own span.
 
     A category takes all of its values. The other latents stay at the start's posterior mean; the label is the start's
-    own unless given. Raises ConfigError when there is no such label.
+    own unless given. Raises ConfigError if there is no such label.
     """
     label = checked_label(trained, label, start.label)
     kinds = tuple(trained.model.kinds[latent] for latent in latents)
@@ -204,9 +205,10 @@ def class_grid(
     span: tuple[float, float] | None = None,
     steps: int | None = None,
 ) -> NDArray[np.uint8]:
-    """Decode one latent against every class of a conditional model: the style that all classes are drawn in.
+    """Decode a latent for every class of a conditional model, which shows the style shared by all classes.
 
-    uint8 (classes, steps, height, width, channels). Raises ConfigError for a model without labels or that latent.
+    Returns uint8 (classes, steps, height, width, channels). Raises ConfigError for a model without labels or without
+    that latent.
     """
     model = trained.model
     if not model.classes:
@@ -220,10 +222,10 @@ def class_grid(
 
 
 def difference(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """What a latent changes, pixel by pixel: the largest less the smallest grey level over its values.
+    """Return what a latent changes in each pixel: the range of grey levels over its values.
 
-    From uint8 (values, height, width, channels) to (height, width, channels). It is not stretched: 0 is a pixel that
-    never changes, 255 one that goes from black to white, and latents can be compared.
+    From uint8 (values, height, width, channels) to (height, width, channels). It is not rescaled: 0 is a pixel that
+    never changes, 255 one that goes from black to white, so that latents can be compared.
     """
     changed: NDArray[np.uint8] = images.max(axis=0) - images.min(axis=0)
     return changed

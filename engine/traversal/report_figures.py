@@ -1,4 +1,4 @@
-"""The report's Figures 2-5 as presets of a traversal: which runs they are of, and which latents they show."""
+"""The report's Figures 2-5 as presets of a traversal: the runs they apply to and the latents they show."""
 
 from dataclasses import dataclass
 
@@ -11,12 +11,12 @@ SPAN = (-3.0, 3.0)
 """Range of every latent in the report's figures."""
 
 MIN_KL = ACTIVE_NATS
-"""Nats. The report shows latents "which have significant KL divergence" (section 3.2) and says no number."""
+"""Nats. The report shows latents "which have significant KL divergence" (section 3.2) and gives no number."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReportFigure:
-    """One figure: the data set, the objectives that could have made it, conditional or not, and a title for it."""
+    """A figure: its data set, the objectives it may be from, whether it is conditional, and a title."""
 
     number: int
     dataset: str
@@ -25,7 +25,7 @@ class ReportFigure:
     title: str
 
     def check(self, run: Run) -> None:
-        """Raise ConfigError when a run is of another kind than the figure's."""
+        """Raise ConfigError if a run is of another kind than the figure's."""
         config = run.config
         if (
             config.dataset != self.dataset
@@ -33,8 +33,8 @@ class ReportFigure:
             or self.conditional not in (None, config.conditional)
         ):
             raise ConfigError(
-                f"Figure {self.number} of the report is of {self.title}; {run.name} is another kind of run. "
-                f"For the same view of it: --min-kl {exact_text(MIN_KL)}."
+                f"Figure {self.number} of the report shows {self.title}; {run.name} is another kind of run. "
+                f"For the same view of it, use --min-kl {exact_text(MIN_KL)}."
             )
 
 
@@ -45,7 +45,7 @@ REPORT_FIGURES = {
         ReportFigure(2, "mnist", ("beta-vae",), False, "a β-VAE on MNIST"),
         ReportFigure(3, "mnist", ("beta-vae",), True, "a conditional β-VAE on MNIST"),
         ReportFigure(4, "mnist", ANNEALED, True, "a conditional annealed VAE on MNIST"),
-        # Its caption repeats Figure 4's; the text says dSprites, and of labels nothing.
+        # Its caption repeats Figure 4's; the text says dSprites and does not mention labels.
         ReportFigure(5, "dsprites", ANNEALED, None, "an annealed VAE on dSprites"),
     )
 }

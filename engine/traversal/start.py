@@ -1,4 +1,4 @@
-"""Where a traversal starts: an image of the data, a picture from elsewhere, or the prior."""
+"""Start of a traversal: an image of the data set, the user's picture, or the prior."""
 
 from dataclasses import dataclass
 
@@ -12,11 +12,12 @@ from engine.traversal.coding import encode
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Start:
-    """A point in latent space and what it stands for.
+    """A point in latent space and its origin.
 
-    `original` is uint8 (height, width, channels), None for the prior. `mean` and `deviation` (latents,) are the
-    posterior's, or the point and 1 for the prior. `label` is the class that a conditional model's decoder is given,
-    None for other models. `words` name it in a caption: "image 1,234", "drawn", "file seven.png", "the prior".
+    `original` is uint8 (height, width, channels), None for the prior. `mean` and `deviation`, (latents,), are those of
+    the posterior, or the point itself and 1 for the prior. `label` is the class given to the decoder of a conditional
+    model, None for other models. `words` describe it in a caption: "image 1,234", "drawn", "file seven.png", "the
+    prior".
     """
 
     original: NDArray[np.uint8] | None
@@ -27,9 +28,9 @@ class Start:
 
 
 def start_from_image(trained: TrainedModel, index: int) -> Start:
-    """Start from an image of the data set, with its own label; its words say so where the data are not the run's own.
+    """Start from an image of the data set, with its own label; its words say if the data have changed.
 
-    Raises ConfigError when there is no such image.
+    Raises ConfigError if there is no such image.
     """
     dataset = trained.dataset
     if not 0 <= index < len(dataset):
@@ -43,10 +44,10 @@ def start_from_image(trained: TrainedModel, index: int) -> Start:
 def start_from_picture(
     trained: TrainedModel, picture: NDArray[np.uint8], words: str, label: int | None = None
 ) -> Start:
-    """Start from a picture of the model's own shape, uint8 (height, width, channels).
+    """Start from a picture with the model's image shape, uint8 (height, width, channels).
 
-    A conditional model takes `label`, class 0 unless given. Raises ConfigError for a label that is not there, DataError
-    for another shape.
+    A conditional model uses `label`, by default class 0. Raises ConfigError if there is no such label, DataError for
+    another shape.
     """
     if picture.shape != trained.model.image_shape:
         raise DataError(f"The picture is {picture.shape}; {trained.run.name} takes {trained.model.image_shape}.")
@@ -54,10 +55,10 @@ def start_from_picture(
 
 
 def start_from_prior(trained: TrainedModel, draw: int | None = None, label: int | None = None) -> Start:
-    """Start from the prior: from z = 0, its mean (or the first category), or from a sample of it, numbered by `draw`.
-    Needs no data set.
+    """Start from the prior's mean, z = 0 (or the first category), or from a sample, numbered by `draw`.
 
-    A conditional model takes `label`, class 0 unless given. Raises ConfigError for a label that is not there.
+    Needs no data set. A conditional model uses `label`, by default class 0. Raises ConfigError if there is no such
+    label.
     """
     kinds, rng = trained.model.kinds, np.random.default_rng(draw)
     mean = np.array([0.0 if draw is None else kind.draw(rng) for kind in kinds])
@@ -66,9 +67,9 @@ def start_from_prior(trained: TrainedModel, draw: int | None = None, label: int 
 
 
 def checked_label(trained: TrainedModel, label: int | None, otherwise: int | None) -> int | None:
-    """Return the label to decode with: the one given, or the other; None for a model without labels.
+    """Return the label to decode with: `label` if given, else `otherwise`; None for a model without labels.
 
-    Raises ConfigError for a label that is not there.
+    Raises ConfigError if there is no such label.
     """
     classes = trained.model.classes
     if label is not None and not classes:
@@ -81,9 +82,9 @@ def checked_label(trained: TrainedModel, label: int | None, otherwise: int | Non
 
 
 def label_named(trained: TrainedModel, name: str) -> int:
-    """Return the number of a class by its name; capital letters need not fit.
+    """Return the number of a class by its name, ignoring case unless that is ambiguous.
 
-    Raises ConfigError for a model without labels, or a name that no class has.
+    Raises ConfigError for a model without labels, or if no class has the name.
     """
     checked_label(trained, 0, None)
     names = trained.dataset.label_names

@@ -15,23 +15,23 @@ PARALLEL = 1e-6
 
 
 def ways(latents: Sequence[Latent]) -> tuple[bool, ...]:
-    """Return the ways there are, whether each is spherical: along the sphere only where all latents are Gaussian."""
+    """Return the possible kinds of walk, as whether each is spherical: only if all latents are Gaussian."""
     return (False, True) if all(latent.kind is Kind.GAUSSIAN for latent in latents) else (False,)
 
 
 def path(trained: TrainedModel, a: Start, b: Start, steps: int, *, spherical: bool) -> NDArray[np.float64]:
-    """Points from one start to the other, (steps, latents), both included; a category is that of the nearer end."""
+    """Return points from one start to the other, (steps, latents), inclusive; a category is that of the nearer end."""
     points = between(a.mean, b.mean, steps, spherical=spherical)
-    whole = [number for number, latent in enumerate(trained.model.kinds) if latent.whole]
+    categories = [number for number, latent in enumerate(trained.model.kinds) if latent.whole]
     nearer = np.linspace(0, 1, steps)[:, None] < 0.5
-    points[:, whole] = np.where(nearer, a.mean[whole], b.mean[whole])
+    points[:, categories] = np.where(nearer, a.mean[categories], b.mean[categories])
     return points
 
 
 def walk(trained: TrainedModel, a: Start, b: Start, steps: int, *, spherical: bool) -> NDArray[np.uint8]:
-    """Decode `path`; uint8 (steps, height, width, channels).
+    """Decode `path` to images, uint8 (steps, height, width, channels).
 
-    A conditional model is given the label of the nearer end; in the middle, that of `b`.
+    A conditional model receives the label of the nearer end, and that of `b` in the middle.
     """
     labels = None
     if a.label is not None and b.label is not None:
@@ -40,15 +40,15 @@ def walk(trained: TrainedModel, a: Start, b: Start, steps: int, *, spherical: bo
 
 
 def between(a: NDArray[np.float64], b: NDArray[np.float64], steps: int, *, spherical: bool) -> NDArray[np.float64]:
-    """Points from a to b, (steps, latents), evenly spaced in t = 0..1.
+    """Return points from a to b, (steps, latents), evenly spaced in t = 0..1.
 
-    Linear: (1 - t) a + t b. Spherical: the direction turns evenly, by Shoemake's slerp (SIGGRAPH 1985), and the norm
-    grows evenly::
+    Linear: (1 - t) a + t b. Spherical: the direction turns at a constant rate, by Shoemake's slerp (SIGGRAPH 1985), and
+    the norm changes at a constant rate::
 
         ((1 - t) |a| + t |b|) * (sin((1 - t) w) a / |a| + sin(t w) b / |b|) / sin(w),    cos(w) = a . b / (|a| |b|)
 
-    In many dimensions samples of the prior lie near a sphere, which a straight line cuts through. Where there is no one
-    arc, the walk is linear: between parallel or opposite vectors, and from or to the origin.
+    In many dimensions, samples of the prior lie near a sphere, which a straight line cuts through. Where no unique arc
+    exists, the walk is linear: between parallel or opposite vectors, and from or to the origin.
     """
     t = np.linspace(0, 1, steps)[:, None]
     straight = (1 - t) * a + t * b

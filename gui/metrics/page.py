@@ -13,7 +13,7 @@ from PySide6.QtWidgets import (
 )
 
 from engine.errors import StudioError
-from engine.evaluation.grouping import in_order
+from engine.evaluation.grouping import sorted_rows
 from engine.evaluation.rows import NOT_YET, Row, read_row
 from engine.evaluation.table import Line, Table, table_of
 from engine.evaluation.table_formats import latex, markdown, tabbed
@@ -200,7 +200,7 @@ class MetricsPage(QWidget):
         """Return the table of all evaluated runs, or of the selected ones, with the rows chosen."""
         only = self.options.selected_only.isChecked()
         items = self._selected if only else self._items
-        rows = in_order([row for row in map(self._row_of, items) if only or row.note != NOT_YET])
+        rows = sorted_rows([row for row in map(self._row_of, items) if only or row.note != NOT_YET])
         self.options.show_rows(rows)
         return table_of(rows, self.options.by, report=self.options.report)
 

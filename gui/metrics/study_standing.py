@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine.evaluation.table import Cell, Heading, Line, Table, table_of
-from engine.studies import CellState, DataOnDisk, Study, standing, study_rows, study_table, why
+from engine.studies import CellState, DataOnDisk, Study, cell_states, state_text, study_rows, study_table
 
 STATE = Heading("state", "State", numeric=False)
 AFTER = {"n", "name"}
@@ -41,7 +41,7 @@ def read_standing(
     `failures` are cells that failed in this session, `working` the titles of cells being worked on, `data` what an
     earlier call found out about the data on disk.
     """
-    states = tuple(_with_failure(state, failures, working) for state in standing(study, runs, data))
+    states = tuple(_with_failure(state, failures, working) for state in cell_states(study, runs, data))
     rows = study_rows(study, states)
     each = table_of([replace(row, name=state.cell.title) for row, state in zip(rows, states, strict=True)])
     methods = study_table(study, runs, states)
@@ -84,7 +84,9 @@ def _word(state: CellState, working: Sequence[str]) -> str:
 def _state_cell(states: Sequence[CellState], words: Sequence[str]) -> Cell:
     counted = Counter(words)
     text = words[0] if len(words) == 1 else ", ".join(f"{number} {word}" for word, number in counted.items())
-    return Cell("done" if set(words) == {"done"} else text, note="\n".join(f"{s.cell.title}: {why(s)}" for s in states))
+    return Cell(
+        "done" if set(words) == {"done"} else text, note="\n".join(f"{s.cell.title}: {state_text(s)}" for s in states)
+    )
 
 
 def _with_states(table: Table, cells: Sequence[Cell]) -> Table:

@@ -163,7 +163,7 @@ class SelfTest:
 
     def _evaluate(self) -> str:
         from engine.evaluation.catalogue import METRICS
-        from engine.evaluation.reasons import reason_beforehand
+        from engine.evaluation.reasons import known_reason
 
         config = DIGITS.changed(dataset="arrays", data_folder=_write_sprites(self._folder / "sprites.npz"))
         self._window.header.tabs.button(0).click()
@@ -175,7 +175,7 @@ class SelfTest:
         page.evaluate_button.click()
         self._until(lambda: not session.active)
         values = {name: entry["value"] for name, entry in item.run.evaluation().get("metrics", {}).items()}
-        possible = [name for name in METRICS if not reason_beforehand(config, name)]
+        possible = [name for name in METRICS if not known_reason(config, name)]
         lacking = [name for name in possible if not isinstance(values.get(name), int | float)]
         _require(not lacking, f"a value of {', '.join(lacking)} ({page.words.text()})")
         _require(all(math.isfinite(values[name]) for name in possible), "every value to be finite")

@@ -140,7 +140,7 @@ def test_the_ramp_that_does_not_end_in_time_is_said(run_main, digits_folder):
         (["train", "--epochs", "many"], 2, "epochs is 'many'; it must be a whole number from 1"),
         (["train", "--set", "learning_rate=5"], 2, "learning_rate is '5'; it must be a number from 1e-07 to 1"),
         (["train", "--set", "learningrate=5"], 2, "There is no setting 'learningrate'"),
-        (["train", "--set", "gamma"], 2, "--set gamma lacks a value"),
+        (["train", "--set", "gamma"], 2, "--set gamma has no value"),
         (["train", "--config", "nowhere.json"], 2, "nowhere.json cannot be read"),
         (["train", "--dataset", "mnist", "--data", "nowhere", "--steps", "1"], 1, "does not exist"),
         (["evaluate", "nothing"], 1, "There is no run 'nothing'"),
@@ -230,7 +230,7 @@ def test_a_run_cannot_be_made_shorter_than_it_is(run_main, digits_folder, tmp_pa
     run_main("train", "--dataset", "mnist", "--data", digits_folder, "--steps", 20, "--name", "r", *SMALL)
     status, _, err = run_main("resume", "r", "--steps", 10)
     assert status == 2
-    assert "at step 20 already" in err
+    assert "already at step 20" in err
     assert Run.open(tmp_path / "runs" / "r").config.steps == 20
 
 
@@ -341,7 +341,8 @@ def test_streams_that_take_nothing_do_not_end_a_training(digits_folder, tmp_path
     if streams == ">/dev/full":
         last = done.stderr.splitlines()[-1]
         assert last == (
-            "main.py: Standard output cannot be written: No space left on device. What was computed and saved is kept."
+            "main.py: Standard output cannot be written: No space left on device. "
+            "Everything computed and saved so far is kept."
         )
     if streams == "2>&-":
         assert done.stdout == f"{folder}\n"  # and no message is in it

@@ -62,7 +62,7 @@ def test_a_dry_run_says_what_is_left_and_how_long_it_takes_and_does_nothing(run_
     assert [line.split("  ")[0] for line in cells] == [
         "VAE, seed 0", "Annealed, γ = 10, seed 0", "VAE, seed 1", "Annealed, γ = 10, seed 1",
     ]  # fmt: skip
-    assert last.startswith("4 of 4 runs are left: about ")
+    assert last.startswith("4 of 4 runs remain: about ")
     assert last.endswith("1 at a time, 1 thread each.")
     assert list_runs(tmp_path / "runs") == []
 
@@ -88,7 +88,7 @@ def test_ctrl_c_saves_a_checkpoint_says_how_to_go_on_and_exits_130(study_file, t
     assert process.returncode == 130, err
     assert out == ""
     again = f"python main.py study {tiny} --workers 1 --runs {tmp_path / 'runs'}"
-    assert err.splitlines()[-1] == f"Stopped; go on with: {again}"
+    assert err.splitlines()[-1] == f"Stopped; continue with: {again}"
     assert "Traceback" not in err
     run = Run.open(folder)
     assert run.state().state == "stopped"

@@ -1,4 +1,4 @@
-"""Models that several tests look into, and a study that was run through."""
+"""Models shared by several tests, and a study that was run to its end."""
 
 import copy
 import gzip
@@ -50,7 +50,7 @@ def conditional(tmp_path_factory, make_run, digits_folder):
 
 @pytest.fixture(scope="session")
 def label_alone(conditional):
-    """That model with a decoder that sees the label and no latent: a wrong label is a wrong picture, whatever z is."""
+    """That model with a decoder that sees only the label, so that a wrong label gives a wrong image, whatever z is."""
     model = copy.deepcopy(conditional.model)
     weight = model.networks.decoder.hidden[0].weight
     with torch.no_grad():
@@ -79,28 +79,28 @@ def study(tmp_path_factory, study_file):
 
 
 @pytest.fixture(scope="session")
-def _whole(shared_folder, study):
-    """Run that study through by one worker; once, also where several processes share the tests."""
-    folder, told = shared_folder / "study-runs", shared_folder / "study-events.pickle"
+def _finished_study(shared_folder, study):
+    """Run that study to its end with one worker, once for all test processes."""
+    folder, events = shared_folder / "study-runs", shared_folder / "study-events.pickle"
     with FileLock(shared_folder / "study.lock"):
-        if not told.exists():
-            told.write_bytes(pickle.dumps(list(run_study(study, folder, workers=1, threads=1))))
-    return folder, pickle.loads(told.read_bytes())
+        if not events.exists():
+            events.write_bytes(pickle.dumps(list(run_study(study, folder, workers=1, threads=1))))
+    return folder, pickle.loads(events.read_bytes())
 
 
 @pytest.fixture(scope="session")
-def study_runs(_whole):
-    """The folder of runs of that study, all trained and evaluated. Tests that write to it take `study_copy`."""
-    return _whole[0]
+def study_runs(_finished_study):
+    """The runs folder of that study, all trained and evaluated. Tests that write to it use `study_copy`."""
+    return _finished_study[0]
 
 
 @pytest.fixture(scope="session")
-def study_events(_whole):
-    """What the job told that ran that study through."""
-    return _whole[1]
+def study_events(_finished_study):
+    """The events of the job that ran that study."""
+    return _finished_study[1]
 
 
 @pytest.fixture
 def study_copy(tmp_path, study_runs):
-    """A copy of those runs, for one test to change."""
+    """A copy of those runs for a single test."""
     return Path(shutil.copytree(study_runs, tmp_path / "runs"))

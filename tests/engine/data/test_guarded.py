@@ -79,7 +79,7 @@ def test_one_that_is_sound_is_one_like_the_others(add, capsys):
         (3, "load must return a Dataset, and returned a int."),
         ({"name": "other"}, "the Dataset must have the name mine, and has 'other'."),
         ({"image_shape": (30, 30, 1)}, "with a side of 28, 32, 64, 128 and 1 or 3 channels, and is (30, 30, 1)."),
-        ({"image_shape": (32, 32, 1)}, "shape of its Entry is (28, 28, 1), and it loads images of (32, 32, 1)."),
+        ({"image_shape": (32, 32, 1)}, "shape of its Entry is (28, 28, 1), but it loads images of (32, 32, 1)."),
         ({"store": ArrayStore(SOUND.store.array.astype(float))}, "its images must be uint8"),
         (
             {"store": ArrayStore(SOUND.store.array[..., 0])},
@@ -95,7 +95,7 @@ def test_one_that_is_sound_is_one_like_the_others(add, capsys):
         ({"factors": Factors(("row",), (np.arange(5.0),))}, "make a grid of 5 = 5 images, and there are 12."),
         ({"factors": Factors(("a",), (np.arange(2.0),), table=np.arange(12)[:, None])}, "the table of factor 'a' has"),
         ({"factors": Factors(("a",), (np.arange(2.0),), table=np.zeros((12, 1)))}, "must be int64 (12, 1)."),
-        ({"splits": {"all": np.arange(12)}}, "training_images of its Entry is 8, and it loads 12."),
+        ({"splits": {"all": np.arange(12)}}, "training_images of its Entry is 8, but it loads 12."),
     ],
 )
 def test_what_is_wrong_with_one_is_said(add, changes, words):

@@ -1,4 +1,4 @@
-"""Categories as a classifier: by hand, and where two categories share a class."""
+"""Categories as a classifier, by hand and with two categories for the same class."""
 
 import itertools
 
@@ -22,13 +22,13 @@ def test_by_hand():
     assert one_to_one_error(counts) == pytest.approx(4 / 10)
 
 
-def test_a_perfect_code_has_no_error_in_whatever_order():
+def test_a_perfect_code_has_no_error_in_any_order():
     labels = np.random.default_rng(0).integers(0, 10, 300)
     counts = contingency((labels + 3) % 10, labels)
     assert majority_error(counts) == one_to_one_error(counts) == 0
 
 
-def test_the_matching_is_the_best_of_all():
+def test_the_matching_is_optimal():
     counts = np.random.default_rng(4).integers(0, 50, (4, 4))
     best = max(
         sum(counts[row, column] for row, column in enumerate(order)) for order in itertools.permutations(range(4))
@@ -36,12 +36,12 @@ def test_the_matching_is_the_best_of_all():
     assert one_to_one_error(counts) == pytest.approx(1 - best / counts.sum())
 
 
-def test_more_classes_than_categories_and_the_other_way_round():
+def test_more_classes_than_categories_and_vice_versa():
     assert one_to_one_error(np.array([[5, 0, 3]])) == pytest.approx(3 / 8)
     assert one_to_one_error(np.array([[5], [3]])) == pytest.approx(3 / 8)
 
 
-def test_results_are_per_cent_with_wilsons_interval_and_say_how():
+def test_results_are_per_cent_with_wilsons_interval_and_a_protocol():
     found = category_results(CATEGORIES, LABELS, "test", 10)
     error = found["category_error"]
     assert (error["value"], error["unit"]) == (pytest.approx(30), "%")

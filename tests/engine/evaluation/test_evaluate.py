@@ -1,4 +1,4 @@
-"""Metrics against plain recomputations, and evaluation.json as the memory of them."""
+"""Metrics against simple recomputations, and their storage in evaluation.json."""
 
 import json
 import math
@@ -38,7 +38,7 @@ def result_of(run, metrics=None):
 
 
 def plain_laplacian_variance(image):
-    """Convolve with [[0, 1, 0], [1, -4, 1], [0, 1, 0]], the border mirrored without its outermost pixel."""
+    """Convolve with [[0, 1, 0], [1, -4, 1], [0, 1, 0]], mirroring the border without its outermost pixel."""
     padded = np.pad(image.astype(np.float64), 1, mode="reflect")
     height, width = image.shape
     kernel = [[0, 1, 0], [1, -4, 1], [0, 1, 0]]
@@ -63,7 +63,7 @@ def trained(tiny_run, digits_folder):
 
 @pytest.fixture(scope="module")
 def plain(trained):
-    """The 297 test images through the network, one way, in double precision."""
+    """One pass of the 297 test images through the network, in double precision."""
     indices = trained.dataset.splits["test"]
     originals = trained.dataset.images(indices)
     x = originals[..., 0] / 255
@@ -76,14 +76,14 @@ def plain(trained):
     return {"originals": originals, "pixels": p, "losses": losses, "kl": kl}
 
 
-def test_sharpness_agrees_with_a_plain_convolution():
+def test_sharpness_agrees_with_a_simple_convolution():
     rng = np.random.default_rng(1)
     images = np.concatenate([rng.uniform(0, 255, (3, 28, 28)), rng.integers(0, 2, (2, 28, 28)) * 255.0])
     expected = [plain_laplacian_variance(image) for image in images]
     np.testing.assert_allclose(laplacian_variance(images[..., None]), expected, rtol=1e-12)
 
 
-def test_sharpness_of_bytes_is_that_of_the_same_numbers():
+def test_sharpness_of_bytes_equals_that_of_floats():
     images = np.random.default_rng(2).integers(0, 256, (4, 64, 64, 1), np.uint8)
     np.testing.assert_array_equal(laplacian_variance(images), laplacian_variance(images.astype(np.float64)))
 
@@ -103,21 +103,21 @@ def test_sharpness_grows_with_the_square_of_contrast_and_averages_colours():
     assert laplacian_variance(colours)[0] == pytest.approx(laplacian_variance(image)[0])
 
 
-def test_mnists_originals_have_the_sharpness_noted_for_this_definition(shared_data):
+def test_mnists_originals_have_the_known_sharpness(shared_data):
     # The project's notes on the paper: "MNIST's originals score about 10,300".
     dataset = load_dataset("mnist", shared_data / "mnist")
     score = laplacian_variance(dataset.images(dataset.splits["test"])).mean()
     assert score == pytest.approx(10_300, rel=0.01)
 
 
-def test_reconstruction_at_the_posterior_mean_agrees_with_a_plain_recomputation(evaluated, plain):
+def test_reconstruction_at_the_posterior_mean_agrees_with_a_simple_recomputation(evaluated, plain):
     _, result = evaluated
     entry = result["metrics"]["reconstruction_mean"]
     assert entry["value"] == pytest.approx(plain["losses"].mean(), rel=1e-4)
     assert entry["unit"] == "nats"
 
 
-def test_training_reconstruction_is_of_the_training_images_with_z_sampled_and_with_its_mean(evaluated, trained):
+def test_training_reconstruction_uses_training_images_with_z_sampled_and_with_its_mean(evaluated, trained):
     images = torch.tensor(trained.dataset.images(np.arange(1500))[..., 0] / 255, dtype=torch.float32)[:, None]
 
     def plain(z):
@@ -136,7 +136,7 @@ def test_training_reconstruction_is_of_the_training_images_with_z_sampled_and_wi
     assert metrics["reconstruction_train"]["value"] == pytest.approx(sampled, rel=5e-3)
 
 
-def test_the_interval_is_students_t_times_the_standard_error_either_side(evaluated, plain):
+def test_the_interval_is_students_t_times_the_standard_error(evaluated, plain):
     # s / sqrt(n), with the sample's standard deviation from Python's statistics; t of 296 from a printed table.
     values = plain["losses"].tolist()
     half = 1.968 * statistics.stdev(values) / math.sqrt(len(values))
@@ -176,7 +176,7 @@ def test_the_reconstruction_loss_is_that_of_draws_and_not_of_the_mean(evaluated,
     assert value != pytest.approx(plain["losses"].mean(), rel=0.01)
 
 
-def test_sharpness_of_reconstructions_and_originals_agrees_with_the_plain_convolution(evaluated, plain):
+def test_sharpness_of_reconstructions_and_originals_agrees_with_the_simple_convolution(evaluated, plain):
     values = {name: entry["value"] for name, entry in evaluated[1]["metrics"].items()}
     sharp = np.mean([plain_laplacian_variance(255 * image) for image in plain["pixels"]])
     originals = np.mean([plain_laplacian_variance(image) for image in plain["originals"][..., 0]])
@@ -185,7 +185,7 @@ def test_sharpness_of_reconstructions_and_originals_agrees_with_the_plain_convol
     assert values["sharpness_ratio"] == pytest.approx(sharp / originals, rel=1e-3)
 
 
-def test_every_number_says_its_protocol(evaluated):
+def test_every_value_has_its_protocol(evaluated):
     _, result = evaluated
     assert result["step"] == 60
     assert list(result["metrics"]) == list(METRICS)
@@ -217,7 +217,7 @@ def test_evaluating_the_same_checkpoint_again_computes_nothing(evaluated, monkey
     assert result_of(Run.open(run.path)) == result
 
 
-def test_another_checkpoint_is_evaluated_anew(tiny_copy, digits_folder):
+def test_another_checkpoint_is_evaluated_again(tiny_copy, digits_folder):
     before = result_of(tiny_copy)
     trained = load_model(tiny_copy, load_dataset("mnist", digits_folder))
     with torch.no_grad():
@@ -227,12 +227,12 @@ def test_another_checkpoint_is_evaluated_anew(tiny_copy, digits_folder):
     save_checkpoint(tiny_copy.checkpoint_folder, 61, trained.model.networks, {})
     after = result_of(tiny_copy)
     assert (before["step"], after["step"]) == (60, 61)
-    # Closed form: a decoder of zeros says 1/2 everywhere, which costs ln 2 a pixel whatever the image.
+    # Closed form: a decoder of zeros gives 1/2 everywhere, which costs ln 2 per pixel whatever the image.
     assert after["metrics"]["reconstruction"]["value"] == pytest.approx(784 * math.log(2), rel=1e-5)
     assert json.loads((tiny_copy.path / "evaluation.json").read_text(encoding="utf-8"))["step"] == 61
 
 
-def test_evaluating_twice_from_nothing_gives_the_same_numbers(evaluated, tiny_copy):
+def test_evaluating_twice_from_scratch_gives_the_same_values(evaluated, tiny_copy):
     torch.manual_seed(123)  # torch's global state must not matter
     assert result_of(tiny_copy)["metrics"] == evaluated[1]["metrics"]
 
@@ -247,13 +247,13 @@ def test_evaluating_leaves_torchs_global_random_state_alone(tiny_copy):
     assert torch.equal(torch.get_rng_state(), state)
 
 
-def test_only_what_was_asked_for_is_told_and_what_came_with_it_is_kept(tiny_copy):
+def test_only_requested_metrics_are_returned_and_all_computed_ones_are_stored(tiny_copy):
     result = result_of(tiny_copy, ["kl", "elbo"])
     assert list(result["metrics"]) == ["kl", "elbo"]
     assert list(tiny_copy.evaluation()["metrics"]) == list(HEADLINE)
 
 
-def test_asking_for_more_metrics_adds_them(tiny_copy, evaluated, monkeypatch):
+def test_requesting_more_metrics_adds_them(tiny_copy, evaluated, monkeypatch):
     result_of(tiny_copy, ["reconstruction"])
     splits, forward = [], module.forward
 
@@ -266,7 +266,7 @@ def test_asking_for_more_metrics_adds_them(tiny_copy, evaluated, monkeypatch):
     assert splits == [1500]  # the test images were kept, only the training images are new
 
 
-def test_other_weights_at_the_same_step_are_evaluated_anew(tiny_copy):
+def test_other_weights_at_the_same_step_are_evaluated_again(tiny_copy):
     result_of(tiny_copy, ["kl"])
     weights = load_weights(tiny_copy.checkpoint_folder)
     state = load_trainer(tiny_copy.checkpoint_folder, weights)
@@ -287,7 +287,7 @@ def test_total_and_mean_correlation_agree_with_numpys_corrcoef(evaluated, traine
     assert values["mean_correlation"]["value"] == pytest.approx(apart.mean(), rel=1e-3)
 
 
-def test_an_unknown_metric_is_refused_with_those_there_are(tiny_run):
+def test_the_error_for_an_unknown_metric_lists_the_known_ones(tiny_run):
     with pytest.raises(StudioError, match=r"no metric 'fid'.*reconstruction"):
         list(evaluate(tiny_run, ["kl", "fid"]))
 
@@ -295,30 +295,30 @@ def test_an_unknown_metric_is_refused_with_those_there_are(tiny_run):
 @pytest.mark.parametrize(
     "content", [b"", b'{"step": 60, "metr', b'{"step": 60}', b'{"step": 60, "metrics": null}', b"[]"]
 )
-def test_a_damaged_memory_is_computed_again(tiny_copy, evaluated, content):
+def test_a_damaged_evaluation_is_computed_again(tiny_copy, evaluated, content):
     (tiny_copy.path / "evaluation.json").write_bytes(content)
     assert result_of(tiny_copy)["metrics"] == evaluated[1]["metrics"]
 
 
-def test_a_copied_run_is_told_with_the_folder_it_lies_in_now(evaluated, tmp_path):
+def test_the_evaluation_of_a_copied_run_names_its_current_folder(evaluated, tmp_path):
     run, _ = evaluated
     copied = Run.open(shutil.copytree(run.path, tmp_path / "copied"))
     result = result_of(copied)
     assert result["run"] == str(copied.path)
 
 
-def test_a_renamed_run_is_told_by_its_new_name(tiny_copy):
+def test_the_evaluation_of_a_renamed_run_has_its_new_name(tiny_copy):
     result_of(tiny_copy)
     tiny_copy.write_marks({"name": "The good one"})
     assert result_of(tiny_copy)["name"] == "The good one"
 
 
-def test_a_run_without_weights_says_so(tmp_path, make_run):
+def test_a_run_without_weights_gets_a_message(tmp_path, make_run):
     with pytest.raises(CheckpointError, match="fresh has no weights yet"):
         list(evaluate(make_run(tmp_path, name="fresh")))
 
 
-def test_a_run_whose_data_is_gone_says_so(tiny_copy):
+def test_a_run_whose_data_are_gone_gets_a_message(tiny_copy):
     tiny_copy.config = tiny_copy.config.changed(data_folder="/nowhere/digits")
     with pytest.raises(DataError, match="/nowhere/digits does not exist"):
         list(evaluate(tiny_copy))
@@ -338,7 +338,7 @@ def test_weights_that_give_no_numbers_are_said_to_have_diverged(tiny_copy):
     assert tiny_copy.evaluation() == {}
 
 
-def test_an_evaluation_abandoned_midway_keeps_what_was_computed(tiny_copy):
+def test_an_abandoned_evaluation_keeps_the_metrics_computed_so_far(tiny_copy):
     job = evaluate(tiny_copy)
     while next(job).unit != "images":
         pass
@@ -382,15 +382,15 @@ def test_a_conditional_run_is_evaluated_with_each_images_own_label(tmp_path, mak
     assert result_of(run)["metrics"]["reconstruction_mean"]["value"] == pytest.approx(plain, rel=1e-4)
 
 
-def test_active_latents_are_those_above_a_tenth_of_a_nat():
+def test_active_latents_are_above_a_tenth_of_a_nat():
     assert active_latents(np.array([0.0, 0.0999, 0.1001, 3.0])) == 2
 
 
-def test_latents_are_ordered_by_kl_and_equal_ones_keep_their_order():
+def test_latents_are_ordered_by_kl_and_ties_keep_their_order():
     assert latents_by_kl(np.array([0.5, 2.0, 0.5, 3.0])).tolist() == [3, 1, 0, 2]
 
 
-def test_a_sample_of_a_split_is_of_that_split_in_order_and_always_the_same(digits_folder):
+def test_a_sample_of_a_split_is_ordered_and_reproducible(digits_folder):
     dataset = load_dataset("mnist", digits_folder)
     chosen = sample_of(dataset, "test", 100)
     assert len(set(chosen.tolist())) == 100
@@ -399,20 +399,20 @@ def test_a_sample_of_a_split_is_of_that_split_in_order_and_always_the_same(digit
     assert sample_of(dataset, "test").tolist() == list(range(1500, 1797))
 
 
-def test_a_sample_says_of_how_many_images_it_is(tiny_copy, monkeypatch):
+def test_the_protocol_of_a_sample_says_how_many_images_there_are(tiny_copy, monkeypatch):
     from engine.evaluation import evaluate as module
-    from engine.evaluation.protocols import protocol_words
+    from engine.evaluation.protocols import protocol_text
 
     whole = module.sample_of
     monkeypatch.setattr(module, "sample_of", lambda dataset, split: whole(dataset, split, 100))
     metrics = result_of(tiny_copy, ("kl", "reconstruction_train"))["metrics"]
     assert (metrics["kl"]["protocol"]["n"], metrics["kl"]["protocol"]["of"]) == (100, 297)
-    words = {name: protocol_words(metrics[name], COLUMN[name], interval=False) for name in metrics}
+    words = {name: protocol_text(metrics[name], COLUMN[name], interval=False) for name in metrics}
     assert words["kl"].endswith("mean over images; 100 of 297 test images")
     assert "; 100 of 1,500 training images; z sampled" in words["reconstruction_train"]
 
 
-def test_a_table_has_a_line_for_each_run_and_the_values_rounded(evaluated):
+def test_a_table_has_a_line_for_each_run_and_rounded_values(evaluated):
     run, result = evaluated
     row = row_of(run)
     assert row is not None

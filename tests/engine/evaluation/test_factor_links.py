@@ -1,4 +1,4 @@
-"""What each latent follows, on representations whose answer is known."""
+"""The factor that each latent follows, for representations whose answer is known."""
 
 from itertools import product
 
@@ -20,27 +20,27 @@ def used(means):
     return np.ones(means.shape[1])
 
 
-def test_an_idle_latent_follows_nothing():
+def test_an_inactive_latent_follows_nothing():
     # Both latents are the factor x exactly; one has a KL of 0.03 nats, under the 0.1 from which a latent is active.
     means = np.stack([FACTORS[:, 2], 1e-3 * FACTORS[:, 2]], axis=1)
     assert [link.latent for link in links(means, FACTORS, NAMES, np.array([2.0, 0.03]))] == [0]
     assert [link.latent for link in links(means, FACTORS, NAMES, np.array([0.1, 0.1001]))] == [1]
 
 
-def test_a_latent_that_is_a_factor_tells_all_of_it_in_whatever_order_sign_and_scale():
+def test_a_latent_that_equals_a_factor_has_a_share_of_one_whatever_its_order_sign_and_scale():
     means = np.stack([-5.0 * FACTORS[:, 2], FACTORS[:, 0] + 100.0, 0.01 * FACTORS[:, 1]], axis=1)
     found = links(means, FACTORS, NAMES, used(means))
     assert [(link.latent, link.factor) for link in found] == [(0, "x"), (1, "shape"), (2, "scale")]
     assert [link.share for link in found] == pytest.approx([1, 1, 1])
 
 
-def test_noise_tells_next_to_nothing():
+def test_noise_has_a_share_near_zero():
     means = np.random.default_rng(0).normal(size=(len(FACTORS), 2))
     # Estimates from n images are too large by (bins - 1)(classes - 1) / 2n nats (Miller 1955), here at most 0.024.
     assert all(link.share < 0.03 for link in links(means, FACTORS, NAMES, used(means)))
 
 
-def test_a_latent_that_tells_half_of_a_factor_has_that_share():
+def test_a_latent_with_half_of_a_factors_information_has_that_share():
     # Which half x (12 equal classes) lies in: ln 2 of ln 12 nats.
     (link,) = links((FACTORS[:, 2:] >= 6).astype(float), FACTORS, NAMES, used(FACTORS[:, 2:]))
     assert (link.factor, link.share) == ("x", pytest.approx(np.log(2) / np.log(12)))
@@ -65,7 +65,7 @@ def test_factors_that_do_not_vary_are_left_out():
 
 
 def finish(job):
-    """Events of a job, and what it returns."""
+    """Events of a job, and its return value."""
     events = []
     while True:
         try:
@@ -74,7 +74,7 @@ def finish(job):
             return events, end.value
 
 
-def test_links_of_a_model_come_from_its_posterior_means_with_progress(trained):
+def test_links_of_a_model_are_computed_from_its_posterior_means_with_progress(trained):
     # The digits with a factor for which the answer can be computed apart: how bright an image is, in ten classes.
     images = trained.dataset.images(np.arange(900))
     means = images.mean(axis=(1, 2, 3))

@@ -1,7 +1,7 @@
-"""Intervals cover what they say: for 95 % of draws, the mean over draws. The codes of all images are made up or cached.
+"""Intervals cover the mean over draws for 95 % of draws. The codes of all images are synthetic or cached.
 
-The true mean is that of many more draws, so what is checked is the whole way from a seed to the interval that
-evaluation.json gets.
+The true mean is that of many more draws, so that the complete path from a seed to the interval in evaluation.json is
+checked.
 """
 
 import math
@@ -26,7 +26,7 @@ KINDS = ("rotated", "heavy tails", "clean and noise")
 
 
 def codes_of(kind, classes, sizes):
-    """Posterior means (images, latents) of a representation that was not learnt."""
+    """Posterior means (images, latents) of a representation that was not learned."""
     rng = np.random.default_rng(1)
     factors = classes / (np.array(sizes) - 1) - 0.5
     factors = factors / factors.std(0)
@@ -51,7 +51,7 @@ class Cached:
 
 
 def score(monkeypatch, dataset, codes, metric, seed):
-    """Value and interval of a metric as an evaluation with this seed has them."""
+    """Value and interval of a metric in an evaluation with this seed."""
     monkeypatch.setattr(representation, "SEED", seed)
     monkeypatch.setattr(representation, "PosteriorMeans", Cached)
     looked_at = Representation(SimpleNamespace(dataset=dataset, codes=codes.astype(np.float32)), None, "test")
@@ -67,7 +67,7 @@ def score(monkeypatch, dataset, codes, metric, seed):
 
 
 class Images:
-    """A data set without pictures: a grid of factors, many times over or once."""
+    """A data set without pixels: a grid of factors, once or many times over."""
 
     title = "made up"
 
@@ -86,7 +86,7 @@ def grid(sizes, times):
 
 
 def check_coverage(found):
-    """Assert that 95 % of the intervals hold the mean over draws, within what chance allows once in 1,000 times."""
+    """Assert that 95 % of the intervals cover the mean over draws, up to a chance of 1 in 1,000."""
     values, intervals = zip(*found, strict=True)
     mean = np.mean(values)
     held = sum(low <= mean <= high for low, high in intervals)
@@ -96,7 +96,7 @@ def check_coverage(found):
 
 @pytest.fixture
 def few_points(monkeypatch):
-    """A thirty-third of the images and points of the protocols."""
+    """A thirty-third of the protocols' images and points."""
     for module in (sampling, ground_truth, representation):
         monkeypatch.setattr(module, "TRAINING", 300)
         monkeypatch.setattr(module, "TESTING", 150)
@@ -109,7 +109,7 @@ def few_points(monkeypatch):
     ("metric", "draws", "kind"),
     [*(("mig", 75, kind) for kind in KINDS), *(("factor_vae", 50, kind) for kind in KINDS if kind != "rotated")],
 )
-def test_the_interval_of_a_score_holds_the_mean_over_draws(few_points, monkeypatch, metric, draws, kind):
+def test_the_interval_of_a_score_covers_the_mean_over_draws(few_points, monkeypatch, metric, draws, kind):
     images = grid(SIZES, 300)
     codes = codes_of(kind, images.groups.classes, SIZES)
     check_coverage([score(monkeypatch, images, codes, metric, seed) for seed in range(draws)])
@@ -118,7 +118,7 @@ def test_the_interval_of_a_score_holds_the_mean_over_draws(few_points, monkeypat
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", [*KINDS, "trained"])
 @pytest.mark.parametrize("metric", ["mig", "factor_vae"])
-def test_the_interval_holds_the_mean_over_draws_of_all_dsprites(monkeypatch, metric, kind):
+def test_the_interval_covers_the_mean_over_draws_of_all_dsprites(monkeypatch, metric, kind):
     images = Images(dsprites.factors(), dsprites.COUNT)
     if kind == "trained":  # an .npy with the posterior means (737280, latents) of any model
         if "STUDIO_TEST_CODES" not in os.environ:
@@ -129,13 +129,13 @@ def test_the_interval_holds_the_mean_over_draws_of_all_dsprites(monkeypatch, met
     check_coverage([score(monkeypatch, images, codes, metric, seed) for seed in range(200 if metric == "mig" else 60)])
 
 
-def test_around_one_draw_is_students_t_of_the_spread_of_the_others():
+def test_around_one_draw_is_students_t_times_the_spread_of_the_others():
     low, high = around_one_draw(0.5, [0.1, 0.2, 0.4])
     spread = np.std([0.1, 0.2, 0.4], ddof=1)
     assert (low, high) == pytest.approx((0.5 - 4.302653 * spread, 0.5 + 4.302653 * spread))  # t of 2, a printed table
 
 
-def test_the_interval_of_a_mean_agrees_with_scipy_and_is_none_of_one_value():
+def test_the_interval_of_a_mean_agrees_with_scipy_and_is_none_for_one_value():
     values = np.random.default_rng(0).exponential(2, 12)
     plain = student.interval(0.95, 11, values.mean(), values.std(ddof=1) / math.sqrt(12))
     assert around_mean(values) == pytest.approx(plain)
@@ -143,7 +143,7 @@ def test_the_interval_of_a_mean_agrees_with_scipy_and_is_none_of_one_value():
 
 
 @pytest.mark.parametrize(("right", "n"), [(0, 5000), (1, 20), (2741, 5000), (4999, 5000), (5000, 5000)])
-def test_wilsons_interval_is_where_his_test_would_not_refuse(right, n):
+def test_wilsons_interval_contains_the_proportions_that_his_test_does_not_reject(right, n):
     # Wilson 1927: the ends p are where |share - p| is 1.96 standard deviations of a proportion p, or 0 and 1.
     for end in wilson(right / n, n):
         distance = abs(right / n - end)

@@ -1,4 +1,4 @@
-"""Scores do not depend on the order of latents, nor on their scale but where the metric's docstring says so."""
+"""Scores do not depend on the order of latents, nor on their scale except where the metric's docstring says so."""
 
 import numpy as np
 import pytest
@@ -72,7 +72,7 @@ def test_the_scale_and_sign_of_latents_do_not_matter(groups, codes, name):
 
 
 @pytest.mark.parametrize("name", ["mig", "dci"])
-def test_the_scale_of_latents_does_not_matter_to_what_cuts_them_at_thresholds(groups, codes, name):
+def test_the_scale_of_latents_does_not_matter_to_scores_based_on_thresholds(groups, codes, name):
     # A change of sign moves values that lie on a threshold to its other side, so only positive factors here.
     scaled = (codes * np.abs(SCALE)).astype(np.float32)
     assert score(name, groups, scaled) == pytest.approx(score(name, groups, codes), abs=1e-9)
@@ -83,5 +83,5 @@ def test_the_beta_vae_score_does_depend_on_scale(groups, codes):
     assert score("beta_vae", groups, codes * np.float32(1e-4)) < score("beta_vae", groups, codes) - 0.1
 
 
-def test_factor_vae_drops_latents_of_little_deviation(groups, codes):
+def test_factor_vae_drops_latents_with_a_small_deviation(groups, codes):
     assert score("factor_vae", groups, codes * np.float32(1e-3)) == 0

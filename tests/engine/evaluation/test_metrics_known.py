@@ -1,4 +1,4 @@
-"""Scores of representations whose score is known: the factors themselves, a mixture of them, noise, nothing."""
+"""Representations whose score is known: the factors themselves, a mixture of them, noise, a collapsed posterior."""
 
 import math
 
@@ -26,7 +26,7 @@ def groups():
 
 
 def codes_of(groups, kind):
-    """Posterior means (images, 5 or more) of a representation that was not learnt."""
+    """Posterior means (images, 5 or more) of a representation that was not learned."""
     factors = groups.classes / (np.array(SIZES) - 1) - 0.5
     if kind == "factors":
         codes = factors
@@ -79,7 +79,7 @@ def test_noise_scores_one_fifth(groups, name):
     assert abs(score(name, groups, codes_of(groups, "noise")) - 0.2) < 5 * math.sqrt(0.2 * 0.8 / TEST)
 
 
-def test_mig_of_the_factors_is_what_twenty_bins_can_hold(groups):
+def test_mig_of_the_factors_is_the_most_that_twenty_bins_allow(groups):
     # Closed form: values at i / (n - 1) fall into bins of 1/20; a bin's entropy over the factor's, mean over factors.
     # The notes say "about 0.90". Another factor's information is 0 but for the bias of 10,000 images.
     def held(size):
@@ -93,13 +93,13 @@ def test_mig_of_the_factors_is_what_twenty_bins_can_hold(groups):
     assert score("mig", groups, codes_of(groups, "factors")) == pytest.approx(expected, abs=0.01)
 
 
-def test_gaps_vanish_when_two_latents_tell_the_same(groups):
+def test_gaps_vanish_for_duplicated_latents(groups):
     # disentanglement_lib's own tests of MIG and SAP: a duplicated representation has no gap.
     assert score("mig", groups, codes_of(groups, "twice")) == 0
     assert score("sap", groups, codes_of(groups, "twice")) == 0
 
 
-def test_a_mixture_of_the_factors_is_told_from_the_factors(groups):
+def test_a_mixture_of_the_factors_scores_lower_than_the_factors(groups):
     # Locatello et al. 2019, theorem 1: a rotation of the factors fits the images as well, but is entangled.
     factors, mixed = codes_of(groups, "factors"), codes_of(groups, "mixed")
     for name in ("mig", "sap"):
@@ -114,7 +114,7 @@ def test_sap_of_the_factors_is_low_by_construction(groups):
     assert value > score("sap", groups, codes_of(groups, "noise")) + 0.1
 
 
-def test_nothing_scores_nothing(groups):
+def test_a_collapsed_posterior_scores_zero(groups):
     # A collapsed posterior: the means do not depend on the image. FactorVAE gives 0 by its protocol.
     nothing = codes_of(groups, "nothing")
     assert score("factor_vae", groups, nothing) == 0
@@ -126,7 +126,7 @@ def test_nothing_scores_nothing(groups):
 
 @pytest.fixture(scope="module")
 def small():
-    """A full grid of 4 x 3 x 2 classes, many times over, as images to fit on and to test on."""
+    """A full grid of 4 x 3 x 2 classes, many times over, as training and test images."""
     factors = Factors(("a", "b", "c"), tuple(np.arange(n, dtype=np.float64) for n in (4, 3, 2)))
     classes = factors.classes(np.random.default_rng(3).integers(0, 24, 800))
     return classes[:400], classes[400:]
@@ -146,7 +146,7 @@ def test_dci_of_the_factors_is_one(small):
     assert dci_of(classes.astype(float), classes, tests.astype(float), tests) == pytest.approx((1, 1, 1), abs=1e-3)
 
 
-def test_dci_of_a_mixture_is_low_and_still_informative(small):
+def test_dci_of_a_mixture_is_low_but_informative(small):
     classes, tests = small
     rotation = np.linalg.qr(np.random.default_rng(4).standard_normal((3, 3)))[0]
     mixed = dci_of(classes @ rotation, classes, tests @ rotation, tests)
@@ -154,13 +154,13 @@ def test_dci_of_a_mixture_is_low_and_still_informative(small):
     assert mixed[2] > 0.9
 
 
-def test_dci_of_nothing_is_nothing(small):
+def test_dci_of_a_collapsed_posterior_is_zero(small):
     # A collapsed posterior: no tree can split, so no latent has an importance.
     classes, tests = small
     assert dci_of(np.zeros(classes.shape), classes, np.zeros(tests.shape), tests)[:2] == (0, 0)
 
 
-def test_dci_of_noise_is_low_and_tells_at_chance(small):
+def test_dci_of_noise_is_low_and_its_informativeness_is_chance(small):
     classes, tests = small
     rng = np.random.default_rng(5)
     low = dci_of(rng.standard_normal(classes.shape), classes, rng.standard_normal(tests.shape), tests)
@@ -168,7 +168,7 @@ def test_dci_of_noise_is_low_and_tells_at_chance(small):
     assert low[2] == pytest.approx((1 / 4 + 1 / 3 + 1 / 2) / 3, abs=0.06)
 
 
-def test_a_factor_with_one_class_among_the_training_images_is_predicted_as_that_class():
+def test_a_factor_with_one_training_class_is_predicted_as_that_class():
     codes, tests = np.random.default_rng(6).standard_normal((60, 2)), np.array([0, 0, 0, 1])
     fit = dci.fit_factor(codes, np.zeros(60, int), codes[:4], tests, 0)
     assert (fit.importance.tolist(), fit.accuracy) == ([0, 0], 0.75)

@@ -20,8 +20,8 @@ from engine.evaluation.evaluate import GROUND_TRUTH, evaluate
 from engine.evaluation.intervals import wilson
 from engine.evaluation.mig import mig, mutual_information
 from engine.evaluation.posterior_means import PosteriorMeans
-from engine.evaluation.protocols import protocol_words
-from engine.evaluation.representation import reason_against
+from engine.evaluation.protocols import protocol_text
+from engine.evaluation.representation import unscorable_reason
 from engine.evaluation.sampling import Groups, draw_images, draw_pairs
 from engine.jobs.events import Evaluated, Progress
 from engine.runs.checkpoints import load_trainer, load_weights, save_checkpoint
@@ -36,7 +36,7 @@ COLUMN = {column.metric: column for column in METRICS.values()}
 
 @pytest.fixture(scope="module")
 def squares(tmp_path_factory):
-    """An .npz of 8 x 8 x 3 images: a square at a position in x and y, of three greys; a fourth factor is constant."""
+    """An .npz of 8 x 8 x 3 images: a square at a position in x and y, in three greys; a fourth factor is constant."""
     x, y, grey = (part.ravel() for part in np.indices((8, 8, 3)))
     images = np.zeros((192, 28, 28), np.uint8)
     for image, left, top, level in zip(images, 3 * x, 3 * y, 85 * (grey + 1), strict=True):
@@ -81,7 +81,7 @@ def scored(run):
 
 @pytest.fixture(scope="module")
 def means(run, squares):
-    """Posterior means of all images, encoded plainly, one at a time."""
+    """Posterior means of all images, encoded one at a time."""
     trained = load_model(run, load_dataset("arrays", squares))
     images = torch.tensor(trained.dataset.images(np.arange(192))[..., 0] / 255, dtype=torch.float32)[:, None]
     with torch.no_grad():
@@ -103,9 +103,9 @@ def test_every_score_has_a_value_its_counts_and_its_factors(scored):
     with_interval = {name for name, entry in entries.items() if "interval" in entry}
     assert with_interval == {"disentanglement", "beta_vae", "factor_vae", "mig"}
     assert {entry["protocol"]["of"] for entry in entries.values()} == {192}
-    words = protocol_words(entries["beta_vae"], COLUMN["beta_vae"])
+    words = protocol_text(entries["beta_vae"], COLUMN["beta_vae"])
     assert "; 10,000 points of 64 pairs drawn from all 192 images, tested on 5,000 others; z = posterior" in words
-    words = protocol_words(entries["mig"], COLUMN["mig"])
+    words = protocol_text(entries["mig"], COLUMN["mig"])
     assert "; 128 of 192 images; z = posterior mean" in words
     assert words.endswith(" of the score's mean over draws like this one, from the spread of 20 others")
     assert entries["beta_vae"]["interval"] == pytest.approx(wilson(entries["beta_vae"]["value"], 5000))
@@ -117,7 +117,7 @@ def test_a_trained_model_is_better_than_chance(scored):
         assert scored["metrics"][name]["value"] > 0.4  # chance is a third
 
 
-def test_mig_is_that_of_plainly_encoded_images(scored, means):
+def test_mig_agrees_with_separately_encoded_images(scored, means):
     images, _ = draw_images(192, np.random.default_rng(0))
     x, y, grey = (part.ravel() for part in np.indices((8, 8, 3)))
     expected = mig(means[images], np.stack([x, y, grey], axis=1)[images])
@@ -128,8 +128,8 @@ def test_mig_is_that_of_plainly_encoded_images(scored, means):
     np.testing.assert_allclose(table["latents"], plain, atol=0.03)
 
 
-def test_sap_and_dci_are_those_of_plainly_encoded_images(scored, means):
-    # Each factor told by scikit-learn's own classifiers from the means of the images to fit on, tested on the others.
+def test_sap_and_dci_agree_with_separately_encoded_images(scored, means):
+    # Each factor predicted by scikit-learn's classifiers, fitted on the training images and tested on the others.
     from sklearn.ensemble import GradientBoostingClassifier
     from sklearn.svm import LinearSVC
 
@@ -154,7 +154,7 @@ def test_sap_and_dci_are_those_of_plainly_encoded_images(scored, means):
         assert metrics[of]["value"] == pytest.approx(np.average(concentration, weights=share.sum(1)), abs=1e-4)
 
 
-def test_the_beta_vae_score_is_of_mean_differences_on_other_points(scored, means):
+def test_the_beta_vae_score_uses_mean_differences_and_other_points(scored, means):
     # Higgins et al. 2017: the mean over a point's 64 pairs. A sum would be regularised 4,096 times less.
     from sklearn.linear_model import LogisticRegression
 
@@ -167,7 +167,7 @@ def test_the_beta_vae_score_is_of_mean_differences_on_other_points(scored, means
 
 
 def test_the_disentanglement_score_agrees_with_encoding_each_pair(scored, means):
-    # Section 3.3 of the report as it is written: draw factor values, look both images up, sum, fit, score.
+    # Section 3.3 of the report taken literally: draw factor values, look up both images, sum, fit, score.
     from sklearn.svm import SVC
 
     rng = np.random.default_rng(11)
@@ -190,7 +190,7 @@ def test_the_disentanglement_score_agrees_with_encoding_each_pair(scored, means)
     assert value == pytest.approx(plain, abs=5 * (value * (1 - value) / 500) ** 0.5 + 0.02)
 
 
-def test_every_image_is_encoded_once_however_many_metrics_look_at_it(run, squares, monkeypatch):
+def test_every_image_is_encoded_once_for_all_metrics(run, squares, monkeypatch):
     posterior, encoded = PosteriorMeans(load_model(run, load_dataset("arrays", squares))), []
     plain = posterior._encode
     monkeypatch.setattr(posterior, "_encode", lambda images: encoded.extend(images) or plain(images))
@@ -208,7 +208,7 @@ def test_folding_batch_normalisation_into_convolutions_changes_no_mean(run, squa
     np.testing.assert_allclose(posterior.means, means, atol=1e-5)
 
 
-def test_scores_are_the_same_alone_and_with_all_others(run, scored, tmp_path):
+def test_scores_are_the_same_alone_and_together(run, scored, tmp_path):
     alone = Run.open(shutil.copytree(run.path, tmp_path / "alone"))
     (alone.path / "evaluation.json").unlink()
     result = result_of(alone, ["factor_vae", "mig"])
@@ -217,7 +217,7 @@ def test_scores_are_the_same_alone_and_with_all_others(run, scored, tmp_path):
         assert result["metrics"][name] == scored["metrics"][name]
 
 
-def test_cancelling_during_the_trees_ends_their_processes_and_keeps_the_other_scores(run, tmp_path):
+def test_cancelling_during_dci_ends_its_processes_and_keeps_other_scores(run, tmp_path):
     copied = Run.open(shutil.copytree(run.path, tmp_path / "cancelled"))
     (copied.path / "evaluation.json").unlink(missing_ok=True)
     job = evaluate(copied, ["mig", "dci_disentanglement"])
@@ -243,21 +243,21 @@ def changed(run, tmp_path):
     return Run.open(shutil.copytree(run.path, tmp_path / "changed"))
 
 
-def test_a_collapsed_posterior_has_stated_values(changed):
+def test_a_collapsed_posterior_has_the_documented_values(changed):
     change_weights(changed, lambda name, value: value * 0 if name.startswith("encoder.statistics") else value)
     nothing = ("factor_vae", "mig", "sap", "kl", "active_latents")
     correlations = ("total_correlation", "mean_correlation")
     values = result_of(changed, [*nothing, *correlations, "beta_vae"])["metrics"]
     assert {values[name]["value"] for name in nothing} == {0}
     assert values["beta_vae"]["value"] == pytest.approx(1 / 3, abs=0.03)
-    # No pair to correlate is no correlation of 0, the best there is.
+    # Without a pair to correlate, the correlation must not be 0, the best possible value.
     alone = {"value": None, "reason": "fewer than two latents vary over the images: there is nothing to correlate"}
     assert [values[name] for name in correlations] == [alone, alone]
 
 
 @pytest.mark.parametrize("pictures", ["grey", "noise"])
-def test_data_that_tell_nothing_have_finite_values_or_a_reason(tmp_path, monkeypatch, pictures):
-    """Flat grey pictures, and 20 test images for ten latents: 1.0.0 warned of invalid values. Warnings are errors."""
+def test_degenerate_data_have_finite_values_or_a_reason(tmp_path, monkeypatch, pictures):
+    """Uniform grey images, and 20 test images for ten latents: 1.0.0 warned of invalid values. Warnings are errors."""
     for each in (module, representation, sampling):
         monkeypatch.setattr(each, "TRAINING", 400)
         monkeypatch.setattr(each, "TESTING", 200)
@@ -323,20 +323,20 @@ def dataset(classes):
         (np.indices((20, 20)).reshape(2, -1).T, 10, ""),
         (np.indices((20, 1)).reshape(2, -1).T, 10, "Mine has fewer than two factors that vary"),
         (np.indices((7, 7)).reshape(2, -1).T, 10, "Mine has 49 images; the scores need at least 100"),
-        (np.indices((300, 2)).reshape(2, -1).T, 10, "factor 'a' has 300 values; scores by classes take up to 256"),
+        (np.indices((300, 2)).reshape(2, -1).T, 10, "factor 'a' has 300 values; the scores accept at most 256"),
         (
             np.stack([np.arange(150), np.arange(150) % 3], axis=1),
             10,
-            "factor 'a' has 150 values in 150 images; the scores need at least 3 images a value on average",
+            "factor 'a' has 150 values in 150 images; the scores need at least 3 images per value on average",
         ),
         (np.stack([np.arange(150) // 3, np.arange(150) % 3], axis=1), 10, ""),
         (np.zeros((150, 3), int), 10, "Mine has fewer than two factors that vary"),
         (np.indices((20, 20)).reshape(2, -1).T, 1, "a model with one latent cannot be scored: scores compare latents"),
     ],
 )
-def test_what_cannot_be_scored_is_said(classes, latents, words):
+def test_data_and_models_that_cannot_be_scored_get_a_reason(classes, latents, words):
     data = dataset(classes)
-    assert reason_against(data, Groups.of(data.factors, len(data)), latents) == words
+    assert unscorable_reason(data, Groups.of(data.factors, len(data)), latents) == words
 
 
 def test_scores_cover_all_names(scored):

@@ -1,4 +1,4 @@
-"""Metrics against slow, plain recomputations, closed forms, other libraries and published examples."""
+"""Metrics against slow, simple recomputations, closed forms, other libraries and published examples."""
 
 import math
 import statistics
@@ -67,7 +67,7 @@ def test_pairs_and_batches_agree_in_their_factor(rng, holes):
         assert len(set(groups.classes[batches.images[point], k])) == 1
 
 
-def test_what_a_pair_does_not_share_is_independent(rng):
+def test_factors_that_a_pair_does_not_share_are_independent(rng):
     # On a full grid another factor of n classes agrees by chance: 1 / n, within five standard deviations.
     groups = grid(3, 6, 5)
     pairs = draw_pairs(groups, 3000, rng)
@@ -79,7 +79,7 @@ def test_what_a_pair_does_not_share_is_independent(rng):
             assert abs(share - expected) <= 5 * math.sqrt(expected * (1 - expected) / n)
 
 
-def test_images_that_share_a_class_are_drawn_evenly(rng):
+def test_images_that_share_a_class_are_drawn_uniformly(rng):
     _, groups = with_holes(rng)
     like = np.full(40_000, np.flatnonzero(groups.classes[:, 0] == 1)[0])
     drawn = np.bincount(groups.sharing(np.zeros(1, int), like, rng), minlength=300)
@@ -94,7 +94,7 @@ def test_images_that_share_a_class_are_drawn_evenly(rng):
 @pytest.mark.parametrize(
     ("images", "counts"), [(20_000, (10_000, 5_000)), (900, (600, 300)), (15_001, (10_000, 5_000))]
 )
-def test_images_to_test_on_are_others_than_those_to_fit_on(rng, images, counts):
+def test_training_and_test_images_are_disjoint(rng, images, counts):
     training, testing = draw_images(images, rng)
     assert (len(training), len(testing)) == counts
     assert len({*training.tolist(), *testing.tolist()}) == sum(counts)
@@ -120,7 +120,7 @@ def test_variances_agree_with_pythons_statistics(rng):
 # Scores
 
 
-def test_factor_vae_agrees_with_a_plain_vote(rng):
+def test_factor_vae_agrees_with_a_simple_vote(rng):
     variances, tests = rng.exponential(1, (300, 4)), rng.exponential(1, (200, 4))
     factor, test_factor = rng.integers(0, 3, 300), rng.integers(0, 3, 200)
     tests[np.arange(200), test_factor] *= 0.1
@@ -152,7 +152,7 @@ def test_mutual_information_agrees_with_scikit_learn(rng):
     assert mig(codes, classes) == pytest.approx(statistics.mean(gaps))
 
 
-def test_a_factor_that_never_varies_in_the_sample_does_not_count():
+def test_a_factor_that_does_not_vary_in_the_sample_does_not_count():
     assert gap(np.array([[0.5, 0.0], [0.2, 0.0]]), np.array([1.0, 0.0])) == pytest.approx(0.3)
 
 
@@ -183,7 +183,7 @@ def test_the_beta_vae_scores_regression_agrees_with_one_written_in_torch(rng):
     assert beta_vae_score(training, factor, testing, test_factor) == pytest.approx(plain, abs=1 / 400)
 
 
-def test_saps_machine_agrees_with_its_objective_minimised_by_scipy(rng):
+def test_saps_svm_agrees_with_its_objective_minimised_by_scipy(rng):
     # One latent, two classes of 1 to 3: (w^2 + b^2) / 2 + C sum_i c_i max(0, 1 - y_i (w x_i + b))^2, c balanced.
     classes = (rng.random(400) < 0.25).astype(int)
     codes, C = 0.3 * classes + rng.normal(0, 0.3, 400), 0.01
@@ -220,7 +220,7 @@ DIAGONAL = np.diag(5 * np.ones(5))
         (np.hstack([DIAGONAL, DIAGONAL]), 1 - math.log(2) / math.log(10), 1),
     ],
 )
-def test_dci_of_published_importances(importance, disentanglement, completeness):
+def test_dci_agrees_with_published_examples(importance, disentanglement, completeness):
     # The examples of disentanglement_lib's dci_test.py.
     assert dci.disentanglement(importance) == pytest.approx(disentanglement)
     assert dci.completeness(importance) == pytest.approx(completeness)
@@ -234,7 +234,7 @@ def test_dci_agrees_with_scipys_entropy(rng):
     assert dci.completeness(importance) == pytest.approx(np.mean([1 - entropy(c, base=6) for c in importance.T]))
 
 
-def test_the_trees_are_scikit_learns_own_and_each_is_told_of(rng):
+def test_the_trees_are_scikit_learns_and_each_is_reported(rng):
     from sklearn.ensemble import GradientBoostingClassifier
 
     codes, told = rng.standard_normal((200, 3)), []
@@ -260,7 +260,7 @@ def test_the_total_correlation_of_gaussians_has_a_closed_form(rng):
     assert mean_correlation(varying(codes)) == pytest.approx((0.6 + 0.1 + 0.3) / 3)
 
 
-def test_constant_latents_do_not_correlate_and_equal_ones_correlate_without_end(rng):
+def test_constant_latents_do_not_correlate_and_equal_ones_correlate_infinitely(rng):
     code = rng.standard_normal(200)
     assert varying(np.stack([code, np.full(200, 0.1)], axis=1)).shape == (200, 1)
     assert total_correlation(varying(np.stack([code, np.zeros(200)], axis=1))) == 0
@@ -269,7 +269,7 @@ def test_constant_latents_do_not_correlate_and_equal_ones_correlate_without_end(
     assert total_correlation(varying(np.stack([code, code, rng.standard_normal(200)], axis=1))) > 15
 
 
-def test_what_single_precision_rounds_is_no_information(rng):
+def test_rounding_in_single_precision_is_not_information(rng):
     # A latent that the weights do not move takes two neighbouring floats: by the size of the batch it was encoded in.
     classes = rng.integers(0, 4, (400, 2))
     informed = classes[:, 0] + 0.01 * rng.standard_normal(400)
@@ -289,9 +289,9 @@ def test_latents_of_few_neighbouring_floats_have_bins(apart):
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
-def test_what_is_no_number_is_never_kept_as_one(value):
+def test_a_value_that_is_not_finite_is_never_stored(value):
     from engine.evaluation.results import entry
 
     found = entry(value, "nats", "made up", "all", 10, 10)
-    assert found == {"value": None, "reason": f"it comes out as {value}, which is no finite number"}
+    assert found == {"value": None, "reason": f"its result is {value}, which is not a finite number"}
     assert "interval" not in entry(0.5, "nats", "made up", "all", 10, 10, interval=(value, 1.0))

@@ -1,4 +1,4 @@
-"""The table of runs or methods, in the formats people paste; what is written is what the table shows."""
+"""The table of runs or methods in all formats, which contain what the table shows."""
 
 import csv
 import io
@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from engine.evaluation.catalogue import METRICS, VERSION
-from engine.evaluation.grouping import in_order
-from engine.evaluation.protocols import protocol_words
+from engine.evaluation.grouping import sorted_rows
+from engine.evaluation.protocols import protocol_text
 from engine.evaluation.rows import DAMAGED, NOT_YET, OTHER_VERSION, Row, dataset_title, read_row
 from engine.evaluation.table import shown_spread, table_of
 from engine.evaluation.table_formats import ENDINGS, comma_separated, json_text, latex, markdown, tabbed
@@ -44,7 +44,7 @@ def lines_of(text):
     return list(csv.reader(io.StringIO(text)))
 
 
-def test_numbers_of_earlier_weights_are_told_from_those_of_now(tiny_copy):
+def test_values_of_earlier_weights_are_marked(tiny_copy):
     from engine.evaluation.evaluate import evaluate
     from engine.training.lengthening import lengthen
     from engine.training.trainer import train
@@ -70,7 +70,7 @@ def test_numbers_of_earlier_weights_are_told_from_those_of_now(tiny_copy):
             assert ("60 (now 80)" in written(table)) == (by is None)
 
 
-def test_json_has_the_numbers_that_are_shown(rows):
+def test_json_has_the_values_shown(rows):
     table = table_of(rows, METHODS, report=True).filled()
     content = json.loads(json_text(table))
     first = dict(zip((c["key"] for c in content["columns"]), content["rows"][0], strict=True))
@@ -92,7 +92,7 @@ HOSTILE = [
 ]
 
 
-def test_names_of_any_words_neither_break_a_table_nor_mark_it():
+def test_names_neither_break_a_table_nor_add_markup():
     table = table_of([row(name, "vae", 0, reconstruction=1.0) for name in HOSTILE]).filled()
     piped = markdown(table).splitlines()
     assert len(piped) == 2 + len(HOSTILE)
@@ -121,7 +121,7 @@ def test_a_method_has_the_mean_and_standard_deviation_of_its_runs(rows):
     assert body[2][:4] == ["β-VAE", "MNIST", "1", "100.00"]
 
 
-def test_runs_are_gathered_by_any_setting_and_a_difference_within_a_row_is_said():
+def test_runs_are_grouped_by_any_setting_and_differences_within_a_row_are_noted():
     rows = [row(str(beta), "beta-vae", seed, settings={"beta": beta}, kl=1.0) for beta in (2, 4) for seed in (0, 1)]
     table = table_of(rows, ("method", "beta"))
     assert [(line.title, len(line.rows)) for line in table.lines] == [("β-VAE, β = 2", 2), ("β-VAE, β = 4", 2)]
@@ -136,7 +136,7 @@ def test_columns_without_any_value_are_left_out(rows):
     assert markdown(table_of(rows[4:]).filled()).splitlines()[0].endswith("| Reconstruction ↓ (nats) |")
 
 
-def test_the_best_of_each_data_set_is_marked_by_which_way_is_better(rows):
+def test_the_best_of_each_data_set_is_marked(rows):
     table = table_of([*rows, row("f", "vae", 1, dataset="mnist", reconstruction=76.0)])
     best = {key: [line.title for line in table.lines if line.cells[table.index(key)].best] for key in METRICS}
     assert best == {key: [] for key in METRICS} | {"reconstruction": ["b", "f"], "mig": ["c"]}
@@ -150,7 +150,7 @@ def own(name, path, size=64, **values):
     return Row(name, "VAE", dataset_title(config), 0, 100, metrics, config)
 
 
-def test_two_folders_of_one_name_are_two_data_sets_and_told_apart():
+def test_two_folders_of_the_same_name_are_two_distinct_data_sets():
     rows = [own("a", "/a/faces", mig=0.1), own("b", "/b/faces", mig=0.3), own("c", "/a/faces", mig=0.2),
             own("d", "/a/faces", 32, mig=0.9)]  # fmt: skip
     table = table_of(rows)
@@ -163,7 +163,7 @@ def test_two_folders_of_one_name_are_two_data_sets_and_told_apart():
     assert [line.cells[groups.index("n")].text for line in groups.lines] == ["2", "1", "1"]
 
 
-def test_the_folder_of_a_known_data_set_does_not_part_it():
+def test_the_folder_of_a_built_in_data_set_does_not_matter():
     rows = [row("a", "vae", 0, "mnist", {"data_folder": Path("/a")}, mig=0.1),
             row("b", "vae", 0, "mnist", {"data_folder": Path("/b")}, mig=0.2)]  # fmt: skip
     table = table_of(rows)
@@ -192,7 +192,7 @@ def test_a_sharpness_above_that_of_the_originals_is_never_the_best():
     assert r"Sharpness ratio $\rightarrow$ 1" in latex(table_of([noise]))
 
 
-def test_intervals_of_version_1_0_0_that_were_too_narrow_are_left_out_and_the_values_stay(tmp_path):
+def test_too_narrow_intervals_of_version_1_0_0_are_left_out_and_values_stay(tmp_path):
     run = Run.create(tmp_path, RunConfig())
     protocol = {"name": "as in 1.0.0", "split": "all", "n": 10_000, "seed": 0}
     entry = {"value": 0.1, "unit": "", "protocol": protocol, "interval": [0.09, 0.11]}
@@ -201,31 +201,31 @@ def test_intervals_of_version_1_0_0_that_were_too_narrow_are_left_out_and_the_va
     read = read_row(run).metrics
     assert [read[name]["value"] for name in metrics] == [0.1] * 5
     assert [name for name in metrics if "interval" in read[name]] == ["kl", "beta_vae"]
-    assert "as in 1.0.0; 10,000 of the images; 95 %" in protocol_words(read["kl"], METRICS["reconstruction"])
+    assert "as in 1.0.0; 10,000 of the images; 95 %" in protocol_text(read["kl"], METRICS["reconstruction"])
 
 
-def test_values_that_look_alike_are_not_told_apart_by_bold():
+def test_values_that_look_equal_are_not_distinguished_by_bold():
     same = [row("a", "vae", 0, mig=0.1234), row("b", "vae", 1, mig=0.1233), row("c", "vae", 2, mig=0.05)]
     table = table_of(same)
     assert [line.cells[table.index("mig")].best for line in table.lines] == [True, True, False]
 
 
-def test_rows_are_sorted_by_number_and_those_without_come_last(rows):
+def test_rows_are_sorted_by_value_and_those_without_come_last(rows):
     table = table_of(rows)
     assert [line.title for line in table.sorted_by("reconstruction").lines] == ["b", "a", "c", "d_50%", "e"]
     assert [line.title for line in table.sorted_by("mig", descending=True).lines][:2] == ["c", "a"]
     assert {line.title for line in table.sorted_by("mig", descending=True).lines[2:]} == {"b", "d_50%", "e"}
-    assert [r.name for r in in_order(rows)] == ["b", "a", "c", "d_50%", "e"]
+    assert [r.name for r in sorted_rows(rows)] == ["b", "a", "c", "d_50%", "e"]
 
 
-def test_a_missing_value_says_why(rows):
+def test_a_missing_value_has_a_reason(rows):
     table = table_of(rows)
     assert table.lines[0].cells[table.index("sap")].text == "–"
     assert table.lines[0].cells[table.index("sap")].note == "no such thing"
     assert table.lines[0].cells[table.index("kl")].note == "not computed yet"
 
 
-def test_no_value_is_a_dash():
+def test_a_missing_value_is_a_dash():
     assert shown_spread([], METRICS["reconstruction"]) == "–"
 
 
@@ -238,7 +238,7 @@ REPORT = {  # Nguyen and Qiu, Tables 1 and 2, as printed
 
 
 @pytest.mark.parametrize(("dataset", "second"), [("mnist", "sharpness"), ("dsprites", "disentanglement")])
-def test_the_reports_numbers_stand_beside_ours(dataset, second):
+def test_the_reports_values_are_shown_beside_ours(dataset, second):
     rows = [row(name, name, 0, dataset, reconstruction=1.0) for name in REPORT[dataset]]
     table = table_of(rows, METHODS, report=True)
     keys = [heading.key for heading in table.headings if heading.published]
@@ -250,7 +250,7 @@ def test_the_reports_numbers_stand_beside_ours(dataset, second):
     assert ("another scale" in " ".join(table.notes())) == (second == "sharpness")
 
 
-def test_the_report_has_no_number_for_other_settings():
+def test_the_report_has_no_value_for_other_settings():
     rows = [
         row("a", "beta-vae", 0, settings={"beta": 4}, kl=1.0),
         row("b", "beta-vae", 0, settings={"beta": 8}, kl=1.0),
@@ -275,7 +275,7 @@ PLAIN = {
 
 
 def printed_cells(line):
-    """Cells of a line of LaTeX as pdflatex prints them, for the commands that a table uses."""
+    """Cells of a LaTeX line as printed by pdflatex, for the commands that a table uses."""
     assert line.endswith(r" \\")
     body = re.sub(r"\\text(?:bf|it)\{([^}]*)\}", r"\1", line.removesuffix(r" \\"))
     for command, character in PLAIN.items():
@@ -324,7 +324,7 @@ def test_every_special_character_of_latex_is_escaped():
         (f'{{"checkpoint": "{VERSION}-abc", "metrics": {{"mig": {{"value": 0.1, "interval": [1]}}}}}}', DAMAGED),
     ],
 )
-def test_a_damaged_evaluation_is_a_sentence_and_never_a_wrong_number(tmp_path, content, note):
+def test_a_damaged_evaluation_gets_a_message_and_never_a_wrong_value(tmp_path, content, note):
     run = Run.create(tmp_path, RunConfig())
     assert read_row(run).note == NOT_YET
     (run.path / "evaluation.json").write_text(content)

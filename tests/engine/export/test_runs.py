@@ -1,4 +1,4 @@
-"""Curves for other programs: the numbers of metrics.csv, and pictures that name their runs."""
+"""Curves for other programs: the values of metrics.csv, and figures that name their runs."""
 
 import csv
 import xml.etree.ElementTree as ElementTree
@@ -35,11 +35,11 @@ def table(path):
         return list(csv.reader(file))
 
 
-def test_the_table_of_one_run_is_its_metrics_file(tmp_path, tiny_run):
+def test_the_table_of_one_run_equals_its_metrics_file(tmp_path, tiny_run):
     assert write(tmp_path / "curves.csv", tiny_run).read_bytes() == tiny_run.metrics_file.read_bytes()
 
 
-def test_a_row_that_is_being_written_is_left_out(tmp_path, tiny_copy):
+def test_a_row_still_being_written_is_left_out(tmp_path, tiny_copy):
     whole = tiny_copy.metrics_file.read_bytes()
     with tiny_copy.metrics_file.open("ab") as file:
         file.write(b"70,2.")
@@ -58,7 +58,7 @@ def test_several_runs_are_one_long_table_with_their_names(tmp_path, make_run, ti
     ]
 
 
-def test_runs_of_one_name_are_told_apart(tmp_path, make_run):
+def test_runs_of_the_same_name_are_distinguished(tmp_path, make_run):
     one, two = (make_run(tmp_path, name="thick: digits") for _ in range(2))
     three = make_run(tmp_path / "else", name="thick: digits")
     four = make_run(tmp_path, name="thin")
@@ -69,7 +69,7 @@ def test_runs_of_one_name_are_told_apart(tmp_path, make_run):
 
 
 @pytest.mark.parametrize("names", [["one"], ["$x^", "_hidden", "漢 <b>&"]], ids=["one", "several"])
-def test_an_svg_is_xml_and_names_its_runs_in_words(tmp_path, make_run, names):
+def test_an_svg_is_xml_and_names_its_runs_as_text(tmp_path, make_run, names):
     runs = [filled(make_run(tmp_path, name=name), 10, [(10, 1), (20, 2)]) for name in names]
     root = ElementTree.parse(write(tmp_path / "curves.svg", *runs)).getroot()
     assert root.tag == "{http://www.w3.org/2000/svg}svg"
@@ -79,7 +79,7 @@ def test_an_svg_is_xml_and_names_its_runs_in_words(tmp_path, make_run, names):
     assert any("KL" in text for text in words)
 
 
-def test_several_runs_share_panels_and_show_what_their_metrics_files_hold(tmp_path, make_run, tiny_run):
+def test_several_runs_share_panels_and_show_their_recorded_values(tmp_path, make_run, tiny_run):
     other = filled(make_run(tmp_path, objective="annealed-abs", latents=3), 3, [(10, 3.25), (20, 4)])
     other.metrics_file.write_text(other.metrics_file.read_text().replace(",,", ",7,"))
     other.write_marks({"colour": tiny_run.colour_in(tiny_run.marks()) + 1})
@@ -98,8 +98,8 @@ def test_several_runs_share_panels_and_show_what_their_metrics_files_hold(tmp_pa
     assert [text.get_text() for text in figure.legends[0].get_texts()] == [tiny_run.name, other.name]
 
 
-def test_a_picture_shows_the_curves_as_they_are_looked_at(tmp_path, make_run):
-    """The recorded points faint behind their average, along minutes, the steep beginning cut."""
+def test_a_figure_shows_the_curves_with_the_view(tmp_path, make_run):
+    """Recorded points are faint behind their average, over minutes, with the steep start cut off."""
     run = filled(make_run(tmp_path), 2, [(10 * n, 1000 / n**2) for n in range(1, 41)])
     view = View("seconds", ignore_outliers=True)
     axes = curves_figure(run, view=view, smoothing=0.9).axes[1]
@@ -114,7 +114,7 @@ def test_a_picture_shows_the_curves_as_they_are_looked_at(tmp_path, make_run):
     assert logarithmic.get_yscale() == "log"
 
 
-def test_runs_keep_their_colours_and_differ_all_the_same(tmp_path, make_run):
+def test_runs_of_the_same_colour_differ_in_style(tmp_path, make_run):
     runs = [filled(make_run(tmp_path), 10, [(10, 1)]) for _ in range(12)]
     lines = curves_figure(*runs).axes[0].get_lines()
     assert len({(line.get_color(), line.get_linestyle()) for line in lines}) == 12
@@ -122,7 +122,7 @@ def test_runs_keep_their_colours_and_differ_all_the_same(tmp_path, make_run):
     assert alone.get_color() == lines[5].get_color() == PALETTE[5]
 
 
-def test_a_sign_that_the_font_lacks_is_no_failure(tmp_path, make_run, tiny_run):
+def test_a_character_that_the_font_lacks_is_not_an_error(tmp_path, make_run, tiny_run):
     run = filled(make_run(tmp_path, name="漢字"), 2, [(10, 1)])
     with Image.open(write(tmp_path / "curves.png", run, tiny_run)) as image:
         image.load()
@@ -130,7 +130,7 @@ def test_a_sign_that_the_font_lacks_is_no_failure(tmp_path, make_run, tiny_run):
 
 
 @pytest.mark.parametrize("ending", ["png", "csv"])
-def test_runs_without_curves_yet_are_said(tmp_path, make_run, ending):
+def test_runs_without_curves_get_a_message(tmp_path, make_run, ending):
     run = make_run(tmp_path, name="new")
     with pytest.raises(RunError, match="There are no curves of new yet"):
         list(export([run], tmp_path / f"curves.{ending}"))
@@ -138,19 +138,19 @@ def test_runs_without_curves_yet_are_said(tmp_path, make_run, ending):
 
 
 @pytest.mark.parametrize("name", ["curves.jpg", "curves", "curves.tar"])
-def test_another_ending_is_refused_with_those_there_are(tmp_path, tiny_run, name):
+def test_the_error_for_another_extension_lists_the_formats(tmp_path, tiny_run, name):
     with pytest.raises(ConfigError, match=r"\.png, \.svg, \.pdf, \.csv, \.zip"):
         list(export([tiny_run], tmp_path / name))
 
 
 @pytest.mark.parametrize("name", ["curves.csv", "curves.png", "run.zip"])
-def test_a_place_that_cannot_be_written_is_said(tmp_path, tiny_run, name):
+def test_an_unwritable_path_gets_a_message(tmp_path, tiny_run, name):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(RunError, match=f"{name} cannot be written"):
         list(export([tiny_run], tmp_path / "file" / name))
 
 
-def test_a_zip_comes_back_as_a_run(tmp_path, tiny_run):
+def test_a_zip_can_be_imported_as_a_run(tmp_path, tiny_run):
     from engine.jobs.events import Imported
     from engine.runs.archive import read_archive
 

@@ -1,4 +1,4 @@
-"""TensorBoard's files, read back with TensorBoard's own reader."""
+"""TensorBoard files, read back with TensorBoard's own reader."""
 
 import csv
 import importlib.util
@@ -46,7 +46,7 @@ def test_every_point_has_its_value_step_and_time(tmp_path, tiny_run):
         assert [point.wall_time for point in found] == pytest.approx([begin + float(row["seconds"]) for row in rows])
 
 
-def test_the_capacity_is_written_where_there_is_one(tmp_path, make_run):
+def test_the_capacity_is_written_if_there_is_one(tmp_path, make_run):
     run = make_run(tmp_path, objective="annealed-relu", latents=1)
     run.metrics_file.write_text(
         "step,epoch,seconds,loss,reconstruction,kl,capacity,kl_0\n10,0.1,1,9,8,1,2.5,1\nnonsense,,,,,,,\n"
@@ -57,7 +57,7 @@ def test_the_capacity_is_written_where_there_is_one(tmp_path, make_run):
     assert [(point.step, point.value) for point in read(folder).Scalars("capacity")] == [(10, 2.5)]
 
 
-def test_pictures_are_those_of_the_run(tmp_path, tiny_copy):
+def test_pictures_are_the_previews_of_the_run(tmp_path, tiny_copy):
     pytest.importorskip("tensorboard")
     kept = [path.read_bytes() for path in list_previews(tiny_copy.previews_folder)]
     (tiny_copy.previews_folder / "000000040.png").write_bytes(b"no picture")
@@ -74,14 +74,14 @@ def test_pictures_are_those_of_the_run(tmp_path, tiny_copy):
     assert found[-1].wall_time == pytest.approx(begin + float(last["seconds"]))
 
 
-def test_runs_have_folders_of_their_own_and_nothing_else_is_left(tmp_path, tiny_run):
+def test_runs_have_separate_folders_and_nothing_else_is_left(tmp_path, tiny_run):
     pytest.importorskip("tensorboard")
     write(tmp_path / "new" / "events", tiny_run, tiny_run)
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["events"]
     assert len(list((tmp_path / "new" / "events").glob("*/events.out.tfevents.*"))) == 2
 
 
-def test_what_is_there_already_is_not_touched(tmp_path, tiny_run):
+def test_existing_files_are_not_touched(tmp_path, tiny_run):
     pytest.importorskip("tensorboard")
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "file").write_bytes(b"mine")
@@ -99,7 +99,7 @@ def test_cancelling_leaves_nothing_behind(tmp_path, tiny_run):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_without_the_package_it_is_said_how_to_install_it(tmp_path, tiny_run, monkeypatch):
+def test_without_the_package_the_message_says_how_to_install_it(tmp_path, tiny_run, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(RunError, match=r"-m pip install tensorboard$"):
         list(write_events([tiny_run], tmp_path / "events"))

@@ -1,4 +1,4 @@
-"""Exported traversals, read back with other programs' eyes; and the latents of a data set."""
+"""Exported traversals, read back with other libraries, and the latents of a data set."""
 
 from dataclasses import replace
 from xml.etree import ElementTree
@@ -24,7 +24,7 @@ def traversal(trained, kl):
     return traverse(trained, IMAGE, (4, 1), kl, (-3, 3), 5)
 
 
-def test_a_gif_holds_each_latent_there_and_back_pixel_by_pixel(tmp_path, traversal):
+def test_a_gif_shows_each_latent_back_and_forth_pixel_by_pixel(tmp_path, traversal):
     save_traversal(traversal, tmp_path / "t.gif", Look(labels=False, caption="tiny, image 1,600"))
     there_and_back = [0, 1, 2, 3, 4, 3, 2, 1]
     expected = [traversal.images[row, column, ..., 0] for row in (0, 1) for column in there_and_back]
@@ -44,7 +44,7 @@ def test_one_latent_is_animated_alone(trained, kl):
     assert len(frames(traverse(trained, IMAGE, [2], kl, steps=6), Look())) == 10
 
 
-def test_frames_are_pngs_in_order_with_words_below(tmp_path, traversal):
+def test_frames_are_pngs_in_order_with_text_below(tmp_path, traversal):
     look = Look(names={4: "thickness"})
     save_frames(traversal, tmp_path / "new" / "frames", look)
     files = sorted((tmp_path / "new" / "frames").iterdir())
@@ -56,21 +56,21 @@ def test_frames_are_pngs_in_order_with_words_below(tmp_path, traversal):
     assert below.min() < 60 < 250 < below.max()  # dark words on white
     unnamed = np.asarray(frames(traversal, Look())[0])
     assert not np.array_equal(unnamed[280:], below)
-    with pytest.raises(RunError, match="is there already"):
+    with pytest.raises(RunError, match="exists already"):
         save_frames(traversal, tmp_path / "new" / "frames", look)
     assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["frames"]
 
 
 @pytest.mark.parametrize("labels", [True, False])
 @pytest.mark.parametrize(("width", "dpi"), [(8.0, 100), (17.0, 300)])
-def test_a_figure_has_the_width_that_was_asked_for(tmp_path, traversal, width, dpi, labels):
+def test_a_figure_has_the_requested_width(tmp_path, traversal, width, dpi, labels):
     save_traversal(traversal, tmp_path / "t.png", Look(width, dpi, labels, "a caption"))
     with Image.open(tmp_path / "t.png") as image:
         assert image.width == pytest.approx(width / 2.54 * dpi, abs=1)
         assert image.text["Description"] == "a caption"
 
 
-def test_without_labels_a_figure_has_pictures_only(traversal):
+def test_without_labels_a_figure_has_only_pictures(traversal):
     bare = traversal_figure(traversal, labels=False)
     assert bare.texts == []
     assert len(bare.artists) == 12
@@ -80,7 +80,7 @@ def test_without_labels_a_figure_has_pictures_only(traversal):
 
 
 @pytest.mark.parametrize("width", [6.0, 9.0, None])
-def test_words_of_a_figure_do_not_run_into_each_other(trained, kl, width):
+def test_texts_of_a_figure_do_not_overlap(trained, kl, width):
     result = traverse(trained, IMAGE, choose_latents(kl), kl)
     figure = traversal_figure(result, "word " * 40, {0: "a quite long name of a latent"}, width=width)
     boxes = [text.get_window_extent() for text in figure.texts]
@@ -90,14 +90,14 @@ def test_words_of_a_figure_do_not_run_into_each_other(trained, kl, width):
         assert not any(box.overlaps(other) for other in boxes[number + 1 :])
 
 
-def test_from_the_prior_the_first_column_is_where_it_starts(trained, kl):
+def test_from_the_prior_the_first_column_is_the_start(trained, kl):
     result = traverse_from(trained, start_from_prior(trained), [3], kl, steps=3)
     figure = traversal_figure(result)
     np.testing.assert_array_equal(figure.artists[0].get_array(), result.reconstruction[..., 0])
     assert "start" in {text.get_text() for text in figure.texts}
 
 
-def test_an_npz_holds_the_numbers(tmp_path, traversal):
+def test_an_npz_contains_the_arrays(tmp_path, traversal):
     save_traversal(traversal, tmp_path / "t.npz", Look(caption="a caption", names={1: "slant"}))
     with np.load(tmp_path / "t.npz", allow_pickle=False) as file:
         for name in ("images", "original", "reconstruction", "latents", "kl", "mean", "deviation", "step"):
@@ -118,14 +118,14 @@ def test_an_npz_holds_the_numbers(tmp_path, traversal):
         (Look(width=1.2), "need more than 1.2 cm"),
     ],
 )
-def test_a_size_that_cannot_be_drawn_is_refused(tmp_path, traversal, look, words):
+def test_a_size_that_cannot_be_drawn_is_rejected(tmp_path, traversal, look, words):
     with pytest.raises(ConfigError, match=words):
         save_traversal(traversal, tmp_path / "t.png", look)
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("name", ["t.gif", "t.npz", "t.png"])
-def test_a_place_that_cannot_be_written_is_said(tmp_path, traversal, name):
+def test_an_unwritable_path_gets_a_message(tmp_path, traversal, name):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(RunError, match=f"{name} cannot be written"):
         save_traversal(traversal, tmp_path / "file" / name, Look())
@@ -134,13 +134,13 @@ def test_a_place_that_cannot_be_written_is_said(tmp_path, traversal, name):
 # Captions and names
 
 
-def test_a_caption_says_run_image_step_latents_and_range(trained, traversal):
+def test_a_caption_names_run_image_step_latents_and_range(trained, traversal):
     assert traversal_caption(trained.run, "image 1,600", traversal, {1: "slant"}) == (
         "tiny (VAE, seed 0), image 1,600, step 60: z4, z1 (slant) from -3 to +3"
     )
 
 
-def test_a_caption_and_the_arrays_of_a_conditional_model_say_the_label(tmp_path, conditional):
+def test_caption_and_arrays_of_a_conditional_model_name_the_label(tmp_path, conditional):
     conditional = replace(conditional, dataset=replace(conditional.dataset, label_names=tuple("abcdefghij")))
     result = traverse_from(conditional, start_from_prior(conditional, label=7), [0], np.ones(10), (-1.5, 2), 3)
     save_traversal(result, tmp_path / "t.npz", Look())
@@ -151,7 +151,7 @@ def test_a_caption_and_the_arrays_of_a_conditional_model_say_the_label(tmp_path,
     )
 
 
-def test_names_of_latents_are_kept_with_the_run_and_shown_in_its_report(tmp_path, tiny_copy):
+def test_names_of_latents_are_stored_with_the_run_and_shown_in_its_report(tmp_path, tiny_copy):
     tiny_copy.write_marks(tiny_copy.marks() | {"latents": {"3": "thick ness"}})
     assert latent_names(tiny_copy.marks()) == {3: "thick ness"}
     assert (latent_title(3, {3: "thickness"}), latent_title(4, {3: "thickness"})) == ("z3 (thickness)", "z4")
@@ -166,7 +166,7 @@ def test_damaged_names_are_left_out(kept):
     assert latent_names({"latents": kept}) == {}
 
 
-def test_a_name_stands_in_the_svg_as_text(tmp_path, traversal):
+def test_a_name_is_text_in_the_svg(tmp_path, traversal):
     save_traversal(traversal, tmp_path / "t.svg", Look(names={4: "thickness"}, caption="the caption"))
     words = [word.strip() for word in ElementTree.parse(tmp_path / "t.svg").getroot().itertext()]
     assert "thickness" in words
@@ -183,7 +183,7 @@ def test_a_name_stands_in_the_svg_as_text(tmp_path, traversal):
         (5, {"objective": "annealed-relu", "dataset": "dsprites", "data_folder": None}),
     ],
 )
-def test_each_figure_of_the_report_takes_its_own_kind_of_run(tmp_path, make_run, number, settings):
+def test_each_figure_of_the_report_accepts_only_its_kind_of_run(tmp_path, make_run, number, settings):
     # The methods and data sets of the report's captions and section 3.2.
     run = make_run(tmp_path, **settings)
     accepted = []
@@ -199,7 +199,7 @@ def test_each_figure_of_the_report_takes_its_own_kind_of_run(tmp_path, make_run,
 # Latents of a data set
 
 
-def test_latents_of_a_whole_data_set_are_its_posteriors_with_what_is_known(tmp_path, trained, tiny_run):
+def test_latents_of_a_data_set_are_its_posteriors_with_labels_and_splits(tmp_path, trained, tiny_run):
     events = list(save_latents(tiny_run, tmp_path / "latents.npz"))
     assert isinstance(events[-1], Finished)
     assert events[-1].message == f"The latents of 1,797 images are in {tmp_path / 'latents.npz'}"
@@ -217,7 +217,7 @@ def test_latents_of_a_whole_data_set_are_its_posteriors_with_what_is_known(tmp_p
         assert "factors" not in file
 
 
-def test_latents_come_with_factors_where_there_are_some(tmp_path, make_run):
+def test_latents_include_factors_if_there_are_some(tmp_path, make_run):
     from engine.training.trainer import train
 
     values = np.stack([np.repeat([0, 5], 32), np.tile(np.arange(32), 2)], axis=1)
@@ -235,7 +235,7 @@ def test_latents_come_with_factors_where_there_are_some(tmp_path, make_run):
         assert "labels" not in file
 
 
-def test_latents_that_are_abandoned_leave_nothing(tmp_path, tiny_run):
+def test_abandoned_latents_leave_nothing_behind(tmp_path, tiny_run):
     (tmp_path / "out").mkdir()
     job = save_latents(tiny_run, tmp_path / "out" / "latents.npz")
     while not (isinstance(event := next(job), Progress) and event.unit == "images" and event.done > 100):

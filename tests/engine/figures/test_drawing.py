@@ -1,4 +1,4 @@
-"""Figures: files that other programs open, showing the pictures they were given."""
+"""Figures are files that other programs open, and show the given pictures."""
 
 import io
 import re
@@ -34,7 +34,7 @@ def traversal():
 
 
 @pytest.mark.parametrize("name", ["figure.png", "figure.PNG"])
-def test_a_png_opens_in_the_size_of_the_figure(tmp_path, traversal, name):
+def test_a_png_has_the_size_of_the_figure(tmp_path, traversal, name):
     figure = traversal_figure(traversal, "a caption")
     save(figure, tmp_path / name, dpi=100)
     with Image.open(tmp_path / name) as image:
@@ -44,14 +44,14 @@ def test_a_png_opens_in_the_size_of_the_figure(tmp_path, traversal, name):
         assert image.size == pytest.approx((width, height), abs=1)
 
 
-def test_an_svg_is_well_formed_and_holds_every_picture(tmp_path, traversal):
+def test_an_svg_is_well_formed_and_contains_every_picture(tmp_path, traversal):
     save(traversal_figure(traversal), tmp_path / "figure.svg")
     root = ElementTree.parse(tmp_path / "figure.svg").getroot()
     assert root.tag == "{http://www.w3.org/2000/svg}svg"
     assert len(root.findall(".//{http://www.w3.org/2000/svg}image")) == 2 * (1 + 3)  # the original before each row
 
 
-def test_a_pdf_is_whole_and_points_to_its_own_table(tmp_path, traversal):
+def test_a_pdf_is_complete_and_points_to_its_cross_reference_table(tmp_path, traversal):
     # The PDF specification: a header, and at the end the position of the cross-reference table.
     save(traversal_figure(traversal), tmp_path / "figure.pdf")
     content = (tmp_path / "figure.pdf").read_bytes()
@@ -63,30 +63,30 @@ def test_a_pdf_is_whole_and_points_to_its_own_table(tmp_path, traversal):
 
 
 @pytest.mark.parametrize("name", ["figure.jpg", "figure", "figure.", ".png", "figure.npz", "figure.png.txt"])
-def test_another_ending_is_refused_with_those_there_are_before_anything_is_written(tmp_path, traversal, name):
+def test_another_extension_is_rejected_before_anything_is_written(tmp_path, traversal, name):
     with pytest.raises(ConfigError, match=r"\.png, \.svg, \.pdf") as error:
         save(traversal_figure(traversal), tmp_path / "new" / name)
     assert name in str(error.value)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_more_formats_are_allowed_where_they_are_named(tmp_path):
+def test_more_formats_can_be_allowed(tmp_path):
     assert check_format(tmp_path / "figure.npz", ("png", "npz")) == "npz"
 
 
-def test_a_place_that_cannot_be_written_is_said(tmp_path, traversal):
+def test_an_unwritable_path_gets_a_message(tmp_path, traversal):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(RunError, match=r"figure\.png cannot be written"):
         save(traversal_figure(traversal), tmp_path / "file" / "figure.png")
 
 
-def test_a_folder_that_is_not_there_is_made_and_nothing_else_is_left(tmp_path, traversal):
+def test_a_missing_folder_is_created_and_nothing_else_is_left(tmp_path, traversal):
     save(traversal_figure(traversal), tmp_path / "a" / "b" / "figure.png")
     assert [path.name for path in (tmp_path / "a" / "b").iterdir()] == ["figure.png"]
 
 
 def shown(figure):
-    """Pictures of a figure, by row from the top and column from the left."""
+    """Pictures of a figure, by row from the top and by column from the left."""
     images = [artist for artist in figure.artists if isinstance(artist, BboxImage)]
     boxes = [(image.get_window_extent(), image.get_array()) for image in images]
     tops = sorted({round(box.y0, 4) for box, _ in boxes}, reverse=True)
@@ -111,7 +111,7 @@ def test_a_traversal_shows_the_original_and_then_each_value_in_a_row_for_each_la
     assert "z1\nthickness" in words(figure)
 
 
-def test_grey_levels_are_shown_on_the_full_scale_not_stretched(tmp_path, traversal):
+def test_grey_levels_are_shown_on_the_full_scale_without_stretching(tmp_path, traversal):
     # A picture of a single grey level must come out as that level, 150 of 255.
     save(traversal_figure(traversal), tmp_path / "figure.png", dpi=100)
     with Image.open(tmp_path / "figure.png") as image:
@@ -119,7 +119,7 @@ def test_grey_levels_are_shown_on_the_full_scale_not_stretched(tmp_path, travers
     assert {0, 50, 100, 150, 200, 250} <= set(levels.tolist())
 
 
-def test_reconstructions_lie_below_their_originals():
+def test_reconstructions_are_below_their_originals():
     rng = np.random.default_rng(0)
     originals, reconstructions = rng.integers(0, 256, (2, 5, 28, 28, 1), np.uint8)
     pictures = shown(reconstructions_figure(originals, reconstructions))
@@ -129,15 +129,15 @@ def test_reconstructions_lie_below_their_originals():
 
 
 @pytest.mark.parametrize("text", ["costs $5 or $6", r"$\foo$", "$x^$", "a_b^c", "100 %", r"back\slash"])
-def test_names_with_signs_of_typesetting_are_shown_as_they_are(tmp_path, traversal, text):
-    # Run and latent names are a person's own words, not formulas. Written as text, an SVG tells what is shown.
+def test_names_with_typesetting_characters_are_shown_unchanged(tmp_path, traversal, text):
+    # Names of runs and latents are the user's text, not formulas. An SVG contains them as text.
     with matplotlib.rc_context({"svg.fonttype": "none"}):
         save(traversal_figure(traversal, text, {4: text}), tmp_path / "figure.svg")
     shown_words = list(ElementTree.parse(tmp_path / "figure.svg").getroot().itertext())
     assert sum(word.strip() == text for word in shown_words) == 2
 
 
-def test_curves_show_what_the_metrics_file_holds(tiny_run):
+def test_curves_show_the_recorded_values(tiny_run):
     figure = curves_figure(tiny_run)
     left, middle, right = figure.axes
     rows = [line.split(",") for line in tiny_run.metrics_file.read_text().splitlines()]
@@ -161,7 +161,7 @@ def test_an_annealed_run_shows_its_capacity(tmp_path, make_run):
     assert list(capacity.get_ydata()) == [2.5]
 
 
-def test_names_of_latents_are_in_the_legend_as_they_were_typed(tiny_copy):
+def test_names_of_latents_are_in_the_legend_as_typed(tiny_copy):
     tiny_copy.write_marks({"latents": {"3": "slant $x$"}})
     figure = curves_figure(tiny_copy)
     words = [text.get_text() for text in figure.axes[2].get_legend().get_texts()]
@@ -169,13 +169,13 @@ def test_names_of_latents_are_in_the_legend_as_they_were_typed(tiny_copy):
     figure.canvas.draw()
 
 
-def test_a_run_without_curves_yet_gives_an_empty_figure_that_can_be_saved(tmp_path, make_run):
+def test_a_run_without_curves_gives_an_empty_figure_that_can_be_saved(tmp_path, make_run):
     figure = curves_figure(make_run(tmp_path))
     save(figure, tmp_path / "curves.png")
     assert (tmp_path / "curves.png").stat().st_size > 0
 
 
-def test_figures_open_no_window_and_leave_no_global_state(traversal):
+def test_figures_open_no_window_and_change_no_global_state(traversal):
     traversal_figure(traversal)
     pyplot = sys.modules.get("matplotlib.pyplot")
     assert pyplot is None or pyplot.get_fignums() == []
@@ -198,7 +198,7 @@ def test_a_report_has_curves_pictures_and_a_table(tmp_path, tiny_copy):
     assert f"{value:.2f}" in (folder / "table.csv").read_text(encoding="utf-8")
 
 
-def test_a_report_into_a_place_that_cannot_be_written_says_so(tmp_path, tiny_copy):
+def test_a_report_to_an_unwritable_folder_gets_a_message(tmp_path, tiny_copy):
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(RunError, match="cannot be made"):
+    with pytest.raises(RunError, match="cannot be created"):
         list(write_report(tiny_copy, tmp_path / "file" / "report"))

@@ -1,4 +1,4 @@
-"""Pictures of metrics for a file: they hold the numbers of the table, in its order."""
+"""Figures of metrics contain the values of the table, in its order."""
 
 from pathlib import Path
 
@@ -47,7 +47,7 @@ def test_a_scatter_has_the_runs_that_have_both_metrics(table, tmp_path):
     assert "$a_1$" in (tmp_path / "scatter.svg").read_text()
 
 
-def test_bars_have_error_bars_and_the_reports_numbers(table):
+def test_bars_have_error_bars_and_the_reports_values(table):
     found = bars(table, BY_NAME["mig"], DSPRITES)
     assert [(bar.title, bar.value, bar.low, bar.high) for bar in found] == [
         ("$a_1$", 0.1, None, None),
@@ -76,13 +76,13 @@ def test_points_and_bars_are_of_one_data_set():
         assert [(bar.title, bar.line) for bar in bars(table, BY_NAME["mig"], row.data)] == [(row.name, number)]
 
 
-def test_bars_of_methods_reach_from_mean_minus_to_mean_plus_deviation(table):
+def test_error_bars_of_methods_span_the_mean_plus_or_minus_the_deviation(table):
     rows = [line.rows[0] for line in table.lines]
     both = bars(table_of(rows, ("method",)), BY_NAME["reconstruction"], DSPRITES)[1]
     assert (both.value, both.low, both.high) == pytest.approx((82.0, 82 - 8**0.5, 82 + 8**0.5))  # of 80 and 84
 
 
-def test_a_matrix_is_ordered_by_kl_and_drawn_with_its_numbers():
+def test_a_matrix_is_ordered_by_kl_and_drawn_with_its_values():
     kept = {"factors": ["x", "$y$"], "latents": [[0.1, 0.2], [0.9, 0.0], [0.3, 0.4]]}
     found = matrix(
         row("a", "vae", 0, (0.05, 3.0, 1.0), mig={"value": 0.1, "mutual_information": kept}), "mutual_information"
@@ -99,7 +99,7 @@ def test_a_matrix_is_ordered_by_kl_and_drawn_with_its_numbers():
     assert (abs(reddish[2]) < 0.05).all()  # grey
 
 
-def test_where_kl_is_not_known_no_latent_is_idle():
+def test_without_a_kl_no_latent_is_idle():
     kept = {"factors": ["x"], "latents": [[0.1], [0.9]]}
     found = matrix(row("a", "vae", 0, (), mig={"value": 0.1, "mutual_information": kept}), "mutual_information")
     assert found.latents == ("z0", "z1")
@@ -110,11 +110,11 @@ def test_where_kl_is_not_known_no_latent_is_idle():
     "kept", [None, 5, {}, {"factors": ["x"], "latents": [[1, 2]]}, {"factors": ["x"], "latents": "no"},
              {"factors": [], "latents": []}, {"factors": ["x"], "latents": [[float("nan")]]}]
 )  # fmt: skip
-def test_a_damaged_matrix_is_none(kept):
+def test_a_damaged_matrix_is_ignored(kept):
     assert matrix(row("a", "vae", 0, mig={"value": 0.1, "mutual_information": kept}), "mutual_information") is None
 
 
-def test_reconstructions_side_by_side_are_made_with_each_images_own_label(label_alone, digit_files):
+def test_compared_reconstructions_use_each_images_own_label(label_alone, digit_files):
     files, labels = digit_files
     shown = originals(label_alone, 8).images[..., 0]
     own = [int(labels[np.flatnonzero((files == image).all((1, 2)))[0]]) for image in shown]
@@ -124,7 +124,7 @@ def test_reconstructions_side_by_side_are_made_with_each_images_own_label(label_
     assert np.abs(reconstructions(label_alone, 8).images[..., 0] - expected).max() < 0.51
 
 
-def test_sharpness_of_shown_images_is_that_of_the_metric(tiny_copy):
+def test_sharpness_of_shown_images_agrees_with_the_metric(tiny_copy):
     from engine.data import load_dataset
 
     *_, last = evaluate(tiny_copy, ["sharpness", "sharpness_originals"])

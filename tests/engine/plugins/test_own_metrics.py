@@ -10,7 +10,7 @@ from engine.cli import main as cli
 from engine.errors import PluginError
 from engine.evaluation.catalogue import METRICS, OF_PLUGINS, OURS
 from engine.evaluation.evaluate import evaluate
-from engine.evaluation.reasons import reason_beforehand
+from engine.evaluation.reasons import known_reason
 from engine.evaluation.rows import columns_of, read_row
 from engine.evaluation.table import table_of
 from engine.jobs.events import Evaluated, Progress
@@ -102,14 +102,14 @@ def test_what_it_needs_and_is_not_there_is_the_reason_and_it_is_not_asked(tiny_c
     asked = []
     add(of("needy", lambda self, representation: asked.append(1) or 1.0, [needs]))
     assert found(tiny_copy, "needy")["needy"]["reason"] == words
-    assert reason_beforehand(tiny_copy.config, "needy") == words
+    assert known_reason(tiny_copy.config, "needy") == words
     assert not asked
 
 
 def test_what_it_needs_and_is_there_is_no_reason(tiny_copy):
     add(of("rich", lambda self, representation: len(set(representation.labels)), [Need.LABELS, Need.KL]))
     assert found(tiny_copy, "rich")["rich"]["value"] == 10
-    assert reason_beforehand(RunConfig(dataset="digits", objective="info-gan"), "rich").startswith("InfoGAN has no")
+    assert known_reason(RunConfig(dataset="digits", objective="info-gan"), "rich").startswith("InfoGAN has no")
 
 
 def test_it_may_encode_and_decode(tiny_copy, trained):
@@ -141,7 +141,7 @@ def raises(self, representation):
         (lambda self, r: True, "and returned a bool"),
         (lambda self, r: "", "and returned a str"),
         (lambda self, r: {"other": 1.0}, "compute must return a value for each of bad, and returned values for other"),
-        (lambda self, r: float("nan"), "it comes out as nan, which is no finite number"),
+        (lambda self, r: float("nan"), "its result is nan, which is not a finite number"),
         (lambda self, r: Score(1.0, ("a", "b")), "and returned a Score"),
     ],
 )

@@ -253,7 +253,7 @@ def test_another_version_is_refused_unless_accepted_and_both_are_kept(run, witho
     assert (opened.path / "config.json").read_bytes() == before
     events = list(train(opened, accept_changes=True))
     said = " ".join(event.message for event in events if isinstance(event, Warned))
-    assert "From step 5 on own is trained with a changed plug-in: the plug-in free-bits (another file" in said
+    assert "From step 5 on, own is trained with a changed plug-in: the plug-in free-bits (another file" in said
     again = Run.open(run.path)
     assert again.plugins[0].fingerprint == "1" * 64
     [former] = again.former_plugins

@@ -15,7 +15,7 @@ from engine.cli.main import parse, run_command
 from engine.errors import ConfigError
 from engine.evaluation.catalogue import METRICS
 from engine.evaluation.evaluate import evaluate, kept_kl
-from engine.evaluation.reasons import reason_beforehand
+from engine.evaluation.reasons import known_reason
 from engine.evaluation.rows import row_of
 from engine.evaluation.table import table_of
 from engine.evaluation.table_formats import FORMATS
@@ -164,7 +164,7 @@ def test_a_missing_metric_is_a_dash_with_the_reason(run, evaluated):
     ):
         assert metrics[name]["value"] is None
         assert metrics[name]["reason"].startswith("InfoGAN has no reconstruction loss")
-        assert reason_beforehand(run.config, name) == metrics[name]["reason"]
+        assert known_reason(run.config, name) == metrics[name]["reason"]
     for name in ("kl", "active_latents"):
         assert metrics[name] == {"value": None, "reason": METHODS["info-gan"].lacks["kl"]}
     assert "kl_per_latent" not in evaluated
@@ -220,8 +220,8 @@ def test_there_is_no_category_error_without_labels_or_without_a_category(run, di
     list(train(bare))
     *_, last = evaluate(bare, ["category_error"])
     assert last.result["metrics"]["category_error"]["reason"].endswith("has no class labels")
-    assert reason_beforehand(RunConfig(objective="vae"), "category_error") == "VAE has no categorical code"
-    assert reason_beforehand(run.config, "category_error") == ""
+    assert known_reason(RunConfig(objective="vae"), "category_error") == "VAE has no categorical code"
+    assert known_reason(run.config, "category_error") == ""
 
 
 def test_metrics_of_a_version_without_category_error_suffice_where_it_does_not_apply(tiny_copy):

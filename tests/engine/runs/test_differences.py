@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.evaluation.grouping import differing, setting_words
+from engine.evaluation.grouping import differing, setting_text
 from engine.evaluation.rows import Row
 from engine.methods.registry import METHODS
 from engine.runs.differences import differing_settings, experiment_settings, settings_in_use
@@ -70,5 +70,5 @@ def test_the_image_size_is_used_only_for_folders_of_pictures(tmp_path):
 def test_different_values_are_never_written_alike():
     one, other = beta_vae(beta=4.1234567), beta_vae(beta=4.12345)
     assert differing([row(one), row(other)]) == ["beta"]
-    assert setting_words(one, "beta") == "4.1234567"
-    assert setting_words(other, "beta") == "4.12345"
+    assert setting_text(one, "beta") == "4.1234567"
+    assert setting_text(other, "beta") == "4.12345"

@@ -1,4 +1,4 @@
-"""Where each data set is: remembered in one file, used where nothing else is said, and checked before work begins."""
+"""The folder of each data set is remembered in one file, used by default, and checked before work begins."""
 
 import json
 
@@ -17,13 +17,13 @@ from engine.settings.folders import (
 )
 from engine.settings.presets import load_preset, save_preset
 from engine.settings.run_config import RunConfig
-from engine.studies import check_cells, load_study, run_study, standing
+from engine.studies import cell_states, check_cells, load_study, run_study
 from engine.system.paths import folders_file
 
 
 @pytest.fixture(autouse=True)
 def own_settings(tmp_path, monkeypatch):
-    """Presets that a test saves are of no other's concern."""
+    """A separate configuration folder, so that presets saved here do not affect other tests."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
 
 
@@ -42,7 +42,7 @@ def test_each_data_set_has_a_folder_of_its_own_beside_the_other_choices(tmp_path
 @pytest.mark.parametrize(
     "kept", ["[]", '{"data": 3}', '{"data": {"mnist": 3}}', '{"data": {"mnist": "here"}}', "nonsense"]
 )
-def test_what_is_damaged_counts_as_not_remembered_and_can_be_replaced(tmp_path, kept):
+def test_a_damaged_choice_counts_as_none_and_can_be_replaced(tmp_path, kept):
     folders_file().parent.mkdir(parents=True, exist_ok=True)
     folders_file().write_text(kept)
     assert remembered_data("mnist") is None
@@ -50,7 +50,7 @@ def test_what_is_damaged_counts_as_not_remembered_and_can_be_replaced(tmp_path, 
     assert json.loads(folders_file().read_text())["data"] == {"mnist": str(tmp_path)}
 
 
-def test_settings_that_name_no_folder_get_the_remembered_one_and_others_keep_theirs(tmp_path):
+def test_settings_without_a_folder_get_the_remembered_one_and_others_keep_theirs(tmp_path):
     remember_data("mnist", tmp_path / "digits")
     assert with_remembered_data(RunConfig(dataset="mnist")).data_folder == tmp_path / "digits"
     assert with_remembered_data(RunConfig(dataset="kmnist")).data_folder is None
@@ -67,7 +67,7 @@ def test_a_saved_preset_follows_the_remembered_folder(tmp_path):
     assert again.config.data_folder == tmp_path / "other"
 
 
-def test_a_study_takes_the_remembered_folder_unless_told_another(study_file, tmp_path, digits_folder):
+def test_a_study_uses_the_remembered_folder_unless_it_names_another(study_file, tmp_path, digits_folder):
     path = study_file(tmp_path, ('dataset = "digits"', 'dataset = "mnist"'))
     remember_data("mnist", digits_folder)
     assert {cell.config.data_folder for cell in load_study(path).cells} == {digits_folder}
@@ -75,7 +75,7 @@ def test_a_study_takes_the_remembered_folder_unless_told_another(study_file, tmp
     assert {cell.config.data_folder for cell in told.cells} == {tmp_path}
 
 
-def test_what_can_be_seen_of_a_data_set_is_checked_without_reading_it(tmp_path, digits_folder, monkeypatch):
+def test_a_data_set_is_checked_without_reading_it(tmp_path, digits_folder, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     check_data("mnist", digits_folder)
     check_data("dsprites")  # drawn here
@@ -100,15 +100,15 @@ def test_preparing_a_folder_that_does_not_hold_the_data_set_fails(tmp_path):
         list(prepare("mnist", tmp_path / "nope"))
 
 
-def test_a_study_without_its_data_makes_no_run(study_file, tmp_path, monkeypatch):
+def test_a_study_without_its_data_creates_no_run(study_file, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     path = study_file(tmp_path, ('dataset = "digits"', 'dataset = "mnist"'))
     with pytest.raises(DataError, match="MNIST is not on this machine yet"):
-        check_cells(standing(load_study(path), tmp_path / "runs"))
+        check_cells(cell_states(load_study(path), tmp_path / "runs"))
     remember_data("mnist", tmp_path / "nope")
     study = load_study(path)
     with pytest.raises(DataError, match="does not exist"):
-        check_cells(standing(study, tmp_path / "runs"))
+        check_cells(cell_states(study, tmp_path / "runs"))
     with pytest.raises(DataError, match="does not exist"):
         list(run_study(study, tmp_path / "runs", workers=1, threads=1))
     assert list_runs(tmp_path / "runs") == []

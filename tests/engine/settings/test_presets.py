@@ -1,4 +1,4 @@
-"""The presets that come with the application, and files like them."""
+"""Presets of the application and of the user."""
 
 import pytest
 
@@ -32,13 +32,13 @@ def test_a_presets_capacity_is_full_before_its_end(preset):
 
 
 @pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: preset.name)
-def test_a_preset_says_what_it_is_for(preset):
+def test_a_preset_describes_its_purpose(preset):
     assert preset.title
     assert preset.description.endswith(".")
-    assert preset.config.data_folder is None  # nobody else has the author's folders
+    assert preset.config.data_folder is None  # no folders of the author's machine
 
 
-def test_the_reports_methods_are_there_for_both_data_sets():
+def test_there_are_presets_of_the_reports_methods_for_both_data_sets():
     found = {(preset.config.dataset, preset.config.objective) for preset in PRESETS if preset.name.startswith("paper-")}
     methods = ("vae", "beta-vae", "annealed-abs", "annealed-relu")
     assert found == {(data, method) for data in IMAGES for method in methods}
@@ -55,13 +55,13 @@ def test_the_reports_presets_have_the_reports_numbers(preset):
     assert {name: value for name, value in config.flat().items() if name in report}.items() <= report.items()
 
 
-def test_the_quick_presets_come_first_and_the_quickest_on_top():
+def test_quick_presets_come_first_and_the_quickest_on_top():
     quick = [preset.name.startswith("quick") for preset in PRESETS]
     assert quick == sorted(quick, reverse=True)
     assert PRESETS[0] == quick_preset()
 
 
-def test_a_preset_of_ones_own_is_read(tmp_path):
+def test_a_users_preset_is_read(tmp_path):
     path = tmp_path / "mine.toml"
     path.write_text(GOOD, encoding="utf-8")
     preset = load_preset(path)
@@ -84,7 +84,7 @@ def test_a_preset_of_ones_own_is_read(tmp_path):
         (GOOD + "beta = nan\n", "beta is nan"),
     ],
 )
-def test_a_wrong_preset_is_refused_with_its_name(tmp_path, text, words):
+def test_an_invalid_preset_is_rejected_by_name(tmp_path, text, words):
     path = tmp_path / "mine.toml"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(ConfigError, match=words) as error:
@@ -92,7 +92,7 @@ def test_a_wrong_preset_is_refused_with_its_name(tmp_path, text, words):
     assert "mine.toml" in str(error.value)
 
 
-def test_a_preset_that_cannot_be_read_is_refused_with_its_name(tmp_path):
+def test_an_unreadable_preset_is_rejected_by_name(tmp_path):
     with pytest.raises(ConfigError, match=r"gone\.toml cannot be read"):
         load_preset(tmp_path / "gone.toml")
     path = tmp_path / "mine.toml"

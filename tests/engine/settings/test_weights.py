@@ -5,7 +5,7 @@ import json
 import pytest
 
 from engine.errors import ConfigError
-from engine.evaluation.grouping import setting_words
+from engine.evaluation.grouping import setting_text
 from engine.methods.registry import METHODS
 from engine.runs.differences import differing_settings, experiment_settings
 from engine.settings.presets import load_preset, save_preset
@@ -249,8 +249,8 @@ def test_a_beta_that_ends_below_1_is_warned_of_and_one_that_begins_there_is_not(
 
 def test_tables_and_comparisons_know_a_schedule():
     one, other = (RunConfig(objective="annealed-abs", capacity_max=c) for c in (5, 10))
-    assert setting_words(one, "capacity") == "0 to 5 nats over 20 epochs"
-    assert setting_words(one.changed(capacity=7), "capacity") == "7 nats"
+    assert setting_text(one, "capacity") == "0 to 5 nats over 20 epochs"
+    assert setting_text(one.changed(capacity=7), "capacity") == "7 nats"
     assert differing_settings([one, other]) == ["capacity"]
     assert experiment_settings(one) == experiment_settings(
         RunConfig(objective="annealed-abs", capacity="0 to 5 over 20 epochs")

@@ -1,4 +1,4 @@
-"""Studies: what a file says, which run is which cell, and what counts as done."""
+"""Studies: their files, the run of each cell, and what counts as done."""
 
 import json
 import shutil
@@ -12,7 +12,7 @@ from engine.errors import ConfigError
 from engine.runs.differences import differing_settings
 from engine.runs.run import Run
 from engine.settings.run_config import RunConfig
-from engine.studies import load_study, own_studies, shipped_studies, standing, why
+from engine.studies import cell_states, load_study, own_studies, shipped_studies, state_text
 from engine.system.files import write_json
 from engine.system.schedule import Schedule
 
@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[3]
 # What the files say.
 
 
-def test_quick_and_seeds_replace_what_the_file_says(tmp_path, study_file):
+def test_quick_and_seeds_replace_those_of_the_file(tmp_path, study_file):
     path = study_file(tmp_path)
     study = load_study(path, quick=True)
     assert (study.seeds, study.quick) == ((0,), True)
@@ -31,7 +31,7 @@ def test_quick_and_seeds_replace_what_the_file_says(tmp_path, study_file):
     assert load_study(path).cells[1].config.value("gamma") == 10
 
 
-def test_a_study_of_ones_own_is_found_by_its_name(private_folders, study_file):
+def test_a_users_study_is_found_by_name(private_folders, study_file):
     folder = private_folders / "config" / "Disentangle Studio" / "studies"
     folder.mkdir(parents=True, exist_ok=True)  # other tests read studies of their own
     study_file(folder)
@@ -43,7 +43,7 @@ def test_a_study_of_ones_own_is_found_by_its_name(private_folders, study_file):
         load_study("tiny")
 
 
-def test_a_study_without_a_quick_form_says_so(tmp_path, study_file):
+def test_a_study_without_quick_settings_gets_a_message(tmp_path, study_file):
     path = study_file(tmp_path, ("[quick]\nseeds = [0]\nepochs = 1\n", ""))
     with pytest.raises(ConfigError, match=r"has no \[quick\]"):
         load_study(path, quick=True)
@@ -53,27 +53,27 @@ def test_a_study_without_a_quick_form_says_so(tmp_path, study_file):
     ("old", "new", "words"),
     [
         ("title = ", "", "not valid TOML"),
-        ('about = "Two', 'abuot = "Two', "there is no key 'abuot'"),
+        ('about = "Two', 'abuot = "Two', "'abuot' is not a key"),
         ('title = "Tiny"\n', "", "the key 'title' is missing"),
-        ('title = "Tiny"', "title = 5", "title is 5; it must be words"),
+        ('title = "Tiny"', "title = 5", "title is 5; it must be text"),
         ("seeds = [0, 1]", "seeds = 2", "seeds is 2; it must be a list"),
         ("seeds = [0, 1]", "seeds = [0, 0]", "different whole numbers"),
         ("seeds = [0, 1]", "seeds = [-1]", "seed is -1; it must be a whole number from 0"),
-        ('"kl", "mig"', '"lk"', "metrics has 'lk', which is no metric"),
+        ('"kl", "mig"', '"lk"', "metrics has 'lk', which is not a metric"),
         ("batch_size = 32", "batch_size = 1", "settings: batch_size is 1; it must be a whole number from 2"),
         ("batch_size = 32", "batchsize = 32", "settings: There is no setting 'batchsize'"),
-        ("batch_size = 32", "seed = 32", "settings: seed is not set there"),
-        ("batch_size = 32", "threads = 1", "settings: threads is not set there"),
+        ("batch_size = 32", "seed = 32", "settings: seed cannot be set there"),
+        ("batch_size = 32", "threads = 1", "settings: threads cannot be set there"),
         ("\nepochs = 1", "\nepochs = 0", "quick: epochs is 0"),
         ("gamma = 10", "gama = 10", "methods, number 2: There is no setting 'gama'"),
         ('title = "Annealed, γ = 10"', "", "methods, number 2: the key 'title' is missing"),
-        ('title = "Annealed, γ = 10"', 'title = "VAE"', "two with the title 'VAE'"),
+        ('title = "Annealed, γ = 10"', 'title = "VAE"', "two have the title 'VAE'"),
         ('objective = "annealed-relu"', 'objective = "vae"', "'VAE' and 'Annealed, γ = 10' have the same settings"),
         ("seeds =", "schema = 3\nseeds =", "the study has schema 3; this version reads schema 1 and 2"),
         ("[settings]", "[[settings]]", "it must be a table of settings"),
     ],
 )
-def test_a_wrong_study_is_one_sentence_with_file_and_key(tmp_path, study_file, old, new, words):
+def test_an_invalid_study_gets_a_message_with_file_and_key(tmp_path, study_file, old, new, words):
     path = study_file(tmp_path, (old, new))
     with pytest.raises(ConfigError) as error:
         load_study(path)
@@ -83,7 +83,7 @@ def test_a_wrong_study_is_one_sentence_with_file_and_key(tmp_path, study_file, o
 
 
 @pytest.mark.parametrize("study", [s for s in shipped_studies() if s.name.startswith("table")], ids=lambda s: s.name)
-def test_the_reports_studies_have_the_reports_settings_and_their_quick_form_no_warning(study):
+def test_the_reports_studies_have_its_settings_and_no_warnings_if_quick(study):
     # Section 3 of the report: Adam at 5e-4, batches of 64, 100 epochs, beta 4, C from 0 to 20 nats in 20 epochs.
     for cell in study.cells:
         config = cell.config
@@ -126,11 +126,11 @@ def test_the_study_of_methods_gives_all_the_same_network_and_length(quick):
     assert common == {"objective", "seed"}
 
 
-def test_looking_at_a_study_loads_no_heavy_library(study, study_runs):
+def test_reading_a_study_imports_no_heavy_library(study, study_runs):
     code = (
         "import sys; from pathlib import Path; from engine.studies import *\n"
         f"study = load_study({str(study.path)!r}); folder = Path({str(study_runs)!r})\n"
-        "assert [s.state for s in standing(study, folder)] == ['evaluated'] * 4\n"
+        "assert [s.state for s in cell_states(study, folder)] == ['evaluated'] * 4\n"
         "shipped_studies(); study_table(study, folder); methods_text(study, folder)\n"
         "list(estimate_study(study, folder, device='cpu', measure=False))\n"
         "print([m for m in ('torch', 'cv2', 'sklearn', 'matplotlib') if m in sys.modules])"
@@ -142,47 +142,47 @@ def test_looking_at_a_study_loads_no_heavy_library(study, study_runs):
 # Which run is which cell, and whether it is done.
 
 
-def test_earlier_runs_with_the_same_settings_are_taken(study, tmp_path):
+def test_earlier_runs_with_the_same_settings_are_used(study, tmp_path):
     config = study.cells[0].config
     other = {"gamma": 7, "capacity_epochs": 3, "beta": 2, "threads": 2, "device": "cpu", "log_steps": 5, "epochs": 9,
              "keep_steps": (10,), "checkpoint_steps": 7, "preview_steps": 8, "data_folder": tmp_path}  # fmt: skip
     Run.create(tmp_path, config.changed(**other), "something else")
-    [first, *rest] = standing(study, tmp_path)
+    [first, *rest] = cell_states(study, tmp_path)
     assert (first.run, first.state) == (tmp_path / "something-else", "waiting")
     assert all(state.run is None for state in rest)
 
 
 @pytest.mark.parametrize("change", [{"learning_rate": 1e-3}, {"steps": 61}, {"conditional": True}, {"latents": 9}])
-def test_runs_with_other_settings_are_not(study, tmp_path, change):
+def test_runs_with_other_settings_are_not_used(study, tmp_path, change):
     Run.create(tmp_path, study.cells[0].config.changed(**change))
-    assert all(state.run is None for state in standing(study, tmp_path))
+    assert all(state.run is None for state in cell_states(study, tmp_path))
 
 
-def test_of_several_runs_of_a_cell_the_furthest_counts(study, study_copy):
+def test_the_most_advanced_of_several_runs_of_a_cell_counts(study, study_copy):
     Run.create(study_copy, study.cells[0].config, "a-first")
-    assert standing(study, study_copy)[0].run == study_copy / "tiny-vae-seed-0"
+    assert cell_states(study, study_copy)[0].run == study_copy / "tiny-vae-seed-0"
 
 
-def test_a_run_that_was_lengthened_after_its_evaluation_is_to_be_evaluated_again(study, study_copy):
+def test_a_run_lengthened_after_its_evaluation_is_evaluated_again(study, study_copy):
     path = study_copy / "tiny-vae-seed-0" / "evaluation.json"
     kept = json.loads(path.read_text())
     write_json(path, kept | {"step": 50})
-    assert standing(study, study_copy)[0].state == "trained"
+    assert cell_states(study, study_copy)[0].state == "trained"
     write_json(path, kept | {"metrics": {"kl": kept["metrics"]["kl"]}})
-    [state, *_] = standing(study, study_copy)
+    [state, *_] = cell_states(study, study_copy)
     assert (state.state, state.message) == ("trained", "not computed yet: reconstruction, mig")
     path.write_text("{")
-    assert "damaged" in why(standing(study, study_copy)[0])
+    assert "damaged" in state_text(cell_states(study, study_copy)[0])
 
 
-def test_the_reports_quick_table_2_knows_runs_with_its_settings(tmp_path):
-    """The report's proportions by hand: 20,000 steps, C full after a fifth, i.e. 4,000 of 11,520 steps an epoch."""
+def test_the_reports_quick_table_2_uses_runs_with_its_settings(tmp_path):
+    """The report's proportions by hand: 20,000 steps, C full after a fifth, i.e. 4,000 of 11,520 steps per epoch."""
     study = load_study("table-2", quick=True)
     settings = {"dataset": "dsprites", "steps": 20_000, "threads": 1, "network": "report", "normalisation": "batch"}
     for objective in ("vae", "beta-vae", "annealed-abs", "annealed-relu"):
         ramp = {"capacity_epochs": 0.3472} if objective.startswith("annealed") else {}
         Run.create(tmp_path, RunConfig.parse(settings | ramp | {"objective": objective}), f"table-2-{objective}-seed-0")
-    names = [state.run.name for state in standing(study, tmp_path)]
+    names = [state.run.name for state in cell_states(study, tmp_path)]
     assert names == [study.run_name(cell) for cell in study.cells]
     annealed = study.cells[-1].config
     assert annealed.method.capacity.length * 11_520 == pytest.approx(20_000 / 5, rel=1e-4)

@@ -1,4 +1,4 @@
-"""The job of a study: however it is interrupted, and whatever fails, the table is the same."""
+"""The job of a study gives the same table however it is interrupted and whatever fails."""
 
 import json
 import multiprocessing
@@ -21,10 +21,10 @@ from engine.runs.run import Run
 from engine.studies import (
     CellFinished,
     CellStarted,
+    cell_states,
     load_study,
     missing_cells,
     run_study,
-    standing,
     study_table,
 )
 from engine.studies.machine import plan_for
@@ -42,19 +42,19 @@ def table_text(study, folder):
 
 
 def curves(run):
-    """Rows without the seconds."""
+    """Rows of the curves without the seconds."""
     lines = [line.split(",") for line in (run / "metrics.csv").read_text().splitlines()]
     return [line[:2] + line[3:] for line in lines]
 
 
 def test_a_study_ends_with_every_cell_evaluated_and_its_table(study, study_runs, study_events):
-    assert [state.state for state in standing(study, study_runs)] == ["evaluated"] * 4
+    assert [state.state for state in cell_states(study, study_runs)] == ["evaluated"] * 4
     assert [state.cell for state in finished(study_events)] == list(study.cells)
     assert study_events[-1] == Finished(message="4 of 4 runs are trained and evaluated.")
     table = study_table(study, study_runs)
     assert [line.title for line in table.lines] == ["VAE", "Annealed, γ = 10"]
     values = [json.loads((state.run / "evaluation.json").read_text())["metrics"]["reconstruction"]["value"]
-              for state in standing(study, study_runs)]  # fmt: skip
+              for state in cell_states(study, study_runs)]  # fmt: skip
     cell = table.lines[0].cells[table.index("reconstruction")]
     assert cell.value == pytest.approx((values[0] + values[2]) / 2)  # cells come seed by seed
     assert cell.deviation == pytest.approx(abs(values[0] - values[2]) / 2**0.5)
@@ -78,7 +78,7 @@ def test_two_workers_give_the_same_table_as_one(study, study_runs, tmp_path):
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs kill -9")
-def test_a_study_killed_in_the_middle_and_started_again_ends_with_the_same_table(study, study_runs, tmp_path):
+def test_a_killed_and_restarted_study_ends_with_the_same_table(study, study_runs, tmp_path):
     command = [sys.executable, ROOT / "main.py", "study", study.path, "--workers", "1", "--threads", "1"]
     process = subprocess.Popen([*command, "--runs", tmp_path], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     second = tmp_path / "tiny-annealed-relu-seed-0" / "checkpoint" / "model.safetensors"
@@ -86,7 +86,7 @@ def test_a_study_killed_in_the_middle_and_started_again_ends_with_the_same_table
         time.sleep(0.01)
     process.kill()
     process.wait()
-    before = [state.state for state in standing(study, tmp_path)]
+    before = [state.state for state in cell_states(study, tmp_path)]
     assert before[0] == "evaluated"
     assert before[1] != "evaluated"
     assert before[2:] == ["waiting", "waiting"]
@@ -98,7 +98,7 @@ def test_a_study_killed_in_the_middle_and_started_again_ends_with_the_same_table
         assert curves(tmp_path / name) == curves(study_runs / name)
 
 
-def test_what_is_done_is_skipped(study, study_copy):
+def test_finished_cells_are_skipped(study, study_copy):
     before = {path: path.stat().st_mtime_ns for path in study_copy.rglob("*.json")}
     events = list(run_study(study, study_copy, workers=1, threads=1))
     assert not [event for event in events if isinstance(event, CellStarted)]
@@ -112,25 +112,25 @@ def test_a_stop_saves_checkpoints_within_two_seconds(tmp_path, study_file):
     events = []
     for event in drive(run_study(study, tmp_path / "runs", workers=2, threads=1), control):
         events.append(event)
-        if not control.request and all(state.step >= 10 for state in standing(study, tmp_path / "runs")):
+        if not control.request and all(state.step >= 10 for state in cell_states(study, tmp_path / "runs")):
             asked = time.monotonic()
             control.stop()
     assert time.monotonic() - asked < 2  # the project's own limit
     assert events[-1] == Finished(stopped=True, message="0 of 2 runs are trained and evaluated.")
     assert multiprocessing.active_children() == []
-    for state in standing(study, tmp_path / "runs"):
+    for state in cell_states(study, tmp_path / "runs"):
         assert state.state == "paused"
         assert checkpoint_step(state.run / "checkpoint") == state.step
 
 
-def test_a_pause_waits_with_a_checkpoint_and_then_goes_on(tmp_path, study_file):
+def test_a_pause_saves_a_checkpoint_and_then_continues(tmp_path, study_file):
     study = load_study(study_file(tmp_path, LONG), seeds=1)
     job = run_study(study, tmp_path / "runs", workers=1, threads=1)
     event, request = next(job), None
     reached = None
-    while reached is None or standing(study, tmp_path / "runs")[0].step <= reached:
+    while reached is None or cell_states(study, tmp_path / "runs")[0].step <= reached:
         event = job.send(request)
-        state = standing(study, tmp_path / "runs")[0]
+        state = cell_states(study, tmp_path / "runs")[0]
         if isinstance(event, Paused):
             assert state.state == "paused"
             assert checkpoint_step(state.run / "checkpoint") == state.step
@@ -140,14 +140,14 @@ def test_a_pause_waits_with_a_checkpoint_and_then_goes_on(tmp_path, study_file):
     asked = time.monotonic()
     job.close()
     assert time.monotonic() - asked < 2
-    assert standing(study, tmp_path / "runs")[0].state == "paused"
+    assert cell_states(study, tmp_path / "runs")[0].state == "paused"
 
 
-def test_a_run_that_fails_leaves_the_rest_and_a_cell_that_says_why(tmp_path, study_file):
+def test_a_failed_run_does_not_affect_others_and_its_cell_says_why(tmp_path, study_file):
     study = load_study(study_file(tmp_path, broken=True), seeds=1)
     events = list(run_study(study, tmp_path / "runs", workers=1, threads=1))
     assert [state.state for state in finished(events)] == ["evaluated", "evaluated", "failed"]
-    states = standing(study, tmp_path / "runs")
+    states = cell_states(study, tmp_path / "runs")
     assert [state.state for state in states] == ["evaluated", "evaluated", "failed"]
     assert "The loss became NaN or infinite" in states[2].message
     table = study_table(study, tmp_path / "runs")
@@ -159,50 +159,50 @@ def test_a_run_that_fails_leaves_the_rest_and_a_cell_that_says_why(tmp_path, stu
     assert table.lines[0].cells[table.index("reconstruction")].value is not None
 
 
-def test_a_row_says_which_seeds_its_mean_lacks_and_why(study, study_copy):
+def test_a_row_lists_the_seeds_missing_from_its_mean_with_reasons(study, study_copy):
     shutil.rmtree(study_copy / "tiny-vae-seed-1")
     table = study_table(study, study_copy)
     assert [line.cells[table.index("n")].value for line in table.lines] == [1, 2]
     cell = table.lines[0].cells[table.index("kl")]
     assert "of 1 of 2 runs" in cell.note
     assert "VAE, seed 1: not trained yet" in cell.note
-    assert missing_cells(standing(study, study_copy)) == ["VAE, seed 1: not trained yet."]
+    assert missing_cells(cell_states(study, study_copy)) == ["VAE, seed 1: not trained yet."]
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs kill -9")
-def test_a_worker_that_the_system_ends_costs_its_cell_only(tmp_path, study_file):
+def test_a_worker_killed_by_the_system_affects_only_its_cell(tmp_path, study_file):
     first_long = ('objective = "vae"', 'objective = "vae"\nsteps = 100_000')
     study = load_study(study_file(tmp_path, first_long), seeds=1)
     job = run_study(study, tmp_path / "runs", workers=1, threads=1)
     events = []
     for event in job:
         events.append(event)
-        if not finished(events) and standing(study, tmp_path / "runs")[0].step >= 10:
+        if not finished(events) and cell_states(study, tmp_path / "runs")[0].step >= 10:
             [worker] = multiprocessing.active_children()
             os.kill(worker.pid, signal.SIGKILL)
             events += list(job)
     first, second = finished(events)
     assert (first.state, second.state) == ("failed", "evaluated")
     assert "ended by the system" in first.message
-    assert standing(study, tmp_path / "runs")[0].state == "paused"  # and can go on
+    assert cell_states(study, tmp_path / "runs")[0].state == "paused"  # and can go on
 
 
-def test_a_study_is_run_once_at_a_time_over_a_folder(study, tmp_path):
+def test_a_study_runs_only_once_at_a_time_in_a_folder(study, tmp_path):
     job = run_study(study, tmp_path, workers=1, threads=1)
     next(job)
-    with pytest.raises(RunLockedError, match=r"Tiny is running over .* in another window or process"):
+    with pytest.raises(RunLockedError, match=r"Tiny is running in .* in another window or process"):
         next(run_study(study, tmp_path, workers=1))
     job.close()
 
 
-def test_data_that_is_not_there_is_one_sentence_and_leaves_no_runs(tmp_path, study_file):
+def test_missing_data_get_a_message_and_create_no_runs(tmp_path, study_file):
     study = load_study(study_file(tmp_path, ('"digits"', '"mnist"')), data_folder=tmp_path / "nowhere")
     with pytest.raises(DataError, match="nowhere"):
         list(run_study(study, tmp_path / "runs", workers=1))
     assert list((tmp_path / "runs").glob("tiny*")) == []
 
 
-def test_the_threads_of_a_study_do_not_depend_on_memory_or_what_is_left(monkeypatch):
+def test_the_threads_of_a_study_do_not_depend_on_memory_or_remaining_cells(monkeypatch):
     monkeypatch.setattr("engine.studies.machine._cores", lambda: 8)
     monkeypatch.setattr("engine.studies.machine.available_memory", lambda: 4_000_000_000)
     plan = plan_for(12, "cpu")
@@ -243,7 +243,7 @@ def test_a_cell_whose_step_never_ends_can_be_ended_and_the_others_go_on(tmp_path
     assert (first.state, second.state) == ("failed", "evaluated")
     words = "odd did not answer (odd.py, line 12) and was ended. The run keeps its checkpoint at step 10."
     assert first.message == words
-    assert standing(study, tmp_path / "runs")[0].message == words
+    assert cell_states(study, tmp_path / "runs")[0].message == words
 
 
 def test_a_stop_ends_what_does_not_answer_and_says_so(tmp_path, study_file, odd_plugin):

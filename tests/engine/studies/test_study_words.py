@@ -1,4 +1,4 @@
-"""What is told of a study: the methods text, how long it takes, the report's numbers, warnings."""
+"""Texts about a study: methods text, estimates, the report's values, warnings."""
 
 import json
 import shutil
@@ -10,11 +10,11 @@ from engine.runs.run import Run
 from engine.studies import (
     StudyEstimated,
     StudyProgress,
+    cell_states,
     estimate_study,
     load_study,
     methods_text,
     run_study,
-    standing,
     study_table,
 )
 from engine.studies.estimate import Cost, seconds_left
@@ -22,7 +22,7 @@ from engine.studies.estimate import Cost, seconds_left
 SLOW_CAPACITY = ("capacity_epochs = 1", "capacity_epochs = 100")
 
 
-def test_the_methods_text_has_the_settings_and_protocols_that_were_used(study, study_runs):
+def test_the_methods_text_has_the_settings_and_protocols_used(study, study_runs):
     text = methods_text(study, study_runs)
     config = json.loads((study_runs / "tiny-annealed-relu-seed-0" / "config.json").read_text())
     for words in (
@@ -43,14 +43,14 @@ def test_the_methods_text_has_the_settings_and_protocols_that_were_used(study, s
     assert text.count("\n") == 1
 
 
-def test_the_methods_text_of_a_study_to_be_run_says_what_is_missing(study):
+def test_the_methods_text_of_a_new_study_counts_missing_evaluations(study):
     text = methods_text(study)
     assert "Of these 4 runs, 4 are not evaluated yet." in text
     assert "Software" not in text
 
 
-def test_the_methods_text_of_runs_names_what_differs(study, study_runs):
-    runs = [Run.open(state.run) for state in standing(study, study_runs)]
+def test_the_methods_text_of_runs_names_differences(study, study_runs):
+    runs = [Run.open(state.run) for state in cell_states(study, study_runs)]
     runs[0].config = runs[0].config.changed(batch_size=16)
     assert "batches of 16 (VAE) or 32 (Annealed VAE (ReLU), VAE)" in methods_text(runs)
 
@@ -59,12 +59,12 @@ def test_the_methods_text_of_runs_names_what_differs(study, study_runs):
 
 
 def estimated(study, folder):
-    """What is needed with two workers, without trying a step."""
+    """The estimate for two workers, without measuring a pace."""
     job = estimate_study(study, folder, workers=2, threads=1, measure=False)
     return last_event(job, StudyEstimated).needed
 
 
-def test_the_estimate_is_made_of_the_pace_of_earlier_runs(study, study_runs, tmp_path):
+def test_the_estimate_uses_the_pace_of_earlier_runs(study, study_runs, tmp_path):
     """By hand: a run of 50 steps in 25 s, four runs of 60 steps, two at a time."""
     run = Run.create(tmp_path, study.cells[0].config.changed(steps=50), "before")
     run.resolve("cpu", 1)
@@ -81,14 +81,14 @@ def test_the_estimate_is_made_of_the_pace_of_earlier_runs(study, study_runs, tmp
     assert estimated(study, study_runs).seconds == 0
 
 
-def test_time_left_is_shared_by_workers_but_no_run_by_two():
+def test_remaining_time_is_shared_by_workers_but_no_run_is():
     costs = [Cost(steps=100, step_seconds=1.0, evaluation_seconds=10.0), Cost(steps=10, step_seconds=1.0), Cost()]
     assert seconds_left(costs, 1) == 120
     assert seconds_left(costs, 2) == 110
     assert seconds_left([*costs, Cost(steps=5)], 2) is None
 
 
-def test_progress_grows_to_the_end_and_tells_the_time_that_is_left(study_events):
+def test_progress_grows_to_the_end_and_reports_the_remaining_time(study_events):
     progress = [event for event in study_events if isinstance(event, StudyProgress)]
     done = [event.done for event in progress]
     assert done == sorted(done)
@@ -100,18 +100,18 @@ def test_progress_grows_to_the_end_and_tells_the_time_that_is_left(study_events)
 # What stands beside the numbers, and before them.
 
 
-def test_the_reports_numbers_stand_beside_ours(tmp_path):
+def test_the_reports_values_are_shown_beside_ours(tmp_path):
     text = markdown(study_table(load_study("table-1", quick=True), tmp_path))
     assert "| Annealed VAE (ReLU) | MNIST | 0 | – | 73.94 |" in text  # Table 1 of the report
 
 
-def test_settings_that_do_not_go_together_are_said_once_with_their_methods(tmp_path, study_file):
+def test_warnings_about_settings_appear_once_with_their_methods(tmp_path, study_file):
     study = load_study(study_file(tmp_path, SLOW_CAPACITY))
     [warning] = study.warnings()
     assert warning.startswith("Annealed, γ = 10: Capacity C will reach only")
 
 
-def test_warnings_come_through(tmp_path, study_file):
+def test_warnings_are_passed_on(tmp_path, study_file):
     study = load_study(study_file(tmp_path, SLOW_CAPACITY), seeds=1)
     job = run_study(study, tmp_path / "runs", workers=1, threads=1)
     assert next(job) == Warned(study.warnings()[0])

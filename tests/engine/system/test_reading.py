@@ -20,7 +20,7 @@ from engine.data.npz import open_npz
 from engine.errors import ConfigError, DataError, StudioError
 from engine.evaluation.catalogue import METRICS
 from engine.evaluation.evaluate import evaluate
-from engine.evaluation.protocols import protocol_words
+from engine.evaluation.protocols import protocol_text
 from engine.evaluation.rows import read_row
 from engine.evaluation.table import table_of
 from engine.export.tensorboard import write_events
@@ -133,7 +133,7 @@ def use(path):
     table_of([row]).filled()
     for column in METRICS.values():
         if row.value(column.metric) is not None:
-            assert protocol_words(row.metrics[column.metric], column).encode()
+            assert protocol_text(row.metrics[column.metric], column).encode()
         assert row.reason(column.metric)
     for file in (run.metrics_file, run.held_out_file):
         reader = MetricsReader(file)

@@ -1,4 +1,4 @@
-"""A run whose data were replaced: what evaluate, resume, traverse, latents, studies and archives make of it.
+"""A run whose data were replaced, in evaluate, resume, traverse, latents, studies and archives.
 
 The inputs are those of `changing` in shared/cases/make.py: 600 images of a square, and in the second file the same
 images inverted and the factors shuffled.
@@ -24,7 +24,7 @@ from engine.runs.archive import read_archive, write_archive
 from engine.runs.run import Run
 from engine.runs.trained import load_model
 from engine.settings.run_config import RunConfig
-from engine.studies import load_study, run_study, standing
+from engine.studies import cell_states, load_study, run_study
 from engine.training.lengthening import lengthen, lengthen_by
 from engine.training.trainer import train
 from engine.training.unchanged import check_unchanged
@@ -68,7 +68,7 @@ def settings(data, **changes):
 
 @pytest.fixture(scope="session")
 def made(tmp_path_factory, files):
-    """A run that was trained on own-1.npz, at data.npz, and evaluated by what needs no factors."""
+    """A run that was trained on own-1.npz, at data.npz, and evaluated with metrics that need no factors."""
     folder = tmp_path_factory.mktemp("made")
     shutil.copy(files / "own-1.npz", folder / "data.npz")
     run = Run.create(folder / "runs", settings(folder / "data.npz"), "changing")
@@ -79,7 +79,7 @@ def made(tmp_path_factory, files):
 
 @pytest.fixture
 def replaced(tmp_path, made, files):
-    """A copy of that run, and own-2.npz in the place of its data: the run, and the path of the data."""
+    """A copy of that run whose data were replaced by own-2.npz, and the path of the data."""
     shutil.copytree(made / "runs", tmp_path / "runs")
     data = tmp_path / "data.npz"
     shutil.copy(files / "own-2.npz", data)
@@ -103,7 +103,7 @@ def result_of(run, *metrics):
 
 
 def as_of_1_0_0(run):
-    """Take out what version 1.0.0 did not write."""
+    """Remove what version 1.0.0 did not write."""
     for name in ("config.json", "evaluation.json"):
         values = json.loads((run.path / name).read_text())
         for entry in values.get("metrics", {}).values():
@@ -113,7 +113,7 @@ def as_of_1_0_0(run):
 
 
 def fresh(run, data, tmp_path, *metrics):
-    """The same weights, evaluated on these data without a memory of any others."""
+    """The same weights, newly evaluated on these data."""
     copy = Run.open(shutil.copytree(run.path, tmp_path / "fresh"))
     (copy.path / "evaluation.json").unlink()
     copy.config = copy.config.changed(data_folder=data)
@@ -123,7 +123,7 @@ def fresh(run, data, tmp_path, *metrics):
 # What is kept
 
 
-def test_a_run_and_its_evaluation_keep_the_fingerprint_of_their_data(made):
+def test_a_run_and_its_evaluation_store_the_fingerprint_of_their_data(made):
     run = Run.open(made / "runs/changing")
     mark = fingerprint_of(load_dataset("arrays", made / "data.npz"))
     assert run.trained_on == mark
@@ -138,7 +138,7 @@ def test_a_run_and_its_evaluation_keep_the_fingerprint_of_their_data(made):
 # Evaluation
 
 
-def test_kept_metrics_of_the_same_data_are_given_at_once(made):
+def test_saved_metrics_of_the_same_data_are_returned_at_once(made):
     run = Run.open(made / "runs/changing")
     before = (run.path / "evaluation.json").stat().st_mtime_ns
     result, said = result_of(run, "reconstruction")
@@ -147,7 +147,7 @@ def test_kept_metrics_of_the_same_data_are_given_at_once(made):
     assert (run.path / "evaluation.json").stat().st_mtime_ns == before
 
 
-def test_after_the_file_was_replaced_metrics_are_computed_again(replaced, tmp_path):
+def test_metrics_are_computed_again_after_the_file_was_replaced(replaced, tmp_path):
     run, data = replaced
     old = run.evaluation()["metrics"]["reconstruction"]["value"]
     result, said = result_of(run, "reconstruction")
@@ -158,7 +158,7 @@ def test_after_the_file_was_replaced_metrics_are_computed_again(replaced, tmp_pa
     assert new > 2 * old  # inverted images: a model that knows dark ones does far worse
 
 
-def test_a_metric_computed_later_does_not_mix_two_data_sets_in_a_row(replaced, tmp_path):
+def test_a_row_does_not_mix_metrics_of_two_data_sets(replaced, tmp_path):
     run, data = replaced
     result_of(run, "mig")
     metrics = run.evaluation()["metrics"]
@@ -166,7 +166,7 @@ def test_a_metric_computed_later_does_not_mix_two_data_sets_in_a_row(replaced, t
     assert metrics["mig"]["value"] == fresh(run, data, tmp_path, "mig")["mig"]["value"]
 
 
-def test_the_same_data_at_another_place_are_the_same(replaced, files):
+def test_the_same_data_at_another_path_are_the_same(replaced, files):
     run, _ = replaced
     run.config = run.config.changed(data_folder=files / "own-1.npz")
     result, said = result_of(run, "reconstruction")
@@ -174,7 +174,7 @@ def test_the_same_data_at_another_place_are_the_same(replaced, files):
     assert result["metrics"]["reconstruction"] == run.evaluation()["metrics"]["reconstruction"]
 
 
-def test_evaluating_on_other_data_is_said_on_the_terminal_and_in_the_table(replaced, files, capsys):
+def test_evaluating_on_other_data_is_reported_on_the_terminal_and_in_the_table(replaced, files, capsys):
     run, _ = replaced
     run.config.changed(data_folder=files / "own-1.npz")
     command = ["evaluate", str(run.path), "--data", str(files / "own-2.npz"), "--metrics", "reconstruction"]
@@ -182,10 +182,10 @@ def test_evaluating_on_other_data_is_said_on_the_terminal_and_in_the_table(repla
     out, err = capsys.readouterr()
     assert f"Note: The data differ from those that changing was trained on ({CHANGED})" in err
     assert "other data" in out
-    assert f"changing: these numbers are of other data than the run was trained on (changed: {CHANGED})." in out
+    assert f"changing: these values are of other data than the run was trained on (changed: {CHANGED})." in out
 
 
-def test_an_evaluation_of_1_0_0_is_done_again_since_its_data_are_not_known(replaced):
+def test_an_evaluation_of_1_0_0_is_repeated_since_its_data_are_not_known(replaced):
     run = as_of_1_0_0(replaced[0])
     assert read_row(run).data_note == UNKNOWN_DATA
     result, said = result_of(run, "reconstruction")
@@ -194,17 +194,17 @@ def test_an_evaluation_of_1_0_0_is_done_again_since_its_data_are_not_known(repla
     assert read_row(run).fingerprint is not None
 
 
-def test_without_the_data_the_kept_metrics_are_shown_and_that_they_cannot_be_compared(replaced):
+def test_without_the_data_saved_metrics_are_shown_as_not_comparable(replaced):
     run, data = replaced
     data.unlink()
     result, said = result_of(run, "reconstruction")
     assert result["metrics"]["reconstruction"] == run.evaluation()["metrics"]["reconstruction"]
     assert "does not exist" in said
-    assert "cannot be compared" in said
+    assert "cannot be checked" in said
 
 
-def test_rows_of_different_data_at_one_path_share_no_name_and_no_best(replaced, made):
-    """One row of each file, both called data.npz."""
+def test_rows_of_different_data_at_one_path_have_different_names_and_best_values(replaced, made):
+    """A row for each file, both named data.npz."""
     before = read_row(Run.open(made / "runs/changing"))
     run, _ = replaced
     list(evaluate(run, ["reconstruction", "kl"]))
@@ -229,7 +229,7 @@ def test_a_resume_over_changed_data_is_refused_and_changes_nothing(replaced):
 
 
 @pytest.mark.parametrize("longer", [lambda run: lengthen(run, None, 40), lambda run: lengthen_by(run, 10)])
-def test_so_is_making_it_longer(replaced, longer):
+def test_lengthening_over_changed_data_is_refused_and_changes_nothing(replaced, longer):
     run, _ = replaced
     before = content_of(run)
     longer(run)
@@ -238,7 +238,7 @@ def test_so_is_making_it_longer(replaced, longer):
     assert content_of(run) == before
 
 
-def test_the_terminal_says_how_to_go_on_and_goes_on(replaced, capsys):
+def test_the_terminal_says_how_to_accept_changed_data_and_accepts_them(replaced, capsys):
     run, data = replaced
     former, before = run.trained_on, content_of(run)
     command = ["resume", str(run.path), "--steps", "40"]
@@ -249,7 +249,7 @@ def test_the_terminal_says_how_to_go_on_and_goes_on(replaced, capsys):
     assert err.count("\n") == 1
     assert content_of(run) == before
     assert cli.run_command(cli.parse([*command, "--accept-changes"])) == 0
-    assert f"From step 31 on changing is trained on changed data ({CHANGED})." in capsys.readouterr().err
+    assert f"From step 31 on, changing is trained on changed data ({CHANGED})." in capsys.readouterr().err
     again = Run.open(run.path)
     assert (again.state().state, again.state().step) == ("finished", 40)
     assert again.trained_on == fingerprint_of(load_dataset("arrays", data))
@@ -259,17 +259,17 @@ def test_the_terminal_says_how_to_go_on_and_goes_on(replaced, capsys):
     assert cli.run_command(cli.parse(["resume", str(run.path), "--steps", "45"])) == 0  # accepted for good
 
 
-def test_a_run_of_1_0_0_goes_on_and_has_a_fingerprint_then(replaced):
+def test_a_run_of_1_0_0_resumes_and_gets_a_fingerprint(replaced):
     run = as_of_1_0_0(replaced[0])
     assert run.trained_on is None
     lengthen(run, None, 40)
-    assert "begun by version 1.0.0" in " ".join(warnings_of(train(run)))
+    assert "started by version 1.0.0" in " ".join(warnings_of(train(run)))
     again = Run.open(run.path)
     assert again.trained_on == fingerprint_of(load_dataset(*run.config.data))
     assert again.former == ()
 
 
-def test_before_the_first_checkpoint_nothing_was_learnt_from_other_data(tmp_path, files):
+def test_changed_data_are_accepted_before_the_first_checkpoint(tmp_path, files):
     run = Run.create(tmp_path, settings(files / "own-1.npz"))
     run.record_data(fingerprint_of(load_dataset("arrays", files / "own-2.npz")), 0)
     list(train(run))
@@ -318,7 +318,7 @@ def test_a_replaced_picture_is_noticed(pictures, tmp_path):
 # Looking at it
 
 
-def test_traversals_and_latents_say_that_the_data_changed(replaced, tmp_path, capsys):
+def test_traversals_and_latents_note_that_the_data_changed(replaced, tmp_path, capsys):
     run, data = replaced
     target = tmp_path / "latents.npz"
     assert any(CHANGED in message for message in warnings_of(save_latents(run, target)))
@@ -328,7 +328,7 @@ def test_traversals_and_latents_say_that_the_data_changed(replaced, tmp_path, ca
     assert f"Note: The data differ from those that changing was trained on ({CHANGED})." in capsys.readouterr().err
 
 
-def test_weights_kept_before_the_data_changed_are_of_the_former_data(replaced, files):
+def test_weights_kept_before_the_data_changed_belong_to_the_former_data(replaced, files):
     run, _ = replaced
     run.config = run.config.changed(steps=40, keep_steps=(40,))
     shutil.copy(run.checkpoint_folder / "model.safetensors", run.checkpoint_folder / "kept-30.safetensors")
@@ -368,21 +368,21 @@ def test_a_cell_is_done_only_if_its_run_has_the_data_of_the_study(tmp_path, file
     shutil.copy(files / "own-1.npz", data)
     study = load_study(str(tmp_path / "changing.toml"), data_folder=data)
     list(run_study(study, runs, workers=1, threads=1))
-    [cell] = standing(study, runs)
+    [cell] = cell_states(study, runs)
     assert cell.state == "evaluated"
     shutil.copy(files / "own-2.npz", data)
-    [cell] = standing(study, runs)
+    [cell] = cell_states(study, runs)
     assert (cell.state, cell.run) == ("waiting", None)
     assert "was trained on other data" in cell.message
     said = warnings_of(run_study(study, runs, workers=1, threads=1))
-    assert any("was trained on other data: VAE, seed 0 is trained anew" in message for message in said)
-    [cell] = standing(study, runs)
+    assert any("was trained on other data: VAE, seed 0 is trained again" in message for message in said)
+    [cell] = cell_states(study, runs)
     assert cell.state == "evaluated"
     assert Run.open(cell.run).trained_on == fingerprint_of(load_dataset("arrays", data))
     assert len(list(runs.glob("*/config.json"))) == 2  # the former run is kept
 
 
-def test_an_imported_run_follows_the_same_rule(replaced, tmp_path):
+def test_an_imported_run_is_checked_in_the_same_way(replaced, tmp_path):
     run, _ = replaced
     list(write_archive([run], tmp_path / "run.zip"))
     [path] = [

@@ -1,4 +1,4 @@
-"""Images of a step: kept on a device or moved batch by batch, the same to the last bit; and nothing is waited for."""
+"""Images of a step are the same bit for bit whether kept on a device or moved in batches, and steps do not wait."""
 
 from dataclasses import fields
 
@@ -20,7 +20,7 @@ PLENTY = 2**40
 
 
 class Counted:
-    """A store that counts how many images are asked of it."""
+    """A store that counts the images requested from it."""
 
     def __init__(self, store):
         self._store, self.asked = store, 0
@@ -48,7 +48,7 @@ def dataset(request):
     return Dataset("own", "Own", Counted(store), shape, splits, "memory", labels, tuple("0123456789"))
 
 
-def test_images_that_fit_are_moved_once_and_are_the_same_to_the_last_bit(dataset):
+def test_images_that_fit_are_moved_once_and_are_the_same_bit_for_bit(dataset):
     kept = DeviceImages(dataset, dataset.training, CPU, PLENTY)
     assert kept.kept
     assert dataset.store.asked == len(dataset.training)
@@ -73,25 +73,25 @@ def test_images_that_do_not_fit_are_moved_batch_by_batch(dataset):
     assert torch.equal(tight.images(chosen), to_tensor(dataset.store._store(chosen)))
 
 
-def test_more_images_than_are_moved_at_once(dataset, monkeypatch):
+def test_more_images_than_fit_in_one_move(dataset, monkeypatch):
     monkeypatch.setattr("engine.training.device_images.PART", 7)
     kept = DeviceImages(dataset, dataset.training, CPU, PLENTY)
     assert torch.equal(kept.images(dataset.training), to_tensor(dataset.store._store(dataset.training)))
 
 
-def test_an_image_that_is_not_for_training_is_an_error_and_not_another_image(dataset):
+def test_an_image_that_is_not_for_training_is_an_error(dataset):
     with pytest.raises(IndexError):
         DeviceImages(dataset, dataset.training, CPU, PLENTY).images(dataset.splits["test"][:1])
 
 
-def test_images_may_take_a_quarter_of_what_is_free_on_a_gpu_and_none_elsewhere(monkeypatch):
+def test_images_may_take_a_quarter_of_free_gpu_memory_and_none_elsewhere(monkeypatch):
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (4000, 9000))
     assert room_on(torch.device("cuda")) == 4000 // SHARE == 1000
     assert room_on(CPU) == room_on(torch.device("mps")) == 0
 
 
 @pytest.mark.parametrize("conditional", [False, True])
-def test_training_is_the_same_with_images_kept(make_small_run, tmp_path, monkeypatch, conditional):
+def test_training_is_the_same_with_images_kept_on_the_device(make_small_run, tmp_path, monkeypatch, conditional):
     plain = make_small_run(tmp_path, "plain", conditional=conditional, steps=60)
     list(train(plain))
     monkeypatch.setattr(trainer, "room_on", lambda device: PLENTY)
@@ -102,8 +102,8 @@ def test_training_is_the_same_with_images_kept(make_small_run, tmp_path, monkeyp
 
 
 @pytest.mark.parametrize("objective", METHODS)
-def test_a_step_reads_no_value_and_stays_on_its_device(make_run, tmp_path, monkeypatch, narrow, objective):
-    """Tensors without values: whoever reads one (.item(), a branch, a copy to the CPU) or mixes devices fails."""
+def test_a_step_reads_no_values_and_stays_on_its_device(make_run, tmp_path, monkeypatch, narrow, objective):
+    """Tensors without values: reading one (.item(), a branch, a copy to the CPU) or mixing devices fails."""
     adam = torch.optim.Adam
     monkeypatch.setattr(torch.optim, "Adam", lambda of, **settings: adam(of, **(settings | {"fused": False})))
     data = {"dataset": "arrays", "data_folder": tmp_path / "grid.npz"} if METHODS[objective].needs_factors else {}

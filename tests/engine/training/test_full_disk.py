@@ -1,4 +1,4 @@
-"""A disk that is really full: a small one in memory, filled, or a limit to the size of files in a child process."""
+"""A disk that is really full: a small RAM disk, or a limit on file size in a child process."""
 
 import os
 import shutil
@@ -41,7 +41,7 @@ def small_disk(tmp_path):
 
 
 class Filling:
-    """A file that takes all room of a disk but for `free` bytes."""
+    """A file that fills a disk except for `free` bytes."""
 
     def __init__(self, folder: Path) -> None:
         self._folder, self._path = folder, folder / "filling"
@@ -65,9 +65,7 @@ def rows(path):
 
 
 @pytest.mark.parametrize("room", ["none", "half of the trainer's file", "the trainer's file and half of the weights"])
-def test_training_waits_and_goes_on_as_if_nothing_had_been_when_there_is_room(
-    tmp_path, small_disk, make_small_run, room
-):
+def test_training_waits_for_room_and_continues_unchanged(tmp_path, small_disk, make_small_run, room):
     whole, hindered = make_small_run(tmp_path, **SETTINGS), make_small_run(small_disk, **SETTINGS)
     list(train(whole))
     job = train(hindered)
@@ -98,7 +96,7 @@ def test_training_waits_and_goes_on_as_if_nothing_had_been_when_there_is_room(
     assert not [file for file in hindered.path.rglob("*") if file.name.endswith(".part")]
 
 
-def test_a_resume_on_a_full_disk_waits_and_then_goes_on(small_disk, make_small_run):
+def test_a_resume_on_a_full_disk_waits_and_then_continues(small_disk, make_small_run):
     run = make_small_run(small_disk, **SETTINGS)
     list(train(run))
     before = {path: path.read_bytes() for path in run.path.rglob("*") if path.is_file()}
@@ -112,8 +110,8 @@ def test_a_resume_on_a_full_disk_waits_and_then_goes_on(small_disk, make_small_r
     assert until(job, Finished | Paused) == Finished(run.path, 70, stopped=False)
 
 
-def test_the_window_and_the_terminal_pause_where_a_file_may_not_grow(tmp_path, digits_folder):
-    """A limit to the size of files, which holds wherever the tests run; the trainer's file is 11 MB."""
+def test_the_window_and_the_terminal_pause_when_a_file_cannot_grow(tmp_path, digits_folder):
+    """A limit on file size works wherever the tests run; the trainer file has 11 MB."""
     resource = pytest.importorskip("resource")
     done = subprocess.run(
         [
@@ -134,7 +132,7 @@ def test_the_window_and_the_terminal_pause_where_a_file_may_not_grow(tmp_path, d
     assert len((folder / "metrics.csv").read_text().splitlines()) == 1 + 2
 
 
-def test_what_is_exported_to_a_full_disk_is_a_sentence_and_leaves_no_half_file(small_disk, tiny_run, capfd):
+def test_exporting_to_a_full_disk_gets_a_message_and_leaves_no_partial_file(small_disk, tiny_run, capfd):
     from matplotlib.figure import Figure
 
     noise = np.random.default_rng(0).integers(0, 256, (2, 300, 300), np.uint8)
@@ -168,7 +166,7 @@ def _has_tensorboard():
 
 
 @pytest.mark.parametrize("kind", ["images", "arrays"])
-def test_data_that_the_cache_has_no_room_for_is_a_sentence(tmp_path, small_disk, monkeypatch, kind):
+def test_a_cache_without_room_for_the_data_gets_a_message(tmp_path, small_disk, monkeypatch, kind):
     noise = np.random.default_rng(0).integers(0, 256, (600, 64, 64, 3), np.uint8)
     if kind == "images":
         data = tmp_path / "pictures"

@@ -1,4 +1,4 @@
-"""The held-out curve: against the evaluation's own pass over the same images, and nothing disturbed by it."""
+"""The held-out curve agrees with the evaluation of the same images and does not disturb training."""
 
 import csv
 
@@ -36,7 +36,7 @@ def test_there_is_a_row_at_each_preview(tiny_run):
     assert float(rows(tiny_run)[-1]["reconstruction"]) < float(rows(tiny_run)[0]["reconstruction"])
 
 
-def test_it_is_what_the_evaluation_finds_on_the_test_split(tiny_run, trained):
+def test_it_agrees_with_the_evaluation_of_the_test_split(tiny_run, trained):
     # All 297 test images are in the sample. KL has no randomness; the reconstruction differs by the noise alone, about
     # one nat in a mean over 297 images of a model this young.
     passed = finish(forward(trained, trained.dataset.splits["test"], 0, "", sharpness=False))
@@ -61,7 +61,7 @@ def test_measuring_changes_neither_the_model_nor_the_random_state(tiny_run, trai
         model.eval()
 
 
-def test_a_row_written_again_is_replaced(tiny_copy, trained):
+def test_a_row_for_the_same_step_is_replaced(tiny_copy, trained):
     held_out = HeldOut(tiny_copy, trained.dataset, torch.device("cpu"))
     held_out.cut_back(30)
     for _ in range(2):
@@ -69,7 +69,7 @@ def test_a_row_written_again_is_replaced(tiny_copy, trained):
     assert [row["step"] for row in rows(tiny_copy)] == ["1", "30", "60"]
 
 
-def test_a_conditional_model_is_told_the_label_of_each_image(label_alone, digit_files):
+def test_a_conditional_model_receives_the_label_of_each_image(label_alone, digit_files):
     images, labels = (part[1500:] for part in digit_files)
     measured = HeldOut(label_alone.run, label_alone.dataset, torch.device("cpu")).measure(label_alone.model)
     x = torch.tensor(images / 255.0)

@@ -1,4 +1,4 @@
-"""kill -9 at random moments: every run opens again, loses at most one checkpoint interval, and ends the same.
+"""kill -9 at random moments: every run opens again, loses at most one checkpoint interval, and ends identically.
 
 Run with `make test-slow`. The seeds and the number of kills are printed.
 """
@@ -73,7 +73,7 @@ def test_sixty_kills_at_random_moments(tmp_path, make_run, capsys):
 
 
 def _check(path, reached):
-    """The run opens, its checkpoint is whole, and nothing that was kept is lost; returns the checkpoint's step."""
+    """Check that the run opens, its checkpoint is intact, and nothing saved is lost; return the checkpoint's step."""
     run = Run.open(path)
     assert run.state().state in ("interrupted", "new", "finished")
     step = checkpoint_step(run.checkpoint_folder) or 0

@@ -1,4 +1,4 @@
-"""Longer runs: what is added, and that the result is the run that was as long from the beginning."""
+"""A lengthened run equals one that was as long from the start."""
 
 import pytest
 import torch
@@ -14,7 +14,7 @@ from engine.training.trainer import train
 PER_EPOCH = 47  # 373 images in batches of 8: 46 whole ones and one of 5
 
 
-def test_a_run_whose_length_is_in_steps_is_made_longer_by_steps(tmp_path, make_small_run):
+def test_a_run_whose_length_is_in_steps_is_lengthened_by_steps(tmp_path, make_small_run):
     run = make_small_run(tmp_path, steps=60)
     list(train(run))
     lengthen_by(run, 7)
@@ -26,7 +26,7 @@ def test_a_run_whose_length_is_in_steps_is_made_longer_by_steps(tmp_path, make_s
     assert (again.state().state, again.state().total) == ("finished", 67)
 
 
-def test_epochs_added_give_the_run_that_was_as_long_from_the_beginning(tmp_path, make_small_run):
+def test_a_run_lengthened_in_epochs_equals_one_as_long_from_the_start(tmp_path, make_small_run):
     """Independent check: the same settings, never stopped."""
     whole = make_small_run(tmp_path, "whole", steps=None, epochs=2)
     list(train(whole))
@@ -39,10 +39,10 @@ def test_epochs_added_give_the_run_that_was_as_long_from_the_beginning(tmp_path,
     assert all(torch.equal(expected[name], found[name]) for name in expected)
 
 
-def test_a_run_cannot_become_shorter_than_it_is(tmp_path, make_small_run):
+def test_a_run_cannot_become_shorter_than_its_current_step(tmp_path, make_small_run):
     run = make_small_run(tmp_path, steps=60)
     list(train(run))
-    with pytest.raises(ConfigError, match="at step 60 already; a total of 50 steps would be shorter"):
+    with pytest.raises(ConfigError, match="already at step 60; a total of 50 steps would be shorter"):
         lengthen(run, None, 50)
     assert Run.open(run.path).config.steps == 60
 
@@ -60,14 +60,14 @@ def loaded(monkeypatch):
     return found
 
 
-def test_images_are_counted_from_what_is_known_of_them(tmp_path, make_small_run, loaded):
+def test_images_are_counted_without_reading_them_if_possible(tmp_path, make_small_run, loaded):
     in_steps = make_small_run(tmp_path, "in steps", steps=10)
     in_epochs = make_small_run(tmp_path, "in epochs", steps=None, epochs=2)
     digits = make_small_run(tmp_path, "digits", dataset="digits", data_folder=None, batch_size=32, steps=None, epochs=1)
     for run in (in_steps, in_epochs, digits):
         list(train(run))
     lengthen_by(in_steps, 1)
-    with pytest.raises(ConfigError, match=f"at step 94 already; a total of {PER_EPOCH} steps would be shorter"):
+    with pytest.raises(ConfigError, match=f"already at step 94; a total of {PER_EPOCH} steps would be shorter"):
         lengthen(in_epochs, 1, None)
     lengthen_by(in_epochs, 1)
     (digits.path / "state.json").unlink()
@@ -77,7 +77,7 @@ def test_images_are_counted_from_what_is_known_of_them(tmp_path, make_small_run,
     assert loaded == [in_steps.data]
 
 
-def test_changed_data_that_are_accepted_are_counted_again(tmp_path, make_small_run, loaded):
+def test_accepted_changed_data_are_counted_again(tmp_path, make_small_run, loaded):
     run = make_small_run(tmp_path, steps=None, epochs=1)
     list(train(run))
     lengthen_by(run, 1, accept_changes=True)
@@ -85,7 +85,7 @@ def test_changed_data_that_are_accepted_are_counted_again(tmp_path, make_small_r
 
 
 @pytest.mark.parametrize(("dataset", "images"), [("digits", 1_617), ("mnist", 60_000), ("dsprites", 737_280)])
-def test_an_epoch_of_a_known_data_set_has_the_steps_that_training_takes(
+def test_the_steps_of_an_epoch_of_a_known_data_set_agree_with_training(
     tmp_path, make_small_run, dataset, images, loaded
 ):
     run = make_small_run(tmp_path, dataset=dataset, data_folder=None, batch_size=32, steps=None, epochs=1)

@@ -1,4 +1,4 @@
-"""At least 2,000 damaged data files: each is read, or refused in words; nothing else. Run with `make test-slow`."""
+"""At least 2,000 damaged data files are either read or rejected with a message. Run with `make test-slow`."""
 
 import gzip
 import io

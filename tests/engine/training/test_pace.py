@@ -1,4 +1,4 @@
-"""Estimates before Start: against a run that was made, and by hand."""
+"""Estimates before a run, against an actual run and values computed by hand."""
 
 import pytest
 
@@ -11,13 +11,13 @@ from engine.training.pace import Pace, estimate, measure_pace, measure_pace_apar
 CONFIG = RunConfig(dataset="dsprites", steps=1000)
 
 
-def test_the_pace_is_the_median_of_runs_alike():
+def test_the_pace_is_the_median_of_similar_runs():
     alike = [(CONFIG.changed(seed=s, steps=9), 100, seconds, 5_000) for s, seconds in enumerate((10.0, 20.0, 60.0))]
     others = [(CONFIG.changed(batch_size=8), 100, 1000.0, 1), (CONFIG.changed(dataset="mnist"), 100, 1000.0, 1)]
     assert pace_of([*alike, *others], CONFIG) == Pace(0.2, 5_000, 737_280)
 
 
-def test_runs_of_a_few_seconds_tell_nothing():
+def test_runs_of_a_few_seconds_are_ignored():
     assert pace_of([(CONFIG, 10, 3.0, 5_000)], CONFIG) is None
     assert pace_of([], CONFIG) is None
 
@@ -27,7 +27,7 @@ def test_time_is_steps_times_pace():
     assert (answer.steps, answer.seconds) == (1000, pytest.approx(50))
 
 
-def test_the_disk_a_run_takes_is_foreseen_within_a_third(tiny_run):
+def test_the_disk_space_of_a_run_is_estimated_within_a_third(tiny_run):
     """Independent check: the files of a run that was trained."""
     weights = (tiny_run.checkpoint_folder / "model.safetensors").stat().st_size
     taken = sum(file.stat().st_size for file in tiny_run.path.rglob("*") if file.is_file())
@@ -35,7 +35,7 @@ def test_the_disk_a_run_takes_is_foreseen_within_a_third(tiny_run):
 
 
 @pytest.mark.parametrize("settings", [{"dataset": "kmnist"}, {"dataset": "mnist", "conditional": True}])
-def test_the_measured_pace_knows_the_network(settings):
+def test_the_measured_pace_depends_on_the_network(settings):
     config = RunConfig.parse(settings | {"batch_size": 4})
     pace = measure_pace(config)
     model = VAE(spec_for(config, (28, 28, 1), 10))

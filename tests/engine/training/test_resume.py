@@ -1,4 +1,4 @@
-"""Going on with a run: on another machine, from damaged files, and what a refusal leaves behind."""
+"""Resuming a run: on another machine, from damaged files, and what a refused resume leaves behind."""
 
 import json
 import shutil
@@ -29,7 +29,7 @@ def trainer_file(run):
 
 
 def change_trainer(run, change):
-    """Let `change` have what the trainer's file holds; write what it returns."""
+    """Replace the content of the trainer file by the result of `change`."""
     path = trainer_file(run)
     torch.save(change(torch.load(path, weights_only=True)), path)
 
@@ -40,13 +40,13 @@ def change_config(run, **changes):
 
 
 def files(run):
-    """All that is in the run's folder, but for the lock."""
+    """Everything in the run's folder except the lock."""
     found = (path for path in run.path.rglob("*") if path.is_file() and path.name != "lock")
     return {path.relative_to(run.path).as_posix(): path.read_bytes() for path in found}
 
 
 def refused(run, error, match):
-    """Going on with a run, to a new length, is refused, and the run is what it was."""
+    """Check that resuming a run, to a new length, is refused and leaves the run unchanged."""
     before = files(run)
     with pytest.raises(error, match=match) as raised:
         go_on(Run.open(run.path))
@@ -67,7 +67,7 @@ def stop_at(run, step):
 
 
 def on_a_gpu(run):
-    """Make a run what one of version 1.0.0 on a GPU is, as far as it is not computed."""
+    """Make a run look like one trained by version 1.0.0 on a GPU."""
     change_config(run, resolved={"device": "cuda", "threads": 64}, device="cuda")
     change_trainer(run, lambda state: {k: v for k, v in state.items() if k != "device"} | {"noise": CUDA_STATE})
 
@@ -76,7 +76,7 @@ def on_a_gpu(run):
 
 
 @needs_no_gpu
-def test_a_run_begun_on_a_gpu_goes_on_without_one_and_says_that_it_is_another(tiny_copy):
+def test_a_run_started_on_a_gpu_resumes_without_one_with_a_note(tiny_copy):
     on_a_gpu(tiny_copy)
     before = json.loads((tiny_copy.path / "config.json").read_text())
     threads = torch.get_num_threads()
@@ -85,16 +85,16 @@ def test_a_run_begun_on_a_gpu_goes_on_without_one_and_says_that_it_is_another(ti
     events = list(train(run))
     [note] = [event.message for event in events if isinstance(event, Warned)]
     assert "PyTorch finds no GPU (CUDA) on this machine" in note
-    assert "goes on with CPU" in note
+    assert "continues on CPU" in note
     assert "no longer, bit for bit" in note
     assert events[-1] == Finished(run.path, 80, stopped=False)
     assert torch.get_num_threads() == threads  # the 64 were the other machine's
-    # What it was begun with stays: back on that machine, it goes on with the GPU.
+    # The original device stays recorded: back on that machine, the run continues on the GPU.
     assert json.loads((run.path / "config.json").read_text()) == before | {"steps": 80}
 
 
 @needs_no_gpu
-def test_the_optimiser_goes_on_and_the_noise_is_a_function_of_seed_and_step(tmp_path, tiny_run):
+def test_the_optimiser_is_restored_and_the_noise_depends_on_seed_and_step(tmp_path, tiny_run):
     copies = []
     for name in ("first", "second", "no-momentum"):
         run = Run.open(shutil.copytree(tiny_run.path, tmp_path / name))
@@ -117,7 +117,7 @@ def test_the_optimiser_goes_on_and_the_noise_is_a_function_of_seed_and_step(tmp_
 
 
 @needs_no_gpu
-def test_once_on_the_cpu_it_is_stopped_and_resumed_exactly(tmp_path, tiny_run):
+def test_once_on_the_cpu_it_resumes_exactly(tmp_path, tiny_run):
     whole, parts = (Run.open(shutil.copytree(tiny_run.path, tmp_path / name)) for name in ("whole", "parts"))
     for run in (whole, parts):
         on_a_gpu(run)
@@ -132,7 +132,7 @@ def test_once_on_the_cpu_it_is_stopped_and_resumed_exactly(tmp_path, tiny_run):
 
 
 @needs_no_gpu
-def test_a_run_begun_on_a_gpu_is_evaluated(tiny_copy):
+def test_a_run_started_on_a_gpu_is_evaluated_without_one(tiny_copy):
     on_a_gpu(tiny_copy)
     *_, last = evaluate(Run.open(tiny_copy.path), ("kl",))
     assert isinstance(last, Evaluated)
@@ -140,16 +140,16 @@ def test_a_run_begun_on_a_gpu_is_evaluated(tiny_copy):
 
 
 @needs_no_gpu
-def test_back_on_the_first_device_after_another_it_says_so_too(tiny_copy):
+def test_returning_to_the_first_device_gets_a_note(tiny_copy):
     change_trainer(tiny_copy, lambda state: state | {"device": "cuda", "noise": CUDA_STATE})
     lengthen(tiny_copy, None, 65)
     [note] = [event.message for event in train(tiny_copy) if isinstance(event, Warned)]
-    assert "trained with GPU (CUDA) so far and goes on with CPU" in note
+    assert "trained on GPU (CUDA) so far and continues on CPU" in note
 
 
 @needs_no_gpu
 @pytest.mark.parametrize("device", ["cuda", "mps"])
-def test_a_new_run_on_a_device_that_is_not_there_is_refused(tmp_path, make_run, device):
+def test_a_new_run_on_a_missing_device_is_refused(tmp_path, make_run, device):
     run = make_run(tmp_path, device=device)
     with pytest.raises(ConfigError, match=f"device is {device}, and PyTorch finds none on this machine.*cpu or auto"):
         list(train(run))
@@ -157,13 +157,13 @@ def test_a_new_run_on_a_device_that_is_not_there_is_refused(tmp_path, make_run, 
     assert "device is" in run.state().message
 
 
-def test_a_run_whose_device_is_not_known_goes_on_and_says_so(tiny_copy):
+def test_a_run_whose_device_is_not_known_resumes_with_a_note(tiny_copy):
     path = tiny_copy.path / "config.json"
     write_json(path, {name: value for name, value in json.loads(path.read_text()).items() if name != "resolved"})
     run = Run.open(tiny_copy.path)
     lengthen(run, None, 65)
     [note] = [event.message for event in train(run) if isinstance(event, Warned)]
-    assert "does not say with which device" in note
+    assert "does not say on which device" in note
     assert Run.open(run.path).resolved["device"] == run.resolved["device"]
 
 
@@ -178,8 +178,8 @@ def test_a_run_whose_device_is_not_known_goes_on_and_says_so(tiny_copy):
         ({"device": {"a": 1}}, "device is {'a': 1}"),
     ],
 )
-def test_what_config_json_says_of_device_and_threads_is_checked(tiny_copy, resolved, words):
-    """10^9 threads ended the process of version 1.0.0."""
+def test_device_and_threads_in_config_json_are_checked(tiny_copy, resolved, words):
+    """10^9 threads crashed version 1.0.0."""
     change_config(tiny_copy, resolved=resolved)
     with pytest.raises(RunError, match=words):
         Run.open(tiny_copy.path)
@@ -241,16 +241,16 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("change", HOSTILE.values(), ids=HOSTILE)
-def test_a_trainers_file_of_wrong_content_is_one_sentence_and_changes_nothing(tiny_copy, change):
+def test_a_trainer_file_with_wrong_content_gets_a_message_and_changes_nothing(tiny_copy, change):
     change_trainer(tiny_copy, change)
     refused(
         tiny_copy,
         CheckpointError,
-        r"trainer-60\.pt is damaged or not of this run: .*\. The weights are intact, so the run can be viewed",
+        r"trainer-60\.pt is damaged or belongs to another run: .*\. The weights are intact, so the run can be viewed",
     )
 
 
-def test_the_optimisers_settings_are_those_of_the_run_and_not_of_the_file(tmp_path, tiny_run):
+def test_optimiser_settings_come_from_the_run_and_not_from_the_file(tmp_path, tiny_run):
     runs = [Run.open(shutil.copytree(tiny_run.path, tmp_path / name)) for name in ("plain", "changed")]
 
     def faster(state):
@@ -278,7 +278,7 @@ def test_weights_that_name_an_impossible_step_are_damaged(tiny_copy, step):
 
 
 @pytest.mark.parametrize("state", ["finished", "stopped", "interrupted"])
-def test_a_refused_resume_leaves_the_run_as_it_was(tmp_path, tiny_copy, digits_folder, state):
+def test_a_refused_resume_leaves_the_run_unchanged(tmp_path, tiny_copy, digits_folder, state):
     values = json.loads((tiny_copy.path / "state.json").read_text())
     write_json(tiny_copy.path / "state.json", values | {"state": "running" if state == "interrupted" else state})
 
@@ -294,7 +294,7 @@ def test_a_refused_resume_leaves_the_run_as_it_was(tmp_path, tiny_copy, digits_f
     assert tiny_copy.state().state == state
 
 
-def test_a_resume_that_is_stopped_while_its_data_is_prepared_leaves_the_run_as_it_was(tiny_copy, monkeypatch):
+def test_a_resume_stopped_while_preparing_data_leaves_the_run_unchanged(tiny_copy, monkeypatch):
     monkeypatch.setattr("engine.training.trainer.prepare", lambda *_: iter([Progress(0, 10, "Drawing", "images")]))
     before = files(tiny_copy)
     job = train(Run.open(tiny_copy.path))
@@ -304,7 +304,7 @@ def test_a_resume_that_is_stopped_while_its_data_is_prepared_leaves_the_run_as_i
     assert files(tiny_copy) == before
 
 
-def test_a_run_that_never_trained_keeps_why(tmp_path, make_run):
+def test_a_run_that_was_never_trained_records_why(tmp_path, make_run):
     run = make_run(tmp_path, data_folder=tmp_path / "nowhere")
     with pytest.raises(DataError):
         list(train(run))
@@ -321,7 +321,7 @@ def test_a_new_run_whose_data_or_settings_cannot_be_used_leaves_no_folder(tmp_pa
     assert list((tmp_path / "runs").iterdir()) == []
 
 
-def test_what_trained_or_holds_more_is_never_removed(tmp_path, make_run, tiny_copy):
+def test_a_run_with_training_or_other_files_is_never_removed(tmp_path, make_run, tiny_copy):
     run = make_run(tmp_path / "runs", data_folder="/nowhere")
     (run.path / "notes.txt").write_text("mine")
     with pytest.raises(StudioError):
@@ -338,7 +338,7 @@ def test_what_trained_or_holds_more_is_never_removed(tmp_path, make_run, tiny_co
 
 
 def as_version_1_wrote_it(run):
-    """Make a run's files what version 1.0.0 wrote: one optimiser, no terms of the method's own."""
+    """Make a run's files look like those of version 1.0.0: one optimiser, no terms of the method's own."""
 
     def older(state):
         shared = [i for i, name in enumerate(state["terms"]) if name != "total_correlation"]
@@ -351,7 +351,7 @@ def as_version_1_wrote_it(run):
     run.metrics_file.write_text("".join(",".join(row[:place] + row[place + 1 :]) + "\n" for row in rows))
 
 
-def test_a_run_of_version_1_goes_on_bit_for_bit_and_has_its_terms_from_there_on(tmp_path, digits_folder):
+def test_a_run_of_version_1_resumes_bit_for_bit_and_gets_its_terms(tmp_path, digits_folder):
     values = {"dataset": "mnist", "data_folder": digits_folder, "objective": "beta-tcvae", "batch_size": 32}
     config = RunConfig.parse(values | {"steps": 40, "log_steps": 8})
     whole, older = (Run.create(tmp_path, config, name) for name in ("whole", "older"))
@@ -386,6 +386,6 @@ def test_a_run_of_version_1_goes_on_bit_for_bit_and_has_its_terms_from_there_on(
         (lambda state: state | {"sums": state["sums"] * float("nan")}, "finite"),
     ],
 )
-def test_a_state_of_other_optimisers_or_terms_is_refused(tiny_copy, change, words):
+def test_a_state_of_other_optimisers_or_terms_is_rejected(tiny_copy, change, words):
     change_trainer(tiny_copy, change)
     refused(tiny_copy, CheckpointError, words)

@@ -42,7 +42,7 @@ def make(folder: Path, digits: Path, **changes: object) -> Run:
 
 
 def curves(run: Run) -> list[list[str]]:
-    """Rows of metrics.csv without the seconds, which no two runs share."""
+    """Rows of metrics.csv without the seconds, which differ from run to run."""
     return without_seconds(run.metrics_file)
 
 
@@ -70,7 +70,7 @@ def assert_trained_the_same(first: Run, second: Run) -> None:
 
 
 def advance(job: object, until: type[Event], count: int = 1) -> list[Event]:
-    """Take events until `count` of a kind have come."""
+    """Take events until there are `count` of a kind."""
     taken: list[Event] = []
     while sum(isinstance(event, until) for event in taken) < count:
         taken.append(next(job))
@@ -108,7 +108,7 @@ def test_a_run_stopped_at_any_step_and_resumed_equals_one_that_never_stopped(tmp
     assert_same(whole, parts)
 
 
-def test_a_resume_is_exact_with_two_threads_too(tmp_path, digits_folder, two_threads):
+def test_a_resume_is_exact_with_two_threads(tmp_path, digits_folder, two_threads):
     # Batches and layers that are worth two threads.
     whole, parts = (make(tmp_path, digits_folder, threads=2, network="plain", batch_size=32) for _ in range(2))
     list(train(whole))
@@ -122,13 +122,13 @@ def test_a_resume_is_exact_with_two_threads_too(tmp_path, digits_folder, two_thr
 
 @pytest.fixture
 def two_threads():
-    """Leave the number of threads as it was."""
+    """Two threads for the test only."""
     before = torch.get_num_threads()
     yield
     torch.set_num_threads(before)
 
 
-def test_a_run_whose_process_died_resumes_from_its_last_checkpoint_and_ends_the_same(tmp_path, few_digits):
+def test_a_run_whose_process_died_resumes_from_its_last_checkpoint_and_ends_identically(tmp_path, few_digits):
     whole, killed = make(tmp_path, few_digits), make(tmp_path, few_digits)
     list(train(whole))
     job = train(killed)
@@ -147,7 +147,7 @@ def test_a_run_whose_process_died_resumes_from_its_last_checkpoint_and_ends_the_
     )
 
 
-def test_a_lengthened_run_equals_one_that_was_that_long_from_the_start(tmp_path, few_digits):
+def test_a_lengthened_run_equals_one_that_was_as_long_from_the_start(tmp_path, few_digits):
     long, short = make(tmp_path, few_digits, steps=60), make(tmp_path, few_digits, steps=35)
     list(train(long))
     list(train(short))
@@ -180,7 +180,7 @@ def test_closing_the_job_keeps_what_was_learned(tmp_path, few_digits):
     assert run.state().state == "stopped"
 
 
-def test_rows_are_means_over_the_steps_since_the_last(tmp_path, few_digits):
+def test_rows_are_means_over_the_steps_since_the_previous_row(tmp_path, few_digits):
     # The same run recorded every step and every 10 steps: the mean of the first is the second.
     fine, coarse = (
         make(tmp_path, few_digits, steps=20, log_steps=1),
@@ -197,7 +197,7 @@ def test_rows_are_means_over_the_steps_since_the_last(tmp_path, few_digits):
         assert sum(row.kl_per_latent) == pytest.approx(row.kl, rel=1e-6)
 
 
-def test_the_loss_is_the_objective_of_its_parts_and_capacity_rises_linearly(tmp_path, few_digits):
+def test_the_loss_is_the_objective_of_its_terms_and_capacity_rises_linearly(tmp_path, few_digits):
     run = make(tmp_path, few_digits, log_steps=1, gamma=10)
     for row in (event for event in train(run) if isinstance(event, StepMetrics)):
         # Eq. 6 by hand; 47 steps make an epoch, so C reaches 5 nats after 23.5 steps.
@@ -222,7 +222,7 @@ def entropy(p: np.ndarray) -> np.ndarray:
     return -(xlogy(p, p) + xlogy(1 - p, 1 - p))
 
 
-def test_each_image_is_seen_once_an_epoch(tmp_path, few_digits):
+def test_each_image_is_used_once_per_epoch(tmp_path, few_digits):
     trainer = training.Trainer(make(tmp_path, few_digits, batch_size=64))
     seen = []
     for step in range(trainer.steps_per_epoch):
@@ -231,14 +231,14 @@ def test_each_image_is_seen_once_an_epoch(tmp_path, few_digits):
     assert sorted(seen) == list(range(373))
 
 
-def test_previews_come_at_their_steps_and_are_kept(tmp_path, few_digits):
+def test_previews_are_made_at_their_steps_and_saved(tmp_path, few_digits):
     run = make(tmp_path, few_digits)
     steps = [event.step for event in train(run) if isinstance(event, Preview)]
     assert steps == [1, 25, 50, 60]
     assert [int(path.stem) for path in list_previews(run.previews_folder)] == steps
 
 
-def test_looking_at_pictures_does_not_change_training(tmp_path, few_digits):
+def test_previews_do_not_change_training(tmp_path, few_digits):
     often, seldom = (make(tmp_path, few_digits, steps=25, preview_steps=each) for each in (1, 1000))
     list(train(often))
     list(train(seldom))
@@ -246,8 +246,8 @@ def test_looking_at_pictures_does_not_change_training(tmp_path, few_digits):
     assert held_out(often)[0::25] == held_out(seldom)[0::2]
 
 
-def test_a_loss_that_was_not_looked_at_is_never_saved(tmp_path, few_digits):
-    """On a GPU the loss is read at rows and checkpoints only: here it is not a number between them."""
+def test_an_unchecked_loss_is_never_saved(tmp_path, few_digits):
+    """On a GPU, the loss is read only at rows and checkpoints; here it becomes NaN in between."""
     for end in ("close", Request.STOP):
         run = make(tmp_path, few_digits)
         job = train(run)
@@ -264,7 +264,7 @@ def test_a_loss_that_was_not_looked_at_is_never_saved(tmp_path, few_digits):
         assert all(tensor.isfinite().all() for tensor in load_weights(run.checkpoint_folder).tensors.values())
 
 
-def test_a_loss_that_is_not_a_number_stops_the_run_and_keeps_the_checkpoint(tmp_path, few_digits):
+def test_a_nan_loss_stops_the_run_and_keeps_the_checkpoint(tmp_path, few_digits):
     run = make(tmp_path, few_digits)
     job = train(run)
     advance(job, CheckpointSaved)
@@ -284,9 +284,7 @@ def full(*_: object) -> None:
 
 
 @pytest.mark.parametrize("what", ["save_checkpoint", "save_preview", "MetricsWriter.append", "Run.write_state"])
-def test_a_full_disk_pauses_and_when_there_is_room_the_run_goes_on_as_if_nothing_had_been(
-    tmp_path, few_digits, monkeypatch, what
-):
+def test_a_full_disk_pauses_the_run_which_then_continues_unchanged(tmp_path, few_digits, monkeypatch, what):
     whole, hindered = make(tmp_path, few_digits), make(tmp_path, few_digits)
     list(train(whole))
     job = train(hindered)
@@ -302,7 +300,7 @@ def test_a_full_disk_pauses_and_when_there_is_room_the_run_goes_on_as_if_nothing
     assert_same(whole, hindered)
 
 
-def test_a_full_disk_that_stays_full_ends_the_run_with_its_last_checkpoint(tmp_path, few_digits, monkeypatch):
+def test_stopping_on_a_full_disk_ends_the_run_with_its_last_checkpoint(tmp_path, few_digits, monkeypatch):
     run = make(tmp_path, few_digits)
     job = train(run)
     advance(job, CheckpointSaved)
@@ -317,7 +315,7 @@ def test_a_full_disk_that_stays_full_ends_the_run_with_its_last_checkpoint(tmp_p
     assert run.state().state == "finished"
 
 
-def test_a_folder_that_is_deleted_while_training_ends_the_run_with_a_sentence(tmp_path, few_digits):
+def test_a_folder_deleted_during_training_ends_the_run_with_a_message(tmp_path, few_digits):
     run = make(tmp_path, few_digits)
     job = train(run)
     advance(job, CheckpointSaved)
@@ -336,7 +334,7 @@ def test_a_second_trainer_of_the_same_run_is_refused(tmp_path, few_digits):
     job.close()
 
 
-def test_a_checkpoint_cut_in_half_is_refused_with_a_sentence(tmp_path, few_digits):
+def test_a_truncated_checkpoint_is_rejected_with_a_message(tmp_path, few_digits):
     run = make(tmp_path, few_digits)
     list(train(run))
     weights = run.checkpoint_folder / "model.safetensors"

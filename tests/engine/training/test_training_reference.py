@@ -1,8 +1,8 @@
-"""Two epochs of training, computed again in a few plain lines from the data files and the papers' formulas.
+"""Two epochs of training, recomputed in a few lines from the data files and the papers' formulas.
 
-Kingma & Welling 2014 (the objective's parts), Burgess et al. 2018 (C), Chen et al. 2018 (the total correlation),
-Kingma & Ba 2015 (Adam, algorithm 1). Of the application only the network is used, and its first weights, which have
-tests of their own.
+Kingma & Welling 2014 (the terms of the objective), Burgess et al. 2018 (C), Chen et al. 2018 (the total correlation),
+Kingma & Ba 2015 (Adam, algorithm 1). Only the network and its initial weights, which have tests of their own, come from
+the application.
 """
 
 import csv
@@ -37,7 +37,7 @@ CASES = [
 
 
 def read(folder, name):
-    """An IDX file as it is: its header's last bytes say the shape."""
+    """Read an IDX file, whose header ends with the shape."""
     content = (folder / name).read_bytes()
     content = gzip.decompress(content) if name.endswith(".gz") else content
     shape = np.frombuffer(content, ">u4", content[3], 4)
@@ -66,7 +66,7 @@ def loss_of(objective, reconstruction, kl, z, mean, log_variance, c):
 def computed(run, folder, objective, conditional, rate):
     """Rows (loss, reconstruction, KL, C, KL of each latent), and how far each step's weights are from those computed.
 
-    Each step is computed from the weights that the run had before it, so that what is rounded otherwise does not grow.
+    Each step is computed from the run's weights before it, so that rounding differences do not accumulate.
     """
     images = torch.tensor(read(folder, "train-images-idx3-ubyte.gz") / 255.0, dtype=torch.float32)[:, None]
     labels = torch.tensor(read(folder, "train-labels-idx1-ubyte.gz").astype(np.int64))
@@ -135,7 +135,7 @@ def both(request, tmp_path_factory, few_digits):
     return run, rows, off, model
 
 
-def test_every_value_of_every_row_is_that_of_the_plain_computation(both):
+def test_every_value_of_every_row_agrees_with_the_recomputation(both):
     run, expected, *_ = both
     with run.metrics_file.open() as file:
         rows = list(csv.DictReader(file))
@@ -147,16 +147,16 @@ def test_every_value_of_every_row_is_that_of_the_plain_computation(both):
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
 
-def test_every_update_of_the_weights_is_adams(both):
-    """In units of the learning rate. Where a gradient is nothing but what is rounded, Adam's step has any sign."""
+def test_every_update_of_the_weights_agrees_with_adam(both):
+    """In units of the learning rate. Where a gradient is pure rounding error, Adam's step may have either sign."""
     *_, off, _ = both
     assert float(off.mean()) < 0.01
     assert float((off > 0.05).float().mean()) < 0.02
 
 
 @torch.no_grad()
-def test_held_out_numbers_are_those_of_the_test_images(both, few_digits):
-    """KL needs no noise; the reconstruction loss is within the spread of other draws of the noise."""
+def test_held_out_values_agree_with_the_test_images(both, few_digits):
+    """KL involves no noise; the reconstruction loss is within the spread over other draws of the noise."""
     run, *_, model = both
     images = torch.tensor(read(few_digits, "t10k-images-idx3-ubyte") / 255.0, dtype=torch.float32)[:, None]
     labels = torch.tensor(read(few_digits, "t10k-labels-idx1-ubyte").astype(np.int64))
@@ -178,7 +178,7 @@ def test_held_out_numbers_are_those_of_the_test_images(both, few_digits):
 
 
 @torch.no_grad()
-def test_live_pictures_are_those_of_the_model(both, few_digits):
+def test_previews_agree_with_the_model(both, few_digits):
     """The last picture: reconstructions through the posterior mean, each latent from -3 to 3 from the first image."""
     run, rows, _, model = both
     preview = load_preview(list_previews(run.previews_folder)[-1])

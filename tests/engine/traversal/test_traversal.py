@@ -1,4 +1,4 @@
-"""Traversals: what moves is the latent that should, from where it should, in the order of KL."""
+"""Traversals vary the right latent, from the right point, in the order of KL."""
 
 from itertools import pairwise
 
@@ -28,7 +28,7 @@ def test_mean_kl_agrees_with_torch_distributions(trained, kl):
     np.testing.assert_allclose(kl, expected, rtol=1e-3, atol=1e-5)
 
 
-def test_a_row_at_the_posteriors_own_value_is_the_reconstruction(trained, kl):
+def test_the_image_at_the_posterior_mean_is_the_reconstruction(trained, kl):
     own = posterior(trained, [IMAGE])[0][0]
     for latent in range(10):
         value = float(own[latent])
@@ -38,7 +38,7 @@ def test_a_row_at_the_posteriors_own_value_is_the_reconstruction(trained, kl):
         np.testing.assert_array_equal(result.images[0, 1], result.reconstruction)
 
 
-def test_every_picture_is_the_decoding_of_the_posterior_with_one_latent_replaced(trained, kl):
+def test_every_image_decodes_the_posterior_mean_with_one_latent_replaced(trained, kl):
     latents, values = (7, 2), (-2.0, 0.0, 2.0)
     result = traverse(trained, IMAGE, latents, kl, (-2, 2), 3)
     mean = posterior(trained, [IMAGE])[0]
@@ -63,14 +63,14 @@ def test_original_and_posterior_are_the_images_own(trained, kl):
     assert result.label is None
 
 
-def test_without_a_range_the_values_are_the_papers(trained, kl):
+def test_the_default_range_is_the_papers(trained, kl):
     # Figures 2 to 5: from -3 to +3.
     [values] = traverse(trained, IMAGE, [0], kl).values
     assert (values[0], values[-1]) == (-3, 3)
     assert np.allclose(np.diff(values), 6 / (len(values) - 1))
 
 
-def test_latents_come_in_the_order_of_their_kl(trained, kl):
+def test_latents_are_ordered_by_kl(trained, kl):
     mean, log_variance = posterior(trained, trained.dataset.splits["test"])
     by_hand = (0.5 * (mean**2 + log_variance.exp() - 1 - log_variance)).mean(0).tolist()
     chosen = choose_latents(kl)
@@ -98,18 +98,18 @@ def test_latents_are_chosen_by_name_or_by_kl(arguments, expected):
 
 
 @pytest.mark.parametrize("latent", [-1, 4, 99])
-def test_a_latent_that_is_not_there_is_refused_with_how_many_there_are(latent):
+def test_the_error_for_a_missing_latent_says_how_many_there_are(latent):
     with pytest.raises(ConfigError, match=f"no latent {latent}; the model has 4"):
         choose_latents(np.ones(4), [0, latent])
 
 
 @pytest.mark.parametrize("image", [-1, 1797, 10**12])
-def test_an_image_that_is_not_there_is_refused_with_how_many_there_are(trained, kl, image):
+def test_the_error_for_a_missing_image_says_how_many_there_are(trained, kl, image):
     with pytest.raises(ConfigError, match=f"no image {image}; MNIST has 1,797"):
         traverse(trained, image, [0], kl)
 
 
-def test_decoding_is_the_same_each_time_and_leaves_torchs_random_state_alone(trained, kl):
+def test_decoding_is_deterministic_and_leaves_torchs_random_state_alone(trained, kl):
     torch.manual_seed(1)
     state = torch.get_rng_state()
     first = traverse(trained, IMAGE, range(10), kl)
@@ -120,7 +120,7 @@ def test_decoding_is_the_same_each_time_and_leaves_torchs_random_state_alone(tra
     np.testing.assert_array_equal(first.reconstruction, second.reconstruction)
 
 
-def test_a_picture_does_not_depend_on_what_is_decoded_beside_it(trained):
+def test_an_image_does_not_depend_on_its_batch(trained):
     z = np.random.default_rng(0).normal(0, 2, (11, 10))
     together = decode(trained, z)
     for i in range(11):
@@ -128,7 +128,7 @@ def test_a_picture_does_not_depend_on_what_is_decoded_beside_it(trained):
     np.testing.assert_array_equal(together[::-1], decode(trained, z[::-1]))
 
 
-def test_a_model_without_labels_takes_none(trained, kl):
+def test_an_unconditional_model_accepts_no_label(trained, kl):
     with pytest.raises(ConfigError, match="tiny is not conditional"):
         traverse(trained, IMAGE, [0], kl, label=3)
 
@@ -148,12 +148,12 @@ def test_a_conditional_model_decodes_with_the_images_own_label_or_another(condit
 
 
 @pytest.mark.parametrize("label", [-1, 10])
-def test_a_label_that_is_not_there_is_refused_with_how_many_there_are(conditional, label):
+def test_the_error_for_a_missing_label_says_how_many_there_are(conditional, label):
     with pytest.raises(ConfigError, match=f"no label {label}; MNIST has 10"):
         traverse(conditional, IMAGE, [0], mean_kl(conditional), label=label)
 
 
-def test_latents_have_the_kl_of_the_evaluation_of_the_same_weights(tiny_copy, digits_folder):
+def test_the_kl_of_latents_is_that_of_the_evaluation_of_the_same_weights(tiny_copy, digits_folder):
     # Issue 15: one run had 9 active latents on one page and 5 on another.
     from engine.evaluation.evaluate import evaluate
 

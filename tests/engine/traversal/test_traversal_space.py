@@ -1,4 +1,4 @@
-"""Latent space: where one can start in it, walks through it, and models whose data set is gone."""
+"""Latent space: starting points, walks, and models whose data set is gone."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -31,7 +31,7 @@ from engine.traversal import (
 IMAGE = 1600
 
 
-def test_posteriors_are_the_encoders_and_the_deviation_is_the_root_of_the_variance(trained):
+def test_posteriors_are_the_encoders_and_deviations_are_roots_of_variances(trained):
     indices = np.arange(0, 1700, 13)  # more than one batch
     found = encode(trained, trained.dataset.images(indices))
     images = torch.tensor(trained.dataset.images(indices) / 255, dtype=torch.float32).permute(0, 3, 1, 2)
@@ -52,7 +52,7 @@ def test_a_start_is_an_image_with_its_posterior_and_its_words(conditional):
     assert (start.label, start.words) == (int(conditional.dataset.labels[IMAGE]), "image 1,600")
 
 
-def test_the_same_picture_from_outside_gives_the_same_traversal(trained, kl):
+def test_a_data_set_image_as_users_picture_gives_the_same_traversal(trained, kl):
     picture = trained.dataset.images(np.array([IMAGE]))[0]
     start = start_from_picture(trained, picture, "drawn")
     assert (start.words, start.label) == ("drawn", None)
@@ -61,12 +61,12 @@ def test_the_same_picture_from_outside_gives_the_same_traversal(trained, kl):
     np.testing.assert_array_equal(ours.original, theirs.original)
 
 
-def test_a_picture_of_another_shape_is_refused(trained):
+def test_a_picture_of_another_shape_is_rejected(trained):
     with pytest.raises(DataError, match=r"\(32, 32, 1\); tiny takes \(28, 28, 1\)"):
         start_from_picture(trained, np.zeros((32, 32, 1), np.uint8), "drawn")
 
 
-def test_the_prior_starts_at_its_mean_or_at_a_sample_of_it(trained, kl):
+def test_a_start_from_the_prior_is_its_mean_or_a_sample(trained, kl):
     start = start_from_prior(trained)
     assert (start.original, start.words) == (None, "the prior")
     np.testing.assert_array_equal(start.mean, np.zeros(10))
@@ -81,7 +81,7 @@ def test_the_prior_starts_at_its_mean_or_at_a_sample_of_it(trained, kl):
     np.testing.assert_array_equal(samples[7], start_from_prior(trained, 7).mean)
 
 
-def test_a_conditional_start_without_an_image_takes_the_label_it_is_given_else_the_first(conditional):
+def test_a_conditional_start_without_an_image_uses_the_given_label_or_the_first(conditional):
     assert start_from_prior(conditional).label == 0
     assert start_from_prior(conditional, label=4).label == 4
     with pytest.raises(ConfigError, match="no label 10"):
@@ -91,14 +91,14 @@ def test_a_conditional_start_without_an_image_takes_the_label_it_is_given_else_t
     assert start_from_picture(conditional, picture, "drawn", label=4).label == 4
 
 
-def test_labels_and_models_must_fit(trained, conditional):
+def test_labels_must_be_given_exactly_to_conditional_models(trained, conditional):
     with pytest.raises(ConfigError, match="tiny is not conditional"):
         decode(trained, np.zeros((1, 10)), np.array([1]))
     with pytest.raises(ConfigError, match="by label is conditional"):
         decode(conditional, np.zeros((1, 10)))
 
 
-def test_decoding_takes_one_thread_and_leaves_those_of_others_alone(trained, monkeypatch):
+def test_decoding_uses_one_thread_and_does_not_limit_others(trained, monkeypatch):
     seen = []
     plain = trained.model.decode
 
@@ -118,7 +118,7 @@ def test_decoding_takes_one_thread_and_leaves_those_of_others_alone(trained, mon
         torch.set_num_threads(before)
 
 
-def test_a_class_grid_draws_each_class_as_a_traversal_with_its_label_does(conditional):
+def test_a_class_grid_agrees_with_traversals_of_each_label(conditional):
     start = start_from_image(conditional, IMAGE)
     grid = class_grid(conditional, start, 5, (-2, 1), 3)
     assert grid.shape == (10, 3, 28, 28, 1)
@@ -127,7 +127,7 @@ def test_a_class_grid_draws_each_class_as_a_traversal_with_its_label_does(condit
         np.testing.assert_array_equal(grid[label], row.images[0])
 
 
-def test_a_class_grid_needs_classes_and_a_latent_that_is_there(trained, conditional):
+def test_a_class_grid_needs_classes_and_an_existing_latent(trained, conditional):
     with pytest.raises(ConfigError, match="tiny is not conditional"):
         class_grid(trained, start_from_prior(trained), 0)
     with pytest.raises(ConfigError, match="no latent 10"):
@@ -155,7 +155,7 @@ def test_a_spherical_walk_on_the_unit_circle_turns_by_equal_angles():
     np.testing.assert_allclose(points, np.stack([np.cos(angles), np.sin(angles)], axis=1), atol=1e-12)
 
 
-def test_a_spherical_walk_has_exact_ends_and_a_norm_that_grows_evenly():
+def test_a_spherical_walk_has_exact_ends_and_a_norm_that_changes_evenly():
     a, b = np.random.default_rng(0).normal(size=(2, 10)) * [[1], [3]]
     points = between(a, b, 7, spherical=True)
     np.testing.assert_array_equal(points[[0, -1]], [a, b])
@@ -167,7 +167,7 @@ def test_a_spherical_walk_has_exact_ends_and_a_norm_that_grows_evenly():
 
 
 @pytest.mark.parametrize("b", [[2.0, 4.0], [-1.0, -2.0], [0.0, 0.0], [1.0, 2.0]])
-def test_where_there_is_no_one_arc_a_spherical_walk_is_straight(b):
+def test_a_spherical_walk_without_a_unique_arc_is_straight(b):
     # Parallel, opposite, the origin, the same point.
     a, b = np.array([1.0, 2.0]), np.array(b)
     for one, other in ((a, b), (b, a)):
@@ -200,7 +200,7 @@ def test_a_walk_has_the_label_of_the_nearer_end_and_in_the_middle_that_of_the_ot
 @pytest.mark.parametrize("classes", [0, 3])
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("side", [28, 32, 64, 128])
-def test_the_shape_of_images_and_the_classes_follow_from_the_weights(tmp_path, side, channels, classes):
+def test_image_shape_and_classes_follow_from_the_weights(tmp_path, side, channels, classes):
     run = Run.create(
         tmp_path,
         RunConfig.parse(
@@ -226,13 +226,13 @@ def test_without_its_data_a_model_still_decodes_and_encodes_the_same(trained, ti
         start_from_image(bare, 0)
 
 
-def test_without_its_data_kl_is_what_training_logged_last(tiny_run):
+def test_without_its_data_kl_is_the_last_logged_value(tiny_run):
     last = tiny_run.metrics_file.read_text().splitlines()[-1].split(",")
     assert last[0] == "60"
     np.testing.assert_allclose(mean_kl(load_model_without_data(tiny_run)), [float(v) for v in last[7:]])
 
 
-def test_kl_of_kept_weights_is_of_their_step_and_zero_without_curves(tiny_copy):
+def test_kl_of_kept_weights_is_from_their_step_and_zero_without_curves(tiny_copy):
     lines = tiny_copy.metrics_file.read_text().splitlines()
     model = load_model_without_data(tiny_copy)
     save_checkpoint(tiny_copy.checkpoint_folder, 35, model.model.networks, {})
@@ -242,7 +242,7 @@ def test_kl_of_kept_weights_is_of_their_step_and_zero_without_curves(tiny_copy):
     np.testing.assert_array_equal(mean_kl(load_model_without_data(tiny_copy)), np.zeros(10))
 
 
-def test_a_run_is_loaded_without_its_data_only_when_that_is_gone(tmp_path, tiny_copy):
+def test_a_run_is_loaded_without_its_data_only_if_they_are_gone(tmp_path, tiny_copy):
     trained, missing = load_model_with_data_if_present(tiny_copy)
     assert (trained.has_data, missing) == (True, "")
     tiny_copy.config = tiny_copy.config.changed(data_folder=tmp_path / "gone")
@@ -260,13 +260,13 @@ def test_nothing_is_drawn_or_downloaded_to_start_from_the_prior(tiny_copy, monke
     assert list(tmp_path.rglob("*.gz*")) == []
 
 
-def test_weights_that_fit_no_network_of_the_settings_are_refused(tiny_copy):
+def test_weights_that_fit_no_network_of_the_settings_are_rejected(tiny_copy):
     tiny_copy.config = tiny_copy.config.changed(latents=9)
     with pytest.raises(CheckpointError, match="do not fit its settings"):
         load_model_without_data(tiny_copy)
 
 
-def test_weights_of_a_run_that_diverged_are_a_sentence(tiny_copy):
+def test_weights_of_a_diverged_run_get_a_message(tiny_copy):
     broken = load_model_without_data(tiny_copy)
     with torch.no_grad():
         broken.model.networks.encoder.statistics.bias.fill_(float("nan"))

@@ -52,7 +52,7 @@ class PoolInThread:
     """
 
     def __init__(self, count):
-        self.told, self.control, self.number, self.thread = queue.SimpleQueue(), Control(), None, None
+        self.reports, self.control, self.number, self.thread = queue.SimpleQueue(), Control(), None, None
 
     def __enter__(self):
         return self
@@ -74,22 +74,22 @@ class PoolInThread:
     def has_room(self):
         return not self.busy
 
-    def give(self, number, task):
+    def assign(self, number, task):
         def work():
             for event in drive(work_on(task), self.control):
-                self.told.put(event)
-            self.told.put(Outcome())
+                self.reports.put(event)
+            self.reports.put(Outcome())
 
         self.number, self.thread = number, threading.Thread(target=work)
         self.thread.start()
 
-    def listen(self, patience):
-        heard = []
+    def receive(self, timeout):
+        found = []
         with contextlib.suppress(queue.Empty):
-            heard = [(self.number, self.told.get(timeout=patience))]
-            if isinstance(heard[0][1], Outcome):
+            found = [(self.number, self.reports.get(timeout=timeout))]
+            if isinstance(found[0][1], Outcome):
                 self.number = None
-        return heard
+        return found
 
 
 @pytest.fixture(scope="module")

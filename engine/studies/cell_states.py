@@ -1,6 +1,6 @@
-"""Where a study stands, read from the run folders alone: which run is which cell, and how far it is.
+"""The states of a study's cells, read only from run folders: the run of each cell and its progress.
 
-Cheap enough to be asked each second: a run's settings are parsed again only when its config.json has changed.
+This is cheap enough to do every second: a run's settings are parsed again only if its config.json has changed.
 """
 
 from collections.abc import Sequence
@@ -21,14 +21,14 @@ from engine.studies.study import Cell, Study
 State: TypeAlias = Literal["waiting", "training", "paused", "trained", "evaluated", "failed"]
 
 RANK: dict[State, int] = {"evaluated": 5, "trained": 4, "training": 3, "paused": 2, "waiting": 1, "failed": 0}
-"""Of several runs with a cell's settings, the one that is furthest is the cell's."""
+"""Rank of states: of several runs with a cell's settings, the most advanced is the cell's."""
 
 
 @dataclass(frozen=True, slots=True)
 class CellState:
-    """A cell and the run that is it, if there is one: `step` of `total`; `message` says why it is not further.
+    """A cell and its run, if there is one, at `step` of `total`; `message` says why it is not further.
 
-    `busy` when somebody holds the run, in this process or another.
+    `busy` is true if the run is locked, by this process or another.
     """
 
     cell: Cell
@@ -40,11 +40,11 @@ class CellState:
     busy: bool = False
 
 
-def standing(study: Study, runs_folder: Path, data: DataOnDisk | None = None) -> tuple[CellState, ...]:
-    """Where each cell of a study stands, in the order of `study.cells`.
+def cell_states(study: Study, runs_folder: Path, data: DataOnDisk | None = None) -> tuple[CellState, ...]:
+    """Return the state of each cell of a study, in the order of `study.cells`.
 
-    A run that was trained on other data than the study's is none of its cells. `data` is what is known of those from
-    an earlier look: to be given where this is asked often.
+    A run that was trained on other data than the study's does not count. Pass the same `data` in repeated calls to
+    avoid computing fingerprints again.
     """
     data = data or DataOnDisk()
     found: dict[tuple[Any, ...], list[Path]] = {}
@@ -56,7 +56,7 @@ def standing(study: Study, runs_folder: Path, data: DataOnDisk | None = None) ->
 
 
 def expected_steps(config: RunConfig) -> int:
-    """Length of a run in steps; 0 when the data set's size is known only once it is loaded."""
+    """Return the length of a run in steps; 0 if the data set's size is known only after loading it."""
     images = ENTRIES[config.dataset].training_images
     return config.steps or (config.total_steps(images) if images is not None else 0)
 
@@ -79,7 +79,7 @@ def _read_key(path: Path, changed: int, size: int) -> tuple[Any, ...] | None:
 
 def _best(study: Study, cell: Cell, paths: Sequence[Path], data: DataOnDisk) -> CellState:
     runs = [run for path in paths if (run := _opened(path)) is not None]
-    others = [run for run in runs if data.other_than(run, cell)]
+    others = [run for run in runs if data.differs(run, cell)]
     states = [_state_of(study, cell, run, data) for run in runs if run not in others]
     message = f"{others[0].name} has these settings but was trained on other data" if others else ""
     none = CellState(cell, None, "waiting", total=expected_steps(cell.config), message=message)
@@ -99,7 +99,7 @@ def _state_of(study: Study, cell: Cell, run: Run, data: DataOnDisk) -> CellState
     if state == "trained":
         row = read_row(run)
         lacking = [name for name in study.metrics if name not in row.metrics]
-        # What version 1.0.0 evaluated counts: that its data are not known is said in the table.
+        # Evaluations of version 1.0.0 count; the table says that their data are not known.
         other = row.fingerprint and (row.data_note or data.of(cell, run) not in (None, row.fingerprint))
         if row.step == now.step and not lacking and not other:
             state = "evaluated"
