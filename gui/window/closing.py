@@ -41,6 +41,8 @@ class Closing:
         self._window, self._settings = window, settings
         self._training, self._evaluation, self._studies = training, evaluation, studies
         self.begun = False
+        self._limit = QTimer(window, singleShot=True, interval=round(1000 * PATIENCE))
+        self._limit.timeout.connect(self._end)
 
     @property
     def busy(self) -> bool:
@@ -62,7 +64,7 @@ class Closing:
         self._training.close()
         self._evaluation.cancel()
         self._studies.stop()
-        QTimer.singleShot(round(1000 * PATIENCE), self._window, self._end)
+        self._limit.start()
         self.finish()
 
     def _end(self) -> None:
@@ -79,4 +81,5 @@ class Closing:
     def finish(self) -> None:
         """Close the window if that was requested and no job is running."""
         if self.begun and not self.busy:
+            self._limit.stop()
             QTimer.singleShot(0, self._window.close)

@@ -40,8 +40,7 @@ def nothing_outlives_a_test():
     # By type, since asking some objects for their class warns.
     threads = [o for o in known if issubclass(type(o), QThread)]
     running = [thread for thread in threads if thread.isRunning() and thread is not app.thread()]
-    # pytest-qt's own time limits have no parent; the application's timers all have one.
-    ticking = [o for o in known if type(o) is QTimer and o.isActive() and o.parent() is not None]
+    ticking = [o for o in known if type(o) is QTimer and o.isActive()]
     assert not running, f"threads still running: {running}"
     assert not ticking, f"timers still active: {ticking}"
 
