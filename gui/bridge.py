@@ -221,7 +221,7 @@ class LatestWorker(QThread):
 
     @property
     def overtaken(self) -> bool:
-        """Whether nobody waits any more for what it is doing now. May be asked in its thread."""
+        """Whether the result of the current work is no longer wanted. May be called in the worker thread."""
         return self._over or self._request is not None
 
     def close(self) -> None:

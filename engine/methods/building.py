@@ -39,7 +39,7 @@ def build(config: "RunConfig", dataset: "Dataset") -> Method:
     Raises ConfigError when the data lack what is asked for.
     """
     spec = spec_of(config, dataset)
-    # A network may have weights that `initialise` does not draw. They, too, come from the seed, and nobody else's
+    # A network may have weights that `initialise` does not draw: they come from the seed, too, and no other
     # random numbers change.
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(config.seed)

@@ -53,7 +53,7 @@ def text_of(content: bytes) -> tuple[str, str]:
     """Return a file's text as it can be shown, and what is to be said of what cannot be."""
     text = content.decode("utf-8", errors="replace").replace("\r\n", "\n")
     shown = without_invisible(text)
-    return shown, "" if shown == text else "It contains characters that nobody sees. They are left out below."
+    return shown, "" if shown == text else "It contains invisible characters. They are left out below."
 
 
 def size_words(content: bytes) -> str:

@@ -1,6 +1,6 @@
 """Text from files, always displayed literally and never interpreted as HTML.
 
-Unless told otherwise, Qt guesses whether a text is HTML, and then loads what it refers to: a run named
+Unless the format is set, Qt guesses whether a text is HTML, and then loads what it refers to: a run named
 <img src="file:///…"> would show that file. Labels made by `gui.widgets.layouts.label` are plain text. Tooltips and Qt's
 own dialogs have no such option: text from files must go through `as_plain` or `tip`.
 """

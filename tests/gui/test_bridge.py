@@ -206,12 +206,14 @@ def test_events_without_a_handler_stay_in_the_thread(qtbot, qapp):
         yield row(300)
         yield Finished(message="The end.")
 
-    parent, told, crossed = QObject(), [], Receiver()
-    session = JobSession(parent, {Progress: told.append}, lambda thread: told.append((session.words, thread.error)))
+    parent, received, crossed = QObject(), [], Receiver()
+    session = JobSession(
+        parent, {Progress: received.append}, lambda thread: received.append((session.words, thread.error))
+    )
     session.begin(job)
     session._thread.events.connect(crossed.take)
     qtbot.waitUntil(lambda: not session.active)
-    assert told == [Progress(1, 2, "read"), ("The end.", "")]
+    assert received == [Progress(1, 2, "read"), ("The end.", "")]
     assert crossed.events == [Progress(1, 2, "read"), Finished(message="The end.")]
 
 
@@ -224,10 +226,10 @@ def test_an_event_is_delivered_even_if_only_unhandled_events_follow(qtbot, qapp)
         while not go.wait(0.02):
             yield row(0)
 
-    parent, told = QObject(), []
-    session = JobSession(parent, {Progress: told.append}, lambda thread: None)
+    parent, received = QObject(), []
+    session = JobSession(parent, {Progress: received.append}, lambda thread: None)
     session.begin(job)
-    qtbot.waitUntil(lambda: told[-1:] == [Progress(2, 3)], timeout=2000)
+    qtbot.waitUntil(lambda: received[-1:] == [Progress(2, 3)], timeout=2000)
     go.set()
     qtbot.waitUntil(lambda: not session.active)
 

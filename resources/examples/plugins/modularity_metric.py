@@ -1,4 +1,4 @@
-"""A metric: modularity, whether each latent tells of one factor only.
+"""A metric: modularity, whether each latent is informative about one factor only.
 
 Ridgeway & Mozer, "Learning Deep Disentangled Embeddings with the F-Statistic Loss", NeurIPS 2018, section 3.
 """
@@ -9,17 +9,17 @@ from engine.plugins.interface import INTERFACE, Metric, Need, Plugin, column
 
 
 class Modularity(Metric):
-    """1 - what a latent tells of other factors than its own, squared, as a share of the most there could be."""
+    """1 minus the squared information about factors other than its own, as a share of the largest possible."""
 
     columns = (
         column(
             "modularity",
             "Modularity",
-            "Ridgeway & Mozer 2018: whether each latent tells of one factor only. A latent may share its factor with "
-            "others, and one that tells little of everything counts as much as one that tells all.",
+            "Ridgeway & Mozer 2018: whether each latent is informative about one factor only. Several latents may "
+            "share a factor, and one that is hardly informative counts as much as one that is fully so.",
             "modularity (Ridgeway & Mozer 2018): mutual information of each latent (20 bins of equal width) with each "
             "factor; 1 - the squares of all but the largest over (factors - 1) times the largest one's square, mean "
-            "over latents that tell anything",
+            "over informative latents",
             short="Ridgeway & Mozer",
         ),
     )
@@ -30,7 +30,7 @@ class Modularity(Metric):
         from engine.plugins.interface import mutual_information
 
         information = mutual_information(representation.codes, representation.classes)
-        return modularity(information) if information.any() else "no latent tells anything of a factor"
+        return modularity(information) if information.any() else "no latent is informative about any factor"
 
 
 def modularity(information):

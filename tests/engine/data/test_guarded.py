@@ -1,4 +1,4 @@
-"""A data set of a plug-in: what it loads is looked at, what it raises is a sentence, and it harms nobody."""
+"""A data set of a plug-in: what it loads is checked, what it raises becomes a sentence, and nothing else suffers."""
 
 from dataclasses import replace
 

@@ -139,9 +139,11 @@ def test_sap_and_dci_agree_with_separately_encoded_images(scored, means):
     columns = dict(zip(("x", "y", "grey"), (part.ravel() for part in np.indices((8, 8, 3))), strict=True))
     for k, (name, column) in enumerate(columns.items()):
         trees = GradientBoostingClassifier(random_state=0).fit(means[fit], column[fit])
-        told = metrics["dci_informativeness"]["accuracies"][name]
-        assert told == pytest.approx(np.mean(trees.predict(means[test]) == column[test]), abs=0.08)  # 5 images of 64
-        assert told > 1.5 / (3 if name == "grey" else 8)  # chance
+        accuracy = metrics["dci_informativeness"]["accuracies"][name]
+        assert accuracy == pytest.approx(
+            np.mean(trees.predict(means[test]) == column[test]), abs=0.08
+        )  # 5 images of 64
+        assert accuracy > 1.5 / (3 if name == "grey" else 8)  # chance
         assert found["importance"][:, k] == pytest.approx(trees.feature_importances_, abs=0.05)
         for j in range(4):
             machine = LinearSVC(C=0.01, class_weight="balanced", dual=False).fit(means[fit][:, [j]], column[fit])

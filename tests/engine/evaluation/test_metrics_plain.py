@@ -133,8 +133,8 @@ def test_factor_vae_agrees_with_a_simple_vote(rng):
 
     for row, k in zip(variances, factor, strict=True):
         votes[vote(row), k] = votes.get((vote(row), k), 0) + 1
-    told = {j: max(range(3), key=lambda k: votes.get((j, k), 0)) for j in range(3)}
-    right = sum(told[vote(row)] == k for row, k in zip(tests, test_factor, strict=True))
+    vote_of = {j: max(range(3), key=lambda k: votes.get((j, k), 0)) for j in range(3)}
+    right = sum(vote_of[vote(row)] == k for row, k in zip(tests, test_factor, strict=True))
     assert factor_vae_score(whole, variances, factor, tests, test_factor) == right / 200
     assert right / 200 > 0.5
 
@@ -177,8 +177,8 @@ def test_the_beta_vae_scores_regression_agrees_with_one_written_in_torch(rng):
         return loss
 
     optimiser.step(closure)
-    told = (torch.tensor(testing) @ weights + bias).argmax(1).numpy()
-    plain = np.mean(told == test_factor)
+    predicted = (torch.tensor(testing) @ weights + bias).argmax(1).numpy()
+    plain = np.mean(predicted == test_factor)
     assert 0.4 < plain < 0.95
     assert beta_vae_score(training, factor, testing, test_factor) == pytest.approx(plain, abs=1 / 400)
 
@@ -195,9 +195,9 @@ def test_saps_svm_agrees_with_its_objective_minimised_by_scipy(rng):
 
     w, b = minimize(loss, np.zeros(2), tol=1e-10).x
     tests = rng.normal(0.1, 0.4, 1000)
-    told = (w * tests + b > 0).astype(int)
-    assert 0.1 < told.mean() < 0.9
-    [accuracy] = latent_accuracies(codes, classes[:, None], tests, told[:, None])
+    predicted = (w * tests + b > 0).astype(int)
+    assert 0.1 < predicted.mean() < 0.9
+    [accuracy] = latent_accuracies(codes, classes[:, None], tests, predicted[:, None])
     assert accuracy >= 0.998
 
 
@@ -237,13 +237,13 @@ def test_dci_agrees_with_scipys_entropy(rng):
 def test_the_trees_are_scikit_learns_and_each_is_reported(rng):
     from sklearn.ensemble import GradientBoostingClassifier
 
-    codes, told = rng.standard_normal((200, 3)), []
+    codes, done = rng.standard_normal((200, 3)), []
     classes = np.digitize(codes[:, 1] + 0.3 * codes[:, 0], [-0.5, 0.5])
-    fit = dci.fit_factor(codes[:150], classes[:150], codes[150:], classes[150:], 3, told.append)
+    fit = dci.fit_factor(codes[:150], classes[:150], codes[150:], classes[150:], 3, done.append)
     plain = GradientBoostingClassifier(random_state=3).fit(codes[:150], classes[:150])
     np.testing.assert_array_equal(fit.importance, plain.feature_importances_)
     assert fit.accuracy == np.mean(plain.predict(codes[150:]) == classes[150:])
-    assert told == list(range(3, 301, 3))
+    assert done == list(range(3, 301, 3))
     assert dci.trees_of(classes) == plain.estimators_.size == 300
     assert dci.trees_of(classes % 2) == 100
 

@@ -71,8 +71,8 @@ def test_a_study_uses_the_remembered_folder_unless_it_names_another(study_file, 
     path = study_file(tmp_path, ('dataset = "digits"', 'dataset = "mnist"'))
     remember_data("mnist", digits_folder)
     assert {cell.config.data_folder for cell in load_study(path).cells} == {digits_folder}
-    told = load_study(path, data_folder=tmp_path)
-    assert {cell.config.data_folder for cell in told.cells} == {tmp_path}
+    loaded = load_study(path, data_folder=tmp_path)
+    assert {cell.config.data_folder for cell in loaded.cells} == {tmp_path}
 
 
 def test_a_data_set_is_checked_without_reading_it(tmp_path, digits_folder, monkeypatch):

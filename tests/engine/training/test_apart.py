@@ -50,9 +50,9 @@ def essential(events):
 
 def test_a_run_in_a_child_process_is_bit_for_bit_the_run_in_this_one(odd_run):
     there, here = odd_run("pass"), odd_run("pass")
-    told = list(training(there))
-    assert any(isinstance(event, Idle) for event in told)  # it is a child
-    assert essential(told) == essential(train(here))
+    events = list(training(there))
+    assert any(isinstance(event, Idle) for event in events)  # it is a child
+    assert essential(events) == essential(train(here))
     assert weights(there) == weights(here)
     assert curves(there) == curves(here)
     for name in ("held_out.csv", "state.json"):

@@ -24,7 +24,7 @@ EXAMPLES = RESOURCES / "examples" / "plugins"
 TIMEOUT = 60_000
 """Milliseconds: a process takes seconds to import the application on a busy machine."""
 
-ODD = """'''A VAE that does what it is told.'''
+ODD = """'''A VAE whose step a test writes.'''
 from engine.plugins.interface import INTERFACE, MethodSettings, Plugin, setting
 from engine.methods.beta_vae import BetaVae
 
@@ -46,7 +46,7 @@ class Odd(BetaVae):
         return super().decode(z, labels)
 
 
-PLUGIN = Plugin("odd", "{version}", INTERFACE, methods={{"odd-vae": Odd}}, about="Does what it is told.")
+PLUGIN = Plugin("odd", "{version}", INTERFACE, methods={{"odd-vae": Odd}}, about="Its step is written by a test.")
 """
 
 
@@ -183,7 +183,7 @@ def test_a_new_file_in_the_folder_is_offered_once_and_refused_in_the_list(qtbot,
     press(qtbot, page.allow)
     wait_for_loaded(qtbot, window, "odd.py")
     qtbot.waitUntil(lambda: rows(page) == [["odd 1.0", "loaded", "method odd-vae"]])
-    assert page.about.text() == "Does what it is told."
+    assert page.about.text() == "Its step is written by a test."
 
 
 def test_an_answer_given_in_a_terminal_withdraws_the_offer_and_counts(qtbot, window, folder):

@@ -107,8 +107,8 @@ def test_without_a_complete_row_there_are_no_latest_values(tmp_path, text):
 def test_changes_made_outside_appear(qtbot, runs, tiny_run):
     """Marks, evaluation and lengthening in a terminal; runs that are resumed, copied in, removed."""
     store = store_over(runs(50))
-    told = []
-    store.updated.connect(told.append)
+    reported = []
+    store.updated.connect(reported.append)
     by_name = {item.path.name: item for item in store.items}
     root = store.root
 
@@ -122,7 +122,7 @@ def test_changes_made_outside_appear(qtbot, runs, tiny_run):
     assert (by_name["tiny-007"].name, by_name["tiny-007"].tags) == ("thick", ["good"])
     assert by_name["tiny-031"].evaluation_stamp != before
     assert by_name["tiny-044"].run.config.steps == 99
-    assert {path.name for path in told} == {"tiny-007", "tiny-031", "tiny-044"}
+    assert {path.name for path in reported} == {"tiny-007", "tiny-031", "tiny-044"}
 
     run = Run.open(root / "tiny-049")
     with run.locked():
@@ -163,8 +163,8 @@ def test_a_second_change_within_the_time_stamp_resolution_is_found(runs):
 
 def test_a_folder_becomes_a_run_once_it_is_complete(runs, tiny_run):
     store = store_over(runs(1))
-    told = []
-    store.unreadable.connect(lambda broken, damaged: told.append(broken))
+    reported = []
+    store.unreadable.connect(lambda broken, damaged: reported.append(broken))
     late = store.root / "late"
     late.mkdir()
     store._poll()
@@ -173,12 +173,12 @@ def test_a_folder_becomes_a_run_once_it_is_complete(runs, tiny_run):
     (late / "config.json").write_text(whole[: len(whole) // 2])
     store._poll()
     store._poll()
-    assert len(told) == 1
-    assert "config.json is damaged" in told[0]["late"]
+    assert len(reported) == 1
+    assert "config.json is damaged" in reported[0]["late"]
     (late / "config.json").write_text(whole)
     store._poll()
     assert store.find(late) is not None
-    assert len(told) == 1
+    assert len(reported) == 1
 
 
 def test_of_many_selected_runs_the_first_are_drawn_with_a_note(qtbot, window, make_run):
