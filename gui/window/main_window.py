@@ -305,12 +305,14 @@ class MainWindow(QMainWindow):
     @Slot(str)
     def _offer_end(self, sentence: str) -> None:
         """Offer to end a run whose plug-in does not respond."""
-        self.banner.say_with(sentence, "End run", self.training.end)
+        if not self.banner.waits:  # else it is offered again in a while
+            self.banner.say_with(sentence, "End run", self.training.end)
 
     @Slot(str)
     def _offer_end_of_cell(self, sentence: str) -> None:
         """Offer to end the runs of a study whose plug-in does not answer; the others go on."""
-        self.banner.say_with(sentence, "End it", self.studies.end)
+        if not self.banner.waits:
+            self.banner.say_with(sentence, "End it", self.studies.end)
 
     @Slot()
     def _show_queue(self) -> None:

@@ -342,6 +342,7 @@ def test_a_run_with_it_trains_and_a_change_waits_until_it_has_ended(qtbot, windo
 
 def test_a_step_that_never_ends_is_offered_to_be_ended_and_the_window_goes_on(qtbot, window, tmp_path, monkeypatch):
     monkeypatch.setattr(workers, "SILENCE", 1.5)
+    window.training._reminder.setInterval(100)
     train_odd(qtbot, window, tmp_path, step="while context.step == 15: pass")
     weights = window.training.run.checkpoint_folder / "model.safetensors"
     qtbot.waitUntil(weights.exists, timeout=TIMEOUT)
@@ -350,6 +351,9 @@ def test_a_step_that_never_ends_is_offered_to_be_ended_and_the_window_goes_on(qt
     kept = "The run keeps its checkpoint at step 10."
     words = f"odd does not answer (odd.py, line 15). {kept}"
     qtbot.waitUntil(lambda: window.banner.text.text() == words, timeout=TIMEOUT)
+    press(qtbot, window.banner.dismiss)
+    assert not window.banner.isVisible()
+    qtbot.waitUntil(lambda: window.banner.isVisible() and window.banner.text.text() == words, timeout=TIMEOUT)
     with qtbot.waitSignal(window.training.ended, timeout=TIMEOUT):
         press(qtbot, window.banner.action)
     ended = f"odd did not answer (odd.py, line 15) and was ended. {kept}"
