@@ -47,7 +47,7 @@ from gui.training.session import TrainingSession
 from gui.training.settings_card import SettingsCard
 from gui.traversal.page import TraversalPage
 from gui.widgets import theme
-from gui.widgets.banner import Banner
+from gui.widgets.banner import Banner, UnderBanner
 from gui.widgets.splitter import Splitter
 from gui.widgets.status_bar import StatusBar
 from gui.window.closing import Closing
@@ -123,12 +123,7 @@ class MainWindow(QMainWindow):
         self.plugins.start()
 
     def _lay_out(self) -> None:
-        right = QWidget()
-        column = QVBoxLayout(right)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(8)
-        column.addWidget(self.banner)
-        column.addWidget(self.pages, 1)
+        right = UnderBanner(self.pages, self.banner)
         left = QWidget()
         lists = QVBoxLayout(left)
         lists.setContentsMargins(0, 0, 0, 0)
