@@ -203,7 +203,7 @@ _OURS = (
 )  # fmt: skip
 
 OURS = tuple(column.metric for column in _OURS)
-"""Names of the metrics that plug-ins did not bring."""
+"""Names of the metrics that do not come from plug-ins."""
 
 METRICS: Registry[Column] = Registry({column.metric: column for column in _OURS})
 """By the names that `--metrics` and evaluation.json have, in the order of the table."""

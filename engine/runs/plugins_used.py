@@ -27,7 +27,7 @@ def names_of(config: RunConfig) -> str:
 
 
 def plugins_used(config: RunConfig) -> tuple[PluginUse, ...]:
-    """Return the loaded plug-ins that settings need, with what a run keeps of what they bring."""
+    """Return the loaded plug-ins that settings need, with the descriptions that a run stores."""
     found: dict[Origin, dict[str, Any]] = {}
     method, network = METHODS[config.objective], NETWORKS[config.network]
     if origin := METHODS.origin(config.objective):
@@ -42,7 +42,7 @@ def plugins_used(config: RunConfig) -> tuple[PluginUse, ...]:
         }
     if origin := ENTRIES.origin(config.dataset):
         found.setdefault(origin, {})["dataset"] = absent_dataset(ENTRIES[config.dataset]).model_dump()
-    return tuple(_use(origin, brought) for origin, brought in found.items())
+    return tuple(_use(origin, provided) for origin, provided in found.items())
 
 
 def absent_dataset(entry: Entry) -> AbsentDataset:
@@ -51,9 +51,9 @@ def absent_dataset(entry: Entry) -> AbsentDataset:
     return AbsentDataset.model_validate(about | {"shape": list(entry.shape)})
 
 
-def _use(origin: Origin, brought: dict[str, Any]) -> PluginUse:
+def _use(origin: Origin, provided: dict[str, Any]) -> PluginUse:
     about = {"name": origin.plugin, "version": origin.version, "fingerprint": origin.fingerprint}
-    return PluginUse(**about, values=about | brought)
+    return PluginUse(**about, values=about | provided)
 
 
 def plugin_changes(before: tuple[PluginUse, ...], now: tuple[PluginUse, ...]) -> str:

@@ -37,7 +37,7 @@ from gui.widgets.layouts import label
 from gui.widgets.plain import as_plain
 
 _REGISTERED: dict[str, Registry[Any]] = {"objective": METHODS, "network": NETWORKS, "dataset": ENTRIES}
-"""Settings that name something which plug-ins can bring."""
+"""Settings whose values plug-ins can provide."""
 
 ALWAYS = (Group.DATA, Group.METHOD, Group.NETWORK, Group.LENGTH)
 """Groups that are always open; the others are below "More settings"."""

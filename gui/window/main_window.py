@@ -205,7 +205,7 @@ class MainWindow(QMainWindow):
         self.metrics_page.study.choice.data_chosen.connect(self._data_placed)
         self.data_page.progressed.connect(self._data_progressed)
         self.data_page.ended.connect(self._data_ended)
-        self.plugins.brought.connect(self._take_plugins)
+        self.plugins.registered.connect(self._take_plugins)
         self.plugin_desk.review.connect(self._show_plugin)
         self.setAcceptDrops(True)
 
@@ -309,7 +309,7 @@ class MainWindow(QMainWindow):
 
     @Slot(str)
     def _offer_end_of_cell(self, sentence: str) -> None:
-        """Offer to end the runs of a study whose plug-in does not answer; the others go on."""
+        """Offer to end the runs of a study whose plug-in does not answer; the others continue."""
         self.banner.say_with(sentence, "End it", self.studies.end)
 
     @Slot()
