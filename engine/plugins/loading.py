@@ -49,8 +49,8 @@ class Standing(StrEnum):
 class Listed:
     """A plug-in, as a list shows it. `key` is the name of its file or package.
 
-    `name`, `version` and `about` are the plug-in's own, empty while it is not loaded; `provides` are the names of what it
-    provides, by kind. `problem` says why it is not loaded, or what a change waits for.
+    `name`, `version` and `about` are the plug-in's own, empty while it is not loaded; `provides` lists the
+    names of what it provides, by kind. `problem` says why it is not loaded, or what a change waits for.
     """
 
     key: str
