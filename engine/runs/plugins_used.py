@@ -46,7 +46,7 @@ def plugins_used(config: RunConfig) -> tuple[PluginUse, ...]:
 
 
 def absent_dataset(entry: Entry) -> AbsentDataset:
-    """Return what is kept of a data set, for where its plug-in is not loaded."""
+    """Return the description of a data set that a run stores, for use without its plug-in."""
     about = {name: getattr(entry, name) for name in AbsentDataset.model_fields}
     return AbsentDataset.model_validate(about | {"shape": list(entry.shape)})
 
@@ -57,7 +57,7 @@ def _use(origin: Origin, provided: dict[str, Any]) -> PluginUse:
 
 
 def plugin_changes(before: tuple[PluginUse, ...], now: tuple[PluginUse, ...]) -> str:
-    """Say which plug-ins are others than before, e.g. "the plug-in sparse (version 1.0 then, 1.1 now)"; else empty."""
+    """Say which plug-ins have changed, e.g. "the plug-in sparse (version 1.0 then, 1.1 now)"; empty if none has."""
     known = {use.name: use for use in now}
     words = []
     for use in before:
@@ -72,6 +72,6 @@ def plugin_changes(before: tuple[PluginUse, ...], now: tuple[PluginUse, ...]) ->
 
 
 def require_plugins(config: RunConfig) -> None:
-    """Raise PluginMissingError where a plug-in that settings need is not loaded."""
+    """Raise PluginMissingError if a plug-in that settings need is not loaded."""
     if words := missing_words(config):
         raise PluginMissingError(words)

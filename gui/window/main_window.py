@@ -165,7 +165,7 @@ class MainWindow(QMainWindow):
         card = self.training_page.settings
         card.start.connect(self._start)
         card.pause.connect(self.training.pause)
-        card.go_on.connect(self.training.resume)
+        card.resume.connect(self.training.resume)
         card.stop.connect(self.training.stop)
         card.cancel.connect(self.training.cancel)
         self.training_page.quick.connect(card.start_quick)
@@ -484,7 +484,7 @@ class MainWindow(QMainWindow):
 
     @Slot()
     def _take_plugins(self) -> None:
-        """Show the methods, networks, metrics and data sets there are now."""
+        """Show the available methods, networks, metrics and data sets."""
         self.store.reopen()
         self.training_page.settings.take_plugins()
         self.data_page.list_entries()

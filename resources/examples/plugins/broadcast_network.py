@@ -54,7 +54,7 @@ class Broadcast(Network):
 
 
 def spatial_broadcast(side):
-    """Return a module from latents (n, k) to maps (n, k + 2, side, side): the latents and the position of each pixel."""
+    """Return a module from latents (n, k) to maps (n, k + 2, side, side): the latents and position at each pixel."""
     import torch
     from torch import nn
 
