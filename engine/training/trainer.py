@@ -394,7 +394,7 @@ class Trainer:
         self.clock.seconds = state.seconds
 
     def _restore_noise(self, state: TrainerState) -> None:
-        """Restore the noise generator; after a change of device, seed it anew for this step.
+        """Restore the noise generator; after a change of device, seed it again for this step.
 
         Raises ValueError if its state is invalid.
         """

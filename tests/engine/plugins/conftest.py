@@ -88,7 +88,7 @@ def folder(tmp_path):
 
 @pytest.fixture
 def start(folder):
-    """Begin anew, as another process would."""
+    """Start over, like another process."""
 
     def make():
         for name in list(PLUGINS):

@@ -190,7 +190,7 @@ HOSTILE = {
         "bad.py cannot be loaded: it raised TypeError: Plugin.__init__() missing 2 required positional arguments: "
         "'version' and 'interface' (bad.py, line 3).",
     ),
-    "raises when it is looked at": (
+    "raises when it is inspected": (
         f"{HEAD}class Odd(dict):\n    def items(self):\n        raise KeyError('odd')\n\n"
         "PLUGIN = Plugin(name='odd', version='1', interface=1, methods=Odd(a=1))",
         "KeyError: 'odd'",

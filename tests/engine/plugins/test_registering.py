@@ -1,4 +1,4 @@
-"""A plug-in takes its place among what there is, or says in a sentence why it cannot."""
+"""A plug-in is registered with everything it provides, or refused with a sentence that says why."""
 
 from dataclasses import replace
 
