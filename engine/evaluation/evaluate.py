@@ -13,7 +13,7 @@ from engine.errors import CheckpointError, ConfigError, DataError, StudioError
 from engine.evaluation.catalogue import IMAGES, METRICS, OURS, VERSION
 from engine.evaluation.forward import forward
 from engine.evaluation.ground_truth import SCORES
-from engine.evaluation.metric import METRICS_BROUGHT, Metric, Score, found_by
+from engine.evaluation.metric import PLUGIN_METRICS, Metric, Score, found_by
 from engine.evaluation.reasons import NEEDS_CATEGORY, method_reason, no_labels, no_training_split
 from engine.evaluation.representation import Representation
 from engine.evaluation.results import SEED, Results, missing, of_plugin, plugin_of, too_narrow
@@ -163,7 +163,7 @@ def _compute(run: Run, dataset: Dataset, lacking: Sequence[str]) -> Computing:
             kept = _keep(trained, key, (yield from _compute_headline(trained, what)))
         if set(lacking) & set(TRAINING):
             kept = _keep(trained, key, (yield from _compute_training(trained, what)))
-        for metric in (*SCORES, *METRICS_BROUGHT.values()):
+        for metric in (*SCORES, *PLUGIN_METRICS.values()):
             if set(lacking) & {column.metric for column in metric.columns}:
                 kept = _keep(trained, key, {"metrics": (yield from _measured(metric, representation))})
     return kept

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 STYLES = ("-", "-.", ":")
-"""Lines of what shares a colour with something before it. Dashes are the capacity's."""
+"""Line styles of curves that share a colour; dashes are reserved for the capacity and the weights."""
 
 COLUMNS = {"loss": "Loss", "reconstruction": "Reconstruction", "kl": "KL"}
 """Titles of the panels shared by several runs."""
@@ -29,11 +29,11 @@ ALONG = {"step": "step", "epoch": "epoch", "seconds": "training time (min)"}
 
 
 def curves_figure(*runs: Run, view: View | None = None, smoothing: float = 0.0) -> "Figure":
-    """Draw loss and reconstruction, KL with the capacity C dashed, KL per latent, terms of the method's own, and its
-    weights, dashed, where they follow a schedule.
+    """Draw loss and reconstruction, KL with the capacity C dashed, KL per latent, the method's own terms, and those of
+    its weights that follow a schedule, dashed.
 
-    Several runs share the panels, each in its own colour, but for the terms, which are left out; only KL per latent has
-    a panel for every run.
+    Several runs share the panels, each in its own colour, except for the terms, which are left out; only KL per latent
+    has a panel for every run.
 
     Parameters
     ----------

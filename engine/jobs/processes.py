@@ -50,20 +50,20 @@ _preparation: list[Preparation] = []
 
 
 def prepare_children(work: Callable[..., object], *arguments: Any) -> None:
-    """Let every child that is started from now on, and its children, call `work(*arguments)` before anything else.
+    """Have every child started from now on, and its children, call `work(*arguments)` before anything else.
 
-    In place of what was asked for before. `work` is a function of a module, its arguments can be pickled.
+    This replaces the previous call. `work` is a module's function whose arguments can be pickled.
     """
     _preparation[:] = [(work, arguments)]
 
 
 def preparation() -> Preparation | None:
-    """Return what children are to do first."""
+    """Return the call that children make first."""
     return _preparation[0] if _preparation else None
 
 
 def prepare_child(first: Preparation | None) -> None:
-    """Do that, in a child."""
+    """Make that call, in a child."""
     if first is not None:
         prepare_children(first[0], *first[1])
         first[0](*first[1])

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class PairSettings(MethodSettings):
-    """The weight of KL, and what the pairs are."""
+    """The weight of KL, and how pairs differ."""
 
     beta: Weight = setting(
         1.0,
@@ -41,11 +41,12 @@ class PairSettings(MethodSettings):
 
 
 class AdaGvae(GaussianMethod):
-    """A VAE of pairs of images that share most factors: what both posteriors agree on is averaged.
+    """A VAE trained on pairs of images that share most factors, with averaged posteriors for the latents they share.
 
-    For each pair the latents whose posteriors differ more than half-way between the least and the most different one
-    are taken as changed and keep them; the others get one posterior for both images, the average of means and of
-    variances (the group VAE of Hosoya 2019, section 4 of the paper). Nobody says which factors changed, nor how many.
+    For each pair, the latents whose posteriors differ by more than half-way between the smallest and the largest
+    difference count as changed and keep their posteriors. The others get a common one for both images, the average of
+    means and of variances (the group VAE of Hosoya 2019, section 4 of the paper). The method does not know which
+    factors changed, nor how many.
     """
 
     title = short = "Ada-GVAE"
@@ -60,22 +61,22 @@ class AdaGvae(GaussianMethod):
             "changed_latents",
             "Changed latents",
             "latents",
-            "Mean number of latents per pair that are taken as changed. It should decrease to the number of factors "
-            "that change.",
+            "Mean number of latents per pair that count as changed. It should decrease to the number of factors that "
+            "change.",
         ),
     )
 
     def sampler(self, dataset: "Dataset", indices: "NDArray[np.int64]") -> Sampler:
-        """Pairs: each image once an epoch, with a partner. Raises ConfigError for data without factors."""
+        """Return pairs: each image once per epoch, with a partner. Raises ConfigError for data without factors."""
         config = self.config
         if dataset.factors is None:
-            raise ConfigError(f"{dataset.title} has no ground-truth factors to choose pairs by.")
+            raise ConfigError(f"{dataset.title} has no ground-truth factors by which to choose pairs.")
         steps_per_epoch = config.steps_per_epoch(len(indices))
         changing = self.settings.changing
         return PairsAlike(indices, config.batch_size, config.seed, steps_per_epoch, dataset.factors, changing)
 
     def step(self, batch: Batch, context: Context) -> "dict[str, Tensor]":
-        """One update of encoder and decoder by a batch of pairs."""
+        """Update encoder and decoder once, on a batch of pairs."""
         from engine.methods.terms import kl_per_latent, reconstruction_per_image
 
         mean, log_variance = self.encode(batch.images)
@@ -94,9 +95,9 @@ class AdaGvae(GaussianMethod):
 def shared(mean: "Tensor", log_variance: "Tensor") -> "tuple[Posterior, Tensor]":
     """Average the posteriors of the latents that a pair shares.
 
-    `mean` and `log_variance` are (2 n, latents), the first images of n pairs, then the second ones. Returns posteriors
-    of the same shape, and which latents changed, bool (n, latents): those whose posteriors' KL divergence (of the first
-    from the second) is in the upper of two halves of its range over the latents.
+    `mean` and `log_variance` are (2 n, latents): the first images of n pairs, then the second ones. Returns posteriors
+    of the same shape, and which latents changed, bool (n, latents): those whose KL divergence between the posteriors
+    (of the first from the second) is in the upper half of its range over the latents.
     """
     import torch
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from engine.settings.run_config import RunConfig
 
 PAIR_BYTES = 25
-"""Memory that the β-TCVAE takes for a latent of two images of a batch, as measured with a batch of 2,048."""
+"""Bytes of memory per latent and pair of images in a batch, measured with a batch of 2,048."""
 
 
 class CorrelationSettings(MethodSettings):
@@ -22,18 +22,18 @@ class CorrelationSettings(MethodSettings):
     beta: Weight = setting(
         4.0,
         "β",
-        "Weight of the total correlation of the latents; the other parts of KL have weight 1. With 1: the plain VAE.",
+        "Weight of the total correlation of the latents; the other parts of KL have weight 1. 1 is the plain VAE.",
         ge=0,
         le=1000,
     )
 
 
 class BetaTcvae(PenaltyMethod):
-    """Weighs the total correlation of the latents by beta, and nothing else of KL."""
+    """Weights only the total correlation of the latents by beta, not the other parts of KL."""
 
     title = short = "β-TCVAE"
     formula = "reconstruction loss + KL + (β − 1) TC"
-    source = "Chen et al. 2018, TC the total correlation of the latents"
+    source = "Chen et al. 2018; TC is the total correlation of the latents"
     Settings = CorrelationSettings
     terms = (
         Term(
@@ -47,14 +47,14 @@ class BetaTcvae(PenaltyMethod):
 
     @classmethod
     def warnings(cls, config: "RunConfig", images: int) -> list[str]:
-        """Say that a beta below 1 gives no bound, and how much memory pairs take where it is more than a GB."""
+        """Warn of a beta below 1, and of more than 1 GB of memory for the pairs of images in a batch."""
         taken = PAIR_BYTES * config.batch_size**2 * config.latents
         if taken <= 1e9:
             return no_bound(config)
         return [
             *no_bound(config),
-            f"The β-TCVAE compares every two images of a batch: with {config.batch_size:,} this takes about "
-            f"{taken / 1e9:.1f} GB of memory.",
+            f"The β-TCVAE compares all pairs of images in a batch: with batches of {config.batch_size:,}, this takes "
+            f"about {taken / 1e9:.1f} GB of memory.",
         ]
 
     @classmethod

@@ -44,17 +44,17 @@ class FactorSettings(MethodSettings):
 
 
 class FactorVae(GaussianMethod):
-    """A VAE whose latents a discriminator cannot tell from latents of different images put together.
+    """A VAE whose latents a discriminator cannot tell from independent ones.
 
-    The discriminator is a classifier of z drawn for images (class 0) and of z whose latents were each exchanged among
-    the images of another batch (class 1), so that they are independent; the difference of its logits estimates the
-    logarithm of their densities' ratio, and its mean the total correlation (Eq. 3 and algorithm 2 of the paper). In
-    each step first the VAE is updated, then the discriminator.
+    The discriminator classifies z drawn for images (class 0) and z whose latents were each permuted across the images
+    of another batch, which makes them independent (class 1). The difference of its logits estimates the logarithm of
+    the density ratio, and its mean the total correlation (Eq. 3 and algorithm 2 of the paper). In each step the VAE is
+    updated first, then the discriminator.
     """
 
     title = short = "FactorVAE"
     formula = "reconstruction loss + KL + γ TC"
-    source = "Kim & Mnih 2018, TC the total correlation as a discriminator sees it"
+    source = "Kim & Mnih 2018; TC is the total correlation, estimated by a discriminator"
     colour = 5
     Settings = FactorSettings
     terms = (
@@ -80,7 +80,7 @@ class FactorVae(GaussianMethod):
         rate, (first, second) = exact_text(config.method.discriminator_rate), MOMENTS
         return (
             f"{super().optimiser_words(config)}, and for the discriminator ({HIDDEN} layers of {UNITS:,} units, leaky "
-            f"ReLU of slope {LEAK}) Adam with {rate} and decay rates of {first} and {second}"
+            f"ReLU of slope {LEAK}) Adam with a rate of {rate} and decay rates of {first} and {second}"
         )
 
     @property
@@ -90,7 +90,7 @@ class FactorVae(GaussianMethod):
 
     @property
     def discriminator(self) -> "nn.Module":
-        """Latents (n, latents) to logits (n, 2): of one image, put together from several."""
+        """Latents (n, latents) to logits (n, 2): drawn for one image, permuted across images."""
         return self._parts["discriminator"]
 
     @property
@@ -98,7 +98,7 @@ class FactorVae(GaussianMethod):
         return cast("nn.ModuleDict", self.networks)
 
     def build(self) -> "nn.Module":
-        """The VAE and the discriminator."""
+        """Return the VAE and the discriminator."""
         from torch import nn
 
         sizes = [self.latents, *[UNITS] * HIDDEN]
@@ -108,7 +108,7 @@ class FactorVae(GaussianMethod):
         return nn.ModuleDict({"vae": super().build(), "discriminator": nn.Sequential(*layers, nn.Linear(UNITS, 2))})
 
     def optimisers(self) -> "dict[str, torch.optim.Optimizer]":
-        """One Adam for each network."""
+        """Return an Adam for each network."""
         from torch.optim import Adam
 
         rate = self.settings.discriminator_rate
@@ -118,12 +118,12 @@ class FactorVae(GaussianMethod):
         }
 
     def sampler(self, dataset: "Dataset", indices: "NDArray[np.int64]") -> Sampler:
-        """Two batches a step: the VAE learns from the first, the latents of the second are exchanged."""
+        """Return two batches per step: the VAE learns from the first, the latents of the second are permuted."""
         config = self.config
         return TwoBatches(indices, config.batch_size, config.seed, config.steps_per_epoch(len(indices)))
 
     def step(self, batch: Batch, context: Context) -> "dict[str, Tensor]":
-        """One update of the VAE, then one of the discriminator."""
+        """Update the VAE once, then the discriminator."""
         import torch
 
         from engine.methods.terms import kl_per_latent, reconstruction_per_image
@@ -148,7 +148,7 @@ class FactorVae(GaussianMethod):
 
 
 def exchanged(z: "Tensor", noise: "torch.Generator") -> "Tensor":
-    """Exchange each latent among the rows, in an order of its own: (n, latents) to the same shape."""
+    """Permute each latent across the rows, independently of the others: (n, latents) to the same shape."""
     import torch
 
     order = torch.rand(z.shape, generator=noise, device=z.device).argsort(0)
@@ -156,7 +156,7 @@ def exchanged(z: "Tensor", noise: "torch.Generator") -> "Tensor":
 
 
 def discrimination(of_images: "Tensor", put_together: "Tensor") -> "Tensor":
-    """Mean cross-entropy of a classifier with logits (n, 2): rows of the first belong to class 0, of the other to 1."""
+    """Mean cross-entropy of a classifier with logits (n, 2): the first belong to class 0, the others to class 1."""
     from torch.nn.functional import cross_entropy
 
     first = cross_entropy(of_images, of_images.new_zeros(len(of_images)).long())

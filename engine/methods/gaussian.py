@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Codes:
-    """What the encoder says of a batch; all but `kl` are (n, latents).
+    """The encoder's output for a batch; all tensors but `kl` are (n, latents).
 
     `kl` is the KL divergence from N(0, 1), summed over latents, mean over the batch, a scalar in nats; `z` was drawn
     from the posterior N(mean, exp(log_variance)); the batch was drawn from `images` training images.
@@ -32,17 +32,17 @@ class Codes:
 class GaussianMethod(Method):
     """A VAE (Kingma & Welling 2014): Gaussian posterior, prior N(0, 1), Bernoulli pixels.
 
-    A conditional one gives the decoder the one-hot label beside the latents; the encoder does not see it (the report's
-    section 2.4).
+    If it is conditional, the decoder gets the one-hot label in addition to the latents; the encoder does not see it
+    (the report's section 2.4).
     """
 
     @property
     def vae(self) -> "VAE":
-        """Encoder and decoder: all that is trained, or a part of it."""
+        """Encoder and decoder: all of its networks, or a part of them."""
         return cast("VAE", self.networks)
 
     def build(self) -> "nn.Module":
-        """Encoder and decoder."""
+        """Return encoder and decoder."""
         from engine.networks.vae import VAE
 
         return VAE(self.spec)
@@ -74,13 +74,13 @@ class PenaltyMethod(GaussianMethod):
     @classmethod
     @abstractmethod
     def penalty(cls, codes: Codes, settings: Any) -> "tuple[Tensor, dict[str, Tensor]]":
-        """Return what is minimised beside the reconstruction loss, a scalar in nats, and the method's own terms.
+        """Return what is added to the reconstruction loss, a scalar in nats, and the method's own terms.
 
-        `settings` are the method's own, with the weights of the step.
+        `settings` are the method's own, with the values of the weights at the step.
         """
 
     def step(self, batch: Batch, context: Context) -> "dict[str, Tensor]":
-        """One update of encoder and decoder by Adam."""
+        """Update encoder and decoder once, with Adam."""
         from engine.methods.terms import kl_per_latent, reconstruction_per_image
 
         mean, log_variance = posterior = self.encode(batch.images)

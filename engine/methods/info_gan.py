@@ -2,8 +2,8 @@
 Adversarial Nets", NeurIPS 2016), with the networks and numbers of the authors' code for MNIST.
 
 Noise and codes are drawn and an image is generated from them; a discriminator D tells generated images from real ones,
-and a recogniser Q, which shares all but D's last layer, tells the codes of a generated image. There is one categorical
-code and some that are uniform in -1..1. Networks minimise (Eqs. 5 and 6; the generator in its non-saturating form)
+and a recogniser Q, which shares all but D's last layer, recovers the codes of a generated image. One code is
+categorical, the others uniform in -1..1. The networks minimise (Eqs. 5 and 6; the generator in its non-saturating form)
 
     D and Q:      -E[log D(x)] - E[log(1 - D(G(z, c)))] - lambda I
     generator:    -E[log D(G(z, c))] - lambda I
@@ -29,19 +29,19 @@ if TYPE_CHECKING:
     from engine.settings.run_config import RunConfig
 
 BETA_1 = 0.5
-"""Of both Adam optimisers (the authors' code)."""
+"""First decay rate of both Adam optimisers (the authors' code)."""
 
-NO_RECONSTRUCTION = "InfoGAN has no reconstruction loss: an image's noise is not recovered, its codes alone are"
-NO_KL = "InfoGAN has no posterior whose KL divergence could be taken: its recogniser says which codes are likely"
+NO_RECONSTRUCTION = "InfoGAN has no reconstruction loss: it recovers only the codes of an image, not its noise"
+NO_KL = "InfoGAN has no posterior with a KL divergence: its recogniser estimates which codes are likely"
 
 
 class InfoGanSettings(MethodSettings):
-    """The codes, and how hard they are asked to be recognised."""
+    """The codes, and the weight of the information about them."""
 
     information_weight: Weight = setting(
         1.0,
         "λ",
-        "Weight of the mutual information of codes and image. 0: a plain GAN, whose codes have no meaning.",
+        "Weight of the mutual information between codes and image. 0 is a plain GAN, whose codes have no meaning.",
         ge=0,
         le=1000,
     )
@@ -71,19 +71,19 @@ class InfoGanSettings(MethodSettings):
 
 
 class InfoGan(Method):
-    """A generative adversarial network whose codes are recognisable in its images.
+    """A generative adversarial network whose codes can be recovered from its images.
 
-    z is the number of the category, then the continuous codes; images are decoded with one fixed noise, that of the
-    seed, so that a traversal changes nothing but codes.
+    z is the number of the category, then the continuous codes; images are decoded with one fixed noise, given by the
+    seed, so that a traversal changes only codes.
 
-    Batch normalisation: D and Q see real and generated images in batches of their own, each normalised by itself, and
-    their running means are those of the real ones alone, for `encode` is asked of real images. The generator's are
-    those of what it generated.
+    D and Q see real and generated images in separate batches, each with its own batch normalisation. Their running
+    statistics are those of real images only, since `encode` is applied to real images; the generator's are those of
+    generated images.
     """
 
     title = short = "InfoGAN"
     formula = "losses of generator and discriminator − λ I(c; image)"
-    source = "Chen et al. 2016, I a bound on the mutual information of codes and image"
+    source = "Chen et al. 2016; I is a lower bound on the mutual information between codes and image"
     Settings = InfoGanSettings
     ignores = frozenset({"learning_rate", "latents", "network", "normalisation", "conditional"})
     conditional = False
@@ -114,8 +114,8 @@ class InfoGan(Method):
             "continuous_information",
             "Continuous codes",
             "nats",
-            "The same for the continuous codes, computed as in the authors' program, with entropies of N(0, 1): at "
-            "most 1/6 per code, if each is recovered exactly.",
+            "The same for the continuous codes, computed as in the authors' code, with entropies of N(0, 1): at most "
+            "1/6 per code, if each is recovered exactly.",
         ),
     )
 
@@ -126,7 +126,7 @@ class InfoGan(Method):
 
     @classmethod
     def latents_of(cls, config: "RunConfig") -> tuple[Latent, ...]:
-        """The category, then the continuous codes, which are traversed in as many steps."""
+        """The category, then the continuous codes, traversed in the same number of steps."""
         own: InfoGanSettings = config.method
         return (Latent.categorical(own.categories), *[Latent.uniform(own.categories)] * own.continuous_codes)
 
@@ -141,7 +141,7 @@ class InfoGan(Method):
     def optimiser_words(cls, config: "RunConfig") -> str:
         """Two optimisers."""
         rates = cls.rate_words(config)
-        return f"Adam (β1 = {BETA_1:g}) with a learning rate of {rates}, which took a step each in turn"
+        return f"Adam (β1 = {BETA_1:g}) with a learning rate of {rates}, which took steps in turn"
 
     @classmethod
     def network_words(cls, config: "RunConfig", side: int) -> str:
@@ -161,7 +161,7 @@ class InfoGan(Method):
 
     @classmethod
     def advice(cls, config: "RunConfig") -> str:
-        """A smaller lambda."""
+        """Suggest a smaller lambda."""
         return f" or a smaller λ (it is {weight_text(config.method.information_weight)})"
 
     # Its networks
@@ -175,7 +175,7 @@ class InfoGan(Method):
 
     @property
     def _inputs(self) -> int:
-        """Number of codes as the generator takes them."""
+        """Number of the generator's inputs for codes."""
         return self.settings.categories + self.settings.continuous_codes
 
     def initialise(self, generator: "torch.Generator") -> None:
@@ -185,7 +185,7 @@ class InfoGan(Method):
     # Its training
 
     def optimisers(self) -> "dict[str, torch.optim.Optimizer]":
-        """One of discriminator and recogniser, one of the generator."""
+        """Return one for discriminator and recogniser, and one for the generator."""
         from torch.optim import Adam
 
         parts = {
@@ -198,7 +198,7 @@ class InfoGan(Method):
         }
 
     def step(self, batch: Batch, context: Context) -> "dict[str, Tensor]":
-        """A step of discriminator and recogniser, then one of the generator with noise and codes drawn anew."""
+        """Update discriminator and recogniser once, then the generator with new noise and codes."""
         discriminator_loss, objective = self.recogniser_losses(batch.images, context.noise)
         update(context.optimisers["recogniser"], objective)
         generator_loss, information = self.generator_losses(len(batch.images), context.noise)
@@ -218,7 +218,7 @@ class InfoGan(Method):
         return self.settings.information_weight
 
     def recogniser_losses(self, images: "Tensor", noise: "torch.Generator") -> "tuple[Tensor, Tensor]":
-        """The discriminator's loss, and what D and Q minimise, scalars in nats; `images` (n, ...) are real."""
+        """Return the discriminator's loss, and what D and Q minimise, scalars in nats; `images` (n, ...) are real."""
         import torch
         from torch.nn import functional
 
@@ -235,7 +235,7 @@ class InfoGan(Method):
         return loss, loss - self._weight * sum(self.information(said, inputs))
 
     def generator_losses(self, number: int, noise: "torch.Generator") -> "tuple[Tensor, tuple[Tensor, Tensor]]":
-        """The generator's loss on as many images, and `information` of their codes, scalars in nats."""
+        """Return the generator's loss on this number of images, and `information` of their codes, scalars in nats."""
         from torch.nn import functional
 
         from engine.networks.info_gan import unrecorded
@@ -246,7 +246,7 @@ class InfoGan(Method):
         return functional.softplus(-fake).mean(), self.information(said, inputs)
 
     def draw(self, number: int, noise: "torch.Generator") -> "Tensor":
-        """Draw what images are generated from: noise, one-hot categories, continuous codes; (n, noise + codes)."""
+        """Draw the generator's inputs: noise, one-hot categories, continuous codes; (n, noise + codes)."""
         import torch
         from torch.nn import functional
 
@@ -257,11 +257,11 @@ class InfoGan(Method):
         return torch.cat([drawn[:, : own.noise], one_hot, drawn[:, own.noise :]], dim=1)
 
     def information(self, said: "Tensor", inputs: "Tensor") -> "tuple[Tensor, Tensor]":
-        """Bounds on the mutual information of image and category, and of image and continuous codes, scalars in nats.
+        """Return bounds on the mutual information of image and category, and of image and continuous codes, in nats.
 
-        `said` (n, codes) is what Q says, `inputs` (n, noise + codes) what the images were generated from. The category:
-        log K + E[log Q]. A continuous code: Q is a normal distribution of standard deviation 1, and the entropy too is
-        that of log densities of N(0, 1), so that E[(c² - (c - mean)²) / 2] is left (the authors' code).
+        `said` (n, codes) is Q's output for images generated from `inputs` (n, noise + codes). For the category it is
+        log K + E[log Q]. For a continuous code, Q is normal with standard deviation 1, and the entropy is also computed
+        from densities of N(0, 1), which leaves E[(c² - (c - mean)²) / 2] (the authors' code).
         """
         k = self.settings.categories
         given = inputs[:, self.settings.noise :]
@@ -270,10 +270,10 @@ class InfoGan(Method):
         continuous = 0.5 * (codes.square() - (codes - said[:, k:]).square()).sum(1).mean()
         return category, continuous
 
-    # What is seen of it
+    # Its codes
 
     def encode(self, images: "Tensor") -> Posterior:
-        """What Q says of images: the most likely category and the means of the continuous codes, deviations 1."""
+        """Q's output for images: the most likely category, and the means of the continuous codes, with deviation 1."""
         import torch
 
         _, said = self.networks.recogniser(images)
@@ -282,7 +282,7 @@ class InfoGan(Method):
         return Posterior(mean, torch.zeros_like(mean))
 
     def logits(self, z: "Tensor", labels: "Tensor | None" = None) -> "Tensor":
-        """Codes (n, latents) to logits (n, channels, side, side), with the fixed noise; a category is rounded."""
+        """Codes (n, latents) to logits (n, channels, side, side), with the fixed noise; the category is rounded."""
         import torch
         from torch.nn import functional
 

@@ -1,4 +1,4 @@
-"""What a latent is: its prior, the values a traversal takes it through, and how a value is written. Loads no torch."""
+"""What a latent is: its prior, and the values it takes in a traversal. Loads no torch."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,8 +20,8 @@ class Kind(StrEnum):
 class Latent:
     """One column of z.
 
-    A traversal takes it to `steps` values from `low` to `high`, unless others are asked for. A category is the number
-    of the category, from 0, and always takes all of them.
+    In a traversal it takes `steps` values from `low` to `high`, unless others are given. The values of a categorical
+    latent are the numbers of the categories, from 0; it always takes all of them.
     """
 
     kind: Kind
@@ -41,12 +41,12 @@ class Latent:
 
     @classmethod
     def categorical(cls, categories: int) -> Self:
-        """One of so many categories, all alike."""
+        """One of this number of categories, with equal probability."""
         return cls(Kind.CATEGORICAL, 0.0, categories - 1.0, categories)
 
     @property
     def whole(self) -> bool:
-        """Whether its values are whole numbers, those of categories."""
+        """Whether its values are integers, the numbers of categories."""
         return self.kind is Kind.CATEGORICAL
 
     @property
@@ -60,19 +60,19 @@ class Latent:
 
     @property
     def unit(self) -> str:
-        """What its values are in, as the end of a sentence."""
+        """The unit of its values, as the end of a sentence."""
         return {
             Kind.GAUSSIAN: "in standard deviations of the prior",
-            Kind.UNIFORM: "where the prior is even from −1 to 1",
+            Kind.UNIFORM: "where the prior is uniform from −1 to 1",
             Kind.CATEGORICAL: f"the number of the category, from 0 to {self.steps - 1}",
         }[self.kind]
 
     def ends(self, span: tuple[float, float] | None = None) -> tuple[float, float]:
-        """Return the ends of a traversal: those asked for, or its own; of categories always the first and the last."""
+        """Return the ends of a traversal: those given, or its own; for categories always the first and the last."""
         return (self.low, self.high) if span is None or self.whole else span
 
     def values(self, span: tuple[float, float] | None = None, steps: int | None = None) -> tuple[float, ...]:
-        """Return the values of a traversal, evenly spaced, with both ends; what is nearly 0 is 0."""
+        """Return the values of a traversal, evenly spaced, with both ends; values that are nearly 0 are set to 0."""
         values = np.linspace(*self.ends(span), self.steps if steps is None or self.whole else steps)
         values[np.abs(values) < 1e-12] = 0
         return tuple(values.tolist())

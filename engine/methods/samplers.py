@@ -1,4 +1,4 @@
-"""Which images a step sees: a function of the seed and the step alone, so that a resume goes on exactly."""
+"""Which images a step sees: a function of seed and step only, so that a run resumes exactly."""
 
 from typing import TYPE_CHECKING, Protocol
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from engine.data.dataset import Factors
 
 ATTEMPTS = 20
-"""Draws of a partner's factors, in data where not every combination is there."""
+"""Maximum number of draws of a partner's factors, for data without every combination of factors."""
 
 
 class Sampler(Protocol):
@@ -23,7 +23,7 @@ class Sampler(Protocol):
 
 
 class Independent:
-    """Each image once an epoch, in an order that is a function of (seed, epoch) and of `stream`, if it is not 0.
+    """Each image once per epoch, in an order that is a function of (seed, epoch), and of `stream` if it is not 0.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ class Independent:
 
 
 class TwoBatches:
-    """Two independent batches a step, one after the other: each image once an epoch in either."""
+    """Two independent batches per step, one after the other; each image occurs once per epoch in either."""
 
     def __init__(self, indices: NDArray[np.int64], batch_size: int, seed: int, steps_per_epoch: int) -> None:
         self._each = [Independent(indices, batch_size, seed, steps_per_epoch, stream) for stream in range(2)]
@@ -66,21 +66,21 @@ class TwoBatches:
 
 
 class PairsAlike:
-    """Pairs of images that differ in few factors: each image once an epoch, with a partner drawn for it.
+    """Pairs of images that differ in few factors: each image once per epoch, with a partner drawn for it.
 
-    The partner has the image's factors but for some, drawn without replacement, whose values are drawn anew and
-    uniformly; they may come out as they were (disentanglement_lib, methods/weak/train_weak_lib.py). Where no training
-    image has these factors, they are drawn again; a partner that is never found is the image itself.
+    The partner shares the image's factors except for some, chosen without replacement, whose values are redrawn
+    uniformly and may turn out the same (disentanglement_lib, methods/weak/train_weak_lib.py). If no training image has
+    these factors, they are redrawn; an image for which no partner is found is its own partner.
 
     Parameters
     ----------
     indices, batch_size, seed, steps_per_epoch
-        As of `Independent`; a batch is so many pairs.
+        As for `Independent`; a batch has this number of pairs.
     factors
         Ground-truth factors of the data set.
     changing
-        Number of factors drawn anew. None: for each pair 1, or a number from 1 to all but one, either with even
-        chances.
+        Number of factors that are redrawn. None: for each pair, with equal probability, either 1 or a random number up
+        to all but one.
     """
 
     def __init__(
@@ -121,12 +121,12 @@ class PairsAlike:
         return np.concatenate([first, partners])
 
     def _codes(self, classes: NDArray[np.int64]) -> NDArray[np.int64]:
-        """A number for each row of classes, (n,)."""
+        """A number that identifies each row of classes, (n,)."""
         codes: NDArray[np.int64] = np.ravel_multi_index(tuple(classes.T), self._factors.sizes).astype(np.int64)
         return codes
 
     def _changed(self, classes: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
-        """Classes with some factors of each row drawn anew, (n, factors)."""
+        """Classes with some factors of each row redrawn, (n, factors)."""
         n, varying = len(classes), len(self._varying)
         number = np.full(n, self._changing)
         if not self._changing:

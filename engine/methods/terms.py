@@ -1,4 +1,4 @@
-"""Terms that methods are made of, in nats: functions of tensors."""
+"""Terms of the methods' objectives, in nats, as functions of tensors."""
 
 import math
 
@@ -30,8 +30,8 @@ def total_correlation(mean: Tensor, log_variance: Tensor, z: Tensor, images: int
     from `images` training images.
 
     R. T. Q. Chen et al., "Isolating Sources of Disentanglement in VAEs", NeurIPS 2018, minibatch stratified sampling
-    (appendix C): in the mixture q(z) each image's own posterior weighs 1/N, the others of the batch the rest, here
-    evenly, so that q(z) is estimated without bias, and exact when the batch is the whole data set.
+    (appendix C): in the mixture q(z) an image's own posterior has weight 1/N and the others of the batch share the
+    rest, here evenly; q(z) is then estimated without bias, and exactly if the batch is the complete data set.
     """
     n = len(z)
     deviations = (z[:, None] - mean) * (-0.5 * log_variance).exp()

@@ -1,4 +1,4 @@
-"""A step of an optimiser, of which a method may have several."""
+"""One step of an optimiser; a method may have several optimisers."""
 
 from typing import TYPE_CHECKING
 
@@ -8,9 +8,9 @@ if TYPE_CHECKING:
 
 
 def update(optimiser: "torch.optim.Optimizer", loss: "Tensor", *, keep_graph: bool = False) -> None:
-    """Take a step down the gradient of a loss with respect to an optimiser's weights, and no others.
+    """Take a gradient step on the weights of one optimiser, and no others.
 
-    With `keep_graph` what the loss was computed from can be differentiated again.
+    With `keep_graph`, the graph of the loss is kept for another backward pass.
     """
     weights = [weight for group in optimiser.param_groups for weight in group["params"]]
     optimiser.zero_grad(set_to_none=True)

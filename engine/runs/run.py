@@ -73,14 +73,14 @@ class RunState:
 
 @dataclass(frozen=True, slots=True)
 class FormerPlugins:
-    """Plug-ins that a run was trained with up to a step, and that were others when it went on."""
+    """Plug-ins that a run was trained with up to a step, before it was resumed with other versions."""
 
     step: int
     plugins: tuple[PluginUse, ...]
 
     @classmethod
     def read(cls, values: Any) -> "FormerPlugins | None":
-        """Read what config.json holds of it; None where that is damaged."""
+        """Read an entry of config.json; None if it is damaged."""
         step = values.get("step") if isinstance(values, dict) else None
         return cls(step, read_plugins(values.get("plugins"))) if isinstance(step, int) else None
 
@@ -130,9 +130,9 @@ class Run:
         """Number of classes of its data, known when `image_shape` is."""
         self.former: tuple[FormerData, ...] = ()
         self.plugins: tuple[PluginUse, ...] = ()
-        """The plug-ins that it needs, as they were when it was last trained."""
+        """The plug-ins that it needs, in the versions it was last trained with."""
         self.former_plugins: tuple[FormerPlugins, ...] = ()
-        """Those it was trained with before, in order, where it went on with others."""
+        """Those it was trained with before, in order, if it was resumed with other versions."""
 
     @classmethod
     def create(cls, root: Path, config: RunConfig, name: str | None = None) -> "Run":
@@ -313,7 +313,7 @@ class Run:
         self.trained_on, self.former = data, former
 
     def record_plugins(self, step: int) -> None:
-        """Keep which plug-ins the run is trained with from a step on, and with which before. Raises OSError."""
+        """Record the plug-ins that the run is trained with after a step, and those before it. Raises OSError."""
         now = plugins_used(self.config)
         if now == self.plugins:
             return
@@ -326,10 +326,10 @@ class Run:
         self.plugins, self.former_plugins = now, former
 
     def plugin_note(self, step: int) -> str:
-        """Say that plug-ins are others now than the weights of a step were trained with; else empty."""
+        """Say how plug-ins differ from those with which the weights of a step were trained; empty if they do not."""
         before = next((former.plugins for former in self.former_plugins if step <= former.step), self.plugins)
         changes = plugin_changes(before, plugins_used(self.config))
-        return f"{self.name} was trained with another version of what it needs ({changes})." if changes else ""
+        return f"{self.name} was trained with another version of a plug-in ({changes})." if changes else ""
 
     def record_shape(self, image_shape: tuple[int, int, int], classes: int) -> None:
         """Record the shapes its networks are built for, to load its weights without its data. Raises OSError."""

@@ -1,6 +1,6 @@
-"""What a plug-in's method and network must give, seen before the first step and at it: else a sentence names the line.
+"""Checks of what a plug-in's method and network return, before and at the first step; errors name the line.
 
-Only code of plug-ins is looked at; the application's own is tested.
+Only code of plug-ins is checked; the application's own is tested.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,12 +16,12 @@ from engine.networks.architectures import NETWORKS
 from engine.system.registry import Origin
 from engine.system.user_code import definition_words, error_words, place_of_error
 
-LOOKED_AT = 3
-"""Images that `check_codes` encodes: a number that no tensor is likely to have by accident."""
+CHECKED_IMAGES = 3
+"""Number of images that `check_codes` encodes, which is unlikely to be a tensor's size by accident."""
 
 
 def origin_of(method: Method) -> Origin | None:
-    """The plug-in that a method, or the network it trains, comes from; None where both are the application's own."""
+    """Return the plug-in of a method, or of the network that it trains; None if both are the application's own."""
     config = method.config
     own_networks = "network" in method.ignores
     return METHODS.origin(config.objective) or (None if own_networks else NETWORKS.origin(config.network))
@@ -29,9 +29,9 @@ def origin_of(method: Method) -> Origin | None:
 
 @torch.no_grad()
 def check_codes(method: Method, batch: Batch) -> None:
-    """See that a method of a plug-in, or with its network, encodes and decodes. Raises PluginError.
+    """Check that a plug-in's method, or one with a plug-in's network, encodes and decodes. Raises PluginError.
 
-    The batch has `LOOKED_AT` images or fewer. The networks are asked in evaluation mode, and stay as they are.
+    The batch has at most `CHECKED_IMAGES` images. The networks are called in evaluation mode and remain unchanged.
     """
     if origin_of(method) is None:
         return
@@ -58,9 +58,9 @@ def check_codes(method: Method, batch: Batch) -> None:
 
 
 def check_terms(method: Method, terms: Any, scalars: Sequence[str], latents: int) -> None:
-    """See that a step of a plug-in's method returned what its curves are made of. Raises PluginError.
+    """Check that a step of a plug-in's method returned the values of its curves. Raises PluginError.
 
-    `scalars` are the names of the numbers it is to return; with `latents` also "kl_per_latent", of so many.
+    `scalars` are the names of the numbers that it must return; with `latents`, also "kl_per_latent", one for each.
     """
     if METHODS.origin(method.config.objective) is None:
         return
@@ -81,7 +81,7 @@ def check_terms(method: Method, terms: Any, scalars: Sequence[str], latents: int
 
 
 def _called(method: Method, name: str, wanted: str, *arguments: Any) -> Any:
-    """Call a method's function. What its own code raises is raised; an error of ours that it led to is named."""
+    """Call a method's function. Errors in a plug-in's code are raised as they are, others that it causes explained."""
     try:
         return getattr(method, name)(*arguments)
     except Exception as error:
@@ -103,7 +103,7 @@ def _require(method: Method, name: str, wanted: str, value: Any, shape: tuple[in
 
 
 def _wrong(method: Method, name: str, wanted: str, found: Any) -> PluginError:
-    """Return the sentence that says what a function was to return, what it did return, and where it is."""
+    """Return an error that says what a function must return, what it returned, and where it is defined."""
     origin = origin_of(method)
     assert origin is not None
     returned = found if isinstance(found, str) else _words(found)
@@ -115,7 +115,7 @@ def _wrong(method: Method, name: str, wanted: str, found: Any) -> PluginError:
 
 
 def _at_fault(method: Method, name: str) -> Callable[..., Any]:
-    """The function of the plug-in: the method's, or that which makes the network's encoder or decoder."""
+    """The plug-in's function: the method's, or the one that returns the network's encoder or decoder."""
     if METHODS.origin(method.config.objective) is not None:
         function: Callable[..., Any] = getattr(type(method), name)
         return function

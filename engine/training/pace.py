@@ -25,7 +25,7 @@ ADAM = 3
 """Values in a checkpoint for each weight: the weight and Adam's two moments."""
 
 LONGEST = 30.0
-"""Seconds that a plug-in's code gets for a few steps; a process takes some of them to load torch."""
+"""Time limit in seconds for a few steps with a plug-in's code, including the start of a process and loading torch."""
 
 WARM_UP, TIMED = 3, 7
 """Steps that are not timed, since they set up memory and kernels, and steps that are."""
@@ -125,9 +125,9 @@ def measure_pace(config: RunConfig) -> Pace:
 
 
 def measure_pace_apart(config: RunConfig, abandoned: Callable[[], bool] = lambda: False) -> Pace | None:
-    """Time a few steps, in a child process where a plug-in's code runs; None when it was abandoned.
+    """Time a few steps like `measure_pace`, in a child process if they run a plug-in's code; None if abandoned.
 
-    Raises as `measure_pace` does, and PluginError when that code raises, crashes or takes long.
+    Raises like `measure_pace`, and PluginError if that code raises an error, crashes or takes too long.
     """
     names = names_of(config)
     if not names:

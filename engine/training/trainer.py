@@ -54,7 +54,7 @@ from engine.system.user_code import error_words, explained
 from engine.training.apart import kept_words
 from engine.training.device_images import DeviceImages, room_on
 from engine.training.held_out import HeldOut
-from engine.training.own_code import LOOKED_AT, check_codes
+from engine.training.own_code import CHECKED_IMAGES, check_codes
 from engine.training.previewer import Previewer
 from engine.training.stepper import Stepper, seed_of_new_noise
 from engine.training.trainer_state import TrainerState
@@ -292,7 +292,7 @@ class Trainer:
 
     def _few(self) -> Batch:
         """The first images, to see whether the method takes them."""
-        chosen = self.indices[:LOOKED_AT]
+        chosen = self.indices[:CHECKED_IMAGES]
         labels = self.dataset.labels if self.config.conditional else None
         given = None if labels is None else torch.from_numpy(labels[chosen]).to(self.device)
         return Batch(to_tensor(self.dataset.images(chosen), self.device), given)
@@ -337,7 +337,7 @@ class Trainer:
         kept = (
             f"The checkpoint of step {self.saved_step:,} is kept"
             if self.saved_step > 0
-            else "No checkpoint was due yet"
+            else "There is no checkpoint yet"
         )
         when = "at" if self.sums.device.type == "cpu" else "by"
         return (
@@ -394,7 +394,7 @@ class Trainer:
         self.clock.seconds = state.seconds
 
     def _restore_noise(self, state: TrainerState) -> None:
-        """Restore the noise generator; after a change of device, seed it anew for this step.
+        """Restore the noise generator; after a change of device, seed it again for this step.
 
         Raises ValueError if its state is invalid.
         """
@@ -461,7 +461,7 @@ def _explain(error: Exception, run: Run) -> Exception:
         return PluginError(f"A step with {names} failed: {error_words(error)}. {kept_words(run)}")
     if not isinstance(error, OSError):
         return error
-    kept = "The last checkpoint is kept" if (run.checkpoint_folder / WEIGHTS).exists() else "No checkpoint was due yet"
+    kept = "The last checkpoint is kept" if (run.checkpoint_folder / WEIGHTS).exists() else "There is no checkpoint yet"
     if error.errno == errno.ENOSPC:
         return RunError(f"The disk is full: {run.path} cannot be written. {kept}; make room, then resume the run.")
     if not run.path.exists():

@@ -107,17 +107,17 @@ def _value(value: object, unit: str) -> str:
 
 
 def _place(origin: Origin) -> str:
-    """Return where the help lists what a plug-in brings."""
+    """Return where the help lists what a plug-in provides."""
     return f"plugins#plugin-{origin.plugin}"
 
 
 def _whose(origin: Origin | None) -> str:
-    """Return a line that says which plug-in a thing comes from; empty for the application's own."""
+    """Return a line that says which plug-in something comes from; empty for the application's own."""
     return "" if origin is None else f"<p>From <a href='{_place(origin)}'>{escape(origin.words)}</a>.</p>"
 
 
 def plugins_topic() -> str:
-    """Return the help on plug-ins, and what those that are loaded bring."""
+    """Return the help on plug-ins, with what the loaded ones provide."""
     parts = [(RESOURCES / "help" / "plugins.html").read_text(encoding="utf-8")]
     if PLUGINS:
         parts.append("<h3>Loaded now</h3>")

@@ -242,7 +242,7 @@ class RunStore(QObject):
 
     @Slot()
     def reopen(self) -> None:
-        """Open all runs again: their methods, networks or data sets have come, changed or gone."""
+        """Open all runs again, after methods, networks or data sets have been added, changed or removed."""
         for item in self.items:
             item.reopen()
             self.updated.emit(item.path)

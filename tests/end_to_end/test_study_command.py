@@ -76,7 +76,7 @@ def test_a_failed_cell_is_a_line_after_the_table_and_exit_status_1(run_main, stu
     assert "The loss became NaN or infinite" in last
 
 
-def test_ctrl_c_saves_a_checkpoint_says_how_to_go_on_and_exits_130(study_file, tmp_path):
+def test_ctrl_c_saves_a_checkpoint_says_how_to_continue_and_exits_130(study_file, tmp_path):
     tiny = study_file(tmp_path, ("steps = 60", "steps = 1_000_000"))
     command = [sys.executable, ROOT / "main.py", "study", tiny, "--workers", "1", "--runs", tmp_path / "runs"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8")

@@ -83,7 +83,7 @@ def test_as_many_factors_change_as_are_asked_for_and_each_as_often(data, changin
     first, _, changed = pairs(data, changing)
     assert sorted(first[:120]) == list(range(120))
     assert changed.sum(1).max() == changing
-    # A factor is drawn anew with chance changing / 4, and of n values comes out as another with (n - 1) / n.
+    # A factor is redrawn with probability changing / 4, and of n values gets a different one with (n - 1) / n.
     expected = changing / 4 * (1 - 1 / np.array([3, 4, 5, 2]))
     np.testing.assert_allclose(changed.mean(0), expected, atol=4 * np.sqrt(0.25 / len(changed)))
 

@@ -127,7 +127,7 @@ def stop_at(run, step):
 
 
 def assert_equal(one, other):
-    """Weights, curves, and what the optimisers and the noise go on from."""
+    """Weights, curves, and the states of optimisers and noise."""
     weights = [load_weights(run.checkpoint_folder) for run in (one, other)]
     assert weights[0].step == weights[1].step == one.config.steps
     for name, tensor in weights[0].tensors.items():

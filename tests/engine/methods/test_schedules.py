@@ -131,7 +131,7 @@ def test_every_method_is_trained_with_its_weights_as_they_are_and_resumed_bit_fo
 
 
 def same(one, other):
-    """Weights, curves, and what the optimisers and the noise go on from."""
+    """Weights, curves, and the states of optimisers and noise."""
     assert rows(one) == rows(other)
     weights = [load_weights(run.checkpoint_folder) for run in (one, other)]
     assert weights[0].step == weights[1].step

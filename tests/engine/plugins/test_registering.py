@@ -1,4 +1,4 @@
-"""A plug-in takes its place among what there is, or says in a sentence why it cannot."""
+"""A plug-in is registered with everything it provides, or refused with a sentence that says why."""
 
 from dataclasses import replace
 
@@ -92,7 +92,7 @@ class Long(BetaVae):
     ("method", "words"),
     [
         (Raising, r"sparse raised ZeroDivisionError: no latents \(test_registering.py, line \d+\)"),
-        (Long, "What sparse-vae says of itself is too long"),
+        (Long, "A description of sparse-vae is too long"),
     ],
 )
 def test_what_would_fail_in_the_form_or_in_a_run_is_found_at_once(method, words):
@@ -127,9 +127,9 @@ class Incomplete(METHODS["vae"].__mro__[2]):  # GaussianMethod without a step
         ({"name": "Sparse VAE"}, "'Sparse VAE' cannot be the name of the plug-in"),
         ({"name": 3}, "3 cannot be the name of the plug-in"),
         ({"version": ""}, "version of the plug-in sparse must be text such as '1.0', and is ''"),
-        ({"methods": {}, "networks": {}, "datasets": {}}, "brings nothing"),
+        ({"methods": {}, "networks": {}, "datasets": {}}, "provides nothing"),
         ({"methods": [Sparse]}, "methods must be a dict of names and methods, and is a list"),
-        ({"methods": {"beta-vae": Sparse}}, "a method beta-vae already: it comes from the application itself"),
+        ({"methods": {"beta-vae": Sparse}}, "already a method beta-vae, from the application itself"),
         ({"methods": {"sparse_vae": Sparse}}, "'sparse_vae' cannot be the name of the method"),
         ({"methods": {"sparse-vae": 3}}, "must be a class that derives from Method, and is an int"),
         ({"methods": {"sparse-vae": NoTitle}}, "needs title, a line of text"),
@@ -147,11 +147,9 @@ def test_what_is_wrong_is_said_with_the_file_and_nothing_is_added(changes, words
 def test_a_second_plugin_of_the_name_is_refused_and_says_where_the_first_is():
     register(PLUGIN, ORIGIN)
     other = replace(PLUGIN, methods={"other": Sparse}, networks={}, datasets={})
-    with pytest.raises(PluginError, match=r"There is a plug-in sparse already \(/home/ada/sparse.py\)"):
+    with pytest.raises(PluginError, match=r"There is already a plug-in sparse \(/home/ada/sparse.py\)"):
         register(other, Origin("", "", "0" * 64, "/tmp/other.py"))
-    with pytest.raises(
-        PluginError, match=r"There is a method sparse-vae already: it comes from the plug-in sparse 1\.0"
-    ):
+    with pytest.raises(PluginError, match=r"There is already a method sparse-vae, from the plug-in sparse 1\.0"):
         register(replace(PLUGIN, name="third"), ORIGIN)
 
 

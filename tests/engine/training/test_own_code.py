@@ -1,4 +1,4 @@
-"""What a plug-in's method or network gives is looked at before it trains, and what is wrong is named with its line."""
+"""What a plug-in's method or network returns is checked before training, and errors name its line."""
 
 import pytest
 import torch
@@ -158,7 +158,7 @@ def test_an_encoder_that_gives_one_tensor_is_named_though_our_code_fails_on_it(t
     assert f"(test_own_code.py, line {Single.encoder.__code__.co_firstlineno})" in words
 
 
-def test_a_method_that_is_right_trains_as_if_nobody_had_looked(tmp_path):
+def test_a_method_that_is_right_trains_as_if_unchecked(tmp_path):
     register(Plugin("own", "1.0", 1, methods={"own-vae": own_method()}), Origin("", "", "a" * 64))
     rows = []
     for objective in ("own-vae", "vae"):

@@ -2,6 +2,7 @@
 
 import re
 from html import unescape
+from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QObject, Qt, QUrl
@@ -23,6 +24,8 @@ from gui.help.window import HelpWindow
 from gui.training.editors import TextField
 from gui.widgets import theme
 from gui.widgets.theme import DARK, LIGHT
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture(scope="module")
@@ -117,6 +120,18 @@ def test_every_command_is_explained(library):
     assert len(listed) > 8
     assert topic.anchors() == {"window", *listed}
     assert "new total length in steps" in topic.text
+
+
+def test_the_glossary_explains_every_word_that_users_meet(library):
+    """Those of CONTRIBUTING.md's glossary, but for the words of the code; each once, in alphabetical order."""
+    glossary = ROOT.joinpath("CONTRIBUTING.md").read_text(encoding="utf-8").partition("\n## Glossary\n")[2]
+    of_users, of_code = (
+        re.findall(r"^\| ([^|]+?) \| [^|]", part, re.M)[1:] for part in glossary.split("Words of the code")
+    )
+    words = re.findall(r"<td><b>([^<]+)</b></td>", library.topics["glossary"].html)
+    assert words == sorted(set(of_users), key=str.casefold)
+    assert len(of_users) > 40
+    assert not set(of_code) & set(words)
 
 
 def test_positions_in_text_agree_between_qt_and_python(library):

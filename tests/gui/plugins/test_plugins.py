@@ -1,4 +1,4 @@
-"""Plug-ins in the window: dropped, asked about, listed, taken up and given up while it is open."""
+"""Plug-ins in the window: dropped, reviewed, listed, loaded and unloaded while it is open."""
 
 import os
 import shutil
