@@ -45,7 +45,10 @@ class Posterior(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A term of a method's own: its column in metrics.csv, what its curve is called, its unit, and how to read it."""
+    """A term of a method's own: its column in metrics.csv, what its curve is called, its unit, and how to read it.
+
+    A plain number has no unit, "".
+    """
 
     name: str
     title: str
