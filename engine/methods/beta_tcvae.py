@@ -42,8 +42,8 @@ class CorrelationSettings(MethodSettings):
         "Sampling",
         "How the distribution of z over all images is estimated from a batch. Stratified: each image's own posterior "
         "has the weight that it has among all training images, so that the distribution is estimated without bias. "
-        "Weighted: all images of the batch weigh the same, as in the published models; this overestimates the total "
-        "correlation, the more so the smaller the batch.",
+        "Weighted: all images of the batch weigh the same, as in the published models; where their posteriors hardly "
+        "overlap, the estimate is too large: up to (latents − 1) ln(batch).",
         choices=SAMPLING,
     )
 
@@ -61,8 +61,8 @@ class BetaTcvae(ComparingMethod):
             "Total correlation",
             "nats",
             "Dependence between the latents over all images, estimated from each batch. It falls towards 0 as "
-            "they become independent; with stratified sampling, the estimate from a single batch can be negative. With "
-            "weighted sampling it is too large, the more so the smaller the batch: compare only runs of one batch size.",
+            "they become independent; the estimate from a single batch can be negative. With weighted sampling it is "
+            "that of the batch alone: compare only runs of one batch size.",
         ),
     )
 

@@ -42,7 +42,7 @@ def test_its_mean_over_many_small_batches_is_the_closed_form(kernel, shift, vari
     rng = torch.Generator().manual_seed(3)
     mean = torch.tensor([math.sqrt(shift), 0.0, 0.0], dtype=torch.float64)
     found = []
-    for _ in range(3000):
+    for _ in range(1000):
         z, drawn = torch.randn(2, 6, 3, generator=rng, dtype=torch.float64)
         found.append(discrepancy(mean + math.sqrt(variance) * z, drawn, function, 5.0).item())
     error = np.std(found) / math.sqrt(len(found))
@@ -109,7 +109,7 @@ def test_a_negative_weight_of_the_discrepancy_is_said_also_on_its_way():
 
 
 def test_without_kl_the_latents_of_all_images_still_become_those_of_the_prior(trained_briefly):
-    """The closed form of N(mean, covariance) is not needed: moments of z over all images, by numpy."""
+    """Moments of z over all images, by numpy, with the weight and without."""
 
     def moments(weight):
         mean, log_variance = trained_briefly(objective="info-vae", alpha=1, lambda_mmd=weight)
@@ -117,7 +117,5 @@ def test_without_kl_the_latents_of_all_images_still_become_those_of_the_prior(tr
         z = (mean + (log_variance / 2).exp() * noise).flatten(0, 1).double().numpy()
         return np.abs(z.mean(0)).max(), np.abs(np.cov(z.T) - np.eye(3)).max()
 
-    near, free = moments(2000), moments(0)
-    print(near, free)
-    assert max(near) < 0.3
-    assert free[1] > 3 * near[1]
+    assert max(moments(20_000)) < 0.3
+    assert min(moments(0)) > 1
