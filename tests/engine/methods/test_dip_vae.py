@@ -1,4 +1,4 @@
-"""DIP-VAE-I and II: the penalty recomputed entry by entry, what a batch leaves of it, and covariances after training."""
+"""DIP-VAE-I and II: the penalty recomputed entry by entry, what a batch leaves, and covariances after training."""
 
 import numpy as np
 import pytest

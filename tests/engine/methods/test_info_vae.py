@@ -1,4 +1,4 @@
-"""InfoVAE: the discrepancy of two Gaussians in closed form, its estimate without bias, and the signs of the objective."""
+"""InfoVAE: the discrepancy of two Gaussians in closed form, its unbiased estimate, and the signs of the objective."""
 
 import math
 
@@ -16,7 +16,7 @@ METHOD = METHODS["info-vae"]
 
 
 def expected_rbf(shift, variance, latents, width):
-    """E exp(-|u|^2 / width) for u normal with a mean of squared length `shift` and this variance: the known integral."""
+    """E exp(-|u|^2 / width), a known integral, for u normal, its mean of squared length `shift`, with this variance."""
     return (1 + 2 * variance / width) ** (-latents / 2) * math.exp(-shift / (width + 2 * variance))
 
 
