@@ -45,7 +45,10 @@ class Posterior(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A method's own term: its column in metrics.csv, the title and unit of its curve, and how to read it."""
+    """A method's own term: its column in metrics.csv, the title and unit of its curve, and how to read it.
+
+    A plain number has the unit "".
+    """
 
     name: str
     title: str

@@ -12,8 +12,11 @@ from engine.methods.annealed import AnnealedAbs, AnnealedRelu
 from engine.methods.base import Method, MethodSettings
 from engine.methods.beta_tcvae import BetaTcvae
 from engine.methods.beta_vae import BetaVae
+from engine.methods.dip_vae import DipVaeI, DipVaeII
 from engine.methods.factor_vae import FactorVae
 from engine.methods.info_gan import InfoGan
+from engine.methods.info_vae import InfoVae
+from engine.methods.lambda_beta_vae import LambdaBetaVae
 from engine.methods.vae import Vae
 from engine.networks.architectures import NETWORKS
 from engine.networks.spec import NetworkSpec
@@ -29,6 +32,10 @@ _OURS: dict[str, type[Method]] = {
     "annealed-relu": AnnealedRelu,
     "beta-tcvae": BetaTcvae,
     "factor-vae": FactorVae,
+    "dip-vae-i": DipVaeI,
+    "dip-vae-ii": DipVaeII,
+    "info-vae": InfoVae,
+    "lambda-beta-vae": LambdaBetaVae,
     "ada-gvae": AdaGvae,
     "info-gan": InfoGan,
 }

@@ -98,6 +98,13 @@ def loss_of(objective, row, weight):
         return term["reconstruction"] + term["kl"] + (weight - 1) * term["total_correlation"]
     if objective == "factor-vae":
         return term["reconstruction"] + term["kl"] + weight * term["total_correlation"]
+    if objective in ("dip-vae-i", "dip-vae-ii"):
+        off_diagonal, diagonal = weight * term["off_diagonal"], term["lambda_d"] * term["diagonal"]
+        return term["reconstruction"] + term["kl"] + off_diagonal + diagonal
+    if objective == "info-vae":  # with alpha = 0
+        return term["reconstruction"] + term["kl"] + (weight - 1) * term["mmd"]
+    if objective == "lambda-beta-vae":
+        return term["reconstruction"] + weight * term["kl"] + term["error_weight"] * term["squared_error"]
     if objective == "ada-gvae":
         return term["reconstruction"] + weight * term["kl"]
     if objective == "info-gan":

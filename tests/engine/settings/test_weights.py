@@ -21,6 +21,10 @@ WEIGHTS = {
     "annealed-relu": ("gamma", "capacity"),
     "beta-tcvae": ("beta",),
     "factor-vae": ("gamma",),
+    "dip-vae-i": ("lambda_od", "lambda_d"),
+    "dip-vae-ii": ("lambda_od", "lambda_d"),
+    "info-vae": ("lambda_mmd",),
+    "lambda-beta-vae": ("beta", "error_weight"),
     "ada-gvae": ("beta",),
     "info-gan": ("information_weight",),
 }

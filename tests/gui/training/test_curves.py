@@ -7,6 +7,7 @@ from PySide6.QtGui import QColor
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
+from engine.figures.curves import curves_figure
 from engine.jobs.events import Preview, StepMetrics
 from engine.methods.registry import METHODS
 from engine.runs.curves import smooth
@@ -262,6 +263,16 @@ def schedule_run(root, name, objective="beta-vae", **weights):
         writer.append(StepMetrics(step, step / 50, step, 200.0 - step, 190.0, 3.0, capacity, (1.0, 2.0), values))
     run.write_state(RunState("finished", 100, 100))
     return run
+
+
+def test_terms_without_a_unit_have_no_brackets(page, show, tmp_path):
+    run = schedule_run(tmp_path / "runs", "own", "dip-vae-i")
+    show()
+    plot = page.curves.terms
+    assert plot.title.text() == "Terms of the method"
+    assert "Off-diagonal: Sum of" in plot.title.toolTip()
+    assert plot.note.text() == ""
+    assert curves_figure(run).axes[-1].get_title() == "Terms of the method"
 
 
 def test_a_weight_that_follows_a_schedule_is_drawn_dashed_in_a_plot_of_its_own(page, show, tmp_path):
