@@ -36,11 +36,17 @@ if TYPE_CHECKING:
 class Posterior(NamedTuple):
     """What the encoder says of n images: mean and log-variance, each (n, latents).
 
-    Of a categorical latent the mean is the number of the most likely category, and the log-variance 0.
+    Of a categorical latent the mean is the number of the most likely category, of a code its number, and the
+    log-variance 0. A method may return a subclass that has more, for its own `kl` and `sample`, which are given what
+    `encode` returned; its `to` takes all of it along.
     """
 
     mean: "Tensor"
     log_variance: "Tensor"
+
+    def to(self, device: "torch.device | str") -> "Posterior":
+        """Return it on a device."""
+        return Posterior(self.mean.to(device), self.log_variance.to(device))
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +238,11 @@ class Method(ABC):
     def optimiser_words(cls, config: "RunConfig") -> str:
         """Return how it is optimised, for a methods section."""
         return f"Adam with a learning rate of {cls.rate_words(config)}"
+
+    @classmethod
+    def output_words(cls, config: "RunConfig") -> str:
+        """Return what the encoder of the chosen network outputs, for a methods section."""
+        return f"mean and log-variance of {config.latents:,} latents"
 
     @classmethod
     def network_words(cls, config: "RunConfig", side: int) -> str:

@@ -2,16 +2,15 @@
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from engine.methods.base import Batch, Context, Method, Posterior
+from engine.methods.autoencoder import AutoencoderMethod
+from engine.methods.base import Batch, Context, Posterior
 from engine.methods.updates import update
 
 if TYPE_CHECKING:
     import torch
-    from torch import Tensor, nn
-
-    from engine.networks.vae import VAE
+    from torch import Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,23 +28,8 @@ class Codes:
     images: int
 
 
-class GaussianMethod(Method):
-    """A VAE (Kingma & Welling 2014): Gaussian posterior, prior N(0, 1), Bernoulli pixels.
-
-    A conditional one gives the decoder the one-hot label beside the latents; the encoder does not see it (the report's
-    section 2.4).
-    """
-
-    @property
-    def vae(self) -> "VAE":
-        """Encoder and decoder: all that is trained, or a part of it."""
-        return cast("VAE", self.networks)
-
-    def build(self) -> "nn.Module":
-        """Encoder and decoder."""
-        from engine.networks.vae import VAE
-
-        return VAE(self.spec)
+class GaussianMethod(AutoencoderMethod):
+    """A VAE (Kingma & Welling 2014): Gaussian posterior, prior N(0, 1), Bernoulli pixels."""
 
     def encode(self, images: "Tensor") -> Posterior:
         """Images (n, channels, side, side) in 0..1 to Gaussian posteriors."""
@@ -62,10 +46,6 @@ class GaussianMethod(Method):
         from engine.networks.vae import sample
 
         return sample(*posterior, noise)
-
-    def logits(self, z: "Tensor", labels: "Tensor | None" = None) -> "Tensor":
-        """Latents (n, latents), and class numbers (n,) if conditional, to logits (n, channels, side, side)."""
-        return self.vae.logits(z, labels)
 
 
 class PenaltyMethod(GaussianMethod):

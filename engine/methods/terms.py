@@ -23,6 +23,15 @@ def kl_per_latent(mean: Tensor, log_variance: Tensor) -> Tensor:
     return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance)
 
 
+def kl_from_uniform(log_probabilities: Tensor) -> Tensor:
+    """KL divergence of each latent's posterior over K categories from the uniform one, in nats, (n, latents).
+
+    `log_probabilities` is (n, latents, K). Closed form: log K + sum over k of q_k log q_k, the entropy that is lacking
+    (Jang et al., "Categorical Reparameterization with Gumbel-Softmax", ICLR 2017, section 3).
+    """
+    return math.log(log_probabilities.shape[-1]) + (log_probabilities.exp() * log_probabilities).sum(-1)
+
+
 def total_correlation(mean: Tensor, log_variance: Tensor, z: Tensor, images: int) -> Tensor:
     """Total correlation of z over all training images, estimated from the batch, a scalar in nats.
 
