@@ -66,7 +66,7 @@ class Qlae(AutoencoderMethod):
     """
 
     title = short = "QLAE"
-    formula = "reconstruction loss per pixel + λ quantisation + λ commitment, with weight decay"
+    formula = "reconstruction loss per pixel + λ quantisation + λ commitment"
     source = "Hsu et al. 2023, latents rounded to codes"
     colour = 3
     Settings = CodebookSettings
