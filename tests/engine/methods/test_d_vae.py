@@ -131,7 +131,7 @@ def context(method, seed=1):
 
 
 @pytest.mark.parametrize("conditional", [False, True])
-def test_a_step_minimises_reconstruction_and_kl_and_reports_entropy_and_gap(data, rng, conditional):
+def test_a_step_minimises_reconstruction_and_kl_and_reports_entropy(data, rng, conditional):
     method = made(data, conditional=conditional, noise_scale=0.8)
     images = torch.rand(12, 1, 32, 32, generator=rng)
     labels = torch.arange(12) % 3 if conditional else None
@@ -140,10 +140,6 @@ def test_a_step_minimises_reconstruction_and_kl_and_reports_entropy_and_gap(data
         z = method.draw(found, torch.Generator().manual_seed(1))
         reconstruction = plain_bce(method, z, images, labels).mean().item()
         p = found.log_probabilities.exp().double().numpy()
-        few = slice(GAP_IMAGES)
-        likeliest = torch.tensor(PLACES, dtype=torch.float32)[torch.tensor(p.argmax(-1))][few]
-        given = None if labels is None else labels[few]
-        straight, soft = (plain_bce(method, z, images[few], given) for z in (likeliest, found.mean[few]))
     kl = (p * np.log(p * 5)).sum(-1).mean(0)
     terms = method.step(Batch(images, labels), context(method))
     assert terms["reconstruction"].item() == pytest.approx(reconstruction, rel=1e-5)
