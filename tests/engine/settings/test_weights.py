@@ -23,6 +23,9 @@ WEIGHTS = {
     "factor-vae": ("gamma",),
     "ada-gvae": ("beta",),
     "info-gan": ("information_weight",),
+    "d-vae": ("noise_scale", "temperature"),
+    "factor-d-vae": ("gamma", "noise_scale", "temperature"),
+    "qlae": ("quantisation_weight", "commitment_weight"),
 }
 WARM_UP = "0 to 4 over 20 epochs"
 STUDY = """
