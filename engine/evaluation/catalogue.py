@@ -147,7 +147,7 @@ _OURS = (
            "-(reconstruction + KL): a lower bound on the log likelihood, up to what binary cross-entropy omits.",
            needs=_RECONSTRUCTS | _KL),
     Column("kl", "KL", "nats", 2, "", LATENTS, "nats",
-           "KL of the posterior from N(0, 1), summed over latents: the information that they carry about an image, "
+           "KL of the posterior from the prior, summed over latents: the information that they carry about an image, "
            "mean over the images of the reconstruction loss. The curves show it over the last steps of training. "
            "In itself, neither a high nor a low value is better.", usual=True, full="KL divergence", needs=_KL),
     Column("active_latents", "Active latents", "", 0, "", LATENTS, "mean KL above 0.1",

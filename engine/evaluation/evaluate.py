@@ -232,9 +232,9 @@ def _compute_headline(trained: TrainedModel, what: str) -> Computing:
     which = what if split == "all" else f"{what}: {split} images"
     chosen = sample_of(trained.dataset, split)
     passed = yield from forward(trained, chosen, SEED, which, sharpness=True)
-    categories = [number for number, kind in enumerate(trained.model.kinds) if kind.whole]
+    categories = [number for number, kind in enumerate(trained.model.kinds) if not kind.quantity]
     quantities = np.delete(passed.means, categories, axis=1)
-    metrics = headline_results(passed, split, of) | correlation_results(quantities, split, of)
+    metrics = headline_results(passed, trained.model.kinds, split, of) | correlation_results(quantities, split, of)
     labels = trained.dataset.labels
     if categories and labels is not None:
         metrics |= category_results(passed.means[:, categories[0]].astype(np.int64), labels[chosen], split, of)

@@ -36,7 +36,7 @@ def method_reason(config: RunConfig, metric: str) -> str:
     lacking = [reason for name, reason in method.lacks.items() if name in needs]
     if lacking:
         return lacking[0]
-    if Need.CATEGORY in needs and not any(latent.whole for latent in method.latents_of(config)):
+    if Need.CATEGORY in needs and all(latent.quantity for latent in method.latents_of(config)):
         return no_category(method)
     return ""
 

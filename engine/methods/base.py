@@ -36,11 +36,17 @@ if TYPE_CHECKING:
 class Posterior(NamedTuple):
     """The encoder's output for n images: mean and log-variance, each (n, latents).
 
-    For a categorical latent, the mean is the number of the most likely category and the log-variance is 0.
+    The mean of a categorical latent is the number of the most likely category, that of a code its number, and the
+    log-variance of both is 0. A method may return a subclass with more, which its own `kl` and `sample` are given; the
+    subclass's `to` moves all of it.
     """
 
     mean: "Tensor"
     log_variance: "Tensor"
+
+    def to(self, device: "torch.device | str") -> "Posterior":
+        """Return it on a device."""
+        return Posterior(self.mean.to(device), self.log_variance.to(device))
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +241,11 @@ class Method(ABC):
     def optimiser_words(cls, config: "RunConfig") -> str:
         """Return how it is optimised, for a methods section."""
         return f"Adam with a learning rate of {cls.rate_words(config)}"
+
+    @classmethod
+    def output_words(cls, config: "RunConfig") -> str:
+        """Return what the encoder of the chosen network outputs, for a methods section."""
+        return f"mean and log-variance of {config.latents:,} latents"
 
     @classmethod
     def network_words(cls, config: "RunConfig", side: int) -> str:

@@ -1,8 +1,9 @@
 """FactorVAE (Kim & Mnih, "Disentangling by Factorising", ICML 2018)."""
 
 from itertools import pairwise
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, ClassVar, cast
 
+from engine.methods.autoencoder import AutoencoderMethod
 from engine.methods.base import Batch, Context, MethodSettings, Term
 from engine.methods.gaussian import GaussianMethod
 from engine.methods.samplers import Sampler, TwoBatches
@@ -43,8 +44,10 @@ class FactorSettings(MethodSettings):
     )
 
 
-class FactorVae(GaussianMethod):
+class Factorising(AutoencoderMethod):
     """A VAE whose latents a discriminator cannot tell from independent ones.
+
+    A base class to be listed before the class that defines the posterior.
 
     The discriminator classifies z drawn for images (class 0) and z whose latents were each permuted across the images
     of another batch, which makes them independent (class 1). The difference of its logits estimates the logarithm of
@@ -52,12 +55,8 @@ class FactorVae(GaussianMethod):
     updated first, then the discriminator.
     """
 
-    title = short = "FactorVAE"
-    formula = "reconstruction loss + KL + γ TC"
-    source = "Kim & Mnih 2018; TC is the total correlation, estimated by a discriminator"
-    colour = 5
     Settings = FactorSettings
-    terms = (
+    terms: ClassVar[tuple[Term, ...]] = (
         Term(
             "total_correlation",
             "Total correlation",
@@ -126,25 +125,35 @@ class FactorVae(GaussianMethod):
         """Update the VAE once, then the discriminator."""
         import torch
 
-        from engine.methods.terms import kl_per_latent, reconstruction_per_image
+        from engine.methods.terms import reconstruction_per_image
 
         images, others = batch.images.chunk(2)
         labels = None if batch.labels is None else batch.labels[: len(images)]
         posterior = self.encode(images)
-        z = self.sample(posterior, context.noise)
+        z = self.draw(posterior, context.noise)
         reconstruction = reconstruction_per_image(self.logits(z, labels), images).mean()
-        kl_each = kl_per_latent(*posterior).mean(0)
+        kl_each = self.kl(posterior).mean(0)
         judged = self.discriminator(z)
         correlation = (judged[:, 0] - judged[:, 1]).mean()
         loss = reconstruction + kl_each.sum() + self.settings.gamma * correlation
         update(context.optimisers["vae"], loss, keep_graph=True)
         with torch.no_grad():
-            independent = exchanged(self.sample(self.encode(others), context.noise), context.noise)
+            independent = exchanged(self.draw(self.encode(others), context.noise), context.noise)
         wrong = discrimination(judged, self.discriminator(independent))
         update(context.optimisers["discriminator"], wrong)
         found = {"loss": loss, "reconstruction": reconstruction, "kl": kl_each.sum(), "kl_per_latent": kl_each}
         found |= {"total_correlation": correlation, "discriminator_loss": wrong}
+        found |= self.observed(posterior, images, labels)
         return {name: value.detach() for name, value in found.items()}
+
+
+class FactorVae(Factorising, GaussianMethod):
+    """FactorVAE with Gaussian posteriors."""
+
+    title = short = "FactorVAE"
+    formula = "reconstruction loss + KL + γ TC"
+    source = "Kim & Mnih 2018; TC is the total correlation, estimated by a discriminator"
+    colour = 5
 
 
 def exchanged(z: "Tensor", noise: "torch.Generator") -> "Tensor":

@@ -2,10 +2,11 @@
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from engine.errors import ConfigError
-from engine.methods.base import Batch, Context, Method, Posterior
+from engine.methods.autoencoder import AutoencoderMethod
+from engine.methods.base import Batch, Context, Posterior
 from engine.methods.samplers import Sampler
 from engine.methods.updates import update
 
@@ -13,10 +14,9 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
     from numpy.typing import NDArray
-    from torch import Tensor, nn
+    from torch import Tensor
 
     from engine.data.dataset import Dataset
-    from engine.networks.vae import VAE
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,23 +36,8 @@ class Codes:
     noise: "torch.Generator"
 
 
-class GaussianMethod(Method):
-    """A VAE (Kingma & Welling 2014): Gaussian posterior, prior N(0, 1), Bernoulli pixels.
-
-    If it is conditional, the decoder gets the one-hot label in addition to the latents; the encoder does not see it
-    (the report's section 2.4).
-    """
-
-    @property
-    def vae(self) -> "VAE":
-        """Encoder and decoder: all of its networks, or a part of them."""
-        return cast("VAE", self.networks)
-
-    def build(self) -> "nn.Module":
-        """Return encoder and decoder."""
-        from engine.networks.vae import VAE
-
-        return VAE(self.spec)
+class GaussianMethod(AutoencoderMethod):
+    """A VAE (Kingma & Welling 2014): Gaussian posterior, prior N(0, 1), Bernoulli pixels."""
 
     def encode(self, images: "Tensor") -> Posterior:
         """Images (n, channels, side, side) in 0..1 to Gaussian posteriors."""
@@ -69,10 +54,6 @@ class GaussianMethod(Method):
         from engine.networks.vae import sample
 
         return sample(*posterior, noise)
-
-    def logits(self, z: "Tensor", labels: "Tensor | None" = None) -> "Tensor":
-        """Latents (n, latents), and class numbers (n,) if conditional, to logits (n, channels, side, side)."""
-        return self.vae.logits(z, labels)
 
 
 class PenaltyMethod(GaussianMethod):

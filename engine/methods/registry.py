@@ -12,11 +12,14 @@ from engine.methods.annealed import AnnealedAbs, AnnealedRelu
 from engine.methods.base import Method, MethodSettings
 from engine.methods.beta_tcvae import BetaTcvae
 from engine.methods.beta_vae import BetaVae
+from engine.methods.d_vae import DVae
 from engine.methods.dip_vae import DipVaeI, DipVaeII
+from engine.methods.factor_d_vae import FactorDVae
 from engine.methods.factor_vae import FactorVae
 from engine.methods.info_gan import InfoGan
 from engine.methods.info_vae import InfoVae
 from engine.methods.lambda_beta_vae import LambdaBetaVae
+from engine.methods.qlae import Qlae
 from engine.methods.vae import Vae
 from engine.networks.architectures import NETWORKS
 from engine.networks.spec import NetworkSpec
@@ -38,6 +41,9 @@ _OURS: dict[str, type[Method]] = {
     "lambda-beta-vae": LambdaBetaVae,
     "ada-gvae": AdaGvae,
     "info-gan": InfoGan,
+    "d-vae": DVae,
+    "factor-d-vae": FactorDVae,
+    "qlae": Qlae,
 }
 
 METHODS: Registry[type[Method]] = Registry(_OURS)

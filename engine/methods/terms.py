@@ -33,6 +33,15 @@ def squared_error_per_image(logits: Tensor, images: Tensor) -> Tensor:
     return (logits.sigmoid() - images).square().flatten(1).sum(1)
 
 
+def kl_from_uniform(log_probabilities: Tensor) -> Tensor:
+    """KL divergence of each latent's posterior over K categories from the uniform distribution, in nats, (n, latents).
+
+    `log_probabilities` is (n, latents, K). Closed form: log K - entropy (Jang et al., "Categorical Reparameterization
+    with Gumbel-Softmax", ICLR 2017, section 3).
+    """
+    return math.log(log_probabilities.shape[-1]) + (log_probabilities.exp() * log_probabilities).sum(-1)
+
+
 def total_correlation(mean: Tensor, log_variance: Tensor, z: Tensor, images: int, *, weighted: bool = False) -> Tensor:
     """Total correlation of z over all training images, estimated from the batch, a scalar in nats.
 

@@ -102,11 +102,11 @@ def _own_network(config: RunConfig) -> str:
 
 
 def _shared_network(entries: Sequence[_Entry]) -> str:
-    latents = _common(entries, lambda config: f"{config.latents:,}")
+    output = _common(entries, lambda config: METHODS[config.objective].output_words(config))
     encoder = _common(entries, _encoder)
     decoder = _common(entries, lambda config: NETWORKS[config.network].decoder_words())
     return (
-        f"The encoder has {encoder}; it outputs mean and log-variance of {latents} latents. The decoder {decoder} and "
+        f"The encoder has {encoder}; it outputs {output}. The decoder {decoder} and "
         "ends in a sigmoid. The reconstruction loss is the binary cross-entropy summed over pixels."
     )
 

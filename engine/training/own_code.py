@@ -45,13 +45,14 @@ def check_codes(method: Method, batch: Batch) -> None:
         raise _wrong(method, "encode", f"a Posterior of mean and log-variance, {kind}", posterior)
     for name, value in zip(("mean", "log-variance"), posterior, strict=True):
         _require(method, "encode", f"a {name} of shape {shape} (images, latents)", value, shape)
-    z = posterior[0]
+    posterior = posterior if isinstance(posterior, Posterior) else Posterior(*posterior)
+    z = posterior.mean
     if method.has("kl"):
         wanted = f"the KL divergence of each latent, of shape {shape} (images, latents)"
-        _require(method, "kl", wanted, _called(method, "kl", wanted, Posterior(*posterior)), shape)
+        _require(method, "kl", wanted, _called(method, "kl", wanted, posterior), shape)
     if method.has("reconstruction"):
         wanted = f"z of shape {shape} (images, latents)"
-        z = _require(method, "sample", wanted, _called(method, "sample", wanted, Posterior(*posterior), noise), shape)
+        z = _require(method, "sample", wanted, _called(method, "sample", wanted, posterior, noise), shape)
     wanted = f"logits of shape {tuple(images.shape)} (images, channels, height, width)"
     _require(method, "logits", wanted, _called(method, "logits", wanted, z, batch.labels), tuple(images.shape))
     method.networks.train(training)

@@ -241,8 +241,4 @@ class LivePictures(Card):
 
 def _ranges(kinds: Sequence[Latent]) -> str:
     """Return the ranges of latents of these kinds, e.g. "from −3 to +3", or "10 categories, from −2 to +2"."""
-    words = (
-        f"{kind.steps} categories" if kind.whole else f"from {kind.low:+.0f} to {kind.high:+.0f}".replace("-", "−")
-        for kind in kinds
-    )
-    return ", ".join(dict.fromkeys(words))
+    return ", ".join(dict.fromkeys(kind.range_words for kind in kinds))

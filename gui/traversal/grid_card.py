@@ -35,6 +35,8 @@ VIEWS = (
     ("Compare", "The selected runs side by side"),
 )
 
+FIXED = "Every latent of this run has its own values: a row shows all of them"
+
 
 class GridCard(Card):
     """Emits `changed` when the view or the range changes, and `play` to start or stop playing the latents."""
@@ -49,6 +51,8 @@ class GridCard(Card):
         self._settings = settings
         self._kind = Latent.gaussian()
         """The kind of latents that the range applies to."""
+        self._fixed = False
+        """Whether all latents of the run have values of their own, so that there is no range to choose."""
         self.latents, self.classes, self.walk, self.compare = LatentsView(), ClassesView(), WalkView(), CompareView()
         self.views = QButtonGroup(self)
         self._build_head()
@@ -115,7 +119,6 @@ class GridCard(Card):
         self.steps.setRange(2, 31)
         self.steps.setFixedWidth(px(56))
         self.steps.setAccessibleName("Steps")
-        self.steps.setToolTip("Number of values in the range")
         self._range_parts = (label("Range", "muted"), self.low, label("to", "muted"), self.high)
         for widget in (*self._range_parts, label("Steps", "muted"), self.steps):
             row.addWidget(widget)
@@ -134,11 +137,9 @@ class GridCard(Card):
     def _show_range(self) -> None:
         """Show the range last used for latents of this kind, or its default."""
         kind = self._kind
-        default = Range() if kind.kind is Kind.GAUSSIAN else Range(kind.low, kind.high, kind.steps)
+        default = Range() if kind.kind is Kind.GAUSSIAN else Range(kind.low, kind.high, len(kind.values()))
         low, high, steps = (self._kept(name, getattr(default, name)) for name in ("low", "high", "steps"))
         self.set_range(Range(low, high, int(steps)))
-        for box, which in ((self.low, "Minimum"), (self.high, "Maximum")):
-            box.setToolTip(f"{which} value of a latent, {kind.unit}")
 
     def _key(self, name: str) -> str:
         """Return the settings key of a number of the range; Gaussian latents use that of version 1.0.0."""
@@ -176,12 +177,14 @@ class GridCard(Card):
         """Forget the previous run, and show the range for the new run's kind of latents."""
         for view in (self.latents, self.classes, self.walk):
             view.begin_run()
+        self._fixed = bool(kinds) and all(kind.whole for kind in kinds)
         kind = next((kind for kind in kinds if not kind.whole), self._kind)
         if kind != self._kind:
             self._kind = kind
             with QSignalBlocker(self.low), QSignalBlocker(self.high), QSignalBlocker(self.steps):
                 self._show_range()
             self.changed.emit()
+        self._show_options()
 
     def say(self, text: str) -> None:
         """Show a sentence instead of the grid."""
@@ -212,6 +215,11 @@ class GridCard(Card):
             button.setVisible(self.view == LATENTS)
         for widget in self._range_parts:
             widget.setVisible(self.view != WALK)
+        fixed = self._fixed and self.view not in (WALK, COMPARE)
+        ends = [f"{which} value of a latent, {self._kind.unit}" for which in ("Minimum", "Maximum")]
+        for box, tip in zip((self.low, self.high, self.steps), (*ends, "Number of values in the range"), strict=True):
+            box.setEnabled(not fixed)
+            box.setToolTip(FIXED if fixed else tip)
 
     @Slot(int, bool)
     def _view_chosen(self, number: int, checked: bool) -> None:

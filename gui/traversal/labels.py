@@ -16,7 +16,7 @@ def value_text(value: float, decimals: int = 2) -> str:
 
 
 def latent_text(value: float, kind: Latent) -> str:
-    """Return a latent's value as text; for a category, its number."""
+    """Return a latent's value as text; for a category or code, its number."""
     return f"{value:.0f}" if kind.whole else value_text(value)
 
 

@@ -95,7 +95,7 @@ class LatentRow(QWidget):
         own = latent_text(mean, self.kind)
         tip = f"z{self.latent}, {self.kind.unit}. Double-click to reset to {own}."
         if deviation is not None and self.kind.whole:
-            tip += f"\nMost likely category of the image: {own}."
+            tip += f"\n{'Code' if self.kind.quantity else 'Most likely category'} of the image: {own}."
         elif deviation is not None:
             tip += f"\nPosterior of the image: mean {value_text(mean)}, standard deviation {deviation:.2f}."
         self.track.setToolTip(tip)
@@ -113,7 +113,7 @@ class LatentRow(QWidget):
         self.link.setToolTip(as_plain(tip))
 
     def set_range(self, low: float, high: float) -> None:
-        """Set the slider's range; a category keeps its own."""
+        """Set the slider's range; a category or code keeps its own."""
         with QSignalBlocker(self.track):
             self.track.set_range(*self.kind.ends((low, high)))
             self.track.setValue(round(self.value.value() * TICKS))

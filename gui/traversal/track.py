@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QSizePolicy, QSlider
 from gui.widgets.theme import tokens
 
 TICKS = 100
-"""Positions of the slider in one unit of the latent: a standard deviation of a Gaussian prior, a category."""
+"""Positions of the slider in one unit of the latent: a standard deviation of a Gaussian prior, a category, a code."""
 
 HANDLE = 7.0
 """Radius of the handle in pixels."""

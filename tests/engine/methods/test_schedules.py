@@ -96,7 +96,9 @@ def loss_of(objective, row, weight):
         return term["reconstruction"] + weight * max(0.0, term["kl"] - term["capacity"])
     if objective == "beta-tcvae":
         return term["reconstruction"] + term["kl"] + (weight - 1) * term["total_correlation"]
-    if objective == "factor-vae":
+    if objective == "d-vae":
+        return term["reconstruction"] + term["kl"]
+    if objective in ("factor-vae", "factor-d-vae"):
         return term["reconstruction"] + term["kl"] + weight * term["total_correlation"]
     if objective in ("dip-vae-i", "dip-vae-ii"):
         off_diagonal, diagonal = weight * term["off_diagonal"], term["lambda_d"] * term["diagonal"]
@@ -110,6 +112,9 @@ def loss_of(objective, row, weight):
     if objective == "info-gan":
         information = term["category_information"] + term["continuous_information"]
         return term["discriminator_loss"] + term["generator_loss"] - weight * information
+    if objective == "qlae":  # per pixel, of 32 x 32
+        codes = (weight + term["commitment_weight"]) * term["quantisation_error"]
+        return term["reconstruction"] + 32 * 32 * codes
     return term["reconstruction"] + weight * term["kl"]
 
 

@@ -27,6 +27,9 @@ WEIGHTS = {
     "lambda-beta-vae": ("beta", "error_weight"),
     "ada-gvae": ("beta",),
     "info-gan": ("information_weight",),
+    "d-vae": ("noise_scale", "temperature"),
+    "factor-d-vae": ("gamma", "noise_scale", "temperature"),
+    "qlae": ("quantisation_weight", "commitment_weight"),
 }
 WARM_UP = "0 to 4 over 20 epochs"
 STUDY = """

@@ -1,0 +1,25 @@
+"""FactorD-VAE (Friede et al., "Learning Disentangled Discrete Representations", ECML PKDD 2023)."""
+
+from engine.methods.d_vae import CategorySettings, DVae
+from engine.methods.factor_vae import Factorising, FactorSettings
+
+
+class FactorCategorySettings(CategorySettings, FactorSettings):
+    """Those of both."""
+
+
+class FactorDVae(Factorising, DVae):
+    """A D-VAE with FactorVAE's discriminator.
+
+    The discriminator sees z as it is drawn in training, a position for each latent. As in FactorVAE the latents that
+    are put together are those of a second batch; the authors' program permutes those of the first.
+    """
+
+    title = short = "FactorD-VAE"
+    formula = "reconstruction loss + KL from the uniform distribution + γ TC"
+    source = "Friede et al. 2023, the D-VAE with the discriminator of Kim & Mnih 2018"
+    colour = 7
+    Settings = FactorCategorySettings
+    terms = (*Factorising.terms, *DVae.terms)
+
+    settings: FactorCategorySettings
