@@ -55,10 +55,14 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Images of a step, float32 (n, channels, height, width) in 0..1, and their labels (n,) for a conditional model."""
+    """Images of a step, float32 (n, channels, height, width) in 0..1, and their labels (n,) for a conditional model.
+
+    A supervised method also gets the classes of their ground-truth factors, int64 (n, factors), if the data have them.
+    """
 
     images: "Tensor"
     labels: "Tensor | None"
+    factors: "Tensor | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +121,10 @@ class MethodSettings(Settings):
 
 
 class Supervision(StrEnum):
-    """What a method learns from besides the images."""
+    """What a method learns from besides the images: nothing, which ones go together, or what is said of them.
+
+    A step gets the factors of its images only if the method is supervised.
+    """
 
     NONE = "unsupervised"
     WEAK = "weakly supervised"
@@ -130,10 +137,11 @@ class Method(ABC):
     Class attributes describe it. `title`, and `short` for narrow places; `formula` and `source` say what it minimises.
     `Settings` are its own settings; the first is the weight that stands in its formula. `ignores` are the common ones
     that it does not look at; `conditional` says whether its decoder can be given labels, `needs_factors` whether it
-    learns from data with ground-truth factors only. `terms` are the curves that it has beside loss, reconstruction and
-    KL, none with the name of a weight. `lacks` are those of "reconstruction" and "kl" that it does not have, each with
-    the reason as a sentence without its full stop; what follows from them (the held-out curve, the ELBO, the order of
-    latents by KL) it does not have either. `colour` is its number in charts by method, of the colours of runs.
+    learns from data with ground-truth factors only, `batches_per_step` how many batches of images a step sees. `terms`
+    are the curves that it has beside loss, reconstruction and KL, none with the name of a weight. `lacks` are those of
+    "reconstruction" and "kl" that it does not have, each with the reason as a sentence without its full stop; what
+    follows from them (the held-out curve, the ELBO, the order of latents by KL) it does not have either. `colour` is
+    its number in charts by method, of the colours of runs.
 
     `settings` are its own, with a number for each weight: what it is at the step in progress; before the first step,
     what it is when its schedule has ended.
@@ -148,6 +156,7 @@ class Method(ABC):
     ignores: ClassVar[frozenset[str]] = frozenset()
     conditional: ClassVar[bool] = True
     needs_factors: ClassVar[bool] = False
+    batches_per_step: ClassVar[int] = 1
     terms: ClassVar[tuple[Term, ...]] = ()
     lacks: ClassVar[Mapping[str, str]] = MappingProxyType({})
     colour: ClassVar[int] = 3
@@ -232,6 +241,11 @@ class Method(ABC):
     def optimiser_words(cls, config: "RunConfig") -> str:
         """Return how it is optimised, for a methods section."""
         return f"Adam with a learning rate of {cls.rate_words(config)}"
+
+    @classmethod
+    def batch_words(cls, config: "RunConfig") -> str:
+        """Return what a batch is, for a methods section."""
+        return f"{config.batch_size:,} images"
 
     @classmethod
     def network_words(cls, config: "RunConfig", side: int) -> str:

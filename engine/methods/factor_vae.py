@@ -56,6 +56,7 @@ class FactorVae(GaussianMethod):
     formula = "reconstruction loss + KL + γ TC"
     source = "Kim & Mnih 2018, TC the total correlation as a discriminator sees it"
     colour = 5
+    batches_per_step = 2
     Settings = FactorSettings
     terms = (
         Term(

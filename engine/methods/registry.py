@@ -12,8 +12,10 @@ from engine.methods.annealed import AnnealedAbs, AnnealedRelu
 from engine.methods.base import Method, MethodSettings
 from engine.methods.beta_tcvae import BetaTcvae
 from engine.methods.beta_vae import BetaVae
+from engine.methods.dc_ign import DcIgn, DcIgnTransformations
 from engine.methods.factor_vae import FactorVae
 from engine.methods.info_gan import InfoGan
+from engine.methods.ml_vae import AdaMlVae, MlVae
 from engine.methods.vae import Vae
 from engine.networks.architectures import NETWORKS
 from engine.networks.spec import NetworkSpec
@@ -30,6 +32,10 @@ _OURS: dict[str, type[Method]] = {
     "beta-tcvae": BetaTcvae,
     "factor-vae": FactorVae,
     "ada-gvae": AdaGvae,
+    "ml-vae": AdaMlVae,
+    "ml-vae-known": MlVae,
+    "dc-ign": DcIgn,
+    "dc-ign-transformations": DcIgnTransformations,
     "info-gan": InfoGan,
 }
 

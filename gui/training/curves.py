@@ -217,7 +217,7 @@ class Curves(QWidget):
         known = {term.name: term for item in having for term in METHODS[item.run.config.objective].terms}
         self.terms.setVisible(bool(having))
         self.terms.title.setText(next(iter(known.values())).title if len(known) == 1 else "Terms of the method")
-        self.terms.title.setToolTip(tip(*(f"{term.title} ({term.unit}): {term.help}" for term in known.values())))
+        self.terms.title.setToolTip(tip(*(f"{_with_unit(term)}: {term.help}" for term in known.values())))
         self.terms.note.setText(", ".join(dict.fromkeys(term.unit for term in known.values() if term.unit)))
         curves = [c for item in having for c in self._own_terms(item, known, several=len(items) > 1)]
         self.terms.show_curves(curves, view, across)
@@ -379,6 +379,10 @@ class Curves(QWidget):
         shown = [plot for plot in self.plots if not plot.isHidden()]
         for plot in sorted(shown, key=lambda plot: plot.canvas is pointed):  # its readout ends up on top
             plot.point_at(x, here=plot.canvas is pointed)
+
+
+def _with_unit(term: Term) -> str:
+    return f"{term.title} ({term.unit})" if term.unit else term.title
 
 
 def _having(name: str, items: Sequence[RunItem]) -> list[RunItem]:
