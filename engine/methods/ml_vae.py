@@ -36,8 +36,10 @@ class AdaMlVae(AdaptiveMethod):
     """What both posteriors agree on is multiplied: two images together are surer of what they share."""
 
     title = short = "Ada-ML-VAE"
-    formula = "reconstruction loss + β KL, means over pairs of images whose shared latents have the product of both "
+    formula = (
+        "reconstruction loss + β KL, means over pairs of images whose shared latents have the product of both "
         "posteriors"
+    )
     source = "Locatello et al. 2020, after Bouchacourt et al. 2018"
     colour = 7
 
