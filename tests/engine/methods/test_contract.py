@@ -13,7 +13,7 @@ import torch
 
 from engine.evaluation.evaluate import WITHOUT_FACTORS, evaluate
 from engine.jobs.events import Progress, Request
-from engine.methods.base import Batch, Context, Method, Posterior, Term
+from engine.methods.base import Batch, Context, Method, Posterior, Supervision, Term
 from engine.methods.building import build
 from engine.methods.registry import METHODS
 from engine.methods.samplers import Independent
@@ -28,16 +28,20 @@ from engine.training.trainer import train
 
 pytestmark = pytest.mark.usefixtures("narrow")
 
-SETTINGS = {"dataset": "digits", "batch_size": 16, "latents": 3, "log_steps": 4, "preview_steps": 50, "threads": 1}
+LATENTS = 5
+SETTINGS = {
+    "dataset": "digits", "batch_size": 16, "latents": LATENTS, "log_steps": 4, "preview_steps": 50, "threads": 1
+}  # fmt: skip
 
 SMALL = {"network": "burgess", "batch_size": 8}
 
 
 def batch(config, number=16):
-    """Drawn at random: images of the digits' shape, and labels where the method is given some."""
+    """Drawn at random: images of the digits' shape, and labels and factors where the method is given some."""
     rng = torch.Generator().manual_seed(3)
     images = torch.rand(number, 1, 32, 32, generator=rng).to(memory_format=torch.channels_last)
-    return Batch(images, torch.arange(number) % 3 if config.conditional else None)
+    factors = torch.arange(number)[:, None] if METHODS[config.objective].supervision is Supervision.FULL else None
+    return Batch(images, torch.arange(number) % 3 if config.conditional else None, factors)
 
 
 def possible(conditional):
@@ -53,11 +57,11 @@ def test_a_step_reports_its_terms_and_moves_every_weight(data, name, conditional
     stepper = Stepper(method, torch.device("cpu"), 1500, 94, 100)
     values = dict(zip(stepper.names, stepper(batch(config), 1).tolist(), strict=True))
     shared = [term for term in ("loss", "reconstruction", "kl") if METHODS[name].has(term)]
-    latents = [f"kl_{number}" for number in range(3)] if METHODS[name].has("kl") else []
+    latents = [f"kl_{number}" for number in range(LATENTS)] if METHODS[name].has("kl") else []
     assert list(values) == [*shared, *(term.name for term in METHODS[name].terms), *latents]
     assert np.isfinite(list(values.values())).all()
     if METHODS[name].has("kl"):
-        assert values["kl"] == pytest.approx(values["kl_0"] + values["kl_1"] + values["kl_2"], rel=1e-5)
+        assert values["kl"] == pytest.approx(sum(values[latent] for latent in latents), rel=1e-5)
     for key, value in method.networks.named_parameters():
         assert not torch.equal(value, before[key]), key
 

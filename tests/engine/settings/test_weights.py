@@ -22,6 +22,10 @@ WEIGHTS = {
     "beta-tcvae": ("beta",),
     "factor-vae": ("gamma",),
     "ada-gvae": ("beta",),
+    "ml-vae": ("beta",),
+    "ml-vae-known": ("beta",),
+    "dc-ign": ("invariance",),
+    "dc-ign-transformations": ("invariance",),
     "info-gan": ("information_weight",),
 }
 WARM_UP = "0 to 4 over 20 epochs"
