@@ -217,7 +217,7 @@ class Curves(QWidget):
         known = {term.name: term for item in having for term in METHODS[item.run.config.objective].terms}
         self.terms.setVisible(bool(having))
         self.terms.title.setText(next(iter(known.values())).title if len(known) == 1 else "Terms of the method")
-        self.terms.title.setToolTip(tip(*(f"{_with_unit(term)}: {term.help}" for term in known.values())))
+        self.terms.title.setToolTip(tip(*(f"{_named(term)}: {term.help}" for term in known.values())))
         self.terms.note.setText(", ".join(dict.fromkeys(term.unit for term in known.values() if term.unit)))
         curves = [c for item in having for c in self._own_terms(item, known, several=len(items) > 1)]
         self.terms.show_curves(curves, view, across)
@@ -381,10 +381,6 @@ class Curves(QWidget):
             plot.point_at(x, here=plot.canvas is pointed)
 
 
-def _with_unit(term: Term) -> str:
-    return f"{term.title} ({term.unit})" if term.unit else term.title
-
-
 def _having(name: str, items: Sequence[RunItem]) -> list[RunItem]:
     """Return the runs whose method has "reconstruction" or "kl"."""
     return [item for item in items if METHODS[item.run.config.objective].has(name)]
@@ -399,6 +395,10 @@ def _weights(item: RunItem) -> dict[str, FieldInfo]:
     """Return the weights with their own curves, by name."""
     method = METHODS[item.run.config.objective]
     return {name: method.Settings.model_fields[name] for name in method.scheduled(item.metrics.own)}
+
+
+def _named(term: Term) -> str:
+    return f"{term.title} ({term.unit})" if term.unit else term.title
 
 
 def _terms(item: RunItem) -> list[str]:
