@@ -90,7 +90,7 @@ class _Drawing:
         terms = [term for term in METHODS[run.config.objective].terms if term.name in reader.own]
         for number, term in enumerate(terms):
             self._plot(axes, reader, term.name, color=PALETTE[number % len(PALETTE)], label=term.title)
-        self._finish(axes, "Terms of the method", unit=", ".join(dict.fromkeys(term.unit for term in terms if term.unit)))
+        self._finish(axes, "Terms of the method", unit=", ".join(dict.fromkeys(term.unit for term in terms)))
         _explain(axes, reader, "upper right")
 
     def _weights(self, axes: "Axes", run: Run, reader: MetricsReader) -> None:
