@@ -31,7 +31,10 @@ def dataset(kept=None):
 
 
 class Known:
-    """Codes of an image that are functions of its classes: the shape, -scale², (x - 2)², a little of x, nothing."""
+    """Codes of an image that are functions of its classes: shape and x, -scale², (x - 2)², a little of x, nothing.
+
+    The first moves furthest along x, but the third moves with nothing else.
+    """
 
     step, run = 7, SimpleNamespace(name="known")
 
@@ -45,7 +48,7 @@ class Known:
 
     def encode(self, images):
         shape, scale, x = torch.from_numpy(images[:, 0, :3, 0].astype(np.float32)).T
-        mean = torch.stack([shape + 0.1 * x, -(scale**2), (x - 2) ** 2, 0.01 * x, 0 * x], dim=1)
+        mean = torch.stack([5 * shape + 2.5 * x, -(scale**2), (x - 2) ** 2, 0.01 * x, 0 * x], dim=1)
         return Posterior(mean, torch.zeros_like(mean))
 
 
@@ -66,7 +69,7 @@ def test_each_factor_is_shown_with_the_latent_that_moves_most_along_it():
     assert [len(sweep.means) for sweep in found.sweeps] == [STARTS] * 3
     np.testing.assert_array_equal(scale.means, np.tile(-(np.arange(7.0) ** 2), (STARTS, 1)))
     np.testing.assert_array_equal(x.means, np.tile((np.arange(5.0) - 2) ** 2, (STARTS, 1)))
-    np.testing.assert_allclose(np.diff(shape.means), 1, atol=1e-6)  # x is constant along a sweep
+    np.testing.assert_allclose(np.diff(shape.means), 5, atol=1e-6)  # x is constant along a sweep
     np.testing.assert_array_equal(scale.places, np.linspace(0.5, 2, 7))
     assert (shape.names, list(shape.places)) == (("square", "ellipse", "heart"), [0, 1, 2])
     # Names have no order; -scale² only falls; (x - 2)² is symmetric.
