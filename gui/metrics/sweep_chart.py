@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import pyqtgraph as pg
+from PySide6.QtGui import QFont
 from PySide6.QtWidgets import QGridLayout, QWidget
 
 from gui.metrics.charts import Chart
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from engine.evaluation.sweeps import Sweep
 
 COLUMNS = 3
-HEIGHT = 130
+HEIGHT = 100
 """Smallest height of a plot, in pixels."""
 
 
@@ -61,6 +62,10 @@ class SweepChart(QWidget):
         chart.up.setLabel(title)
         if sweep.names:
             chart.across.setTicks([list(zip(sweep.places.tolist(), sweep.names, strict=True))])
+            small = QFont()
+            small.setPixelSize(px(9))
+            chart.across.setTickFont(small)
+            chart.plot.setXRange(-0.4, len(sweep.names) - 0.6, padding=0)  # so that no name is cut off
         colour = pg.mkColor(tokens().runs[0])
         colour.setAlpha(140)
         for means in sweep.means:
