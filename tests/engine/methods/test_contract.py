@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from engine.data import prepare
 from engine.evaluation.evaluate import WITHOUT_FACTORS, evaluate
 from engine.jobs.events import Progress, Request
 from engine.methods.base import Batch, Context, Method, Posterior, Supervision, Term
@@ -24,7 +25,7 @@ from engine.runs.checkpoints import load_trainer, load_weights
 from engine.runs.run import Run
 from engine.settings.run_config import RunConfig
 from engine.training.stepper import Stepper
-from engine.training.trainer import train
+from engine.training.trainer import Trainer, train
 
 pytestmark = pytest.mark.usefixtures("narrow")
 
@@ -104,6 +105,19 @@ def test_a_method_computes_what_it_does_not_lack_and_nothing_else(name):
     method = METHODS[name]
     assert (method.kl is not Method.kl) is method.has("kl")
     assert (method.sample is not Method.sample) is method.has("reconstruction")
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_only_a_supervised_method_is_given_the_factors_of_its_images(data_file, tmp_path, name):
+    values = SETTINGS | SMALL | {"dataset": "arrays", "data_folder": data_file, "objective": name, "steps": 1}
+    list(prepare("arrays", data_file))
+    trainer = Trainer(Run.create(tmp_path, RunConfig.parse(values)))
+    given = trainer._batch().factors
+    if METHODS[name].supervision is Supervision.FULL:
+        expected = trainer.dataset.factors.classes(trainer.sampler(0))
+        np.testing.assert_array_equal(given.numpy(), expected)
+    else:
+        assert given is None
 
 
 STOPS = (1, 6, 14, 15, 20, 29)

@@ -15,7 +15,9 @@ from engine.methods.dc_ign import clamped
 from engine.methods.samplers import Kinds
 from engine.methods.terms import kl_per_latent, reconstruction_per_image
 from engine.methods.transformations import moved, thickened
+from engine.runs.run import Run
 from engine.settings.run_config import RunConfig
+from engine.studies.methods_text import methods_text
 
 SETTINGS = {"dataset": "arrays", "latents": 6, "batch_size": 16}
 
@@ -271,6 +273,17 @@ def test_a_transformation_without_a_range_has_no_latent_and_no_batches(data):
         _, active = method.varied(Batch(torch.zeros(4, 1, 32, 32), None), context)
         actives.add(tuple(torch.nonzero(active).flatten().tolist()))
     assert actives == {(0,), (1,), (2,)}
+
+
+def test_a_methods_text_says_what_the_batches_are_and_that_the_adaptation_is_ours(tmp_path):
+    words = []
+    for objective, dataset in (("dc-ign", "dsprites"), ("dc-ign-transformations", "mnist")):
+        config = RunConfig.parse({"objective": objective, "dataset": dataset, "ratio": 1, "steps": 5})
+        words.append(methods_text([Run.create(tmp_path, config)]))
+    assert "in batches of 64 images that agree in all factors but one or but the intrinsic ones" in words[0]
+    assert "our" not in words[0].split()
+    assert "in our adaptation to images without factors, which are transformed instead with λ = 0.01" in words[1]
+    assert "which is an adaptation of ours" in words[1]
 
 
 def test_the_kind_of_a_step_is_a_function_of_seed_and_step():
