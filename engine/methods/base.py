@@ -64,10 +64,14 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Images, float32 (n, channels, height, width) in 0..1, and their labels (n,) if the model is conditional."""
+    """Images of a step, float32 (n, channels, height, width) in 0..1, and their labels (n,) if the model is conditional.
+
+    A supervised method also gets the classes of their ground-truth factors, int64 (n, factors), if the data have them.
+    """
 
     images: "Tensor"
     labels: "Tensor | None"
+    factors: "Tensor | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +130,10 @@ class MethodSettings(Settings):
 
 
 class Supervision(StrEnum):
-    """What a method learns from in addition to images."""
+    """What a method learns from in addition to images: nothing, which images belong together, or their factors.
+
+    A step gets the factors of its images only if the method is supervised.
+    """
 
     NONE = "unsupervised"
     WEAK = "weakly supervised"
@@ -139,10 +146,11 @@ class Method(ABC):
     Class attributes describe it: `title`, and `short` for narrow places; `formula` and `source`, what it minimises.
     `Settings` are its own settings, the first of them the weight in its formula. `ignores` are the common settings that
     it does not use; `conditional` says whether its decoder can be given labels, `needs_factors` whether it learns only
-    from data with ground-truth factors. `terms` are its curves besides loss, reconstruction and KL; none has the name
-    of a weight. `lacks` has those of "reconstruction" and "kl" that it does not have, each with the reason as a
-    sentence without a full stop; it then also lacks what depends on them (the held-out curve, the ELBO, the order of
-    latents by KL). `colour` is its number in charts by method, among the colours of runs.
+    from data with ground-truth factors, `batches_per_step` how many batches of images a step takes. `terms` are its
+    curves besides loss, reconstruction and KL; none has the name of a weight. `lacks` has those of "reconstruction" and
+    "kl" that it does not have, each with the reason as a sentence without a full stop; it then also lacks what depends
+    on them (the held-out curve, the ELBO, the order of latents by KL). `colour` is its number in charts by method,
+    among the colours of runs.
 
     `settings` are its own, with a number for each weight: the value at the current step, or before the first step that
     at the end of its schedule.
@@ -157,6 +165,7 @@ class Method(ABC):
     ignores: ClassVar[frozenset[str]] = frozenset()
     conditional: ClassVar[bool] = True
     needs_factors: ClassVar[bool] = False
+    batches_per_step: ClassVar[int] = 1
     terms: ClassVar[tuple[Term, ...]] = ()
     lacks: ClassVar[Mapping[str, str]] = MappingProxyType({})
     colour: ClassVar[int] = 3
@@ -246,6 +255,11 @@ class Method(ABC):
     def output_words(cls, config: "RunConfig") -> str:
         """Return what the encoder of the chosen network outputs, for a methods section."""
         return f"mean and log-variance of {config.latents:,} latents"
+
+    @classmethod
+    def batch_words(cls, config: "RunConfig") -> str:
+        """Return what a batch is, for a methods section."""
+        return f"{config.batch_size:,} images"
 
     @classmethod
     def network_words(cls, config: "RunConfig", side: int) -> str:

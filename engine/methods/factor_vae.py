@@ -55,6 +55,7 @@ class Factorising(AutoencoderMethod):
     updated first, then the discriminator.
     """
 
+    batches_per_step = 2
     Settings = FactorSettings
     terms: ClassVar[tuple[Term, ...]] = (
         Term(

@@ -13,12 +13,14 @@ from engine.methods.base import Method, MethodSettings
 from engine.methods.beta_tcvae import BetaTcvae
 from engine.methods.beta_vae import BetaVae
 from engine.methods.d_vae import DVae
+from engine.methods.dc_ign import DcIgn, DcIgnTransformations
 from engine.methods.dip_vae import DipVaeI, DipVaeII
 from engine.methods.factor_d_vae import FactorDVae
 from engine.methods.factor_vae import FactorVae
 from engine.methods.info_gan import InfoGan
 from engine.methods.info_vae import InfoVae
 from engine.methods.lambda_beta_vae import LambdaBetaVae
+from engine.methods.ml_vae import AdaMlVae, MlVae
 from engine.methods.qlae import Qlae
 from engine.methods.vae import Vae
 from engine.networks.architectures import NETWORKS
@@ -40,6 +42,10 @@ _OURS: dict[str, type[Method]] = {
     "info-vae": InfoVae,
     "lambda-beta-vae": LambdaBetaVae,
     "ada-gvae": AdaGvae,
+    "ml-vae": AdaMlVae,
+    "ml-vae-known": MlVae,
+    "dc-ign": DcIgn,
+    "dc-ign-transformations": DcIgnTransformations,
     "info-gan": InfoGan,
     "d-vae": DVae,
     "factor-d-vae": FactorDVae,

@@ -4,7 +4,6 @@ The form in the window, the command line, the file on disk and the error message
 from the method's own. A new hyper-parameter takes one field, here or with its method, and one use.
 """
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -20,8 +19,17 @@ from engine.methods.base import MethodSettings
 from engine.methods.registry import METHODS, same_setting, titles
 from engine.networks.architectures import NETWORKS, NORMALISATIONS
 from engine.settings.absent import let_stand_in
-from engine.system.fields import Settings, choices_of, invalid_text, setting, shown, unit_of
-from engine.system.numbers import plain_characters, rounded_text
+from engine.system.fields import (
+    Settings,
+    WholeNumbers,
+    choices_of,
+    in_order,
+    invalid_text,
+    setting,
+    shown,
+    unit_of,
+)
+from engine.system.numbers import rounded_text
 from engine.system.reading import MAX_STEPS, DamagedError, read_json, reason_of
 from engine.system.registry import Registry
 
@@ -234,7 +242,7 @@ class RunConfig(Settings):
     preview_steps: int = setting(
         500, "Pictures every", "Steps between two sets of live pictures.", Group.SAVING, "steps", ge=1, le=10_000_000
     )
-    keep_steps: tuple[int, ...] = setting(
+    keep_steps: WholeNumbers = setting(
         (),
         "Keep weights at",
         "Steps whose weights are kept, separated by commas: 1000, 5000. Empty: only the latest weights are kept.",
@@ -254,19 +262,10 @@ class RunConfig(Settings):
         except RuntimeError as error:
             raise ValueError(str(error)) from None
 
-    @field_validator("keep_steps", mode="before")
-    @classmethod
-    def _from_text(cls, value: Any) -> Any:
-        if not isinstance(value, str):
-            return value
-        return [part for part in re.split(r"[,\s]+", plain_characters(value)) if part]
-
     @field_validator("keep_steps")
     @classmethod
     def _in_order(cls, value: tuple[int, ...]) -> tuple[int, ...]:
-        if value and not 1 <= min(value) <= max(value) <= MAX_STEPS:
-            raise ValueError("steps count from 1")
-        return tuple(sorted(set(value)))
+        return in_order(value, MAX_STEPS)
 
     @field_validator("dataset", "objective", "network", "image_size")
     @classmethod

@@ -123,9 +123,9 @@ def _side(config: RunConfig) -> int:
 
 def _training(entries: Sequence[_Entry]) -> str:
     optimiser = _common(entries, lambda config: METHODS[config.objective].optimiser_words(config))
-    batch = _common(entries, lambda config: f"{config.batch_size:,}")
+    batch = _common(entries, lambda config: METHODS[config.objective].batch_words(config))
     length = _common(entries, _length)
-    return f"The optimiser was {optimiser}, in batches of {batch} images, for {length}."
+    return f"The optimiser was {optimiser}, in batches of {batch}, for {length}."
 
 
 def _length(config: RunConfig) -> str:

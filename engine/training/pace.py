@@ -93,7 +93,7 @@ def measure_pace(config: RunConfig) -> Pace:
     import torch
 
     from engine.data import load_dataset
-    from engine.methods.base import Batch
+    from engine.methods.base import Batch, Supervision
     from engine.methods.registry import make, spec_for
     from engine.networks.tensors import choose_device
     from engine.training.stepper import Stepper
@@ -112,9 +112,11 @@ def measure_pace(config: RunConfig) -> Pace:
     per_epoch, total = config.steps_per_epoch(images), config.total_steps(images)
     stepper = Stepper(method.to(device).train(), device, images, per_epoch, total)
     height, width, colours = shape
-    pixels = torch.rand(config.batch_size, colours, height, width, generator=noise, device=device)
-    labels = torch.zeros(config.batch_size, dtype=torch.long, device=device)
-    batch = Batch(pixels.contiguous(memory_format=torch.channels_last), labels if config.conditional else None)
+    number = config.batch_size * method.batches_per_step
+    pixels = torch.rand(number, colours, height, width, generator=noise, device=device)
+    labels = torch.zeros(number, dtype=torch.long, device=device)
+    factors = torch.arange(number, device=device)[:, None] if method.supervision is Supervision.FULL else None
+    batch = Batch(pixels.contiguous(memory_format=torch.channels_last), labels if config.conditional else None, factors)
     times = []
     for step in range(WARM_UP + TIMED):
         start = time.perf_counter()

@@ -37,7 +37,7 @@ from engine.jobs.events import (
     TrainingStarted,
     Warned,
 )
-from engine.methods.base import CAPACITY, Batch, Method
+from engine.methods.base import CAPACITY, Batch, Method, Supervision
 from engine.methods.building import build
 from engine.networks.tensors import choose_device, is_available, to_tensor
 from engine.runs.checkpoints import NOT_RESUMED, fill, load_trainer, load_weights, save_checkpoint
@@ -298,10 +298,15 @@ class Trainer:
         return Batch(to_tensor(self.dataset.images(chosen), self.device), given)
 
     def _batch(self) -> Batch:
-        """The images of the next step, with their labels for a conditional model."""
+        """The images of the next step: with labels for a conditional model, with factors for a supervised method."""
         chosen = self.sampler(self.step)
         labelled = self.config.conditional and self.dataset.labels is not None
-        return Batch(self.images.images(chosen), self.images.labels(chosen) if labelled else None)
+        told = self.model.supervision is Supervision.FULL and self.dataset.factors is not None
+        return Batch(
+            self.images.images(chosen),
+            self.images.labels(chosen) if labelled else None,
+            self.images.factors(chosen) if told else None,
+        )
 
     def _weight(self, name: str) -> float:
         """Mean of a weight over the steps of the row that is due."""

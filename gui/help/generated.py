@@ -103,6 +103,8 @@ def _value(value: object, unit: str) -> str:
         return "on" if value else "off"
     if isinstance(value, int | float | Schedule):
         return weight_text(value, unit)
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
     return f"{value} {unit}" if unit else str(value)
 
 
