@@ -66,6 +66,7 @@ class Context:
     """Where in the run a step is.
 
     `step` counts from 1; the noise generator is the run's own; the batch was drawn from `images` training images.
+    `jumped` are the weights whose schedule jumps at this step.
     """
 
     step: int
@@ -73,10 +74,12 @@ class Context:
     images: int
     noise: "torch.Generator"
     optimisers: "dict[str, torch.optim.Optimizer]"
+    jumped: frozenset[str] = frozenset()
 
 
 CAPACITY = "capacity"
-"""The weight that has a column in the curves of every run, and is drawn beside KL: what KL is held at, in nats."""
+"""The weight, or the term, that has a column in the curves of every run, and is drawn beside KL: what KL is held at, in
+nats."""
 
 
 class MethodSettings(Settings):
@@ -110,6 +113,10 @@ class MethodSettings(Settings):
         found = {name: s.at(step, steps_per_epoch, total_steps) for name, s in self.schedules.items()}
         return self.model_copy(update=found) if found else self
 
+    def jumped(self, step: int, steps_per_epoch: int, total_steps: int) -> frozenset[str]:
+        """Return the names of the weights whose schedule jumps at a step, counted from 1."""
+        return frozenset(n for n, s in self.schedules.items() if s.jumps_at(step, steps_per_epoch, total_steps))
+
     def ended(self) -> Self:
         """Return the settings as they are when every schedule has ended: each weight a number."""
         found = {name: schedule.end for name, schedule in self.schedules.items()}
@@ -131,7 +138,7 @@ class Method(ABC):
     `Settings` are its own settings; the first is the weight that stands in its formula. `ignores` are the common ones
     that it does not look at; `conditional` says whether its decoder can be given labels, `needs_factors` whether it
     learns from data with ground-truth factors only. `terms` are the curves that it has beside loss, reconstruction and
-    KL, none with the name of a weight. `lacks` are those of "reconstruction" and "kl" that it does not have, each with
+    KL, none with the name of a weight; one named "capacity" is drawn with KL. `lacks` are those of "reconstruction" and "kl" that it does not have, each with
     the reason as a sentence without its full stop; what follows from them (the held-out curve, the ELBO, the order of
     latents by KL) it does not have either. `colour` is its number in charts by method, of the colours of runs.
 
@@ -206,7 +213,8 @@ class Method(ABC):
 
         The capacity is not one of them: it stands with the curves that all runs have.
         """
-        return (*(term.name for term in cls.terms), *(name for name in config.method.schedules if name != CAPACITY))
+        names = (*(term.name for term in cls.terms), *config.method.schedules)
+        return tuple(name for name in names if name != CAPACITY)
 
     @classmethod
     def scheduled(cls, columns: Sequence[str]) -> tuple[str, ...]:
@@ -299,7 +307,10 @@ class Method(ABC):
     # Its training
 
     def optimisers(self) -> "dict[str, torch.optim.Optimizer]":
-        """Return the optimisers by name, saved in checkpoints. By default one Adam over all weights."""
+        """Return the optimisers by name, saved in checkpoints. By default one Adam over all weights.
+
+        One that takes its first step later than the others, or anew after its state was cleared, has none until then.
+        """
         from torch.optim import Adam
 
         return {"all": Adam(self.networks.parameters(), lr=self.config.learning_rate, fused=True)}
@@ -314,7 +325,8 @@ class Method(ABC):
         """Update the weights once.
 
         Returns "loss", "reconstruction", "kl" (scalars, nats), "kl_per_latent" (latents,) and a scalar for each of
-        `terms`, by name, but for what it `lacks`; without gradients. "loss" is what must stay finite.
+        `terms`, by name, but for what it `lacks`; without gradients. "loss" is what must stay finite. A term that does
+        not exist at this step is NaN: its cell in the curves is empty.
         """
 
     # What is seen of it
@@ -343,9 +355,13 @@ class Method(ABC):
 def _course(schedule: Schedule, unit: str, config: "RunConfig", images: int | None) -> str:
     """How a weight went, e.g. "rose linearly from 0 to 20 nats over 20 epochs (18,760 steps)"."""
     verb = "rose" if schedule.end >= schedule.start else "fell"
-    shape = "linearly" if schedule.shape == "linear" else "along half a cosine"
+    shape, along = {
+        "linear": ("linearly", "over"),
+        "cosine": ("along half a cosine", "over"),
+        "jump": ("at once", "after"),
+    }[schedule.shape]
     words = f"{verb} {shape} from {exact_text(schedule.start)} to {exact_text(schedule.end)}{unit}"
-    words += f" over {schedule.length_text()}"
+    words += f" {along} {schedule.length_text()}"
     if images is None or schedule.unit == "steps":
         return words
     return f"{words} ({schedule.steps(config.steps_per_epoch(images), config.total_steps(images)):,.0f} steps)"

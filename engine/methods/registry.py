@@ -12,8 +12,10 @@ from engine.methods.annealed import AnnealedAbs, AnnealedRelu
 from engine.methods.base import Method, MethodSettings
 from engine.methods.beta_tcvae import BetaTcvae
 from engine.methods.beta_vae import BetaVae
+from engine.methods.dava import Dava
 from engine.methods.factor_vae import FactorVae
 from engine.methods.info_gan import InfoGan
+from engine.methods.info_gan_cr import InfoGanCr
 from engine.methods.vae import Vae
 from engine.networks.architectures import NETWORKS
 from engine.networks.spec import NetworkSpec
@@ -29,8 +31,10 @@ _OURS: dict[str, type[Method]] = {
     "annealed-relu": AnnealedRelu,
     "beta-tcvae": BetaTcvae,
     "factor-vae": FactorVae,
+    "dava": Dava,
     "ada-gvae": AdaGvae,
     "info-gan": InfoGan,
+    "info-gan-cr": InfoGanCr,
 }
 
 METHODS: Registry[type[Method]] = Registry(_OURS)

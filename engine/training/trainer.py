@@ -324,10 +324,16 @@ class Trainer:
             loss=means["loss"],
             reconstruction=means.get("reconstruction"),
             kl=means.get("kl"),
-            capacity=self._weight(CAPACITY) if CAPACITY in self.model.Settings.weights() else None,
+            capacity=self._capacity(means),
             own=tuple(means[name] if name in means else self._weight(name) for name in own),
             kl_per_latent=tuple(means[f"kl_{i}"] for i in range(self.stepper.kl_columns)),
         )
+
+    def _capacity(self, means: dict[str, float]) -> float | None:
+        """The capacity, where the method has one: as its steps report it, or as its weight says."""
+        if CAPACITY in means:
+            return means[CAPACITY]
+        return self._weight(CAPACITY) if CAPACITY in self.model.Settings.weights() else None
 
     def _kl_means(self) -> tuple[float, ...]:
         own = len(self.sums) - self.stepper.kl_columns
