@@ -138,9 +138,10 @@ class Method(ABC):
     `Settings` are its own settings; the first is the weight that stands in its formula. `ignores` are the common ones
     that it does not look at; `conditional` says whether its decoder can be given labels, `needs_factors` whether it
     learns from data with ground-truth factors only. `terms` are the curves that it has beside loss, reconstruction and
-    KL, none with the name of a weight; one named "capacity" is drawn with KL. `lacks` are those of "reconstruction" and "kl" that it does not have, each with
-    the reason as a sentence without its full stop; what follows from them (the held-out curve, the ELBO, the order of
-    latents by KL) it does not have either. `colour` is its number in charts by method, of the colours of runs.
+    KL, none with the name of a weight; one named "capacity" is drawn with KL. `lacks` are those of "reconstruction" and
+    "kl" that it does not have, each with the reason as a sentence without its full stop; what follows from them (the
+    held-out curve, the ELBO, the order of latents by KL) it does not have either. `colour` is its number in charts by
+    method, of the colours of runs.
 
     `settings` are its own, with a number for each weight: what it is at the step in progress; before the first step,
     what it is when its schedule has ended.

@@ -179,7 +179,7 @@ class InfoGanCr(CodeGan):
     @classmethod
     def network_words(cls, config: "RunConfig", side: int) -> str:
         """Generator, discriminator and recogniser, and the pair network."""
-        from engine.networks.info_gan_cr import DISCRIMINATED, GENERATED, SMALLEST, halvings
+        from engine.networks.info_gan_cr import DISCRIMINATED, GENERATED, halvings
 
         own: InfoGanCrSettings = config.method
         up, down, start = "transposed convolutions", "convolutions", "the smallest"
@@ -191,8 +191,8 @@ class InfoGanCr(CodeGan):
             start = f"{GENERATED[0]} × {small} × {small}"
         words = (
             f"The generator takes {own.noise} noise variables and {own.continuous_codes} codes from U(−1, 1): layers "
-            f"of 128 and {start} units, then {up}, kernels of {SMALLEST} pixels, stride 2; ReLU after the former, leaky "
-            "ReLU after the latter, and batch normalisation after all but the last, which ends in a sigmoid. "
+            f"of 128 and {start} units, then {up}, kernels of 4 pixels, stride 2; ReLU after the former, leaky ReLU "
+            "after the latter, and batch normalisation after all but the last, which ends in a sigmoid. "
             f"Discriminator and recogniser share {down}, kernels of 4 pixels, stride 2, and a layer of 128 units; the "
             "recogniser has a further one and gives means of the codes, their standard deviation fixed at 1; leaky "
             "ReLU, and spectral normalisation of every layer."
@@ -255,8 +255,8 @@ class InfoGanCr(CodeGan):
             found = {"contrast_loss": loss, "contrast_accuracy": accuracy}
         told, objective = self.recogniser_losses(batch.images, generated.detach(), inputs)
         update(context.optimisers["recogniser"], objective)
-        for number in range(UPDATES):
-            if number:
+        for turn in range(UPDATES):
+            if turn:
                 generated, pairs = self.pictures(inputs), None if contrast is None else self.pairs(contrast)
             deceived, information = self.generator_losses(generated, inputs)
             objective = deceived - own.information_weight * information
@@ -289,7 +289,8 @@ class InfoGanCr(CodeGan):
 
     def pictures(self, inputs: "Tensor") -> "Tensor":
         """Images (n, channels, side, side) in 0..1 of noise and codes (n, noise + codes)."""
-        return self.networks.generator(inputs).sigmoid()
+        images: Tensor = self.networks.generator(inputs).sigmoid()
+        return images
 
     def pairs(self, contrast: Contrast) -> "Tensor":
         """The images of pairs one on the other, (n, 2 x channels, side, side), each normalised with its own kind."""

@@ -13,7 +13,7 @@ UNITS = {"steps": 1e9, "epochs": 1e5, "%": 100.0}
 """Units of a schedule's length, with its largest value: training steps, epochs, per cent of the run."""
 
 SHAPES = ("linear", "cosine", "jump")
-"""Shapes of a schedule: equal changes in each step; half a cosine, which is slow at both ends; all at once, at the end."""
+"""Shapes of a schedule: equal changes in each step; half a cosine, slow at both ends; all at once, at the end."""
 
 _TEXT = re.compile(
     rf"(\S+)\s+to\s+(\S+)\s+over\s+(\S+?)\s*(steps?|epochs?|%)(?:\s+({'|'.join(SHAPES)}))?", re.IGNORECASE
