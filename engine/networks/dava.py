@@ -29,7 +29,9 @@ class Discriminator(nn.Module):
         layers: list[nn.Module] = []
         width = channels
         for wanted in WIDTHS[: 3 if side < 32 else 4]:
-            layers += [Down(width, wanted, 4, 2, 1), nn.ReLU(inplace=True), nn.InstanceNorm2d(wanted)]
+            # Instance normalisation is that of groups of one channel; nn.InstanceNorm2d copies what is channels last.
+            instance = nn.GroupNorm(wanted, wanted, affine=False)
+            layers += [Down(width, wanted, 4, 2, 1), nn.ReLU(inplace=True), instance]
             width, side = wanted, side // 2
         self.layers = nn.Sequential(
             *layers,

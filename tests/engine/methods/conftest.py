@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from engine.data import ArrayStore, Dataset, Factors
 
@@ -41,3 +42,11 @@ def data_file(tmp_path_factory):
     images, classes = squares()
     np.savez(path, images=images, factors=classes, labels=classes[:, 0])
     return path
+
+
+@pytest.fixture
+def double():
+    """Double precision for a comparison of whole steps: Adam's first ones follow a gradient's sign, however small."""
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
