@@ -32,7 +32,7 @@ WARM_UP, TIMED = 3, 7
 """Steps that are not timed, since they set up memory and kernels, and steps that are."""
 
 
-ENCODING = 0.15
+ENCODING = 0.1
 """Share of a step's time that encoding as many images takes: no decoder, no gradients, no update."""
 
 

@@ -238,7 +238,7 @@ class Curves(QWidget):
         known = {term.name: term for term in terms if term.name != CAPACITY}
         self.terms.setVisible(bool(having))
         self.terms.title.setText(next(iter(known.values())).title if len(known) == 1 else "Terms of the method")
-        self.terms.title.setToolTip(tip(*(f"{term.title} ({term.unit}): {term.help}" for term in known.values())))
+        self.terms.title.setToolTip(tip(*(f"{_named(term)}: {term.help}" for term in known.values())))
         self.terms.note.setText(", ".join(dict.fromkeys(term.unit for term in known.values() if term.unit)))
         curves = [c for item in having for c in self._own_terms(item, known, several=len(items) > 1)]
         self.terms.show_curves(curves, view, across)
@@ -440,6 +440,10 @@ def _weights(item: RunItem) -> dict[str, FieldInfo]:
     """Return the weights with their own curves, by name."""
     method = METHODS[item.run.config.objective]
     return {name: method.Settings.model_fields[name] for name in method.scheduled(item.metrics.own)}
+
+
+def _named(term: Term) -> str:
+    return f"{term.title} ({term.unit})" if term.unit else term.title
 
 
 def _terms(item: RunItem) -> list[str]:

@@ -183,6 +183,6 @@ def test_an_estimate_counts_the_images_that_scores_encode():
     pace = Pace(0.1, 0, 737_280)
     config = RunConfig(steps=10_000, batch_size=64)
     plain, scored = (estimate(each, pace).seconds for each in (config, config.changed(score_steps=1000)))
-    # Ten times 106,000 images in batches of 64, each at 15 % of a step.
+    # Ten times 106,000 images in batches of 64, each at a tenth of a step.
     assert plain == pytest.approx(1000)
-    assert scored - plain == pytest.approx(10 * 106_000 / 64 * 0.15 * 0.1)
+    assert scored - plain == pytest.approx(10 * 106_000 / 64 * 0.1 * 0.1)
