@@ -79,6 +79,7 @@ class Context:
     """What a training step gets besides its batch.
 
     `step` counts from 1; `noise` is the run's own generator; the batch was drawn from `images` training images.
+    `jumped` are the weights whose schedule jumps at this step.
     """
 
     step: int
@@ -86,10 +87,11 @@ class Context:
     images: int
     noise: "torch.Generator"
     optimisers: "dict[str, torch.optim.Optimizer]"
+    jumped: frozenset[str] = frozenset()
 
 
 CAPACITY = "capacity"
-"""The weight with a column in the curves of every run, drawn with KL: the value at which KL is held, in nats."""
+"""The weight or term with a column in the curves of every run, drawn with KL: the value at which KL is held, in nats."""
 
 
 class MethodSettings(Settings):
@@ -123,6 +125,10 @@ class MethodSettings(Settings):
         found = {name: s.at(step, steps_per_epoch, total_steps) for name, s in self.schedules.items()}
         return self.model_copy(update=found) if found else self
 
+    def jumped(self, step: int, steps_per_epoch: int, total_steps: int) -> frozenset[str]:
+        """Return the names of the weights whose schedule jumps at a step, counted from 1."""
+        return frozenset(n for n, s in self.schedules.items() if s.jumps_at(step, steps_per_epoch, total_steps))
+
     def ended(self) -> Self:
         """Return the settings after the end of all schedules, with a number for each weight."""
         found = {name: schedule.end for name, schedule in self.schedules.items()}
@@ -147,10 +153,10 @@ class Method(ABC):
     `Settings` are its own settings, the first of them the weight in its formula. `ignores` are the common settings that
     it does not use; `conditional` says whether its decoder can be given labels, `needs_factors` whether it learns only
     from data with ground-truth factors, `batches_per_step` how many batches of images a step takes. `terms` are its
-    curves besides loss, reconstruction and KL; none has the name of a weight. `lacks` has those of "reconstruction" and
-    "kl" that it does not have, each with the reason as a sentence without a full stop; it then also lacks what depends
-    on them (the held-out curve, the ELBO, the order of latents by KL). `colour` is its number in charts by method,
-    among the colours of runs.
+    curves besides loss, reconstruction and KL; none has the name of a weight, and one named "capacity" is drawn with
+    KL. `lacks` has those of "reconstruction" and "kl" that it does not have, each with the reason as a sentence without
+    a full stop; it then also lacks what depends on them (the held-out curve, the ELBO, the order of latents by KL).
+    `colour` is its number in charts by method, among the colours of runs.
 
     `settings` are its own, with a number for each weight: the value at the current step, or before the first step that
     at the end of its schedule.
@@ -224,7 +230,8 @@ class Method(ABC):
 
         The capacity is not among them, since it has a column in the curves of every run.
         """
-        return (*(term.name for term in cls.terms), *(name for name in config.method.schedules if name != CAPACITY))
+        names = (*(term.name for term in cls.terms), *config.method.schedules)
+        return tuple(name for name in names if name != CAPACITY)
 
     @classmethod
     def scheduled(cls, columns: Sequence[str]) -> tuple[str, ...]:
@@ -327,7 +334,10 @@ class Method(ABC):
     # Its training
 
     def optimisers(self) -> "dict[str, torch.optim.Optimizer]":
-        """Return the optimisers by name, saved in checkpoints. By default one Adam over all weights."""
+        """Return the optimisers by name, saved in checkpoints. By default one Adam over all weights.
+
+        One that takes its first step later than the others, or anew after its state was cleared, has none until then.
+        """
         from torch.optim import Adam
 
         return {"all": Adam(self.networks.parameters(), lr=self.config.learning_rate, fused=True)}
@@ -342,7 +352,8 @@ class Method(ABC):
         """Update the weights once.
 
         Returns "loss", "reconstruction", "kl" (scalars, nats), "kl_per_latent" (latents,) and a scalar for each of
-        `terms`, by name and without gradients, except for what it `lacks`. The run ends if "loss" is not finite.
+        `terms`, by name and without gradients, except for what it `lacks`. The run ends if "loss" is not finite. A term
+        that does not exist at this step is NaN, and its cell in the curves is empty.
         """
 
     # Its codes
@@ -371,9 +382,13 @@ class Method(ABC):
 def _course(schedule: Schedule, unit: str, config: "RunConfig", images: int | None) -> str:
     """How a weight changed, e.g. "rose linearly from 0 to 20 nats over 20 epochs (18,760 steps)"."""
     verb = "rose" if schedule.end >= schedule.start else "fell"
-    shape = "linearly" if schedule.shape == "linear" else "along half a cosine"
+    shape, along = {
+        "linear": ("linearly", "over"),
+        "cosine": ("along half a cosine", "over"),
+        "jump": ("at once", "after"),
+    }[schedule.shape]
     words = f"{verb} {shape} from {exact_text(schedule.start)} to {exact_text(schedule.end)}{unit}"
-    words += f" over {schedule.length_text()}"
+    words += f" {along} {schedule.length_text()}"
     if images is None or schedule.unit == "steps":
         return words
     return f"{words} ({schedule.steps(config.steps_per_epoch(images), config.total_steps(images)):,.0f} steps)"

@@ -11,15 +11,22 @@ categorical, the others uniform in -1..1. The networks minimise (Eqs. 5 and 6; t
 """
 
 import math
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from engine.methods.base import Batch, Context, Method, MethodSettings, Posterior, Term
+from engine.methods.base import Batch, Context, MethodSettings, Posterior, Term
+from engine.methods.code_gan import (
+    BETA_1,
+    DISCRIMINATOR,
+    GENERATOR,
+    CodeGan,
+    discriminator_loss,
+    generator_loss,
+    information_of_uniform,
+)
 from engine.methods.latents import Latent
 from engine.methods.updates import update
 from engine.system.fields import Weight, setting
 from engine.system.numbers import exact_text
-from engine.system.schedule import weight_text
 
 if TYPE_CHECKING:
     import torch
@@ -27,12 +34,6 @@ if TYPE_CHECKING:
 
     from engine.networks.info_gan import InfoGanNetworks
     from engine.settings.run_config import RunConfig
-
-BETA_1 = 0.5
-"""First decay rate of both Adam optimisers (the authors' code)."""
-
-NO_RECONSTRUCTION = "InfoGAN has no reconstruction loss: it recovers only the codes of an image, not its noise"
-NO_KL = "InfoGAN has no posterior with a KL divergence: its recogniser estimates which codes are likely"
 
 
 class InfoGanSettings(MethodSettings):
@@ -70,11 +71,10 @@ class InfoGanSettings(MethodSettings):
     )
 
 
-class InfoGan(Method):
-    """A generative adversarial network whose codes can be recovered from its images.
+class InfoGan(CodeGan):
+    """InfoGAN, with a categorical code and continuous ones.
 
-    z is the number of the category, then the continuous codes; images are decoded with one fixed noise, given by the
-    seed, so that a traversal changes only codes.
+    z is the number of the category, then the continuous codes.
 
     D and Q see real and generated images in separate batches, each with its own batch normalisation. Their running
     statistics are those of real images only, since `encode` is applied to real images; the generator's are those of
@@ -85,24 +85,9 @@ class InfoGan(Method):
     formula = "losses of generator and discriminator − λ I(c; image)"
     source = "Chen et al. 2016; I is a lower bound on the mutual information between codes and image"
     Settings = InfoGanSettings
-    ignores = frozenset({"learning_rate", "latents", "network", "normalisation", "conditional"})
-    conditional = False
-    colour = 6
-    lacks = MappingProxyType({"reconstruction": NO_RECONSTRUCTION, "kl": NO_KL})
     terms = (
-        Term(
-            "discriminator_loss",
-            "Discriminator",
-            "nats",
-            "−log D(real) − log(1 − D(generated)). 2 log 2 = 1.39 if it cannot tell them apart, 0 if it can.",
-        ),
-        Term(
-            "generator_loss",
-            "Generator",
-            "nats",
-            "−log D(generated). log 2 = 0.69 if the discriminator cannot tell; the more certain it is, the larger. "
-            "Neither loss converges to a minimum: each network improves at the other's expense.",
-        ),
+        DISCRIMINATOR,
+        GENERATOR,
         Term(
             "category_information",
             "Category",
@@ -159,11 +144,6 @@ class InfoGan(Method):
             "means of the continuous codes, their standard deviation fixed at 1."
         )
 
-    @classmethod
-    def advice(cls, config: "RunConfig") -> str:
-        """Suggest a smaller lambda."""
-        return f" or a smaller λ (it is {weight_text(config.method.information_weight)})"
-
     # Its networks
 
     def build(self) -> "InfoGanNetworks":
@@ -199,15 +179,15 @@ class InfoGan(Method):
 
     def step(self, batch: Batch, context: Context) -> "dict[str, Tensor]":
         """Update discriminator and recogniser once, then the generator with new noise and codes."""
-        discriminator_loss, objective = self.recogniser_losses(batch.images, context.noise)
+        of_discriminator, objective = self.recogniser_losses(batch.images, context.noise)
         update(context.optimisers["recogniser"], objective)
-        generator_loss, information = self.generator_losses(len(batch.images), context.noise)
-        update(context.optimisers["generator"], generator_loss - self._weight * sum(information))
+        of_generator, information = self.generator_losses(len(batch.images), context.noise)
+        update(context.optimisers["generator"], of_generator - self._weight * sum(information))
         category, continuous = information
         found = {
-            "loss": discriminator_loss + generator_loss - self._weight * (category + continuous),
-            "discriminator_loss": discriminator_loss,
-            "generator_loss": generator_loss,
+            "loss": of_discriminator + of_generator - self._weight * (category + continuous),
+            "discriminator_loss": of_discriminator,
+            "generator_loss": of_generator,
             "category_information": category,
             "continuous_information": continuous,
         }
@@ -220,7 +200,6 @@ class InfoGan(Method):
     def recogniser_losses(self, images: "Tensor", noise: "torch.Generator") -> "tuple[Tensor, Tensor]":
         """Return the discriminator's loss, and what D and Q minimise, scalars in nats; `images` (n, ...) are real."""
         import torch
-        from torch.nn import functional
 
         from engine.networks.info_gan import unrecorded
 
@@ -230,20 +209,17 @@ class InfoGan(Method):
         real, _ = self.networks.recogniser(images)
         with unrecorded(self.networks.recogniser):
             fake, said = self.networks.recogniser(generated)
-        # -log sigmoid(l) = softplus(-l), -log(1 - sigmoid(l)) = softplus(l)
-        loss = functional.softplus(-real).mean() + functional.softplus(fake).mean()
+        loss = discriminator_loss(real, fake)
         return loss, loss - self._weight * sum(self.information(said, inputs))
 
     def generator_losses(self, number: int, noise: "torch.Generator") -> "tuple[Tensor, tuple[Tensor, Tensor]]":
         """Return the generator's loss on this number of images, and `information` of their codes, scalars in nats."""
-        from torch.nn import functional
-
         from engine.networks.info_gan import unrecorded
 
         inputs = self.draw(number, noise)
         with unrecorded(self.networks.recogniser):
             fake, said = self.networks.recogniser(self.networks.generator(inputs).sigmoid())
-        return functional.softplus(-fake).mean(), self.information(said, inputs)
+        return generator_loss(fake), self.information(said, inputs)
 
     def draw(self, number: int, noise: "torch.Generator") -> "Tensor":
         """Draw the generator's inputs: noise, one-hot categories, continuous codes; (n, noise + codes)."""
@@ -260,15 +236,12 @@ class InfoGan(Method):
         """Return bounds on the mutual information of image and category, and of image and continuous codes, in nats.
 
         `said` (n, codes) is Q's output for images generated from `inputs` (n, noise + codes). For the category it is
-        log K + E[log Q]. For a continuous code, Q is normal with standard deviation 1, and the entropy is also computed
-        from densities of N(0, 1), which leaves E[(c² - (c - mean)²) / 2] (the authors' code).
+        log K + E[log Q].
         """
         k = self.settings.categories
         given = inputs[:, self.settings.noise :]
         category = math.log(k) + (said[:, :k].log_softmax(1) * given[:, :k]).sum(1).mean()
-        codes = given[:, k:]
-        continuous = 0.5 * (codes.square() - (codes - said[:, k:]).square()).sum(1).mean()
-        return category, continuous
+        return category, information_of_uniform(given[:, k:], said[:, k:])
 
     # Its codes
 

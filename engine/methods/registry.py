@@ -13,11 +13,13 @@ from engine.methods.base import Method, MethodSettings
 from engine.methods.beta_tcvae import BetaTcvae
 from engine.methods.beta_vae import BetaVae
 from engine.methods.d_vae import DVae
+from engine.methods.dava import Dava
 from engine.methods.dc_ign import DcIgn, DcIgnTransformations
 from engine.methods.dip_vae import DipVaeI, DipVaeII
 from engine.methods.factor_d_vae import FactorDVae
 from engine.methods.factor_vae import FactorVae
 from engine.methods.info_gan import InfoGan
+from engine.methods.info_gan_cr import InfoGanCr
 from engine.methods.info_vae import InfoVae
 from engine.methods.lambda_beta_vae import LambdaBetaVae
 from engine.methods.ml_vae import AdaMlVae, MlVae
@@ -41,6 +43,7 @@ _OURS: dict[str, type[Method]] = {
     "dip-vae-ii": DipVaeII,
     "info-vae": InfoVae,
     "lambda-beta-vae": LambdaBetaVae,
+    "dava": Dava,
     "ada-gvae": AdaGvae,
     "ml-vae": AdaMlVae,
     "ml-vae-known": MlVae,
@@ -50,6 +53,7 @@ _OURS: dict[str, type[Method]] = {
     "d-vae": DVae,
     "factor-d-vae": FactorDVae,
     "qlae": Qlae,
+    "info-gan-cr": InfoGanCr,
 }
 
 METHODS: Registry[type[Method]] = Registry(_OURS)

@@ -240,6 +240,11 @@ class Run:
         return self.path / "held_out.csv"
 
     @property
+    def scores_file(self) -> Path:
+        """File of the scores during training, where some are wanted."""
+        return self.path / "scores.csv"
+
+    @property
     def checkpoint_folder(self) -> Path:
         """Folder of the weights and the trainer state."""
         return self.path / "checkpoint"
@@ -393,8 +398,8 @@ class Run:
 
     def _require_own(self) -> None:
         """Check that the files and folders that training writes to are not links. Raises RunError."""
-        for path in (self.path / "lock", self.metrics_file, self.held_out_file, self.checkpoint_folder,
-                     self.previews_folder):  # fmt: skip
+        for path in (self.path / "lock", self.metrics_file, self.held_out_file, self.scores_file,
+                     self.checkpoint_folder, self.previews_folder):  # fmt: skip
             if is_link(path):
                 raise RunError(
                     f"{path} is a link to {os.path.realpath(path)}. Training writes and removes files there, so it "

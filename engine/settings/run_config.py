@@ -242,6 +242,17 @@ class RunConfig(Settings):
     preview_steps: int = setting(
         500, "Pictures every", "Steps between two sets of live pictures.", Group.SAVING, "steps", ge=1, le=10_000_000
     )
+    score_steps: int | None = setting(
+        None,
+        "Scores every",
+        "Steps between two points of the FactorVAE score and MIG, on data with ground-truth factors. For each point, "
+        "about a hundred thousand images are encoded. Empty: no scores during training.",
+        Group.SAVING,
+        "steps",
+        empty="never",
+        ge=1,
+        le=10_000_000,
+    )
     keep_steps: WholeNumbers = setting(
         (),
         "Keep weights at",

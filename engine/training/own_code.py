@@ -61,7 +61,8 @@ def check_codes(method: Method, batch: Batch) -> None:
 def check_terms(method: Method, terms: Any, scalars: Sequence[str], latents: int) -> None:
     """Check that a step of a plug-in's method returned the values of its curves. Raises PluginError.
 
-    `scalars` are the names of the numbers that it must return; with `latents`, also "kl_per_latent", one for each.
+    `scalars` are the names of the numbers that it must return, of which the method's own terms may be NaN; with
+    `latents`, also "kl_per_latent", one for each.
     """
     if METHODS.origin(method.config.objective) is None:
         return
@@ -71,8 +72,12 @@ def check_terms(method: Method, terms: Any, scalars: Sequence[str], latents: int
         raise _wrong(method, "step", wanted, terms)
     if lacking := [name for name in names if name not in terms]:
         raise _wrong(method, "step", wanted, f"none for {', '.join(lacking)}")
+    own = {term.name for term in method.terms}
     for name in scalars:
-        _require(method, "step", f"{name}, a tensor with a single number", terms[name], ())
+        value = terms[name]
+        if name in own and isinstance(value, Tensor) and value.is_floating_point():
+            value = value.nan_to_num(nan=0.0, posinf=torch.inf, neginf=-torch.inf)
+        _require(method, "step", f"{name}, a tensor with a single number", value, ())
     if latents:
         wanted = f"kl_per_latent of shape {(latents,)} (latents)"
         _require(method, "step", wanted, terms["kl_per_latent"], (latents,))

@@ -9,6 +9,7 @@ from typing import Any
 
 from engine.data import ENTRIES
 from engine.errors import PluginError
+from engine.evaluation.sampling import QUICK_IMAGES
 from engine.jobs.events import Event, Idle, Job
 from engine.jobs.workers import apart
 from engine.methods.registry import METHODS
@@ -29,6 +30,10 @@ LONGEST = 30.0
 
 WARM_UP, TIMED = 3, 7
 """Steps that are not timed, since they set up memory and kernels, and steps that are."""
+
+
+ENCODING = 0.1
+"""Share of a step's time that encoding as many images takes: no decoder, no gradients, no update."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,4 +166,6 @@ def estimate(config: RunConfig, pace: Pace) -> Estimate:
         + rows * (7 + len(method.curves(config)) + method.kl_columns(config)) * ROW_BYTES
         + (steps // config.preview_steps + 2) * PREVIEW_BYTES
     )
-    return Estimate(steps, steps * pace.seconds, disk)
+    scores = steps // config.score_steps if config.score_steps else 0
+    encoded = scores * min(pace.images, QUICK_IMAGES) / config.batch_size
+    return Estimate(steps, (steps + ENCODING * encoded) * pace.seconds, disk)

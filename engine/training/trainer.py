@@ -56,6 +56,7 @@ from engine.training.device_images import DeviceImages, room_on
 from engine.training.held_out import HeldOut
 from engine.training.own_code import CHECKED_IMAGES, check_codes
 from engine.training.previewer import Previewer
+from engine.training.scores import Scores
 from engine.training.stepper import Stepper, seed_of_new_noise
 from engine.training.trainer_state import TrainerState
 from engine.training.unchanged import check_unchanged
@@ -167,6 +168,7 @@ class Trainer:
         self.previewer = Previewer(self.config, self.dataset, self.device)
         has_held_out = "test" in self.dataset.splits and self.model.has("reconstruction")
         self.held_out = HeldOut(run, self.dataset, self.device) if has_held_out else None
+        self.scores = Scores(run, self.dataset, self.device)
 
         self.state_time = 0.0
         self.begun = False
@@ -179,27 +181,31 @@ class Trainer:
         """Take steps until the run's length is reached, yielding their events and obeying pause and stop."""
         yield from self._persist(self._begin)
         notes = [self.data_note, *self.notes, *self.dataset.notes, *self.config.warnings(len(self.indices))]
+        notes += [self.scores.lacking]
         notes = [note for note in notes if note]
         if notes:
             yield Warned(" ".join(notes))
         yield TrainingStarted(self.run.path, self.step, self.total, self.config.batch_size)
         self.model.train()
         try:
-            while self.step < self.total:
-                self.clock.start()
-                self._update()
-                self.clock.stop()
-                events = yield from self._persist(self._record)
-                request = None
-                for event in events:
-                    request = (yield event) or request
-                if request is Request.STOP:
-                    break
+            request = yield from self._scored()  # those that a stop kept from being computed
+            while request is not Request.STOP and (request is Request.PAUSE or self.step < self.total):
                 if request is Request.PAUSE:
                     yield from self._persist(lambda: self._save_as("paused"))
                     yield CheckpointSaved(self.step)
                     yield Paused(self.step)
                     yield from self._persist(lambda: self._write_state("running"))
+                    request = yield from self._scored()
+                    continue
+                request = None
+                self.clock.start()
+                self._update()
+                self.clock.stop()
+                events = yield from self._persist(self._record)
+                for event in events:
+                    request = (yield event) or request
+                if request not in (Request.STOP, Request.PAUSE):
+                    request = yield from self._scored()
         except GeneratorExit:
             # Abandoned: errors can no longer be reported, and the last checkpoint is kept.
             with suppress(OSError, TrainingDivergedError):
@@ -223,6 +229,7 @@ class Trainer:
         drop_after(run.previews_folder, self.step)
         if self.held_out:
             self.held_out.cut_back(self.step)
+        self.scores.cut_back(self.step)
         self.metrics = MetricsWriter(run.metrics_file, self.stepper.kl_columns, self.model.curves(self.config))
         self._write_state("running")
         self.begun = True
@@ -290,6 +297,25 @@ class Trainer:
         events.append(Progress(self.step, self.total, "Training", "steps"))
         return events
 
+    def _scored(self) -> Generator[Event, Request | None, Request | None]:
+        """Record the scores of this step, if they are due; a request to pause or stop ends that and is returned."""
+        if not self.scores.due(self.step, last=self.step == self.total):
+            return None
+        work = self.scores.of(self.model, self.step)
+        while True:
+            try:
+                next(work)
+            except StopIteration as end:
+                found: dict[str, float] = end.value
+                break
+            request = yield Progress(self.step, self.total, "Training", "steps")
+            if request in (Request.STOP, Request.PAUSE):
+                work.close()
+                return request
+        epoch, seconds = self.step / self.steps_per_epoch, self.clock.read()
+        yield from self._persist(lambda: self.scores.record(found, self.step, epoch, seconds))
+        return None
+
     def _few(self) -> Batch:
         """The first images, to see whether the method takes them."""
         chosen = self.indices[:CHECKED_IMAGES]
@@ -329,10 +355,16 @@ class Trainer:
             loss=means["loss"],
             reconstruction=means.get("reconstruction"),
             kl=means.get("kl"),
-            capacity=self._weight(CAPACITY) if CAPACITY in self.model.Settings.weights() else None,
+            capacity=self._capacity(means),
             own=tuple(means[name] if name in means else self._weight(name) for name in own),
             kl_per_latent=tuple(means[f"kl_{i}"] for i in range(self.stepper.kl_columns)),
         )
+
+    def _capacity(self, means: dict[str, float]) -> float | None:
+        """The capacity, where the method has one: as its steps report it, or as its weight says."""
+        if CAPACITY in means:
+            return means[CAPACITY]
+        return self._weight(CAPACITY) if CAPACITY in self.model.Settings.weights() else None
 
     def _kl_means(self) -> tuple[float, ...]:
         own = len(self.sums) - self.stepper.kl_columns

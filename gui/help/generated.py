@@ -27,6 +27,7 @@ SEE_OF_FIELDS = {
     "normalisation": "networks#normalisation",
     "preview_steps": "pictures",
     "log_steps": "curves",
+    "score_steps": "curves#scores",
     "keep_steps": "runs#keeping",
 }
 """Where the help explains a setting further; by default, a method's setting leads to the method's section."""

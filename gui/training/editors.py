@@ -91,7 +91,7 @@ PROPOSED = Schedule(0.0, 0.0, 50.0, "%")
 
 UNIT_TITLES = {"steps": "steps", "epochs": "epochs", "%": "% of run"}
 
-_TYPED = re.compile(rf"(.*) ?to (.*) over (.*) ({'|'.join(UNITS)})( cosine)?")
+_TYPED = re.compile(rf"(.*) ?to (.*) over (.*) ({'|'.join(UNITS)})((?: (?:{'|'.join(SHAPES[1:])}))?)")
 """The text of the editor, even if numbers are missing or wrong."""
 
 

@@ -93,3 +93,9 @@ def trained_briefly(data, monkeypatch):
             return method.encode(images)
 
     return train
+@pytest.fixture
+def double():
+    """Double precision for a comparison of whole steps: Adam's first ones follow a gradient's sign, however small."""
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
