@@ -74,7 +74,7 @@ def _list() -> int:
     from engine.studies.files import unreadable_studies
 
     for study in [*shipped_studies(), *own_studies()]:
-        answer(f"{study.name:<22} {study.title}. {study.about}")
+        answer(f"{study.name:<22} {study.title}. {study.about}\n{'':<22} {study.methods_words}")
     for reason in unreadable_studies().values():
         say(f"Left out: {reason}")
     return 0
@@ -89,7 +89,8 @@ def _dry_run(study: "Study", arguments: argparse.Namespace, machine: dict[str, A
         answer(methods_text(study, arguments.runs), end="")
         return 0
     for state in cell_states(study, arguments.runs):
-        answer(f"{state.cell.title:<34} {state_text(state)}{f' ({state.run.name})' if state.run else ''}")
+        run = f" ({state.run.name})" if state.run else ""
+        answer(f"{state.cell.title:<34} {state.cell.supervision:<18} {state_text(state)}{run}")
     needed = last_event(estimate_study(study, arguments.runs, **machine), StudyEstimated).needed
     if not needed.cells:
         answer("Nothing remains to be done.")

@@ -9,6 +9,7 @@ from engine.data import Fingerprint
 from engine.evaluation.catalogue import METRICS, VERSION, Column, column_of
 from engine.evaluation.reasons import known_reason
 from engine.evaluation.results import too_narrow
+from engine.methods.base import Supervision
 from engine.runs.kept_weights import weights_step
 from engine.runs.run import Run
 from engine.settings.run_config import DATASET_TITLES, OWN_DATA, RunConfig
@@ -57,6 +58,11 @@ class Row:
     def data(self) -> DataKey:
         """Key of the run's data set: only values with the same key are compared."""
         return (*data_key(self.config), self.version) if self.version else data_key(self.config)
+
+    @property
+    def supervision(self) -> Supervision:
+        """What the run learned from besides the images; values are ranked within one label only."""
+        return self.config.supervision
 
     @property
     def older(self) -> bool:

@@ -49,6 +49,7 @@ class AdaGvae(GaussianMethod):
     """
 
     title = short = "Ada-GVAE"
+    about = "learns from pairs of images that share most factors"
     formula = "reconstruction loss + β KL, means over pairs of images whose shared latents are averaged"
     source = "Locatello et al. 2020"
     supervision = Supervision.WEAK

@@ -117,17 +117,34 @@ class MethodSettings(Settings):
 
 
 class Supervision(StrEnum):
-    """What a method learns from besides the images."""
+    """What a method learns from besides the images. Scores are compared, and methods ranked, within one label only."""
 
     NONE = "unsupervised"
     WEAK = "weakly supervised"
     FULL = "supervised"
 
+    @property
+    def about(self) -> str:
+        """What the label means, as a sentence."""
+        return {
+            Supervision.NONE: "Learns from images alone.",
+            Supervision.WEAK: "Also learns from relations between images, such as pairs that share most factors, "
+            "without the value of any factor.",
+            Supervision.FULL: "Also learns from labels: the class given to the network, or which factor varies.",
+        }[self]
+
+    @property
+    def rank(self) -> int:
+        """Its place where methods are listed, from 0: the least supervision first."""
+        return list(Supervision).index(self)
+
 
 class Method(ABC):
     """A method with its networks, which have the weights of the seed until a checkpoint fills them.
 
-    Class attributes describe it. `title`, and `short` for narrow places; `formula` and `source` say what it minimises.
+    Class attributes describe it. `title`, and `short` for narrow places; `about` is what distinguishes it, in a few
+    words, for lists; `formula` and `source` say what it minimises. `supervision` is what it learns from besides images;
+    a conditional run of any method is supervised (`RunConfig.supervision`).
     `Settings` are its own settings; the first is the weight that stands in its formula. `ignores` are the common ones
     that it does not look at; `conditional` says whether its decoder can be given labels, `needs_factors` whether it
     learns from data with ground-truth factors only. `terms` are the curves that it has beside loss, reconstruction and
@@ -141,6 +158,7 @@ class Method(ABC):
 
     title: ClassVar[str]
     short: ClassVar[str]
+    about: ClassVar[str] = ""
     formula: ClassVar[str]
     source: ClassVar[str]
     supervision: ClassVar[Supervision] = Supervision.NONE

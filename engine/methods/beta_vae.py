@@ -29,6 +29,7 @@ class BetaVae(PenaltyMethod):
     """Weighs KL by beta."""
 
     title = short = "β-VAE"
+    about = "KL has the weight β"
     formula = "reconstruction loss + β KL"
     source = "Eq. 4"
     colour = 2
