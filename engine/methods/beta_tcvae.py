@@ -32,7 +32,7 @@ class BetaTcvae(PenaltyMethod):
     """Weighs the total correlation of the latents by beta, and nothing else of KL."""
 
     title = short = "β-TCVAE"
-    about = "the total correlation, estimated from each batch, has the weight β"
+    about = "total correlation, estimated from each batch, is weighted by β"
     formula = "reconstruction loss + KL + (β − 1) TC"
     source = "Chen et al. 2018, TC the total correlation of the latents"
     Settings = CorrelationSettings

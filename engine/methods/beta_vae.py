@@ -29,7 +29,7 @@ class BetaVae(PenaltyMethod):
     """Weighs KL by beta."""
 
     title = short = "β-VAE"
-    about = "KL has the weight β"
+    about = "KL is weighted by β"
     formula = "reconstruction loss + β KL"
     source = "Eq. 4"
     colour = 2

@@ -53,7 +53,7 @@ class FactorVae(GaussianMethod):
     """
 
     title = short = "FactorVAE"
-    about = "a discriminator estimates the total correlation"
+    about = "total correlation, estimated by a discriminator, is weighted by γ"
     formula = "reconstruction loss + KL + γ TC"
     source = "Kim & Mnih 2018, TC the total correlation as a discriminator sees it"
     colour = 5

@@ -57,11 +57,11 @@ class Study:
 
     @property
     def methods_words(self) -> str:
-        """Its methods by their supervision, e.g. "unsupervised: VAE, β-VAE; weakly supervised: Ada-GVAE"."""
+        """Its methods by their supervision, e.g. "unsupervised: VAE · β-VAE; weakly supervised: Ada-GVAE"."""
         of_label: dict[Supervision, dict[str, None]] = {}
         for cell in sorted(self.cells, key=lambda cell: cell.supervision.rank):
             of_label.setdefault(cell.supervision, {})[cell.method.title] = None
-        return "; ".join(f"{label}: {', '.join(titles)}" for label, titles in of_label.items())
+        return "; ".join(f"{label}: {' · '.join(titles)}" for label, titles in of_label.items())
 
     def warnings(self) -> list[str]:
         """Return warnings about settings that do not go together, as sentences with their methods."""

@@ -8,6 +8,7 @@ from PySide6.QtGui import QColor, QFont
 
 from engine.evaluation.catalogue import BETTER, METRICS
 from engine.evaluation.table import SUPERVISION_NOTE, Cell, Heading, Table
+from engine.figures.looks import Look
 from engine.methods.base import Supervision
 from engine.system.numbers import grouped
 from gui.plugins.words import origin_tip
@@ -28,22 +29,22 @@ AS_THEY_ARE = ("seed",)
 
 
 class MetricsModel(QAbstractTableModel):
-    """Holds a table, with a colour for each row."""
+    """Holds a table, with a look for each row."""
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
         self.table = Table((), ())
         self._group_ends = self.table.group_ends
-        self._colours: Sequence[str] = ()
+        self._looks: Sequence[Look] = ()
 
-    def show_table(self, table: Table, colours: Sequence[str]) -> None:
+    def show_table(self, table: Table, looks: Sequence[Look]) -> None:
         """Show another table."""
-        if table == self.table and colours == self._colours:
+        if table == self.table and looks == self._looks:
             return
         alike = _alike(table, self.table)
         if not alike:
             self.beginResetModel()
-        self.table, self._group_ends, self._colours = table, table.group_ends, colours
+        self.table, self._group_ends, self._looks = table, table.group_ends, looks
         if alike:  # keeps the selection, and a double-click in progress
             self.dataChanged.emit(self.index(0, 0), self.index(self.rowCount() - 1, self.columnCount() - 1))
         else:
@@ -86,8 +87,8 @@ class MetricsModel(QAbstractTableModel):
             return tip(*cell.note.split("\n"), title=heading.column.name if heading.column else cell.text)
         if role == ENDS_GROUP:
             return index.row() in self._group_ends
-        if role == Role.DecorationRole and index.column() == 0 and index.row() < len(self._colours):
-            return dot(self._colours[index.row()])
+        if role == Role.DecorationRole and index.column() == 0 and index.row() < len(self._looks):
+            return dot(*self._looks[index.row()])
         return None
 
 
