@@ -36,7 +36,7 @@ def draw_score(table: "Table", metric: str, against: str, output: Path) -> None:
     """Draw a metric of the runs of a table by methods. Raises ConfigError if none has it, or RunError."""
     from engine.evaluation.catalogue import METRICS
     from engine.evaluation.charts import points
-    from engine.evaluation.costs import COSTS
+    from engine.evaluation.costs import COSTS, course_note
     from engine.figures.drawing import save
     from engine.figures.evaluation import scatter_figure
     from engine.figures.looks import look, looks_of
@@ -49,4 +49,5 @@ def draw_score(table: "Table", metric: str, against: str, output: Path) -> None:
     if not found:
         raise ConfigError(f"No run has both {y.name} and {x.title.lower()}: evaluate the runs first.")
     looks = [look(number) for number in looks_of(table, {}, methods=True)]
-    save(scatter_figure(found, [line.title for line in table.lines], looks, x, y), output)
+    note = course_note([point.row for point in found], metric)
+    save(scatter_figure(found, [line.title for line in table.lines], looks, x, y, note), output)

@@ -1,5 +1,6 @@
 """What a run had spent when it was evaluated: training steps, and hours of a processor or a GPU."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from engine.evaluation.catalogue import Column
 from engine.evaluation.rows import Row
-from engine.runs.metrics_file import MetricsReader
+from engine.runs.metrics_file import SCORES, MetricsReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,13 @@ COSTS = {column.metric: column for column in (STEPS, PROCESSOR_HOURS, GPU_HOURS)
 
 
 def evaluations(row: Row, metric: str) -> list[Evaluated]:
-    """Return the values of a metric that a run has, in order of steps."""
+    """Return the values of a metric that a run has, in order of steps.
+
+    These are the scores that it recorded during training; if it recorded none, there is that of its evaluation. The two
+    are not mixed, since their protocols differ.
+    """
+    if during := _during_training(row, metric):
+        return during
     value = row.value(metric)
     return [] if value is None else [Evaluated(row.step, _seconds(row, row.step), value)]
 
@@ -50,22 +57,44 @@ def spent(row: Row, evaluated: Evaluated, cost: str) -> float | None:
     return evaluated.seconds * max(1, row.threads) / 3600
 
 
+def course_note(rows: Sequence[Row], metric: str) -> str:
+    """Return how scores recorded during training differ from evaluations; empty where none of these runs has any."""
+    if metric != "factor_vae" or not any(_during_training(row, metric) for row in rows):
+        return ""
+    return "Scores recorded during training are from fewer votes than those of an evaluation."
+
+
+def _during_training(row: Row, metric: str) -> list[Evaluated]:
+    kept = _columns_of(row, "scores.csv") if metric in SCORES else {}
+    if not kept:
+        return []
+    points = zip(kept["step"], kept["seconds"], kept[metric], strict=True)
+    return [Evaluated(int(step), float(seconds), float(value)) for step, seconds, value in points if np.isfinite(value)]
+
+
 def _seconds(row: Row, step: int) -> float | None:
     """Seconds of training up to a step, from the curves."""
+    kept = _columns_of(row, "metrics.csv")
+    if not kept or not len(kept["step"]):
+        return None
+    return float(np.interp(step, np.append(0.0, kept["step"]), np.append(0.0, kept["seconds"])))
+
+
+def _columns_of(row: Row, name: str) -> Mapping[str, NDArray[np.float64]]:
+    """The columns of a run's curves or scores; empty if it has none."""
     if row.path is None:
-        return None
-    file = row.path / "metrics.csv"
+        return {}
     try:
-        status = file.stat()
+        status = (row.path / name).stat()
     except OSError:
-        return None
-    steps, seconds = _clock(file, status.st_mtime_ns, status.st_size)
-    return float(np.interp(step, np.append(0.0, steps), np.append(0.0, seconds))) if len(steps) else None
+        return {}
+    return _read(row.path / name, status.st_mtime_ns, status.st_size)
 
 
 @lru_cache(maxsize=1024)
-def _clock(file: Path, changed: int, size: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Steps and seconds of the points of a run's curves, which are read again only if they have changed."""
+def _read(file: Path, changed: int, size: int) -> Mapping[str, NDArray[np.float64]]:
+    """Position and scores in a file, which is read again only if it has changed."""
     reader = MetricsReader(file)
     reader.refresh()
-    return reader.column("step").copy(), reader.column("seconds").copy()
+    wanted = [name for name in reader.names if name in ("step", "seconds", *SCORES)]
+    return {name: reader.column(name).copy() for name in wanted}

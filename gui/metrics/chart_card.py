@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QComboBox, QPushButton, QStackedLayout
 
 from engine.evaluation.catalogue import Column
 from engine.evaluation.charts import bars, points
-from engine.evaluation.costs import COSTS
+from engine.evaluation.costs import COSTS, course_note
 from engine.evaluation.rows import DataKey, columns_of
 from engine.evaluation.table import Table
 from engine.figures.looks import look
@@ -157,7 +157,8 @@ class ChartCard(Card):
         titles = [line.title for line in self._table.lines]
         if self.kind.currentIndex() == SCATTER:
             found = points(self._table, x.metric, y.metric, self._chosen_data)
-            return scatter_figure(found, titles, paper, x, y, self._caption)
+            note = course_note([point.row for point in found], y.metric) if x.metric in COSTS else ""
+            return scatter_figure(found, titles, paper, x, y, " · ".join(filter(None, (self._caption, note))))
         return bars_figure(bars(self._table, y, self._chosen_data), paper, y, self._caption)
 
     @property
