@@ -197,8 +197,10 @@ def _wrong_method(what: str, method: Any) -> str:
             return f"{what} ({method.__name__}) needs {name}, a line of text."
     if method.about and not _is_line(method.about):
         return f"about of {_lower(what)} must be a line of text: what distinguishes it, in a few words."
-    if not isinstance(method.supervision, Supervision):
-        return f"supervision of {_lower(what)} must be one of {', '.join(f'Supervision.{s.name}' for s in Supervision)}."
+    supervision: object = method.supervision
+    if not isinstance(supervision, Supervision):
+        known = ", ".join(f"Supervision.{each.name}" for each in Supervision)
+        return f"supervision of {_lower(what)} must be one of {known}."
     settings: Any = method.Settings
     if not (inspect.isclass(settings) and issubclass(settings, MethodSettings)):
         return f"Settings of {_lower(what)} must be a class that derives from MethodSettings."

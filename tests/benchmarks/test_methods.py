@@ -4,8 +4,8 @@ All methods have the same network (plain, no normalisation) where they use the c
 64 pixels, and one thread. The comparison of methods in the help has its costs from here. To measure every method, or
 one, and write the result to resources/help/costs.toml:
 
-    STUDIO_COSTS=write QT_QPA_PLATFORM=offscreen .venv/bin/python -m pytest -m benchmark -s tests/benchmarks/test_methods.py
-    ... -k factor-vae
+    export STUDIO_COSTS=write QT_QPA_PLATFORM=offscreen
+    .venv/bin/python -m pytest -m benchmark -s tests/benchmarks/test_methods.py [-k factor-vae]
 """
 
 import os
@@ -28,15 +28,16 @@ from engine.training.trainer import Trainer
 
 pytestmark = pytest.mark.benchmark
 COSTS = RESOURCES / "help" / "costs.toml"
-ROUNDS, STEPS, WARM_UP = 9, 8, 4
-PROFILED = 20
+ROUNDS, STEPS, WARM_UP = 7, 5, 3
+PROFILED = 10
 """Steps that are profiled."""
 
 
 def trainer_of(folder: Path, objective: str) -> Trainer:
     """A trainer whose steps do what they do in a run, but write nothing."""
     config = RunConfig(
-        objective=objective, steps=1_000_000, threads=1, device="cpu", network="plain", normalisation="none"
+        objective=objective, steps=1_000_000, threads=1, device="cpu", network="plain", normalisation="none",
+        batch_size=64,
     )  # fmt: skip
     trainer = Trainer(Run.create(folder, config))
     trainer.model.train()
