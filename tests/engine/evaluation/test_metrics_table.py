@@ -133,7 +133,10 @@ def test_runs_are_grouped_by_any_setting_and_differences_within_a_row_are_noted(
 
 def test_columns_without_any_value_are_left_out(rows):
     head = markdown(table_of(rows).filled()).splitlines()[0]
-    assert head == "| Run | Method | Supervision | Data set | Seed | Step | Reconstruction ↓ (nats) | Active latents | MIG ↑ |"
+    assert (
+        head
+        == "| Run | Method | Supervision | Data set | Seed | Step | Reconstruction ↓ (nats) | Active latents | MIG ↑ |"
+    )
     assert markdown(table_of(rows[4:]).filled()).splitlines()[0].endswith("| Reconstruction ↓ (nats) |")
 
 

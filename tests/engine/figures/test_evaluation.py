@@ -110,9 +110,7 @@ def test_a_score_stands_at_the_steps_and_hours_it_took(trained_row):
 
 
 def test_scores_recorded_during_training_are_joined_and_replace_the_evaluation(trained_row, table):
-    (trained_row.path / "scores.csv").write_text(
-        ",".join(SCORE_COLUMNS) + "\n100,1,3600,0.5,0.1\n200,2,7200,0.6,0.2\n"
-    )
+    (trained_row.path / "scores.csv").write_text(",".join(SCORE_COLUMNS) + "\n100,1,3600,0.5,0.1\n200,2,7200,0.6,0.2\n")
     table = table_of([trained_row, table.lines[0].rows[0]])
     found = points(table, "processor_hours", "mig", DSPRITES)
     assert [(point.x, point.y) for point in found] == [(2.0, 0.1), (4.0, 0.2)]
