@@ -77,16 +77,16 @@ class MethodView(QListView):
         self._at = 0.0
 
     def keyboardSearch(self, search: str) -> None:
-        """Go to the next method that fits what is typed; after a pause it begins anew."""
+        """Go to the first method that fits what is typed, by a single letter to the next; a pause begins anew."""
         now = time.monotonic()
         pause = QGuiApplication.styleHints().keyboardInputInterval() / 1000
         self._typed = spelt(search) if now - self._at > pause or not search else self._typed + spelt(search)
         self._at = now
         if not self._typed:
             return
-        here, count = self.currentIndex().row(), self.model().rowCount()
-        start = here + (len(self._typed) == 1)
-        order = [(start + n) % count for n in range(count)]
+        count = self.model().rowCount()
+        first = self.currentIndex().row() + 1 if len(search) == len(self._typed) == 1 else 0
+        order = [*range(first, count), *range(first)]
         for fits in (str.startswith, _begins_a_word, str.__contains__):
             for row in order:
                 index = self.model().index(row, 0)

@@ -171,9 +171,9 @@ def test_methods_are_listed_below_what_they_learn_from(form):
 
 @pytest.mark.parametrize(
     ("typed", "found"),
-    [("beta", "beta-vae"), ("b", "beta-vae"), ("β", "beta-vae"), ("beta-t", "beta-tcvae"), ("tc", "beta-tcvae"),
+    [("beta", "beta-vae"), ("b", "beta-tcvae"), ("be", "beta-vae"), ("beta-t", "beta-tcvae"), ("tc", "beta-tcvae"),
      ("gvae", "ada-gvae"), ("gan", "info-gan"), ("info-gan", "info-gan"), ("factor", "factor-vae"),
-     ("annealed vae (r", "annealed-relu"), ("abs", "annealed-abs"), ("VA", "vae"), ("zebra", "annealed-relu")],
+     ("annealed-r", "annealed-relu"), ("abs", "annealed-abs"), ("VA", "vae"), ("zebra", "annealed-relu")],
 )  # fmt: skip
 def test_a_method_is_found_by_typing_its_name_or_a_part_of_it(qtbot, form, typed, found):
     method = editor(form, "objective")
@@ -181,6 +181,12 @@ def test_a_method_is_found_by_typing_its_name_or_a_part_of_it(qtbot, form, typed
     qtbot.keyClicks(method, typed)
     assert method.currentData() == found
     assert form.config().objective == found
+
+
+def test_greek_letters_find_a_method_too(form):
+    method = editor(form, "objective")
+    method.view().keyboardSearch("β-t")
+    assert method.view().currentIndex().data() == "β-TCVAE"
 
 
 def test_arrow_keys_pass_over_the_labels(qtbot, form):
