@@ -21,7 +21,7 @@ from engine.cli.progress import answer, say, shown, stop_on_interrupt
 from engine.errors import ChangedError, ConfigError, OutputError, PluginError, RunError, StudioError
 from engine.jobs.control import Control
 from engine.jobs.events import Evaluated, Finished, Paused, Request
-from engine.methods.registry import METHODS
+from engine.methods.registry import METHODS, by_supervision
 from engine.runs.run import Run
 from engine.settings.folders import chosen_folders, data_cache, with_remembered_data
 from engine.settings.presets import quick_preset
@@ -62,8 +62,10 @@ def parser() -> Parser:
 
     train = commands.add_parser("train", help="train a run", description="Train a run and print its folder.")
     train.add_argument("--dataset", metavar="N", help=f"one of {', '.join(DATASET_TITLES)}")
-    train.add_argument("--objective", metavar="N", help=f"one of {', '.join(METHODS)}")
-    train.add_argument("--conditional", action="store_true", default=None, help="give the decoder the class label")
+    train.add_argument("--objective", metavar="N", help=f"the method: {_methods_in_a_line()}")
+    train.add_argument(
+        "--conditional", action="store_true", default=None, help="give the decoder the class label (supervised)"
+    )
     length = train.add_mutually_exclusive_group()
     length.add_argument("--epochs", metavar="N", help="length in epochs (passes over the data)")
     length.add_argument("--steps", metavar="N", help="length in training steps")
@@ -120,6 +122,15 @@ def parser() -> Parser:
     datasets.add_argument("dataset", nargs="?", metavar="NAME")
     data_option(datasets)
     datasets.set_defaults(do=_datasets)
+
+    methods = commands.add_parser(
+        "methods",
+        help="list the methods",
+        description="List the methods by what they learn from besides images: unsupervised, weakly supervised, "
+        "supervised. Their scores are compared within one label only. A run of any method that is given class labels "
+        "(--conditional) is supervised.",
+    )
+    methods.set_defaults(do=_methods)
 
     demo = commands.add_parser(
         "demo",
@@ -321,6 +332,20 @@ def _datasets(arguments: argparse.Namespace) -> int:
         used = disk_used(entry.name)
         state = entry.state() + (f", {used / 1e6:,.0f} MB on disk" if used else "")
         answer(f"{entry.name:<14} {size:<26} {state}\n{'':<14} {entry.description} {entry.licence}.")
+    return 0
+
+
+def _methods_in_a_line() -> str:
+    return "; ".join(f"{label}: {', '.join(names)}" for label, names in by_supervision().items())
+
+
+def _methods(arguments: argparse.Namespace) -> int:
+    for label, names in by_supervision().items():
+        answer(f"{label}: {label.about}")
+        for name in names:
+            method, origin = METHODS[name], METHODS.origin(name)
+            words = method.about or method.formula
+            answer(f"  {name:<18} {method.title}: {words}{f' (from {origin.words})' if origin else ''}")
     return 0
 
 

@@ -9,6 +9,7 @@ from engine.data import Fingerprint
 from engine.evaluation.catalogue import METRICS, VERSION, Column, column_of
 from engine.evaluation.reasons import known_reason
 from engine.evaluation.results import too_narrow
+from engine.methods.base import Supervision
 from engine.runs.kept_weights import weights_step
 from engine.runs.run import Run
 from engine.settings.run_config import DATASET_TITLES, OWN_DATA, RunConfig
@@ -29,8 +30,9 @@ class Row:
 
     `dataset` is the title of the data set, with the file's name for the user's own data; runs are compared within the
     same `data`. `newest` is the step of the current weights, which may be later than `step`. `fingerprint` is that of
-    the data used for the metrics; `data_note` says if these differ from the training data or are not known. `version`
-    is set by `by_version` if a table has rows of several data sets with the same name.
+    the data used for the metrics; `data_note` says if these differ from the training data or are not known. `threads`
+    are the CPU threads it was trained with, 0 on a GPU, None if that is not known. `version` is set by `by_version` if
+    a table has rows of several data sets with the same name.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Row:
     fingerprint: Fingerprint | None = None
     data_note: str = ""
     version: str = ""
+    threads: int | None = None
 
     def value(self, metric: str) -> float | None:
         """Return a metric's value, or None if there is none."""
@@ -57,6 +60,11 @@ class Row:
     def data(self) -> DataKey:
         """Key of the run's data set: only values with the same key are compared."""
         return (*data_key(self.config), self.version) if self.version else data_key(self.config)
+
+    @property
+    def supervision(self) -> Supervision:
+        """What the run learned from besides the images; values are ranked within one label only."""
+        return self.config.supervision
 
     @property
     def older(self) -> bool:
@@ -88,7 +96,16 @@ def read_row(run: Run) -> Row:
         weights_step(run.checkpoint_folder),
         data,
         _data_note(run, kept, data) if metrics else "",
+        threads=_threads(run),
     )
+
+
+def _threads(run: Run) -> int | None:
+    """CPU threads that a run was trained with, 0 on a GPU; None if that is not known."""
+    device, threads = run.resolved.get("device"), run.resolved.get("threads")
+    if device is None:
+        return None
+    return threads if device == "cpu" else 0
 
 
 def _data_note(run: Run, kept: dict[str, Any], data: Fingerprint | None) -> str:

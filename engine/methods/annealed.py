@@ -91,6 +91,7 @@ class AnnealedAbs(Annealed):
 
     title = "Annealed VAE (abs)"
     short = "annealed abs"
+    about = "KL is held at a capacity that rises"
     formula = "reconstruction loss + γ |KL − C|"
     source = "Eq. 5, with C rising from 0"
     colour = 4
@@ -106,6 +107,7 @@ class AnnealedRelu(Annealed):
 
     title = "Annealed VAE (ReLU)"
     short = "annealed ReLU"
+    about = "KL above a capacity that rises is penalised"
     formula = "reconstruction loss + γ ReLU(KL − C)"
     source = "Eq. 6, with C rising from 0"
     colour = 0

@@ -136,7 +136,7 @@ class MethodSettings(Settings):
 
 
 class Supervision(StrEnum):
-    """What a method learns from in addition to images: nothing, which images belong together, or their factors.
+    """What a method learns from in addition to images. Scores are compared, and methods ranked, within one label only.
 
     A step gets the factors of its images only if the method is supervised.
     """
@@ -145,18 +145,35 @@ class Supervision(StrEnum):
     WEAK = "weakly supervised"
     FULL = "supervised"
 
+    @property
+    def about(self) -> str:
+        """What the label means, as a sentence."""
+        return {
+            Supervision.NONE: "Learns from images alone.",
+            Supervision.WEAK: "Also learns from relations between images, such as pairs that share most factors, "
+            "without the value of any factor.",
+            Supervision.FULL: "Also learns from labels: the class given to the network, or which factor varies.",
+        }[self]
+
+    @property
+    def rank(self) -> int:
+        """Its place where methods are listed, from 0: the least supervision first."""
+        return list(Supervision).index(self)
+
 
 class Method(ABC):
     """A method with its networks, whose weights come from the seed until a checkpoint is loaded.
 
-    Class attributes describe it: `title`, and `short` for narrow places; `formula` and `source`, what it minimises.
-    `Settings` are its own settings, the first of them the weight in its formula. `ignores` are the common settings that
-    it does not use; `conditional` says whether its decoder can be given labels, `needs_factors` whether it learns only
-    from data with ground-truth factors, `batches_per_step` how many batches of images a step takes. `terms` are its
-    curves besides loss, reconstruction and KL; none has the name of a weight, and one named "capacity" is drawn with
-    KL. `lacks` has those of "reconstruction" and "kl" that it does not have, each with the reason as a sentence without
-    a full stop; it then also lacks what depends on them (the held-out curve, the ELBO, the order of latents by KL).
-    `colour` is its number in charts by method, among the colours of runs.
+    Class attributes describe it: `title`, and `short` for narrow places; `about`, what distinguishes it, in a few words
+    for lists; `formula` and `source`, what it minimises. `supervision` is what it learns from in addition to images; a
+    conditional run of any method is supervised (`RunConfig.supervision`). `Settings` are its own settings, the first of
+    them the weight in its formula. `ignores` are the common settings that it does not use; `conditional` says whether
+    its decoder can be given labels, `needs_factors` whether it learns only from data with ground-truth factors,
+    `batches_per_step` how many batches of images a step takes. `terms` are its curves besides loss, reconstruction and
+    KL; none has the name of a weight, and one named "capacity" is drawn with KL. `lacks` has those of "reconstruction"
+    and "kl" that it does not have, each with the reason as a sentence without a full stop; it then also lacks what
+    depends on them (the held-out curve, the ELBO, the order of latents by KL). `colour` is its number in charts by
+    method, among the colours of runs.
 
     `settings` are its own, with a number for each weight: the value at the current step, or before the first step that
     at the end of its schedule.
@@ -164,6 +181,7 @@ class Method(ABC):
 
     title: ClassVar[str]
     short: ClassVar[str]
+    about: ClassVar[str] = ""
     formula: ClassVar[str]
     source: ClassVar[str]
     supervision: ClassVar[Supervision] = Supervision.NONE

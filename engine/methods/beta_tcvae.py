@@ -52,6 +52,7 @@ class BetaTcvae(ComparingMethod):
     """Weights only the total correlation of the latents by beta, not the other parts of KL."""
 
     title = short = "β-TCVAE"
+    about = "total correlation, estimated from each batch, is weighted by β"
     formula = "reconstruction loss + KL + (β − 1) TC"
     source = "Chen et al. 2018; TC is the total correlation of the latents"
     Settings = CorrelationSettings

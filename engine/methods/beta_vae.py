@@ -29,6 +29,7 @@ class BetaVae(PenaltyMethod):
     """Weights KL by beta."""
 
     title = short = "β-VAE"
+    about = "KL is weighted by β"
     formula = "reconstruction loss + β KL"
     source = "Eq. 4"
     colour = 2

@@ -91,6 +91,7 @@ class DVae(AutoencoderMethod):
     """
 
     title = short = "D-VAE"
+    about = "each latent is one of 64 ordered categories"
     formula = "reconstruction loss + KL from the uniform distribution"
     source = "Friede et al. 2023, z from a Gumbel-softmax over categories in order"
     colour = 7

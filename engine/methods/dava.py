@@ -93,6 +93,7 @@ class Dava(GaussianMethod):
     """
 
     title = short = "DAVA"
+    about = "KL is held at a capacity that rises while a discriminator is at chance"
     formula = "reconstruction loss + γ ((KL − C) / latents)⁴, C moving while a discriminator is at chance"
     source = "Estermann & Wattenhofer 2023"
     colour = 3

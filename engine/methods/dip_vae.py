@@ -101,6 +101,7 @@ class DipVaeI(DipVae):
     """Pulls the covariance of the posteriors' means towards the identity, so that every latent must vary."""
 
     title = short = "DIP-VAE-I"
+    about = "the covariance of the posterior means is pulled towards the identity"
     formula = "reconstruction loss + KL + λ off-diagonal Σ cov(μᵢ, μⱼ)² + λ diagonal Σ (var μᵢ − 1)²"
     source = "Kumar et al. 2018, μ the means of the posteriors"
     colour = 7
@@ -117,6 +118,7 @@ class DipVaeII(DipVae):
     """Pulls the covariance of z towards the identity; a latent whose posterior is the prior has variance 1 as well."""
 
     title = short = "DIP-VAE-II"
+    about = "the covariance of z is pulled towards the identity"
     formula = "reconstruction loss + KL + λ off-diagonal Σ cov(zᵢ, zⱼ)² + λ diagonal Σ (var zᵢ − 1)²"
     source = "Kumar et al. 2018"
     colour = 1

@@ -16,6 +16,7 @@ class FactorDVae(Factorising, DVae):
     """
 
     title = short = "FactorD-VAE"
+    about = "D-VAE with a total correlation weighted by γ"
     formula = "reconstruction loss + KL from the uniform distribution + γ TC"
     source = "Friede et al. 2023, the D-VAE with the discriminator of Kim & Mnih 2018"
     colour = 7

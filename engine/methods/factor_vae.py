@@ -152,6 +152,7 @@ class FactorVae(Factorising, GaussianMethod):
     """FactorVAE with Gaussian posteriors."""
 
     title = short = "FactorVAE"
+    about = "total correlation, estimated by a discriminator, is weighted by γ"
     formula = "reconstruction loss + KL + γ TC"
     source = "Kim & Mnih 2018; TC is the total correlation, estimated by a discriminator"
     colour = 5

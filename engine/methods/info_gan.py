@@ -82,6 +82,7 @@ class InfoGan(CodeGan):
     """
 
     title = short = "InfoGAN"
+    about = "a GAN whose codes can be read from its images"
     formula = "losses of generator and discriminator − λ I(c; image)"
     source = "Chen et al. 2016; I is a lower bound on the mutual information between codes and image"
     Settings = InfoGanSettings

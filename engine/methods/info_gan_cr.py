@@ -107,6 +107,7 @@ class InfoGanCr(CodeGan):
     """
 
     title = short = "InfoGAN-CR"
+    about = "a GAN whose codes must change images in different ways"
     formula = "losses of generator and discriminator − λ I(c; image) + α CE(i; pair)"
     source = "Lin et al. 2020, CE the cross-entropy of a network that tells which code the images of a pair share"
     Settings = InfoGanCrSettings

@@ -43,6 +43,7 @@ class LambdaBetaVae(GaussianMethod):
     """Weighs KL by beta, and reconstructs by cross-entropy and squared error."""
 
     title = short = "λβ-VAE"
+    about = "β-VAE with a squared error added to the reconstruction loss"
     formula = "reconstruction loss + β KL + λ squared error"
     source = "Vu et al. 2026, the squared error of pixel probabilities"
     colour = 6

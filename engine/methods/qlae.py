@@ -66,6 +66,7 @@ class Qlae(AutoencoderMethod):
     """
 
     title = short = "QLAE"
+    about = "each latent is one of a few learned values"
     formula = "reconstruction loss per pixel + λ quantisation + λ commitment"
     source = "Hsu et al. 2023, latents rounded to codes"
     colour = 3

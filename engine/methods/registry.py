@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from engine.methods.ada_gvae import AdaGvae
 from engine.methods.annealed import AnnealedAbs, AnnealedRelu
-from engine.methods.base import Method, MethodSettings
+from engine.methods.base import Method, MethodSettings, Supervision
 from engine.methods.beta_tcvae import BetaTcvae
 from engine.methods.beta_vae import BetaVae
 from engine.methods.d_vae import DVae
@@ -84,6 +84,19 @@ def network_lacking(objective: str, network: str, dataset: str, image_shape: tup
 def titles() -> dict[str, str]:
     """Return the titles of the methods by name."""
     return {name: method.title for name, method in METHODS.items()}
+
+
+def supervision_of(objective: str, *, conditional: bool) -> Supervision:
+    """Return the supervision of a run: that of its method, but a run whose decoder is given labels is supervised."""
+    return Supervision.FULL if conditional else METHODS[objective].supervision
+
+
+def by_supervision() -> dict[Supervision, list[str]]:
+    """Names of the methods by what they learn from, in the order of `Supervision`; only labels that a method has."""
+    found: dict[Supervision, list[str]] = {}
+    for name, method in sorted(METHODS.items(), key=lambda item: item[1].supervision.rank):
+        found.setdefault(method.supervision, []).append(name)
+    return found
 
 
 def same_setting(name: str, one: type[Method], other: type[Method]) -> bool:

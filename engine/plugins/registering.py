@@ -12,7 +12,7 @@ from engine.errors import PluginError, StudioError
 from engine.evaluation.catalogue import METRICS, MOST_DECIMALS, OF_PLUGINS, Column, Need
 from engine.evaluation.metric import PLUGIN_METRICS, Metric
 from engine.methods.absent import absent_method, description_of
-from engine.methods.base import Method, MethodSettings, Term
+from engine.methods.base import Method, MethodSettings, Supervision, Term
 from engine.methods.registry import METHODS
 from engine.networks.absent import AbsentNetwork
 from engine.networks.architectures import NETWORKS
@@ -195,6 +195,12 @@ def _wrong_method(what: str, method: Any) -> str:
     for name in ("title", "short", "formula", "source"):
         if not _is_line(getattr(method, name, None)):
             return f"{what} ({method.__name__}) needs {name}, a line of text."
+    if method.about and not _is_line(method.about):
+        return f"about of {_lower(what)} must be a line of text: what distinguishes it, in a few words."
+    supervision: object = method.supervision
+    if not isinstance(supervision, Supervision):
+        known = ", ".join(f"Supervision.{each.name}" for each in Supervision)
+        return f"supervision of {_lower(what)} must be one of {known}."
     settings: Any = method.Settings
     if not (inspect.isclass(settings) and issubclass(settings, MethodSettings)):
         return f"Settings of {_lower(what)} must be a class that derives from MethodSettings."

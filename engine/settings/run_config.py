@@ -15,8 +15,8 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
 from engine.errors import ConfigError
-from engine.methods.base import MethodSettings
-from engine.methods.registry import METHODS, same_setting, titles
+from engine.methods.base import MethodSettings, Supervision
+from engine.methods.registry import METHODS, same_setting, supervision_of, titles
 from engine.networks.architectures import NETWORKS, NORMALISATIONS
 from engine.settings.absent import let_stand_in
 from engine.system.fields import (
@@ -141,13 +141,13 @@ class RunConfig(Settings):
         "The objective that training minimises.",
         Group.DATA,
         choices=titles,
-        each=lambda: " ".join(f"{m.title}: {m.formula} ({m.source})." for m in METHODS.values()),
     )
     conditional: bool = setting(
         False,
         "Conditional",
         "Give the decoder the class label (MNIST: the digit; dSprites: the shape) "
-        "in addition to the latents, which then need not encode it. The encoder does not see it.",
+        "in addition to the latents, which then need not encode it. The encoder does not see it. Such a run is "
+        "supervised: it learns from labels.",
         Group.DATA,
     )
 
@@ -357,6 +357,11 @@ class RunConfig(Settings):
         """The method in words, e.g. "Conditional β-VAE"."""
         title = METHODS[self.objective].title
         return f"Conditional {title}" if self.conditional else title
+
+    @property
+    def supervision(self) -> Supervision:
+        """What the run learns from besides the images: class labels if it is conditional, else as its method."""
+        return supervision_of(self.objective, conditional=self.conditional)
 
     def total_steps(self, images: int) -> int:
         """Length of the run in steps, on a data set with that many training images."""

@@ -66,7 +66,7 @@ def _paragraph(entries: Sequence[_Entry], dataset: str) -> str:
 
 
 def _data(entries: Sequence[_Entry], words: str) -> str:
-    methods = {entry.row.method: _objective(entry.config) for entry in entries}
+    methods = {(entry.row.method, entry.row.supervision): _objective(entry.config) for entry in entries}
     first = entries[0].config
     entry = ENTRIES[first.dataset]
     if first.dataset not in OWN_DATA and entry.training_images is not None:
@@ -75,7 +75,7 @@ def _data(entries: Sequence[_Entry], words: str) -> str:
         words += (
             f" ({which} {entry.training_images:,} {'images' if which == 'all' else 'training images'}, {side} pixels)"
         )
-    listed = "; ".join(f"{title}, which minimises {formula}" for title, formula in methods.items())
+    listed = "; ".join(f"{title} ({how}), which minimises {formula}" for (title, how), formula in methods.items())
     return f"We trained on {words}: {listed}."
 
 

@@ -16,7 +16,9 @@ TEXT_LEFT = 23
 
 
 class RunDelegate(QStyledItemDelegate):
-    """Paints a run: colour, name, data set, method and seed, state, tags, latest reconstruction and KL, progress.
+    """Paints a run: colour, name, data set, method, supervision and seed, state, tags, reconstruction, KL, progress.
+
+    The supervision is left out where there is no room for it.
 
     Emits `dot_clicked(index)` after a click on the colour.
     """
@@ -79,7 +81,8 @@ class RunDelegate(QStyledItemDelegate):
         reconstruction, kl = item.last("reconstruction"), item.last("kl")
         left, width = box.left() + TEXT_LEFT, box.width() - TEXT_LEFT - 8
         state_colour = {"failed": colours.error, "interrupted": colours.warning}.get(item.state.state, colours.muted)
-        kind = f"{DATASET_TITLES[config.dataset]} · {short_method_title(config)} · seed {config.seed}"
+        kind = f"{DATASET_TITLES[config.dataset]} · {short_method_title(config)}"
+        seed = f"seed {config.seed}"
         values = " · ".join(
             words.format(value)
             for words, value in (("{:,.1f}", reconstruction), ("KL {:,.1f}", kl))
@@ -87,7 +90,7 @@ class RunDelegate(QStyledItemDelegate):
         )
         lines = [
             (5, 20, 13, colours.text, [item.name], ""),
-            (25, 16, 11, colours.muted, [kind], ""),
+            (25, 16, 11, colours.muted, [f"{kind} · {config.supervision} · {seed}", f"{kind} · {seed}"], ""),
             (41, 16, 11, state_colour, _state_lines(item), values),
         ]
         font = painter.font()

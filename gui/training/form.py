@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 
 from engine.data import ENTRIES
 from engine.errors import ConfigError
-from engine.methods.registry import METHODS, network_lacking, same_setting, setting_key
+from engine.methods.registry import METHODS, network_lacking, same_setting, setting_key, supervision_of
 from engine.networks.architectures import NETWORKS
 from engine.runs.differences import unused_settings
 from engine.settings.folders import remembered_data
@@ -32,6 +32,7 @@ from engine.system.reading import path_exists
 from engine.system.registry import Registry
 from gui.plugins.words import origin_tip
 from gui.training.editors import FolderField, TextField, WeightField
+from gui.training.method_box import MethodBox, method_tip
 from gui.widgets.combo import Combo
 from gui.widgets.layouts import label
 from gui.widgets.plain import as_plain
@@ -158,6 +159,10 @@ class ConfigForm(QWidget):
 
     def _editor(self, name: str, field: FieldInfo) -> QWidget:
         choices = choices_of(field)
+        if name == "objective":
+            methods = MethodBox()
+            methods.currentIndexChanged.connect(self._edited)
+            return methods
         if choices:
             combo = Combo()
             combo.setMinimumContentsLength(8)
@@ -341,10 +346,11 @@ class ConfigForm(QWidget):
                 self._editors[key].setVisible(visible)
                 if visible:
                     shown_groups.add(group)
-        self._headings[Group.METHOD].setText(f"{method.title} · {method.supervision}")
-        self._headings[Group.METHOD].setToolTip(as_plain(origin_tip(METHODS.origin(self._objective))))
+        supervision = supervision_of(self._objective, conditional=bool(self._values().get("conditional")))
+        self._headings[Group.METHOD].setText(f"{method.title} · {supervision}")
+        self._headings[Group.METHOD].setToolTip(method_tip(self._objective))
         for group, heading in self._headings.items():
-            heading.setVisible(group in shown_groups and group is not Group.DATA)
+            heading.setVisible((group in shown_groups or group is Group.METHOD) and group is not Group.DATA)
         epochs = self._editors["epochs"]
         epochs.setEnabled(not _get(self._editors["steps"]))
 
@@ -386,7 +392,9 @@ def _shown(value: Any) -> Any:
 
 def _put(editor: QWidget, value: Any) -> None:
     if isinstance(editor, QComboBox):
-        editor.setCurrentIndex(max(0, editor.findData(_shown(value))))
+        place = editor.findData(_shown(value))
+        if place >= 0:
+            editor.setCurrentIndex(place)
     elif isinstance(editor, QCheckBox):
         editor.setChecked(value)
     elif isinstance(editor, FolderField):

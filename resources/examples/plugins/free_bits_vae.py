@@ -20,6 +20,7 @@ class FreeBitsVae(PenaltyMethod):
 
     title = "VAE with free bits"
     short = "free bits"
+    about = "the KL of each latent is free up to λ"
     formula = "reconstruction loss + Σ max(λ, KL of a latent)"
     source = "Kingma et al. 2016"
     Settings = FreeBits

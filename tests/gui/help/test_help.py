@@ -1,6 +1,7 @@
 """The help: every link, formula and entry exists; search, F1, theme, history."""
 
 import re
+import tomllib
 from html import unescape
 from pathlib import Path
 
@@ -10,10 +11,11 @@ from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QApplication, QDialog, QVBoxLayout, QWidget
 
 from engine.evaluation.catalogue import METRICS, VERSION
-from engine.methods.registry import METHODS, setting_key
+from engine.methods.registry import METHODS, by_supervision, setting_key
 from engine.runs.run import Run
 from engine.settings.run_config import RunConfig
 from engine.system.fields import range_text
+from engine.system.paths import RESOURCES
 from gui.help import FIRST
 from gui.help.browser import HelpBrowser
 from gui.help.desk import topic_of
@@ -110,6 +112,23 @@ def test_every_method_has_a_section_with_its_formula(library):
     for name in METHODS:
         assert name in topic.anchors()
         assert f"formula:{name}" in topic.html
+
+
+def test_every_method_is_in_the_comparison_with_its_label_and_its_cost(library):
+    """Rows and costs are in files of their own: a method without one has none in the help."""
+    words, costs = (tomllib.loads((RESOURCES / "help" / name).read_text()) for name in ("methods.toml", "costs.toml"))
+    text = library.topics["methods"].text
+    ours = {name: method for name, method in METHODS.items() if METHODS.origin(name) is None}
+    for name, method in ours.items():
+        assert method.about, name
+        assert len(method.about) <= 70, name
+        assert words[name].keys() == {"assumes", "when"}, name
+        assert costs[name].keys() == {"step", "outside_torch"}, name
+        row = "\n".join([method.title, words[name]["assumes"], f"{costs[name]['step']:.1f}", words[name]["when"]])
+        assert (row if costs[name]["step"] < 10 else row.split("\n")[1]) in text, name
+        assert f"{method.supervision} · {name}" in text, name
+    labels = [text.index(f"\n{label[:1].upper()}{label[1:]}\n") for label in by_supervision()]
+    assert labels == sorted(labels)
 
 
 def test_every_command_is_explained(library):

@@ -22,6 +22,7 @@ from engine.jobs.events import Progress
 from engine.jobs.processes import Children
 from engine.plugins.plugin import Plugin
 from engine.plugins.registering import register, unregister
+from engine.runs.metrics_file import SCORE_COLUMNS
 from engine.runs.run import Run
 from engine.settings.run_config import RunConfig
 from engine.system.registry import Origin
@@ -30,7 +31,7 @@ from gui.metrics import exports
 from gui.metrics.page import MetricsPage
 from gui.metrics.session import EvaluationSession
 from gui.metrics.study_session import StudySession
-from gui.metrics.table_model import MetricsModel
+from gui.metrics.table_model import ENDS_GROUP, MetricsModel
 from gui.runs.store import RunItem
 from gui.widgets.axes import ValueAxis
 from gui.widgets.save_dialog import PICTURES
@@ -137,6 +138,18 @@ def test_a_click_on_a_heading_sorts_best_first_and_another_reverses(qtbot, page)
     assert column(page, "mig") == ["0.100", "0.200", "0.300", "–"]
     click_heading(qtbot, page, "reconstruction")
     assert column(page, "reconstruction") == ["41.25", "81.00", "83.00", "90.00"]
+
+
+def test_rows_are_sorted_within_their_supervision_with_a_line_between(qtbot, make_page, items, tmp_path):
+    pairs = [evaluated(tmp_path / "runs", "ada-gvae", seed, mig) for seed, mig in ((0, 0.4), (1, 0.5))]
+    page = make_page([*items[:3], *map(RunItem, pairs)])
+    click_heading(qtbot, page, "mig")
+    assert column(page, "mig") == ["0.300", "0.200", "0.100", "0.500", "0.400"]
+    assert column(page, "supervision") == [*["unsupervised"] * 3, *["weakly supervised"] * 2]
+    assert [page.model.index(row, 0).data(ENDS_GROUP) for row in range(5)] == [False, False, True, False, False]
+    fonts = [page.model.index(row, page.model.table.index("mig")).data(Qt.ItemDataRole.FontRole) for row in range(5)]
+    assert [font is not None and font.bold() for font in fonts] == [True, False, False, True, False]
+    assert "Learns from images alone." in page.model.headerData(page.model.table.index("supervision"), Header, Tip)
 
 
 def test_a_hidden_column_stays_hidden_and_a_visible_one_visible(page, make_page, items):
@@ -266,6 +279,24 @@ def test_scatter_and_bars_show_the_tables_numbers_and_a_point_picks_its_row(page
     page.charts.kind.activated.emit(1)
     assert list(page.charts.bar_chart.bars.opts["width"]) == [0.1, 0.2, 0.3]
     assert page.charts.bar_chart.errors.opts["left"] == pytest.approx([0.01] * 3)  # the 95 % interval
+
+
+def test_scores_are_drawn_against_steps_and_joined_where_a_run_recorded_them(make_page, items):
+    scores = items[1].path / "scores.csv"
+    scores.write_text(",".join(SCORE_COLUMNS) + "\n50,1,60,0.5,0.1\n100,2,120,0.6,0.2\n")
+    charts = make_page(items[:3]).charts
+    for box, name in ((charts.up, "mig"), (charts.across, "training_steps")):
+        box.setCurrentIndex(box.findData(name))
+        box.activated.emit(box.currentIndex())
+    x, y = charts.scatter.points.getData()
+    assert list(zip(x, y, strict=True)) == [(100, 0.1), (50, 0.1), (100, 0.2), (100, 0.3)]
+    [line] = charts.scatter.lines
+    assert [list(values) for values in line.getData()] == [[50, 100], [0.1, 0.2]]
+    assert charts.file_name == "MIG against Training steps"
+    assert charts.figure().axes[0].get_xlabel() == "Training steps"
+    charts.across.setCurrentIndex(charts.across.findData("gpu_hours"))
+    charts.across.activated.emit(charts.across.currentIndex())
+    assert "GPU hours" in charts._message.text()
 
 
 def test_a_scatter_plot_shows_the_current_rows_data_set_unless_another_is_chosen(page, items, make_page):

@@ -18,6 +18,7 @@ from engine.system.paths import RESOURCES, plugins_folder
 from gui.plugins import host
 from gui.plugins.review import ReviewDialog
 from gui.settings.dialog import SettingsDialog
+from gui.training.method_box import ABOUT
 from gui.window import closing
 
 EXAMPLES = RESOURCES / "examples" / "plugins"
@@ -138,7 +139,9 @@ def test_a_dropped_file_is_asked_about_and_what_it_brings_is_there_without_a_res
     assert form.edits["batch_size"] == "17"  # what was typed stays
     qtbot.waitUntil(lambda: window.banner.text.text() == "free-bits 1.0 is loaded: method free-bits-vae.")
     combo = form._editors["objective"]
-    assert "From the plug-in free-bits 1.0." in combo.itemData(combo.count() - 1, Qt.ItemDataRole.ToolTipRole)
+    place = combo.findData("free-bits-vae")
+    assert "From the plug-in free-bits 1.0." in combo.itemData(place, Qt.ItemDataRole.ToolTipRole)
+    assert combo.itemData(place, ABOUT).endswith(" · plug-in free-bits")
     form.set_values(objective="free-bits-vae")
     assert form.config().value("free_nats") == 0.5
 

@@ -15,6 +15,7 @@ class SparseVae(PenaltyMethod):
 
     title = "Sparse VAE"
     short = "sparse"
+    about = "posterior means are drawn to 0"
     formula = "reconstruction loss + α Σ |mean| + β KL"
     source = "an example of a package"
     Settings = SparseSettings
