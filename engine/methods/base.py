@@ -64,7 +64,7 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Images of a step, float32 (n, channels, height, width) in 0..1, and their labels (n,) if the model is conditional.
+    """Images of a step, float32 (n, channels, height, width) in 0..1, and labels (n,) if the model is conditional.
 
     A supervised method also gets the classes of their ground-truth factors, int64 (n, factors), if the data have them.
     """
@@ -91,7 +91,7 @@ class Context:
 
 
 CAPACITY = "capacity"
-"""The weight or term with a column in the curves of every run, drawn with KL: the value at which KL is held, in nats."""
+"""The weight or term with a column in the curves of every run, drawn with KL: what KL is held at, in nats."""
 
 
 class MethodSettings(Settings):

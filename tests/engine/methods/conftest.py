@@ -93,6 +93,8 @@ def trained_briefly(data, monkeypatch):
             return method.encode(images)
 
     return train
+
+
 @pytest.fixture
 def double():
     """Double precision for a comparison of whole steps: Adam's first ones follow a gradient's sign, however small."""

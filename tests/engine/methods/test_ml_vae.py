@@ -62,7 +62,7 @@ def test_a_posterior_that_knows_nothing_leaves_the_other_as_it_is(posterior):
 
 def test_without_labels_the_latents_that_differ_least_are_multiplied(data, posterior):
     """Pair by pair, as disentanglement_lib's aggregate_argmax does it, with KL by torch.distributions."""
-    method = made(data, "ml-vae")
+    method = made(data, "ada-ml-vae")
     found = method.shared(posterior, method.changed(posterior, Batch(posterior.mean, None)))
     joined = product(*(Posterior(*(values[part] for values in posterior)) for part in (slice(6), slice(6, 12))))
     for pair in range(6):
@@ -77,7 +77,7 @@ def test_without_labels_the_latents_that_differ_least_are_multiplied(data, poste
 def test_with_known_factors_latent_i_is_its_own_exactly_where_factor_i_differs(data, posterior):
     second = [[1, 0, 0, 0], [0, 3, 0, 0], [0, 0, 4, 1], [0] * 4, [2, 2, 2, 1], [0] * 4]
     factors = torch.tensor([[0] * 4] * 6 + second)
-    method = made(data, "ml-vae-known")
+    method = made(data, "ml-vae")
     changed = method.changed(posterior, Batch(posterior.mean, None, factors))
     # Written out; latents 4 and 5 have no factor, and are always shared.
     assert changed.int().tolist() == [
@@ -89,7 +89,7 @@ def test_with_known_factors_latent_i_is_its_own_exactly_where_factor_i_differs(d
     assert term == pytest.approx((every * ~changed).sum().item() / 6)
 
 
-@pytest.mark.parametrize("objective", ["ml-vae", "ml-vae-known"])
+@pytest.mark.parametrize("objective", ["ada-ml-vae", "ml-vae"])
 def test_a_step_minimises_the_mean_of_both_images(data, rng, objective):
     method = made(data, objective)
     images = torch.rand(8, 1, 32, 32, generator=rng)
@@ -107,7 +107,7 @@ def test_a_step_minimises_the_mean_of_both_images(data, rng, objective):
 
 def test_which_pairs_it_sees_is_what_ada_gvae_sees(data):
     """One class of settings, one sampler: the number of factors that change is a setting of all three."""
-    for name in ("ada-gvae", "ml-vae", "ml-vae-known"):
+    for name in ("ada-gvae", "ada-ml-vae", "ml-vae"):
         config = RunConfig.parse({"dataset": "arrays", "objective": name, "latents": 4, "changing": 2})
         sampler = build(config, data).sampler(data, data.training)
         assert isinstance(sampler, PairsAlike)
@@ -116,12 +116,12 @@ def test_which_pairs_it_sees_is_what_ada_gvae_sees(data):
 
 
 def test_only_where_factors_are_known_it_is_supervised():
-    assert METHODS["ml-vae"].supervision is METHODS["ada-gvae"].supervision is Supervision.WEAK
-    assert METHODS["ml-vae-known"].supervision is Supervision.FULL
+    assert METHODS["ada-ml-vae"].supervision is METHODS["ada-gvae"].supervision is Supervision.WEAK
+    assert METHODS["ml-vae"].supervision is Supervision.FULL
 
 
 def test_more_factors_than_latents_are_refused_with_a_sentence(data):
-    method = build(RunConfig.parse({"dataset": "arrays", "objective": "ml-vae-known", "latents": 3}), data)
+    method = build(RunConfig.parse({"dataset": "arrays", "objective": "ml-vae", "latents": 3}), data)
     with pytest.raises(ConfigError, match=r"Squares has 4 factors for 3 latents\. Set at least 4 latents"):
         method.sampler(data, data.training)
 

@@ -28,7 +28,7 @@ def test_it_moves_nothing_and_lies_in_the_lower_right_corner(qtbot):
 
 
 def test_a_long_text_makes_it_higher_and_it_follows_the_corner(qtbot):
-    _over, _, banner = shown(qtbot)
+    over, _, banner = shown(qtbot)
     banner.say("A sentence.")
     low = banner.height()
     banner.say("A long sentence about what happened. " * 10)
