@@ -79,6 +79,11 @@ CAPACITY = "capacity"
 """The weight that has a column in the curves of every run, and is drawn beside KL: what KL is held at, in nats."""
 
 
+def can_name_setting(name: str) -> bool:
+    """Whether a method may have a setting of this name: settings have no attribute of it, which it would replace."""
+    return name.isidentifier() and not name.startswith("_") and not hasattr(MethodSettings, name)
+
+
 class MethodSettings(Settings):
     """The settings that are a method's own: its hyper-parameters, fields made by `engine.system.fields.setting`.
 

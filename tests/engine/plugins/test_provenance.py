@@ -2,13 +2,14 @@
 
 import json
 import shutil
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
 from engine.cli import main as cli
 from engine.data import ENTRIES, load_dataset
-from engine.errors import ChangedError, ConfigError, DataError, PluginMissingError
+from engine.errors import ChangedError, ConfigError, DataError, PluginMissingError, RunError
 from engine.evaluation.evaluate import evaluate
 from engine.evaluation.rows import read_row
 from engine.evaluation.table import table_of
@@ -328,3 +329,25 @@ def test_a_stand_in_lets_no_wrong_value_of_a_known_setting_through(monkeypatch):
     monkeypatch.setattr(METHODS, "_stand_ins", {"absent": (Absent, Origin("gone", "1.0", "0" * 64))})
     with pytest.raises(ConfigError, match="beta is '5000'; it must be a number from 0 to 1,000"):
         RunConfig.parse({"objective": "vae", "beta": "5000"})
+
+
+NO_SETTINGS = ("seed", "batch_size", "method", "schedules", "at", "names", "model_config", "_x", "a b")
+
+
+@pytest.mark.parametrize("name", NO_SETTINGS)
+@pytest.mark.parametrize("where", ["settings", "values"])
+def test_no_run_of_an_absent_method_takes_a_common_setting_from_other_runs(run, without_plugins, name, where):
+    """A stand-in with a setting "seed" once took every seed that was given for its own, and all runs had seed 0."""
+    without_plugins()
+    file = run.path / "config.json"
+    values = json.loads(file.read_text())
+    if where == "settings":
+        values["plugins"][0]["method"]["settings"][name] = ["Title", ""]
+    else:
+        values["method"][name] = 1
+    file.write_text(json.dumps(values))
+    with suppress(RunError):
+        Run.open(run.path)
+    config = RunConfig(seed=5, batch_size=128)
+    assert (config.seed, config.batch_size) == (5, 128)
+    assert config.method.schedules.keys() == {"capacity"}
