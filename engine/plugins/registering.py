@@ -120,7 +120,7 @@ def _try(plugin: Plugin) -> None:
 def _reason(error: Exception, plugin: Plugin) -> str:
     if isinstance(error, StudioError):
         return str(error)
-    return f"{raised_words(error, plugin.name, _try)}."
+    return f"{raised_words(error, plugin.name)}."
 
 
 def _checked(plugin: object, place: str) -> Plugin:

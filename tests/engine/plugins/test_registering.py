@@ -86,6 +86,14 @@ class Raising(BetaVae):
         raise ZeroDivisionError("no latents")
 
 
+class OneWarning(BetaVae):
+    title = short = "One warning"
+
+    @classmethod
+    def warnings(cls, config, images):
+        return 5
+
+
 class Long(BetaVae):
     title = short = "Long"
     formula = "x" * 400
@@ -95,6 +103,10 @@ class Long(BetaVae):
     ("method", "words"),
     [
         (Raising, r"sparse raised ZeroDivisionError: no latents \(test_registering.py, line \d+\)"),
+        (
+            OneWarning,
+            r"sparse raised TypeError: Value after \* must be an iterable, not int\.$",
+        ),  # in no file of its own
         (Long, "What sparse-vae says of itself is too long"),
     ],
 )
