@@ -15,7 +15,7 @@ from multiprocessing.process import BaseProcess
 from types import TracebackType
 from typing import Any, TypeAlias
 
-from engine.errors import PluginError, StudioError
+from engine.errors import PluginError, PluginMissingError, StudioError
 from engine.jobs.events import Event, Progress, Request
 from engine.system.user_code import explained
 
@@ -44,15 +44,16 @@ def leave_termination_to_parent() -> None:
     threading.Thread(target=exit_with_parent, daemon=True).start()
 
 
-Preparation: TypeAlias = tuple[Callable[..., object], tuple[Any, ...]]
+Preparation: TypeAlias = tuple[Callable[..., str], tuple[Any, ...]]
 
 _preparation: list[Preparation] = []
 
 
-def prepare_children(work: Callable[..., object], *arguments: Any) -> None:
+def prepare_children(work: Callable[..., str], *arguments: Any) -> None:
     """Let every child that is started from now on, and its children, call `work(*arguments)` before anything else.
 
-    In place of what was asked for before. `work` is a function of a module, its arguments can be pickled.
+    In place of what was asked for before. `work` is a function of a module, its arguments can be pickled; it returns
+    what goes wrong, as sentences: a child in which something is lacking afterwards says so.
     """
     _preparation[:] = [(work, arguments)]
 
@@ -62,11 +63,18 @@ def preparation() -> Preparation | None:
     return _preparation[0] if _preparation else None
 
 
-def prepare_child(first: Preparation | None) -> None:
-    """Do that, in a child."""
-    if first is not None:
-        prepare_children(first[0], *first[1])
-        first[0](*first[1])
+def prepare_child(first: Preparation | None) -> str:
+    """Do that, in a child, and return what goes wrong."""
+    if first is None:
+        return ""
+    prepare_children(first[0], *first[1])
+    return first[0](*first[1])
+
+
+def cause_of(error: BaseException, problem: str) -> BaseException:
+    """Return the problem of the preparation as the cause of an error that says that something is lacking."""
+    lacking = isinstance(error, LookupError | ImportError | AttributeError | PluginMissingError)
+    return PluginError(problem) if problem and lacking else error
 
 
 class Children:
@@ -154,19 +162,28 @@ def _receive(connection: Connection, what: str) -> tuple[str, Any]:
 def _serve(connection: Connection, first: Preparation | None) -> None:
     """Work through tasks, in a child process, until the parent is gone."""
     leave_termination_to_parent()
-    prepare_child(first)
+    problem = prepare_child(first)
     while True:
         try:
             work, task, reporting = connection.recv()
         except (EOFError, OSError):
             return
+        except Exception as error:  # a task that cannot be read here
+            connection.send(_failure(error, problem))
+            continue
         try:
             extra = {"report": lambda units: connection.send(("progress", units))} if reporting else {}
             connection.send(("done", work(*task, **extra)))
         except Exception as error:  # whatever it is, the parent raises it
-            found = explained(error)
-            refused = isinstance(found, PluginError)
-            connection.send(("refused", str(found)) if refused else ("failed", traceback.format_exc()))
+            connection.send(_failure(error, problem))
+
+
+def _failure(error: Exception, problem: str) -> tuple[str, str]:
+    """What a child sends of an error; `problem` is why a plug-in could not be loaded in it, if so."""
+    found = cause_of(explained(error), problem)
+    if isinstance(found, PluginError):
+        return "refused", str(found)
+    return "failed", "".join(traceback.format_exception(error))
 
 
 def exit_with_parent() -> None:

@@ -26,7 +26,7 @@ from typing import Any, Literal, TypeAlias
 from engine.errors import PluginError, StudioError
 from engine.jobs.control import Control, drive
 from engine.jobs.events import Event, Idle, Job, Paused, Progress, Request, Unanswered
-from engine.jobs.processes import Preparation, leave_termination_to_parent, preparation, prepare_child
+from engine.jobs.processes import Preparation, cause_of, leave_termination_to_parent, preparation, prepare_child
 from engine.system.user_code import Place, error_words, explained, place_in_dump
 
 SILENCE = 4.0
@@ -319,14 +319,14 @@ def _serve(connection: Connection, dump: str, first: Preparation | None) -> None
     leave_termination_to_parent()  # it asks the job to stop
     keep_freed_memory()
     watch = _Watch(dump)
-    prepare_child(first)
+    problem = prepare_child(first)
     tasks: queue.SimpleQueue[_Task | Exception | None] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(connection, tasks, watch), daemon=True).start()
     while (task := tasks.get()) is not None:
         if isinstance(task, Exception):
-            outcome = Outcome(_portable(task), "".join(traceback.format_exception(task)))
+            outcome = Outcome(_portable(task, problem), "".join(traceback.format_exception(task)))
         else:
-            outcome = _do(task, connection)
+            outcome = _do(task, connection, problem)
         try:
             connection.send(outcome)
         except OSError:  # the parent is gone
@@ -355,20 +355,23 @@ def _listen(connection: Connection, tasks: "queue.SimpleQueue[_Task | Exception 
             tasks.put(_Task(make, arguments, control))
 
 
-def _do(task: _Task, connection: Connection) -> Outcome:
+def _do(task: _Task, connection: Connection, problem: str) -> Outcome:
     reports = _Reports(connection)
     try:
         for event in drive(task.make(*task.arguments), task.control):
             reports.send(event)
         reports.flush()
     except (Exception, SystemExit) as error:  # the edge between processes: the parent raises it
-        return Outcome(_portable(error), traceback.format_exc())
+        return Outcome(_portable(error, problem), traceback.format_exc())
     return Outcome()
 
 
-def _portable(error: BaseException) -> Exception:
-    """Return an error that any process can read: one that a plug-in raised names it, one of ours stays as it is."""
-    found = explained(error)
+def _portable(error: BaseException, problem: str = "") -> Exception:
+    """Return an error that any process can read: one that a plug-in raised names it, one of ours stays as it is.
+
+    `problem` is why a plug-in could not be loaded in this process, if so.
+    """
+    found = cause_of(explained(error), problem)
     if type(found).__module__ in ("builtins", "engine.errors") and isinstance(found, Exception):
         with contextlib.suppress(Exception):
             copy = pickle.loads(pickle.dumps(found))

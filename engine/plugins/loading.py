@@ -344,13 +344,16 @@ def check_file(path: Path) -> FileSource:
     return read_file(path)
 
 
-def load_in_child(*sources: Source) -> None:
-    """Load in a child process what its parent has loaded, from the very same bytes."""
+def load_in_child(*sources: Source) -> str:
+    """Load in a child process what its parent has loaded, the very same code; return what goes wrong."""
+    problems = []
     for source in sources:
         try:
             _register(source, source.execute())
-        except PluginError:  # whatever needs it says that it is missing
+        except PluginError as error:
             unload(source)
+            problems.append(str(error))
+    return " ".join(problems)
 
 
 def _register(source: Source, plugin: object) -> str:

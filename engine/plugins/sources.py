@@ -1,6 +1,7 @@
 """Where plug-ins come from: files in the plug-in folder, and entry points of installed packages.
 
-A file is read once: the bytes whose fingerprint was allowed are those that are executed.
+A file is read once: the bytes whose fingerprint was allowed are those that are executed. A package is imported only
+while its files are those of its fingerprint, and once in a process.
 """
 
 import contextlib
@@ -33,6 +34,12 @@ MOST_FILES = 200
 """Files in the plug-in folder that are looked at."""
 
 NO_PLUGIN = "defines no PLUGIN. A plug-in ends with PLUGIN = Plugin(name=..., version=..., interface=1, ...)"
+
+
+_BYTECODE = (".pyc", ".pyo")
+
+_imported: dict[str, str] = {}
+"""Fingerprints of the packages that this process has imported, by module: importing one again executes nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +119,13 @@ class PackageSource:
     def execute(self) -> object:
         """Import the module, and return what the entry point names. Raises PluginError."""
         module, _, attribute = self.entry.partition(":")
+        top = module.partition(".")[0]
         with _loading(f"The package {self.key}", self.code):
+            if _imported.setdefault(top, _fingerprint(self.key, Path(self.code))) != self.fingerprint:
+                raise PluginError(
+                    f"The package {self.key} has changed since it was loaded. Start the application again to use it as "
+                    "it is now."
+                )
             found: object = importlib.import_module(module)
             for part in (attribute or "PLUGIN").split("."):
                 found = getattr(found, part)
@@ -129,6 +142,8 @@ def _loading(what: str, code: str) -> Iterator[None]:
     try:
         with contextlib.redirect_stdout(sys.stderr):
             yield
+    except PluginError:
+        raise
     except (Exception, SystemExit) as error:
         place = place_of_error(error)
         where = f" ({place.words})" if place else ""
@@ -174,7 +189,7 @@ def find_packages() -> tuple[list[PackageSource], dict[str, str]]:
         try:
             package = f"{name} {point.dist.version}" if point.dist else name
             code = _code_of(point.module)
-            found.append(PackageSource(one_line(package), point.value, str(code), _fingerprint(code)))
+            found.append(PackageSource(one_line(package), point.value, str(code), _fingerprint(name, code)))
         except Exception as error:  # whatever a damaged installation holds
             problems[name] = f"The package {one_line(name)} cannot be loaded: {error_words(error)}."
     return found, problems
@@ -192,15 +207,44 @@ def _code_of(module: str) -> Path:
     return Path(places[0] if places else str(spec.origin))
 
 
-def _fingerprint(code: Path) -> str:
-    """SHA-256 of a file, or of the names and contents of all Python files of a package. Raises OSError."""
-    if not code.is_dir():
-        return hashlib.sha256(code.read_bytes()).hexdigest()
+def _fingerprint(distribution: str, code: Path) -> str:
+    """SHA-256 of the names and contents of a package's files. Raises OSError.
+
+    They are all files below its folder, compiled libraries and data among them, and what else was installed with it.
+    """
+    files = {code.name: code} if code.is_file() else {path.relative_to(code).as_posix(): path for path in _below(code)}
     total = hashlib.sha256()
-    for path in sorted(code.rglob("*.py")):
-        total.update(f"{path.relative_to(code).as_posix()}\0".encode(errors="surrogateescape"))
-        total.update(hashlib.sha256(path.read_bytes()).digest())
+    for name, path in sorted((files | _installed(distribution, code)).items()):
+        total.update(f"{name}\0".encode(errors="surrogateescape"))
+        with path.open("rb") as file:
+            total.update(hashlib.file_digest(file, "sha256").digest())
     return total.hexdigest()
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    """Files below a folder, without bytecode, which Python derives from them."""
+    return (path for path in folder.rglob("*") if path.suffix not in _BYTECODE and path.is_file())
+
+
+def _installed(distribution: str, code: Path) -> dict[str, Path]:
+    """Files outside of a package's folder that pip installed with it, by name: other modules that it may import."""
+    try:
+        listed = importlib.metadata.files(distribution) or []
+    except importlib.metadata.PackageNotFoundError:
+        return {}
+    found = {}
+    for file in listed:
+        # Of an editable installation there are only links to its code.
+        ours = not file.parts[0].endswith((".dist-info", ".egg-info")) and not file.name.startswith("__editable__")
+        path = Path(str(file.locate()))
+        if (
+            ours
+            and ".." not in file.parts
+            and file.suffix not in (*_BYTECODE, ".pth")
+            and code not in (path, *path.parents)
+        ):
+            found[f"/{file.as_posix()}"] = path
+    return found
 
 
 def unload(source: Source) -> None:

@@ -11,9 +11,9 @@ import pytest
 from engine.errors import PluginError
 from engine.jobs.workers import apart
 from engine.methods.registry import METHODS
-from engine.plugins import loading
+from engine.plugins import loading, sources
 from engine.plugins.loading import Standing, Tried, check_file
-from engine.plugins.sources import LARGEST
+from engine.plugins.sources import LARGEST, find_packages
 
 HEAD = "from engine.plugins.plugin import Plugin\nfrom engine.methods.beta_vae import BetaVae\n"
 
@@ -370,23 +370,76 @@ def package(tmp_path, monkeypatch, body, name="toys"):
     (info / "entry_points.txt").write_text(f"[disentangle_studio.plugins]\n{name} = {name}:PLUGIN\n")
     monkeypatch.syspath_prepend(str(site))
     monkeypatch.setenv("PYTHONPATH", str(site), prepend=os.pathsep)
+    monkeypatch.setattr(sources, "_imported", {})
+    monkeypatch.setitem(sys.modules, name, None)  # to be taken away after the test
+    del sys.modules[name]
     return site / name
 
 
 def test_an_installed_package_is_loaded_without_a_question(start, tmp_path, monkeypatch, sound):
-    code = package(tmp_path, monkeypatch, sound.read_text())
+    package(tmp_path, monkeypatch, sound.read_text())
     sound.unlink()
     plugins = start()
     plugins.load()
     listed = only(plugins)
     assert (listed.key, listed.standing, listed.is_file) == ("studio-toys", Standing.LOADED, False)
-    before = METHODS.origin("sound-vae").fingerprint
     with pytest.raises(PluginError, match="pip uninstall studio-toys"):
         plugins.refuse(listed)
-    (code / "more.py").write_text("x = 1")
-    again = start()
-    again.load()
-    assert METHODS.origin("sound-vae").fingerprint != before
+    assert METHODS.origin("sound-vae").fingerprint == listed.fingerprint
+
+
+@pytest.mark.parametrize("name", ["more.py", "core.so", "data/weights.json", "../toys_core/__init__.py"])
+def test_the_fingerprint_of_a_package_is_that_of_all_its_files_but_bytecode(tmp_path, monkeypatch, name):
+    """And of the other files that pip's RECORD names: a second module of the same package."""
+    code = package(tmp_path, monkeypatch, "x = 1")
+    file = code / name
+    file.parent.mkdir(exist_ok=True)
+    file.write_text("1")
+    (site := code.parent).joinpath("studio_toys-1.2.dist-info", "RECORD").write_text(
+        f"{os.path.relpath(file, site)},,\nstudio_toys-1.2.dist-info/METADATA,,\n../bin/tool,,\ntoys/gone.py,,\n"
+    )
+    before = fingerprint_of_package()
+    (code / "__pycache__").mkdir(exist_ok=True)
+    (code / "__pycache__" / "more.cpython-311.pyc").write_bytes(b"bytecode")
+    assert fingerprint_of_package() == before
+    file.write_text("2")
+    assert fingerprint_of_package() != before
+
+
+def fingerprint_of_package():
+    [found], problems = find_packages()
+    assert problems == {}
+    return found.fingerprint
+
+
+def test_a_package_that_changes_is_used_neither_here_nor_in_children_as_what_it_was(
+    start, tmp_path, monkeypatch, sound
+):
+    code = package(tmp_path, monkeypatch, sound.read_text().replace("Sound VAE", "First"))
+    sound.unlink()
+    plugins = start()
+    plugins.load()
+    (code / "__init__.py").write_text((code / "__init__.py").read_text().replace("First", "Second, longer"))
+    words = (
+        "The package studio-toys has changed since it was loaded. Start the application again to use it as it is now."
+    )
+    with pytest.raises(PluginError, match=f"^{words}$"):  # once it executed the new code under the old fingerprint
+        list(apart("It", title_in_child))
+    # pip takes it away and installs it again: once the old code had the new fingerprint.
+    info = code.parent / "studio_toys-1.2.dist-info"
+    info.rename(tmp_path / "away")
+    plugins.rescan()
+    plugins.unload("studio-toys")
+    (tmp_path / "away").rename(info)
+    plugins.load()
+    assert (only(plugins).standing, only(plugins).problem) == (Standing.FAILED, words)
+    assert "sound-vae" not in METHODS
+
+
+def title_in_child():
+    from engine.jobs.events import Warned
+
+    yield Warned(METHODS["sound-vae"].title)
 
 
 def test_a_package_that_raises_is_a_sentence(start, tmp_path, monkeypatch):

@@ -73,9 +73,9 @@ def test_without_it_it_is_nowhere_listed_and_what_is_open_says_what_it_needs():
 
 
 def test_a_name_that_no_plugin_ever_brought_is_unknown():
-    for setting in ("objective", "network", "dataset"):
-        with pytest.raises(ConfigError, match=f"{setting} is 'never'; it must be one of"):
-            RunConfig.parse({setting: "never"})
+    for name in ("objective", "network", "dataset"):
+        with pytest.raises(ConfigError, match=f"{name} is 'never'; it must be one of"):
+            RunConfig.parse({name: "never"})
 
 
 class Raising(BetaVae):
