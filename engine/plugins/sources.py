@@ -20,6 +20,7 @@ from types import ModuleType
 from zlib import crc32
 
 from engine.errors import PluginError
+from engine.plugins.intact import ours_intact, stands_alone
 from engine.system.plain_text import one_line
 from engine.system.reading import DamagedError, read_limited, reason_of
 from engine.system.user_code import error_words, forget_code, place_of_error, register_code
@@ -81,7 +82,7 @@ class FileSource:
         before = sys.modules.get(name)
         sys.modules[name] = module
         try:
-            with _loading(self.key, self.code):
+            with stands_alone(self.key, self.path), _loading(self.key, self.code):
                 exec(compile(self.content, self.code, "exec", dont_inherit=True), module.__dict__)
         except PluginError:
             if before is None:
@@ -140,7 +141,7 @@ def _loading(what: str, code: str) -> Iterator[None]:
     """Turn whatever is raised into a sentence with the line that raised it; what is printed goes to stderr."""
     register_code(code, what)
     try:
-        with contextlib.redirect_stdout(sys.stderr):
+        with ours_intact(what), contextlib.redirect_stdout(sys.stderr):
             yield
     except PluginError:
         raise

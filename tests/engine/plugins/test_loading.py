@@ -10,6 +10,7 @@ import pytest
 
 from engine.errors import PluginError
 from engine.jobs.workers import apart
+from engine.methods.beta_vae import BetaVae
 from engine.methods.registry import METHODS
 from engine.plugins import loading, sources
 from engine.plugins.loading import Standing, Tried, check_file
@@ -210,6 +211,57 @@ def test_whatever_is_wrong_with_a_file_is_a_sentence_and_the_others_are_loaded(s
     assert "\n" not in listed.problem
     assert plugins.find("sound.py").standing is Standing.LOADED
     assert not [name for name in sys.modules if name.startswith("plugin_bad")]
+
+
+BESIDE = "import sys, os\nsys.path.insert(0, os.path.dirname(os.path.realpath(__file__)){0})\nimport helper_of_bad\n"
+
+
+@pytest.mark.parametrize("below", ["", " + '/lib'"])
+@pytest.mark.parametrize("here", [True, False])
+def test_a_file_that_imports_another_one_beside_it_is_not_loaded(start, folder, tmp_path, below, here):
+    """The other is not asked about, and no fingerprint says what it was."""
+    place = folder if here else tmp_path / "elsewhere"
+    (place / "lib").mkdir(parents=True)
+    for at in (place, place / "lib"):
+        (at / "helper_of_bad.py").write_text("x = 1\n")
+    sane = [*sys.path]
+    if here:
+        _, listed = allowed(start, folder / "bad.py", BESIDE.format(below))
+    else:
+        (place / "bad.py").write_text(BESIDE.format(below))
+        (folder / "bad.py").symlink_to(place / "bad.py")
+        _, listed = allowed(start, folder / "bad.py")
+    assert listed.problem == (
+        "bad.py cannot be loaded: it imports helper_of_bad.py, but only bad.py itself is asked about and has a "
+        "fingerprint. Put everything into one file, or make an installed package of it."
+    )
+    assert "helper_of_bad" not in sys.modules
+    assert sys.path == sane
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("import engine.methods.terms as t; t.kl_per_latent = abs", "kl_per_latent of engine.methods.terms"),
+        ("BetaVae.step = lambda *_: {}", "step of engine.methods.beta_vae.BetaVae"),
+        ("BetaVae.penalty = None", "penalty of engine.methods.beta_vae.BetaVae"),
+        ("del BetaVae.warnings", "warnings of engine.methods.beta_vae.BetaVae"),
+    ],
+)
+def test_a_file_that_changes_our_code_is_not_loaded_and_the_code_is_as_before(start, folder, line, words):
+    """Else runs of our own methods would be trained with its code, and say that no plug-in had a part in them."""
+    from engine.methods import terms
+
+    kl, step, penalty, warnings = terms.kl_per_latent, BetaVae.step, BetaVae.__dict__["penalty"], BetaVae.warnings
+    plugin = f"{HEAD}class Own(BetaVae):\n    title = short = 'Own'\nPLUGIN = Plugin('own', '1', 1, {{'own': Own}})\n"
+    _, listed = allowed(start, folder / "bad.py", f"{plugin}\n{line}\n")
+    assert f"bad.py cannot be loaded: it replaces {words}, which runs that do not name it use, too." in listed.problem
+    assert (terms.kl_per_latent, BetaVae.step, BetaVae.__dict__["penalty"], BetaVae.warnings) == (
+        kl,
+        step,
+        penalty,
+        warnings,
+    )
 
 
 @pytest.mark.parametrize("body", ["while True:\n    pass\n", "import time\n\ntime.sleep(1000)\n"])
