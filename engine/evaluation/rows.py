@@ -8,8 +8,9 @@ from typing import Any, TypeAlias
 from engine.data import Fingerprint
 from engine.evaluation.catalogue import METRICS, VERSION, Column, column_of
 from engine.evaluation.reasons import known_reason
-from engine.evaluation.results import too_narrow
+from engine.evaluation.results import of_other_code, too_narrow
 from engine.runs.kept_weights import weights_step
+from engine.runs.plugins_used import in_full
 from engine.runs.run import Run
 from engine.settings.run_config import DATASET_TITLES, OWN_DATA, RunConfig
 from engine.system.plain_text import clean_name, one_line
@@ -29,8 +30,9 @@ class Row:
 
     `dataset` is the title of the data set, with the file's name for the user's own data; runs are compared within the
     same `data`. `newest` is the step of the current weights, which may be later than `step`. `fingerprint` is that of
-    the data used for the metrics; `data_note` says if these differ from the training data or are not known. `version`
-    is set by `by_version` if a table has rows of several data sets with the same name.
+    the data used for the metrics; `data_note` says if these differ from the training data or are not known, and
+    `code_note` if the metrics were computed with other plug-ins than the run was trained with, or than are loaded.
+    `version` is set by `by_version` if a table has rows of several data sets with the same name.
     """
 
     name: str
@@ -47,6 +49,9 @@ class Row:
     fingerprint: Fingerprint | None = None
     data_note: str = ""
     version: str = ""
+    code_note: str = ""
+    plugins: tuple[str, ...] = ()
+    """The plug-ins that the metrics were computed with, each with its version and the beginning of its fingerprint."""
 
     def value(self, metric: str) -> float | None:
         """Return a metric's value, or None if there is none."""
@@ -88,6 +93,8 @@ def read_row(run: Run) -> Row:
         weights_step(run.checkpoint_folder),
         data,
         _data_note(run, kept, data) if metrics else "",
+        code_note=_code_note(run, kept, metrics),
+        plugins=tuple(in_full(*use) for use in _plugins(kept)) if metrics else (),
     )
 
 
@@ -98,6 +105,32 @@ def _data_note(run: Run, kept: dict[str, Any], data: Fingerprint | None) -> str:
     before = run.trained_at(kept.get("step", 0))
     changes = before.changes(data) if before else ""
     return f"these values are of other data than the run was trained on (changed: {changes})" if changes else ""
+
+
+def _code_note(run: Run, kept: dict[str, Any], metrics: Mapping[str, Mapping[str, Any]]) -> str:
+    """Say if metrics were computed with other plug-ins than the run was trained with, or than are loaded."""
+    notes = []
+    now = _plugins(kept)
+    before = [(use.name, use.version, use.fingerprint) for use in run.plugins_at(kept.get("step", 0))]
+    if metrics and "plugins" in kept and {use[2] for use in now} != {use[2] for use in before}:
+        computed, trained = (" and ".join(in_full(*use) for use in uses) or "no plug-in" for uses in (now, before))
+        notes.append(f"these values were computed with {computed}, but the run was trained with {trained}")
+    others = [METRICS[name].name for name, entry in metrics.items() if of_other_code(name, entry)]
+    if others:
+        notes.append(
+            f"{', '.join(others)}: computed by another version of the plug-in than is loaded; evaluate it again"
+        )
+    return "; ".join(notes)
+
+
+def _plugins(kept: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """Name, version and fingerprint of the plug-ins that metrics were computed with, as evaluation.json says."""
+    found = kept.get("plugins")
+    return [
+        (one_line(str(use.get("name")), 40), one_line(str(use.get("version")), 40), str(use.get("fingerprint")))
+        for use in (found if isinstance(found, list) else [])
+        if isinstance(use, dict)
+    ]
 
 
 def by_version(rows: Sequence[Row]) -> list[Row]:
