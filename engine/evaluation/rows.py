@@ -117,9 +117,8 @@ def _code_note(run: Run, kept: dict[str, Any], metrics: Mapping[str, Mapping[str
         notes.append(f"these values were computed with {computed}, but the run was trained with {trained}")
     others = [METRICS[name].name for name, entry in metrics.items() if of_other_code(name, entry)]
     if others:
-        notes.append(
-            f"{', '.join(others)}: computed by another version of the plug-in than is loaded; evaluate it again"
-        )
+        was = "was" if len(others) == 1 else "were"
+        notes.append(f"{' and '.join(others)} {was} computed by another version of the plug-in than is loaded")
     return "; ".join(notes)
 
 

@@ -4,9 +4,11 @@ They are spawned, which works on every system and in a standalone build. A child
 """
 
 import contextlib
+import ctypes
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import traceback
 from collections.abc import Callable, Generator, Sequence
@@ -21,6 +23,9 @@ from engine.system.user_code import explained
 
 POLL_SECONDS = 0.1
 """Interval at which a waiting job yields, so that it can be cancelled."""
+
+PR_SET_PDEATHSIG = 1
+"""Option of Linux's prctl: the signal that a process gets when the thread ends that started it."""
 
 TERMINATION = ("SIGINT", "SIGTERM", "SIGHUP")
 
@@ -38,9 +43,16 @@ def termination_signals() -> list[signal.Signals]:
 
 
 def leave_termination_to_parent() -> None:
-    """Make a child process ignore termination signals and end when its parent does."""
+    """Make a child process ignore termination signals and end when its parent does.
+
+    What it prints goes to stderr: stdout is for the results of a command.
+    """
+    sys.stdout = sys.stderr
     for number in termination_signals():
         signal.signal(number, signal.SIG_IGN)
+    if sys.platform == "linux":
+        # The thread below cannot end a process whose code does not let go of the interpreter.
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     threading.Thread(target=exit_with_parent, daemon=True).start()
 
 

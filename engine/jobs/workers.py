@@ -13,7 +13,6 @@ import pickle
 import queue
 import signal
 import sys
-import tempfile
 import threading
 import time
 import traceback
@@ -27,6 +26,7 @@ from engine.errors import PluginError, StudioError
 from engine.jobs.control import Control, drive
 from engine.jobs.events import Event, Idle, Job, Paused, Progress, Request, Unanswered
 from engine.jobs.processes import Preparation, cause_of, leave_termination_to_parent, preparation, prepare_child
+from engine.system.files import temporary_file
 from engine.system.user_code import Place, error_words, explained, place_in_dump
 
 SILENCE = 4.0
@@ -69,9 +69,7 @@ class Worker:
 
     def __init__(self, who: str = "It", *, prepared: bool = True) -> None:
         self.who = who
-        handle, dump = tempfile.mkstemp(prefix="studio-", suffix=".dump")
-        os.close(handle)
-        self._dump = Path(dump)
+        self._dump = temporary_file("studio-dump")
         self._watched = False
         self.gone = False
         """Whether the process was found to have ended."""
@@ -79,9 +77,15 @@ class Worker:
         self.connection, theirs = spawn.Pipe()
         # Not a daemon: those may have no children, and an evaluation has.
         first = preparation() if prepared else None
-        self._process = spawn.Process(target=_serve, args=(theirs, dump, first), daemon=False)
-        self._process.start()
-        theirs.close()
+        self._process = spawn.Process(target=_serve, args=(theirs, str(self._dump), first), daemon=False)
+        try:
+            self._process.start()
+        except BaseException:
+            self.connection.close()
+            self._dump.unlink(missing_ok=True)
+            raise
+        finally:
+            theirs.close()
         self._asked: float | None = None
         self._heard = time.monotonic()
 
@@ -98,6 +102,8 @@ class Worker:
     def receive(self) -> Event | Outcome:
         """Return the next event, or how the job ended; that of a process that is gone is a PluginError."""
         try:
+            if self.dead:
+                raise EOFError
             message: Event | Outcome = self.connection.recv()
         except (EOFError, OSError):
             self.gone = True
@@ -106,6 +112,14 @@ class Worker:
         if isinstance(message, Paused | Outcome):
             self._asked = None
         return message
+
+    @property
+    def dead(self) -> bool:
+        """Whether the process has ended and there is nothing to receive.
+
+        The connection does not tell where processes that the code has started hold it open.
+        """
+        return not self._process.is_alive() and not self.connection.poll()
 
     @property
     def silent(self) -> bool:
@@ -226,7 +240,8 @@ def _pass_through(worker: Worker) -> Generator[Event, Request | None, Outcome]:
     asked: Request | None = None
     unanswered = False
     while True:
-        message: Event | Outcome = worker.receive() if worker.connection.poll(POLL_SECONDS) else Idle()
+        ready = worker.connection.poll(POLL_SECONDS) or worker.dead
+        message: Event | Outcome = worker.receive() if ready else Idle()
         if isinstance(message, Outcome):
             return message
         events = [message]

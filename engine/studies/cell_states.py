@@ -13,8 +13,8 @@ from engine.data import ENTRIES
 from engine.errors import RunError
 from engine.evaluation.results import of_other_code
 from engine.evaluation.rows import read_row
-from engine.runs.checkpoints import checkpoint_step
 from engine.runs.differences import experiment_settings
+from engine.runs.kept_weights import weights_step
 from engine.runs.plugins_used import plugin_changes, plugins_used
 from engine.runs.run import Run, list_runs
 from engine.settings.run_config import RunConfig
@@ -94,7 +94,7 @@ def _other(run: Run, cell: Cell, data: DataOnDisk) -> str:
     """Say what a run was trained on or with that is not the cell's: other data, other code; else empty."""
     if data.differs(run, cell):
         return "on other data"
-    if not run.plugins or not (checkpoint_step(run.checkpoint_folder) or run.state().step):
+    if not run.plugins or not (weights_step(run.checkpoint_folder) or run.state().step):
         return ""  # what is not trained yet will be trained with what is loaded
     changes = plugin_changes(run.plugins, plugins_used(cell.config))
     if not changes and not run.former_plugins:
