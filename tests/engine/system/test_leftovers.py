@@ -97,9 +97,6 @@ def test_the_cache_the_runs_and_the_temporary_folder_are_cleared(tmp_path, dead,
     cache, runs = tmp_path / "cache", tmp_path / "runs"
     here = [made(cache / where / name) for where in ("", "prepared", "downloads/mnist")]
     here += [made(folder / name) for folder in (runs, tmp_path / "tmp")]
-        made(runs / name),
-        made(tmp_path / "tmp" / name),
-    ]
     within = [made(runs / "a" / where / name) for where in ("", "checkpoint", "previews")]
     assert sorted(clear_leftovers(folders_to_clear(cache, runs))) == sorted(here)
     assert sorted(run_folders_to_clear(runs)) == sorted(folders_of_run(runs / "a"))
