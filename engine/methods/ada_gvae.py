@@ -40,7 +40,7 @@ class AdaGvae(AdaptiveMethod):
     """What both posteriors agree on is averaged: means and variances (the group VAE of Hosoya 2019)."""
 
     title = short = "Ada-GVAE"
-    about = "learns from pairs of images that share most factors; averages what they share"
+    about = "pairs of images that share most factors; their posteriors are averaged"
     formula = "reconstruction loss + β KL, means over pairs of images whose shared latents are averaged"
     source = "Locatello et al. 2020"
     colour = 6

@@ -207,7 +207,8 @@ class DVae(AutoencoderMethod):
 
 
 def gumbel_noise(like: "Tensor", noise: "torch.Generator") -> "Tensor":
-    """Draw from the standard Gumbel distribution, in the shape of a tensor: -log of an exponential variable."""
+    """Draw from the standard Gumbel distribution, in the shape of a tensor: -log(-log u), u uniform in 0..1."""
     import torch
 
-    return -torch.empty_like(like).exponential_(generator=noise).log()
+    uniform = torch.rand(like.shape, generator=noise, device=like.device, dtype=like.dtype)
+    return -(-uniform.clamp_min(torch.finfo(like.dtype).tiny).log()).log()

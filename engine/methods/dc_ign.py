@@ -151,7 +151,7 @@ class DcIgn(ClampedMethod):
     """
 
     title = short = "DC-IGN"
-    about = "learns from batches in which one known factor varies"
+    about = "batches in which one known factor varies"
     formula = "reconstruction loss + KL + λ/2 × squared deviation of inactive latents from their average over the batch"
     source = "Kulkarni et al. 2015, each batch with one factor that varies"
     needs_factors = True
@@ -222,7 +222,7 @@ class DcIgnTransformations(ClampedMethod):
 
     title = "DC-IGN (transformations)"
     short = "DC-IGN (tr.)"
-    about = "learns from batches in which one transformation varies (our adaptation)"
+    about = "batches in which one transformation varies (our adaptation)"
     formula = (
         "reconstruction loss + KL + λ/2 × squared deviation of inactive latents from their average over the batch, in "
         "our adaptation to images without factors, which are transformed instead"

@@ -77,7 +77,7 @@ class InfoVae(ComparingMethod):
     """A VAE whose latents, of all images together, must be distributed like the prior."""
 
     title = short = "InfoVAE"
-    about = "all latents together are compared with the prior, by maximum mean discrepancy"
+    about = "all latents together are compared with the prior (MMD)"
     formula = "reconstruction loss + (1 − α) KL + (α + λ − 1) MMD²"
     source = "Zhao et al. 2019, MMD the maximum mean discrepancy between the latents of all images and the prior"
     colour = 0

@@ -36,7 +36,7 @@ class AdaMlVae(AdaptiveMethod):
     """What both posteriors agree on is multiplied: two images together are surer of what they share."""
 
     title = short = "Ada-ML-VAE"
-    about = "learns from pairs of images that share most factors; multiplies what they share"
+    about = "pairs that share most factors; their posteriors are multiplied"
     formula = (
         "reconstruction loss + β KL, means over pairs of images whose shared latents have the product of both "
         "posteriors"
@@ -58,7 +58,7 @@ class MlVae(PairMethod):
 
     title = "ML-VAE (known factors)"
     short = "ML-VAE"
-    about = "learns from pairs of images and from which factors differ"
+    about = "pairs of images, and which factors differ"
     formula = (
         "reconstruction loss + β KL, means over pairs of images, where the latents of factors that they share have the "
         "product of both posteriors"

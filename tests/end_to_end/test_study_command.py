@@ -27,10 +27,11 @@ def test_without_a_name_it_lists_what_there_is(run_main):
     assert status == 0
     about, methods = out.splitlines()[::2], out.splitlines()[1::2]
     assert [line.split()[0] for line in about] == [
-        "table-1", "table-1-conditional", "table-2", "table-2-conditional", "methods-dsprites", "normalisation",
+        "table-1", "table-1-conditional", "table-2", "table-2-conditional", "lambda-beta", "methods-dsprites",
+        "normalisation",
     ]  # fmt: skip
     assert methods[1].strip().startswith("supervised: Conditional VAE · ")
-    assert "; weakly supervised: Ada-GVAE" in methods[4]
+    assert "; weakly supervised: Ada-GVAE" in methods[5]
 
 
 def test_a_study_ends_in_its_table_in_any_format_and_is_not_done_twice(run_main, tiny, tmp_path):

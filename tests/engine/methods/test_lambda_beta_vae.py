@@ -57,4 +57,4 @@ def test_the_defaults_are_in_the_authors_grid():
 
 def test_a_beta_below_1_is_said_to_give_no_bound():
     [warning] = RunConfig(objective="lambda-beta-vae", beta=0.5).warnings(60_000)
-    assert warning == "β is 0.5: below 1 the objective is no lower bound on the likelihood."
+    assert warning == "β is 0.5: below 1 the objective is not a lower bound on the likelihood."

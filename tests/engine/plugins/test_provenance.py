@@ -300,7 +300,7 @@ def test_of_another_version_is_said_and_computed_again(run, without_plugins, loa
         load_example(name, "1" * 64 if name == "free_bits_vae" else "")
     events = list(evaluate(Run.open(run.path), ["reconstruction"]))
     [said] = [event.message for event in events if isinstance(event, Warned)]
-    assert "own was trained with another version of a plug-in (the plug-in free-bits" in said
+    assert "own was trained with another version of what it needs (the plug-in free-bits" in said
     now = Run.open(run.path).evaluation()
     assert now["checkpoint"] != kept["checkpoint"]
     assert list(now["metrics"]).count("mig") == 0  # it was of the former code
