@@ -100,7 +100,7 @@ def find_sweeps(trained: TrainedModel) -> Generator[Event, Request | None, Sweep
     yield from posterior.encode(wanted, "Inferring along sweeps")
     means = posterior.means
     deviation = means[reference].astype(np.float64).std(0)
-    shown = np.array([not kind.whole for kind in trained.model.kinds]) & (deviation >= MIN_DEVIATION)
+    shown = np.array([not kind.integer for kind in trained.model.kinds]) & (deviation >= MIN_DEVIATION)
     if not shown.any():
         raise DataError(f"{trained.run.name} has no active latent whose values are quantities.")
     found = []

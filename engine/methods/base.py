@@ -136,7 +136,7 @@ class MethodSettings(Settings):
 
 
 class Supervision(StrEnum):
-    """What a method learns from in addition to images. Scores are compared, and methods ranked, within one label only.
+    """What a method learns from in addition to images; scores are only compared between methods of the same kind.
 
     A step gets the factors of its images only if the method is supervised.
     """
@@ -147,7 +147,7 @@ class Supervision(StrEnum):
 
     @property
     def about(self) -> str:
-        """What the label means, as a sentence."""
+        """The meaning of the label, as a sentence."""
         return {
             Supervision.NONE: "Learns from images alone.",
             Supervision.WEAK: "Also learns from relations between images, such as pairs that share most factors, "

@@ -1,4 +1,4 @@
-"""The networks of InfoGAN-CR (Lin et al. 2020), as in the authors' program for dSprites, gan/network.py."""
+"""The networks of InfoGAN-CR (Lin et al. 2020), as in the authors' code for dSprites, gan/network.py."""
 
 import torch
 from torch import Tensor, nn
@@ -151,7 +151,7 @@ class InfoGanCrNetworks(nn.Module):
 
 
 def initialise(network: nn.Module, generator: torch.Generator) -> None:
-    """Draw weights as the authors' program does: N(0, 0.02²), of convolutions cut off at 0.04; biases are 0."""
+    """Draw weights as the authors' code does: N(0, 0.02²), of convolutions cut off at 0.04; biases are 0."""
     for layer in network.modules():
         if isinstance(layer, Down):
             nn.init.trunc_normal_(_weight(layer), 0, DEVIATION, -2 * DEVIATION, 2 * DEVIATION, generator=generator)
