@@ -63,7 +63,7 @@ class Row:
 
     @property
     def supervision(self) -> Supervision:
-        """What the run learned from besides the images; values are ranked within one label only."""
+        """What the run learned from in addition to images; values are only ranked within the same supervision."""
         return self.config.supervision
 
     @property

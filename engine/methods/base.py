@@ -157,7 +157,7 @@ class Supervision(StrEnum):
 
     @property
     def rank(self) -> int:
-        """Its place where methods are listed, from 0: the least supervision first."""
+        """Its position in lists, from 0, the least supervision first."""
         return list(Supervision).index(self)
 
 

@@ -194,7 +194,7 @@ class Dava(GaussianMethod):
         """An update of the VAE, one of the discriminator, a move of the capacity, and a second update of the VAE."""
         found = self._learn(batch, context)
         found["capacity"] = found["loss"].new_tensor(self.capacity)
-        self.vae.eval()  # what the discriminator sees is made in evaluation mode, as in the authors' code
+        self.vae.eval()  # the discriminator's images are decoded in evaluation mode, as in the authors' code
         posterior = self.encode(batch.images)
         z = self.sample(posterior, context.noise)
         reconstructed = self.decode(z, batch.labels)
@@ -230,7 +230,7 @@ class Dava(GaussianMethod):
         return wrong.mean(), accuracy_of(judged, len(reconstructed))
 
     def _deceive(self, reconstructed: "Tensor", mixtures: "Tensor", accuracy: float) -> None:
-        """Add the gradients of what encoder and decoder want the discriminator to say, as far as it is right."""
+        """Add the gradients of the encoder's and the decoder's own objectives, by the discriminator's accuracy."""
         import torch
         from torch.nn.functional import softplus
 

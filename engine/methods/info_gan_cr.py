@@ -1,7 +1,7 @@
 """InfoGAN-CR (Lin et al., "InfoGAN-CR and ModelCentrality", ICML 2020), with the networks and numbers of the authors'
 program for dSprites (fjxmlzn/InfoGAN-CR).
 
-Up to the step at which its contrast begins, and throughout where that has no weight, it is their "InfoGAN (modified)":
+Until its contrast starts, or throughout if that has no weight, it is their "InfoGAN (modified)":
 InfoGAN with spectral normalisation in discriminator and recogniser, and codes that are all uniform in -1..1. The
 contrastive regulariser is a further network R that sees a pair of generated images with one code, i, in common, and
 tells which. Networks minimise, with codes c, noise n and weights lambda and alpha
@@ -207,7 +207,7 @@ class InfoGanCr(CodeGan):
     # Its networks
 
     def build(self) -> "InfoGanCrNetworks":
-        """Generator, discriminator with recogniser, and the pair network where there is a contrast."""
+        """Return generator, discriminator with recogniser, and the pair network if there is a contrast."""
         from engine.networks.info_gan_cr import InfoGanCrNetworks
 
         own, contrast = self.settings, self.contrasts(self.config)
