@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.evaluation.catalogue import Column, kept_column
+from engine.evaluation.catalogue import METRICS, Column, kept_column
 from engine.evaluation.intervals import OVER_IMAGES, around_mean
 from engine.system.plain_text import one_line
 from engine.system.registry import Origin
@@ -78,6 +78,12 @@ def plugin_of(entry: Mapping[str, Any]) -> dict[str, str]:
     protocol = entry.get("protocol")
     plugin = protocol.get("plugin") if isinstance(protocol, dict) else None
     return {key: one_line(str(value), 80) for key, value in plugin.items()} if isinstance(plugin, dict) else {}
+
+
+def of_other_code(metric: str, entry: Mapping[str, Any]) -> bool:
+    """Return whether an entry was computed by other code than the metric has now: another version of its plug-in."""
+    origin = METRICS.origin(metric)
+    return metric in METRICS and plugin_of(entry).get("fingerprint", "") != (origin.fingerprint if origin else "")
 
 
 def missing(reason: str) -> dict[str, Any]:

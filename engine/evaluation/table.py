@@ -152,10 +152,11 @@ class Table:
             if names:
                 settings = ", ".join(setting_title(name) for name in names)
                 found.append(f"{line.title} ({titles[line.data]}): the runs also differ in {settings}.")
-        of_data: dict[str, list[str]] = {}
-        for row in (row for line in self.lines for row in line.rows if row.data_note):
-            of_data.setdefault(row.data_note, []).append(row.name)
-        found += [f"{', '.join(names)}: {note}." for note, names in of_data.items()]
+        noted: dict[str, list[str]] = {}
+        for row in (row for line in self.lines for row in line.rows):
+            for note in filter(None, (row.data_note, row.code_note)):
+                noted.setdefault(note, []).append(row.name)
+        found += [f"{', '.join(names)}: {note}." for note, names in noted.items()]
         return found
 
 

@@ -13,7 +13,6 @@ import pickle
 import queue
 import signal
 import sys
-import tempfile
 import threading
 import time
 import traceback
@@ -26,7 +25,8 @@ from typing import Any, Literal, TypeAlias
 from engine.errors import PluginError, StudioError
 from engine.jobs.control import Control, drive
 from engine.jobs.events import Event, Idle, Job, Paused, Progress, Request, Unanswered
-from engine.jobs.processes import Preparation, leave_termination_to_parent, preparation, prepare_child
+from engine.jobs.processes import Preparation, cause_of, leave_termination_to_parent, preparation, prepare_child
+from engine.system.files import temporary_file
 from engine.system.user_code import Place, error_words, explained, place_in_dump
 
 SILENCE = 4.0
@@ -69,9 +69,7 @@ class Worker:
 
     def __init__(self, who: str = "It", *, prepared: bool = True) -> None:
         self.who = who
-        handle, dump = tempfile.mkstemp(prefix="studio-", suffix=".dump")
-        os.close(handle)
-        self._dump = Path(dump)
+        self._dump = temporary_file("studio-dump")
         self._watched = False
         self.gone = False
         """Whether the process was found to have ended."""
@@ -79,9 +77,15 @@ class Worker:
         self.connection, theirs = spawn.Pipe()
         # Not a daemon: those may have no children, and an evaluation has.
         first = preparation() if prepared else None
-        self._process = spawn.Process(target=_serve, args=(theirs, dump, first), daemon=False)
-        self._process.start()
-        theirs.close()
+        self._process = spawn.Process(target=_serve, args=(theirs, str(self._dump), first), daemon=False)
+        try:
+            self._process.start()
+        except BaseException:
+            self.connection.close()
+            self._dump.unlink(missing_ok=True)
+            raise
+        finally:
+            theirs.close()
         self._asked: float | None = None
         self._heard = time.monotonic()
 
@@ -98,6 +102,8 @@ class Worker:
     def receive(self) -> Event | Outcome:
         """Return the next event, or the outcome of the job: a PluginError if the process is gone."""
         try:
+            if self.dead:
+                raise EOFError
             message: Event | Outcome = self.connection.recv()
         except (EOFError, OSError):
             self.gone = True
@@ -106,6 +112,14 @@ class Worker:
         if isinstance(message, Paused | Outcome):
             self._asked = None
         return message
+
+    @property
+    def dead(self) -> bool:
+        """Whether the process has ended and there is nothing to receive.
+
+        The connection does not tell where processes that the code has started hold it open.
+        """
+        return not self._process.is_alive() and not self.connection.poll()
 
     @property
     def silent(self) -> bool:
@@ -226,7 +240,8 @@ def _pass_through(worker: Worker) -> Generator[Event, Request | None, Outcome]:
     asked: Request | None = None
     unanswered = False
     while True:
-        message: Event | Outcome = worker.receive() if worker.connection.poll(POLL_SECONDS) else Idle()
+        ready = worker.connection.poll(POLL_SECONDS) or worker.dead
+        message: Event | Outcome = worker.receive() if ready else Idle()
         if isinstance(message, Outcome):
             return message
         events = [message]
@@ -319,14 +334,14 @@ def _serve(connection: Connection, dump: str, first: Preparation | None) -> None
     leave_termination_to_parent()  # it asks the job to stop
     keep_freed_memory()
     watch = _Watch(dump)
-    prepare_child(first)
+    problem = prepare_child(first)
     tasks: queue.SimpleQueue[_Task | Exception | None] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(connection, tasks, watch), daemon=True).start()
     while (task := tasks.get()) is not None:
         if isinstance(task, Exception):
-            outcome = Outcome(_portable(task), "".join(traceback.format_exception(task)))
+            outcome = Outcome(_portable(task, problem), "".join(traceback.format_exception(task)))
         else:
-            outcome = _do(task, connection)
+            outcome = _do(task, connection, problem)
         try:
             connection.send(outcome)
         except OSError:  # the parent is gone
@@ -355,20 +370,23 @@ def _listen(connection: Connection, tasks: "queue.SimpleQueue[_Task | Exception 
             tasks.put(_Task(make, arguments, control))
 
 
-def _do(task: _Task, connection: Connection) -> Outcome:
+def _do(task: _Task, connection: Connection, problem: str) -> Outcome:
     reports = _Reports(connection)
     try:
         for event in drive(task.make(*task.arguments), task.control):
             reports.send(event)
         reports.flush()
     except (Exception, SystemExit) as error:  # the edge between processes: the parent raises it
-        return Outcome(_portable(error), traceback.format_exc())
+        return Outcome(_portable(error, problem), traceback.format_exc())
     return Outcome()
 
 
-def _portable(error: BaseException) -> Exception:
-    """Return an error that any process can read: one that a plug-in raised names it, one of ours stays as it is."""
-    found = explained(error)
+def _portable(error: BaseException, problem: str = "") -> Exception:
+    """Return an error that any process can read: one that a plug-in raised names it, one of ours stays as it is.
+
+    `problem` is why a plug-in could not be loaded in this process, if so.
+    """
+    found = cause_of(explained(error), problem)
     if type(found).__module__ in ("builtins", "engine.errors") and isinstance(found, Exception):
         with contextlib.suppress(Exception):
             copy = pickle.loads(pickle.dumps(found))

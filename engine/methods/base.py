@@ -94,6 +94,11 @@ CAPACITY = "capacity"
 """The weight or term with a column in the curves of every run, drawn with KL: what KL is held at, in nats."""
 
 
+def can_name_setting(name: str) -> bool:
+    """Whether a method may have a setting of this name: settings have no attribute of it, which it would replace."""
+    return name.isidentifier() and not name.startswith("_") and not hasattr(MethodSettings, name)
+
+
 class MethodSettings(Settings):
     """A method's own settings, its hyper-parameters: fields made by `engine.system.fields.setting`.
 

@@ -344,13 +344,16 @@ def check_file(path: Path) -> FileSource:
     return read_file(path)
 
 
-def load_in_child(*sources: Source) -> None:
-    """Load in a child process what its parent has loaded, from the same bytes."""
+def load_in_child(*sources: Source) -> str:
+    """Load in a child process what its parent has loaded, from the same bytes; return what went wrong."""
+    problems = []
     for source in sources:
         try:
             _register(source, source.execute())
-        except PluginError:  # what needs it reports that it is missing
+        except PluginError as error:
             unload(source)
+            problems.append(str(error))
+    return " ".join(problems)
 
 
 def _register(source: Source, plugin: object) -> str:
@@ -394,9 +397,11 @@ def _imports(sources: Iterable[Source], known: Collection[str]) -> Job:
             yield Tried(source, problem=problem)
             continue
         try:
-            yield Tried(source, _executed(source))
+            plugin = yield from _executed(source)
         except PluginError as error:
             yield Tried(source, problem=str(error))
+        else:
+            yield Tried(source, plugin)
 
 
 def _try(source: Source) -> Generator[Event, Request | None, str]:
@@ -426,8 +431,8 @@ def _trial(source: Source) -> Job:
     _register(source, source.execute())
 
 
-def _executed(source: Source) -> object:
-    """Execute a source, for no longer than `IMPORT_SECONDS`. Raises PluginError."""
+def _executed(source: Source) -> Generator[Event, Request | None, object]:
+    """Execute a source, for no longer than `IMPORT_SECONDS`. Yields Idle meanwhile. Raises PluginError."""
     result: list[object] = []
     errors: list[PluginError] = []
 
@@ -439,7 +444,10 @@ def _executed(source: Source) -> object:
 
     thread = threading.Thread(target=execute, name=f"plug-in {source.key}", daemon=True)
     thread.start()
-    thread.join(IMPORT_SECONDS)
+    end = time.monotonic() + IMPORT_SECONDS
+    while thread.is_alive() and (left := end - time.monotonic()) > 0:
+        thread.join(min(left, 0.1))
+        yield Idle()
     if errors:
         raise errors[0]
     if not result:

@@ -12,7 +12,7 @@ from engine.errors import PluginError, StudioError
 from engine.evaluation.catalogue import METRICS, MOST_DECIMALS, OF_PLUGINS, Column, Need
 from engine.evaluation.metric import PLUGIN_METRICS, Metric
 from engine.methods.absent import absent_method, description_of
-from engine.methods.base import Method, MethodSettings, Supervision, Term
+from engine.methods.base import Method, MethodSettings, Supervision, Term, can_name_setting
 from engine.methods.registry import METHODS
 from engine.networks.absent import AbsentNetwork
 from engine.networks.architectures import NETWORKS
@@ -120,7 +120,7 @@ def _try(plugin: Plugin) -> None:
 def _reason(error: Exception, plugin: Plugin) -> str:
     if isinstance(error, StudioError):
         return str(error)
-    return f"{raised_words(error, plugin.name, _try)}."
+    return f"{raised_words(error, plugin.name)}."
 
 
 def _checked(plugin: object, place: str) -> Plugin:
@@ -206,6 +206,8 @@ def _wrong_method(what: str, method: Any) -> str:
         return f"Settings of {_lower(what)} must be a class that derives from MethodSettings."
     if taken := sorted(method.Settings.names() & RunConfig.model_fields.keys()):
         return f"{what} has a setting {taken[0]}, which is the name of a setting that all methods have."
+    if taken := sorted(name for name in method.Settings.names() if not can_name_setting(name)):
+        return f"{what} has a setting {taken[0]}, which is the name of something that all settings have."
     if unsaid := [name for name, field in method.Settings.model_fields.items() if not field.title]:
         return f"The setting {unsaid[0]} of {_lower(what)} must be made by setting(default, title, help)."
     return _wrong_terms(what, method)

@@ -1,6 +1,7 @@
 """Where plug-ins come from: files in the plug-in folder, and entry points of installed packages.
 
-A file is read once: the bytes whose fingerprint was allowed are those that are executed.
+A file is read once: the bytes whose fingerprint was allowed are those that are executed. A package is imported only
+while its files are those of its fingerprint, and once in a process.
 """
 
 import contextlib
@@ -19,6 +20,7 @@ from types import ModuleType
 from zlib import crc32
 
 from engine.errors import PluginError
+from engine.plugins.intact import ours_intact, stands_alone
 from engine.system.plain_text import one_line
 from engine.system.reading import DamagedError, read_limited, reason_of
 from engine.system.user_code import error_words, forget_code, place_of_error, register_code
@@ -33,6 +35,12 @@ MOST_FILES = 200
 """Maximum number of files read from the plug-in folder."""
 
 NO_PLUGIN = "defines no PLUGIN. A plug-in ends with PLUGIN = Plugin(name=..., version=..., interface=1, ...)"
+
+
+_BYTECODE = (".pyc", ".pyo")
+
+_imported: dict[str, str] = {}
+"""Fingerprints of the packages that this process has imported, by module: importing one again executes nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +82,7 @@ class FileSource:
         before = sys.modules.get(name)
         sys.modules[name] = module
         try:
-            with _loading(self.key, self.code):
+            with stands_alone(self.key, self.path), _loading(self.key, self.code):
                 exec(compile(self.content, self.code, "exec", dont_inherit=True), module.__dict__)
         except PluginError:
             if before is None:
@@ -112,7 +120,13 @@ class PackageSource:
     def execute(self) -> object:
         """Import the module, and return what the entry point names. Raises PluginError."""
         module, _, attribute = self.entry.partition(":")
+        top = module.partition(".")[0]
         with _loading(f"The package {self.key}", self.code):
+            if _imported.setdefault(top, _fingerprint(self.key, Path(self.code))) != self.fingerprint:
+                raise PluginError(
+                    f"The package {self.key} has changed since it was loaded. Start the application again to use it as "
+                    "it is now."
+                )
             found: object = importlib.import_module(module)
             for part in (attribute or "PLUGIN").split("."):
                 found = getattr(found, part)
@@ -127,8 +141,10 @@ def _loading(what: str, code: str) -> Iterator[None]:
     """Turn any error into a PluginError that names the line; what is printed goes to stderr."""
     register_code(code, what)
     try:
-        with contextlib.redirect_stdout(sys.stderr):
+        with ours_intact(what), contextlib.redirect_stdout(sys.stderr):
             yield
+    except PluginError:
+        raise
     except (Exception, SystemExit) as error:
         place = place_of_error(error)
         where = f" ({place.words})" if place else ""
@@ -174,7 +190,7 @@ def find_packages() -> tuple[list[PackageSource], dict[str, str]]:
         try:
             package = f"{name} {point.dist.version}" if point.dist else name
             code = _code_of(point.module)
-            found.append(PackageSource(one_line(package), point.value, str(code), _fingerprint(code)))
+            found.append(PackageSource(one_line(package), point.value, str(code), _fingerprint(name, code)))
         except Exception as error:  # whatever a damaged installation holds
             problems[name] = f"The package {one_line(name)} cannot be loaded: {error_words(error)}."
     return found, problems
@@ -192,15 +208,44 @@ def _code_of(module: str) -> Path:
     return Path(places[0] if places else str(spec.origin))
 
 
-def _fingerprint(code: Path) -> str:
-    """SHA-256 of a file, or of the names and contents of all Python files of a package. Raises OSError."""
-    if not code.is_dir():
-        return hashlib.sha256(code.read_bytes()).hexdigest()
+def _fingerprint(distribution: str, code: Path) -> str:
+    """SHA-256 of the names and contents of a package's files. Raises OSError.
+
+    They are all files below its folder, compiled libraries and data among them, and what else was installed with it.
+    """
+    files = {code.name: code} if code.is_file() else {path.relative_to(code).as_posix(): path for path in _below(code)}
     total = hashlib.sha256()
-    for path in sorted(code.rglob("*.py")):
-        total.update(f"{path.relative_to(code).as_posix()}\0".encode(errors="surrogateescape"))
-        total.update(hashlib.sha256(path.read_bytes()).digest())
+    for name, path in sorted((files | _installed(distribution, code)).items()):
+        total.update(f"{name}\0".encode(errors="surrogateescape"))
+        with path.open("rb") as file:
+            total.update(hashlib.file_digest(file, "sha256").digest())
     return total.hexdigest()
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    """Files below a folder, without bytecode, which Python derives from them."""
+    return (path for path in folder.rglob("*") if path.suffix not in _BYTECODE and path.is_file())
+
+
+def _installed(distribution: str, code: Path) -> dict[str, Path]:
+    """Files outside of a package's folder that pip installed with it, by name: other modules that it may import."""
+    try:
+        listed = importlib.metadata.files(distribution) or []
+    except importlib.metadata.PackageNotFoundError:
+        return {}
+    found = {}
+    for file in listed:
+        # Of an editable installation there are only links to its code.
+        ours = not file.parts[0].endswith((".dist-info", ".egg-info")) and not file.name.startswith("__editable__")
+        path = Path(str(file.locate()))
+        if (
+            ours
+            and ".." not in file.parts
+            and file.suffix not in (*_BYTECODE, ".pth")
+            and code not in (path, *path.parents)
+        ):
+            found[f"/{file.as_posix()}"] = path
+    return found
 
 
 def unload(source: Source) -> None:

@@ -9,7 +9,10 @@ from engine.methods.registry import METHODS
 from engine.networks.architectures import NETWORKS
 from engine.settings.absent import AbsentDataset, PluginUse, missing_words
 from engine.settings.run_config import RunConfig
-from engine.system.registry import Origin
+from engine.system.registry import Origin, Registry
+
+_KINDS = {"method": "method", "network": "network", "dataset": "data set"}
+_REGISTRIES: dict[str, Registry[Any]] = {"method": METHODS, "network": NETWORKS, "dataset": ENTRIES}
 
 
 def origins_of(config: RunConfig) -> tuple[Origin, ...]:
@@ -56,19 +59,36 @@ def _use(origin: Origin, provided: dict[str, Any]) -> PluginUse:
     return PluginUse(**about, values=about | provided)
 
 
+def in_full(name: str, version: str, fingerprint: str) -> str:
+    """Return a plug-in with the beginning of its fingerprint, e.g. "sparse 1.0 (SHA-256 0a1b2c3d…)"."""
+    return f"{name} {version} (SHA-256 {fingerprint[:8]}…)"
+
+
 def plugin_changes(before: tuple[PluginUse, ...], now: tuple[PluginUse, ...]) -> str:
-    """Say which plug-ins have changed, e.g. "the plug-in sparse (version 1.0 then, 1.1 now)"; empty if none has."""
-    known = {use.name: use for use in now}
-    words = []
-    for use in before:
-        other = known.get(use.name)
-        if other is not None and other.fingerprint != use.fingerprint:
+    """Say which code is other than before, e.g. "the plug-in sparse (version 1.0 then, 1.1 now)"; else empty.
+
+    What has the same name may also come from another plug-in now, or from the application itself. What is missing now
+    is not named.
+    """
+    known = _providers(now)
+    words: dict[str, None] = {}
+    for (kind, name), use in _providers(before).items():
+        other = known.get((kind, name))
+        if other is None:
+            if name in _REGISTRIES[kind]:
+                words[f"the {_KINDS[kind]} {name} (of the plug-in {use.words} then, the application's own now)"] = None
+        elif other.name != use.name:
+            words[f"the {_KINDS[kind]} {name} (of the plug-in {use.words} then, of {other.words} now)"] = None
+        elif other.fingerprint != use.fingerprint:
             same = other.version == use.version
-            how = (
-                f"another file of version {use.version}" if same else f"version {use.version} then, {other.version} now"
-            )
-            words.append(f"the plug-in {use.name} ({how})")
+            versions = f"version {use.version} then, {other.version} now"
+            words[f"the plug-in {use.name} ({f'another file of version {use.version}' if same else versions})"] = None
     return " and ".join(words)
+
+
+def _providers(uses: tuple[PluginUse, ...]) -> dict[tuple[str, str], PluginUse]:
+    """The plug-ins that bring what is used, by its kind and name."""
+    return {(kind, use.values[kind]["name"]): use for use in uses for kind in _KINDS if use.values.get(kind)}
 
 
 def require_plugins(config: RunConfig) -> None:

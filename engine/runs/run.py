@@ -30,6 +30,7 @@ from engine.settings.run_config import PATHS, ClassOrder, RunConfig
 from engine.system.files import is_link, write_json
 from engine.system.plain_text import clean_name, one_line, slug
 from engine.system.reading import DamagedError, is_file, path_exists, read_object, reason_of
+from engine.system.schedule import Schedule
 from engine.system.versions import library_versions
 
 COLOURS = len(PALETTE)
@@ -131,6 +132,7 @@ class Run:
         self.former: tuple[FormerData, ...] = ()
         self.plugins: tuple[PluginUse, ...] = ()
         """The plug-ins that it needs, in the versions it was last trained with."""
+        self._rescheduled = False
         self.former_plugins: tuple[FormerPlugins, ...] = ()
         """Those it was trained with before, in order, if it was resumed with other versions."""
 
@@ -330,24 +332,33 @@ class Run:
         )
         self.plugins, self.former_plugins = now, former
 
+    def plugins_at(self, step: int) -> tuple[PluginUse, ...]:
+        """Return the plug-ins with which the weights of a step were trained last."""
+        return next((former.plugins for former in self.former_plugins if step <= former.step), self.plugins)
+
     def plugin_note(self, step: int) -> str:
         """Say how plug-ins differ from those with which the weights of a step were trained; empty if they do not."""
-        before = next((former.plugins for former in self.former_plugins if step <= former.step), self.plugins)
-        changes = plugin_changes(before, plugins_used(self.config))
-        return f"{self.name} was trained with another version of a plug-in ({changes})." if changes else ""
+        changes = plugin_changes(self.plugins_at(step), plugins_used(self.config))
+        return f"{self.name} was trained with another version of what it needs ({changes})." if changes else ""
 
     def record_shape(self, image_shape: tuple[int, int, int], classes: int) -> None:
         """Record the shapes its networks are built for, to load its weights without its data. Raises OSError."""
         self.image_shape, self.classes = image_shape, classes
         self._rewrite_config({"image_shape": list(image_shape), "classes": classes})
 
-    def lengthen(self, epochs: int | None, steps: int | None) -> None:
-        """Set a new total length; `keep_length` writes it. Raises ConfigError."""
-        self.config = self.config.changed(epochs=epochs if epochs is not None else self.config.epochs, steps=steps)
+    def lengthen(self, epochs: int | None, steps: int | None, **schedules: Schedule) -> None:
+        """Set a new total length, and schedules that would change with it; `keep_length` writes them.
+
+        Raises ConfigError.
+        """
+        epochs = epochs if epochs is not None else self.config.epochs
+        self.config = self.config.changed(epochs=epochs, steps=steps, **schedules)
+        self._rescheduled |= bool(schedules)
 
     def keep_length(self) -> None:
         """Write the total length to config.json if it changed. Raises OSError or RunError."""
-        self._rewrite_config({"epochs": self.config.epochs, "steps": self.config.steps})
+        method = {"method": self.config.to_json()["method"]} if self._rescheduled else {}
+        self._rewrite_config({"epochs": self.config.epochs, "steps": self.config.steps} | method)
 
     def discard(self) -> None:
         """Remove the folder of a run that was never trained, unless it holds other files."""

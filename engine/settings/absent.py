@@ -5,13 +5,15 @@ With stand-ins, a run can be listed, drawn and exported even if its plug-ins are
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, TypeAdapter
+from pydantic import AfterValidator, BaseModel, Field, TypeAdapter, ValidationError
 
 from engine.methods.absent import absent_method
+from engine.methods.base import can_name_setting
 from engine.methods.latents import Kind
 from engine.methods.registry import METHODS
 from engine.networks.absent import AbsentNetwork
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
 
 MOST_PLUGINS = 16
 """Maximum number of plug-ins that a run can need."""
+
+MOST_SETTINGS = 64
+"""Settings that a method of a plug-in can have of its own."""
 
 LONGEST = 300
 
@@ -42,6 +47,19 @@ class _Thing(BaseModel):
     title: Annotated[Line, Field(min_length=1)]
 
 
+def _settable(name: str) -> str:
+    """A name that a setting of a method's own can have; those of common settings would be taken from all runs."""
+    from engine.settings.run_config import RunConfig
+
+    if name in RunConfig.model_fields or not can_name_setting(name):
+        raise ValueError("a method can have no setting of this name")
+    return name
+
+
+_Setting = Annotated[Name, AfterValidator(_settable)]
+_SETTING = TypeAdapter(_Setting)
+
+
 class _Method(_Thing):
     short: Annotated[Line, Field(min_length=1)]
     formula: Line
@@ -55,8 +73,8 @@ class _Method(_Thing):
     latents: Annotated[
         list[tuple[Kind, Number, Number, Annotated[int, Field(strict=True, ge=1, le=64)]]], Field(max_length=1024)
     ]
-    settings: Annotated[dict[Name, tuple[Line, Line]], Field(max_length=64)]
-    weights: Annotated[list[Name], Field(max_length=64)] = []
+    settings: Annotated[dict[_Setting, tuple[Line, Line]], Field(max_length=MOST_SETTINGS)]
+    weights: Annotated[list[Name], Field(max_length=MOST_SETTINGS)] = []
 
 
 class _Network(_Thing):
@@ -129,7 +147,7 @@ def let_stand_in(values: Mapping[str, Any]) -> None:
         used = checked(_USED, use.values)
         origin = Origin(used.name, use.version, used.fingerprint)
         if used.method and used.method.name == values.get("objective") and used.method.name not in METHODS:
-            names = settings.keys() if isinstance(settings, dict) else ()
+            names = _settings_in(settings)
             before = METHODS[used.method.name] if METHODS.missing(used.method.name) else None
             known = [*before.Settings.model_fields] if before else []
             made = _absent_method(used.method.model_dump_json(), frozenset([*names, *known]), origin)
@@ -144,6 +162,15 @@ def let_stand_in(values: Mapping[str, Any]) -> None:
             title = one_line(used.dataset.title)
             DATASETS_ABSENT[used.dataset.name] = used.dataset.model_copy(update={"title": title}), origin
             DATASET_TITLES.stand_in(used.dataset.name, title, origin)
+
+
+def _settings_in(values: Any) -> list[str]:
+    """Names in a run's "method" that settings can have; of any other its config.json is found not to be valid."""
+    found = []
+    for name in [*values][:MOST_SETTINGS] if isinstance(values, dict) else ():
+        with suppress(ValidationError):
+            found.append(_SETTING.validate_python(name))
+    return found
 
 
 @lru_cache(maxsize=256)

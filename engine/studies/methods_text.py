@@ -14,6 +14,7 @@ from engine.evaluation.results import plugin_of
 from engine.evaluation.rows import Row, columns_of, distinct_titles, read_row
 from engine.methods.registry import METHODS
 from engine.networks.architectures import NETWORKS
+from engine.runs.plugins_used import in_full
 from engine.runs.run import Run
 from engine.settings.run_config import OWN_DATA, RunConfig
 from engine.studies.cell_states import CellState, cell_states
@@ -193,10 +194,10 @@ def _software(entries: Sequence[_Entry]) -> str:
 
 def _plugins(entry: _Entry) -> list[str]:
     """The plug-ins that a run was trained and measured with, each with the beginning of its fingerprint."""
-    uses = [(use.name, use.version, use.fingerprint) for use in entry.about.get("plugins", ())]
+    uses = [in_full(use.name, use.version, use.fingerprint) for use in entry.about.get("plugins", ())]
     kept = [plugin_of(found) for name, found in entry.row.metrics.items() if entry.row.value(name) is not None]
-    uses += [(it.get("name", ""), it.get("version", ""), it.get("fingerprint", "")) for it in kept if it]
-    return [f"{name} {version} (SHA-256 {fingerprint[:8]}…)" for name, version, fingerprint in uses]
+    of_metrics = [in_full(it.get("name", ""), it.get("version", ""), it.get("fingerprint", "")) for it in kept if it]
+    return [*uses, *entry.row.plugins, *of_metrics]
 
 
 def _place(resolved: dict[str, Any]) -> str:
@@ -221,5 +222,6 @@ def _about(path: Path | None) -> dict[str, Any]:
     with suppress(RunError):
         if path is not None:
             run = Run.open(path)
-            return {"versions": run.versions, "resolved": run.resolved, "plugins": run.plugins}
+            former = [use for before in run.former_plugins for use in before.plugins]
+            return {"versions": run.versions, "resolved": run.resolved, "plugins": (*former, *run.plugins)}
     return {}

@@ -110,23 +110,29 @@ def _require(method: Method, name: str, wanted: str, value: Any, shape: tuple[in
 
 def _wrong(method: Method, name: str, wanted: str, found: Any) -> PluginError:
     """Return an error that says what a function must return, what it returned, and where it is defined."""
-    origin = origin_of(method)
-    assert origin is not None
+    origin, where = _at_fault(method, name)
     returned = found if isinstance(found, str) else _words(found)
-    where = definition_words(_at_fault(method, name))
     return PluginError(
         f"{origin.words[:1].upper()}{origin.words[1:]}: {name} must return {wanted}, and returned {returned}"
         f"{f' ({where})' if where else ''}."
     )
 
 
-def _at_fault(method: Method, name: str) -> Callable[..., Any]:
-    """The plug-in's function: the method's, or the one that returns the network's encoder or decoder."""
-    if METHODS.origin(method.config.objective) is not None:
-        function: Callable[..., Any] = getattr(type(method), name)
-        return function
+def _at_fault(method: Method, name: str) -> tuple[Origin, str]:
+    """The plug-in whose code returned a value, and where: the method's function, or the one that makes a network."""
+    own, networks = METHODS.origin(method.config.objective), NETWORKS.origin(method.config.network)
     network = type(NETWORKS[method.config.network])
-    return network.encoder if name == "encode" else network.decoder
+    functions: list[tuple[Origin | None, Callable[..., Any]]] = [
+        (own, getattr(type(method), name)),
+        (own, type(method).build),
+        (networks, network.encoder if name == "encode" else network.decoder),
+    ]
+    for origin, function in functions:
+        if origin is not None and (where := definition_words(function)):
+            return origin, where
+    origin = origin_of(method)
+    assert origin is not None
+    return origin, ""
 
 
 def _words(value: Any) -> str:

@@ -173,8 +173,8 @@ class PluginsPage(QWidget):
     def _retry(self) -> None:
         self._do(self._host.retry)
 
-    def _do(self, action: Callable[[Listed], None]) -> None:
-        listed = self._listed
+    def _do(self, action: Callable[[Listed], None], listed: Listed | None = None) -> None:
+        listed = listed or self._listed
         if listed is None:
             return
         try:
@@ -205,8 +205,9 @@ class PluginsPage(QWidget):
         question = f"Allow the plug-in {one_line(listed.key)}?" if asked else ""
         refuse = "Refuse" if listed.standing.open else ""
         dialog = ReviewDialog(self, listed.key, content, question, refuse=refuse, shows_text=True)
-        dialog.allowed.connect(self._allow)
-        dialog.refused.connect(self._refuse)
+        # The answer is for what was shown, whatever the file or the list is by then.
+        dialog.allowed.connect(lambda: self._do(self._host.allow, listed))
+        dialog.refused.connect(lambda: self._do(self._host.refuse, listed))
         dialog.open()
 
     @Slot()

@@ -257,6 +257,14 @@ def test_a_stop_ends_what_does_not_answer_and_says_so(tmp_path, study_file, odd_
     assert Run.open(tmp_path / "runs" / "tiny-odd-vae-seed-0").state().message == words
 
 
+def test_a_process_in_which_a_plug_ins_code_ran_does_no_other_cell(tmp_path, study_file, odd_plugin):
+    """It may have changed anything there: here the type of all new weights."""
+    odd_plugin("import torch; torch.set_default_dtype(torch.float64)")
+    study = load_study(study_file(tmp_path, ODD), seeds=1)
+    _, second = finished(run_study(study, tmp_path / "runs", workers=1, threads=1))
+    assert (second.cell.config.objective, second.state, second.message) == ("annealed-relu", "evaluated", "")
+
+
 def test_a_cell_whose_plug_in_ends_its_process_costs_that_cell_only(tmp_path, study_file, odd_plugin):
     odd_plugin("import os; os._exit(5)")
     study = load_study(study_file(tmp_path, ODD), seeds=1)

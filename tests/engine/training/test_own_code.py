@@ -1,5 +1,7 @@
 """What a plug-in's method or network returns is checked before training, and errors name its line."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
@@ -10,6 +12,7 @@ from engine.methods.beta_vae import BetaVae
 from engine.methods.vae import Vae
 from engine.networks.architectures import NETWORKS
 from engine.networks.network import Network
+from engine.networks.vae import VAE
 from engine.plugins.interface import GaussianEncoder, Plugin
 from engine.plugins.registering import register, unregister
 from engine.runs.metrics_file import MetricsReader
@@ -33,6 +36,8 @@ def own():
 
 def said(tmp_path, method=None, network=None, **settings):
     """The sentence that training with this method or network ends in, and the state that the run is left in."""
+    if isinstance(network, str):  # of another plug-in
+        network, settings = None, settings | {"network": network}
     methods, networks = {"own-vae": method} if method else {}, {"own": network} if network else {}
     register(Plugin("own", "1.0", 1, methods=methods, networks=networks), Origin("", "", "a" * 64))
     chosen = {"objective": "own-vae"} if method else {"objective": "vae", "network": "own"}
@@ -179,6 +184,33 @@ def test_an_encoder_that_gives_one_tensor_is_named_though_our_code_fails_on_it(t
     words, _ = said(tmp_path, network=Single())
     assert "encode must return a Posterior of mean and log-variance" in words
     assert f"(test_own_code.py, line {Single.encoder.__code__.co_firstlineno})" in words
+
+
+class Building(Vae):
+    title = short = "Building"
+
+    def build(self):
+        return VAE(replace(self.spec, latents=5))
+
+
+def test_a_function_that_a_method_inherits_from_us_is_not_at_fault_but_what_builds_its_networks(tmp_path):
+    words, _ = said(tmp_path, Building)
+    line = Building.build.__code__.co_firstlineno
+    assert words.endswith(f"returned a tensor of shape (3, 5) and type float32 (test_own_code.py, line {line}).")
+
+
+class Inheriting(Vae):
+    title = short = "Inheriting"
+
+
+def test_the_plug_in_of_the_network_is_named_where_the_method_of_another_uses_it(tmp_path):
+    register(Plugin("nets", "2.0", 1, networks={"narrow": Narrow()}), Origin("", "", "b" * 64))
+    try:
+        words, _ = said(tmp_path, Inheriting, network="narrow")
+    finally:
+        unregister("nets")
+    assert words.startswith("The plug-in nets 2.0: logits must return logits of shape (3, 1, 32, 32)")
+    assert f"(test_own_code.py, line {Narrow.decoder.__code__.co_firstlineno})." in words
 
 
 def test_a_method_that_is_right_trains_as_if_unchecked(tmp_path):
