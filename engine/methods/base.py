@@ -95,7 +95,7 @@ CAPACITY = "capacity"
 
 
 def can_name_setting(name: str) -> bool:
-    """Whether a method may have a setting of this name: settings have no attribute of it, which it would replace."""
+    """Return whether a method's setting may have this name, i.e. it replaces no attribute of settings."""
     return name.isidentifier() and not name.startswith("_") and not hasattr(MethodSettings, name)
 
 
