@@ -126,8 +126,8 @@ def parser() -> Parser:
     methods = commands.add_parser(
         "methods",
         help="list the methods",
-        description="List the methods by what they learn from besides images: unsupervised, weakly supervised, "
-        "supervised. Their scores are compared within one label only. A run of any method that is given class labels "
+        description="List the methods by what they learn from in addition to images: unsupervised, weakly supervised, "
+        "supervised. Scores are only compared within each kind. A run of any method that is given class labels "
         "(--conditional) is supervised.",
     )
     methods.set_defaults(do=_methods)

@@ -92,12 +92,12 @@ class Factors:
         return int(np.argmin((np.abs(self.table - classes) / spread).sum(axis=1)))
 
     def among(self, indices: Indices) -> "FactorIndex":
-        """Return what finds images at these positions by their classes. Raises DataError as `FactorIndex` does."""
+        """Return an index of images at these positions by their classes. Raises DataError like `FactorIndex`."""
         return FactorIndex(self, indices)
 
 
 class FactorIndex:
-    """Finds images by the classes of all their factors, among those at some positions.
+    """Finds images at some positions by the classes of all their factors.
 
     Raises DataError if the factors have more combinations than can be numbered.
     """
@@ -105,7 +105,7 @@ class FactorIndex:
     def __init__(self, factors: Factors, indices: Indices) -> None:
         self._sizes = factors.sizes
         if math.prod(self._sizes) >= 2**63:
-            raise DataError(f"The factors {', '.join(factors.names)} have too many combinations to find images by.")
+            raise DataError(f"The factors {', '.join(factors.names)} have too many combinations to find images.")
         codes = self._codes(factors.classes(indices))
         order = np.argsort(codes, kind="stable")
         self._known, self._positions = codes[order], indices[order]

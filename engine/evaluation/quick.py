@@ -23,9 +23,9 @@ from engine.runs.trained import TrainedModel
 
 
 class QuickScores:
-    """The FactorVAE score, from a tenth of the votes of an evaluation, and MIG, as an evaluation has it.
+    """The FactorVAE score, with a tenth of the votes of an evaluation, and MIG, as in an evaluation.
 
-    Images depend on nothing but the data set, so that scores differ only by the weights. `lacking` says, as a sentence
+    Images depend only on the data set, so that scores differ only by the weights. `lacking` says, as a sentence
     without a full stop, why a data set has no scores; it is empty if it has.
     """
 
@@ -39,7 +39,7 @@ class QuickScores:
         self._classes = groups.classes[self._sample]
 
     def of(self, trained: TrainedModel) -> Generator[Event, Request | None, dict[str, float]]:
-        """Yield Progress, and return the scores by name. Raises RunError where codes are not finite."""
+        """Yield Progress, and return the scores by name. Raises RunError if codes are not finite."""
         batches, posterior = self._batches, PosteriorMeans(trained)
         wanted = np.concatenate([self._sample, batches.images.ravel()])
         yield from posterior.encode(wanted, "Scoring")

@@ -63,7 +63,7 @@ class Representation:
 
     @property
     def kinds(self) -> tuple[Latent, ...]:
-        """Kind of each latent, (latents,). The code of a category is its number, which is no quantity."""
+        """Kind of each latent, (latents,). The code of a category is its number, which is not a quantity."""
         return self._trained.model.kinds
 
     @property

@@ -81,7 +81,7 @@ def plugin_of(entry: Mapping[str, Any]) -> dict[str, str]:
 
 
 def of_other_code(metric: str, entry: Mapping[str, Any]) -> bool:
-    """Return whether an entry was computed by other code than the metric has now: another version of its plug-in."""
+    """Return whether an entry was computed by another version of the metric's plug-in than the loaded one."""
     origin = METRICS.origin(metric)
     return metric in METRICS and plugin_of(entry).get("fingerprint", "") != (origin.fingerprint if origin else "")
 

@@ -54,7 +54,7 @@ class Row:
     threads: int | None = None
     code_note: str = ""
     plugins: tuple[str, ...] = ()
-    """The plug-ins that the metrics were computed with, each with its version and the beginning of its fingerprint."""
+    """The plug-ins with which the metrics were computed, each with its version and the start of its fingerprint."""
 
     def value(self, metric: str) -> float | None:
         """Return a metric's value, or None if there is none."""
@@ -68,7 +68,7 @@ class Row:
 
     @property
     def supervision(self) -> Supervision:
-        """What the run learned from besides the images; values are ranked within one label only."""
+        """What the run learned from in addition to images; values are only ranked within the same supervision."""
         return self.config.supervision
 
     @property
@@ -125,7 +125,7 @@ def _data_note(run: Run, kept: dict[str, Any], data: Fingerprint | None) -> str:
 
 
 def _code_note(run: Run, kept: dict[str, Any], metrics: Mapping[str, Mapping[str, Any]]) -> str:
-    """Say if metrics were computed with other plug-ins than the run was trained with, or than are loaded."""
+    """Say if metrics were computed with other plug-ins than the run's training, or than the loaded ones."""
     notes = []
     now = _plugins(kept)
     before = [(use.name, use.version, use.fingerprint) for use in run.plugins_at(kept.get("step", 0))]
@@ -140,7 +140,7 @@ def _code_note(run: Run, kept: dict[str, Any], metrics: Mapping[str, Mapping[str
 
 
 def _plugins(kept: dict[str, Any]) -> list[tuple[str, str, str]]:
-    """Name, version and fingerprint of the plug-ins that metrics were computed with, as evaluation.json says."""
+    """Name, version and fingerprint of the plug-ins with which metrics were computed, from evaluation.json."""
     found = kept.get("plugins")
     return [
         (one_line(str(use.get("name")), 40), one_line(str(use.get("version")), 40), str(use.get("fingerprint")))

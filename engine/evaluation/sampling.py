@@ -17,7 +17,7 @@ QUICK_TRAINING, QUICK_TESTING = TRAINING // 10, TESTING // 10
 """Points of a score during training."""
 
 QUICK_IMAGES = TRAINING + (QUICK_TRAINING + QUICK_TESTING) * BATCH
-"""Images that scores during training encode, at most."""
+"""Maximum number of images that are encoded for scores during training."""
 
 MIN_IMAGES = 100
 MIN_IMAGES_PER_VALUE = 3

@@ -25,13 +25,13 @@ STARTS = 12
 """Images from which a factor is swept."""
 
 CANDIDATES = 200
-"""Images that are tried as starts, in data where not every combination of factors is there."""
+"""Images that are tried as starts, for data without every combination of factors."""
 
 REFERENCE = 1000
-"""Images by which the spread of each latent is known."""
+"""Images from which the spread of each latent is estimated."""
 
 MOST_VALUES = 64
-"""Values of a factor; of more, so many are taken evenly."""
+"""Maximum number of values of a factor; of more, evenly spaced ones are used."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,11 +53,11 @@ class Sweep:
 
     @property
     def places(self) -> NDArray[np.float64]:
-        """Where values stand on an axis: at themselves, or in a row if they have names."""
+        """Positions of the values on an axis: the values themselves, or their numbers if they have names."""
         return np.arange(len(self.values), dtype=np.float64) if self.names else self.values
 
     def axis_title(self, latent_names: Mapping[int, str]) -> str:
-        """Return what the axis of the means is called, e.g. "z3 (thickness)"."""
+        """Return the title of the axis of the means, e.g. "z3 (thickness)"."""
         return latent_title(self.latent, latent_names)
 
     @property
@@ -100,7 +100,7 @@ def find_sweeps(trained: TrainedModel) -> Generator[Event, Request | None, Sweep
     yield from posterior.encode(wanted, "Inferring along sweeps")
     means = posterior.means
     deviation = means[reference].astype(np.float64).std(0)
-    shown = np.array([not kind.whole for kind in trained.model.kinds]) & (deviation >= MIN_DEVIATION)
+    shown = np.array([not kind.integer for kind in trained.model.kinds]) & (deviation >= MIN_DEVIATION)
     if not shown.any():
         raise DataError(f"{trained.run.name} has no active latent whose values are quantities.")
     found = []
@@ -134,7 +134,7 @@ def correlation(values: NDArray[np.float64], means: NDArray[np.float64]) -> floa
 def _positions(
     factors: Factors, index: FactorIndex, starts: NDArray[np.int64], factor: int, rng: np.random.Generator
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Positions of the images along sweeps of a factor, (starts, values), -1 where there is none; and its classes."""
+    """Positions of the images along sweeps of a factor, (starts, values), -1 if there is none; and its classes."""
     size = factors.sizes[factor]
     classes = np.unique(np.linspace(0, size - 1, min(size, MOST_VALUES)).round().astype(np.int64))
     rows = np.repeat(factors.classes(starts), len(classes), axis=0)

@@ -21,7 +21,7 @@ REPORT = "report:"
 """Prefix of the key of a column with the report's values; the metric follows."""
 
 SUPERVISION_NOTE = (
-    "Methods of different supervision are not ranked against each other: the best values are those of each label."
+    "Methods with different supervision are not ranked against each other: values are best among their own kind."
 )
 
 
@@ -71,7 +71,7 @@ class Line:
 
     @property
     def supervision(self) -> Supervision:
-        """What its runs learned from besides the images."""
+        """What its runs learned from in addition to images."""
         return self.rows[0].supervision
 
 
@@ -230,7 +230,7 @@ def _run_cells(row: Row, dataset: str) -> list[Cell]:
 
 
 def _supervision_cell(row: Row) -> Cell:
-    """What a run learned from besides the images; why, if it is not its method's supervision."""
+    """What a run learned from in addition to images; with the reason if it is not its method's supervision."""
     own = METHODS[row.config.objective].supervision
     given = "" if row.supervision == own else " Its decoder was given the class labels."
     return Cell(str(row.supervision), note=row.supervision.about + given)

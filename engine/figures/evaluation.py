@@ -29,7 +29,7 @@ CELL = 0.55
 def scatter_figure(
     points: Sequence[Point], titles: Sequence[str], looks: Sequence[Look], x: Column, y: Column, caption: str = ""
 ) -> "Figure":
-    """Draw a scatter plot of runs of one data set by two metrics, or of a metric by what the runs had spent.
+    """Draw a scatter plot of runs of one data set by two metrics, or by a metric and their cost.
 
     `titles` and `looks` are by row of the table. The evaluations of a run are joined by lines, and the legend lists the
     rows by supervision.

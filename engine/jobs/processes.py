@@ -51,7 +51,7 @@ def leave_termination_to_parent() -> None:
     for number in termination_signals():
         signal.signal(number, signal.SIG_IGN)
     if sys.platform == "linux":
-        # The thread below cannot end a process whose code does not let go of the interpreter.
+        # The thread below cannot end a process whose code does not release the interpreter.
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     threading.Thread(target=exit_with_parent, daemon=True).start()
 
@@ -191,7 +191,7 @@ def _serve(connection: Connection, first: Preparation | None) -> None:
 
 
 def _failure(error: Exception, problem: str) -> tuple[str, str]:
-    """What a child sends of an error; `problem` is why a plug-in could not be loaded in it, if so."""
+    """The error as a child sends it; `problem` is why a plug-in could not be loaded there, if so."""
     found = cause_of(explained(error), problem)
     if isinstance(found, PluginError):
         return "refused", str(found)

@@ -382,7 +382,7 @@ def _do(task: _Task, connection: Connection, problem: str) -> Outcome:
 
 
 def _portable(error: BaseException, problem: str = "") -> Exception:
-    """Return an error that any process can read: one that a plug-in raised names it, one of ours stays as it is.
+    """Return an error that any process can read: a plug-in's error names the plug-in, our own are unchanged.
 
     `problem` is why a plug-in could not be loaded in this process, if so.
     """

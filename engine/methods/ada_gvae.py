@@ -37,7 +37,7 @@ class AdaptiveMethod(PairMethod):
 
 
 class AdaGvae(AdaptiveMethod):
-    """What both posteriors agree on is averaged: means and variances (the group VAE of Hosoya 2019)."""
+    """Averages the posteriors of shared latents: their means and variances (the group VAE of Hosoya 2019)."""
 
     title = short = "Ada-GVAE"
     about = "pairs of images that share most factors; their posteriors are averaged"

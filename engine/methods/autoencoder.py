@@ -35,11 +35,11 @@ class AutoencoderMethod(Method):
         return VAE(self.spec, self.outputs)
 
     def draw(self, posterior: Posterior, noise: "torch.Generator") -> "Tensor":
-        """Draw z to train with, (n, latents): as `sample` does, unless that has no gradient."""
+        """Draw the z for training, (n, latents): like `sample`, unless that has no gradient."""
         return self.sample(posterior, noise)
 
     def observed(self, posterior: Posterior, images: "Tensor", labels: "Tensor | None") -> "dict[str, Tensor]":
-        """Return those of the method's own terms that are not minimised, of a batch: scalars without gradients."""
+        """Return the method's own terms that are not minimised, for a batch: scalars without gradients."""
         return {}
 
     def logits(self, z: "Tensor", labels: "Tensor | None" = None) -> "Tensor":

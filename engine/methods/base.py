@@ -95,7 +95,7 @@ CAPACITY = "capacity"
 
 
 def can_name_setting(name: str) -> bool:
-    """Whether a method may have a setting of this name: settings have no attribute of it, which it would replace."""
+    """Return whether a method's setting may have this name, i.e. it replaces no attribute of settings."""
     return name.isidentifier() and not name.startswith("_") and not hasattr(MethodSettings, name)
 
 
@@ -141,7 +141,7 @@ class MethodSettings(Settings):
 
 
 class Supervision(StrEnum):
-    """What a method learns from in addition to images. Scores are compared, and methods ranked, within one label only.
+    """What a method learns from in addition to images; scores are only compared between methods of the same kind.
 
     A step gets the factors of its images only if the method is supervised.
     """
@@ -152,7 +152,7 @@ class Supervision(StrEnum):
 
     @property
     def about(self) -> str:
-        """What the label means, as a sentence."""
+        """The meaning of the label, as a sentence."""
         return {
             Supervision.NONE: "Learns from images alone.",
             Supervision.WEAK: "Also learns from relations between images, such as pairs that share most factors, "
@@ -162,7 +162,7 @@ class Supervision(StrEnum):
 
     @property
     def rank(self) -> int:
-        """Its place where methods are listed, from 0: the least supervision first."""
+        """Its position in lists, from 0, the least supervision first."""
         return list(Supervision).index(self)
 
 

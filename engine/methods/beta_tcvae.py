@@ -1,6 +1,6 @@
 """The beta-TCVAE (R. T. Q. Chen et al., "Isolating Sources of Disentanglement in VAEs", NeurIPS 2018).
 
-The authors' program (rtqichen/beta-tcvae, vae_quant.py) has both estimators of the total correlation and uses minibatch
+The authors' code (rtqichen/beta-tcvae, vae_quant.py) has both estimators of the total correlation and uses minibatch
 weighted sampling unless it is told otherwise, as disentanglement_lib does, which leaves out the constants. Its
 stratified sampling puts the weight 1/N, of an image's own posterior, on the first image of the batch instead; here it
 is on the image's own, and all others weigh the same.

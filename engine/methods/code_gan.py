@@ -1,7 +1,7 @@
-"""What InfoGAN and its relatives share: a GAN whose codes are recognised in its images.
+"""The common part of InfoGAN and its relatives: a GAN whose codes can be recovered from its images.
 
 Noise and codes are drawn and an image is generated from them; a discriminator D tells generated images from real ones,
-and a recogniser Q, which shares D's first layers, tells the codes of a generated image.
+and a recogniser Q, which shares D's first layers, recovers the codes of a generated image.
 """
 
 from types import MappingProxyType
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from engine.settings.run_config import RunConfig
 
 BETA_1 = 0.5
-"""Of all Adam optimisers (the authors' programs)."""
+"""First decay rate of all Adam optimisers (the authors' code)."""
 
-NO_RECONSTRUCTION = "InfoGAN has no reconstruction loss: an image's noise is not recovered, its codes alone are"
-NO_KL = "InfoGAN has no posterior whose KL divergence could be taken: its recogniser says which codes are likely"
+NO_RECONSTRUCTION = "InfoGAN has no reconstruction loss: it recovers only the codes of an image, not its noise"
+NO_KL = "InfoGAN has no posterior with a KL divergence: its recogniser estimates which codes are likely"
 
 DISCRIMINATOR = Term(
     "discriminator_loss",
@@ -37,10 +37,10 @@ GENERATOR = Term(
 
 
 class CodeGan(Method):
-    """A generative adversarial network whose codes are recognisable in its images.
+    """A generative adversarial network whose codes can be recovered from its images.
 
-    A run's settings have `information_weight`, λ. Images are decoded with one fixed noise, that of the seed, so that a
-    traversal changes nothing but codes.
+    Its settings have `information_weight`, λ. Images are decoded with one fixed noise, given by the seed, so that a
+    traversal changes only codes.
     """
 
     ignores = frozenset({"learning_rate", "latents", "network", "normalisation", "conditional"})
@@ -50,7 +50,7 @@ class CodeGan(Method):
 
     @classmethod
     def advice(cls, config: "RunConfig") -> str:
-        """A smaller lambda."""
+        """Suggest a smaller lambda."""
         return f" or a smaller λ (it is {weight_text(config.method.information_weight)})"
 
 
@@ -65,16 +65,16 @@ def discriminator_loss(real: "Tensor", generated: "Tensor") -> "Tensor":
 
 
 def generator_loss(generated: "Tensor") -> "Tensor":
-    """-E[log D(G)], the form that does not saturate, from D's logits (n,)."""
+    """-E[log D(G)], the non-saturating form, from D's logits (n,)."""
     from torch.nn.functional import softplus
 
     return softplus(-generated).mean()
 
 
 def information_of_uniform(codes: "Tensor", means: "Tensor") -> "Tensor":
-    """A bound on the mutual information of image and continuous codes, (n, codes), of which Q says the means.
+    """Return a bound on the mutual information of image and continuous codes, given `codes` and Q's means, (n, codes).
 
-    Q is a normal distribution of standard deviation 1, and the entropy too is that of log densities of N(0, 1), so that
-    E[(c² - (c - mean)²) / 2] is left, summed over codes (the authors' programs).
+    Q is normal with standard deviation 1, and the entropy is also computed from densities of N(0, 1), which leaves
+    E[(c² - (c - mean)²) / 2], summed over codes (the authors' code).
     """
     return 0.5 * (codes.square() - (codes - means).square()).sum(1).mean()

@@ -1,5 +1,5 @@
 """DAVA (Estermann & Wattenhofer, "DAVA: Disentangling Adversarial Variational Autoencoder", ICLR 2023), as in the
-authors' program (besterma/dava, train_dava.py): an annealed VAE that sets its own pace.
+authors' code (besterma/dava, train_dava.py): an annealed VAE that sets its own pace.
 
 A discriminator sees reconstructions, and decodings of latents that were each taken from another image of the batch: of
 the factorised aggregate posterior. While it cannot tell them apart, images put together from any latents look like
@@ -25,12 +25,13 @@ if TYPE_CHECKING:
     from engine.settings.run_config import RunConfig
 
 CHANCE, TELLING = 0.501, 0.51
-"""Accuracies up to which the capacity moves forward, and above which it moves back."""
+"""Accuracies up to which the capacity rises, and above which it falls."""
 
 CONFIDENCE = 0.6
-"""Probability from which the discriminator says "reconstruction", and how far its targets are drawn away from 0 or 1.
+"""Probability from which the discriminator decides on "reconstruction", and range of its targets from 0 or 1.
 
-One that knows nothing says 0.5, thus always "not a reconstruction", and is right for exactly half of the images.
+One that knows nothing outputs 0.5, thus always decides on "not a reconstruction", and is right for exactly half of the
+images.
 """
 
 DEGREE = 4
@@ -41,7 +42,7 @@ NORM = 1.0
 
 
 class DavaSettings(MethodSettings):
-    """How hard KL is held at the capacity, how that moves, and how hard encoder and decoder play their part."""
+    """How strongly KL is held at the capacity, how the capacity changes, and the weights of the other objectives."""
 
     gamma: Weight = setting(
         500.0,
@@ -53,28 +54,28 @@ class DavaSettings(MethodSettings):
     capacity_step: float = setting(
         4e-5,
         "Step of C",
-        "How far the capacity moves in a training step, per latent: forward while the discriminator is at chance, back "
-        "while it can tell.",
+        "How far the capacity changes in a training step, per latent: it rises while the discriminator is at chance, "
+        "and falls while it can tell the images apart.",
         unit="nats",
         ge=1e-9,
         le=10,
     )
     capacity_limit: float = setting(
-        8.0, "Largest C", "The capacity that is never exceeded, per latent.", unit="nats", ge=0.01, le=100
+        8.0, "Largest C", "Upper limit of the capacity, per latent.", unit="nats", ge=0.01, le=100
     )
     adversarial_weight: Weight = setting(
         0.3,
         "Weight of the encoder's objective",
-        "Weight, for each per cent of the discriminator's accuracy above 50, of the objective that reconstructions "
-        "look to it as if put together from several images. 0: the discriminator sets the pace and does nothing else.",
+        "Weight of making reconstructions look to the discriminator like decodings of latents from several images, for "
+        "each per cent of its accuracy above 50. 0: the discriminator only controls the capacity.",
         ge=0,
         le=1000,
     )
     decoder_weight: float = setting(
         1e-3,
         "Weight of the decoder's objective",
-        "The same for the decoder, so that what it makes of latents of several images looks like a reconstruction; "
-        "from an accuracy of 51 % it does not grow.",
+        "The same for the decoder: weight of making decodings of latents from several images look like "
+        "reconstructions; constant from an accuracy of 51 % on.",
         ge=0,
         le=1000,
     )
@@ -84,17 +85,17 @@ class DavaSettings(MethodSettings):
 
 
 class Dava(GaussianMethod):
-    """An annealed VAE whose capacity a discriminator of images moves.
+    """An annealed VAE whose capacity is controlled by a discriminator of images.
 
-    A step: an update of the VAE on reconstruction loss + gamma ((KL - C) / latents)^4; one of the discriminator; the
-    capacity moves; and a second one of the VAE, with the gradient of the first to which those of the encoder's and the
-    decoder's own objectives are added, as in the authors' program. Differences from that: the discriminator sees its
-    images in one batch instead of two that are mixed alike, and the capacity does not fall below 0.
+    In a step, the VAE is updated on reconstruction loss + gamma ((KL - C) / latents)^4, then the discriminator, then
+    the capacity, and then the VAE again, with the first gradient plus those of the encoder's and the decoder's own
+    objectives, as in the authors' code. Unlike there, the discriminator sees its images in one batch instead of two
+    that are mixed alike, and the capacity does not fall below 0.
     """
 
     title = short = "DAVA"
     about = "KL is held at a capacity that rises while a discriminator is at chance"
-    formula = "reconstruction loss + γ ((KL − C) / latents)⁴, C moving while a discriminator is at chance"
+    formula = "reconstruction loss + γ ((KL − C) / latents)⁴, where C rises while a discriminator is at chance"
     source = "Estermann & Wattenhofer 2023"
     colour = 3
     Settings = DavaSettings
@@ -103,16 +104,16 @@ class Dava(GaussianMethod):
             CAPACITY,
             "Capacity C",
             "nats",
-            "What KL is held at. It rises while the discriminator is at chance, stays while its accuracy is just above "
-            "50 %, and falls above 51 %: a plateau means that more information would make the latents depend on each "
-            "other.",
+            "The value at which KL is held. It rises while the discriminator is at chance, stays while its accuracy is "
+            "just above 50 %, and falls above 51 %: a plateau means that more information would make the latents "
+            "depend on each other.",
         ),
         Term(
             "discriminator_accuracy",
             "Accuracy of the discriminator",
             "",
-            "Share of images of which it tells whether they are reconstructions or put together from latents of "
-            "several images. 0.5: it cannot tell, and C rises; well above: the latents depend on each other, and C "
+            "Share of images that it correctly classifies as reconstructions or as decodings of latents from several "
+            "images. 0.5: it cannot tell them apart, and C rises; well above: the latents depend on each other, and C "
             "falls.",
         ),
         Term(
@@ -128,7 +129,7 @@ class Dava(GaussianMethod):
 
     @classmethod
     def advice(cls, config: "RunConfig") -> str:
-        """A smaller gamma."""
+        """Suggest a smaller gamma."""
         return f" or a smaller γ (it is {weight_text(config.method.gamma)})"
 
     @classmethod
@@ -193,15 +194,15 @@ class Dava(GaussianMethod):
         """An update of the VAE, one of the discriminator, a move of the capacity, and a second update of the VAE."""
         found = self._learn(batch, context)
         found["capacity"] = found["loss"].new_tensor(self.capacity)
-        self.vae.eval()  # what the discriminator sees is made in evaluation mode, as in the authors' program
+        self.vae.eval()  # the discriminator's images are decoded in evaluation mode, as in the authors' code
         posterior = self.encode(batch.images)
         z = self.sample(posterior, context.noise)
         reconstructed = self.decode(z, batch.labels)
-        put_together = self.decode(taken_apart(z.detach(), context.noise), batch.labels)
+        mixtures = self.decode(mixed_latents(z.detach(), context.noise), batch.labels)
         self.vae.train()
-        wrong, accuracy = self._discriminate(reconstructed.detach(), put_together.detach(), context)
+        wrong, accuracy = self._discriminate(reconstructed.detach(), mixtures.detach(), context)
         self.pace(accuracy)
-        self._deceive(reconstructed, put_together, accuracy)
+        self._deceive(reconstructed, mixtures, accuracy)
         context.optimisers["vae"].step()
         found |= {"discriminator_loss": wrong, "discriminator_accuracy": wrong.new_tensor(accuracy)}
         return {name: value.detach() for name, value in found.items()}
@@ -219,19 +220,17 @@ class Dava(GaussianMethod):
         update(context.optimisers["vae"], loss, largest=NORM)
         return {"loss": loss, "reconstruction": reconstruction, "kl": kl_each.sum(), "kl_per_latent": kl_each}
 
-    def _discriminate(
-        self, reconstructed: "Tensor", put_together: "Tensor", context: Context
-    ) -> "tuple[Tensor, float]":
+    def _discriminate(self, reconstructed: "Tensor", mixtures: "Tensor", context: Context) -> "tuple[Tensor, float]":
         """Update the discriminator on images (n, ...) of both kinds; return its loss per image and its accuracy."""
         import torch
 
-        judged = self.discriminator(torch.cat([reconstructed, put_together]))
+        judged = self.discriminator(torch.cat([reconstructed, mixtures]))
         wrong = discrimination(judged, len(reconstructed), context.noise)
         update(context.optimisers["discriminator"], wrong.sum(), largest=NORM)
         return wrong.mean(), accuracy_of(judged, len(reconstructed))
 
-    def _deceive(self, reconstructed: "Tensor", put_together: "Tensor", accuracy: float) -> None:
-        """Add the gradients of what encoder and decoder want the discriminator to say, as far as it is right."""
+    def _deceive(self, reconstructed: "Tensor", mixtures: "Tensor", accuracy: float) -> None:
+        """Add the gradients of the encoder's and the decoder's own objectives, by the discriminator's accuracy."""
         import torch
         from torch.nn.functional import softplus
 
@@ -241,7 +240,7 @@ class Dava(GaussianMethod):
         if any(weights):
             number = len(reconstructed)
             self.discriminator.eval()
-            judged = self.discriminator(torch.cat([reconstructed, put_together]))
+            judged = self.discriminator(torch.cat([reconstructed, mixtures]))
             self.discriminator.train()
             # Cross-entropies, summed over images, with the other kind: 0 of reconstructions, 1 of the others.
             (weights[0] * softplus(judged[:number]).sum()).backward(inputs=encoder, retain_graph=True)
@@ -249,7 +248,7 @@ class Dava(GaussianMethod):
         torch.nn.utils.clip_grad_norm_(encoder, NORM)
 
 
-def taken_apart(z: "Tensor", noise: "torch.Generator") -> "Tensor":
+def mixed_latents(z: "Tensor", noise: "torch.Generator") -> "Tensor":
     """Give each row latents of rows drawn for each, with replacement: (n, latents) to the same shape.
 
     A draw from the factorised aggregate posterior of the batch.

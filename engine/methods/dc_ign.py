@@ -1,14 +1,14 @@
 """DC-IGN (Kulkarni, Whitney, Kohli & Tenenbaum, "Deep Convolutional Inverse Graphics Network", NeurIPS 2015).
 
 A VAE trained on batches in each of which a single kind of factor varies. The latents of that kind are active. All
-others are clamped: for every image of the batch, mean and log-variance are replaced by their averages over it, so that
-the decoder must draw all that varies from the active ones. Clamped latents get no gradient from the loss; instead,
-theirs is their difference from the average, scaled by a small factor, which moves the posteriors of the batch towards
-each other ("invariance targeting").
+others are clamped: for every image of the batch, mean and log-variance are replaced by their averages over the batch,
+so that the decoder must explain all variation by the active ones. Clamped latents get no gradient from the loss but
+their difference from the average, scaled by a small factor, which moves the posteriors of the batch towards each other
+("invariance targeting").
 
-In the authors' program (willwhitney/dc-ign) clamped values are those of the batch's first image, and targeting is off
-unless asked for. Where it is on, it has the sign for a descent, but the program ascends. Here it is as in the paper:
-the gradient of a penalty that is descended.
+In the authors' code (willwhitney/dc-ign) clamped values are those of the batch's first image, and targeting is off by
+default; if it is on, its sign is that of a descent, but the code ascends. Here it is as in the paper: the gradient of
+a penalty that is minimised.
 """
 
 from abc import abstractmethod
@@ -36,21 +36,21 @@ if TYPE_CHECKING:
 
 
 class ClampSettings(MethodSettings):
-    """What happens to the latents that are clamped, and how often each kind of batch comes."""
+    """What happens to clamped latents, and how frequent each kind of batch is."""
 
     invariance: Weight = setting(
         0.01,
         "λ",
-        "Weight of invariance targeting, which draws latents that should not react to what varies in a batch towards "
-        "their average. The paper uses 1/100; much more overwhelms the reconstruction.",
+        "Weight of invariance targeting, which pulls latents that should not react to what varies in a batch towards "
+        "their average. The paper uses 1/100; a much larger weight overwhelms the reconstruction.",
         ge=0,
         le=1000,
     )
     ratio: float = setting(
         10.0,
         "Intrinsic batches",
-        "How many batches in which intrinsic properties vary there are for each batch of any other kind. The paper "
-        "uses 10, because identity takes many latents to describe; 1 gives every kind the same share.",
+        "Number of batches in which intrinsic properties vary, for each batch of any other kind. The paper uses 10, "
+        "since identity takes many latents to describe; with 1, all kinds are equally frequent.",
         ge=0.01,
         le=1000,
     )
@@ -62,8 +62,8 @@ class FactorBatchSettings(ClampSettings):
     intrinsic: WholeNumbers = setting(
         (1,),
         "Intrinsic factors",
-        "Numbers of the factors that vary together and are encoded by all remaining latents. Every other factor has a "
-        "latent of its own, in their order. Factor 1 of dSprites is the shape; scale, orientation, x and y follow.",
+        "Numbers of the factors that vary together and are encoded by all remaining latents. Every other factor has "
+        "its own latent, in the same order. Factor 1 of dSprites is the shape; scale, orientation, x and y follow.",
         empty="none",
         max_length=64,
     )
@@ -75,7 +75,7 @@ class FactorBatchSettings(ClampSettings):
 
 
 class TransformationSettings(ClampSettings):
-    """How far images are transformed; what is not is no kind of batch and has no latent."""
+    """How far images are transformed; a transformation with range 0 has no batches and no latent."""
 
     rotation: float = setting(
         45.0, "Rotation", "Images are rotated by up to this angle in either direction.", unit="degrees", ge=0, le=180
@@ -94,7 +94,7 @@ class TransformationSettings(ClampSettings):
 
 
 class ClampedMethod(GaussianMethod):
-    """A VAE in whose batches a single kind of factor varies; latents of all other kinds are clamped."""
+    """A VAE trained on batches in which a single kind of factor varies; latents of all other kinds are clamped."""
 
     supervision: ClassVar[Supervision] = Supervision.FULL
     colour: ClassVar[int] = 4
@@ -114,7 +114,7 @@ class ClampedMethod(GaussianMethod):
         """Return the images of a step, and which latents are active, bool (latents,)."""
 
     def step(self, batch: Batch, context: Context) -> "dict[str, Tensor]":
-        """One update of encoder and decoder by a batch of one kind."""
+        """Update encoder and decoder once, on a batch of one kind."""
         from engine.methods.terms import kl_per_latent, reconstruction_per_image
 
         images, active = self.varied(batch, context)
@@ -147,13 +147,13 @@ def clamped(values: "Tensor", active: "Tensor") -> "tuple[Tensor, Tensor]":
 class DcIgn(ClampedMethod):
     """DC-IGN on data with ground-truth factors.
 
-    Each factor has a latent of its own, in their order; the intrinsic ones share those that are left.
+    Each factor has its own latent, in the same order; the intrinsic factors share the remaining ones.
     """
 
     title = short = "DC-IGN"
     about = "batches in which one known factor varies"
     formula = "reconstruction loss + KL + λ/2 × squared deviation of inactive latents from their average over the batch"
-    source = "Kulkarni et al. 2015, each batch with one factor that varies"
+    source = "Kulkarni et al. 2015; in each batch, one factor varies"
     needs_factors = True
     Settings = FactorBatchSettings
 
@@ -164,8 +164,8 @@ class DcIgn(ClampedMethod):
         """Batches in which one kind of factor varies."""
         own: FactorBatchSettings = config.method
         return (
-            f"{config.batch_size:,} images that agree in all factors but one or but the intrinsic ones, the latter "
-            f"{exact_text(own.ratio)} times as often as each of the others"
+            f"{config.batch_size:,} images that agree in all factors except one or except the intrinsic ones, the "
+            f"latter {exact_text(own.ratio)} times as often as each of the former"
         )
 
     def sampler(self, dataset: "Dataset", indices: "NDArray[np.int64]") -> "Sampler":
@@ -174,7 +174,7 @@ class DcIgn(ClampedMethod):
         Raises ConfigError for data without factors, without one that varies, or with more of them than latents.
         """
         if dataset.factors is None:
-            raise ConfigError(f"{dataset.title} has no ground-truth factors of which one could vary.")
+            raise ConfigError(f"{dataset.title} has no ground-truth factors that could vary one at a time.")
         config, sizes = self.config, dataset.factors.sizes
         own, shared = self._split(len(sizes))
         if beyond := [number for number in self.settings.intrinsic if number > len(sizes)]:
@@ -182,8 +182,8 @@ class DcIgn(ClampedMethod):
         needed = len(own) + bool(shared)
         if needed > self.latents:
             raise ConfigError(
-                f"{self.title} has a latent for each factor of {dataset.title} that is not intrinsic, and at least one "
-                f"for those that are: set at least {needed} latents, or make more factors intrinsic."
+                f"{self.title} needs a latent for each factor of {dataset.title} that is not intrinsic, and at least "
+                f"one for those that are: set at least {needed} latents, or make more factors intrinsic."
             )
         every = [([factor], 1.0) for factor in own] + [(shared, self.settings.ratio)]
         kinds = [(kind, share) for kind, share in every if any(sizes[factor] > 1 for factor in kind)]
@@ -207,17 +207,17 @@ class DcIgn(ClampedMethod):
         return batch.images, active
 
     def _split(self, factors: int) -> tuple[list[int], list[int]]:
-        """Factors with a latent of their own and intrinsic ones, by number from 0, of so many."""
+        """Factors with their own latent, and intrinsic ones, by number from 0, given the number of factors."""
         shared = [number - 1 for number in self.settings.intrinsic if number <= factors]
         return [factor for factor in range(factors) if factor not in shared], shared
 
 
 class DcIgnTransformations(ClampedMethod):
-    """Our adaptation of DC-IGN to data without factors: what varies are transformations of the images.
+    """Our adaptation of DC-IGN to data without factors, in which transformations of the images vary.
 
     The kinds of batch are one image under different rotations, shifts to the right, shifts down, and thicknesses of its
-    strokes, each with a latent of its own, in this order; and different images under the same transformations, which
-    all latents that are left encode. Images that are encoded or shown later are not transformed.
+    strokes, each with its own latent, in this order; and different images under the same transformations, which the
+    remaining latents encode. Images that are encoded or shown later are not transformed.
     """
 
     title = "DC-IGN (transformations)"
@@ -225,7 +225,7 @@ class DcIgnTransformations(ClampedMethod):
     about = "batches in which one transformation varies (our adaptation)"
     formula = (
         "reconstruction loss + KL + λ/2 × squared deviation of inactive latents from their average over the batch, in "
-        "our adaptation to images without factors, which are transformed instead"
+        "our adaptation to images without factors, to which transformations are applied"
     )
     source = "our adaptation of Kulkarni et al. 2015"
     Settings = TransformationSettings
@@ -237,7 +237,7 @@ class DcIgnTransformations(ClampedMethod):
         needed = len(self._varying) + 1
         if needed > self.latents:
             raise ConfigError(
-                f"{self.title} has a latent for each transformation, and at least one for the images: set at least "
+                f"{self.title} needs a latent for each transformation, and at least one for the images: set at least "
                 f"{needed} latents, or leave out transformations by setting their range to 0."
             )
         self._kind = Kinds([1.0] * len(self._varying) + [self.settings.ratio], config.seed)
@@ -253,7 +253,7 @@ class DcIgnTransformations(ClampedMethod):
         return (
             f"{config.batch_size:,} images: of one image under random values of one transformation ({ranges}), or, "
             f"{exact_text(own.ratio)} times as often as each of these, of different images under the same "
-            "transformations, which is an adaptation of ours"
+            "transformations, which is our adaptation"
         )
 
     @property
@@ -269,7 +269,7 @@ class DcIgnTransformations(ClampedMethod):
         return [number for number, (low, high) in enumerate(self._ranges) if high > low]
 
     def sampler(self, dataset: "Dataset", indices: "NDArray[np.int64]") -> "Sampler":
-        """One image, or different ones."""
+        """Return batches of one image, and of different ones."""
         config = self.config
         steps_per_epoch = config.steps_per_epoch(len(indices))
         images = Independent(indices, config.batch_size, config.seed, steps_per_epoch)

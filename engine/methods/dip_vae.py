@@ -23,18 +23,18 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 FLOOR = (
-    "A batch is a small sample: latents that are independent over all images still give up to latents × "
-    "(latents − 1) / batch, 1.4 for ten latents and batches of 64."
+    "Since a batch is a small sample, latents that are independent over all images still have a value of up to "
+    "latents × (latents − 1) / batch, 1.4 for ten latents and batches of 64."
 )
 
 
 class CovarianceSettings(MethodSettings):
-    """How hard the covariance is pulled towards the identity."""
+    """How strongly the covariance is pulled towards the identity."""
 
     lambda_od: Weight = setting(
         10.0,
         "λ off-diagonal",
-        "Weight of the squared covariances between different latents. The large published study of dSprites has 1 to "
+        "Weight of the squared covariances between different latents. The large published study of dSprites uses 1 to "
         "50.",
         ge=0,
         le=100_000,
@@ -43,27 +43,27 @@ class CovarianceSettings(MethodSettings):
         100.0,
         "λ diagonal",
         "Weight of the squared differences between the variances of the latents' means and 1. The large published "
-        "study has 10 times λ off-diagonal.",
+        "study uses 10 times λ off-diagonal.",
         ge=0,
         le=100_000,
     )
 
 
 class SampleCovarianceSettings(CovarianceSettings):
-    """The same for the covariance of z, whose diagonal is weighed like the rest by default."""
+    """The same for the covariance of z, whose diagonal is weighted like the rest by default."""
 
     lambda_d: Weight = setting(
         10.0,
         "λ diagonal",
-        "Weight of the squared differences between the variances of z and 1. The large published study has the same as "
-        "λ off-diagonal.",
+        "Weight of the squared differences between the variances of z and 1. The large published study uses the same "
+        "value as for λ off-diagonal.",
         ge=0,
         le=100_000,
     )
 
 
 class DipVae(ComparingMethod):
-    """What both have in common: the distance of a covariance from the identity."""
+    """The base of both methods: the distance of a covariance from the identity."""
 
     Settings = CovarianceSettings
     terms = (
@@ -78,7 +78,7 @@ class DipVae(ComparingMethod):
             "Diagonal",
             "",
             "Sum of the squared differences between each latent's variance and 1. It falls to nearly 0 as all "
-            "variances become 1; while n latents are switched off and have none, it is n.",
+            "variances approach 1; n inactive latents, whose variance is 0, keep it at n.",
         ),
     )
 
@@ -103,7 +103,7 @@ class DipVaeI(DipVae):
     title = short = "DIP-VAE-I"
     about = "the covariance of the posterior means is pulled towards the identity"
     formula = "reconstruction loss + KL + λ off-diagonal Σ cov(μᵢ, μⱼ)² + λ diagonal Σ (var μᵢ − 1)²"
-    source = "Kumar et al. 2018, μ the means of the posteriors"
+    source = "Kumar et al. 2018; μ are the means of the posteriors"
     colour = 7
 
     @classmethod

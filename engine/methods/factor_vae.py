@@ -139,7 +139,7 @@ class Factorising(AutoencoderMethod):
         loss = reconstruction + kl_each.sum() + self.settings.gamma * correlation
         update(context.optimisers["vae"], loss, keep_graph=True)
         with torch.no_grad():
-            independent = exchanged(self.draw(self.encode(others), context.noise), context.noise)
+            independent = permuted(self.draw(self.encode(others), context.noise), context.noise)
         wrong = discrimination(judged, self.discriminator(independent))
         update(context.optimisers["discriminator"], wrong)
         found = {"loss": loss, "reconstruction": reconstruction, "kl": kl_each.sum(), "kl_per_latent": kl_each}
@@ -158,7 +158,7 @@ class FactorVae(Factorising, GaussianMethod):
     colour = 5
 
 
-def exchanged(z: "Tensor", noise: "torch.Generator") -> "Tensor":
+def permuted(z: "Tensor", noise: "torch.Generator") -> "Tensor":
     """Permute each latent across the rows, independently of the others: (n, latents) to the same shape."""
     import torch
 
@@ -166,10 +166,10 @@ def exchanged(z: "Tensor", noise: "torch.Generator") -> "Tensor":
     return z.gather(0, order)
 
 
-def discrimination(of_images: "Tensor", put_together: "Tensor") -> "Tensor":
+def discrimination(of_images: "Tensor", shuffled: "Tensor") -> "Tensor":
     """Mean cross-entropy of a classifier with logits (n, 2): the first belong to class 0, the others to class 1."""
     from torch.nn.functional import cross_entropy
 
     first = cross_entropy(of_images, of_images.new_zeros(len(of_images)).long())
-    second = cross_entropy(put_together, put_together.new_ones(len(put_together)).long())
+    second = cross_entropy(shuffled, shuffled.new_ones(len(shuffled)).long())
     return (first + second) / 2

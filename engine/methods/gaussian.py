@@ -89,10 +89,10 @@ class ComparingMethod(PenaltyMethod):
     """A VAE whose penalty compares the images of a batch with one another."""
 
     def sampler(self, dataset: "Dataset", indices: "NDArray[np.int64]") -> Sampler:
-        """Independent images. Raises ConfigError where there is a single one to train on."""
+        """Return independent images. Raises ConfigError if there is only one to train on."""
         if len(indices) < 2:
             raise ConfigError(
-                f"{self.title} compares the images of a batch with one another, and {dataset.title} has a single image "
+                f"{self.title} compares the images of a batch with one another, and {dataset.title} has only one image "
                 "to train on."
             )
         return super().sampler(dataset, indices)

@@ -1,7 +1,7 @@
 """InfoGAN-CR (Lin et al., "InfoGAN-CR and ModelCentrality", ICML 2020), with the networks and numbers of the authors'
 program for dSprites (fjxmlzn/InfoGAN-CR).
 
-Up to the step at which its contrast begins, and throughout where that has no weight, it is their "InfoGAN (modified)":
+Until its contrast starts, or throughout if that has no weight, it is their "InfoGAN (modified)":
 InfoGAN with spectral normalisation in discriminator and recogniser, and codes that are all uniform in -1..1. The
 contrastive regulariser is a further network R that sees a pair of generated images with one code, i, in common, and
 tells which. Networks minimise, with codes c, noise n and weights lambda and alpha
@@ -38,32 +38,32 @@ if TYPE_CHECKING:
     from engine.settings.run_config import RunConfig
 
 UPDATES = 2
-"""Of the generator in each step (the authors' program)."""
+"""Updates of the generator in each step (the authors' code)."""
 
 OF_CONTRAST = ("contrast_loss", "contrast_accuracy")
-"""The terms that there are only with a contrast."""
+"""The terms that exist only with a contrast."""
 
 
 class InfoGanCrSettings(MethodSettings):
-    """The codes, how hard they are asked to be recognised, and the contrast between them."""
+    """The codes, the weight of the information about them, and the contrast between them."""
 
     information_weight: Weight = setting(
-        0.05, "λ", "Weight of the mutual information of codes and image.", ge=0, le=1000
+        0.05, "λ", "Weight of the mutual information between codes and image.", ge=0, le=1000
     )
     contrast_weight: Weight = setting(
         Schedule(0, 2, 288_000, "steps", "jump"),
         "α",
-        "Weight of the contrastive regulariser. Where it jumps, that network and its optimiser begin anew; until it is "
-        "above 0 they do nothing. 0 for the whole run: the authors' “InfoGAN (modified)”.",
+        "Weight of the contrastive regulariser. When it jumps, this network and its optimiser are reset; while it is 0 "
+        "they do nothing. 0 for the complete run is the authors' “InfoGAN (modified)”.",
         ge=0,
         le=1000,
     )
     gap: Weight = setting(
         0.0,
         "Gap",
-        "Smallest difference, between the two images of a pair, of each code that they do not share. Codes range from "
-        "−1 to 1, so that pairs are easier to tell with a larger gap. Where it jumps, the contrastive network begins "
-        "anew. 0 in the authors' settings for dSprites; a jump from 1.9 to 0 for other images.",
+        "Smallest difference between the two images of a pair in each code that they do not share. Codes range from "
+        "−1 to 1; the larger the gap, the easier the task. When it jumps, the contrastive network is reset. The "
+        "authors use 0 for dSprites, and a jump from 1.9 to 0 for other images.",
         ge=0,
         le=2,
     )
@@ -89,9 +89,7 @@ class InfoGanCrSettings(MethodSettings):
 
 
 class Contrast(NamedTuple):
-    """What R is to tell: inputs of the generator for both images of each pair, (n, noise + codes), and the code, (n,),
-    that they share.
-    """
+    """The generator's inputs for both images of each pair, (n, noise + codes), and the code that they share, (n,)."""
 
     first: "Tensor"
     second: "Tensor"
@@ -99,17 +97,17 @@ class Contrast(NamedTuple):
 
 
 class InfoGanCr(CodeGan):
-    """A generative adversarial network whose codes are recognisable one by one.
+    """A generative adversarial network whose codes change images in distinguishable ways.
 
-    A step is one of R, where there is a contrast, then one of D and Q, then two of the generator, all with the same
-    codes and noise. The images of the first three are the same, and generated once. R is trained only while its weight
-    is above 0: what it learned before would be forgotten when it begins anew.
+    A step updates R, if there is a contrast, then D and Q, then the generator twice, all with the same codes and noise.
+    The images of the first three updates are the same, and generated once. R is trained only while its weight is above
+    0, since it would forget what it had learned before when it is reset.
     """
 
     title = short = "InfoGAN-CR"
     about = "a GAN whose codes must change images in different ways"
     formula = "losses of generator and discriminator − λ I(c; image) + α CE(i; pair)"
-    source = "Lin et al. 2020, CE the cross-entropy of a network that tells which code the images of a pair share"
+    source = "Lin et al. 2020; CE is the cross-entropy of a network that predicts which code two images share"
     Settings = InfoGanCrSettings
     colour = 7
     terms = (
@@ -119,23 +117,24 @@ class InfoGanCr(CodeGan):
             "information",
             "Information",
             "nats",
-            "Bound on the information that an image carries about its codes, computed as in the authors' program, with "
-            "entropies of N(0, 1): 0 if none is recovered, 1/6 for each that is recovered exactly (0.83 for five).",
+            "Lower bound on the information that an image carries about its codes, computed as in the authors' code, "
+            "with entropies of N(0, 1): 0 if none is recovered, 1/6 for each that is recovered exactly (0.83 for "
+            "five).",
         ),
         Term(
             "contrast_loss",
             "Contrast",
             "nats",
-            "Cross-entropy of the network that tells which code the images of a pair share; before it begins there is "
-            "none. Log of the number of codes (1.61 for five) if it cannot tell, 0 if each code changes images in a "
-            "way of its own.",
+            "Cross-entropy of the network that predicts which code the images of a pair share; there is none before "
+            "its weight rises above 0. Log of the number of codes (1.61 for five) if it cannot tell, 0 if each code "
+            "changes images in its own way.",
         ),
         Term(
             "contrast_accuracy",
             "Contrast, accuracy",
             "",
-            "Share of pairs whose common code that network tells: 1 over the number of codes (0.2 for five) by chance, "
-            "1 at best.",
+            "Share of pairs whose common code this network predicts: 1 over the number of codes (0.2 for five) by "
+            "chance, 1 at best.",
         ),
     )
 
@@ -158,7 +157,7 @@ class InfoGanCr(CodeGan):
 
     @classmethod
     def curves(cls, config: "RunConfig") -> tuple[str, ...]:
-        """Without those of the contrast where there is none."""
+        """Return the names of its curves, without those of the contrast if there is none."""
         return tuple(name for name in super().curves(config) if cls.contrasts(config) or name not in OF_CONTRAST)
 
     @classmethod
@@ -173,8 +172,8 @@ class InfoGanCr(CodeGan):
     def optimiser_words(cls, config: "RunConfig") -> str:
         """Two optimisers or three."""
         return (
-            f"Adam (β1 = {BETA_1:g}) with learning rates of {cls.rate_words(config)}, which took a step each in turn, "
-            "the generator two"
+            f"Adam (β1 = {BETA_1:g}) with learning rates of {cls.rate_words(config)}, which took steps in turn, the "
+            "generator two"
         )
 
     @classmethod
@@ -208,7 +207,7 @@ class InfoGanCr(CodeGan):
     # Its networks
 
     def build(self) -> "InfoGanCrNetworks":
-        """Generator, discriminator with recogniser, and the pair network where there is a contrast."""
+        """Return generator, discriminator with recogniser, and the pair network if there is a contrast."""
         from engine.networks.info_gan_cr import InfoGanCrNetworks
 
         own, contrast = self.settings, self.contrasts(self.config)
@@ -216,7 +215,7 @@ class InfoGanCr(CodeGan):
         return InfoGanCrNetworks(own.noise, own.continuous_codes, side, channels, contrast=contrast)
 
     def initialise(self, generator: "torch.Generator") -> None:
-        """Draw all weights as the authors' program does, and the fixed noise."""
+        """Draw all weights as the authors' code does, and the fixed noise."""
         self.networks.initialise(generator)
 
     # Its training
@@ -281,7 +280,7 @@ class InfoGanCr(CodeGan):
         return self.networks.pair
 
     def _begin(self, context: Context) -> None:
-        """Let the pair network and its optimiser begin anew where a weight of the contrast jumps."""
+        """Reset the pair network and its optimiser if a weight of the contrast jumps."""
         from engine.networks.info_gan_cr import initialise
 
         if context.jumped & {"contrast_weight", "gap"}:
@@ -294,7 +293,7 @@ class InfoGanCr(CodeGan):
         return images
 
     def pairs(self, contrast: Contrast) -> "Tensor":
-        """The images of pairs one on the other, (n, 2 x channels, side, side), each normalised with its own kind."""
+        """The stacked images of pairs, (n, 2 x channels, side, side), each normalised with its own kind."""
         import torch
 
         return torch.cat([self.pictures(contrast.first), self.pictures(contrast.second)], dim=1)
@@ -324,7 +323,7 @@ class InfoGanCr(CodeGan):
         return cross_entropy(logits, shared), (logits.argmax(1) == shared).to(logits.dtype).mean()
 
     def information(self, said: "Tensor", inputs: "Tensor") -> "Tensor":
-        """The bound on mutual information, a scalar, from what Q says, (n, codes), and (n, noise + codes)."""
+        """The bound on mutual information, a scalar, from Q's output (n, codes) and the inputs (n, noise + codes)."""
         return information_of_uniform(inputs[:, self.settings.noise :], said)
 
     # What images are generated from
@@ -337,7 +336,7 @@ class InfoGanCr(CodeGan):
         return torch.empty(number, size, device=self.networks.fixed_noise.device).uniform_(-1, 1, generator=noise)
 
     def draw_contrast(self, number: int, noise: "torch.Generator") -> Contrast:
-        """Draw pairs: the same noise, one code in common, and all others at least `gap` apart (the authors' program).
+        """Draw pairs: the same noise, one code in common, and all others at least `gap` apart (the authors' code).
 
         A code that differs is drawn for either image from what leaves room for the gap, and half of it then added to
         the larger value and taken from the smaller.
@@ -363,7 +362,7 @@ class InfoGanCr(CodeGan):
     # What is seen of it
 
     def encode(self, images: "Tensor") -> Posterior:
-        """The means that Q says of images, deviations 1."""
+        """Q's means for images, with deviation 1."""
         import torch
 
         _, said = self.networks.recogniser(images)

@@ -6,7 +6,7 @@ posterior and MMD^2 that between z over all images and draws of the prior. alpha
 no KL (MMD-VAE); alpha + lambda = 1: the beta-VAE with beta = lambda. The weight of MMD^2 is not lambda, and it is
 negative where alpha + lambda < 1.
 
-Signs, kernel and defaults are those of the authors' program (ShengjiaZhao/InfoVAE, model_vae.py, for MNIST with ten
+Signs, kernel and defaults are those of the authors' code (ShengjiaZhao/InfoVAE, model_vae.py, for MNIST with ten
 latents; read in the fork LordHui/InfoVAE): "mi" = alpha = 0, "reg_size" = lambda = 50, a reconstruction loss summed
 over pixels, and the Gaussian kernel exp(-mean((x - y)^2) / d) = exp(-|x - y|^2 / d^2) for d latents. The inverse
 multiquadratic kernel C / (C + |x - y|^2) with C = 2 d is that of Wasserstein autoencoders (Tolstikhin et al. 2018).
@@ -37,35 +37,35 @@ KERNELS = {"rbf": "Gaussian (RBF)", "imq": "Inverse multiquadratic (IMQ)"}
 
 
 class DiscrepancySettings(MethodSettings):
-    """How KL and the discrepancy are weighed, and what the latter is measured with."""
+    """The weights of KL and the discrepancy, and how the latter is measured."""
 
     lambda_mmd: Weight = setting(
         50.0,
         "λ",
-        "Sets, with α, the weight of the discrepancy between the latents of all images and the prior: α + λ − 1. MMD² "
-        "is small (0.01 for ten latents that are always 0, with the default kernel), so that 1,000 is not too much.",
+        "Together with α, the weight of the discrepancy between the latents of all images and the prior: α + λ − 1. "
+        "MMD² is small (0.01 for ten latents that are always 0, with the default kernel), so 1,000 is not too large.",
         ge=0,
         le=1_000_000,
     )
     alpha: float = setting(
         0.0,
         "α",
-        "Preference for information: KL has the weight 1 − α. 0: as in the VAE; 1: KL is not penalised at all; below "
-        "0: more than in the VAE.",
+        "Preference for information: KL has the weight 1 − α. 0: as in the VAE; 1: KL is not penalised; below 0: it is "
+        "penalised more than in the VAE.",
         ge=-1000,
         le=1,
     )
     kernel: Literal["rbf", "imq"] = setting(
         "rbf",
         "Kernel",
-        "What the discrepancy compares points with: exp(−distance² / width), or width / (width + distance²), which "
-        "falls off more slowly.",
+        "Kernel of the discrepancy: exp(−distance² / width), or width / (width + distance²), which falls off more "
+        "slowly.",
         choices=KERNELS,
     )
     kernel_width: float | None = setting(
         None,
         "Kernel width",
-        "Width of the kernel, a squared distance. Empty: for d latents d² (RBF; the authors' program) or 2 d (IMQ; "
+        "Width of the kernel, a squared distance. Empty: for d latents, d² (RBF; the authors' code) or 2 d (IMQ; "
         "Tolstikhin et al. 2018).",
         empty="from latents",
         ge=0.001,
@@ -74,12 +74,12 @@ class DiscrepancySettings(MethodSettings):
 
 
 class InfoVae(ComparingMethod):
-    """A VAE whose latents, of all images together, must be distributed like the prior."""
+    """A VAE whose latents must be distributed like the prior over all images."""
 
     title = short = "InfoVAE"
     about = "all latents together are compared with the prior (MMD)"
     formula = "reconstruction loss + (1 − α) KL + (α + λ − 1) MMD²"
-    source = "Zhao et al. 2019, MMD the maximum mean discrepancy between the latents of all images and the prior"
+    source = "Zhao et al. 2019; MMD is the maximum mean discrepancy between the latents of all images and the prior"
     colour = 0
     Settings = DiscrepancySettings
     terms = (
@@ -88,22 +88,22 @@ class InfoVae(ComparingMethod):
             "MMD²",
             "",
             "Squared maximum mean discrepancy between the latents of a batch and as many draws of the prior. 0: the "
-            "kernel cannot tell them apart. The estimate is unbiased, so it also falls below 0; its size depends on "
-            "the kernel and on the number of latents.",
+            "kernel cannot tell them apart. The estimate is unbiased, so it can be negative; its scale depends on the "
+            "kernel and on the number of latents.",
         ),
     )
 
     @classmethod
     def warnings(cls, config: "RunConfig", images: int) -> list[str]:
-        """Say that the discrepancy would be maximised where its weight is negative."""
+        """Warn of a negative weight, with which the discrepancy would be maximised."""
         value = config.method.lambda_mmd
         least = min(value.start, value.end) if isinstance(value, Schedule) else value
         weight = config.method.alpha + least - 1
         if weight >= 0:
             return []
         return [
-            f"The weight of MMD², α + λ − 1, is {exact_text(round(weight, 9))}: where it is negative, training drives "
-            "the latents away from the prior."
+            f"The weight of MMD², α + λ − 1, is {exact_text(round(weight, 9))}: a negative weight drives the latents "
+            "away from the prior."
         ]
 
     @classmethod

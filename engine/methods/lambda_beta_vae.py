@@ -5,7 +5,7 @@ The beta-VAE with a second reconstruction term: lambda times the squared error b
 image, summed over pixels, beside the cross-entropy, which stays. The authors claim that scores which fall for a large
 beta fall later, so that a wider range of beta disentangles.
 
-The authors' program (losses.py, config.py) has beta 1, 4, 8, 16 and 32, lambda 0, 2, 4, 6 and 8, batches of 64, ten
+The authors' code (losses.py, config.py) has beta 1, 4, 8, 16 and 32, lambda 0, 2, 4, 6 and 8, batches of 64, ten
 latents and Adam at 1e-4; lambda = 4 here is the middle. It differs from this one in when lambda acts: a beta-VAE is
 trained for 150,000 steps first, then 50,000 more with lambda; here it acts from the beginning, unless it has a
 schedule. With respect to a logit the squared error has 2 p (1 - p) times the gradient of the cross-entropy, at most a
@@ -32,20 +32,20 @@ class SquaredErrorSettings(BetaSettings):
     error_weight: Weight = setting(
         4.0,
         "λ",
-        "Weight of the squared error, summed over pixels, which is added to the reconstruction loss. 0: the β-VAE. "
-        "The authors' experiments have 0 to 8.",
+        "Weight of the squared error, summed over pixels, which is added to the reconstruction loss. 0 is the β-VAE. "
+        "The authors' experiments use 0 to 8.",
         ge=0,
         le=1000,
     )
 
 
 class LambdaBetaVae(GaussianMethod):
-    """Weighs KL by beta, and reconstructs by cross-entropy and squared error."""
+    """Weights KL by beta, and measures reconstruction by cross-entropy and squared error."""
 
     title = short = "λβ-VAE"
     about = "β-VAE with a squared error added to the reconstruction loss"
     formula = "reconstruction loss + β KL + λ squared error"
-    source = "Vu et al. 2026, the squared error of pixel probabilities"
+    source = "Vu et al. 2026; the squared error is that of pixel probabilities"
     colour = 6
     Settings = SquaredErrorSettings
     terms = (
@@ -53,18 +53,18 @@ class LambdaBetaVae(GaussianMethod):
             "squared_error",
             "Squared error",
             "",
-            "Sum over the pixels of an image of the squared difference between probability and pixel, not yet weighed "
-            "by λ. It falls with the reconstruction loss; what remains are undecided pixels, mostly at edges.",
+            "Sum over the pixels of an image of the squared difference between probability and pixel, without the "
+            "weight λ. It falls with the reconstruction loss; what remains are uncertain pixels, mostly at edges.",
         ),
     )
 
     @classmethod
     def warnings(cls, config: "RunConfig", images: int) -> list[str]:
-        """Say that a beta below 1 gives no bound."""
+        """Warn of a beta below 1."""
         return no_bound(config)
 
     def step(self, batch: Batch, context: Context) -> "dict[str, Tensor]":
-        """One update of encoder and decoder by Adam."""
+        """Update encoder and decoder once, with Adam."""
         from engine.methods.terms import kl_per_latent, reconstruction_per_image, squared_error_per_image
 
         posterior = self.encode(batch.images)

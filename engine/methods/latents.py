@@ -64,7 +64,7 @@ class Latent:
         return cls(Kind.CODE, 0.0, codes - 1.0, codes)
 
     @property
-    def whole(self) -> bool:
+    def integer(self) -> bool:
         """Whether its values are integers, the numbers of categories or codes."""
         return self.kind in (Kind.CATEGORICAL, Kind.CODE)
 
@@ -97,19 +97,19 @@ class Latent:
 
     @property
     def range_words(self) -> str:
-        """What a traversal takes it through, e.g. "from −3 to +3", "10 categories"."""
-        if self.whole:
+        """Its values in a traversal, e.g. "from −3 to +3", "10 categories"."""
+        if self.integer:
             return f"{self.steps} {'codes' if self.kind is Kind.CODE else 'categories'}"
         return f"from {self.low:+.0f} to {self.high:+.0f}".replace("-", "−")
 
     @property
     def middle(self) -> float:
-        """The value in the middle of its prior; of categories in no order the first."""
+        """The value in the middle of its prior; for unordered categories the first."""
         return float((self.steps - 1) // 2) if self.kind is Kind.CODE else 0.0
 
     def ends(self, span: tuple[float, float] | None = None) -> tuple[float, float]:
         """Return the ends of a traversal: those given, or its own; for integers always the first and the last."""
-        return (self.low, self.high) if span is None or self.whole else span
+        return (self.low, self.high) if span is None or self.integer else span
 
     def values(self, span: tuple[float, float] | None = None, steps: int | None = None) -> tuple[float, ...]:
         """Return the values of a traversal, evenly spaced, with both ends; values that are nearly 0 are set to 0.
@@ -117,7 +117,7 @@ class Latent:
         For ordered categories these are the positions nearest to evenly spaced values, each once.
         """
         ordered = self.kind is Kind.ORDERED
-        if self.whole:
+        if self.integer:
             steps = self.steps
         elif steps is None:
             steps = min(self.steps, COLUMNS) if ordered else self.steps
@@ -142,9 +142,9 @@ class Latent:
 
 
 def start_words(latents: Sequence[Latent], draw: int | None) -> str:
-    """Return what latents are where there is no image: those of a draw, or the middle; "the prior, draw 7"."""
+    """Return how latents are chosen without an image, by a draw or the middle, e.g. "the prior, draw 7"."""
     if all(latent.kind is Kind.CODE for latent in latents):
-        return "the middle codes" if draw is None else f"codes drawn evenly, draw {draw:,}"
+        return "the middle codes" if draw is None else f"random codes, draw {draw:,}"
     return "the prior" if draw is None else f"the prior, draw {draw:,}"
 
 
@@ -154,7 +154,7 @@ def priors_words(latents: Sequence[Latent]) -> str:
 
 
 def draws_words(latents: Sequence[Latent]) -> str:
-    """Return how latents are drawn where there is no image, as a sentence."""
+    """Return how latents are drawn without an image, as a sentence."""
     if all(latent.kind is Kind.CODE for latent in latents):
         return f"The method has no prior: every latent is {priors_words(latents)}, all equally likely."
     return f"Every latent is sampled from its prior, {priors_words(latents)}."

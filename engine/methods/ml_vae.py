@@ -1,8 +1,8 @@
 """ML-VAE (Bouchacourt, Tomioka & Nowozin, "Multi-Level Variational Autoencoder", AAAI 2018), for pairs of images.
 
-What the images of a group share has one posterior, the product of theirs: precisions add, and the mean is that of the
-means, each weighted by its precision. As Locatello et al. (ICML 2020) do in Ada-ML-VAE, groups are pairs, any latent
-may be shared, and the KL of a shared posterior counts once for each image. Their program (disentanglement_lib,
+Latents that the images of a group share have one posterior, the product of the images' posteriors: precisions add, and
+the mean is the mean weighted by precision. As in the Ada-ML-VAE of Locatello et al. (ICML 2020), groups are pairs, any
+latent may be shared, and the KL of a shared posterior counts once for each image. Their code (disentanglement_lib,
 methods/weak/weak_vae.py) gives the product twice its variance, so that equal posteriors stay as they are; here it is
 the product itself.
 """
@@ -33,7 +33,7 @@ def product(first: Posterior, second: Posterior) -> Posterior:
 
 
 class AdaMlVae(AdaptiveMethod):
-    """What both posteriors agree on is multiplied: two images together are surer of what they share."""
+    """Multiplies the posteriors of shared latents: two images determine what they share more precisely than one."""
 
     title = short = "Ada-ML-VAE"
     about = "pairs that share most factors; their posteriors are multiplied"
@@ -50,20 +50,20 @@ class AdaMlVae(AdaptiveMethod):
 
 
 class MlVae(PairMethod):
-    """ML-VAE with known groups: of each pair it is told which factors differ, and latent i is that of factor i.
+    """ML-VAE with known groups: it is given the factors in which each pair differs, and latent i is that of factor i.
 
-    Latents beyond the number of factors are always shared (disentanglement_lib, mlvae_labels; that names only the last
-    factor drawn anew, here it is every factor whose value differs).
+    Latents beyond the number of factors are always shared (disentanglement_lib, mlvae_labels, which gives only the last
+    redrawn factor; here it is every factor whose value differs).
     """
 
     title = "ML-VAE (known factors)"
     short = "ML-VAE"
     about = "pairs of images, and which factors differ"
     formula = (
-        "reconstruction loss + β KL, means over pairs of images, where the latents of factors that they share have the "
-        "product of both posteriors"
+        "reconstruction loss + β KL, means over pairs of images, where the latents of shared factors have the product "
+        "of both posteriors"
     )
-    source = "Bouchacourt et al. 2018, one latent for each factor"
+    source = "Bouchacourt et al. 2018; one latent for each factor"
     supervision = Supervision.FULL
     colour = 0
     terms = (
@@ -77,11 +77,11 @@ class MlVae(PairMethod):
     )
 
     def sampler(self, dataset: "Dataset", indices: "NDArray[np.int64]") -> "Sampler":
-        """Pairs. Raises ConfigError for data without factors, or with more of them than there are latents."""
+        """Return pairs. Raises ConfigError for data without factors, or with more factors than latents."""
         if dataset.factors is not None and len(dataset.factors.names) > self.latents:
             number = len(dataset.factors.names)
             raise ConfigError(
-                f"{self.title} has a latent for each factor, and {dataset.title} has {number} factors for "
+                f"{self.title} needs a latent for each factor, and {dataset.title} has {number} factors for "
                 f"{self.latents} latent{'s' if self.latents > 1 else ''}. Set at least {number} latents."
             )
         return super().sampler(dataset, indices)
@@ -99,6 +99,6 @@ class MlVae(PairMethod):
         return product(first, second)
 
     def more_terms(self, posterior: Posterior, changed: "Tensor") -> "dict[str, Tensor]":
-        """How much the posteriors of shared latents differ."""
+        """Return how much the posteriors of shared latents differ."""
         apart = divergence(*halves(posterior)).where(~changed, 0.0)
         return {"disagreement": apart.sum(1).mean()}

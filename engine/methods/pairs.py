@@ -1,4 +1,4 @@
-"""Methods that learn from pairs of images: what both share gets one posterior, made of their two."""
+"""Methods that learn from pairs of images: latents that a pair shares get one posterior, made of both."""
 
 from abc import abstractmethod
 from typing import TYPE_CHECKING, ClassVar
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 
 class PairSettings(MethodSettings):
-    """The weight of KL, and what the pairs are."""
+    """The weight of KL, and how pairs differ."""
 
     beta: Weight = setting(
         1.0,
         "β",
-        "Weight of the KL divergence of the posteriors, after those of shared latents have been joined.",
+        "Weight of the KL divergence of the posteriors, after those of shared latents have been combined.",
         ge=0,
         le=1000,
     )
@@ -42,10 +42,10 @@ class PairSettings(MethodSettings):
 
 
 class PairMethod(GaussianMethod):
-    """A VAE of pairs of images that share most factors: latents that have not changed get one posterior for both.
+    """A VAE trained on pairs of images that share most factors: unchanged latents get one posterior for both.
 
-    The loss is the mean over both images of reconstruction loss and KL, each with the posteriors that result; the
-    encoder alone sees single images.
+    The loss is the mean over both images of reconstruction loss and KL with the resulting posteriors; only the encoder
+    sees single images.
     """
 
     supervision: ClassVar[Supervision] = Supervision.WEAK
@@ -55,16 +55,16 @@ class PairMethod(GaussianMethod):
 
     @classmethod
     def batch_words(cls, config: "RunConfig") -> str:
-        """So many pairs, and in how many factors they differ."""
+        """Return the number of pairs, and of factors in which they differ."""
         changing = config.method.changing
         number = "one, or a random number up to all but one," if changing is None else f"{changing}"
         return f"{config.batch_size:,} pairs of images that differ in {number} of the factors"
 
     def sampler(self, dataset: "Dataset", indices: "NDArray[np.int64]") -> Sampler:
-        """Pairs: each image once an epoch, with a partner. Raises ConfigError for data without factors."""
+        """Return pairs: each image once per epoch, with a partner. Raises ConfigError for data without factors."""
         config = self.config
         if dataset.factors is None:
-            raise ConfigError(f"{dataset.title} has no ground-truth factors to choose pairs by.")
+            raise ConfigError(f"{dataset.title} has no ground-truth factors by which to choose pairs.")
         steps_per_epoch = config.steps_per_epoch(len(indices))
         changing = self.settings.changing
         return PairsAlike(indices, config.batch_size, config.seed, steps_per_epoch, dataset.factors, changing)
@@ -75,14 +75,14 @@ class PairMethod(GaussianMethod):
 
     @abstractmethod
     def join(self, first: Posterior, second: Posterior) -> Posterior:
-        """Make one posterior of the two of each pair, (pairs, latents)."""
+        """Combine the two posteriors of each pair into one, (pairs, latents)."""
 
     def more_terms(self, posterior: Posterior, changed: "Tensor") -> "dict[str, Tensor]":
         """Return the method's own terms, given the posteriors as encoded and which latents changed."""
         return {}
 
     def step(self, batch: Batch, context: Context) -> "dict[str, Tensor]":
-        """One update of encoder and decoder by a batch of pairs."""
+        """Update encoder and decoder once, on a batch of pairs."""
         from engine.methods.terms import kl_per_latent, reconstruction_per_image
 
         encoded = self.encode(batch.images)
@@ -98,9 +98,9 @@ class PairMethod(GaussianMethod):
         return {name: value.detach() for name, value in (found | self.more_terms(encoded, changed)).items()}
 
     def shared(self, posterior: Posterior, changed: "Tensor") -> Posterior:
-        """Replace the posteriors of the latents that have not changed by what both images make of them.
+        """Replace the two posteriors of latents that have not changed by the combined one.
 
-        `posterior` is (2 n, latents), the first images of n pairs, then the second ones; so is what is returned.
+        `posterior` and the result are (2 n, latents): the first images of n pairs, then the second ones.
         """
         import torch
 
@@ -125,8 +125,8 @@ def divergence(first: Posterior, second: Posterior) -> "Tensor":
 def most_changed(posterior: Posterior) -> "Tensor":
     """Return which latents of each pair count as changed, bool (pairs, latents): those whose posteriors differ most.
 
-    That is: the KL divergence of the first image's from the second's is in the upper of two halves of its range over
-    the latents (Locatello et al. 2020, section 4; disentanglement_lib, aggregate_argmax).
+    Their KL divergence (of the first image's from the second's) is in the upper half of its range over the latents
+    (Locatello et al. 2020, section 4; disentanglement_lib, aggregate_argmax).
     """
     distance = divergence(*halves(posterior)).detach()
     low, high = distance.aminmax(dim=1, keepdim=True)

@@ -130,27 +130,27 @@ class PairsAlike:
 
 
 class Kinds:
-    """Which of several kinds of batch each step sees: drawn by the step, each as often as its share says."""
+    """Which of several kinds of batch each step sees: drawn for each step in proportion to their shares."""
 
     def __init__(self, shares: Sequence[float], seed: int) -> None:
         self._chances = np.array(shares) / np.sum(shares)
         self._seed = seed
 
     def __call__(self, step: int) -> int:
-        """Number of the kind, from 0, of a step, counted from 0."""
+        """Return the number of the kind, from 0, for a step, counted from 0."""
         return int(np.random.default_rng((self._seed, step, 3)).choice(len(self._chances), p=self._chances))
 
 
 class OneKindVaries:
-    """Batches of images that agree in all factors but those of one kind, whose values are drawn for each image.
+    """Batches of images that agree in all factors except those of one kind, whose values are drawn for each image.
 
-    What the images agree in is that of a training image, drawn for the step; the other values are drawn uniformly.
-    Where no training image has the factors, they are drawn again; what is never found is that image itself.
+    The common factors are those of a training image, drawn for the step; the other values are drawn uniformly. If no
+    training image has these factors, they are redrawn; if none is found, the drawn image itself is used.
 
     Parameters
     ----------
     indices, batch_size, seed, steps_per_epoch
-        As of `Independent`, but every batch is full.
+        As for `Independent`, but every batch is full.
     factors
         Ground-truth factors of the data set.
     kinds
@@ -193,7 +193,7 @@ class OneKindVaries:
 
 
 class OneImageOrMany:
-    """Batches of one image, as often as a batch has images; and batches of different images, those of one kind.
+    """Batches that repeat one image; and, for one kind, batches of different images.
 
     Parameters
     ----------

@@ -1,15 +1,15 @@
-"""Transformations of grey or colour images: rotation, shift, thicker strokes; light strokes on a dark ground."""
+"""Transformations of grey or colour images, with light strokes on a dark background: rotation, shift, thickness."""
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 MOST_PIXELS = 4
-"""Most pixels by which strokes can grow. So many dilations are always computed: values are not looked at."""
+"""Most pixels by which strokes can grow. This number of dilations is always computed, whatever the values."""
 
 
 def thickened(images: Tensor, pixels: Tensor) -> Tensor:
-    """Make strokes thicker, by so many pixels (n,) on each side: grey-value dilations with a square of 3 x 3 pixels.
+    """Make strokes thicker by a number of pixels (n,) on each side: grey-value dilations with a square of 3 x 3 pixels.
 
     Images are (n, channels, height, width). Between two whole numbers the results of both are mixed.
     """

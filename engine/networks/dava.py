@@ -1,4 +1,4 @@
-"""The networks of DAVA (Estermann & Wattenhofer 2023), as in the authors' program, dava/models.py."""
+"""The networks of DAVA (Estermann & Wattenhofer 2023), as in the authors' code, dava/models.py."""
 
 import torch
 from torch import Tensor, nn

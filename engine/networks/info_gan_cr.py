@@ -1,4 +1,4 @@
-"""The networks of InfoGAN-CR (Lin et al. 2020), as in the authors' program for dSprites, gan/network.py."""
+"""The networks of InfoGAN-CR (Lin et al. 2020), as in the authors' code for dSprites, gan/network.py."""
 
 import torch
 from torch import Tensor, nn
@@ -10,16 +10,16 @@ LEAK = 0.2
 """Slope of the leaky ReLU below 0."""
 
 UNITS = 128
-"""Of all fully connected layers but the generator's second, which makes feature maps."""
+"""Units of all fully connected layers but the generator's second, which makes feature maps."""
 
 SMALLEST = 4
-"""Side to which the discriminator halves images, where they can be halved so often (28 pixels: 7)."""
+"""Side to which the discriminator halves images, if possible (28 pixels: 7)."""
 
 DEVIATION = 0.02
-"""Standard deviation of all weights at first; those of convolutions are cut off at twice that."""
+"""Standard deviation of all initial weights; those of convolutions are truncated at twice that."""
 
 GENERATED, DISCRIMINATED = (64, 32, 32, 32), (32, 32, 64, 64, 64)
-"""Channels of the feature maps, as many as an image of the side needs: of 64 pixels three and four."""
+"""Channels of the feature maps, of which larger images need more: for 64 pixels three and four."""
 
 
 def halvings(side: int) -> int:
@@ -41,7 +41,7 @@ class Generator(nn.Module):
         transposed convolution      32 x 32 x 32     the same
         transposed convolution      channels x 64 x 64   (logits)
 
-    The normalisation after the second linear layer is of each of its units, not of channels.
+    The normalisation after the second linear layer is per unit, not per channel.
     """
 
     def __init__(self, inputs: int, side: int, channels: int) -> None:
@@ -107,13 +107,13 @@ class Recogniser(nn.Module):
         )
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Images (n, channels, side, side) in 0..1 to the logits of being real, (n,), and what Q says, (n, codes)."""
+        """Images (n, channels, side, side) in 0..1 to the logits of being real, (n,), and Q's output, (n, codes)."""
         hidden = self.features(images)
         return self.real(hidden)[:, 0], self.codes(hidden)
 
 
 class PairNetwork(nn.Module):
-    """The contrastive regulariser's: layers like D's for two images, one on the other, then logits of the codes.
+    """The contrastive regulariser: layers like D's for two stacked images, then logits of the codes.
 
     The last layer alone has no spectral norm.
     """
@@ -130,9 +130,9 @@ class PairNetwork(nn.Module):
 
 
 class InfoGanCrNetworks(nn.Module):
-    """Generator, D with Q, and the pair network where there is a contrast; and the noise of images with no other.
+    """Generator, D with Q, the pair network if there is a contrast, and the fixed noise with which codes are decoded.
 
-    `noise` of the generator's inputs are numbers that Q does not recover.
+    `noise` is the number of the generator's inputs that Q does not recover.
     """
 
     fixed_noise: Tensor
@@ -151,7 +151,7 @@ class InfoGanCrNetworks(nn.Module):
 
 
 def initialise(network: nn.Module, generator: torch.Generator) -> None:
-    """Draw weights as the authors' program does: N(0, 0.02²), of convolutions cut off at 0.04; biases are 0."""
+    """Draw weights as the authors' code does: N(0, 0.02²), of convolutions cut off at 0.04; biases are 0."""
     for layer in network.modules():
         if isinstance(layer, Down):
             nn.init.trunc_normal_(_weight(layer), 0, DEVIATION, -2 * DEVIATION, 2 * DEVIATION, generator=generator)

@@ -11,11 +11,11 @@ Layer = TypeVar("Layer", bound=nn.Module)
 
 
 class SpectralNorm(nn.Module):
-    """Divides a weight by its largest singular value, as one power iteration from a kept vector u estimates it.
+    """Divides a weight by its largest singular value, as estimated by one power iteration from a stored vector u.
 
     The matrix of a convolution has a row for each output channel. The vectors of the estimate count as constants in the
-    gradient. `settle` replaces u by what the iteration led to: a network is used with the same weights, however often,
-    until it is called, in training and in evaluation.
+    gradient. `settle` replaces u by the result of the iteration; until it is called, a network keeps the same weights,
+    however often it is used, in training and in evaluation.
     """
 
     u: Tensor
@@ -41,7 +41,7 @@ class SpectralNorm(nn.Module):
 
 
 def _matrix(weight: Tensor) -> Tensor:
-    """A weight as a matrix; that of a convolution is a view of what is channels last in memory."""
+    """A weight as a matrix; that of a convolution is a view if the memory is channels last."""
     return weight.permute(0, 2, 3, 1).flatten(1) if weight.ndim == 4 else weight
 
 
@@ -54,7 +54,7 @@ def spectral(layer: Layer) -> Layer:
 
 
 def settle(network: nn.Module) -> None:
-    """Let every normalised weight of a network take a power iteration, once a step of training."""
+    """Take a power iteration for every normalised weight of a network, once per training step."""
     for weights in network.modules():
         if isinstance(weights, parametrize.ParametrizationList):
             for each in weights:
@@ -63,7 +63,7 @@ def settle(network: nn.Module) -> None:
 
 
 def draw_vectors(network: nn.Module, generator: torch.Generator) -> None:
-    """Draw the vectors that power iterations start from."""
+    """Draw the vectors from which power iterations start."""
     for layer in network.modules():
         if isinstance(layer, SpectralNorm):
             layer.u.normal_(generator=generator)

@@ -124,7 +124,7 @@ class PackageSource:
         with _loading(f"The package {self.key}", self.code):
             if _imported.setdefault(top, _fingerprint(self.key, Path(self.code))) != self.fingerprint:
                 raise PluginError(
-                    f"The package {self.key} has changed since it was loaded. Start the application again to use it as "
+                    f"The package {self.key} has changed since it was loaded. Restart the application to use it as "
                     "it is now."
                 )
             found: object = importlib.import_module(module)
@@ -235,7 +235,7 @@ def _installed(distribution: str, code: Path) -> dict[str, Path]:
         return {}
     found = {}
     for file in listed:
-        # Of an editable installation there are only links to its code.
+        # An editable installation only has links to its code.
         ours = not file.parts[0].endswith((".dist-info", ".egg-info")) and not file.name.startswith("__editable__")
         path = Path(str(file.locate()))
         if (

@@ -65,7 +65,7 @@ def in_full(name: str, version: str, fingerprint: str) -> str:
 
 
 def plugin_changes(before: tuple[PluginUse, ...], now: tuple[PluginUse, ...]) -> str:
-    """Say which code is other than before, e.g. "the plug-in sparse (version 1.0 then, 1.1 now)"; else empty.
+    """Say which plug-ins have changed, e.g. "the plug-in sparse (version 1.0 then, 1.1 now)"; empty if none has.
 
     What has the same name may also come from another plug-in now, or from the application itself. What is missing now
     is not named.
@@ -87,7 +87,7 @@ def plugin_changes(before: tuple[PluginUse, ...], now: tuple[PluginUse, ...]) ->
 
 
 def _providers(uses: tuple[PluginUse, ...]) -> dict[tuple[str, str], PluginUse]:
-    """The plug-ins that bring what is used, by its kind and name."""
+    """The plug-ins that provide what is used, by its kind and name."""
     return {(kind, use.values[kind]["name"]): use for use in uses for kind in _KINDS if use.values.get(kind)}
 
 

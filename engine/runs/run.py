@@ -243,7 +243,7 @@ class Run:
 
     @property
     def scores_file(self) -> Path:
-        """File of the scores during training, where some are wanted."""
+        """File of the scores during training, if they are requested."""
         return self.path / "scores.csv"
 
     @property

@@ -30,7 +30,7 @@ MOST_PLUGINS = 16
 """Maximum number of plug-ins that a run can need."""
 
 MOST_SETTINGS = 64
-"""Settings that a method of a plug-in can have of its own."""
+"""Maximum number of a plug-in method's own settings."""
 
 LONGEST = 300
 
@@ -48,7 +48,7 @@ class _Thing(BaseModel):
 
 
 def _settable(name: str) -> str:
-    """A name that a setting of a method's own can have; those of common settings would be taken from all runs."""
+    """A name that a method's own setting can have; that of a common setting would be taken from all runs."""
     from engine.settings.run_config import RunConfig
 
     if name in RunConfig.model_fields or not can_name_setting(name):
@@ -165,7 +165,7 @@ def let_stand_in(values: Mapping[str, Any]) -> None:
 
 
 def _settings_in(values: Any) -> list[str]:
-    """Names in a run's "method" that settings can have; of any other its config.json is found not to be valid."""
+    """The names in a run's "method" that settings can have; any other makes its config.json invalid."""
     found = []
     for name in [*values][:MOST_SETTINGS] if isinstance(values, dict) else ():
         with suppress(ValidationError):

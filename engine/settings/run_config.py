@@ -360,7 +360,7 @@ class RunConfig(Settings):
 
     @property
     def supervision(self) -> Supervision:
-        """What the run learns from besides the images: class labels if it is conditional, else as its method."""
+        """What the run learns from in addition to images: class labels if it is conditional, else as its method."""
         return supervision_of(self.objective, conditional=self.conditional)
 
     def total_steps(self, images: int) -> int:

@@ -119,7 +119,7 @@ def _wrong(method: Method, name: str, wanted: str, found: Any) -> PluginError:
 
 
 def _at_fault(method: Method, name: str) -> tuple[Origin, str]:
-    """The plug-in whose code returned a value, and where: the method's function, or the one that makes a network."""
+    """The plug-in whose code returned a value, and where: the method's function, or the one that returns a network."""
     own, networks = METHODS.origin(method.config.objective), NETWORKS.origin(method.config.network)
     network = type(NETWORKS[method.config.network])
     functions: list[tuple[Origin | None, Callable[..., Any]]] = [

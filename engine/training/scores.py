@@ -18,9 +18,9 @@ HEADER = ",".join(SCORE_COLUMNS)
 
 
 class Scores:
-    """Scores every so many steps and at the last, with a copy of the model, so that training is not disturbed.
+    """Scores at regular intervals and at the last step, with a copy of the model, so that training is not disturbed.
 
-    `lacking` says, as a sentence, why there are none although they are wanted; it is empty otherwise.
+    `lacking` says, as a sentence, why there are none although they are requested; it is empty otherwise.
     """
 
     def __init__(self, run: Run, dataset: Dataset, device: torch.device) -> None:
@@ -42,7 +42,7 @@ class Scores:
             self._newest = int(complete_lines(path)[1:][-1].split(",")[0])
 
     def due(self, step: int, *, last: bool) -> bool:
-        """Whether a step, from 1, is to be scored and is not yet."""
+        """Return whether a step, counted from 1, is to be scored and is not yet."""
         if not self._every or self.lacking or step <= self._newest:
             return False
         return step > 0 and (step % self._every == 0 or last)

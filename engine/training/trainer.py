@@ -361,7 +361,7 @@ class Trainer:
         )
 
     def _capacity(self, means: dict[str, float]) -> float | None:
-        """The capacity, where the method has one: as its steps report it, or as its weight says."""
+        """The capacity, if the method has one, as reported by its steps or given by its weight."""
         if CAPACITY in means:
             return means[CAPACITY]
         return self._weight(CAPACITY) if CAPACITY in self.model.Settings.weights() else None

@@ -147,7 +147,7 @@ def _comparison() -> str:
 
 
 def _compared(name: str, words: Mapping[str, str] | None, step: float | None) -> str:
-    """A row of the comparison. A plug-in's method has what it says of itself, and its cost was not measured."""
+    """A row of the comparison. A plug-in's method has its own description, and its cost was not measured."""
     method, origin = METHODS[name], METHODS.origin(name)
     if words is None:
         whose = _whose(origin).removeprefix("<p>").removesuffix("</p>")

@@ -205,7 +205,7 @@ class PluginsPage(QWidget):
         question = f"Allow the plug-in {one_line(listed.key)}?" if asked else ""
         refuse = "Refuse" if listed.standing.open else ""
         dialog = ReviewDialog(self, listed.key, content, question, refuse=refuse, shows_text=True)
-        # The answer is for what was shown, whatever the file or the list is by then.
+        # The answer applies to the version that was shown, even if the file or the list has changed.
         dialog.allowed.connect(lambda: self._do(self._host.allow, listed))
         dialog.refused.connect(lambda: self._do(self._host.refuse, listed))
         dialog.open()

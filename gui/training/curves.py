@@ -296,7 +296,7 @@ class Curves(QWidget):
         ]
 
     def _share_room(self) -> None:
-        """Place terms, weights and scores side by side where more than four plots are shown: there are no more rows."""
+        """Place terms, weights and scores side by side if more than four plots are shown, for lack of room."""
         beside = sum(not plot.isHidden() for plot in self.plots) > MOST_ROWS
         below = sum(not plot.isHidden() for plot in self.plots[3:])
         direction = QBoxLayout.Direction

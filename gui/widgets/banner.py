@@ -14,7 +14,7 @@ NOTE_MS = 15_000
 """How long a note stays once the pointer is not on it; an error stays until it is dismissed."""
 
 WIDTH = 600
-"""Width of a banner, in pixels at 100 %, where the page is as wide."""
+"""Maximum width of a banner, in pixels at 100 %."""
 
 
 class Banner(QFrame):

@@ -1,4 +1,4 @@
-"""DAVA: the pace of its capacity at given accuracies, its losses and a whole step against the authors' program written
+"""DAVA: the pace of its capacity at given accuracies, its losses and a whole step against the authors' code written
 out, and a run stopped while the capacity moves.
 """
 
@@ -14,7 +14,7 @@ from torch import nn
 from engine.jobs.events import Progress, Request
 from engine.methods.base import Batch, Context
 from engine.methods.building import build
-from engine.methods.dava import accuracy_of, discrimination, taken_apart
+from engine.methods.dava import accuracy_of, discrimination, mixed_latents
 from engine.networks.dava import Discriminator
 from engine.networks.vae import sample
 from engine.runs.checkpoints import load_weights
@@ -109,12 +109,12 @@ def test_steps_with_a_fixed_discriminator_move_it_or_not(data, discriminator, pa
 
 def test_latents_of_the_aggregate_posterior_are_each_those_of_some_image():
     z = torch.arange(40.0).reshape(10, 4)
-    apart = taken_apart(z, noise())
+    apart = mixed_latents(z, noise())
     assert apart.shape == z.shape
     assert (apart % 4).tolist() == [[0.0, 1, 2, 3]] * 10  # each in its own column
     rows = (apart // 4).long()
     assert any(len(set(row.tolist())) > 1 for row in rows)  # of different images
-    drawn = taken_apart(torch.arange(4.0)[:, None].repeat(1, 3000), noise()).numpy()
+    drawn = mixed_latents(torch.arange(4.0)[:, None].repeat(1, 3000), noise()).numpy()
     counts = np.bincount(drawn.astype(int).ravel())
     assert np.abs(counts - 3000).max() < 250  # with even chances, and with replacement:
     assert any(len(set(column)) < 4 for column in drawn.T)

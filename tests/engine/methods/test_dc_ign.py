@@ -280,10 +280,10 @@ def test_a_methods_text_says_what_the_batches_are_and_that_the_adaptation_is_our
     for objective, dataset in (("dc-ign", "dsprites"), ("dc-ign-transformations", "mnist")):
         config = RunConfig.parse({"objective": objective, "dataset": dataset, "ratio": 1, "steps": 5})
         words.append(methods_text([Run.create(tmp_path, config)]))
-    assert "in batches of 64 images that agree in all factors but one or but the intrinsic ones" in words[0]
+    assert "in batches of 64 images that agree in all factors except one or except the intrinsic ones" in words[0]
     assert "our" not in words[0].split()
     assert "in our adaptation to images without factors, which are transformed instead with λ = 0.01" in words[1]
-    assert "which is an adaptation of ours" in words[1]
+    assert "which is our adaptation" in words[1]
 
 
 def test_the_kind_of_a_step_is_a_function_of_seed_and_step():

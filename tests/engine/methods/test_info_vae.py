@@ -65,7 +65,7 @@ def test_an_estimate_is_the_sum_over_pairs(kernel):
     pairs = [(i, j) for i in range(5) for j in range(5)]
     own = sum(alike(z[i], z[j]) + alike(drawn[i], drawn[j]) for i, j in pairs if i != j) / 20
     expected = own - 2 * sum(alike(z[i], drawn[j]) for i, j in pairs) / 25
-    # The widths are those of an empty setting: d^2 (the authors' program) and 2 d (Tolstikhin et al.) for d = 4.
+    # The widths are those of an empty setting: d^2 (the authors' code) and 2 d (Tolstikhin et al.) for d = 4.
     found = discrepancy(z, drawn, KERNELS[kernel][0], {"rbf": 4**2, "imq": 2 * 4}[kernel])
     assert found.item() == pytest.approx(expected, rel=1e-9)
     codes = Codes(torch.tensor(0.0), z, z, z, 100, torch.Generator().manual_seed(9))
@@ -104,7 +104,7 @@ def test_the_weights_are_those_of_the_paper(alpha, weight, of_kl, of_mmd):
 def test_a_negative_weight_of_the_discrepancy_is_said_also_on_its_way():
     config = RunConfig.parse({"objective": "info-vae", "alpha": 0.5, "lambda_mmd": "0.2 to 9 over 10 steps"})
     assert config.warnings(100_000) == [
-        "The weight of MMD², α + λ − 1, is -0.3: where it is negative, training drives the latents away from the prior."
+        "The weight of MMD², α + λ − 1, is -0.3: a negative weight drives the latents away from the prior."
     ]
 
 

@@ -13,7 +13,7 @@ BETA, WEIGHT = 3.0, 5.0
 
 @pytest.mark.parametrize("conditional", [False, True])
 def test_a_step_descends_the_authors_loss(data, conditional):
-    """losses.py of the authors' program: sums over the batch divided by its size, by torch's own losses."""
+    """losses.py of the authors' code: sums over the batch divided by its size, by torch's own losses."""
     values = {"dataset": "arrays", "objective": "lambda-beta-vae", "beta": BETA, "error_weight": WEIGHT, "latents": 3}
     method = build(RunConfig.parse(values | {"conditional": conditional}), data).train()
     images = torch.rand(6, 1, 32, 32, generator=torch.Generator().manual_seed(5))
@@ -49,7 +49,7 @@ def test_lambda_strengthens_the_gradient_of_a_logit_by_up_to_half_of_itself():
 
 
 def test_the_defaults_are_in_the_authors_grid():
-    # config.py of the authors' program.
+    # config.py of the authors' code.
     settings = RunConfig(objective="lambda-beta-vae").method
     assert settings.beta in (1, 4, 8, 16, 32)
     assert settings.error_weight in (0, 2, 4, 6, 8)
