@@ -17,6 +17,7 @@ from engine.runs.checkpoints import load_trainer, load_weights
 from engine.runs.metrics_file import MetricsReader
 from engine.runs.run import Run
 from engine.settings.run_config import RunConfig
+from engine.system.fields import limits_of
 from engine.training.lengthening import lengthen
 from engine.training.trainer import train
 
@@ -103,11 +104,22 @@ def loss_of(objective, row, weight):
     if objective == "info-gan":
         information = term["category_information"] + term["continuous_information"]
         return term["discriminator_loss"] + term["generator_loss"] - weight * information
+    if objective == "info-gan-cr":
+        contrast = term["contrast_weight"] * term["contrast_loss"]
+        return term["discriminator_loss"] + term["generator_loss"] - weight * term["information"] + contrast
+    if objective == "dava":
+        return term["reconstruction"] + weight * ((term["kl"] - term["capacity"]) / 3) ** 4
     return term["reconstruction"] + weight * term["kl"]
 
 
+def along(weight, number, method):
+    """From 3 to 40 or less, as far as the weight's range goes."""
+    most = limits_of(method.Settings.model_fields[weight])[1]
+    return f"{min(3, most / 4)} to {min(40 - 5 * number, most)} over 20 steps cosine"
+
+
 SCHEDULED = {
-    name: {weight: f"3 to {40 - 5 * number} over 20 steps cosine" for number, weight in enumerate(weights)}
+    name: {weight: along(weight, number, method) for number, weight in enumerate(weights)}
     for name, method in METHODS.items()
     if (weights := method.Settings.weights())
 }
