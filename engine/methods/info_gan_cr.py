@@ -267,11 +267,13 @@ class InfoGanCr(CodeGan):
         if contrast is not None:
             settle(self._pair)
         found |= {
-            "loss": told + objective,
+            "loss": told + deceived - own.information_weight * information,
             "discriminator_loss": told,
             "generator_loss": deceived,
             "information": information,
         }
+        if contrast is not None:
+            found["loss"] = found["loss"] + own.contrast_weight * found["contrast_loss"]
         return {name: value.detach() for name, value in found.items()}
 
     @property
