@@ -97,11 +97,11 @@ class DVae(AutoencoderMethod):
     Settings = CategorySettings
     terms: ClassVar[tuple[Term, ...]] = (
         Term(
-            "entropy",
-            "Entropy",
-            "nats",
-            "Of the posterior over the categories, mean over latents. The logarithm of their number (4.16 for 64): the "
-            "encoder does not know; 0: it is certain of one category. Latents that carry nothing keep it high.",
+            "perplexity",
+            "Perplexity",
+            "categories",
+            "Between how many categories the encoder is undecided: exp of the entropy of a posterior, mean over latents "
+            "and images. Their number (64): it does not know; 1: it is certain. Latents that carry nothing keep it high.",
         ),
         Term(
             "straight_through_gap",
@@ -164,13 +164,13 @@ class DVae(AutoencoderMethod):
         return (noisy / self.settings.temperature).softmax(-1) @ self.positions(said)
 
     def observed(self, posterior: Posterior, images: "Tensor", labels: "Tensor | None") -> "dict[str, Tensor]":
-        """Entropy and straight-through gap."""
+        """Perplexity and straight-through gap."""
         import torch
 
         from engine.methods.terms import reconstruction_per_image
 
         said = cast(Categories, posterior).log_probabilities.detach()
-        entropy = -(said.exp() * said).sum(-1).mean()
+        perplexity = (-(said.exp() * said).sum(-1)).exp().mean()
         few = said[:GAP_IMAGES]
         likeliest = self.positions(said)[few.argmax(-1)]
         z = torch.cat([likeliest, posterior.mean.detach()[:GAP_IMAGES]])
@@ -181,7 +181,7 @@ class DVae(AutoencoderMethod):
             losses = reconstruction_per_image(self.logits(z, given), images[:GAP_IMAGES].repeat(2, 1, 1, 1))
         self.networks.train(training)
         straight, soft = losses.chunk(2)
-        return {"entropy": entropy, "straight_through_gap": (straight - soft).mean()}
+        return {"perplexity": perplexity, "straight_through_gap": (straight - soft).mean()}
 
     # What is seen of it
 
