@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
-from PySide6.QtCore import QDeadlineTimer, QObject, QThread, Signal, Slot
+from PySide6.QtCore import QDeadlineTimer, QObject, QThread, QTimer, Signal, Slot
 
 from engine.errors import StudioError
 from engine.jobs.control import Control, drive
@@ -23,6 +23,9 @@ INTERVAL = 0.1
 
 CLOSING = 5.0
 """Seconds that a thread gets to end what it is doing when the window closes."""
+
+REMIND_MS = 10_000
+"""Milliseconds between two reminders that code does not answer."""
 
 _stuck: list[QThread] = []
 """Threads in code that does not come back."""
@@ -95,8 +98,8 @@ class JobSession(QObject):
     `handlers` maps event types to functions called in the window's thread; events of other types are dropped in the
     job's thread. `ended` is called once for each job with its thread, which knows how the job ended; `words` is the
     job's closing message. Emits `changed` after each batch of events and after every request that changes the state,
-    `unanswered` with a message when a plug-in's code does not answer a request (`end` ends it), and `resolved` with a
-    message that no longer applies.
+    `unanswered` with a message when a plug-in's code does not answer a request (`end` ends it), again and again until
+    it does or has ended, and `resolved` with a message that no longer applies.
     """
 
     changed = Signal()
@@ -110,6 +113,9 @@ class JobSession(QObject):
         self._thread: JobThread | None = None
         self.words = ""
         self._unanswered = ""
+        self._reminder = QTimer(self)
+        self._reminder.setInterval(REMIND_MS)
+        self._reminder.timeout.connect(self._remind)
         self.paused = self.stopping = False
 
     @property
@@ -184,7 +190,14 @@ class JobSession(QObject):
         if before:
             self.resolved.emit(before)
         if event.message:
+            self._reminder.start()
             self.unanswered.emit(event.message)
+        else:
+            self._reminder.stop()
+
+    @Slot()
+    def _remind(self) -> None:
+        self.unanswered.emit(self._unanswered)
 
     @Slot()
     def _finished(self) -> None:

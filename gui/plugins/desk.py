@@ -11,6 +11,7 @@ from engine.plugins.loading import Listed, Standing
 from engine.system.plain_text import one_line
 from gui.plugins.host import PluginHost
 from gui.plugins.page import ask_to_add
+from gui.plugins.review import ReviewDialog
 from gui.plugins.words import brings_words
 from gui.widgets.banner import Banner
 
@@ -27,6 +28,8 @@ class PluginDesk(QObject):
         super().__init__(window)
         self._host, self._banner, self._window = host, banner, window
         self._offer = ""
+        self._dropped: list[Path] = []
+        self._asking: ReviewDialog | None = None
         self._said: set[str] = set()
         """Problems that have been shown in this session."""
         host.open_found.connect(self._offer_review)
@@ -34,12 +37,25 @@ class PluginDesk(QObject):
         host.failed.connect(banner.say)
         host.loaded.connect(self._say_loaded)
 
-    def drop(self, path: Path) -> None:
-        """Ask whether a dropped file is to be added."""
-        try:
-            ask_to_add(self._window, self._host, path)
-        except PluginError as error:
-            self._banner.say(str(error))
+    def drop(self, paths: Sequence[Path]) -> None:
+        """Ask for each of the dropped files, one after the other, whether it is to be added."""
+        self._dropped += paths
+        self._ask_next()
+
+    @Slot()
+    def _ask_next(self) -> None:
+        while self._dropped and self._asking is None:
+            try:
+                self._asking = ask_to_add(self._window, self._host, self._dropped.pop(0))
+            except PluginError as error:
+                self._banner.say_also(str(error))
+            else:
+                self._asking.finished.connect(self._answered)
+
+    @Slot()
+    def _answered(self) -> None:
+        self._asking = None
+        self._ask_next()
 
     @Slot()
     def _offer_review(self) -> None:

@@ -22,7 +22,7 @@ from engine.system.paths import readable
 from engine.system.plain_text import one_line
 from gui.plugins.host import PluginHost
 from gui.plugins.review import ReviewDialog
-from gui.plugins.words import brings_words, state_words
+from gui.plugins.words import TRUST, brings_words, state_words
 from gui.settings.asking import ask
 from gui.widgets.flow import FlowLayout
 from gui.widgets.layouts import label
@@ -59,6 +59,7 @@ class PluginsPage(QWidget):
         self.list.itemActivated.connect(self._show_text)
         self.nothing = label(NONE, "muted", wrap=True)
         self.problem = label("", "error", wrap=True)
+        self.trust = label(TRUST, "warning", wrap=True)
         self.about = label("", wrap=True)
         self.place = label("", "muted", wrap=True)
         self.place.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
@@ -67,7 +68,7 @@ class PluginsPage(QWidget):
         layout.setSpacing(8)
         layout.addWidget(self.nothing)
         layout.addWidget(self.list, 1)
-        for line in (self.about, self.problem, self.place):
+        for line in (self.about, self.problem, self.place, self.trust):
             layout.addWidget(line)
         layout.addWidget(self._buttons())
         host.changed.connect(self.refresh)
@@ -82,7 +83,7 @@ class PluginsPage(QWidget):
         self.allow = _button("Allow", "Load this version of the file, now and at every start", self._allow)
         self.refuse = _button("Refuse", "Do not load this version of the file, and do not ask again", self._refuse)
         self.retry = _button("Try again", "Try to load it again", self._retry)
-        self.text = _button("Show text", "Show what the file contains", self._show_text)
+        self.text = _button("Show code", "Show what the file contains", self._show_text)
         self.remove = _button("Remove…", "Move the file to the trash", self._remove)
         self.add = _button("Add file…", "Choose a Python file with a plug-in", self._add)
         self.folder = _button("Open folder", "Show the plug-in folder", self._open_folder)
@@ -146,7 +147,9 @@ class PluginsPage(QWidget):
         self.about.setVisible(bool(self.about.text()))
         self.place.setText(one_line(readable(listed.place)) if listed is not None else "")
         self.place.setVisible(listed is not None)
-        self.allow.setVisible(known and (standing.open or standing is Standing.REFUSED))
+        may_allow = known and (standing.open or standing is Standing.REFUSED)
+        self.trust.setVisible(may_allow)
+        self.allow.setVisible(may_allow)
         self.refuse.setVisible(known and standing is not Standing.REFUSED)
         self.retry.setVisible(standing is Standing.FAILED and bool(listed and listed.fingerprint))
         self.text.setVisible(known)

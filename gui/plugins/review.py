@@ -54,6 +54,7 @@ class ReviewDialog(QDialog):
         layout.addWidget(self.unseen)
         self.text = QPlainTextEdit(text)
         self.text.setReadOnly(True)
+        self.text.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
         self.text.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
         self.text.setAccessibleName(f"Text of {one_line(name)}")
         self.text.setTextInteractionFlags(
@@ -71,7 +72,7 @@ class ReviewDialog(QDialog):
     def _buttons(self, allow: str, refuse: str) -> QHBoxLayout:
         row = QHBoxLayout()
         row.setSpacing(8)
-        self.show_text = QPushButton("Show text")
+        self.show_text = QPushButton("Show code")
         self.show_text.setCheckable(True)
         self.show_text.setToolTip("Show what the file contains")
         self.show_text.setAutoDefault(False)
@@ -96,5 +97,5 @@ class ReviewDialog(QDialog):
     @Slot(bool)
     def _show_text(self, shown: bool) -> None:
         self.text.setVisible(shown)
-        self.show_text.setText("Hide text" if shown else "Show text")
+        self.show_text.setText("Hide code" if shown else "Show code")
         self.adjustSize()

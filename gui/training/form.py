@@ -82,14 +82,14 @@ class ConfigForm(QWidget):
         self.show_config(RunConfig())
 
     def rebuild(self) -> None:
-        """Make the editors again: methods, networks or data sets have come or gone. Typed values are kept if they can.
+        """Make the editors again: methods, networks or data sets have come or gone.
 
-        Where what the settings need is gone, the form shows the default settings.
+        What was typed stays; only what is gone, and a data folder of a data set that is gone, return to the settings
+        last shown, or to the default settings if those need what is gone.
         """
-        edits: dict[str, Any] = {}
+        edits = self._edits_that_stay()
         basis = RunConfig()
-        if _is_there(self._basis.flat()) and _is_there({name: _get(self._editors[name]) for name in _REGISTERED}):
-            edits = self.edits
+        if _is_there(self._basis.flat()):
             with suppress(ConfigError):
                 basis = RunConfig.from_json(self._basis.to_json())  # settings of a method that was replaced are others
         while (item := self._grid.takeAt(0)) is not None:
@@ -102,6 +102,20 @@ class ConfigForm(QWidget):
         self.show_config(basis)
         names = _names(str(edits.get("objective", basis.objective)))
         self.set_values(**{name: value for name, value in edits.items() if name in names})
+
+    def _edits_that_stay(self) -> dict[str, Any]:
+        """What was typed, but for methods, networks and data sets that are no longer there, and settings of these."""
+        chosen = {name: _get(self._editors[name]) for name in _REGISTERED}
+        edits = self.edits if chosen["objective"] in METHODS else self._common_edits()
+        gone = {name for name, value in chosen.items() if value not in _REGISTERED[name]}
+        if "dataset" in gone:
+            gone.add("data_folder")
+        return {name: value for name, value in edits.items() if name not in gone}
+
+    def _common_edits(self) -> dict[str, Any]:
+        common = [name for name in RunConfig.model_fields if name in self._editors]
+        typed = {name: _get(self._editors[name]) for name in common}
+        return {name: typed[name] for name in common if self._differs(name) or name in self._errors}
 
     def _build(self) -> None:
         row = 0

@@ -72,10 +72,15 @@ class Banner(QFrame):
         elif left != self.text.text():
             self.say(left)
 
+    @property
+    def waits(self) -> bool:
+        """Whether an error or an offer is shown that the user has not answered."""
+        return not self.isHidden() and self.property("kind") != "note"
+
     @Slot(str)
     def note(self, message: str) -> None:
         """Show a note, unless an error or an offer is shown."""
-        if self.isHidden() or self.property("kind") == "note":
+        if not self.waits:
             self._show(message, "note")
             self._timer.start()
 

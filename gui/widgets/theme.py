@@ -222,6 +222,7 @@ def style_sheet(t: Tokens) -> str:
     #plot:focus {{ border-color: {t.accent}; }}
     QLineEdit[invalid="true"] {{ border-color: {t.error}; }}
     QLineEdit:disabled, QComboBox:disabled {{ color: {t.muted}; }}
+    QComboBox {{ combobox-popup: 0; }}
     QComboBox::drop-down {{ border: none; width: 18px; }}
     QComboBox::down-arrow {{ image: url("{icons}/chevron-{scheme}.svg"); width: 10px; height: 10px; }}
     QCheckBox::indicator {{ width: 15px; height: 15px; border: 1px solid {t.muted}; border-radius: 4px;
@@ -244,6 +245,7 @@ def style_sheet(t: Tokens) -> str:
         width: 8px; height: 8px; }}
     QComboBox QAbstractItemView {{ background: {t.card}; border: 1px solid {t.border}; outline: none;
         selection-background-color: {t.accent_soft}; selection-color: {t.text}; padding: 3px; }}
+    QComboBox QAbstractItemView::item {{ padding: 4px 6px; }}
     QMenu {{ background: {t.card}; border: 1px solid {t.border}; padding: 4px; }}
     QMenu::item {{ padding: 5px 22px 5px 12px; border-radius: 4px; }}
     QMenu::item:selected {{ background: {t.accent_soft}; }}

@@ -305,12 +305,14 @@ class MainWindow(QMainWindow):
     @Slot(str)
     def _offer_end(self, sentence: str) -> None:
         """Offer to end a run whose plug-in does not respond."""
-        self.banner.say_with(sentence, "End run", self.training.end)
+        if not self.banner.waits:  # else it is offered again in a while
+            self.banner.say_with(sentence, "End run", self.training.end)
 
     @Slot(str)
     def _offer_end_of_cell(self, sentence: str) -> None:
         """Offer to end the runs of a study whose plug-in does not answer; the others go on."""
-        self.banner.say_with(sentence, "End it", self.studies.end)
+        if not self.banner.waits:
+            self.banner.say_with(sentence, "End it", self.studies.end)
 
     @Slot()
     def _show_queue(self) -> None:
@@ -355,21 +357,21 @@ class MainWindow(QMainWindow):
         self._show_page(TABS.index("Training"))
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        """Accept a folder, an .npz file or a plug-in."""
-        if _dropped_path(event) is not None:
+        """Accept a folder, an .npz file or plug-ins."""
+        if _dropped_paths(event):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:
-        """Open dropped data on the Data page; ask about a dropped plug-in."""
-        path = _dropped_path(event)
-        if path is None:
+        """Open dropped data on the Data page; ask about dropped plug-ins."""
+        paths = _dropped_paths(event)
+        if not paths:
             return
         event.acceptProposedAction()
-        if path.suffix.lower() == PLUGIN and not path.is_dir():
-            self.plugin_desk.drop(path)
+        if _is_plugin(paths[0]):
+            self.plugin_desk.drop(paths)
         else:
             self._show_page(TABS.index("Data"))
-            self.data_page.open_path(path)
+            self.data_page.open_path(paths[0])
 
     @Slot()
     def _open_runs_folder(self) -> None:
@@ -596,13 +598,18 @@ class MainWindow(QMainWindow):
         self.training_page.settings.keep()
 
 
-def _dropped_path(event: QDropEvent) -> Path | None:
-    """Return the dropped folder, .npz file or Python file; None for anything else, or several files."""
+def _dropped_paths(event: QDropEvent) -> list[Path]:
+    """Return the dropped folder or .npz file, or the dropped Python files; empty for anything else."""
     urls = event.mimeData().urls()
-    if len(urls) != 1 or not urls[0].isLocalFile():
-        return None
-    path = Path(urls[0].toLocalFile())
-    return path if path.is_dir() or path.suffix.lower() in (".npz", PLUGIN) else None
+    if not all(url.isLocalFile() for url in urls):
+        return []
+    paths = [Path(url.toLocalFile()) for url in urls]
+    data = len(paths) == 1 and (paths[0].is_dir() or paths[0].suffix.lower() == ".npz")
+    return paths if data or all(_is_plugin(path) for path in paths) else []
+
+
+def _is_plugin(path: Path) -> bool:
+    return path.suffix.lower() == PLUGIN and not path.is_dir()
 
 
 class ThemeFollower(QObject):

@@ -72,9 +72,9 @@ def folder():
     return folder
 
 
-def drop(widget, path):
+def drop(widget, *paths):
     data = QMimeData()
-    data.setUrls([QUrl.fromLocalFile(str(path))])
+    data.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
     none, left = Qt.KeyboardModifier.NoModifier, Qt.MouseButton.LeftButton
     event = QDropEvent(QPointF(20, 20), Qt.DropAction.CopyAction, data, left, none)
     widget.dropEvent(event)
@@ -150,6 +150,24 @@ def test_cancel_leaves_no_file(qtbot, window):
     assert window.plugins.plugins.listed() == []
 
 
+def test_several_files_are_asked_about_one_after_the_other(qtbot, window, tmp_path):
+    (tmp_path / "long.py").write_text("#" * 1_000_001)
+    drop(window, EXAMPLES / "free_bits_vae.py", tmp_path / "long.py", EXAMPLES / "broadcast_network.py")
+    first = dialog_of(window, ReviewDialog)
+    assert first.title.text() == "Add the plug-in free_bits_vae.py?"
+    press(qtbot, first.cancel)
+    qtbot.waitUntil(lambda: not first.isVisible())
+    second = dialog_of(window, ReviewDialog)
+    assert second.title.text() == "Add the plug-in broadcast_network.py?"
+    assert "long.py" in window.banner.text.text()  # what can be no plug-in does not keep the others back
+    press(qtbot, second.cancel)
+    assert window.plugins.plugins.listed() == []
+
+
+def test_a_plug_in_among_other_files_is_not_taken(qtbot, window, tmp_path):
+    assert not drop(window, EXAMPLES / "free_bits_vae.py", tmp_path).isAccepted()
+
+
 @pytest.mark.parametrize("page", ["Traversal", "Metrics", "Data"])
 def test_a_file_can_be_dropped_on_every_page(qtbot, window, page):
     window._show_page(["Training", "Traversal", "Metrics", "Data"].index(page))
@@ -222,13 +240,16 @@ def test_removing_it_leaves_its_runs_and_the_form_shows_something_else(
     add(qtbot, window, tmp_path / "odd.py")
     run = make_run(tmp_path / "runs", objective="odd-vae", steps=5)
     window.store.refresh()
-    window.training_page.settings.form.set_values(objective="odd-vae")
+    form = window.training_page.settings.form
+    form.set_values(objective="odd-vae", beta=7, latents=3, seed=600)
     page = open_page(qtbot, window).plugins
     monkeypatch.setattr("gui.plugins.page.ask", lambda parent, sentence, yes, accepted: accepted())
     press(qtbot, page.remove)
     assert rows(page) == []
     assert not (folder / "odd.py").exists()
     assert "odd-vae" not in methods_offered(window)
+    shown = form.config()
+    assert (shown.objective, shown.latents, shown.seed) == (form.basis.objective, 3, 600)  # what was typed stays
     [item] = window.store.items
     assert item.path == run.path
     assert METHODS[item.run.config.objective].title == "Odd VAE"  # what stands in for it
@@ -240,7 +261,8 @@ def test_what_cannot_be_loaded_says_why_and_can_be_tried_again(qtbot, window, fo
     drop(window, tmp_path / "odd.py")
     press(qtbot, dialog_of(window, ReviewDialog).allow_button)
     qtbot.waitUntil(lambda: window.plugins.plugins.find("odd.py").standing == "not loaded", timeout=TIMEOUT)
-    assert "odd.py cannot be loaded: it raised FileNotFoundError" in window.banner.text.text()
+    sentence = "odd.py cannot be loaded: it raised FileNotFoundError"
+    qtbot.waitUntil(lambda: sentence in window.banner.text.text())
     assert "(odd.py, line 2)" in window.banner.text.text()
     page = open_page(qtbot, window).plugins
     assert "line 2" in page.problem.text()
@@ -320,6 +342,7 @@ def test_a_run_with_it_trains_and_a_change_waits_until_it_has_ended(qtbot, windo
 
 def test_a_step_that_never_ends_is_offered_to_be_ended_and_the_window_goes_on(qtbot, window, tmp_path, monkeypatch):
     monkeypatch.setattr(workers, "SILENCE", 1.5)
+    window.training._reminder.setInterval(100)
     train_odd(qtbot, window, tmp_path, step="while context.step == 15: pass")
     weights = window.training.run.checkpoint_folder / "model.safetensors"
     qtbot.waitUntil(weights.exists, timeout=TIMEOUT)
@@ -328,6 +351,9 @@ def test_a_step_that_never_ends_is_offered_to_be_ended_and_the_window_goes_on(qt
     kept = "The run keeps its checkpoint at step 10."
     words = f"odd does not answer (odd.py, line 15). {kept}"
     qtbot.waitUntil(lambda: window.banner.text.text() == words, timeout=TIMEOUT)
+    press(qtbot, window.banner.dismiss)
+    assert not window.banner.isVisible()
+    qtbot.waitUntil(lambda: window.banner.isVisible() and window.banner.text.text() == words, timeout=TIMEOUT)
     with qtbot.waitSignal(window.training.ended, timeout=TIMEOUT):
         press(qtbot, window.banner.action)
     ended = f"odd did not answer (odd.py, line 15) and was ended. {kept}"
