@@ -100,8 +100,9 @@ class DVae(AutoencoderMethod):
             "perplexity",
             "Perplexity",
             "categories",
-            "Between how many categories the encoder is undecided: exp of the entropy of a posterior, mean over latents "
-            "and images. Their number (64): it does not know; 1: it is certain. Latents that carry nothing keep it high.",
+            "Between how many categories the encoder is undecided: exp of the entropy of a posterior, mean over "
+            "latents and images. Their number (64): it does not know; 1: it is certain. Latents that carry nothing "
+            "keep it high.",
         ),
         Term(
             "straight_through_gap",
