@@ -98,11 +98,11 @@ class DVae(AutoencoderMethod):
     Settings = CategorySettings
     terms: ClassVar[tuple[Term, ...]] = (
         Term(
-            "entropy",
-            "Entropy",
-            "nats",
-            "Entropy of the posterior over the categories, mean over latents. At the logarithm of their number (4.16 "
-            "for 64) the encoder knows nothing, at 0 it is certain of one category. Latents that carry no information "
+            "perplexity",
+            "Perplexity",
+            "categories",
+            "The number of categories among which the encoder is undecided: exp of the entropy of a posterior, mean "
+            "over latents and images. At their number (64) it knows nothing, at 1 it is certain. Inactive latents "
             "keep it high.",
         ),
         Term(
@@ -166,13 +166,13 @@ class DVae(AutoencoderMethod):
         return (noisy / self.settings.temperature).softmax(-1) @ self.positions(said)
 
     def observed(self, posterior: Posterior, images: "Tensor", labels: "Tensor | None") -> "dict[str, Tensor]":
-        """Entropy and straight-through gap."""
+        """Perplexity and straight-through gap."""
         import torch
 
         from engine.methods.terms import reconstruction_per_image
 
         said = cast(Categories, posterior).log_probabilities.detach()
-        entropy = -(said.exp() * said).sum(-1).mean()
+        perplexity = (-(said.exp() * said).sum(-1)).exp().mean()
         few = said[:GAP_IMAGES]
         likeliest = self.positions(said)[few.argmax(-1)]
         z = torch.cat([likeliest, posterior.mean.detach()[:GAP_IMAGES]])
@@ -183,7 +183,7 @@ class DVae(AutoencoderMethod):
             losses = reconstruction_per_image(self.logits(z, given), images[:GAP_IMAGES].repeat(2, 1, 1, 1))
         self.networks.train(training)
         straight, soft = losses.chunk(2)
-        return {"entropy": entropy, "straight_through_gap": (straight - soft).mean()}
+        return {"perplexity": perplexity, "straight_through_gap": (straight - soft).mean()}
 
     # What is seen of it
 

@@ -35,8 +35,6 @@ VIEWS = (
     ("Compare", "The selected runs side by side"),
 )
 
-FIXED = "Every latent of this run has its own values: a row shows all of them"
-
 
 class GridCard(Card):
     """Emits `changed` when the view or the range changes, and `play` to start or stop playing the latents."""
@@ -106,8 +104,8 @@ class GridCard(Card):
     def _build_options(self) -> None:
         options = QWidget()
         flow = FlowLayout(options, spacing=10)
-        ends = QWidget()
-        row = QHBoxLayout(ends)
+        self._range = QWidget()
+        row = QHBoxLayout(self._range)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(5)
         self.low, self.high, self.steps = NumberBox(2, 1), NumberBox(2, 1), WholeNumberBox()
@@ -119,10 +117,11 @@ class GridCard(Card):
         self.steps.setRange(2, 31)
         self.steps.setFixedWidth(px(56))
         self.steps.setAccessibleName("Steps")
+        self.steps.setToolTip("Number of values in the range")
         self._range_parts = (label("Range", "muted"), self.low, label("to", "muted"), self.high)
         for widget in (*self._range_parts, label("Steps", "muted"), self.steps):
             row.addWidget(widget)
-        flow.addWidget(ends)
+        flow.addWidget(self._range)
         for view in (self.latents, self.classes, self.walk):
             flow.addWidget(view.options)
         self.body.addWidget(options)
@@ -140,6 +139,8 @@ class GridCard(Card):
         default = Range() if kind.kind is Kind.GAUSSIAN else Range(kind.low, kind.high, len(kind.values()))
         low, high, steps = (self._kept(name, getattr(default, name)) for name in ("low", "high", "steps"))
         self.set_range(Range(low, high, int(steps)))
+        for box, which in ((self.low, "Minimum"), (self.high, "Maximum")):
+            box.setToolTip(f"{which} value of a latent, {kind.unit}")
 
     def _key(self, name: str) -> str:
         """Return the settings key of a number of the range; Gaussian latents use that of version 1.0.0."""
@@ -215,11 +216,7 @@ class GridCard(Card):
             button.setVisible(self.view == LATENTS)
         for widget in self._range_parts:
             widget.setVisible(self.view != WALK)
-        fixed = self._fixed and self.view not in (WALK, COMPARE)
-        ends = [f"{which} value of a latent, {self._kind.unit}" for which in ("Minimum", "Maximum")]
-        for box, tip in zip((self.low, self.high, self.steps), (*ends, "Number of values in the range"), strict=True):
-            box.setEnabled(not fixed)
-            box.setToolTip(FIXED if fixed else tip)
+        self._range.setVisible(not self._fixed or self.view in (WALK, COMPARE))
 
     @Slot(int, bool)
     def _view_chosen(self, number: int, checked: bool) -> None:

@@ -131,7 +131,7 @@ def context(method, seed=1):
 
 
 @pytest.mark.parametrize("conditional", [False, True])
-def test_a_step_minimises_reconstruction_and_kl_and_reports_entropy(data, rng, conditional):
+def test_a_step_minimises_reconstruction_and_kl_and_reports_perplexity(data, rng, conditional):
     method = made(data, conditional=conditional, noise_scale=0.8)
     images = torch.rand(12, 1, 32, 32, generator=rng)
     labels = torch.arange(12) % 3 if conditional else None
@@ -145,7 +145,8 @@ def test_a_step_minimises_reconstruction_and_kl_and_reports_entropy(data, rng, c
     assert terms["reconstruction"].item() == pytest.approx(reconstruction, rel=1e-5)
     np.testing.assert_allclose(terms["kl_per_latent"], kl, rtol=1e-3, atol=1e-6)
     assert terms["loss"].item() == pytest.approx(reconstruction + kl.sum(), rel=1e-5)
-    assert terms["entropy"].item() == pytest.approx(math.log(5) - kl.mean(), rel=1e-4)
+    expected = np.mean([2 ** -sum(each * np.log2(each)) for each in p.reshape(-1, 5)])
+    assert terms["perplexity"].item() == pytest.approx(expected, rel=1e-4)
 
 
 def test_the_gap_is_what_a_single_category_costs_after_the_step(data, rng):

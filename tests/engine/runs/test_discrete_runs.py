@@ -81,7 +81,7 @@ def test_a_method_without_kl_has_a_dash_with_its_reason_and_the_codes_are_quanti
 def test_the_curves_have_the_terms_and_the_noise_of_each_step(trained):
     with trained["d-vae"].run.metrics_file.open() as file:
         rows = list(csv.DictReader(file))
-    assert list(rows[0])[7:] == ["entropy", "straight_through_gap", "noise_scale", "kl_0", "kl_1", "kl_2"]
+    assert list(rows[0])[7:] == ["perplexity", "straight_through_gap", "noise_scale", "kl_0", "kl_1", "kl_2"]
     noise = [1.25 - 0.75 * math.cos(math.pi * step / 4) for step in (1, 2, 3, 4)]
     assert [float(row["noise_scale"]) for row in rows] == pytest.approx([np.mean(noise[:2]), np.mean(noise[2:])])
 
