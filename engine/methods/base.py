@@ -134,6 +134,11 @@ class Supervision(StrEnum):
         }[self]
 
     @property
+    def short(self) -> str:
+        """The label for narrow places."""
+        return {Supervision.NONE: "unsup.", Supervision.WEAK: "weak", Supervision.FULL: "superv."}[self]
+
+    @property
     def rank(self) -> int:
         """Its place where methods are listed, from 0: the least supervision first."""
         return list(Supervision).index(self)
