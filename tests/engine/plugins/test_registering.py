@@ -116,6 +116,14 @@ class NoTitle(BetaVae):
     title = ""
 
 
+class TwoLines(BetaVae):
+    about = "one\ntwo"
+
+
+class OwnLabel(BetaVae):
+    supervision = "unsupervised"
+
+
 class Incomplete(METHODS["vae"].__mro__[2]):  # GaussianMethod without a step
     title = short = "Incomplete"
 
@@ -133,6 +141,11 @@ class Incomplete(METHODS["vae"].__mro__[2]):  # GaussianMethod without a step
         ({"methods": {"sparse_vae": Sparse}}, "'sparse_vae' cannot be the name of the method"),
         ({"methods": {"sparse-vae": 3}}, "must be a class that derives from Method, and is an int"),
         ({"methods": {"sparse-vae": NoTitle}}, "needs title, a line of text"),
+        ({"methods": {"sparse-vae": TwoLines}}, "about of the method sparse-vae must be a line of text"),
+        (
+            {"methods": {"sparse-vae": OwnLabel}},
+            "supervision of the method sparse-vae must be one of Supervision.NONE, Supervision.WEAK, Supervision.FULL",
+        ),
         ({"networks": {"small": Sparse}}, "The network small must be a Network, and is a class Sparse"),
         ({"datasets": {"other": PLUGIN.datasets["blobs"]}}, "The data set other calls itself 'blobs'"),
         ({"datasets": {"blobs": None}}, "must be an Entry, and is a NoneType"),
