@@ -73,6 +73,8 @@ def evaluate(run: Run, metrics: Sequence[str] | None = None) -> Job:
     result = kept | {
         "run": str(run.path),
         "name": run.name,
+        "method": run.config.method_title,
+        "supervision": str(run.config.supervision),
         "metrics": {name: (none | kept["metrics"])[name] for name in wanted},
     }
     yield Evaluated(run.path, result)

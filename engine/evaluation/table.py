@@ -21,7 +21,7 @@ REPORT = "report:"
 """Prefix of the key of a column with the report's values; the metric follows."""
 
 SUPERVISION_NOTE = (
-    "Methods with different supervision are not ranked against each other: values are best among their own kind."
+    "Methods of different supervision are not ranked against each other: the best value is marked within each label."
 )
 
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from engine.evaluation.catalogue import Column
 from engine.evaluation.charts import Bar, Matrix, Point, courses, places
+from engine.evaluation.costs import STEPS
 from engine.figures.looks import Look
 
 if TYPE_CHECKING:
@@ -41,12 +42,16 @@ def scatter_figure(
     dots = {}
     for line in lines:
         own, (colour, shape) = [point for point in points if point.line == line], looks[line]
-        for course in courses(own):
+        joined = courses(own)
+        for course in joined:
             axes.plot([p.x for p in course], [p.y for p in course], color=colour, alpha=0.6, lw=1.0)
-        dots[line] = axes.scatter([p.x for p in own], [p.y for p in own], s=42, color=colour, marker=MARKERS[shape],
-                                  alpha=0.85, linewidths=0)  # fmt: skip
+        dots[line] = axes.scatter([p.x for p in own], [p.y for p in own], s=14 if joined else 42, color=colour,
+                                  marker=MARKERS[shape], alpha=0.85, linewidths=0)  # fmt: skip
     axes.set_xlabel(x.heading, fontsize=9)
     axes.set_ylabel(y.heading, fontsize=9)
+    if x is STEPS:
+        axes.xaxis.set_major_formatter("{x:,.0f}")
+        axes.locator_params(axis="x", nbins=6)
     _clean(axes)
     if lines:
         _explain(figure, [(label, [line for line in lines if labels[line] == label]) for label in

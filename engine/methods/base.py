@@ -161,6 +161,11 @@ class Supervision(StrEnum):
         }[self]
 
     @property
+    def short(self) -> str:
+        """The label for narrow places."""
+        return {Supervision.NONE: "unsup.", Supervision.WEAK: "weak", Supervision.FULL: "superv."}[self]
+
+    @property
     def rank(self) -> int:
         """Its position in lists, from 0, the least supervision first."""
         return list(Supervision).index(self)

@@ -79,8 +79,8 @@ class Qlae(AutoencoderMethod):
             "Quantisation error",
             "",
             "Mean squared distance of the encoder's outputs from the nearest codes: the value of both losses of the "
-            "codes. Between codes that are 0.11 apart, as they are initially, it is at most 0.003; a larger value means "
-            "that the encoder's outputs lie beyond the outermost codes.",
+            "codes. Between codes that are 0.11 apart, as they are initially, it is at most 0.003; a larger value "
+            "means that the encoder's outputs lie beyond the outermost codes.",
         ),
         Term(
             "codes_used",

@@ -6,8 +6,8 @@ A scatter plot can also have the cost of the runs on its x axis: training steps,
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QSignalBlocker, Signal, Slot
-from PySide6.QtWidgets import QComboBox, QPushButton, QStackedLayout
+from PySide6.QtCore import QSignalBlocker, Qt, Signal, Slot
+from PySide6.QtWidgets import QComboBox, QFrame, QPushButton, QScrollArea, QStackedLayout
 
 from engine.evaluation.catalogue import Column
 from engine.evaluation.charts import bars, points
@@ -70,6 +70,12 @@ class ChartCard(Card):
         self._message = empty_state(NOTHING)
         self._stack = QStackedLayout()
         self._stack.addWidget(self._message)
+        self._area = QScrollArea()
+        self._area.setFrameShape(QFrame.Shape.NoFrame)
+        self._area.setWidgetResizable(True)
+        self._area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._stack.addWidget(self._area)
         self.body.addLayout(self._stack, 1)
         for box in (self.kind, self.data, self.across, self.up):
             box.activated.connect(self._chosen)
@@ -93,7 +99,7 @@ class ChartCard(Card):
             from gui.metrics.charts import BarChart
 
             self._bars = BarChart()
-            self._stack.addWidget(self._bars)
+            self._area.setWidget(self._bars)
         return self._bars
 
     def show_table(self, table: Table, looks: Sequence[int]) -> None:
@@ -201,4 +207,4 @@ class ChartCard(Card):
             self._message.setText(f"No run{on} has both “{x.name}” and “{y.name}”.")
         else:
             self.bar_chart.show_bars(bars(self._table, y, self._chosen_data), looks, y)
-            self._stack.setCurrentWidget(self.bar_chart)
+            self._stack.setCurrentWidget(self._area)

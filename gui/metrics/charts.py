@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import Signal, Slot
-from PySide6.QtGui import QFontMetrics, QMouseEvent, QResizeEvent
+from PySide6.QtGui import QFontMetrics, QMouseEvent, QResizeEvent, QWheelEvent
 from PySide6.QtWidgets import QSizePolicy
 
 from engine.evaluation.catalogue import Column
@@ -13,13 +13,19 @@ from engine.evaluation.charts import Bar, Point, courses, places
 from engine.figures.looks import Look
 from gui.widgets.axes import NumberAxis
 from gui.widgets.plain import as_plain
-from gui.widgets.theme import tokens
+from gui.widgets.theme import px, tokens
 
 LONGEST = 24
 """Longest name of a bar, in characters."""
 
 SYMBOLS = ("o", "s", "t1", "d")
 """Symbols of the shapes of looks."""
+
+ALONE, JOINED = 12, 7
+"""Size of a point, and of one of several that are joined by a line, in pixels."""
+
+ROW = 17
+"""Least height of a bar's row in pixels."""
 
 
 class Chart(pg.PlotWidget):
@@ -53,7 +59,7 @@ class ScatterChart(Chart):
 
     def __init__(self) -> None:
         super().__init__()
-        self.points = pg.ScatterPlotItem(size=12, hoverable=True, hoverSize=15, tip=self._tip)
+        self.points = pg.ScatterPlotItem(size=ALONE, hoverable=True, hoverSize=15, tip=self._tip)
         self.points.sigClicked.connect(self._clicked)
         self.addItem(self.points)
         self.lines: list[pg.PlotCurveItem] = []
@@ -66,19 +72,22 @@ class ScatterChart(Chart):
         moved = self._columns != (x, y) or [(p.x, p.y) for p in points] != [(p.x, p.y) for p in self._shown]
         self._shown, self._columns = points, (x, y)
         self._name_axes()
+        each = courses(points)
+        joined = {id(point) for course in each for point in course}
         self.points.setData(
             [
                 {
                     "pos": (p.x, p.y),
                     "brush": pg.mkBrush(looks[p.line].colour),
                     "symbol": SYMBOLS[looks[p.line].shape],
+                    "size": JOINED if id(p) in joined else ALONE,
                     "pen": tokens().card,
                     "data": number,
                 }
                 for number, p in enumerate(points)
             ]
         )
-        self._join(courses(points), looks)
+        self._join(each, looks)
         if moved:
             self._show_all()
 
@@ -141,7 +150,7 @@ class ScatterChart(Chart):
 class BarChart(Chart):
     """A bar for each row, the first at the top, with its error bar; a diamond marks the report's number.
 
-    Bars are below a heading that names their supervision.
+    Bars are below a heading that names their supervision. It is as high as its names need: put it in a scroll area.
     """
 
     def __init__(self) -> None:
@@ -176,6 +185,7 @@ class BarChart(Chart):
         )  # fmt: skip
         self.across.setLabel(column.heading)
         self.up.setTicks([[*((place, _short(bar.title)) for place, bar in placed), *headings.items()]])
+        self.setMinimumHeight(px(ROW) * (len(at) + len(headings)) + 50)
         self.plot.setYRange(-0.6, max(0.6, len(at) + len(headings) - 0.4), padding=0)
         ends = [0.0, *(v for bar in bars for v in (bar.value, bar.low, bar.high, bar.printed) if v is not None)]
         self.plot.setXRange(min(ends), max(ends) or 1.0, padding=0.04)
@@ -183,6 +193,10 @@ class BarChart(Chart):
             "Error bars: ± standard deviation over runs, or the 95 % interval of a single run."
             + (" Diamonds: the report's numbers." if any(bar.printed is not None for bar in bars) else "")
         )
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        """Leave the wheel to the scroll area."""
+        event.ignore()
 
 
 def _short(title: str) -> str:

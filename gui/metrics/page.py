@@ -78,7 +78,7 @@ class MetricsPage(QWidget):
         across, down = Qt.Orientation.Horizontal, Qt.Orientation.Vertical
         pictures = Splitter(across, (self.charts, self.subject), (500, 500), (1, 1), settings, "metrics/pictures")
         parts = (self._table_card(), pictures)
-        layout.addWidget(Splitter(down, parts, (460, 370), (1, 1), settings, "metrics/halves"))
+        layout.addWidget(Splitter(down, parts, (500, 330), (1, 1), settings, "metrics/halves"))
         self.show_idle()
         self._show()
 

@@ -4,6 +4,7 @@ from PySide6.QtCore import QAbstractItemModel, QEvent, QPoint, QRect, QRectF, QS
 from PySide6.QtGui import QColor, QFontMetrics, QMouseEvent, QPainter, QPen
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
+from engine.methods.base import Supervision
 from engine.runs.run import short_method_title
 from engine.settings.run_config import DATASET_TITLES
 from gui.runs.model import Index
@@ -18,7 +19,8 @@ TEXT_LEFT = 23
 class RunDelegate(QStyledItemDelegate):
     """Paints a run: colour, name, data set, method, supervision and seed, state, tags, reconstruction, KL, progress.
 
-    The supervision is left out where there is no room for it.
+    Where there is no room for it, "unsupervised" is left out and other supervision shortened, if need be at the cost of
+    the seed.
 
     Emits `dot_clicked(index)` after a click on the colour.
     """
@@ -82,7 +84,11 @@ class RunDelegate(QStyledItemDelegate):
         left, width = box.left() + TEXT_LEFT, box.width() - TEXT_LEFT - 8
         state_colour = {"failed": colours.error, "interrupted": colours.warning}.get(item.state.state, colours.muted)
         kind = f"{DATASET_TITLES[config.dataset]} · {short_method_title(config)}"
-        seed = f"seed {config.seed}"
+        label, seed = config.supervision, f"seed {config.seed}"
+        kinds = [f"{kind} · {label} · {seed}"]
+        if label is not Supervision.NONE:
+            kinds += [f"{kind} · {label.short} · {seed}", f"{kind} · {label.short}"]
+        kinds.append(f"{kind} · {seed}")
         values = " · ".join(
             words.format(value)
             for words, value in (("{:,.1f}", reconstruction), ("KL {:,.1f}", kl))
@@ -90,7 +96,7 @@ class RunDelegate(QStyledItemDelegate):
         )
         lines = [
             (5, 20, 13, colours.text, [item.name], ""),
-            (25, 16, 11, colours.muted, [f"{kind} · {config.supervision} · {seed}", f"{kind} · {seed}"], ""),
+            (25, 16, 11, colours.muted, kinds, ""),
             (41, 16, 11, state_colour, _state_lines(item), values),
         ]
         font = painter.font()

@@ -104,7 +104,7 @@ class MethodDelegate(QStyledItemDelegate):
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
         """Return the size of both columns."""
-        height = super().sizeHint(option, index).height()
+        height = QFontMetrics(option.font).height() + px(6)
         about = index.data(ABOUT)
         if about is None:
             return QSize(120, height)

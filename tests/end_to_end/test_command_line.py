@@ -56,7 +56,7 @@ def test_train_evaluate_traverse_and_resume(run_main, digits_folder, tmp_path):
     status, out, _ = run_main("evaluate", "beta-vae-mnist-3", "--json")
     [result] = json.loads(out)
     assert status == 0
-    assert result["step"] == 40
+    assert (result["step"], result["method"], result["supervision"]) == (40, "β-VAE", "unsupervised")
     headline = result["metrics"]["reconstruction"]
     assert headline["protocol"]["split"] == "test"
     assert headline["protocol"]["n"] == 297

@@ -472,9 +472,7 @@ def test_a_package_that_changes_is_used_neither_here_nor_in_children_as_what_it_
     plugins = start()
     plugins.load()
     (code / "__init__.py").write_text((code / "__init__.py").read_text().replace("First", "Second, longer"))
-    words = (
-        "The package studio-toys has changed since it was loaded. Restart the application to use it as it is now."
-    )
+    words = "The package studio-toys has changed since it was loaded. Restart the application to use it as it is now."
     with pytest.raises(PluginError, match=f"^{words}$"):  # once it executed the new code under the old fingerprint
         list(apart("It", title_in_child))
     # pip takes it away and installs it again: once the old code had the new fingerprint.

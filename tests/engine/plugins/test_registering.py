@@ -141,6 +141,14 @@ def with_setting(name):
         )
 
 
+class TwoLines(BetaVae):
+    about = "one\ntwo"
+
+
+class OwnLabel(BetaVae):
+    supervision = "unsupervised"
+
+
 class Incomplete(METHODS["vae"].__mro__[2]):  # GaussianMethod without a step
     title = short = "Incomplete"
 
@@ -161,6 +169,11 @@ class Incomplete(METHODS["vae"].__mro__[2]):  # GaussianMethod without a step
         ({"methods": {"sparse-vae": with_setting("seed")}}, "a setting seed, which is the name of a setting that all"),
         ({"methods": {"sparse-vae": with_setting("schedules")}}, "a setting schedules, which is the name of something"),
         ({"methods": {"sparse-vae": with_setting("copy")}}, "a setting copy, which is the name of something that all"),
+        ({"methods": {"sparse-vae": TwoLines}}, "about of the method sparse-vae must be a line of text"),
+        (
+            {"methods": {"sparse-vae": OwnLabel}},
+            "supervision of the method sparse-vae must be one of Supervision.NONE, Supervision.WEAK, Supervision.FULL",
+        ),
         ({"networks": {"small": Sparse}}, "The network small must be a Network, and is a class Sparse"),
         ({"datasets": {"other": PLUGIN.datasets["blobs"]}}, "The data set other calls itself 'blobs'"),
         ({"datasets": {"blobs": None}}, "must be an Entry, and is a NoneType"),

@@ -211,19 +211,28 @@ def test_the_supervision_is_said_found_and_compared(window, make_run):
     assert set(rows["Method"]) == {"Ada-GVAE (weakly supervised)", "VAE (supervised)", "VAE (unsupervised)"}
 
 
-def test_the_supervision_is_painted_where_there_is_room(window, runs, monkeypatch):
+def test_the_supervision_is_painted_where_there_is_room(window, runs, make_run, monkeypatch):
     painted = []
     elide = QFontMetrics.elidedText
     monkeypatch.setattr(
         QFontMetrics, "elidedText", lambda m, text, *rest: painted.append(text) or elide(m, text, *rest)
     )
-    for width, label in ((500, " · unsupervised · seed"), (150, "VAE · seed")):
+    make_run(window.store.root, dataset="dsprites", data_folder=None, objective="ada-gvae", name="pairs")
+    window.store.refresh()
+    window.run_list.filter.setText("pairs")
+    for width, label, seed in ((500, "weakly supervised", True), (250, "weak", True), (190, "weak", False)):
         painted.clear()
         window.run_list.view.setFixedWidth(width)
         window.run_list.view.grab()
-        kinds = [text for text in painted if "seed" in text]
-        assert kinds
-        assert all(label in text for text in kinds)
+        [kind] = [text for text in painted if "Ada-GVAE" in text]
+        assert kind.startswith(f"dSprites · Ada-GVAE · {label}")
+        assert ("seed" in kind) == seed
+    window.run_list.filter.setText("VAE · 3")
+    for width, label in ((500, " · unsupervised · seed"), (190, "VAE · seed")):
+        painted.clear()
+        window.run_list.view.setFixedWidth(width)
+        window.run_list.view.grab()
+        assert any(label in text for text in painted)
 
 
 def test_differing_settings_are_shown_with_enough_digits(window, make_run):
