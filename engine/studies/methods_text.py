@@ -157,7 +157,11 @@ def _seeds(entries: Sequence[_Entry]) -> str:
         words = "Seeds: " + "; ".join(f"{method} {seeds}" for method, seeds in by_method.items()) + "."
     missing = [entry for entry in entries if not entry.row.metrics]
     if missing:
-        words += f" Of these {len(entries)} runs, {len(missing)} are not evaluated yet."
+        words += (
+            f" Of these {len(entries)} runs, {len(missing)} {'is' if len(missing) == 1 else 'are'} not evaluated yet."
+            if len(entries) > 1
+            else " This run is not evaluated yet."
+        )
     several = any("," in seeds for seeds in by_method.values())
     return words + (" Numbers are mean ± standard deviation (n − 1) over seeds." if several else "")
 
