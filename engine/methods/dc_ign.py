@@ -224,8 +224,8 @@ class DcIgnTransformations(ClampedMethod):
     short = "DC-IGN (tr.)"
     about = "batches in which one transformation varies (our adaptation)"
     formula = (
-        "reconstruction loss + KL + λ/2 × squared deviation of inactive latents from their average over the batch (our "
-        "adaptation to transformed images without factors)"
+        "reconstruction loss + KL + λ/2 × squared deviation of inactive latents from their average over the batch "
+        "(our adaptation to images without factors: transformations are applied to them)"
     )
     source = "our adaptation of Kulkarni et al. 2015"
     Settings = TransformationSettings

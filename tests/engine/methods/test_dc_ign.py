@@ -282,7 +282,7 @@ def test_a_methods_text_says_what_the_batches_are_and_that_the_adaptation_is_our
         words.append(methods_text([Run.create(tmp_path, config)]))
     assert "in batches of 64 images that agree in all factors except one or except the intrinsic ones" in words[0]
     assert "our" not in words[0].split()
-    assert "(our adaptation to transformed images without factors) with λ = 0.01" in words[1]
+    assert "(our adaptation to images without factors: transformations are applied to them) with λ = 0.01" in words[1]
     assert "This run is not evaluated yet." in words[1]
     assert "which is our adaptation" in words[1]
 

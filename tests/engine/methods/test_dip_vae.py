@@ -102,6 +102,6 @@ def test_the_defaults_are_in_the_sweep_of_the_published_study(name):
 @pytest.mark.parametrize("name", [*BOTH, "info-vae", "beta-tcvae"])
 def test_a_single_training_image_is_refused_with_a_sentence(data, name):
     method = build(RunConfig.parse({"dataset": "arrays", "objective": name}), data)
-    with pytest.raises(ConfigError, match=f"^{method.title} compares the images .* and Squares has a single image to"):
+    with pytest.raises(ConfigError, match=f"^{method.title} compares the images .* and Squares has only one image to"):
         method.sampler(data, np.arange(1))
     assert len(method.sampler(data, np.arange(2))(0)) == 2
