@@ -58,5 +58,5 @@ def known_reason(config: RunConfig, metric: str) -> str:
 
 
 def _needs(metric: str) -> frozenset[Need]:
-    """What a metric needs; nothing is known of one whose plug-in is not loaded."""
+    """What a metric requires; not known, and so empty, if its plug-in is not loaded."""
     return METRICS[metric].needs if metric in METRICS else frozenset()

@@ -136,7 +136,7 @@ def frames(traversal: Traversal, look: Look) -> list[Image.Image]:
             frame.paste(picture, (0, 0))
             if font:
                 value = traversal.values[row][column]
-                shown = f"{value:.0f}" if traversal.kinds[row].whole else f"{value:+.2f}"
+                shown = f"{value:.0f}" if traversal.kinds[row].integer else f"{value:+.2f}"
                 words = f"{latent_title(latent, look.names)} = {shown}"
                 ImageDraw.Draw(frame).text((size[0] / 2, size[1] + strip / 2), words, "black", font, anchor="mm")
             found.append(frame)

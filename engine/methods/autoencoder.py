@@ -12,34 +12,34 @@ if TYPE_CHECKING:
 
 
 class AutoencoderMethod(Method):
-    """Encoder and decoder, whatever the posterior.
+    """An encoder and a decoder; subclasses define the posterior.
 
-    A conditional one gives the decoder the one-hot label beside the latents; the encoder does not see it (the report's
-    section 2.4).
+    If it is conditional, the decoder gets the one-hot label in addition to the latents; the encoder does not see it
+    (the report's section 2.4).
     """
 
     @property
     def vae(self) -> "VAE":
-        """Encoder and decoder: all that is trained, or a part of it."""
+        """Encoder and decoder: all of its networks, or a part of them."""
         return cast("VAE", self.networks)
 
     @property
     def outputs(self) -> int:
-        """How many numbers the encoder gives of an image: by default mean and log-variance of each latent."""
+        """Number of outputs of the encoder per image: by default mean and log-variance of each latent."""
         return 2 * self.latents
 
     def build(self) -> "nn.Module":
-        """Encoder and decoder."""
+        """Return encoder and decoder."""
         from engine.networks.vae import VAE
 
         return VAE(self.spec, self.outputs)
 
     def draw(self, posterior: Posterior, noise: "torch.Generator") -> "Tensor":
-        """Draw z to train with, (n, latents): as `sample` does, unless that has no gradient."""
+        """Draw the z for training, (n, latents): like `sample`, unless that has no gradient."""
         return self.sample(posterior, noise)
 
     def observed(self, posterior: Posterior, images: "Tensor", labels: "Tensor | None") -> "dict[str, Tensor]":
-        """Return those of the method's own terms that are not minimised, of a batch: scalars without gradients."""
+        """Return the method's own terms that are not minimised, for a batch: scalars without gradients."""
         return {}
 
     def logits(self, z: "Tensor", labels: "Tensor | None" = None) -> "Tensor":

@@ -1,6 +1,6 @@
 """D-VAE (Friede et al., "Learning Disentangled Discrete Representations", ECML PKDD 2023).
 
-What the paper leaves open, and all numbers, are those of the authors' program (github.com/david-friede/lddr: run.py,
+What the paper leaves open, and all numbers, are those of the authors' code (github.com/david-friede/lddr: run.py,
 utils.py, eval.py): 10 latents of 64 categories, their positions fixed; Gumbel noise whose scale rises along half a
 cosine from 0.5 to 2 over the run, at a temperature of 1; Adam at 1e-4, batches of 64, 300,000 steps.
 """
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from engine.settings.run_config import RunConfig
 
 GAP_IMAGES = 8
-"""Images of each batch over which the straight-through gap is taken: 400 in a row of the curves."""
+"""Images of each batch over which the straight-through gap is computed: 400 per row of the curves."""
 
 LEAST_VARIANCE = 1e-12
-"""Of a posterior that is certain of its category; its logarithm stays finite."""
+"""Variance of a posterior that is certain of its category, so that its logarithm is finite."""
 
 
 class CategorySettings(MethodSettings):
@@ -40,16 +40,16 @@ class CategorySettings(MethodSettings):
     noise_scale: Weight = setting(
         Schedule(0.5, 2.0, 100.0, "%", "cosine"),
         "Noise",
-        "Factor of the Gumbel noise added to the logits in training. 1 draws each category with the probability that "
-        "the encoder gives it; less keeps nearer to the most likely one.",
+        "Scale of the Gumbel noise added to the logits in training. With 1, each category is drawn with the "
+        "probability that the encoder assigns to it; smaller values favour the most likely one.",
         ge=0,
         le=100,
     )
     temperature: Weight = setting(
         1.0,
         "Temperature",
-        "Divisor of the noisy logits in training. The lower it is, the nearer z is to a single category, and the "
-        "noisier are the gradients.",
+        "Divisor of the noisy logits in training. The lower it is, the closer z is to a single category, and the "
+        "noisier the gradients.",
         ge=0.01,
         le=100,
     )
@@ -66,7 +66,7 @@ class Categories(Posterior):
 
     @classmethod
     def of(cls, log_probabilities: "Tensor", positions: "Tensor") -> Self:
-        """Make it from log probabilities (n, latents, categories) and the positions (categories,)."""
+        """Return the posterior with log probabilities (n, latents, categories) and positions (categories,)."""
         probabilities = log_probabilities.exp()
         mean = probabilities @ positions
         variance = (probabilities * (positions - mean[..., None]).square()).sum(-1)
@@ -82,17 +82,18 @@ class Categories(Posterior):
 
 
 class DVae(AutoencoderMethod):
-    """A VAE whose latents are each one of several categories, with a position on a line in place of a name.
+    """A VAE whose latents are categorical, with categories at positions on a line.
 
-    The prior is uniform. In training z is the mean position under a softmax of noisy logits, which has a gradient (the
+    The prior is uniform. In training, z is the mean position under a softmax of noisy logits, which has a gradient (the
     Gumbel-softmax of Jang et al. and of Maddison et al. 2017), and never a single category: the authors draw one
-    straight through for their model selection only. For what is reported of a trained model, `sample` draws one
-    category with its probability, of which the closed form of KL holds; the representation is the expected position.
+    straight through only for their model selection. For a trained model, `sample` draws one category with its
+    probability, for which the closed form of KL holds; the representation is the expected position.
     """
 
     title = short = "D-VAE"
+    about = "each latent is one of 64 ordered categories"
     formula = "reconstruction loss + KL from the uniform distribution"
-    source = "Friede et al. 2023, z from a Gumbel-softmax over categories in order"
+    source = "Friede et al. 2023; z is drawn by a Gumbel-softmax over ordered categories"
     colour = 7
     Settings = CategorySettings
     terms: ClassVar[tuple[Term, ...]] = (
@@ -100,8 +101,8 @@ class DVae(AutoencoderMethod):
             "perplexity",
             "Perplexity",
             "categories",
-            "Between how many categories the encoder is undecided: exp of the entropy of a posterior, mean over "
-            "latents and images. Their number (64): it does not know; 1: it is certain. Latents that carry nothing "
+            "The number of categories among which the encoder is undecided: exp of the entropy of a posterior, mean "
+            "over latents and images. At their number (64) it knows nothing, at 1 it is certain. Inactive latents "
             "keep it high.",
         ),
         Term(
@@ -207,7 +208,8 @@ class DVae(AutoencoderMethod):
 
 
 def gumbel_noise(like: "Tensor", noise: "torch.Generator") -> "Tensor":
-    """Draw from the standard Gumbel distribution, in the shape of a tensor: -log of an exponential variable."""
+    """Draw from the standard Gumbel distribution, in the shape of a tensor: -log(-log u), u uniform in 0..1."""
     import torch
 
-    return -torch.empty_like(like).exponential_(generator=noise).log()
+    uniform = torch.rand(like.shape, generator=noise, device=like.device, dtype=like.dtype)
+    return -(-uniform.clamp_min(torch.finfo(like.dtype).tiny).log()).log()

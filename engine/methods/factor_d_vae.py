@@ -5,19 +5,20 @@ from engine.methods.factor_vae import Factorising, FactorSettings
 
 
 class FactorCategorySettings(CategorySettings, FactorSettings):
-    """Those of both."""
+    """The settings of both methods."""
 
 
 class FactorDVae(Factorising, DVae):
     """A D-VAE with FactorVAE's discriminator.
 
-    The discriminator sees z as it is drawn in training, a position for each latent. As in FactorVAE the latents that
-    are put together are those of a second batch; the authors' program permutes those of the first.
+    The discriminator sees z as drawn in training, a position for each latent. As in FactorVAE, the permuted latents are
+    those of a second batch; the authors' code permutes those of the first.
     """
 
     title = short = "FactorD-VAE"
+    about = "D-VAE with a total correlation weighted by γ"
     formula = "reconstruction loss + KL from the uniform distribution + γ TC"
-    source = "Friede et al. 2023, the D-VAE with the discriminator of Kim & Mnih 2018"
+    source = "Friede et al. 2023: the D-VAE with the discriminator of Kim & Mnih 2018"
     colour = 7
     Settings = FactorCategorySettings
     terms = (*Factorising.terms, *DVae.terms)

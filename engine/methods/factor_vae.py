@@ -45,16 +45,17 @@ class FactorSettings(MethodSettings):
 
 
 class Factorising(AutoencoderMethod):
-    """A VAE whose latents a discriminator cannot tell from latents of different images put together.
+    """A VAE whose latents a discriminator cannot tell from independent ones.
 
-    To be named before the class that says what the posterior is.
+    A base class to be listed before the class that defines the posterior.
 
-    The discriminator is a classifier of z drawn for images (class 0) and of z whose latents were each exchanged among
-    the images of another batch (class 1), so that they are independent; the difference of its logits estimates the
-    logarithm of their densities' ratio, and its mean the total correlation (Eq. 3 and algorithm 2 of the paper). In
-    each step first the VAE is updated, then the discriminator.
+    The discriminator classifies z drawn for images (class 0) and z whose latents were each permuted across the images
+    of another batch, which makes them independent (class 1). The difference of its logits estimates the logarithm of
+    the density ratio, and its mean the total correlation (Eq. 3 and algorithm 2 of the paper). In each step the VAE is
+    updated first, then the discriminator.
     """
 
+    batches_per_step = 2
     Settings = FactorSettings
     terms: ClassVar[tuple[Term, ...]] = (
         Term(
@@ -79,7 +80,7 @@ class Factorising(AutoencoderMethod):
         rate, (first, second) = exact_text(config.method.discriminator_rate), MOMENTS
         return (
             f"{super().optimiser_words(config)}, and for the discriminator ({HIDDEN} layers of {UNITS:,} units, leaky "
-            f"ReLU of slope {LEAK}) Adam with {rate} and decay rates of {first} and {second}"
+            f"ReLU of slope {LEAK}) Adam with a rate of {rate} and decay rates of {first} and {second}"
         )
 
     @property
@@ -89,7 +90,7 @@ class Factorising(AutoencoderMethod):
 
     @property
     def discriminator(self) -> "nn.Module":
-        """Latents (n, latents) to logits (n, 2): of one image, put together from several."""
+        """Latents (n, latents) to logits (n, 2): drawn for one image, permuted across images."""
         return self._parts["discriminator"]
 
     @property
@@ -97,7 +98,7 @@ class Factorising(AutoencoderMethod):
         return cast("nn.ModuleDict", self.networks)
 
     def build(self) -> "nn.Module":
-        """The VAE and the discriminator."""
+        """Return the VAE and the discriminator."""
         from torch import nn
 
         sizes = [self.latents, *[UNITS] * HIDDEN]
@@ -107,7 +108,7 @@ class Factorising(AutoencoderMethod):
         return nn.ModuleDict({"vae": super().build(), "discriminator": nn.Sequential(*layers, nn.Linear(UNITS, 2))})
 
     def optimisers(self) -> "dict[str, torch.optim.Optimizer]":
-        """One Adam for each network."""
+        """Return an Adam for each network."""
         from torch.optim import Adam
 
         rate = self.settings.discriminator_rate
@@ -117,12 +118,12 @@ class Factorising(AutoencoderMethod):
         }
 
     def sampler(self, dataset: "Dataset", indices: "NDArray[np.int64]") -> Sampler:
-        """Two batches a step: the VAE learns from the first, the latents of the second are exchanged."""
+        """Return two batches per step: the VAE learns from the first, the latents of the second are permuted."""
         config = self.config
         return TwoBatches(indices, config.batch_size, config.seed, config.steps_per_epoch(len(indices)))
 
     def step(self, batch: Batch, context: Context) -> "dict[str, Tensor]":
-        """One update of the VAE, then one of the discriminator."""
+        """Update the VAE once, then the discriminator."""
         import torch
 
         from engine.methods.terms import reconstruction_per_image
@@ -138,7 +139,7 @@ class Factorising(AutoencoderMethod):
         loss = reconstruction + kl_each.sum() + self.settings.gamma * correlation
         update(context.optimisers["vae"], loss, keep_graph=True)
         with torch.no_grad():
-            independent = exchanged(self.draw(self.encode(others), context.noise), context.noise)
+            independent = permuted(self.draw(self.encode(others), context.noise), context.noise)
         wrong = discrimination(judged, self.discriminator(independent))
         update(context.optimisers["discriminator"], wrong)
         found = {"loss": loss, "reconstruction": reconstruction, "kl": kl_each.sum(), "kl_per_latent": kl_each}
@@ -148,26 +149,27 @@ class Factorising(AutoencoderMethod):
 
 
 class FactorVae(Factorising, GaussianMethod):
-    """That of a VAE with Gaussian posterior."""
+    """FactorVAE with Gaussian posteriors."""
 
     title = short = "FactorVAE"
+    about = "total correlation, estimated by a discriminator, is weighted by γ"
     formula = "reconstruction loss + KL + γ TC"
-    source = "Kim & Mnih 2018, TC the total correlation as a discriminator sees it"
+    source = "Kim & Mnih 2018; TC is the total correlation, estimated by a discriminator"
     colour = 5
 
 
-def exchanged(z: "Tensor", noise: "torch.Generator") -> "Tensor":
-    """Exchange each latent among the rows, in an order of its own: (n, latents) to the same shape."""
+def permuted(z: "Tensor", noise: "torch.Generator") -> "Tensor":
+    """Permute each latent across the rows, independently of the others: (n, latents) to the same shape."""
     import torch
 
     order = torch.rand(z.shape, generator=noise, device=z.device).argsort(0)
     return z.gather(0, order)
 
 
-def discrimination(of_images: "Tensor", put_together: "Tensor") -> "Tensor":
-    """Mean cross-entropy of a classifier with logits (n, 2): rows of the first belong to class 0, of the other to 1."""
+def discrimination(of_images: "Tensor", shuffled: "Tensor") -> "Tensor":
+    """Mean cross-entropy of a classifier with logits (n, 2): the first belong to class 0, the others to class 1."""
     from torch.nn.functional import cross_entropy
 
     first = cross_entropy(of_images, of_images.new_zeros(len(of_images)).long())
-    second = cross_entropy(put_together, put_together.new_ones(len(put_together)).long())
+    second = cross_entropy(shuffled, shuffled.new_ones(len(shuffled)).long())
     return (first + second) / 2

@@ -1,4 +1,4 @@
-"""What a latent is: its prior, the values a traversal takes it through, and how a value is written. Loads no torch."""
+"""What a latent is: its prior, and the values it takes in a traversal. Loads no torch."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,9 +25,9 @@ class Kind(StrEnum):
 class Latent:
     """One column of z.
 
-    A traversal takes it from `low` to `high`, unless another range is asked for. `steps` is the number of values of the
-    traversal, or of the latent where it has only so many: then a value is the number of a category or code, from 0, and
-    a traversal takes all of them, or, of `ordered` categories, a position from -1 to 1.
+    In a traversal it takes `steps` values from `low` to `high`, unless another range is given. A categorical latent or
+    a code has only `steps` values, the numbers of the categories or codes, from 0; a traversal takes all of them. An
+    `ordered` latent has `steps` categories at positions from -1 to 1.
     """
 
     kind: Kind
@@ -47,30 +47,30 @@ class Latent:
 
     @classmethod
     def categorical(cls, categories: int) -> Self:
-        """One of so many categories, all alike and in no order."""
+        """One of this number of unordered categories, with equal probability."""
         return cls(Kind.CATEGORICAL, 0.0, categories - 1.0, categories)
 
     @classmethod
     def ordered(cls, categories: int) -> Self:
-        """One of so many categories at positions spaced evenly from -1 to 1, as in Friede et al. 2023.
+        """One of this number of categories at evenly spaced positions from -1 to 1, as in Friede et al. 2023.
 
-        What an encoder says of an image may lie between two of them.
+        The mean that an encoder returns may lie between two of them.
         """
         return cls(Kind.ORDERED, -1.0, 1.0, categories)
 
     @classmethod
     def code(cls, codes: int) -> Self:
-        """One of so many codes in order, by number, without a prior: they are drawn evenly."""
+        """One of this number of ordered codes. There is no prior: samples are drawn uniformly."""
         return cls(Kind.CODE, 0.0, codes - 1.0, codes)
 
     @property
-    def whole(self) -> bool:
-        """Whether its values are whole numbers, those of categories or codes."""
+    def integer(self) -> bool:
+        """Whether its values are integers, the numbers of categories or codes."""
         return self.kind in (Kind.CATEGORICAL, Kind.CODE)
 
     @property
     def quantity(self) -> bool:
-        """Whether its values can be compared and averaged: all but those of categories in no order."""
+        """Whether its values can be compared and averaged: all but those of unordered categories."""
         return self.kind is not Kind.CATEGORICAL
 
     @property
@@ -86,10 +86,10 @@ class Latent:
 
     @property
     def unit(self) -> str:
-        """What its values are in, as the end of a sentence."""
+        """The unit of its values, as the end of a sentence."""
         return {
             Kind.GAUSSIAN: "in standard deviations of the prior",
-            Kind.UNIFORM: "where the prior is even from −1 to 1",
+            Kind.UNIFORM: "where the prior is uniform from −1 to 1",
             Kind.CATEGORICAL: f"the number of the category, from 0 to {self.steps - 1}",
             Kind.ORDERED: f"where {self.steps} categories are spaced evenly from −1 to 1",
             Kind.CODE: f"the number of the code, from 0 to {self.steps - 1}",
@@ -97,27 +97,27 @@ class Latent:
 
     @property
     def range_words(self) -> str:
-        """What a traversal takes it through, e.g. "from −3 to +3", "10 categories"."""
-        if self.whole:
+        """Its values in a traversal, e.g. "from −3 to +3", "10 categories"."""
+        if self.integer:
             return f"{self.steps} {'codes' if self.kind is Kind.CODE else 'categories'}"
         return f"from {self.low:+.0f} to {self.high:+.0f}".replace("-", "−")
 
     @property
     def middle(self) -> float:
-        """The value in the middle of its prior; of categories in no order the first."""
+        """The value in the middle of its prior; for unordered categories the first."""
         return float((self.steps - 1) // 2) if self.kind is Kind.CODE else 0.0
 
     def ends(self, span: tuple[float, float] | None = None) -> tuple[float, float]:
-        """Return the ends of a traversal: those asked for, or its own; of whole numbers always the first and last."""
-        return (self.low, self.high) if span is None or self.whole else span
+        """Return the ends of a traversal: those given, or its own; for integers always the first and the last."""
+        return (self.low, self.high) if span is None or self.integer else span
 
     def values(self, span: tuple[float, float] | None = None, steps: int | None = None) -> tuple[float, ...]:
-        """Return the values of a traversal, evenly spaced, with both ends; what is nearly 0 is 0.
+        """Return the values of a traversal, evenly spaced, with both ends; values that are nearly 0 are set to 0.
 
-        Those of ordered categories are the positions nearest to them, each once.
+        For ordered categories these are the positions nearest to evenly spaced values, each once.
         """
         ordered = self.kind is Kind.ORDERED
-        if self.whole:
+        if self.integer:
             steps = self.steps
         elif steps is None:
             steps = min(self.steps, COLUMNS) if ordered else self.steps
@@ -142,9 +142,9 @@ class Latent:
 
 
 def start_words(latents: Sequence[Latent], draw: int | None) -> str:
-    """Return what latents are where there is no image: those of a draw, or the middle; "the prior, draw 7"."""
+    """Return how latents are chosen without an image, by a draw or the middle, e.g. "the prior, draw 7"."""
     if all(latent.kind is Kind.CODE for latent in latents):
-        return "the middle codes" if draw is None else f"codes drawn evenly, draw {draw:,}"
+        return "the middle codes" if draw is None else f"random codes, draw {draw:,}"
     return "the prior" if draw is None else f"the prior, draw {draw:,}"
 
 
@@ -154,7 +154,7 @@ def priors_words(latents: Sequence[Latent]) -> str:
 
 
 def draws_words(latents: Sequence[Latent]) -> str:
-    """Return how latents are drawn where there is no image, as a sentence."""
+    """Return how latents are drawn without an image, as a sentence."""
     if all(latent.kind is Kind.CODE for latent in latents):
         return f"The method has no prior: every latent is {priors_words(latents)}, all equally likely."
     return f"Every latent is sampled from its prior, {priors_words(latents)}."

@@ -1,11 +1,11 @@
 """QLAE (Hsu et al., "Disentanglement via Latent Quantization", NeurIPS 2023).
 
-Numbers and what the paper leaves open are those of the authors' program (github.com/kylehkhsu/latent_quantization:
-models/ae.py and quantized_ae.py, latents/quantized.py, configs/): 10 codes a latent, at first evenly from -0.5 to 0.5;
-AdamW at 1e-3 with a weight decay of 0.1 and gradients cut off at 1, both for all but biases and codes; batches of 128,
-200,000 steps; both losses of the codes with a weight of 0.01 (0.001 in a file for dSprites that no published table is
-of). Their networks are larger than ours, with instance normalisation and a decoder that every latent enters at each
-layer.
+Numbers, and what the paper leaves open, are from the authors' code (github.com/kylehkhsu/latent_quantization:
+models/ae.py and quantized_ae.py, latents/quantized.py, configs/): 10 codes per latent, initially spaced evenly from
+-0.5 to 0.5; AdamW at 1e-3 with a weight decay of 0.1 and each element of the gradient clipped at 1, both for all but
+biases and codes; batches of 128, 200,000 steps; both losses of the codes with a weight of 0.01 (0.001 in a file for
+dSprites to which no published table belongs). Their networks are larger than ours, with instance normalisation and a
+decoder that receives every latent at each layer.
 """
 
 from types import MappingProxyType
@@ -27,26 +27,27 @@ if TYPE_CHECKING:
     from engine.settings.run_config import RunConfig
 
 LIMIT = 1.0
-"""Of each element of the gradient of weights that decay, as of the loss per pixel."""
+"""Largest element of the gradient of the loss per pixel, for weights that decay; larger ones are clipped."""
 
-NO_KL = "QLAE has no KL: it is no VAE, and has neither a posterior nor a prior, only a code of each latent"
+NO_KL = "QLAE has no KL: it is not a VAE, and has neither a posterior nor a prior, only a code for each latent"
 
 
 class CodebookSettings(MethodSettings):
-    """The codes, and how encoder and codes approach each other."""
+    """The codes, and how encoder and codes are pulled towards each other."""
 
     quantisation_weight: Weight = setting(
         0.01,
         "λ quantisation",
-        "Weight of the loss that moves the codes towards what the encoder says. As in the source, the reconstruction "
-        "loss beside it is a mean over pixels.",
+        "Weight of the loss that moves the codes towards the encoder's outputs, relative to the reconstruction loss "
+        "per pixel, as in the source.",
         ge=0,
         le=1000,
     )
     commitment_weight: Weight = setting(
         0.01,
         "λ commitment",
-        "Weight of the loss that moves the encoder towards the codes, likewise beside a mean over pixels.",
+        "Weight of the loss that moves the encoder's outputs towards the codes, also relative to the reconstruction "
+        "loss per pixel.",
         ge=0,
         le=1000,
     )
@@ -54,23 +55,24 @@ class CodebookSettings(MethodSettings):
     weight_decay: float = setting(
         0.1,
         "Weight decay",
-        "By how much weights shrink in each step, in proportion to the learning rate; biases and codes do not. It is "
-        "unusually large in QLAE: simple networks have to give each code one meaning.",
+        "How much weights shrink in each step, relative to the learning rate; biases and codes do not shrink. It is "
+        "unusually large in QLAE, since simple networks must give each code a single meaning.",
         ge=0,
         le=100,
     )
 
 
 class Qlae(AutoencoderMethod):
-    """An autoencoder whose latents are each rounded to the nearest of a few numbers, which are learned.
+    """An autoencoder whose latents are each rounded to the nearest of a few learned values.
 
-    z is the number of each latent's code, from 0, in the order of their values. The gradient passes the rounding
-    straight through, as if it were not there (van den Oord et al., "Neural Discrete Representation Learning", 2017).
+    z is the number of each latent's code, from 0, in the order of their values. The gradient passes straight through
+    the rounding (van den Oord et al., "Neural Discrete Representation Learning", 2017).
     """
 
     title = short = "QLAE"
+    about = "each latent is one of a few learned values"
     formula = "reconstruction loss per pixel + λ quantisation + λ commitment"
-    source = "Hsu et al. 2023, latents rounded to codes"
+    source = "Hsu et al. 2023; latents are rounded to codes"
     colour = 3
     Settings = CodebookSettings
     lacks = MappingProxyType({"kl": NO_KL})
@@ -79,16 +81,16 @@ class Qlae(AutoencoderMethod):
             "quantisation_error",
             "Quantisation error",
             "",
-            "Mean squared distance from what the encoder says to the nearest code: the value of both losses of the "
-            "codes. Between codes 0.11 apart, as they are at first, it is at most 0.003; more means that the encoder's "
-            "numbers lie beyond the outermost codes.",
+            "Mean squared distance of the encoder's outputs from the nearest codes: the value of both losses of the "
+            "codes. Between codes that are 0.11 apart, as they are initially, it is at most 0.003; a larger value "
+            "means that the encoder's outputs lie beyond the outermost codes.",
         ),
         Term(
             "codes_used",
             "Codes in use",
             "codes",
-            "Mean over latents of how many codes the images of a batch share evenly: exp of the entropy of their "
-            "frequencies. 1: the latent says nothing; their number: all codes are equally frequent.",
+            "Effective number of codes per latent in a batch, mean over latents: exp of the entropy of their "
+            "frequencies. 1: the latent carries no information; the number of codes: all are equally frequent.",
         ),
     )
 
@@ -112,7 +114,7 @@ class Qlae(AutoencoderMethod):
         decay = exact_text(config.method.weight_decay)
         return (
             f"AdamW with a learning rate of {cls.rate_words(config)} and, for all but biases and codes, a weight decay "
-            f"of {decay} and gradients cut off at {LIMIT:g}"
+            f"of {decay} and gradients clipped at {LIMIT:g}"
         )
 
     # Its networks
@@ -140,7 +142,7 @@ class Qlae(AutoencoderMethod):
     # Its training
 
     def optimisers(self) -> "dict[str, torch.optim.Optimizer]":
-        """One AdamW; biases and codes do not decay."""
+        """Return one AdamW; biases and codes do not decay."""
         from torch.optim import AdamW
 
         named = dict(self.networks.named_parameters())
@@ -153,9 +155,10 @@ class Qlae(AutoencoderMethod):
         return {"all": AdamW(groups, lr=self.config.learning_rate, fused=True)}
 
     def step(self, batch: Batch, context: Context) -> "dict[str, Tensor]":
-        """One update of encoder, decoder and codes by AdamW.
+        """Update encoder, decoder and codes once, with AdamW.
 
-        It is by the loss per pixel, as in the source; the loss that is reported is that times their number, in nats.
+        The update uses the loss per pixel, as in the source; the reported loss is that times the number of pixels, in
+        nats.
         """
         from engine.methods.terms import reconstruction_per_image
 
@@ -185,7 +188,7 @@ class Qlae(AutoencoderMethod):
         return Posterior(numbers, torch.zeros_like(numbers))
 
     def sample(self, posterior: Posterior, noise: "torch.Generator") -> "Tensor":
-        """The numbers of the codes, (n, latents): nothing is drawn."""
+        """The numbers of the codes, (n, latents); nothing is drawn."""
         return posterior.mean
 
     def logits(self, z: "Tensor", labels: "Tensor | None" = None) -> "Tensor":
@@ -195,7 +198,7 @@ class Qlae(AutoencoderMethod):
 
 
 def straight_through(said: "Tensor", rounded: "Tensor") -> "Tensor":
-    """Return the rounded numbers with the gradient of those that were rounded, of the same shape."""
+    """Return the rounded values with the gradient of the original ones, of the same shape."""
     return said + (rounded - said).detach()
 
 

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 ENDS = (-0.5, 0.5)
-"""First and last value of each codebook at first; the others are spaced evenly (the authors' program)."""
+"""First and last value of each codebook at first; the others are spaced evenly (the authors' code)."""
 
 
 class Codebook(nn.Module):

@@ -15,7 +15,7 @@ class VAE(nn.Module):
     """A VAE with Gaussian posterior and Bernoulli pixels (Kingma & Welling 2014).
 
     With classes it is conditional: the one-hot label joins the latents before the decoder; the encoder does not see
-    it (the report's section 2.4). The sigmoid lives in the loss and in `decode`. Images are square, their side one of
+    it (the report's section 2.4). The sigmoid is part of the loss and of `decode`. Images are square, their side one of
     `engine.networks.network.SIDES`, with 1 or 3 channels.
 
     For a method with another posterior `outputs` is how many numbers the encoder gives of an image: the network is

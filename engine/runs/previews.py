@@ -62,7 +62,7 @@ _ABOUT = TypeAdapter(_About)
 
 def columns_for(latents: Sequence[Latent]) -> int:
     """Return the number of images in a row: `COLUMNS`, or that of the values of a category or code if larger."""
-    return max([COLUMNS, *(latent.steps for latent in latents if latent.whole)])
+    return max([COLUMNS, *(latent.steps for latent in latents if latent.integer)])
 
 
 def save_preview(folder: Path, preview: Preview) -> None:

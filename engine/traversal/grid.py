@@ -68,7 +68,7 @@ class Traversal:
 
         Categories and codes are ignored unless all rows are such.
         """
-        others = {v for v, kind in zip(self.values, self.kinds, strict=True) if not kind.whole} or set(self.values)
+        others = {v for v, kind in zip(self.values, self.kinds, strict=True) if not kind.integer} or set(self.values)
         return next(iter(others)) if len(others) == 1 else ()
 
     def note(self, number: int) -> str:
@@ -76,7 +76,7 @@ class Traversal:
         if not np.isnan(self.kl[number]):
             return f"{self.kl[number]:.2f} nats"
         kind = self.kinds[number]
-        return f"{kind.low:.0f} to {kind.high:.0f}" if kind.whole else kind.prior
+        return f"{kind.low:.0f} to {kind.high:.0f}" if kind.integer else kind.prior
 
 
 class LatentKL(NamedTuple):

@@ -27,7 +27,7 @@ def path(trained: TrainedModel, a: Start, b: Start, steps: int, *, spherical: bo
     points = between(a.mean, b.mean, steps, spherical=spherical)
     kinds = trained.model.kinds
     categories = [number for number, latent in enumerate(kinds) if not latent.quantity]
-    codes = [number for number, latent in enumerate(kinds) if latent.whole and latent.quantity]
+    codes = [number for number, latent in enumerate(kinds) if latent.integer and latent.quantity]
     nearer = np.linspace(0, 1, steps)[:, None] < 0.5
     points[:, categories] = np.where(nearer, a.mean[categories], b.mean[categories])
     points[:, codes] = np.rint(points[:, codes])

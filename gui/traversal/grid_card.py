@@ -178,8 +178,8 @@ class GridCard(Card):
         """Forget the previous run, and show the range for the new run's kind of latents."""
         for view in (self.latents, self.classes, self.walk):
             view.begin_run()
-        self._fixed = bool(kinds) and all(kind.whole for kind in kinds)
-        kind = next((kind for kind in kinds if not kind.whole), self._kind)
+        self._fixed = bool(kinds) and all(kind.integer for kind in kinds)
+        kind = next((kind for kind in kinds if not kind.integer), self._kind)
         if kind != self._kind:
             self._kind = kind
             with QSignalBlocker(self.low), QSignalBlocker(self.high), QSignalBlocker(self.steps):

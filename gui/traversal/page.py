@@ -382,7 +382,7 @@ class TraversalPage(QWidget):
         span, rows = self.card.range.span, self.sliders.rows
         moving = [(rows[latent].kind, latent) for latent in latents] if rows else []
         self.player.start(
-            [Moving(latent, rows[latent].number, *kind.ends(span), whole=kind.whole) for kind, latent in moving]
+            [Moving(latent, rows[latent].number, *kind.ends(span), integer=kind.integer) for kind, latent in moving]
         )
 
     @Slot(int, float)

@@ -11,7 +11,7 @@ from torch.distributions import Categorical, kl_divergence
 from engine.methods.base import Batch, Context
 from engine.methods.building import build
 from engine.methods.d_vae import GAP_IMAGES, Categories
-from engine.methods.factor_vae import exchanged
+from engine.methods.factor_vae import permuted
 from engine.methods.latents import Latent
 from engine.methods.terms import kl_from_uniform
 from engine.settings.run_config import RunConfig
@@ -195,7 +195,7 @@ def test_with_a_discriminator_it_is_shown_what_the_decoder_is_shown(data, rng):
     assert changed == {"vae", "discriminator"}
     # The discriminator's loss, with the encoder as it is after the VAE's update and the latents of the other batch.
     with torch.no_grad():
-        others = exchanged(method.draw(method.encode(images[6:]), noise), noise)
+        others = permuted(method.draw(method.encode(images[6:]), noise), noise)
         apart = method.discriminator(others)  # after its own update: nearly as before
     expected = -(judged.log_softmax(1)[:, 0].mean() + apart.log_softmax(1)[:, 1].mean()) / 2
     assert terms["discriminator_loss"].item() == pytest.approx(expected.item(), rel=1e-2)

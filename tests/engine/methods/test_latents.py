@@ -36,10 +36,10 @@ def test_ordered_categories_are_shown_at_their_own_positions_each_once():
     assert Latent.ordered(3).values() == (-1, 0, 1)
 
 
-def test_codes_are_whole_and_in_order_categories_only_whole():
+def test_codes_are_integers_and_in_order_categories_only_integers():
     every = (GAUSSIAN, UNIFORM, CATEGORY, ORDERED, CODE)
     assert {latent.kind for latent in every} == set(Kind)
-    assert [latent for latent in every if latent.whole] == [CATEGORY, CODE]
+    assert [latent for latent in every if latent.integer] == [CATEGORY, CODE]
     assert [latent for latent in every if not latent.quantity] == [CATEGORY]
     assert [latent.middle for latent in every] == [0, 0, 0, 0, 4]
 
@@ -69,5 +69,5 @@ def test_codes_have_no_prior_and_it_is_said():
     assert draws_words([CATEGORY, UNIFORM]) == both
     assert draws_words([ORDERED] * 2) == "Every latent is sampled from its prior, one of 64 categories from −1 to 1."
     assert draws_words([CODE] * 3) == "The method has no prior: every latent is one of 10 codes, all equally likely."
-    assert [start_words([CODE], draw) for draw in (None, 7)] == ["the middle codes", "codes drawn evenly, draw 7"]
+    assert [start_words([CODE], draw) for draw in (None, 7)] == ["the middle codes", "random codes, draw 7"]
     assert [start_words([ORDERED], draw) for draw in (None, 7)] == ["the prior", "the prior, draw 7"]

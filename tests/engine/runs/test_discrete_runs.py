@@ -112,7 +112,7 @@ def test_a_walk_between_codes_stops_at_codes_and_samples_say_that_there_is_no_pr
     assert ways(model.model.kinds) == (False,)
     a, b = start_from_image(model, 5), start_from_prior(model, 3)
     assert (start_from_prior(model).mean == 4).all()
-    assert b.words == "codes drawn evenly, draw 3"
+    assert b.words == "random codes, draw 3"
     points = path(model, a, b, 7, spherical=False)
     np.testing.assert_array_equal(points, np.rint(np.linspace(a.mean, b.mean, 7)))
     places = np.linspace(-1, 1, 64)
