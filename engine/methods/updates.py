@@ -13,11 +13,16 @@ def update(
     """Take a gradient step on the weights of one optimiser, and no others.
 
     With `keep_graph`, the graph of the loss is kept for another backward pass. A gradient whose norm is larger than
-    `largest` is scaled down to it. The gradient is kept until the next update.
+    `largest` is scaled down to it; elements larger than the "limit" of a parameter group, if it has one, are clipped.
+    The gradient is kept until the next update.
     """
     weights = [weight for group in optimiser.param_groups for weight in group["params"]]
     optimiser.zero_grad(set_to_none=True)
     loss.backward(inputs=weights, retain_graph=keep_graph)
+    for group in optimiser.param_groups:
+        if "limit" in group:
+            for weight in group["params"]:
+                weight.grad.clamp_(-group["limit"], group["limit"])
     if largest is not None:
         from torch.nn.utils import clip_grad_norm_
 

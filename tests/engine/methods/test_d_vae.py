@@ -28,7 +28,11 @@ def rng():
 
 
 def made(data, **settings):
-    return build(RunConfig.parse(SETTINGS | settings), data).train()
+    """A method whose encoder knows something of an image, so that KL is not nearly 0."""
+    method = build(RunConfig.parse(SETTINGS | settings), data).train()
+    with torch.no_grad():
+        method.vae.encoder.statistics.weight.mul_(30)
+    return method
 
 
 def logits(rng, *shape):
@@ -144,6 +148,7 @@ def test_a_step_minimises_reconstruction_and_kl_and_reports_perplexity(data, rng
     terms = method.step(Batch(images, labels), context(method))
     assert terms["reconstruction"].item() == pytest.approx(reconstruction, rel=1e-5)
     np.testing.assert_allclose(terms["kl_per_latent"], kl, rtol=1e-3, atol=1e-6)
+    assert kl.sum() > 0.1
     assert terms["loss"].item() == pytest.approx(reconstruction + kl.sum(), rel=1e-5)
     expected = np.mean([2 ** -sum(each * np.log2(each)) for each in p.reshape(-1, 5)])
     assert terms["perplexity"].item() == pytest.approx(expected, rel=1e-4)

@@ -21,6 +21,8 @@ from engine.system.fields import limits_of
 from engine.training.lengthening import lengthen
 from engine.training.trainer import train
 
+pytestmark = pytest.mark.usefixtures("narrow")
+
 SETTINGS = {
     "dataset": "digits", "batch_size": 16, "latents": 3, "log_steps": 1, "preview_steps": 1000, "threads": 1,
     "device": "cpu", "steps": 30,

@@ -139,4 +139,4 @@ def test_a_methods_section_says_what_the_encoder_outputs_and_how_it_is_trained(t
     assert "Noise rose along half a cosine from 0.5 to 2 over 100 % of the run" in text
     text = methods_text([trained["qlae"].run])
     assert "it outputs 3 numbers, each rounded to the nearest of 10 learned ones" in text
-    assert "AdamW with a learning rate of 0.0005 and a weight decay of 0.1 for all but biases and codes" in text
+    assert "AdamW with a learning rate of 0.0005 and, for all but biases and codes, a weight decay of 0.1" in text
