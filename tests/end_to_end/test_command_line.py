@@ -397,7 +397,7 @@ def test_export_and_import(run_main, tiny_run, tmp_path):
     pytest.importorskip("tensorboard")
     scores = tmp_path / "scores.svg"
     status, _, err = run_main("export", "tiny", "tiny-2", "--output", scores, "--score", "kl")
-    assert (status, err) == (2, "main.py: No run has both KL and training steps: evaluate the runs first.\n")
+    assert (status, err) == (2, "main.py: No run has both KL divergence and training steps: evaluate the runs first.\n")
     run_main("evaluate", "tiny", "--metrics", "kl")
     assert run_main("export", "tiny", "tiny-2", "--output", scores, "--score", "kl")[:2] == (0, f"{scores}\n")
     assert "Training steps" in scores.read_text(encoding="utf-8")
