@@ -69,7 +69,7 @@ def parser() -> Parser:
     length = train.add_mutually_exclusive_group()
     length.add_argument("--epochs", metavar="N", help="length in epochs (passes over the data)")
     length.add_argument("--steps", metavar="N", help="length in training steps")
-    train.add_argument("--seed", metavar="S", help="seed of the random numbers")
+    train.add_argument("--seed", metavar="S", help="random seed")
     train.add_argument("--name", help="name of the run (default: method, data set and seed)")
     train.add_argument(
         "--config", type=Path, metavar="FILE", help="start from the settings in a JSON file, e.g. a run's config.json"
@@ -126,8 +126,8 @@ def parser() -> Parser:
     methods = commands.add_parser(
         "methods",
         help="list the methods",
-        description="List the methods by what they learn from besides images: unsupervised, weakly supervised, "
-        "supervised. Their scores are compared within one label only. A run of any method that is given class labels "
+        description="List the methods by what they learn from in addition to images: unsupervised, weakly supervised, "
+        "supervised. Scores are only compared within each kind. A run of any method that is given class labels "
         "(--conditional) is supervised.",
     )
     methods.set_defaults(do=_methods)
@@ -369,13 +369,13 @@ def _demo(arguments: argparse.Namespace) -> int:
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    """Parse the command line, which may name what plug-ins bring.
+    """Parse the command line, which may name what plug-ins provide.
 
-    Exits with status 2 and one line on stderr when it is wrong.
+    Exits with status 2 and one line on stderr if it is wrong.
     """
     made = parser()
-    if commands_of(made).keys() & set(arguments) and plugins.load_plugins():  # the window loads them when it is due
-        made = parser()  # its help names what they bring
+    if commands_of(made).keys() & set(arguments) and plugins.load_plugins():  # the window loads them itself
+        made = parser()  # its help lists what they provide
     return made.parse_args([_signed(argument) for argument in arguments])
 
 

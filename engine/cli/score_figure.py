@@ -1,4 +1,4 @@
-"""The figure of a score against what runs had spent, drawn by `study` and `export`."""
+"""The figure of a score against the cost of runs, drawn by `study` and `export`."""
 
 import argparse
 from pathlib import Path
@@ -10,20 +10,20 @@ if TYPE_CHECKING:
     from engine.evaluation.table import Table
 
 AGAINST = {"steps": "training_steps", "processor-hours": "processor_hours", "gpu-hours": "gpu_hours"}
-"""What a score can be drawn against: the names of the option and those of `engine.evaluation.costs`."""
+"""Costs against which a score can be drawn: names in the option and in `engine.evaluation.costs`."""
 
 
 def score_options(to: argparse.ArgumentParser, default: str) -> None:
-    """Add --score and --against; `default` says what is drawn without --score."""
+    """Add --score and --against; `default` is what is drawn without --score."""
     to.add_argument("--score", metavar="METRIC", help=f"metric on the y axis of the figure ({default})")
     to.add_argument(
-        "--against", choices=[*AGAINST], default="steps", help="what is on its x axis (default steps); hours are those "
-        "of training, on the CPU times the threads"
+        "--against", choices=[*AGAINST], default="steps", help="quantity on its x axis (default steps); hours are "
+        "those of training, on the CPU times the threads"
     )  # fmt: skip
 
 
 def check_score(metric: str, output: Path) -> None:
-    """Raise ConfigError for an unknown metric, or a file that is no figure."""
+    """Raise ConfigError for an unknown metric, or a file that is not a figure."""
     from engine.evaluation.catalogue import METRICS
     from engine.figures.drawing import check_format
 

@@ -18,7 +18,7 @@ from engine.runs.latent_names import latent_title
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A run by two of its metrics, or a metric by what the run had spent; `line` numbers its row in the table."""
+    """A run by two of its metrics, or by a metric and its cost; `line` is the number of its row in the table."""
 
     row: Row
     line: int

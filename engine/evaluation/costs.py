@@ -1,4 +1,4 @@
-"""What a run had spent when it was evaluated: training steps, and hours of a processor or a GPU."""
+"""The cost of a run until it was evaluated: training steps, and hours of a processor or a GPU."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from engine.runs.metrics_file import SCORES, MetricsReader
 
 @dataclass(frozen=True, slots=True)
 class Evaluated:
-    """A metric after so many training steps and seconds of training, without pauses; None where they are not known."""
+    """A metric after a number of training steps and seconds of training, without pauses; None if they are not known."""
 
     step: int
     seconds: float | None
@@ -33,7 +33,7 @@ PROCESSOR_HOURS = _cost(
 GPU_HOURS = _cost("gpu_hours", "GPU hours", 2, "Time in training on a GPU, without pauses.")
 
 COSTS = {column.metric: column for column in (STEPS, PROCESSOR_HOURS, GPU_HOURS)}
-"""What scores are drawn against, by name."""
+"""Costs against which scores are drawn, by name."""
 
 
 def evaluations(row: Row, metric: str) -> list[Evaluated]:
@@ -49,7 +49,7 @@ def evaluations(row: Row, metric: str) -> list[Evaluated]:
 
 
 def spent(row: Row, evaluated: Evaluated, cost: str) -> float | None:
-    """Return what a run had spent at an evaluation, in the unit of a column of `COSTS`; None where it is not known."""
+    """Return the cost of a run until an evaluation, in the unit of a column of `COSTS`; None if it is not known."""
     if cost == STEPS.metric:
         return float(evaluated.step)
     if evaluated.seconds is None or row.threads is None or (row.threads > 0) != (cost == PROCESSOR_HOURS.metric):
@@ -58,10 +58,10 @@ def spent(row: Row, evaluated: Evaluated, cost: str) -> float | None:
 
 
 def course_note(rows: Sequence[Row], metric: str) -> str:
-    """Return how scores recorded during training differ from evaluations; empty where none of these runs has any."""
+    """Return how scores recorded during training differ from evaluations; empty if none of these runs has any."""
     if metric != "factor_vae" or not any(_during_training(row, metric) for row in rows):
         return ""
-    return "Scores recorded during training are from fewer votes than those of an evaluation."
+    return "Scores recorded during training are based on fewer votes than those of an evaluation."
 
 
 def _during_training(row: Row, metric: str) -> list[Evaluated]:

@@ -71,7 +71,7 @@ class Line:
 
     @property
     def supervision(self) -> Supervision:
-        """What its runs learned from besides the images."""
+        """What its runs learned from in addition to images."""
         return self.rows[0].supervision
 
 
@@ -152,10 +152,11 @@ class Table:
             if names:
                 settings = ", ".join(setting_title(name) for name in names)
                 found.append(f"{line.title} ({titles[line.data]}): the runs also differ in {settings}.")
-        of_data: dict[str, list[str]] = {}
-        for row in (row for line in self.lines for row in line.rows if row.data_note):
-            of_data.setdefault(row.data_note, []).append(row.name)
-        found += [f"{', '.join(names)}: {note}." for note, names in of_data.items()]
+        noted: dict[str, list[str]] = {}
+        for row in (row for line in self.lines for row in line.rows):
+            for note in filter(None, (row.data_note, row.code_note)):
+                noted.setdefault(note, []).append(row.name)
+        found += [f"{', '.join(names)}: {note}." for note, names in noted.items()]
         return found
 
 
@@ -229,7 +230,7 @@ def _run_cells(row: Row, dataset: str) -> list[Cell]:
 
 
 def _supervision_cell(row: Row) -> Cell:
-    """What a run learned from besides the images; why, if it is not its method's supervision."""
+    """What a run learned from in addition to images; with the reason if it is not its method's supervision."""
     own = METHODS[row.config.objective].supervision
     given = "" if row.supervision == own else " Its decoder was given the class labels."
     return Cell(str(row.supervision), note=row.supervision.about + given)

@@ -1,4 +1,4 @@
-"""Figures of metrics for papers: scatter plots, bars, matrices, compared reconstructions."""
+"""Figures of metrics for papers: scatter plots, bars, matrices, sweeps, compared reconstructions."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from matplotlib.collections import PathCollection
     from matplotlib.figure import Figure
 
+    from engine.evaluation.sweeps import Sweep
+
 INK, GREY, ORANGE = "#1b1e23", "#636a75", "#D55E00"
 
 MARKERS = ("o", "s", "^", "D")
@@ -28,7 +30,7 @@ CELL = 0.55
 def scatter_figure(
     points: Sequence[Point], titles: Sequence[str], looks: Sequence[Look], x: Column, y: Column, caption: str = ""
 ) -> "Figure":
-    """Draw a scatter plot of runs of one data set by two metrics, or of a metric by what the runs had spent.
+    """Draw a scatter plot of runs of one data set by two metrics, or by a metric and their cost.
 
     `titles` and `looks` are by row of the table. The evaluations of a run are joined by lines, and the legend lists the
     rows by supervision.
@@ -112,6 +114,32 @@ def matrix_figure(matrix: Matrix, caption: str = "") -> "Figure":
     axes.spines[:].set_visible(False)
     unit = f" ({matrix.unit})" if matrix.unit else ""
     axes.set_title(f"{matrix.title}{unit}", fontsize=9)
+    if caption:
+        figure.supxlabel(caption, fontsize=7, color=GREY, parse_math=False)
+    return figure
+
+
+def sweeps_figure(sweeps: "Sequence[Sweep]", names: Mapping[int, str] | None = None, caption: str = "") -> "Figure":
+    """Draw inferred against true values: a panel for each factor, a line for each image that it was swept from.
+
+    `names` are those of latents.
+    """
+    columns = min(3, len(sweeps))
+    rows = -(-len(sweeps) // columns)
+    figure = _figure(0.3 + 2.3 * columns, 0.3 + 1.9 * rows)
+    panels = figure.subplots(rows, columns, squeeze=False).flat
+    for sweep, axes in zip(sweeps, panels, strict=False):
+        for means in sweep.means:
+            axes.plot(sweep.places, means, color=ORANGE, lw=0.9, alpha=0.55, marker="o", ms=2, mew=0)
+        axes.set_title(sweep.heading, fontsize=8, parse_math=False)
+        axes.set_ylabel(sweep.axis_title(names or {}), fontsize=8, parse_math=False)
+        if sweep.names:
+            axes.set_xticks(sweep.places)
+            for label in axes.set_xticklabels(sweep.names):
+                label.set_parse_math(False)
+        _clean(axes)
+    for axes in list(panels):
+        axes.set_axis_off()
     if caption:
         figure.supxlabel(caption, fontsize=7, color=GREY, parse_math=False)
     return figure

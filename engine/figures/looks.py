@@ -1,4 +1,4 @@
-"""How the rows of the table look in charts: a colour, and a shape where colours are used up."""
+"""How the rows of the table look in charts: a colour, and further shapes when all colours are used."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

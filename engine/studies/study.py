@@ -34,7 +34,7 @@ class Cell:
 
     @property
     def supervision(self) -> Supervision:
-        """What its run learns from besides the images."""
+        """What its run learns from in addition to images."""
         return self.config.supervision
 
 

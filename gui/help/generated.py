@@ -29,6 +29,7 @@ SEE_OF_FIELDS = {
     "normalisation": "networks#normalisation",
     "preview_steps": "pictures",
     "log_steps": "curves",
+    "score_steps": "curves#scores",
     "keep_steps": "runs#keeping",
 }
 """Where the help explains a setting further; by default, a method's setting leads to the method's section."""
@@ -105,16 +106,18 @@ def _value(value: object, unit: str) -> str:
         return "on" if value else "off"
     if isinstance(value, int | float | Schedule):
         return weight_text(value, unit)
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
     return f"{value} {unit}" if unit else str(value)
 
 
 def _place(origin: Origin) -> str:
-    """Return where the help lists what a plug-in brings."""
+    """Return where the help lists what a plug-in provides."""
     return f"plugins#plugin-{origin.plugin}"
 
 
 def _whose(origin: Origin | None) -> str:
-    """Return a line that says which plug-in a thing comes from; empty for the application's own."""
+    """Return a line that says which plug-in something comes from; empty for the application's own."""
     return "" if origin is None else f"<p>From <a href='{_place(origin)}'>{escape(origin.words)}</a>.</p>"
 
 
@@ -150,7 +153,7 @@ def _comparison() -> str:
 
 
 def _compared(name: str, words: Mapping[str, str] | None, step: float | None) -> str:
-    """A row of the comparison. A plug-in's method has what it says of itself, and its cost was not measured."""
+    """A row of the comparison. A plug-in's method has its own description, and its cost was not measured."""
     method, origin = METHODS[name], METHODS.origin(name)
     if words is None:
         whose = _whose(origin).removeprefix("<p>").removesuffix("</p>")
@@ -168,7 +171,7 @@ def _toml(name: str) -> dict[str, Any]:
 
 
 def plugins_topic() -> str:
-    """Return the help on plug-ins, and what those that are loaded bring."""
+    """Return the help on plug-ins, with what the loaded ones provide."""
     parts = [(RESOURCES / "help" / "plugins.html").read_text(encoding="utf-8")]
     if PLUGINS:
         parts.append("<h3>Loaded now</h3>")

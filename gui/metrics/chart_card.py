@@ -1,6 +1,6 @@
 """The chart that compares rows of the table on one data set: a scatter plot of two metrics, or bars of one.
 
-A scatter plot may also have what the runs had spent on its x axis: training steps, processor hours.
+A scatter plot can also have the cost of the runs on its x axis: training steps, processor hours.
 """
 
 from collections.abc import Sequence

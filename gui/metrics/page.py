@@ -150,7 +150,7 @@ class MetricsPage(QWidget):
             self._follow(chosen[0])
 
     def take_plugins(self) -> None:
-        """Offer the metrics and studies there are now, and read all rows again."""
+        """Offer the available metrics and studies, and read all rows again."""
         self.chooser.take_plugins()
         self._read.clear()
         self._known = []

@@ -80,7 +80,7 @@ class Header(QHeaderView):
 
 
 class Cells(QStyledItemDelegate):
-    """Cells with a thin line below; a stronger one where the rows below have another supervision."""
+    """Cells with a thin line below, or a stronger one if the rows below have another supervision."""
 
     def paint(
         self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex

@@ -1,4 +1,4 @@
-"""The list of methods in the form: by supervision, with what distinguishes each, and found by typing."""
+"""The list of methods in the form: by supervision, with a short description of each, searchable by typing."""
 
 import time
 
@@ -16,16 +16,16 @@ from gui.widgets.words import spelt
 Index = QModelIndex | QPersistentModelIndex
 Role = Qt.ItemDataRole
 ABOUT = int(Role.UserRole) + 1
-"""Role with what distinguishes a method; None for a heading."""
+"""Role of a method's short description; None for a heading."""
 
 NAMES = ABOUT + 1
-"""Role with the names that a method is found by."""
+"""Role of the names by which a method is found."""
 
 GAP, EDGE = 16, 10
 
 
 class MethodBox(Combo):
-    """A box whose list has the methods below headings that say what they learn from.
+    """A box whose list has the methods under headings by supervision.
 
     `currentData` is the name of the chosen method.
     """
@@ -69,7 +69,7 @@ def _item(name: str) -> QStandardItem:
 
 
 class MethodView(QListView):
-    """The list, in which typing finds a method by its title or name: where it begins, a word in it, any part of it."""
+    """The list, in which typing finds a method by its title or name: by its beginning, a word, or any part of it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -77,7 +77,7 @@ class MethodView(QListView):
         self._at = 0.0
 
     def keyboardSearch(self, search: str) -> None:
-        """Go to the first method that fits what is typed, by a single letter to the next; a pause begins anew."""
+        """Go to the first match of the typed text, by a single letter to the next one; a pause clears the text."""
         now = time.monotonic()
         pause = QGuiApplication.styleHints().keyboardInputInterval() / 1000
         self._typed = spelt(search) if now - self._at > pause or not search else self._typed + spelt(search)
@@ -100,7 +100,7 @@ def _begins_a_word(name: str, typed: str) -> bool:
 
 
 class MethodDelegate(QStyledItemDelegate):
-    """Draws headings, and methods with what distinguishes them in a second column."""
+    """Draws headings, and methods with their short descriptions in a second column."""
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
         """Return the size of both columns."""
@@ -138,7 +138,7 @@ class MethodDelegate(QStyledItemDelegate):
         painter.restore()
 
     def _column(self, option: QStyleOptionViewItem, index: Index) -> int:
-        """Where the second column begins: after the longest title."""
+        """The position of the second column, after the longest title."""
         items, metrics = index.model(), QFontMetrics(option.font)
         titles = (items.index(row, 0) for row in range(items.rowCount()))
         return EDGE + GAP + max(metrics.horizontalAdvance(it.data()) for it in titles if it.data(ABOUT) is not None)

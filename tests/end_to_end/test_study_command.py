@@ -27,10 +27,11 @@ def test_without_a_name_it_lists_what_there_is(run_main):
     assert status == 0
     about, methods = out.splitlines()[::2], out.splitlines()[1::2]
     assert [line.split()[0] for line in about] == [
-        "table-1", "table-1-conditional", "table-2", "table-2-conditional", "methods-dsprites", "normalisation",
+        "table-1", "table-1-conditional", "table-2", "table-2-conditional", "lambda-beta", "methods-dsprites",
+        "normalisation",
     ]  # fmt: skip
     assert methods[1].strip().startswith("supervised: Conditional VAE · ")
-    assert "; weakly supervised: Ada-GVAE" in methods[4]
+    assert "; weakly supervised: Ada-GVAE" in methods[5]
 
 
 def test_a_study_ends_in_its_table_in_any_format_and_is_not_done_twice(run_main, tiny, tmp_path):
@@ -92,7 +93,7 @@ def test_a_failed_cell_is_a_line_after_the_table_and_exit_status_1(run_main, stu
     assert "The loss became NaN or infinite" in last
 
 
-def test_ctrl_c_saves_a_checkpoint_says_how_to_go_on_and_exits_130(study_file, tmp_path):
+def test_ctrl_c_saves_a_checkpoint_says_how_to_continue_and_exits_130(study_file, tmp_path):
     tiny = study_file(tmp_path, ("steps = 60", "steps = 1_000_000"))
     command = [sys.executable, ROOT / "main.py", "study", tiny, "--workers", "1", "--runs", tmp_path / "runs"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8")

@@ -13,9 +13,10 @@ from engine.evaluation.costs import COSTS, course_note
 from engine.evaluation.evaluate import evaluate
 from engine.evaluation.reconstructions import originals, reconstructions
 from engine.evaluation.rows import Row
+from engine.evaluation.sweeps import Sweep
 from engine.evaluation.table import table_of
 from engine.figures.drawing import save
-from engine.figures.evaluation import bars_figure, compared_figure, matrix_figure, scatter_figure
+from engine.figures.evaluation import bars_figure, compared_figure, matrix_figure, scatter_figure, sweeps_figure
 from engine.figures.looks import Look, look, looks_of
 from engine.runs.colours import PALETTE
 from engine.runs.metrics_file import SCORE_COLUMNS, header
@@ -200,3 +201,19 @@ def test_sharpness_of_shown_images_agrees_with_the_metric(tiny_copy):
     assert real.sharpness.mean() == pytest.approx(metrics["sharpness_originals"]["value"], rel=1e-9)
     figure = compared_figure([("originals", real.images[:4]), ("tiny", made.images[:4])])
     np.testing.assert_array_equal(figure.axes[5].get_images()[0].get_array(), made.images[1, ..., 0])
+
+
+def test_sweeps_have_a_panel_for_each_factor_with_the_means_against_its_values():
+    means = np.array([[0.0, 1.0, np.nan], [0.5, 1.5, 2.5]])
+    scale = Sweep("scale", np.array([0.5, 0.7, 1.0]), (), 3, means, 1.0)
+    shape = Sweep("$shape$", np.array([1.0, 2.0, 3.0]), ("square", "ellipse", "heart"), 0, means[:1], None)
+    figure = sweeps_figure([scale, shape], {3: "size"}, "a caption")
+    first, second = figure.axes
+    for line, expected in zip(first.get_lines(), means, strict=True):
+        np.testing.assert_array_equal(line.get_xdata(), [0.5, 0.7, 1.0])
+        np.testing.assert_array_equal(line.get_ydata(), expected)
+    assert (first.get_title(), first.get_ylabel()) == ("scale · |ρ| = 1.00", "z3 (size)")
+    assert (second.get_title(), second.get_ylabel()) == ("$shape$", "z0")
+    assert [tick.get_text() for tick in second.get_xticklabels()] == ["square", "ellipse", "heart"]
+    assert second.axison
+    assert not sweeps_figure([scale] * 4).axes[5].axison  # a panel that no factor takes

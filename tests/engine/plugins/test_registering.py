@@ -1,11 +1,13 @@
-"""A plug-in takes its place among what there is, or says in a sentence why it cannot."""
+"""A plug-in is registered with everything it provides, or refused with a sentence that says why."""
 
+import warnings
 from dataclasses import replace
 
 import pytest
 
 from engine.data import ENTRIES
 from engine.errors import ConfigError, PluginError
+from engine.methods.base import MethodSettings
 from engine.methods.beta_vae import BetaVae
 from engine.methods.registry import METHODS
 from engine.networks.architectures import NETWORKS
@@ -13,6 +15,7 @@ from engine.plugins.plugin import INTERFACE, Plugin
 from engine.plugins.registering import PLUGINS, register, unregister
 from engine.settings.absent import missing_words
 from engine.settings.run_config import DATASET_TITLES, RunConfig
+from engine.system.fields import setting
 from engine.system.registry import Origin
 from engine.system.user_code import forget_code, register_code
 
@@ -70,9 +73,9 @@ def test_without_it_it_is_nowhere_listed_and_what_is_open_says_what_it_needs():
 
 
 def test_a_name_that_no_plugin_ever_brought_is_unknown():
-    for setting in ("objective", "network", "dataset"):
-        with pytest.raises(ConfigError, match=f"{setting} is 'never'; it must be one of"):
-            RunConfig.parse({setting: "never"})
+    for name in ("objective", "network", "dataset"):
+        with pytest.raises(ConfigError, match=f"{name} is 'never'; it must be one of"):
+            RunConfig.parse({name: "never"})
 
 
 class Raising(BetaVae):
@@ -81,6 +84,14 @@ class Raising(BetaVae):
     @classmethod
     def latents_of(cls, config):
         raise ZeroDivisionError("no latents")
+
+
+class OneWarning(BetaVae):
+    title = short = "One warning"
+
+    @classmethod
+    def warnings(cls, config, images):
+        return 5
 
 
 class Long(BetaVae):
@@ -92,7 +103,11 @@ class Long(BetaVae):
     ("method", "words"),
     [
         (Raising, r"sparse raised ZeroDivisionError: no latents \(test_registering.py, line \d+\)"),
-        (Long, "What sparse-vae says of itself is too long"),
+        (
+            OneWarning,
+            r"sparse raised TypeError: Value after \* must be an iterable, not int\.$",
+        ),  # in no file of its own
+        (Long, "A description of sparse-vae is too long"),
     ],
 )
 def test_what_would_fail_in_the_form_or_in_a_run_is_found_at_once(method, words):
@@ -116,6 +131,16 @@ class NoTitle(BetaVae):
     title = ""
 
 
+def with_setting(name):
+    """A method with a setting of this name."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pydantic's, of some names
+        fields = {"__annotations__": {name: float}, name: setting(1.0, "Title", "Help."), "__module__": __name__}
+        return type(
+            "Own", (BetaVae,), {"title": "Own", "short": "own", "Settings": type("S", (MethodSettings,), fields)}
+        )
+
+
 class TwoLines(BetaVae):
     about = "one\ntwo"
 
@@ -135,12 +160,15 @@ class Incomplete(METHODS["vae"].__mro__[2]):  # GaussianMethod without a step
         ({"name": "Sparse VAE"}, "'Sparse VAE' cannot be the name of the plug-in"),
         ({"name": 3}, "3 cannot be the name of the plug-in"),
         ({"version": ""}, "version of the plug-in sparse must be text such as '1.0', and is ''"),
-        ({"methods": {}, "networks": {}, "datasets": {}}, "brings nothing"),
+        ({"methods": {}, "networks": {}, "datasets": {}}, "provides nothing"),
         ({"methods": [Sparse]}, "methods must be a dict of names and methods, and is a list"),
-        ({"methods": {"beta-vae": Sparse}}, "a method beta-vae already: it comes from the application itself"),
+        ({"methods": {"beta-vae": Sparse}}, "already a method beta-vae, from the application itself"),
         ({"methods": {"sparse_vae": Sparse}}, "'sparse_vae' cannot be the name of the method"),
         ({"methods": {"sparse-vae": 3}}, "must be a class that derives from Method, and is an int"),
         ({"methods": {"sparse-vae": NoTitle}}, "needs title, a line of text"),
+        ({"methods": {"sparse-vae": with_setting("seed")}}, "a setting seed, which is the name of a setting that all"),
+        ({"methods": {"sparse-vae": with_setting("schedules")}}, "a setting schedules, which is the name of something"),
+        ({"methods": {"sparse-vae": with_setting("copy")}}, "a setting copy, which is the name of something that all"),
         ({"methods": {"sparse-vae": TwoLines}}, "about of the method sparse-vae must be a line of text"),
         (
             {"methods": {"sparse-vae": OwnLabel}},
@@ -160,11 +188,9 @@ def test_what_is_wrong_is_said_with_the_file_and_nothing_is_added(changes, words
 def test_a_second_plugin_of_the_name_is_refused_and_says_where_the_first_is():
     register(PLUGIN, ORIGIN)
     other = replace(PLUGIN, methods={"other": Sparse}, networks={}, datasets={})
-    with pytest.raises(PluginError, match=r"There is a plug-in sparse already \(/home/ada/sparse.py\)"):
+    with pytest.raises(PluginError, match=r"There is already a plug-in sparse \(/home/ada/sparse.py\)"):
         register(other, Origin("", "", "0" * 64, "/tmp/other.py"))
-    with pytest.raises(
-        PluginError, match=r"There is a method sparse-vae already: it comes from the plug-in sparse 1\.0"
-    ):
+    with pytest.raises(PluginError, match=r"There is already a method sparse-vae, from the plug-in sparse 1\.0"):
         register(replace(PLUGIN, name="third"), ORIGIN)
 
 

@@ -53,7 +53,7 @@ def test_the_methods_text_of_a_new_study_counts_missing_evaluations(study):
 def test_the_methods_text_of_runs_names_differences(study, study_runs):
     runs = [Run.open(state.run) for state in cell_states(study, study_runs)]
     runs[0].config = runs[0].config.changed(batch_size=16)
-    assert "batches of 16 (VAE) or 32 (Annealed VAE (ReLU), VAE)" in methods_text(runs)
+    assert "batches of 16 images (VAE) or 32 images (Annealed VAE (ReLU), VAE)" in methods_text(runs)
 
 
 # How long it takes.

@@ -3,6 +3,7 @@
 import re
 import tomllib
 from html import unescape
+from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QObject, Qt, QUrl
@@ -25,6 +26,8 @@ from gui.help.window import HelpWindow
 from gui.training.editors import TextField
 from gui.widgets import theme
 from gui.widgets.theme import DARK, LIGHT
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture(scope="module")
@@ -136,6 +139,18 @@ def test_every_command_is_explained(library):
     assert len(listed) > 8
     assert topic.anchors() == {"window", *listed}
     assert "new total length in steps" in topic.text
+
+
+def test_the_glossary_explains_every_word_that_users_meet(library):
+    """Those of CONTRIBUTING.md's glossary, but for the words of the code; each once, in alphabetical order."""
+    glossary = ROOT.joinpath("CONTRIBUTING.md").read_text(encoding="utf-8").partition("\n## Glossary\n")[2]
+    of_users, of_code = (
+        re.findall(r"^\| ([^|]+?) \| [^|]", part, re.M)[1:] for part in glossary.split("Words of the code")
+    )
+    words = re.findall(r"<td><b>([^<]+)</b></td>", library.topics["glossary"].html)
+    assert words == sorted(set(of_users), key=str.casefold)
+    assert len(of_users) > 40
+    assert not set(of_code) & set(words)
 
 
 def test_positions_in_text_agree_between_qt_and_python(library):
@@ -337,9 +352,11 @@ def test_f1_in_a_field_opens_its_entry(qtbot, window, name):
 def test_f1_elsewhere_opens_the_topic_of_the_widget(qtbot, window):
     curves = window.training_page.curves
     window.training_page._stack.setCurrentIndex(1)
-    for plot in (curves.terms, curves.weights):  # as for a run whose method has such curves
+    for plot in (curves.terms, curves.weights, curves.scores):  # as for a run that has such curves
         plot.show()
-    for plot, topic in zip(curves.plots, ("reconstruction", "kl", "latents", "terms", "weights"), strict=True):
+    for plot, topic in zip(
+        curves.plots, ("reconstruction", "kl", "latents", "terms", "weights", "scores"), strict=True
+    ):
         assert f1(qtbot, window, plot.canvas) == f"curves#{topic}"
     assert f1(qtbot, window, window.run_list.filter) == "runs"
     for number, topic in enumerate((FIRST, "traversal", "table", "data")):

@@ -345,6 +345,53 @@ def test_reconstructions_of_several_runs_are_shown_side_by_side(qtbot, make_page
     assert first.note.startswith("sharpness")
 
 
+@pytest.fixture(scope="module")
+def grid_run(tmp_path_factory, make_run):
+    """A run on images with the factors x and y, trained for a few steps."""
+    from engine.training.trainer import train
+
+    folder = tmp_path_factory.mktemp("grid")
+    grid = np.stack([a.ravel() for a in np.indices((5, 6))], axis=1)
+    images = np.zeros((30, 32, 32), np.uint8)
+    for image, (x, y) in zip(images, grid, strict=True):
+        image[4 * y : 4 * y + 6, 4 * x : 4 * x + 6] = 255
+    np.savez(folder / "grid.npz", images=images, factors=grid, factor_names=["x", "y"])
+    settings = {"dataset": "arrays", "data_folder": folder / "grid.npz", "batch_size": 8, "steps": 40}
+    run = make_run(folder / "runs", "on a grid", **settings)
+    list(train(run))
+    return run
+
+
+def test_inferred_is_shown_against_true_for_a_run_with_factors(
+    qtbot, make_page, grid_run, tiny_run, tmp_path, monkeypatch
+):
+    page = make_page([RunItem(grid_run), RunItem(tiny_run)])
+    page.options.selected_only.click()
+    page.show_runs(page._items, page._items)
+    subject = page.subject
+    page.view.setCurrentIndex(page.model.index(1, 0))
+    subject.view.setCurrentIndex(subject.view.findData("sweeps"))
+    subject.view.activated.emit(subject.view.currentIndex())
+    rows = [line.rows[0].name for line in page.full.lines]
+    page.view.setCurrentIndex(page.model.index(rows.index("on a grid"), 0))
+    qtbot.waitUntil(lambda: subject._stack.currentWidget() is subject._plots, timeout=20_000)
+    sweeps = subject._sweeps.sweeps
+    assert [sweep.factor for sweep in sweeps] == ["x", "y"]
+    for chart, sweep in zip(subject.chart.charts, sweeps, strict=True):
+        drawn = [item.getOriginalDataset() for item in chart.plot.listDataItems()]
+        np.testing.assert_array_equal([x for x, _ in drawn], np.tile(sweep.values, (len(sweep.means), 1)))
+        np.testing.assert_array_equal([y for _, y in drawn], sweep.means)
+    path = tmp_path / "sweeps.svg"
+    monkeypatch.setattr(exports, "ask_file", lambda *question: path)
+    qtbot.mouseClick(subject.save, Qt.MouseButton.LeftButton)
+    assert "x · |ρ| = " in path.read_text(encoding="utf-8")
+    page.apply_theme()
+    assert len(subject.chart.charts) == 2
+    page.view.setCurrentIndex(page.model.index(rows.index("tiny"), 0))
+    qtbot.waitUntil(lambda: subject._message.text() == "MNIST has no ground-truth factors.", timeout=20_000)
+    assert not subject.save.isEnabled()
+
+
 def test_metrics_are_chosen_by_group_without_the_slow_ones_at_first(page, make_page):
     slow = {name for name in METRICS if name.startswith("dci")}
     assert set(page.chooser.metrics) == set(METRICS) - slow

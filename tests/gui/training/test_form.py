@@ -356,6 +356,7 @@ def test_a_schedule_that_is_shown_comes_back(form, beta):
     for text in (
         "0 to 4 over 20 epochs",
         "10 to 1.5 over 5000 steps cosine",
+        "0 to 2 over 5000 steps jump",
         "1 to 2 over 1 epoch",
         "0 to 1 over 12.5 %",
     ):
