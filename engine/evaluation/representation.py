@@ -126,7 +126,7 @@ class Representation:
             return reasons[0]
         if Need.FACTORS in needs and self._factors_lacking:
             return self._factors_lacking
-        if Need.CATEGORY in needs and not any(kind.whole for kind in self.kinds):
+        if Need.CATEGORY in needs and all(kind.quantity for kind in self.kinds):
             return no_category(type(model))
         if Need.LABELS in needs and self._dataset.labels is None:
             return no_labels(title)

@@ -51,7 +51,7 @@ def leave_termination_to_parent() -> None:
     for number in termination_signals():
         signal.signal(number, signal.SIG_IGN)
     if sys.platform == "linux":
-        # The thread below cannot end a process whose code does not let go of the interpreter.
+        # The thread below cannot end a process whose code does not release the interpreter.
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     threading.Thread(target=exit_with_parent, daemon=True).start()
 
@@ -62,21 +62,21 @@ _preparation: list[Preparation] = []
 
 
 def prepare_children(work: Callable[..., str], *arguments: Any) -> None:
-    """Let every child that is started from now on, and its children, call `work(*arguments)` before anything else.
+    """Have every child started from now on, and its children, call `work(*arguments)` before anything else.
 
-    In place of what was asked for before. `work` is a function of a module, its arguments can be pickled; it returns
-    what goes wrong, as sentences: a child in which something is lacking afterwards says so.
+    This replaces the previous call. `work` is a module's function whose arguments can be pickled; it returns what went
+    wrong, as sentences, which a child reports if something is missing afterwards.
     """
     _preparation[:] = [(work, arguments)]
 
 
 def preparation() -> Preparation | None:
-    """Return what children are to do first."""
+    """Return the call that children make first."""
     return _preparation[0] if _preparation else None
 
 
 def prepare_child(first: Preparation | None) -> str:
-    """Do that, in a child, and return what goes wrong."""
+    """Make that call, in a child, and return what went wrong."""
     if first is None:
         return ""
     prepare_children(first[0], *first[1])
@@ -84,7 +84,7 @@ def prepare_child(first: Preparation | None) -> str:
 
 
 def cause_of(error: BaseException, problem: str) -> BaseException:
-    """Return the problem of the preparation as the cause of an error that says that something is lacking."""
+    """Return the problem of the preparation as the cause of an error which says that something is missing."""
     lacking = isinstance(error, LookupError | ImportError | AttributeError | PluginMissingError)
     return PluginError(problem) if problem and lacking else error
 
@@ -191,7 +191,7 @@ def _serve(connection: Connection, first: Preparation | None) -> None:
 
 
 def _failure(error: Exception, problem: str) -> tuple[str, str]:
-    """What a child sends of an error; `problem` is why a plug-in could not be loaded in it, if so."""
+    """The error as a child sends it; `problem` is why a plug-in could not be loaded there, if so."""
     found = cause_of(explained(error), problem)
     if isinstance(found, PluginError):
         return "refused", str(found)

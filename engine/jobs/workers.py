@@ -1,8 +1,8 @@
-"""Jobs in a child process of their own: what they run may hang or crash, and costs no more than the job.
+"""Jobs in child processes: code that hangs or crashes there costs no more than its job.
 
-A worker does one job after another and obeys pause, stop and cancel as `drive` does here. Where its code is when it
-does not answer, or crashed, it writes to a file: a thread of it, which looks at the stack when it is asked; where the
-code does not let go of the interpreter, the handler of a signal; in a crash `faulthandler`.
+A worker runs one job after another and obeys pause, stop and cancel like `drive`. If its code does not answer or
+crashes, the current line is written to a file: on request by a thread that reads the stack; if the code does not
+release the interpreter, by the handler of a signal; in a crash by `faulthandler`.
 """
 
 import contextlib
@@ -30,10 +30,10 @@ from engine.system.files import temporary_file
 from engine.system.user_code import Place, error_words, explained, place_in_dump
 
 SILENCE = 4.0
-"""Seconds without a word, after a request, until it counts as unanswered."""
+"""Seconds without a message after which a request counts as unanswered."""
 
 CLOSING = 3.0
-"""Seconds that an abandoned job gets to save what it has."""
+"""Seconds for an abandoned job to save its state."""
 
 POLL_SECONDS = 0.1
 """Interval at which a job in a child process yields, so that requests reach it."""
@@ -42,29 +42,29 @@ SEND_EVERY = 0.1
 """Seconds between two reports of progress."""
 
 LOOK_SECONDS = 0.5
-"""How long a process may take to say where its code is."""
+"""Seconds for a process to write down where its code is."""
 
-Wish: TypeAlias = Literal["pause", "resume", "stop", "cancel"]
+Command: TypeAlias = Literal["pause", "resume", "stop", "cancel"]
 _LOOK = "look"
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a job ended: well, or with an error, whose traceback in the child is `trace`."""
+    """How a job ended: successfully, or with an error, whose traceback in the child is `trace`."""
 
     error: Exception | None = None
     trace: str = ""
 
 
 class RemoteError(Exception):
-    """The traceback of an error in a child process, as the cause of the one that is raised here."""
+    """The traceback of an error in a child process, as the cause of the error raised in the parent."""
 
 
 class Worker:
-    """A child process that does jobs. `connection` is ready when there is something to receive.
+    """A child process that runs jobs. `connection` is ready when there is something to receive.
 
-    `who` begins the sentences about what it runs ("sparse-vae does not answer"); a plug-in whose code is seen to hang
-    or crash takes its place. An unprepared worker does not do what `prepare_children` asks for.
+    `who` is the subject of messages about it ("sparse-vae does not answer"), unless a plug-in is found whose code hangs
+    or has crashed. A worker that is not `prepared` leaves out what `prepare_children` asks for.
     """
 
     def __init__(self, who: str = "It", *, prepared: bool = True) -> None:
@@ -90,17 +90,17 @@ class Worker:
         self._heard = time.monotonic()
 
     def begin(self, make: Callable[..., Job], *arguments: Any) -> None:
-        """Do the job `make(*arguments)`; `make` is a function of a module, and all can be pickled."""
+        """Start the job `make(*arguments)`; `make` is a module's function, and everything can be pickled."""
         self._asked = None
         self._send((make, arguments))
 
-    def ask(self, wish: Wish) -> None:
-        """Ask something of the job."""
-        self._asked = None if wish == "resume" else time.monotonic()
-        self._send(wish)
+    def ask(self, command: Command) -> None:
+        """Send a command to the job."""
+        self._asked = None if command == "resume" else time.monotonic()
+        self._send(command)
 
     def receive(self) -> Event | Outcome:
-        """Return the next event, or how the job ended; that of a process that is gone is a PluginError."""
+        """Return the next event, or the outcome of the job: a PluginError if the process is gone."""
         try:
             if self.dead:
                 raise EOFError
@@ -132,7 +132,7 @@ class Worker:
         return self._asked is not None
 
     def look(self) -> Place | None:
-        """Return where in a plug-in's code the process is now, or crashed; None where that is not to be found out."""
+        """Return the line of a plug-in's code where the process is or crashed; None if it cannot be determined."""
         if self._process.is_alive():
             self._watched |= bool(self._dumped())  # until it is, the signal would end the process
             self._dump.write_bytes(b"")
@@ -143,7 +143,7 @@ class Worker:
         return place_in_dump(self._dumped())
 
     def _is_dumped(self) -> bool:
-        """Wait for what the process writes down."""
+        """Wait until the process has written down where its code is."""
         end = time.monotonic() + LOOK_SECONDS
         while time.monotonic() < end:
             time.sleep(0.02)
@@ -152,11 +152,11 @@ class Worker:
         return False
 
     def unanswered(self) -> str:
-        """Say that it does not answer, and where its code is."""
+        """Return the message that it does not answer, with the line of its code."""
         return self._about("does not answer{where}")
 
     def given_up(self) -> str:
-        """Say that it did not answer and was ended."""
+        """Return the message that it did not answer and was ended."""
         return self._about("did not answer{where} and was ended")
 
     def end(self) -> None:
@@ -182,7 +182,7 @@ class Worker:
             return ""
 
     def _ended(self) -> str:
-        """Say how the process ended by itself."""
+        """The message that the process has ended, with the cause."""
         self._process.join(CLOSING)
         code, dump = self._process.exitcode, self._dumped()
         crashed = "Fatal Python error" in dump or "Windows fatal exception" in dump
@@ -203,13 +203,13 @@ def _signal_words(code: int | None) -> str:
 
 
 def apart(who: str, make: Callable[..., Job], *arguments: Any, saves: bool = True) -> Job:
-    """Do the job `make(*arguments)` in a process of its own; events and requests pass through.
+    """Run the job `make(*arguments)` in a child process; events and requests pass through.
 
-    `make` is a function of a module; it, the arguments and the events can be pickled. Yields Idle while nothing
-    happens, and Unanswered where a request has no answer; `Request.END` then ends the process. When it is closed, the
-    job is cancelled, and gets some seconds where it `saves` what it has: closing raises PluginError if it needs more.
+    `make` is a module's function; it, the arguments and the events can be pickled. Yields Idle while nothing happens,
+    and Unanswered if a request is not answered; `Request.END` then ends the process. Closing cancels the job; if it
+    `saves` its state, it has some seconds for that, and closing raises PluginError if it needs more.
 
-    Raises what the job raises, and PluginError when the process crashes, exits or is ended.
+    Raises what the job raises, and PluginError if the process crashes, exits or is ended.
     """
     worker = Worker(who)
     try:
@@ -229,7 +229,7 @@ def apart(who: str, make: Callable[..., Job], *arguments: Any, saves: bool = Tru
 
 
 def raise_outcome(outcome: Outcome) -> None:
-    """Raise the error that a job ended with, if there was one."""
+    """Raise the error with which a job ended, if any."""
     if isinstance(outcome.error, StudioError):
         raise outcome.error
     if outcome.error is not None:
@@ -261,7 +261,7 @@ def _pass_through(worker: Worker) -> Generator[Event, Request | None, Outcome]:
 
 
 def _answers(worker: Worker) -> bool:
-    """Whether a job that was cancelled ends within some seconds."""
+    """Whether a cancelled job ends within some seconds."""
     end = time.monotonic() + CLOSING
     while (left := end - time.monotonic()) > 0 and worker.connection.poll(left):
         if isinstance(worker.receive(), Outcome):
@@ -273,7 +273,7 @@ def _answers(worker: Worker) -> bool:
 
 
 class _Watch:
-    """Writes down where the code of the main thread is, to a file that the parent reads."""
+    """Writes the stack of the main thread to a file that the parent reads."""
 
     def __init__(self, path: str) -> None:
         self._file = Path(path).open("a", encoding="utf-8")  # noqa: SIM115 (open as long as the process lives)
@@ -283,7 +283,7 @@ class _Watch:
         self._write("started\n")
 
     def look(self) -> None:
-        """Write it down as `faulthandler` does, the innermost call first. Called in another thread."""
+        """Write the stack as `faulthandler` does, the innermost call first; called in another thread."""
         lines = []
         frame = sys._current_frames().get(threading.main_thread().ident or 0)
         while frame is not None:
@@ -297,7 +297,7 @@ class _Watch:
 
 
 class _Reports:
-    """Sends events to the parent; of progress only what is newest, ten times a second."""
+    """Sends events to the parent; of progress only the latest, ten times per second."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -328,7 +328,7 @@ class _Task:
 
 
 def _serve(connection: Connection, dump: str, first: Preparation | None) -> None:
-    """Do one job after another, in a child, until the parent is gone."""
+    """Run one job after another, in a child, until the parent is gone."""
     from engine.system.memory import keep_freed_memory
 
     leave_termination_to_parent()  # it asks the job to stop
@@ -382,7 +382,7 @@ def _do(task: _Task, connection: Connection, problem: str) -> Outcome:
 
 
 def _portable(error: BaseException, problem: str = "") -> Exception:
-    """Return an error that any process can read: one that a plug-in raised names it, one of ours stays as it is.
+    """Return an error that any process can read: a plug-in's error names the plug-in, our own are unchanged.
 
     `problem` is why a plug-in could not be loaded in this process, if so.
     """

@@ -1,7 +1,7 @@
-"""Which plug-ins the user allowed or refused, by the SHA-256 of their bytes.
+"""Which plug-ins the user has allowed or refused, by the SHA-256 of their files.
 
-Kept in plugins.json in the configuration folder. A file that was not asked about, or was changed since, has no answer
-and is not executed; nor is any where plugins.json is damaged.
+The answers are stored in plugins.json in the configuration folder. A file that is new or has changed has no answer and
+is not executed; if plugins.json is damaged, no file is.
 """
 
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ LOCK_TIMEOUT = 2.0
 """Seconds to wait for another process that writes an answer."""
 
 MOST_ANSWERS = 2000
-"""Answers that are kept; beyond these the oldest are forgotten, and asked for again."""
+"""Maximum number of answers; the oldest are forgotten, and their files are asked about again."""
 
 Answer: TypeAlias = Literal["allowed", "refused"]
 _Fingerprint: TypeAlias = Annotated[str, Field(strict=True, pattern=r"^[0-9a-f]{64}$")]
@@ -51,7 +51,7 @@ class Answers:
     given: dict[str, tuple[str, Answer]]
     """The file's name and the answer, by fingerprint, in the order in which they were given."""
     imported: dict[str, str]
-    """With which versions of the libraries plug-ins were imported without harm, by fingerprint."""
+    """The library versions with which plug-ins were imported successfully, by fingerprint."""
     problem: str = ""
 
     def answer(self, fingerprint: str) -> Answer | None:
@@ -60,21 +60,21 @@ class Answers:
         return found[1] if found else None
 
     def knows(self, name: str) -> bool:
-        """Whether a file of this name was ever answered for: with other content now, it was changed."""
+        """Return whether there is an answer for a file of this name, whatever its content was."""
         return any(file == name for file, _ in self.given.values())
 
 
 class Consent:
-    """Reads and writes the user's answers. Every change is read from the disk again and written at once.
+    """Reads and writes the user's answers; each change is applied to the file on disk at once.
 
-    Meanwhile no other process writes: an answer that was lost could let a file be loaded that was refused.
+    No other process can write meanwhile: a lost answer could let a refused file be loaded.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def read(self) -> Answers:
-        """Return the answers; none, and the reason as a sentence, where the file is damaged."""
+        """Return the answers; if the file is damaged, none, with the reason as a sentence."""
         try:
             kept = checked(_FILE, read_object(self.path))
         except FileNotFoundError:
@@ -84,14 +84,14 @@ class Consent:
         return Answers({sha: (entry.file, entry.answer) for sha, entry in kept.answers.items()}, dict(kept.imported))
 
     def give(self, fingerprint: str, name: str, answer: Answer) -> None:
-        """Keep an answer for a file of that name and content. Raises PluginError when it cannot be written."""
+        """Store an answer for a file with this name and content. Raises PluginError if it cannot be written."""
         with self._alone():
             answers = self.read()
             given = {sha: entry for sha, entry in answers.given.items() if sha != fingerprint}
             self._write(answers, given | {fingerprint: (name, answer)}, answers.imported)
 
     def forget(self, fingerprint: str) -> None:
-        """Forget the answer for a plug-in. Raises PluginError when that cannot be written."""
+        """Forget the answer for a plug-in. Raises PluginError if that cannot be written."""
         with self._alone():
             answers = self.read()
             given = {sha: entry for sha, entry in answers.given.items() if sha != fingerprint}
@@ -100,7 +100,7 @@ class Consent:
                 self._write(answers, given, imported)
 
     def note_imported(self, fingerprint: str, versions: str) -> None:
-        """Keep that a plug-in was imported without harm. Raises PluginError when that cannot be written."""
+        """Record that a plug-in was imported successfully. Raises PluginError if that cannot be written."""
         if self.read().imported.get(fingerprint) == versions:
             return
         with self._alone():

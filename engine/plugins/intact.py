@@ -1,4 +1,4 @@
-"""What the import of a plug-in must leave as it was, so that numbers are of the code that their runs name.
+"""What the import of a plug-in must leave unchanged, so that values belong to the code that their runs name.
 
 Our own functions, which runs without the plug-in use, too; and for a file, which alone has the fingerprint, no module
 beside it may be imported. This finds mistakes and habits, not malice: a plug-in is a program.
@@ -14,14 +14,14 @@ from typing import Any, TypeAlias
 from engine.errors import PluginError
 
 OURS = "engine"
-"""The package whose functions and classes must stay as they are."""
+"""The package whose functions and classes must remain unchanged."""
 
 _Attributes: TypeAlias = dict[tuple[Any, str], Any]
 
 
 @contextmanager
 def ours_intact(what: str) -> Iterator[None]:
-    """Undo changes of our functions and classes, and raise PluginError where there were any."""
+    """Undo changes to our functions and classes, and raise PluginError if there were any."""
     before = _attributes()
     yield
     changed = [at for at, value in before.items() if vars(at[0]).get(at[1]) is not value]
@@ -45,7 +45,7 @@ def ours_intact(what: str) -> Iterator[None]:
 
 
 def _attributes() -> _Attributes:
-    """Functions and classes of our modules, and functions of our classes, by what they belong to and their names."""
+    """Functions and classes of our modules, and functions of our classes, by their owner and name."""
     found: _Attributes = {}
     for module in [module for name, module in [*sys.modules.items()] if name.partition(".")[0] == OURS]:
         for name, value in [*vars(module).items()]:
@@ -60,7 +60,7 @@ def _attributes() -> _Attributes:
 
 @contextmanager
 def stands_alone(what: str, file: Path) -> Iterator[None]:
-    """Raise PluginError where modules are imported from the file's own folder or from one that it adds to the path.
+    """Raise PluginError if modules are imported from the file's own folder or from one that it adds to the path.
 
     These modules are forgotten, and the path is as before.
     """

@@ -29,13 +29,13 @@ GROUP = "disentangle_studio.plugins"
 """The group of entry points in which an installed package names its plug-ins."""
 
 LARGEST = 1_000_000
-"""Bytes of a plug-in's file."""
+"""Maximum size of a plug-in's file in bytes."""
 
 LARGE = 2**26
 """Bytes of a package's file that are read for its fingerprint, so that the start does not wait for data."""
 
 MOST_FILES = 200
-"""Files in the plug-in folder that are looked at."""
+"""Maximum number of files read from the plug-in folder."""
 
 NO_PLUGIN = "defines no PLUGIN. A plug-in ends with PLUGIN = Plugin(name=..., version=..., interface=1, ...)"
 
@@ -56,12 +56,12 @@ class FileSource:
 
     @property
     def key(self) -> str:
-        """What it is called in the list: the file's name."""
+        """Its key in the list of plug-ins: the file's name."""
         return self.path.name
 
     @property
     def place(self) -> str:
-        """Where it is, for people."""
+        """Its path, as text to show."""
         return str(self.path)
 
     @property
@@ -71,7 +71,7 @@ class FileSource:
 
     @property
     def module(self) -> str:
-        """The name of its module, by which its classes are found in other processes."""
+        """The name of its module, by which other processes find its classes."""
         return f"plugin_{re.sub(r'[^A-Za-z0-9]', '_', self.path.stem)}_{crc32(self.key.encode(errors='replace')):08x}"
 
     def execute(self) -> object:
@@ -107,17 +107,17 @@ class PackageSource:
     entry: str
     """Module and attribute, e.g. "disentangle_toys.plugin:PLUGIN"."""
     code: str
-    """The folder of the package, or the file of a module that is none."""
+    """The folder of the package, or the file of a module without one."""
     fingerprint: str
 
     @property
     def key(self) -> str:
-        """What it is called in the list: the package, without its version."""
+        """Its key in the list of plug-ins: the package, without its version."""
         return self.package.partition(" ")[0]
 
     @property
     def place(self) -> str:
-        """Where it comes from, for people."""
+        """The package, as text to show."""
         return self.key
 
     def execute(self) -> object:
@@ -127,7 +127,7 @@ class PackageSource:
         with _loading(f"The package {self.key}", self.code):
             if _imported.setdefault(top, _fingerprint(self.key, Path(self.code))) != self.fingerprint:
                 raise PluginError(
-                    f"The package {self.key} has changed since it was loaded. Start the application again to use it as "
+                    f"The package {self.key} has changed since it was loaded. Restart the application to use it as "
                     "it is now."
                 )
             found: object = importlib.import_module(module)
@@ -141,7 +141,7 @@ Source = FileSource | PackageSource
 
 @contextlib.contextmanager
 def _loading(what: str, code: str) -> Iterator[None]:
-    """Turn whatever is raised into a sentence with the line that raised it; what is printed goes to stderr."""
+    """Turn any error into a PluginError that names the line; what is printed goes to stderr."""
     register_code(code, what)
     try:
         with ours_intact(what), contextlib.redirect_stdout(sys.stderr):
@@ -155,7 +155,7 @@ def _loading(what: str, code: str) -> Iterator[None]:
 
 
 def find_files(folder: Path) -> tuple[list[FileSource], dict[str, str]]:
-    """Read the files of the plug-in folder; also why some cannot be read, a sentence each, by their names."""
+    """Read the files of the plug-in folder; also return why some cannot be read, a sentence each, by name."""
     try:
         with os.scandir(folder) as entries:
             names = sorted(entry.name for entry in entries if entry.name.endswith(".py") and entry.name[0] != ".")
@@ -178,14 +178,14 @@ def read_file(path: Path) -> FileSource:
     try:
         content = read_limited(path, LARGEST)
     except DamagedError as error:
-        raise PluginError(f"{one_line(path.name)} is no plug-in: {error}.") from None
+        raise PluginError(f"{one_line(path.name)} is not a plug-in: {error}.") from None
     except OSError as error:
         raise PluginError(f"{one_line(path.name)} {reason_of(error)}.") from None
     return FileSource(path, content, hashlib.sha256(content).hexdigest())
 
 
 def find_packages() -> tuple[list[PackageSource], dict[str, str]]:
-    """Find installed packages with plug-ins; also why some cannot be used, a sentence each, by their names."""
+    """Find installed packages with plug-ins; also return why some cannot be used, a sentence each, by name."""
     found: list[PackageSource] = []
     problems = {}
     for point in importlib.metadata.entry_points(group=GROUP):
@@ -200,7 +200,7 @@ def find_packages() -> tuple[list[PackageSource], dict[str, str]]:
 
 
 def _code_of(module: str) -> Path:
-    """The folder of a module's package, or its file; nothing of it is executed. Raises ImportError or ValueError."""
+    """The folder of a module's package, or its file, without executing it. Raises ImportError or ValueError."""
     top = module.partition(".")[0]
     spec = importlib.util.find_spec(top)
     if spec is None:
@@ -245,7 +245,7 @@ def _installed(distribution: str, code: Path) -> dict[str, Path]:
         return {}
     found = {}
     for file in listed:
-        # Of an editable installation there are only links to its code.
+        # An editable installation only has links to its code.
         ours = not file.parts[0].endswith((".dist-info", ".egg-info")) and not file.name.startswith("__editable__")
         path = Path(str(file.locate()))
         if (
@@ -259,7 +259,7 @@ def _installed(distribution: str, code: Path) -> dict[str, Path]:
 
 
 def unload(source: Source) -> None:
-    """Forget a source's code; objects of it that are in use stay as they are."""
+    """Forget the code of a source; its objects that are in use remain."""
     forget_code(source.code)
     if isinstance(source, FileSource):
         sys.modules.pop(source.module, None)

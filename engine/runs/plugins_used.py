@@ -30,7 +30,7 @@ def names_of(config: RunConfig) -> str:
 
 
 def plugins_used(config: RunConfig) -> tuple[PluginUse, ...]:
-    """Return the loaded plug-ins that settings need, with what a run keeps of what they bring."""
+    """Return the loaded plug-ins that settings need, with the descriptions that a run stores."""
     found: dict[Origin, dict[str, Any]] = {}
     method, network = METHODS[config.objective], NETWORKS[config.network]
     if origin := METHODS.origin(config.objective):
@@ -45,18 +45,18 @@ def plugins_used(config: RunConfig) -> tuple[PluginUse, ...]:
         }
     if origin := ENTRIES.origin(config.dataset):
         found.setdefault(origin, {})["dataset"] = absent_dataset(ENTRIES[config.dataset]).model_dump()
-    return tuple(_use(origin, brought) for origin, brought in found.items())
+    return tuple(_use(origin, provided) for origin, provided in found.items())
 
 
 def absent_dataset(entry: Entry) -> AbsentDataset:
-    """Return what is kept of a data set, for where its plug-in is not loaded."""
+    """Return the description of a data set that a run stores, for use without its plug-in."""
     about = {name: getattr(entry, name) for name in AbsentDataset.model_fields}
     return AbsentDataset.model_validate(about | {"shape": list(entry.shape)})
 
 
-def _use(origin: Origin, brought: dict[str, Any]) -> PluginUse:
+def _use(origin: Origin, provided: dict[str, Any]) -> PluginUse:
     about = {"name": origin.plugin, "version": origin.version, "fingerprint": origin.fingerprint}
-    return PluginUse(**about, values=about | brought)
+    return PluginUse(**about, values=about | provided)
 
 
 def in_full(name: str, version: str, fingerprint: str) -> str:
@@ -65,7 +65,7 @@ def in_full(name: str, version: str, fingerprint: str) -> str:
 
 
 def plugin_changes(before: tuple[PluginUse, ...], now: tuple[PluginUse, ...]) -> str:
-    """Say which code is other than before, e.g. "the plug-in sparse (version 1.0 then, 1.1 now)"; else empty.
+    """Say which plug-ins have changed, e.g. "the plug-in sparse (version 1.0 then, 1.1 now)"; empty if none has.
 
     What has the same name may also come from another plug-in now, or from the application itself. What is missing now
     is not named.
@@ -87,11 +87,11 @@ def plugin_changes(before: tuple[PluginUse, ...], now: tuple[PluginUse, ...]) ->
 
 
 def _providers(uses: tuple[PluginUse, ...]) -> dict[tuple[str, str], PluginUse]:
-    """The plug-ins that bring what is used, by its kind and name."""
+    """The plug-ins that provide what is used, by its kind and name."""
     return {(kind, use.values[kind]["name"]): use for use in uses for kind in _KINDS if use.values.get(kind)}
 
 
 def require_plugins(config: RunConfig) -> None:
-    """Raise PluginMissingError where a plug-in that settings need is not loaded."""
+    """Raise PluginMissingError if a plug-in that settings need is not loaded."""
     if words := missing_words(config):
         raise PluginMissingError(words)

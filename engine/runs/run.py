@@ -74,14 +74,14 @@ class RunState:
 
 @dataclass(frozen=True, slots=True)
 class FormerPlugins:
-    """Plug-ins that a run was trained with up to a step, and that were others when it went on."""
+    """Plug-ins that a run was trained with up to a step, before it was resumed with other versions."""
 
     step: int
     plugins: tuple[PluginUse, ...]
 
     @classmethod
     def read(cls, values: Any) -> "FormerPlugins | None":
-        """Read what config.json holds of it; None where that is damaged."""
+        """Read an entry of config.json; None if it is damaged."""
         step = values.get("step") if isinstance(values, dict) else None
         return cls(step, read_plugins(values.get("plugins"))) if isinstance(step, int) else None
 
@@ -131,10 +131,10 @@ class Run:
         """Number of classes of its data, known when `image_shape` is."""
         self.former: tuple[FormerData, ...] = ()
         self.plugins: tuple[PluginUse, ...] = ()
-        """The plug-ins that it needs, as they were when it was last trained."""
+        """The plug-ins that it needs, in the versions it was last trained with."""
         self._rescheduled = False
         self.former_plugins: tuple[FormerPlugins, ...] = ()
-        """Those it was trained with before, in order, where it went on with others."""
+        """Those it was trained with before, in order, if it was resumed with other versions."""
 
     @classmethod
     def create(cls, root: Path, config: RunConfig, name: str | None = None) -> "Run":
@@ -242,6 +242,11 @@ class Run:
         return self.path / "held_out.csv"
 
     @property
+    def scores_file(self) -> Path:
+        """File of the scores during training, if they are requested."""
+        return self.path / "scores.csv"
+
+    @property
     def checkpoint_folder(self) -> Path:
         """Folder of the weights and the trainer state."""
         return self.path / "checkpoint"
@@ -315,7 +320,7 @@ class Run:
         self.trained_on, self.former = data, former
 
     def record_plugins(self, step: int) -> None:
-        """Keep which plug-ins the run is trained with from a step on, and with which before. Raises OSError."""
+        """Record the plug-ins that the run is trained with after a step, and those before it. Raises OSError."""
         now = plugins_used(self.config)
         if now == self.plugins:
             return
@@ -332,7 +337,7 @@ class Run:
         return next((former.plugins for former in self.former_plugins if step <= former.step), self.plugins)
 
     def plugin_note(self, step: int) -> str:
-        """Say that plug-ins are others now than the weights of a step were trained with; else empty."""
+        """Say how plug-ins differ from those with which the weights of a step were trained; empty if they do not."""
         changes = plugin_changes(self.plugins_at(step), plugins_used(self.config))
         return f"{self.name} was trained with another version of what it needs ({changes})." if changes else ""
 
@@ -404,8 +409,8 @@ class Run:
 
     def _require_own(self) -> None:
         """Check that the files and folders that training writes to are not links. Raises RunError."""
-        for path in (self.path / "lock", self.metrics_file, self.held_out_file, self.checkpoint_folder,
-                     self.previews_folder):  # fmt: skip
+        for path in (self.path / "lock", self.metrics_file, self.held_out_file, self.scores_file,
+                     self.checkpoint_folder, self.previews_folder):  # fmt: skip
             if is_link(path):
                 raise RunError(
                     f"{path} is a link to {os.path.realpath(path)}. Training writes and removes files there, so it "

@@ -1,6 +1,6 @@
-"""The plug-ins that a run needs, as its config.json keeps them, and what stands in for what they bring.
+"""The plug-ins that a run needs, as stored in its config.json, and stand-ins for what they provide.
 
-With the stand-ins a run can be opened where its plug-ins are not loaded: it is listed, drawn and exported.
+With stand-ins, a run can be listed, drawn and exported even if its plug-ins are not loaded.
 """
 
 import json
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from engine.settings.run_config import RunConfig
 
 MOST_PLUGINS = 16
-"""Plug-ins that a run can need."""
+"""Maximum number of plug-ins that a run can need."""
 
 MOST_SETTINGS = 64
-"""Settings that a method of a plug-in can have of its own."""
+"""Maximum number of a plug-in method's own settings."""
 
 LONGEST = 300
 
@@ -41,14 +41,14 @@ Count = Annotated[int, Field(strict=True, ge=1, le=10**9)]
 
 
 class _Thing(BaseModel):
-    """What plug-ins bring, by what a run says of it."""
+    """Something that a plug-in provides, as described by a run."""
 
     name: Name
     title: Annotated[Line, Field(min_length=1)]
 
 
 def _settable(name: str) -> str:
-    """A name that a setting of a method's own can have; those of common settings would be taken from all runs."""
+    """A name that a method's own setting can have; that of a common setting would be taken from all runs."""
     from engine.settings.run_config import RunConfig
 
     if name in RunConfig.model_fields or not can_name_setting(name):
@@ -84,7 +84,7 @@ class _Network(_Thing):
 
 
 class AbsentDataset(_Thing):
-    """What is known of a data set whose plug-in is not loaded; as `engine.data.Entry`."""
+    """A data set whose plug-in is not loaded, as described by its run; the fields are those of `engine.data.Entry`."""
 
     description: Text
     images: Count | None
@@ -107,27 +107,27 @@ class _Used(BaseModel):
 _USED = TypeAdapter(_Used)
 
 DATASETS_ABSENT: dict[str, tuple[AbsentDataset, Origin]] = {}
-"""Data sets that runs name and no loaded plug-in brings, by name."""
+"""Data sets that runs need but no loaded plug-in provides, by name."""
 
 
 @dataclass(frozen=True, slots=True)
 class PluginUse:
-    """A plug-in that a run needs: what it called itself, its fingerprint, and what the run keeps of what it brings."""
+    """A plug-in that a run needs: its name, version and fingerprint, and the run's description of what it provides."""
 
     name: str
     version: str
     fingerprint: str
     values: Mapping[str, Any] = field(compare=False)
-    """What config.json holds."""
+    """Its entry in config.json."""
 
     @property
     def words(self) -> str:
-        """The plug-in in a line, e.g. "sparse 1.0"."""
+        """Its name and version, e.g. "sparse 1.0"."""
         return f"{self.name} {self.version}"
 
 
 def read_plugins(values: Any) -> tuple[PluginUse, ...]:
-    """Read what config.json holds under "plugins"; what is damaged is left out."""
+    """Read "plugins" of a config.json, leaving out damaged entries."""
     found = []
     for each in values[:MOST_PLUGINS] if isinstance(values, list) else ():
         try:
@@ -139,7 +139,7 @@ def read_plugins(values: Any) -> tuple[PluginUse, ...]:
 
 
 def let_stand_in(values: Mapping[str, Any]) -> None:
-    """Let what a run names and no plug-in brings have a stand-in, from what its config.json says of it."""
+    """Set stand-ins for what a run needs and no loaded plug-in provides, from the descriptions in its config.json."""
     from engine.settings.run_config import DATASET_TITLES
 
     settings = values.get("method")
@@ -165,7 +165,7 @@ def let_stand_in(values: Mapping[str, Any]) -> None:
 
 
 def _settings_in(values: Any) -> list[str]:
-    """Names in a run's "method" that settings can have; of any other its config.json is found not to be valid."""
+    """The names in a run's "method" that settings can have; any other makes its config.json invalid."""
     found = []
     for name in [*values][:MOST_SETTINGS] if isinstance(values, dict) else ():
         with suppress(ValidationError):
@@ -175,12 +175,12 @@ def _settings_in(values: Any) -> list[str]:
 
 @lru_cache(maxsize=256)
 def _absent_method(about: str, settings: frozenset[str], origin: Origin) -> "type[Method]":
-    """A stand-in, made once for all runs that say the same of their method."""
+    """A stand-in, shared by all runs that describe their method alike."""
     return absent_method(_in_lines(json.loads(about)), dict.fromkeys(sorted(settings)), origin)
 
 
 def _in_lines(value: Any) -> Any:
-    """Values with each text in one line that can be shown anywhere."""
+    """Values with each text reduced to one line that can be shown anywhere."""
     if isinstance(value, dict):
         return {key: _in_lines(each) for key, each in value.items()}
     if isinstance(value, list):
@@ -189,7 +189,7 @@ def _in_lines(value: Any) -> Any:
 
 
 def missing_words(config: "RunConfig") -> str:
-    """Say which plug-ins settings need that are not loaded; empty where none is missing."""
+    """Say which of the plug-ins that settings need are not loaded; empty if none is missing."""
     from engine.settings.run_config import DATASET_TITLES
 
     method, network = METHODS[config.objective], config.network

@@ -91,11 +91,11 @@ def _best(study: Study, cell: Cell, paths: Sequence[Path], data: DataOnDisk) -> 
 
 
 def _other(run: Run, cell: Cell, data: DataOnDisk) -> str:
-    """Say what a run was trained on or with that is not the cell's: other data, other code; else empty."""
+    """Say how a run's data or code differ from the cell's; empty if they do not."""
     if data.differs(run, cell):
         return "on other data"
     if not run.plugins or not (weights_step(run.checkpoint_folder) or run.state().step):
-        return ""  # what is not trained yet will be trained with what is loaded
+        return ""  # a new run will be trained with the loaded plug-ins
     changes = plugin_changes(run.plugins, plugins_used(cell.config))
     if not changes and not run.former_plugins:
         return ""

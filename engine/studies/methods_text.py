@@ -67,7 +67,7 @@ def _paragraph(entries: Sequence[_Entry], dataset: str) -> str:
 
 
 def _data(entries: Sequence[_Entry], words: str) -> str:
-    methods = {entry.row.method: _objective(entry.config) for entry in entries}
+    methods = {(entry.row.method, entry.row.supervision): _objective(entry.config) for entry in entries}
     first = entries[0].config
     entry = ENTRIES[first.dataset]
     if first.dataset not in OWN_DATA and entry.training_images is not None:
@@ -76,7 +76,7 @@ def _data(entries: Sequence[_Entry], words: str) -> str:
         words += (
             f" ({which} {entry.training_images:,} {'images' if which == 'all' else 'training images'}, {side} pixels)"
         )
-    listed = "; ".join(f"{title}, which minimises {formula}" for title, formula in methods.items())
+    listed = "; ".join(f"{title} ({how}), which minimises {formula}" for (title, how), formula in methods.items())
     return f"We trained on {words}: {listed}."
 
 
@@ -103,11 +103,11 @@ def _own_network(config: RunConfig) -> str:
 
 
 def _shared_network(entries: Sequence[_Entry]) -> str:
-    latents = _common(entries, lambda config: f"{config.latents:,}")
+    output = _common(entries, lambda config: METHODS[config.objective].output_words(config))
     encoder = _common(entries, _encoder)
     decoder = _common(entries, lambda config: NETWORKS[config.network].decoder_words())
     return (
-        f"The encoder has {encoder}; it outputs mean and log-variance of {latents} latents. The decoder {decoder} and "
+        f"The encoder has {encoder}; it outputs {output}. The decoder {decoder} and "
         "ends in a sigmoid. The reconstruction loss is the binary cross-entropy summed over pixels."
     )
 
@@ -124,9 +124,9 @@ def _side(config: RunConfig) -> int:
 
 def _training(entries: Sequence[_Entry]) -> str:
     optimiser = _common(entries, lambda config: METHODS[config.objective].optimiser_words(config))
-    batch = _common(entries, lambda config: f"{config.batch_size:,}")
+    batch = _common(entries, lambda config: METHODS[config.objective].batch_words(config))
     length = _common(entries, _length)
-    return f"The optimiser was {optimiser}, in batches of {batch} images, for {length}."
+    return f"The optimiser was {optimiser}, in batches of {batch}, for {length}."
 
 
 def _length(config: RunConfig) -> str:

@@ -16,7 +16,7 @@ from typing import TypeAlias
 from engine.errors import RunError, StudioError
 from engine.evaluation.catalogue import METRICS
 from engine.jobs.events import Event, Job, Paused, Progress, Request, Warned
-from engine.jobs.workers import Outcome, Wish, Worker
+from engine.jobs.workers import Command, Outcome, Worker
 from engine.runs.plugins_used import names_of
 from engine.runs.run import Run
 from engine.training.apart import note_end
@@ -155,7 +155,7 @@ class WorkerPool:
             return Outcome(StudioError(note_end(Run.open(self._tasks[number].run), str(outcome.error))))
         return outcome
 
-    def _ask(self, command: Wish) -> None:
+    def _ask(self, command: Command) -> None:
         for worker in self._busy:
             worker.ask(command)
 

@@ -1,4 +1,4 @@
-"""What the Data page says of a data set, as rich text."""
+"""The Data page's description of a data set, as rich text."""
 
 from functools import partial
 from html import escape as html_escape
@@ -10,14 +10,14 @@ from engine.system.plain_text import one_line
 from gui.plugins.words import origin_tip
 
 MOST_CLASSES = 20
-"""Classes that are named."""
+"""Maximum number of classes that are named."""
 
 escape = partial(html_escape, quote=False)
 """Escapes text between tags, where quotes need no escaping."""
 
 
 def facts(entry: Entry, path: Path | None, dataset: Dataset | None) -> str:
-    """Return lines on a data set at `path`: what is known beforehand, or what was found where it is loaded."""
+    """Return lines about a data set at `path`: what is known beforehand, or what was found when it was loaded."""
     lines = [escape(entry.description)]
     lines += _announced(entry) if dataset is None else _found(dataset)
     if words := origin_tip(ENTRIES.origin(entry.name)):

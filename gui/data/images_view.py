@@ -14,7 +14,7 @@ COLUMNS = 12
 
 
 class ImagesView(QScrollArea):
-    """Shows the image that the sliders of the factors choose, where there are factors, and a page of samples.
+    """Shows the image chosen by the factor sliders, if there are factors, and a page of samples.
 
     A click on a sample moves the sliders to its values. Emits `others_asked` for another page.
     """
@@ -58,7 +58,7 @@ class ImagesView(QScrollArea):
         self.setWidget(shown)
 
     def show_details(self, details: Details) -> None:
-        """Show a page of a data set; of the one that is shown, the sliders stay where they are."""
+        """Show a page of a data set; if it is already shown, the sliders stay where they are."""
         new, self._details = self._details is None, details
         dataset = details.dataset
         rows = []
@@ -75,11 +75,11 @@ class ImagesView(QScrollArea):
             follow(self.sliders, self._others, self.samples)
 
     def forget(self) -> None:
-        """Let go of the data set: the next one is another."""
+        """Forget the data set, since the next one is different."""
         self._details = None
 
     def release(self) -> None:
-        """Let go of its files, too, which are to be deleted."""
+        """Release its files, too, since they are to be deleted."""
         self.forget()
         self.sliders.show_dataset(None)
 

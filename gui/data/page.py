@@ -157,7 +157,7 @@ class DataPage(QWidget):
         return self._tried.get(name) or remembered_data(name)
 
     def list_entries(self) -> None:
-        """List the data sets there are now; the chosen one stays chosen if it can."""
+        """List the available data sets, keeping the selection if possible."""
         chosen = str(self.list.currentItem().data(Qt.ItemDataRole.UserRole))
         with QSignalBlocker(self.list):
             self._fill_list()

@@ -243,7 +243,7 @@ class RunStore(QObject):
 
     @Slot()
     def reopen(self) -> None:
-        """Open the runs of plug-ins again: their methods, networks or data sets have come, changed or gone."""
+        """Reopen the runs that use plug-ins, after methods, networks or data sets were added, changed or removed."""
         for item in self.items:
             if item.run.plugins or origins_of(item.run.config):
                 item.reopen()

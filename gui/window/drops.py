@@ -19,5 +19,5 @@ def dropped_paths(event: QDropEvent) -> list[Path]:
 
 
 def is_plugin(path: Path) -> bool:
-    """Whether a path is that of a Python file."""
+    """Return whether a path is that of a Python file."""
     return path.suffix.lower() == PLUGIN and not path.is_dir()

@@ -1,4 +1,4 @@
-"""Which plug-ins the jobs of the window use: these wait before they are replaced or removed."""
+"""Which plug-ins the jobs of the window use: these are not replaced or removed before the jobs have ended."""
 
 from collections.abc import Iterator
 

@@ -44,7 +44,7 @@ from gui.training.queue_card import QueueCard
 from gui.training.session import TrainingSession
 from gui.training.settings_card import SettingsCard
 from gui.traversal.page import TraversalPage
-from gui.widgets.banner import Banner
+from gui.widgets.banner import Banner, UnderBanner
 from gui.widgets.splitter import Splitter
 from gui.widgets.status_bar import StatusBar
 from gui.widgets.theme import px
@@ -121,12 +121,7 @@ class MainWindow(QMainWindow):
         self.plugins.start()
 
     def _lay_out(self) -> None:
-        right = QWidget()
-        column = QVBoxLayout(right)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(8)
-        column.addWidget(self.banner)
-        column.addWidget(self.pages, 1)
+        right = UnderBanner(self.pages, self.banner)
         left = QWidget()
         lists = QVBoxLayout(left)
         lists.setContentsMargins(0, 0, 0, 0)
@@ -163,7 +158,7 @@ class MainWindow(QMainWindow):
         card = self.training_page.settings
         card.start.connect(self._start)
         card.pause.connect(self.training.pause)
-        card.go_on.connect(self.training.resume)
+        card.resume.connect(self.training.resume)
         card.stop.connect(self.training.stop)
         card.cancel.connect(self.training.cancel)
         self.training_page.quick.connect(card.start_quick)
@@ -203,7 +198,7 @@ class MainWindow(QMainWindow):
         self.metrics_page.study.choice.data_chosen.connect(self._data_placed)
         self.data_page.progressed.connect(self._data_progressed)
         self.data_page.ended.connect(self._data_ended)
-        self.plugins.brought.connect(self._take_plugins)
+        self.plugins.registered.connect(self._take_plugins)
         self.plugin_desk.review.connect(self._show_plugin)
         self.setAcceptDrops(True)
 
@@ -308,7 +303,7 @@ class MainWindow(QMainWindow):
 
     @Slot(str)
     def _offer_end_of_cell(self, sentence: str) -> None:
-        """Offer to end the runs of a study whose plug-in does not answer; the others go on."""
+        """Offer to end the runs of a study whose plug-in does not answer; the others continue."""
         if not self.banner.waits:
             self.banner.say_with(sentence, "End it", self.studies.end)
 
@@ -470,7 +465,7 @@ class MainWindow(QMainWindow):
 
     @Slot()
     def _take_plugins(self) -> None:
-        """Show the methods, networks, metrics and data sets there are now."""
+        """Show the available methods, networks, metrics and data sets."""
         self.store.reopen()
         self.training_page.settings.take_plugins()
         self.data_page.list_entries()

@@ -11,7 +11,7 @@ from gui.window.header import Header
 
 
 class ThemeChoice(QObject):
-    """Emits `changed` when another scheme is shown, so that what is painted can be painted again."""
+    """Emits `changed` when another scheme is shown, so that painted widgets can be repainted."""
 
     changed = Signal()
 
@@ -30,7 +30,7 @@ class ThemeChoice(QObject):
 
     @Slot(str)
     def choose(self, chosen: str) -> None:
-        """Show "light", "dark" or "system", which the settings have remembered."""
+        """Show "light", "dark" or "system", as stored in the settings."""
         theme.choose_scheme(_app(), chosen)
         self._shown(chosen)
 

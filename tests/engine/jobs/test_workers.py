@@ -1,4 +1,4 @@
-"""Jobs in a child process: the same events, and whatever the code does, the host goes on."""
+"""Jobs in a child process: the same events, and a host that continues whatever the code does."""
 
 import ctypes
 import itertools

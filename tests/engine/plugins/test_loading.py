@@ -56,7 +56,7 @@ def test_a_new_file_is_listed_and_not_executed(start, folder):
 def test_what_is_allowed_is_loaded_and_says_what_it_brings(start, sound):
     plugins, listed = allowed(start, sound)
     assert (listed.standing, listed.problem) == (Standing.LOADED, "")
-    assert (listed.name, listed.version, listed.brings) == ("sound", "1.0", {"method": ("sound-vae",)})
+    assert (listed.name, listed.version, listed.provides) == ("sound", "1.0", {"method": ("sound-vae",)})
     assert METHODS["sound-vae"].title == "Sound VAE"
     origin = METHODS.origin("sound-vae")
     assert (origin.plugin, origin.fingerprint) == ("sound", hashlib.sha256(sound.read_bytes()).hexdigest())
@@ -202,14 +202,14 @@ HOSTILE = {
     ),
     "takes a name": (
         f"{HEAD}PLUGIN = Plugin(name='mine', version='1', interface=1, methods={{'beta-vae': BetaVae}})",
-        "There is a method beta-vae already: it comes from the application itself.",
+        "There is already a method beta-vae, from the application itself.",
     ),
     "misses arguments": (
         f"{HEAD}PLUGIN = Plugin('mine')\n",
         "bad.py cannot be loaded: it raised TypeError: Plugin.__init__() missing 2 required positional arguments: "
         "'version' and 'interface' (bad.py, line 3).",
     ),
-    "raises when it is looked at": (
+    "raises when it is inspected": (
         f"{HEAD}class Odd(dict):\n    def items(self):\n        raise KeyError('odd')\n\n"
         "PLUGIN = Plugin(name='odd', version='1', interface=1, methods=Odd(a=1))",
         "KeyError: 'odd'",
@@ -287,7 +287,7 @@ def test_an_import_that_does_not_end_is_ended_and_named_with_its_line(start, fol
     monkeypatch.setattr(loading, "IMPORT_SECONDS", 8.0)
     _, listed = allowed(start, folder / "bad.py", body)
     assert listed.standing is Standing.FAILED
-    assert "bad.py is not loaded: its import did not end within 8 seconds (bad.py, line" in listed.problem
+    assert "bad.py is not loaded: its import did not finish within 8 seconds (bad.py, line" in listed.problem
 
 
 def test_an_import_that_hangs_only_the_second_time_costs_no_more_than_its_limit(start, folder, tmp_path, monkeypatch):
@@ -301,7 +301,7 @@ def test_an_import_that_hangs_only_the_second_time_costs_no_more_than_its_limit(
     began = time.monotonic()
     plugins.load(known_only=True)
     assert time.monotonic() - began < 2
-    assert "did not end within 0.3 seconds" in only(plugins).problem
+    assert "did not finish within 0.3 seconds" in only(plugins).problem
 
 
 def unreadable(folder, kind, tmp_path):
@@ -351,7 +351,7 @@ def test_two_files_of_one_plug_in_do_not_get_in_each_others_way(start, folder, s
     first, second = plugins.find("copy.py"), plugins.find("sound.py")
     assert first.standing is Standing.LOADED
     assert second.standing is Standing.FAILED
-    assert "There is a plug-in sound already" in second.problem
+    assert "There is already a plug-in sound" in second.problem
 
 
 def test_a_new_version_takes_the_place_of_the_old_one(start, sound):
@@ -391,7 +391,7 @@ def test_adding_copies_a_file_and_does_not_allow_it(start, folder, tmp_path, sou
     assert (listed.standing, sound.read_bytes()) == (Standing.NEW, given.read_bytes())
     assert plugins.add(check_file(given)) == listed  # the same again is no matter
     given.write_text("x = 1")
-    with pytest.raises(PluginError, match=r"There is a sound\.py in .* already, with other content"):
+    with pytest.raises(PluginError, match=r"There is already a sound\.py in .*, with other content"):
         plugins.add(check_file(given))
     assert plugins.add(check_file(given), replace_existing=True).standing is Standing.NEW
     assert sound.read_text() == "x = 1"
@@ -401,7 +401,7 @@ def test_adding_copies_a_file_and_does_not_allow_it(start, folder, tmp_path, sou
 def test_what_can_be_no_plug_in_is_not_added(start, folder, tmp_path, name):
     path = tmp_path / name
     path.mkdir() if name == "folder.py" else path.write_text("")
-    with pytest.raises(PluginError, match=r"is no plug-in|not a regular file"):
+    with pytest.raises(PluginError, match=r"is not a plug-in|not a regular file"):
         start().add(check_file(path))
     assert list(folder.iterdir()) == []
 
@@ -490,9 +490,7 @@ def test_a_package_that_changes_is_used_neither_here_nor_in_children_as_what_it_
     plugins = start()
     plugins.load()
     (code / "__init__.py").write_text((code / "__init__.py").read_text().replace("First", "Second, longer"))
-    words = (
-        "The package studio-toys has changed since it was loaded. Start the application again to use it as it is now."
-    )
+    words = "The package studio-toys has changed since it was loaded. Restart the application to use it as it is now."
     with pytest.raises(PluginError, match=f"^{words}$"):  # once it executed the new code under the old fingerprint
         list(apart("It", title_in_child))
     # pip takes it away and installs it again: once the old code had the new fingerprint.

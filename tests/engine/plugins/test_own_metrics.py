@@ -231,7 +231,7 @@ def test_values_are_shown_where_it_is_not_loaded_whatever_the_file_says(tiny_cop
 @pytest.mark.parametrize(
     ("metric", "words"),
     [
-        (of("kl", spread), "is called kl, and there is a metric of that name already"),
+        (of("kl", spread), "is called kl, and there is already a metric of that name"),
         (of("Spread", spread), "'Spread' cannot be the name of a column of"),
         (of("twice", spread, (), "twice"), "Two columns are called twice"),
         (type("No", (Metric,), {"columns": (), "compute": spread})(), "must be a tuple of columns"),

@@ -1,4 +1,4 @@
-"""A run knows which plug-ins it needs: without them it is shown, with others it goes on only where that is accepted."""
+"""A run knows which plug-ins it needs: without them it can be viewed; with changed ones it resumes only on consent."""
 
 import json
 import shutil

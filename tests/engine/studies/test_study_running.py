@@ -184,7 +184,7 @@ def test_a_worker_killed_by_the_system_affects_only_its_cell(tmp_path, study_fil
     first, second = finished(events)
     assert (first.state, second.state) == ("failed", "evaluated")
     assert "ended by the system" in first.message
-    assert cell_states(study, tmp_path / "runs")[0].state == "paused"  # and can go on
+    assert cell_states(study, tmp_path / "runs")[0].state == "paused"  # and can be resumed
 
 
 def test_a_study_runs_only_once_at_a_time_in_a_folder(study, tmp_path):
@@ -233,7 +233,7 @@ def ended_by(study, folder, ask):
     return events
 
 
-def test_a_cell_whose_step_never_ends_can_be_ended_and_the_others_go_on(tmp_path, study_file, odd_plugin):
+def test_a_cell_whose_step_never_ends_can_be_ended_and_the_others_continue(tmp_path, study_file, odd_plugin):
     odd_plugin("while True: pass")
     study = load_study(study_file(tmp_path, ODD), seeds=1)
     events = ended_by(study, tmp_path / "runs", Control.pause)

@@ -162,7 +162,7 @@ def test_a_plug_in_that_cannot_be_loaded_in_the_child_is_named(odd_run, monkeypa
     monkeypatch.setattr(processes, "_preparation", [(load, (failing,))])
     with pytest.raises(PluginError) as raised:
         list(training(run))
-    words = "odd.py cannot be loaded: it raised OSError: only once (odd.py, line 1). No checkpoint was due yet."
+    words = "odd.py cannot be loaded: it raised OSError: only once (odd.py, line 1). There is no checkpoint yet."
     assert (str(raised.value), run.state().state) == (words, "failed")
 
 

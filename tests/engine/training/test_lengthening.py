@@ -106,7 +106,7 @@ def test_images_are_counted_without_reading_them_if_possible(tmp_path, make_smal
     (digits.path / "state.json").unlink()
     lengthen_by(digits, 1)
     assert loaded == []
-    lengthen(in_steps, 1, None)  # nobody said yet how many steps an epoch has
+    lengthen(in_steps, 1, None)  # the number of steps per epoch is not known yet
     assert loaded == [in_steps.data]
 
 

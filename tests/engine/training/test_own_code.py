@@ -1,4 +1,4 @@
-"""What a plug-in's method or network gives is looked at before it trains, and what is wrong is named with its line."""
+"""What a plug-in's method or network returns is checked before training, and errors name its line."""
 
 from dataclasses import replace
 
@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from engine.errors import PluginError
-from engine.methods.base import Posterior
+from engine.methods.base import Posterior, Term
 from engine.methods.beta_vae import BetaVae
 from engine.methods.vae import Vae
 from engine.networks.architectures import NETWORKS
@@ -15,6 +15,7 @@ from engine.networks.network import Network
 from engine.networks.vae import VAE
 from engine.plugins.interface import GaussianEncoder, Plugin
 from engine.plugins.registering import register, unregister
+from engine.runs.metrics_file import MetricsReader
 from engine.runs.run import Run
 from engine.settings.run_config import RunConfig
 from engine.system.registry import Origin
@@ -100,6 +101,28 @@ def stepping(change):
 )
 def test_what_a_step_returns_is_looked_at_once(tmp_path, change, words):
     assert words in said(tmp_path, stepping(change))[0]
+
+
+def with_term(value):
+    def step(self, batch, context):
+        return Vae.step(self, batch, context) | {"later": torch.tensor(value)}
+
+    return own_method(step=step, terms=(Term("later", "Later", "nats", "It begins later."),))
+
+
+def test_a_term_of_its_own_may_not_exist_yet_and_is_then_an_empty_cell(tmp_path):
+    register(Plugin("own", "1.0", 1, methods={"own-vae": with_term(torch.nan)}), Origin("", "", "a" * 64))
+    run = Run.create(tmp_path, RunConfig.parse(SETTINGS | {"objective": "own-vae"}))
+    list(train(run))
+    reader = MetricsReader(run.metrics_file)
+    reader.refresh()
+    assert reader.own == ("later",)
+    assert reader.column("later").tolist() == pytest.approx([torch.nan] * 3, nan_ok=True)
+    assert reader.problem == ""
+
+
+def test_a_term_of_its_own_may_not_be_infinite(tmp_path):
+    assert "later, a tensor with a single number, and returned an inf" in said(tmp_path, with_term(torch.inf))[0]
 
 
 @pytest.mark.parametrize(
@@ -190,7 +213,7 @@ def test_the_plug_in_of_the_network_is_named_where_the_method_of_another_uses_it
     assert f"(test_own_code.py, line {Narrow.decoder.__code__.co_firstlineno})." in words
 
 
-def test_a_method_that_is_right_trains_as_if_nobody_had_looked(tmp_path):
+def test_a_method_that_is_right_trains_as_if_unchecked(tmp_path):
     register(Plugin("own", "1.0", 1, methods={"own-vae": own_method()}), Origin("", "", "a" * 64))
     rows = []
     for objective in ("own-vae", "vae"):

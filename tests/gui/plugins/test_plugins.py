@@ -1,4 +1,4 @@
-"""Plug-ins in the window: dropped, asked about, listed, taken up and given up while it is open."""
+"""Plug-ins in the window: dropped, reviewed, listed, loaded and unloaded while it is open."""
 
 import hashlib
 import os
@@ -24,6 +24,7 @@ from gui.plugins import host
 from gui.plugins.review import ReviewDialog
 from gui.runs.store import RunItem
 from gui.settings.dialog import SettingsDialog
+from gui.training.method_box import ABOUT
 from gui.window import closing
 from gui.window.in_use import plugins_in_use
 
@@ -141,11 +142,13 @@ def test_a_dropped_file_is_asked_about_and_what_it_brings_is_there_without_a_res
     press(qtbot, asked.allow_button)
     wait_for_loaded(qtbot, window, path.name)
     assert (plugins_folder() / path.name).read_bytes() == path.read_bytes()
-    assert methods_offered(window)[-1] == "free-bits-vae"
+    assert "free-bits-vae" in methods_offered(window)
     assert form.edits["batch_size"] == "17"  # what was typed stays
     qtbot.waitUntil(lambda: window.banner.text.text() == "free-bits 1.0 is loaded: method free-bits-vae.")
     combo = form._editors["objective"]
-    assert "From the plug-in free-bits 1.0." in combo.itemData(combo.count() - 1, Qt.ItemDataRole.ToolTipRole)
+    place = combo.findData("free-bits-vae")
+    assert "From the plug-in free-bits 1.0." in combo.itemData(place, Qt.ItemDataRole.ToolTipRole)
+    assert combo.itemData(place, ABOUT).endswith(" · plug-in free-bits")
     form.set_values(objective="free-bits-vae")
     assert form.config().value("free_nats") == 0.5
 
