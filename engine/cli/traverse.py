@@ -102,9 +102,9 @@ def _traverse(arguments: argparse.Namespace) -> int:
     from engine.export.summary import traversal_caption
     from engine.export.traversal import ENDINGS, Look, save_frames, save_traversal
     from engine.figures.drawing import check_format
+    from engine.figures.report_figures import MIN_KL, REPORT_FIGURES
     from engine.runs.latent_names import latent_names
     from engine.traversal import choose_latents, mean_kl, traverse_from
-    from engine.traversal.report_figures import MIN_KL, REPORT_FIGURES
 
     kind = check_format(arguments.output, ENDINGS)
     if arguments.frames and kind != "gif":

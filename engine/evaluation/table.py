@@ -152,6 +152,9 @@ class Table:
             if names:
                 settings = ", ".join(setting_title(name) for name in names)
                 found.append(f"{line.title} ({titles[line.data]}): the runs also differ in {settings}.")
+            versions = dict.fromkeys(" and ".join(row.plugins) or "none" for row in line.rows if row.metrics)
+            if len(versions) > 1:
+                found.append(f"{line.title} ({titles[line.data]}): the plug-ins differ: {' / '.join(versions)}.")
         noted: dict[str, list[str]] = {}
         for row in (row for line in self.lines for row in line.rows):
             for note in filter(None, (row.data_note, row.code_note)):

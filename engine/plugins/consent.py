@@ -4,10 +4,13 @@ The answers are stored in plugins.json in the configuration folder. A file that 
 is not executed; if plugins.json is damaged, no file is.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
+from filelock import FileLock
 from pydantic import BaseModel, Field, TypeAdapter
 
 from engine.errors import PluginError
@@ -16,6 +19,9 @@ from engine.system.reading import DamagedError, Text, checked, path_exists, read
 
 SCHEMA = 1
 """Version of plugins.json."""
+
+LOCK_TIMEOUT = 2.0
+"""Seconds to wait for another process that writes an answer."""
 
 MOST_ANSWERS = 2000
 """Maximum number of answers; the oldest are forgotten, and their files are asked about again."""
@@ -59,7 +65,10 @@ class Answers:
 
 
 class Consent:
-    """Reads and writes the user's answers; each change is applied to the file on disk at once."""
+    """Reads and writes the user's answers; each change is applied to the file on disk at once.
+
+    No other process can write meanwhile: a lost answer could let a refused file be loaded.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -76,26 +85,42 @@ class Consent:
 
     def give(self, fingerprint: str, name: str, answer: Answer) -> None:
         """Store an answer for a file with this name and content. Raises PluginError if it cannot be written."""
-        answers = self.read()
-        given = {sha: entry for sha, entry in answers.given.items() if sha != fingerprint}
-        self._write(answers, given | {fingerprint: (name, answer)}, answers.imported)
+        with self._alone():
+            answers = self.read()
+            given = {sha: entry for sha, entry in answers.given.items() if sha != fingerprint}
+            self._write(answers, given | {fingerprint: (name, answer)}, answers.imported)
 
     def forget(self, fingerprint: str) -> None:
         """Forget the answer for a plug-in. Raises PluginError if that cannot be written."""
-        answers = self.read()
-        if fingerprint in answers.given or fingerprint in answers.imported:
-            given, imported = (
-                {sha: entry for sha, entry in kept.items() if sha != fingerprint}
-                for kept in (answers.given, answers.imported)
-            )
-            self._write(answers, given, imported)  # type: ignore[arg-type]
+        with self._alone():
+            answers = self.read()
+            given = {sha: entry for sha, entry in answers.given.items() if sha != fingerprint}
+            imported = {sha: entry for sha, entry in answers.imported.items() if sha != fingerprint}
+            if (given, imported) != (answers.given, answers.imported):
+                self._write(answers, given, imported)
 
     def note_imported(self, fingerprint: str, versions: str) -> None:
         """Record that a plug-in was imported successfully. Raises PluginError if that cannot be written."""
-        answers = self.read()
-        if answers.imported.get(fingerprint) != versions and not answers.problem:
-            imported = {sha: kept for sha, kept in answers.imported.items() if sha != fingerprint}
-            self._write(answers, answers.given, imported | {fingerprint: versions})
+        if self.read().imported.get(fingerprint) == versions:
+            return
+        with self._alone():
+            answers = self.read()
+            if not answers.problem:
+                imported = {sha: kept for sha, kept in answers.imported.items() if sha != fingerprint}
+                self._write(answers, answers.given, imported | {fingerprint: versions})
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        lock = FileLock(self.path.with_suffix(".lock"), timeout=LOCK_TIMEOUT)
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            lock.acquire()
+        except OSError as error:  # filelock's Timeout is one
+            raise PluginError(f"The answer cannot be saved in {self.path}: {error.strerror or error}.") from None
+        try:
+            yield
+        finally:
+            lock.release()
 
     def _write(self, before: Answers, given: dict[str, tuple[str, Answer]], imported: dict[str, str]) -> None:
         values: dict[str, Any] = {
@@ -106,7 +131,6 @@ class Consent:
             "imported": dict(list(imported.items())[-MOST_ANSWERS:]),
         }
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
             if before.problem and path_exists(self.path):
                 self.path.replace(self.path.with_name(f"{self.path.stem}-damaged{self.path.suffix}"))
             write_json(self.path, values)

@@ -31,6 +31,9 @@ GROUP = "disentangle_studio.plugins"
 LARGEST = 1_000_000
 """Maximum size of a plug-in's file in bytes."""
 
+LARGE = 2**26
+"""Bytes of a package's file that are read for its fingerprint, so that the start does not wait for data."""
+
 MOST_FILES = 200
 """Maximum number of files read from the plug-in folder."""
 
@@ -216,10 +219,17 @@ def _fingerprint(distribution: str, code: Path) -> str:
     files = {code.name: code} if code.is_file() else {path.relative_to(code).as_posix(): path for path in _below(code)}
     total = hashlib.sha256()
     for name, path in sorted((files | _installed(distribution, code)).items()):
-        total.update(f"{name}\0".encode(errors="surrogateescape"))
-        with path.open("rb") as file:
-            total.update(hashlib.file_digest(file, "sha256").digest())
+        total.update(f"{name}\0".encode(errors="surrogateescape") + _digest(path))
     return total.hexdigest()
+
+
+def _digest(path: Path) -> bytes:
+    """SHA-256 of a file; of one larger than `LARGE`, which is no code, of its size and its first `LARGE` bytes."""
+    with path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        if size <= LARGE:
+            return hashlib.file_digest(file, "sha256").digest()
+        return hashlib.sha256(f"{size}\0".encode() + file.read(LARGE)).digest()
 
 
 def _below(folder: Path) -> Iterator[Path]:

@@ -10,8 +10,8 @@ from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QDialog, QMenu
 
 from engine.errors import ConfigError, StudioError
+from engine.figures.report_figures import MIN_KL, REPORT_FIGURES, SPAN
 from engine.jobs.events import Finished, Job
-from engine.traversal.report_figures import MIN_KL, REPORT_FIGURES, SPAN
 from gui.runs.export import JobDialog
 from gui.traversal.answering import Latents
 from gui.traversal.picture_dialog import PictureDialog

@@ -11,10 +11,10 @@ from engine.errors import ConfigError, RunError
 from engine.export.summary import traversal_caption, write_report
 from engine.export.traversal import Look, frames, save_frames, save_latents, save_traversal
 from engine.figures.drawing import traversal_figure
+from engine.figures.report_figures import REPORT_FIGURES
 from engine.jobs.events import Finished, Progress
 from engine.runs.latent_names import latent_names, latent_title
 from engine.traversal import choose_latents, encode, start_from_prior, traverse, traverse_from
-from engine.traversal.report_figures import REPORT_FIGURES
 
 IMAGE = 1600
 

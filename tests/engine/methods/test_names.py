@@ -6,7 +6,7 @@ from pathlib import Path
 from engine.methods.registry import METHODS
 
 ROOT = Path(__file__).resolve().parents[3]
-REPORT = {"engine/evaluation/paper_tables.py", "engine/traversal/report_figures.py"}
+REPORT = {"engine/evaluation/paper_tables.py", "engine/figures/report_figures.py"}
 """The report's own tables and figures."""
 
 

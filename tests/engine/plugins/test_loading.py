@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import sys
+import threading
 import time
 
 import pytest
@@ -13,6 +14,7 @@ from engine.jobs.workers import apart
 from engine.methods.beta_vae import BetaVae
 from engine.methods.registry import METHODS
 from engine.plugins import loading, sources
+from engine.plugins.consent import Consent
 from engine.plugins.loading import Standing, Tried, check_file
 from engine.plugins.sources import LARGEST, find_packages
 
@@ -155,6 +157,22 @@ def test_answers_of_another_form_allow_nothing(start, sound, answers):
     plugins.load()
     assert only(plugins).standing is Standing.NEW
     assert "is damaged" in plugins.problem
+
+
+def test_answers_that_several_windows_give_at_once_are_all_kept(tmp_path):
+    """Each has read the file before the others wrote; once all but the last were lost, refusals among them."""
+
+    def answer(number):
+        consent = Consent(tmp_path / "plugins.json")
+        for n in range(10):
+            consent.give(f"{number:032x}{n:032x}", f"{number}.py", "refused")
+
+    threads = [threading.Thread(target=answer, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(Consent(tmp_path / "plugins.json").read().given) == 40
 
 
 HOSTILE = {

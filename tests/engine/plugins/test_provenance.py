@@ -312,6 +312,14 @@ def test_of_another_version_is_said_and_computed_again(run, without_plugins, loa
     assert "trained with another version" in load_model(Run.open(run.path), load_dataset("blobs")).notes
 
 
+def test_runs_of_several_versions_in_one_row_are_said(run):
+    row = read_row(run)
+    other = replace(row, plugins=("free-bits 1.1 (SHA-256 11111111…)", *row.plugins[1:]))
+    assert not any("differ" in note for note in table_of([row, row], ["method"]).notes())
+    versions = f"{' and '.join(row.plugins)} / {' and '.join(other.plugins)}"
+    assert f"VAE with free bits (Blobs): the plug-ins differ: {versions}." in table_of([row, other], ["method"]).notes()
+
+
 def test_a_metric_of_another_version_is_computed_again(run, without_plugins, load_example):
     value = run.evaluation()["metrics"]["modularity"]["value"]
     without_plugins()

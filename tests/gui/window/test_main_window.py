@@ -2,6 +2,9 @@
 
 import errno
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QPoint, Qt
@@ -16,6 +19,7 @@ from gui.runs.store import state_text
 from gui.widgets.splitter import Splitter
 
 WAIT = 60_000
+PROJECT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
@@ -327,3 +331,17 @@ def test_at_1280_pixels_the_run_list_has_its_usual_width(qtbot, window):
     """The page that needs most space has not been shown yet, so its parts do not have their final sizes."""
     window.resize(1280, 800)
     qtbot.waitUntil(lambda: window.findChild(Splitter).sizes()[0] == 248)
+
+
+def test_the_window_opens_without_loading_torch(tmp_path):
+    """It takes seconds, more than all else; an import of the package of traversals once loaded it."""
+    code = (
+        "import sys; from pathlib import Path; from PySide6.QtCore import QSettings; from gui.app import make_app\n"
+        "from gui.window.main_window import MainWindow\n"
+        f"app = make_app(); window = MainWindow(Path({str(tmp_path)!r}), QSettings()); window.show()\n"
+        "app.processEvents()\n"
+        "print([m for m in ('torch', 'cv2', 'sklearn', 'matplotlib') if m in sys.modules], flush=True)\n"
+        "import os; os._exit(0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
