@@ -146,6 +146,8 @@ def _of_factors(dataset: Dataset) -> str:
         return ""
     if not isinstance(factors, Factors) or len(factors.names) != len(factors.values):
         return "factors must be Factors with the values of each name."
+    if not all(isinstance(values, np.ndarray) and values.ndim == 1 for values in factors.values):
+        return "the values of each of its factors must be an array, one value for each class, e.g. np.arange(8)."
     sizes, table = factors.sizes, factors.table
     if table is None:
         grid = int(np.prod(sizes, dtype=np.int64))

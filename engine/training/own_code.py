@@ -13,8 +13,12 @@ from engine.errors import PluginError
 from engine.methods.base import Batch, Method, Posterior
 from engine.methods.registry import METHODS
 from engine.networks.architectures import NETWORKS
+from engine.settings.run_config import RunConfig
 from engine.system.registry import Origin
 from engine.system.user_code import definition_words, error_words, place_of_error
+
+OWN_STEP = ("penalty", "step")
+"""Functions of a method in which its step is written, the more specific first."""
 
 LOOKED_AT = 3
 """Images that `check_codes` encodes: a number that no tensor is likely to have by accident."""
@@ -25,6 +29,25 @@ def origin_of(method: Method) -> Origin | None:
     config = method.config
     own_networks = "network" in method.ignores
     return METHODS.origin(config.objective) or (None if own_networks else NETWORKS.origin(config.network))
+
+
+def place_of_step(config: RunConfig) -> str:
+    """Return where a plug-in defines the step or the network of a run, e.g. "sparse.py, line 12"; empty if it is ours.
+
+    The step of a method derived from `PenaltyMethod` is its `penalty`.
+    """
+    function = _function_of_step(config)
+    return "" if function is None else definition_words(function)
+
+
+def _function_of_step(config: RunConfig) -> Callable[..., Any] | None:
+    method = METHODS[config.objective]
+    if METHODS.origin(config.objective) is not None:
+        functions = [getattr(method, name) for name in OWN_STEP if hasattr(method, name)]
+        return next((each for each in functions if not each.__module__.startswith("engine.")), None)
+    if "network" not in method.ignores and NETWORKS.origin(config.network) is not None:
+        return type(NETWORKS[config.network]).decoder
+    return None
 
 
 @torch.no_grad()
@@ -70,6 +93,8 @@ def check_terms(method: Method, terms: Any, scalars: Sequence[str], latents: int
         raise _wrong(method, "step", wanted, terms)
     if lacking := [name for name in names if name not in terms]:
         raise _wrong(method, "step", wanted, f"none for {', '.join(lacking)}")
+    if more := sorted(terms.keys() - names - {"reconstruction", "kl", "kl_per_latent"}):
+        raise _wrong(method, "step", wanted, f"{', '.join(map(str, more))} too, which its terms do not name")
     for name in scalars:
         _require(method, "step", f"{name}, a tensor with a single number", terms[name], ())
     if latents:
@@ -118,7 +143,7 @@ def _at_fault(method: Method, name: str) -> Callable[..., Any]:
     """The function of the plug-in: the method's, or that which makes the network's encoder or decoder."""
     if METHODS.origin(method.config.objective) is not None:
         function: Callable[..., Any] = getattr(type(method), name)
-        return function
+        return (_function_of_step(method.config) or function) if name == "step" else function
     network = type(NETWORKS[method.config.network])
     return network.encoder if name == "encode" else network.decoder
 

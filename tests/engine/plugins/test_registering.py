@@ -64,7 +64,8 @@ def test_without_it_it_is_nowhere_listed_and_what_is_open_says_what_it_needs():
     assert (config.method_title, config.value("beta")) == ("Sparse VAE", 2)
     assert missing_words(config) == (
         "The method Sparse VAE, the network Fully connected and the data set Blobs need the plug-in sparse 1.0, which "
-        "is not loaded. Add or allow it under Plug-ins in the settings, or with main.py plugins."
+        "is not loaded. Add or allow its file under Plug-ins in the settings or with main.py plugins, or install its "
+        "package."
     )
     assert missing_words(RunConfig()) == ""
 
