@@ -40,6 +40,7 @@ def shown(job: Job, control: Control) -> Iterator[Event]:
                     tqdm.write(without_invisible(f"{event.message} Ctrl-C ends it."), file=sys.stderr)
             if hangs and control.unattended:
                 control.end()
+                hangs = False
             if isinstance(event, Progress):
                 if bar is None or event.what != what:
                     if bar is not None:

@@ -6,6 +6,7 @@ import pytest
 
 from engine.data import ENTRIES
 from engine.errors import ConfigError, PluginError
+from engine.methods.base import MethodSettings
 from engine.methods.beta_vae import BetaVae
 from engine.methods.registry import METHODS
 from engine.networks.architectures import NETWORKS
@@ -13,6 +14,7 @@ from engine.plugins.plugin import INTERFACE, Plugin
 from engine.plugins.registering import PLUGINS, register, unregister
 from engine.settings.absent import missing_words
 from engine.settings.run_config import DATASET_TITLES, RunConfig
+from engine.system.fields import Weight, setting
 from engine.system.registry import Origin
 from engine.system.user_code import forget_code, register_code
 
@@ -71,9 +73,9 @@ def test_without_it_it_is_nowhere_listed_and_what_is_open_says_what_it_needs():
 
 
 def test_a_name_that_no_plugin_ever_brought_is_unknown():
-    for setting in ("objective", "network", "dataset"):
-        with pytest.raises(ConfigError, match=f"{setting} is 'never'; it must be one of"):
-            RunConfig.parse({setting: "never"})
+    for name in ("objective", "network", "dataset"):
+        with pytest.raises(ConfigError, match=f"{name} is 'never'; it must be one of"):
+            RunConfig.parse({name: "never"})
 
 
 class Raising(BetaVae):
@@ -117,6 +119,14 @@ class NoTitle(BetaVae):
     title = ""
 
 
+class TextSettings(MethodSettings):
+    tau: Weight = setting("0 to 2 over 50 %", "τ", "A weight.", ge=0, le=10)
+
+
+class TextDefault(Sparse):
+    Settings = TextSettings
+
+
 class Incomplete(METHODS["vae"].__mro__[2]):  # GaussianMethod without a step
     title = short = "Incomplete"
 
@@ -134,6 +144,7 @@ class Incomplete(METHODS["vae"].__mro__[2]):  # GaussianMethod without a step
         ({"methods": {"sparse_vae": Sparse}}, "'sparse_vae' cannot be the name of the method"),
         ({"methods": {"sparse-vae": 3}}, "must be a class that derives from Method, and is an int"),
         ({"methods": {"sparse-vae": NoTitle}}, "needs title, a line of text"),
+        ({"methods": {"sparse-vae": TextDefault}}, "is text; a schedule is Schedule.parse('0 to 2 over 50 %')."),
         ({"networks": {"small": Sparse}}, "The network small must be a Network, and is a class Sparse"),
         ({"datasets": {"other": PLUGIN.datasets["blobs"]}}, "The data set other calls itself 'blobs'"),
         ({"datasets": {"blobs": None}}, "must be an Entry, and is a NoneType"),
