@@ -23,7 +23,8 @@ from gui.desktop.single import InstanceLock
 from gui.widgets import theme
 from gui.window.errors import Catcher, Presenter, Problem, problem_of, show_problem
 from gui.window.garbage import Collector
-from gui.window.main_window import MainWindow, ThemeFollower
+from gui.window.main_window import MainWindow
+from gui.window.theming import ThemeFollower
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +89,7 @@ def _show_window(app: QApplication, runs: Path, theme_name: str | None, lock: In
     theme.remember_scheme(app, chosen if chosen in theme.SCHEMES else "system")
     window = MainWindow(runs, settings)
     theme.apply(app)
-    follower = ThemeFollower(app, window)
+    follower = ThemeFollower(app, window.apply_theme, window)
     listener = Listener(lock.address, window)
     leaving = Leaving(window.leave, window.closing.wait, window)
     window.show()

@@ -22,13 +22,13 @@ INTERVAL = 0.1
 """Seconds between two batches."""
 
 CLOSING = 5.0
-"""Seconds that a thread gets to end what it is doing when the window closes."""
+"""Seconds for a thread to finish its work when the window closes."""
 
 REMIND_MS = 10_000
 """Milliseconds between two reminders that code does not answer."""
 
 _stuck: list[QThread] = []
-"""Threads in code that does not come back."""
+"""Threads whose code does not return."""
 
 Handlers: TypeAlias = Mapping[type[Event], Callable[[Any], object]]
 """The function to call for each type of event."""
@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 
 
 def stuck() -> bool:
-    """Whether a thread is left that does not end: the process must not wait for it."""
+    """Return whether there is a thread that does not end, for which the process must not wait."""
     return any(thread.isRunning() for thread in _stuck)
 
 

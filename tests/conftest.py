@@ -83,7 +83,7 @@ hypothesis.settings.load_profile("studio")
 
 @pytest.fixture(scope="session", autouse=True)
 def private_folders(tmp_path_factory):
-    """Keep the application's cache, runs and settings of whoever runs the tests out of the way."""
+    """Keep the application's cache, runs and settings apart from those of the developer."""
     folder = tmp_path_factory.mktemp("home")
     with pytest.MonkeyPatch.context() as patch:
         for name in ("CACHE", "DATA", "CONFIG", "STATE"):
@@ -257,7 +257,7 @@ def study_file():
 
 @pytest.fixture
 def plugins(tmp_path, monkeypatch):
-    """No plug-in of another test: a folder of its own, and what this one loads is taken away again."""
+    """No plug-in of another test: a folder of its own, and what this one loads is removed again."""
     from engine.plugins.consent import Consent
     from engine.plugins.loading import Plugins
     from engine.plugins.registering import PLUGINS, unregister

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.cli.progress import answer, say, shown
+from engine.cli.score_figure import check_score, draw_score, score_options
 from engine.errors import ConfigError
 from engine.jobs.control import Control
 from engine.jobs.events import Imported, Warned
@@ -17,11 +18,13 @@ def add_commands(commands: "argparse._SubParsersAction[Any]") -> list[argparse.A
         "export",
         help="save curves or complete runs to a file",
         description="Save runs to a file; its extension decides: their curves (.png, .svg, .pdf, .csv) or the complete "
-        "runs (.zip, for `import` on another machine). With --tensorboard, save event files to a folder.",
+        "runs (.zip, for `import` on another machine). With --tensorboard, save event files to a folder; with --score, "
+        "draw a metric of the runs instead of their curves.",
     )
     export.add_argument("runs_given", nargs="+", metavar="RUN", help="folder or name of a run")
     export.add_argument("--output", type=Path, required=True, metavar="FILE", help="file or folder to write")
     export.add_argument("--tensorboard", action="store_true", help="write TensorBoard event files to a new folder")
+    score_options(export, "instead of curves")
     export.set_defaults(do=_export)
     imported = commands.add_parser(
         "import",
@@ -41,12 +44,28 @@ def _export(arguments: argparse.Namespace) -> int:
     output = arguments.output.absolute()
     if arguments.tensorboard and output.suffix.lower().lstrip(".") in ENDINGS:
         raise ConfigError(f"{output.name} is a file name; --tensorboard writes to a folder.")
+    if arguments.score is not None:
+        return _export_score(arguments, output)
     if not arguments.tensorboard:
         check_format(output, ENDINGS)
     runs = [find_run(name, arguments.runs) for name in arguments.runs_given]
     for event in shown(write_events(runs, output) if arguments.tensorboard else export(runs, output), Control()):
         if isinstance(event, Warned):
             say(f"Note: {event.message}")
+    answer(output)
+    return 0
+
+
+def _export_score(arguments: argparse.Namespace, output: Path) -> int:
+    from engine.evaluation.grouping import METHOD, sorted_rows
+    from engine.evaluation.rows import read_row
+    from engine.evaluation.table import table_of
+
+    if arguments.tensorboard:
+        raise ConfigError("--score draws a figure; leave --tensorboard out.")
+    check_score(arguments.score, output)
+    rows = [read_row(find_run(name, arguments.runs)) for name in arguments.runs_given]
+    draw_score(table_of(sorted_rows(rows), (METHOD,)), arguments.score, arguments.against, output)
     answer(output)
     return 0
 

@@ -21,7 +21,7 @@ from engine.cli.progress import answer, say, shown, stop_on_interrupt
 from engine.errors import ChangedError, ConfigError, OutputError, PluginError, RunError, StudioError
 from engine.jobs.control import Control
 from engine.jobs.events import Evaluated, Finished, Paused, Request
-from engine.methods.registry import METHODS
+from engine.methods.registry import METHODS, by_supervision
 from engine.runs.run import Run
 from engine.settings.folders import chosen_folders, data_cache, with_remembered_data
 from engine.settings.presets import quick_preset
@@ -62,12 +62,14 @@ def parser() -> Parser:
 
     train = commands.add_parser("train", help="train a run", description="Train a run and print its folder.")
     train.add_argument("--dataset", metavar="N", help=f"one of {', '.join(DATASET_TITLES)}")
-    train.add_argument("--objective", metavar="N", help=f"one of {', '.join(METHODS)}")
-    train.add_argument("--conditional", action="store_true", default=None, help="give the decoder the class label")
+    train.add_argument("--objective", metavar="N", help=f"the method: {_methods_in_a_line()}")
+    train.add_argument(
+        "--conditional", action="store_true", default=None, help="give the decoder the class label (supervised)"
+    )
     length = train.add_mutually_exclusive_group()
     length.add_argument("--epochs", metavar="N", help="length in epochs (passes over the data)")
     length.add_argument("--steps", metavar="N", help="length in training steps")
-    train.add_argument("--seed", metavar="S", help="seed of the random numbers")
+    train.add_argument("--seed", metavar="S", help="random seed")
     train.add_argument("--name", help="name of the run (default: method, data set and seed)")
     train.add_argument(
         "--config", type=Path, metavar="FILE", help="start from the settings in a JSON file, e.g. a run's config.json"
@@ -120,6 +122,15 @@ def parser() -> Parser:
     datasets.add_argument("dataset", nargs="?", metavar="NAME")
     data_option(datasets)
     datasets.set_defaults(do=_datasets)
+
+    methods = commands.add_parser(
+        "methods",
+        help="list the methods",
+        description="List the methods by what they learn from in addition to images: unsupervised, weakly supervised, "
+        "supervised. Scores are only compared within each kind. A run of any method that is given class labels "
+        "(--conditional) is supervised.",
+    )
+    methods.set_defaults(do=_methods)
 
     demo = commands.add_parser(
         "demo",
@@ -324,6 +335,20 @@ def _datasets(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _methods_in_a_line() -> str:
+    return "; ".join(f"{label}: {', '.join(names)}" for label, names in by_supervision().items())
+
+
+def _methods(arguments: argparse.Namespace) -> int:
+    for label, names in by_supervision().items():
+        answer(f"{label}: {label.about}")
+        for name in names:
+            method, origin = METHODS[name], METHODS.origin(name)
+            words = method.about or method.formula
+            answer(f"  {name:<18} {method.title}: {words}{f' (from {origin.words})' if origin else ''}")
+    return 0
+
+
 def _demo(arguments: argparse.Namespace) -> int:
     from engine.export.summary import write_report
 
@@ -344,13 +369,13 @@ def _demo(arguments: argparse.Namespace) -> int:
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    """Parse the command line, which may name what plug-ins bring.
+    """Parse the command line, which may name what plug-ins provide.
 
-    Exits with status 2 and one line on stderr when it is wrong.
+    Exits with status 2 and one line on stderr if it is wrong.
     """
     made = parser()
-    if commands_of(made).keys() & set(arguments) and plugins.load_plugins():  # the window loads them when it is due
-        made = parser()  # its help names what they bring
+    if commands_of(made).keys() & set(arguments) and plugins.load_plugins():  # the window loads them itself
+        made = parser()  # its help lists what they provide
     parsed, unknown = made.parse_known_args([_signed(argument) for argument in arguments])
     if unknown:
         commands_of(made).get(parsed.command, made).error(f"unrecognized arguments: {' '.join(unknown)}")

@@ -13,7 +13,7 @@ def runs_option(to: argparse.ArgumentParser) -> None:
     """Add --runs."""
     # It may precede or follow the command; SUPPRESS prevents the command's default from replacing the former.
     default: Any = default_runs_folder() if to.prog == "main.py" else argparse.SUPPRESS
-    to.add_argument("--runs", type=_folder, default=default, metavar="DIR", help="folder that holds the runs")
+    to.add_argument("--runs", type=_folder, default=default, metavar="DIR", help="runs folder")
 
 
 def data_option(to: argparse.ArgumentParser) -> None:

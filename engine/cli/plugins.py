@@ -10,7 +10,7 @@ from engine.errors import ConfigError, PluginError
 if TYPE_CHECKING:
     from engine.plugins.loading import Listed, Plugins
 
-TRUST = "A plug-in is a program: it can do all that you can do on this machine."
+TRUST = "A plug-in is a program: it can do everything that you can do on this machine."
 
 
 def add_command(commands: "argparse._SubParsersAction[Any]") -> argparse.ArgumentParser:
@@ -18,8 +18,8 @@ def add_command(commands: "argparse._SubParsersAction[Any]") -> argparse.Argumen
     plugins: argparse.ArgumentParser = commands.add_parser(
         "plugins",
         help="list, add, allow, refuse or remove plug-ins",
-        description="List plug-ins: what they bring, or why they are not loaded. Add a file to the plug-in folder, "
-        f"allow or refuse a file as it is now, or remove it. {TRUST} A file that changes is not loaded until it is "
+        description="List plug-ins with what they provide, or why they are not loaded. Add a file to the plug-in "
+        f"folder, allow or refuse its current version, or remove it. {TRUST} A changed file is not loaded until it is "
         "allowed again.",
     )
     plugins.add_argument("action", nargs="?", choices=["list", "add", "allow", "refuse", "remove"], default="list")
@@ -36,7 +36,7 @@ def _of_this_process() -> "Plugins":
 
 
 def load_plugins() -> bool:
-    """Load the plug-ins that the user allowed, and those of installed packages; return whether there are any."""
+    """Load the plug-ins that the user has allowed, and those of installed packages; return whether there are any."""
     plugins = _of_this_process()
     plugins.load()
     return any(listed.name for listed in plugins.listed())
@@ -50,9 +50,13 @@ def note_waiting() -> None:
     waiting = [listed for listed in plugins.listed() if listed.standing.open]
     if waiting:
         files = ", ".join(listed.title for listed in waiting)
-        verb = "is a plug-in that is not loaded" if len(waiting) == 1 else "are plug-ins that are not loaded"
-        name = waiting[0].key if len(waiting) == 1 else "NAME"
-        say(f"Note: {files} {verb} until you allow it: python main.py plugins allow {name}")
+        one = len(waiting) == 1
+        what = (
+            f"The plug-in {files} is not loaded until you allow it"
+            if one
+            else (f"The plug-ins {files} are not loaded until you allow them")
+        )
+        say(f"Note: {what}: python main.py plugins allow {waiting[0].key if one else 'NAME'}")
     for listed in plugins.listed():
         if listed.standing == "not loaded":
             say(f"Note: {listed.problem}")
@@ -75,10 +79,10 @@ def _plugins(arguments: argparse.Namespace) -> int:
         file = check_file(Path(arguments.name).expanduser())
         listed = plugins.add(file, replace_existing=arguments.replace)
         if listed.standing in ("loaded", "allowed"):
-            say(f"{listed.key} is added, and allowed already.")
+            say(f"{listed.key} was added. It is allowed already.")
             answer(listed.place)
             return 0
-        say(f"{listed.key} is added, and not loaded until you allow it: python main.py plugins allow {listed.key}")
+        say(f"{listed.key} was added. It is not loaded until you allow it: python main.py plugins allow {listed.key}")
         say(TRUST)
         answer(listed.place)
         return 0
@@ -87,10 +91,10 @@ def _plugins(arguments: argparse.Namespace) -> int:
         return _allow(plugins, listed)
     if action == "refuse":
         plugins.refuse(listed)
-        say(f"{listed.key} is not loaded from now on.")
+        say(f"{listed.key} was refused and will not be loaded.")
     else:
         plugins.remove(listed)
-        say(f"{listed.key} is removed.")
+        say(f"{listed.key} was removed.")
     return 0
 
 
@@ -106,8 +110,8 @@ def _list(plugins: "Plugins") -> int:
 
 
 def _words(listed: "Listed") -> str:
-    brought = [f"{kind} {name}" for kind, names in listed.brings.items() for name in names]
-    return f"{', '.join(brought)}  ({listed.place})" if brought else f"({listed.place})"
+    provided = [f"{kind} {name}" for kind, names in listed.provides.items() for name in names]
+    return f"{', '.join(provided)}  ({listed.place})" if provided else f"({listed.place})"
 
 
 def _allow(plugins: "Plugins", listed: "Listed") -> int:
@@ -115,6 +119,6 @@ def _allow(plugins: "Plugins", listed: "Listed") -> int:
     plugins.load()
     now = plugins.find(listed.key)
     if now.standing != "loaded":
-        raise PluginError(now.problem or f"{now.key} changed meanwhile: look at it again.")
+        raise PluginError(now.problem or f"{now.key} has changed in the meantime; review it before you allow it.")
     answer(f"{now.title} is loaded: {_words(now)}")
     return 0

@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from engine.cli.options import data_option, machine_options, runs_option
 from engine.cli.progress import answer, say, stop_on_interrupt
+from engine.cli.score_figure import check_score, draw_score, score_options
 from engine.errors import ConfigError, RunError
 from engine.jobs.control import Control, drive, last_event
 from engine.jobs.events import Event, Finished, Job, Progress, Warned
@@ -44,6 +45,14 @@ def add_command(commands: "argparse._SubParsersAction[Any]") -> None:
     study.add_argument(
         "--methods-text", action="store_true", help="print a paragraph for a paper's methods section instead"
     )
+    study.add_argument(
+        "--figure",
+        type=Path,
+        metavar="FILE",
+        help="also draw a score of all runs (.png, .svg, .pdf); with --dry-run, of those evaluated so far, and nothing "
+        "else",
+    )
+    score_options(study, "default: the FactorVAE score, else the study's last metric")
     data_option(study)
     machine_options(study)
     runs_option(study)
@@ -58,6 +67,11 @@ def _study(arguments: argparse.Namespace) -> int:
     seeds = None if arguments.seeds is None else _whole("--seeds", arguments.seeds)
     study = load_study(arguments.study, arguments.quick, seeds, data_folder=arguments.data)
     written = _writer(arguments)
+    score = arguments.score or ("factor_vae" if "factor_vae" in study.metrics else study.metrics[-1])
+    if arguments.figure is not None:
+        check_score(score, arguments.figure)
+        if score not in study.metrics:
+            raise ConfigError(f"--score {score} is not a metric of this study: {', '.join(study.metrics)}.")
     machine = {
         "workers": None if arguments.workers is None else _whole("--workers", arguments.workers),
         "device": arguments.device or "auto",
@@ -65,8 +79,19 @@ def _study(arguments: argparse.Namespace) -> int:
     }
     study.cells[0].config.changed(device=machine["device"], threads=machine["threads"] or 0)  # checks their values
     if arguments.dry_run:
+        if arguments.figure is not None:
+            return _draw(study, arguments, score)
         return _dry_run(study, arguments, machine)
-    return _run(study, arguments, machine, written)
+    status = _run(study, arguments, machine, written)
+    return status if arguments.figure is None or status == INTERRUPTED else _draw(study, arguments, score) or status
+
+
+def _draw(study: "Study", arguments: argparse.Namespace, score: str) -> int:
+    from engine.studies import study_table
+
+    draw_score(study_table(study, arguments.runs), score, arguments.against, arguments.figure)
+    answer(arguments.figure.absolute())
+    return 0
 
 
 def _list() -> int:
@@ -74,7 +99,7 @@ def _list() -> int:
     from engine.studies.files import unreadable_studies
 
     for study in [*shipped_studies(), *own_studies()]:
-        answer(f"{study.name:<22} {study.title}. {study.about}")
+        answer(f"{study.name:<22} {study.title}. {study.about}\n{'':<22} {study.methods_words}")
     for reason in unreadable_studies().values():
         say(f"Left out: {reason}")
     return 0
@@ -89,7 +114,8 @@ def _dry_run(study: "Study", arguments: argparse.Namespace, machine: dict[str, A
         answer(methods_text(study, arguments.runs), end="")
         return 0
     for state in cell_states(study, arguments.runs):
-        answer(f"{state.cell.title:<34} {state_text(state)}{f' ({state.run.name})' if state.run else ''}")
+        run = f" ({state.run.name})" if state.run else ""
+        answer(f"{state.cell.title:<34} {state.cell.supervision:<18} {state_text(state)}{run}")
     needed = last_event(estimate_study(study, arguments.runs, **machine), StudyEstimated).needed
     if not needed.cells:
         answer("Nothing remains to be done.")
@@ -230,7 +256,7 @@ def _again(arguments: argparse.Namespace) -> str:
     """The command that continues a study."""
     parts = ["python main.py study", str(arguments.study)]
     parts += ["--quick"] if arguments.quick else []
-    for option in ("seeds", "workers", "data", "device", "threads"):
+    for option in ("seeds", "workers", "data", "device", "threads", "figure", "score"):
         value = getattr(arguments, option)
         parts += [f"--{option} {value}"] if value is not None else []
     return " ".join([*parts, f"--runs {arguments.runs}"])

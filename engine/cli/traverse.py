@@ -1,4 +1,4 @@
-"""The commands `traverse` and `latents`."""
+"""The commands `traverse`, `sweep` and `latents`."""
 
 import argparse
 import math
@@ -9,6 +9,7 @@ from engine.cli.options import data_option, find, runs_option, threads_option
 from engine.cli.progress import answer, say, shown
 from engine.errors import ConfigError, DataError, StudioError
 from engine.jobs.control import Control
+from engine.jobs.events import Finished
 from engine.system.numbers import exact_text, number, rounded_text, whole_number
 from engine.system.paths import readable
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
-    """Add both commands."""
+    """Add the commands."""
     traverse = commands.add_parser(
         "traverse",
         help="draw a latent traversal",
@@ -52,6 +53,17 @@ def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
     traverse.add_argument("--frames", action="store_true", help="with .gif: also write its frames as .png to a folder")
     traverse.set_defaults(do=_traverse)
 
+    sweep = commands.add_parser(
+        "sweep",
+        help="draw inferred against true factors",
+        description="Sweep each ground-truth factor of a run's data set from a few images, and draw the posterior mean "
+        "of the latent that moves most along it, to a .png, .svg or .pdf file. A latent that encodes the factor rises "
+        "or falls all the way.",
+    )
+    sweep.add_argument("run", metavar="RUN", help="folder or name of a run")
+    sweep.add_argument("--output", type=Path, required=True, metavar="FILE", help="a .png, .svg or .pdf file")
+    sweep.set_defaults(do=_sweep)
+
     latents = commands.add_parser(
         "latents",
         help="save the latents of the complete data set",
@@ -60,7 +72,7 @@ def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
     latents.add_argument("run", metavar="RUN", help="folder or name of a run")
     latents.add_argument("--output", type=Path, required=True, metavar="FILE", help="an .npz file")
     latents.set_defaults(do=_latents)
-    for command in (traverse, latents):
+    for command in (traverse, sweep, latents):
         command.add_argument(
             "--checkpoint",
             type=whole_number,
@@ -175,6 +187,17 @@ def _numbers(text: str) -> list[int]:
         return [whole_number(part) for part in text.split(",")]
     except ValueError:
         raise ConfigError(f"--latents is {text!r}; separate the numbers by commas, e.g. 1,4,7.") from None
+
+
+def _sweep(arguments: argparse.Namespace) -> int:
+    from engine.export.sweeps import save_sweeps
+
+    run = find(arguments.run, arguments)
+    for event in shown(save_sweeps(run, arguments.output, arguments.checkpoint), Control()):
+        if isinstance(event, Finished):
+            say(event.message)
+    answer(arguments.output)
+    return 0
 
 
 def _latents(arguments: argparse.Namespace) -> int:

@@ -150,7 +150,7 @@ _OURS = (
 
 
 def _absent_entry(name: str) -> Entry:
-    """What stands in for a data set whose plug-in is not loaded. Raises KeyError for a name that no run has."""
+    """Return the stand-in for a data set whose plug-in is not loaded. Raises KeyError if no run uses the name."""
     about, origin = DATASETS_ABSENT[name]
     words = origin.needed_by(f"The data set {about.title}")
 

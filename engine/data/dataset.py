@@ -1,11 +1,14 @@
 """A data set: uint8 images, optional labels, optional ground-truth factors."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+from engine.errors import DataError
 
 Images: TypeAlias = NDArray[np.uint8]
 Indices: TypeAlias = NDArray[np.int64]
@@ -87,6 +90,42 @@ class Factors:
             return int(np.ravel_multi_index(tuple(classes), self.sizes))
         spread = np.maximum(np.array(self.sizes) - 1, 1)
         return int(np.argmin((np.abs(self.table - classes) / spread).sum(axis=1)))
+
+    def among(self, indices: Indices) -> "FactorIndex":
+        """Return an index of images at these positions by their classes. Raises DataError like `FactorIndex`."""
+        return FactorIndex(self, indices)
+
+
+class FactorIndex:
+    """Finds images at some positions by the classes of all their factors.
+
+    Raises DataError if the factors have more combinations than can be numbered.
+    """
+
+    def __init__(self, factors: Factors, indices: Indices) -> None:
+        self._sizes = factors.sizes
+        if math.prod(self._sizes) >= 2**63:
+            raise DataError(f"The factors {', '.join(factors.names)} have too many combinations to find images.")
+        codes = self._codes(factors.classes(indices))
+        order = np.argsort(codes, kind="stable")
+        self._known, self._positions = codes[order], indices[order]
+
+    def find(self, classes: NDArray[np.int64], rng: np.random.Generator) -> tuple[Indices, NDArray[np.bool_]]:
+        """Look for an image with each row of classes, (n, factors); of several, one is drawn.
+
+        Returns the positions of those that were found, in order, and for each row whether it was found, (n,).
+        """
+        codes = self._codes(classes)
+        start = np.searchsorted(self._known, codes, side="left")
+        count = np.searchsorted(self._known, codes, side="right") - start
+        found = count > 0
+        place = start[found] + (rng.random(found.sum()) * count[found]).astype(np.int64)
+        return self._positions[place], found
+
+    def _codes(self, classes: NDArray[np.int64]) -> NDArray[np.int64]:
+        """A number for each row of classes, (n,)."""
+        codes: NDArray[np.int64] = np.ravel_multi_index(tuple(classes.T), self._sizes).astype(np.int64)
+        return codes
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)

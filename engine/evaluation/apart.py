@@ -1,4 +1,4 @@
-"""Evaluation as every host starts it: in this process, or, where code of a plug-in runs in it, in a child process."""
+"""Evaluation as every host starts it: in this process or, if it runs code of a plug-in, in a child process."""
 
 from collections.abc import Sequence
 
@@ -11,10 +11,10 @@ from engine.runs.run import Run
 
 
 def evaluation(run: Run, metrics: Sequence[str] | None = None) -> Job:
-    """Compute a run's metrics as `engine.evaluation.evaluate.evaluate` does.
+    """Compute a run's metrics like `engine.evaluation.evaluate.evaluate`.
 
-    Where the run or a metric comes from a plug-in, that is done in a child process, which ends at once when the job is
-    closed. A crash there raises PluginError; the values computed so far are kept.
+    If the run or a metric uses a plug-in, this is done in a child process, which ends at once when the job is closed. A
+    crash there raises PluginError; the values computed so far are kept.
     """
     own = dict.fromkeys(origin.plugin for name in metrics or METRICS if (origin := METRICS.origin(name)))
     who = names_of(run.config) or " or ".join(own)

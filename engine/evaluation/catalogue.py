@@ -1,4 +1,4 @@
-"""Every metric in words: title, unit, decimals, which way is better, what it says, and how long it takes."""
+"""The catalogue of metrics: title, unit, decimals, which direction is better, a description, and the time it takes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,10 +11,10 @@ from engine.system.plain_text import one_line
 from engine.system.registry import Registry
 
 IMAGES = 10_000
-"""Images a metric is computed on: MNIST's whole test split; of larger splits a seeded sample."""
+"""Images on which a metric is computed: MNIST's complete test split, or a seeded sample of a larger split."""
 
 VERSION = 1
-"""Raise it when a metric is computed differently, so that what was kept is computed again."""
+"""To be raised when a metric is computed differently, so that saved values are computed again."""
 
 RECONSTRUCTION, LATENTS, SHARPNESS = "Reconstruction", "KL and latents", "Sharpness"
 FACTORS, DCI = "Disentanglement", "DCI"
@@ -40,11 +40,11 @@ BETTER = {
     "→ 1": "Higher is better, up to 1. More is noise or false edges, never the best.",
     "": "",
 }
-"""Which way is better, in words, by the sign of a column."""
+"""Which direction is better, in words, by the sign of a column."""
 
 
 class Need(StrEnum):
-    """What a metric cannot be computed without: of the method, or of the data set."""
+    """Something of the method or the data set that a metric requires."""
 
     RECONSTRUCTION = "reconstruction"
     KL = "kl"
@@ -58,10 +58,10 @@ class Need(StrEnum):
 class Column:
     """A metric as a table shows it.
 
-    `better` is "↓", "↑", what a value should come near ("→ 1") or ""; `limit` is a number, or the metric that holds it,
-    above which a value is no better; `short` a few words on unit or protocol; `about` a sentence; `usual` ones
-    are shown first; `full` is the title in full where it is longer; `protocol` is that of evaluation.json where it says
-    more than `about`; `needs` is what there is no value without.
+    `better` is "↓", "↑", the value to approach ("→ 1") or ""; `limit` is a number, or a metric that has it, above which
+    a value is not better; `short` is a few words on unit or protocol; `about` is a sentence; `usual` columns are shown
+    by default; `full` is the full title if it is longer; `protocol` is that of evaluation.json if it says more than
+    `about`; `needs` is what the metric requires.
     """
 
     metric: str
@@ -80,7 +80,7 @@ class Column:
 
     @property
     def name(self) -> str:
-        """The metric's title in full."""
+        """The metric's full title."""
         return self.full or self.title
 
     @property
@@ -91,14 +91,14 @@ class Column:
 
 
 def kept_column(column: Column) -> dict[str, Any]:
-    """Return what evaluation.json keeps of a plug-in's column, to show its values where the plug-in is not loaded."""
+    """Return the description of a plug-in's column for evaluation.json, to show its values without the plug-in."""
     return {name: getattr(column, name) for name in _KEPT}
 
 
 def column_of(metric: str, entry: Mapping[str, Any]) -> Column | None:
-    """Return how an entry of evaluation.json is shown whose plug-in is not loaded; None where it is of none.
+    """Return the column for an entry of evaluation.json whose plug-in is not loaded; None if it is not a plug-in's.
 
-    The file may be from anywhere: words are cut to a line, and what cannot be is left out.
+    The file is not trusted: texts are truncated to a line, and invalid values are replaced.
     """
     kept = entry.get("column")
     if not isinstance(kept, dict):
@@ -122,7 +122,7 @@ def column_of(metric: str, entry: Mapping[str, Any]) -> Column | None:
 MOST_DECIMALS = 9
 
 _KEPT = {"title": 40, "full": 80, "unit": 40, "decimals": 2, "better": 2, "short": 60, "about": 1000}
-"""What is kept of a column, and the most characters of each."""
+"""The fields of a column that are kept, and the maximum length of each."""
 
 _RECONSTRUCTS = frozenset({Need.RECONSTRUCTION})
 _TRAINED = frozenset({Need.RECONSTRUCTION, Need.TRAINING_SPLIT})
@@ -147,7 +147,7 @@ _OURS = (
            "-(reconstruction + KL): a lower bound on the log likelihood, up to what binary cross-entropy omits.",
            needs=_RECONSTRUCTS | _KL),
     Column("kl", "KL", "nats", 2, "", LATENTS, "nats",
-           "KL of the posterior from N(0, 1), summed over latents: the information that they carry about an image, "
+           "KL of the posterior from the prior, summed over latents: the information that they carry about an image, "
            "mean over the images of the reconstruction loss. The curves show it over the last steps of training. "
            "In itself, neither a high nor a low value is better.", usual=True, full="KL divergence", needs=_KL),
     Column("active_latents", "Active latents", "", 0, "", LATENTS, "mean KL above 0.1",
@@ -203,7 +203,7 @@ _OURS = (
 )  # fmt: skip
 
 OURS = tuple(column.metric for column in _OURS)
-"""Names of the metrics that plug-ins did not bring."""
+"""Names of the metrics that do not come from plug-ins."""
 
 METRICS: Registry[Column] = Registry({column.metric: column for column in _OURS})
 """By the names that `--metrics` and evaluation.json have, in the order of the table."""

@@ -1,21 +1,24 @@
 """Data of the metrics charts: points, bars and matrices, the same for the window and for files."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.evaluation.catalogue import Column
+from engine.evaluation.costs import COSTS, evaluations, spent
 from engine.evaluation.rows import DataKey, Row
 from engine.evaluation.table import REPORT, Line, Table
+from engine.methods.base import Supervision
 from engine.runs.divergence import is_active
 from engine.runs.latent_names import latent_title
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A run by two of its metrics; `line` is the number of its row in the table."""
+    """A run by two of its metrics, or by a metric and its cost; `line` is the number of its row in the table."""
 
     row: Row
     line: int
@@ -27,6 +30,8 @@ class Point:
 class Bar:
     """A metric of a row of the table: its value, the ends of its error bar, and the report's value if comparable.
 
+    `supervision` is that of the row.
+
     The error bar is the mean ± the standard deviation over runs, or the 95 % interval of a single run.
     """
 
@@ -36,6 +41,7 @@ class Bar:
     low: float | None = None
     high: float | None = None
     printed: float | None = None
+    supervision: Supervision = Supervision.NONE
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,14 +69,35 @@ MATRICES = {
 
 
 def points(table: Table, x: str, y: str, data: DataKey) -> list[Point]:
-    """Return a point for each run of a data set that has both metrics."""
+    """Return a point for each run of a data set that has both metrics.
+
+    `x` may be one of `COSTS`: then a run has a point for each of its evaluations, in order of steps.
+    """
     found = []
     for number, line in enumerate(table.lines):
         for row in line.rows if line.data == data else ():
-            across, up = row.value(x), row.value(y)
-            if across is not None and up is not None:
-                found.append(Point(row, number, across, up))
+            pairs: list[tuple[float | None, float | None]] = [(row.value(x), row.value(y))]
+            if x in COSTS:
+                pairs = [(spent(row, each, x), each.value) for each in evaluations(row, y)]
+            found += [Point(row, number, a, b) for a, b in pairs if a is not None and b is not None]
     return found
+
+
+def courses(points: Sequence[Point]) -> list[list[Point]]:
+    """Return the points of each run that has several, to be joined by lines."""
+    each = [list(own) for _, own in groupby(points, lambda point: id(point.row))]
+    return [own for own in each if len(own) > 1]
+
+
+def places(bars: Sequence[Bar]) -> tuple[list[float], dict[float, str]]:
+    """Return the place of each bar from the top, and between them those of the headings: their supervision."""
+    found: list[float] = []
+    headings: dict[float, str] = {}
+    for number, bar in enumerate(bars):
+        if number == 0 or bar.supervision != bars[number - 1].supervision:
+            headings[float(number + len(headings))] = str(bar.supervision)
+        found.append(float(number + len(headings)))
+    return found, headings
 
 
 def bars(table: Table, column: Column, data: DataKey) -> list[Bar]:
@@ -85,7 +112,7 @@ def bars(table: Table, column: Column, data: DataKey) -> list[Bar]:
             low, high = _ends(line, column.metric, cell.value, cell.deviation)
             # The report's sharpness is on another scale.
             beside = line.cells[printed].value if printed is not None and column.metric != "sharpness" else None
-            found.append(Bar(line.title, number, cell.value, low, high, beside))
+            found.append(Bar(line.title, number, cell.value, low, high, beside, line.supervision))
     return found
 
 

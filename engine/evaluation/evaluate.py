@@ -13,10 +13,10 @@ from engine.errors import CheckpointError, ConfigError, DataError, StudioError
 from engine.evaluation.catalogue import IMAGES, METRICS, OURS, VERSION
 from engine.evaluation.forward import forward
 from engine.evaluation.ground_truth import SCORES
-from engine.evaluation.metric import METRICS_BROUGHT, Metric, Score, found_by
+from engine.evaluation.metric import PLUGIN_METRICS, Metric, Score, found_by
 from engine.evaluation.reasons import NEEDS_CATEGORY, method_reason, no_labels, no_training_split
 from engine.evaluation.representation import Representation
-from engine.evaluation.results import SEED, Results, missing, of_plugin, plugin_of, too_narrow
+from engine.evaluation.results import SEED, Results, missing, of_other_code, of_plugin, too_narrow
 from engine.evaluation.summaries import category_results, correlation_results, headline_results, training_results
 from engine.jobs.events import Evaluated, Event, Job, Progress, Request, Warned
 from engine.jobs.processes import Children
@@ -73,6 +73,8 @@ def evaluate(run: Run, metrics: Sequence[str] | None = None) -> Job:
     result = kept | {
         "run": str(run.path),
         "name": run.name,
+        "method": run.config.method_title,
+        "supervision": str(run.config.supervision),
         "metrics": {name: (none | kept["metrics"])[name] for name in wanted},
     }
     yield Evaluated(run.path, result)
@@ -109,9 +111,7 @@ def _lacks(metrics: dict[str, Any], name: str) -> bool:
     entry = metrics.get(name)
     if not isinstance(entry, dict):
         return entry is None
-    origin = METRICS.origin(name)
-    changed = origin is not None and plugin_of(entry).get("fingerprint") != origin.fingerprint
-    return too_narrow(name, entry) or changed or entry.get("failed") is True
+    return too_narrow(name, entry) or of_other_code(name, entry) or entry.get("failed") is True
 
 
 def kept_kl(trained: TrainedModel) -> NDArray[np.float64] | None:
@@ -163,7 +163,7 @@ def _compute(run: Run, dataset: Dataset, lacking: Sequence[str]) -> Computing:
             kept = _keep(trained, key, (yield from _compute_headline(trained, what)))
         if set(lacking) & set(TRAINING):
             kept = _keep(trained, key, (yield from _compute_training(trained, what)))
-        for metric in (*SCORES, *METRICS_BROUGHT.values()):
+        for metric in (*SCORES, *PLUGIN_METRICS.values()):
             if set(lacking) & {column.metric for column in metric.columns}:
                 kept = _keep(trained, key, {"metrics": (yield from _measured(metric, representation))})
     return kept
@@ -211,6 +211,10 @@ def _keep(trained: TrainedModel, key: str, new: dict[str, Any]) -> dict[str, Any
         "checkpoint": key,
         "data": data.values(),
         "dataset": trained.dataset.title,
+        "plugins": [
+            {"name": use.name, "version": use.version, "fingerprint": use.fingerprint}
+            for use in plugins_used(run.config)
+        ],
     }
     known = [name for name in METRICS if name in metrics]
     kept = before | new | about | {"metrics": {name: metrics[name] for name in dict.fromkeys([*known, *metrics])}}
@@ -232,9 +236,9 @@ def _compute_headline(trained: TrainedModel, what: str) -> Computing:
     which = what if split == "all" else f"{what}: {split} images"
     chosen = sample_of(trained.dataset, split)
     passed = yield from forward(trained, chosen, SEED, which, sharpness=True)
-    categories = [number for number, kind in enumerate(trained.model.kinds) if kind.whole]
+    categories = [number for number, kind in enumerate(trained.model.kinds) if not kind.quantity]
     quantities = np.delete(passed.means, categories, axis=1)
-    metrics = headline_results(passed, split, of) | correlation_results(quantities, split, of)
+    metrics = headline_results(passed, trained.model.kinds, split, of) | correlation_results(quantities, split, of)
     labels = trained.dataset.labels
     if categories and labels is not None:
         metrics |= category_results(passed.means[:, categories[0]].astype(np.int64), labels[chosen], split, of)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from engine.evaluation.rows import DataKey, Row
+from engine.methods.base import Supervision
 from engine.methods.registry import METHODS
 from engine.runs.differences import MACHINE, differing_settings
 from engine.settings.run_config import RunConfig, all_settings
@@ -25,11 +26,11 @@ class RowGroup:
 
 
 def grouped(rows: Sequence[Row], by: Sequence[str] = (METHOD,)) -> list[RowGroup]:
-    """Group runs by data set and by `by` ("method" or names of settings), in order of first occurrence."""
-    groups: dict[tuple[str, DataKey], list[Row]] = {}
+    """Group runs by data set, supervision and `by` ("method" or names of settings), in order of first occurrence."""
+    groups: dict[tuple[str, DataKey, Supervision], list[Row]] = {}
     for row in rows:
-        groups.setdefault((title_of(row, by), row.data), []).append(row)
-    return [RowGroup(title, tuple(members)) for (title, _), members in groups.items()]
+        groups.setdefault((title_of(row, by), row.data, row.supervision), []).append(row)
+    return [RowGroup(title, tuple(members)) for (title, *_), members in groups.items()]
 
 
 def title_of(row: Row, by: Sequence[str]) -> str:
@@ -40,13 +41,14 @@ def title_of(row: Row, by: Sequence[str]) -> str:
 
 
 def sorted_rows(rows: Sequence[Row]) -> list[Row]:
-    """Return runs sorted by data set, method (in the report's order) and seed."""
+    """Return runs sorted by data set, supervision, method (in the report's order) and seed."""
     methods = list(METHODS)
     return sorted(
         rows,
         key=lambda row: (
             row.dataset.casefold(),
             tuple(map(str, row.data)),
+            row.supervision.rank,
             row.config.conditional,
             methods.index(row.config.objective),
             row.seed,

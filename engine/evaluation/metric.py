@@ -58,7 +58,7 @@ class Metric(ABC):
         """
 
 
-METRICS_BROUGHT: Registry[Metric] = Registry({})
+PLUGIN_METRICS: Registry[Metric] = Registry({})
 """The metrics of plug-ins, by their names there."""
 
 

@@ -36,7 +36,7 @@ def method_reason(config: RunConfig, metric: str) -> str:
     lacking = [reason for name, reason in method.lacks.items() if name in needs]
     if lacking:
         return lacking[0]
-    if Need.CATEGORY in needs and not any(latent.whole for latent in method.latents_of(config)):
+    if Need.CATEGORY in needs and all(latent.quantity for latent in method.latents_of(config)):
         return no_category(method)
     return ""
 
@@ -58,5 +58,5 @@ def known_reason(config: RunConfig, metric: str) -> str:
 
 
 def _needs(metric: str) -> frozenset[Need]:
-    """What a metric needs; nothing is known of one whose plug-in is not loaded."""
+    """What a metric requires; not known, and so empty, if its plug-in is not loaded."""
     return METRICS[metric].needs if metric in METRICS else frozenset()

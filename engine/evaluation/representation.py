@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Generator, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -35,9 +35,13 @@ from engine.methods.latents import Latent
 from engine.networks.tensors import to_images
 from engine.runs.trained import TrainedModel
 
+Scalar = TypeVar("Scalar", bound=np.generic)
+
 
 class Representation:
     """The codes of one model. Metrics share groups, pairs and posterior means, which are computed when first needed.
+
+    Arrays that are shared cannot be written to: else the value of a metric would depend on those computed before it.
 
     A metric that takes seconds uses `codes` and `classes` (or `labels`, `images`), those of `sample`. Others draw their
     own images and encode them with `means`, which yields Progress.
@@ -72,12 +76,12 @@ class Representation:
         """Posterior means of the sample, (n, latents)."""
         for _ in self.means(self.sample):
             pass
-        return self._means.means[self.sample].astype(np.float64)
+        return _fixed(self._means.means[self.sample].astype(np.float64))
 
     @cached_property
     def classes(self) -> NDArray[np.int64]:
         """Class of each factor that varies, integers from 0, for the sample, (n, factors). Needs factors."""
-        return self.groups.classes[self.sample]
+        return _fixed(self.groups.classes[self.sample])
 
     @property
     def factors(self) -> tuple[str, ...]:
@@ -122,7 +126,7 @@ class Representation:
             return reasons[0]
         if Need.FACTORS in needs and self._factors_lacking:
             return self._factors_lacking
-        if Need.CATEGORY in needs and not any(kind.whole for kind in self.kinds):
+        if Need.CATEGORY in needs and all(kind.quantity for kind in self.kinds):
             return no_category(type(model))
         if Need.LABELS in needs and self._dataset.labels is None:
             return no_labels(title)
@@ -157,7 +161,8 @@ class Representation:
     @cached_property
     def drawn(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Positions of training images, and of other images for testing."""
-        return draw_images(len(self._dataset), self.rng())
+        training, testing = draw_images(len(self._dataset), self.rng())
+        return _fixed(training), _fixed(testing)
 
     def fitting(self, draw: int) -> NDArray[np.int64]:
         """Return positions of the training images of a further draw."""
@@ -167,7 +172,7 @@ class Representation:
         """Encode these images, by default all, and return the posterior means, (all images, latents)."""
         wanted = np.concatenate([i.ravel() for i in images]) if images else np.arange(len(self._dataset))
         yield from self._means.encode(wanted, f"{self._what}: encoding")
-        return self._means.means
+        return _fixed(self._means.means.view())
 
     @cached_property
     def _sums(self) -> NDArray[np.float64]:
@@ -240,6 +245,12 @@ def unscorable_reason(dataset: Dataset, groups: Groups | None, latents: int) -> 
             f"{MIN_IMAGES_PER_VALUE} images per value on average"
         )
     return ""
+
+
+def _fixed(values: NDArray[Scalar]) -> NDArray[Scalar]:
+    """An array that can no longer be written to."""
+    values.flags.writeable = False
+    return values
 
 
 def _batches(positions: NDArray[np.int64], size: int = 64) -> Sequence[NDArray[np.int64]]:

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.evaluation.catalogue import Column, kept_column
+from engine.evaluation.catalogue import METRICS, Column, kept_column
 from engine.evaluation.intervals import OVER_IMAGES, around_mean
 from engine.system.plain_text import one_line
 from engine.system.registry import Origin
@@ -67,17 +67,23 @@ def too_narrow(metric: str, entry: Mapping[str, Any]) -> bool:
 
 
 def of_plugin(column: Column, entry: Mapping[str, Any], origin: Origin) -> dict[str, Any]:
-    """An entry of a plug-in's metric: its protocol names the plug-in, and it says how a table shows it without that."""
+    """Return the entry of a plug-in's metric, which names the plug-in and describes its column in tables."""
     plugin = {"name": origin.plugin, "version": origin.version, "fingerprint": origin.fingerprint}
     protocol = dict(entry.get("protocol", {})) | {"plugin": plugin}
     return dict(entry) | {"protocol": protocol, "column": kept_column(column)}
 
 
 def plugin_of(entry: Mapping[str, Any]) -> dict[str, str]:
-    """The plug-in, by "name", "version" and "fingerprint", whose metric an entry is of; empty for other metrics."""
+    """Return "name", "version" and "fingerprint" of the plug-in whose metric an entry is; empty for other metrics."""
     protocol = entry.get("protocol")
     plugin = protocol.get("plugin") if isinstance(protocol, dict) else None
     return {key: one_line(str(value), 80) for key, value in plugin.items()} if isinstance(plugin, dict) else {}
+
+
+def of_other_code(metric: str, entry: Mapping[str, Any]) -> bool:
+    """Return whether an entry was computed by another version of the metric's plug-in than the loaded one."""
+    origin = METRICS.origin(metric)
+    return metric in METRICS and plugin_of(entry).get("fingerprint", "") != (origin.fingerprint if origin else "")
 
 
 def missing(reason: str) -> dict[str, Any]:

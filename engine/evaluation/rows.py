@@ -8,8 +8,10 @@ from typing import Any, TypeAlias
 from engine.data import Fingerprint
 from engine.evaluation.catalogue import METRICS, VERSION, Column, column_of
 from engine.evaluation.reasons import known_reason
-from engine.evaluation.results import too_narrow
+from engine.evaluation.results import of_other_code, too_narrow
+from engine.methods.base import Supervision
 from engine.runs.kept_weights import weights_step
+from engine.runs.plugins_used import in_full
 from engine.runs.run import Run
 from engine.settings.run_config import DATASET_TITLES, OWN_DATA, RunConfig
 from engine.system.plain_text import clean_name, one_line
@@ -29,8 +31,10 @@ class Row:
 
     `dataset` is the title of the data set, with the file's name for the user's own data; runs are compared within the
     same `data`. `newest` is the step of the current weights, which may be later than `step`. `fingerprint` is that of
-    the data used for the metrics; `data_note` says if these differ from the training data or are not known. `version`
-    is set by `by_version` if a table has rows of several data sets with the same name.
+    the data used for the metrics; `data_note` says if these differ from the training data or are not known, and
+    `code_note` if the metrics were computed with other plug-ins than the run was trained with, or than are loaded.
+    `threads` are the CPU threads it was trained with, 0 on a GPU, None if that is not known. `version` is set by
+    `by_version` if a table has rows of several data sets with the same name.
     """
 
     name: str
@@ -47,6 +51,10 @@ class Row:
     fingerprint: Fingerprint | None = None
     data_note: str = ""
     version: str = ""
+    threads: int | None = None
+    code_note: str = ""
+    plugins: tuple[str, ...] = ()
+    """The plug-ins with which the metrics were computed, each with its version and the start of its fingerprint."""
 
     def value(self, metric: str) -> float | None:
         """Return a metric's value, or None if there is none."""
@@ -57,6 +65,11 @@ class Row:
     def data(self) -> DataKey:
         """Key of the run's data set: only values with the same key are compared."""
         return (*data_key(self.config), self.version) if self.version else data_key(self.config)
+
+    @property
+    def supervision(self) -> Supervision:
+        """What the run learned from in addition to images; values are only ranked within the same supervision."""
+        return self.config.supervision
 
     @property
     def older(self) -> bool:
@@ -88,7 +101,18 @@ def read_row(run: Run) -> Row:
         weights_step(run.checkpoint_folder),
         data,
         _data_note(run, kept, data) if metrics else "",
+        threads=_threads(run),
+        code_note=_code_note(run, kept, metrics),
+        plugins=tuple(in_full(*use) for use in _plugins(kept)) if metrics else (),
     )
+
+
+def _threads(run: Run) -> int | None:
+    """CPU threads that a run was trained with, 0 on a GPU; None if that is not known."""
+    device, threads = run.resolved.get("device"), run.resolved.get("threads")
+    if device is None:
+        return None
+    return threads if device == "cpu" else 0
 
 
 def _data_note(run: Run, kept: dict[str, Any], data: Fingerprint | None) -> str:
@@ -98,6 +122,31 @@ def _data_note(run: Run, kept: dict[str, Any], data: Fingerprint | None) -> str:
     before = run.trained_at(kept.get("step", 0))
     changes = before.changes(data) if before else ""
     return f"these values are of other data than the run was trained on (changed: {changes})" if changes else ""
+
+
+def _code_note(run: Run, kept: dict[str, Any], metrics: Mapping[str, Mapping[str, Any]]) -> str:
+    """Say if metrics were computed with other plug-ins than the run's training, or than the loaded ones."""
+    notes = []
+    now = _plugins(kept)
+    before = [(use.name, use.version, use.fingerprint) for use in run.plugins_at(kept.get("step", 0))]
+    if metrics and "plugins" in kept and {use[2] for use in now} != {use[2] for use in before}:
+        computed, trained = (" and ".join(in_full(*use) for use in uses) or "no plug-in" for uses in (now, before))
+        notes.append(f"these values were computed with {computed}, but the run was trained with {trained}")
+    others = [METRICS[name].name for name, entry in metrics.items() if of_other_code(name, entry)]
+    if others:
+        was = "was" if len(others) == 1 else "were"
+        notes.append(f"{' and '.join(others)} {was} computed by another version of the plug-in than is loaded")
+    return "; ".join(notes)
+
+
+def _plugins(kept: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """Name, version and fingerprint of the plug-ins with which metrics were computed, from evaluation.json."""
+    found = kept.get("plugins")
+    return [
+        (one_line(str(use.get("name")), 40), one_line(str(use.get("version")), 40), str(use.get("fingerprint")))
+        for use in (found if isinstance(found, list) else [])
+        if isinstance(use, dict)
+    ]
 
 
 def by_version(rows: Sequence[Row]) -> list[Row]:

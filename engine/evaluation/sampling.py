@@ -13,6 +13,12 @@ BATCH = 64
 TRAINING, TESTING = 10_000, 5_000
 """Points or images for fitting a score, and for testing it."""
 
+QUICK_TRAINING, QUICK_TESTING = TRAINING // 10, TESTING // 10
+"""Points of a score during training."""
+
+QUICK_IMAGES = TRAINING + (QUICK_TRAINING + QUICK_TESTING) * BATCH
+"""Maximum number of images that are encoded for scores during training."""
+
 MIN_IMAGES = 100
 MIN_IMAGES_PER_VALUE = 3
 """Smallest average number of images per value of a factor: if each image has its own, nothing can be learned."""

@@ -1,5 +1,7 @@
 """Entries of evaluation.json from one forward pass: losses, KL, sharpness, correlations of latents."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,19 +17,20 @@ from engine.evaluation.forward import ForwardPass
 from engine.evaluation.intervals import wilson
 from engine.evaluation.results import Results, entry, mean_entry, missing
 from engine.evaluation.sharpness import PROTOCOL as SHARPNESS
+from engine.methods.latents import Latent, priors_words
 from engine.runs.divergence import ACTIVE_NATS, active_latents
 
 BCE = "binary cross-entropy summed over pixels, mean over images"
 UNIT = "grey levels²"
 
 
-def headline_results(passed: ForwardPass, split: str, of: int) -> Results:
+def headline_results(passed: ForwardPass, kinds: Sequence[Latent], split: str, of: int) -> Results:
     """Return reconstruction, KL, ELBO, active latents and sharpness of images from a split of `of`, where available."""
     found: Results = {"sharpness_originals": mean_entry(passed.sharpness_originals, UNIT, SHARPNESS, split, of)}
     if len(passed.reconstruction):
         found |= _reconstruction_results(passed, split, of)
     if len(passed.kl):
-        found |= _kl_results(passed.kl, split, of)
+        found |= _kl_results(passed.kl, kinds, split, of)
     if len(passed.reconstruction) and len(passed.kl):
         bound = -passed.reconstruction - passed.kl.sum(1)
         name = "-(reconstruction + KL), one sample of z"
@@ -48,9 +51,9 @@ def _reconstruction_results(passed: ForwardPass, split: str, of: int) -> Results
     }
 
 
-def _kl_results(kl: NDArray[np.float64], split: str, of: int) -> Results:
+def _kl_results(kl: NDArray[np.float64], kinds: Sequence[Latent], split: str, of: int) -> Results:
     """KL and active latents, from the KL of each image and latent, (n, latents)."""
-    name = "KL of the posterior from N(0, 1), summed over latents, mean over images"
+    name = f"KL of the posterior from {priors_words(kinds)}, summed over latents, mean over images"
     active = f"latents with a mean KL above {ACTIVE_NATS} nats"
     return {
         "kl": mean_entry(kl.sum(1), "nats", name, split, of),

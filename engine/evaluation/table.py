@@ -6,16 +6,23 @@ The same `Table` is shown in the window and written to files.
 import statistics
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from engine.evaluation.catalogue import Column
 from engine.evaluation.grouping import RowGroup, differing, grouped, setting_title
 from engine.evaluation.paper_tables import NOTE, SHARPNESS_NOTE, Published, published
 from engine.evaluation.protocols import protocol_text
 from engine.evaluation.rows import DataKey, Row, by_version, columns_of, distinct_titles
+from engine.methods.base import Supervision
+from engine.methods.registry import METHODS
 
 DASH = "–"
 REPORT = "report:"
 """Prefix of the key of a column with the report's values; the metric follows."""
+
+SUPERVISION_NOTE = (
+    "Methods of different supervision are not ranked against each other: the best value is marked within each label."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +42,8 @@ class Heading:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A cell: its text, the value for sorting and charts, whether it is the best of its data set, and its protocol."""
+    """A cell: its text, the value for sorting and charts, whether it is the best of its data set and supervision, and
+    its protocol."""
 
     text: str
     value: float | None = None
@@ -46,7 +54,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A row of the table and its runs, all of the same data set."""
+    """A row of the table and its runs, all of the same data set and supervision."""
 
     rows: tuple[Row, ...]
     cells: tuple[Cell, ...]
@@ -61,6 +69,11 @@ class Line:
         """Key of its data set."""
         return self.rows[0].data
 
+    @property
+    def supervision(self) -> Supervision:
+        """What its runs learned from in addition to images."""
+        return self.rows[0].supervision
+
 
 @dataclass(frozen=True, slots=True)
 class Table:
@@ -74,16 +87,30 @@ class Table:
         return next((number for number, heading in enumerate(self.headings) if heading.key == key), None)
 
     def sorted_by(self, key: str, *, descending: bool = False) -> "Table":
-        """Return the table sorted by a column; rows without a value come last, equal ones keep their order."""
+        """Return the table sorted by a column; rows without a value come last, equal ones keep their order.
+
+        By a metric, rows are sorted within their supervision, the least supervision first.
+        """
         place = self.index(key)
         if place is None:
             return self
-        if not self.headings[place].numeric:
+        heading = self.headings[place]
+        if not heading.numeric:
             lines = sorted(self.lines, key=lambda line: line.cells[place].text.casefold(), reverse=descending)
             return replace(self, lines=tuple(lines))
         with_value = [line for line in self.lines if line.cells[place].value is not None]
         ordered = sorted(with_value, key=lambda line: line.cells[place].value or 0.0, reverse=descending)
-        return replace(self, lines=(*ordered, *(line for line in self.lines if line.cells[place].value is None)))
+        ordered += [line for line in self.lines if line.cells[place].value is None]
+        if heading.column is not None:
+            ordered.sort(key=lambda line: line.supervision.rank)
+        return replace(self, lines=tuple(ordered))
+
+    @property
+    def group_ends(self) -> frozenset[int]:
+        """Numbers of the rows that are followed by those of another supervision; none unless rows are grouped by it."""
+        labels = [line.supervision for line in self.lines]
+        ends = frozenset(n for n, (label, after) in enumerate(pairwise(labels)) if label != after)
+        return ends if len(ends) < len(set(labels)) else frozenset()
 
     def only(self, keys: Collection[str]) -> "Table":
         """Return the table with only these columns."""
@@ -117,16 +144,19 @@ class Table:
             found.append(NOTE)
         if self.index(f"{REPORT}sharpness") is not None:
             found.append(SHARPNESS_NOTE)
+        if len({line.supervision for line in self.lines}) > 1:
+            found.append(SUPERVISION_NOTE)
         titles = self.datasets
         for line in self.lines:
             names = differing(line.rows)
             if names:
                 settings = ", ".join(setting_title(name) for name in names)
                 found.append(f"{line.title} ({titles[line.data]}): the runs also differ in {settings}.")
-        of_data: dict[str, list[str]] = {}
-        for row in (row for line in self.lines for row in line.rows if row.data_note):
-            of_data.setdefault(row.data_note, []).append(row.name)
-        found += [f"{', '.join(names)}: {note}." for note, names in of_data.items()]
+        noted: dict[str, list[str]] = {}
+        for row in (row for line in self.lines for row in line.rows):
+            for note in filter(None, (row.data_note, row.code_note)):
+                noted.setdefault(note, []).append(row.name)
+        found += [f"{', '.join(names)}: {note}." for note, names in noted.items()]
         return found
 
 
@@ -141,13 +171,14 @@ def table_of(rows: Sequence[Row], by: Sequence[str] | None = None, *, report: bo
     if by is None:
         lines: list[tuple[tuple[Row, ...], list[Cell]]] = [((row,), _run_cells(row, titles[row.data])) for row in rows]
         lead = [Heading("name", "Run", numeric=False), Heading("method", "Method", numeric=False),
-                Heading("dataset", "Data set", numeric=False), Heading("seed", "Seed"),
-                Heading("step", "Step")]  # fmt: skip
+                Heading("supervision", "Supervision", numeric=False), Heading("dataset", "Data set", numeric=False),
+                Heading("seed", "Seed"), Heading("step", "Step")]  # fmt: skip
     else:
         groups = grouped(rows, by)
         lines = [(group.rows, _group_cells(group, titles)) for group in groups]
         lead = [Heading("name", "Method" if "method" in by else "Runs", numeric=False),
-                Heading("dataset", "Data set", numeric=False), Heading("n", "n")]  # fmt: skip
+                Heading("supervision", "Supervision", numeric=False), Heading("dataset", "Data set", numeric=False),
+                Heading("n", "n")]  # fmt: skip
     printed = [_printed(members) if report else {} for members, _ in lines]
     headings = list(lead)
     columns = [list(column) for column in zip(*(cells for _, cells in lines), strict=True)] or [[] for _ in lead]
@@ -191,10 +222,18 @@ def _run_cells(row: Row, dataset: str) -> list[Cell]:
     return [
         Cell(row.name, note=note),
         Cell(row.method),
+        _supervision_cell(row),
         _dataset_cell(row, dataset),
         Cell(str(row.seed), row.seed),
         _step_cell(row),
     ]
+
+
+def _supervision_cell(row: Row) -> Cell:
+    """What a run learned from in addition to images; with the reason if it is not its method's supervision."""
+    own = METHODS[row.config.objective].supervision
+    given = "" if row.supervision == own else " Its decoder was given the class labels."
+    return Cell(str(row.supervision), note=row.supervision.about + given)
 
 
 def _dataset_cell(row: Row, dataset: str) -> Cell:
@@ -219,7 +258,8 @@ def _group_cells(group: RowGroup, titles: Mapping[DataKey, str]) -> list[Cell]:
     names = ", ".join(row.name for row in group.rows)
     evaluated = sum(bool(row.metrics) for row in group.rows)
     dataset = titles[group.rows[0].data]
-    return [Cell(group.title, note=names), Cell(dataset), Cell(str(evaluated), evaluated, note=names)]
+    count = Cell(str(evaluated), evaluated, note=names)
+    return [Cell(group.title, note=names), _supervision_cell(group.rows[0]), Cell(dataset), count]
 
 
 def _value_cell(rows: Sequence[Row], column: Column, *, single: bool) -> Cell:
@@ -242,15 +282,16 @@ def _value_cell(rows: Sequence[Row], column: Column, *, single: bool) -> Cell:
 
 
 def _with_best(cells: list[Cell], rows: Sequence[Sequence[Row]], column: Column) -> list[Cell]:
-    """Mark the best cell of each data set, compared as rounded; none if all are equal."""
+    """Mark the best cell of each data set and supervision, compared as rounded; none if all are equal."""
     if not column.better:
         return cells
-    of_data: dict[DataKey, dict[int, float]] = {}
+    comparable: dict[tuple[DataKey, Supervision], dict[int, float]] = {}
     for number, (cell, members) in enumerate(zip(cells, rows, strict=True)):
         if cell.value is not None:
-            of_data.setdefault(members[0].data, {})[number] = round(cell.value, column.decimals)
+            key = members[0].data, members[0].supervision
+            comparable.setdefault(key, {})[number] = round(cell.value, column.decimals)
     found = list(cells)
-    for values in of_data.values():
+    for values in comparable.values():
         if len(set(values.values())) < 2:
             continue
         eligible = {number: value for number, value in values.items() if _within(rows[number], value, column)}

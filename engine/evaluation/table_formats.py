@@ -57,14 +57,17 @@ def tabbed(table: Table) -> str:
 
 
 def latex(table: Table) -> str:
-    """Return the table as a LaTeX tabular (package booktabs), the best values in bold, its notes as comments."""
+    """Return the table as a LaTeX tabular (package booktabs), the best values in bold, its notes as comments.
+
+    Where rows are grouped by supervision, a rule separates the groups.
+    """
     lines = [
         *(f"% {one_line(note)}" for note in table.notes()),
         rf"\begin{{tabular}}{{{''.join('r' if heading.numeric else 'l' for heading in table.headings)}}}",
         r"\toprule",
         _row([_latex_heading(heading) for heading in table.headings]),
         r"\midrule",
-        *(_row([_latex_cell(cell) for cell in line.cells]) for line in table.lines),
+        *_latex_lines(table),
         r"\bottomrule",
         r"\end{tabular}",
     ]
@@ -119,6 +122,15 @@ def _unmarked(text: str) -> str:
 
 def _row(cells: list[str]) -> str:
     return " & ".join(cells) + r" \\"
+
+
+def _latex_lines(table: Table) -> list[str]:
+    ends = table.group_ends
+    lines: list[str] = []
+    for number, line in enumerate(table.lines):
+        lines.append(_row([_latex_cell(cell) for cell in line.cells]))
+        lines += [r"\midrule"] if number in ends else []
+    return lines
 
 
 def _latex_heading(heading: Heading) -> str:

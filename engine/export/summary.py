@@ -65,7 +65,7 @@ def traversal_caption(run: Run, start: str, traversal: Traversal, names: Mapping
     label = "" if traversal.label is None else f", label {traversal.label_name}"
     ranges: dict[str, list[str]] = {}
     for latent, kind, values in zip(traversal.latents, traversal.kinds, traversal.values, strict=True):
-        words = f"over its {len(values)} categories" if kind.whole else f"from {values[0]:+g} to {values[-1]:+g}"
+        words = f"over its {kind.range_words}" if kind.integer else f"from {values[0]:+g} to {values[-1]:+g}"
         ranges.setdefault(words, []).append(latent_title(latent, names))
     latents = "; ".join(f"{', '.join(titles)} {words}" for words, titles in ranges.items())
     return f"{_caption(run, start, traversal.step)}{label}: {latents}"

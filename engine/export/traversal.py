@@ -136,7 +136,7 @@ def frames(traversal: Traversal, look: Look) -> list[Image.Image]:
             frame.paste(picture, (0, 0))
             if font:
                 value = traversal.values[row][column]
-                shown = f"{value:.0f}" if traversal.kinds[row].whole else f"{value:+.2f}"
+                shown = f"{value:.0f}" if traversal.kinds[row].integer else f"{value:+.2f}"
                 words = f"{latent_title(latent, look.names)} = {shown}"
                 ImageDraw.Draw(frame).text((size[0] / 2, size[1] + strip / 2), words, "black", font, anchor="mm")
             found.append(frame)
@@ -183,11 +183,11 @@ def _values(traversal: Traversal) -> NDArray[np.float64]:
 def save_latents(run: Run, path: Path, step: int | None = None) -> Job:
     """Write the posteriors of a complete data set, with labels and factors of its images, as .npz.
 
-    The arrays are means and log_variances, float32 (images, latents), for a category its number and 0; labels and
-    label_names; factors, the class of every factor, (images, factors), factor_values and factor_names; split, a number
-    for every image, and split_names; data, the fingerprint of the data set as JSON. Yields Progress in images, Warned
-    if the run was trained on other data, then Finished. Raises ConfigError for another extension, CheckpointError,
-    DataError or RunError.
+    The arrays are means and log_variances, float32 (images, latents), for a category or code its number and 0; labels
+    and label_names; factors, the class of every factor, (images, factors), factor_values and factor_names; split, a
+    number for every image, and split_names; data, the fingerprint of the data set as JSON. Yields Progress in images,
+    Warned if the run was trained on other data, then Finished. Raises ConfigError for another extension,
+    CheckpointError, DataError or RunError.
     """
     check_format(path, ("npz",))
     for event in prepare(*run.config.data):

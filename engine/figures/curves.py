@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from engine.evaluation.catalogue import METRICS
 from engine.figures.drawing import blank_figure
 from engine.methods.registry import METHODS
 from engine.runs.colours import PALETTE
 from engine.runs.curves import Values, View, logarithms, smooth, value_range
 from engine.runs.latent_names import latent_names, latent_title
-from engine.runs.metrics_file import MetricsReader
+from engine.runs.metrics_file import SCORES, MetricsReader
 from engine.runs.run import Run, distinct_names
 from engine.system.fields import unit_of
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 STYLES = ("-", "-.", ":")
-"""Lines of what shares a colour with something before it. Dashes are the capacity's."""
+"""Line styles of curves that share a colour; dashes are reserved for the capacity and the weights."""
 
 COLUMNS = {"loss": "Loss", "reconstruction": "Reconstruction", "kl": "KL"}
 """Titles of the panels shared by several runs."""
@@ -29,11 +30,11 @@ ALONG = {"step": "step", "epoch": "epoch", "seconds": "training time (min)"}
 
 
 def curves_figure(*runs: Run, view: View | None = None, smoothing: float = 0.0) -> "Figure":
-    """Draw loss and reconstruction, KL with the capacity C dashed, KL per latent, terms of the method's own, and its
-    weights, dashed, where they follow a schedule.
+    """Draw loss and reconstruction, KL with the capacity C dashed, KL per latent, the method's own terms, those of its
+    weights that follow a schedule, dashed, and scores if there are any.
 
-    Several runs share the panels, each in its own colour, but for the terms, which are left out; only KL per latent has
-    a panel for every run.
+    Several runs share the panels, each in its own colour, except for the terms, which are left out; only KL per latent
+    has a panel for every run, and each score has a panel.
 
     Parameters
     ----------
@@ -61,6 +62,7 @@ class _Drawing:
         panels = [self._losses, *([self._divergence, self._latents] if method.has("kl") else [])]
         panels += [self._terms] if set(reader.own) & {term.name for term in method.terms} else []
         panels += [self._weights] if method.scheduled(reader.own) else []
+        panels += [self._scores] if len(_scores_of(run)) else []
         figure = blank_figure(3.6 * len(panels), 3.2)
         for axes, panel in zip(np.atleast_1d(figure.subplots(1, len(panels))), panels, strict=True):
             panel(axes, run, reader)
@@ -90,7 +92,8 @@ class _Drawing:
         terms = [term for term in METHODS[run.config.objective].terms if term.name in reader.own]
         for number, term in enumerate(terms):
             self._plot(axes, reader, term.name, color=PALETTE[number % len(PALETTE)], label=term.title)
-        self._finish(axes, "Terms of the method", unit=", ".join(dict.fromkeys(term.unit for term in terms)))
+        units = dict.fromkeys(term.unit for term in terms if term.unit)
+        self._finish(axes, "Terms of the method", unit=", ".join(units))
         _explain(axes, reader, "upper right")
 
     def _weights(self, axes: "Axes", run: Run, reader: MetricsReader) -> None:
@@ -102,6 +105,14 @@ class _Drawing:
         units = dict.fromkeys(unit for field in fields.values() if (unit := unit_of(field)))
         self._finish(axes, "Weights", unit=", ".join(units))
         _explain(axes, reader, "upper right")
+
+    def _scores(self, axes: "Axes", run: Run, reader: MetricsReader) -> None:
+        scores = _scores_of(run)
+        for number, name in enumerate(SCORES):
+            colour = PALETTE[number % len(PALETTE)]
+            self._plot(axes, scores, name, color=colour, marker=".", label=METRICS[name].title, plain=True)
+        self._finish(axes, "Scores", unit="")
+        _explain(axes, scores, "lower right")
 
     def several(self, runs: Sequence[Run], readers: Sequence[MetricsReader]) -> "Figure":
         names = distinct_names(runs)
@@ -115,7 +126,9 @@ class _Drawing:
             for method, reader in zip(methods, readers, strict=True)
             for weight in method.scheduled(reader.own)
         }
-        rows = 1 + math.ceil((len(divergent) + len(weights)) / 3)
+        scored = [_scores_of(run) for run in runs]
+        scores = SCORES if any(map(len, scored)) else ()
+        rows = 1 + math.ceil((len(divergent) + len(weights) + len(scores)) / 3)
         figure = blank_figure(11, 0.3 * math.ceil(len(runs) / 4) + 2.9 * rows)
         grid = figure.add_gridspec(rows, 3)
         columns = [column for column, has in having.items() if any(has)]
@@ -142,6 +155,11 @@ class _Drawing:
                 if weight in METHODS[run.config.objective].scheduled(reader.own):
                     self._plot(axes, reader, weight, color=colour, ls="--", plain=True)
             self._finish(axes, f"{field.title or weight}, dashed", unit=unit_of(field))
+        for number, name in enumerate(scores, len(divergent) + len(weights)):
+            axes = figure.add_subplot(grid[1 + number // 3, number % 3])
+            for reader, (colour, style) in zip(scored, _lines(runs), strict=True):
+                self._plot(axes, reader, name, color=colour, ls=style, marker=".", plain=True)
+            self._finish(axes, METRICS[name].title, unit="")
         annealed = any(map(_has_capacity, readers))
         for column, axes in shared.items():
             self._finish(axes, "KL, capacity C dashed" if annealed and column == "kl" else COLUMNS[column])
@@ -222,6 +240,13 @@ class _Drawing:
         if shown is not None:
             low, high = shown
             axes.set_ylim((10**low, 10**high) if self._view.logarithmic else (low, high))
+
+
+def _scores_of(run: Run) -> MetricsReader:
+    """The scores that a run recorded during training."""
+    reader = MetricsReader(run.scores_file)
+    reader.refresh()
+    return reader
 
 
 def _colour(run: Run) -> str:

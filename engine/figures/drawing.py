@@ -89,7 +89,9 @@ def traversal_figure(
     )
     columns = traversal.columns
     decimals = 1 if np.allclose(columns, np.round(columns, 1)) else 2
-    above = [f"{value:.0f}" if all(k.whole for k in traversal.kinds) else f"{value:+.{decimals}f}" for value in columns]
+    above = [
+        f"{value:.0f}" if all(k.integer for k in traversal.kinds) else f"{value:+.{decimals}f}" for value in columns
+    ]
     head = [first, *above, *[""] * (traversal.images.shape[1] - len(above))]
     side = [
         f"z{latent}\n{names[latent] if names and latent in names else traversal.note(row)}"

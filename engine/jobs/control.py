@@ -40,7 +40,7 @@ class Control:
         self._go.set()
 
     def end(self) -> None:
-        """End at once what does not answer in a child process; a job in this process takes no notice."""
+        """End code in a child process that does not answer; a job in this process ignores it."""
         self._end.set()
         self._go.set()
 

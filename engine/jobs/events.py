@@ -20,7 +20,7 @@ class Request(Enum):
     PAUSE = "pause"
     STOP = "stop"
     END = "end"
-    """End at once what does not answer. Only a job in a child process can; others take no notice."""
+    """End code that does not answer at once. Only jobs in a child process obey; others ignore it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +52,9 @@ class Idle(Event):
 
 @dataclass(frozen=True, slots=True)
 class Unanswered(Event):
-    """A request has had no answer for some seconds, since a plug-in's code does not return: the message says where.
+    """A request has not been answered for some seconds, since a plug-in's code does not return; the message says where.
 
-    `Request.END` ends it. An empty message takes the last one back: it has answered after all.
+    `Request.END` ends it. An empty message withdraws the last one, since the request was answered after all.
     """
 
     message: str

@@ -4,9 +4,11 @@ They are spawned, which works on every system and in a standalone build. A child
 """
 
 import contextlib
+import ctypes
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import traceback
 from collections.abc import Callable, Generator, Sequence
@@ -15,12 +17,15 @@ from multiprocessing.process import BaseProcess
 from types import TracebackType
 from typing import Any, TypeAlias
 
-from engine.errors import PluginError, StudioError
+from engine.errors import PluginError, PluginMissingError, StudioError
 from engine.jobs.events import Event, Progress, Request
 from engine.system.user_code import explained
 
 POLL_SECONDS = 0.1
 """Interval at which a waiting job yields, so that it can be cancelled."""
+
+PR_SET_PDEATHSIG = 1
+"""Option of Linux's prctl: the signal that a process gets when the thread ends that started it."""
 
 TERMINATION = ("SIGINT", "SIGTERM", "SIGHUP")
 
@@ -38,35 +43,50 @@ def termination_signals() -> list[signal.Signals]:
 
 
 def leave_termination_to_parent() -> None:
-    """Make a child process ignore termination signals and end when its parent does."""
+    """Make a child process ignore termination signals and end when its parent does.
+
+    What it prints goes to stderr: stdout is for the results of a command.
+    """
+    sys.stdout = sys.stderr
     for number in termination_signals():
         signal.signal(number, signal.SIG_IGN)
+    if sys.platform == "linux":
+        # The thread below cannot end a process whose code does not release the interpreter.
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     threading.Thread(target=exit_with_parent, daemon=True).start()
 
 
-Preparation: TypeAlias = tuple[Callable[..., object], tuple[Any, ...]]
+Preparation: TypeAlias = tuple[Callable[..., str], tuple[Any, ...]]
 
 _preparation: list[Preparation] = []
 
 
-def prepare_children(work: Callable[..., object], *arguments: Any) -> None:
-    """Let every child that is started from now on, and its children, call `work(*arguments)` before anything else.
+def prepare_children(work: Callable[..., str], *arguments: Any) -> None:
+    """Have every child started from now on, and its children, call `work(*arguments)` before anything else.
 
-    In place of what was asked for before. `work` is a function of a module, its arguments can be pickled.
+    This replaces the previous call. `work` is a module's function whose arguments can be pickled; it returns what went
+    wrong, as sentences, which a child reports if something is missing afterwards.
     """
     _preparation[:] = [(work, arguments)]
 
 
 def preparation() -> Preparation | None:
-    """Return what children are to do first."""
+    """Return the call that children make first."""
     return _preparation[0] if _preparation else None
 
 
-def prepare_child(first: Preparation | None) -> None:
-    """Do that, in a child."""
-    if first is not None:
-        prepare_children(first[0], *first[1])
-        first[0](*first[1])
+def prepare_child(first: Preparation | None) -> str:
+    """Make that call, in a child, and return what went wrong."""
+    if first is None:
+        return ""
+    prepare_children(first[0], *first[1])
+    return first[0](*first[1])
+
+
+def cause_of(error: BaseException, problem: str) -> BaseException:
+    """Return the problem of the preparation as the cause of an error which says that something is missing."""
+    lacking = isinstance(error, LookupError | ImportError | AttributeError | PluginMissingError)
+    return PluginError(problem) if problem and lacking else error
 
 
 class Children:
@@ -154,19 +174,28 @@ def _receive(connection: Connection, what: str) -> tuple[str, Any]:
 def _serve(connection: Connection, first: Preparation | None) -> None:
     """Work through tasks, in a child process, until the parent is gone."""
     leave_termination_to_parent()
-    prepare_child(first)
+    problem = prepare_child(first)
     while True:
         try:
             work, task, reporting = connection.recv()
         except (EOFError, OSError):
             return
+        except Exception as error:  # a task that cannot be read here
+            connection.send(_failure(error, problem))
+            continue
         try:
             extra = {"report": lambda units: connection.send(("progress", units))} if reporting else {}
             connection.send(("done", work(*task, **extra)))
         except Exception as error:  # whatever it is, the parent raises it
-            found = explained(error)
-            refused = isinstance(found, PluginError)
-            connection.send(("refused", str(found)) if refused else ("failed", traceback.format_exc()))
+            connection.send(_failure(error, problem))
+
+
+def _failure(error: Exception, problem: str) -> tuple[str, str]:
+    """The error as a child sends it; `problem` is why a plug-in could not be loaded there, if so."""
+    found = cause_of(explained(error), problem)
+    if isinstance(found, PluginError):
+        return "refused", str(found)
+    return "failed", "".join(traceback.format_exception(error))
 
 
 def exit_with_parent() -> None:

@@ -1,8 +1,8 @@
-"""Jobs in a child process of their own: what they run may hang or crash, and costs no more than the job.
+"""Jobs in child processes: code that hangs or crashes there costs no more than its job.
 
-A worker does one job after another and obeys pause, stop and cancel as `drive` does here. Where its code is when it
-does not answer, or crashed, it writes to a file: a thread of it, which looks at the stack when it is asked; where the
-code does not let go of the interpreter, the handler of a signal; in a crash `faulthandler`.
+A worker runs one job after another and obeys pause, stop and cancel like `drive`. If its code does not answer or
+crashes, the current line is written to a file: on request by a thread that reads the stack; if the code does not
+release the interpreter, by the handler of a signal; in a crash by `faulthandler`.
 """
 
 import contextlib
@@ -13,7 +13,6 @@ import pickle
 import queue
 import signal
 import sys
-import tempfile
 import threading
 import time
 import traceback
@@ -26,14 +25,15 @@ from typing import Any, Literal, TypeAlias
 from engine.errors import PluginError, StudioError
 from engine.jobs.control import Control, drive
 from engine.jobs.events import Event, Idle, Job, Paused, Progress, Request, Unanswered
-from engine.jobs.processes import Preparation, leave_termination_to_parent, preparation, prepare_child
+from engine.jobs.processes import Preparation, cause_of, leave_termination_to_parent, preparation, prepare_child
+from engine.system.files import temporary_file
 from engine.system.user_code import Place, error_words, explained, place_in_dump
 
 SILENCE = 4.0
-"""Seconds without a word, after a request, until it counts as unanswered."""
+"""Seconds without a message after which a request counts as unanswered."""
 
 CLOSING = 3.0
-"""Seconds that an abandoned job gets to save what it has."""
+"""Seconds for an abandoned job to save its state."""
 
 POLL_SECONDS = 0.1
 """Interval at which a job in a child process yields, so that requests reach it."""
@@ -42,36 +42,34 @@ SEND_EVERY = 0.1
 """Seconds between two reports of progress."""
 
 LOOK_SECONDS = 0.5
-"""How long a process may take to say where its code is."""
+"""Seconds for a process to write down where its code is."""
 
-Wish: TypeAlias = Literal["pause", "resume", "stop", "cancel"]
+Command: TypeAlias = Literal["pause", "resume", "stop", "cancel"]
 _LOOK = "look"
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a job ended: well, or with an error, whose traceback in the child is `trace`."""
+    """How a job ended: successfully, or with an error, whose traceback in the child is `trace`."""
 
     error: Exception | None = None
     trace: str = ""
 
 
 class RemoteError(Exception):
-    """The traceback of an error in a child process, as the cause of the one that is raised here."""
+    """The traceback of an error in a child process, as the cause of the error raised in the parent."""
 
 
 class Worker:
-    """A child process that does jobs. `connection` is ready when there is something to receive.
+    """A child process that runs jobs. `connection` is ready when there is something to receive.
 
-    `who` begins the sentences about what it runs ("sparse-vae does not answer"); a plug-in whose code is seen to hang
-    or crash takes its place. An unprepared worker does not do what `prepare_children` asks for.
+    `who` is the subject of messages about it ("sparse-vae does not answer"), unless a plug-in is found whose code hangs
+    or has crashed. A worker that is not `prepared` leaves out what `prepare_children` asks for.
     """
 
     def __init__(self, who: str = "It", *, prepared: bool = True) -> None:
         self.who = who
-        handle, dump = tempfile.mkstemp(prefix="studio-", suffix=".dump")
-        os.close(handle)
-        self._dump = Path(dump)
+        self._dump = temporary_file("studio-dump")
         self._watched = False
         self.gone = False
         """Whether the process was found to have ended."""
@@ -79,25 +77,33 @@ class Worker:
         self.connection, theirs = spawn.Pipe()
         # Not a daemon: those may have no children, and an evaluation has.
         first = preparation() if prepared else None
-        self._process = spawn.Process(target=_serve, args=(theirs, dump, first), daemon=False)
-        self._process.start()
-        theirs.close()
+        self._process = spawn.Process(target=_serve, args=(theirs, str(self._dump), first), daemon=False)
+        try:
+            self._process.start()
+        except BaseException:
+            self.connection.close()
+            self._dump.unlink(missing_ok=True)
+            raise
+        finally:
+            theirs.close()
         self._asked: float | None = None
         self._heard = time.monotonic()
 
     def begin(self, make: Callable[..., Job], *arguments: Any) -> None:
-        """Do the job `make(*arguments)`; `make` is a function of a module, and all can be pickled."""
+        """Start the job `make(*arguments)`; `make` is a module's function, and everything can be pickled."""
         self._asked = None
         self._send((make, arguments))
 
-    def ask(self, wish: Wish) -> None:
-        """Ask something of the job."""
-        self._asked = None if wish == "resume" else time.monotonic()
-        self._send(wish)
+    def ask(self, command: Command) -> None:
+        """Send a command to the job."""
+        self._asked = None if command == "resume" else time.monotonic()
+        self._send(command)
 
     def receive(self) -> Event | Outcome:
-        """Return the next event, or how the job ended; that of a process that is gone is a PluginError."""
+        """Return the next event, or the outcome of the job: a PluginError if the process is gone."""
         try:
+            if self.dead:
+                raise EOFError
             message: Event | Outcome = self.connection.recv()
         except (EOFError, OSError):
             self.gone = True
@@ -106,6 +112,14 @@ class Worker:
         if isinstance(message, Paused | Outcome):
             self._asked = None
         return message
+
+    @property
+    def dead(self) -> bool:
+        """Whether the process has ended and there is nothing to receive.
+
+        The connection does not tell where processes that the code has started hold it open.
+        """
+        return not self._process.is_alive() and not self.connection.poll()
 
     @property
     def silent(self) -> bool:
@@ -118,7 +132,7 @@ class Worker:
         return self._asked is not None
 
     def look(self) -> Place | None:
-        """Return where in a plug-in's code the process is now, or crashed; None where that is not to be found out."""
+        """Return the line of a plug-in's code where the process is or crashed; None if it cannot be determined."""
         if self._process.is_alive():
             self._watched |= bool(self._dumped())  # until it is, the signal would end the process
             self._dump.write_bytes(b"")
@@ -129,7 +143,7 @@ class Worker:
         return place_in_dump(self._dumped())
 
     def _is_dumped(self) -> bool:
-        """Wait for what the process writes down."""
+        """Wait until the process has written down where its code is."""
         end = time.monotonic() + LOOK_SECONDS
         while time.monotonic() < end:
             time.sleep(0.02)
@@ -138,11 +152,11 @@ class Worker:
         return False
 
     def unanswered(self) -> str:
-        """Say that it does not answer, and where its code is."""
+        """Return the message that it does not answer, with the line of its code."""
         return self._about("does not answer{where}")
 
     def given_up(self) -> str:
-        """Say that it did not answer and was ended."""
+        """Return the message that it did not answer and was ended."""
         return self._about("did not answer{where} and was ended")
 
     def end(self) -> None:
@@ -168,7 +182,7 @@ class Worker:
             return ""
 
     def _ended(self) -> str:
-        """Say how the process ended by itself."""
+        """The message that the process has ended, with the cause."""
         self._process.join(CLOSING)
         code, dump = self._process.exitcode, self._dumped()
         crashed = "Fatal Python error" in dump or "Windows fatal exception" in dump
@@ -190,13 +204,13 @@ def _signal_words(code: int | None) -> str:
 
 
 def apart(who: str, make: Callable[..., Job], *arguments: Any, saves: bool = True) -> Job:
-    """Do the job `make(*arguments)` in a process of its own; events and requests pass through.
+    """Run the job `make(*arguments)` in a child process; events and requests pass through.
 
-    `make` is a function of a module; it, the arguments and the events can be pickled. Yields Idle while nothing
-    happens, and Unanswered where a request has no answer; `Request.END` then ends the process. When it is closed, the
-    job is cancelled, and gets some seconds where it `saves` what it has: closing raises PluginError if it needs more.
+    `make` is a module's function; it, the arguments and the events can be pickled. Yields Idle while nothing happens,
+    and Unanswered if a request is not answered; `Request.END` then ends the process. Closing cancels the job; if it
+    `saves` its state, it has some seconds for that, and closing raises PluginError if it needs more.
 
-    Raises what the job raises, and PluginError when the process crashes, exits or is ended.
+    Raises what the job raises, and PluginError if the process crashes, exits or is ended.
     """
     worker = Worker(who)
     try:
@@ -216,7 +230,7 @@ def apart(who: str, make: Callable[..., Job], *arguments: Any, saves: bool = Tru
 
 
 def raise_outcome(outcome: Outcome) -> None:
-    """Raise the error that a job ended with, if there was one."""
+    """Raise the error with which a job ended, if any."""
     if isinstance(outcome.error, StudioError):
         raise outcome.error
     if outcome.error is not None:
@@ -227,7 +241,8 @@ def _pass_through(worker: Worker) -> Generator[Event, Request | None, Outcome]:
     asked: Request | None = None
     unanswered = False
     while True:
-        message: Event | Outcome = worker.receive() if worker.connection.poll(POLL_SECONDS) else Idle()
+        ready = worker.connection.poll(POLL_SECONDS) or worker.dead
+        message: Event | Outcome = worker.receive() if ready else Idle()
         if isinstance(message, Outcome):
             return message
         events = [message]
@@ -247,7 +262,7 @@ def _pass_through(worker: Worker) -> Generator[Event, Request | None, Outcome]:
 
 
 def _answers(worker: Worker) -> bool:
-    """Whether a job that was cancelled ends within some seconds."""
+    """Whether a cancelled job ends within some seconds."""
     end = time.monotonic() + CLOSING
     while (left := end - time.monotonic()) > 0 and worker.connection.poll(left):
         if isinstance(worker.receive(), Outcome):
@@ -262,7 +277,7 @@ _EXITS = "exits\n"
 
 
 class _Watch:
-    """Writes down where the code of the main thread is, to a file that the parent reads."""
+    """Writes the stack of the main thread to a file that the parent reads."""
 
     def __init__(self, path: str) -> None:
         self._file = Path(path).open("a", encoding="utf-8")  # noqa: SIM115 (open as long as the process lives)
@@ -280,7 +295,7 @@ class _Watch:
         self._leave(status)
 
     def look(self) -> None:
-        """Write it down as `faulthandler` does, the innermost call first. Called in another thread."""
+        """Write the stack as `faulthandler` does, the innermost call first; called in another thread."""
         lines = []
         frame = sys._current_frames().get(threading.main_thread().ident or 0)
         while frame is not None:
@@ -294,7 +309,7 @@ class _Watch:
 
 
 class _Reports:
-    """Sends events to the parent; of progress only what is newest, ten times a second."""
+    """Sends events to the parent; of progress only the latest, ten times per second."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -325,20 +340,20 @@ class _Task:
 
 
 def _serve(connection: Connection, dump: str, first: Preparation | None) -> None:
-    """Do one job after another, in a child, until the parent is gone."""
+    """Run one job after another, in a child, until the parent is gone."""
     from engine.system.memory import keep_freed_memory
 
     leave_termination_to_parent()  # it asks the job to stop
     keep_freed_memory()
     watch = _Watch(dump)
-    prepare_child(first)
+    problem = prepare_child(first)
     tasks: queue.SimpleQueue[_Task | Exception | None] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(connection, tasks, watch), daemon=True).start()
     while (task := tasks.get()) is not None:
         if isinstance(task, Exception):
-            outcome = Outcome(_portable(task), "".join(traceback.format_exception(task)))
+            outcome = Outcome(_portable(task, problem), "".join(traceback.format_exception(task)))
         else:
-            outcome = _do(task, connection)
+            outcome = _do(task, connection, problem)
         try:
             connection.send(outcome)
         except OSError:  # the parent is gone
@@ -367,20 +382,23 @@ def _listen(connection: Connection, tasks: "queue.SimpleQueue[_Task | Exception 
             tasks.put(_Task(make, arguments, control))
 
 
-def _do(task: _Task, connection: Connection) -> Outcome:
+def _do(task: _Task, connection: Connection, problem: str) -> Outcome:
     reports = _Reports(connection)
     try:
         for event in drive(task.make(*task.arguments), task.control):
             reports.send(event)
         reports.flush()
     except BaseException as error:  # the edge between processes: the parent raises it
-        return Outcome(_portable(error), traceback.format_exc())
+        return Outcome(_portable(error, problem), traceback.format_exc())
     return Outcome()
 
 
-def _portable(error: BaseException) -> Exception:
-    """Return an error that any process can read: one that a plug-in raised names it, one of ours stays as it is."""
-    found = explained(error)
+def _portable(error: BaseException, problem: str = "") -> Exception:
+    """Return an error that any process can read: a plug-in's error names the plug-in, our own are unchanged.
+
+    `problem` is why a plug-in could not be loaded in this process, if so.
+    """
+    found = cause_of(explained(error), problem)
     if type(found).__module__ in ("builtins", "engine.errors") and isinstance(found, Exception):
         with contextlib.suppress(Exception):
             copy = pickle.loads(pickle.dumps(found))

@@ -1,1 +1,1 @@
-"""The methods: what each minimises, and the settings that are its own."""
+"""The methods: what each minimises, and its own settings."""

@@ -1,4 +1,4 @@
-"""What stands in for a method whose plug-in is not loaded: its runs are shown, and what needs its code says so."""
+"""Stand-ins for methods whose plug-in is not loaded: their runs can be viewed, but not trained or evaluated."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -19,31 +19,31 @@ if TYPE_CHECKING:
 
 
 class AbsentMethod(Method):
-    """A method of a plug-in that is not loaded, as its run describes it. Nothing can be computed with it."""
+    """A method whose plug-in is not loaded, as described by its run; nothing can be computed with it."""
 
     origin: Origin
     latent_kinds: tuple[Latent, ...]
-    """Its latents; empty where they are as many Gaussian ones as the settings say."""
+    """Its latents; empty for Gaussian latents whose number is a setting."""
 
     @classmethod
     def latents_of(cls, config: "RunConfig") -> tuple[Latent, ...]:
-        """Its latents, as the run describes them."""
+        """Return its latents, as described by the run."""
         return cls.latent_kinds or super().latents_of(config)
 
     def build(self) -> "nn.Module":
-        """Refuse."""
+        """Raise PluginMissingError."""
         self._refuse()
 
     def step(self, batch: Batch, context: Context) -> "dict[str, Tensor]":
-        """Refuse."""
+        """Raise PluginMissingError."""
         self._refuse()
 
     def encode(self, images: "Tensor") -> Posterior:
-        """Refuse."""
+        """Raise PluginMissingError."""
         self._refuse()
 
     def logits(self, z: "Tensor", labels: "Tensor | None" = None) -> "Tensor":
-        """Refuse."""
+        """Raise PluginMissingError."""
         self._refuse()
 
     def _refuse(self) -> NoReturn:
@@ -51,7 +51,7 @@ class AbsentMethod(Method):
 
 
 def description_of(method: type[Method], config: "RunConfig") -> dict[str, Any]:
-    """Return what a run keeps of its method, as JSON values: what its stand-in is made of."""
+    """Return the description of a method that a run stores, as JSON values; a stand-in can be made from it."""
     latents = method.latents_of(config)
     usual = latents == (Latent.gaussian(),) * config.latents
     return {
@@ -74,9 +74,9 @@ def description_of(method: type[Method], config: "RunConfig") -> dict[str, Any]:
 
 
 def absent_method(about: Mapping[str, Any], settings: Mapping[str, Any], origin: Origin) -> type[Method]:
-    """Return a stand-in, from what `description_of` returned, checked, and the settings of a run's method.
+    """Return a stand-in made from a validated result of `description_of` and the settings of a run's method.
 
-    A setting that the description lacks is called by its name.
+    A setting that the description lacks has its name as its title.
     """
     titles = {name: (name, "") for name in settings} | {name: tuple(words) for name, words in about["settings"].items()}
     kind = Annotated[Any, BeforeValidator(_comparable)]
@@ -102,7 +102,7 @@ def absent_method(about: Mapping[str, Any], settings: Mapping[str, Any], origin:
 
 
 def _comparable(value: Any) -> Any:
-    """A value of a setting as JSON has it, as one by which runs can be compared."""
+    """Convert the JSON value of a setting to a hashable one, by which runs can be compared."""
     return (
         tuple(map(_comparable, value)) if isinstance(value, list) else str(value) if isinstance(value, dict) else value
     )

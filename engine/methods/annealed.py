@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 
 RAMP = Schedule(0.0, 20.0, 20.0, "epochs")
-"""The report's (section 3)."""
+"""The report's ramp (section 3)."""
 
 
 class FormerCapacity(Settings):
-    """The capacity as it was given before it was a schedule: two numbers, C rising linearly from 0."""
+    """The capacity as two numbers, as it was given before it became a schedule: C rises linearly from 0."""
 
     capacity_max: float = setting(RAMP.end, "C max", "Capacity at the end of its ramp.", unit="nats", ge=0, le=1000)
     capacity_epochs: float = setting(
@@ -30,9 +30,9 @@ class FormerCapacity(Settings):
 
 
 class CapacitySettings(MethodSettings):
-    """How hard KL is held at the capacity C, and how C rises.
+    """How strongly KL is held at the capacity C, and how C rises.
 
-    `capacity_max` and `capacity_epochs` are taken for good: they set the end and the length of the schedule.
+    The former names `capacity_max` and `capacity_epochs` remain valid: they set the end and the length of the schedule.
     """
 
     former = FormerCapacity
@@ -51,7 +51,7 @@ class CapacitySettings(MethodSettings):
     @model_validator(mode="before")
     @classmethod
     def _from_former_names(cls, values: Any) -> Any:
-        """Combine what is given by former names with the capacity, the later ones changing what came before."""
+        """Apply values given under former names to the capacity, in the order in which they were given."""
         if not isinstance(values, dict) or values.keys().isdisjoint(FormerCapacity.model_fields):
             return values
         capacity: Any = RAMP
@@ -70,19 +70,19 @@ def _with_end(capacity: float | Schedule, end: float) -> float | Schedule:
 
 
 def _with_epochs(capacity: float | Schedule, epochs: float) -> float | Schedule:
-    """A ramp of no length is a constant, and a constant is where a ramp from 0 ends."""
+    """Set the length: a ramp of length 0 becomes a constant, and a constant becomes the end of a ramp from 0."""
     ramp = capacity if isinstance(capacity, Schedule) else replace(RAMP, end=capacity)
     return replace(ramp, length=epochs, unit="epochs") if epochs else ramp.end
 
 
 class Annealed(PenaltyMethod):
-    """What both have in common: the capacity."""
+    """The base of both annealed methods, with their settings."""
 
     Settings = CapacitySettings
 
     @classmethod
     def advice(cls, config: "RunConfig") -> str:
-        """A smaller gamma."""
+        """Suggest a smaller gamma."""
         return f" or a smaller γ (it is {weight_text(config.method.gamma)})"
 
 
@@ -91,6 +91,7 @@ class AnnealedAbs(Annealed):
 
     title = "Annealed VAE (abs)"
     short = "annealed abs"
+    about = "KL is held at a capacity that rises"
     formula = "reconstruction loss + γ |KL − C|"
     source = "Eq. 5, with C rising from 0"
     colour = 4
@@ -106,11 +107,12 @@ class AnnealedRelu(Annealed):
 
     title = "Annealed VAE (ReLU)"
     short = "annealed ReLU"
+    about = "KL above a capacity that rises is penalised"
     formula = "reconstruction loss + γ ReLU(KL − C)"
     source = "Eq. 6, with C rising from 0"
     colour = 0
 
     @classmethod
     def penalty(cls, codes: Codes, settings: CapacitySettings) -> "tuple[Tensor, dict[str, Tensor]]":
-        """Gamma times what KL exceeds C by, a scalar in nats."""
+        """Gamma times the excess of KL over C, a scalar in nats."""
         return settings.gamma * (codes.kl - settings.capacity).relu(), {}

@@ -1,10 +1,10 @@
-"""What a method is: its words, its settings, its networks, its batches, its step, its curves.
+"""The interface of a method: its description, settings, networks, batches, training step and curves.
 
-The trainer, checkpoints, previews, the held-out curve, the estimate, evaluation and traversal ask these; none of them
-knows a method by name. A method that is another penalty on Gaussian codes derives from
-`engine.methods.gaussian.GaussianMethod`; any other implements `Method` itself.
+The trainer, checkpoints, previews, the held-out curve, the estimate, evaluation and traversal use this interface; none
+of them knows a method by name. A method that adds a penalty on Gaussian codes derives from
+`engine.methods.gaussian.PenaltyMethod`, another one with Gaussian codes from `GaussianMethod`, any other from `Method`.
 
-Nothing here loads torch: the window and the command line describe methods before anything trains.
+Nothing here loads torch, since the window and the command line describe methods before anything is trained.
 """
 
 import copy
@@ -34,18 +34,27 @@ if TYPE_CHECKING:
 
 
 class Posterior(NamedTuple):
-    """What the encoder says of n images: mean and log-variance, each (n, latents).
+    """The encoder's output for n images: mean and log-variance, each (n, latents).
 
-    Of a categorical latent the mean is the number of the most likely category, and the log-variance 0.
+    The mean of a categorical latent is the number of the most likely category, that of a code its number, and the
+    log-variance of both is 0. A method may return a subclass with more, which its own `kl` and `sample` are given; the
+    subclass's `to` moves all of it.
     """
 
     mean: "Tensor"
     log_variance: "Tensor"
 
+    def to(self, device: "torch.device | str") -> "Posterior":
+        """Return it on a device."""
+        return Posterior(self.mean.to(device), self.log_variance.to(device))
+
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A term of a method's own: its column in metrics.csv, what its curve is called, its unit, and how to read it."""
+    """A method's own term: its column in metrics.csv, the title and unit of its curve, and how to read it.
+
+    A plain number has the unit "".
+    """
 
     name: str
     title: str
@@ -55,17 +64,22 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Images of a step, float32 (n, channels, height, width) in 0..1, and their labels (n,) for a conditional model."""
+    """Images of a step, float32 (n, channels, height, width) in 0..1, and labels (n,) if the model is conditional.
+
+    A supervised method also gets the classes of their ground-truth factors, int64 (n, factors), if the data have them.
+    """
 
     images: "Tensor"
     labels: "Tensor | None"
+    factors: "Tensor | None" = None
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Where in the run a step is.
+    """What a training step gets besides its batch.
 
-    `step` counts from 1; the noise generator is the run's own; the batch was drawn from `images` training images.
+    `step` counts from 1; `noise` is the run's own generator; the batch was drawn from `images` training images.
+    `jumped` are the weights whose schedule jumps at this step.
     """
 
     step: int
@@ -73,74 +87,111 @@ class Context:
     images: int
     noise: "torch.Generator"
     optimisers: "dict[str, torch.optim.Optimizer]"
+    jumped: frozenset[str] = frozenset()
 
 
 CAPACITY = "capacity"
-"""The weight that has a column in the curves of every run, and is drawn beside KL: what KL is held at, in nats."""
+"""The weight or term with a column in the curves of every run, drawn with KL: what KL is held at, in nats."""
+
+
+def can_name_setting(name: str) -> bool:
+    """Return whether a method's setting may have this name, i.e. it replaces no attribute of settings."""
+    return name.isidentifier() and not name.startswith("_") and not hasattr(MethodSettings, name)
 
 
 class MethodSettings(Settings):
-    """The settings that are a method's own: its hyper-parameters, fields made by `engine.system.fields.setting`.
+    """A method's own settings, its hyper-parameters: fields made by `engine.system.fields.setting`.
 
-    No name may be that of a common setting. Two methods share a setting by inheriting it. A field annotated `Weight` is
-    a number that may rise or fall over the run. `former` has the fields that settings were once given by; a validator
-    of the class reads them.
+    None may have the name of a common setting. Two methods share a setting by inheriting it. A field annotated `Weight`
+    is a number that may rise or fall over the run. `former` has the fields under which settings were given in earlier
+    versions; a validator of the class reads them.
     """
 
     former: ClassVar[type[Settings]] = Settings
 
     @classmethod
     def names(cls) -> set[str]:
-        """Every name that a setting is given by, former ones included."""
+        """Return all names under which settings can be given, including former ones."""
         return {*cls.model_fields, *cls.former.model_fields}
 
     @classmethod
     def weights(cls) -> tuple[str, ...]:
-        """Names of the settings that may rise or fall over the run."""
+        """Return the names of the settings that may rise or fall over the run."""
         return tuple(name for name, field in cls.model_fields.items() if is_weight(field))
 
     @property
     def schedules(self) -> dict[str, Schedule]:
-        """The weights that do rise or fall, by name."""
+        """The schedules of weights that have one, by name."""
         values = ((name, getattr(self, name)) for name in type(self).model_fields)
         return {name: value for name, value in values if isinstance(value, Schedule)}
 
     def at(self, step: int, steps_per_epoch: int, total_steps: int) -> Self:
-        """Return the settings as they are at a step, counted from 1: each weight a number."""
+        """Return the settings at a step, counted from 1, with a number for each weight."""
         found = {name: s.at(step, steps_per_epoch, total_steps) for name, s in self.schedules.items()}
         return self.model_copy(update=found) if found else self
 
+    def jumped(self, step: int, steps_per_epoch: int, total_steps: int) -> frozenset[str]:
+        """Return the names of the weights whose schedule jumps at a step, counted from 1."""
+        return frozenset(n for n, s in self.schedules.items() if s.jumps_at(step, steps_per_epoch, total_steps))
+
     def ended(self) -> Self:
-        """Return the settings as they are when every schedule has ended: each weight a number."""
+        """Return the settings after the end of all schedules, with a number for each weight."""
         found = {name: schedule.end for name, schedule in self.schedules.items()}
         return self.model_copy(update=found) if found else self
 
 
 class Supervision(StrEnum):
-    """What a method learns from besides the images."""
+    """What a method learns from in addition to images; scores are only compared between methods of the same kind.
+
+    A step gets the factors of its images only if the method is supervised.
+    """
 
     NONE = "unsupervised"
     WEAK = "weakly supervised"
     FULL = "supervised"
 
+    @property
+    def about(self) -> str:
+        """The meaning of the label, as a sentence."""
+        return {
+            Supervision.NONE: "Learns from images alone.",
+            Supervision.WEAK: "Also learns from relations between images, such as pairs that share most factors, "
+            "without the value of any factor.",
+            Supervision.FULL: "Also learns from labels: the class given to the network, or which factor varies.",
+        }[self]
+
+    @property
+    def short(self) -> str:
+        """The label for narrow places."""
+        return {Supervision.NONE: "unsup.", Supervision.WEAK: "weak", Supervision.FULL: "superv."}[self]
+
+    @property
+    def rank(self) -> int:
+        """Its position in lists, from 0, the least supervision first."""
+        return list(Supervision).index(self)
+
 
 class Method(ABC):
-    """A method with its networks, which have the weights of the seed until a checkpoint fills them.
+    """A method with its networks, whose weights come from the seed until a checkpoint is loaded.
 
-    Class attributes describe it. `title`, and `short` for narrow places; `formula` and `source` say what it minimises.
-    `Settings` are its own settings; the first is the weight that stands in its formula. `ignores` are the common ones
-    that it does not look at; `conditional` says whether its decoder can be given labels, `needs_factors` whether it
-    learns from data with ground-truth factors only. `terms` are the curves that it has beside loss, reconstruction and
-    KL, none with the name of a weight. `lacks` are those of "reconstruction" and "kl" that it does not have, each with
-    the reason as a sentence without its full stop; what follows from them (the held-out curve, the ELBO, the order of
-    latents by KL) it does not have either. `colour` is its number in charts by method, of the colours of runs.
+    Class attributes describe it: `title`, and `short` for narrow places; `about`, what distinguishes it, in a few words
+    for lists; `formula` and `source`, what it minimises. `supervision` is what it learns from in addition to images; a
+    conditional run of any method is supervised (`RunConfig.supervision`). `Settings` are its own settings, the first of
+    them the weight in its formula. `ignores` are the common settings that it does not use; `conditional` says whether
+    its decoder can be given labels, `needs_factors` whether it learns only from data with ground-truth factors,
+    `batches_per_step` how many batches of images a step takes. `terms` are its curves besides loss, reconstruction and
+    KL; none has the name of a weight, and one named "capacity" is drawn with KL. `lacks` has those of "reconstruction"
+    and "kl" that it does not have, each with the reason as a sentence without a full stop; it then also lacks what
+    depends on them (the held-out curve, the ELBO, the order of latents by KL). `colour` is its number in charts by
+    method, among the colours of runs.
 
-    `settings` are its own, with a number for each weight: what it is at the step in progress; before the first step,
-    what it is when its schedule has ended.
+    `settings` are its own, with a number for each weight: the value at the current step, or before the first step that
+    at the end of its schedule.
     """
 
     title: ClassVar[str]
     short: ClassVar[str]
+    about: ClassVar[str] = ""
     formula: ClassVar[str]
     source: ClassVar[str]
     supervision: ClassVar[Supervision] = Supervision.NONE
@@ -148,6 +199,7 @@ class Method(ABC):
     ignores: ClassVar[frozenset[str]] = frozenset()
     conditional: ClassVar[bool] = True
     needs_factors: ClassVar[bool] = False
+    batches_per_step: ClassVar[int] = 1
     terms: ClassVar[tuple[Term, ...]] = ()
     lacks: ClassVar[Mapping[str, str]] = MappingProxyType({})
     colour: ClassVar[int] = 3
@@ -161,14 +213,14 @@ class Method(ABC):
 
     @classmethod
     def warnings(cls, config: "RunConfig", images: int) -> list[str]:
-        """Return sentences where settings do not go together or cost much, for so many training images."""
+        """Return warnings about settings that do not go together or are costly with this number of training images."""
         return []
 
     @classmethod
     def schedule_words(cls, config: "RunConfig", images: int | None) -> str:
         """Return how weights changed over the run, for a methods section, e.g. "C rose linearly from 0 to 20 nats...".
 
-        A weight that has a schedule by default is said where it was constant, too.
+        A weight that has a schedule by default is mentioned even if it was constant.
         """
         own: MethodSettings = config.method
         parts = []
@@ -182,12 +234,12 @@ class Method(ABC):
 
     @classmethod
     def advice(cls, config: "RunConfig") -> str:
-        """Return what else may help a run that diverged, beside a smaller learning rate; it follows that advice."""
+        """Return what may help a run that diverged, to be appended to the advice of a smaller learning rate."""
         return ""
 
     @classmethod
     def lacking(cls, dataset: str, *, factors: bool) -> str:
-        """Say what it learns from and a data set of this title does not have; empty where nothing is lacking."""
+        """Say why it cannot learn from a data set with this title; empty if it can."""
         if not cls.needs_factors or factors:
             return ""
         return (
@@ -197,30 +249,31 @@ class Method(ABC):
 
     @classmethod
     def has(cls, name: str) -> bool:
-        """Whether it has "reconstruction" or "kl"."""
+        """Return whether it has "reconstruction" or "kl"."""
         return name not in cls.lacks
 
     @classmethod
     def curves(cls, config: "RunConfig") -> tuple[str, ...]:
-        """Return the names of the curves that are the method's own: its terms, then the weights with a schedule.
+        """Return the names of the method's own curves: its terms, then the weights with a schedule.
 
-        The capacity is not one of them: it stands with the curves that all runs have.
+        The capacity is not among them, since it has a column in the curves of every run.
         """
-        return (*(term.name for term in cls.terms), *(name for name in config.method.schedules if name != CAPACITY))
+        names = (*(term.name for term in cls.terms), *config.method.schedules)
+        return tuple(name for name in names if name != CAPACITY)
 
     @classmethod
     def scheduled(cls, columns: Sequence[str]) -> tuple[str, ...]:
-        """Return those of the own columns of a run's curves that are weights, not terms."""
+        """Return which of a run's own columns are weights, not terms."""
         return tuple(name for name in cls.Settings.weights() if name in columns)
 
     @classmethod
     def latents_of(cls, config: "RunConfig") -> tuple[Latent, ...]:
-        """Return what each column of z is. By default as many Gaussian latents as the settings say."""
+        """Return what each column of z is; by default Gaussian latents, whose number is a setting."""
         return (Latent.gaussian(),) * config.latents
 
     @classmethod
     def kl_columns(cls, config: "RunConfig") -> int:
-        """Return how many curves of KL per latent it has: one for each latent, or none."""
+        """Return the number of its curves of KL per latent: one for each latent, or none."""
         return len(cls.latents_of(config)) if cls.has("kl") else 0
 
     @classmethod
@@ -234,10 +287,20 @@ class Method(ABC):
         return f"Adam with a learning rate of {cls.rate_words(config)}"
 
     @classmethod
-    def network_words(cls, config: "RunConfig", side: int) -> str:
-        """Return what its networks are for images of a side (0: not known), as sentences for a methods section.
+    def output_words(cls, config: "RunConfig") -> str:
+        """Return what the encoder of the chosen network outputs, for a methods section."""
+        return f"mean and log-variance of {config.latents:,} latents"
 
-        Empty where they are encoder and decoder of the chosen network.
+    @classmethod
+    def batch_words(cls, config: "RunConfig") -> str:
+        """Return what a batch is, for a methods section."""
+        return f"{config.batch_size:,} images"
+
+    @classmethod
+    def network_words(cls, config: "RunConfig", side: int) -> str:
+        """Describe its networks for images with this side (0: not known), in sentences for a methods section.
+
+        Returns an empty text if they are encoder and decoder of the chosen network.
         """
         return ""
 
@@ -245,10 +308,10 @@ class Method(ABC):
 
     @abstractmethod
     def build(self) -> "nn.Module":
-        """Make all networks that it trains or needs; each weight of the result is saved in checkpoints by its name."""
+        """Return a module with all networks that it trains or needs; checkpoints hold its weights by name."""
 
     def initialise(self, generator: "torch.Generator") -> None:
-        """Draw all weights from a generator, in the way of the chosen network."""
+        """Draw all weights from a generator, as the chosen network does."""
         NETWORKS[self.spec.network].initialise(self.networks, generator)
 
     @property
@@ -268,11 +331,11 @@ class Method(ABC):
 
     @property
     def classes(self) -> int:
-        """Number of classes whose label the decoder is given; 0 for none."""
+        """Number of classes whose label the decoder is given; 0 if it is given none."""
         return self.spec.classes
 
     def to(self, device: "torch.device") -> Self:
-        """Move the networks to a device, convolutions channels last (fastest on a CPU); return self."""
+        """Move the networks to a device, with convolutions channels last (fastest on a CPU); return self."""
         import torch
 
         self.networks = self.networks.to(device).to(memory_format=torch.channels_last)
@@ -299,13 +362,16 @@ class Method(ABC):
     # Its training
 
     def optimisers(self) -> "dict[str, torch.optim.Optimizer]":
-        """Return the optimisers by name, saved in checkpoints. By default one Adam over all weights."""
+        """Return the optimisers by name, saved in checkpoints. By default one Adam over all weights.
+
+        One that takes its first step later than the others, or anew after its state was cleared, has none until then.
+        """
         from torch.optim import Adam
 
         return {"all": Adam(self.networks.parameters(), lr=self.config.learning_rate, fused=True)}
 
     def sampler(self, dataset: "Dataset", indices: "NDArray[np.int64]") -> Sampler:
-        """Return what chooses the images of each step among these positions. Independent images by default."""
+        """Return the sampler that chooses the images of each step among these positions; by default independently."""
         steps_per_epoch = self.config.steps_per_epoch(len(indices))
         return Independent(indices, self.config.batch_size, self.config.seed, steps_per_epoch)
 
@@ -314,21 +380,22 @@ class Method(ABC):
         """Update the weights once.
 
         Returns "loss", "reconstruction", "kl" (scalars, nats), "kl_per_latent" (latents,) and a scalar for each of
-        `terms`, by name, but for what it `lacks`; without gradients. "loss" is what must stay finite.
+        `terms`, by name and without gradients, except for what it `lacks`. The run ends if "loss" is not finite. A term
+        that does not exist at this step is NaN, and its cell in the curves is empty.
         """
 
-    # What is seen of it
+    # Its codes
 
     @abstractmethod
     def encode(self, images: "Tensor") -> Posterior:
-        """Images (n, channels, side, side) in 0..1 to posteriors. Metrics and traversals see the means."""
+        """Images (n, channels, side, side) in 0..1 to posteriors. Metrics and traversals use the means."""
 
     def kl(self, posterior: Posterior) -> "Tensor":
-        """KL divergence of each latent from the prior, in nats, (n, latents). Never called where `lacks` names it."""
+        """KL divergence of each latent from the prior, in nats, (n, latents). Not called if `lacks` names it."""
         raise NotImplementedError(f"{self.title} has a KL divergence but does not compute it")
 
     def sample(self, posterior: Posterior, noise: "torch.Generator") -> "Tensor":
-        """Draw z to reconstruct from, (n, latents). Never called where `lacks` names the reconstruction."""
+        """Draw the z to be decoded, (n, latents). Not called if `lacks` names the reconstruction."""
         raise NotImplementedError(f"{self.title} has a reconstruction loss but draws no z")
 
     @abstractmethod
@@ -341,11 +408,15 @@ class Method(ABC):
 
 
 def _course(schedule: Schedule, unit: str, config: "RunConfig", images: int | None) -> str:
-    """How a weight went, e.g. "rose linearly from 0 to 20 nats over 20 epochs (18,760 steps)"."""
+    """How a weight changed, e.g. "rose linearly from 0 to 20 nats over 20 epochs (18,760 steps)"."""
     verb = "rose" if schedule.end >= schedule.start else "fell"
-    shape = "linearly" if schedule.shape == "linear" else "along half a cosine"
+    shape, along = {
+        "linear": ("linearly", "over"),
+        "cosine": ("along half a cosine", "over"),
+        "jump": ("at once", "after"),
+    }[schedule.shape]
     words = f"{verb} {shape} from {exact_text(schedule.start)} to {exact_text(schedule.end)}{unit}"
-    words += f" over {schedule.length_text()}"
+    words += f" {along} {schedule.length_text()}"
     if images is None or schedule.unit == "steps":
         return words
     return f"{words} ({schedule.steps(config.steps_per_epoch(images), config.total_steps(images)):,.0f} steps)"

@@ -26,9 +26,10 @@ class BetaSettings(MethodSettings):
 
 
 class BetaVae(PenaltyMethod):
-    """Weighs KL by beta."""
+    """Weights KL by beta."""
 
     title = short = "β-VAE"
+    about = "KL is weighted by β"
     formula = "reconstruction loss + β KL"
     source = "Eq. 4"
     colour = 2
@@ -36,7 +37,7 @@ class BetaVae(PenaltyMethod):
 
     @classmethod
     def warnings(cls, config: "RunConfig", images: int) -> list[str]:
-        """Say that a beta below 1 gives no bound."""
+        """Warn of a beta below 1."""
         return no_bound(config)
 
     @classmethod
@@ -46,9 +47,9 @@ class BetaVae(PenaltyMethod):
 
 
 def no_bound(config: "RunConfig") -> list[str]:
-    """Return a sentence where beta is below 1, or ends there."""
+    """Return a warning if beta is below 1, or ends below 1."""
     beta = config.method.ended().beta
     if beta >= 1:
         return []
     verb = "ends at" if "beta" in config.method.schedules else "is"
-    return [f"β {verb} {exact_text(beta)}: below 1 the objective is no lower bound on the likelihood."]
+    return [f"β {verb} {exact_text(beta)}: below 1 the objective is not a lower bound on the likelihood."]

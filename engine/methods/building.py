@@ -1,4 +1,4 @@
-"""The method of a run on its data set, with the weights that its seed draws."""
+"""Building the method of a run for its data set, with weights drawn from the seed."""
 
 from typing import TYPE_CHECKING
 
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
 
 
 def spec_of(config: "RunConfig", dataset: "Dataset") -> NetworkSpec:
-    """Return what networks must fit.
+    """Return the shapes and settings that a run's networks must fit.
 
-    Raises ConfigError when a conditional model is asked for data without labels, a method for data without what it
-    learns from, or a network for images that it does not take.
+    Raises ConfigError if the data lack labels for a conditional model, lack what the method learns from, or have images
+    that the network does not accept.
     """
     lacking = METHODS[config.objective].lacking(dataset.title, factors=dataset.factors is not None)
     if lacking:
         raise ConfigError(lacking)
-    if not_taken := network_lacking(config.objective, config.network, dataset.title, dataset.image_shape):
-        raise ConfigError(not_taken)
+    if unsuitable := network_lacking(config.objective, config.network, dataset.title, dataset.image_shape):
+        raise ConfigError(unsuitable)
     if config.conditional and dataset.labels is None:
         raise ConfigError(
             f"conditional needs class labels, and {dataset.title} has none. Turn it off, or choose "
@@ -34,13 +34,12 @@ def spec_of(config: "RunConfig", dataset: "Dataset") -> NetworkSpec:
 
 
 def build(config: "RunConfig", dataset: "Dataset") -> Method:
-    """Make the method that a configuration and its data set ask for, with weights drawn from the seed.
+    """Return the method for a run's settings and data set, with weights drawn from the seed.
 
-    Raises ConfigError when the data lack what is asked for.
+    Raises ConfigError if the data do not suit the settings.
     """
     spec = spec_of(config, dataset)
-    # A network may have weights that `initialise` does not draw: they come from the seed, too, and no other
-    # random numbers change.
+    # Weights that `initialise` does not draw come from the seed, too; torch's global generator stays as it is.
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(config.seed)
         method = make(config, spec)

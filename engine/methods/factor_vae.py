@@ -1,8 +1,9 @@
 """FactorVAE (Kim & Mnih, "Disentangling by Factorising", ICML 2018)."""
 
 from itertools import pairwise
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, ClassVar, cast
 
+from engine.methods.autoencoder import AutoencoderMethod
 from engine.methods.base import Batch, Context, MethodSettings, Term
 from engine.methods.gaussian import GaussianMethod
 from engine.methods.samplers import Sampler, TwoBatches
@@ -43,21 +44,20 @@ class FactorSettings(MethodSettings):
     )
 
 
-class FactorVae(GaussianMethod):
-    """A VAE whose latents a discriminator cannot tell from latents of different images put together.
+class Factorising(AutoencoderMethod):
+    """A VAE whose latents a discriminator cannot tell from independent ones.
 
-    The discriminator is a classifier of z drawn for images (class 0) and of z whose latents were each exchanged among
-    the images of another batch (class 1), so that they are independent; the difference of its logits estimates the
-    logarithm of their densities' ratio, and its mean the total correlation (Eq. 3 and algorithm 2 of the paper). In
-    each step first the VAE is updated, then the discriminator.
+    A base class to be listed before the class that defines the posterior.
+
+    The discriminator classifies z drawn for images (class 0) and z whose latents were each permuted across the images
+    of another batch, which makes them independent (class 1). The difference of its logits estimates the logarithm of
+    the density ratio, and its mean the total correlation (Eq. 3 and algorithm 2 of the paper). In each step the VAE is
+    updated first, then the discriminator.
     """
 
-    title = short = "FactorVAE"
-    formula = "reconstruction loss + KL + γ TC"
-    source = "Kim & Mnih 2018, TC the total correlation as a discriminator sees it"
-    colour = 5
+    batches_per_step = 2
     Settings = FactorSettings
-    terms = (
+    terms: ClassVar[tuple[Term, ...]] = (
         Term(
             "total_correlation",
             "Total correlation",
@@ -80,7 +80,7 @@ class FactorVae(GaussianMethod):
         rate, (first, second) = exact_text(config.method.discriminator_rate), MOMENTS
         return (
             f"{super().optimiser_words(config)}, and for the discriminator ({HIDDEN} layers of {UNITS:,} units, leaky "
-            f"ReLU of slope {LEAK}) Adam with {rate} and decay rates of {first} and {second}"
+            f"ReLU of slope {LEAK}) Adam with a rate of {rate} and decay rates of {first} and {second}"
         )
 
     @property
@@ -90,7 +90,7 @@ class FactorVae(GaussianMethod):
 
     @property
     def discriminator(self) -> "nn.Module":
-        """Latents (n, latents) to logits (n, 2): of one image, put together from several."""
+        """Latents (n, latents) to logits (n, 2): drawn for one image, permuted across images."""
         return self._parts["discriminator"]
 
     @property
@@ -98,7 +98,7 @@ class FactorVae(GaussianMethod):
         return cast("nn.ModuleDict", self.networks)
 
     def build(self) -> "nn.Module":
-        """The VAE and the discriminator."""
+        """Return the VAE and the discriminator."""
         from torch import nn
 
         sizes = [self.latents, *[UNITS] * HIDDEN]
@@ -108,7 +108,7 @@ class FactorVae(GaussianMethod):
         return nn.ModuleDict({"vae": super().build(), "discriminator": nn.Sequential(*layers, nn.Linear(UNITS, 2))})
 
     def optimisers(self) -> "dict[str, torch.optim.Optimizer]":
-        """One Adam for each network."""
+        """Return an Adam for each network."""
         from torch.optim import Adam
 
         rate = self.settings.discriminator_rate
@@ -118,47 +118,58 @@ class FactorVae(GaussianMethod):
         }
 
     def sampler(self, dataset: "Dataset", indices: "NDArray[np.int64]") -> Sampler:
-        """Two batches a step: the VAE learns from the first, the latents of the second are exchanged."""
+        """Return two batches per step: the VAE learns from the first, the latents of the second are permuted."""
         config = self.config
         return TwoBatches(indices, config.batch_size, config.seed, config.steps_per_epoch(len(indices)))
 
     def step(self, batch: Batch, context: Context) -> "dict[str, Tensor]":
-        """One update of the VAE, then one of the discriminator."""
+        """Update the VAE once, then the discriminator."""
         import torch
 
-        from engine.methods.terms import kl_per_latent, reconstruction_per_image
+        from engine.methods.terms import reconstruction_per_image
 
         images, others = batch.images.chunk(2)
         labels = None if batch.labels is None else batch.labels[: len(images)]
         posterior = self.encode(images)
-        z = self.sample(posterior, context.noise)
+        z = self.draw(posterior, context.noise)
         reconstruction = reconstruction_per_image(self.logits(z, labels), images).mean()
-        kl_each = kl_per_latent(*posterior).mean(0)
+        kl_each = self.kl(posterior).mean(0)
         judged = self.discriminator(z)
         correlation = (judged[:, 0] - judged[:, 1]).mean()
         loss = reconstruction + kl_each.sum() + self.settings.gamma * correlation
         update(context.optimisers["vae"], loss, keep_graph=True)
         with torch.no_grad():
-            independent = exchanged(self.sample(self.encode(others), context.noise), context.noise)
+            independent = permuted(self.draw(self.encode(others), context.noise), context.noise)
         wrong = discrimination(judged, self.discriminator(independent))
         update(context.optimisers["discriminator"], wrong)
         found = {"loss": loss, "reconstruction": reconstruction, "kl": kl_each.sum(), "kl_per_latent": kl_each}
         found |= {"total_correlation": correlation, "discriminator_loss": wrong}
+        found |= self.observed(posterior, images, labels)
         return {name: value.detach() for name, value in found.items()}
 
 
-def exchanged(z: "Tensor", noise: "torch.Generator") -> "Tensor":
-    """Exchange each latent among the rows, in an order of its own: (n, latents) to the same shape."""
+class FactorVae(Factorising, GaussianMethod):
+    """FactorVAE with Gaussian posteriors."""
+
+    title = short = "FactorVAE"
+    about = "total correlation, estimated by a discriminator, is weighted by γ"
+    formula = "reconstruction loss + KL + γ TC"
+    source = "Kim & Mnih 2018; TC is the total correlation, estimated by a discriminator"
+    colour = 5
+
+
+def permuted(z: "Tensor", noise: "torch.Generator") -> "Tensor":
+    """Permute each latent across the rows, independently of the others: (n, latents) to the same shape."""
     import torch
 
     order = torch.rand(z.shape, generator=noise, device=z.device).argsort(0)
     return z.gather(0, order)
 
 
-def discrimination(of_images: "Tensor", put_together: "Tensor") -> "Tensor":
-    """Mean cross-entropy of a classifier with logits (n, 2): rows of the first belong to class 0, of the other to 1."""
+def discrimination(of_images: "Tensor", shuffled: "Tensor") -> "Tensor":
+    """Mean cross-entropy of a classifier with logits (n, 2): the first belong to class 0, the others to class 1."""
     from torch.nn.functional import cross_entropy
 
     first = cross_entropy(of_images, of_images.new_zeros(len(of_images)).long())
-    second = cross_entropy(put_together, put_together.new_ones(len(put_together)).long())
+    second = cross_entropy(shuffled, shuffled.new_ones(len(shuffled)).long())
     return (first + second) / 2

@@ -2,24 +2,30 @@
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from engine.methods.base import Batch, Context, Method, Posterior
+from engine.errors import ConfigError
+from engine.methods.autoencoder import AutoencoderMethod
+from engine.methods.base import Batch, Context, Posterior
+from engine.methods.samplers import Sampler
 from engine.methods.updates import update
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
-    from torch import Tensor, nn
+    from numpy.typing import NDArray
+    from torch import Tensor
 
-    from engine.networks.vae import VAE
+    from engine.data.dataset import Dataset
 
 
 @dataclass(frozen=True, slots=True)
 class Codes:
-    """What the encoder says of a batch; all but `kl` are (n, latents).
+    """The encoder's output for a batch; `mean`, `log_variance` and `z` are (n, latents).
 
     `kl` is the KL divergence from N(0, 1), summed over latents, mean over the batch, a scalar in nats; `z` was drawn
-    from the posterior N(mean, exp(log_variance)); the batch was drawn from `images` training images.
+    from the posterior N(mean, exp(log_variance)); the batch was drawn from `images` training images. `noise` is the
+    run's own generator, for a penalty that needs random numbers.
     """
 
     kl: "Tensor"
@@ -27,25 +33,11 @@ class Codes:
     log_variance: "Tensor"
     z: "Tensor"
     images: int
+    noise: "torch.Generator"
 
 
-class GaussianMethod(Method):
-    """A VAE (Kingma & Welling 2014): Gaussian posterior, prior N(0, 1), Bernoulli pixels.
-
-    A conditional one gives the decoder the one-hot label beside the latents; the encoder does not see it (the report's
-    section 2.4).
-    """
-
-    @property
-    def vae(self) -> "VAE":
-        """Encoder and decoder: all that is trained, or a part of it."""
-        return cast("VAE", self.networks)
-
-    def build(self) -> "nn.Module":
-        """Encoder and decoder."""
-        from engine.networks.vae import VAE
-
-        return VAE(self.spec)
+class GaussianMethod(AutoencoderMethod):
+    """A VAE (Kingma & Welling 2014): Gaussian posterior, prior N(0, 1), Bernoulli pixels."""
 
     def encode(self, images: "Tensor") -> Posterior:
         """Images (n, channels, side, side) in 0..1 to Gaussian posteriors."""
@@ -63,10 +55,6 @@ class GaussianMethod(Method):
 
         return sample(*posterior, noise)
 
-    def logits(self, z: "Tensor", labels: "Tensor | None" = None) -> "Tensor":
-        """Latents (n, latents), and class numbers (n,) if conditional, to logits (n, channels, side, side)."""
-        return self.vae.logits(z, labels)
-
 
 class PenaltyMethod(GaussianMethod):
     """A VAE trained on reconstruction loss + `penalty`, with one optimiser."""
@@ -74,13 +62,13 @@ class PenaltyMethod(GaussianMethod):
     @classmethod
     @abstractmethod
     def penalty(cls, codes: Codes, settings: Any) -> "tuple[Tensor, dict[str, Tensor]]":
-        """Return what is minimised beside the reconstruction loss, a scalar in nats, and the method's own terms.
+        """Return what is added to the reconstruction loss, a scalar in nats, and the method's own terms.
 
-        `settings` are the method's own, with the weights of the step.
+        `settings` are the method's own, with the values of the weights at the step.
         """
 
     def step(self, batch: Batch, context: Context) -> "dict[str, Tensor]":
-        """One update of encoder and decoder by Adam."""
+        """Update encoder and decoder once, with Adam."""
         from engine.methods.terms import kl_per_latent, reconstruction_per_image
 
         mean, log_variance = posterior = self.encode(batch.images)
@@ -88,12 +76,26 @@ class PenaltyMethod(GaussianMethod):
         reconstruction = reconstruction_per_image(self.logits(z, batch.labels), batch.images).mean()
         kl_each = kl_per_latent(mean, log_variance).mean(0)
         kl = kl_each.sum()
-        penalty, terms = _checked(self.penalty(Codes(kl, mean, log_variance, z, context.images), self.settings))
+        codes = Codes(kl, mean, log_variance, z, context.images, context.noise)
+        penalty, terms = _checked(self.penalty(codes, self.settings))
         loss = reconstruction + penalty
         [optimiser] = context.optimisers.values()
         update(optimiser, loss)
         found = {"loss": loss, "reconstruction": reconstruction, "kl": kl, "kl_per_latent": kl_each} | terms
         return {name: value.detach() for name, value in found.items()}
+
+
+class ComparingMethod(PenaltyMethod):
+    """A VAE whose penalty compares the images of a batch with one another."""
+
+    def sampler(self, dataset: "Dataset", indices: "NDArray[np.int64]") -> Sampler:
+        """Return independent images. Raises ConfigError if there is only one to train on."""
+        if len(indices) < 2:
+            raise ConfigError(
+                f"{self.title} compares the images of a batch with one another, and {dataset.title} has only one image "
+                "to train on."
+            )
+        return super().sampler(dataset, indices)
 
 
 def _checked(found: Any) -> "tuple[Tensor, dict[str, Tensor]]":

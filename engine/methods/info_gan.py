@@ -2,8 +2,8 @@
 Adversarial Nets", NeurIPS 2016), with the networks and numbers of the authors' code for MNIST.
 
 Noise and codes are drawn and an image is generated from them; a discriminator D tells generated images from real ones,
-and a recogniser Q, which shares all but D's last layer, tells the codes of a generated image. There is one categorical
-code and some that are uniform in -1..1. Networks minimise (Eqs. 5 and 6; the generator in its non-saturating form)
+and a recogniser Q, which shares all but D's last layer, recovers the codes of a generated image. One code is
+categorical, the others uniform in -1..1. The networks minimise (Eqs. 5 and 6; the generator in its non-saturating form)
 
     D and Q:      -E[log D(x)] - E[log(1 - D(G(z, c)))] - lambda I
     generator:    -E[log D(G(z, c))] - lambda I
@@ -11,15 +11,22 @@ code and some that are uniform in -1..1. Networks minimise (Eqs. 5 and 6; the ge
 """
 
 import math
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from engine.methods.base import Batch, Context, Method, MethodSettings, Posterior, Term
+from engine.methods.base import Batch, Context, MethodSettings, Posterior, Term
+from engine.methods.code_gan import (
+    BETA_1,
+    DISCRIMINATOR,
+    GENERATOR,
+    CodeGan,
+    discriminator_loss,
+    generator_loss,
+    information_of_uniform,
+)
 from engine.methods.latents import Latent
 from engine.methods.updates import update
 from engine.system.fields import Weight, setting
 from engine.system.numbers import exact_text
-from engine.system.schedule import weight_text
 
 if TYPE_CHECKING:
     import torch
@@ -28,20 +35,14 @@ if TYPE_CHECKING:
     from engine.networks.info_gan import InfoGanNetworks
     from engine.settings.run_config import RunConfig
 
-BETA_1 = 0.5
-"""Of both Adam optimisers (the authors' code)."""
-
-NO_RECONSTRUCTION = "InfoGAN has no reconstruction loss: an image's noise is not recovered, its codes alone are"
-NO_KL = "InfoGAN has no posterior whose KL divergence could be taken: its recogniser says which codes are likely"
-
 
 class InfoGanSettings(MethodSettings):
-    """The codes, and how hard they are asked to be recognised."""
+    """The codes, and the weight of the information about them."""
 
     information_weight: Weight = setting(
         1.0,
         "λ",
-        "Weight of the mutual information of codes and image. 0: a plain GAN, whose codes have no meaning.",
+        "Weight of the mutual information between codes and image. 0 is a plain GAN, whose codes have no meaning.",
         ge=0,
         le=1000,
     )
@@ -70,39 +71,24 @@ class InfoGanSettings(MethodSettings):
     )
 
 
-class InfoGan(Method):
-    """A generative adversarial network whose codes are recognisable in its images.
+class InfoGan(CodeGan):
+    """InfoGAN, with a categorical code and continuous ones.
 
-    z is the number of the category, then the continuous codes; images are decoded with one fixed noise, that of the
-    seed, so that a traversal changes nothing but codes.
+    z is the number of the category, then the continuous codes.
 
-    Batch normalisation: D and Q see real and generated images in batches of their own, each normalised by itself, and
-    their running means are those of the real ones alone, for `encode` is asked of real images. The generator's are
-    those of what it generated.
+    D and Q see real and generated images in separate batches, each with its own batch normalisation. Their running
+    statistics are those of real images only, since `encode` is applied to real images; the generator's are those of
+    generated images.
     """
 
     title = short = "InfoGAN"
+    about = "a GAN whose codes can be read from its images"
     formula = "losses of generator and discriminator − λ I(c; image)"
-    source = "Chen et al. 2016, I a bound on the mutual information of codes and image"
+    source = "Chen et al. 2016; I is a lower bound on the mutual information between codes and image"
     Settings = InfoGanSettings
-    ignores = frozenset({"learning_rate", "latents", "network", "normalisation", "conditional"})
-    conditional = False
-    colour = 6
-    lacks = MappingProxyType({"reconstruction": NO_RECONSTRUCTION, "kl": NO_KL})
     terms = (
-        Term(
-            "discriminator_loss",
-            "Discriminator",
-            "nats",
-            "−log D(real) − log(1 − D(generated)). 2 log 2 = 1.39 if it cannot tell them apart, 0 if it can.",
-        ),
-        Term(
-            "generator_loss",
-            "Generator",
-            "nats",
-            "−log D(generated). log 2 = 0.69 if the discriminator cannot tell; the more certain it is, the larger. "
-            "Neither loss converges to a minimum: each network improves at the other's expense.",
-        ),
+        DISCRIMINATOR,
+        GENERATOR,
         Term(
             "category_information",
             "Category",
@@ -114,8 +100,8 @@ class InfoGan(Method):
             "continuous_information",
             "Continuous codes",
             "nats",
-            "The same for the continuous codes, computed as in the authors' program, with entropies of N(0, 1): at "
-            "most 1/6 per code, if each is recovered exactly.",
+            "The same for the continuous codes, computed as in the authors' code, with entropies of N(0, 1): at most "
+            "1/6 per code, if each is recovered exactly.",
         ),
     )
 
@@ -126,7 +112,7 @@ class InfoGan(Method):
 
     @classmethod
     def latents_of(cls, config: "RunConfig") -> tuple[Latent, ...]:
-        """The category, then the continuous codes, which are traversed in as many steps."""
+        """The category, then the continuous codes, traversed in the same number of steps."""
         own: InfoGanSettings = config.method
         return (Latent.categorical(own.categories), *[Latent.uniform(own.categories)] * own.continuous_codes)
 
@@ -141,7 +127,7 @@ class InfoGan(Method):
     def optimiser_words(cls, config: "RunConfig") -> str:
         """Two optimisers."""
         rates = cls.rate_words(config)
-        return f"Adam (β1 = {BETA_1:g}) with a learning rate of {rates}, which took a step each in turn"
+        return f"Adam (β1 = {BETA_1:g}) with a learning rate of {rates}, which took steps in turn"
 
     @classmethod
     def network_words(cls, config: "RunConfig", side: int) -> str:
@@ -159,11 +145,6 @@ class InfoGan(Method):
             "means of the continuous codes, their standard deviation fixed at 1."
         )
 
-    @classmethod
-    def advice(cls, config: "RunConfig") -> str:
-        """A smaller lambda."""
-        return f" or a smaller λ (it is {weight_text(config.method.information_weight)})"
-
     # Its networks
 
     def build(self) -> "InfoGanNetworks":
@@ -175,7 +156,7 @@ class InfoGan(Method):
 
     @property
     def _inputs(self) -> int:
-        """Number of codes as the generator takes them."""
+        """Number of the generator's inputs for codes."""
         return self.settings.categories + self.settings.continuous_codes
 
     def initialise(self, generator: "torch.Generator") -> None:
@@ -185,7 +166,7 @@ class InfoGan(Method):
     # Its training
 
     def optimisers(self) -> "dict[str, torch.optim.Optimizer]":
-        """One of discriminator and recogniser, one of the generator."""
+        """Return one for discriminator and recogniser, and one for the generator."""
         from torch.optim import Adam
 
         parts = {
@@ -198,16 +179,16 @@ class InfoGan(Method):
         }
 
     def step(self, batch: Batch, context: Context) -> "dict[str, Tensor]":
-        """A step of discriminator and recogniser, then one of the generator with noise and codes drawn anew."""
-        discriminator_loss, objective = self.recogniser_losses(batch.images, context.noise)
+        """Update discriminator and recogniser once, then the generator with new noise and codes."""
+        of_discriminator, objective = self.recogniser_losses(batch.images, context.noise)
         update(context.optimisers["recogniser"], objective)
-        generator_loss, information = self.generator_losses(len(batch.images), context.noise)
-        update(context.optimisers["generator"], generator_loss - self._weight * sum(information))
+        of_generator, information = self.generator_losses(len(batch.images), context.noise)
+        update(context.optimisers["generator"], of_generator - self._weight * sum(information))
         category, continuous = information
         found = {
-            "loss": discriminator_loss + generator_loss - self._weight * (category + continuous),
-            "discriminator_loss": discriminator_loss,
-            "generator_loss": generator_loss,
+            "loss": of_discriminator + of_generator - self._weight * (category + continuous),
+            "discriminator_loss": of_discriminator,
+            "generator_loss": of_generator,
             "category_information": category,
             "continuous_information": continuous,
         }
@@ -218,9 +199,8 @@ class InfoGan(Method):
         return self.settings.information_weight
 
     def recogniser_losses(self, images: "Tensor", noise: "torch.Generator") -> "tuple[Tensor, Tensor]":
-        """The discriminator's loss, and what D and Q minimise, scalars in nats; `images` (n, ...) are real."""
+        """Return the discriminator's loss, and what D and Q minimise, scalars in nats; `images` (n, ...) are real."""
         import torch
-        from torch.nn import functional
 
         from engine.networks.info_gan import unrecorded
 
@@ -230,23 +210,20 @@ class InfoGan(Method):
         real, _ = self.networks.recogniser(images)
         with unrecorded(self.networks.recogniser):
             fake, said = self.networks.recogniser(generated)
-        # -log sigmoid(l) = softplus(-l), -log(1 - sigmoid(l)) = softplus(l)
-        loss = functional.softplus(-real).mean() + functional.softplus(fake).mean()
+        loss = discriminator_loss(real, fake)
         return loss, loss - self._weight * sum(self.information(said, inputs))
 
     def generator_losses(self, number: int, noise: "torch.Generator") -> "tuple[Tensor, tuple[Tensor, Tensor]]":
-        """The generator's loss on as many images, and `information` of their codes, scalars in nats."""
-        from torch.nn import functional
-
+        """Return the generator's loss on this number of images, and `information` of their codes, scalars in nats."""
         from engine.networks.info_gan import unrecorded
 
         inputs = self.draw(number, noise)
         with unrecorded(self.networks.recogniser):
             fake, said = self.networks.recogniser(self.networks.generator(inputs).sigmoid())
-        return functional.softplus(-fake).mean(), self.information(said, inputs)
+        return generator_loss(fake), self.information(said, inputs)
 
     def draw(self, number: int, noise: "torch.Generator") -> "Tensor":
-        """Draw what images are generated from: noise, one-hot categories, continuous codes; (n, noise + codes)."""
+        """Draw the generator's inputs: noise, one-hot categories, continuous codes; (n, noise + codes)."""
         import torch
         from torch.nn import functional
 
@@ -257,23 +234,20 @@ class InfoGan(Method):
         return torch.cat([drawn[:, : own.noise], one_hot, drawn[:, own.noise :]], dim=1)
 
     def information(self, said: "Tensor", inputs: "Tensor") -> "tuple[Tensor, Tensor]":
-        """Bounds on the mutual information of image and category, and of image and continuous codes, scalars in nats.
+        """Return bounds on the mutual information of image and category, and of image and continuous codes, in nats.
 
-        `said` (n, codes) is what Q says, `inputs` (n, noise + codes) what the images were generated from. The category:
-        log K + E[log Q]. A continuous code: Q is a normal distribution of standard deviation 1, and the entropy too is
-        that of log densities of N(0, 1), so that E[(c² - (c - mean)²) / 2] is left (the authors' code).
+        `said` (n, codes) is Q's output for images generated from `inputs` (n, noise + codes). For the category it is
+        log K + E[log Q].
         """
         k = self.settings.categories
         given = inputs[:, self.settings.noise :]
         category = math.log(k) + (said[:, :k].log_softmax(1) * given[:, :k]).sum(1).mean()
-        codes = given[:, k:]
-        continuous = 0.5 * (codes.square() - (codes - said[:, k:]).square()).sum(1).mean()
-        return category, continuous
+        return category, information_of_uniform(given[:, k:], said[:, k:])
 
-    # What is seen of it
+    # Its codes
 
     def encode(self, images: "Tensor") -> Posterior:
-        """What Q says of images: the most likely category and the means of the continuous codes, deviations 1."""
+        """Q's output for images: the most likely category, and the means of the continuous codes, with deviation 1."""
         import torch
 
         _, said = self.networks.recogniser(images)
@@ -282,7 +256,7 @@ class InfoGan(Method):
         return Posterior(mean, torch.zeros_like(mean))
 
     def logits(self, z: "Tensor", labels: "Tensor | None" = None) -> "Tensor":
-        """Codes (n, latents) to logits (n, channels, side, side), with the fixed noise; a category is rounded."""
+        """Codes (n, latents) to logits (n, channels, side, side), with the fixed noise; the category is rounded."""
         import torch
         from torch.nn import functional
 

@@ -1,4 +1,4 @@
-"""Why beta widens posteriors, and why wide posteriors overlap: the report's Figure 1 as a toy model with an answer.
+"""Why beta widens posteriors, and why wide posteriors overlap: the report's Figure 1 as a toy model with a closed form.
 
 One latent z with prior N(0, 1); a linear decoder with Gaussian noise, x = a z + noise of variance v; a posterior
 q(z|x) = N(mean, variance). The loss of beta-VAE for one image (Eq. 4 of the report) is
@@ -6,7 +6,7 @@ q(z|x) = N(mean, variance). The loss of beta-VAE for one image (Eq. 4 of the rep
     E_q[(x - a z)^2] / (2 v) + beta * KL(q || N(0, 1))
     = (p (t - mean)^2 + p variance + beta (mean^2 + variance - ln variance - 1)) / 2,
 
-where p = a^2 / v is how precisely the decoder draws and t = x / a the latent value that draws the image exactly. Its
+where p = a^2 / v is the decoder's precision and t = x / a the latent value that reproduces the image exactly. Its
 derivatives vanish at mean = t p / (p + beta) and variance = beta / (p + beta).
 """
 
@@ -23,17 +23,17 @@ class Posterior:
 
 
 def best_posterior(target: float, beta: float, precision: float) -> Posterior:
-    """Return the posterior that minimises reconstruction + beta * KL for an image that `target` draws exactly.
+    """Return the posterior that minimises reconstruction + beta * KL for an image that `target` reproduces exactly.
 
-    `precision` is that of the decoder, a^2 / v; both it and `beta` are positive.
+    `precision`, a^2 / v, is the decoder's; it and `beta` are positive.
     """
     return Posterior(target * precision / (precision + beta), math.sqrt(beta / (precision + beta)))
 
 
 def overlap(one: Posterior, other: Posterior) -> float:
-    """Return the area below both densities, 0 to 1, of posteriors of equal deviation.
+    """Return the area under both densities, 0 to 1, of two posteriors with the same standard deviation.
 
-    Half of it is how often the best guess from z, which of the two images it came from, is wrong.
+    Half of it is the error rate of the best guess as to which of two images z was drawn for.
     """
     return math.erfc(abs(one.mean - other.mean) / (2 * math.sqrt(2) * one.deviation))
 

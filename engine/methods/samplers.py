@@ -1,5 +1,6 @@
-"""Which images a step sees: a function of the seed and the step alone, so that a resume goes on exactly."""
+"""Which images a step sees: a function of seed and step only, so that a run resumes exactly."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -9,7 +10,7 @@ if TYPE_CHECKING:
     from engine.data.dataset import Factors
 
 ATTEMPTS = 20
-"""Draws of a partner's factors, in data where not every combination is there."""
+"""Maximum number of draws of an image's factors, for data without every combination of factors."""
 
 
 class Sampler(Protocol):
@@ -23,7 +24,7 @@ class Sampler(Protocol):
 
 
 class Independent:
-    """Each image once an epoch, in an order that is a function of (seed, epoch) and of `stream`, if it is not 0.
+    """Each image once per epoch, in an order that is a function of (seed, epoch), and of `stream` if it is not 0.
 
     Parameters
     ----------
@@ -54,7 +55,7 @@ class Independent:
 
 
 class TwoBatches:
-    """Two independent batches a step, one after the other: each image once an epoch in either."""
+    """Two independent batches per step, one after the other; each image occurs once per epoch in either."""
 
     def __init__(self, indices: NDArray[np.int64], batch_size: int, seed: int, steps_per_epoch: int) -> None:
         self._each = [Independent(indices, batch_size, seed, steps_per_epoch, stream) for stream in range(2)]
@@ -66,21 +67,21 @@ class TwoBatches:
 
 
 class PairsAlike:
-    """Pairs of images that differ in few factors: each image once an epoch, with a partner drawn for it.
+    """Pairs of images that differ in few factors: each image once per epoch, with a partner drawn for it.
 
-    The partner has the image's factors but for some, drawn without replacement, whose values are drawn anew and
-    uniformly; they may come out as they were (disentanglement_lib, methods/weak/train_weak_lib.py). Where no training
-    image has these factors, they are drawn again; a partner that is never found is the image itself.
+    The partner shares the image's factors except for some, chosen without replacement, whose values are redrawn
+    uniformly and may turn out the same (disentanglement_lib, methods/weak/train_weak_lib.py). If no training image has
+    these factors, they are redrawn; an image for which no partner is found is its own partner.
 
     Parameters
     ----------
     indices, batch_size, seed, steps_per_epoch
-        As of `Independent`; a batch is so many pairs.
+        As for `Independent`; a batch has this number of pairs.
     factors
         Ground-truth factors of the data set.
     changing
-        Number of factors drawn anew. None: for each pair 1, or a number from 1 to all but one, either with even
-        chances.
+        Number of factors that are redrawn. None: for each pair, with equal probability, either 1 or a random number up
+        to all but one.
     """
 
     def __init__(
@@ -97,9 +98,7 @@ class PairsAlike:
         self._seed, self._factors = seed, factors
         self._varying = [k for k, size in enumerate(factors.sizes) if size > 1]
         self._changing = min(changing or 0, len(self._varying))
-        codes = self._codes(factors.classes(indices))
-        order = np.argsort(codes, kind="stable")
-        self._known, self._positions = codes[order], indices[order]
+        self._images = factors.among(indices)
 
     def __call__(self, step: int) -> NDArray[np.int64]:
         """Positions in the data set of the images of a step, counted from 0: the first ones, then their partners."""
@@ -109,24 +108,15 @@ class PairsAlike:
         partners = first.copy()
         missing = np.arange(len(first))
         for _ in range(ATTEMPTS):
-            codes = self._codes(self._changed(classes[missing], rng))
-            start = np.searchsorted(self._known, codes, side="left")
-            count = np.searchsorted(self._known, codes, side="right") - start
-            found = count > 0
-            place = start[found] + (rng.random(found.sum()) * count[found]).astype(np.int64)
-            partners[missing[found]] = self._positions[place]
+            positions, found = self._images.find(self._changed(classes[missing], rng), rng)
+            partners[missing[found]] = positions
             missing = missing[~found]
             if not len(missing):
                 break
         return np.concatenate([first, partners])
 
-    def _codes(self, classes: NDArray[np.int64]) -> NDArray[np.int64]:
-        """A number for each row of classes, (n,)."""
-        codes: NDArray[np.int64] = np.ravel_multi_index(tuple(classes.T), self._factors.sizes).astype(np.int64)
-        return codes
-
     def _changed(self, classes: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
-        """Classes with some factors of each row drawn anew, (n, factors)."""
+        """Classes with some factors of each row redrawn, (n, factors)."""
         n, varying = len(classes), len(self._varying)
         number = np.full(n, self._changing)
         if not self._changing:
@@ -137,3 +127,89 @@ class PairsAlike:
             drawn = rng.integers(0, self._factors.sizes[factor], n)
             changed[:, factor] = np.where(rank[:, column] < number, drawn, classes[:, factor])
         return changed
+
+
+class Kinds:
+    """Which of several kinds of batch each step sees: drawn for each step in proportion to their shares."""
+
+    def __init__(self, shares: Sequence[float], seed: int) -> None:
+        self._chances = np.array(shares) / np.sum(shares)
+        self._seed = seed
+
+    def __call__(self, step: int) -> int:
+        """Return the number of the kind, from 0, for a step, counted from 0."""
+        return int(np.random.default_rng((self._seed, step, 3)).choice(len(self._chances), p=self._chances))
+
+
+class OneKindVaries:
+    """Batches of images that agree in all factors except those of one kind, whose values are drawn for each image.
+
+    The common factors are those of a training image, drawn for the step; the other values are drawn uniformly. If no
+    training image has these factors, they are redrawn; if none is found, the drawn image itself is used.
+
+    Parameters
+    ----------
+    indices, batch_size, seed, steps_per_epoch
+        As for `Independent`, but every batch is full.
+    factors
+        Ground-truth factors of the data set.
+    kinds
+        The factors of each kind, by number from 0.
+    kind
+        The number of the kind of each step.
+    """
+
+    def __init__(
+        self,
+        indices: NDArray[np.int64],
+        batch_size: int,
+        seed: int,
+        steps_per_epoch: int,
+        factors: "Factors",
+        kinds: Sequence[Sequence[int]],
+        kind: Kinds,
+    ) -> None:
+        self.steps_per_epoch = steps_per_epoch
+        self._indices, self._batch_size, self._seed = indices, batch_size, seed
+        self._factors, self._kinds, self._kind = factors, kinds, kind
+        self._images = factors.among(indices)
+
+    def __call__(self, step: int) -> NDArray[np.int64]:
+        """Positions in the data set of the images of a step, counted from 0."""
+        rng = np.random.default_rng((self._seed, step, 4))
+        varying = self._kinds[self._kind(step)]
+        positions = np.full(self._batch_size, self._indices[rng.integers(len(self._indices))])
+        classes = self._factors.classes(positions)
+        missing = np.arange(self._batch_size)
+        for _ in range(ATTEMPTS):
+            for factor in varying:
+                classes[missing, factor] = rng.integers(0, self._factors.sizes[factor], len(missing))
+            those, found = self._images.find(classes[missing], rng)
+            positions[missing[found]] = those
+            missing = missing[~found]
+            if not len(missing):
+                break
+        return positions
+
+
+class OneImageOrMany:
+    """Batches that repeat one image; and, for one kind, batches of different images.
+
+    Parameters
+    ----------
+    images
+        Chooses different images for each step.
+    kind
+        The number of the kind of each step.
+    many
+        Number of the kind of different images.
+    """
+
+    def __init__(self, images: Independent, kind: Kinds, many: int) -> None:
+        self.steps_per_epoch = images.steps_per_epoch
+        self._images, self._kind, self._many = images, kind, many
+
+    def __call__(self, step: int) -> NDArray[np.int64]:
+        """Positions in the data set of the images of a step, counted from 0."""
+        images = self._images(step)
+        return images if self._kind(step) == self._many else np.full_like(images, images[0])

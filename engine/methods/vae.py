@@ -12,6 +12,7 @@ class Vae(PenaltyMethod):
     """Minimises the negative evidence lower bound."""
 
     title = short = "VAE"
+    about = "reconstruction and KL with equal weight"
     formula = "reconstruction loss + KL"
     source = "Eq. 3"
     colour = 1

@@ -1,4 +1,4 @@
-"""What stands in for a network whose plug-in is not loaded."""
+"""Stand-ins for networks whose plug-in is not loaded."""
 
 from typing import TYPE_CHECKING, NoReturn
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class AbsentNetwork(Network):
-    """A network of a plug-in that is not loaded, by what its run says of it."""
+    """A network whose plug-in is not loaded, as described by its run."""
 
     about = "Its plug-in is not loaded."
 
@@ -23,24 +23,24 @@ class AbsentNetwork(Network):
 
     @classmethod
     def of(cls, network: Network, origin: Origin) -> "AbsentNetwork":
-        """A stand-in for a network whose plug-in is taken away."""
+        """Return a stand-in for a network whose plug-in is being unloaded."""
         encoder, decoder = network.encoder_words(0, "none"), network.decoder_words()
         return cls(network.title, network.normalises, encoder, decoder, origin)
 
     def encoder(self, spec: NetworkSpec) -> "nn.Module":
-        """Refuse."""
+        """Raise PluginMissingError."""
         self._refuse()
 
     def decoder(self, spec: NetworkSpec) -> "nn.Module":
-        """Refuse."""
+        """Raise PluginMissingError."""
         self._refuse()
 
     def encoder_words(self, side: int, normalisation: str) -> str:
-        """As the run says."""
+        """Return the run's description of the encoder."""
         return self._encoder_words
 
     def decoder_words(self) -> str:
-        """As the run says."""
+        """Return the run's description of the decoder."""
         return self._decoder_words
 
     def _refuse(self) -> NoReturn:

@@ -1,4 +1,4 @@
-"""The networks to choose from, as tables: the layers of each for every side of image. Loads no torch."""
+"""The networks to choose from, as tables of their layers for each side of images. Loads no torch."""
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -12,15 +12,15 @@ if TYPE_CHECKING:
     from torch import nn
 
 GROUPS = 8
-"""Groups of channels that group normalisation normalises together."""
+"""Number of groups of channels in group normalisation."""
 
 NORMALISATIONS = {"none": "None", "batch": "Batch", "group": f"Group ({GROUPS} groups)"}
-"""Titles of what may follow each convolution but the decoder's last, by the names that settings have."""
+"""Titles of the normalisations after each convolution but the decoder's last, by their names in settings."""
 
 
 @dataclass(frozen=True, slots=True)
 class Convolution:
-    """One convolution of the encoder; the decoder runs them in reverse, transposed."""
+    """One convolution of the encoder; the decoder has them transposed, in reverse order."""
 
     width: int
     kernel: int
@@ -30,9 +30,9 @@ class Convolution:
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """Convolutions, then the sizes of the fully connected layers behind them.
+    """Convolutions, and the sizes of the fully connected layers that follow.
 
-    With `residual` a residual block of two 3x3 convolutions follows each convolution.
+    With `residual`, a residual block of two 3x3 convolutions follows each convolution.
     """
 
     convolutions: tuple[Convolution, ...]
@@ -49,10 +49,10 @@ class Architecture:
 
 @dataclass(frozen=True)
 class LayeredNetwork(Network):
-    """Convolutions, and the same mirrored; or fully connected layers.
+    """A network of convolutions, mirrored in the decoder, or of fully connected layers.
 
-    `layers` are those for each side of image; a network without any is made of fully connected layers of `units`. With
-    `glorot` its weights are Glorot-uniform at first and its biases 0; else they are as PyTorch draws them.
+    `layers` are the layers by side of the images; a network without them has fully connected layers of `units` units.
+    With `glorot`, weights are initialised Glorot-uniform and biases to 0; otherwise with PyTorch's defaults.
     """
 
     title: str
@@ -63,17 +63,17 @@ class LayeredNetwork(Network):
 
     @property
     def normalises(self) -> bool:  # type: ignore[override]
-        """Whether there are convolutions, each with a normalisation behind it."""
+        """Whether there are convolutions, which normalisation can follow."""
         return bool(self.layers)
 
     def encoder(self, spec: NetworkSpec) -> "nn.Module":
-        """Make the encoder."""
+        """Build the encoder."""
         from engine.networks.encoder import Encoder
 
         return Encoder(spec, self)
 
     def decoder(self, spec: NetworkSpec) -> "nn.Module":
-        """Make the decoder."""
+        """Build the decoder."""
         from engine.networks.decoder import Decoder
 
         return Decoder(spec, self)
@@ -85,7 +85,7 @@ class LayeredNetwork(Network):
         initialise(networks, generator, glorot=self.glorot)
 
     def encoder_words(self, side: int, normalisation: str) -> str:
-        """Return what the encoder is made of, for a methods section; a side of 0 is not known."""
+        """Return the encoder's layers, for a methods section; a side of 0 means that it is not known."""
         if not self.layers:
             return f"two layers of {self.units:,} units, each with ReLU"
         after = f"{normalisation} normalisation and ReLU" if normalisation != "none" else "ReLU"
@@ -102,7 +102,7 @@ class LayeredNetwork(Network):
         return f"{words}, then a layer of {hidden}" if hidden else words
 
     def decoder_words(self) -> str:
-        """Return what the decoder is made of, for a methods section."""
+        """Return the decoder's layers, for a methods section."""
         return "mirrors it" if self.layers else f"has three layers of {self.units:,} units with tanh"
 
 
@@ -111,13 +111,13 @@ def _halving(*widths: int) -> tuple[Convolution, ...]:
 
 
 def _four() -> dict[int, Architecture]:
-    """The report's layers for 28 and 64 pixels; those for 32 and 128 are the layers of 64."""
+    """The report's layers for 28 and 64 pixels; those for 32 and 128 are the same as for 64."""
     small = Architecture((*_halving(32, 64), Convolution(128, 3, 2, 1), Convolution(256, 4, 1, 0)), hidden=())
     return {28: small} | {side: Architecture(_halving(32, 32, 64, 64), hidden=(256,)) for side in (32, 64, 128)}
 
 
 def _burgess() -> dict[int, Architecture]:
-    """Down to 4 x 4 (from 28 pixels: 3 x 3) in halves."""
+    """Convolutions that halve the side down to 4 (from 28: to 3)."""
     return {side: Architecture(_halving(*[32] * n), (256, 256)) for side, n in {28: 3, 32: 3, 64: 4, 128: 5}.items()}
 
 
@@ -160,4 +160,4 @@ _OURS: dict[str, Network] = {
 }
 
 NETWORKS: Registry[Network] = Registry(_OURS)
-"""By the name that settings have; the first is what a new run gets."""
+"""The networks by their names in settings; the first is the default."""

@@ -12,10 +12,10 @@ LEAK = 0.01
 """Slope of the leaky ReLU below 0: the authors' code; the paper's table says 0.1."""
 
 UNITS = 1024
-"""Of the fully connected layers."""
+"""Units of the fully connected layers."""
 
 DEVIATION = 0.02
-"""Standard deviation of all weights at first, and of the scales of normalisations around 1."""
+"""Standard deviation of all initial weights, and of the initial scales of normalisations around 1."""
 
 Normalisation = nn.BatchNorm1d | nn.BatchNorm2d
 
@@ -29,7 +29,7 @@ class Generator(nn.Module):
         transposed convolution       64 x side/2 x side/2     4x4, stride 2, padding 1; batch norm, ReLU
         transposed convolution       channels x side x side   4x4, stride 2, padding 1 (logits)
 
-    The normalisation after the second linear layer is of each of its units, not of channels.
+    The normalisation after the second linear layer is per unit, not per channel.
     """
 
     def __init__(self, inputs: int, side: int, channels: int) -> None:
@@ -85,16 +85,16 @@ class Recogniser(nn.Module):
         )
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Images (n, channels, side, side) in 0..1 to the logits of being real, (n,), and what Q says, (n, codes)."""
+        """Images (n, channels, side, side) in 0..1 to the logits of being real, (n,), and Q's output, (n, codes)."""
         hidden = self.hidden(torch.flatten(self.features(images), 1))
         return self.real(hidden)[:, 0], self.codes(hidden)
 
 
 class InfoGanNetworks(nn.Module):
-    """Generator, and D with Q; and the noise that images are generated with where no other is given.
+    """Generator, discriminator with recogniser, and the fixed noise with which codes are decoded.
 
-    `noise` of them are numbers that Q does not recover; `inputs` are the codes as the generator takes them, a category
-    one-hot; Q says a number for each.
+    `noise` is the number of noise variables, which Q does not recover; `inputs` is the number of the generator's code
+    inputs, with the category as one-hot, and of Q's outputs.
     """
 
     fixed_noise: Tensor
@@ -106,7 +106,7 @@ class InfoGanNetworks(nn.Module):
         self.register_buffer("fixed_noise", torch.zeros(1, noise))
 
     def initialise(self, generator: torch.Generator) -> None:
-        """Draw the weights as the authors' code does, all from N(0, 0.02²), those of convolutions cut off at 0.04.
+        """Draw the weights as the authors' code does, all from N(0, 0.02²), those of convolutions truncated at ±0.04.
 
         Biases are 0; scales of normalisations are drawn from N(1, 0.02²). Then the fixed noise is drawn.
         """
@@ -126,7 +126,7 @@ class InfoGanNetworks(nn.Module):
 
 @contextmanager
 def unrecorded(network: nn.Module) -> Iterator[None]:
-    """Within the block, normalise by each batch as ever in training, but leave the running means as they are."""
+    """Within the block, normalise by batch as usual in training, but leave the running statistics unchanged."""
     layers = [layer for layer in network.modules() if isinstance(layer, Normalisation)]
     before = [layer.momentum for layer in layers]
     for layer in layers:

@@ -1,4 +1,4 @@
-"""The layers that networks are made of; convolutions are computed in the way that is fastest."""
+"""Layers of the networks, with convolutions computed in the fastest way."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -11,9 +11,9 @@ from engine.networks.architectures import GROUPS
 
 
 class Down(nn.Conv2d):
-    """A convolution. One whose kernel covers the whole input is computed as the matrix product that it is.
+    """A convolution, computed as a matrix product if its kernel covers the complete input.
 
-    For that case oneDNN takes more than twice as long on a CPU.
+    In that case oneDNN takes more than twice as long on a CPU.
     """
 
     def forward(self, input: Tensor) -> Tensor:
@@ -25,15 +25,15 @@ class Down(nn.Conv2d):
 
 
 class Up(nn.ConvTranspose2d):
-    """A transposed convolution. From a single pixel, or to a single channel, it is a matrix product on a CPU.
+    """A transposed convolution, computed as a matrix product from a single pixel and, on a CPU, to a single channel.
 
-    The second sums overlapping pieces afterwards. oneDNN takes half as long again, or more, for these two cases.
-    Groups and dilation are not provided for.
+    The latter then sums overlapping pieces. In these two cases oneDNN takes half as long again, or more. Groups and
+    dilation are not supported.
     """
 
     def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
         """(n, in_channels, height, width) to (n, out_channels, height, width)."""
-        padding = cast(tuple[int, ...], self.padding)  # never a word here, as it may be in Conv2d
+        padding = cast(tuple[int, ...], self.padding)  # never a string, unlike Conv2d's
         if input.shape[2:] == (1, 1) and padding == self.output_padding == (0, 0):
             pixels = (input.flatten(1) @ _rows(self.weight)).unflatten(1, (*self.kernel_size, self.out_channels))
             images: Tensor = pixels if self.bias is None else pixels + self.bias
@@ -69,9 +69,9 @@ class Residual(nn.Module):
 
 
 class GaussianEncoder(nn.Module):
-    """Features of an image, then one linear layer to the mean and log-variance of its posterior.
+    """Features of an image, then a linear layer to the mean and log-variance of its posterior.
 
-    `features` takes images (n, channels, side, side) to (n, size), or to what has so many numbers when flattened.
+    `features` maps images (n, channels, side, side) to (n, size), or to a shape that flattens to it.
     """
 
     def __init__(self, features: nn.Module, size: int, latents: int) -> None:
@@ -86,14 +86,14 @@ class GaussianEncoder(nn.Module):
 
 
 def normalised(convolution: nn.Module, width: int, normalisation: str) -> list[nn.Module]:
-    """A convolution, and the normalisation of its `width` channels ("none", "batch", "group")."""
+    """Return a convolution and the normalisation of its `width` channels ("none", "batch" or "group")."""
     if normalisation == "none":
         return [convolution]
     return [convolution, nn.BatchNorm2d(width) if normalisation == "batch" else nn.GroupNorm(GROUPS, width)]
 
 
 def connected(sizes: Sequence[int], activation: type[nn.Module]) -> nn.Sequential:
-    """Fully connected layers between these sizes, each with its activation; nothing for a single size."""
+    """Return fully connected layers between these sizes, each with its activation; no layers for a single size."""
     layers: list[nn.Module] = []
     for inputs, outputs in pairwise(sizes):
         layers += [nn.Linear(inputs, outputs), activation(inplace=True) if activation is nn.ReLU else activation()]
@@ -101,5 +101,5 @@ def connected(sizes: Sequence[int], activation: type[nn.Module]) -> nn.Sequentia
 
 
 def _rows(images: Tensor) -> Tensor:
-    """Flatten all but the first dimension, channels last: a view of what lies so in memory."""
+    """Flatten all but the first dimension, channels last; a view if the memory has that order."""
     return images.permute(0, 2, 3, 1).flatten(1)

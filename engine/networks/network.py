@@ -1,4 +1,4 @@
-"""What a network is: a pair of encoder and decoder that methods train, and what can be said of it. Loads no torch."""
+"""The interface of a network: a pair of encoder and decoder that methods train. Loads no torch."""
 
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
@@ -10,17 +10,17 @@ if TYPE_CHECKING:
     from torch import nn
 
 SIDES = (28, 32, 64, 128)
-"""Sides in pixels that images may have: MNIST's and the digits', own pictures', dSprites'."""
+"""Sides that images may have, in pixels."""
 
 CHANNELS = (1, 3)
-"""Channels that images may have: grey, RGB."""
+"""Numbers of channels that images may have: grey, RGB."""
 
 
 class Network(ABC):
-    """A pair of encoder and decoder to choose.
+    """A pair of encoder and decoder that can be chosen.
 
-    `title` names it, `about` is a sentence of help. `sides` and `channels` are those of the images it takes;
-    `normalises` says whether it looks at the setting `normalisation`: it then takes "none", "batch" and "group".
+    `about` is a sentence of help. `sides` and `channels` are those of the images that it accepts. `normalises` says
+    whether it uses the setting `normalisation`, which is "none", "batch" or "group".
     """
 
     title: str
@@ -31,36 +31,36 @@ class Network(ABC):
 
     @abstractmethod
     def encoder(self, spec: NetworkSpec) -> "nn.Module":
-        """Make a module from images (n, channels, side, side) in 0..1 to mean and log-variance, each (n, latents)."""
+        """Return a module from images (n, channels, side, side) in 0..1 to mean and log-variance, each (n, latents)."""
 
     @abstractmethod
     def decoder(self, spec: NetworkSpec) -> "nn.Module":
-        """Make a module from latents and one-hot label, (n, latents + classes), to logits (n, channels, side, side)."""
+        """Return a module from latents and one-hot label (n, latents + classes) to logits (n, channels, side, side)."""
 
     @abstractmethod
     def encoder_words(self, side: int, normalisation: str) -> str:
-        """Return what the encoder has, for a methods section: "two layers of 400 units, each with ReLU".
+        """Return the end of "The encoder has ..." in a methods section, e.g. "two layers of 400 units with ReLU".
 
-        A side of 0 is not known.
+        The side is 0 if it is not known.
         """
 
     @abstractmethod
     def decoder_words(self) -> str:
-        """Return what the decoder does, for a methods section: "mirrors it"."""
+        """Return the end of "The decoder ..." in a methods section, e.g. "mirrors it"."""
 
     def initialise(self, networks: "nn.Module", generator: "torch.Generator") -> None:
-        """Draw the weights of a method's networks: linear layers and convolutions from the generator, as PyTorch does.
+        """Draw the weights of linear layers and convolutions from the generator, with PyTorch's default distributions.
 
-        Other layers keep what they were made with, which is a function of the run's seed too.
+        Other layers keep their initial weights, which depend only on the run's seed, too.
         """
         from engine.networks.vae import initialise
 
         initialise(networks, generator, glorot=False)
 
     def lacking(self, dataset: str, image_shape: tuple[int, ...]) -> str:
-        """Say what a data set of this title has that it does not take; empty where it takes images of this shape.
+        """Say why it does not accept the images of a data set with this title; empty if it does.
 
-        `image_shape` is height, width and channels, as far as they are known.
+        `image_shape` is their height, width and channels, as far as known.
         """
         if image_shape and (image_shape[0] not in self.sides or image_shape[1] != image_shape[0]):
             taken, found = f"images of {_or(self.sides)} pixels", f"images of {image_shape[0]} × {image_shape[1]}"

@@ -1,4 +1,4 @@
-"""Between uint8 images, as data sets and pictures have them, and the tensors that networks work on."""
+"""Conversion between uint8 images and the tensors of networks, and the device that computes."""
 
 import numpy as np
 import torch
@@ -11,7 +11,7 @@ from engine.errors import ConfigError
 def to_tensor(images: NDArray[np.uint8], device: torch.device | str = "cpu") -> Tensor:
     """Images uint8 (n, height, width, channels) to float32 in 0..1, (n, channels, height, width).
 
-    The memory keeps its order (channels last), which is what convolutions on a CPU work fastest on.
+    The memory keeps its order (channels last), in which convolutions are fastest on a CPU.
     """
     return to_floats(torch.from_numpy(images).to(device))
 
@@ -28,9 +28,9 @@ def to_images(pixels: Tensor) -> NDArray[np.uint8]:
 
 
 def choose_device(name: str) -> torch.device:
-    """Return the device a setting names; "auto" takes a GPU where there is one, else the CPU.
+    """Return the device that a setting names; "auto" is a GPU if there is one, else the CPU.
 
-    Raises ConfigError when PyTorch does not find the device on this machine.
+    Raises ConfigError if PyTorch does not find the device on this machine.
     """
     if name == "auto":
         name = next((gpu for gpu in ("cuda", "mps") if is_available(gpu)), "cpu")
@@ -40,6 +40,6 @@ def choose_device(name: str) -> torch.device:
 
 
 def is_available(device: str) -> bool:
-    """Whether PyTorch finds a device ("cpu", "cuda", "mps") on this machine."""
+    """Return whether PyTorch finds a device ("cpu", "cuda", "mps") on this machine."""
     backends = {"cpu": torch.cpu, "cuda": torch.cuda, "mps": torch.backends.mps}
     return device in backends and bool(backends[device].is_available())

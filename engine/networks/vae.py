@@ -1,6 +1,7 @@
 """The variational autoencoder: encoder and decoder joined, plain or conditional."""
 
 import math
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -14,21 +15,29 @@ class VAE(nn.Module):
     """A VAE with Gaussian posterior and Bernoulli pixels (Kingma & Welling 2014).
 
     With classes it is conditional: the one-hot label joins the latents before the decoder; the encoder does not see
-    it (the report's section 2.4). The sigmoid lives in the loss and in `decode`. Images are square, their side one of
+    it (the report's section 2.4). The sigmoid is part of the loss and of `decode`. Images are square, their side one of
     `engine.networks.network.SIDES`, with 1 or 3 channels.
+
+    For a method with another posterior `outputs` is how many numbers the encoder gives of an image: the network is
+    asked for mean and log-variance of half as many latents, and `outputs_of` returns them as they are.
     """
 
-    def __init__(self, spec: NetworkSpec) -> None:
+    def __init__(self, spec: NetworkSpec, outputs: int | None = None) -> None:
         super().__init__()
         self.classes = spec.classes
+        self.outputs = 2 * spec.latents if outputs is None else outputs
         network = NETWORKS[spec.network]
-        self.encoder = network.encoder(spec)
+        self.encoder = network.encoder(replace(spec, latents=-(-self.outputs // 2)))
         self.decoder = network.decoder(spec)
 
     def encode(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Images (n, channels, side, side) in 0..1 to posterior mean and log-variance, each (n, latents)."""
         mean, log_variance = self.encoder(images)
         return mean, log_variance
+
+    def outputs_of(self, images: Tensor) -> Tensor:
+        """Images (n, channels, side, side) in 0..1 to the encoder's numbers, (n, outputs)."""
+        return torch.cat(self.encode(images), dim=1)[:, : self.outputs]
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
         """Images in 0..1 to logits of their reconstructions at the posterior mean, (n, channels, side, side)."""

@@ -1,7 +1,7 @@
-"""Which plug-ins the user allowed or refused, by the SHA-256 of their bytes.
+"""Which plug-ins the user has allowed or refused, by the SHA-256 of their files.
 
-Kept in plugins.json in the configuration folder. A file that was not asked about, or was changed since, has no answer
-and is not executed; nor is any where plugins.json is damaged.
+The answers are stored in plugins.json in the configuration folder. A file that is new or has changed has no answer and
+is not executed; if plugins.json is damaged, no file is.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ SCHEMA = 1
 """Version of plugins.json."""
 
 MOST_ANSWERS = 2000
-"""Answers that are kept; beyond these the oldest are forgotten, and asked for again."""
+"""Maximum number of answers; the oldest are forgotten, and their files are asked about again."""
 
 Answer: TypeAlias = Literal["allowed", "refused"]
 _Fingerprint: TypeAlias = Annotated[str, Field(strict=True, pattern=r"^[0-9a-f]{64}$")]
@@ -45,7 +45,7 @@ class Answers:
     given: dict[str, tuple[str, Answer]]
     """The file's name and the answer, by fingerprint, in the order in which they were given."""
     imported: dict[str, str]
-    """With which versions of the libraries plug-ins were imported without harm, by fingerprint."""
+    """The library versions with which plug-ins were imported successfully, by fingerprint."""
     problem: str = ""
 
     def answer(self, fingerprint: str) -> Answer | None:
@@ -54,18 +54,18 @@ class Answers:
         return found[1] if found else None
 
     def knows(self, name: str) -> bool:
-        """Whether a file of this name was ever answered for: with other content now, it was changed."""
+        """Return whether there is an answer for a file of this name, whatever its content was."""
         return any(file == name for file, _ in self.given.values())
 
 
 class Consent:
-    """Reads and writes the user's answers. Every change is read from the disk again and written at once."""
+    """Reads and writes the user's answers; each change is applied to the file on disk at once."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def read(self) -> Answers:
-        """Return the answers; none, and the reason as a sentence, where the file is damaged."""
+        """Return the answers; if the file is damaged, none, with the reason as a sentence."""
         try:
             kept = checked(_FILE, read_object(self.path))
         except FileNotFoundError:
@@ -75,13 +75,13 @@ class Consent:
         return Answers({sha: (entry.file, entry.answer) for sha, entry in kept.answers.items()}, dict(kept.imported))
 
     def give(self, fingerprint: str, name: str, answer: Answer) -> None:
-        """Keep an answer for a file of that name and content. Raises PluginError when it cannot be written."""
+        """Store an answer for a file with this name and content. Raises PluginError if it cannot be written."""
         answers = self.read()
         given = {sha: entry for sha, entry in answers.given.items() if sha != fingerprint}
         self._write(answers, given | {fingerprint: (name, answer)}, answers.imported)
 
     def forget(self, fingerprint: str) -> None:
-        """Forget the answer for a plug-in. Raises PluginError when that cannot be written."""
+        """Forget the answer for a plug-in. Raises PluginError if that cannot be written."""
         answers = self.read()
         if fingerprint in answers.given or fingerprint in answers.imported:
             given, imported = (
@@ -91,7 +91,7 @@ class Consent:
             self._write(answers, given, imported)  # type: ignore[arg-type]
 
     def note_imported(self, fingerprint: str, versions: str) -> None:
-        """Keep that a plug-in was imported without harm. Raises PluginError when that cannot be written."""
+        """Record that a plug-in was imported successfully. Raises PluginError if that cannot be written."""
         answers = self.read()
         if answers.imported.get(fingerprint) != versions and not answers.problem:
             imported = {sha: kept for sha, kept in answers.imported.items() if sha != fingerprint}

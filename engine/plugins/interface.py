@@ -8,36 +8,36 @@ Importing this module loads no torch, so that the application starts at once; th
 torch" load it when they are first imported. Import them inside the functions that need them.
 
 A plug-in
-    `Plugin` names what it brings; `INTERFACE` is the version of the interface that it was written for.
+    `Plugin` lists what it provides; `INTERFACE` is the version of the interface that it was written for.
 
 A method
-    Derive from `PenaltyMethod` where it minimises a reconstruction loss and a penalty on Gaussian codes (`Codes`), from
-    `GaussianMethod` where it has a step of its own, from `Method` for anything else. Its settings derive from
-    `MethodSettings`, each made by `setting`; one annotated `Weight` may follow a schedule over the run, and does so by
-    default where its default is a `Schedule`; a step sees its value, a number, in `self.settings`. A `Term` is a curve
-    of its own. A step gets a `Batch` and a `Context`; `encode` returns a `Posterior`. `Latent` says what a latent is
-    and of which `Kind`, `Supervision` what a method learns from besides the images, a `Sampler` such as `Independent`
-    which images a step sees. `RunConfig` holds the settings of the run: those of all methods by name, and the method's
-    own under `method`.
+    Derive from `PenaltyMethod` if it minimises a reconstruction loss plus a penalty on Gaussian codes (`Codes`), from
+    `GaussianMethod` if it has its own training step, from `Method` for anything else. Its settings derive from
+    `MethodSettings`, each made by `setting`; one annotated `Weight` may follow a schedule over the run (by default, if
+    its default is a `Schedule`), and a step sees its current value in `self.settings`. A `Term` is a curve of the
+    method. A step gets a `Batch` and a `Context`; `encode` returns a `Posterior`. `Latent` says what a latent is and of
+    which `Kind`, `Supervision` what a method learns from besides the images, a `Sampler` such as `Independent` which
+    images a step sees. `RunConfig` holds the settings of the run: those of all methods by name, and the method's own
+    under `method`.
 
 A network
-    Derive from `Network`; `NetworkSpec` says what it must fit. `SIDES` and `CHANNELS` are those that images have.
+    Derive from `Network`; `NetworkSpec` says what it must fit. `SIDES` and `CHANNELS` are those that images can have.
 
 A metric
-    Derive from `Metric`; its columns are made by `column`, each `Need` says what it cannot do without, and it returns a
-    number, a `Score`, or a reason in words. It looks at a `Representation`.
+    Derive from `Metric`; its columns are made by `column`, each `Need` is something that it requires, and it returns a
+    number, a `Score`, or the reason why there is none. It is computed from a `Representation`.
 
 A data set
-    An `Entry`, whose `load` returns a `Dataset`: an `ArrayStore` or `BitStore` with images, `Factors`, and splits (made
-    by `split_90_10` where it has none of its own). `prepared_folder` is where it may keep what it downloaded or drew;
-    `prepare` is a `Job` that yields `Progress` and `Finished`.
+    An `Entry`, whose `load` returns a `Dataset`: an `ArrayStore` or `BitStore` with images, `Factors`, and splits (from
+    `split_90_10` if it has none). `prepared_folder` is where it may keep what it has downloaded or drawn; `prepare` is
+    a `Job` that yields `Progress` and `Finished`.
 
 Errors
-    `DataError` and `ConfigError` are shown to the user as they are: a sentence that says what happened and what to do.
+    The messages of `DataError` and `ConfigError` are shown to the user: sentences on what happened and what to do.
 
 With torch
-    `reconstruction_per_image`, `kl_per_latent` and `sample` are what a VAE is made of; `update` takes a step of an
-    optimiser. `GaussianEncoder` gives mean and log-variance from features. `mutual_information` is that of MIG.
+    `reconstruction_per_image`, `kl_per_latent` and `sample` are the parts of a VAE; `update` takes a step of an
+    optimiser. `GaussianEncoder` computes mean and log-variance from features. `mutual_information` is that of MIG.
 """
 
 from importlib import import_module
@@ -118,7 +118,7 @@ __all__ = [
     "update",
 ]
 
-_LOADED_WHEN_ASKED_FOR = {
+_LOADED_ON_USE = {
     "GaussianEncoder": "engine.networks.layers",
     "Representation": "engine.evaluation.representation",
     "kl_per_latent": "engine.methods.terms",
@@ -129,6 +129,6 @@ _LOADED_WHEN_ASKED_FOR = {
 
 
 def __getattr__(name: str) -> Any:
-    if name in _LOADED_WHEN_ASKED_FOR:
-        return getattr(import_module(_LOADED_WHEN_ASKED_FOR[name]), name)
-    raise AttributeError(f"the interface for plug-ins has no {name!r}; its docstring lists what there is")
+    if name in _LOADED_ON_USE:
+        return getattr(import_module(_LOADED_ON_USE[name]), name)
+    raise AttributeError(f"the interface for plug-ins has no {name!r}; its docstring lists what it has")

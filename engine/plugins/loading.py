@@ -26,11 +26,11 @@ from engine.system.user_code import error_words, register_code
 from engine.system.versions import library_versions
 
 IMPORT_SECONDS = 30.0
-"""How long an import may take; one that loads torch takes some seconds."""
+"""Time limit of an import; one that loads torch takes some seconds."""
 
 
 class Standing(StrEnum):
-    """What is the matter with a plug-in."""
+    """The state of a plug-in."""
 
     LOADED = "loaded"
     NEW = "new"
@@ -41,16 +41,16 @@ class Standing(StrEnum):
 
     @property
     def open(self) -> bool:
-        """Whether the user has yet to say if it may be loaded."""
+        """Whether the user has not answered yet."""
         return self in (Standing.NEW, Standing.CHANGED)
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A plug-in as a list shows it. `key` is its file's or package's name.
+    """A plug-in, as a list shows it. `key` is the name of its file or package.
 
-    `name`, `version` and `about` are what it calls itself, empty while it is not loaded; `brings` are the names of what
-    it brings by kind. `problem` says why it is not loaded, or what a change waits for.
+    `name`, `version` and `about` are the plug-in's own, empty while it is not loaded; `provides` lists the
+    names of what it provides, by kind. `problem` says why it is not loaded, or what a change waits for.
     """
 
     key: str
@@ -61,7 +61,7 @@ class Listed:
     name: str = ""
     version: str = ""
     about: str = ""
-    brings: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    provides: dict[str, tuple[str, ...]] = field(default_factory=dict)
     is_file: bool = True
 
     @property
@@ -86,10 +86,10 @@ class _Loaded:
 
 
 class Plugins:
-    """The plug-ins of this process: what is found, allowed and loaded.
+    """The plug-ins of this process: those found, allowed and loaded.
 
-    `rescan` finds them, the job that `loading` returns imports those that may be, and `take` adds what they bring. Used
-    from one thread, but for that job.
+    `rescan` finds them, the job that `loading` returns imports those that are allowed, and `take` registers what they
+    provide. Except for that job, everything happens in one thread.
     """
 
     def __init__(self, folder: Path, consent: Consent) -> None:
@@ -101,13 +101,13 @@ class Plugins:
         self._problems: dict[tuple[str, str], str] = {}
         """Why plug-ins cannot be loaded, by their keys and fingerprints."""
         self._waiting: dict[str, str] = {}
-        """What loaded plug-ins wait for that are to be replaced or removed, by their keys."""
+        """Why loaded plug-ins cannot be replaced or removed yet, by their keys."""
         self._answers = consent.read()
 
     # What there is
 
     def rescan(self) -> None:
-        """Look for files and packages, and read the user's answers again."""
+        """Rescan files and packages, and reread the user's answers."""
         files, broken = find_files(self.folder)
         packages, damaged = find_packages()
         every: list[Source] = [*files, *packages]
@@ -117,18 +117,18 @@ class Plugins:
 
     @property
     def problem(self) -> str:
-        """Why the user's answers cannot be read; empty where they can."""
+        """Why the user's answers cannot be read; empty if they can."""
         return self._answers.problem
 
     def listed(self) -> list[Listed]:
-        """Return every plug-in there is, files first."""
+        """Return all plug-ins, files first."""
         keys = sorted(
             self._found.keys() | self._broken.keys() | self._loaded.keys(), key=lambda key: (not _is_file(key), key)
         )
         return [self._list(key) for key in keys]
 
     def find(self, name: str) -> Listed:
-        """Return the plug-in of this name: its own, its file's, or its package's. Raises PluginError."""
+        """Return the plug-in with this name, its own or that of its file or package. Raises PluginError."""
         every = self.listed()
         for listed in every:
             if name in (listed.key, listed.name, listed.key.removesuffix(".py"), listed.place):
@@ -174,10 +174,10 @@ class Plugins:
     # Loading
 
     def loading(self, *, known_only: bool = False) -> Job | None:
-        """Return a job that imports what is allowed and not loaded yet; None where there is nothing.
+        """Return a job that imports what is allowed and not loaded yet; None if there is nothing to import.
 
-        It yields Tried for each, which `take` takes. With `known_only`, what was never imported with these versions of
-        the libraries is left out; else it is imported in a child process first. What `wait` keeps back is left out.
+        It yields Tried for each plug-in, to be passed to `take`. What was never imported with these versions of the
+        libraries is first imported in a child process or, with `known_only`, left out. What `wait` delays is left out.
         """
         allowed = [
             source
@@ -189,7 +189,7 @@ class Plugins:
         return _imports(wanted, known) if wanted else None
 
     def take(self, tried: Tried) -> None:
-        """Add what an imported plug-in brings in place of its older version, or keep why it cannot be."""
+        """Register what an imported plug-in provides, replacing its older version, or keep the reason why not."""
         source = tried.source
         if tried.problem:
             if source.key not in self._loaded:
@@ -207,11 +207,11 @@ class Plugins:
             return
         self._loaded[source.key] = _Loaded(source, name)
         self._prepare_children()
-        with suppress(PluginError):  # it is imported in a child again the next time
+        with suppress(PluginError):  # it is tried in a child again the next time
             self.consent.note_imported(source.fingerprint, _versions())
 
     def load(self, *, known_only: bool = False) -> None:
-        """Find and load what may be, unload what was removed or refused, and wait for it."""
+        """Find and load what is allowed, and unload what was removed or refused, without returning before."""
         self.rescan()
         for key in self.stale():
             self.unload(key)
@@ -229,7 +229,7 @@ class Plugins:
     # Changes
 
     def stale(self) -> list[str]:
-        """Return the keys of loaded plug-ins that are to go: they were removed or refused."""
+        """Return the keys of loaded plug-ins that must be unloaded, since they were removed or refused."""
         return [key for key, loaded in self._loaded.items() if self._is_stale(loaded)]
 
     def _is_stale(self, loaded: _Loaded) -> bool:
@@ -242,7 +242,7 @@ class Plugins:
         return refused or self._answers.answer(source.fingerprint) == "refused"
 
     def replaced(self) -> list[str]:
-        """Return the keys of loaded plug-ins of which another version is allowed, which `loading` loads."""
+        """Return the keys of loaded plug-ins that `loading` replaces by another version, which is allowed."""
         return [
             key
             for key in self._loaded
@@ -250,7 +250,7 @@ class Plugins:
         ]
 
     def unload(self, key: str) -> None:
-        """Take away what a loaded plug-in brought; nothing that uses it may be at work."""
+        """Unload a plug-in and remove what it provides; no job that uses it may be running."""
         unload(self._loaded[key].source)
         self._unregister(key)
         self._prepare_children()
@@ -262,11 +262,11 @@ class Plugins:
         self._waiting.pop(key, None)
 
     def name_of(self, key: str) -> str:
-        """Return what a loaded plug-in calls itself."""
+        """Return the name of a loaded plug-in."""
         return self._loaded[key].name
 
     def wait(self, key: str, reason: str) -> None:
-        """Note what a loaded plug-in waits for that is to go; an empty reason takes it back."""
+        """Delay the replacement or removal of a loaded plug-in, with the reason; an empty reason ends the delay."""
         self._waiting.pop(key, None)
         if reason:
             self._waiting[key] = reason
@@ -274,14 +274,14 @@ class Plugins:
     # The user's answers
 
     def allow(self, listed: Listed) -> None:
-        """Let a file be loaded, as it is listed. Raises PluginError."""
+        """Allow a file to be loaded in the listed version. Raises PluginError."""
         self._require_file(listed)
         self.consent.give(listed.fingerprint, listed.key, "allowed")
         self.retry(listed)
         self._answers = self.consent.read()
 
     def refuse(self, listed: Listed) -> None:
-        """Keep a file from being loaded, as it is listed. Raises PluginError."""
+        """Refuse to load a file in the listed version. Raises PluginError."""
         self._require_file(listed)
         self.consent.give(listed.fingerprint, listed.key, "refused")
         self._answers = self.consent.read()
@@ -311,7 +311,7 @@ class Plugins:
                     return self._list(source.key)
                 if not replace_existing:
                     raise PluginError(
-                        f"There is a {source.key} in {self.folder} already, with other content. Remove it first, or "
+                        f"There is already a {source.key} in {self.folder}, with other content. Remove it first, or "
                         "replace it: plugins add --replace."
                     )
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -322,7 +322,7 @@ class Plugins:
         return self._list(source.key)
 
     def content(self, listed: Listed) -> bytes:
-        """Return the content of a file as it is listed; empty where it has changed since."""
+        """Return the content of a file in the listed version; empty if it has changed since."""
         found = self._found.get(listed.key)
         if isinstance(found, FileSource) and found.fingerprint == listed.fingerprint:
             return found.content
@@ -331,31 +331,34 @@ class Plugins:
     def _require_file(self, listed: Listed) -> None:
         if not listed.is_file:
             raise PluginError(
-                f"{listed.key} is an installed package: it is loaded without being allowed. If you do not want it, "
-                f"remove it with pip uninstall {listed.key}."
+                f"{listed.key} is an installed package: it is loaded without being allowed. Remove it with "
+                f"pip uninstall {listed.key}."
             )
         if not listed.fingerprint:
             raise PluginError(listed.problem)
 
 
 def check_file(path: Path) -> FileSource:
-    """Read a file that may be added. Raises PluginError for what cannot be a plug-in."""
+    """Read a file that is to be added. Raises PluginError if it cannot be a plug-in."""
     if path.suffix != ".py" or path.name.startswith("."):
-        raise PluginError(f"{one_line(path.name)} is no plug-in: a plug-in is a Python file, name.py.")
+        raise PluginError(f"{one_line(path.name)} is not a plug-in: a plug-in is a Python file, name.py.")
     return read_file(path)
 
 
-def load_in_child(*sources: Source) -> None:
-    """Load in a child process what its parent has loaded, from the very same bytes."""
+def load_in_child(*sources: Source) -> str:
+    """Load in a child process what its parent has loaded, from the same bytes; return what went wrong."""
+    problems = []
     for source in sources:
         try:
             _register(source, source.execute())
-        except PluginError:  # whatever needs it says that it is missing
+        except PluginError as error:
             unload(source)
+            problems.append(str(error))
+    return " ".join(problems)
 
 
 def _register(source: Source, plugin: object) -> str:
-    """Add what a plug-in brings, and return its name. Raises PluginError."""
+    """Register what a plug-in provides, and return its name. Raises PluginError."""
     from engine.plugins.registering import PLUGINS, register
     from engine.system.registry import Origin
 
@@ -364,7 +367,7 @@ def _register(source: Source, plugin: object) -> str:
         register(plugin, Origin("", "", source.fingerprint, source.place))
     except PluginError:
         raise
-    except Exception as error:  # an attribute of it that is computed may raise anything
+    except Exception as error:  # a computed attribute may raise anything
         raise PluginError(f"{source.place}: {error_words(error)}.") from error
     [name] = set(PLUGINS) - known
     register_code(source.code, name)
@@ -375,7 +378,7 @@ def _described(listed: Listed, name: str) -> Listed:
     from engine.plugins.registering import PLUGINS
 
     plugin = PLUGINS[name]
-    return replace(listed, name=name, version=plugin.version, about=one_line(plugin.about), brings=plugin.kinds)
+    return replace(listed, name=name, version=plugin.version, about=one_line(plugin.about), provides=plugin.kinds)
 
 
 def _is_file(key: str) -> bool:
@@ -395,13 +398,15 @@ def _imports(sources: Iterable[Source], known: Collection[str]) -> Job:
             yield Tried(source, problem=problem)
             continue
         try:
-            yield Tried(source, _executed(source))
+            plugin = yield from _executed(source)
         except PluginError as error:
             yield Tried(source, problem=str(error))
+        else:
+            yield Tried(source, plugin)
 
 
 def _try(source: Source) -> Generator[Event, Request | None, str]:
-    """Import a plug-in in a child process; return what goes wrong. Yields Idle meanwhile."""
+    """Import a plug-in in a child process; return what went wrong. Yields Idle meanwhile."""
     from engine.jobs.workers import Outcome, Worker
 
     register_code(source.code, source.key)
@@ -422,13 +427,13 @@ def _try(source: Source) -> Generator[Event, Request | None, str]:
 
 
 def _trial(source: Source) -> Job:
-    """Execute a plug-in and see whether it can be registered, in a child. Raises PluginError."""
+    """Execute a plug-in and check that it can be registered, in a child. Raises PluginError."""
     yield Idle()
     _register(source, source.execute())
 
 
-def _executed(source: Source) -> object:
-    """Execute a source, for no longer than `IMPORT_SECONDS`. Raises PluginError."""
+def _executed(source: Source) -> Generator[Event, Request | None, object]:
+    """Execute a source, for no longer than `IMPORT_SECONDS`. Yields Idle meanwhile. Raises PluginError."""
     result: list[object] = []
     errors: list[PluginError] = []
 
@@ -440,7 +445,10 @@ def _executed(source: Source) -> object:
 
     thread = threading.Thread(target=execute, name=f"plug-in {source.key}", daemon=True)
     thread.start()
-    thread.join(IMPORT_SECONDS)
+    end = time.monotonic() + IMPORT_SECONDS
+    while thread.is_alive() and (left := end - time.monotonic()) > 0:
+        thread.join(min(left, 0.1))
+        yield Idle()
     if errors:
         raise errors[0]
     if not result:
@@ -449,11 +457,11 @@ def _executed(source: Source) -> object:
 
 
 def _too_long(source: Source, where: str = "") -> str:
-    return f"{source.key} is not loaded: its import did not end within {IMPORT_SECONDS:g} seconds{where}."
+    return f"{source.key} is not loaded: its import did not finish within {IMPORT_SECONDS:g} seconds{where}."
 
 
 def plugins_of_this_user() -> Plugins:
-    """Return the plug-ins of the user's configuration folder: the same for all who ask in this process."""
+    """Return the plug-ins of the user's configuration folder: one object in each process."""
     from engine.system.paths import plugins_file, plugins_folder
 
     return _plugins_in(plugins_folder(), plugins_file())

@@ -1,4 +1,4 @@
-"""What a plug-in is: an object that names what it brings. Loads no torch."""
+"""What a plug-in is: an object that lists what it provides. Loads no torch."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,19 +17,19 @@ INTERFACE = 1
 
 @dataclass(frozen=True, slots=True)
 class Plugin:
-    """A plug-in; its file, or the entry point of its package, has one as `PLUGIN`.
+    """A plug-in: what its file defines as `PLUGIN`, or the entry point of its package names.
 
     Parameters
     ----------
     name, version
-        What it is called, in lower case with dashes ("sparse-vae"), and which version of it this is ("1.0").
+        Its name, in lower case with dashes ("sparse-vae"), and its version ("1.0").
     interface
         The version of the interface that it was made for: 1.
     methods, networks, metrics, datasets
-        What it brings, by the names that settings, `--metrics` and files have: lower case, with dashes between words,
-        those of metrics with underscores. A method is a class, the others are objects.
+        What it provides, by the names used in settings, in `--metrics` and in files: lower case, with dashes between
+        words, or underscores in names of metrics. A method is a class, the others are objects.
     about
-        A sentence on what it is for.
+        A sentence about its purpose.
     """
 
     name: str
@@ -43,8 +43,8 @@ class Plugin:
 
     @property
     def kinds(self) -> dict[str, tuple[str, ...]]:
-        """The names of what it brings, by kind ("method", "network", "metric", "data set"); only kinds it brings."""
-        brought = {
+        """The names of what it provides, by kind ("method", "network", "metric", "data set"), without empty kinds."""
+        provided = {
             "method": self.methods, "network": self.networks, "metric": self.metrics, "data set": self.datasets,
         }  # fmt: skip
-        return {kind: tuple(things) for kind, things in brought.items() if things}
+        return {kind: tuple(things) for kind, things in provided.items() if things}

@@ -1,4 +1,4 @@
-"""How a plug-in takes its place among the methods, networks, metrics and data sets, and leaves it again."""
+"""Registering what a plug-in provides as methods, networks, metrics and data sets, and removing it again."""
 
 import inspect
 import re
@@ -10,9 +10,9 @@ from engine.data import ENTRIES, Entry
 from engine.data.guarded import guarded
 from engine.errors import PluginError, StudioError
 from engine.evaluation.catalogue import METRICS, MOST_DECIMALS, OF_PLUGINS, Column, Need
-from engine.evaluation.metric import METRICS_BROUGHT, Metric
+from engine.evaluation.metric import PLUGIN_METRICS, Metric
 from engine.methods.absent import absent_method, description_of
-from engine.methods.base import Method, MethodSettings, Term
+from engine.methods.base import Method, MethodSettings, Supervision, Term, can_name_setting
 from engine.methods.registry import METHODS
 from engine.networks.absent import AbsentNetwork
 from engine.networks.architectures import NETWORKS
@@ -27,7 +27,7 @@ from engine.system.registry import Origin, Registry
 from engine.system.user_code import raised_words
 
 LONGEST = 40
-"""Characters of a name or a version."""
+"""Maximum length of a name or a version."""
 
 DASHED = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 UNDERSCORED = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
@@ -37,7 +37,7 @@ PLUGINS: Registry[Plugin] = Registry({})
 
 
 class _Kind(NamedTuple):
-    """A kind of thing that plug-ins bring: where it is listed, the form of its names, and what is wrong with one."""
+    """A kind of thing that plug-ins provide: where it is listed, the form of its names, and a check of one."""
 
     attribute: str
     registry: Registry[Any]
@@ -46,9 +46,9 @@ class _Kind(NamedTuple):
 
 
 def register(plugin: object, origin: Origin) -> None:
-    """Add what a plug-in brings to what there is. Raises PluginError, and adds nothing, where anything is wrong.
+    """Register everything that a plug-in provides. Raises PluginError, and registers nothing, if anything is wrong.
 
-    `origin` says which file or package it came from; its plug-in and version are replaced by those that it states.
+    `origin` gives its file or package; its name and version are taken from the plug-in itself.
     """
     checked = _checked(plugin, origin.place)
     origin = Origin(checked.name, checked.version, origin.fingerprint, origin.place)
@@ -65,14 +65,14 @@ def register(plugin: object, origin: Origin) -> None:
     try:
         _try(checked)
     except Exception as error:
-        _take_away(checked)
+        _remove(checked)
         raise PluginError(f"{_place(origin.place)}{_reason(error, checked)}") from error
 
 
 def unregister(name: str) -> None:
-    """Take away what a plug-in brought; nothing where there is none of this name.
+    """Remove everything that a plug-in provides; does nothing if there is none of this name.
 
-    Runs that are open keep stand-ins of it.
+    Stand-ins take its place, so that runs that use it can still be opened.
     """
     if name not in PLUGINS:
         return
@@ -86,10 +86,10 @@ def unregister(name: str) -> None:
     for own in plugin.datasets:
         DATASETS_ABSENT[own] = absent_dataset(ENTRIES[own]), origin
         DATASET_TITLES.stand_in(own, DATASET_TITLES[own], origin)
-    _take_away(plugin)
+    _remove(plugin)
 
 
-def _take_away(plugin: Plugin) -> None:
+def _remove(plugin: Plugin) -> None:
     for metric in plugin.metrics.values():
         for column in metric.columns:
             del METRICS[column.metric]
@@ -102,7 +102,7 @@ def _take_away(plugin: Plugin) -> None:
 
 
 def _try(plugin: Plugin) -> None:
-    """Ask what the application asks of everything that it lists. Raises whatever the plug-in does, or PluginError."""
+    """Call what the application calls for everything that it lists. Raises any error of the plug-in, or PluginError."""
     every = [
         *({"objective": name} for name in plugin.methods),
         *({"network": name} for name in plugin.networks),
@@ -114,21 +114,21 @@ def _try(plugin: Plugin) -> None:
         kept = [dict(use.values) for use in plugins_used(config)]
         if len(read_plugins(kept)) < len(kept):
             [name] = settings.values()
-            raise PluginError(f"What {name} says of itself is too long, or no line of text: no run could keep it.")
+            raise PluginError(f"A description of {name} is too long, or not a line of text: no run could store it.")
 
 
 def _reason(error: Exception, plugin: Plugin) -> str:
     if isinstance(error, StudioError):
         return str(error)
-    return f"{raised_words(error, plugin.name, _try)}."
+    return f"{raised_words(error, plugin.name)}."
 
 
 def _checked(plugin: object, place: str) -> Plugin:
-    """Return what is a plug-in that can be registered. Raises PluginError."""
+    """Return a plug-in that can be registered. Raises PluginError if it cannot."""
     try:
         if not isinstance(plugin, Plugin):
             raise PluginError(f"PLUGIN must be a Plugin, and is {_article(type(plugin).__name__)}.")
-        reasons = (*_about(plugin), *_brought(plugin))
+        reasons = (*_about(plugin), *_provided(plugin))
         if reason := next((reason for reason in reasons if reason), ""):
             raise PluginError(reason)
     except PluginError as error:
@@ -137,7 +137,7 @@ def _checked(plugin: object, place: str) -> Plugin:
 
 
 def _about(plugin: Any) -> Iterable[str]:
-    """What is wrong with what a plug-in says of itself, each as a sentence."""
+    """What is wrong with a plug-in's name, version and description, as sentences."""
     yield _wrong_name(plugin.name, "the plug-in", DASHED)
     if plugin.interface != INTERFACE:
         yield (
@@ -153,11 +153,11 @@ def _about(plugin: Any) -> Iterable[str]:
     if plugin.name in PLUGINS:
         origin = PLUGINS.origin(plugin.name)
         where = f" ({origin.place})" if origin and origin.place else ""
-        yield f"There is a plug-in {plugin.name} already{where}. Give this one another name, or remove the other."
+        yield f"There is already a plug-in {plugin.name}{where}. Give this one another name, or remove the other."
 
 
-def _brought(plugin: Any) -> Iterable[str]:
-    """What is wrong with what a plug-in brings, each as a sentence."""
+def _provided(plugin: Any) -> Iterable[str]:
+    """What is wrong with what a plug-in provides, as sentences."""
     for kind, (attribute, registry, form, wrong) in _KINDS.items():
         things = getattr(plugin, attribute)
         if not isinstance(things, Mapping):
@@ -168,13 +168,13 @@ def _brought(plugin: Any) -> Iterable[str]:
             if name in registry:
                 origin = registry.origin(name)
                 owner = origin.words if origin else "the application itself"
-                yield f"There is a {kind} {name} already: it comes from {owner}. Give this one another name."
+                yield f"There is already a {kind} {name}, from {owner}. Give this one another name."
             yield wrong(f"The {kind} {name}", thing)
     if isinstance(plugin.metrics, Mapping):
         names = [each.metric for metric in plugin.metrics.values() for each in getattr(metric, "columns", ())]
         yield from (f"Two columns are called {name}." for name in names if names.count(name) > 1)
     if not plugin.kinds:
-        yield f"The plug-in {plugin.name} brings nothing: it has no methods, networks, metrics or datasets."
+        yield f"The plug-in {plugin.name} provides nothing: it has no methods, networks, metrics or datasets."
 
 
 def _wrong_name(name: object, what: str, form: re.Pattern[str]) -> str:
@@ -195,13 +195,21 @@ def _wrong_method(what: str, method: Any) -> str:
     for name in ("title", "short", "formula", "source"):
         if not _is_line(getattr(method, name, None)):
             return f"{what} ({method.__name__}) needs {name}, a line of text."
+    if method.about and not _is_line(method.about):
+        return f"about of {_lower(what)} must be a line of text: what distinguishes it, in a few words."
+    supervision: object = method.supervision
+    if not isinstance(supervision, Supervision):
+        known = ", ".join(f"Supervision.{each.name}" for each in Supervision)
+        return f"supervision of {_lower(what)} must be one of {known}."
     settings: Any = method.Settings
     if not (inspect.isclass(settings) and issubclass(settings, MethodSettings)):
         return f"Settings of {_lower(what)} must be a class that derives from MethodSettings."
     if taken := sorted(method.Settings.names() & RunConfig.model_fields.keys()):
         return f"{what} has a setting {taken[0]}, which is the name of a setting that all methods have."
+    if taken := sorted(name for name in method.Settings.names() if not can_name_setting(name)):
+        return f"{what} has a setting {taken[0]}, which is the name of something that all settings have."
     if unsaid := [name for name, field in method.Settings.model_fields.items() if not field.title]:
-        return f"The setting {unsaid[0]} of {_lower(what)} is to be made by setting(default, title, help)."
+        return f"The setting {unsaid[0]} of {_lower(what)} must be made by setting(default, title, help)."
     for name in method.Settings.weights():
         default = method.Settings.model_fields[name].default
         if isinstance(default, str):
@@ -211,7 +219,7 @@ def _wrong_method(what: str, method: Any) -> str:
 
 
 def _wrong_terms(what: str, method: type[Method]) -> str:
-    """What is wrong with a method's own curves, and with what it says that it lacks."""
+    """What is wrong with a method's `terms` or `lacks`, as a sentence; empty if nothing is."""
     if not (isinstance(method.terms, tuple) and all(isinstance(term, Term) for term in method.terms)):
         return f"terms of {_lower(what)} must be a tuple of Terms."
     names = [term.name for term in method.terms]
@@ -253,7 +261,7 @@ def _wrong_column(what: str, column: Column) -> str:
     if wrong := _wrong_name(column.metric, f"a column of {_lower(what)}", UNDERSCORED):
         return wrong
     if column.metric in METRICS:
-        return f"A column of {_lower(what)} is called {column.metric}, and there is a metric of that name already."
+        return f"A column of {_lower(what)} is called {column.metric}, and there is already a metric of that name."
     if not (_is_line(column.title) and _is_line(column.about) and _is_line(column.protocol)):
         return f"The column {column.metric} of {_lower(what)} needs title, about and protocol, a line of text each."
     if column.better not in ("↑", "↓", ""):
@@ -272,14 +280,14 @@ def _wrong_dataset(what: str, entry: Any) -> str:
     if not all(map(_is_line, (entry.title, entry.description, entry.licence))):
         return f"{what} needs title, description and licence, a line of text each."
     if entry.own or entry.path_kind not in ("", "folder", "file", "folder or file"):
-        return f'{what} must not be own, and its path_kind must be "", "folder", "file" or "folder or file".'
+        return f'{what} must not set own, and its path_kind must be "", "folder", "file" or "folder or file".'
     return ""
 
 
 _KINDS: dict[str, _Kind] = {
     "method": _Kind("methods", METHODS, DASHED, _wrong_method),
     "network": _Kind("networks", NETWORKS, DASHED, _wrong_network),
-    "metric": _Kind("metrics", METRICS_BROUGHT, UNDERSCORED, _wrong_metric),
+    "metric": _Kind("metrics", PLUGIN_METRICS, UNDERSCORED, _wrong_metric),
     "data set": _Kind("datasets", ENTRIES, DASHED, _wrong_dataset),
 }
 

@@ -1,6 +1,7 @@
 """Where plug-ins come from: files in the plug-in folder, and entry points of installed packages.
 
-A file is read once: the bytes whose fingerprint was allowed are those that are executed.
+A file is read once: the bytes whose fingerprint was allowed are those that are executed. A package is imported only
+while its files are those of its fingerprint, and once in a process.
 """
 
 import contextlib
@@ -19,6 +20,7 @@ from types import ModuleType
 from zlib import crc32
 
 from engine.errors import PluginError
+from engine.plugins.intact import ours_intact, stands_alone
 from engine.system.plain_text import one_line
 from engine.system.reading import DamagedError, read_limited, reason_of
 from engine.system.user_code import error_words, forget_code, place_of_error, register_code
@@ -27,12 +29,18 @@ GROUP = "disentangle_studio.plugins"
 """The group of entry points in which an installed package names its plug-ins."""
 
 LARGEST = 1_000_000
-"""Bytes of a plug-in's file."""
+"""Maximum size of a plug-in's file in bytes."""
 
 MOST_FILES = 200
-"""Files in the plug-in folder that are looked at."""
+"""Maximum number of files read from the plug-in folder."""
 
 NO_PLUGIN = "defines no PLUGIN. A plug-in ends with PLUGIN = Plugin(name=..., version=..., interface=1, ...)"
+
+
+_BYTECODE = (".pyc", ".pyo")
+
+_imported: dict[str, str] = {}
+"""Fingerprints of the packages that this process has imported, by module: importing one again executes nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +53,12 @@ class FileSource:
 
     @property
     def key(self) -> str:
-        """What it is called in the list: the file's name."""
+        """Its key in the list of plug-ins: the file's name."""
         return self.path.name
 
     @property
     def place(self) -> str:
-        """Where it is, for people."""
+        """Its path, as text to show."""
         return str(self.path)
 
     @property
@@ -60,7 +68,7 @@ class FileSource:
 
     @property
     def module(self) -> str:
-        """The name of its module, by which its classes are found in other processes."""
+        """The name of its module, by which other processes find its classes."""
         return f"plugin_{re.sub(r'[^A-Za-z0-9]', '_', self.path.stem)}_{crc32(self.key.encode(errors='replace')):08x}"
 
     def execute(self) -> object:
@@ -74,7 +82,7 @@ class FileSource:
         before = sys.modules.get(name)
         sys.modules[name] = module
         try:
-            with _loading(self.key, self.code):
+            with stands_alone(self.key, self.path), _loading(self.key, self.code):
                 exec(compile(self.content, self.code, "exec", dont_inherit=True), module.__dict__)
         except PluginError:
             if before is None:
@@ -96,23 +104,29 @@ class PackageSource:
     entry: str
     """Module and attribute, e.g. "disentangle_toys.plugin:PLUGIN"."""
     code: str
-    """The folder of the package, or the file of a module that is none."""
+    """The folder of the package, or the file of a module without one."""
     fingerprint: str
 
     @property
     def key(self) -> str:
-        """What it is called in the list: the package, without its version."""
+        """Its key in the list of plug-ins: the package, without its version."""
         return self.package.partition(" ")[0]
 
     @property
     def place(self) -> str:
-        """Where it comes from, for people."""
+        """The package, as text to show."""
         return self.key
 
     def execute(self) -> object:
         """Import the module, and return what the entry point names. Raises PluginError."""
         module, _, attribute = self.entry.partition(":")
+        top = module.partition(".")[0]
         with _loading(f"The package {self.key}", self.code):
+            if _imported.setdefault(top, _fingerprint(self.key, Path(self.code))) != self.fingerprint:
+                raise PluginError(
+                    f"The package {self.key} has changed since it was loaded. Restart the application to use it as "
+                    "it is now."
+                )
             found: object = importlib.import_module(module)
             for part in (attribute or "PLUGIN").split("."):
                 found = getattr(found, part)
@@ -124,11 +138,13 @@ Source = FileSource | PackageSource
 
 @contextlib.contextmanager
 def _loading(what: str, code: str) -> Iterator[None]:
-    """Turn whatever is raised into a sentence with the line that raised it; what is printed goes to stderr."""
+    """Turn any error into a PluginError that names the line; what is printed goes to stderr."""
     register_code(code, what)
     try:
-        with contextlib.redirect_stdout(sys.stderr):
+        with ours_intact(what), contextlib.redirect_stdout(sys.stderr):
             yield
+    except PluginError:
+        raise
     except (Exception, SystemExit) as error:
         place = place_of_error(error)
         where = f" ({place.words})" if place else ""
@@ -136,7 +152,7 @@ def _loading(what: str, code: str) -> Iterator[None]:
 
 
 def find_files(folder: Path) -> tuple[list[FileSource], dict[str, str]]:
-    """Read the files of the plug-in folder; also why some cannot be read, a sentence each, by their names."""
+    """Read the files of the plug-in folder; also return why some cannot be read, a sentence each, by name."""
     try:
         with os.scandir(folder) as entries:
             names = sorted(entry.name for entry in entries if entry.name.endswith(".py") and entry.name[0] != ".")
@@ -159,14 +175,14 @@ def read_file(path: Path) -> FileSource:
     try:
         content = read_limited(path, LARGEST)
     except DamagedError as error:
-        raise PluginError(f"{one_line(path.name)} is no plug-in: {error}.") from None
+        raise PluginError(f"{one_line(path.name)} is not a plug-in: {error}.") from None
     except OSError as error:
         raise PluginError(f"{one_line(path.name)} {reason_of(error)}.") from None
     return FileSource(path, content, hashlib.sha256(content).hexdigest())
 
 
 def find_packages() -> tuple[list[PackageSource], dict[str, str]]:
-    """Find installed packages with plug-ins; also why some cannot be used, a sentence each, by their names."""
+    """Find installed packages with plug-ins; also return why some cannot be used, a sentence each, by name."""
     found: list[PackageSource] = []
     problems = {}
     for point in importlib.metadata.entry_points(group=GROUP):
@@ -174,14 +190,14 @@ def find_packages() -> tuple[list[PackageSource], dict[str, str]]:
         try:
             package = f"{name} {point.dist.version}" if point.dist else name
             code = _code_of(point.module)
-            found.append(PackageSource(one_line(package), point.value, str(code), _fingerprint(code)))
+            found.append(PackageSource(one_line(package), point.value, str(code), _fingerprint(name, code)))
         except Exception as error:  # whatever a damaged installation holds
             problems[name] = f"The package {one_line(name)} cannot be loaded: {error_words(error)}."
     return found, problems
 
 
 def _code_of(module: str) -> Path:
-    """The folder of a module's package, or its file; nothing of it is executed. Raises ImportError or ValueError."""
+    """The folder of a module's package, or its file, without executing it. Raises ImportError or ValueError."""
     top = module.partition(".")[0]
     spec = importlib.util.find_spec(top)
     if spec is None:
@@ -192,19 +208,48 @@ def _code_of(module: str) -> Path:
     return Path(places[0] if places else str(spec.origin))
 
 
-def _fingerprint(code: Path) -> str:
-    """SHA-256 of a file, or of the names and contents of all Python files of a package. Raises OSError."""
-    if not code.is_dir():
-        return hashlib.sha256(code.read_bytes()).hexdigest()
+def _fingerprint(distribution: str, code: Path) -> str:
+    """SHA-256 of the names and contents of a package's files. Raises OSError.
+
+    They are all files below its folder, compiled libraries and data among them, and what else was installed with it.
+    """
+    files = {code.name: code} if code.is_file() else {path.relative_to(code).as_posix(): path for path in _below(code)}
     total = hashlib.sha256()
-    for path in sorted(code.rglob("*.py")):
-        total.update(f"{path.relative_to(code).as_posix()}\0".encode(errors="surrogateescape"))
-        total.update(hashlib.sha256(path.read_bytes()).digest())
+    for name, path in sorted((files | _installed(distribution, code)).items()):
+        total.update(f"{name}\0".encode(errors="surrogateescape"))
+        with path.open("rb") as file:
+            total.update(hashlib.file_digest(file, "sha256").digest())
     return total.hexdigest()
 
 
+def _below(folder: Path) -> Iterator[Path]:
+    """Files below a folder, without bytecode, which Python derives from them."""
+    return (path for path in folder.rglob("*") if path.suffix not in _BYTECODE and path.is_file())
+
+
+def _installed(distribution: str, code: Path) -> dict[str, Path]:
+    """Files outside of a package's folder that pip installed with it, by name: other modules that it may import."""
+    try:
+        listed = importlib.metadata.files(distribution) or []
+    except importlib.metadata.PackageNotFoundError:
+        return {}
+    found = {}
+    for file in listed:
+        # An editable installation only has links to its code.
+        ours = not file.parts[0].endswith((".dist-info", ".egg-info")) and not file.name.startswith("__editable__")
+        path = Path(str(file.locate()))
+        if (
+            ours
+            and ".." not in file.parts
+            and file.suffix not in (*_BYTECODE, ".pth")
+            and code not in (path, *path.parents)
+        ):
+            found[f"/{file.as_posix()}"] = path
+    return found
+
+
 def unload(source: Source) -> None:
-    """Forget a source's code; objects of it that are in use stay as they are."""
+    """Forget the code of a source; its objects that are in use remain."""
     forget_code(source.code)
     if isinstance(source, FileSource):
         sys.modules.pop(source.module, None)

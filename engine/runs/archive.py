@@ -21,7 +21,7 @@ from engine.runs.archive_limits import MB, check_sizes, limit
 from engine.runs.archive_members import Files, open_archive, require_room, runs_in
 from engine.runs.checkpoints import checkpoint_step, read_files
 from engine.runs.kept_weights import WEIGHTS, kept_file, kept_steps
-from engine.runs.metrics_file import HELD_OUT_COLUMNS, MetricsReader, complete_lines, header, valid_lines
+from engine.runs.metrics_file import HELD_OUT_COLUMNS, SCORE_COLUMNS, MetricsReader, complete_lines, header, valid_lines
 from engine.runs.previews import is_preview, list_previews
 from engine.runs.run import Run, RunState, new_folder
 from engine.runs.small_files import SMALL_FILES
@@ -267,7 +267,8 @@ def _tables(run: Run) -> dict[Path, str]:
         # Version 1.0.0 had no terms; which columns an absent plug-in's method has only the file tells.
         if found == header(latents) or METHODS.missing(run.config.objective):
             first = found
-    return {run.metrics_file: first, run.held_out_file: ",".join(HELD_OUT_COLUMNS)}
+    others = {run.held_out_file: HELD_OUT_COLUMNS, run.scores_file: SCORE_COLUMNS}
+    return {run.metrics_file: first} | {file: ",".join(columns) for file, columns in others.items()}
 
 
 def _table_problem(file: Path, first: str) -> str:

@@ -18,7 +18,7 @@ MB = 1_000_000
 LIMITS = {
     r"(config|state|marks)\.json": 1 * MB,
     r"evaluation\.json": 16 * MB,
-    r"(metrics|held_out)\.csv": 256 * MB,
+    r"(metrics|held_out|scores)\.csv": 256 * MB,
     r"checkpoint/(model|kept-[0-9]{1,12})\.safetensors": 1000 * MB,
     r"checkpoint/trainer-[0-9]{1,12}\.pt": 2000 * MB,
     r"previews/[0-9]{1,12}\.png": 64 * MB,
@@ -81,6 +81,7 @@ def _allowed(config: RunConfig) -> dict[str, tuple[int, int]]:
     tables = {} if rows is None else {
         r"metrics\.csv": (((rows // config.log_steps) + 3) * columns * NUMBER + SLACK, 1),
         r"held_out\.csv": (((rows // config.preview_steps) + 3) * 5 * NUMBER + SLACK, 1),
+        r"scores\.csv": (((rows // (config.score_steps or rows or 1)) + 3) * 5 * NUMBER + SLACK, 1),
     }  # fmt: skip
     return tables | {
         r"checkpoint/model\.safetensors": (weights + SLACK, 1),

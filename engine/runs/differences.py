@@ -11,7 +11,9 @@ from engine.methods.registry import METHODS
 from engine.networks.architectures import NETWORKS
 from engine.settings.run_config import OWN_DATA, RunConfig, all_settings
 
-MACHINE = frozenset({"device", "threads", "log_steps", "checkpoint_steps", "preview_steps", "keep_steps"})
+MACHINE = frozenset(
+    {"device", "threads", "log_steps", "checkpoint_steps", "preview_steps", "score_steps", "keep_steps"}
+)
 """Settings of the machine and of recording, which do not change what is learned."""
 
 

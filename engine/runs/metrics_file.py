@@ -16,6 +16,8 @@ from engine.system.reading import LARGEST_INTEGER, open_regular, path_exists
 
 COLUMNS = ("step", "epoch", "seconds", "loss", "reconstruction", "kl", "capacity")
 HELD_OUT_COLUMNS = ("step", "epoch", "seconds", "reconstruction", "kl")
+SCORES = ("factor_vae", "mig")
+SCORE_COLUMNS = ("step", "epoch", "seconds", *SCORES)
 POSITION_COLUMNS = ("step", "epoch", "seconds")
 """Columns that locate a row; the others are means over the steps since the previous row."""
 
@@ -351,7 +353,7 @@ class MetricsReader:
 def _names_in(first: bytes) -> tuple[str, ...]:
     """Column names in a first line; empty if it is not that of a run's curves."""
     names = tuple(first.decode("ascii", "replace").split(","))
-    known = names[: len(COLUMNS)] == COLUMNS or names == HELD_OUT_COLUMNS
+    known = names[: len(COLUMNS)] == COLUMNS or names in (HELD_OUT_COLUMNS, SCORE_COLUMNS)
     return names if known and len(set(names)) == len(names) <= MAX_COLUMNS else ()
 
 

@@ -24,7 +24,7 @@ from engine.system.reading import MB, DamagedError, Number, Steps, checked, open
 LATENT_ROWS = 10
 """Largest number of latents shown: as many as the report uses, so that inactive ones are seen, too."""
 COLUMNS = 8
-"""Images in a row, unless a category has more values."""
+"""Images in a row, unless a category or code has more values."""
 
 MAX_COLUMNS = 64
 
@@ -61,8 +61,8 @@ _ABOUT = TypeAdapter(_About)
 
 
 def columns_for(latents: Sequence[Latent]) -> int:
-    """Return the number of images in a row: `COLUMNS`, or the number of values of a category if that is larger."""
-    return max([COLUMNS, *(latent.steps for latent in latents if latent.whole)])
+    """Return the number of images in a row: `COLUMNS`, or that of the values of a category or code if larger."""
+    return max([COLUMNS, *(latent.steps for latent in latents if latent.integer)])
 
 
 def save_preview(folder: Path, preview: Preview) -> None:

@@ -30,6 +30,7 @@ from engine.settings.run_config import PATHS, ClassOrder, RunConfig
 from engine.system.files import is_link, write_json
 from engine.system.plain_text import clean_name, one_line, slug
 from engine.system.reading import DamagedError, is_file, path_exists, read_object, reason_of
+from engine.system.schedule import Schedule
 from engine.system.versions import library_versions
 
 COLOURS = len(PALETTE)
@@ -73,14 +74,14 @@ class RunState:
 
 @dataclass(frozen=True, slots=True)
 class FormerPlugins:
-    """Plug-ins that a run was trained with up to a step, and that were others when it went on."""
+    """Plug-ins that a run was trained with up to a step, before it was resumed with other versions."""
 
     step: int
     plugins: tuple[PluginUse, ...]
 
     @classmethod
     def read(cls, values: Any) -> "FormerPlugins | None":
-        """Read what config.json holds of it; None where that is damaged."""
+        """Read an entry of config.json; None if it is damaged."""
         step = values.get("step") if isinstance(values, dict) else None
         return cls(step, read_plugins(values.get("plugins"))) if isinstance(step, int) else None
 
@@ -130,9 +131,10 @@ class Run:
         """Number of classes of its data, known when `image_shape` is."""
         self.former: tuple[FormerData, ...] = ()
         self.plugins: tuple[PluginUse, ...] = ()
-        """The plug-ins that it needs, as they were when it was last trained."""
+        """The plug-ins that it needs, in the versions it was last trained with."""
+        self._rescheduled = False
         self.former_plugins: tuple[FormerPlugins, ...] = ()
-        """Those it was trained with before, in order, where it went on with others."""
+        """Those it was trained with before, in order, if it was resumed with other versions."""
 
     @classmethod
     def create(cls, root: Path, config: RunConfig, name: str | None = None) -> "Run":
@@ -240,6 +242,11 @@ class Run:
         return self.path / "held_out.csv"
 
     @property
+    def scores_file(self) -> Path:
+        """File of the scores during training, if they are requested."""
+        return self.path / "scores.csv"
+
+    @property
     def checkpoint_folder(self) -> Path:
         """Folder of the weights and the trainer state."""
         return self.path / "checkpoint"
@@ -313,7 +320,7 @@ class Run:
         self.trained_on, self.former = data, former
 
     def record_plugins(self, step: int) -> None:
-        """Keep which plug-ins the run is trained with from a step on, and with which before. Raises OSError."""
+        """Record the plug-ins that the run is trained with after a step, and those before it. Raises OSError."""
         now = plugins_used(self.config)
         if now == self.plugins:
             return
@@ -325,10 +332,13 @@ class Run:
         )
         self.plugins, self.former_plugins = now, former
 
+    def plugins_at(self, step: int) -> tuple[PluginUse, ...]:
+        """Return the plug-ins with which the weights of a step were trained last."""
+        return next((former.plugins for former in self.former_plugins if step <= former.step), self.plugins)
+
     def plugin_note(self, step: int) -> str:
-        """Say that plug-ins are others now than the weights of a step were trained with; else empty."""
-        before = next((former.plugins for former in self.former_plugins if step <= former.step), self.plugins)
-        changes = plugin_changes(before, plugins_used(self.config))
+        """Say how plug-ins differ from those with which the weights of a step were trained; empty if they do not."""
+        changes = plugin_changes(self.plugins_at(step), plugins_used(self.config))
         return f"{self.name} was trained with another version of what it needs ({changes})." if changes else ""
 
     def record_shape(self, image_shape: tuple[int, int, int], classes: int) -> None:
@@ -336,13 +346,19 @@ class Run:
         self.image_shape, self.classes = image_shape, classes
         self._rewrite_config({"image_shape": list(image_shape), "classes": classes})
 
-    def lengthen(self, epochs: int | None, steps: int | None) -> None:
-        """Set a new total length; `keep_length` writes it. Raises ConfigError."""
-        self.config = self.config.changed(epochs=epochs if epochs is not None else self.config.epochs, steps=steps)
+    def lengthen(self, epochs: int | None, steps: int | None, **schedules: Schedule) -> None:
+        """Set a new total length, and schedules that would change with it; `keep_length` writes them.
+
+        Raises ConfigError.
+        """
+        epochs = epochs if epochs is not None else self.config.epochs
+        self.config = self.config.changed(epochs=epochs, steps=steps, **schedules)
+        self._rescheduled |= bool(schedules)
 
     def keep_length(self) -> None:
         """Write the total length to config.json if it changed. Raises OSError or RunError."""
-        self._rewrite_config({"epochs": self.config.epochs, "steps": self.config.steps})
+        method = {"method": self.config.to_json()["method"]} if self._rescheduled else {}
+        self._rewrite_config({"epochs": self.config.epochs, "steps": self.config.steps} | method)
 
     def discard(self) -> None:
         """Remove the folder of a run that was never trained, unless it holds other files."""
@@ -393,8 +409,8 @@ class Run:
 
     def _require_own(self) -> None:
         """Check that the files and folders that training writes to are not links. Raises RunError."""
-        for path in (self.path / "lock", self.metrics_file, self.held_out_file, self.checkpoint_folder,
-                     self.previews_folder):  # fmt: skip
+        for path in (self.path / "lock", self.metrics_file, self.held_out_file, self.scores_file,
+                     self.checkpoint_folder, self.previews_folder):  # fmt: skip
             if is_link(path):
                 raise RunError(
                     f"{path} is a link to {os.path.realpath(path)}. Training writes and removes files there, so it "

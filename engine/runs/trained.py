@@ -52,7 +52,8 @@ class TrainedModel:
 
     def encode(self, images: NDArray[np.uint8]) -> Posterior:
         """Return the posteriors of images, uint8 (n, height, width, channels)."""
-        return Posterior(*(values.cpu() for values in self.model.encode(to_tensor(images, self.device))))
+        found = self.model.encode(to_tensor(images, self.device))
+        return (found if isinstance(found, Posterior) else Posterior(*found)).to("cpu")  # a plug-in's may be a pair
 
     def logits(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         """Decode latents (n, latents), with class numbers (n,) if conditional: logits (n, channels, height, width)."""

@@ -1,17 +1,19 @@
-"""The plug-ins that a run needs, as its config.json keeps them, and what stands in for what they bring.
+"""The plug-ins that a run needs, as stored in its config.json, and stand-ins for what they provide.
 
-With the stand-ins a run can be opened where its plug-ins are not loaded: it is listed, drawn and exported.
+With stand-ins, a run can be listed, drawn and exported even if its plug-ins are not loaded.
 """
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, TypeAdapter
+from pydantic import AfterValidator, BaseModel, Field, TypeAdapter, ValidationError
 
 from engine.methods.absent import absent_method
+from engine.methods.base import can_name_setting
 from engine.methods.latents import Kind
 from engine.methods.registry import METHODS
 from engine.networks.absent import AbsentNetwork
@@ -25,7 +27,10 @@ if TYPE_CHECKING:
     from engine.settings.run_config import RunConfig
 
 MOST_PLUGINS = 16
-"""Plug-ins that a run can need."""
+"""Maximum number of plug-ins that a run can need."""
+
+MOST_SETTINGS = 64
+"""Maximum number of a plug-in method's own settings."""
 
 LONGEST = 300
 
@@ -36,10 +41,23 @@ Count = Annotated[int, Field(strict=True, ge=1, le=10**9)]
 
 
 class _Thing(BaseModel):
-    """What plug-ins bring, by what a run says of it."""
+    """Something that a plug-in provides, as described by a run."""
 
     name: Name
     title: Annotated[Line, Field(min_length=1)]
+
+
+def _settable(name: str) -> str:
+    """A name that a method's own setting can have; that of a common setting would be taken from all runs."""
+    from engine.settings.run_config import RunConfig
+
+    if name in RunConfig.model_fields or not can_name_setting(name):
+        raise ValueError("a method can have no setting of this name")
+    return name
+
+
+_Setting = Annotated[Name, AfterValidator(_settable)]
+_SETTING = TypeAdapter(_Setting)
 
 
 class _Method(_Thing):
@@ -55,8 +73,8 @@ class _Method(_Thing):
     latents: Annotated[
         list[tuple[Kind, Number, Number, Annotated[int, Field(strict=True, ge=1, le=64)]]], Field(max_length=1024)
     ]
-    settings: Annotated[dict[Name, tuple[Line, Line]], Field(max_length=64)]
-    weights: Annotated[list[Name], Field(max_length=64)] = []
+    settings: Annotated[dict[_Setting, tuple[Line, Line]], Field(max_length=MOST_SETTINGS)]
+    weights: Annotated[list[Name], Field(max_length=MOST_SETTINGS)] = []
 
 
 class _Network(_Thing):
@@ -66,7 +84,7 @@ class _Network(_Thing):
 
 
 class AbsentDataset(_Thing):
-    """What is known of a data set whose plug-in is not loaded; as `engine.data.Entry`."""
+    """A data set whose plug-in is not loaded, as described by its run; the fields are those of `engine.data.Entry`."""
 
     description: Text
     images: Count | None
@@ -89,27 +107,27 @@ class _Used(BaseModel):
 _USED = TypeAdapter(_Used)
 
 DATASETS_ABSENT: dict[str, tuple[AbsentDataset, Origin]] = {}
-"""Data sets that runs name and no loaded plug-in brings, by name."""
+"""Data sets that runs need but no loaded plug-in provides, by name."""
 
 
 @dataclass(frozen=True, slots=True)
 class PluginUse:
-    """A plug-in that a run needs: what it called itself, its fingerprint, and what the run keeps of what it brings."""
+    """A plug-in that a run needs: its name, version and fingerprint, and the run's description of what it provides."""
 
     name: str
     version: str
     fingerprint: str
     values: Mapping[str, Any] = field(compare=False)
-    """What config.json holds."""
+    """Its entry in config.json."""
 
     @property
     def words(self) -> str:
-        """The plug-in in a line, e.g. "sparse 1.0"."""
+        """Its name and version, e.g. "sparse 1.0"."""
         return f"{self.name} {self.version}"
 
 
 def read_plugins(values: Any) -> tuple[PluginUse, ...]:
-    """Read what config.json holds under "plugins"; what is damaged is left out."""
+    """Read "plugins" of a config.json, leaving out damaged entries."""
     found = []
     for each in values[:MOST_PLUGINS] if isinstance(values, list) else ():
         try:
@@ -121,7 +139,7 @@ def read_plugins(values: Any) -> tuple[PluginUse, ...]:
 
 
 def let_stand_in(values: Mapping[str, Any]) -> None:
-    """Let what a run names and no plug-in brings have a stand-in, from what its config.json says of it."""
+    """Set stand-ins for what a run needs and no loaded plug-in provides, from the descriptions in its config.json."""
     from engine.settings.run_config import DATASET_TITLES
 
     settings = values.get("method")
@@ -129,7 +147,7 @@ def let_stand_in(values: Mapping[str, Any]) -> None:
         used = checked(_USED, use.values)
         origin = Origin(used.name, use.version, used.fingerprint)
         if used.method and used.method.name == values.get("objective") and used.method.name not in METHODS:
-            names = settings.keys() if isinstance(settings, dict) else ()
+            names = _settings_in(settings)
             before = METHODS[used.method.name] if METHODS.missing(used.method.name) else None
             known = [*before.Settings.model_fields] if before else []
             made = _absent_method(used.method.model_dump_json(), frozenset([*names, *known]), origin)
@@ -146,14 +164,23 @@ def let_stand_in(values: Mapping[str, Any]) -> None:
             DATASET_TITLES.stand_in(used.dataset.name, title, origin)
 
 
+def _settings_in(values: Any) -> list[str]:
+    """The names in a run's "method" that settings can have; any other makes its config.json invalid."""
+    found = []
+    for name in [*values][:MOST_SETTINGS] if isinstance(values, dict) else ():
+        with suppress(ValidationError):
+            found.append(_SETTING.validate_python(name))
+    return found
+
+
 @lru_cache(maxsize=256)
 def _absent_method(about: str, settings: frozenset[str], origin: Origin) -> "type[Method]":
-    """A stand-in, made once for all runs that say the same of their method."""
+    """A stand-in, shared by all runs that describe their method alike."""
     return absent_method(_in_lines(json.loads(about)), dict.fromkeys(sorted(settings)), origin)
 
 
 def _in_lines(value: Any) -> Any:
-    """Values with each text in one line that can be shown anywhere."""
+    """Values with each text reduced to one line that can be shown anywhere."""
     if isinstance(value, dict):
         return {key: _in_lines(each) for key, each in value.items()}
     if isinstance(value, list):
@@ -162,7 +189,7 @@ def _in_lines(value: Any) -> Any:
 
 
 def missing_words(config: "RunConfig") -> str:
-    """Say which plug-ins settings need that are not loaded; empty where none is missing."""
+    """Say which of the plug-ins that settings need are not loaded; empty if none is missing."""
     from engine.settings.run_config import DATASET_TITLES
 
     method, network = METHODS[config.objective], config.network

@@ -1,10 +1,9 @@
 """RunConfig: one typed, validated description of a training run.
 
-The form in the window, the command line, the file on disk and the error messages all come from these fields and from
-those that the method has of its own. A new hyper-parameter is one field, here or with its method, and one use.
+The form in the window, the command line, the file on disk and the error messages are all derived from these fields and
+from the method's own. A new hyper-parameter takes one field, here or with its method, and one use.
 """
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -16,12 +15,21 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
 from engine.errors import ConfigError
-from engine.methods.base import MethodSettings
-from engine.methods.registry import METHODS, same_setting, titles
+from engine.methods.base import MethodSettings, Supervision
+from engine.methods.registry import METHODS, same_setting, supervision_of, titles
 from engine.networks.architectures import NETWORKS, NORMALISATIONS
 from engine.settings.absent import let_stand_in
-from engine.system.fields import Settings, choices_of, invalid_text, setting, shown, unit_of
-from engine.system.numbers import plain_characters, rounded_text
+from engine.system.fields import (
+    Settings,
+    WholeNumbers,
+    choices_of,
+    in_order,
+    invalid_text,
+    setting,
+    shown,
+    unit_of,
+)
+from engine.system.numbers import rounded_text
 from engine.system.reading import MAX_STEPS, DamagedError, read_json, reason_of
 from engine.system.registry import Registry
 
@@ -29,10 +37,10 @@ ENVELOPE = frozenset(
     {"schema", "created", "versions", "resolved", "class_order", "data", "former_data", "image_shape", "classes"}
     | {"plugins", "former_plugins"}
 )
-"""Keys of a run's config.json that are not settings: where and with what the run was made."""
+"""Keys of a run's config.json that are not settings, but describe how the run was created."""
 
 PATHS = ("data_folder",)
-"""The settings whose values are paths."""
+"""Settings whose values are paths."""
 
 ClassOrder = Literal["natural", "alphabetical"]
 """How the classes of a folder of pictures are numbered: 2 before 10, or as version 1.0.0 did, 10 before 2."""
@@ -41,7 +49,7 @@ SCHEMA = 2
 """Version of config.json. Raise it, and migrate in `migrated`, when a name changes meaning."""
 
 FIRST_SCHEMA = 1
-"""Version 1.0.0's, and that of presets, studies and settings that do not say theirs."""
+"""The schema of version 1.0.0, and of presets, studies and settings that do not state one."""
 
 NETWORK_OF_1_0_0 = {"network": "report", "normalisation": "batch"}
 """The settings of version 1.0.0, which had a single network."""
@@ -71,7 +79,7 @@ _DATASETS = {
 }
 
 DATASET_TITLES: Registry[str] = Registry(_DATASETS)
-"""The data sets there are; engine/data says what each is and how it is loaded."""
+"""Titles of the data sets by name; `engine.data` defines each of them."""
 
 OWN_DATA = ("images", "arrays")
 """Data sets that are the user's own files: a folder of pictures, an .npz file."""
@@ -79,15 +87,15 @@ OWN_DATA = ("images", "arrays")
 IMAGE_SIZES = (32, 64, 128)
 
 LONGEST_PATH = 4096
-"""Letters; no system opens a file whose path is longer."""
+"""Maximum number of characters; no system opens a file with a longer path."""
 
 MOST_SHOWN = 3
-"""Wrong values in a message."""
+"""Maximum number of invalid values in a message."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Given:
-    """Values given for settings of the method's own, and for settings that only other methods have."""
+    """Values given for the method's own settings, and for settings that only other methods have."""
 
     own: dict[str, Any]
     others: dict[str, Any]
@@ -96,10 +104,10 @@ class _Given:
 class RunConfig(Settings):
     """The settings of one run. Immutable; every value is checked against its range.
 
-    `method` holds the settings of the method's own, an instance of its `Settings`. They are given by name like all
-    others, and looked up in both: `RunConfig(objective="beta-vae", beta=2).value("beta")`. A setting that only other
-    methods have is checked and left out, so that what several methods have in common can be given to all of them.
-    Lengths are in epochs or steps (parameter updates).
+    `method` holds the method's own settings, an instance of its `Settings`. They are given and looked up by name like
+    all others: `RunConfig(objective="beta-vae", beta=2).value("beta")`. A setting that only other methods have is
+    validated and left out, so that the same values can be given to several methods. Lengths are in epochs or steps
+    (parameter updates).
     """
 
     dataset: str = setting(
@@ -133,17 +141,17 @@ class RunConfig(Settings):
         "The objective that training minimises.",
         Group.DATA,
         choices=titles,
-        each=lambda: " ".join(f"{m.title}: {m.formula} ({m.source})." for m in METHODS.values()),
     )
     conditional: bool = setting(
         False,
         "Conditional",
         "Give the decoder the class label (MNIST: the digit; dSprites: the shape) "
-        "in addition to the latents, which then need not encode it. The encoder does not see it.",
+        "in addition to the latents, which then need not encode it. The encoder does not see it. Such a run is "
+        "supervised: it learns from labels.",
         Group.DATA,
     )
 
-    method: Any = setting({}, "Method's settings", "The settings of the method's own.", Group.METHOD)
+    method: Any = setting({}, "Method's settings", "The method's own settings.", Group.METHOD)
 
     network: str = setting(
         "plain",
@@ -189,8 +197,8 @@ class RunConfig(Settings):
     seed: int = setting(
         0,
         "Seed",
-        "Seed of the random numbers: initial weights, order of the images, noise. The same seed "
-        "and settings give the same run on the CPU.",
+        "Random seed: it determines the initial weights, the order of the images and the noise. The same seed and "
+        "settings give the same run on the CPU.",
         Group.LENGTH,
         ge=0,
         le=2**31 - 1,
@@ -234,7 +242,18 @@ class RunConfig(Settings):
     preview_steps: int = setting(
         500, "Pictures every", "Steps between two sets of live pictures.", Group.SAVING, "steps", ge=1, le=10_000_000
     )
-    keep_steps: tuple[int, ...] = setting(
+    score_steps: int | None = setting(
+        None,
+        "Scores every",
+        "Steps between two points of the FactorVAE score and MIG, on data with ground-truth factors. For each point, "
+        "about a hundred thousand images are encoded. Empty: no scores during training.",
+        Group.SAVING,
+        "steps",
+        empty="never",
+        ge=1,
+        le=10_000_000,
+    )
+    keep_steps: WholeNumbers = setting(
         (),
         "Keep weights at",
         "Steps whose weights are kept, separated by commas: 1000, 5000. Empty: only the latest weights are kept.",
@@ -248,25 +267,16 @@ class RunConfig(Settings):
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         if len(str(value or "")) > LONGEST_PATH or "\0" in str(value or ""):
-            raise ValueError("no system has files of this name")
+            raise ValueError("not a path that a system can have")
         try:
             return value.expanduser().absolute() if value else None
         except RuntimeError as error:
             raise ValueError(str(error)) from None
 
-    @field_validator("keep_steps", mode="before")
-    @classmethod
-    def _from_text(cls, value: Any) -> Any:
-        if not isinstance(value, str):
-            return value
-        return [part for part in re.split(r"[,\s]+", plain_characters(value)) if part]
-
     @field_validator("keep_steps")
     @classmethod
     def _in_order(cls, value: tuple[int, ...]) -> tuple[int, ...]:
-        if value and not 1 <= min(value) <= max(value) <= MAX_STEPS:
-            raise ValueError("steps count from 1")
-        return tuple(sorted(set(value)))
+        return in_order(value, MAX_STEPS)
 
     @field_validator("dataset", "objective", "network", "image_size")
     @classmethod
@@ -281,7 +291,7 @@ class RunConfig(Settings):
     @model_validator(mode="before")
     @classmethod
     def _sort(cls, values: Any) -> Any:
-        """Put aside what is given for settings that methods have of their own."""
+        """Separate the values of methods' own settings from those of common ones."""
         if not isinstance(values, dict):
             return values
         given = values.get("method", {})
@@ -299,7 +309,7 @@ class RunConfig(Settings):
     @field_validator("method", mode="before")
     @classmethod
     def _of_method(cls, value: Any, info: ValidationInfo) -> Any:
-        """The settings of the method's own; what is wrong with them, and with those of others, as one error."""
+        """Validate the method's own settings; all invalid ones, and those of other methods, become one error."""
         given = value if isinstance(value, _Given) else _Given({}, {})
         errors = [error for name, v in given.others.items() for error in _wrong_everywhere(name, v)]
         method = METHODS.get(info.data.get("objective", ""))
@@ -329,17 +339,17 @@ class RunConfig(Settings):
         return {name: value for name, value in self if name != "method"} | own
 
     def value(self, name: str) -> Any:
-        """Return a setting by name. Raises KeyError where the method does not have it."""
+        """Return the value of a setting by name. Raises KeyError if the method does not have it."""
         return self.flat()[name]
 
     def field(self, name: str) -> FieldInfo:
-        """Return what a setting is: title, help, unit, range. Raises KeyError where the method does not have it."""
+        """Return the definition of a setting: title, help, unit, range. Raises KeyError if the method lacks it."""
         fields: dict[str, FieldInfo] = type(self).model_fields | type(self.method).model_fields
         return fields[name]
 
     @property
     def data(self) -> tuple[str, Path | None, int]:
-        """Which data set, from where, at what size: the arguments of `engine.data.load_dataset`."""
+        """Name, folder and image size of the data set: the arguments of `engine.data.load_dataset`."""
         return self.dataset, self.data_folder, self.image_size
 
     @property
@@ -347,6 +357,11 @@ class RunConfig(Settings):
         """The method in words, e.g. "Conditional β-VAE"."""
         title = METHODS[self.objective].title
         return f"Conditional {title}" if self.conditional else title
+
+    @property
+    def supervision(self) -> Supervision:
+        """What the run learns from in addition to images: class labels if it is conditional, else as its method."""
+        return supervision_of(self.objective, conditional=self.conditional)
 
     def total_steps(self, images: int) -> int:
         """Length of the run in steps, on a data set with that many training images."""
@@ -358,7 +373,7 @@ class RunConfig(Settings):
         return max(1, full + (1 if rest > 1 else 0))
 
     def warnings(self, images: int) -> list[str]:
-        """Settings that are valid alone but not together, each as a sentence."""
+        """Return warnings about settings that are valid alone but not together, as sentences."""
         found = [*METHODS[self.objective].warnings(self, images), *self._unfinished(images)]
         total = self.total_steps(images)
         if self.batch_size > images:
@@ -372,7 +387,7 @@ class RunConfig(Settings):
         return found
 
     def _unfinished(self, images: int) -> list[str]:
-        """Say of schedules that they do not end within the run, and what they reach."""
+        """Warn of schedules that do not end within the run, with the values that they reach."""
         found = []
         per_epoch, total = self.steps_per_epoch(images), self.total_steps(images)
         for name, schedule in self.method.schedules.items():
@@ -390,7 +405,7 @@ class RunConfig(Settings):
     def changed(self, **changes: Any) -> "RunConfig":
         """Return a copy with some settings replaced, validated again. Raises ConfigError.
 
-        Another method takes over those settings of the former's own which are the very same in both.
+        If the method changes, those of its own settings are kept that both methods share.
         """
         kept = self.flat()
         former, method = METHODS[self.objective], METHODS.get(str(changes.get("objective", self.objective)))
@@ -417,9 +432,9 @@ class RunConfig(Settings):
 
     @classmethod
     def from_json(cls, values: Any) -> "RunConfig":
-        """Read what `to_json` wrote, or a run's whole config.json, also of version 1.0.0.
+        """Read the result of `to_json`, or a run's complete config.json, including those of version 1.0.0.
 
-        What the run needs of plug-ins that are not loaded has stand-ins from then on. Raises ConfigError for another
+        Sets stand-ins for what the run needs from plug-ins that are not loaded. Raises ConfigError for an unknown
         schema, an unknown field or a value out of range.
         """
         if not isinstance(values, dict):
@@ -440,14 +455,14 @@ class RunConfig(Settings):
 
 
 def over(before: dict[str, Any], later: dict[str, Any]) -> dict[str, Any]:
-    """Return settings by name with some replaced, these last: of a setting that has two names the later one counts."""
+    """Return settings by name with some replaced, these last: if a setting is given by two names, the later counts."""
     return {name: value for name, value in before.items() if name not in later} | later
 
 
 def migrated(values: dict[str, Any], schema: object) -> dict[str, Any]:
-    """Return settings by name as this version means them, from those of a file with that schema.
+    """Return settings by name, migrated from the schema of their file to the current one.
 
-    Version 1.0.0, schema 1, had one network. Raises ConfigError for a schema that is not known.
+    Version 1.0.0, schema 1, had one network. Raises ConfigError for an unknown schema.
     """
     if schema not in (FIRST_SCHEMA, SCHEMA) or isinstance(schema, bool):
         raise ConfigError(
@@ -458,9 +473,9 @@ def migrated(values: dict[str, Any], schema: object) -> dict[str, Any]:
 
 
 def all_settings(configs: Iterable[RunConfig] = ()) -> dict[str, FieldInfo]:
-    """Every setting by name, in the order of the form: the common ones, and those of these runs' methods; else of all.
+    """Return all settings by name, in the order of the form: the common ones and those of the runs' methods.
 
-    Of a name that several methods have, it is the first one's.
+    Without runs, those of all methods are returned. If several methods use a name, it stands for the first one's.
     """
     methods = [METHODS[config.objective] for config in configs] or METHODS.every()
     found: dict[str, FieldInfo] = {}
@@ -474,9 +489,9 @@ def all_settings(configs: Iterable[RunConfig] = ()) -> dict[str, FieldInfo]:
 
 
 def _wrong_everywhere(name: str, value: Any) -> list[Any]:
-    """What is wrong with a value of a setting that other methods have, where none of them takes it.
+    """Errors in a value for a setting that only other methods have; none if any of them accepts it.
 
-    Stand-ins of absent plug-ins' methods take any value, so they are not asked.
+    Stand-ins for methods of missing plug-ins accept any value and do not count.
     """
     errors: list[list[Any]] = []
     for method in METHODS.values():
@@ -491,7 +506,7 @@ def _wrong_everywhere(name: str, value: Any) -> list[Any]:
 
 
 def _errors(error: ValidationError, method: Any) -> list[dict[str, Any]]:
-    """What pydantic says of a method's settings, each with the field that it is of, where there is one."""
+    """Pydantic's errors in a method's settings, each with its field, if there is one."""
     fields = method.Settings.former.model_fields | method.Settings.model_fields
     return [{**each, "field": fields.get(str(each["loc"][0]))} for each in error.errors() if each["loc"]]
 

@@ -11,8 +11,11 @@ from typing import Any, Literal, TypeAlias
 
 from engine.data import ENTRIES
 from engine.errors import RunError
+from engine.evaluation.results import of_other_code
 from engine.evaluation.rows import read_row
 from engine.runs.differences import experiment_settings
+from engine.runs.kept_weights import weights_step
+from engine.runs.plugins_used import plugin_changes, plugins_used
 from engine.runs.run import Run, list_runs
 from engine.settings.run_config import RunConfig
 from engine.studies.data import DataOnDisk
@@ -43,7 +46,8 @@ class CellState:
 def cell_states(study: Study, runs_folder: Path, data: DataOnDisk | None = None) -> tuple[CellState, ...]:
     """Return the state of each cell of a study, in the order of `study.cells`.
 
-    A run that was trained on other data than the study's does not count. Pass the same `data` in repeated calls to
+    A run that was trained on other data than the study's, or with another version of a plug-in than is loaded, does not
+    count. Pass the same `data` in repeated calls to
     avoid computing fingerprints again.
     """
     data = data or DataOnDisk()
@@ -79,11 +83,23 @@ def _read_key(path: Path, changed: int, size: int) -> tuple[Any, ...] | None:
 
 def _best(study: Study, cell: Cell, paths: Sequence[Path], data: DataOnDisk) -> CellState:
     runs = [run for path in paths if (run := _opened(path)) is not None]
-    others = [run for run in runs if data.differs(run, cell)]
+    others = {run: what for run in runs if (what := _other(run, cell, data))}
     states = [_state_of(study, cell, run, data) for run in runs if run not in others]
-    message = f"{others[0].name} has these settings but was trained on other data" if others else ""
+    message = next((f"{run.name} has these settings but was trained {what}" for run, what in others.items()), "")
     none = CellState(cell, None, "waiting", total=expected_steps(cell.config), message=message)
     return max(states, key=lambda state: (RANK[state.state], state.step), default=none)
+
+
+def _other(run: Run, cell: Cell, data: DataOnDisk) -> str:
+    """Say how a run's data or code differ from the cell's; empty if they do not."""
+    if data.differs(run, cell):
+        return "on other data"
+    if not run.plugins or not (weights_step(run.checkpoint_folder) or run.state().step):
+        return ""  # a new run will be trained with the loaded plug-ins
+    changes = plugin_changes(run.plugins, plugins_used(cell.config))
+    if not changes and not run.former_plugins:
+        return ""
+    return f"with another version of what it needs{f' ({changes})' if changes else ''}"
 
 
 def _opened(path: Path) -> Run | None:
@@ -99,12 +115,14 @@ def _state_of(study: Study, cell: Cell, run: Run, data: DataOnDisk) -> CellState
     if state == "trained":
         row = read_row(run)
         lacking = [name for name in study.metrics if name not in row.metrics]
+        changed = [name for name in study.metrics if name in row.metrics and of_other_code(name, row.metrics[name])]
         # Evaluations of version 1.0.0 count; the table says that their data are not known.
         other = row.fingerprint and (row.data_note or data.of(cell, run) not in (None, row.fingerprint))
-        if row.step == now.step and not lacking and not other:
+        if row.step == now.step and not (lacking or other or changed or row.code_note):
             state = "evaluated"
         else:
-            message = row.note or (f"not computed yet: {', '.join(lacking)}" if lacking else "evaluated on other data")
+            reason = "evaluated on other data" if other else "evaluated with another version of a plug-in"
+            message = row.note or (f"not computed yet: {', '.join(lacking)}" if lacking else reason)
     total = now.total or expected_steps(cell.config)
     return CellState(cell, run.path, state, now.step, total, message, now.active)
 

@@ -14,6 +14,7 @@ from engine.evaluation.results import plugin_of
 from engine.evaluation.rows import Row, columns_of, distinct_titles, read_row
 from engine.methods.registry import METHODS
 from engine.networks.architectures import NETWORKS
+from engine.runs.plugins_used import in_full
 from engine.runs.run import Run
 from engine.settings.run_config import OWN_DATA, RunConfig
 from engine.studies.cell_states import CellState, cell_states
@@ -66,7 +67,7 @@ def _paragraph(entries: Sequence[_Entry], dataset: str) -> str:
 
 
 def _data(entries: Sequence[_Entry], words: str) -> str:
-    methods = {entry.row.method: _objective(entry.config) for entry in entries}
+    methods = {(entry.row.method, entry.row.supervision): _objective(entry.config) for entry in entries}
     first = entries[0].config
     entry = ENTRIES[first.dataset]
     if first.dataset not in OWN_DATA and entry.training_images is not None:
@@ -75,7 +76,7 @@ def _data(entries: Sequence[_Entry], words: str) -> str:
         words += (
             f" ({which} {entry.training_images:,} {'images' if which == 'all' else 'training images'}, {side} pixels)"
         )
-    listed = "; ".join(f"{title}, which minimises {formula}" for title, formula in methods.items())
+    listed = "; ".join(f"{title} ({how}), which minimises {formula}" for (title, how), formula in methods.items())
     return f"We trained on {words}: {listed}."
 
 
@@ -102,11 +103,11 @@ def _own_network(config: RunConfig) -> str:
 
 
 def _shared_network(entries: Sequence[_Entry]) -> str:
-    latents = _common(entries, lambda config: f"{config.latents:,}")
+    output = _common(entries, lambda config: METHODS[config.objective].output_words(config))
     encoder = _common(entries, _encoder)
     decoder = _common(entries, lambda config: NETWORKS[config.network].decoder_words())
     return (
-        f"The encoder has {encoder}; it outputs mean and log-variance of {latents} latents. The decoder {decoder} and "
+        f"The encoder has {encoder}; it outputs {output}. The decoder {decoder} and "
         "ends in a sigmoid. The reconstruction loss is the binary cross-entropy summed over pixels."
     )
 
@@ -123,9 +124,9 @@ def _side(config: RunConfig) -> int:
 
 def _training(entries: Sequence[_Entry]) -> str:
     optimiser = _common(entries, lambda config: METHODS[config.objective].optimiser_words(config))
-    batch = _common(entries, lambda config: f"{config.batch_size:,}")
+    batch = _common(entries, lambda config: METHODS[config.objective].batch_words(config))
     length = _common(entries, _length)
-    return f"The optimiser was {optimiser}, in batches of {batch} images, for {length}."
+    return f"The optimiser was {optimiser}, in batches of {batch}, for {length}."
 
 
 def _length(config: RunConfig) -> str:
@@ -193,10 +194,10 @@ def _software(entries: Sequence[_Entry]) -> str:
 
 def _plugins(entry: _Entry) -> list[str]:
     """The plug-ins that a run was trained and measured with, each with the beginning of its fingerprint."""
-    uses = [(use.name, use.version, use.fingerprint) for use in entry.about.get("plugins", ())]
+    uses = [in_full(use.name, use.version, use.fingerprint) for use in entry.about.get("plugins", ())]
     kept = [plugin_of(found) for name, found in entry.row.metrics.items() if entry.row.value(name) is not None]
-    uses += [(it.get("name", ""), it.get("version", ""), it.get("fingerprint", "")) for it in kept if it]
-    return [f"{name} {version} (SHA-256 {fingerprint[:8]}…)" for name, version, fingerprint in uses]
+    of_metrics = [in_full(it.get("name", ""), it.get("version", ""), it.get("fingerprint", "")) for it in kept if it]
+    return [*uses, *entry.row.plugins, *of_metrics]
 
 
 def _place(resolved: dict[str, Any]) -> str:
@@ -221,5 +222,6 @@ def _about(path: Path | None) -> dict[str, Any]:
     with suppress(RunError):
         if path is not None:
             run = Run.open(path)
-            return {"versions": run.versions, "resolved": run.resolved, "plugins": run.plugins}
+            former = [use for before in run.former_plugins for use in before.plugins]
+            return {"versions": run.versions, "resolved": run.resolved, "plugins": (*former, *run.plugins)}
     return {}

@@ -242,7 +242,7 @@ class _StudyJob:
         return CellFinished(self._states[number])
 
     def _obey(self, pool: WorkerPool, request: Request | None) -> Generator[Event, Request | None, Request | None]:
-        """Pause where that is asked for, and give up what does not answer when the host says so."""
+        """Pause on request, and end workers that do not answer if the host requests that."""
         if request is not Request.PAUSE:
             return request
         yield from self._receive(pool.pause())
@@ -284,7 +284,7 @@ class _StudyJob:
             words += f"; {self._states[number].cell.title} is being trained by another window or process"
         return Finished(stopped=stopped, message=f"{words}.")
 
-    # Time.
+    # Time
 
     def _trained(self, number: int, reached: Progress, now: float) -> None:
         """Correct the pace by a cell that trains."""

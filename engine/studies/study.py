@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.data import ENTRIES
+from engine.methods.base import Supervision
 from engine.settings.run_config import RunConfig
 from engine.system.plain_text import slug
 
@@ -31,6 +32,11 @@ class Cell:
         """Title of the cell, e.g. "β-VAE, seed 0"."""
         return f"{self.method.title}, seed {self.seed}"
 
+    @property
+    def supervision(self) -> Supervision:
+        """What its run learns from in addition to images."""
+        return self.config.supervision
+
 
 @dataclass(frozen=True, slots=True)
 class Study:
@@ -48,6 +54,14 @@ class Study:
     cells: tuple[Cell, ...]
     quick: bool = False
     path: Path = Path()
+
+    @property
+    def methods_words(self) -> str:
+        """Its methods by their supervision, e.g. "unsupervised: VAE · β-VAE; weakly supervised: Ada-GVAE"."""
+        of_label: dict[Supervision, dict[str, None]] = {}
+        for cell in sorted(self.cells, key=lambda cell: cell.supervision.rank):
+            of_label.setdefault(cell.supervision, {})[cell.method.title] = None
+        return "; ".join(f"{label}: {' · '.join(titles)}" for label, titles in of_label.items())
 
     def warnings(self) -> list[str]:
         """Return warnings about settings that do not go together, as sentences with their methods."""

@@ -14,12 +14,13 @@ from engine.studies.study import Study
 
 
 def study_table(study: Study, runs_folder: Path, states: Sequence[CellState] | None = None) -> Table:
-    """Return the table as far as it is known; a missing value has its reason as note.
+    """Return the table as far as it is known, sorted by supervision; a missing value has its reason as note.
 
     `states` are those of `cell_states`, if already known, possibly with messages that are not in the run folders.
     """
     rows = study_rows(study, cell_states(study, runs_folder) if states is None else states)
-    by_method = sorted(rows, key=lambda row: [method.title for method in study.methods].index(row.method))
+    titles = [method.title for method in study.methods]
+    by_method = sorted(rows, key=lambda row: (row.supervision.rank, titles.index(row.method)))
     table = table_of(by_method, (METHOD,), report=True)
     metrics = {*study.metrics, *(f"{REPORT}{metric}" for metric in study.metrics)}
     return table.only({heading.key for heading in table.headings if heading.column is None} | metrics)

@@ -1,7 +1,7 @@
 """Worker processes that train and evaluate the cells of a study, and obey pause and stop.
 
-A worker imports torch once and works on one cell after another. However it ends, no more than the steps since the last
-checkpoint are lost.
+A worker imports torch once and works on one cell after another; one in which a plug-in's code ran, which may have
+changed anything there, ends with its cell. However it ends, no more than the steps since the last checkpoint are lost.
 """
 
 import time
@@ -14,8 +14,9 @@ from types import TracebackType
 from typing import TypeAlias
 
 from engine.errors import RunError, StudioError
+from engine.evaluation.catalogue import METRICS
 from engine.jobs.events import Event, Job, Paused, Progress, Request, Warned
-from engine.jobs.workers import Outcome, Wish, Worker
+from engine.jobs.workers import Command, Outcome, Worker
 from engine.runs.plugins_used import names_of
 from engine.runs.run import Run
 from engine.training.apart import note_end
@@ -52,7 +53,7 @@ class WorkerPool:
         self._count = count
         self._idle: list[Worker] = []
         self._busy: dict[Worker, int] = {}
-        self._runs: dict[int, Path] = {}
+        self._tasks: dict[int, Task] = {}
 
     def __enter__(self) -> "WorkerPool":
         return self
@@ -73,8 +74,8 @@ class WorkerPool:
     def assign(self, number: int, task: Task) -> None:
         """Assign a task to a free or new worker; `number` identifies the task in reports."""
         worker = self._idle.pop() if self._idle else Worker()
-        worker.who = _who(task.run)
-        self._busy[worker], self._runs[number] = number, task.run
+        worker.who = _who(task)
+        self._busy[worker], self._tasks[number] = number, task
         worker.begin(work_on, task)
 
     def receive(self, timeout: float) -> Reports:
@@ -82,7 +83,7 @@ class WorkerPool:
         ready = wait([worker.connection for worker in self._busy], timeout)
         reports: Reports = []
         for worker, number in list(self._busy.items()):
-            while worker.connection in ready and worker in self._busy:
+            while (worker.connection in ready or worker.dead) and worker in self._busy:
                 message = worker.receive()
                 if isinstance(message, Outcome):
                     message = self._over(worker, message)
@@ -129,16 +130,16 @@ class WorkerPool:
 
     def _stuck(self) -> list[Worker]:
         """Workers that have not answered a request and run plug-in code."""
-        return [worker for worker, number in self._busy.items() if worker.asked and _who(self._runs[number]) != IT]
+        return [worker for worker in self._busy if worker.asked and worker.who != IT]
 
     def _over(self, worker: Worker, outcome: Outcome) -> Outcome:
         """Release a worker whose task has ended; the run of a dead one stays as it is on disk."""
         number = self._busy.pop(worker)
-        if not worker.gone:
+        if not worker.gone and worker.who == IT:
             self._idle.append(worker)
             return outcome
         worker.end()
-        return self._noted(worker, number, outcome)
+        return self._noted(worker, number, outcome) if worker.gone else outcome
 
     def _end(self, worker: Worker) -> Outcome:
         number = self._busy.pop(worker)
@@ -151,10 +152,10 @@ class WorkerPool:
         if worker.who == IT:
             return outcome
         with suppress(StudioError):
-            return Outcome(StudioError(note_end(Run.open(self._runs[number]), str(outcome.error))))
+            return Outcome(StudioError(note_end(Run.open(self._tasks[number].run), str(outcome.error))))
         return outcome
 
-    def _ask(self, command: Wish) -> None:
+    def _ask(self, command: Command) -> None:
         for worker in self._busy:
             worker.ask(command)
 
@@ -162,10 +163,11 @@ class WorkerPool:
 IT = "It"
 
 
-def _who(path: Path) -> str:
-    """Subject of sentences about a run's process: the names of its plug-ins, or "It"."""
+def _who(task: Task) -> str:
+    """Subject of sentences about a run's process: the names of its plug-ins, else of its metrics', or "It"."""
+    of_metrics = dict.fromkeys(origin.plugin for name in task.metrics if (origin := METRICS.origin(name)))
     with suppress(StudioError):
-        return names_of(Run.open(path).config) or IT
+        return names_of(Run.open(task.run).config) or " or ".join(of_metrics) or IT
     return IT
 
 

@@ -4,12 +4,14 @@ The form in the window, the command line, the help and the error messages are al
 """
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, get_args, get_origin
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     GetCoreSchemaHandler,
@@ -20,7 +22,7 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from engine.system.numbers import exact_text, number, plain
+from engine.system.numbers import exact_text, number, plain, plain_characters
 from engine.system.schedule import LengthError, Schedule
 
 LONGEST_SHOWN = 80
@@ -75,6 +77,22 @@ else:
 
 To a type checker it is a number, because a method trains with the value at each step.
 """
+
+
+def _listed(value: Any) -> Any:
+    """Read typed text as a list of numbers."""
+    return [part for part in re.split(r"[,\s]+", plain_characters(value)) if part] if isinstance(value, str) else value
+
+
+WholeNumbers: TypeAlias = Annotated[tuple[int, ...], BeforeValidator(_listed)]
+"""Annotation of a field that holds several whole numbers, which may be typed with commas or spaces between them."""
+
+
+def in_order(values: tuple[int, ...], most: int) -> tuple[int, ...]:
+    """Return whole numbers in ascending order, each once. Raises ValueError unless all are from 1 to `most`."""
+    if values and not 1 <= min(values) <= max(values) <= most:
+        raise ValueError(f"these count from 1 to {most}")
+    return tuple(sorted(set(values)))
 
 
 class Settings(BaseModel):

@@ -6,6 +6,7 @@ import platform
 import secrets
 import shutil
 import stat
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -62,6 +63,13 @@ def scratch_folder(path: Path) -> Iterator[Path]:
 def _beside(path: Path) -> Path:
     """A hidden path beside `path` whose name identifies the writing process; leftovers.py removes abandoned ones."""
     return path.with_name(f".{path.name}.{machine()}-{os.getpid()}-{secrets.token_hex(4)}.part")
+
+
+def temporary_file(name: str) -> Path:
+    """Create an empty file in the system's temporary folder; leftovers.py removes those of killed processes."""
+    path = _beside(Path(tempfile.gettempdir()) / name)
+    path.touch(mode=0o600, exist_ok=False)
+    return path
 
 
 @cache

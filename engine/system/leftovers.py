@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import stat
+import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -38,8 +39,11 @@ def clear_leftovers(folders: Iterable[Path]) -> list[Path]:
 
 
 def folders_to_clear(cache: Path, runs: Path) -> list[Path]:
-    """Return the folders that may hold left-over files: the cache's and the runs folder, but not those of the runs."""
-    return [cache, cache / "prepared", *_folders_below(cache / "downloads"), runs]
+    """Return the folders that may hold left-over files: the cache's, the system's for temporary files, and `runs`.
+
+    Those of the runs are not among them.
+    """
+    return [cache, cache / "prepared", *_folders_below(cache / "downloads"), Path(tempfile.gettempdir()), runs]
 
 
 def run_folders_to_clear(runs: Path) -> list[Path]:

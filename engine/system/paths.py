@@ -30,12 +30,12 @@ def studies_folder() -> Path:
 
 
 def plugins_folder() -> Path:
-    """Where plug-ins of the user's own are looked for."""
+    """Return the folder of the user's plug-ins."""
     return platformdirs.user_config_path(APP, appauthor=False) / "plugins"
 
 
 def plugins_file() -> Path:
-    """Where it is kept which plug-ins the user allowed."""
+    """Return the file that records which plug-ins the user has allowed or refused."""
     return platformdirs.user_config_path(APP, appauthor=False) / "plugins.json"
 
 

@@ -12,8 +12,8 @@ from engine.system.numbers import exact, exact_text, number, plain_characters
 UNITS = {"steps": 1e9, "epochs": 1e5, "%": 100.0}
 """Units of a schedule's length, with its largest value: training steps, epochs, per cent of the run."""
 
-SHAPES = ("linear", "cosine")
-"""Shapes of a schedule: equal changes in each step, or half a cosine, which is slow at both ends."""
+SHAPES = ("linear", "cosine", "jump")
+"""Shapes of a schedule: equal changes in each step; half a cosine, slow at both ends; all at once, at the end."""
 
 _TEXT = re.compile(
     rf"(\S+)\s+to\s+(\S+)\s+over\s+(\S+?)\s*(steps?|epochs?|%)(?:\s+({'|'.join(SHAPES)}))?", re.IGNORECASE
@@ -28,7 +28,8 @@ class LengthError(ValueError):
 class Schedule:
     """A change from `start`, the value before the first step, to `end`, which is reached after `length` and kept.
 
-    In files, on the command line and in messages it is text: "0 to 4 over 20 epochs", "10 to 1 over 50 % cosine".
+    In files, on the command line and in messages it is text: "0 to 4 over 20 epochs", "10 to 1 over 50 % cosine",
+    "0 to 2 over 1000 steps jump".
     Raises LengthError unless `length` is above 0 and at most that of `UNITS`, ValueError if the values are not finite
     or `unit` or `shape` is unknown.
     """
@@ -41,7 +42,7 @@ class Schedule:
 
     def __post_init__(self) -> None:
         if self.unit not in UNITS or self.shape not in SHAPES:
-            raise ValueError(f"a schedule is in {', '.join(UNITS)} and {' or '.join(SHAPES)}")
+            raise ValueError(f"a schedule is in {', '.join(UNITS)} and of shape {', '.join(SHAPES)}")
         if not (math.isfinite(self.start) and math.isfinite(self.end)):
             raise ValueError("a schedule goes from one number to another")
         most = UNITS[self.unit]
@@ -102,15 +103,22 @@ class Schedule:
     def at(self, step: int, steps_per_epoch: int, total_steps: int) -> float:
         """Return the value at a step, counted from 1: start + share (end - start), share = min(1, step / length).
 
-        For a cosine, share is replaced by (1 - cos(pi share)) / 2 (Loshchilov & Hutter, "SGDR", ICLR 2017, Eq. 5).
+        For a cosine, share is replaced by (1 - cos(pi share)) / 2 (Loshchilov & Hutter, "SGDR", ICLR 2017, Eq. 5). A
+        jump is at its start until step >= length.
         """
         ramp = self.steps(steps_per_epoch, total_steps)
         if step >= ramp:
             return self.end
+        if self.shape == "jump":
+            return self.start
         share = step / ramp
         if self.shape == "cosine":
             share = (1 - math.cos(math.pi * share)) / 2
         return self.start + (self.end - self.start) * share
+
+    def jumps_at(self, step: int, steps_per_epoch: int, total_steps: int) -> bool:
+        """Return whether it is a jump, and this step, counted from 1, the first one at its end."""
+        return self.shape == "jump" and step - 1 < self.steps(steps_per_epoch, total_steps) <= step
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> CoreSchema:

@@ -76,20 +76,21 @@ def explained(error: BaseException) -> BaseException:
     return PluginError(f"{place.plugin} raised {error_words(error)} ({place.words}).")
 
 
-def raised_words(error: BaseException, plugin: str, function: Callable[..., object]) -> str:
-    """Return what a function of a plug-in raised and where, as a sentence without a full stop.
+def raised_words(error: BaseException, plugin: str, function: Callable[..., object] | None = None) -> str:
+    """Return what a plug-in raised and where, as a sentence without a full stop.
 
-    If the error is about its return value, the line is that of its definition.
+    If the error is about the return value of its `function`, the line is that of the definition.
     """
     place = place_of_error(error)
-    where = place.words if place else definition_words(function)
+    where = place.words if place else definition_words(function) if function else ""
     return f"{plugin} raised {error_words(error)}{f' ({where})' if where else ''}"
 
 
 def definition_words(function: Callable[..., object]) -> str:
-    """Return where a function is defined, e.g. "sparse_vae.py, line 12"; empty if that is not known."""
+    """Return where a plug-in defines a function, e.g. "sparse_vae.py, line 12"; empty if it inherits it from us."""
     code = getattr(inspect.unwrap(function), "__code__", None)
-    return "" if code is None else f"{one_line(Path(code.co_filename).name)}, line {code.co_firstlineno}"
+    place = None if code is None else _place(code.co_filename, code.co_firstlineno)
+    return place.words if place else ""
 
 
 def error_words(error: BaseException) -> str:

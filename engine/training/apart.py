@@ -1,7 +1,7 @@
-"""Training as every host starts it: in this process, or, where code of a plug-in runs in it, in a child process.
+"""Training as every host starts it: in this process or, if it runs code of a plug-in, in a child process.
 
-In a child a step that never ends, a crash or an exit costs the run and nothing else. The run folder and its numbers
-are the same.
+In a child process, a step that never ends, a crash or an exit costs the run and nothing else. The run folder and its
+numbers are the same.
 """
 
 from contextlib import closing, suppress
@@ -16,10 +16,10 @@ from engine.runs.run import Run
 
 
 def training(run: Run, *, fresh: bool = False, more: int = 0, accept_changes: bool = False) -> Job:
-    """Train a run as `engine.training.trainer.train` does; first make it longer by `more` steps or epochs, if any.
+    """Train a run like `engine.training.trainer.train`, first lengthening it by `more` steps or epochs, if any.
 
-    A run that uses plug-ins is trained in a child process: then Idle and Unanswered come, too, and `Request.END` ends
-    it. A crash or such an end leaves the run failed, with its last checkpoint, and raises PluginError.
+    A run that uses plug-ins is trained in a child process, which also yields Idle and Unanswered; `Request.END` ends
+    it. After a crash or such an end the run has failed and keeps its last checkpoint; PluginError is raised.
     """
     names = names_of(run.config)
     if not names:
@@ -50,22 +50,22 @@ def _training(run: Run, fresh: bool, more: int, accept_changes: bool) -> Job:
 
 
 def note_end(run: Run, reason: str) -> str:
-    """Record that a run failed whose process is gone, unless the process did; return why, and what is kept."""
+    """Record that a run failed whose process is gone, unless the process did; return the reason and what is kept."""
     state = run.state()
     if state.state not in ("interrupted", "new"):
         return reason
     step = weights_step(run.checkpoint_folder)
     reason = f"{reason} {_kept(step)}"
-    with suppress(OSError):  # the folder cannot be written; the error on its way to the user says so
+    with suppress(OSError):  # the folder cannot be written to; the user gets the reason anyway
         # state.json is written less often than checkpoints may be.
         run.write_state(replace(state, state="failed", step=max(state.step, step or 0), message=reason))
     return reason
 
 
 def kept_words(run: Run) -> str:
-    """Say which checkpoint a run has."""
+    """Say which checkpoint a run keeps."""
     return _kept(weights_step(run.checkpoint_folder))
 
 
 def _kept(step: int | None) -> str:
-    return "No checkpoint was due yet." if step is None else f"The run keeps its checkpoint at step {step:,}."
+    return "There is no checkpoint yet." if step is None else f"The run keeps its checkpoint at step {step:,}."

@@ -62,6 +62,11 @@ class DeviceImages:
         assert self._dataset.labels is not None
         return self._moved(self._dataset.labels[chosen])
 
+    def factors(self, chosen: Indices) -> Tensor:
+        """Return the classes of their factors, int64 (n, factors). Requires a data set with factors."""
+        assert self._dataset.factors is not None
+        return self._moved(self._dataset.factors.classes(chosen))
+
     def _moved(self, values: NDArray[np.generic]) -> Tensor:
         """An array on the device; to a GPU, copied asynchronously from pinned memory."""
         tensor = torch.from_numpy(values)

@@ -1,10 +1,17 @@
-"""Lengthening a run: its total length grows, and training continues from its last checkpoint."""
+"""Lengthening a run: its total length grows, and training continues from its last checkpoint.
+
+A schedule in per cent of the run stays as it has been: from then on its length is given in steps. So config.json says
+what was done, and differs from that of a run which was as long from the start.
+"""
+
+from dataclasses import replace
 
 from engine.data import ENTRIES, load_dataset
 from engine.errors import ConfigError
 from engine.runs.checkpoints import checkpoint_step
 from engine.runs.plugins_used import require_plugins
 from engine.runs.run import Run
+from engine.system.schedule import Schedule
 
 
 def lengthen(run: Run, epochs: int | None, steps: int | None, *, accept_changes: bool = False) -> None:
@@ -20,7 +27,7 @@ def lengthen(run: Run, epochs: int | None, steps: int | None, *, accept_changes:
     reached = checkpoint_step(run.checkpoint_folder) or 0
     if reached > total:
         raise ConfigError(f"{run.name} is already at step {reached:,}; a total of {total:,} steps would be shorter.")
-    run.lengthen(epochs, steps)
+    run.lengthen(epochs, steps, **(_in_steps(run, accept_changes) if reached else {}))
 
 
 def lengthen_by(run: Run, count: int, *, accept_changes: bool = False) -> None:
@@ -29,6 +36,15 @@ def lengthen_by(run: Run, count: int, *, accept_changes: bool = False) -> None:
         lengthen(run, run.config.epochs + count, None, accept_changes=accept_changes)
     else:
         lengthen(run, None, run.config.steps + count, accept_changes=accept_changes)
+
+
+def _in_steps(run: Run, changed: bool) -> dict[str, Schedule]:
+    """The schedules in per cent of a run, by the names of the weights, with their present lengths in steps."""
+    shares = {name: schedule for name, schedule in run.config.method.schedules.items() if schedule.unit == "%"}
+    if not shares:
+        return {}
+    total = run.config.steps or run.state().total or run.config.epochs * _steps_per_epoch(run, changed)
+    return {name: replace(each, length=each.steps(1, total), unit="steps") for name, each in shares.items()}
 
 
 def _steps_per_epoch(run: Run, changed: bool) -> int:

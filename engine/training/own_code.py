@@ -1,6 +1,6 @@
-"""What a plug-in's method and network must give, seen before the first step and at it: else a sentence names the line.
+"""Checks of what a plug-in's method and network return, before and at the first step; errors name the line.
 
-Only code of plug-ins is looked at; the application's own is tested.
+Only code of plug-ins is checked; the application's own is tested.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,15 +17,12 @@ from engine.settings.run_config import RunConfig
 from engine.system.registry import Origin
 from engine.system.user_code import definition_words, error_words, place_of_error
 
-OWN_STEP = ("penalty", "step")
-"""Functions of a method in which its step is written, the more specific first."""
-
-LOOKED_AT = 3
-"""Images that `check_codes` encodes: a number that no tensor is likely to have by accident."""
+CHECKED_IMAGES = 3
+"""Number of images that `check_codes` encodes, which is unlikely to be a tensor's size by accident."""
 
 
 def origin_of(method: Method) -> Origin | None:
-    """The plug-in that a method, or the network it trains, comes from; None where both are the application's own."""
+    """Return the plug-in of a method, or of the network that it trains; None if both are the application's own."""
     config = method.config
     own_networks = "network" in method.ignores
     return METHODS.origin(config.objective) or (None if own_networks else NETWORKS.origin(config.network))
@@ -36,25 +33,27 @@ def place_of_step(config: RunConfig) -> str:
 
     The step of a method derived from `PenaltyMethod` is its `penalty`.
     """
-    function = _function_of_step(config)
-    return "" if function is None else definition_words(function)
+    functions = _functions(METHODS[config.objective], config, "step")
+    places = (definition_words(function) for origin, function in functions if origin is not None)
+    return next((place for place in places if place), "")
 
 
-def _function_of_step(config: RunConfig) -> Callable[..., Any] | None:
-    method = METHODS[config.objective]
-    if METHODS.origin(config.objective) is not None:
-        functions = [getattr(method, name) for name in OWN_STEP if hasattr(method, name)]
-        return next((each for each in functions if not each.__module__.startswith("engine.")), None)
-    if "network" not in method.ignores and NETWORKS.origin(config.network) is not None:
-        return type(NETWORKS[config.network]).decoder
-    return None
+def _functions(method: type[Method], config: RunConfig, name: str) -> list[tuple[Origin | None, Callable[..., Any]]]:
+    """Functions that may be to blame for what the function `name` of a method returned, with their plug-ins."""
+    own, network = METHODS.origin(config.objective), type(NETWORKS[config.network])
+    networks = None if "network" in method.ignores else NETWORKS.origin(config.network)
+    names = ["penalty", "step", "build"] if name == "step" else [name, "build"]
+    return [
+        *((own, getattr(method, each)) for each in names if hasattr(method, each)),
+        (networks, network.encoder if name == "encode" else network.decoder),
+    ]
 
 
 @torch.no_grad()
 def check_codes(method: Method, batch: Batch) -> None:
-    """See that a method of a plug-in, or with its network, encodes and decodes. Raises PluginError.
+    """Check that a plug-in's method, or one with a plug-in's network, encodes and decodes. Raises PluginError.
 
-    The batch has `LOOKED_AT` images or fewer. The networks are asked in evaluation mode, and stay as they are.
+    The batch has at most `CHECKED_IMAGES` images. The networks are called in evaluation mode and remain unchanged.
     """
     if origin_of(method) is None:
         return
@@ -68,22 +67,24 @@ def check_codes(method: Method, batch: Batch) -> None:
         raise _wrong(method, "encode", f"a Posterior of mean and log-variance, {kind}", posterior)
     for name, value in zip(("mean", "log-variance"), posterior, strict=True):
         _require(method, "encode", f"a {name} of shape {shape} (images, latents)", value, shape)
-    z = posterior[0]
+    posterior = posterior if isinstance(posterior, Posterior) else Posterior(*posterior)
+    z = posterior.mean
     if method.has("kl"):
         wanted = f"the KL divergence of each latent, of shape {shape} (images, latents)"
-        _require(method, "kl", wanted, _called(method, "kl", wanted, Posterior(*posterior)), shape)
+        _require(method, "kl", wanted, _called(method, "kl", wanted, posterior), shape)
     if method.has("reconstruction"):
         wanted = f"z of shape {shape} (images, latents)"
-        z = _require(method, "sample", wanted, _called(method, "sample", wanted, Posterior(*posterior), noise), shape)
+        z = _require(method, "sample", wanted, _called(method, "sample", wanted, posterior, noise), shape)
     wanted = f"logits of shape {tuple(images.shape)} (images, channels, height, width)"
     _require(method, "logits", wanted, _called(method, "logits", wanted, z, batch.labels), tuple(images.shape))
     method.networks.train(training)
 
 
 def check_terms(method: Method, terms: Any, scalars: Sequence[str], latents: int) -> None:
-    """See that a step of a plug-in's method returned what its curves are made of. Raises PluginError.
+    """Check that a step of a plug-in's method returned the values of its curves. Raises PluginError.
 
-    `scalars` are the names of the numbers it is to return; with `latents` also "kl_per_latent", of so many.
+    `scalars` are the names of the numbers that it must return, of which the method's own terms may be NaN; with
+    `latents`, also "kl_per_latent", one for each.
     """
     if METHODS.origin(method.config.objective) is None:
         return
@@ -93,10 +94,14 @@ def check_terms(method: Method, terms: Any, scalars: Sequence[str], latents: int
         raise _wrong(method, "step", wanted, terms)
     if lacking := [name for name in names if name not in terms]:
         raise _wrong(method, "step", wanted, f"none for {', '.join(lacking)}")
-    if more := sorted(terms.keys() - names - {"reconstruction", "kl", "kl_per_latent"}):
+    own = {term.name for term in method.terms}
+    if more := sorted(terms.keys() - own - set(names) - {"reconstruction", "kl", "kl_per_latent"}):
         raise _wrong(method, "step", wanted, f"{', '.join(map(str, more))} too, which its terms do not name")
     for name in scalars:
-        _require(method, "step", f"{name}, a tensor with a single number", terms[name], ())
+        value = terms[name]
+        if name in own and isinstance(value, Tensor) and value.is_floating_point():
+            value = value.nan_to_num(nan=0.0, posinf=torch.inf, neginf=-torch.inf)
+        _require(method, "step", f"{name}, a tensor with a single number", value, ())
     if latents:
         wanted = f"kl_per_latent of shape {(latents,)} (latents)"
         _require(method, "step", wanted, terms["kl_per_latent"], (latents,))
@@ -106,7 +111,7 @@ def check_terms(method: Method, terms: Any, scalars: Sequence[str], latents: int
 
 
 def _called(method: Method, name: str, wanted: str, *arguments: Any) -> Any:
-    """Call a method's function. What its own code raises is raised; an error of ours that it led to is named."""
+    """Call a method's function. Errors in a plug-in's code are raised as they are, others that it causes explained."""
     try:
         return getattr(method, name)(*arguments)
     except Exception as error:
@@ -128,24 +133,23 @@ def _require(method: Method, name: str, wanted: str, value: Any, shape: tuple[in
 
 
 def _wrong(method: Method, name: str, wanted: str, found: Any) -> PluginError:
-    """Return the sentence that says what a function was to return, what it did return, and where it is."""
-    origin = origin_of(method)
-    assert origin is not None
+    """Return an error that says what a function must return, what it returned, and where it is defined."""
+    origin, where = _at_fault(method, name)
     returned = found if isinstance(found, str) else _words(found)
-    where = definition_words(_at_fault(method, name))
     return PluginError(
         f"{origin.words[:1].upper()}{origin.words[1:]}: {name} must return {wanted}, and returned {returned}"
         f"{f' ({where})' if where else ''}."
     )
 
 
-def _at_fault(method: Method, name: str) -> Callable[..., Any]:
-    """The function of the plug-in: the method's, or that which makes the network's encoder or decoder."""
-    if METHODS.origin(method.config.objective) is not None:
-        function: Callable[..., Any] = getattr(type(method), name)
-        return (_function_of_step(method.config) or function) if name == "step" else function
-    network = type(NETWORKS[method.config.network])
-    return network.encoder if name == "encode" else network.decoder
+def _at_fault(method: Method, name: str) -> tuple[Origin, str]:
+    """The plug-in whose code returned a value, and where: the method's function, or the one that returns a network."""
+    for origin, function in _functions(type(method), method.config, name):
+        if origin is not None and (where := definition_words(function)):
+            return origin, where
+    origin = origin_of(method)
+    assert origin is not None
+    return origin, ""
 
 
 def _words(value: Any) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from engine.data import ENTRIES
 from engine.errors import PluginError
+from engine.evaluation.sampling import QUICK_IMAGES
 from engine.jobs.events import Event, Idle, Job
 from engine.jobs.workers import apart
 from engine.methods.registry import METHODS
@@ -25,10 +26,14 @@ ADAM = 3
 """Values in a checkpoint for each weight: the weight and Adam's two moments."""
 
 LONGEST = 30.0
-"""Seconds that a plug-in's code gets for a few steps; a process takes some of them to load torch."""
+"""Time limit in seconds for a few steps with a plug-in's code, including the start of a process and loading torch."""
 
 WARM_UP, TIMED = 3, 7
 """Steps that are not timed, since they set up memory and kernels, and steps that are."""
+
+
+ENCODING = 0.1
+"""Share of a step's time that encoding as many images takes: no decoder, no gradients, no update."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +98,7 @@ def measure_pace(config: RunConfig) -> Pace:
     import torch
 
     from engine.data import load_dataset
-    from engine.methods.base import Batch
+    from engine.methods.base import Batch, Supervision
     from engine.methods.registry import make, spec_for
     from engine.networks.tensors import choose_device
     from engine.training.stepper import Stepper
@@ -112,9 +117,11 @@ def measure_pace(config: RunConfig) -> Pace:
     per_epoch, total = config.steps_per_epoch(images), config.total_steps(images)
     stepper = Stepper(method.to(device).train(), device, images, per_epoch, total)
     height, width, colours = shape
-    pixels = torch.rand(config.batch_size, colours, height, width, generator=noise, device=device)
-    labels = torch.zeros(config.batch_size, dtype=torch.long, device=device)
-    batch = Batch(pixels.contiguous(memory_format=torch.channels_last), labels if config.conditional else None)
+    number = config.batch_size * method.batches_per_step
+    pixels = torch.rand(number, colours, height, width, generator=noise, device=device)
+    labels = torch.zeros(number, dtype=torch.long, device=device)
+    factors = torch.arange(number, device=device)[:, None] if method.supervision is Supervision.FULL else None
+    batch = Batch(pixels.contiguous(memory_format=torch.channels_last), labels if config.conditional else None, factors)
     times = []
     for step in range(WARM_UP + TIMED):
         start = time.perf_counter()
@@ -125,9 +132,9 @@ def measure_pace(config: RunConfig) -> Pace:
 
 
 def measure_pace_apart(config: RunConfig, abandoned: Callable[[], bool] = lambda: False) -> Pace | None:
-    """Time a few steps, in a child process where a plug-in's code runs; None when it was abandoned.
+    """Time a few steps like `measure_pace`, in a child process if they run a plug-in's code; None if abandoned.
 
-    Raises as `measure_pace` does, and PluginError when that code raises, crashes or takes long.
+    Raises like `measure_pace`, and PluginError if that code raises an error, crashes or takes too long.
     """
     names = names_of(config)
     if not names:
@@ -159,4 +166,6 @@ def estimate(config: RunConfig, pace: Pace) -> Estimate:
         + rows * (7 + len(method.curves(config)) + method.kl_columns(config)) * ROW_BYTES
         + (steps // config.preview_steps + 2) * PREVIEW_BYTES
     )
-    return Estimate(steps, steps * pace.seconds, disk)
+    scores = steps // config.score_steps if config.score_steps else 0
+    encoded = scores * min(pace.images, QUICK_IMAGES) / config.batch_size
+    return Estimate(steps, (steps + ENCODING * encoded) * pace.seconds, disk)

@@ -20,6 +20,11 @@ class EvaluationCopy:
     def __init__(self, config: RunConfig, dataset: Dataset, device: torch.device) -> None:
         self._model = make(config, spec_of(config, dataset)).to(device).eval()
 
+    @property
+    def latents(self) -> int:
+        """Number of latents."""
+        return self._model.latents
+
     def __call__(self, model: Method) -> Method:
         """Return the copy with the model's current weights."""
         self._model.networks.load_state_dict(model.networks.state_dict())

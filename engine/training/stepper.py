@@ -36,8 +36,10 @@ class Stepper:
 
         The first step raises PluginError if a plug-in's method returns anything but the required terms.
         """
-        self.method.settings = self.method.config.method.at(step, self._steps_per_epoch, self._total)
-        context = Context(step, self._steps_per_epoch, self._images, self.noise, self.optimisers)
+        own, length = self.method.config.method, (self._steps_per_epoch, self._total)
+        self.method.settings = own.at(step, *length)
+        jumped = own.jumped(step, *length)
+        context = Context(step, self._steps_per_epoch, self._images, self.noise, self.optimisers, jumped)
         terms = self.method.step(batch, context)
         if not self._checked:
             check_terms(self.method, terms, self._scalars, self.kl_columns)

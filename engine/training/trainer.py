@@ -37,7 +37,7 @@ from engine.jobs.events import (
     TrainingStarted,
     Warned,
 )
-from engine.methods.base import CAPACITY, Batch, Method
+from engine.methods.base import CAPACITY, Batch, Method, Supervision
 from engine.methods.building import build
 from engine.networks.tensors import choose_device, is_available, to_tensor
 from engine.runs.checkpoints import NOT_RESUMED, fill, load_trainer, load_weights, save_checkpoint
@@ -54,8 +54,9 @@ from engine.system.user_code import error_words, explained
 from engine.training.apart import kept_words
 from engine.training.device_images import DeviceImages, room_on
 from engine.training.held_out import HeldOut
-from engine.training.own_code import LOOKED_AT, check_codes, place_of_step
+from engine.training.own_code import CHECKED_IMAGES, check_codes, place_of_step
 from engine.training.previewer import Previewer
+from engine.training.scores import Scores
 from engine.training.stepper import Stepper, seed_of_new_noise
 from engine.training.trainer_state import TrainerState
 from engine.training.unchanged import check_unchanged
@@ -167,6 +168,7 @@ class Trainer:
         self.previewer = Previewer(self.config, self.dataset, self.device)
         has_held_out = "test" in self.dataset.splits and self.model.has("reconstruction")
         self.held_out = HeldOut(run, self.dataset, self.device) if has_held_out else None
+        self.scores = Scores(run, self.dataset, self.device)
 
         self.state_time = 0.0
         self.begun = False
@@ -179,27 +181,31 @@ class Trainer:
         """Take steps until the run's length is reached, yielding their events and obeying pause and stop."""
         yield from self._persist(self._begin)
         notes = [self.data_note, *self.notes, *self.dataset.notes, *self.config.warnings(len(self.indices))]
+        notes += [self.scores.lacking]
         notes = [note for note in notes if note]
         if notes:
             yield Warned(" ".join(notes))
         yield TrainingStarted(self.run.path, self.step, self.total, self.config.batch_size)
         self.model.train()
         try:
-            while self.step < self.total:
-                self.clock.start()
-                self._update()
-                self.clock.stop()
-                events = yield from self._persist(self._record)
-                request = None
-                for event in events:
-                    request = (yield event) or request
-                if request is Request.STOP:
-                    break
+            request = yield from self._scored()  # those that a stop kept from being computed
+            while request is not Request.STOP and (request is Request.PAUSE or self.step < self.total):
                 if request is Request.PAUSE:
                     yield from self._persist(lambda: self._save_as("paused"))
                     yield CheckpointSaved(self.step)
                     yield Paused(self.step)
                     yield from self._persist(lambda: self._write_state("running"))
+                    request = yield from self._scored()
+                    continue
+                request = None
+                self.clock.start()
+                self._update()
+                self.clock.stop()
+                events = yield from self._persist(self._record)
+                for event in events:
+                    request = (yield event) or request
+                if request not in (Request.STOP, Request.PAUSE):
+                    request = yield from self._scored()
         except GeneratorExit:
             # Abandoned: errors can no longer be reported, and the last checkpoint is kept.
             with suppress(OSError, TrainingDivergedError):
@@ -223,6 +229,7 @@ class Trainer:
         drop_after(run.previews_folder, self.step)
         if self.held_out:
             self.held_out.cut_back(self.step)
+        self.scores.cut_back(self.step)
         self.metrics = MetricsWriter(run.metrics_file, self.stepper.kl_columns, self.model.curves(self.config))
         self._write_state("running")
         self.begun = True
@@ -290,18 +297,42 @@ class Trainer:
         events.append(Progress(self.step, self.total, "Training", "steps"))
         return events
 
+    def _scored(self) -> Generator[Event, Request | None, Request | None]:
+        """Record the scores of this step, if they are due; a request to pause or stop ends that and is returned."""
+        if not self.scores.due(self.step, last=self.step == self.total):
+            return None
+        work = self.scores.of(self.model, self.step)
+        while True:
+            try:
+                next(work)
+            except StopIteration as end:
+                found: dict[str, float] = end.value
+                break
+            request = yield Progress(self.step, self.total, "Training", "steps")
+            if request in (Request.STOP, Request.PAUSE):
+                work.close()
+                return request
+        epoch, seconds = self.step / self.steps_per_epoch, self.clock.read()
+        yield from self._persist(lambda: self.scores.record(found, self.step, epoch, seconds))
+        return None
+
     def _few(self) -> Batch:
         """The first images, to see whether the method takes them."""
-        chosen = self.indices[:LOOKED_AT]
+        chosen = self.indices[:CHECKED_IMAGES]
         labels = self.dataset.labels if self.config.conditional else None
         given = None if labels is None else torch.from_numpy(labels[chosen]).to(self.device)
         return Batch(to_tensor(self.dataset.images(chosen), self.device), given)
 
     def _batch(self) -> Batch:
-        """The images of the next step, with their labels for a conditional model."""
+        """The images of the next step: with labels for a conditional model, with factors for a supervised method."""
         chosen = self.sampler(self.step)
         labelled = self.config.conditional and self.dataset.labels is not None
-        return Batch(self.images.images(chosen), self.images.labels(chosen) if labelled else None)
+        told = self.model.supervision is Supervision.FULL and self.dataset.factors is not None
+        return Batch(
+            self.images.images(chosen),
+            self.images.labels(chosen) if labelled else None,
+            self.images.factors(chosen) if told else None,
+        )
 
     def _weight(self, name: str) -> float:
         """Mean of a weight over the steps of the row that is due."""
@@ -324,10 +355,16 @@ class Trainer:
             loss=means["loss"],
             reconstruction=means.get("reconstruction"),
             kl=means.get("kl"),
-            capacity=self._weight(CAPACITY) if CAPACITY in self.model.Settings.weights() else None,
+            capacity=self._capacity(means),
             own=tuple(means[name] if name in means else self._weight(name) for name in own),
             kl_per_latent=tuple(means[f"kl_{i}"] for i in range(self.stepper.kl_columns)),
         )
+
+    def _capacity(self, means: dict[str, float]) -> float | None:
+        """The capacity, if the method has one, as reported by its steps or given by its weight."""
+        if CAPACITY in means:
+            return means[CAPACITY]
+        return self._weight(CAPACITY) if CAPACITY in self.model.Settings.weights() else None
 
     def _kl_means(self) -> tuple[float, ...]:
         own = len(self.sums) - self.stepper.kl_columns
@@ -337,7 +374,7 @@ class Trainer:
         kept = (
             f"The checkpoint of step {self.saved_step:,} is kept"
             if self.saved_step > 0
-            else "No checkpoint was due yet"
+            else "There is no checkpoint yet"
         )
         when = "at" if self.sums.device.type == "cpu" else "by"
         names, place = names_of(self.config), place_of_step(self.config)
@@ -396,7 +433,7 @@ class Trainer:
         self.clock.seconds = state.seconds
 
     def _restore_noise(self, state: TrainerState) -> None:
-        """Restore the noise generator; after a change of device, seed it anew for this step.
+        """Restore the noise generator; after a change of device, seed it again for this step.
 
         Raises ValueError if its state is invalid.
         """
@@ -464,7 +501,7 @@ def _explain(error: Exception, run: Run) -> Exception:
         return PluginError(f"A step with {names} failed: {error_words(error)}{where}. {kept_words(run)}")
     if not isinstance(error, OSError):
         return error
-    kept = "The last checkpoint is kept" if (run.checkpoint_folder / WEIGHTS).exists() else "No checkpoint was due yet"
+    kept = "The last checkpoint is kept" if (run.checkpoint_folder / WEIGHTS).exists() else "There is no checkpoint yet"
     if error.errno == errno.ENOSPC:
         return RunError(f"The disk is full: {run.path} cannot be written. {kept}; make room, then resume the run.")
     if not run.path.exists():

@@ -18,7 +18,8 @@ MOMENTS = ("exp_avg", "exp_avg_sq")
 class TrainerState:
     """The state of a trainer at a step.
 
-    `moments` holds Adam's state for each optimiser, by parameter number. `noise` is the state of a random generator of
+    `moments` holds Adam's state for each optimiser, by parameter number; nothing for one that has not taken a step yet,
+    while another has. `noise` is the state of a random generator of
     `device`; states differ between devices. `sums`, (terms,), are over the `summed` steps since the last row of the
     curves. `device` is empty in files of version 1.0.0.
     """
@@ -59,7 +60,11 @@ class TrainerState:
         found = values["optimisers"]
         if not isinstance(found, dict) or found.keys() != optimisers.keys():
             raise ValueError(f"'optimisers' must be {', '.join(optimisers)}")
-        moments = {name: _moments(found[name], _parameters(each)) for name, each in optimisers.items()}
+        idle = {name for name, each in found.items() if isinstance(each, dict) and each.get("state") == {}}
+        idle = idle if idle < found.keys() else set()
+        moments = {
+            name: {} if name in idle else _moments(found[name], _parameters(each)) for name, each in optimisers.items()
+        }
         device = values.get("device", "")
         if not isinstance(device, str):
             raise ValueError("'device' is not a name")

@@ -19,7 +19,7 @@ from engine.runs.trained import TrainedModel
 class Posterior:
     """Posteriors of n images: mean, standard deviation and log-variance, each float64 (n, latents).
 
-    For a categorical latent, the mean is the number of the most likely category and the log-variance is 0.
+    For a category or code, the mean is its number (that of the most likely one) and the log-variance is 0.
     """
 
     mean: NDArray[np.float64]

@@ -66,9 +66,9 @@ class Traversal:
     def columns(self) -> tuple[float, ...]:
         """The values shown above the columns: those shared by all rows; empty if rows differ.
 
-        Categories are ignored unless all rows are categories.
+        Categories and codes are ignored unless all rows are such.
         """
-        others = {v for v, kind in zip(self.values, self.kinds, strict=True) if not kind.whole} or set(self.values)
+        others = {v for v, kind in zip(self.values, self.kinds, strict=True) if not kind.integer} or set(self.values)
         return next(iter(others)) if len(others) == 1 else ()
 
     def note(self, number: int) -> str:
@@ -76,7 +76,7 @@ class Traversal:
         if not np.isnan(self.kl[number]):
             return f"{self.kl[number]:.2f} nats"
         kind = self.kinds[number]
-        return f"{kind.low:.0f} to {kind.high:.0f}" if kind.whole else kind.prior
+        return f"{kind.low:.0f} to {kind.high:.0f}" if kind.integer else kind.prior
 
 
 class LatentKL(NamedTuple):
@@ -168,8 +168,8 @@ def traverse_from(
 ) -> Traversal:
     """Decode a grid: in row r, latent `latents[r]` takes `steps` absolute values over `span`, or over its own span.
 
-    A category takes all of its values. The other latents stay at the start's posterior mean; the label is the start's
-    own unless given. Raises ConfigError if there is no such label.
+    A category or code takes all of its values. The other latents stay at the start's posterior mean; the label is the
+    start's own unless given. Raises ConfigError if there is no such label.
     """
     label = checked_label(trained, label, start.label)
     kinds = tuple(trained.model.kinds[latent] for latent in latents)

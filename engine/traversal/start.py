@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import ConfigError, DataError
+from engine.methods.latents import start_words
 from engine.runs.trained import TrainedModel
 from engine.traversal.coding import encode
 
@@ -55,15 +56,14 @@ def start_from_picture(
 
 
 def start_from_prior(trained: TrainedModel, draw: int | None = None, label: int | None = None) -> Start:
-    """Start from the prior's mean, z = 0 (or the first category), or from a sample, numbered by `draw`.
+    """Start from the middle of the prior, z = 0 (or a category's or code's number), or from a sample, by its number.
 
     Needs no data set. A conditional model uses `label`, by default class 0. Raises ConfigError if there is no such
     label.
     """
     kinds, rng = trained.model.kinds, np.random.default_rng(draw)
-    mean = np.array([0.0 if draw is None else kind.draw(rng) for kind in kinds])
-    words = "the prior" if draw is None else f"the prior, draw {draw:,}"
-    return Start(None, mean, np.ones(len(kinds)), checked_label(trained, label, 0), words)
+    mean = np.array([kind.middle if draw is None else kind.draw(rng) for kind in kinds])
+    return Start(None, mean, np.ones(len(kinds)), checked_label(trained, label, 0), start_words(kinds, draw))
 
 
 def checked_label(trained: TrainedModel, label: int | None, otherwise: int | None) -> int | None:

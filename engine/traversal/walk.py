@@ -20,11 +20,17 @@ def ways(latents: Sequence[Latent]) -> tuple[bool, ...]:
 
 
 def path(trained: TrainedModel, a: Start, b: Start, steps: int, *, spherical: bool) -> NDArray[np.float64]:
-    """Return points from one start to the other, (steps, latents), inclusive; a category is that of the nearer end."""
+    """Return points from one start to the other, (steps, latents), inclusive.
+
+    A category is that of the nearer end, a code the nearest one.
+    """
     points = between(a.mean, b.mean, steps, spherical=spherical)
-    categories = [number for number, latent in enumerate(trained.model.kinds) if latent.whole]
+    kinds = trained.model.kinds
+    categories = [number for number, latent in enumerate(kinds) if not latent.quantity]
+    codes = [number for number, latent in enumerate(kinds) if latent.integer and latent.quantity]
     nearer = np.linspace(0, 1, steps)[:, None] < 0.5
     points[:, categories] = np.where(nearer, a.mean[categories], b.mean[categories])
+    points[:, codes] = np.rint(points[:, codes])
     return points
 
 

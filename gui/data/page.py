@@ -1,11 +1,8 @@
 """The Data page: every data set with its state, samples and factors; prepare, download, delete."""
 
 from collections.abc import Callable
-from functools import partial
-from html import escape as html_escape
 from pathlib import Path
 
-import numpy as np
 from PySide6.QtCore import QSettings, QSignalBlocker, Qt, QUrl, Signal, Slot
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import (
@@ -15,8 +12,6 @@ from PySide6.QtWidgets import (
     QListWidget,
     QListWidgetItem,
     QPushButton,
-    QScrollArea,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -25,24 +20,16 @@ from engine.data.dsprites import download_official, downloaded_file
 from engine.errors import StudioError
 from engine.jobs.events import Job, Progress
 from engine.settings.folders import remember_data, remembered_data
-from engine.system.paths import readable
-from engine.system.plain_text import one_line
 from gui.bridge import JobSession, JobThread, LatestWorker
-from gui.data.details import Details, label_of, read_details, values_of
-from gui.data.factor_sliders import FactorSliders
+from gui.data.details import Details, read_details
+from gui.data.facts import facts
+from gui.data.images_view import ImagesView
 from gui.plugins.words import origin_tip
 from gui.settings.asking import may
 from gui.widgets.flow import FlowLayout
-from gui.widgets.image_grid import ImageGrid, Row
 from gui.widgets.layouts import Card, empty_state, job_bar, label
 from gui.widgets.plain import as_plain
-from gui.widgets.tab_order import follow
 from gui.widgets.theme import px
-
-COLUMNS = 12
-
-escape = partial(html_escape, quote=False)
-"""Escapes text between tags, where quotes need no escaping."""
 
 
 class DataPage(QWidget):
@@ -142,43 +129,11 @@ class DataPage(QWidget):
         self.error.setTextFormat(Qt.TextFormat.PlainText)
         self.card.body.addWidget(self.error)
 
-        shown = QWidget()
-        column = QVBoxLayout(shown)
-        column.setContentsMargins(0, 0, 0, 0)
-        self.factor_title = label("Factors", "group")
-        self.factor_row = QWidget()
-        row = QHBoxLayout(self.factor_row)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(16)
-        self.picture = ImageGrid(largest=132)
-        self.picture.setFixedSize(140, 140)
-        self.sliders = FactorSliders()
-        self.sliders.moved.connect(self._show_image)
-        row.addWidget(self.picture)
-        row.addWidget(self.sliders, 1)
-        sample_head = QWidget()
-        head = QHBoxLayout(sample_head)
-        head.setContentsMargins(0, 0, 0, 0)
-        head.addWidget(label("Samples", "group"))
-        self._others = more = QPushButton("Show others")
-        more.setToolTip("Draw other images at random")
-        more.clicked.connect(self._next_page)
-        head.addStretch(1)
-        head.addWidget(more)
-        self.samples = ImageGrid(largest=72)
-        self.samples.clicked.connect(self._sample_clicked)
-        for widget in (self.factor_title, self.factor_row, sample_head, self.samples):
-            column.addWidget(widget)
-        column.addStretch(1)
+        self.images = ImagesView()
+        self.images.others_asked.connect(self._next_page)
         self.nothing = empty_state("")
         self.card.body.addWidget(self.nothing, 1)
-        area = QScrollArea()
-        area.setObjectName("scrolled")
-        area.setAccessibleName("Images of the data set")
-        area.setWidget(shown)
-        area.setWidgetResizable(True)
-        self._area = area
-        self.card.body.addWidget(area, 1)
+        self.card.body.addWidget(self.images, 1)
         self._show_idle()
         return self.card
 
@@ -202,7 +157,7 @@ class DataPage(QWidget):
         return self._tried.get(name) or remembered_data(name)
 
     def list_entries(self) -> None:
-        """List the data sets there are now; the chosen one stays chosen if it can."""
+        """List the available data sets, keeping the selection if possible."""
         chosen = str(self.list.currentItem().data(Qt.ItemDataRole.UserRole))
         with QSignalBlocker(self.list):
             self._fill_list()
@@ -251,7 +206,9 @@ class DataPage(QWidget):
         ready = entry.state() == "ready" or path is not None
         self.card.title.setText(entry.title)
         self.state.setText("ready" if entry.state() == "ready" else "chosen" if path else entry.state())
-        self.facts.setText(self._facts(entry, path))
+        loaded = self._details.dataset if self._details is not None else None
+        known = loaded if loaded is not None and loaded.name == entry.name else None
+        self.facts.setText(facts(entry, path, known))
         needed = not ready or (entry.name == "dsprites" and path is None and entry.state() != "ready")
         self.prepare_button.setVisible(needed and not entry.own)
         self.prepare_button.setText("Download" if entry.path_kind == "folder" and not entry.own else "Prepare")
@@ -262,7 +219,7 @@ class DataPage(QWidget):
         self.forget_button.setVisible(path is not None and not self.preparing)
         self.forget_button.setText(f"Forget this {'file' if path is not None and path.is_file() else 'folder'}")
         self.use_button.setEnabled(ready or not entry.own)
-        self._area.setVisible(self._details is not None)
+        self.images.setVisible(self._details is not None)
         self.nothing.setVisible(self._details is None)
         self.nothing.setText(self._what_to_do(ready))
 
@@ -276,44 +233,12 @@ class DataPage(QWidget):
         again = " to try again" if self.error.text() else ""
         return f"Press {self.prepare_button.text()}{again}.\n\nIts images will appear here."
 
-    def _facts(self, entry: Entry, path: Path | None) -> str:
-        lines = [escape(entry.description)]
-        details = self._details
-        if details is not None and details.dataset.name == entry.name:
-            data = details.dataset
-            height, width, channels = data.image_shape
-            splits = ", ".join(f"{name}: {len(indices):,}" for name, indices in data.splits.items())
-            colour = "grey" if channels == 1 else "colour"
-            lines.append(f"<b>{len(data):,}</b> images, {height} × {width}, {colour} ({escape(splits)})")
-            lines.append(escape(f"Source: {data.source}"))
-            if data.label_names:
-                lines.append(escape(f"Classes: {', '.join(data.label_names[:20])}{', …' if data.classes > 20 else ''}"))
-            if data.factors is not None:
-                sizes = zip(data.factors.names, data.factors.sizes, strict=True)
-                lines.append(escape("Factors: " + ", ".join(f"{name} ({size})" for name, size in sizes)))
-            lines += map(escape, data.notes)
-        else:
-            if entry.images:
-                lines.append(f"<b>{entry.images:,}</b> images, {' × '.join(map(str, entry.shape[:2]))}")
-            lines.append(escape(f"Classes: {entry.classes}"))
-            if entry.factors:
-                lines.append(escape(f"Factors: {entry.factors}"))
-        if words := origin_tip(ENTRIES.origin(entry.name)):
-            lines.append(escape(words))
-        lines.append(escape(f"Licence: {entry.licence}" + (f" · {entry.citation}" if entry.citation else "")))
-        used = disk_used(entry.name)
-        if used:
-            lines.append(f"Disk used in the cache: {used / 1e6:,.0f} MB")
-        place = escape(one_line(readable(path))) if path is not None else ""
-        if place and not any(place in line for line in lines):
-            lines.append(f"From {place}")
-        return "<br>".join(lines)
-
     # Reading
 
     @Slot(int)
     def _chosen(self, row: int) -> None:
         self._details = self._asked = None
+        self.images.forget()
         self._page = 0
         self.words.setText("")
         self._say_error("")
@@ -343,21 +268,8 @@ class DataPage(QWidget):
             return
         if said := self._said.pop(self.entry.name, ""):
             self.resolved.emit(said)
-        new = self._details is None
         self._details = details
-        dataset = details.dataset
-        rows = []
-        for start in range(0, len(details.samples), COLUMNS):
-            part = slice(start, start + COLUMNS)
-            tips = [f"{label_of(dataset, int(i))} {values_of(dataset, int(i))}".strip() for i in details.indices[part]]
-            rows.append(Row(details.samples[part], tips=tips))
-        self.samples.show_rows(rows)
-        has_factors = dataset.factors is not None
-        self.factor_title.setVisible(has_factors)
-        self.factor_row.setVisible(has_factors)
-        if new:
-            self.sliders.show_dataset(dataset)
-            follow(self.sliders, self._others, self.samples)
+        self.images.show_details(details)
         self.refresh()
 
     @Slot(object, str)
@@ -367,16 +279,6 @@ class DataPage(QWidget):
             self._tried.pop(self.entry.name, None)
             self._say_error(message)
             self.refresh()
-
-    @Slot(int)
-    def _show_image(self, index: int) -> None:
-        if self._details is not None:
-            self.picture.show_rows([Row(self._details.dataset.images(np.array([index])))])
-
-    @Slot(int, int)
-    def _sample_clicked(self, row: int, column: int) -> None:
-        if self._details is not None:
-            self.sliders.show_image(int(self._details.indices[row * COLUMNS + column]))
 
     @Slot()
     def _next_page(self) -> None:
@@ -433,6 +335,7 @@ class DataPage(QWidget):
         if tried is not None and complete:
             self._remember(name, tried)
         self._asked, self._details = None, None
+        self.images.forget()
         self._say_error(thread.error)
         self.refresh()
         if thread.error:
@@ -492,7 +395,7 @@ class DataPage(QWidget):
         if not may(self, self._settings, "ask_data", question, more, "Remove", "Keep"):
             return
         self._details, self._asked = None, None
-        self.sliders.show_dataset(None)
+        self.images.release()
         try:
             delete_cached(self.entry.name)
         except StudioError as error:

@@ -97,7 +97,7 @@ class HelpDesk(QObject):
 
     @Slot()
     def forget(self) -> None:
-        """Make the texts anew the next time: what there is of methods, metrics or data sets has changed."""
+        """Generate the texts again when they are next shown, since methods, metrics or data sets have changed."""
         if self.shown is not None and not self.shown.isVisible():
             self.shown.close()
             self.shown.deleteLater()

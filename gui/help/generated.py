@@ -1,14 +1,16 @@
 """Help topics generated from the code itself, so that they cannot go out of date."""
 
 import argparse
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from html import escape
+from typing import Any
 
 from pydantic.fields import FieldInfo
 
 from engine.evaluation.catalogue import BETTER, GROUPS, IMAGES, METRICS, Column
-from engine.methods.registry import METHODS, setting_key
+from engine.methods.registry import METHODS, by_supervision, setting_key
 from engine.plugins.registering import PLUGINS
 from engine.settings.run_config import Group, RunConfig
 from engine.system.fields import choices_of, group_of, help_of, is_weight, range_text, unit_of
@@ -27,6 +29,7 @@ SEE_OF_FIELDS = {
     "normalisation": "networks#normalisation",
     "preview_steps": "pictures",
     "log_steps": "curves",
+    "score_steps": "curves#scores",
     "keep_steps": "runs#keeping",
 }
 """Where the help explains a setting further; by default, a method's setting leads to the method's section."""
@@ -103,21 +106,72 @@ def _value(value: object, unit: str) -> str:
         return "on" if value else "off"
     if isinstance(value, int | float | Schedule):
         return weight_text(value, unit)
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
     return f"{value} {unit}" if unit else str(value)
 
 
 def _place(origin: Origin) -> str:
-    """Return where the help lists what a plug-in brings."""
+    """Return where the help lists what a plug-in provides."""
     return f"plugins#plugin-{origin.plugin}"
 
 
 def _whose(origin: Origin | None) -> str:
-    """Return a line that says which plug-in a thing comes from; empty for the application's own."""
+    """Return a line that says which plug-in something comes from; empty for the application's own."""
     return "" if origin is None else f"<p>From <a href='{_place(origin)}'>{escape(origin.words)}</a>.</p>"
 
 
+COMPARISON = "<!-- comparison -->"
+"""Where methods.html has the table of all methods."""
+
+
+def methods_topic() -> str:
+    """Return the help on the methods: each with its supervision and name, and the table that compares them."""
+    text = (RESOURCES / "help" / "methods.html").read_text(encoding="utf-8")
+    for name, method in METHODS.items():
+        heading = re.compile(rf'(<h2 id="{name}">.*?</h2>\n)', re.DOTALL)
+        said = f"<p class='muted'>{method.supervision} · <code>{name}</code></p>"
+        text = heading.sub(rf"\1{said}", text)
+    return text.replace(COMPARISON, _comparison())
+
+
+def _comparison() -> str:
+    """Return the table of methods by supervision: what each assumes, what a step costs, when to take it."""
+    words = _toml("methods.toml")
+    costs = _toml("costs.toml")
+    rows = ["<tr><th>Method</th><th>Assumes</th><th>Step</th><th>When to take it</th></tr>"]
+    for label, names in by_supervision().items():
+        rows.append(f"<tr><td colspan='4'><b>{label[:1].upper()}{label[1:]}</b></td></tr>")
+        rows += [_compared(name, words.get(name), costs.get(name, {}).get("step")) for name in names]
+    shares = [100 * costs[name]["outside_torch"] for name in METHODS if name in costs]
+    note = (
+        "Step: how long a training step takes, in steps of the VAE; measured with one thread, batches of 64 images of "
+        "64 × 64 pixels, and the plain network where a method has none of its own (InfoGAN's, made for 28 × 28 pixels, "
+        f"is slow at this size). Of a step, {min(shares):.1f} to {max(shares):.1f} % are spent outside PyTorch."
+    )
+    return f"<table>{''.join(rows)}</table><p class='muted'>{note}</p>"
+
+
+def _compared(name: str, words: Mapping[str, str] | None, step: float | None) -> str:
+    """A row of the comparison. A plug-in's method has its own description, and its cost was not measured."""
+    method, origin = METHODS[name], METHODS.origin(name)
+    if words is None:
+        whose = _whose(origin).removeprefix("<p>").removesuffix("</p>")
+        assumes, when = " ".join(filter(None, (escape(method.about or method.formula) + ".", whose))), ""
+    else:
+        assumes, when = escape(words["assumes"]), escape(words["when"])
+    where = f"methods#{name}" if origin is None else _place(origin)
+    cost = "–" if step is None else f"{step:.1f}" if step < 10 else f"{step:.0f}"
+    title = f"<a href='{where}'>{escape(method.title)}</a>"
+    return f"<tr><td>{title}</td><td>{assumes}</td><td>{cost}</td><td>{when}</td></tr>"
+
+
+def _toml(name: str) -> dict[str, Any]:
+    return tomllib.loads((RESOURCES / "help" / name).read_text(encoding="utf-8"))
+
+
 def plugins_topic() -> str:
-    """Return the help on plug-ins, and what those that are loaded bring."""
+    """Return the help on plug-ins, with what the loaded ones provide."""
     parts = [(RESOURCES / "help" / "plugins.html").read_text(encoding="utf-8")]
     if PLUGINS:
         parts.append("<h3>Loaded now</h3>")
@@ -152,7 +206,7 @@ def plugins_topic() -> str:
 
 def metrics_topic() -> str:
     """Return the help on every metric of the catalogue: definition, protocol, and where it misleads."""
-    more = tomllib.loads((RESOURCES / "help" / "metrics.toml").read_text(encoding="utf-8"))
+    more = _toml("metrics.toml")
     parts = [
         "<h1>All metrics</h1>",
         "<p>A number without its protocol cannot be compared. Losses, KL and sharpness are means over up to "
@@ -228,6 +282,7 @@ def _options(parser: argparse.ArgumentParser) -> str:
 
 
 GENERATED: dict[str, Callable[[], str]] = {
+    "methods": methods_topic,
     "settings": settings_topic,
     "metrics": metrics_topic,
     "command-line": command_line_topic,

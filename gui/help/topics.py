@@ -10,11 +10,9 @@ from PySide6.QtGui import QTextDocument
 from engine.system.paths import RESOURCES
 from gui.help import KEYBOARD
 from gui.help.generated import GENERATED, keyboard_topic
+from gui.widgets.words import GREEK
 
 FOLDER = RESOURCES / "help"
-
-GREEK = {"beta": "β", "gamma": "γ", "sigma": "σ", "mu": "μ", "rho": "ρ"}
-"""Greek letters, by the names that users type to search for them."""
 
 
 @dataclass(frozen=True, slots=True)

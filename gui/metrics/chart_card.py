@@ -1,15 +1,20 @@
-"""The chart that compares rows of the table on one data set: a scatter plot of two metrics, or bars of one."""
+"""The chart that compares rows of the table on one data set: a scatter plot of two metrics, or bars of one.
+
+A scatter plot can also have the cost of the runs on its x axis: training steps, processor hours.
+"""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QSignalBlocker, Signal, Slot
-from PySide6.QtWidgets import QComboBox, QPushButton, QStackedLayout
+from PySide6.QtCore import QSignalBlocker, Qt, Signal, Slot
+from PySide6.QtWidgets import QComboBox, QFrame, QPushButton, QScrollArea, QStackedLayout
 
 from engine.evaluation.catalogue import Column
 from engine.evaluation.charts import bars, points
+from engine.evaluation.costs import COSTS, course_note
 from engine.evaluation.rows import DataKey, columns_of
 from engine.evaluation.table import Table
+from engine.figures.looks import look
 from gui.widgets.combo import Combo
 from gui.widgets.layouts import Card, empty_state, label
 from gui.widgets.theme import LIGHT, tokens
@@ -38,12 +43,12 @@ class ChartCard(Card):
         self._table = Table((), ())
         self._datasets: list[DataKey] = []
         self._followed: DataKey = ()
-        self._colours: Sequence[int] = ()
+        self._looks: Sequence[int] = ()
         self.kind = Combo()
         self.kind.addItems(["Scatter", "Bars"])
         self.kind.setAccessibleName("Type of chart")
         self.across, self.up = Combo(), Combo()
-        self.across.setToolTip("Metric on the x axis")
+        self.across.setToolTip("Metric on the x axis, or training steps or hours")
         self.up.setToolTip("Metric on the y axis")
         self._against = label("and", "muted")
         for box in (self.across, self.up):
@@ -65,6 +70,12 @@ class ChartCard(Card):
         self._message = empty_state(NOTHING)
         self._stack = QStackedLayout()
         self._stack.addWidget(self._message)
+        self._area = QScrollArea()
+        self._area.setFrameShape(QFrame.Shape.NoFrame)
+        self._area.setWidgetResizable(True)
+        self._area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._stack.addWidget(self._area)
         self.body.addLayout(self._stack, 1)
         for box in (self.kind, self.data, self.across, self.up):
             box.activated.connect(self._chosen)
@@ -88,23 +99,25 @@ class ChartCard(Card):
             from gui.metrics.charts import BarChart
 
             self._bars = BarChart()
-            self._stack.addWidget(self._bars)
+            self._area.setWidget(self._bars)
         return self._bars
 
-    def show_table(self, table: Table, colours: Sequence[int]) -> None:
-        """Show the runs of a table; `colours` has the number of a run colour for each row."""
-        self._table, self._colours = table, colours
+    def show_table(self, table: Table, looks: Sequence[int]) -> None:
+        """Show the runs of a table; `looks` has the number of a look for each row."""
+        self._table, self._looks = table, looks
         self._offer_data()
         rows = [row for line in table.lines for row in line.rows]
         known = [column for column in columns_of(rows) if any(row.value(column.metric) is not None for row in rows)]
         names = [column.metric for column in known]
-        x = self._wanted["x"] if self._wanted["x"] in names else next(iter(names), "")
+        costs = list(COSTS.values()) if names else []
+        offered = [*names, *(cost.metric for cost in costs)]
+        x = self._wanted["x"] if self._wanted["x"] in offered else next(iter(names), "")
         y = self._wanted["y"] or next((n for n in (*PREFERRED, *names) if n in names and n != x), "")
-        for box, wanted in ((self.across, x), (self.up, y)):
+        for box, wanted, columns in ((self.across, x, [*known, *costs]), (self.up, y, known)):
             with QSignalBlocker(box):
-                if [box.itemData(i) for i in range(box.count())] != names:
+                if [box.itemData(i) for i in range(box.count())] != [column.metric for column in columns]:
                     box.clear()
-                    for column in known:
+                    for column in columns:
                         box.addItem(column.title, column.metric)
                 box.setCurrentIndex(max(0, box.findData(wanted)))
         self._draw()
@@ -146,11 +159,12 @@ class ChartCard(Card):
         x, y = self._columns()
         assert x is not None
         assert y is not None
-        paper = [LIGHT.runs[number] for number in self._colours]
+        paper = [look(number, LIGHT.runs) for number in self._looks]
         titles = [line.title for line in self._table.lines]
         if self.kind.currentIndex() == SCATTER:
             found = points(self._table, x.metric, y.metric, self._chosen_data)
-            return scatter_figure(found, titles, paper, x, y, self._caption)
+            note = course_note([point.row for point in found], y.metric) if x.metric in COSTS else ""
+            return scatter_figure(found, titles, paper, x, y, " · ".join(filter(None, (self._caption, note))))
         return bars_figure(bars(self._table, y, self._chosen_data), paper, y, self._caption)
 
     @property
@@ -172,7 +186,7 @@ class ChartCard(Card):
 
     def _columns(self) -> tuple[Column | None, Column | None]:
         rows = [row for line in self._table.lines for row in line.rows]
-        by_name = {column.metric: column for column in columns_of(rows)}
+        by_name = COSTS | {column.metric: column for column in columns_of(rows)}
         return by_name.get(str(self.across.currentData())), by_name.get(str(self.up.currentData()))
 
     def _draw(self) -> None:
@@ -181,16 +195,16 @@ class ChartCard(Card):
         self._against.setVisible(scatter)
         x, y = self._columns()
         self.save.setEnabled(x is not None)
-        colours = [tokens().runs[number] for number in self._colours]
+        looks = [look(number, tokens().runs) for number in self._looks]
         if x is None or y is None:
             self._message.setText(NOTHING)
             self._stack.setCurrentWidget(self._message)
         elif scatter:
             found = points(self._table, x.metric, y.metric, self._chosen_data)
-            self.scatter.show_points(found, colours, x, y)
+            self.scatter.show_points(found, looks, x, y)
             self._stack.setCurrentWidget(self.scatter if found else self._message)
             on = f" on {self._caption}" if self._caption else ""
             self._message.setText(f"No run{on} has both “{x.name}” and “{y.name}”.")
         else:
-            self.bar_chart.show_bars(bars(self._table, y, self._chosen_data), colours, y)
-            self._stack.setCurrentWidget(self.bar_chart)
+            self.bar_chart.show_bars(bars(self._table, y, self._chosen_data), looks, y)
+            self._stack.setCurrentWidget(self._area)

@@ -5,17 +5,27 @@ from collections.abc import Sequence
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import Signal, Slot
-from PySide6.QtGui import QFontMetrics, QMouseEvent, QResizeEvent
+from PySide6.QtGui import QFontMetrics, QMouseEvent, QResizeEvent, QWheelEvent
 from PySide6.QtWidgets import QSizePolicy
 
 from engine.evaluation.catalogue import Column
-from engine.evaluation.charts import Bar, Point
+from engine.evaluation.charts import Bar, Point, courses, places
+from engine.figures.looks import Look
 from gui.widgets.axes import NumberAxis
 from gui.widgets.plain import as_plain
-from gui.widgets.theme import tokens
+from gui.widgets.theme import px, tokens
 
 LONGEST = 24
 """Longest name of a bar, in characters."""
+
+SYMBOLS = ("o", "s", "t1", "d")
+"""Symbols of the shapes of looks."""
+
+ALONE, JOINED = 12, 7
+"""Size of a point, and of one of several that are joined by a line, in pixels."""
+
+ROW = 17
+"""Least height of a bar's row in pixels."""
 
 
 class Chart(pg.PlotWidget):
@@ -49,25 +59,48 @@ class ScatterChart(Chart):
 
     def __init__(self) -> None:
         super().__init__()
-        self.points = pg.ScatterPlotItem(size=12, hoverable=True, hoverSize=15, tip=self._tip)
+        self.points = pg.ScatterPlotItem(size=ALONE, hoverable=True, hoverSize=15, tip=self._tip)
         self.points.sigClicked.connect(self._clicked)
         self.addItem(self.points)
+        self.lines: list[pg.PlotCurveItem] = []
+        """What joins the evaluations of a run."""
         self._shown: Sequence[Point] = ()
         self._columns: tuple[Column, Column] | None = None
 
-    def show_points(self, points: Sequence[Point], colours: Sequence[str], x: Column, y: Column) -> None:
-        """Draw a dot for each point in the colour of its row."""
+    def show_points(self, points: Sequence[Point], looks: Sequence[Look], x: Column, y: Column) -> None:
+        """Draw a dot for each point in the look of its row, and lines between the evaluations of a run."""
         moved = self._columns != (x, y) or [(p.x, p.y) for p in points] != [(p.x, p.y) for p in self._shown]
         self._shown, self._columns = points, (x, y)
         self._name_axes()
+        each = courses(points)
+        joined = {id(point) for course in each for point in course}
         self.points.setData(
             [
-                {"pos": (p.x, p.y), "brush": pg.mkBrush(colours[p.line]), "pen": tokens().card, "data": number}
+                {
+                    "pos": (p.x, p.y),
+                    "brush": pg.mkBrush(looks[p.line].colour),
+                    "symbol": SYMBOLS[looks[p.line].shape],
+                    "size": JOINED if id(p) in joined else ALONE,
+                    "pen": tokens().card,
+                    "data": number,
+                }
                 for number, p in enumerate(points)
             ]
         )
+        self._join(each, looks)
         if moved:
             self._show_all()
+
+    def _join(self, each: Sequence[Sequence[Point]], looks: Sequence[Look]) -> None:
+        for line in self.lines:
+            self.removeItem(line)
+        self.lines = []
+        for own in each:
+            x, y = np.array([p.x for p in own]), np.array([p.y for p in own])
+            line = pg.PlotCurveItem(x, y, pen=pg.mkPen(looks[own[0].line].colour, width=1))
+            line.setZValue(-1)
+            self.addItem(line)
+            self.lines.append(line)
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
         """Label the axes to fit the new size."""
@@ -104,8 +137,9 @@ class ScatterChart(Chart):
         if self._columns is None or not 0 <= data < len(self._shown):
             return ""
         first, second = self._columns
-        name = self._shown[data].row.name
-        return as_plain(f"{name}\n{first.title} {x:.{first.decimals}f}\n{second.title} {y:.{second.decimals}f}")
+        row = self._shown[data].row
+        values = f"{first.title} {x:,.{first.decimals}f}\n{second.title} {y:,.{second.decimals}f}"
+        return as_plain(f"{row.name}\n{row.method} ({row.supervision})\n{values}")
 
     @Slot(object, object, object)
     def _clicked(self, item: object, spots: Sequence[pg.SpotItem], event: object) -> None:
@@ -114,7 +148,10 @@ class ScatterChart(Chart):
 
 
 class BarChart(Chart):
-    """A bar for each row, the first at the top, with its error bar; a diamond marks the report's number."""
+    """A bar for each row, the first at the top, with its error bar; a diamond marks the report's number.
+
+    Bars are below a heading that names their supervision. It is as high as its names need: put it in a scroll area.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -126,34 +163,40 @@ class BarChart(Chart):
         for item in (self.bars, self.errors, self.printed):
             self.addItem(item)
 
-    def show_bars(self, bars: Sequence[Bar], colours: Sequence[str], column: Column) -> None:
+    def show_bars(self, bars: Sequence[Bar], looks: Sequence[Look], column: Column) -> None:
         """Draw these bars, each in the colour of its row."""
         theme = tokens()
-        places = np.arange(len(bars), dtype=float)
+        at, headings = places(bars)
         values = np.array([bar.value for bar in bars])
-        self.bars.setOpts(x0=np.zeros(len(bars)), y=places, width=values, height=0.6,
-                          brushes=[colours[bar.line] for bar in bars], pen=None)  # fmt: skip
-        ended = [(place, bar) for place, bar in enumerate(bars) if bar.low is not None and bar.high is not None]
+        self.bars.setOpts(x0=np.zeros(len(bars)), y=np.array(at), width=values, height=0.6,
+                          brushes=[looks[bar.line].colour for bar in bars], pen=None)  # fmt: skip
+        placed = list(zip(at, bars, strict=True))
+        ended = [(place, bar) for place, bar in placed if bar.low is not None and bar.high is not None]
         self.errors.setData(
             x=np.array([bar.value for _, bar in ended]),
-            y=np.array([float(place) for place, _ in ended]),
+            y=np.array([place for place, _ in ended]),
             left=np.array([bar.value - (bar.low or 0.0) for _, bar in ended]),
             right=np.array([(bar.high or 0.0) - bar.value for _, bar in ended]),
             pen=pg.mkPen(theme.text, width=1),
         )
         self.printed.setData(
-            [{"pos": (bar.printed, place)} for place, bar in enumerate(bars) if bar.printed is not None],
+            [{"pos": (bar.printed, place)} for place, bar in placed if bar.printed is not None],
             brush=theme.card, pen=theme.text,
         )  # fmt: skip
         self.across.setLabel(column.heading)
-        self.up.setTicks([[(place, _short(bar.title)) for place, bar in enumerate(bars)]])
-        self.plot.setYRange(-0.6, max(0.6, len(bars) - 0.4), padding=0)
+        self.up.setTicks([[*((place, _short(bar.title)) for place, bar in placed), *headings.items()]])
+        self.setMinimumHeight(px(ROW) * (len(at) + len(headings)) + 50)
+        self.plot.setYRange(-0.6, max(0.6, len(at) + len(headings) - 0.4), padding=0)
         ends = [0.0, *(v for bar in bars for v in (bar.value, bar.low, bar.high, bar.printed) if v is not None)]
         self.plot.setXRange(min(ends), max(ends) or 1.0, padding=0.04)
         self.setToolTip(
             "Error bars: ± standard deviation over runs, or the 95 % interval of a single run."
             + (" Diamonds: the report's numbers." if any(bar.printed is not None for bar in bars) else "")
         )
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        """Leave the wheel to the scroll area."""
+        event.ignore()
 
 
 def _short(title: str) -> str:

@@ -27,7 +27,7 @@ class MetricChooser(CheckPopup):
         self._say()
 
     def take_plugins(self) -> None:
-        """Offer the metrics there are now; new ones are selected."""
+        """Offer the available metrics; new ones are selected."""
         before, chosen = self._offered, self.chosen
         self._fill()
         self.choose(chosen | (self._offered - before))

@@ -16,10 +16,17 @@ from gui.plugins.words import origin_tip
 from gui.widgets.check_popup import CheckPopup, Choice, ChoiceGroup
 from gui.widgets.plain import tip
 
-LEAD = {"method": "Method", "dataset": "Data set", "seed": "Seed", "step": "Step", "n": "Number of runs"}
+LEAD = {
+    "method": "Method",
+    "supervision": "Supervision",
+    "dataset": "Data set",
+    "seed": "Seed",
+    "step": "Step",
+    "n": "Number of runs",
+}
 """Columns that describe a row and can be hidden."""
 
-USUAL = frozenset({"name", "dataset", "n", "step"})
+USUAL = frozenset({"name", "supervision", "dataset", "n", "step"})
 """Columns about the runs that are shown by default."""
 
 REPORT_COLUMNS = "report"

@@ -17,10 +17,10 @@ from engine.evaluation.grouping import sorted_rows
 from engine.evaluation.rows import NOT_YET, Row, read_row
 from engine.evaluation.table import Line, Table, table_of
 from engine.evaluation.table_formats import latex, markdown, tabbed
+from engine.figures.looks import look, looks_of
 from engine.jobs.events import Progress
 from gui.metrics.chart_card import ChartCard
 from gui.metrics.chooser import MetricChooser
-from gui.metrics.colours import colours_of
 from gui.metrics.exports import reasons, save_picture, save_table
 from gui.metrics.options import TableOptions
 from gui.metrics.study_panel import StudyPanel
@@ -78,7 +78,7 @@ class MetricsPage(QWidget):
         across, down = Qt.Orientation.Horizontal, Qt.Orientation.Vertical
         pictures = Splitter(across, (self.charts, self.subject), (500, 500), (1, 1), settings, "metrics/pictures")
         parts = (self._table_card(), pictures)
-        layout.addWidget(Splitter(down, parts, (460, 370), (1, 1), settings, "metrics/halves"))
+        layout.addWidget(Splitter(down, parts, (500, 330), (1, 1), settings, "metrics/halves"))
         self.show_idle()
         self._show()
 
@@ -150,7 +150,7 @@ class MetricsPage(QWidget):
             self._follow(chosen[0])
 
     def take_plugins(self) -> None:
-        """Offer the metrics and studies there are now, and read all rows again."""
+        """Offer the available metrics and studies, and read all rows again."""
         self.chooser.take_plugins()
         self._read.clear()
         self._known = []
@@ -181,17 +181,17 @@ class MetricsPage(QWidget):
         table = self.study.table if study else self._table_of_runs()
         sorting = self.options.sorting
         self.full = table.sorted_by(sorting[0], descending=sorting[1]) if sorting else table
-        colours = self._colours()
+        looks = self._looks()
         current = self._current_key()
         shown = self.full if study else self.options.visible(self.full)
-        self.model.show_table(shown, [tokens().runs[number] for number in colours])
+        self.model.show_table(shown, [look(number, tokens().runs) for number in looks])
         self.view.show_sorting(sorting)
         self._message.setText(self._nothing())
         self._stack.setCurrentIndex(1 if table.lines else 0)
         self.copy.setEnabled(bool(table.lines))
         self.export.setEnabled(bool(table.lines))
         self.notes.show_notes([*shown.notes(), *([] if study else reasons(self.full, self.chooser.metrics))])
-        self.charts.show_table(self.full, colours)
+        self.charts.show_table(self.full, looks)
         self._select_line(next((n for n, line in enumerate(self.full.lines) if self._key(line) == current), 0))
         self._show_subject()
         self._say_button()
@@ -204,12 +204,12 @@ class MetricsPage(QWidget):
         self.options.show_rows(rows)
         return table_of(rows, self.options.by, report=self.options.report)
 
-    def _colours(self) -> list[int]:
-        """Return the number of a run colour for each row."""
+    def _looks(self) -> list[int]:
+        """Return the number of a look for each row."""
         if self.options.study:
-            return self.study.colours(self.full)
+            return self.study.looks(self.full)
         of_runs = {item.path: item.colour for item in self._items}
-        return colours_of(self.full, of_runs, methods=self.options.by is not None)
+        return looks_of(self.full, of_runs, methods=self.options.by is not None)
 
     def _nothing(self) -> str:
         """Return what to do while the table is empty."""

@@ -127,7 +127,7 @@ class StudyChoice(QWidget):
 
     def _add(self, study: Study) -> None:
         self.studies.addItem(study.title, _key(study))
-        self.studies.setItemData(self.studies.count() - 1, tip(study.about, str(study.path)), _TIP)
+        self.studies.setItemData(self.studies.count() - 1, tip(study.about, study.methods_words, str(study.path)), _TIP)
 
     def _place(self, key: str) -> int:
         return self.studies.findData(key)

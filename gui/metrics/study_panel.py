@@ -6,9 +6,9 @@ from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QPushButton, QVBoxLayout, 
 
 from engine.errors import DataError
 from engine.evaluation.table import Table
+from engine.figures.looks import looks_of
 from engine.studies import DataOnDisk, Study, StudyEstimate, check_cells, methods_text
 from gui.bridge import LatestWorker
-from gui.metrics.colours import colours_of
 from gui.metrics.study_choice import StudyChoice
 from gui.metrics.study_estimator import StudyEstimator
 from gui.metrics.study_foot import StudyFoot
@@ -92,12 +92,12 @@ class StudyPanel(QObject):
             return Table((), ())
         return self.standing.runs if self.each.isChecked() else self.standing.methods
 
-    def colours(self, table: Table) -> list[int]:
-        """Return a colour for each row: that of its method."""
+    def looks(self, table: Table) -> list[int]:
+        """Return the number of a look for each row: that of its method."""
         if self.standing is None:
             return []
         methods = self.standing.methods
-        numbers = colours_of(methods, {}, methods=True)
+        numbers = looks_of(methods, {}, methods=True)
         of_method = {line.rows[0].method: number for line, number in zip(methods.lines, numbers, strict=True)}
         return [of_method[line.rows[0].method] for line in table.lines]
 

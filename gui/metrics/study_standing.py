@@ -41,7 +41,8 @@ def read_standing(
     `failures` are cells that failed in this session, `working` the titles of cells being worked on, `data` what an
     earlier call found out about the data on disk.
     """
-    states = tuple(_with_failure(state, failures, working) for state in cell_states(study, runs, data))
+    found = sorted(cell_states(study, runs, data), key=lambda state: state.cell.supervision.rank)
+    states = tuple(_with_failure(state, failures, working) for state in found)
     rows = study_rows(study, states)
     each = table_of([replace(row, name=state.cell.title) for row, state in zip(rows, states, strict=True)])
     methods = study_table(study, runs, states)

@@ -1,4 +1,4 @@
-"""The view of one row of the table: latents against factors, or reconstructions with their sharpness."""
+"""The view of one row of the table: latents against factors, sweeps of factors, or reconstructions with sharpness."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,7 +14,7 @@ from engine.evaluation.rows import Row
 from engine.methods.registry import METHODS
 from engine.runs.divergence import ACTIVE_NATS
 from gui.bridge import LatestWorker
-from gui.metrics.pictures import MOST_RUNS, Compared, Comparer
+from gui.metrics.pictures import MOST_RUNS, Compared, Comparer, Sweeper
 from gui.widgets.combo import Combo
 from gui.widgets.heat_map import HeatMap
 from gui.widgets.image_grid import ImageGrid
@@ -24,9 +24,19 @@ from gui.widgets.layouts import Card, empty_state, label
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-RECONSTRUCTIONS = "reconstructions"
-VIEWS = {name: title for name, (_, title, _) in MATRICES.items()} | {RECONSTRUCTIONS: "Reconstructions"}
+    from engine.evaluation.sweeps import Sweeps
+    from gui.metrics.sweep_chart import SweepChart
+
+SWEEPS, RECONSTRUCTIONS = "sweeps", "reconstructions"
+VIEWS = {name: title for name, (_, title, _) in MATRICES.items()} | {
+    SWEEPS: "Inferred against true",
+    RECONSTRUCTIONS: "Reconstructions",
+}
 NOTHING = "Click a row of the table to see which latents encode which factors."
+SWEPT = (
+    "Posterior mean of the latent that moves most with each factor; a line for each image it starts from. "
+    "|ρ|: rank correlation, 1 if the latent only rises or only falls"
+)
 SHARPNESS = "Sharpness: mean over the images shown, z = mean; point at an image for its own"
 TIPS = {
     "mutual_information": "{row} has {value} nats of information about {column}",
@@ -49,10 +59,14 @@ class SubjectCard(Card):
         self._names: Mapping[Path, Mapping[int, str]] = {}
         self._matrix: Matrix | None = None
         self._compared: Compared | None = None
+        self._sweeps: Sweeps | None = None
+        self._asked_last: Path | None = None
+        """The run whose sweeps were last asked for."""
+        self._chart: SweepChart | None = None
         self._asked: object = None
         self._follows = True
         """Whether the view is picked to suit each run, until the user chooses one."""
-        self._comparer = Comparer()
+        self._comparer, self._sweeper = Comparer(), Sweeper()
         self.worker = LatestWorker(self)
         self.worker.answered.connect(self._answered)
         self.worker.failed.connect(self._failed)
@@ -82,16 +96,12 @@ class SubjectCard(Card):
             self.head.addWidget(widget, stretch)
         self.map = HeatMap()
         self.grid = ImageGrid(side=128, largest=72)
-        area = QScrollArea()
-        area.setObjectName("scrolled")
-        area.setAccessibleName("Images of the run")
-        area.setWidget(self.grid)
-        area.setWidgetResizable(True)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self._pictures = area
+        self._pictures = _scrolled("Images of the run")
+        self._pictures.setWidget(self.grid)
+        self._plots = _scrolled("Inferred against true values of the factors")
         self._message = empty_state(NOTHING)
         self._stack = QStackedLayout()
-        for page in (self.map, area, self._message):
+        for page in (self.map, self._pictures, self._plots, self._message):
             self._stack.addWidget(page)
         self.body.addLayout(self._stack, 1)
         self.words = label("", "muted", wrap=True)
@@ -122,10 +132,23 @@ class SubjectCard(Card):
         """Apply the current colour scheme."""
         self.map.update()
         self.grid.update()
+        if self._chart is not None:
+            self._chart.apply_theme()
 
     def close_worker(self) -> None:
-        """End the thread that computes reconstructions."""
+        """End the thread that computes reconstructions and sweeps."""
+        self._sweeper.close()
         self.worker.close()
+
+    @property
+    def chart(self) -> "SweepChart":
+        """The plots of sweeps; created when first needed, since the plotting library is slow to load."""
+        if self._chart is None:
+            from gui.metrics.sweep_chart import SweepChart
+
+            self._chart = SweepChart()
+            self._plots.setWidget(self._chart)
+        return self._chart
 
     @property
     def row(self) -> Row | None:
@@ -139,10 +162,13 @@ class SubjectCard(Card):
 
     def figure(self) -> "Figure":
         """Draw the view in a style for papers."""
-        from engine.figures.evaluation import compared_figure, matrix_figure
+        from engine.figures.evaluation import compared_figure, matrix_figure, sweeps_figure
 
-        if self._matrix is not None and self.row is not None:
-            return matrix_figure(self._matrix, f"{self.row.name} ({self.row.dataset}, {self.row.method})")
+        about = f"{self.row.name} ({self.row.dataset}, {self.row.method})" if self.row is not None else ""
+        if self._matrix is not None:
+            return matrix_figure(self._matrix, about)
+        if self.view.currentData() == SWEEPS and self._sweeps is not None:
+            return sweeps_figure(self._sweeps.sweeps, self._latent_names, f"{about}, step {self._sweeps.step:,}")
         return compared_figure([(f"{row.title}\n{row.note}", row.images) for row in self.grid.rows])
 
     @Slot()
@@ -170,11 +196,13 @@ class SubjectCard(Card):
             self._say(f"{VIEWS[name]}: {row.reason('reconstruction')}.")
         elif name == RECONSTRUCTIONS:
             self._ask(row)
+        elif name == SWEEPS:
+            self._ask_sweeps(row)
         else:
             self._show_matrix(row, name)
 
     def _show_matrix(self, row: Row, name: str) -> None:
-        found = matrix(row, name, self._names.get(row.path) if row.path is not None else None)
+        found = matrix(row, name, self._latent_names)
         metric = MATRICES[name][0]
         if found is None:
             reason = row.reason(metric) if row.value(metric) is None else "these values were not stored; evaluate again"
@@ -198,10 +226,36 @@ class SubjectCard(Card):
             self._say("Reconstructing…")
         self.worker.ask(asked, lambda: self._comparer(asked))
 
+    def _ask_sweeps(self, row: Row) -> None:
+        """Request the sweeps of the current run."""
+        path = row.path
+        if path is None:
+            self._say(f"{VIEWS[SWEEPS]}: {row.reason('mig')}.")
+            return
+        if self._stack.currentWidget() is not self._plots or self._asked_last != path:
+            self._say("Sweeping the factors…")
+        self._asked = self._asked_last = path
+        self.worker.ask(path, lambda: self._sweeper(path))
+
+    @property
+    def _latent_names(self) -> Mapping[int, str]:
+        """The names of the current run's latents."""
+        return self._names.get(self.row.path, {}) if self.row is not None and self.row.path is not None else {}
+
     @Slot(object, object)
-    def _answered(self, asked: object, compared: Compared) -> None:
+    def _answered(self, asked: object, found: "Compared | Sweeps") -> None:
         if asked != self._asked:
             return
+        if isinstance(found, Compared):
+            self._show_compared(found)
+        else:
+            self._sweeps = found
+            self.chart.show_sweeps(found.sweeps, self._latent_names)
+            self.words.setText(" ".join(filter(None, (found.note, SWEPT))))
+            self.save.setEnabled(True)
+            self._stack.setCurrentWidget(self._plots)
+
+    def _show_compared(self, compared: Compared) -> None:
         self._compared = compared
         first = compared.originals
         rows = [Images(first.images, "Originals", _sharpness(first.sharpness.mean()), _tips(first.sharpness))]
@@ -228,13 +282,22 @@ class SubjectCard(Card):
         self._stack.setCurrentWidget(self._message)
 
 
+def _scrolled(name: str) -> QScrollArea:
+    area = QScrollArea()
+    area.setObjectName("scrolled")
+    area.setAccessibleName(name)
+    area.setWidgetResizable(True)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    return area
+
+
 def _reconstructs(row: Row) -> bool:
     return METHODS[row.config.objective].has("reconstruction")
 
 
 def _first_view(row: Row) -> str:
     """Return the first view available for a run: a matrix of latents and factors, else its reconstructions."""
-    tables = [name for name in VIEWS if name != RECONSTRUCTIONS and matrix(row, name) is not None]
+    tables = [name for name in MATRICES if matrix(row, name) is not None]
     if tables or row.value("reconstruction") is None:
         return [*tables, *VIEWS][0]
     return RECONSTRUCTIONS

@@ -7,7 +7,9 @@ from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersisten
 from PySide6.QtGui import QColor, QFont
 
 from engine.evaluation.catalogue import BETTER, METRICS
-from engine.evaluation.table import Cell, Heading, Table
+from engine.evaluation.table import SUPERVISION_NOTE, Cell, Heading, Table
+from engine.figures.looks import Look
+from engine.methods.base import Supervision
 from engine.system.numbers import grouped
 from gui.plugins.words import origin_tip
 from gui.widgets.dot import dot
@@ -19,29 +21,34 @@ Role = Qt.ItemDataRole
 HEADING = int(Role.UserRole) + 1
 """Role that returns the heading itself."""
 
+ENDS_GROUP = HEADING + 1
+"""Role that returns whether the rows below have another supervision."""
+
 AS_THEY_ARE = ("seed",)
 """Numeric columns without thousands separators, as they are names rather than quantities."""
 
 
 class MetricsModel(QAbstractTableModel):
-    """Holds a table, with a colour for each row."""
+    """Holds a table, with a look for each row."""
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
         self.table = Table((), ())
-        self._colours: Sequence[str] = ()
+        self._group_ends = self.table.group_ends
+        self._looks: Sequence[Look] = ()
 
-    def show_table(self, table: Table, colours: Sequence[str]) -> None:
+    def show_table(self, table: Table, looks: Sequence[Look]) -> None:
         """Show another table."""
-        if table == self.table and colours == self._colours:
+        if table == self.table and looks == self._looks:
             return
-        if _alike(table, self.table):  # keeps the selection, and a double-click in progress
-            self.table, self._colours = table, colours
+        alike = _alike(table, self.table)
+        if not alike:
+            self.beginResetModel()
+        self.table, self._group_ends, self._looks = table, table.group_ends, looks
+        if alike:  # keeps the selection, and a double-click in progress
             self.dataChanged.emit(self.index(0, 0), self.index(self.rowCount() - 1, self.columnCount() - 1))
-            return
-        self.beginResetModel()
-        self.table, self._colours = table, colours
-        self.endResetModel()
+        else:
+            self.endResetModel()
 
     def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 (Qt's signature)
         """Number of rows."""
@@ -78,8 +85,10 @@ class MetricsModel(QAbstractTableModel):
             return QColor(tokens().muted)
         if role == Role.ToolTipRole and cell.note:
             return tip(*cell.note.split("\n"), title=heading.column.name if heading.column else cell.text)
-        if role == Role.DecorationRole and index.column() == 0 and index.row() < len(self._colours):
-            return dot(self._colours[index.row()])
+        if role == ENDS_GROUP:
+            return index.row() in self._group_ends
+        if role == Role.DecorationRole and index.column() == 0 and index.row() < len(self._looks):
+            return dot(*self._looks[index.row()])
         return None
 
 
@@ -94,7 +103,13 @@ def _alike(table: Table, other: Table) -> bool:
 def _heading_tip(heading: Heading) -> str:
     column = heading.column
     if column is None:
-        words = {"n": "Number of runs", "step": "Step of the weights that were evaluated"}
+        words = {
+            "n": "Number of runs",
+            "step": "Step of the weights that were evaluated",
+            "supervision": tip(
+                *(f"{label}: {label.about}" for label in Supervision), SUPERVISION_NOTE, title=heading.title
+            ),
+        }
         return words.get(heading.key, heading.title)
     if heading.published:
         return tip("Nguyen and Qiu, Tables 1 and 2.", title=f"{column.name}, as printed in the report")

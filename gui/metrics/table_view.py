@@ -5,7 +5,7 @@ from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter
 from PySide6.QtWidgets import QHeaderView, QMenu, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from engine.evaluation.table import Heading
-from gui.metrics.table_model import HEADING
+from gui.metrics.table_model import ENDS_GROUP, HEADING
 from gui.widgets.frozen_table import FrozenTable
 from gui.widgets.theme import px, tokens
 
@@ -80,7 +80,7 @@ class Header(QHeaderView):
 
 
 class Cells(QStyledItemDelegate):
-    """Cells with a thin line below."""
+    """Cells with a thin line below, or a stronger one if the rows below have another supervision."""
 
     def paint(
         self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
@@ -89,7 +89,7 @@ class Cells(QStyledItemDelegate):
         super().paint(painter, option, index)
         rect: QRect = option.rect
         painter.save()
-        painter.setPen(QColor(tokens().faint))
+        painter.setPen(QColor(tokens().muted if index.data(ENDS_GROUP) else tokens().faint))
         painter.drawLine(rect.bottomLeft(), rect.bottomRight())
         painter.restore()
 

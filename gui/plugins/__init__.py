@@ -1,1 +1,1 @@
-"""Plug-ins in the window: the folder that is watched, the questions, and the page in the settings."""
+"""Plug-ins in the window: the watched folder, the questions, and the page in the settings."""

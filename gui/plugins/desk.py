@@ -1,4 +1,4 @@
-"""What the main window does about plug-ins: offers to review new ones, asks about a dropped file, says what failed."""
+"""Plug-ins in the main window: it offers to review new ones, asks about a dropped file, and reports failures."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +12,7 @@ from engine.system.plain_text import one_line
 from gui.plugins.host import PluginHost
 from gui.plugins.page import ask_to_add
 from gui.plugins.review import ReviewDialog
-from gui.plugins.words import brings_words
+from gui.plugins.words import provides_words
 from gui.widgets.banner import Banner
 
 NAMED = 3
@@ -20,7 +20,7 @@ NAMED = 3
 
 
 class PluginDesk(QObject):
-    """Emits `review(key)` when the user wants to see the list, with a plug-in to choose."""
+    """Emits `review(key)` when the user wants to see the list, with the plug-in to select."""
 
     review = Signal(str)
 
@@ -32,7 +32,7 @@ class PluginDesk(QObject):
         self._asking: ReviewDialog | None = None
         self._said: set[str] = set()
         """Problems that have been shown in this session."""
-        host.open_found.connect(self._offer_review)
+        host.review_needed.connect(self._offer_review)
         host.changed.connect(self._changed)
         host.failed.connect(banner.say)
         host.loaded.connect(self._say_loaded)
@@ -59,7 +59,7 @@ class PluginDesk(QObject):
 
     @Slot()
     def _offer_review(self) -> None:
-        """Say that there are plug-ins that wait for an answer."""
+        """Offer to review plug-ins that have no answer yet."""
         found = self._host.unanswered()
         if not found:
             return
@@ -70,11 +70,11 @@ class PluginDesk(QObject):
 
     @Slot(object)
     def _say_loaded(self, listed: Listed) -> None:
-        self._banner.note(f"{listed.title} is loaded: {brings_words(listed)}.")
+        self._banner.note(f"{listed.title} is loaded: {provides_words(listed)}.")
 
     @Slot()
     def _changed(self) -> None:
-        """Withdraw an offer that was answered elsewhere, and say what could not be loaded."""
+        """Withdraw an offer that was answered elsewhere, and report what could not be loaded."""
         every = self._host.plugins.listed()
         if self._offer and not any(listed.standing.open for listed in every):
             self._banner.withdraw(self._offer)
@@ -87,7 +87,7 @@ class PluginDesk(QObject):
 
 
 def _words(found: Sequence[Listed]) -> str:
-    """Say which plug-ins wait for an answer."""
+    """The message on plug-ins that have no answer yet."""
     if len(found) == 1:
         changed = found[0].standing is Standing.CHANGED
         how = "has changed since you were asked about it" if changed else "is new in the plug-in folder"

@@ -11,7 +11,7 @@ from engine.plugins.sources import FileSource
 from gui.bridge import JobSession, JobThread
 
 POLL_MS = 2000
-"""Interval at which the plug-in folder and the answers are looked at: a terminal may change them."""
+"""Interval in milliseconds at which the plug-in folder and the answers are rescanned; a terminal may change them."""
 
 WAITING = "It is in use by a run that is being trained or evaluated; the change takes effect when that has ended."
 
@@ -19,16 +19,16 @@ Stamp = tuple[tuple[str, int, int, int], ...]
 
 
 class PluginHost(QObject):
-    """Emits `changed` when the list of plug-ins changes, `brought` when the methods, networks, metrics or data sets
-    have changed, `open_found` when there are plug-ins that the user has not been asked about in this session, and
-    `failed` with a message. `loaded(listed)` when a plug-in is loaded that the user has just allowed.
+    """Emits `changed` when the list of plug-ins changes, `registered` when methods, networks, metrics or data sets have
+    been added or removed, `review_needed` when there are plug-ins that the user has not been asked about in this
+    session, `loaded(listed)` when a plug-in that the user has just allowed is loaded, and `failed` with a message.
 
-    `in_use(name)` tells whether a job is running that uses a plug-in.
+    `in_use(name)` returns whether a running job uses a plug-in.
     """
 
     changed = Signal()
-    brought = Signal()
-    open_found = Signal()
+    registered = Signal()
+    review_needed = Signal()
     failed = Signal(str)
     loaded = Signal(object)
 
@@ -38,47 +38,47 @@ class PluginHost(QObject):
         self._in_use = in_use
         self._session = JobSession(self, {Tried: self._tried}, self._ended)
         self._allowed: set[str] = set()
-        """Fingerprints of what the user has allowed in this session and is not loaded yet."""
+        """Fingerprints of plug-ins that the user has allowed in this session and that are not loaded yet."""
         self._offered: set[str] = set()
-        """Fingerprints of what the user has been asked about in this session."""
+        """Fingerprints of plug-ins that the user has been asked about in this session."""
         self._stamp: Stamp = ()
         self._timer = QTimer(self)
         self._timer.setInterval(POLL_MS)
         self._timer.timeout.connect(self._poll)
 
     def load_known(self) -> None:
-        """Load what has been imported before; called before the window is built."""
+        """Load plug-ins that have been imported before; called before the window is built."""
         self._stamp = self._stamps()
         self.plugins.load(known_only=True)
 
     def start(self) -> None:
-        """Import what is left, and watch the folder from now on."""
+        """Import the remaining plug-ins, and watch the folder from now on."""
         self.take_changes()
         self._timer.start()
 
     def close(self) -> None:
-        """Stop watching, and end an import."""
+        """Stop watching, and cancel an import."""
         self._timer.stop()
         self._session.cancel()
         self._session.wait()
 
     @Slot()
     def refresh(self) -> None:
-        """Look at the folder, and let all changes that can take effect."""
+        """Rescan the folder, and apply all changes that can take effect."""
         self._stamp = self._stamps()
         self.plugins.rescan()
         self.take_changes()
 
     @Slot()
     def take_changes(self) -> None:
-        """Unload what was removed, refused or replaced and is not in use, and import what is allowed."""
+        """Unload plug-ins that were removed, refused or replaced and are not in use, and import what is allowed."""
         unloaded = False
         for key in self.plugins.stale():
             if not self._keep_back(key):
                 self.plugins.unload(key)
                 unloaded = True
         if unloaded:
-            self.brought.emit()
+            self.registered.emit()
         for key in self.plugins.replaced():
             self._keep_back(key)
         job = None if self._session.active else self.plugins.loading()
@@ -87,27 +87,27 @@ class PluginHost(QObject):
         self._tell()
 
     def _keep_back(self, key: str) -> bool:
-        """Whether a change of a loaded plug-in has to wait, since a job uses it; it then says so in the list."""
+        """Return whether a change of a loaded plug-in must wait, since a job uses it; the list then says so."""
         used = self._in_use(self.plugins.name_of(key))
         self.plugins.wait(key, WAITING if used else "")
         return used
 
     def unanswered(self) -> list[Listed]:
-        """Return the plug-ins that are new or changed and have not been offered yet, and note that they are."""
+        """Return the new or changed plug-ins that have not been offered yet, and record that they are."""
         found = [listed for listed in self.plugins.listed() if listed.standing.open]
         new = [listed for listed in found if listed.fingerprint not in self._offered]
         self._offered |= {listed.fingerprint for listed in new}
         return new
 
     def allow(self, listed: Listed) -> None:
-        """Allow a plug-in as it is listed. Raises PluginError."""
+        """Allow a plug-in in the listed version. Raises PluginError."""
         self._offered.add(listed.fingerprint)
         self._allowed.add(listed.fingerprint)
         self.plugins.allow(listed)
         self.refresh()
 
     def refuse(self, listed: Listed) -> None:
-        """Refuse a plug-in as it is listed. Raises PluginError."""
+        """Refuse a plug-in in the listed version. Raises PluginError."""
         self._offered.add(listed.fingerprint)
         self.plugins.refuse(listed)
         self.refresh()
@@ -123,7 +123,7 @@ class PluginHost(QObject):
         self.refresh()
 
     def add(self, source: FileSource) -> None:
-        """Copy a file to the plug-in folder, in place of one of the same name, and allow it; `failed` if it cannot."""
+        """Copy a file to the plug-in folder, replacing one of the same name, and allow it; on errors emit `failed`."""
         try:
             self.allow(self.plugins.add(source, replace_existing=True))
         except PluginError as error:
@@ -137,7 +137,7 @@ class PluginHost(QObject):
             self.take_changes()
 
     def _stamps(self) -> Stamp:
-        """Something that changes with the files of the folder and the answers."""
+        """A value that changes with the files of the folder and with the answers."""
         found = []
         try:
             with os.scandir(self.plugins.folder) as entries:
@@ -150,7 +150,7 @@ class PluginHost(QObject):
         key = tried.source.key
         if not (key in self.plugins.replaced() and self._keep_back(key)):
             self.plugins.take(tried)
-            self.brought.emit()
+            self.registered.emit()
             self._say_loaded(key)
 
     def _say_loaded(self, key: str) -> None:
@@ -160,7 +160,7 @@ class PluginHost(QObject):
             self.loaded.emit(listed)
 
     def _ended(self, thread: JobThread) -> None:
-        """Import what was allowed meanwhile; a thread that failed has logged why."""
+        """Import what was allowed in the meantime; a thread that failed has logged the reason."""
         if thread.error or thread.control.cancelled:
             self._tell()
         else:
@@ -169,7 +169,7 @@ class PluginHost(QObject):
     def _tell(self) -> None:
         self.changed.emit()
         if any(listed.standing.open and listed.fingerprint not in self._offered for listed in self.plugins.listed()):
-            self.open_found.emit()
+            self.review_needed.emit()
 
 
 def _stamp(path: str) -> tuple[str, int, int, int]:

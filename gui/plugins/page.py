@@ -1,4 +1,4 @@
-"""The page of the settings that lists plug-ins: what each brings, whether it is loaded, and what can be done."""
+"""The page of the settings that lists plug-ins, with what each provides, its state, and what can be done with it."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -22,21 +22,21 @@ from engine.system.paths import readable
 from engine.system.plain_text import one_line
 from gui.plugins.host import PluginHost
 from gui.plugins.review import ReviewDialog
-from gui.plugins.words import TRUST, brings_words, state_words
+from gui.plugins.words import TRUST, provides_words, state_words
 from gui.settings.asking import ask
 from gui.widgets.flow import FlowLayout
 from gui.widgets.layouts import label
 from gui.widgets.theme import px
 
 NONE = (
-    "There are no plug-ins. Drop a Python file with one anywhere on the window, or add it here. The help says how to "
-    "write one."
+    "There are no plug-ins. Drop the Python file of one anywhere on the window, or add it here. The help explains how "
+    "to write one."
 )
 KEY = Qt.ItemDataRole.UserRole
 
 
 class PluginsPage(QWidget):
-    """Lists the plug-ins; what is done here takes effect at once."""
+    """Lists the plug-ins; changes take effect at once."""
 
     def __init__(self, host: PluginHost) -> None:
         super().__init__()
@@ -45,7 +45,7 @@ class PluginsPage(QWidget):
         self.list = QTreeWidget()
         self.list.setObjectName("plugins")
         self.list.setAccessibleName("Plug-ins")
-        self.list.setHeaderLabels(["Plug-in", "State", "Brings"])
+        self.list.setHeaderLabels(["Plug-in", "State", "Provides"])
         self.list.setRootIsDecorated(False)
         self.list.setUniformRowHeights(True)
         self.list.setAllColumnsShowFocus(True)
@@ -94,17 +94,17 @@ class PluginsPage(QWidget):
             row.addWidget(button, 0, Qt.AlignmentFlag.AlignTop)
         return holder
 
-    # What is shown
+    # The list
 
     @Slot()
     def refresh(self) -> None:
-        """Show the plug-ins as they are now; the chosen one stays chosen."""
+        """Show the current plug-ins, keeping the selection."""
         chosen = self._key
         every = self._host.plugins.listed()
         self.list.blockSignals(True)
         self.list.clear()
         for listed in every:
-            item = QTreeWidgetItem([listed.title, state_words(listed), brings_words(listed)])
+            item = QTreeWidgetItem([listed.title, state_words(listed), provides_words(listed)])
             item.setData(0, KEY, listed.key)
             item.setToolTip(0, readable(listed.place))
             for column in (1, 2):
@@ -119,7 +119,7 @@ class PluginsPage(QWidget):
         self._chosen()
 
     def choose(self, key: str) -> None:
-        """Choose a plug-in of the list, if it is there."""
+        """Select a plug-in, if it is in the list."""
         for number in range(self.list.topLevelItemCount()):
             item = self.list.topLevelItem(number)
             if item is not None and item.data(0, KEY) == key:
@@ -159,7 +159,7 @@ class PluginsPage(QWidget):
         self.problem.setText(problem)
         self.problem.setVisible(bool(problem))
 
-    # What is done
+    # The buttons
 
     @Slot()
     def _allow(self) -> None:
@@ -173,8 +173,8 @@ class PluginsPage(QWidget):
     def _retry(self) -> None:
         self._do(self._host.retry)
 
-    def _do(self, action: Callable[[Listed], None]) -> None:
-        listed = self._listed
+    def _do(self, action: Callable[[Listed], None], listed: Listed | None = None) -> None:
+        listed = listed or self._listed
         if listed is None:
             return
         try:
@@ -189,10 +189,10 @@ class PluginsPage(QWidget):
             return
 
         def remove() -> None:
-            QFile.moveToTrash(str(self._host.plugins.folder / listed.key))  # where there is none, it is deleted
+            QFile.moveToTrash(str(self._host.plugins.folder / listed.key))  # without a trash, it is deleted
             self._do(self._host.remove)
 
-        sentence = f"Remove {one_line(listed.key)}? The file is moved to the trash; runs keep what they have."
+        sentence = f"Remove {one_line(listed.key)}? The file is moved to the trash. Runs that use it are kept."
         ask(self, sentence, "Remove", remove)
 
     @Slot()
@@ -205,8 +205,9 @@ class PluginsPage(QWidget):
         question = f"Allow the plug-in {one_line(listed.key)}?" if asked else ""
         refuse = "Refuse" if listed.standing.open else ""
         dialog = ReviewDialog(self, listed.key, content, question, refuse=refuse, shows_text=True)
-        dialog.allowed.connect(self._allow)
-        dialog.refused.connect(self._refuse)
+        # The answer applies to the version that was shown, even if the file or the list has changed.
+        dialog.allowed.connect(lambda: self._do(self._host.allow, listed))
+        dialog.refused.connect(lambda: self._do(self._host.refuse, listed))
         dialog.open()
 
     @Slot()
@@ -239,12 +240,12 @@ def _button(title: str, tip: str, slot: Callable[[], None]) -> QPushButton:
 
 
 def ask_to_add(parent: QWidget, host: PluginHost, path: Path) -> ReviewDialog:
-    """Ask whether a file is to be added and allowed. Raises PluginError for what cannot be a plug-in."""
+    """Ask whether to add and allow a file. Raises PluginError if it cannot be a plug-in."""
     source = check_file(path)
     there = next((listed for listed in host.plugins.listed() if listed.key == source.key), None)
     note = ""
     if there is not None and there.fingerprint != source.fingerprint:
-        note = f"It takes the place of the {one_line(source.key)} in the plug-in folder."
+        note = f"It replaces the {one_line(source.key)} in the plug-in folder."
     dialog = ReviewDialog(
         parent, source.key, source.content, f"Add the plug-in {one_line(source.key)}?", note=note, allow="Add and allow"
     )

@@ -1,19 +1,19 @@
-"""The question whether a plug-in may be loaded: what it is, what that means, and its text."""
+"""The dialog that asks whether a plug-in may be loaded, with its description, a warning, and its text."""
 
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QFontDatabase
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
 
 from engine.system.plain_text import one_line
-from gui.plugins.words import TRUST, says_of_itself, size_words, text_of
+from gui.plugins.words import TRUST, description_of, size_words, text_of
 from gui.widgets.layouts import label
 from gui.widgets.theme import px
 
 
 class ReviewDialog(QDialog):
-    """Emits `allowed` or `refused`; closed without an answer, neither.
+    """Emits `allowed` or `refused`, or neither if it is closed without an answer.
 
-    Without `question` it only shows the text. `refuse` is the word of the button that refuses; without one there is
+    Without `question` it only shows the text. `refuse` is the label of the button that refuses; without it there is
     only Cancel.
     """
 
@@ -41,7 +41,7 @@ class ReviewDialog(QDialog):
         layout.setSpacing(8)
         self.title = label(question or one_line(name), "title", wrap=True)
         layout.addWidget(self.title)
-        about = says_of_itself(content)
+        about = description_of(content)
         facts = f"{one_line(name)} · {size_words(content)}" if question else size_words(content)
         for line in (about, facts, note):
             if line:

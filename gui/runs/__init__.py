@@ -1,1 +1,1 @@
-"""The list of runs beside every page, and what is done with runs."""
+"""The list of runs beside every page, and the actions on runs."""

@@ -326,4 +326,4 @@ class RunActions(QObject):
 def _fill_with_colours(menu: QMenu) -> None:
     menu.clear()
     for number in range(COLOURS):
-        menu.addAction(dot(tokens().runs[number], 16), COLOUR_NAMES[number]).setData(number)
+        menu.addAction(dot(tokens().runs[number], size=16), COLOUR_NAMES[number]).setData(number)

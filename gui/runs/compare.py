@@ -38,7 +38,10 @@ def settings_table(items: list[RunItem], *, everything: bool = False) -> list[tu
         field = fields[name]
         title, unit, titles = field.title or name, unit_of(field), choices_of(field)
         heading = f"{title} ({unit})" if unit and unit != title.lower() else title
-        rows.append((heading, [value_words(settings.get(name), titles) for settings in used]))
+        values = [value_words(settings.get(name), titles) for settings in used]
+        if name == "objective":
+            values = [f"{value} ({config.supervision})" for value, config in zip(values, configs, strict=True)]
+        rows.append((heading, values))
     return rows
 
 

@@ -4,6 +4,7 @@ from PySide6.QtCore import QAbstractItemModel, QEvent, QPoint, QRect, QRectF, QS
 from PySide6.QtGui import QColor, QFontMetrics, QMouseEvent, QPainter, QPen
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
+from engine.methods.base import Supervision
 from engine.runs.run import short_method_title
 from engine.settings.run_config import DATASET_TITLES
 from gui.runs.model import Index
@@ -16,7 +17,10 @@ TEXT_LEFT = 23
 
 
 class RunDelegate(QStyledItemDelegate):
-    """Paints a run: colour, name, data set, method and seed, state, tags, latest reconstruction and KL, progress.
+    """Paints a run: colour, name, data set, method, supervision and seed, state, tags, reconstruction, KL, progress.
+
+    Where there is no room for it, "unsupervised" is left out and other supervision shortened, if need be at the cost of
+    the seed.
 
     Emits `dot_clicked(index)` after a click on the colour.
     """
@@ -79,7 +83,12 @@ class RunDelegate(QStyledItemDelegate):
         reconstruction, kl = item.last("reconstruction"), item.last("kl")
         left, width = box.left() + TEXT_LEFT, box.width() - TEXT_LEFT - 8
         state_colour = {"failed": colours.error, "interrupted": colours.warning}.get(item.state.state, colours.muted)
-        kind = f"{DATASET_TITLES[config.dataset]} · {short_method_title(config)} · seed {config.seed}"
+        kind = f"{DATASET_TITLES[config.dataset]} · {short_method_title(config)}"
+        label, seed = config.supervision, f"seed {config.seed}"
+        kinds = [f"{kind} · {label} · {seed}"]
+        if label is not Supervision.NONE:
+            kinds += [f"{kind} · {label.short} · {seed}", f"{kind} · {label.short}"]
+        kinds.append(f"{kind} · {seed}")
         values = " · ".join(
             words.format(value)
             for words, value in (("{:,.1f}", reconstruction), ("KL {:,.1f}", kl))
@@ -87,7 +96,7 @@ class RunDelegate(QStyledItemDelegate):
         )
         lines = [
             (5, 20, 13, colours.text, [item.name], ""),
-            (25, 16, 11, colours.muted, [kind], ""),
+            (25, 16, 11, colours.muted, kinds, ""),
             (41, 16, 11, state_colour, _state_lines(item), values),
         ]
         font = painter.font()

@@ -29,7 +29,7 @@ SORTS: dict[str, Callable[[RunItem], Any]] = {
     "Started": lambda item: (item.run.created, item.path.name),
     "Name": lambda item: item.name.casefold(),
     "Data set": lambda item: DATASET_TITLES[item.run.config.dataset].casefold(),
-    "Method": lambda item: short_method_title(item.run.config),
+    "Method": lambda item: (item.run.config.supervision.rank, short_method_title(item.run.config)),
     "State": lambda item: item.state.state,
     "Progress": lambda item: item.state.step / max(1, item.state.total),
     "Reconstruction": lambda item: _number(item.last("reconstruction")),
@@ -151,8 +151,8 @@ class RunFilter(QSortFilterProxyModel):
 def description_of(item: RunItem) -> str:
     """Return a one-line description of a run, without its name."""
     config = item.run.config
-    parts = [DATASET_TITLES[config.dataset], short_method_title(config), f"seed {config.seed}", state_text(item)]
-    return ", ".join([*parts, *(f"#{tag}" for tag in item.tags)])
+    parts = [DATASET_TITLES[config.dataset], short_method_title(config), config.supervision, f"seed {config.seed}"]
+    return ", ".join([*parts, state_text(item), *(f"#{tag}" for tag in item.tags)])
 
 
 def _number(value: float | None) -> float:
@@ -163,7 +163,7 @@ def _number(value: float | None) -> float:
 def _tip(item: RunItem) -> str:
     config, state = item.run.config, item.state
     lines = [
-        f"{config.method_title}, {DATASET_TITLES[config.dataset]}, seed {config.seed}",
+        f"{config.method_title} ({config.supervision}), {DATASET_TITLES[config.dataset]}, seed {config.seed}",
         *(f"uses the plug-in {use.words}" for use in item.run.plugins),
         f"{state_text(item)}, step {state.step:,} of {state.total:,}",
     ]

@@ -16,6 +16,7 @@ from engine.errors import StudioError
 from engine.runs.kept_weights import kept_steps
 from engine.runs.latent_names import latent_names
 from engine.runs.metrics_file import MetricsReader, newest_row
+from engine.runs.plugins_used import origins_of
 from engine.runs.run import Run
 from engine.system.plain_text import clean_name
 
@@ -242,10 +243,10 @@ class RunStore(QObject):
 
     @Slot()
     def reopen(self) -> None:
-        """Open all runs again: their methods, networks or data sets have come, changed or gone."""
+        """Reopen the runs that use plug-ins, after methods, networks or data sets were added, changed or removed."""
         for item in self.items:
-            item.reopen()
-            self.updated.emit(item.path)
+            if item.run.plugins or origins_of(item.run.config):
+                item.reopen()
         self._others = dict.fromkeys(self._others)
         self.refresh()
         self.listed.emit()

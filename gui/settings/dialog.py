@@ -133,7 +133,7 @@ class SettingsDialog(QDialog):
 
     @Slot(int)
     def _show_page(self, number: int) -> None:
-        """Show a page; what is done with plug-ins takes effect at once and cannot be cancelled."""
+        """Show a page; changes to plug-ins take effect at once and cannot be cancelled."""
         self._pages.setCurrentIndex(number)
         self.defaults.setVisible(number == GENERAL)
         self.cancel.setVisible(number == GENERAL)

@@ -1,5 +1,5 @@
-"""The plots of the Training page: reconstruction, KL with capacity C, KL per latent, the method's own terms, and its
-weights that follow a schedule.
+"""The plots of the Training page: reconstruction, KL with capacity C, KL per latent, the method's own terms, its
+weights that follow a schedule, and scores.
 """
 
 import time
@@ -12,11 +12,12 @@ from pydantic.fields import FieldInfo
 from PySide6.QtCore import Qt, QTimer, Slot
 from PySide6.QtWidgets import QBoxLayout, QVBoxLayout, QWidget
 
-from engine.methods.base import Term
+from engine.evaluation.catalogue import METRICS
+from engine.methods.base import CAPACITY, Term
 from engine.methods.registry import METHODS
 from engine.runs.curves import Smoothing, View
 from engine.runs.latent_names import latent_title
-from engine.runs.metrics_file import MetricsReader
+from engine.runs.metrics_file import SCORES, MetricsReader
 from engine.system.fields import unit_of
 from gui.runs.delegate import run_colour
 from gui.runs.store import RunItem
@@ -31,6 +32,9 @@ LEAST_FACTOR = 1e-4
 
 TURN_MS = 40
 """Time between two plots of one redraw; drawing all at once would make the frame too long."""
+
+MOST_ROWS = 4
+"""Plots that there is room for, one below the other."""
 
 MOST_AT_ONCE = 4
 """Number of runs up to which all plots are drawn at once; with more they are drawn one by one."""
@@ -69,8 +73,8 @@ class SmoothColumn:
 class Curves(QWidget):
     """Curves of the selected runs, one colour per run; KL per latent of the first, one colour per latent.
 
-    A plot is hidden if no selected run has its values, such as terms of the method's own, or weights that follow a
-    schedule.
+    A plot is hidden if no selected run has its values, such as terms of the method's own, weights that follow a
+    schedule, or scores.
 
     The plots pan and zoom along x together and share a crosshair. Growing curves are redrawn at most every `redraw_ms`
     milliseconds.
@@ -86,12 +90,14 @@ class Curves(QWidget):
         self.latents = CurvePlot("KL per latent", "nats")
         self.terms = CurvePlot("Terms of the method", "nats")
         self.weights = CurvePlot("Weights", "")
-        self.plots = (self.reconstruction, self.kl, self.latents, self.terms, self.weights)
+        self.scores = CurvePlot("Scores", "")
+        self.plots = (self.reconstruction, self.kl, self.latents, self.terms, self.weights, self.scores)
         for plot in self.plots[3:]:
             plot.hide()
-        for plot, topic in zip(self.plots, ("reconstruction", "kl", "latents", "terms", "weights"), strict=True):
+        topics = ("reconstruction", "kl", "latents", "terms", "weights", "scores")
+        for plot, topic in zip(self.plots, topics, strict=True):
             plot.setProperty("helpTopic", f"curves#{topic}")
-            if plot not in (self.terms, self.weights):
+            if plot not in self.plots[3:]:
                 layout.addWidget(plot, 1)
             plot.canvas.zoomed.connect(self._zoom)
             plot.canvas.all_asked.connect(self._show_all)
@@ -99,12 +105,13 @@ class Curves(QWidget):
             plot.readout.setParent(self)
         self._last = QBoxLayout(QBoxLayout.Direction.TopToBottom)
         self._last.setSpacing(8)
-        self._last.addWidget(self.terms, 1)
-        self._last.addWidget(self.weights, 1)
+        for plot in self.plots[3:]:
+            self._last.addWidget(plot, 1)
         layout.addLayout(self._last)
         self._items: Sequence[RunItem] = ()
         self._options = ViewOptions()
         self._held_out: dict[Path, MetricsReader] = {}
+        self._of_scores: dict[Path, MetricsReader] = {}
         self._smooth: dict[tuple[Path, str], SmoothColumn] = {}
         self._zoomed: tuple[float, float] | None = None
         self.redraw_ms = redraw_ms
@@ -143,7 +150,10 @@ class Curves(QWidget):
         self._held_out = {
             item.path: self._held_out.get(item.path) or MetricsReader(item.run.held_out_file) for item in self._items
         }
-        for reader in self._held_out.values():
+        self._of_scores = {
+            item.path: self._of_scores.get(item.path) or MetricsReader(item.run.scores_file) for item in self._items
+        }
+        for reader in (*self._held_out.values(), *self._of_scores.values()):
             reader.refresh()
         if before != [item.path for item in self._items]:
             if len(self._items) > MOST_AT_ONCE:
@@ -181,9 +191,15 @@ class Curves(QWidget):
 
     def _draw_plot(self, number: int) -> None:
         self._drawn_at = time.monotonic()
-        (self._draw_losses, self._draw_divergences, self._draw_latents, self._draw_terms, self._draw_weights)[number](
-            self._items, self._options.view, self._zoomed or self._all()
-        )
+        draw = (
+            self._draw_losses,
+            self._draw_divergences,
+            self._draw_latents,
+            self._draw_terms,
+            self._draw_weights,
+            self._draw_scores,
+        )[number]
+        draw(self._items, self._options.view, self._zoomed or self._all())
 
     def _draw_losses(self, items: Sequence[RunItem], view: View, across: tuple[float, float]) -> None:
         """Draw reconstruction, or the loss if no run has a reconstruction."""
@@ -201,6 +217,10 @@ class Curves(QWidget):
         items = _having("kl", items)
         self.kl.setVisible(bool(items) or not shown)
         annealed = any(_has_capacity(item) for item in items)
+        own = {
+            term.help for item in items for term in METHODS[item.run.config.objective].terms if term.name == CAPACITY
+        }
+        self.kl.title.setToolTip(tip(*(f"Capacity C: {words}" for words in sorted(own))))
         self.kl.title.setText("KL divergence and capacity C" if annealed else "KL divergence")
         self.kl.show_curves([c for item in items for c in self._divergences(item, several)], view, across)
 
@@ -214,10 +234,11 @@ class Curves(QWidget):
     def _draw_terms(self, items: Sequence[RunItem], view: View, across: tuple[float, float]) -> None:
         """Draw the methods' own terms: one colour per run, or one per term if a single run has several."""
         having = [item for item in items if _terms(item)]
-        known = {term.name: term for item in having for term in METHODS[item.run.config.objective].terms}
+        terms = (term for item in having for term in METHODS[item.run.config.objective].terms)
+        known = {term.name: term for term in terms if term.name != CAPACITY}
         self.terms.setVisible(bool(having))
         self.terms.title.setText(next(iter(known.values())).title if len(known) == 1 else "Terms of the method")
-        self.terms.title.setToolTip(tip(*(f"{term.title} ({term.unit}): {term.help}" for term in known.values())))
+        self.terms.title.setToolTip(tip(*(f"{_named(term)}: {term.help}" for term in known.values())))
         self.terms.note.setText(", ".join(dict.fromkeys(term.unit for term in known.values() if term.unit)))
         curves = [c for item in having for c in self._own_terms(item, known, several=len(items) > 1)]
         self.terms.show_curves(curves, view, across)
@@ -245,15 +266,39 @@ class Curves(QWidget):
         self.weights.title.setToolTip(tip(*words))
         self.weights.note.setText(", ".join(units))
         self.weights.note.setVisible(bool(units))
-        self._share_room()
         several, alone = len(items) > 1, len(fields) == 1
         curves = [c for item in items for c in self._own_weights(item, several=several, alone=alone)]
         self.weights.show_curves(curves, view, across)
 
+    def _draw_scores(self, items: Sequence[RunItem], view: View, across: tuple[float, float]) -> None:
+        """Draw the scores: one colour per run, or one per score for a single run."""
+        having, several = [item for item in items if len(self._of_scores[item.path])], len(items) > 1
+        self.scores.setVisible(bool(having))
+        self.scores.title.setToolTip(tip(*(f"{METRICS[name].name}: {METRICS[name].about}" for name in SCORES)))
+        self._share_room()
+        self.scores.show_curves([c for item in having for c in self._own_scores(item, several=several)], view, across)
+
+    def _own_scores(self, item: RunItem, *, several: bool) -> list[Curve]:
+        palette, reader = tokens().runs, self._of_scores[item.path]
+        return [
+            Curve(
+                f"{name} {item.path}",
+                f"{item.name} · {METRICS[name].title}" if several else METRICS[name].title,
+                reader.column(self._options.view.column),
+                reader.column(name),
+                run_colour(item) if several else palette[number % len(palette)],
+                style=STYLES[number % len(STYLES)] if several else STYLES[0],
+                marked=True,
+                group=str(item.path) if several else "",
+                group_title=item.name if several else "",
+            )
+            for number, name in enumerate(SCORES)
+        ]
+
     def _share_room(self) -> None:
-        """Place terms and weights side by side if all five plots are shown, as there is no room for five rows."""
-        beside = not any(plot.isHidden() for plot in self.plots)
-        below = sum(not plot.isHidden() for plot in (self.terms, self.weights))
+        """Place terms, weights and scores side by side if more than four plots are shown, for lack of room."""
+        beside = sum(not plot.isHidden() for plot in self.plots) > MOST_ROWS
+        below = sum(not plot.isHidden() for plot in self.plots[3:])
         direction = QBoxLayout.Direction
         self._last.setDirection(direction.LeftToRight if beside else direction.TopToBottom)
         self._rows.setStretchFactor(self._last, 1 if beside else below)
@@ -395,6 +440,10 @@ def _weights(item: RunItem) -> dict[str, FieldInfo]:
     """Return the weights with their own curves, by name."""
     method = METHODS[item.run.config.objective]
     return {name: method.Settings.model_fields[name] for name in method.scheduled(item.metrics.own)}
+
+
+def _named(term: Term) -> str:
+    return f"{term.title} ({term.unit})" if term.unit else term.title
 
 
 def _terms(item: RunItem) -> list[str]:

@@ -91,15 +91,15 @@ PROPOSED = Schedule(0.0, 0.0, 50.0, "%")
 
 UNIT_TITLES = {"steps": "steps", "epochs": "epochs", "%": "% of run"}
 
-_TYPED = re.compile(rf"(.*) ?to (.*) over (.*) ({'|'.join(UNITS)})( cosine)?")
+_TYPED = re.compile(rf"(.*) ?to (.*) over (.*) ({'|'.join(UNITS)})((?: (?:{'|'.join(SHAPES[1:])}))?)")
 """The text of the editor, even if numbers are missing or wrong."""
 
 
 class WeightField(QWidget):
     """A number with a button that unfolds a schedule ending at it: start, end, length, unit and shape.
 
-    Folded again, it is the number at the end. Emits `edited` after every change, `finished` when a line edit loses the
-    focus. `below` is the second line of a schedule, which does not fit beside a label; it is visible with the first.
+    Folded again, it is a constant, the end value. Emits `edited` after every change, `finished` when a line edit loses
+    the focus. `below` is the second line of a schedule, which does not fit beside a label; it is shown with the first.
     """
 
     edited = Signal()

@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 
 from engine.data import ENTRIES
 from engine.errors import ConfigError
-from engine.methods.registry import METHODS, network_lacking, same_setting, setting_key
+from engine.methods.registry import METHODS, network_lacking, same_setting, setting_key, supervision_of
 from engine.networks.architectures import NETWORKS
 from engine.runs.differences import unused_settings
 from engine.settings.folders import remembered_data
@@ -32,22 +32,23 @@ from engine.system.reading import path_exists
 from engine.system.registry import Registry
 from gui.plugins.words import origin_tip
 from gui.training.editors import FolderField, TextField, WeightField
+from gui.training.method_box import MethodBox, method_tip
 from gui.widgets.combo import Combo
 from gui.widgets.layouts import label
 from gui.widgets.plain import as_plain
 
 _REGISTERED: dict[str, Registry[Any]] = {"objective": METHODS, "network": NETWORKS, "dataset": ENTRIES}
-"""Settings that name something which plug-ins can bring."""
+"""Settings whose values plug-ins can provide."""
 
 ALWAYS = (Group.DATA, Group.METHOD, Group.NETWORK, Group.LENGTH)
 """Groups that are always open; the others are below "More settings"."""
 
 
 class ConfigForm(QWidget):
-    """Edits the settings of a run. `changed` comes after every edit, valid or not.
+    """Edits the settings of a run. `changed` is emitted after every edit, valid or not.
 
-    Editors are kept by key: the name of a common setting, `setting_key` of a method's own. What was typed for one
-    method is still there when the user comes back to it.
+    Editors are stored by key: the name of a common setting, or `setting_key` of a method's own. The edits of one
+    method's settings are kept while another method is selected.
     """
 
     changed = Signal()
@@ -59,10 +60,10 @@ class ConfigForm(QWidget):
         self._headings: dict[Group, QLabel] = {}
         self._errors: dict[str, str] = {}
         self._read: dict[str, Any] = {}
-        """The settings that are valid, as they are understood, by name."""
+        """The parsed values of the valid settings, by name."""
         self._basis = RunConfig()
         self._dataset = ""
-        """The data set that the data folder is of."""
+        """The data set to which the data folder belongs."""
         self._more_open = False
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -82,16 +83,16 @@ class ConfigForm(QWidget):
         self.show_config(RunConfig())
 
     def rebuild(self) -> None:
-        """Make the editors again: methods, networks or data sets have come or gone.
+        """Create the editors again, after methods, networks or data sets have been added or removed.
 
-        What was typed stays; only what is gone, and a data folder of a data set that is gone, return to the settings
-        last shown, or to the default settings if those need what is gone.
+        Edits are kept. Only a removed method, network or data set, with its settings or data folder, is reset to the
+        settings last shown, or to the defaults if those need something that was removed.
         """
         edits = self._edits_that_stay()
         basis = RunConfig()
         if _is_there(self._basis.flat()):
             with suppress(ConfigError):
-                basis = RunConfig.from_json(self._basis.to_json())  # settings of a method that was replaced are others
+                basis = RunConfig.from_json(self._basis.to_json())  # a replaced method may have other settings
         while (item := self._grid.takeAt(0)) is not None:
             if (widget := item.widget()) is not None and widget is not self._more:
                 widget.hide()
@@ -104,7 +105,7 @@ class ConfigForm(QWidget):
         self.set_values(**{name: value for name, value in edits.items() if name in names})
 
     def _edits_that_stay(self) -> dict[str, Any]:
-        """What was typed, but for methods, networks and data sets that are no longer there, and settings of these."""
+        """The edits, except for removed methods, networks and data sets and their settings."""
         chosen = {name: _get(self._editors[name]) for name in _REGISTERED}
         edits = self.edits if chosen["objective"] in METHODS else self._common_edits()
         gone = {name for name, value in chosen.items() if value not in _REGISTERED[name]}
@@ -158,6 +159,10 @@ class ConfigForm(QWidget):
 
     def _editor(self, name: str, field: FieldInfo) -> QWidget:
         choices = choices_of(field)
+        if name == "objective":
+            methods = MethodBox()
+            methods.currentIndexChanged.connect(self._edited)
+            return methods
         if choices:
             combo = Combo()
             combo.setMinimumContentsLength(8)
@@ -189,7 +194,7 @@ class ConfigForm(QWidget):
         return line
 
     def show_config(self, config: RunConfig) -> None:
-        """Show these settings, as what later edits differ from."""
+        """Show these settings, with which later edits are compared."""
         self._basis = config
         for objective in METHODS:
             for name, field in METHODS[objective].Settings.model_fields.items():
@@ -214,27 +219,27 @@ class ConfigForm(QWidget):
             _put(self._editors[key], value)
 
     def config(self) -> RunConfig:
-        """Return the settings as typed. Raises ConfigError naming each field that is wrong."""
+        """Return the edited settings. Raises ConfigError, which names each invalid field."""
         return RunConfig.parse(self._values())
 
     @property
     def basis(self) -> RunConfig:
-        """The settings last shown, from which edits differ."""
+        """The settings last shown, with which edits are compared."""
         return self._basis
 
     @property
     def errors(self) -> list[str]:
-        """What is wrong now, a sentence each."""
+        """The current errors, a sentence each."""
         return list(self._errors.values())
 
     @property
     def differences(self) -> int:
-        """How many fields differ from the settings last shown."""
+        """The number of fields that differ from the settings last shown."""
         return sum(map(self._differs, self._values()))
 
     @property
     def edits(self) -> dict[str, Any]:
-        """What was typed in fields that differ from the settings last shown, or are wrong."""
+        """The typed values of fields that differ from the settings last shown or are invalid, by name."""
         typed = self._values()
         return {name: typed[name] for name in typed if self._differs(name) or name in self._errors}
 
@@ -243,7 +248,7 @@ class ConfigForm(QWidget):
         return str(_get(self._editors["objective"]))
 
     def _values(self) -> dict[str, Any]:
-        """What is typed for the settings that the chosen method has, by name."""
+        """The typed values of the settings that the chosen method uses, by name."""
         return {name: _get(self._editors[_key(self._objective, name)]) for name in _names(self._objective)}
 
     def _differs(self, name: str) -> bool:
@@ -251,7 +256,7 @@ class ConfigForm(QWidget):
         return valid and self._read[name] != self._basis_of(name)
 
     def _basis_of(self, name: str) -> Any:
-        """What edits of a setting differ from: the basis, or the default of a method that the basis is not of."""
+        """The value with which a setting is compared: the basis's, or the default if the basis lacks the setting."""
         own = METHODS[self._objective].Settings.model_fields
         former = METHODS[self._basis.objective]
         if name in own and not same_setting(name, former, METHODS[self._objective]):
@@ -259,7 +264,7 @@ class ConfigForm(QWidget):
         return self._basis.value(name)
 
     def _follow_dataset(self) -> None:
-        """After another data set was chosen, show where that one is remembered to be; a folder typed by hand stays."""
+        """When another data set is chosen, show its remembered folder, unless a folder was typed by hand."""
         before, self._dataset = self._dataset, _get(self._editors["dataset"])
         folder = _get(self._editors["data_folder"])
         known = {"", _shown(self._basis.data_folder), _shown(remembered_data(before))}
@@ -297,12 +302,12 @@ class ConfigForm(QWidget):
         self.changed.emit()
 
     def _lacking(self) -> str:
-        """What the method learns from and the data set does not have, as a sentence; of own arrays it is not known."""
+        """Why the method cannot learn from the data set, as a sentence; empty if it can, or if that is not known."""
         entry = ENTRIES[_get(self._editors["dataset"])]
         return METHODS[self._objective].lacking(entry.title, factors=bool(entry.factors))
 
     def _not_taken(self) -> str:
-        """What images the data set has that the network does not take, as a sentence, as far as that is known."""
+        """Why the network does not accept the data set's images, as a sentence; empty if it does or may."""
         name = _get(self._editors["dataset"])
         size = int(_get(self._editors["image_size"])) if name == "images" else 0
         shape = ENTRIES[name].shape or ((size, size) if size else ())
@@ -310,7 +315,7 @@ class ConfigForm(QWidget):
 
     @Slot()
     def _show_understood(self) -> None:
-        """Show a number that was typed, e.g. with a decimal comma, as it is understood."""
+        """Show a typed number, e.g. one with a decimal comma, as it was parsed."""
         line = self.sender()
         for name, typed in self._values().items():
             editor = self._editors[_key(self._objective, name)]
@@ -324,7 +329,7 @@ class ConfigForm(QWidget):
         self._show_relevant()
 
     def _show_relevant(self) -> None:
-        """Hide what the chosen method does not use, and what is below a closed heading."""
+        """Hide settings that the chosen method does not use, and those of closed groups."""
         method = METHODS[self._objective]
         hidden_groups = set() if self._more_open else {group for group in Group if group not in ALWAYS}
         dataset = ENTRIES[_get(self._editors["dataset"])]
@@ -341,16 +346,17 @@ class ConfigForm(QWidget):
                 self._editors[key].setVisible(visible)
                 if visible:
                     shown_groups.add(group)
-        self._headings[Group.METHOD].setText(f"{method.title} · {method.supervision}")
-        self._headings[Group.METHOD].setToolTip(as_plain(origin_tip(METHODS.origin(self._objective))))
+        supervision = supervision_of(self._objective, conditional=bool(self._values().get("conditional")))
+        self._headings[Group.METHOD].setText(f"{method.title} · {supervision}")
+        self._headings[Group.METHOD].setToolTip(method_tip(self._objective))
         for group, heading in self._headings.items():
-            heading.setVisible(group in shown_groups and group is not Group.DATA)
+            heading.setVisible((group in shown_groups or group is Group.METHOD) and group is not Group.DATA)
         epochs = self._editors["epochs"]
         epochs.setEnabled(not _get(self._editors["steps"]))
 
 
 def _is_there(settings: Mapping[str, Any]) -> bool:
-    """Whether the method, the network and the data set that settings name are there."""
+    """Whether the method, the network and the data set of these settings are available."""
     return all(settings[name] in registry for name, registry in _REGISTERED.items())
 
 
@@ -363,7 +369,7 @@ def _fields_of(group: Group) -> dict[str, tuple[str, FieldInfo]]:
 
 
 def _names(objective: str) -> list[str]:
-    """Names of the settings that a method has: the common ones that it looks at, and its own."""
+    """Names of the settings that a method uses: common ones and its own."""
     method = METHODS[objective]
     common = [name for name in RunConfig.model_fields if name not in {"method", *method.ignores}]
     return [*common, *method.Settings.model_fields]
@@ -374,7 +380,7 @@ def _key(objective: str, name: str) -> str:
 
 
 def _shown(value: Any) -> Any:
-    """A setting as its editor holds it."""
+    """The value of a setting in the form that its editor holds."""
     if isinstance(value, bool):
         return value
     if value is None:
@@ -386,7 +392,9 @@ def _shown(value: Any) -> Any:
 
 def _put(editor: QWidget, value: Any) -> None:
     if isinstance(editor, QComboBox):
-        editor.setCurrentIndex(max(0, editor.findData(_shown(value))))
+        place = editor.findData(_shown(value))
+        if place >= 0:
+            editor.setCurrentIndex(place)
     elif isinstance(editor, QCheckBox):
         editor.setChecked(value)
     elif isinstance(editor, FolderField):
@@ -408,7 +416,7 @@ def _get(editor: QWidget) -> Any:
 
 
 def _mark(editor: QWidget, invalid: bool) -> None:
-    """Show whether what an editor holds is valid."""
+    """Mark an editor as invalid or valid."""
     if isinstance(editor, WeightField):
         wrong = editor.wrong_lines() if invalid else []
         for part in editor.lines:
@@ -420,7 +428,7 @@ def _mark(editor: QWidget, invalid: bool) -> None:
 
 
 def _set_property(widget: QWidget, name: str, value: bool) -> bool:
-    """Set what the style sheet looks at; True when it changed."""
+    """Set a property that the style sheet uses; return whether it changed."""
     if bool(widget.property(name)) == value:
         return False
     widget.setProperty(name, value)

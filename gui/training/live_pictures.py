@@ -216,7 +216,7 @@ class LivePictures(Card):
     def _row(self, images: NDArray[np.uint8], latent: int, kinds: Sequence[Latent], preview: Preview) -> Row:
         """Return a latent's row with its name or KL next to its number."""
         kind = kinds[latent] if latent < len(kinds) else Latent.gaussian()
-        images = images[: kind.steps] if kind.whole else images
+        images = images[: kind.steps] if kind.integer else images
         known = preview.kl_per_latent
         note = self._names.get(latent) or (f"{known[latent]:.1f}" if known else "")
         title = latent_title(latent, self._names)
@@ -241,8 +241,4 @@ class LivePictures(Card):
 
 def _ranges(kinds: Sequence[Latent]) -> str:
     """Return the ranges of latents of these kinds, e.g. "from −3 to +3", or "10 categories, from −2 to +2"."""
-    words = (
-        f"{kind.steps} categories" if kind.whole else f"from {kind.low:+.0f} to {kind.high:+.0f}".replace("-", "−")
-        for kind in kinds
-    )
-    return ", ".join(dict.fromkeys(words))
+    return ", ".join(dict.fromkeys(kind.range_words for kind in kinds))

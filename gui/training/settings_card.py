@@ -35,11 +35,11 @@ KEPT = "form"
 
 
 class SettingsCard(Card):
-    """Emits `start(config)` (to train now or after the present run), `pause`, `go_on`, `stop` and `cancel`."""
+    """Emits `start(config)` (to train now or after the current run), `pause`, `resume`, `stop` and `cancel`."""
 
     start = Signal(object)
     pause = Signal()
-    go_on = Signal()
+    resume = Signal()
     stop = Signal()
     cancel = Signal()
 
@@ -93,7 +93,7 @@ class SettingsCard(Card):
     def _add_buttons(self) -> None:
         self.start_button = _button("Start", "", "Ctrl+Return", self._start)
         self.start_button.setObjectName("primary")
-        self.pause_button = _button("Pause", "Save a checkpoint and wait (Ctrl+P)", "Ctrl+P", self._pause_or_go_on)
+        self.pause_button = _button("Pause", "Save a checkpoint and wait (Ctrl+P)", "Ctrl+P", self._pause_or_resume)
         self.stop_button = _button(
             "Stop", "End the run now and keep its progress; the queue continues (Ctrl+.)", "Ctrl+.", self.stop
         )
@@ -113,7 +113,7 @@ class SettingsCard(Card):
     # Presets
 
     def _list_presets(self) -> None:
-        """Fill the box: shipped presets, own ones, and the place for a run's settings."""
+        """List the shipped presets, the user's own, and an entry for a run's settings."""
         with QSignalBlocker(self.presets):
             self.presets.clear()
             for preset in shipped_presets():
@@ -137,7 +137,7 @@ class SettingsCard(Card):
         return data[0] if data else None
 
     def _show_preset(self, title: str) -> None:
-        """Choose a preset in the box without changing the form; a title that no longer exists chooses none."""
+        """Select a preset without changing the form; a title that no longer exists selects none."""
         place = self.presets.findText(title)
         with QSignalBlocker(self.presets):
             self.presets.setCurrentIndex(place if place >= 0 else self.presets.findText(FROM_RUN))
@@ -199,10 +199,10 @@ class SettingsCard(Card):
         self._list_presets()
         self._show_preset(FROM_RUN)
 
-    # What the form shows
+    # The form
 
     def start_quick(self) -> None:
-        """Choose the two-minute preset, unchanged, and start it."""
+        """Select the two-minute preset, unchanged, and start it."""
         self._show_preset(quick_preset().title)
         self._choose_preset(self.presets.currentIndex())
         self._start()
@@ -213,11 +213,11 @@ class SettingsCard(Card):
         self.form.show_config(config)
 
     def use_data(self, name: str, path: Path | None) -> None:
-        """Set the data set, and the folder or file that it is in; all else stays."""
+        """Set the data set with its folder or file, and keep everything else."""
         self.form.set_values(dataset=name, data_folder=path)
 
     def take_preferences(self) -> None:
-        """Begin with what is preferred and remembered now, where the preset is silent; what was typed stays."""
+        """Apply changed preferences and folders where the preset sets nothing, and keep the user's edits."""
         preset = self.preset
         if preset is not None:
             edits = self.form.edits
@@ -225,7 +225,7 @@ class SettingsCard(Card):
             self.form.set_values(**edits)
 
     def take_plugins(self) -> None:
-        """Offer the methods, networks and data sets there are now; typed values are kept where they still can be."""
+        """Offer the available methods, networks and data sets, keeping the user's edits as far as possible."""
         chosen = self.presets.currentText()
         self.form.rebuild()
         self._list_presets()
@@ -235,7 +235,7 @@ class SettingsCard(Card):
         return read_preferences(self._settings).begin_with(preset.config)
 
     def _restore(self) -> None:
-        """Show what the form held when the window was last closed; else the first preset."""
+        """Restore the form of the last session, or show the first preset."""
         try:
             kept = parse_json(str(self._settings.value(KEPT, "")), PATHS)
             basis, config = (RunConfig.from_json(kept[name]) for name in ("basis", "config"))
@@ -247,7 +247,7 @@ class SettingsCard(Card):
         self.form.set_values(**config.flat())
 
     def keep(self) -> None:
-        """Remember what the form holds, for the next session; settings that are not valid are not kept."""
+        """Save the form for the next session, if its settings are valid."""
         if not self.form.errors:
             kept = {"preset": self.presets.currentText(), "basis": self.form.basis.to_json()}
             self._settings.setValue(KEPT, json.dumps(kept | {"config": self.form.config().to_json()}))
@@ -255,11 +255,11 @@ class SettingsCard(Card):
     # Buttons
 
     def show_idle(self, *, queues: bool = False) -> None:
-        """Nothing trains: a run can be started, or queued while another job has the processor."""
+        """Show the buttons while nothing is training; runs are queued if another job uses the processor."""
         self._show_buttons(training=False, queues=queues)
 
     def show_training(self, *, paused: bool = False, stopping: bool = False) -> None:
-        """A run trains: it can be paused, stopped and cancelled, and others can be queued."""
+        """Show the buttons while a run is training: it can be paused, stopped or cancelled, and others queued."""
         self._show_buttons(training=True, queues=True, paused=paused, stopping=stopping)
 
     def _show_buttons(self, *, training: bool, queues: bool, paused: bool = False, stopping: bool = False) -> None:
@@ -267,7 +267,7 @@ class SettingsCard(Card):
         self.start_button.setToolTip(
             f"Train with these settings {'after the current run and the queue' if queues else 'now'} (Ctrl+Return)"
         )
-        self.start_button.setShortcut("Ctrl+Return")  # a new text forgets it
+        self.start_button.setShortcut("Ctrl+Return")  # setText clears it
         self.start_button.setEnabled(not self.form.errors)
         for button in (self.pause_button, self.stop_button, self.cancel_button):
             button.setEnabled(training and not stopping)
@@ -285,9 +285,9 @@ class SettingsCard(Card):
             self.errors.setText(str(error))
 
     @Slot()
-    def _pause_or_go_on(self) -> None:
+    def _pause_or_resume(self) -> None:
         if self._paused:
-            self.go_on.emit()
+            self.resume.emit()
         else:
             self.pause.emit()
 
@@ -295,7 +295,7 @@ class SettingsCard(Card):
 
     @Slot()
     def _edited(self) -> None:
-        """Ask for a new estimate, and say what is wrong, what does not fit together, and how long the run is."""
+        """Request a new estimate, and show errors, warnings and the length of the run."""
         self._estimate = None
         config: RunConfig | None = None
         errors = self.form.errors

@@ -49,6 +49,8 @@ class GridCard(Card):
         self._settings = settings
         self._kind = Latent.gaussian()
         """The kind of latents that the range applies to."""
+        self._fixed = False
+        """Whether all latents of the run have values of their own, so that there is no range to choose."""
         self.latents, self.classes, self.walk, self.compare = LatentsView(), ClassesView(), WalkView(), CompareView()
         self.views = QButtonGroup(self)
         self._build_head()
@@ -102,8 +104,8 @@ class GridCard(Card):
     def _build_options(self) -> None:
         options = QWidget()
         flow = FlowLayout(options, spacing=10)
-        ends = QWidget()
-        row = QHBoxLayout(ends)
+        self._range = QWidget()
+        row = QHBoxLayout(self._range)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(5)
         self.low, self.high, self.steps = NumberBox(2, 1), NumberBox(2, 1), WholeNumberBox()
@@ -119,7 +121,7 @@ class GridCard(Card):
         self._range_parts = (label("Range", "muted"), self.low, label("to", "muted"), self.high)
         for widget in (*self._range_parts, label("Steps", "muted"), self.steps):
             row.addWidget(widget)
-        flow.addWidget(ends)
+        flow.addWidget(self._range)
         for view in (self.latents, self.classes, self.walk):
             flow.addWidget(view.options)
         self.body.addWidget(options)
@@ -134,7 +136,7 @@ class GridCard(Card):
     def _show_range(self) -> None:
         """Show the range last used for latents of this kind, or its default."""
         kind = self._kind
-        default = Range() if kind.kind is Kind.GAUSSIAN else Range(kind.low, kind.high, kind.steps)
+        default = Range() if kind.kind is Kind.GAUSSIAN else Range(kind.low, kind.high, len(kind.values()))
         low, high, steps = (self._kept(name, getattr(default, name)) for name in ("low", "high", "steps"))
         self.set_range(Range(low, high, int(steps)))
         for box, which in ((self.low, "Minimum"), (self.high, "Maximum")):
@@ -176,12 +178,14 @@ class GridCard(Card):
         """Forget the previous run, and show the range for the new run's kind of latents."""
         for view in (self.latents, self.classes, self.walk):
             view.begin_run()
-        kind = next((kind for kind in kinds if not kind.whole), self._kind)
+        self._fixed = bool(kinds) and all(kind.integer for kind in kinds)
+        kind = next((kind for kind in kinds if not kind.integer), self._kind)
         if kind != self._kind:
             self._kind = kind
             with QSignalBlocker(self.low), QSignalBlocker(self.high), QSignalBlocker(self.steps):
                 self._show_range()
             self.changed.emit()
+        self._show_options()
 
     def say(self, text: str) -> None:
         """Show a sentence instead of the grid."""
@@ -212,6 +216,7 @@ class GridCard(Card):
             button.setVisible(self.view == LATENTS)
         for widget in self._range_parts:
             widget.setVisible(self.view != WALK)
+        self._range.setVisible(not self._fixed or self.view in (WALK, COMPARE))
 
     @Slot(int, bool)
     def _view_chosen(self, number: int, checked: bool) -> None:

@@ -16,8 +16,8 @@ def value_text(value: float, decimals: int = 2) -> str:
 
 
 def latent_text(value: float, kind: Latent) -> str:
-    """Return a latent's value as text; for a category, its number."""
-    return f"{value:.0f}" if kind.whole else value_text(value)
+    """Return a latent's value as text; for a category or code, its number."""
+    return f"{value:.0f}" if kind.integer else value_text(value)
 
 
 def tips_of(traversal: "Traversal", row: int) -> list[str]:
@@ -29,7 +29,7 @@ def tips_of(traversal: "Traversal", row: int) -> list[str]:
 def column_headings(traversal: "Traversal") -> list[str]:
     """Return the headings of a traversal's columns; empty where rows have different values."""
     words = heading_texts(traversal.columns)
-    if traversal.columns and all(kind.whole for kind in traversal.kinds):
+    if traversal.columns and all(kind.integer for kind in traversal.kinds):
         words = [latent_text(value, traversal.kinds[0]) for value in traversal.columns]
     return [*words, *[""] * (traversal.images.shape[1] - len(words))]
 

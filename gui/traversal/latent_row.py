@@ -38,14 +38,14 @@ class LatentRow(QWidget):
         self.name.editingFinished.connect(self._named)
         self.link = label("", "muted")
         self.bar = KlBar()
-        self.track = LatentTrack(whole=kind.whole)
+        self.track = LatentTrack(integer=kind.integer)
         self.track.setAccessibleName(f"Latent {latent}")
-        self.value: NumberBox = NumberBox(0) if kind.whole else SignedBox(2)
+        self.value: NumberBox = NumberBox(0) if kind.integer else SignedBox(2)
         self.value.setObjectName("inplace")
         self.value.setButtonSymbols(SignedBox.ButtonSymbols.NoButtons)
         self.value.setAlignment(Qt.AlignmentFlag.AlignRight)
-        self.value.setRange(*(kind.ends() if kind.whole else (-20, 20)))
-        self.value.setSingleStep(1 if kind.whole else 0.1)
+        self.value.setRange(*(kind.ends() if kind.integer else (-20, 20)))
+        self.value.setSingleStep(1 if kind.integer else 0.1)
         self.value.setFixedWidth(px(56))
         self.value.setKeyboardTracking(False)
         self.value.setAccessibleName(f"Value of latent {latent}")
@@ -94,8 +94,8 @@ class LatentRow(QWidget):
         self.track.show_posterior(None if deviation is None else mean, deviation or 0.0, active=active)
         own = latent_text(mean, self.kind)
         tip = f"z{self.latent}, {self.kind.unit}. Double-click to reset to {own}."
-        if deviation is not None and self.kind.whole:
-            tip += f"\nMost likely category of the image: {own}."
+        if deviation is not None and self.kind.integer:
+            tip += f"\n{'Code' if self.kind.quantity else 'Most likely category'} of the image: {own}."
         elif deviation is not None:
             tip += f"\nPosterior of the image: mean {value_text(mean)}, standard deviation {deviation:.2f}."
         self.track.setToolTip(tip)
@@ -113,7 +113,7 @@ class LatentRow(QWidget):
         self.link.setToolTip(as_plain(tip))
 
     def set_range(self, low: float, high: float) -> None:
-        """Set the slider's range; a category keeps its own."""
+        """Set the slider's range; a category or code keeps its own."""
         with QSignalBlocker(self.track):
             self.track.set_range(*self.kind.ends((low, high)))
             self.track.setValue(round(self.value.value() * TICKS))
@@ -137,7 +137,7 @@ class LatentRow(QWidget):
 
     @Slot(int)
     def _slid(self, ticks: int) -> None:
-        if self.kind.whole and ticks % TICKS:  # the style's slider may stop between categories
+        if self.kind.integer and ticks % TICKS:  # the style's slider may stop between categories
             ticks = TICKS * round(ticks / TICKS)
         with QSignalBlocker(self.value):
             self.value.setValue(ticks / TICKS)

@@ -16,7 +16,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QWidget
 
-from engine.methods.latents import Latent, priors_words
+from engine.methods.latents import Latent, draws_words
 from engine.methods.registry import METHODS
 from engine.runs.latent_names import latent_names
 from gui.bridge import LatestWorker
@@ -249,7 +249,7 @@ class TraversalPage(QWidget):
         deviation = None if start.original is None else start.deviation
         shown = (loaded.kl, loaded.kl_over, loaded.order, loaded.kinds)
         self.sliders.show_latents(*shown, start.mean, deviation, keep=keep)
-        self.source.show_priors(priors_words(loaded.kinds))
+        self.source.show_priors(draws_words(loaded.kinds))
         self.sliders.show_step(self._step_text(loaded.trained.step))
         self._show_names(self._names)
         self._show_links(loaded.weights)
@@ -382,7 +382,7 @@ class TraversalPage(QWidget):
         span, rows = self.card.range.span, self.sliders.rows
         moving = [(rows[latent].kind, latent) for latent in latents] if rows else []
         self.player.start(
-            [Moving(latent, rows[latent].number, *kind.ends(span), whole=kind.whole) for kind, latent in moving]
+            [Moving(latent, rows[latent].number, *kind.ends(span), integer=kind.integer) for kind, latent in moving]
         )
 
     @Slot(int, float)

@@ -55,13 +55,13 @@ class Player(QObject):
 
 @dataclass(frozen=True, slots=True)
 class Moving:
-    """A latent that moves from its own value between two ends, in integer steps if `whole`."""
+    """A latent that moves from its own value between two ends, in integer steps if `integer`."""
 
     latent: int
     own: float
     low: float
     high: float
-    whole: bool = False
+    integer: bool = False
 
 
 def _paths(latents: Sequence[Moving]) -> Iterator[tuple[int, float]]:
@@ -71,4 +71,4 @@ def _paths(latents: Sequence[Moving]) -> Iterator[tuple[int, float]]:
         for begin, end in ((own, high), (high, low), (low, own)):
             count = max(2, round(TICKS * abs(end - begin) / way)) if way else 2
             for value in np.linspace(begin, end, count + 1)[1:]:
-                yield moving.latent, float(round(value) if moving.whole else value)
+                yield moving.latent, float(round(value) if moving.integer else value)

@@ -134,7 +134,7 @@ class SlidersCard(Card):
             self.rows.append(row)
 
     def set_range(self, low: float, high: float) -> None:
-        """Set the range of all sliders except those of categories."""
+        """Set the range of all sliders except those of categories and codes."""
         self._span = (low, high)
         for row in self.rows:
             row.set_range(low, high)

@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 )
 
 from engine.data import Dataset
+from engine.methods.latents import Latent, draws_words
 from gui.data.details import values_of
 from gui.data.factor_sliders import FactorSliders
 from gui.runs.store import RunItem
@@ -145,7 +146,7 @@ class SourceCard(Card):
         self.again.clicked.connect(self._draw_prior)
         layout.addLayout(row)
         self._prior_words = label("", "muted", wrap=True)
-        self.show_priors("N(0, 1)")
+        self.show_priors(draws_words([Latent.gaussian()]))
         layout.addWidget(self._prior_words)
         return page
 
@@ -257,9 +258,9 @@ class SourceCard(Card):
                 self.segments.button(PRIOR).setChecked(True)
             self._show_page(PRIOR)
 
-    def show_priors(self, words: str) -> None:
-        """Show the prior that latents are sampled from."""
-        self._prior_words.setText(f"Every latent is sampled from its prior, {words}. There is no original.")
+    def show_priors(self, sentence: str) -> None:
+        """Show how latents are drawn."""
+        self._prior_words.setText(f"{sentence} There is no original.")
 
     def warn_of_data(self, sentence: str) -> None:
         """Show that data or device differ from those used in training; an empty text hides the warning."""

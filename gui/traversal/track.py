@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QSizePolicy, QSlider
 from gui.widgets.theme import tokens
 
 TICKS = 100
-"""Positions of the slider in one unit of the latent: a standard deviation of a Gaussian prior, a category."""
+"""Positions of the slider in one unit of the latent: a standard deviation of a Gaussian prior, a category, a code."""
 
 HANDLE = 7.0
 """Radius of the handle in pixels."""
@@ -16,20 +16,20 @@ HANDLE = 7.0
 class LatentTrack(QSlider):
     """A slider that marks a posterior's mean and one standard deviation on either side.
 
-    A click moves the handle to the pointer; a double-click emits `reset`. If `whole`, it stops only at integers, which
-    are drawn as dots.
+    A click moves the handle to the pointer; a double-click emits `reset`. If `integer`, it stops only at integers,
+    which are drawn as dots.
     """
 
     reset = Signal()
 
-    def __init__(self, *, whole: bool = False) -> None:
+    def __init__(self, *, integer: bool = False) -> None:
         super().__init__(Qt.Orientation.Horizontal)
         self._mean: float | None = None
         self._deviation = 0.0
         self._active = True
-        self._whole = whole
-        self.setSingleStep(TICKS if whole else TICKS // 10)
-        self.setPageStep(TICKS if whole else TICKS // 2)
+        self._integer = integer
+        self.setSingleStep(TICKS if integer else TICKS // 10)
+        self.setPageStep(TICKS if integer else TICKS // 2)
         self.setMinimumWidth(60)
         self.setFixedHeight(24)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -53,7 +53,7 @@ class LatentTrack(QSlider):
     def _take(self, event: QMouseEvent) -> None:
         share = (event.position().x() - HANDLE - 1) / max(1.0, self.width() - 2 * HANDLE - 2)
         value = self.minimum() + min(1.0, max(0.0, share)) * (self.maximum() - self.minimum())
-        self.setValue(TICKS * round(value / TICKS) if self._whole else round(value))
+        self.setValue(TICKS * round(value / TICKS) if self._integer else round(value))
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Move the handle to the pointer."""
@@ -84,9 +84,9 @@ class LatentTrack(QSlider):
         painter.setBrush(QColor(colours.faint))
         painter.drawRoundedRect(QRectF(HANDLE + 1, middle - 2, self.width() - 2 * HANDLE - 2, 4), 2, 2)
         painter.setBrush(QColor(colours.muted))
-        for ticks in range(self.minimum(), self.maximum() + 1, TICKS) if self._whole else ():
+        for ticks in range(self.minimum(), self.maximum() + 1, TICKS) if self._integer else ():
             painter.drawEllipse(QPointF(self._x(ticks / TICKS), middle), 2, 2)
-        if self._mean is not None and self._whole:
+        if self._mean is not None and self._integer:
             painter.setPen(QPen(QColor(colours.text), 1.5))
             painter.drawLine(QPointF(self._x(self._mean), middle - 9), QPointF(self._x(self._mean), middle + 9))
             painter.setPen(Qt.PenStyle.NoPen)

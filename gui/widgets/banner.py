@@ -1,15 +1,20 @@
-"""A message across the top of the page: what happened, what was kept, and what to do."""
+"""A message over the lower right corner of the page: what happened, what was kept, and what to do."""
 
 from collections.abc import Callable
 
-from PySide6.QtCore import Qt, QTimer, Slot
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton
+from PySide6.QtCore import QEvent, QObject, QRect, Qt, QTimer, Slot
+from PySide6.QtGui import QEnterEvent, QResizeEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from engine.system.plain_text import without_invisible
 from gui.widgets.layouts import label
+from gui.widgets.theme import px
 
 NOTE_MS = 15_000
-"""How long a note stays; an error stays until it is dismissed."""
+"""How long a note stays once the pointer is not on it; an error stays until it is dismissed."""
+
+WIDTH = 600
+"""Maximum width of a banner, in pixels at 100 %."""
 
 
 class Banner(QFrame):
@@ -139,9 +144,51 @@ class Banner(QFrame):
         if self._offers:
             self.offer(*self._offers.pop(0))
 
+    def enterEvent(self, event: QEnterEvent) -> None:
+        """Keep a note while the pointer is on it, so that no click meets what lies below it."""
+        self._timer.stop()
+        super().enterEvent(event)
+
+    def leaveEvent(self, event: QEvent) -> None:
+        """Let a note's time start again."""
+        if self.property("kind") == "note" and not self.isHidden():
+            self._timer.start()
+        super().leaveEvent(event)
+
     def close_timer(self) -> None:
         """Stop the timer, before the window closes."""
         self._timer.stop()
+
+
+class UnderBanner(QWidget):
+    """A page with a banner over its lower right corner; the page keeps its place when the banner comes and goes."""
+
+    def __init__(self, page: QWidget, banner: Banner) -> None:
+        super().__init__()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(page)
+        self._banner = banner
+        banner.setParent(self)
+        banner.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Place the banner when it appears and when its text changes."""
+        if watched is self._banner and event.type() in (QEvent.Type.Show, QEvent.Type.LayoutRequest):
+            self._place()
+        return False
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Keep the banner in the corner."""
+        super().resizeEvent(event)
+        self._place()
+
+    def _place(self) -> None:
+        margin = px(12)
+        width = min(px(WIDTH), self.width() - 2 * margin)
+        height = max(self._banner.heightForWidth(width), self._banner.minimumSizeHint().height())
+        self._banner.setGeometry(QRect(self.width() - width - margin, self.height() - height - margin, width, height))
+        self._banner.raise_()
 
 
 def _without(text: str, message: str) -> str:

@@ -4,6 +4,8 @@ from PySide6.QtCore import QAbstractItemModel, QModelIndex, Qt, Slot
 from PySide6.QtGui import QResizeEvent, QWheelEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QStyledItemDelegate, QTableView, QWidget
 
+from gui.widgets.theme import px
+
 WIDEST = 300
 """Maximum width of the first column in pixels."""
 
@@ -31,7 +33,7 @@ class FrozenTable(QTableView):
             view.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
             view.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
             view.verticalHeader().hide()
-            view.verticalHeader().setDefaultSectionSize(34)
+            view.verticalHeader().setDefaultSectionSize(px(28))
         self.frozen.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.frozen.setFrameShape(QTableView.Shape.NoFrame)
         self.frozen.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)

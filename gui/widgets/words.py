@@ -2,6 +2,9 @@
 
 from engine.system.numbers import rounded_text
 
+GREEK = {"beta": "β", "gamma": "γ", "lambda": "λ", "sigma": "σ", "mu": "μ", "rho": "ρ"}
+"""Greek letters, by the names that users type to search for them."""
+
 
 def duration(seconds: float) -> str:
     """Return a duration as text, e.g. "2 min"."""
@@ -25,6 +28,14 @@ def room(size: float) -> str:
 def count(number: int, thing: str) -> str:
     """Return a number with a noun, e.g. "1 run", "2 runs"."""
     return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
+def spelt(name: str) -> str:
+    """Return a name in lower case with Greek letters spelt out, as it is typed, e.g. "beta-vae"."""
+    name = name.casefold()
+    for word, letter in GREEK.items():
+        name = name.replace(letter, word)
+    return name
 
 
 def shortened(name: str, most: int) -> str:

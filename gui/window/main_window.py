@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from PySide6.QtCore import QByteArray, QObject, QSettings, Qt, QUrl, Slot
+from PySide6.QtCore import QByteArray, QSettings, Qt, QUrl, Slot
 from PySide6.QtGui import QCloseEvent, QDesktopServices, QDragEnterEvent, QDropEvent, QIcon
 from PySide6.QtWidgets import (
     QApplication,
@@ -16,8 +16,6 @@ from PySide6.QtWidgets import (
 from engine.data import ENTRIES
 from engine.errors import StudioError
 from engine.jobs.events import Progress
-from engine.plugins.registering import PLUGINS
-from engine.runs.plugins_used import origins_of
 from engine.runs.queue import QueuedRun
 from engine.settings.absent import missing_words
 from engine.settings.folders import default_runs_folder, remember_data, remembered_data
@@ -46,21 +44,21 @@ from gui.training.queue_card import QueueCard
 from gui.training.session import TrainingSession
 from gui.training.settings_card import SettingsCard
 from gui.traversal.page import TraversalPage
-from gui.widgets import theme
-from gui.widgets.banner import Banner
+from gui.widgets.banner import Banner, UnderBanner
 from gui.widgets.splitter import Splitter
 from gui.widgets.status_bar import StatusBar
+from gui.widgets.theme import px
 from gui.window.closing import Closing
+from gui.window.drops import dropped_paths, is_plugin
 from gui.window.fitting import Fitter, usual_size
 from gui.window.header import TABS, Header
+from gui.window.in_use import plugins_in_use
 from gui.window.left_out import files_left_out, runs_left_out
 from gui.window.menu import WindowMenu
+from gui.window.theming import ThemeChoice
 
 EVALUATING, PREPARING = "Evaluating", "Preparing data"
 """Names of jobs other than training in the status bar."""
-
-PLUGIN = ".py"
-"""Ending of a plug-in's file."""
 
 TRAINING = "A run is training. A study uses all cores, so it can only start once the run and the queue are done."
 
@@ -111,9 +109,9 @@ class MainWindow(QMainWindow):
             self._show_plugins,
         )
         self.header = Header(menu, self)
+        self.theme = ThemeChoice(self.header, settings, self)
         self._lay_out()
         self._connect()
-        self.header.show_theme(read_preferences(settings).theme)
         self._take_preferences()
         self._restore_place()
         self.store.start()
@@ -123,20 +121,15 @@ class MainWindow(QMainWindow):
         self.plugins.start()
 
     def _lay_out(self) -> None:
-        right = QWidget()
-        column = QVBoxLayout(right)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(8)
-        column.addWidget(self.banner)
-        column.addWidget(self.pages, 1)
+        right = UnderBanner(self.pages, self.banner)
         left = QWidget()
         lists = QVBoxLayout(left)
         lists.setContentsMargins(0, 0, 0, 0)
         lists.setSpacing(8)
         lists.addWidget(self.run_list, 1)
         lists.addWidget(self.queue_card)
-        left.setMinimumWidth(theme.px(190))
-        sizes = (theme.px(248), 1000)
+        left.setMinimumWidth(px(190))
+        sizes = (px(248), 1000)
         splitter = Splitter(Qt.Orientation.Horizontal, (left, right), sizes, (0, 1), self._settings, "splitter")
         middle = QWidget()
         inner = QHBoxLayout(middle)
@@ -153,7 +146,7 @@ class MainWindow(QMainWindow):
 
     def _connect(self) -> None:
         self.header.page_chosen.connect(self._show_page)
-        self.header.theme_asked.connect(self._next_theme)
+        self.theme.changed.connect(self.apply_theme)
         self.run_list.selected.connect(self._show_runs)
         self.actions_of_runs.use_settings.connect(self._use_settings)
         self.actions_of_runs.failed.connect(self.banner.say)
@@ -165,7 +158,7 @@ class MainWindow(QMainWindow):
         card = self.training_page.settings
         card.start.connect(self._start)
         card.pause.connect(self.training.pause)
-        card.go_on.connect(self.training.resume)
+        card.resume.connect(self.training.resume)
         card.stop.connect(self.training.stop)
         card.cancel.connect(self.training.cancel)
         self.training_page.quick.connect(card.start_quick)
@@ -205,7 +198,7 @@ class MainWindow(QMainWindow):
         self.metrics_page.study.choice.data_chosen.connect(self._data_placed)
         self.data_page.progressed.connect(self._data_progressed)
         self.data_page.ended.connect(self._data_ended)
-        self.plugins.brought.connect(self._take_plugins)
+        self.plugins.registered.connect(self._take_plugins)
         self.plugin_desk.review.connect(self._show_plugin)
         self.setAcceptDrops(True)
 
@@ -310,7 +303,7 @@ class MainWindow(QMainWindow):
 
     @Slot(str)
     def _offer_end_of_cell(self, sentence: str) -> None:
-        """Offer to end the runs of a study whose plug-in does not answer; the others go on."""
+        """Offer to end the runs of a study whose plug-in does not answer; the others continue."""
         if not self.banner.waits:
             self.banner.say_with(sentence, "End it", self.studies.end)
 
@@ -358,16 +351,16 @@ class MainWindow(QMainWindow):
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Accept a folder, an .npz file or plug-ins."""
-        if _dropped_paths(event):
+        if dropped_paths(event):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:
         """Open dropped data on the Data page; ask about dropped plug-ins."""
-        paths = _dropped_paths(event)
+        paths = dropped_paths(event)
         if not paths:
             return
         event.acceptProposedAction()
-        if _is_plugin(paths[0]):
+        if is_plugin(paths[0]):
             self.plugin_desk.drop(paths)
         else:
             self._show_page(TABS.index("Data"))
@@ -468,23 +461,11 @@ class MainWindow(QMainWindow):
 
     def _uses(self, plugin: str) -> bool:
         """Whether a job is running that uses a plug-in."""
-
-        def needs(config: RunConfig) -> bool:
-            return any(origin.plugin == plugin for origin in origins_of(config))
-
-        training, evaluation, studies = self.training, self.evaluation, self.studies
-        measures = plugin in PLUGINS and bool(PLUGINS[plugin].metrics)
-        data = ENTRIES.origin(self.data_page.entry.name) if self.data_page.preparing else None
-        return (
-            (training.active and training.run is not None and needs(training.run.config))
-            or (evaluation.active and (measures or any(needs(run.config) for run in evaluation.runs)))
-            or (studies.active and studies.study is not None and any(needs(c.config) for c in studies.study.cells))
-            or (data is not None and data.plugin == plugin)
-        )
+        return plugin in plugins_in_use(self.training, self.evaluation, self.studies, self.data_page)
 
     @Slot()
     def _take_plugins(self) -> None:
-        """Show the methods, networks, metrics and data sets there are now."""
+        """Show the available methods, networks, metrics and data sets."""
         self.store.reopen()
         self.training_page.settings.take_plugins()
         self.data_page.list_entries()
@@ -493,25 +474,9 @@ class MainWindow(QMainWindow):
         self.help.forget()
         self._show_runs()
 
-    # Theme, geometry, closing
+    # Preferences, geometry, closing
 
     @Slot()
-    def _next_theme(self) -> None:
-        app = QApplication.instance()
-        assert isinstance(app, QApplication)
-        chosen = theme.toggle_scheme(app)
-        self._settings.setValue("theme", chosen)
-        self.apply_theme()
-        self.header.show_theme(chosen)
-
-    @Slot(str)
-    def _show_theme(self, chosen: str) -> None:
-        app = QApplication.instance()
-        assert isinstance(app, QApplication)
-        theme.choose_scheme(app, chosen)
-        self.apply_theme()
-        self.header.show_theme(chosen)
-
     def apply_theme(self) -> None:
         """Apply the current colour scheme."""
         self.training_page.apply_theme()
@@ -533,7 +498,7 @@ class MainWindow(QMainWindow):
     def _open_settings(self) -> SettingsDialog:
         dialog = SettingsDialog(self, self._settings, self.plugins)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.theme_chosen.connect(self._show_theme)
+        dialog.theme_chosen.connect(self.theme.choose)
         dialog.accepted.connect(self._settings_changed)
         dialog.open()
         return dialog
@@ -596,31 +561,3 @@ class MainWindow(QMainWindow):
         self._settings.setValue("geometry", self.saveGeometry())
         self._settings.setValue("tab", self.pages.currentIndex())
         self.training_page.settings.keep()
-
-
-def _dropped_paths(event: QDropEvent) -> list[Path]:
-    """Return the dropped folder or .npz file, or the dropped Python files; empty for anything else."""
-    urls = event.mimeData().urls()
-    if not all(url.isLocalFile() for url in urls):
-        return []
-    paths = [Path(url.toLocalFile()) for url in urls]
-    data = len(paths) == 1 and (paths[0].is_dir() or paths[0].suffix.lower() == ".npz")
-    return paths if data or all(_is_plugin(path) for path in paths) else []
-
-
-def _is_plugin(path: Path) -> bool:
-    return path.suffix.lower() == PLUGIN and not path.is_dir()
-
-
-class ThemeFollower(QObject):
-    """Applies palette and style sheet when the user or the system changes the scheme."""
-
-    def __init__(self, app: QApplication, window: MainWindow) -> None:
-        super().__init__(window)
-        self._app, self._window = app, window
-        app.styleHints().colorSchemeChanged.connect(self._apply)
-
-    @Slot()
-    def _apply(self) -> None:
-        theme.apply(self._app)
-        self._window.apply_theme()

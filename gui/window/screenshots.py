@@ -58,7 +58,7 @@ class Photographer:
         self._until(lambda: metrics.study.study is not None)
         self._take("study", self._window)
         self._page("Data")
-        self._until(self._window.data_page.samples.isVisible)
+        self._until(self._window.data_page.images.samples.isVisible)
         self._take("data", self._window)
         self._window.help.show_topic("methods")
         shown = self._window.help.shown

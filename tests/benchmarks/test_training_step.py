@@ -33,7 +33,7 @@ def bare_step(trainer: Trainer) -> Callable[[], None]:
         reconstruction = reconstruction_per_image(trainer.model.logits(z), images).mean()
         kl_each = kl_per_latent(mean, log_variance).mean(0)
         kl = kl_each.sum()
-        codes = Codes(kl, mean, log_variance, z, len(trainer.indices))
+        codes = Codes(kl, mean, log_variance, z, len(trainer.indices), trainer.stepper.noise)
         loss = reconstruction + trainer.model.penalty(codes, trainer.model.settings)[0]
         loss.item()
         optimiser.zero_grad(set_to_none=True)

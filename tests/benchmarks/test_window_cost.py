@@ -1,7 +1,7 @@
 """What the window costs a training run that is watched in it. Run with `make bench`.
 
 One process, alternating: a run trains in the real window, with its curves and pictures in front, for some seconds;
-it is paused, and a second run of the same settings trains without anybody watching.
+it is paused, and a second run of the same settings trains without a window.
 """
 
 import os

@@ -56,7 +56,7 @@ def test_train_evaluate_traverse_and_resume(run_main, digits_folder, tmp_path):
     status, out, _ = run_main("evaluate", "beta-vae-mnist-3", "--json")
     [result] = json.loads(out)
     assert status == 0
-    assert result["step"] == 40
+    assert (result["step"], result["method"], result["supervision"]) == (40, "β-VAE", "unsupervised")
     headline = result["metrics"]["reconstruction"]
     assert headline["protocol"]["split"] == "test"
     assert headline["protocol"]["n"] == 297
@@ -65,7 +65,7 @@ def test_train_evaluate_traverse_and_resume(run_main, digits_folder, tmp_path):
 
     status, out, err = run_main("evaluate", folder, "--format", "csv", "--by-method")
     assert status == 0
-    assert out.splitlines()[1].startswith("β-VAE,MNIST,1,")
+    assert out.splitlines()[1].startswith("β-VAE,unsupervised,MNIST,1,")
     assert "No mig, " not in out
     assert err.count("MNIST has no ground-truth factors") == 1
     status, out, _ = run_main("evaluate", folder, "--metrics", "kl, mig")
@@ -151,6 +151,8 @@ def test_the_ramp_that_does_not_end_in_time_is_said(run_main, digits_folder):
         (["export", "nothing", "--output", "x.csv"], 1, "There is no run 'nothing'"),
         (["export", "nothing", "--output", "x.zip", "--tensorboard"], 2, "--tensorboard writes to a folder"),
         (["export", "nothing"], 2, "--output"),
+        (["export", "nothing", "--output", "x.csv", "--score", "kl"], 2, "x.csv does not end in a known format"),
+        (["export", "nothing", "--output", "x", "--score", "kl", "--tensorboard"], 2, "leave --tensorboard out"),
         (["import", "nothing.zip"], 1, "nothing.zip cannot be read"),
         (["train", "--epochs", "1", "--steps", "1"], 2, "not allowed with"),
     ],
@@ -393,6 +395,12 @@ def test_export_and_import(run_main, tiny_run, tmp_path):
         assert np.asarray(image.convert("L")).std() > 5
     events = tmp_path / "events"
     pytest.importorskip("tensorboard")
+    scores = tmp_path / "scores.svg"
+    status, _, err = run_main("export", "tiny", "tiny-2", "--output", scores, "--score", "kl")
+    assert (status, err) == (2, "main.py: No run has both KL divergence and training steps: evaluate the runs first.\n")
+    run_main("evaluate", "tiny", "--metrics", "kl")
+    assert run_main("export", "tiny", "tiny-2", "--output", scores, "--score", "kl")[:2] == (0, f"{scores}\n")
+    assert "Training steps" in scores.read_text(encoding="utf-8")
     assert run_main("export", "tiny", "--output", events, "--tensorboard")[:2] == (0, f"{events}\n")
     assert len(list(events.glob("*/events.out.tfevents.*"))) == 1
 

@@ -1,4 +1,4 @@
-"""Data as people have them, on the command line: prepared, trained on, decoded by the names of their classes."""
+"""Real-world data on the command line: prepared, trained on, decoded by the names of their classes."""
 
 import os
 import sys

@@ -44,7 +44,7 @@ def test_a_plug_in_is_added_allowed_used_refused_and_removed(run_main):
     status, out, err = run_main("train", *SMALL)
     assert (status, out) == (2, "")
     note, wrong = err.splitlines()
-    assert note == f"Note: {EXAMPLE.name} is a plug-in that is not loaded until you allow it: {allow}"
+    assert note == f"Note: The plug-in {EXAMPLE.name} is not loaded until you allow it: {allow}"
     assert "objective is 'free-bits-vae'; it must be one of" in wrong
 
     status, out, _ = run_main("plugins", "allow", EXAMPLE.stem)
@@ -72,7 +72,7 @@ def test_a_plug_in_is_added_allowed_used_refused_and_removed(run_main):
         (("allow",), 2, "plugins allow needs a name, e.g. plugins allow sparse_vae.py."),
         (("allow", "nothing"), 1, "There is no plug-in nothing in "),
         (("add", "nothing.py"), 1, "nothing.py cannot be read: No such file or directory."),
-        (("add", "notes.txt"), 1, "notes.txt is no plug-in: a plug-in is a Python file, name.py."),
+        (("add", "notes.txt"), 1, "notes.txt is not a plug-in: a plug-in is a Python file, name.py."),
         (("list", "it"), 2, "plugins list takes no name."),
         (("list", "--network", "linear"), 2, "arguments: --network linear. See main.py plugins --help."),
     ],

@@ -53,7 +53,7 @@ def files(folder):
 
 
 def bare(home, **more):
-    """An environment with nothing in it: no PATH, no Python, no settings of anybody's."""
+    """An environment with nothing in it: no PATH, no Python, no user settings."""
     return {"HOME": str(home), **more}
 
 
@@ -211,7 +211,7 @@ def test_the_whole_path_by_mouse(moved, home, screen, tmp_path):
         time.sleep(2)
         assert kept(runs, "state.json")["step"] == step
         screen.click(323, 830)  # Resume
-        until(lambda: kept(runs, "state.json")["step"] > step, 60, "the run goes on")
+        until(lambda: kept(runs, "state.json")["step"] > step, 60, "the run to continue")
         screen.click(376, 24)  # Traversal
         until(lambda: state() == "finished", 900, "the run ends")
         time.sleep(3)

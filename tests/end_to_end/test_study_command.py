@@ -25,15 +25,21 @@ def tiny(tmp_path, study_file):
 def test_without_a_name_it_lists_what_there_is(run_main):
     status, out, _ = run_main("study")
     assert status == 0
-    assert [line.split()[0] for line in out.splitlines()] == [
-        "table-1", "table-1-conditional", "table-2", "table-2-conditional", "methods-dsprites", "normalisation",
+    about, methods = out.splitlines()[::2], out.splitlines()[1::2]
+    assert [line.split()[0] for line in about] == [
+        "table-1", "table-1-conditional", "table-2", "table-2-conditional", "lambda-beta", "methods-dsprites",
+        "normalisation",
     ]  # fmt: skip
+    assert methods[1].strip().startswith("supervised: Conditional VAE · ")
+    assert "; weakly supervised: Ada-GVAE" in methods[5]
 
 
 def test_a_study_ends_in_its_table_in_any_format_and_is_not_done_twice(run_main, tiny, tmp_path):
     status, out, err = run_main("study", tiny, "--quick", *ONE)
     assert status == 0
-    assert out.splitlines()[0].startswith("| Method | Data set | n | Reconstruction ↓ (nats) | KL (nats) |")
+    assert out.splitlines()[0].startswith(
+        "| Method | Supervision | Data set | n | Reconstruction ↓ (nats) | KL (nats) |"
+    )
     assert [line.split("|")[1].strip() for line in out.splitlines()[2:4]] == ["VAE", "Annealed, γ = 10"]
     assert "VAE, seed 0: training" in err
     assert err.splitlines()[-1] == "2 of 2 runs are trained and evaluated."
@@ -41,7 +47,7 @@ def test_a_study_ends_in_its_table_in_any_format_and_is_not_done_twice(run_main,
     status, out, err = run_main("study", tiny, "--quick", *ONE, "--format", "json")
     assert "training" not in err
     kept = json.loads((tmp_path / "runs" / "tiny-vae-seed-0" / "evaluation.json").read_text())
-    value = json.loads(out)["rows"][0][4]["value"]
+    value = json.loads(out)["rows"][0][5]["value"]
     assert value == pytest.approx(kept["metrics"]["kl"]["value"], abs=0.005)
 
     table = tmp_path / "out" / "table.tex"
@@ -54,6 +60,16 @@ def test_a_study_ends_in_its_table_in_any_format_and_is_not_done_twice(run_main,
     assert "for 1 epoch (51 steps)" in out
     assert "γ = 10" in out
 
+    picture = tmp_path / "kl.svg"
+    drawn = ("--figure", picture, "--score", "kl", "--against", "processor-hours")
+    status, out, _ = run_main("study", tiny, "--quick", *drawn, "--dry-run")
+    assert (status, out) == (0, f"{picture}\n")
+    words = picture.read_text(encoding="utf-8")
+    assert all(word in words for word in ("Processor hours", "KL (nats)", "unsupervised", "Annealed, γ = 10"))
+    status, _, err = run_main("study", tiny, "--quick", "--figure", picture, "--against", "gpu-hours", "--dry-run")
+    assert (status, err.count("\n")) == (2, 1)
+    assert "has both" in err
+
 
 def test_a_dry_run_says_what_is_left_and_how_long_it_takes_and_does_nothing(run_main, tiny, tmp_path):
     status, out, _ = run_main("study", tiny, "--seeds", 2, *ONE, "--dry-run")
@@ -62,6 +78,7 @@ def test_a_dry_run_says_what_is_left_and_how_long_it_takes_and_does_nothing(run_
     assert [line.split("  ")[0] for line in cells] == [
         "VAE, seed 0", "Annealed, γ = 10, seed 0", "VAE, seed 1", "Annealed, γ = 10, seed 1",
     ]  # fmt: skip
+    assert all("  unsupervised  " in line for line in cells)
     assert last.startswith("4 of 4 runs remain: about ")
     assert last.endswith("1 at a time, 1 thread each.")
     assert list_runs(tmp_path / "runs") == []
@@ -76,7 +93,7 @@ def test_a_failed_cell_is_a_line_after_the_table_and_exit_status_1(run_main, stu
     assert "The loss became NaN or infinite" in last
 
 
-def test_ctrl_c_saves_a_checkpoint_says_how_to_go_on_and_exits_130(study_file, tmp_path):
+def test_ctrl_c_saves_a_checkpoint_says_how_to_continue_and_exits_130(study_file, tmp_path):
     tiny = study_file(tmp_path, ("steps = 60", "steps = 1_000_000"))
     command = [sys.executable, ROOT / "main.py", "study", tiny, "--workers", "1", "--runs", tmp_path / "runs"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8")
@@ -105,6 +122,9 @@ def test_ctrl_c_saves_a_checkpoint_says_how_to_go_on_and_exits_130(study_file, t
         (["table-1", "--threads", "-1"], "threads is -1"),
         (["table-1", "--device", "abacus"], "device is 'abacus'"),
         (["table-1", "--output", "table.doc"], "--output ends in '.doc'"),
+        (["table-1", "--figure", "a.doc"], "a.doc does not end in a known format"),
+        (["table-1", "--figure", "a.png", "--score", "beauty"], "There is no metric 'beauty'"),
+        (["table-1", "--figure", "a.png", "--score", "mig"], "--score mig is not a metric of this study"),
     ],
 )
 def test_wrong_usage_is_one_line_and_exit_status_2(run_main, arguments, words):

@@ -1,4 +1,4 @@
-"""`traverse` and `latents`, as scripts use them."""
+"""`traverse`, `sweep` and `latents`, as scripts use them."""
 
 import shutil
 
@@ -161,3 +161,29 @@ def test_latents_of_the_whole_data_set_are_saved(run_main, run, tmp_path):
     status, _, err = run_main("latents", "tiny", "--output", tmp_path / "l.csv")
     assert status == 2
     assert "use one of .npz" in err
+
+
+def test_inferred_against_true_factors_is_drawn_and_its_correlations_are_said(run_main, make_run, tmp_path):
+    from engine.training.trainer import train
+
+    grid = np.stack([a.ravel() for a in np.indices((2, 5, 6))], axis=1)
+    images = np.zeros((60, 32, 32), np.uint8)
+    for image, (_, x, y) in zip(images, grid, strict=True):
+        image[4 * y : 4 * y + 6, 4 * x : 4 * x + 6] = 255
+    np.savez(tmp_path / "grid.npz", images=images, factors=grid, factor_names=["colour", "x", "y"])
+    settings = {"dataset": "arrays", "data_folder": tmp_path / "grid.npz", "batch_size": 8, "objective": "vae"}
+    list(train(make_run(tmp_path / "runs", "on-a-grid", **settings)))
+    file = tmp_path / "sweeps.png"
+    status, out, err = run_main("sweep", "on-a-grid", "--output", file)
+    assert (status, out.strip()) == (0, str(file))
+    assert all(f"{factor} · |ρ| = " in err for factor in "xy")
+    with Image.open(file) as image:
+        assert image.text["Description"] == "on-a-grid (VAE, seed 0), step 60"
+
+
+def test_a_run_without_factors_is_not_swept_and_says_why(run_main, run, tmp_path):
+    status, _, err = run_main("sweep", "tiny", "--output", tmp_path / "sweeps.png")
+    assert (status, err.splitlines()[-1]) == (1, "main.py: MNIST has no ground-truth factors.")
+    status, _, err = run_main("sweep", "tiny", "--output", tmp_path / "sweeps.gif")
+    assert status == 2
+    assert ".png, .svg, .pdf" in err

@@ -1,4 +1,4 @@
-"""A data set: blobs of light, drawn in a moment, with their factors: where they are, how wide and how bright."""
+"""A data set: blobs of light with their ground-truth factors (position, width, brightness), drawn in an instant."""
 
 import numpy as np
 
@@ -12,7 +12,7 @@ COUNT = len(ROWS) * len(COLUMNS) * len(WIDTHS) * len(BRIGHTNESS)
 
 
 def load(path, size):
-    """Draw all of them; neither a folder nor a size is asked for."""
+    """Draw all images; neither `path` nor `size` is used."""
     values = (ROWS, COLUMNS, WIDTHS, BRIGHTNESS)
     # A grid of all combinations, the last factor changing fastest: then the factors need no table.
     row, column, width, brightness = (axis.reshape(-1, 1, 1) for axis in np.meshgrid(*values, indexing="ij"))
@@ -38,7 +38,7 @@ PLUGIN = Plugin(
         "blobs": Entry(
             name="blobs",
             title="Blobs",
-            description="Blobs of light that vary in place, width and brightness; drawn on this machine.",
+            description="Blobs of light that vary in position, width and brightness; drawn on this machine.",
             images=COUNT,
             training_images=COUNT,
             shape=(SIDE, SIDE, 1),

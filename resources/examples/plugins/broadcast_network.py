@@ -1,7 +1,7 @@
-"""A network: convolutions, and a decoder that lays the latents out over the image.
+"""A network: a convolutional encoder, and a decoder that broadcasts the latents over the image.
 
-Watters et al., "Spatial Broadcast Decoder", 2019: each pixel sees all latents and its own position, so that a position
-need not be built up from small maps. It is good at where things are, and slow: all its layers have the image's size.
+Watters et al., "Spatial Broadcast Decoder", 2019: each pixel sees all latents and its own position, so that positions
+need not be built up from small maps. It represents positions well, but is slow: all its layers have the image's size.
 """
 
 from engine.plugins.interface import INTERFACE, Network, Plugin
@@ -17,7 +17,7 @@ class Broadcast(Network):
     sides = (28, 32, 64)
 
     def encoder(self, spec):
-        """Halve the image, then a layer of 256 units."""
+        """Return convolutions that halve the image, and a layer of 256 units."""
         from torch import nn
 
         from engine.plugins.interface import GaussianEncoder
@@ -31,12 +31,12 @@ class Broadcast(Network):
         return GaussianEncoder(nn.Sequential(*layers), 256, spec.latents)
 
     def decoder(self, spec):
-        """Latents and position at each pixel, then convolutions."""
+        """Return a module that gives each pixel the latents and its position, and convolutions."""
         from torch import nn
 
         side, _, channels = spec.image_shape
         return nn.Sequential(
-            lay_out(side),
+            spatial_broadcast(side),
             nn.Conv2d(spec.latents + spec.classes + 2, WIDTH, 3, 1, 1),
             nn.ReLU(),
             nn.Conv2d(WIDTH, WIDTH, 3, 1, 1),
@@ -53,12 +53,12 @@ class Broadcast(Network):
         return "is a spatial broadcast decoder (Watters et al. 2019) of three convolutions"
 
 
-def lay_out(side):
-    """Make a module that repeats latents (n, k) over an image and adds two maps of position, (n, k + 2, side, side)."""
+def spatial_broadcast(side):
+    """Return a module from latents (n, k) to maps (n, k + 2, side, side): the latents and position at each pixel."""
     import torch
     from torch import nn
 
-    class LayOut(nn.Module):
+    class SpatialBroadcast(nn.Module):
         def __init__(self):
             super().__init__()
             steps = torch.linspace(-1, 1, side)
@@ -69,7 +69,7 @@ def lay_out(side):
             maps = z[:, :, None, None].expand(-1, -1, side, side)
             return torch.cat([maps, self.positions.expand(len(z), -1, -1, -1)], dim=1)
 
-    return LayOut()
+    return SpatialBroadcast()
 
 
 PLUGIN = Plugin(

@@ -16,7 +16,7 @@ class Modularity(Metric):
             "modularity",
             "Modularity",
             "Ridgeway & Mozer 2018: whether each latent is informative about one factor only. Several latents may "
-            "share a factor, and one that is hardly informative counts as much as one that is fully so.",
+            "share a factor, and a latent that is hardly informative counts as much as any other.",
             "modularity (Ridgeway & Mozer 2018): mutual information of each latent (20 bins of equal width) with each "
             "factor; 1 - the squares of all but the largest over (factors - 1) times the largest one's square, mean "
             "over informative latents",
@@ -37,9 +37,9 @@ def modularity(information):
     """Modularity of (latents, factors) mutual information, of which not all is 0; two factors or more."""
     squares = np.square(information)
     best = squares.max(axis=1)
-    telling = best > 0
-    others = squares.sum(axis=1)[telling] - best[telling]
-    return float(np.mean(1 - others / (best[telling] * (squares.shape[1] - 1))))
+    informative = best > 0
+    others = squares.sum(axis=1)[informative] - best[informative]
+    return float(np.mean(1 - others / (best[informative] * (squares.shape[1] - 1))))
 
 
 PLUGIN = Plugin(

@@ -78,7 +78,7 @@ def downsampled(shared_data):
 
 
 def test_the_public_downsampled_file_is_read_with_the_factors_of_its_images(downsampled):
-    # Its latents_classes are numbered anew; its latents_values are the originals' but for the constant colour.
+    # Its latents_classes are renumbered; its latents_values are the originals' but for the constant colour.
     assert entry_for(downsampled).name == entry_for(downsampled.parent).name == "dsprites"
     dataset = load_dataset("dsprites", downsampled)
     with np.load(downsampled, allow_pickle=False) as file:

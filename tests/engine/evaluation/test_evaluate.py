@@ -430,13 +430,13 @@ def test_a_table_has_a_line_for_each_run_and_rounded_values(evaluated):
     assert end == ""
     none = {*GROUND_TRUTH, *NEEDS_CATEGORY}  # MNIST has none of these, nor has the method
     columns = [column for column in METRICS.values() if column.metric not in none]
-    assert head.count("|") == rule.count("|") == line.count("|") == 5 + len(columns) + 1
+    assert head.count("|") == rule.count("|") == line.count("|") == 6 + len(columns) + 1
     assert f"{result['metrics']['reconstruction']['value']:.2f}" in line
     assert "tiny" in line
     assert "VAE" in line
     first, second = comma_separated(table_of([row]).filled()).strip().split("\r\n")
-    assert first.split(",")[5:] == [column.heading for column in columns]
-    assert second.startswith("tiny,VAE,MNIST,0,60,")
+    assert first.split(",")[6:] == [column.heading for column in columns]
+    assert second.startswith("tiny,VAE,unsupervised,MNIST,0,60,")
 
 
 def test_a_run_that_was_not_evaluated_has_no_row(tiny_run):

@@ -13,7 +13,7 @@ from engine.evaluation.catalogue import METRICS, VERSION
 from engine.evaluation.grouping import sorted_rows
 from engine.evaluation.protocols import protocol_text
 from engine.evaluation.rows import DAMAGED, NOT_YET, OTHER_VERSION, Row, dataset_title, read_row
-from engine.evaluation.table import shown_spread, table_of
+from engine.evaluation.table import SUPERVISION_NOTE, shown_spread, table_of
 from engine.evaluation.table_formats import ENDINGS, comma_separated, json_text, latex, markdown, tabbed
 from engine.runs.run import Run
 from engine.settings.run_config import DATASET_TITLES, RunConfig
@@ -96,7 +96,7 @@ def test_names_neither_break_a_table_nor_add_markup():
     table = table_of([row(name, "vae", 0, reconstruction=1.0) for name in HOSTILE]).filled()
     piped = markdown(table).splitlines()
     assert len(piped) == 2 + len(HOSTILE)
-    assert all(len(re.findall(r"(?<!\\)\|", line)) == 7 for line in piped)
+    assert all(len(re.findall(r"(?<!\\)\|", line)) == 8 for line in piped)
     assert piped[3].startswith(r"| a\|b |")
     assert piped[4].startswith(r"| \*bold\* \_it\_ \`code\` |")
     assert piped[5].startswith(r"| \<img src=x\> |")
@@ -112,13 +112,14 @@ def test_names_neither_break_a_table_nor_add_markup():
 
 def test_a_method_has_the_mean_and_standard_deviation_of_its_runs(rows):
     head, *body = lines_of(comma_separated(table_of(rows, METHODS).filled()))
-    assert head == ["Method", "Data set", "n", "Reconstruction ↓ (nats)", "Active latents", "MIG ↑"]
+    assert head == ["Method", "Supervision", "Data set", "n", "Reconstruction ↓ (nats)", "Active latents", "MIG ↑"]
     values = [81.0, 84.0, 87.0]
-    assert body[0][:4] == ["β-VAE", "dSprites", "3", f"{statistics.mean(values):.2f} ± {statistics.stdev(values):.2f}"]
-    assert body[0][4] == "5.3 ± 0.6"
-    assert body[0][5] == "0.225 ± 0.035"  # of the two runs that have one
-    assert body[1] == ["VAE", "dSprites", "1", "41.00", "9", ""]
-    assert body[2][:4] == ["β-VAE", "MNIST", "1", "100.00"]
+    mean = f"{statistics.mean(values):.2f} ± {statistics.stdev(values):.2f}"
+    assert body[0][:5] == ["β-VAE", "unsupervised", "dSprites", "3", mean]
+    assert body[0][5] == "5.3 ± 0.6"
+    assert body[0][6] == "0.225 ± 0.035"  # of the two runs that have one
+    assert body[1] == ["VAE", "unsupervised", "dSprites", "1", "41.00", "9", ""]
+    assert body[2][:5] == ["β-VAE", "unsupervised", "MNIST", "1", "100.00"]
 
 
 def test_runs_are_grouped_by_any_setting_and_differences_within_a_row_are_noted():
@@ -132,7 +133,10 @@ def test_runs_are_grouped_by_any_setting_and_differences_within_a_row_are_noted(
 
 def test_columns_without_any_value_are_left_out(rows):
     head = markdown(table_of(rows).filled()).splitlines()[0]
-    assert head == "| Run | Method | Data set | Seed | Step | Reconstruction ↓ (nats) | Active latents | MIG ↑ |"
+    assert (
+        head
+        == "| Run | Method | Supervision | Data set | Seed | Step | Reconstruction ↓ (nats) | Active latents | MIG ↑ |"
+    )
     assert markdown(table_of(rows[4:]).filled()).splitlines()[0].endswith("| Reconstruction ↓ (nats) |")
 
 
@@ -142,6 +146,74 @@ def test_the_best_of_each_data_set_is_marked(rows):
     assert best == {key: [] for key in METRICS} | {"reconstruction": ["b", "f"], "mig": ["c"]}
     assert "**41.00**" in markdown(table)
     assert r"\textbf{41.00}" in latex(table)
+
+
+@pytest.fixture
+def mixed():
+    """Runs of three labels, in no order; the best of each label is another."""
+    return [
+        row("pairs", "ada-gvae", 0, mig=0.5, reconstruction=60.0),
+        row("given", "beta-vae", 0, settings={"conditional": True}, mig=0.4, reconstruction=20.0),
+        row("low", "vae", 0, mig=0.1, reconstruction=40.0),
+        row("high", "beta-vae", 0, mig=0.2, reconstruction=80.0),
+        row("pairs 2", "ada-gvae", 1, mig=0.3, reconstruction=50.0),
+        row("pairs, given", "ada-gvae", 2, settings={"conditional": True}, mig=0.35, reconstruction=30.0),
+        row("none", "vae", 1),
+    ]
+
+
+def test_each_run_has_its_supervision_and_one_that_is_given_labels_is_supervised(mixed):
+    table = table_of(mixed)
+    cells = {line.title: line.cells[table.index("supervision")] for line in table.lines}
+    labels = {"pairs": "weakly supervised", "pairs 2": "weakly supervised", "given": "supervised",
+              "pairs, given": "supervised", "low": "unsupervised", "high": "unsupervised",
+              "none": "unsupervised"}  # fmt: skip
+    assert {name: cell.text for name, cell in cells.items()} == labels
+    assert ["class labels" in cells[name].note for name in ("given", "low", "pairs")] == [True, False, False]
+
+
+def test_the_best_is_that_of_its_supervision(mixed):
+    for by in (None, METHODS):
+        table = table_of(mixed, by)
+        best = {key: {line.rows[0].name for line in table.lines if line.cells[table.index(key)].best}
+                for key in ("mig", "reconstruction")}  # fmt: skip
+        expected = {"mig": {"pairs", "high", "given"}, "reconstruction": {"pairs 2", "low", "given"}}
+        groups = {"mig": {"high", "given"}, "reconstruction": {"low", "given"}}  # Ada-GVAE is alone there
+        assert best == (expected if by is None else groups)
+        assert SUPERVISION_NOTE in table.notes()
+    assert SUPERVISION_NOTE not in table_of(mixed[2:4]).notes()
+
+
+def test_runs_are_ranked_within_their_supervision(mixed):
+    table = table_of(mixed).sorted_by("mig", descending=True)
+    assert [line.title for line in table.lines] == ["high", "low", "none", "pairs", "pairs 2", "given", "pairs, given"]
+    up = table_of(mixed).sorted_by("mig")
+    assert [line.title for line in up.lines] == ["low", "high", "none", "pairs 2", "pairs", "pairs, given", "given"]
+    assert [line.title for line in table.sorted_by("seed").lines][-1] == "pairs, given"  # no ranking: its seed is 2
+    names = [r.name for r in sorted_rows(mixed)]
+    assert names == ["low", "none", "high", "pairs", "pairs 2", "given", "pairs, given"]
+
+
+def test_methods_of_different_supervision_never_share_a_row(mixed):
+    """Grouped by the seed alone."""
+    rows = [r for r in mixed if r.seed == 0]
+    table = table_of(rows, ("seed",))
+    assert [(line.title, [r.name for r in line.rows]) for line in table.lines] == [
+        ("Seed = 0", ["pairs"]),
+        ("Seed = 0", ["given"]),
+        ("Seed = 0", ["low", "high"]),
+    ]
+
+
+def test_exported_tables_have_the_supervision_and_latex_a_rule_between_groups(mixed):
+    table = table_of(mixed, METHODS).filled()
+    ranked = table.sorted_by("mig")
+    for written in (markdown, comma_separated, latex, tabbed):
+        assert written(ranked).count("weakly supervised") == 1
+    text = latex(ranked).splitlines()
+    rules = [number for number, line in enumerate(text) if line == r"\midrule"]
+    assert [text[number - 1].split(" & ")[1] for number in rules[1:]] == ["unsupervised", "weakly supervised"]
+    assert latex(table).count(r"\midrule") == 1  # rows of one label are not together
 
 
 def own(name, path, size=64, **values):
@@ -330,4 +402,4 @@ def test_a_damaged_evaluation_gets_a_message_and_never_a_wrong_value(tmp_path, c
     (run.path / "evaluation.json").write_text(content)
     found = read_row(run)
     assert (found.note, dict(found.metrics)) == (note, {})
-    assert all(cell.value is None for cell in table_of([found]).lines[0].cells[5:])
+    assert all(cell.value is None for cell in table_of([found]).lines[0].cells[6:])

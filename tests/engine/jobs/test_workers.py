@@ -1,10 +1,14 @@
-"""Jobs in a child process: the same events, and whatever the code does, the host goes on."""
+"""Jobs in a child process: the same events, and a host that continues whatever the code does."""
 
 import ctypes
 import itertools
 import multiprocessing
 import os
+import signal
+import subprocess
+import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -17,7 +21,8 @@ from engine.jobs.processes import prepare_children
 from engine.jobs.workers import apart
 from engine.system.user_code import forget_code, register_code
 
-HERE = Path(__file__).name
+HERE_PATH = Path(__file__)
+HERE = HERE_PATH.name
 
 
 def counting(steps):
@@ -46,7 +51,9 @@ def misbehaving(how, path):
         sum(itertools.repeat(0))
     if how == "sleeps":
         time.sleep(1000)
-    if how == "exits":
+    if how == "leaves a process" and os.fork() == 0:
+        time.sleep(20)
+    if how in ("exits", "leaves a process"):
         os._exit(3)
     if how == "crashes":
         ctypes.string_at(0)
@@ -58,6 +65,12 @@ def misbehaving(how, path):
         raise ZeroDivisionError("no step")
     if how == "data":
         raise ChangedError("The data are others.")
+    yield Finished()
+
+
+def printing():
+    """A job whose code prints."""
+    print("not a result", flush=True)  # noqa: T201
     yield Finished()
 
 
@@ -180,6 +193,46 @@ def test_code_that_crashes_exits_or_raises_costs_the_job_and_is_named(how, words
     with pytest.raises(PluginError) as raised:
         list(apart("its plug-in", misbehaving, how, ""))
     assert str(raised.value) == words.format(line_of(lines[how]) if how in lines else "")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_process_that_its_code_has_left_behind_does_not_hide_that_it_has_ended():
+    """It holds the connection open: once the job seemed to be idle for as long as it lived."""
+    began = time.monotonic()
+    with pytest.raises(PluginError, match=r"^its plug-in ended its process \(exit status 3\)\.$"):
+        list(apart("its plug-in", misbehaving, "leaves a process", ""))
+    assert time.monotonic() - began < 20
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems cannot end such a process")
+def test_code_that_holds_the_interpreter_ends_with_a_parent_that_is_killed():
+    """Once it went on for good, with the lock of its run."""
+    code = (
+        f"import multiprocessing, sys; sys.path[:0] = {[str(HERE_PATH.parent), str(Path.cwd())]!r}\n"
+        f"import {HERE_PATH.stem} as here\n"
+        "for event in here.apart('It', here.misbehaving, 'holds the interpreter', ''):\n"
+        "    print(*[child.pid for child in multiprocessing.active_children()], flush=True)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as parent:
+        child = int(parent.stdout.readline())
+        while not (line := parent.stdout.readline()):
+            pass
+        assert int(line) == child
+        time.sleep(2)  # it has begun to hold
+        parent.kill()
+    try:
+        end = time.monotonic() + 10
+        while Path(f"/proc/{child}").exists() and time.monotonic() < end:
+            time.sleep(0.05)
+        assert not Path(f"/proc/{child}").exists()
+    finally:
+        with suppress(ProcessLookupError):
+            os.kill(child, signal.SIGKILL)
+
+
+def test_what_its_code_prints_is_no_result_of_a_command(capfd):
+    list(apart("It", printing))
+    assert capfd.readouterr().out == ""
 
 
 def test_an_error_of_the_applications_own_comes_through_as_it_is():

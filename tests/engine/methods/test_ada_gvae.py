@@ -7,8 +7,7 @@ from torch.distributions import Normal, kl_divergence
 
 from engine.data import ArrayStore, Dataset, Factors
 from engine.errors import ConfigError
-from engine.methods.ada_gvae import shared
-from engine.methods.base import Batch, Context
+from engine.methods.base import Batch, Context, Posterior
 from engine.methods.building import build
 from engine.methods.samplers import PairsAlike
 from engine.methods.terms import kl_per_latent, reconstruction_per_image
@@ -23,7 +22,20 @@ def rng():
     return torch.Generator().manual_seed(5)
 
 
-def test_the_latents_that_differ_most_keep_their_posteriors_and_the_others_are_averaged(rng):
+@pytest.fixture(scope="module")
+def shared(data):
+    """What Ada-GVAE makes of the posteriors of pairs, and which latents it takes as changed."""
+    method = build(CONFIG, data)
+
+    def of(mean, log_variance):
+        posterior = Posterior(mean, log_variance)
+        changed = method.changed(posterior, Batch(mean, None))
+        return method.shared(posterior, changed), changed
+
+    return of
+
+
+def test_the_latents_that_differ_most_keep_their_posteriors_and_the_others_are_averaged(rng, shared):
     """One pair at a time, with KL by torch.distributions, as disentanglement_lib's weak_vae.py does it."""
     mean = torch.randn(20, 6, generator=rng, dtype=torch.float64)
     log_variance = torch.randn(20, 6, generator=rng, dtype=torch.float64)
@@ -45,14 +57,14 @@ def test_the_latents_that_differ_most_keep_their_posteriors_and_the_others_are_a
                 torch.testing.assert_close(found.log_variance[j, latent].exp(), expected[1])
 
 
-def test_of_equal_posteriors_nothing_is_altered():
+def test_of_equal_posteriors_nothing_is_altered(shared):
     mean, log_variance = torch.ones(4, 3), torch.full((4, 3), -1.0)
     found, _ = shared(mean, log_variance)
     torch.testing.assert_close(found.mean, mean)
     torch.testing.assert_close(found.log_variance, log_variance)
 
 
-def test_a_step_minimises_the_mean_of_both_images(data, rng):
+def test_a_step_minimises_the_mean_of_both_images(data, rng, shared):
     method = build(CONFIG, data).train()
     images = torch.rand(8, 1, 32, 32, generator=rng)
     with torch.no_grad():
@@ -83,7 +95,7 @@ def test_as_many_factors_change_as_are_asked_for_and_each_as_often(data, changin
     first, _, changed = pairs(data, changing)
     assert sorted(first[:120]) == list(range(120))
     assert changed.sum(1).max() == changing
-    # A factor is drawn anew with chance changing / 4, and of n values comes out as another with (n - 1) / n.
+    # A factor is redrawn with probability changing / 4, and of n values gets a different one with (n - 1) / n.
     expected = changing / 4 * (1 - 1 / np.array([3, 4, 5, 2]))
     np.testing.assert_allclose(changed.mean(0), expected, atol=4 * np.sqrt(0.25 / len(changed)))
 

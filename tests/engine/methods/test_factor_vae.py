@@ -10,7 +10,7 @@ import torch
 from engine.methods import factor_vae
 from engine.methods.base import Batch, Context
 from engine.methods.building import build
-from engine.methods.factor_vae import discrimination, exchanged
+from engine.methods.factor_vae import discrimination, permuted
 from engine.methods.terms import kl_per_latent, reconstruction_per_image
 from engine.methods.updates import update
 from engine.networks.vae import sample
@@ -78,8 +78,8 @@ def test_a_step_is_algorithm_2(method, rng):
         weights |= {name: adam(name, gradient, step) for name, gradient in gradients.items()}
         with torch.no_grad():
             z_other = sample(*call(method.vae.encoder, other, name="vae.encoder"), expected_noise)
-            put_together = exchanged(z_other, expected_noise)
-        apart = call(method.discriminator, put_together, name="discriminator")
+            shuffled = permuted(z_other, expected_noise)
+        apart = call(method.discriminator, shuffled, name="discriminator")
         wrong = -(judged.detach().log_softmax(1)[:, 0].mean() + apart.detach().log_softmax(1)[:, 1].mean()) / 2
         of_z = call(method.discriminator, z.detach(), name="discriminator")
         cost = -(of_z.log_softmax(1)[:, 0].mean() + apart.log_softmax(1)[:, 1].mean()) / 2
@@ -97,9 +97,9 @@ def test_a_step_is_algorithm_2(method, rng):
         torch.testing.assert_close(value.detach(), weights[name].detach(), rtol=2e-4, atol=2e-6, msg=name)
 
 
-def test_each_latent_is_exchanged_among_the_images_on_its_own(rng):
+def test_each_latent_is_permuted_across_the_images_on_its_own(rng):
     z = torch.arange(40.0).reshape(10, 4)
-    moved = exchanged(z, rng)
+    moved = permuted(z, rng)
     assert torch.equal(moved.sort(0).values, z)  # the same values in each column
     orders = {tuple(column.tolist()) for column in (moved // 4).long().T}
     assert len(orders) == 4  # no column moves like another
@@ -135,7 +135,7 @@ def test_a_discriminator_finds_a_known_total_correlation(data, rng, monkeypatch)
 
     for _ in range(150):
         z = draw(256)
-        update(optimiser, discrimination(method.discriminator(z), method.discriminator(exchanged(draw(256), rng))))
+        update(optimiser, discrimination(method.discriminator(z), method.discriminator(permuted(draw(256), rng))))
     with torch.no_grad():
         judged = method.discriminator(draw(20_000))
     found = (judged[:, 0] - judged[:, 1]).mean().item()

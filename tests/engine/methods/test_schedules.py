@@ -17,6 +17,7 @@ from engine.runs.checkpoints import load_trainer, load_weights
 from engine.runs.metrics_file import MetricsReader
 from engine.runs.run import Run
 from engine.settings.run_config import RunConfig
+from engine.system.fields import limits_of
 from engine.training.lengthening import lengthen
 from engine.training.trainer import train
 
@@ -96,18 +97,41 @@ def loss_of(objective, row, weight):
         return term["reconstruction"] + weight * max(0.0, term["kl"] - term["capacity"])
     if objective == "beta-tcvae":
         return term["reconstruction"] + term["kl"] + (weight - 1) * term["total_correlation"]
-    if objective == "factor-vae":
+    if objective == "d-vae":
+        return term["reconstruction"] + term["kl"]
+    if objective in ("factor-vae", "factor-d-vae"):
         return term["reconstruction"] + term["kl"] + weight * term["total_correlation"]
-    if objective == "ada-gvae":
-        return term["reconstruction"] + weight * term["kl"]
+    if objective in ("dip-vae-i", "dip-vae-ii"):
+        off_diagonal, diagonal = weight * term["off_diagonal"], term["lambda_d"] * term["diagonal"]
+        return term["reconstruction"] + term["kl"] + off_diagonal + diagonal
+    if objective == "info-vae":  # with alpha = 0
+        return term["reconstruction"] + term["kl"] + (weight - 1) * term["mmd"]
+    if objective == "lambda-beta-vae":
+        return term["reconstruction"] + weight * term["kl"] + term["error_weight"] * term["squared_error"]
+    if objective.startswith("dc-ign"):
+        return term["reconstruction"] + term["kl"] + weight * term["inconstancy"]
     if objective == "info-gan":
         information = term["category_information"] + term["continuous_information"]
         return term["discriminator_loss"] + term["generator_loss"] - weight * information
+    if objective == "info-gan-cr":
+        contrast = term["contrast_weight"] * term["contrast_loss"]
+        return term["discriminator_loss"] + term["generator_loss"] - weight * term["information"] + contrast
+    if objective == "dava":
+        return term["reconstruction"] + weight * ((term["kl"] - term["capacity"]) / 5) ** 4
+    if objective == "qlae":  # per pixel, of 32 x 32
+        codes = (weight + term["commitment_weight"]) * term["quantisation_error"]
+        return term["reconstruction"] + 32 * 32 * codes
     return term["reconstruction"] + weight * term["kl"]
 
 
+def along(weight, number, method):
+    """From 3 to 40 or less, as far as the weight's range goes."""
+    most = limits_of(method.Settings.model_fields[weight])[1]
+    return f"{min(3, most / 4)} to {min(40 - 5 * number, most)} over 20 steps cosine"
+
+
 SCHEDULED = {
-    name: {weight: f"3 to {40 - 5 * number} over 20 steps cosine" for number, weight in enumerate(weights)}
+    name: {weight: along(weight, number, method) for number, weight in enumerate(weights)}
     for name, method in METHODS.items()
     if (weights := method.Settings.weights())
 }
@@ -115,7 +139,7 @@ SCHEDULED = {
 
 @pytest.mark.parametrize("objective", SCHEDULED)
 def test_every_method_is_trained_with_its_weights_as_they_are_and_resumed_bit_for_bit(tmp_path, data_file, objective):
-    data = {"dataset": "arrays", "data_folder": data_file, "batch_size": 8}
+    data = {"dataset": "arrays", "data_folder": data_file, "batch_size": 8, "latents": 5}
     settings = data | {"objective": objective, "log_steps": 1} | SCHEDULED[objective]
     whole, parts = (made(tmp_path, name, **settings) for name in ("whole", "parts"))
     list(train(whole))
@@ -131,7 +155,7 @@ def test_every_method_is_trained_with_its_weights_as_they_are_and_resumed_bit_fo
 
 
 def same(one, other):
-    """Weights, curves, and what the optimisers and the noise go on from."""
+    """Weights, curves, and the states of optimisers and noise."""
     assert rows(one) == rows(other)
     weights = [load_weights(run.checkpoint_folder) for run in (one, other)]
     assert weights[0].step == weights[1].step

@@ -80,7 +80,7 @@ def loss_of(name, reconstruction, kl, capacity=None, **settings):
 
 def codes_of(kl):
     """Codes of which a method needs only KL."""
-    return Codes(kl, *[torch.zeros(2, 1)] * 3, images=2)
+    return Codes(kl, *[torch.zeros(2, 1)] * 3, images=2, noise=torch.Generator())
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def batch_of(mean, deviation, rng, images=None):
     """Codes with z drawn from Gaussians of one deviation around `mean` (n, latents)."""
     z = mean + deviation * torch.randn(mean.shape, generator=rng, dtype=mean.dtype)
     spread = torch.full_like(mean, 2 * math.log(deviation))
-    return Codes(torch.tensor(12.0), mean, spread, z, images or len(mean))
+    return Codes(torch.tensor(12.0), mean, spread, z, images or len(mean), rng)
 
 
 def test_total_correlation_over_all_images_is_that_of_the_mixture_of_posteriors(rng):

@@ -62,7 +62,7 @@ def test_every_method_that_uses_the_chosen_network_trains_it(tmp_path, make_run)
         assert any(name.endswith("encoder.scale") for name in names), objective
 
 
-def test_its_weights_are_those_of_the_seed_and_nobody_elses_random_numbers_change(digits_folder):
+def test_its_weights_are_those_of_the_seed_and_no_other_random_numbers_change(digits_folder):
     dataset = load_dataset("mnist", digits_folder)
     config = RunConfig(dataset="mnist", network="linear")
     torch.manual_seed(1)

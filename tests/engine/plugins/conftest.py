@@ -4,7 +4,7 @@ import pytest
 
 from engine.data import ENTRIES
 from engine.evaluation.catalogue import METRICS
-from engine.evaluation.metric import METRICS_BROUGHT
+from engine.evaluation.metric import PLUGIN_METRICS
 from engine.methods.registry import METHODS
 from engine.networks.architectures import NETWORKS
 from engine.plugins.consent import Consent
@@ -31,7 +31,7 @@ class Sound(BetaVae):
 PLUGIN = Plugin(name="sound", version="1.0", interface=1, methods={"sound-vae": Sound})
 '''
 
-REGISTRIES = (METHODS, NETWORKS, ENTRIES, DATASET_TITLES, METRICS, METRICS_BROUGHT, PLUGINS)
+REGISTRIES = (METHODS, NETWORKS, ENTRIES, DATASET_TITLES, METRICS, PLUGIN_METRICS, PLUGINS)
 
 
 @pytest.fixture(autouse=True)
@@ -88,7 +88,7 @@ def folder(tmp_path):
 
 @pytest.fixture
 def start(folder):
-    """Begin anew, as another process would."""
+    """Start over, like another process."""
 
     def make():
         for name in list(PLUGINS):

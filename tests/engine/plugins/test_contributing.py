@@ -1,5 +1,7 @@
 """What CONTRIBUTING.md shows is what works: its code, as it stands there, trains and measures."""
 
+import importlib
+import itertools
 import re
 from pathlib import Path
 
@@ -54,3 +56,17 @@ def test_every_file_it_names_is_there():
     assert {name for name in named if not (root / name).exists()} == {
         "engine/evaluation/modularity.py"
     }  # to be written
+
+
+def test_every_object_it_names_is_there():
+    named = set(re.findall(r"`(engine(?:\.\w+)+)`", TEXT))
+    assert len(named) > 20
+    for name in named:
+        parts = name.split(".")
+        modules = itertools.takewhile(str.islower, parts[1:])
+        try:
+            found = importlib.import_module(".".join(["engine", *modules]))
+        except ModuleNotFoundError:  # the last is a name in lower case, such as an instance
+            found = importlib.import_module(".".join(parts[:-1]))
+        for part in parts[len(found.__name__.split(".")) :]:
+            found = getattr(found, part)

@@ -10,10 +10,11 @@ import pytest
 
 from engine.errors import PluginError
 from engine.jobs.workers import apart
+from engine.methods.beta_vae import BetaVae
 from engine.methods.registry import METHODS
-from engine.plugins import loading
+from engine.plugins import loading, sources
 from engine.plugins.loading import Standing, Tried, check_file
-from engine.plugins.sources import LARGEST
+from engine.plugins.sources import LARGEST, find_packages
 
 HEAD = "from engine.plugins.plugin import Plugin\nfrom engine.methods.beta_vae import BetaVae\n"
 
@@ -53,7 +54,7 @@ def test_a_new_file_is_listed_and_not_executed(start, folder):
 def test_what_is_allowed_is_loaded_and_says_what_it_brings(start, sound):
     plugins, listed = allowed(start, sound)
     assert (listed.standing, listed.problem) == (Standing.LOADED, "")
-    assert (listed.name, listed.version, listed.brings) == ("sound", "1.0", {"method": ("sound-vae",)})
+    assert (listed.name, listed.version, listed.provides) == ("sound", "1.0", {"method": ("sound-vae",)})
     assert METHODS["sound-vae"].title == "Sound VAE"
     origin = METHODS.origin("sound-vae")
     assert (origin.plugin, origin.fingerprint) == ("sound", hashlib.sha256(sound.read_bytes()).hexdigest())
@@ -183,14 +184,14 @@ HOSTILE = {
     ),
     "takes a name": (
         f"{HEAD}PLUGIN = Plugin(name='mine', version='1', interface=1, methods={{'beta-vae': BetaVae}})",
-        "There is a method beta-vae already: it comes from the application itself.",
+        "There is already a method beta-vae, from the application itself.",
     ),
     "misses arguments": (
         f"{HEAD}PLUGIN = Plugin('mine')\n",
         "bad.py cannot be loaded: it raised TypeError: Plugin.__init__() missing 2 required positional arguments: "
         "'version' and 'interface' (bad.py, line 3).",
     ),
-    "raises when it is looked at": (
+    "raises when it is inspected": (
         f"{HEAD}class Odd(dict):\n    def items(self):\n        raise KeyError('odd')\n\n"
         "PLUGIN = Plugin(name='odd', version='1', interface=1, methods=Odd(a=1))",
         "KeyError: 'odd'",
@@ -212,12 +213,63 @@ def test_whatever_is_wrong_with_a_file_is_a_sentence_and_the_others_are_loaded(s
     assert not [name for name in sys.modules if name.startswith("plugin_bad")]
 
 
+BESIDE = "import sys, os\nsys.path.insert(0, os.path.dirname(os.path.realpath(__file__)){0})\nimport helper_of_bad\n"
+
+
+@pytest.mark.parametrize("below", ["", " + '/lib'"])
+@pytest.mark.parametrize("here", [True, False])
+def test_a_file_that_imports_another_one_beside_it_is_not_loaded(start, folder, tmp_path, below, here):
+    """The other is not asked about, and no fingerprint says what it was."""
+    place = folder if here else tmp_path / "elsewhere"
+    (place / "lib").mkdir(parents=True)
+    for at in (place, place / "lib"):
+        (at / "helper_of_bad.py").write_text("x = 1\n")
+    sane = [*sys.path]
+    if here:
+        _, listed = allowed(start, folder / "bad.py", BESIDE.format(below))
+    else:
+        (place / "bad.py").write_text(BESIDE.format(below))
+        (folder / "bad.py").symlink_to(place / "bad.py")
+        _, listed = allowed(start, folder / "bad.py")
+    assert listed.problem == (
+        "bad.py cannot be loaded: it imports helper_of_bad.py, but only bad.py itself is asked about and has a "
+        "fingerprint. Put everything into one file, or make an installed package of it."
+    )
+    assert "helper_of_bad" not in sys.modules
+    assert sys.path == sane
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("import engine.methods.terms as t; t.kl_per_latent = abs", "kl_per_latent of engine.methods.terms"),
+        ("BetaVae.step = lambda *_: {}", "step of engine.methods.beta_vae.BetaVae"),
+        ("BetaVae.penalty = None", "penalty of engine.methods.beta_vae.BetaVae"),
+        ("del BetaVae.warnings", "warnings of engine.methods.beta_vae.BetaVae"),
+    ],
+)
+def test_a_file_that_changes_our_code_is_not_loaded_and_the_code_is_as_before(start, folder, line, words):
+    """Else runs of our own methods would be trained with its code, and say that no plug-in had a part in them."""
+    from engine.methods import terms
+
+    kl, step, penalty, warnings = terms.kl_per_latent, BetaVae.step, BetaVae.__dict__["penalty"], BetaVae.warnings
+    plugin = f"{HEAD}class Own(BetaVae):\n    title = short = 'Own'\nPLUGIN = Plugin('own', '1', 1, {{'own': Own}})\n"
+    _, listed = allowed(start, folder / "bad.py", f"{plugin}\n{line}\n")
+    assert f"bad.py cannot be loaded: it replaces {words}, which runs that do not name it use, too." in listed.problem
+    assert (terms.kl_per_latent, BetaVae.step, BetaVae.__dict__["penalty"], BetaVae.warnings) == (
+        kl,
+        step,
+        penalty,
+        warnings,
+    )
+
+
 @pytest.mark.parametrize("body", ["while True:\n    pass\n", "import time\n\ntime.sleep(1000)\n"])
 def test_an_import_that_does_not_end_is_ended_and_named_with_its_line(start, folder, monkeypatch, body):
     monkeypatch.setattr(loading, "IMPORT_SECONDS", 8.0)
     _, listed = allowed(start, folder / "bad.py", body)
     assert listed.standing is Standing.FAILED
-    assert "bad.py is not loaded: its import did not end within 8 seconds (bad.py, line" in listed.problem
+    assert "bad.py is not loaded: its import did not finish within 8 seconds (bad.py, line" in listed.problem
 
 
 def test_an_import_that_hangs_only_the_second_time_costs_no_more_than_its_limit(start, folder, tmp_path, monkeypatch):
@@ -231,7 +283,7 @@ def test_an_import_that_hangs_only_the_second_time_costs_no_more_than_its_limit(
     began = time.monotonic()
     plugins.load(known_only=True)
     assert time.monotonic() - began < 2
-    assert "did not end within 0.3 seconds" in only(plugins).problem
+    assert "did not finish within 0.3 seconds" in only(plugins).problem
 
 
 def unreadable(folder, kind, tmp_path):
@@ -281,7 +333,7 @@ def test_two_files_of_one_plug_in_do_not_get_in_each_others_way(start, folder, s
     first, second = plugins.find("copy.py"), plugins.find("sound.py")
     assert first.standing is Standing.LOADED
     assert second.standing is Standing.FAILED
-    assert "There is a plug-in sound already" in second.problem
+    assert "There is already a plug-in sound" in second.problem
 
 
 def test_a_new_version_takes_the_place_of_the_old_one(start, sound):
@@ -321,7 +373,7 @@ def test_adding_copies_a_file_and_does_not_allow_it(start, folder, tmp_path, sou
     assert (listed.standing, sound.read_bytes()) == (Standing.NEW, given.read_bytes())
     assert plugins.add(check_file(given)) == listed  # the same again is no matter
     given.write_text("x = 1")
-    with pytest.raises(PluginError, match=r"There is a sound\.py in .* already, with other content"):
+    with pytest.raises(PluginError, match=r"There is already a sound\.py in .*, with other content"):
         plugins.add(check_file(given))
     assert plugins.add(check_file(given), replace_existing=True).standing is Standing.NEW
     assert sound.read_text() == "x = 1"
@@ -331,7 +383,7 @@ def test_adding_copies_a_file_and_does_not_allow_it(start, folder, tmp_path, sou
 def test_what_can_be_no_plug_in_is_not_added(start, folder, tmp_path, name):
     path = tmp_path / name
     path.mkdir() if name == "folder.py" else path.write_text("")
-    with pytest.raises(PluginError, match=r"is no plug-in|not a regular file"):
+    with pytest.raises(PluginError, match=r"is not a plug-in|not a regular file"):
         start().add(check_file(path))
     assert list(folder.iterdir()) == []
 
@@ -370,23 +422,74 @@ def package(tmp_path, monkeypatch, body, name="toys"):
     (info / "entry_points.txt").write_text(f"[disentangle_studio.plugins]\n{name} = {name}:PLUGIN\n")
     monkeypatch.syspath_prepend(str(site))
     monkeypatch.setenv("PYTHONPATH", str(site), prepend=os.pathsep)
+    monkeypatch.setattr(sources, "_imported", {})
+    monkeypatch.setitem(sys.modules, name, None)  # to be taken away after the test
+    del sys.modules[name]
     return site / name
 
 
 def test_an_installed_package_is_loaded_without_a_question(start, tmp_path, monkeypatch, sound):
-    code = package(tmp_path, monkeypatch, sound.read_text())
+    package(tmp_path, monkeypatch, sound.read_text())
     sound.unlink()
     plugins = start()
     plugins.load()
     listed = only(plugins)
     assert (listed.key, listed.standing, listed.is_file) == ("studio-toys", Standing.LOADED, False)
-    before = METHODS.origin("sound-vae").fingerprint
     with pytest.raises(PluginError, match="pip uninstall studio-toys"):
         plugins.refuse(listed)
-    (code / "more.py").write_text("x = 1")
-    again = start()
-    again.load()
-    assert METHODS.origin("sound-vae").fingerprint != before
+    assert METHODS.origin("sound-vae").fingerprint == listed.fingerprint
+
+
+@pytest.mark.parametrize("name", ["more.py", "core.so", "data/weights.json", "../toys_core/__init__.py"])
+def test_the_fingerprint_of_a_package_is_that_of_all_its_files_but_bytecode(tmp_path, monkeypatch, name):
+    """And of the other files that pip's RECORD names: a second module of the same package."""
+    code = package(tmp_path, monkeypatch, "x = 1")
+    file = code / name
+    file.parent.mkdir(exist_ok=True)
+    file.write_text("1")
+    (site := code.parent).joinpath("studio_toys-1.2.dist-info", "RECORD").write_text(
+        f"{os.path.relpath(file, site)},,\nstudio_toys-1.2.dist-info/METADATA,,\n../bin/tool,,\ntoys/gone.py,,\n"
+    )
+    before = fingerprint_of_package()
+    (code / "__pycache__").mkdir(exist_ok=True)
+    (code / "__pycache__" / "more.cpython-311.pyc").write_bytes(b"bytecode")
+    assert fingerprint_of_package() == before
+    file.write_text("2")
+    assert fingerprint_of_package() != before
+
+
+def fingerprint_of_package():
+    [found], problems = find_packages()
+    assert problems == {}
+    return found.fingerprint
+
+
+def test_a_package_that_changes_is_used_neither_here_nor_in_children_as_what_it_was(
+    start, tmp_path, monkeypatch, sound
+):
+    code = package(tmp_path, monkeypatch, sound.read_text().replace("Sound VAE", "First"))
+    sound.unlink()
+    plugins = start()
+    plugins.load()
+    (code / "__init__.py").write_text((code / "__init__.py").read_text().replace("First", "Second, longer"))
+    words = "The package studio-toys has changed since it was loaded. Restart the application to use it as it is now."
+    with pytest.raises(PluginError, match=f"^{words}$"):  # once it executed the new code under the old fingerprint
+        list(apart("It", title_in_child))
+    # pip takes it away and installs it again: once the old code had the new fingerprint.
+    info = code.parent / "studio_toys-1.2.dist-info"
+    info.rename(tmp_path / "away")
+    plugins.rescan()
+    plugins.unload("studio-toys")
+    (tmp_path / "away").rename(info)
+    plugins.load()
+    assert (only(plugins).standing, only(plugins).problem) == (Standing.FAILED, words)
+    assert "sound-vae" not in METHODS
+
+
+def title_in_child():
+    from engine.jobs.events import Warned
+
+    yield Warned(METHODS["sound-vae"].title)
 
 
 def test_a_package_that_raises_is_a_sentence(start, tmp_path, monkeypatch):

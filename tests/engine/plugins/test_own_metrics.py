@@ -70,6 +70,29 @@ def test_its_value_is_kept_with_the_plugin_the_protocol_and_what_it_was_computed
     assert table.headings[table.index("spread")].title == "Spread ↑ (bits)"
 
 
+def centred(self, representation):
+    """A slip: it changes what the metrics after it see."""
+    codes = representation.codes
+    codes -= codes.mean(0)
+    return float(codes.std())
+
+
+def moved(self, representation):
+    means = yield from representation.means()
+    means += 1
+    return 0.0
+
+
+def test_one_that_changes_the_codes_in_place_costs_its_value_and_not_that_of_the_next(tiny_copy, here):
+    add(of("centred", centred), of("moved", moved), of("spread", spread))
+    entries = found(tiny_copy, "centred", "moved", "spread")
+    for name, function in (("centred", centred), ("moved", moved)):
+        line = function.__code__.co_firstlineno + (3 if name == "centred" else 2)
+        assert "is read-only" in entries[name]["reason"]
+        assert entries[name]["reason"].endswith(f"(test_own_metrics.py, line {line})")
+    assert entries["spread"]["value"] is not None
+
+
 def test_it_may_return_an_interval_counts_and_more(tiny_copy):
     score = Score(2.0, (1.0, 3.0), "of this and that", {"n": 7, "n_test": 3}, {"each": [1, 2]})
     add(of("rich", lambda self, representation: score))
@@ -208,7 +231,7 @@ def test_values_are_shown_where_it_is_not_loaded_whatever_the_file_says(tiny_cop
 @pytest.mark.parametrize(
     ("metric", "words"),
     [
-        (of("kl", spread), "is called kl, and there is a metric of that name already"),
+        (of("kl", spread), "is called kl, and there is already a metric of that name"),
         (of("Spread", spread), "'Spread' cannot be the name of a column of"),
         (of("twice", spread, (), "twice"), "Two columns are called twice"),
         (type("No", (Metric,), {"columns": (), "compute": spread})(), "must be a tuple of columns"),

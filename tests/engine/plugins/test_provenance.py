@@ -1,14 +1,16 @@
-"""A run knows which plug-ins it needs: without them it is shown, with others it goes on only where that is accepted."""
+"""A run knows which plug-ins it needs: without them it can be viewed; with changed ones it resumes only on consent."""
 
 import json
 import shutil
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from engine.cli import main as cli
 from engine.data import ENTRIES, load_dataset
-from engine.errors import ChangedError, ConfigError, DataError, PluginMissingError
+from engine.errors import ChangedError, ConfigError, DataError, PluginMissingError, RunError
 from engine.evaluation.evaluate import evaluate
 from engine.evaluation.rows import read_row
 from engine.evaluation.table import table_of
@@ -20,18 +22,23 @@ from engine.jobs.events import Evaluated, Imported, Warned
 from engine.methods.base import MethodSettings
 from engine.methods.registry import METHODS
 from engine.networks.architectures import NETWORKS
+from engine.plugins.registering import register
+from engine.plugins.sources import read_file
 from engine.runs.archive import read_archive, write_archive
 from engine.runs.metrics_file import MetricsReader
+from engine.runs.plugins_used import in_full, plugin_changes, plugins_used
 from engine.runs.previews import list_previews
 from engine.runs.run import Run, list_runs
 from engine.runs.trained import load_model, load_model_with_data_if_present
 from engine.settings.run_config import DATASET_TITLES, RunConfig
 from engine.studies.methods_text import methods_text
+from engine.system.paths import RESOURCES
 from engine.system.registry import Origin
 from engine.system.schedule import Schedule
 from engine.training.lengthening import lengthen
 from engine.training.trainer import train
 
+EXAMPLES = RESOURCES / "examples" / "plugins"
 EVERY = ("free_bits_vae", "broadcast_network", "modularity_metric", "blobs_dataset")
 SETTINGS = {
     "dataset": "blobs",
@@ -261,6 +268,31 @@ def test_another_version_is_refused_unless_accepted_and_both_are_kept(run, witho
     list(train(again))  # now it is the run's own
 
 
+def test_another_plug_in_with_a_method_of_the_same_name_is_no_silent_substitute(run, without_plugins, load_example):
+    """Once the run went on with the other code, and its config.json forgot the one it was trained with."""
+    without_plugins()
+    for name in EVERY[1:]:
+        load_example(name)
+    given = read_file(EXAMPLES / "free_bits_vae.py").execute()
+    register(replace(given, name="other-bits", version="3.0"), Origin("", "", "3" * 64))
+    opened = Run.open(run.path)
+    lengthen(opened, None, 6)
+    words = r"The method free-bits-vae \(of the plug-in free-bits 1.0 then, of other-bits 3.0 now\) changed since own"
+    with pytest.raises(ChangedError, match=words):
+        list(train(opened))
+    list(train(opened, accept_changes=True))
+    again = Run.open(run.path)
+    assert [use.name for use in again.former_plugins[0].plugins] == [use.name for use in run.plugins]
+    assert {use.name for use in again.plugins} == {"other-bits", "broadcast", "blobs"}
+
+
+def test_a_method_that_is_the_applications_own_now_is_a_change_too(run, monkeypatch):
+    monkeypatch.setattr(METHODS, "_origins", {})  # as if this version had come with it
+    assert plugin_changes(run.plugins, plugins_used(run.config)) == (
+        "the method free-bits-vae (of the plug-in free-bits 1.0 then, the application's own now)"
+    )
+
+
 def test_of_another_version_is_said_and_computed_again(run, without_plugins, load_example):
     kept = run.evaluation()
     without_plugins()
@@ -272,6 +304,11 @@ def test_of_another_version_is_said_and_computed_again(run, without_plugins, loa
     now = Run.open(run.path).evaluation()
     assert now["checkpoint"] != kept["checkpoint"]
     assert list(now["metrics"]).count("mig") == 0  # it was of the former code
+    [note] = [note for note in table_of([read_row(Run.open(run.path))]).notes() if "computed with" in note]
+    of_training = " and ".join(in_full(use.name, use.version, use.fingerprint) for use in run.plugins)
+    of_metrics = of_training.replace(run.plugins[0].fingerprint[:8], "11111111")
+    assert note == f"own: these values were computed with {of_metrics}, but the run was trained with {of_training}."
+    assert "free-bits 1.0 (SHA-256 11111111…)" in methods_text([Run.open(run.path)])
     assert "trained with another version" in load_model(Run.open(run.path), load_dataset("blobs")).notes
 
 
@@ -280,10 +317,13 @@ def test_a_metric_of_another_version_is_computed_again(run, without_plugins, loa
     without_plugins()
     for name in EVERY:
         load_example(name, "2" * 64 if name == "modularity_metric" else "")
+    words = "Modularity was computed by another version of the plug-in than is loaded"
+    assert read_row(Run.open(run.path)).code_note == words
     list(evaluate(Run.open(run.path), ["modularity"]))
     entry = Run.open(run.path).evaluation()["metrics"]["modularity"]
     assert entry["protocol"]["plugin"]["fingerprint"] == "2" * 64
     assert entry["value"] == value
+    assert read_row(Run.open(run.path)).code_note == ""
 
 
 @pytest.mark.parametrize(
@@ -328,3 +368,25 @@ def test_a_stand_in_lets_no_wrong_value_of_a_known_setting_through(monkeypatch):
     monkeypatch.setattr(METHODS, "_stand_ins", {"absent": (Absent, Origin("gone", "1.0", "0" * 64))})
     with pytest.raises(ConfigError, match="beta is '5000'; it must be a number from 0 to 1,000"):
         RunConfig.parse({"objective": "vae", "beta": "5000"})
+
+
+NO_SETTINGS = ("seed", "batch_size", "method", "schedules", "at", "names", "model_config", "_x", "a b")
+
+
+@pytest.mark.parametrize("name", NO_SETTINGS)
+@pytest.mark.parametrize("where", ["settings", "values"])
+def test_no_run_of_an_absent_method_takes_a_common_setting_from_other_runs(run, without_plugins, name, where):
+    """A stand-in with a setting "seed" once took every seed that was given for its own, and all runs had seed 0."""
+    without_plugins()
+    file = run.path / "config.json"
+    values = json.loads(file.read_text())
+    if where == "settings":
+        values["plugins"][0]["method"]["settings"][name] = ["Title", ""]
+    else:
+        values["method"][name] = 1
+    file.write_text(json.dumps(values))
+    with suppress(RunError):
+        Run.open(run.path)
+    config = RunConfig(seed=5, batch_size=128)
+    assert (config.seed, config.batch_size) == (5, 128)
+    assert config.method.schedules.keys() == {"capacity"}

@@ -1,5 +1,6 @@
-"""A plug-in takes its place among what there is, or says in a sentence why it cannot."""
+"""A plug-in is registered with everything it provides, or refused with a sentence that says why."""
 
+import warnings
 from dataclasses import replace
 
 import pytest
@@ -86,6 +87,14 @@ class Raising(BetaVae):
         raise ZeroDivisionError("no latents")
 
 
+class OneWarning(BetaVae):
+    title = short = "One warning"
+
+    @classmethod
+    def warnings(cls, config, images):
+        return 5
+
+
 class Long(BetaVae):
     title = short = "Long"
     formula = "x" * 400
@@ -95,7 +104,11 @@ class Long(BetaVae):
     ("method", "words"),
     [
         (Raising, r"sparse raised ZeroDivisionError: no latents \(test_registering.py, line \d+\)"),
-        (Long, "What sparse-vae says of itself is too long"),
+        (
+            OneWarning,
+            r"sparse raised TypeError: Value after \* must be an iterable, not int\.$",
+        ),  # in no file of its own
+        (Long, "A description of sparse-vae is too long"),
     ],
 )
 def test_what_would_fail_in_the_form_or_in_a_run_is_found_at_once(method, words):
@@ -127,6 +140,24 @@ class TextDefault(Sparse):
     Settings = TextSettings
 
 
+def with_setting(name):
+    """A method with a setting of this name."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pydantic's, of some names
+        fields = {"__annotations__": {name: float}, name: setting(1.0, "Title", "Help."), "__module__": __name__}
+        return type(
+            "Own", (BetaVae,), {"title": "Own", "short": "own", "Settings": type("S", (MethodSettings,), fields)}
+        )
+
+
+class TwoLines(BetaVae):
+    about = "one\ntwo"
+
+
+class OwnLabel(BetaVae):
+    supervision = "unsupervised"
+
+
 class Incomplete(METHODS["vae"].__mro__[2]):  # GaussianMethod without a step
     title = short = "Incomplete"
 
@@ -138,13 +169,21 @@ class Incomplete(METHODS["vae"].__mro__[2]):  # GaussianMethod without a step
         ({"name": "Sparse VAE"}, "'Sparse VAE' cannot be the name of the plug-in"),
         ({"name": 3}, "3 cannot be the name of the plug-in"),
         ({"version": ""}, "version of the plug-in sparse must be text such as '1.0', and is ''"),
-        ({"methods": {}, "networks": {}, "datasets": {}}, "brings nothing"),
+        ({"methods": {}, "networks": {}, "datasets": {}}, "provides nothing"),
         ({"methods": [Sparse]}, "methods must be a dict of names and methods, and is a list"),
-        ({"methods": {"beta-vae": Sparse}}, "a method beta-vae already: it comes from the application itself"),
+        ({"methods": {"beta-vae": Sparse}}, "already a method beta-vae, from the application itself"),
         ({"methods": {"sparse_vae": Sparse}}, "'sparse_vae' cannot be the name of the method"),
         ({"methods": {"sparse-vae": 3}}, "must be a class that derives from Method, and is an int"),
         ({"methods": {"sparse-vae": NoTitle}}, "needs title, a line of text"),
         ({"methods": {"sparse-vae": TextDefault}}, "is text; a schedule is Schedule.parse('0 to 2 over 50 %')."),
+        ({"methods": {"sparse-vae": with_setting("seed")}}, "a setting seed, which is the name of a setting that all"),
+        ({"methods": {"sparse-vae": with_setting("schedules")}}, "a setting schedules, which is the name of something"),
+        ({"methods": {"sparse-vae": with_setting("copy")}}, "a setting copy, which is the name of something that all"),
+        ({"methods": {"sparse-vae": TwoLines}}, "about of the method sparse-vae must be a line of text"),
+        (
+            {"methods": {"sparse-vae": OwnLabel}},
+            "supervision of the method sparse-vae must be one of Supervision.NONE, Supervision.WEAK, Supervision.FULL",
+        ),
         ({"networks": {"small": Sparse}}, "The network small must be a Network, and is a class Sparse"),
         ({"datasets": {"other": PLUGIN.datasets["blobs"]}}, "The data set other calls itself 'blobs'"),
         ({"datasets": {"blobs": None}}, "must be an Entry, and is a NoneType"),
@@ -159,11 +198,9 @@ def test_what_is_wrong_is_said_with_the_file_and_nothing_is_added(changes, words
 def test_a_second_plugin_of_the_name_is_refused_and_says_where_the_first_is():
     register(PLUGIN, ORIGIN)
     other = replace(PLUGIN, methods={"other": Sparse}, networks={}, datasets={})
-    with pytest.raises(PluginError, match=r"There is a plug-in sparse already \(/home/ada/sparse.py\)"):
+    with pytest.raises(PluginError, match=r"There is already a plug-in sparse \(/home/ada/sparse.py\)"):
         register(other, Origin("", "", "0" * 64, "/tmp/other.py"))
-    with pytest.raises(
-        PluginError, match=r"There is a method sparse-vae already: it comes from the plug-in sparse 1\.0"
-    ):
+    with pytest.raises(PluginError, match=r"There is already a method sparse-vae, from the plug-in sparse 1\.0"):
         register(replace(PLUGIN, name="third"), ORIGIN)
 
 

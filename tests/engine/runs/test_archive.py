@@ -421,7 +421,7 @@ def test_targets_of_links_are_not_exported(tmp_path, tiny_copy):
     secret.write_text("root:x:0:0")
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
-    (elsewhere / "000000007.png").write_bytes(b"a picture of somebody else")
+    (elsewhere / "000000007.png").write_bytes(b"another picture")
     for name in ("marks.json", "evaluation.json", "held_out.csv"):
         (tiny_copy.path / name).unlink(missing_ok=True)
         (tiny_copy.path / name).symlink_to(secret)

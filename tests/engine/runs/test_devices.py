@@ -43,6 +43,10 @@ def elsewhere(monkeypatch):
     monkeypatch.setattr(loading, "is_available", lambda device: True)
     monkeypatch.setattr(loading, "choose_device", lambda name: torch.device("meta" if name == "cuda" else "cpu"))
     monkeypatch.setattr(torch.Tensor, "cpu", cpu)
+    to = torch.Tensor.to
+    monkeypatch.setattr(
+        torch.Tensor, "to", lambda t, *args, **named: cpu(t) if args == ("cpu",) else to(t, *args, **named)
+    )
     return copied
 
 

@@ -175,7 +175,7 @@ def test_a_removed_file_is_empty_and_counts_as_a_change(written):
 
 
 def test_cutting_back_to_no_rows_counts_as_a_change(written):
-    # Whoever draws the curves draws them again only when something changed.
+    # The curves are redrawn only if something has changed.
     reader = read(written)
     cut_back(written, lambda step: False)
     assert reader.refresh()

@@ -167,7 +167,7 @@ def test_a_run_trained_by_another_process_is_running_until_that_is_killed(run, h
     process.wait()
     assert not run.is_locked()
     assert run.state().state == "interrupted"
-    with run.locked():  # it can be taken up again at once
+    with run.locked():  # it can be resumed at once
         assert run.is_locked()
 
 
@@ -270,7 +270,7 @@ def test_marks_are_read_as_written(run):
 
 @pytest.mark.parametrize("below", ["", "deeper/runs"])
 def test_the_error_for_a_run_that_cannot_be_saved_says_where_and_what_to_do(tmp_path, below):
-    # A file stands where the folder should be: nobody, not even root, can write there.
+    # A file stands where the folder should be: not even root can write there.
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(RunError, match=r"cannot be saved in .*file.*--runs"):
         Run.create(tmp_path / "file" / below, CONFIG)
@@ -299,7 +299,7 @@ def test_only_folders_with_settings_are_listed_as_runs(tmp_path):
 def test_the_creation_time_does_not_change_with_the_length(run):
     created = json.loads((run.path / "config.json").read_text(encoding="utf-8"))["created"]
     made = datetime.fromisoformat(created)
-    assert made.tzinfo is not None  # a run may be looked at in another time zone
+    assert made.tzinfo is not None  # a run may be viewed in another time zone
     assert abs(datetime.now(UTC) - made) < timedelta(minutes=10)
     run.lengthen(epochs=9, steps=None)
     run.keep_length()

@@ -21,8 +21,21 @@ WEIGHTS = {
     "annealed-relu": ("gamma", "capacity"),
     "beta-tcvae": ("beta",),
     "factor-vae": ("gamma",),
+    "dip-vae-i": ("lambda_od", "lambda_d"),
+    "dip-vae-ii": ("lambda_od", "lambda_d"),
+    "info-vae": ("lambda_mmd",),
+    "lambda-beta-vae": ("beta", "error_weight"),
+    "dava": ("gamma", "adversarial_weight"),
     "ada-gvae": ("beta",),
+    "ada-ml-vae": ("beta",),
+    "ml-vae": ("beta",),
+    "dc-ign": ("invariance",),
+    "dc-ign-transformations": ("invariance",),
     "info-gan": ("information_weight",),
+    "d-vae": ("noise_scale", "temperature"),
+    "factor-d-vae": ("gamma", "noise_scale", "temperature"),
+    "qlae": ("quantisation_weight", "commitment_weight"),
+    "info-gan-cr": ("information_weight", "contrast_weight", "gap"),
 }
 WARM_UP = "0 to 4 over 20 epochs"
 STUDY = """
@@ -49,12 +62,13 @@ def test_the_weights_of_each_method_are_those_of_its_formula_and_no_rate_or_coun
 
 @pytest.mark.parametrize(("objective", "name"), [(o, name) for o, names in WEIGHTS.items() for name in names])
 def test_every_weight_takes_a_schedule_and_is_a_number_at_each_step(objective, name):
-    config = RunConfig.parse({"objective": objective, name: "2 to 6 over 10 steps"})
-    assert config.value(name) == Schedule(2, 6, 10, "steps")
-    assert [getattr(config.method.at(step, 7, 99), name) for step in (1, 5, 10, 11)] == pytest.approx([2.4, 4, 6, 6])
-    assert getattr(config.method.ended(), name) == 6
+    config = RunConfig.parse({"objective": objective, name: "0.5 to 1.5 over 10 steps"})
+    assert config.value(name) == Schedule(0.5, 1.5, 10, "steps")
+    expected = pytest.approx([0.6, 1, 1.5, 1.5])
+    assert [getattr(config.method.at(step, 7, 99), name) for step in (1, 5, 10, 11)] == expected
+    assert getattr(config.method.ended(), name) == 1.5
     assert RunConfig.from_json(json.loads(json.dumps(config.to_json()))) == config
-    assert config.to_json()["method"][name] == "2 to 6 over 10 steps"
+    assert config.to_json()["method"][name] == "0.5 to 1.5 over 10 steps"
 
 
 def test_a_constant_stays_a_plain_number_and_costs_nothing():

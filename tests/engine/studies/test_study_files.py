@@ -9,11 +9,16 @@ from pathlib import Path
 import pytest
 
 from engine.errors import ConfigError
+from engine.evaluation.metric import Metric, column
+from engine.methods.registry import METHODS
+from engine.plugins.plugin import Plugin
+from engine.plugins.registering import register, unregister
 from engine.runs.differences import differing_settings
-from engine.runs.run import Run
+from engine.runs.run import Run, RunState
 from engine.settings.run_config import RunConfig
 from engine.studies import cell_states, load_study, own_studies, shipped_studies, state_text
 from engine.system.files import write_json
+from engine.system.registry import Origin
 from engine.system.schedule import Schedule
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -186,3 +191,82 @@ def test_the_reports_quick_table_2_uses_runs_with_its_settings(tmp_path):
     assert names == [study.run_name(cell) for cell in study.cells]
     annealed = study.cells[-1].config
     assert annealed.method.capacity.length * 11_520 == pytest.approx(20_000 / 5, rel=1e-4)
+
+
+PLUGIN_STUDY = """
+title = "Own"
+about = "A plug-in's method."
+seeds = [0]
+metrics = ["kl", "own_score"]
+
+[settings]
+dataset = "digits"
+steps = 4
+
+[[methods]]
+title = "Own"
+objective = "own-vae"
+"""
+
+
+class OwnVae(METHODS["vae"]):
+    title = short = "Own VAE"
+
+
+class OwnScore(Metric):
+    columns = (column("own_score", "Own", "A score.", "its own"),)
+
+    def compute(self, representation):
+        return 1.0
+
+
+def load_version(number):
+    """Register the plug-in as it would be with a file of this fingerprint."""
+    unregister("own")
+    given = Plugin("own", "1.0", 1, methods={"own-vae": OwnVae}, metrics={"own": OwnScore()})
+    register(given, Origin("", "", number * 64))
+
+
+def evaluated_with(run, number):
+    """What evaluation.json holds of the last step, computed with the plug-in of this fingerprint."""
+    entry = {"value": 1.0, "unit": "", "protocol": {"plugin": {"name": "own", "fingerprint": number * 64}}}
+    plugins = [{"name": "own", "version": "1.0", "fingerprint": number * 64}]
+    metrics = {"kl": {"value": 2.0, "unit": "nats", "protocol": {}}, "own_score": entry}
+    run.write_evaluation({"checkpoint": "1-x", "step": 4, "plugins": plugins, "metrics": metrics})
+
+
+@pytest.fixture
+def own_study(tmp_path):
+    load_version("a")
+    (tmp_path / "own.toml").write_text(PLUGIN_STUDY)
+    yield load_study(tmp_path / "own.toml")
+    unregister("own")
+    METHODS._stand_ins.pop("own-vae", None)
+
+
+def test_a_run_of_another_version_of_a_plug_in_is_not_the_cells(own_study, tmp_path):
+    """Once the runs before and after a change of the method were one row of the table, mean and deviation."""
+    run = Run.create(tmp_path / "runs", own_study.cells[0].config)
+    load_version("b")
+    [state] = cell_states(own_study, tmp_path / "runs")
+    assert (state.run, state.state) == (run.path, "waiting")  # it is not trained yet, and will be with this one
+    run.write_state(RunState("finished", 4, 4))
+    [state] = cell_states(own_study, tmp_path / "runs")
+    assert (state.run, state.state) == (None, "waiting")
+    assert state.message == (
+        f"{run.name} has these settings but was trained with another version of what it needs (the plug-in own "
+        "(another file of version 1.0))"
+    )
+    load_version("a")
+    assert cell_states(own_study, tmp_path / "runs")[0].run == run.path
+    unregister("own")
+    assert cell_states(own_study, tmp_path / "runs")[0].run == run.path  # without it, its results are shown
+
+
+def test_metrics_of_another_version_of_a_plug_in_do_not_finish_a_cell(own_study, tmp_path):
+    run = Run.create(tmp_path / "runs", own_study.cells[0].config)
+    run.write_state(RunState("finished", 4, 4))
+    for number, expected in (("a", "evaluated"), ("b", "trained")):
+        evaluated_with(run, number)
+        [state] = cell_states(own_study, tmp_path / "runs")
+        assert (state.state, "another version of a plug-in" in state.message) == (expected, expected == "trained")

@@ -184,7 +184,7 @@ def test_a_worker_killed_by_the_system_affects_only_its_cell(tmp_path, study_fil
     first, second = finished(events)
     assert (first.state, second.state) == ("failed", "evaluated")
     assert "ended by the system" in first.message
-    assert cell_states(study, tmp_path / "runs")[0].state == "paused"  # and can go on
+    assert cell_states(study, tmp_path / "runs")[0].state == "paused"  # and can be resumed
 
 
 def test_a_study_runs_only_once_at_a_time_in_a_folder(study, tmp_path):
@@ -233,7 +233,7 @@ def ended_by(study, folder, ask):
     return events
 
 
-def test_a_cell_whose_step_never_ends_can_be_ended_and_the_others_go_on(tmp_path, study_file, odd_plugin):
+def test_a_cell_whose_step_never_ends_can_be_ended_and_the_others_continue(tmp_path, study_file, odd_plugin):
     odd_plugin("while True: pass")
     study = load_study(study_file(tmp_path, ODD), seeds=1)
     events = ended_by(study, tmp_path / "runs", Control.pause)
@@ -255,6 +255,14 @@ def test_a_stop_ends_what_does_not_answer_and_says_so(tmp_path, study_file, odd_
     assert events[-1].stopped
     assert multiprocessing.active_children() == []
     assert Run.open(tmp_path / "runs" / "tiny-odd-vae-seed-0").state().message == words
+
+
+def test_a_process_in_which_a_plug_ins_code_ran_does_no_other_cell(tmp_path, study_file, odd_plugin):
+    """It may have changed anything there: here the type of all new weights."""
+    odd_plugin("import torch; torch.set_default_dtype(torch.float64)")
+    study = load_study(study_file(tmp_path, ODD), seeds=1)
+    _, second = finished(run_study(study, tmp_path / "runs", workers=1, threads=1))
+    assert (second.cell.config.objective, second.state, second.message) == ("annealed-relu", "evaluated", "")
 
 
 def test_a_cell_whose_plug_in_ends_its_process_costs_that_cell_only(tmp_path, study_file, odd_plugin):

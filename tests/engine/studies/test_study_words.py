@@ -27,6 +27,7 @@ def test_the_methods_text_has_the_settings_and_protocols_used(study, study_runs)
     config = json.loads((study_runs / "tiny-annealed-relu-seed-0" / "config.json").read_text())
     for words in (
         "Digits (the 1,618 training images, 32 × 32 pixels)",
+        "Annealed, γ = 10 (unsupervised), which minimises",
         "γ ReLU(KL − C) with γ = 10",
         "32-32-32 channels",
         "10 latents",
@@ -52,7 +53,7 @@ def test_the_methods_text_of_a_new_study_counts_missing_evaluations(study):
 def test_the_methods_text_of_runs_names_differences(study, study_runs):
     runs = [Run.open(state.run) for state in cell_states(study, study_runs)]
     runs[0].config = runs[0].config.changed(batch_size=16)
-    assert "batches of 16 (VAE) or 32 (Annealed VAE (ReLU), VAE)" in methods_text(runs)
+    assert "batches of 16 images (VAE) or 32 images (Annealed VAE (ReLU), VAE)" in methods_text(runs)
 
 
 # How long it takes.
@@ -102,7 +103,17 @@ def test_progress_grows_to_the_end_and_reports_the_remaining_time(study_events):
 
 def test_the_reports_values_are_shown_beside_ours(tmp_path):
     text = markdown(study_table(load_study("table-1", quick=True), tmp_path))
-    assert "| Annealed VAE (ReLU) | MNIST | 0 | – | 73.94 |" in text  # Table 1 of the report
+    assert "| Annealed VAE (ReLU) | unsupervised | MNIST | 0 | – | 73.94 |" in text  # Table 1 of the report
+
+
+def test_a_study_names_its_methods_by_supervision_and_sorts_its_table_by_it(tmp_path, study_file):
+    changes = (('objective = "vae"', 'objective = "vae"\nconditional = true'),)
+    study = load_study(study_file(tmp_path, *changes))
+    assert study.methods_words == "unsupervised: Annealed, γ = 10; supervised: VAE"
+    table = study_table(study, tmp_path)
+    labels = [line.cells[table.index("supervision")].text for line in table.lines]
+    assert labels == ["unsupervised", "supervised"]
+    assert "VAE (supervised), which minimises" in methods_text(study)
 
 
 def test_warnings_about_settings_appear_once_with_their_methods(tmp_path, study_file):

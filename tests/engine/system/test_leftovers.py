@@ -3,12 +3,13 @@
 import os
 import subprocess
 import sys
+import tempfile
 import time
 
 import pytest
 
 from engine.system import leftovers
-from engine.system.files import machine, replacing, scratch_folder
+from engine.system.files import machine, replacing, scratch_folder, temporary_file
 from engine.system.leftovers import clear_leftovers, folders_of_run, folders_to_clear, run_folders_to_clear
 
 DAY = 24 * 3600
@@ -90,14 +91,27 @@ def test_a_link_is_removed_but_its_target_is_not(tmp_path, dead):
     assert (tmp_path / "own" / "a").exists()
 
 
-def test_the_cache_and_the_runs_are_cleared(tmp_path, dead):
+def test_the_cache_the_runs_and_the_temporary_folder_are_cleared(tmp_path, dead, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
     name = f".x.{machine()}-{dead}-00112233.part"
     cache, runs = tmp_path / "cache", tmp_path / "runs"
-    here = [made(cache / where / name) for where in ("", "prepared", "downloads/mnist")] + [made(runs / name)]
+    here = [made(cache / where / name) for where in ("", "prepared", "downloads/mnist")]
+    here += [made(folder / name) for folder in (runs, tmp_path / "tmp")]
     within = [made(runs / "a" / where / name) for where in ("", "checkpoint", "previews")]
     assert sorted(clear_leftovers(folders_to_clear(cache, runs))) == sorted(here)
     assert sorted(run_folders_to_clear(runs)) == sorted(folders_of_run(runs / "a"))
     assert sorted(clear_leftovers(run_folders_to_clear(runs))) == sorted(within)
+
+
+def test_a_temporary_file_of_a_process_that_is_gone_is_left_over(tmp_path, dead, monkeypatch):
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+    ours = temporary_file("studio-dump")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "getpid", lambda: dead)
+        theirs = temporary_file("studio-dump")
+    assert clear_leftovers(folders_to_clear(tmp_path / "cache", tmp_path / "runs")) == [theirs]
+    assert ours.exists()
 
 
 def test_a_process_of_another_user_counts_as_alive(monkeypatch):

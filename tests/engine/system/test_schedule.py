@@ -52,6 +52,20 @@ def test_a_cosine_is_slow_at_both_ends(start, end, length, unit):
     assert at(third, 100) == pytest.approx(start + (end - start) / 4)
 
 
+@pytest.mark.parametrize(("length", "unit"), LENGTHS)
+def test_a_jump_changes_nothing_until_its_end(length, unit):
+    schedule = Schedule(0, 2, length, unit, "jump")
+    assert [at(schedule, step) for step in (1, 100, 199, 200, 201, 800)] == [0, 0, 0, 2, 2, 2]
+    assert [step for step in range(1, TOTAL) if schedule.jumps_at(step, PER_EPOCH, TOTAL)] == [200]
+    assert not any(Schedule(0, 2, length, unit).jumps_at(step, PER_EPOCH, TOTAL) for step in range(1, TOTAL))
+
+
+def test_a_jump_within_a_step_is_the_next_step():
+    half = Schedule(0, 2, 0.05, "epochs", "jump")  # of 50 steps: after 2.5
+    assert [half.at(step, 50, 99) for step in (1, 2, 3)] == [0, 0, 2]
+    assert [step for step in range(1, 9) if half.jumps_at(step, 50, 99)] == [3]
+
+
 @given(st.floats(0, 1000), st.floats(1e-6, 1e5), st.integers(1, 5000), st.integers(1, 100_000))
 def test_a_ramp_in_epochs_from_0_is_that_of_version_1_0_0_bit_for_bit(end, epochs, per_epoch, step):
     """Its own expression, as version 1.0.0 had it."""
@@ -93,6 +107,7 @@ def test_its_text_gives_it_back(start, end, length, shape):
     [
         ("0 to 4 over 20 epochs", Schedule(0, 4, 20, "epochs", "linear")),
         ("0 to 4 over 50 % cosine", Schedule(0, 4, 50, "%", "cosine")),
+        ("0 to 2 over 288,000 steps jump", Schedule(0, 2, 288_000, "steps", "jump")),
         ("0 to 4 over 50% linear", Schedule(0, 4, 50, "%", "linear")),
         ("10 to 1 over 5000 steps", Schedule(10, 1, 5000, "steps", "linear")),
         ("10 to 1 over 5,000 steps", Schedule(10, 1, 5000, "steps", "linear")),

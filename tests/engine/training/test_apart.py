@@ -1,11 +1,12 @@
 """Runs that use plug-ins are trained in a child process: the same run, and whatever the code does costs no more."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from engine.errors import PluginError, TrainingDivergedError
-from engine.jobs import workers
+from engine.jobs import processes, workers
 from engine.jobs.control import Control, drive
 from engine.jobs.events import CheckpointSaved, Finished, Idle, Paused, StepMetrics, Unanswered
 from engine.runs.run import Run
@@ -152,6 +153,18 @@ def test_a_loss_that_is_not_a_number_ends_the_run_as_any_other(odd_run):
     with pytest.raises(TrainingDivergedError, match=f"The loss with odd {step} became NaN or infinite at step 15"):
         list(training(run))
     assert run.state().state == "failed"
+
+
+def test_a_plug_in_that_cannot_be_loaded_in_the_child_is_named(odd_run, monkeypatch):
+    """Once it was "No module named 'plugin_odd_...'", and the run was left as if it had never been started."""
+    run = odd_run("pass")
+    [(load, [source])] = processes._preparation
+    failing = replace(source, content=b"raise OSError('only once')")
+    monkeypatch.setattr(processes, "_preparation", [(load, (failing,))])
+    with pytest.raises(PluginError) as raised:
+        list(training(run))
+    words = "odd.py cannot be loaded: it raised OSError: only once (odd.py, line 1). There is no checkpoint yet."
+    assert (str(raised.value), run.state().state) == (words, "failed")
 
 
 def test_closing_a_run_whose_step_never_ends_ends_it_and_says_so(odd_run, monkeypatch):

@@ -256,7 +256,7 @@ def test_the_terminal_says_how_to_accept_changed_data_and_accepts_them(replaced,
     assert [(entry.step, entry.data) for entry in again.former] == [(30, former)]
     assert again.trained_at(30) == former
     assert again.trained_at(31) == again.trained_on
-    assert cli.run_command(cli.parse(["resume", str(run.path), "--steps", "45"])) == 0  # accepted for good
+    assert cli.run_command(cli.parse(["resume", str(run.path), "--steps", "45"])) == 0  # accepted permanently
 
 
 def test_a_run_of_1_0_0_resumes_and_gets_a_fingerprint(replaced):

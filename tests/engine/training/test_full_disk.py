@@ -126,7 +126,7 @@ def test_the_window_and_the_terminal_pause_when_a_file_cannot_grow(tmp_path, dig
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     [line] = [line for line in done.stderr.splitlines() if line.startswith("main.py: ")]
-    assert "cannot be written: File too large. No checkpoint was due yet; resume the run when" in line
+    assert "cannot be written: File too large. There is no checkpoint yet; resume the run when" in line
     [folder] = tmp_path.iterdir()
     assert Run.open(folder).state().state == "interrupted"
     assert len((folder / "metrics.csv").read_text().splitlines()) == 1 + 2

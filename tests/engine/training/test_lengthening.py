@@ -6,7 +6,9 @@ import torch
 from engine.data import load_dataset
 from engine.errors import ConfigError
 from engine.runs.checkpoints import checkpoint_step, load_weights
+from engine.runs.metrics_file import MetricsReader
 from engine.runs.run import Run
+from engine.system.schedule import Schedule
 from engine.training import lengthening
 from engine.training.lengthening import lengthen, lengthen_by
 from engine.training.trainer import train
@@ -37,6 +39,37 @@ def test_a_run_lengthened_in_epochs_equals_one_as_long_from_the_start(tmp_path, 
     assert checkpoint_step(grown.checkpoint_folder) == 2 * PER_EPOCH
     expected, found = (load_weights(run.checkpoint_folder).tensors for run in (whole, grown))
     assert all(torch.equal(expected[name], found[name]) for name in expected)
+
+
+@pytest.mark.parametrize("length", [{"steps": 20}, {"steps": None, "epochs": 1}])
+def test_a_schedule_in_per_cent_of_the_run_stays_as_it_was_trained_and_says_so(tmp_path, make_small_run, length):
+    """Independent check: the closed form, and the run that has this schedule in steps, never stopped.
+
+    Once β fell from 4 to 2 where the run was lengthened, and nothing in config.json told that from a longer run.
+    """
+    settings = {"objective": "beta-vae", "log_steps": 1} | length
+    grown = make_small_run(tmp_path, "grown", beta="0 to 4 over 50 %", **settings)
+    list(train(grown))
+    total = grown.state().total
+    lengthen_by(grown, grown.config.steps or 1)
+    list(train(grown))
+    again = Run.open(grown.path)
+    assert again.config.value("beta") == Schedule(0, 4, total / 2, "steps")
+    reader = MetricsReader(again.metrics_file)
+    reader.refresh()
+    expected = [min(1, step / (total / 2)) * 4 for step in range(1, 2 * total + 1)]
+    assert reader.column("beta").tolist() == pytest.approx(expected)
+    twice = {name: value and 2 * value for name, value in length.items()}
+    whole = make_small_run(tmp_path, "whole", **settings | {"beta": again.config.value("beta")} | twice)
+    list(train(whole))
+    wanted, found = (load_weights(run.checkpoint_folder).tensors for run in (whole, grown))
+    assert all(torch.equal(wanted[name], found[name]) for name in wanted)
+
+
+def test_before_training_a_longer_run_has_a_longer_schedule(tmp_path, make_small_run):
+    run = make_small_run(tmp_path, objective="beta-vae", beta="0 to 4 over 50 %", steps=20)
+    lengthen(run, None, 40)
+    assert run.config.value("beta") == Schedule(0, 4, 50, "%")
 
 
 def test_a_run_cannot_become_shorter_than_its_current_step(tmp_path, make_small_run):
@@ -73,7 +106,7 @@ def test_images_are_counted_without_reading_them_if_possible(tmp_path, make_smal
     (digits.path / "state.json").unlink()
     lengthen_by(digits, 1)
     assert loaded == []
-    lengthen(in_steps, 1, None)  # nobody said yet how many steps an epoch has
+    lengthen(in_steps, 1, None)  # the number of steps per epoch is not known yet
     assert loaded == [in_steps.data]
 
 

@@ -1,4 +1,6 @@
-"""What a plug-in's method or network gives is looked at before it trains, and what is wrong is named with its line."""
+"""What a plug-in's method or network returns is checked before training, and errors name its line."""
+
+from dataclasses import replace
 
 import pytest
 import torch
@@ -11,8 +13,10 @@ from engine.methods.gaussian import PenaltyMethod
 from engine.methods.vae import Vae
 from engine.networks.architectures import NETWORKS
 from engine.networks.network import Network
+from engine.networks.vae import VAE
 from engine.plugins.interface import GaussianEncoder, Plugin
 from engine.plugins.registering import register, unregister
+from engine.runs.metrics_file import MetricsReader
 from engine.runs.run import Run
 from engine.settings.run_config import RunConfig
 from engine.system.registry import Origin
@@ -33,6 +37,8 @@ def own():
 
 def said(tmp_path, method=None, network=None, **settings):
     """The sentence that training with this method or network ends in, and the state that the run is left in."""
+    if isinstance(network, str):  # of another plug-in
+        network, settings = None, settings | {"network": network}
     methods, networks = {"own-vae": method} if method else {}, {"own": network} if network else {}
     register(Plugin("own", "1.0", 1, methods=methods, networks=networks), Origin("", "", "a" * 64))
     chosen = {"objective": "own-vae"} if method else {"objective": "vae", "network": "own"}
@@ -129,6 +135,28 @@ def test_what_a_penalty_returns_is_looked_at_and_named_with_its_line(tmp_path, c
     assert f"{words} (test_own_code.py, line {line})." in sentence
 
 
+def with_term(value):
+    def step(self, batch, context):
+        return Vae.step(self, batch, context) | {"later": torch.tensor(value)}
+
+    return own_method(step=step, terms=(Term("later", "Later", "nats", "It begins later."),))
+
+
+def test_a_term_of_its_own_may_not_exist_yet_and_is_then_an_empty_cell(tmp_path):
+    register(Plugin("own", "1.0", 1, methods={"own-vae": with_term(torch.nan)}), Origin("", "", "a" * 64))
+    run = Run.create(tmp_path, RunConfig.parse(SETTINGS | {"objective": "own-vae"}))
+    list(train(run))
+    reader = MetricsReader(run.metrics_file)
+    reader.refresh()
+    assert reader.own == ("later",)
+    assert reader.column("later").tolist() == pytest.approx([torch.nan] * 3, nan_ok=True)
+    assert reader.problem == ""
+
+
+def test_a_term_of_its_own_may_not_be_infinite(tmp_path):
+    assert "later, a tensor with a single number, and returned an inf" in said(tmp_path, with_term(torch.inf))[0]
+
+
 @pytest.mark.parametrize(
     ("functions", "words"),
     [
@@ -190,7 +218,34 @@ def test_an_encoder_that_gives_one_tensor_is_named_though_our_code_fails_on_it(t
     assert f"(test_own_code.py, line {Single.encoder.__code__.co_firstlineno})" in words
 
 
-def test_a_method_that_is_right_trains_as_if_nobody_had_looked(tmp_path):
+class Building(Vae):
+    title = short = "Building"
+
+    def build(self):
+        return VAE(replace(self.spec, latents=5))
+
+
+def test_a_function_that_a_method_inherits_from_us_is_not_at_fault_but_what_builds_its_networks(tmp_path):
+    words, _ = said(tmp_path, Building)
+    line = Building.build.__code__.co_firstlineno
+    assert words.endswith(f"returned a tensor of shape (3, 5) and type float32 (test_own_code.py, line {line}).")
+
+
+class Inheriting(Vae):
+    title = short = "Inheriting"
+
+
+def test_the_plug_in_of_the_network_is_named_where_the_method_of_another_uses_it(tmp_path):
+    register(Plugin("nets", "2.0", 1, networks={"narrow": Narrow()}), Origin("", "", "b" * 64))
+    try:
+        words, _ = said(tmp_path, Inheriting, network="narrow")
+    finally:
+        unregister("nets")
+    assert words.startswith("The plug-in nets 2.0: logits must return logits of shape (3, 1, 32, 32)")
+    assert f"(test_own_code.py, line {Narrow.decoder.__code__.co_firstlineno})." in words
+
+
+def test_a_method_that_is_right_trains_as_if_unchecked(tmp_path):
     register(Plugin("own", "1.0", 1, methods={"own-vae": own_method()}), Origin("", "", "a" * 64))
     rows = []
     for objective in ("own-vae", "vae"):

@@ -1,12 +1,14 @@
 """Estimates before a run, against an actual run and values computed by hand."""
 
 import pytest
+import torch
 
 from engine.errors import PluginError
 from engine.methods.registry import spec_for
 from engine.networks.vae import VAE
 from engine.settings.run_config import RunConfig
 from engine.training.pace import Pace, estimate, measure_pace, measure_pace_apart, pace_of
+from engine.training.stepper import Stepper
 
 CONFIG = RunConfig(dataset="dsprites", steps=1000)
 
@@ -41,6 +43,20 @@ def test_the_measured_pace_depends_on_the_network(settings):
     model = VAE(spec_for(config, (28, 28, 1), 10))
     assert pace.weights == sum(t.numel() * t.element_size() for t in model.state_dict().values())
     assert pace.seconds > 0
+
+
+@pytest.mark.parametrize(("objective", "images"), [("vae", 6), ("factor-vae", 12), ("ada-gvae", 12), ("dc-ign", 6)])
+def test_a_step_of_two_batches_is_timed_with_both(monkeypatch, narrow, objective, images):
+    seen = []
+
+    def step(self, batch, number):
+        seen.append(len(batch.images))
+        assert (batch.factors is not None) is (objective == "dc-ign")
+        return torch.zeros(1)
+
+    monkeypatch.setattr(Stepper, "__call__", step)
+    measure_pace(RunConfig(dataset="dsprites", objective=objective, batch_size=6, network="burgess"))
+    assert set(seen) == {images}
 
 
 def test_the_pace_of_a_plug_in_that_is_sound_is_measured_as_ours_is(odd_plugin):

@@ -49,12 +49,12 @@ def refused(run, error, match):
     """Check that resuming a run, to a new length, is refused and leaves the run unchanged."""
     before = files(run)
     with pytest.raises(error, match=match) as raised:
-        go_on(Run.open(run.path))
+        resume(Run.open(run.path))
     assert str(raised.value).count("\n") == 0
     assert files(run) == before
 
 
-def go_on(run):
+def resume(run):
     lengthen_by(run, 20)
     list(train(run))
 

@@ -62,9 +62,9 @@ def test_the_digits_are_ready_and_shown_with_their_facts(qtbot, page):
     assert "<b>1,797</b> images, 32 × 32" in page.facts.text()
     assert "train: 1,618, test: 179" in page.facts.text()
     assert "CC BY 4.0" in page.facts.text()
-    assert sum(len(row.images) for row in page.samples.rows) == 48
+    assert sum(len(row.images) for row in page.images.samples.rows) == 48
     classes = load_digits().target
-    for row in page.samples.rows:
+    for row in page.images.samples.rows:
         numbers, shown = zip(
             *(tip.removeprefix("image ").replace(",", "").split(": ") for tip in row.tips), strict=True
         )
@@ -79,13 +79,13 @@ def test_dsprites_is_prepared_and_its_factors_move_the_image(qtbot, drawn_dsprit
         qtbot.mouseClick(page.prepare_button, Qt.MouseButton.LeftButton)
     wait_for_details(qtbot, page, "dsprites")
     assert "drawn on this machine" in page.facts.text()
-    for slider, value in zip(page.sliders.findChildren(QSlider), (2, 5, 10, 31, 0), strict=True):
+    for slider, value in zip(page.images.sliders.findChildren(QSlider), (2, 5, 10, 31, 0), strict=True):
         slider.setValue(value)
     # The official order: shape, scale, orientation, x, y; the last changes fastest.
     index = (((2 * 6 + 5) * 40 + 10) * 32 + 31) * 32 + 0
     dataset = page._details.dataset
-    assert (page.picture.rows[0].images == dataset.images(np.array([index]))).all()
-    assert "heart" in page.sliders._words[0].text()
+    assert (page.images.picture.rows[0].images == dataset.images(np.array([index]))).all()
+    assert "heart" in page.images.sliders._words[0].text()
 
 
 def test_a_dropped_folder_is_prepared_shown_and_trained_on(qtbot, window, pictures):
@@ -157,7 +157,7 @@ def test_images_arriving_after_another_data_set_was_chosen_are_dropped(qtbot, pa
     choose(page, "kmnist")
     page._answered(asked, details)
     assert page._details is None
-    assert page._area.isHidden()
+    assert page.images.isHidden()
 
 
 def test_preparing_can_be_cancelled(qtbot, page, tmp_path, monkeypatch):
@@ -217,8 +217,8 @@ def test_a_folder_of_idx_files_dropped_is_recognised(qtbot, window, digits_folde
     assert page.nothing.isVisible()
     wait_for_details(qtbot, page, "mnist")
     assert not page.nothing.isVisible()
-    assert page.samples.isVisible()
-    assert not page.sliders.isVisible()  # it has no factors
+    assert page.images.samples.isVisible()
+    assert not page.images.sliders.isVisible()  # it has no factors
     assert "<b>1,797</b> images, 28 × 28" in page.facts.text()
     qtbot.mouseClick(page.use_button, Qt.MouseButton.LeftButton)
     config = window.training_page.settings.form.config()

@@ -1,7 +1,9 @@
 """The help: every link, formula and entry exists; search, F1, theme, history."""
 
 import re
+import tomllib
 from html import unescape
+from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QObject, Qt, QUrl
@@ -9,10 +11,11 @@ from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QApplication, QDialog, QVBoxLayout, QWidget
 
 from engine.evaluation.catalogue import METRICS, VERSION
-from engine.methods.registry import METHODS, setting_key
+from engine.methods.registry import METHODS, by_supervision, setting_key
 from engine.runs.run import Run
 from engine.settings.run_config import RunConfig
 from engine.system.fields import range_text
+from engine.system.paths import RESOURCES
 from gui.help import FIRST
 from gui.help.browser import HelpBrowser
 from gui.help.desk import topic_of
@@ -23,6 +26,8 @@ from gui.help.window import HelpWindow
 from gui.training.editors import TextField
 from gui.widgets import theme
 from gui.widgets.theme import DARK, LIGHT
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +114,23 @@ def test_every_method_has_a_section_with_its_formula(library):
         assert f"formula:{name}" in topic.html
 
 
+def test_every_method_is_in_the_comparison_with_its_label_and_its_cost(library):
+    """Rows and costs are in files of their own: a method without one has none in the help."""
+    words, costs = (tomllib.loads((RESOURCES / "help" / name).read_text()) for name in ("methods.toml", "costs.toml"))
+    text = library.topics["methods"].text
+    ours = {name: method for name, method in METHODS.items() if METHODS.origin(name) is None}
+    for name, method in ours.items():
+        assert method.about, name
+        assert len(method.about) <= 70, name
+        assert words[name].keys() == {"assumes", "when"}, name
+        assert costs[name].keys() == {"step", "outside_torch"}, name
+        row = "\n".join([method.title, words[name]["assumes"], f"{costs[name]['step']:.1f}", words[name]["when"]])
+        assert (row if costs[name]["step"] < 10 else row.split("\n")[1]) in text, name
+        assert f"{method.supervision} · {name}" in text, name
+    labels = [text.index(f"\n{label[:1].upper()}{label[1:]}\n") for label in by_supervision()]
+    assert labels == sorted(labels)
+
+
 def test_every_command_is_explained(library):
     from engine.cli.main import parser
 
@@ -117,6 +139,18 @@ def test_every_command_is_explained(library):
     assert len(listed) > 8
     assert topic.anchors() == {"window", *listed}
     assert "new total length in steps" in topic.text
+
+
+def test_the_glossary_explains_every_word_that_users_meet(library):
+    """Those of CONTRIBUTING.md's glossary, but for the words of the code; each once, in alphabetical order."""
+    glossary = ROOT.joinpath("CONTRIBUTING.md").read_text(encoding="utf-8").partition("\n## Glossary\n")[2]
+    of_users, of_code = (
+        re.findall(r"^\| ([^|]+?) \| [^|]", part, re.M)[1:] for part in glossary.split("Words of the code")
+    )
+    words = re.findall(r"<td><b>([^<]+)</b></td>", library.topics["glossary"].html)
+    assert words == sorted(set(of_users), key=str.casefold)
+    assert len(of_users) > 40
+    assert not set(of_code) & set(words)
 
 
 def test_positions_in_text_agree_between_qt_and_python(library):
@@ -318,9 +352,11 @@ def test_f1_in_a_field_opens_its_entry(qtbot, window, name):
 def test_f1_elsewhere_opens_the_topic_of_the_widget(qtbot, window):
     curves = window.training_page.curves
     window.training_page._stack.setCurrentIndex(1)
-    for plot in (curves.terms, curves.weights):  # as for a run whose method has such curves
+    for plot in (curves.terms, curves.weights, curves.scores):  # as for a run that has such curves
         plot.show()
-    for plot, topic in zip(curves.plots, ("reconstruction", "kl", "latents", "terms", "weights"), strict=True):
+    for plot, topic in zip(
+        curves.plots, ("reconstruction", "kl", "latents", "terms", "weights", "scores"), strict=True
+    ):
         assert f1(qtbot, window, plot.canvas) == f"curves#{topic}"
     assert f1(qtbot, window, window.run_list.filter) == "runs"
     for number, topic in enumerate((FIRST, "traversal", "table", "data")):

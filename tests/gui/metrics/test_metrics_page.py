@@ -22,6 +22,7 @@ from engine.jobs.events import Progress
 from engine.jobs.processes import Children
 from engine.plugins.plugin import Plugin
 from engine.plugins.registering import register, unregister
+from engine.runs.metrics_file import SCORE_COLUMNS
 from engine.runs.run import Run
 from engine.settings.run_config import RunConfig
 from engine.system.registry import Origin
@@ -30,7 +31,7 @@ from gui.metrics import exports
 from gui.metrics.page import MetricsPage
 from gui.metrics.session import EvaluationSession
 from gui.metrics.study_session import StudySession
-from gui.metrics.table_model import MetricsModel
+from gui.metrics.table_model import ENDS_GROUP, MetricsModel
 from gui.runs.store import RunItem
 from gui.widgets.axes import ValueAxis
 from gui.widgets.save_dialog import PICTURES
@@ -137,6 +138,18 @@ def test_a_click_on_a_heading_sorts_best_first_and_another_reverses(qtbot, page)
     assert column(page, "mig") == ["0.100", "0.200", "0.300", "–"]
     click_heading(qtbot, page, "reconstruction")
     assert column(page, "reconstruction") == ["41.25", "81.00", "83.00", "90.00"]
+
+
+def test_rows_are_sorted_within_their_supervision_with_a_line_between(qtbot, make_page, items, tmp_path):
+    pairs = [evaluated(tmp_path / "runs", "ada-gvae", seed, mig) for seed, mig in ((0, 0.4), (1, 0.5))]
+    page = make_page([*items[:3], *map(RunItem, pairs)])
+    click_heading(qtbot, page, "mig")
+    assert column(page, "mig") == ["0.300", "0.200", "0.100", "0.500", "0.400"]
+    assert column(page, "supervision") == [*["unsupervised"] * 3, *["weakly supervised"] * 2]
+    assert [page.model.index(row, 0).data(ENDS_GROUP) for row in range(5)] == [False, False, True, False, False]
+    fonts = [page.model.index(row, page.model.table.index("mig")).data(Qt.ItemDataRole.FontRole) for row in range(5)]
+    assert [font is not None and font.bold() for font in fonts] == [True, False, False, True, False]
+    assert "Learns from images alone." in page.model.headerData(page.model.table.index("supervision"), Header, Tip)
 
 
 def test_a_hidden_column_stays_hidden_and_a_visible_one_visible(page, make_page, items):
@@ -268,6 +281,24 @@ def test_scatter_and_bars_show_the_tables_numbers_and_a_point_picks_its_row(page
     assert page.charts.bar_chart.errors.opts["left"] == pytest.approx([0.01] * 3)  # the 95 % interval
 
 
+def test_scores_are_drawn_against_steps_and_joined_where_a_run_recorded_them(make_page, items):
+    scores = items[1].path / "scores.csv"
+    scores.write_text(",".join(SCORE_COLUMNS) + "\n50,1,60,0.5,0.1\n100,2,120,0.6,0.2\n")
+    charts = make_page(items[:3]).charts
+    for box, name in ((charts.up, "mig"), (charts.across, "training_steps")):
+        box.setCurrentIndex(box.findData(name))
+        box.activated.emit(box.currentIndex())
+    x, y = charts.scatter.points.getData()
+    assert list(zip(x, y, strict=True)) == [(100, 0.1), (50, 0.1), (100, 0.2), (100, 0.3)]
+    [line] = charts.scatter.lines
+    assert [list(values) for values in line.getData()] == [[50, 100], [0.1, 0.2]]
+    assert charts.file_name == "MIG against Training steps"
+    assert charts.figure().axes[0].get_xlabel() == "Training steps"
+    charts.across.setCurrentIndex(charts.across.findData("gpu_hours"))
+    charts.across.activated.emit(charts.across.currentIndex())
+    assert "GPU hours" in charts._message.text()
+
+
 def test_a_scatter_plot_shows_the_current_rows_data_set_unless_another_is_chosen(page, items, make_page):
     charts = page.charts
     assert [charts.data.itemText(n) for n in range(charts.data.count())] == ["dSprites", "MNIST"]
@@ -312,6 +343,53 @@ def test_reconstructions_of_several_runs_are_shown_side_by_side(qtbot, make_page
     np.testing.assert_array_equal(first.images, second.images)  # copies of one model
     assert not np.array_equal(originals.images, first.images)
     assert first.note.startswith("sharpness")
+
+
+@pytest.fixture(scope="module")
+def grid_run(tmp_path_factory, make_run):
+    """A run on images with the factors x and y, trained for a few steps."""
+    from engine.training.trainer import train
+
+    folder = tmp_path_factory.mktemp("grid")
+    grid = np.stack([a.ravel() for a in np.indices((5, 6))], axis=1)
+    images = np.zeros((30, 32, 32), np.uint8)
+    for image, (x, y) in zip(images, grid, strict=True):
+        image[4 * y : 4 * y + 6, 4 * x : 4 * x + 6] = 255
+    np.savez(folder / "grid.npz", images=images, factors=grid, factor_names=["x", "y"])
+    settings = {"dataset": "arrays", "data_folder": folder / "grid.npz", "batch_size": 8, "steps": 40}
+    run = make_run(folder / "runs", "on a grid", **settings)
+    list(train(run))
+    return run
+
+
+def test_inferred_is_shown_against_true_for_a_run_with_factors(
+    qtbot, make_page, grid_run, tiny_run, tmp_path, monkeypatch
+):
+    page = make_page([RunItem(grid_run), RunItem(tiny_run)])
+    page.options.selected_only.click()
+    page.show_runs(page._items, page._items)
+    subject = page.subject
+    page.view.setCurrentIndex(page.model.index(1, 0))
+    subject.view.setCurrentIndex(subject.view.findData("sweeps"))
+    subject.view.activated.emit(subject.view.currentIndex())
+    rows = [line.rows[0].name for line in page.full.lines]
+    page.view.setCurrentIndex(page.model.index(rows.index("on a grid"), 0))
+    qtbot.waitUntil(lambda: subject._stack.currentWidget() is subject._plots, timeout=20_000)
+    sweeps = subject._sweeps.sweeps
+    assert [sweep.factor for sweep in sweeps] == ["x", "y"]
+    for chart, sweep in zip(subject.chart.charts, sweeps, strict=True):
+        drawn = [item.getOriginalDataset() for item in chart.plot.listDataItems()]
+        np.testing.assert_array_equal([x for x, _ in drawn], np.tile(sweep.values, (len(sweep.means), 1)))
+        np.testing.assert_array_equal([y for _, y in drawn], sweep.means)
+    path = tmp_path / "sweeps.svg"
+    monkeypatch.setattr(exports, "ask_file", lambda *question: path)
+    qtbot.mouseClick(subject.save, Qt.MouseButton.LeftButton)
+    assert "x · |ρ| = " in path.read_text(encoding="utf-8")
+    page.apply_theme()
+    assert len(subject.chart.charts) == 2
+    page.view.setCurrentIndex(page.model.index(rows.index("tiny"), 0))
+    qtbot.waitUntil(lambda: subject._message.text() == "MNIST has no ground-truth factors.", timeout=20_000)
+    assert not subject.save.isEnabled()
 
 
 def test_metrics_are_chosen_by_group_without_the_slow_ones_at_first(page, make_page):

@@ -1,7 +1,9 @@
-"""Plug-ins in the window: dropped, asked about, listed, taken up and given up while it is open."""
+"""Plug-ins in the window: dropped, reviewed, listed, loaded and unloaded while it is open."""
 
+import hashlib
 import os
 import shutil
+from types import SimpleNamespace
 
 import pytest
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
@@ -9,16 +11,22 @@ from PySide6.QtGui import QDropEvent
 from PySide6.QtWidgets import QMessageBox, QPushButton
 
 from engine.evaluation.catalogue import METRICS
+from engine.evaluation.metric import Metric, column
 from engine.jobs import workers
 from engine.methods.registry import METHODS
-from engine.plugins.registering import PLUGINS, unregister
+from engine.plugins.plugin import Plugin
+from engine.plugins.registering import PLUGINS, register, unregister
 from engine.runs.run import Run
 from engine.settings.run_config import RunConfig
 from engine.system.paths import RESOURCES, plugins_folder
+from engine.system.registry import Origin
 from gui.plugins import host
 from gui.plugins.review import ReviewDialog
+from gui.runs.store import RunItem
 from gui.settings.dialog import SettingsDialog
+from gui.training.method_box import ABOUT
 from gui.window import closing
+from gui.window.in_use import plugins_in_use
 
 EXAMPLES = RESOURCES / "examples" / "plugins"
 TIMEOUT = 60_000
@@ -134,11 +142,13 @@ def test_a_dropped_file_is_asked_about_and_what_it_brings_is_there_without_a_res
     press(qtbot, asked.allow_button)
     wait_for_loaded(qtbot, window, path.name)
     assert (plugins_folder() / path.name).read_bytes() == path.read_bytes()
-    assert methods_offered(window)[-1] == "free-bits-vae"
+    assert "free-bits-vae" in methods_offered(window)
     assert form.edits["batch_size"] == "17"  # what was typed stays
     qtbot.waitUntil(lambda: window.banner.text.text() == "free-bits 1.0 is loaded: method free-bits-vae.")
     combo = form._editors["objective"]
-    assert "From the plug-in free-bits 1.0." in combo.itemData(combo.count() - 1, Qt.ItemDataRole.ToolTipRole)
+    place = combo.findData("free-bits-vae")
+    assert "From the plug-in free-bits 1.0." in combo.itemData(place, Qt.ItemDataRole.ToolTipRole)
+    assert combo.itemData(place, ABOUT).endswith(" · plug-in free-bits")
     form.set_values(objective="free-bits-vae")
     assert form.config().value("free_nats") == 0.5
 
@@ -202,6 +212,60 @@ def test_a_new_file_in_the_folder_is_offered_once_and_refused_in_the_list(qtbot,
     wait_for_loaded(qtbot, window, "odd.py")
     qtbot.waitUntil(lambda: rows(page) == [["odd 1.0", "loaded", "method odd-vae"]])
     assert page.about.text() == "Its step is written by a test."
+
+
+def test_the_code_that_was_shown_is_allowed_and_not_what_the_file_holds_by_then(qtbot, window, folder):
+    """Once the answer was for whatever the list showed when it was given."""
+    shown, changed = odd().encode(), odd(version="6.6").encode()
+    (folder / "odd.py").write_bytes(shown)
+    page = open_page(qtbot, window).plugins
+    qtbot.waitUntil(lambda: rows(page) == [["odd.py", "new, not allowed yet", ""]])
+    press(qtbot, page.text)
+    asked = dialog_of(window, ReviewDialog)
+    assert asked.text.toPlainText().encode() == shown
+    (folder / "odd.py").write_bytes(changed)
+    plugins = window.plugins.plugins
+    qtbot.waitUntil(lambda: plugins.find("odd.py").fingerprint == hashlib.sha256(changed).hexdigest())
+    press(qtbot, asked.allow_button)
+    answers = plugins.consent.read()
+    assert [answers.answer(hashlib.sha256(code).hexdigest()) for code in (shown, changed)] == ["allowed", None]
+    assert rows(page) == [["odd.py", "changed, not allowed yet", ""]]
+    assert "odd-vae" not in METHODS
+
+
+class FakeJob:
+    """As far as `plugins_in_use` looks at the sessions and the page that it is given."""
+
+    active = preparing = False
+    run = study = None
+    runs = ()
+
+
+def test_a_metric_is_in_use_while_a_study_computes_it(tmp_path):
+    """Once it was replaced meanwhile, and one study had the values of both versions."""
+    score = type("Score", (Metric,), {"columns": (column("own", "Own", "A.", "b"),), "compute": None})
+    score.__abstractmethods__ = frozenset()
+    register(Plugin("own", "1.0", 1, metrics={"own": score()}), Origin("", "", "a" * 64))
+    studies = FakeJob()
+    studies.study = SimpleNamespace(cells=[SimpleNamespace(config=RunConfig())], metrics=("kl", "own"))
+    idle = FakeJob()
+    assert plugins_in_use(idle, idle, studies, idle) == set()
+    studies.active = True
+    assert plugins_in_use(idle, idle, studies, idle) == {"own"}
+    studies.study.metrics = ("kl",)
+    assert plugins_in_use(idle, idle, studies, idle) == set()
+
+
+def test_runs_of_ours_are_not_opened_again_when_a_plug_in_comes(window, tiny_run, tmp_path, monkeypatch):
+    """With thousands of runs the window stood still, and the table was made again for each."""
+    for number in range(3):
+        shutil.copytree(tiny_run.path, tmp_path / "runs" / f"r{number}")
+    window.store.refresh()
+    opened, told = [], []
+    monkeypatch.setattr(RunItem, "reopen", opened.append)
+    window.store.updated.connect(told.append)
+    window._take_plugins()
+    assert (len(window.store.items), opened, told) == (3, [], [])
 
 
 def test_an_answer_given_in_a_terminal_withdraws_the_offer_and_counts(qtbot, window, folder):

@@ -1,7 +1,7 @@
 """The run list: contents, order, and actions on runs with undo."""
 
 import pytest
-from PySide6.QtCore import QPoint
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QFontMetrics
 from PySide6.QtWidgets import QInputDialog
 
@@ -126,7 +126,7 @@ def test_restoring_onto_an_existing_folder_is_refused_without_loss(window, runs)
 
 def test_the_comparison_shows_only_differences(window, runs):
     items = [window.store.find(runs[0].path), window.store.find(runs[2].path)]
-    assert settings_table(items) == [("Method", ["VAE", "β-VAE"]), ("Seed", ["3", "2"])]
+    assert settings_table(items) == [("Method", ["VAE (unsupervised)", "β-VAE (unsupervised)"]), ("Seed", ["3", "2"])]
     # The common settings, and β: a VAE has none of its own. "method" is where those are held.
     assert len(settings_table(items, everything=True)) == len({*RunConfig.model_fields, "beta"} - {"method"})
 
@@ -193,7 +193,46 @@ def test_settings_that_a_method_does_not_use_are_not_compared(window, make_run):
     rows = dict(settings_table([annealed, *beta], everything=True))
     assert rows["γ"] == ["1,000", "–", "–"]
     assert rows["β"] == ["–", "4", "4"]
-    assert settings_table([annealed, *beta]) == [("Method", ["Annealed VAE (ReLU)", "β-VAE", "β-VAE"])]
+    methods = ["Annealed VAE (ReLU) (unsupervised)", "β-VAE (unsupervised)", "β-VAE (unsupervised)"]
+    assert settings_table([annealed, *beta]) == [("Method", methods)]
+
+
+def test_the_supervision_is_said_found_and_compared(window, make_run):
+    for settings in ({"objective": "ada-gvae"}, {"objective": "vae", "conditional": True}, {"objective": "vae"}):
+        make_run(window.store.root, dataset="dsprites", data_folder=None, **settings)
+    window.store.refresh()
+    window.run_list.filter.setText("weakly")
+    [item] = window.run_list.shown_items()
+    assert item.run.config.objective == "ada-gvae"
+    tip = window.run_list.shown.index(0, 0).data(Qt.ItemDataRole.ToolTipRole)
+    assert "Ada-GVAE (weakly supervised), dSprites" in tip
+    window.run_list.filter.clear()
+    rows = dict(settings_table(window.store.items))
+    assert set(rows["Method"]) == {"Ada-GVAE (weakly supervised)", "VAE (supervised)", "VAE (unsupervised)"}
+
+
+def test_the_supervision_is_painted_where_there_is_room(window, runs, make_run, monkeypatch):
+    painted = []
+    elide = QFontMetrics.elidedText
+    monkeypatch.setattr(
+        QFontMetrics, "elidedText", lambda m, text, *rest: painted.append(text) or elide(m, text, *rest)
+    )
+    make_run(window.store.root, dataset="dsprites", data_folder=None, objective="ada-gvae", name="pairs")
+    window.store.refresh()
+    window.run_list.filter.setText("pairs")
+    for width, label, seed in ((500, "weakly supervised", True), (250, "weak", True), (190, "weak", False)):
+        painted.clear()
+        window.run_list.view.setFixedWidth(width)
+        window.run_list.view.grab()
+        [kind] = [text for text in painted if "Ada-GVAE" in text]
+        assert kind.startswith(f"dSprites · Ada-GVAE · {label}")
+        assert ("seed" in kind) == seed
+    window.run_list.filter.setText("VAE · 3")
+    for width, label in ((500, " · unsupervised · seed"), (190, "VAE · seed")):
+        painted.clear()
+        window.run_list.view.setFixedWidth(width)
+        window.run_list.view.grab()
+        assert any(label in text for text in painted)
 
 
 def test_differing_settings_are_shown_with_enough_digits(window, make_run):

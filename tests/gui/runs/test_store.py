@@ -1,4 +1,4 @@
-"""The window's view of the runs: kept up to date cheaply, however many there are and whoever changes them."""
+"""The window's view of the runs: kept up to date cheaply, however many there are and however they change."""
 
 import io
 import os

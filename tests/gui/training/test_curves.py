@@ -7,10 +7,11 @@ from PySide6.QtGui import QColor
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
+from engine.figures.curves import curves_figure
 from engine.jobs.events import Preview, StepMetrics
 from engine.methods.registry import METHODS
 from engine.runs.curves import smooth
-from engine.runs.metrics_file import MetricsWriter, add_row, begin_rows
+from engine.runs.metrics_file import SCORE_COLUMNS, MetricsWriter, add_row, begin_rows
 from engine.runs.previews import save_preview
 from engine.runs.run import Run, RunState
 from engine.settings.run_config import RunConfig
@@ -264,6 +265,16 @@ def schedule_run(root, name, objective="beta-vae", **weights):
     return run
 
 
+def test_terms_without_a_unit_have_no_brackets(page, show, tmp_path):
+    run = schedule_run(tmp_path / "runs", "own", "dip-vae-i")
+    show()
+    plot = page.curves.terms
+    assert plot.title.text() == "Terms of the method"
+    assert "Off-diagonal: Sum of" in plot.title.toolTip()
+    assert plot.note.text() == ""
+    assert curves_figure(run).axes[-1].get_title() == "Terms of the method"
+
+
 def test_a_weight_that_follows_a_schedule_is_drawn_dashed_in_a_plot_of_its_own(page, show, tmp_path):
     make_run(tmp_path / "runs", "constant", objective="beta-vae")
     show()
@@ -440,6 +451,25 @@ def test_the_held_out_curve_is_drawn_with_the_training_curve(page, show, tmp_pat
     assert entry(page.curves.reconstruction, "held-out").entry.colour == (
         entry(page.curves.reconstruction, "reconstruction").entry.colour
     )
+
+
+def test_scores_are_a_plot_of_their_own_where_a_run_has_some(page, show, tmp_path):
+    run = make_run(tmp_path / "runs", "one")
+    show()
+    assert page.curves.scores.isHidden()
+    begin_rows(run.scores_file, ",".join(SCORE_COLUMNS))
+    add_row(run.scores_file, "100,1,100,0.5,0.1")
+    [item] = show()
+    add_row(run.scores_file, "600,6,600,0.75,")
+    show()
+    assert not page.curves.scores.isHidden()
+    x, y = drawn(page.curves.scores, f"factor_vae {item.path}")
+    assert (x.tolist(), y.tolist()) == ([100, 600], [0.5, 0.75])
+    assert np.isnan(drawn(page.curves.scores, f"mig {item.path}")[1][-1])
+    assert entry(page.curves.scores, "FactorVAE score").entry.colour != entry(page.curves.scores, "MIG").entry.colour
+    make_run(tmp_path / "runs", "two", seed=1)
+    show()
+    assert len(page.curves.scores.drawn) == 2  # those of the run that has some
 
 
 def test_a_failed_run_without_curves_says_what_happened(page, show, tmp_path):

@@ -4,16 +4,17 @@ import dataclasses
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QApplication, QComboBox, QLineEdit
+from PySide6.QtWidgets import QApplication, QComboBox, QLabel, QLineEdit
 
 from engine.errors import ConfigError
-from engine.methods.registry import METHODS, setting_key
+from engine.methods.registry import METHODS, by_supervision, setting_key
 from engine.networks.architectures import NETWORKS
 from engine.settings.run_config import RunConfig
 from engine.system.fields import help_of
 from engine.system.schedule import Schedule
 from gui.training.editors import FolderField, WeightField
 from gui.training.form import ConfigForm
+from gui.training.method_box import ABOUT
 
 
 @pytest.fixture
@@ -146,6 +147,70 @@ def test_a_method_that_needs_factors_is_refused_for_data_without_them(form):
     for dataset in ("dsprites", "arrays"):
         editor(form, "dataset").setCurrentIndex(editor(form, "dataset").findData(dataset))
         assert not any("Ada-GVAE" in error for error in form.errors)
+
+
+def listed(method):
+    """The lines of the list: each with its text, and whether it can be chosen."""
+    lines = [method.model().index(row, 0) for row in range(method.count())]
+    return [(line.data(), bool(line.flags() & Qt.ItemFlag.ItemIsEnabled)) for line in lines]
+
+
+def test_methods_are_listed_below_what_they_learn_from(form):
+    method = editor(form, "objective")
+    lines = listed(method)
+    labels = [text for text, enabled in lines if not enabled]
+    assert labels == [str(label) for label in by_supervision()]
+    place = lines.index(("weakly supervised", False))
+    assert lines[0] == ("unsupervised", False)
+    assert lines[place + 1] == ("Ada-GVAE", True)
+    assert sum(enabled for _, enabled in lines) == len(METHODS)
+    index = method.model().index(method.findData("ada-gvae"), 0)
+    assert METHODS["ada-gvae"].about in index.data(ABOUT)
+    assert "weakly supervised" in index.data(Qt.ItemDataRole.ToolTipRole)
+
+
+@pytest.mark.parametrize(
+    ("typed", "found"),
+    [("beta", "beta-vae"), ("b", "beta-tcvae"), ("be", "beta-vae"), ("beta-t", "beta-tcvae"), ("tc", "beta-tcvae"),
+     ("gvae", "ada-gvae"), ("gan", "info-gan"), ("info-gan", "info-gan"), ("factor", "factor-vae"),
+     ("annealed-r", "annealed-relu"), ("abs", "annealed-abs"), ("VA", "vae"), ("zebra", "annealed-relu")],
+)  # fmt: skip
+def test_a_method_is_found_by_typing_its_name_or_a_part_of_it(qtbot, form, typed, found):
+    method = editor(form, "objective")
+    method.setFocus()
+    qtbot.keyClicks(method, typed)
+    assert method.currentData() == found
+    assert form.config().objective == found
+
+
+def test_greek_letters_find_a_method_too(form):
+    method = editor(form, "objective")
+    method.view().keyboardSearch("β-t")
+    assert method.view().currentIndex().data() == "β-TCVAE"
+
+
+def test_arrow_keys_pass_over_the_labels(qtbot, form):
+    method = editor(form, "objective")
+    method.setCurrentIndex(method.findData("ada-gvae") - 2)
+    last = method.currentData()
+    qtbot.keyClick(method, Qt.Key.Key_Down)
+    assert method.currentData() == "ada-gvae"
+    qtbot.keyClick(method, Qt.Key.Key_Up)
+    assert method.currentData() == last
+
+
+def test_the_label_stands_beside_the_method_and_follows_the_condition(form):
+    def headings():
+        return [label.text() for label in form.findChildren(QLabel) if label.isVisible() and "·" in label.text()]
+
+    form.show_config(RunConfig(objective="vae"))
+    assert headings() == ["VAE · unsupervised"]  # also without settings of its own
+    form.set_values(objective="ada-gvae")
+    assert headings() == ["Ada-GVAE · weakly supervised"]
+    editor(form, "conditional").setChecked(True)
+    assert headings() == ["Ada-GVAE · supervised"]
+    form.set_values(objective="info-gan")  # cannot be conditional, and is not
+    assert headings() == ["InfoGAN · unsupervised"]
 
 
 def test_normalisation_is_offered_if_the_network_has_it(form):
@@ -291,6 +356,7 @@ def test_a_schedule_that_is_shown_comes_back(form, beta):
     for text in (
         "0 to 4 over 20 epochs",
         "10 to 1.5 over 5000 steps cosine",
+        "0 to 2 over 5000 steps jump",
         "1 to 2 over 1 epoch",
         "0 to 1 over 12.5 %",
     ):

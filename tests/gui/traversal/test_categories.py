@@ -70,7 +70,7 @@ def test_a_category_has_a_slider_of_integers(qtbot):
 
 
 def test_playing_a_category_steps_through_its_values():
-    path = _paths([Moving(0, 4.0, 0.0, 9.0, whole=True)])
+    path = _paths([Moving(0, 4.0, 0.0, 9.0, integer=True)])
     values = [next(path)[1] for _ in range(72)]
     assert set(values) == set(range(10))
     assert all(abs(a - b) in (0, 1) for a, b in pairwise(values))
@@ -86,7 +86,7 @@ def test_the_grid_has_a_row_of_categories_and_does_not_mention_kl(qtbot, page):
     ]
     assert [len(row.images) for row in view.grid.rows] == [11, 11, 11]
     assert (page.card.low.value(), page.card.high.value(), page.card.steps.value()) == (-2, 2, 10)
-    assert [row.kind.whole for row in page.sliders.rows] == [True, False, False]
+    assert [row.kind.integer for row in page.sliders.rows] == [True, False, False]
     assert page.sliders.rows[1].track.maximum() == 2 * TICKS
     qtbot.mouseMove(view.grid, view.grid._rect(0, 8).center())
     qtbot.waitUntil(lambda: page.card.words.text() == "z0 = 7")

@@ -42,4 +42,4 @@ def test_the_collector_collects_and_restores_automatic_collection(qtbot, monkeyp
     assert not gc.isenabled()
     collector.close()
     assert gc.isenabled()
-    gc.disable()  # the session's collector goes on
+    gc.disable()  # the session's collector remains active

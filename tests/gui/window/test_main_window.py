@@ -76,7 +76,7 @@ def test_a_run_is_started_watched_traversed_and_evaluated(qtbot, window, small):
     model = window.metrics_page.model
     qtbot.waitUntil(lambda: model.rowCount() == 1, timeout=WAIT)
     kept = Run.open(item.path).evaluation()["metrics"]["reconstruction"]["value"]
-    assert model.index(0, 3).data() == f"{kept:.2f}"
+    assert model.index(0, 4).data() == f"{kept:.2f}"
 
 
 def test_stopping_keeps_the_run_and_the_window_can_resume_it(qtbot, window, small):

@@ -1,10 +1,10 @@
-"""A method: a β-VAE whose posterior means are drawn to 0, so that an image uses few of them."""
+"""A method: a β-VAE whose posterior means are pulled towards 0, so that each image uses few latents."""
 
 from engine.plugins.interface import INTERFACE, MethodSettings, PenaltyMethod, Plugin, Weight, setting
 
 
 class SparseSettings(MethodSettings):
-    """Two weights."""
+    """The weights of both terms."""
 
     sparsity: Weight = setting(1.0, "α", "Weight of the absolute values of the posterior means.", ge=0, le=1000)
     beta: Weight = setting(1.0, "β", "Weight of the KL divergence.", ge=0, le=1000)
@@ -15,13 +15,14 @@ class SparseVae(PenaltyMethod):
 
     title = "Sparse VAE"
     short = "sparse"
+    about = "posterior means are drawn to 0"
     formula = "reconstruction loss + α Σ |mean| + β KL"
     source = "an example of a package"
     Settings = SparseSettings
 
     @classmethod
     def penalty(cls, codes, settings):
-        """Return what is added to the reconstruction loss, a scalar in nats; it has no curves of its own."""
+        """Return what is added to the reconstruction loss, a scalar in nats; there are no further curves."""
         return settings.sparsity * codes.mean.abs().sum(1).mean() + settings.beta * codes.kl, {}
 
 

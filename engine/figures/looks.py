@@ -1,0 +1,43 @@
+"""How the rows of the table look in charts: a colour, and further shapes when all colours are used."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from engine.evaluation.table import Table
+from engine.methods.registry import METHODS
+from engine.runs.colours import PALETTE
+
+SHAPES = 4
+"""Number of shapes: disc, square, triangle, diamond."""
+
+OTHERS = (3, 5, 6, 7, 1, 2, 4, 0)
+
+
+class Look(NamedTuple):
+    """A colour as #rrggbb, and the number of a shape, below `SHAPES`."""
+
+    colour: str
+    shape: int = 0
+
+
+def looks_of(table: Table, of_runs: Mapping[Path, int], *, methods: bool) -> list[int]:
+    """Return the number of a look for each row: a run's own, or one per method, the same wherever the method occurs."""
+    found: list[int] = []
+    by_title: dict[str, int] = {}
+    for line in table.lines:
+        first = line.rows[0]
+        if not methods:
+            found.append(of_runs.get(first.path, 0) if first.path else 0)
+            continue
+        if line.title not in by_title:
+            usual = METHODS[first.config.objective].colour
+            free = [c for c in (usual, *OTHERS) if c not in by_title.values()]
+            by_title[line.title] = free[0] if free else len(by_title)
+        found.append(by_title[line.title])
+    return found
+
+
+def look(number: int, palette: Sequence[str] = PALETTE) -> Look:
+    """Return a look by its number: the colours of a palette with the first shape, then with the next."""
+    return Look(palette[number % len(palette)], number // len(palette) % SHAPES)
