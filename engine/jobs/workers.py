@@ -285,13 +285,15 @@ class _Watch:
         if hasattr(signal, "SIGUSR1"):
             faulthandler.register(signal.SIGUSR1, self._file, all_threads=False)
         self._write("started\n")
-        self._leave, os._exit = os._exit, self._exit  # type: ignore[assignment]
+        self._process, self._leave = os.getpid(), os._exit
+        os._exit = self._exit  # type: ignore[assignment]
 
     def _exit(self, status: int) -> None:
         """Write down who calls `os._exit`, which says nothing itself."""
-        self._file.truncate(0)
-        self._write(_EXITS)
-        self.look()
+        if os.getpid() == self._process:  # not a fork of it
+            self._file.truncate(0)
+            self._write(_EXITS)
+            self.look()
         self._leave(status)
 
     def look(self) -> None:

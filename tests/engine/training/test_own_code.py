@@ -126,7 +126,8 @@ class Penalised(PenaltyMethod):
         (lambda kl, codes: (kl, {"tails": 3.0}), "failed: TypeError: the term tails must be a tensor with a single "
          "number, not a float"),
         (lambda kl, codes: (kl, {}), "kl, tails, kl_per_latent, and returned none for tails"),
-        (lambda kl, codes: (kl, {"tails": kl * torch.nan}), "tails, a tensor with a single number, and returned NaN"),
+        (lambda kl, codes: (kl, {"tails": kl * torch.inf}), "tails, a tensor with a single number, and returned an "
+         "infinite number"),
     ],
 )  # fmt: skip
 def test_what_a_penalty_returns_is_looked_at_and_named_with_its_line(tmp_path, change, words):
