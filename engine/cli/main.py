@@ -376,7 +376,10 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     made = parser()
     if commands_of(made).keys() & set(arguments) and plugins.load_plugins():  # the window loads them itself
         made = parser()  # its help lists what they provide
-    return made.parse_args([_signed(argument) for argument in arguments])
+    parsed, unknown = made.parse_known_args([_signed(argument) for argument in arguments])
+    if unknown:
+        commands_of(made).get(parsed.command, made).error(f"unrecognized arguments: {' '.join(unknown)}")
+    return parsed
 
 
 def _signed(argument: str) -> str:

@@ -24,6 +24,7 @@ def add_command(commands: "argparse._SubParsersAction[Any]") -> argparse.Argumen
     )
     plugins.add_argument("action", nargs="?", choices=["list", "add", "allow", "refuse", "remove"], default="list")
     plugins.add_argument("name", nargs="?", metavar="NAME|FILE", help="a plug-in's name or file")
+    plugins.add_argument("--replace", action="store_true", help="add a file in place of one of the same name")
     plugins.set_defaults(do=_plugins)
     return plugins
 
@@ -65,6 +66,8 @@ def _plugins(arguments: argparse.Namespace) -> int:
     from engine.plugins.loading import check_file
 
     plugins, action = _of_this_process(), arguments.action
+    if arguments.replace and action != "add":
+        raise ConfigError(f"plugins {action} takes no --replace.")
     if action == "list":
         if arguments.name:
             raise ConfigError("plugins list takes no name.")
@@ -73,7 +76,12 @@ def _plugins(arguments: argparse.Namespace) -> int:
         what = "a file" if action == "add" else "a name"
         raise ConfigError(f"plugins {action} needs {what}, e.g. plugins {action} sparse_vae.py.")
     if action == "add":
-        listed = plugins.add(check_file(Path(arguments.name).expanduser()))
+        file = check_file(Path(arguments.name).expanduser())
+        listed = plugins.add(file, replace_existing=arguments.replace)
+        if listed.standing in ("loaded", "allowed"):
+            say(f"{listed.key} was added. It is allowed already.")
+            answer(listed.place)
+            return 0
         say(f"{listed.key} was added. It is not loaded until you allow it: python main.py plugins allow {listed.key}")
         say(TRUST)
         answer(listed.place)

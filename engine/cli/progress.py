@@ -27,15 +27,20 @@ def answer(text: object, end: str = "\n") -> None:
 def shown(job: Job, control: Control) -> Iterator[Event]:
     """Drive a job, showing its progress and warnings on stderr."""
     bar: tqdm[NoReturn] | None = None
-    what = ""
+    what, hangs = "", False
     try:
         for event in drive(job, control):
             if isinstance(event, TrainingStarted) and event.step:
                 say(f"Resuming at step {event.step:,} of {event.total:,}.")
             if isinstance(event, Warned):
                 tqdm.write(without_invisible(f"Note: {event.message}"), file=sys.stderr)
-            if isinstance(event, Unanswered) and event.message:
-                tqdm.write(without_invisible(f"{event.message} Ctrl-C ends it."), file=sys.stderr)
+            if isinstance(event, Unanswered):
+                hangs = bool(event.message)
+                if hangs and not control.unattended:
+                    tqdm.write(without_invisible(f"{event.message} Ctrl-C ends it."), file=sys.stderr)
+            if hangs and control.unattended:
+                control.end()
+                hangs = False
             if isinstance(event, Progress):
                 if bar is None or event.what != what:
                     if bar is not None:
@@ -71,12 +76,13 @@ def shown(job: Job, control: Control) -> Iterator[Event]:
 def stop_on_interrupt() -> Iterator[Control]:
     """Turn the first Ctrl-C, termination signal or loss of the terminal into a stop that saves the run.
 
-    A second Ctrl-C ends the process at once.
+    A second Ctrl-C ends the process at once. After any other signal, what does not answer is ended.
     """
     control = Control()
 
     def ask(number: int, frame: object) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        control.unattended |= number != signal.SIGINT
         control.stop()
 
     before = {number: signal.signal(number, ask) for number in termination_signals()}

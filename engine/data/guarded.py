@@ -15,7 +15,7 @@ from engine.networks.network import CHANNELS, SIDES
 from engine.settings.folders import data_cache
 from engine.system.plain_text import one_line
 from engine.system.registry import Origin
-from engine.system.user_code import raised_words
+from engine.system.user_code import definition_words, raised_words
 
 T = TypeVar("T")
 
@@ -34,7 +34,8 @@ def guarded(entry: Entry, origin: Origin) -> Entry:
     def load(path: Path | None, size: int) -> Dataset:
         dataset = called(entry.load, path, size)
         if problem := called(problem_with, entry, dataset):
-            raise DataError(f"{origin.words[:1].upper()}{origin.words[1:]}: {problem}")
+            place = f" ({where})" if (where := definition_words(entry.load)) else ""
+            raise DataError(f"{origin.words[:1].upper()}{origin.words[1:]}{place}: {problem}")
         return dataset
 
     def prepare(path: Path | None, size: int) -> Job:
@@ -81,7 +82,7 @@ def guarded(entry: Entry, origin: Origin) -> Entry:
 def problem_with(entry: Entry, dataset: Any) -> str:
     """Return the problem of the data that an entry loaded, as a sentence; empty if there is none."""
     if not isinstance(dataset, Dataset):
-        return f"load must return a Dataset, and returned a {type(dataset).__name__}."
+        return f"load must return a Dataset, and returned an object of type {type(dataset).__name__}."
     if dataset.name != entry.name:
         return f"the Dataset must have the name {entry.name}, and has {str(dataset.name)!r}."
     count = len(dataset)
@@ -146,6 +147,8 @@ def _of_factors(dataset: Dataset) -> str:
         return ""
     if not isinstance(factors, Factors) or len(factors.names) != len(factors.values):
         return "factors must be Factors with the values of each name."
+    if not all(isinstance(values, np.ndarray) and values.ndim == 1 for values in factors.values):
+        return "the values of each of its factors must be an array, one value for each class, e.g. np.arange(8)."
     sizes, table = factors.sizes, factors.table
     if table is None:
         grid = int(np.prod(sizes, dtype=np.int64))

@@ -18,6 +18,8 @@ class Control:
         self._end = threading.Event()
         self._go = threading.Event()
         self._go.set()
+        self.unattended = False
+        """Whether there is nobody to end what does not answer: the process was asked to end, or lost its terminal."""
 
     def pause(self) -> None:
         """Ask the job to save its state and wait."""

@@ -187,7 +187,8 @@ class Worker:
         code, dump = self._process.exitcode, self._dumped()
         crashed = "Fatal Python error" in dump or "Windows fatal exception" in dump
         if code is not None and code >= 0 and not crashed:
-            return f"{self.who} ended its process (exit status {code})."
+            words = f"ended its process with exit status {code}"
+            return self._about(f"{words}{{where}}") if dump.startswith(_EXITS) else f"{self.who} {words}."
         if not crashed and code in (None, -getattr(signal, "SIGKILL", 9)):
             return f"{self.who} was ended by the system, most likely for lack of memory."
         return self._about(f"crashed{_signal_words(code)}{{where}}")
@@ -272,6 +273,9 @@ def _answers(worker: Worker) -> bool:
 # In the child
 
 
+_EXITS = "exits\n"
+
+
 class _Watch:
     """Writes the stack of the main thread to a file that the parent reads."""
 
@@ -281,6 +285,16 @@ class _Watch:
         if hasattr(signal, "SIGUSR1"):
             faulthandler.register(signal.SIGUSR1, self._file, all_threads=False)
         self._write("started\n")
+        self._process, self._leave = os.getpid(), os._exit
+        os._exit = self._exit  # type: ignore[assignment]
+
+    def _exit(self, status: int) -> None:
+        """Write down who calls `os._exit`, which says nothing itself."""
+        if os.getpid() == self._process:  # not a fork of it
+            self._file.truncate(0)
+            self._write(_EXITS)
+            self.look()
+        self._leave(status)
 
     def look(self) -> None:
         """Write the stack as `faulthandler` does, the innermost call first; called in another thread."""
@@ -376,7 +390,7 @@ def _do(task: _Task, connection: Connection, problem: str) -> Outcome:
         for event in drive(task.make(*task.arguments), task.control):
             reports.send(event)
         reports.flush()
-    except (Exception, SystemExit) as error:  # the edge between processes: the parent raises it
+    except BaseException as error:  # the edge between processes: the parent raises it
         return Outcome(_portable(error, problem), traceback.format_exc())
     return Outcome()
 

@@ -77,7 +77,7 @@ class PenaltyMethod(GaussianMethod):
         kl_each = kl_per_latent(mean, log_variance).mean(0)
         kl = kl_each.sum()
         codes = Codes(kl, mean, log_variance, z, context.images, context.noise)
-        penalty, terms = self.penalty(codes, self.settings)
+        penalty, terms = _checked(self.penalty(codes, self.settings))
         loss = reconstruction + penalty
         [optimiser] = context.optimisers.values()
         update(optimiser, loss)
@@ -96,3 +96,23 @@ class ComparingMethod(PenaltyMethod):
                 "to train on."
             )
         return super().sampler(dataset, indices)
+
+
+def _checked(found: Any) -> "tuple[Tensor, dict[str, Tensor]]":
+    """Return what `penalty` has returned. Raises TypeError unless it is a number of nats and a dict of numbers."""
+    from torch import Tensor
+
+    if not (isinstance(found, tuple) and len(found) == 2 and isinstance(found[1], dict)):
+        raise TypeError(f"penalty must return the penalty and a dict of the method's own terms, not {_words(found)}")
+    penalty, terms = found
+    if getattr(penalty, "ndim", 0) or not isinstance(penalty, Tensor | int | float):
+        raise TypeError(f"the penalty must be a scalar, a mean over the batch, not {_words(penalty)}")
+    for name, value in terms.items():
+        if getattr(value, "ndim", 0) or not isinstance(value, Tensor):
+            raise TypeError(f"the term {name} must be a tensor with a single number, not {_words(value)}")
+    return found
+
+
+def _words(value: Any) -> str:
+    shape = getattr(value, "shape", None)
+    return f"a {type(value).__name__}" if shape is None else f"a {type(value).__name__} of shape {tuple(shape)}"

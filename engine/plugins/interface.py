@@ -13,11 +13,12 @@ A plug-in
 A method
     Derive from `PenaltyMethod` if it minimises a reconstruction loss plus a penalty on Gaussian codes (`Codes`), from
     `GaussianMethod` if it has its own training step, from `Method` for anything else. Its settings derive from
-    `MethodSettings`, each made by `setting`; one annotated `Weight` may follow a schedule over the run, and a step sees
-    its current value in `self.settings`. A `Term` is a curve of the method. A step gets a `Batch` and a `Context`;
-    `encode` returns a `Posterior`. `Latent` says what a latent is and of which `Kind`, `Supervision` what a method
-    learns from besides the images, a `Sampler` such as `Independent` which images a step sees. `RunConfig` holds the
-    settings of the run: those of all methods by name, and the method's own under `method`.
+    `MethodSettings`, each made by `setting`; one annotated `Weight` may follow a schedule over the run (by default, if
+    its default is a `Schedule`), and a step sees its current value in `self.settings`. A `Term` is a curve of the
+    method. A step gets a `Batch` and a `Context`; `encode` returns a `Posterior`. `Latent` says what a latent is and of
+    which `Kind`, `Supervision` what a method learns from besides the images, a `Sampler` such as `Independent` which
+    images a step sees. `RunConfig` holds the settings of the run: those of all methods by name, and the method's own
+    under `method`.
 
 A network
     Derive from `Network`; `NetworkSpec` says what it must fit. `SIDES` and `CHANNELS` are those that images can have.
@@ -58,6 +59,7 @@ from engine.networks.spec import NetworkSpec
 from engine.plugins.plugin import INTERFACE, Plugin
 from engine.settings.run_config import RunConfig
 from engine.system.fields import Weight, setting
+from engine.system.schedule import Schedule
 
 if TYPE_CHECKING:
     from engine.evaluation.mig import mutual_information
@@ -100,6 +102,7 @@ __all__ = [
     "Representation",
     "RunConfig",
     "Sampler",
+    "Schedule",
     "Score",
     "Supervision",
     "Term",

@@ -311,7 +311,8 @@ class Plugins:
                     return self._list(source.key)
                 if not replace_existing:
                     raise PluginError(
-                        f"There is already a {source.key} in {self.folder}, with other content. Remove it first."
+                        f"There is already a {source.key} in {self.folder}, with other content. Remove it first, or "
+                        "replace it: plugins add --replace."
                     )
             self.folder.mkdir(parents=True, exist_ok=True)
             write_bytes(target, source.content)
@@ -330,7 +331,7 @@ class Plugins:
     def _require_file(self, listed: Listed) -> None:
         if not listed.is_file:
             raise PluginError(
-                f"{listed.key} is an installed package, which was executed when pip installed it. Remove it with "
+                f"{listed.key} is an installed package: it is loaded without being allowed. Remove it with "
                 f"pip uninstall {listed.key}."
             )
         if not listed.fingerprint:

@@ -210,6 +210,11 @@ def _wrong_method(what: str, method: Any) -> str:
         return f"{what} has a setting {taken[0]}, which is the name of something that all settings have."
     if unsaid := [name for name, field in method.Settings.model_fields.items() if not field.title]:
         return f"The setting {unsaid[0]} of {_lower(what)} must be made by setting(default, title, help)."
+    for name in method.Settings.weights():
+        default = method.Settings.model_fields[name].default
+        if isinstance(default, str):
+            schedule = f"a schedule is Schedule.parse({_short(default)})"
+            return f"The default of the setting {name} of {_lower(what)} is text; {schedule}."
     return _wrong_terms(what, method)
 
 

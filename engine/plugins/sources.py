@@ -100,7 +100,7 @@ class FileSource:
 
 @dataclass(frozen=True, slots=True)
 class PackageSource:
-    """An entry point of an installed package; pip executed it at installation, so the user is not asked."""
+    """An entry point of an installed package; whoever installed it trusted it, so the user is not asked."""
 
     package: str
     """Its name and version, e.g. "disentangle-toys 1.2"."""

@@ -49,7 +49,7 @@ def setting(
     """Return a model field with its title, help, group heading, unit and choices.
 
     `empty` says in a word or two what an empty value means, where one is allowed; `each` returns the help on every
-    choice, where plug-ins may add choices. `limits` are pydantic's `ge`, `le` and `max_length`.
+    choice, where plug-ins may add choices. `limits` are pydantic's `ge`, `gt`, `le`, `lt` and `max_length`.
     """
     extra: dict[str, Any] = {"group": group, "unit": unit, "choices": choices or {}, "empty": empty, "each": each}
     return Field(default, title=title, description=help, json_schema_extra=extra, **limits)
@@ -121,10 +121,8 @@ def group_of(field: FieldInfo) -> str:
 
 
 def limits_of(field: FieldInfo) -> tuple[float | None, float | None]:
-    """Return the smallest and largest allowed value of a numeric field; None where there is no bound."""
-    low = next((m.ge for m in field.metadata if hasattr(m, "ge")), None)
-    high = next((m.le for m in field.metadata if hasattr(m, "le")), None)
-    return low, high
+    """Return the bounds of a numeric field, whether or not they are allowed themselves; None where there is none."""
+    return _limit(field, "ge", "gt"), _limit(field, "le", "lt")
 
 
 def choices_of(field: FieldInfo) -> dict[str, str]:
@@ -150,12 +148,17 @@ def is_weight(field: FieldInfo) -> bool:
 
 
 def range_text(field: FieldInfo) -> str:
-    """Return the range of a field as text, e.g. "from 0 to 1,000 nats"."""
+    """Return the range of a field as text, e.g. "from 0 to 1,000 nats" or "above 0"; empty without bounds."""
     low, high = limits_of(field)
-    if low is None or high is None:
-        return ""
-    unit = unit_of(field)
-    return f"from {exact_text(low)} to {exact_text(high)}{' ' + unit if unit else ''}"
+    least, most = _limit(field, "ge"), _limit(field, "le")
+    if least is not None and most is not None:
+        words = f"from {exact_text(least)} to {exact_text(most)}"
+    else:
+        lower = [] if low is None else [f"{'above' if least is None else 'from'} {exact_text(low)}"]
+        upper = [] if high is None else [f"{'below' if most is None else 'up to'} {exact_text(high)}"]
+        words = " and ".join(lower + upper)
+    unit = unit_of(field) if words else ""
+    return f"{words} {unit}".strip()
 
 
 def invalid_text(name: str, field: FieldInfo, value: object) -> str:
@@ -211,6 +214,11 @@ def _read(field: FieldInfo, text: str) -> str | Schedule | None:
         with suppress(ValueError):
             return Schedule.parse(text, most)
     return plain(text, most)
+
+
+def _limit(field: FieldInfo, *names: str) -> float | None:
+    found = (getattr(limit, name) for limit in field.metadata for name in names if hasattr(limit, name))
+    return next(found, None)
 
 
 def _extra(field: FieldInfo) -> dict[str, Any]:

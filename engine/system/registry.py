@@ -36,9 +36,8 @@ def needed(missing: Mapping[Origin, Sequence[str]]) -> str:
     if not each:
         return ""
     words, they = "; ".join(each), ", which is not loaded" if len(each) == 1 else "; none of these is loaded"
-    where = (
-        f"Add or allow {'it' if len(each) == 1 else 'them'} under Plug-ins in the settings, or with main.py plugins."
-    )
+    file, package = ("its file", "its package") if len(each) == 1 else ("their files", "their packages")
+    where = f"Add or allow {file} under Plug-ins in the settings or with main.py plugins, or install {package}."
     return f"{words[:1].upper()}{words[1:]}{they}. {where}"
 
 

@@ -134,6 +134,14 @@ class Schedule:
         """Return whether the schedule never rises above a bound."""
         return max(self.start, self.end) <= bound
 
+    def __gt__(self, bound: float) -> bool:
+        """Return whether the schedule is always above a bound."""
+        return min(self.start, self.end) > bound
+
+    def __lt__(self, bound: float) -> bool:
+        """Return whether the schedule is always below a bound."""
+        return max(self.start, self.end) < bound
+
 
 def weight_text(value: float | Schedule, unit: str = "") -> str:
     """Return a number or schedule as text to read, with the unit of the values."""

@@ -13,6 +13,7 @@ from engine.errors import PluginError
 from engine.methods.base import Batch, Method, Posterior
 from engine.methods.registry import METHODS
 from engine.networks.architectures import NETWORKS
+from engine.settings.run_config import RunConfig
 from engine.system.registry import Origin
 from engine.system.user_code import definition_words, error_words, place_of_error
 
@@ -25,6 +26,27 @@ def origin_of(method: Method) -> Origin | None:
     config = method.config
     own_networks = "network" in method.ignores
     return METHODS.origin(config.objective) or (None if own_networks else NETWORKS.origin(config.network))
+
+
+def place_of_step(config: RunConfig) -> str:
+    """Return where a plug-in defines the step or the network of a run, e.g. "sparse.py, line 12"; empty if it is ours.
+
+    The step of a method derived from `PenaltyMethod` is its `penalty`.
+    """
+    functions = _functions(METHODS[config.objective], config, "step")
+    places = (definition_words(function) for origin, function in functions if origin is not None)
+    return next((place for place in places if place), "")
+
+
+def _functions(method: type[Method], config: RunConfig, name: str) -> list[tuple[Origin | None, Callable[..., Any]]]:
+    """Functions that may be to blame for what the function `name` of a method returned, with their plug-ins."""
+    own, network = METHODS.origin(config.objective), type(NETWORKS[config.network])
+    networks = None if "network" in method.ignores else NETWORKS.origin(config.network)
+    names = ["penalty", "step", "build"] if name == "step" else [name, "build"]
+    return [
+        *((own, getattr(method, each)) for each in names if hasattr(method, each)),
+        (networks, network.encoder if name == "encode" else network.decoder),
+    ]
 
 
 @torch.no_grad()
@@ -73,6 +95,8 @@ def check_terms(method: Method, terms: Any, scalars: Sequence[str], latents: int
     if lacking := [name for name in names if name not in terms]:
         raise _wrong(method, "step", wanted, f"none for {', '.join(lacking)}")
     own = {term.name for term in method.terms}
+    if more := sorted(terms.keys() - own - set(names) - {"reconstruction", "kl", "kl_per_latent"}):
+        raise _wrong(method, "step", wanted, f"{', '.join(map(str, more))} too, which its terms do not name")
     for name in scalars:
         value = terms[name]
         if name in own and isinstance(value, Tensor) and value.is_floating_point():
@@ -120,14 +144,7 @@ def _wrong(method: Method, name: str, wanted: str, found: Any) -> PluginError:
 
 def _at_fault(method: Method, name: str) -> tuple[Origin, str]:
     """The plug-in whose code returned a value, and where: the method's function, or the one that returns a network."""
-    own, networks = METHODS.origin(method.config.objective), NETWORKS.origin(method.config.network)
-    network = type(NETWORKS[method.config.network])
-    functions: list[tuple[Origin | None, Callable[..., Any]]] = [
-        (own, getattr(type(method), name)),
-        (own, type(method).build),
-        (networks, network.encoder if name == "encode" else network.decoder),
-    ]
-    for origin, function in functions:
+    for origin, function in _functions(type(method), method.config, name):
         if origin is not None and (where := definition_words(function)):
             return origin, where
     origin = origin_of(method)

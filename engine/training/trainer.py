@@ -54,7 +54,7 @@ from engine.system.user_code import error_words, explained
 from engine.training.apart import kept_words
 from engine.training.device_images import DeviceImages, room_on
 from engine.training.held_out import HeldOut
-from engine.training.own_code import CHECKED_IMAGES, check_codes
+from engine.training.own_code import CHECKED_IMAGES, check_codes, place_of_step
 from engine.training.previewer import Previewer
 from engine.training.scores import Scores
 from engine.training.stepper import Stepper, seed_of_new_noise
@@ -377,8 +377,10 @@ class Trainer:
             else "There is no checkpoint yet"
         )
         when = "at" if self.sums.device.type == "cpu" else "by"
+        names, place = names_of(self.config), place_of_step(self.config)
+        whose = f" with {names}{f' ({place})' if place else ''}" if names else ""
         return (
-            f"The loss became NaN or infinite {when} step {step:,}. {kept}. "
+            f"The loss{whose} became NaN or infinite {when} step {step:,}. {kept}. "
             f"Try a smaller learning rate (it is {self.model.rate_words(self.config)})"
             f"{self.model.advice(self.config)}."
         )
@@ -495,7 +497,8 @@ def _explain(error: Exception, run: Run) -> Exception:
         return PluginError(f"{found} {kept_words(run)}")
     names = names_of(run.config)
     if names and not isinstance(error, StudioError | OSError | MemoryError):  # of what a plug-in's code has returned
-        return PluginError(f"A step with {names} failed: {error_words(error)}. {kept_words(run)}")
+        where = f" ({place})" if (place := place_of_step(run.config)) else ""
+        return PluginError(f"A step with {names} failed: {error_words(error)}{where}. {kept_words(run)}")
     if not isinstance(error, OSError):
         return error
     kept = "The last checkpoint is kept" if (run.checkpoint_folder / WEIGHTS).exists() else "There is no checkpoint yet"

@@ -107,8 +107,8 @@ class WeightField(QWidget):
 
     def __init__(self, field: FieldInfo) -> None:
         super().__init__()
-        self._most = limits_of(field)[1] or float("inf")
-        self._least = limits_of(field)[0] or 0.0
+        low, high = limits_of(field)
+        self._least, self._most = float("-inf") if low is None else low, float("inf") if high is None else high
         proposed = field.default if isinstance(field.default, Schedule) else PROPOSED
         self.start, self.end = TextField(""), TextField(unit_of(field))
         self.length = TextField("")

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from engine.cli.progress import shown, stop_on_interrupt
+from engine.jobs.events import Finished, Idle, Request, Unanswered
 from engine.plugins.registering import PLUGINS, unregister
 from engine.runs.run import Run
 from engine.system.paths import RESOURCES, plugins_folder
@@ -72,6 +74,7 @@ def test_a_plug_in_is_added_allowed_used_refused_and_removed(run_main):
         (("add", "nothing.py"), 1, "nothing.py cannot be read: No such file or directory."),
         (("add", "notes.txt"), 1, "notes.txt is not a plug-in: a plug-in is a Python file, name.py."),
         (("list", "it"), 2, "plugins list takes no name."),
+        (("list", "--network", "linear"), 2, "arguments: --network linear. See main.py plugins --help."),
     ],
 )
 def test_wrong_usage_is_one_line(run_main, words, status, sentence):
@@ -88,6 +91,39 @@ def test_one_that_cannot_be_loaded_fails_with_its_line_and_every_command_says_so
     words = f"odd.py cannot be loaded: it raised {raised} (odd.py, line 2)."
     assert (status, out, err) == (1, "", f"main.py: {words}\n")
     assert f"Note: {words}\n" in run_main("evaluate", "nothing")[2]
+
+
+def test_a_file_that_was_edited_replaces_the_former_one_when_that_is_asked_for(run_main, tmp_path):
+    own = tmp_path / "mine.py"
+    own.write_text(EXAMPLE.read_text("utf-8"))
+    run_main("plugins", "add", own)
+    assert run_main("plugins", "allow", "mine")[0] == 0
+    status, _, err = run_main("plugins", "add", own)
+    assert (status, err) == (0, "mine.py was added. It is allowed already.\n")
+    own.write_text(own.read_text("utf-8").replace('version="1.0"', 'version="1.1"'))
+    status, out, err = run_main("plugins", "add", own)
+    assert (status, out) == (1, "")
+    assert "with other content. Remove it first, or replace it: plugins add --replace" in err
+    status, _, err = run_main("plugins", "add", own, "--replace")
+    assert (status, "mine.py was added. It is not loaded until you allow it" in err) == (0, True)
+    assert run_main("plugins", "allow", "mine")[1].startswith("free-bits 1.1 is loaded")
+    assert run_main("plugins", "allow", "mine", "--replace")[0] == 2
+
+
+@pytest.mark.parametrize(("name", "unattended"), [("SIGTERM", True), ("SIGHUP", True), ("SIGINT", False)])
+def test_what_does_not_answer_a_signal_that_nobody_can_follow_up_is_ended(capsys, name, unattended):
+    if not hasattr(signal, name):
+        pytest.skip(f"this system has no {name}")
+
+    def hanging():
+        os.kill(os.getpid(), getattr(signal, name))
+        requests = [(yield Idle()), (yield Unanswered("sparse does not answer.")), (yield Idle())]
+        assert requests == [Request.STOP, Request.END if unattended else Request.STOP, Request.STOP]
+        yield Finished()
+
+    with stop_on_interrupt() as control:
+        assert Finished() in list(shown(hanging(), control))
+    assert ("sparse does not answer. Ctrl-C ends it." in capsys.readouterr().err) is not unattended
 
 
 def test_help_of_a_command_names_what_plug_ins_bring(run_main):

@@ -76,7 +76,7 @@ def test_one_that_is_sound_is_one_like_the_others(add, capsys):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        (3, "load must return a Dataset, and returned a int."),
+        (3, "load must return a Dataset, and returned an object of type int."),
         ({"name": "other"}, "the Dataset must have the name mine, and has 'other'."),
         ({"image_shape": (30, 30, 1)}, "with a side of 28, 32, 64, 128 and 1 or 3 channels, and is (30, 30, 1)."),
         ({"image_shape": (32, 32, 1)}, "shape of its Entry is (28, 28, 1), but it loads images of (32, 32, 1)."),
@@ -95,12 +95,13 @@ def test_one_that_is_sound_is_one_like_the_others(add, capsys):
         ({"factors": Factors(("row",), (np.arange(5.0),))}, "make a grid of 5 = 5 images, and there are 12."),
         ({"factors": Factors(("a",), (np.arange(2.0),), table=np.arange(12)[:, None])}, "the table of factor 'a' has"),
         ({"factors": Factors(("a",), (np.arange(2.0),), table=np.zeros((12, 1)))}, "must be int64 (12, 1)."),
+        ({"factors": Factors(("a",), (12,))}, "the values of each of its factors must be an array"),
         ({"splits": {"all": np.arange(12)}}, "training_images of its Entry is 8, but it loads 12."),
     ],
 )
 def test_what_is_wrong_with_one_is_said(add, changes, words):
     add(changes)
-    with pytest.raises(DataError, match=r"^The plug-in own 1\.0: ") as caught:
+    with pytest.raises(DataError, match=r"^The plug-in own 1\.0 \(test_guarded\.py, line \d+\): ") as caught:
         load_dataset("mine")
     assert words in str(caught.value)
 

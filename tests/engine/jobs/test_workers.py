@@ -59,6 +59,8 @@ def misbehaving(how, path):
         ctypes.string_at(0)
     if how == "sys.exit":
         raise SystemExit(5)
+    if how == "interrupts":
+        raise KeyboardInterrupt
     if how == "raises":
         raise ZeroDivisionError("no step")
     if how == "data":
@@ -173,14 +175,21 @@ def test_a_request_that_is_answered_late_is_taken_back(monkeypatch):
 @pytest.mark.parametrize(
     ("how", "words"),
     [
-        ("exits", "its plug-in ended its process (exit status 3)."),
+        ("exits", f"sparse-vae ended its process with exit status 3 ({HERE}, line {{}})."),
         ("crashes", f"sparse-vae crashed with SIGSEGV ({HERE}, line {{}})."),
         ("sys.exit", f"sparse-vae raised SystemExit: 5 ({HERE}, line {{}})."),
         ("raises", f"sparse-vae raised ZeroDivisionError: no step ({HERE}, line {{}})."),
+        ("interrupts", f"sparse-vae raised KeyboardInterrupt ({HERE}, line {{}})."),
     ],
 )
 def test_code_that_crashes_exits_or_raises_costs_the_job_and_is_named(how, words):
-    lines = {"crashes": "ctypes.string_at(0)", "sys.exit": "raise SystemExit(5)", "raises": "raise ZeroDiv"}
+    lines = {
+        "exits": "os._exit(3)",
+        "crashes": "ctypes.string_at(0)",
+        "sys.exit": "raise SystemExit(5)",
+        "raises": "raise ZeroDiv",
+        "interrupts": "raise Keyb",
+    }
     with pytest.raises(PluginError) as raised:
         list(apart("its plug-in", misbehaving, how, ""))
     assert str(raised.value) == words.format(line_of(lines[how]) if how in lines else "")
@@ -190,7 +199,7 @@ def test_code_that_crashes_exits_or_raises_costs_the_job_and_is_named(how, words
 def test_a_process_that_its_code_has_left_behind_does_not_hide_that_it_has_ended():
     """It holds the connection open: once the job seemed to be idle for as long as it lived."""
     began = time.monotonic()
-    with pytest.raises(PluginError, match=r"^its plug-in ended its process \(exit status 3\)\.$"):
+    with pytest.raises(PluginError, match=r"^sparse-vae ended its process with exit status 3 \("):
         list(apart("its plug-in", misbehaving, "leaves a process", ""))
     assert time.monotonic() - began < 20
 

@@ -18,15 +18,15 @@ TEXT = Path(__file__).resolve().parents[3].joinpath("CONTRIBUTING.md").read_text
 
 
 def code():
-    """The blocks of Python that define classes, each a block of indented lines."""
+    """The blocks of Python that define classes and functions, each a block of indented lines."""
     blocks = re.findall(r"(?:^(?: {4}.*)?\n)+", TEXT, flags=re.MULTILINE)
     found = [re.sub(r"^ {4}", "", block, flags=re.MULTILINE) for block in blocks]
     ours = ("FactorMetric",)  # the part on the application itself
-    classes = [block for block in found if re.search(r"^class ", block, flags=re.MULTILINE)]
+    classes = [block for block in found if re.search(r"^(class|def) ", block, flags=re.MULTILINE)]
     return "\n\n".join(block for block in classes if not any(name in block for name in ours))
 
 
-def test_its_method_network_and_metric_work(tmp_path):
+def test_its_method_network_metric_and_data_set_work(tmp_path):
     defined = {name: getattr(interface, name) for name in interface.__all__}
     exec(code(), defined)
     plugin = interface.Plugin(
@@ -36,9 +36,11 @@ def test_its_method_network_and_metric_work(tmp_path):
         methods={"sparse-vae": defined["SparseVae"]},
         networks={"linear": defined["Linear"]()},
         metrics={"spread": defined["Spread"]()},
+        datasets={"greys": defined["GREYS"]},
     )
     register(plugin, Origin("", "", "c" * 64))
-    config = {"dataset": "digits", "objective": "sparse-vae", "network": "linear", "alpha": 2, "steps": 3}
+    assert defined["RampSettings"]().alpha == interface.Schedule(0, 2, 50, "%")
+    config = {"dataset": "greys", "objective": "sparse-vae", "network": "linear", "alpha": 2, "steps": 3}
     run = Run.create(tmp_path, RunConfig.parse(config | {"batch_size": 16, "device": "cpu"}))
     list(train(run))
     assert run.state().state == "finished"

@@ -181,7 +181,7 @@ HOSTILE = {
         "bad.py cannot be loaded: it raised RuntimeError: no GPU here (bad.py, line 3).",
     ),
     "exits": ("import sys\nsys.exit(3)\n", "bad.py cannot be loaded: it raised SystemExit: 3 (bad.py, line 2)."),
-    "ends the process": ("import os\nos._exit(7)\n", "bad.py ended its process (exit status 7)."),
+    "ends the process": ("import os\nos._exit(7)\n", "bad.py ended its process with exit status 7 (bad.py, line 2)."),
     "crashes": ("import ctypes\n\nctypes.string_at(0)\n", "bad.py crashed with SIGSEGV (bad.py, line 3)."),
     "is no Python": (
         "def f(:\n",

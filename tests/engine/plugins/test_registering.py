@@ -15,7 +15,7 @@ from engine.plugins.plugin import INTERFACE, Plugin
 from engine.plugins.registering import PLUGINS, register, unregister
 from engine.settings.absent import missing_words
 from engine.settings.run_config import DATASET_TITLES, RunConfig
-from engine.system.fields import setting
+from engine.system.fields import Weight, setting
 from engine.system.registry import Origin
 from engine.system.user_code import forget_code, register_code
 
@@ -67,7 +67,8 @@ def test_without_it_it_is_nowhere_listed_and_what_is_open_says_what_it_needs():
     assert (config.method_title, config.value("beta")) == ("Sparse VAE", 2)
     assert missing_words(config) == (
         "The method Sparse VAE, the network Fully connected and the data set Blobs need the plug-in sparse 1.0, which "
-        "is not loaded. Add or allow it under Plug-ins in the settings, or with main.py plugins."
+        "is not loaded. Add or allow its file under Plug-ins in the settings or with main.py plugins, or install its "
+        "package."
     )
     assert missing_words(RunConfig()) == ""
 
@@ -131,6 +132,14 @@ class NoTitle(BetaVae):
     title = ""
 
 
+class TextSettings(MethodSettings):
+    tau: Weight = setting("0 to 2 over 50 %", "τ", "A weight.", ge=0, le=10)
+
+
+class TextDefault(Sparse):
+    Settings = TextSettings
+
+
 def with_setting(name):
     """A method with a setting of this name."""
     with warnings.catch_warnings():
@@ -166,6 +175,7 @@ class Incomplete(METHODS["vae"].__mro__[2]):  # GaussianMethod without a step
         ({"methods": {"sparse_vae": Sparse}}, "'sparse_vae' cannot be the name of the method"),
         ({"methods": {"sparse-vae": 3}}, "must be a class that derives from Method, and is an int"),
         ({"methods": {"sparse-vae": NoTitle}}, "needs title, a line of text"),
+        ({"methods": {"sparse-vae": TextDefault}}, "is text; a schedule is Schedule.parse('0 to 2 over 50 %')."),
         ({"methods": {"sparse-vae": with_setting("seed")}}, "a setting seed, which is the name of a setting that all"),
         ({"methods": {"sparse-vae": with_setting("schedules")}}, "a setting schedules, which is the name of something"),
         ({"methods": {"sparse-vae": with_setting("copy")}}, "a setting copy, which is the name of something that all"),

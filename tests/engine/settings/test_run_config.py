@@ -6,13 +6,25 @@ import math
 import hypothesis
 import pytest
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from engine.data import ENTRIES
 from engine.errors import ConfigError
 from engine.methods.annealed import CapacitySettings
 from engine.methods.registry import METHODS, same_setting, setting_key
 from engine.settings.run_config import DATASET_TITLES, RunConfig, all_settings
-from engine.system.fields import choices_of, group_of, is_weight, limits_of, range_text, unit_of
+from engine.system.fields import (
+    Settings,
+    Weight,
+    choices_of,
+    group_of,
+    invalid_text,
+    is_weight,
+    limits_of,
+    range_text,
+    setting,
+    unit_of,
+)
 from engine.system.schedule import Schedule
 
 COMMON = {name: field for name, field in RunConfig.model_fields.items() if name != "method"}
@@ -330,6 +342,32 @@ def test_the_range_in_words_has_both_ends_and_the_unit():
     # The limits and the unit are those of the field's own definition.
     assert range_text(FIELDS["capacity"]) == "from 0 to 1,000 nats"
     assert range_text(FIELDS["dataset"]) == ""
+
+
+@pytest.mark.parametrize(
+    ("limits", "words", "wrong"),
+    [
+        ({"ge": 0, "le": 5}, "a number from 0 to 5 nats", "6"),
+        ({"gt": 0, "le": 5}, "a number above 0 and up to 5 nats", "0"),
+        ({"ge": 0, "lt": 5}, "a number from 0 and below 5 nats", "5"),
+        ({"gt": 0, "lt": 5}, "a number above 0 and below 5 nats", "0"),
+        ({"gt": 0}, "a number above 0 nats", "-1"),
+        ({"ge": 0}, "a number from 0 nats", "-1"),
+        ({"le": 5}, "a number up to 5 nats", "6"),
+        ({"lt": 5}, "a number below 5 nats", "5"),
+    ],
+)
+def test_every_kind_of_limit_is_checked_and_said_for_numbers_and_schedules(limits, words, wrong):
+    class Own(Settings):
+        weight: Weight = setting(1.0, "w", "A weight.", unit="nats", **limits)
+
+    field = Own.model_fields["weight"]
+    assert Own(weight="1 to 4 over 3 epochs").weight == Schedule(1, 4, 3)
+    for value in (wrong, f"1 to {wrong} over 3 epochs", f"{wrong} to 1 over 3 epochs"):
+        with pytest.raises(ValidationError):
+            Own(weight=value)
+    assert invalid_text("weight", field, wrong) == f"weight is '{wrong}'; it must be {words}."
+    assert f"{words}, or a schedule" in invalid_text("weight", field, f"1 to {wrong} over 3 epochs")
 
 
 @pytest.mark.parametrize(

@@ -270,4 +270,6 @@ def test_a_cell_whose_plug_in_ends_its_process_costs_that_cell_only(tmp_path, st
     study = load_study(study_file(tmp_path, ODD), seeds=1)
     first, second = finished(run_study(study, tmp_path / "runs", workers=1, threads=1))
     assert (first.state, second.state) == ("failed", "evaluated")
-    assert first.message == "odd ended its process (exit status 5). The run keeps its checkpoint at step 10."
+    assert first.message == (
+        "odd ended its process with exit status 5 (odd.py, line 12). The run keeps its checkpoint at step 10."
+    )

@@ -35,12 +35,13 @@ def test_a_stand_in_is_found_by_its_name_and_nowhere_listed():
 
 def test_the_plugin_in_a_sentence():
     assert SPARSE.needed_by("The method Sparse VAE") == (
-        "The method Sparse VAE needs the plug-in sparse 1.0, which is not loaded. Add or allow it under Plug-ins in "
-        "the settings, or with main.py plugins."
+        "The method Sparse VAE needs the plug-in sparse 1.0, which is not loaded. Add or allow its file under "
+        "Plug-ins in the settings or with main.py plugins, or install its package."
     )
     other = Origin("blobs", "2.0", "e" * 64)
     assert needed({SPARSE: ["the method Sparse VAE"], other: ["the data set Blobs"]}) == (
         "The method Sparse VAE needs the plug-in sparse 1.0; the data set Blobs needs the plug-in blobs 2.0; none of "
-        "these is loaded. Add or allow them under Plug-ins in the settings, or with main.py plugins."
+        "these is loaded. Add or allow their files under Plug-ins in the settings or with main.py plugins, or install "
+        "their packages."
     )
     assert needed({}) == ""

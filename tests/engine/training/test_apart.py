@@ -126,7 +126,7 @@ def follow(job, control, said):
     [
         ("raise ValueError('no such thing')", f"odd raised ValueError: no such thing (odd.py, line {LINE})."),
         ("raise SystemExit(1)", f"odd raised SystemExit: 1 (odd.py, line {LINE})."),
-        ("import os; os._exit(3)", "odd ended its process (exit status 3)."),
+        ("import os; os._exit(3)", f"odd ended its process with exit status 3 (odd.py, line {LINE})."),
         ("import ctypes; ctypes.string_at(0)", f"odd crashed with SIGSEGV (odd.py, line {LINE})."),
         (
             "import os, signal; os.kill(os.getpid(), signal.SIGKILL)",
@@ -149,7 +149,8 @@ def test_what_raises_crashes_or_exits_leaves_the_run_failed_with_its_checkpoint(
 
 def test_a_loss_that_is_not_a_number_ends_the_run_as_any_other(odd_run):
     run = odd_run("terms = {name: value * float('nan') for name, value in terms.items()}")
-    with pytest.raises(TrainingDivergedError, match="The loss became NaN or infinite at step 15"):
+    step = rf"\(odd\.py, line {LINE - 3}\)"
+    with pytest.raises(TrainingDivergedError, match=f"The loss with odd {step} became NaN or infinite at step 15"):
         list(training(run))
     assert run.state().state == "failed"
 

@@ -9,6 +9,7 @@ from torch import nn
 from engine.errors import PluginError
 from engine.methods.base import Posterior, Term
 from engine.methods.beta_vae import BetaVae
+from engine.methods.gaussian import PenaltyMethod
 from engine.methods.vae import Vae
 from engine.networks.architectures import NETWORKS
 from engine.networks.network import Network
@@ -97,10 +98,42 @@ def stepping(change):
             "loss, a tensor with a single number, and returned an inf",
         ),
         (lambda t: t | {"loss": torch.zeros((), requires_grad=True)}, "loss without its gradient: loss.detach()"),
+        (lambda t: t | {"tails": t["kl"]}, "and returned tails too, which its terms do not name"),
     ],
 )
 def test_what_a_step_returns_is_looked_at_once(tmp_path, change, words):
     assert words in said(tmp_path, stepping(change))[0]
+
+
+class Penalised(PenaltyMethod):
+    title = short = "Penalised"
+    formula = "reconstruction loss + KL"
+    source = "this test"
+    terms = (Term("tails", "Tails", "nats", "A curve of its own."),)
+
+    @classmethod
+    def penalty(cls, codes, settings):
+        return cls.change(codes.kl, codes)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda kl, codes: kl, "failed: TypeError: penalty must return the penalty and a dict of the method's own "
+         "terms, not a Tensor of shape ()"),
+        (lambda kl, codes: (codes.mean.sum(1), {"tails": kl}), "failed: TypeError: the penalty must be a scalar, a "
+         "mean over the batch, not a Tensor of shape (8,)"),
+        (lambda kl, codes: (kl, {"tails": 3.0}), "failed: TypeError: the term tails must be a tensor with a single "
+         "number, not a float"),
+        (lambda kl, codes: (kl, {}), "kl, tails, kl_per_latent, and returned none for tails"),
+        (lambda kl, codes: (kl, {"tails": kl * torch.inf}), "tails, a tensor with a single number, and returned an "
+         "infinite number"),
+    ],
+)  # fmt: skip
+def test_what_a_penalty_returns_is_looked_at_and_named_with_its_line(tmp_path, change, words):
+    sentence, _ = said(tmp_path, type("Own", (Penalised,), {"change": staticmethod(change)}))
+    line = Penalised.penalty.__code__.co_firstlineno
+    assert f"{words} (test_own_code.py, line {line})." in sentence
 
 
 def with_term(value):

@@ -72,7 +72,7 @@ def test_the_pace_of_a_plug_in_that_is_sound_is_measured_as_ours_is(odd_plugin):
     ("body", "words"),
     [
         ("raise ValueError('no')", "odd raised ValueError: no (odd.py, line 12)."),
-        ("import os; os._exit(3)", "odd ended its process (exit status 3)."),
+        ("import os; os._exit(3)", "odd ended its process with exit status 3 (odd.py, line 12)."),
         ("while True: pass", "odd did not take 10 steps within 6 seconds."),
     ],
 )
