@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic.fields import FieldInfo
 from PySide6.QtCore import Qt, QTimer, Slot
-from PySide6.QtWidgets import QBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from engine.evaluation.catalogue import METRICS
 from engine.methods.base import CAPACITY, Term
@@ -103,11 +103,10 @@ class Curves(QWidget):
             plot.canvas.all_asked.connect(self._show_all)
             plot.canvas.pointed.connect(self._point)
             plot.readout.setParent(self)
-        self._last = QBoxLayout(QBoxLayout.Direction.TopToBottom)
+        self._last = QHBoxLayout()
         self._last.setSpacing(8)
-        for plot in self.plots[3:]:
-            self._last.addWidget(plot, 1)
-        layout.addLayout(self._last)
+        layout.addLayout(self._last, 1)
+        self._place(beside=False)
         self._items: Sequence[RunItem] = ()
         self._options = ViewOptions()
         self._held_out: dict[Path, MetricsReader] = {}
@@ -298,10 +297,14 @@ class Curves(QWidget):
     def _share_room(self) -> None:
         """Place terms, weights and scores side by side if more than four plots are shown, for lack of room."""
         beside = sum(not plot.isHidden() for plot in self.plots) > MOST_ROWS
-        below = sum(not plot.isHidden() for plot in self.plots[3:])
-        direction = QBoxLayout.Direction
-        self._last.setDirection(direction.LeftToRight if beside else direction.TopToBottom)
-        self._rows.setStretchFactor(self._last, 1 if beside else below)
+        if beside is not self._beside:
+            self._place(beside=beside)
+
+    def _place(self, *, beside: bool) -> None:
+        """Put terms, weights and scores into one row, or into a row each, all of which are equally high."""
+        self._beside = beside
+        for plot in self.plots[3:]:
+            (self._last if beside else self._rows).addWidget(plot, 1)
 
     def _own_weights(self, item: RunItem, *, several: bool, alone: bool) -> list[Curve]:
         palette, fields = tokens().runs, _weights(item)

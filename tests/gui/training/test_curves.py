@@ -319,6 +319,19 @@ def test_terms_and_weights_share_a_row_where_all_plots_are_there(page, show, tmp
     assert abs(weights.height() - page.curves.kl.height()) <= 2
 
 
+def test_four_plots_are_equally_high_whichever_they_are(page, show, tmp_path):
+    run = schedule_run(tmp_path / "runs", "one", "info-gan-cr", contrast_weight="0 to 2 over 50 steps jump")
+    begin_rows(run.scores_file, ",".join(SCORE_COLUMNS))
+    add_row(run.scores_file, "100,1,100,0.5,0.1")
+    show()
+    QApplication.processEvents()
+    shown = [plot for plot in page.curves.plots if not plot.isHidden()]
+    assert shown == [page.curves.reconstruction, page.curves.terms, page.curves.weights, page.curves.scores]
+    heights = [plot.height() for plot in shown]
+    assert max(heights) - min(heights) <= 12
+    assert [plot.y() for plot in shown] == sorted({plot.y() for plot in shown})
+
+
 def test_all_runs_are_fully_visible_and_plots_zoom_together(qtbot, page, show, tmp_path):
     make_run(tmp_path / "runs", "short", rows=20)
     make_run(tmp_path / "runs", "long", rows=90, seed=1)
