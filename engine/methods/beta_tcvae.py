@@ -1,9 +1,9 @@
 """The beta-TCVAE (R. T. Q. Chen et al., "Isolating Sources of Disentanglement in VAEs", NeurIPS 2018).
 
-The authors' code (rtqichen/beta-tcvae, vae_quant.py) has both estimators of the total correlation and uses minibatch
-weighted sampling unless it is told otherwise, as disentanglement_lib does, which leaves out the constants. Its
-stratified sampling puts the weight 1/N, of an image's own posterior, on the first image of the batch instead; here it
-is on the image's own, and all others weigh the same.
+The authors' code (rtqichen/beta-tcvae, vae_quant.py) has both estimators of the total correlation. Its default is
+minibatch weighted sampling, as in disentanglement_lib, which leaves out the constants. Its stratified sampling gives
+the weight 1/N, that of an image's own posterior, to the first image of the batch; here the image's own posterior has
+it, and all others have equal weights.
 """
 
 from typing import TYPE_CHECKING, Literal

@@ -253,13 +253,13 @@ class InfoGanCr(CodeGan):
             loss, accuracy = self.contrast_losses(pairs.detach(), contrast.shared)
             update(context.optimisers["pair"], loss)
             found = {"contrast_loss": loss, "contrast_accuracy": accuracy}
-        told, objective = self.recogniser_losses(batch.images, generated.detach(), inputs)
+        of_discriminator, objective = self.recogniser_losses(batch.images, generated.detach(), inputs)
         update(context.optimisers["recogniser"], objective)
         for turn in range(UPDATES):
             if turn:
                 generated, pairs = self.pictures(inputs), None if contrast is None else self.pairs(contrast)
-            deceived, information = self.generator_losses(generated, inputs)
-            objective = deceived - own.information_weight * information
+            of_generator, information = self.generator_losses(generated, inputs)
+            objective = of_generator - own.information_weight * information
             if pairs is not None and contrast is not None:
                 objective = objective + own.contrast_weight * self.contrast_losses(pairs, contrast.shared)[0]
             update(context.optimisers["generator"], objective)
@@ -267,9 +267,9 @@ class InfoGanCr(CodeGan):
         if contrast is not None:
             settle(self._pair)
         found |= {
-            "loss": told + deceived - own.information_weight * information,
-            "discriminator_loss": told,
-            "generator_loss": deceived,
+            "loss": of_discriminator + of_generator - own.information_weight * information,
+            "discriminator_loss": of_discriminator,
+            "generator_loss": of_generator,
             "information": information,
         }
         if contrast is not None:

@@ -327,11 +327,11 @@ class Trainer:
         """The images of the next step: with labels for a conditional model, with factors for a supervised method."""
         chosen = self.sampler(self.step)
         labelled = self.config.conditional and self.dataset.labels is not None
-        told = self.model.supervision is Supervision.FULL and self.dataset.factors is not None
+        supervised = self.model.supervision is Supervision.FULL and self.dataset.factors is not None
         return Batch(
             self.images.images(chosen),
             self.images.labels(chosen) if labelled else None,
-            self.images.factors(chosen) if told else None,
+            self.images.factors(chosen) if supervised else None,
         )
 
     def _weight(self, name: str) -> float:

@@ -4,9 +4,16 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QPaintEvent
 from PySide6.QtWidgets import QComboBox, QStyle, QStyleOptionComboBox, QStylePainter
 
+MOST = 40
+"""Largest number of choices that a list shows without scrolling; on a low screen Qt shows fewer."""
+
 
 class Combo(QComboBox):
-    """The drop-down list shows every choice in full."""
+    """The drop-down list shows every choice in full, and as many at once as the screen has room for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setMaxVisibleItems(MOST)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Draw the box, eliding text that is too long."""
