@@ -120,14 +120,13 @@ def correlation(values: NDArray[np.float64], means: NDArray[np.float64]) -> floa
     NaN in a row is left out, and so is a row with fewer than three means; None if none is left. A row of equal means
     counts 0.
     """
-    from scipy.stats import rankdata
+    from scipy.stats import spearmanr
 
     found = []
     for row in means:
         there = np.isfinite(row)
         if there.sum() >= 3:
-            ranks, of_values = rankdata(row[there]), rankdata(values[there])
-            found.append(abs(np.corrcoef(ranks, of_values)[0, 1]) if np.ptp(ranks) else 0.0)
+            found.append(abs(spearmanr(values[there], row[there]).statistic) if np.ptp(row[there]) else 0.0)
     return float(np.mean(found)) if found else None
 
 

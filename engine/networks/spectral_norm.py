@@ -15,7 +15,8 @@ class SpectralNorm(nn.Module):
 
     The matrix of a convolution has a row for each output channel. The vectors of the estimate count as constants in the
     gradient. `settle` replaces u by the result of the iteration; until it is called, a network keeps the same weights,
-    however often it is used, in training and in evaluation.
+    however often it is used, in training and in evaluation. (torch's own `spectral_norm` iterates at every forward pass
+    in training, and so several times in a step of a GAN.)
     """
 
     u: Tensor
