@@ -46,7 +46,9 @@ class Bar:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Matrix:
-    """Values by latent and factor, (latents, factors), float64; latents are ordered by KL, largest first.
+    """Values by latent and factor, (latents, factors), float64.
+
+    Latents are ordered by KL, largest first, or by number if `by_kl` is False because their KL is not known.
 
     `idle` marks latents that are inactive by their mean KL: their means hardly vary, but scale-invariant methods (bins
     over each latent's own range, trees) may still find factors in them.
@@ -58,6 +60,7 @@ class Matrix:
     factors: tuple[str, ...]
     values: NDArray[np.float64]
     idle: tuple[bool, ...]
+    by_kl: bool
 
 
 MATRICES = {
@@ -132,11 +135,12 @@ def matrix(row: Row, name: str, names: Mapping[int, str] | None = None) -> Matri
     factors = tuple(map(str, kept["factors"])) if isinstance(kept["factors"], list) else ()
     if values.ndim != 2 or values.shape[1] != len(factors) or not values.size or not np.isfinite(values).all():
         return None
-    kl = row.kl_per_latent if len(row.kl_per_latent) == len(values) else (float("inf"),) * len(values)
+    by_kl = len(row.kl_per_latent) == len(values)
+    kl = row.kl_per_latent if by_kl else (float("inf"),) * len(values)
     order = sorted(range(len(values)), key=lambda latent: -kl[latent])
     idle = tuple(not is_active(kl[latent]) for latent in order)
     titles = tuple(latent_title(latent, names or {}) for latent in order)
-    return Matrix(title, unit, titles, factors, values[order], idle)
+    return Matrix(title, unit, titles, factors, values[order], idle, by_kl)
 
 
 def _ends(line: Line, metric: str, value: float, deviation: float | None) -> tuple[float | None, float | None]:

@@ -211,7 +211,8 @@ class SubjectCard(Card):
         self._matrix = found
         self.map.show_values(found.values, found.latents, found.factors, TIPS[name], found.idle)
         grey = f"; inactive ones (KL at most {ACTIVE_NATS} nats) in grey" if any(found.idle) else ""
-        self.words.setText(f"{found.unit + '; ' if found.unit else ''}latents by KL, largest first{grey}")
+        order = "by KL, largest first" if found.by_kl else "by number"
+        self.words.setText(f"{found.unit + '; ' if found.unit else ''}latents {order}{grey}")
         self.save.setEnabled(True)
         self._stack.setCurrentWidget(self.map)
 

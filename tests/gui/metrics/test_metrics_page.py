@@ -218,10 +218,22 @@ def test_the_matrix_shows_the_current_row_with_latents_by_kl(page):
     page.view.setCurrentIndex(page.model.index(1, 0))
     assert page.subject.row == page.full.lines[1].rows[0]
     np.testing.assert_array_equal(page.subject.map.values, [[0.9, 0.0], [0.1, 0.2]])  # z1 has the larger KL
+    assert "latents by KL, largest first" in page.subject.words.text()
     page.subject.view.activated.emit(page.subject.view.currentIndex())  # as chosen
     page.view.setCurrentIndex(page.model.index(3, 0))
     assert "no ground-truth factors" in page.subject._message.text()
     assert not page.subject.save.isEnabled()
+
+
+def test_the_matrix_of_a_run_whose_kl_was_not_evaluated_is_by_number_and_says_so(page, items):
+    kept = json.loads((items[1].path / "evaluation.json").read_text())
+    del kept["kl_per_latent"]
+    (items[1].path / "evaluation.json").write_text(json.dumps(kept))
+    items[1].refresh()
+    page.show_runs(items, [])
+    page.view.setCurrentIndex(page.model.index(1, 0))
+    np.testing.assert_array_equal(page.subject.map.values, [[0.1, 0.2], [0.9, 0.0]])
+    assert page.subject.words.text() == "nats; latents by number"
 
 
 def test_a_run_without_factors_shows_its_reconstructions_unless_another_view_was_chosen(page):
