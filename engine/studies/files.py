@@ -49,6 +49,11 @@ def load_study(
         raise ConfigError(f"{path}: {error}") from None
 
 
+def study_of(path: Path, values: dict[str, Any], quick: bool = False) -> Study:
+    """Return the study that a file with these contents at `path` would be. Raises ConfigError, without the path."""
+    return _study(path, values, quick, None, None)
+
+
 def shipped_studies() -> list[Study]:
     """Return the studies that come with the application, at full length: the report's tables first, then by name."""
     studies = [load_study(path) for path in _in_folder(RESOURCES / "studies")]
@@ -58,6 +63,14 @@ def shipped_studies() -> list[Study]:
 def own_studies() -> list[Study]:
     """Return the user's studies, sorted by name, without files that cannot be read."""
     return [study for study in map(_load_own, _in_folder(studies_folder())) if isinstance(study, Study)]
+
+
+def delete_study(study: Study) -> None:
+    """Remove the file of one of the user's studies; its runs stay. Raises ConfigError."""
+    try:
+        study.path.unlink(missing_ok=True)
+    except OSError as error:
+        raise ConfigError(f"{study.path} cannot be removed: {error.strerror or error}.") from None
 
 
 def unreadable_studies() -> dict[str, str]:
@@ -97,7 +110,7 @@ def _study(path: Path, values: dict[str, Any], quick: bool, seeds: int | None, d
     if quick:
         if not values.get("quick"):
             raise ConfigError("the study has no [quick] settings: it can only be run at full length.")
-        common = _over(common, replaced)
+        common = with_length(common, replaced)
     numbers = _seeds(chosen["seeds"]) if seeds is None else _first(seeds)
     methods = _methods(values["methods"])
     if len(methods) * len(numbers) > MAX_RUNS:
@@ -195,15 +208,15 @@ def _methods(value: Any) -> tuple[Method, ...]:
     return tuple(methods)
 
 
-def _over(common: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
-    """Settings with some replaced; a length in epochs replaces one in steps."""
+def with_length(common: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    """Return settings with some replaced; a length in epochs replaces one in steps."""
     if "epochs" in own and "steps" not in own:
         common = {key: value for key, value in common.items() if key != "steps"}
     return over(common, own)
 
 
 def _config(method: Method, common: dict[str, Any], last: dict[str, Any], folder: Path) -> RunConfig:
-    values = over(_over(common, dict(method.settings)), last)
+    values = over(with_length(common, dict(method.settings)), last)
     if values.get("data_folder"):
         values["data_folder"] = folder / Path(values["data_folder"]).expanduser()  # relative to the study file
     try:

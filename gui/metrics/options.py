@@ -93,6 +93,11 @@ class TableOptions(QWidget):
         """Whether a study is shown instead of runs."""
         return self._rows == "study"
 
+    def show_study(self) -> None:
+        """Show a study instead of runs."""
+        self.segments.button(ROWS.index("study")).setChecked(True)
+        self._change()
+
     @property
     def by(self) -> tuple[str, ...] | None:
         """Settings that runs are grouped by; None for a row for each run."""

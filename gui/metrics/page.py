@@ -1,6 +1,7 @@
 """The Metrics page: evaluate the selected runs, read and export the table, view charts and images."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from PySide6.QtCore import QModelIndex, QSettings, Qt, Signal, Slot
 from PySide6.QtGui import QCursor, QGuiApplication, QKeySequence, QShortcut, QShowEvent
@@ -148,6 +149,13 @@ class MetricsPage(QWidget):
         self.study.refresh()
         if moved and chosen:
             self._follow(chosen[0])
+
+    def show_study(self, path: Path) -> None:
+        """Show the study in a file; while another one is running, only list it."""
+        self.options.show_study()
+        self.study.choice.open_file(path)
+        if self.study.session.active:
+            self.study.say("The study has been saved; it can be chosen once this one has ended.")
 
     def take_plugins(self) -> None:
         """Offer the available metrics and studies, and read all rows again."""

@@ -17,8 +17,10 @@ from engine.data import check_data
 from engine.errors import ConfigError, StudioError
 from engine.settings.folders import remember_data, remembered_data
 from engine.studies import Study, load_study, own_studies, shipped_studies
-from engine.system.paths import RESOURCES
+from engine.studies.files import delete_study
+from engine.system.paths import RESOURCES, studies_folder
 from engine.system.reading import is_file
+from gui.settings.asking import ask
 from gui.widgets.combo import Combo
 from gui.widgets.layouts import label, tool_button
 from gui.widgets.number_box import WholeNumberBox
@@ -35,11 +37,12 @@ STUDY, LENGTH = "metrics/study", "metrics/study-length"
 class StudyChoice(QWidget):
     """A row of controls.
 
-    Emits `changed` after a change, `failed` with a message when a file or folder cannot be used, and `data_chosen` when
-    the data set's folder has been chosen.
+    Emits `changed` after a change, `failed` with a message when a file or folder cannot be used, `data_chosen` when
+    the data set's folder has been chosen, and `new_asked` when a study is to be built.
     """
 
     changed = Signal()
+    new_asked = Signal()
     data_chosen = Signal()
     failed = Signal(str)
 
@@ -78,9 +81,11 @@ class StudyChoice(QWidget):
         self.seeds.setToolTip("Runs per method, with seeds 0, 1, 2, …; mean ± standard deviation are over these runs")
         self.seeds.valueChanged.connect(self._seeds_chosen)
         menu = QMenu(self)
-        tip = "Open a study file, or choose the data folder"
-        self.more = tool_button("⋯", tip, "Study menu", menu=menu)
+        words = "Build a study, open a study file, or choose the data folder"
+        self.more = tool_button("⋯", words, "Study menu", menu=menu)
+        menu.addAction("New study…", self.new_asked.emit)
         menu.addAction("Open study file…", self._ask_file)
+        self._delete = menu.addAction("Delete study…", self._ask_delete)
         menu.addSeparator()
         self._choose_data = menu.addAction("Choose data folder…", self._ask_data)
         self._automatic = menu.addAction("Use default data folder", self._forget_data)
@@ -105,7 +110,7 @@ class StudyChoice(QWidget):
             self._picked()
 
     def open_file(self, path: Path) -> None:
-        """Choose the study in a file; `failed` says why it cannot be used."""
+        """List and, unless one is running, choose the study in a file; `failed` says why it cannot be used."""
         try:
             study = load_study(path)
         except ConfigError as error:
@@ -113,8 +118,9 @@ class StudyChoice(QWidget):
             return
         if self._place(_key(study)) < 0:
             self._add(study)
-        self.studies.setCurrentIndex(self._place(_key(study)))
-        self._picked()
+        if self.isEnabled():
+            self.studies.setCurrentIndex(self._place(_key(study)))
+            self._picked()
 
     def lock(self, locked: bool) -> None:
         """Disable the controls while a study is running."""
@@ -150,6 +156,7 @@ class StudyChoice(QWidget):
             lacking = "The file has no valid [quick] section"
         self._forms, self._dataset = (full, quick), full.cells[0].config.dataset
         self._settings.setValue(STUDY, key)
+        self._delete.setEnabled(full.path.parent == studies_folder())
         self.studies.setToolTip(str(self.studies.currentData(_TIP)))
         place, kept = full.cells[0].config.data_folder, remembered_data(self._dataset)
         self._choose_data.setEnabled(place == kept)  # a folder named in the study's file takes precedence
@@ -202,6 +209,22 @@ class StudyChoice(QWidget):
         path, _ = QFileDialog.getOpenFileName(self, "Open study file", folder, "Studies (*.toml)")
         if path:
             self.open_file(Path(path))
+
+    @Slot()
+    def _ask_delete(self) -> None:
+        form = self._forms[FULL]
+        if form is not None:
+            question = f"Delete the study “{form.title}”? Its file is removed; its runs stay."
+            ask(self, question, "Delete", lambda: self._remove_study(form))
+
+    def _remove_study(self, study: Study) -> None:
+        try:
+            delete_study(study)
+        except ConfigError as error:
+            self.failed.emit(str(error))
+            return
+        self.studies.removeItem(self._place(_key(study)))
+        self._picked()
 
     @Slot()
     def _ask_data(self) -> None:

@@ -35,9 +35,13 @@ KEPT = "form"
 
 
 class SettingsCard(Card):
-    """Emits `start(config)` (to train now or after the current run), `pause`, `resume`, `stop` and `cancel`."""
+    """Emits `start(config)` (to train now or after the current run), `pause`, `resume`, `stop` and `cancel`.
+
+    `study_asked` is emitted when a study is to be built from the settings.
+    """
 
     start = Signal(object)
+    study_asked = Signal()
     pause = Signal()
     resume = Signal()
     stop = Signal()
@@ -57,8 +61,10 @@ class SettingsCard(Card):
         self._save_preset = self.preset_menu.addAction("Save as preset…", self._save)
         self._reset = self.preset_menu.addAction("Reset to the preset", self._reset_form)
         self._delete_preset = self.preset_menu.addAction("Delete preset…", self._delete)
+        self.preset_menu.addSeparator()
+        self._study = self.preset_menu.addAction("New study from these settings…", self.study_asked.emit)
         self.preset_menu.aboutToShow.connect(self._enable_preset_menu)
-        tip = "Save these settings as a preset, reset to the preset, delete a preset"
+        tip = "Save these settings as a preset, reset to the preset, delete a preset, build a study"
         more = tool_button("⋯", tip, "Presets menu", menu=self.preset_menu)
         row = QHBoxLayout()
         row.setSpacing(4)
@@ -152,7 +158,8 @@ class SettingsCard(Card):
     @Slot()
     def _enable_preset_menu(self) -> None:
         data = self.presets.currentData()
-        self._save_preset.setEnabled(not self.form.errors)
+        for action in (self._save_preset, self._study):
+            action.setEnabled(not self.form.errors)
         self._reset.setEnabled(self.form.differences > 0)
         self._reset.setText("Reset to the preset" if data else "Reset to the run's settings")
         self._delete_preset.setEnabled(bool(data and data[1]))
@@ -206,6 +213,10 @@ class SettingsCard(Card):
         self._show_preset(quick_preset().title)
         self._choose_preset(self.presets.currentIndex())
         self._start()
+
+    def config(self) -> RunConfig:
+        """Return the settings in the form. Raises ConfigError if they are not valid."""
+        return self.form.config()
 
     def show_config(self, config: RunConfig) -> None:
         """Show the settings of a run."""

@@ -28,6 +28,7 @@ from gui.desktop.notify import ending
 from gui.help.desk import HelpDesk
 from gui.metrics.page import MetricsPage
 from gui.metrics.session import EvaluationSession
+from gui.metrics.study_builder import StudyBuilder
 from gui.metrics.study_session import StudySession
 from gui.plugins.desk import PluginDesk
 from gui.plugins.host import PluginHost
@@ -196,6 +197,8 @@ class MainWindow(QMainWindow):
         self.data_page.resolved.connect(self.banner.withdraw)
         self.data_page.placed.connect(self._data_placed)
         self.metrics_page.study.choice.data_chosen.connect(self._data_placed)
+        self.metrics_page.study.choice.new_asked.connect(self._build_study)
+        card.study_asked.connect(self._build_study)
         self.data_page.progressed.connect(self._data_progressed)
         self.data_page.ended.connect(self._data_ended)
         self.plugins.registered.connect(self._take_plugins)
@@ -427,6 +430,19 @@ class MainWindow(QMainWindow):
         self.closing.finish()
 
     # Studies
+
+    @Slot()
+    def _build_study(self) -> None:
+        idle = not (self.training.active or self.studies.active or self.evaluation.active)
+        builder = StudyBuilder(self, self._runs, self.training_page.settings.config, measures=idle)
+        builder.saved.connect(self._show_study)
+        builder.open()
+
+    @Slot(object)
+    def _show_study(self, path: Path) -> None:
+        """Show a study on the Metrics page."""
+        self._show_page(TABS.index("Metrics"))
+        self.metrics_page.show_study(path)
 
     @Slot()
     def _study_changed(self) -> None:

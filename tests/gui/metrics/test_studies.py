@@ -16,6 +16,7 @@ from engine.evaluation.table_formats import comma_separated
 from engine.jobs.control import Control, drive, last_event
 from engine.jobs.workers import Outcome
 from engine.runs.run import Run
+from engine.settings.run_config import RunConfig
 from engine.studies import (
     StudyEstimated,
     StudyProgress,
@@ -29,6 +30,7 @@ from engine.studies.workers import work_on
 from engine.system.paths import RESOURCES
 from engine.training.pace import Pace
 from engine.training.trainer import train
+from gui.metrics.study_builder import StudyBuilder
 from gui.metrics.study_choice import StudyChoice
 from gui.widgets.words import duration
 from gui.window.header import TABS
@@ -299,3 +301,58 @@ def test_without_a_choice_the_first_is_the_reports_first_table_quick(qtbot, open
     assert "Table 1: MNIST" in titles
     assert "Table 2: dSprites" in titles
     assert panel.foot.start.isEnabled()
+
+
+def test_a_study_is_built_by_clicks_and_shown(qtbot, open_window, private_folders, monkeypatch):
+    """β-VAE with two values of β and two of normalisation on the digits: the cells of the file, read back."""
+    monkeypatch.setattr("engine.studies.estimate._measured", lambda wanted, plan: iter(()))
+    window = open_window()
+    window.training_page.settings.show_config(RunConfig(dataset="digits", objective="beta-vae", epochs=2, seed=9))
+    menu = window.metrics_page.study.choice.more.menu()
+    next(action for action in menu.actions() if action.text() == "New study…").trigger()
+    builder = window.findChild(StudyBuilder)
+    qtbot.waitUntil(builder.isVisible)
+    assert builder.objectives == ("beta-vae",)
+    qtbot.mouseClick(builder.add, LEFT)
+    [row] = builder.rows
+    assert (row.name, row.empty, builder.save.isEnabled()) == ("beta", True, False)
+    assert builder.error.text() == ""  # nothing is wrong yet
+    qtbot.keyClicks(row.values, "1, x")
+    assert "β is 'x'" in builder.error.text()
+    qtbot.keyClick(row.values, Qt.Key.Key_Backspace)
+    qtbot.keyClicks(row.values, "8")
+    qtbot.mouseClick(builder.add, LEFT)
+    second = builder.rows[1]
+    assert second.name == "normalisation"
+    assert "beta" not in [second.setting.itemData(n) for n in range(second.setting.count())]
+    for value in ("none", "group"):
+        second.choices.box(value).click()
+    builder.seeds.setValue(2)
+    builder.title.setText("By clicks")
+    assert builder.summary.text().startswith("4 rows × 2 seeds = 8 runs: β = 1, Normalisation = None;")
+    qtbot.mouseClick(builder.save, LEFT)
+    path = private_folders / "config" / "Disentangle Studio" / "studies" / "By-clicks.toml"
+    cells = {(c.config.value("beta"), c.config.normalisation, c.seed) for c in load_study(path).cells}
+    assert cells == {(beta, kind, seed) for beta in (1, 8) for kind in ("none", "group") for seed in (0, 1)}
+    panel = window.metrics_page.study
+    assert panel.study.title == "By clicks"
+    assert window.metrics_page.options.study
+    qtbot.waitUntil(lambda: window.metrics_page.model.rowCount() == 4, timeout=PATIENCE)
+    panel.choice._remove_study(panel.study)
+    assert not path.exists()
+    assert panel.study.title != "By clicks"
+
+
+def test_a_setting_is_no_longer_varied_once_it_is_removed(qtbot, open_window, monkeypatch):
+    monkeypatch.setattr("engine.studies.estimate._measured", lambda wanted, plan: iter(()))
+    window = open_window()
+    window.training_page.settings.study_asked.emit()
+    builder = window.findChild(StudyBuilder)
+    qtbot.mouseClick(builder.add, LEFT)
+    assert not builder.save.isEnabled()
+    builder.rows[0]._remove()
+    assert (builder.rows, builder.save.isEnabled()) == ([], True)
+    builder.methods.choose(())
+    builder.methods.changed.emit()
+    assert "at least one method" in builder.error.text()
+    builder.reject()
