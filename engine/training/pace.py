@@ -52,11 +52,15 @@ class _Measured(Event):
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """Estimated needs of a run: steps, seconds of training, bytes on disk."""
+    """Estimated needs of a run: steps, seconds of training, bytes on disk.
+
+    `beside` says that steps were timed while another run was training, so that the run will probably be faster.
+    """
 
     steps: int
     seconds: float
     disk: int
+    beside: bool = False
 
 
 def pace_key(config: RunConfig) -> tuple[Any, ...]:

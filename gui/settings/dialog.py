@@ -49,6 +49,10 @@ QUESTIONS = {
         "Confirm before deleting the prepared copy of a data set",
         "If off, it is deleted at once; it can be prepared again.",
     ),
+    "ask_long": (
+        "Confirm before a run that will take more than a day",
+        "If off, it is started or queued at once.",
+    ),
     "notifications": (
         "Notify when a run ends while another window is active",
         "A desktop notification with the run's reconstruction and KL.",

@@ -1,6 +1,7 @@
 """Estimates time and disk space of a run, shown in the form: from earlier runs, else by timing a few steps."""
 
 import shutil
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar
@@ -28,6 +29,9 @@ class Estimator(QObject):
     _measured: ClassVar[dict[tuple[Any, ...], Pace | None]] = {}
     """Paces measured since the application started, by `pace_key`; None if measuring failed."""
 
+    _beside: ClassVar[dict[tuple[Any, ...], Pace]] = {}
+    """Paces measured while something else was training: upper bounds."""
+
     def __init__(self, store: RunStore, session: TrainingSession, parent: QObject) -> None:
         super().__init__(parent)
         self._store, self._session = store, session
@@ -51,28 +55,39 @@ class Estimator(QObject):
         pace = pace_of(map(_trained, islice(alike, MOST_ALIKE)), config) or self._measured.get(key)
         if pace is not None:
             self.estimated.emit(config, estimate(config, pace))
-        else:
-            self.estimated.emit(config, None)
-            if key not in self._measured:
-                self._timer.start()
+            return
+        rough = self._beside.get(key)
+        self.estimated.emit(config, None if rough is None else replace(estimate(config, rough), beside=True))
+        if key not in self._measured and (rough is None or not self._busy):
+            self._timer.start()
 
     def close(self) -> None:
         """End the thread that measures."""
         self.ask(None)
         self.worker.close()
 
+    @property
+    def _busy(self) -> bool:
+        return self._session.active or self._session.blocked
+
     @Slot()
     def _measure(self) -> None:
         config = self._config
-        # Beside a run in training the steps would be slow, and would slow it down.
-        busy = self._session.active or self._session.blocked
-        if config is None or busy or (ENTRIES[config.dataset].own and config.data_folder is None):
+        if config is None or (ENTRIES[config.dataset].own and config.data_folder is None):
             return
-        self.worker.ask(config, lambda: measure_pace_apart(config, lambda: self.worker.overtaken))
+        before = self._busy
+
+        def measured() -> tuple[Pace | None, bool]:
+            return measure_pace_apart(config, lambda: self.worker.overtaken), before
+
+        self.worker.ask(config, measured)
 
     @Slot(object, object)
-    def _answered(self, config: RunConfig, pace: Pace | None) -> None:
-        if pace is not None:
+    def _answered(self, config: RunConfig, answer: tuple[Pace | None, bool]) -> None:
+        pace, beside = answer
+        if pace is not None and (beside or self._busy):
+            self._beside[pace_key(config)] = pace
+        elif pace is not None:
             self._measured[pace_key(config)] = pace
         self.ask(self._config)
 

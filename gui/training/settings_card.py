@@ -31,6 +31,9 @@ from gui.widgets.theme import px
 from gui.widgets.words import duration, room
 
 FROM_RUN = "From a run"
+DAY = 24 * 3600
+"""Longest run, in seconds, that is started without asking."""
+
 KEPT = "form"
 
 
@@ -291,9 +294,22 @@ class SettingsCard(Card):
     @Slot()
     def _start(self) -> None:
         try:
-            self.start.emit(self.form.config())
+            config = self.form.config()
         except ConfigError as error:
             self.errors.setText(str(error))
+            return
+        if self._may_take_long():
+            self.start.emit(config)
+
+    def _may_take_long(self) -> bool:
+        """Ask before a run that is expected to take more than a day."""
+        needs = self._estimate
+        if needs is None or needs.seconds <= DAY:
+            return True
+        about = "at most" if needs.beside else "about"
+        question = f"Train for {about} {duration(needs.seconds)}?"
+        more = f"{needs.steps:,} steps. You can stop and resume it at any time."
+        return may(self, self._settings, "ask_long", question, more, self.start_button.text(), "Cancel")
 
     @Slot()
     def _pause_or_resume(self) -> None:
@@ -345,8 +361,11 @@ class SettingsCard(Card):
             else:
                 facts.append(f"{needs.steps:,} steps")
             if needs is not None:
-                facts += [f"about {duration(needs.seconds)}", room(needs.disk)]
-                tips.append(f"About {duration(needs.seconds)} on this machine, {room(needs.disk)} on disk")
+                about = "at most" if needs.beside else "about"
+                facts += [f"{about} {duration(needs.seconds)}", room(needs.disk)]
+                beside = ": its steps were timed while another run was training" if needs.beside else ""
+                time, disk = duration(needs.seconds), room(needs.disk)
+                tips.append(f"{about.capitalize()} {time} on this machine{beside}; {disk} on disk")
                 warnings += [text] if (text := too_large(needs, self._runs)) else []
             if self.form.differences:
                 origin = "preset" if self.presets.currentText() != FROM_RUN else "run"
