@@ -1,5 +1,6 @@
 """The Metrics page: evaluate the selected runs, read and export the table, view charts and images."""
 
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -35,10 +36,13 @@ from gui.widgets.notes import Notes
 from gui.widgets.plain import for_button
 from gui.widgets.splitter import Splitter
 from gui.widgets.theme import tokens
-from gui.widgets.words import count
+from gui.widgets.words import count, duration
 
 NO_RUNS = "No runs have been evaluated.\n\nSelect runs on the left (Ctrl or Shift for several) and press Evaluate (F5)."
 NO_STUDY = "This study cannot be used.\n\nChoose another one, or open a study file."
+SHORT = 2.0
+"""Seconds after which the time left of a part of the evaluation is estimated."""
+
 NONE_SELECTED = "No runs are selected.\n\nSelect runs on the left, or clear “Selected only”."
 
 
@@ -58,6 +62,8 @@ class MetricsPage(QWidget):
         self._read: dict[object, tuple[object, Row]] = {}
         self._known: list[tuple[Row, int, dict[int, str]]] = []
         self._busy = False
+        self._part, self._since, self._done = "", 0.0, 0
+        """The part of the evaluation that is shown, when it began (seconds), and how far it is."""
         self.full = Table((), ())
         """The table with all columns, in the displayed order."""
         self.model = MetricsModel(self)
@@ -304,10 +310,17 @@ class MetricsPage(QWidget):
         self._busy = True
         self.bar.show()
         self.cancel_button.show()
+        if progress.what != self._part or progress.done < self._done:
+            self._part, self._since = progress.what, time.monotonic()
+        self._done = progress.done
         self.bar.setMaximum(progress.total)
         self.bar.setValue(progress.done)
         if self.cancel_button.isEnabled():
-            self.words.setText(f"{progress.what} · {progress.done:,} of {progress.total:,} {progress.unit}")
+            words = f"{progress.what} · {progress.done:,} of {progress.total:,} {progress.unit}"
+            taken, left = time.monotonic() - self._since, progress.total - progress.done
+            if taken >= SHORT and progress.done > 0:
+                words += f" · about {duration(taken * left / progress.done)} left"
+            self.words.setText(words)
         self._say_button()
 
     def show_idle(self, words: str = "") -> None:

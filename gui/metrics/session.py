@@ -29,6 +29,8 @@ class EvaluationSession(JobSession):
         super().__init__(parent, handlers, self._evaluation_ended)
         self.runs: Sequence[Run] = ()
         """The runs that are evaluated, or were last."""
+        self._waiting: list[tuple[Run, Sequence[str]]] = []
+        """Runs to evaluate after the current evaluation."""
 
     def start(self, runs: Sequence[Run], metrics: Sequence[str] | None = None) -> None:
         """Compute these metrics (default: all) for these runs, one run after another."""
@@ -36,9 +38,24 @@ class EvaluationSession(JobSession):
             self.runs = tuple(runs)
             self.begin(_evaluation_of(runs, metrics))
 
+    def start_later(self, run: Run, metrics: Sequence[str]) -> None:
+        """Compute these metrics for a run, after the current evaluation if there is one."""
+        if self.active:
+            self._waiting.append((run, metrics))
+        else:
+            self.start([run], metrics)
+
+    def cancel(self) -> None:
+        """Cancel the evaluation, and forget the runs that wait for its end."""
+        self._waiting.clear()
+        super().cancel()
+
     def _evaluation_ended(self, thread: JobThread) -> None:
         words = "Cancelled. Metrics computed so far are kept." if thread.control.cancelled else self.words
         self.ended.emit(thread.error or words)
+        if self._waiting and not self.active:
+            run, metrics = self._waiting.pop(0)
+            self.start([run], metrics)
 
 
 def _evaluation_of(runs: Sequence[Run], metrics: Sequence[str] | None) -> Callable[[], Job]:

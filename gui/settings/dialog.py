@@ -57,6 +57,10 @@ QUESTIONS = {
         "Notify when a run ends while another window is active",
         "A desktop notification with the run's reconstruction and KL.",
     ),
+    "evaluate_after": (
+        "Evaluate each run when it has been trained",
+        "With the metrics chosen on the Metrics page; the queue continues meanwhile, more slowly.",
+    ),
 }
 RUNS_HINT = "Takes effect at the next start, here and on the command line. Existing runs are not moved."
 CACHE_HINT = "Takes effect with the next data set. Prepared copies are not moved, but prepared again here when needed."

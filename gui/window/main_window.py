@@ -406,6 +406,8 @@ class MainWindow(QMainWindow):
         item = self.store.find(path)
         if item is not None and not self.closing.begun:
             self.desktop.run_ended(*ending(item))
+            if item.state.state == "finished" and read_preferences(self._settings).evaluate_after:
+                self.evaluation.start_later(item.run, self.metrics_page.chooser.metrics)
         self.closing.finish()
 
     @Slot()

@@ -5,6 +5,7 @@ import io
 import json
 import shutil
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -33,6 +34,7 @@ from gui.metrics.session import EvaluationSession
 from gui.metrics.study_session import StudySession
 from gui.metrics.table_model import ENDS_GROUP, MetricsModel
 from gui.runs.store import RunItem
+from gui.settings.preferences import Preferences, write_preferences
 from gui.widgets.axes import ValueAxis
 from gui.widgets.save_dialog import PICTURES
 
@@ -475,6 +477,38 @@ def test_a_run_with_missing_data_is_reported_and_the_others_are_evaluated(qtbot,
     page = make_page([RunItem(Run.open(second.path))])
     assert page.subject.view.currentData() == "reconstructions"
     qtbot.waitUntil(lambda: "gone does not exist" in page.subject._message.text() + page.subject.words.text())
+
+
+@pytest.mark.parametrize("chosen", [True, False])
+def test_trained_runs_are_evaluated_if_the_user_wants_it(qtbot, window, settings, tiny_run, chosen):
+    """One after the other, with the chosen metrics; a run that was stopped is left alone."""
+    write_preferences(settings, Preferences(evaluate_after=chosen))
+    window.metrics_page.chooser.choose({"reconstruction"})
+    runs = [Run.open(shutil.copytree(tiny_run.path, window.store.root / name)) for name in ("one", "two", "stopped")]
+    state = runs[2].state()
+    runs[2].write_state(replace(state, state="stopped"))
+    for run in runs:
+        window._training_ended(run.path)
+    assert window.evaluation.active == chosen
+    if chosen:
+        qtbot.waitUntil(lambda: bool(runs[1].evaluation()) and not window.evaluation.active, timeout=60_000)
+        assert all("reconstruction" in run.evaluation()["metrics"] for run in runs[:2])
+    assert not runs[2].evaluation()
+
+
+def test_the_time_left_of_a_part_is_shown_after_two_seconds(page, monkeypatch):
+    """3 of 10 units in 6 s leave 14 s; another part starts anew."""
+    now = [100.0]
+    monkeypatch.setattr("gui.metrics.page.time.monotonic", lambda: now[0])
+    page.show_progress(Progress(0, 10, "Encoding", "images"))
+    now[0] += 1
+    page.show_progress(Progress(1, 10, "Encoding", "images"))
+    assert page.words.text() == "Encoding · 1 of 10 images"
+    now[0] += 5
+    page.show_progress(Progress(3, 10, "Encoding", "images"))
+    assert page.words.text() == "Encoding · 3 of 10 images · about 14 s left"
+    page.show_progress(Progress(1, 10, "MIG", "samples"))
+    assert "left" not in page.words.text()
 
 
 def test_with_every_column_the_names_stay_visible(qtbot, make_page, tmp_path):
