@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from tqdm import tqdm
 
+from engine.cli.cluster import security, tls_options
 from engine.cli.options import data_option, machine_options, runs_option
 from engine.cli.progress import answer, say, stop_on_interrupt
 from engine.cli.score_figure import check_score, draw_score, score_options
@@ -37,6 +38,11 @@ def add_command(commands: "argparse._SubParsersAction[Any]") -> None:
     study.add_argument("--quick", action="store_true", help="use the study's quick settings")
     study.add_argument("--seeds", metavar="N", help="number of seeds, counted from 0, instead of the study's own")
     study.add_argument("--workers", metavar="N", help="number of parallel runs (default: as cores and memory allow)")
+    study.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="train on the cluster of this scheduler, e.g. tcp://192.168.1.5:8786 (see `scheduler` and `worker`)",
+    )
     study.add_argument("--dry-run", action="store_true", help="only print what remains and how long it will take")
     study.add_argument(
         "--format", choices=["markdown", "latex", "csv", "json"], help="format of the table (default markdown)"
@@ -55,6 +61,7 @@ def add_command(commands: "argparse._SubParsersAction[Any]") -> None:
     score_options(study, "default: the FactorVAE score, else the study's last metric")
     data_option(study)
     machine_options(study)
+    tls_options(study)
     runs_option(study)
     study.set_defaults(do=_study)
 
@@ -142,8 +149,9 @@ def _run(study: "Study", arguments: argparse.Namespace, machine: dict[str, Any],
     )
 
     failed: dict[str, CellState] = {}
+    cluster = {"scheduler": arguments.scheduler, "security": security(arguments)}
     with stop_on_interrupt() as control:
-        for event in _shown(run_study(study, arguments.runs, **machine), control):
+        for event in _shown(run_study(study, arguments.runs, **machine, **cluster), control):
             if isinstance(event, Warned):
                 _say(f"Note: {event.message}")
             elif isinstance(event, CellStarted):
@@ -256,7 +264,8 @@ def _again(arguments: argparse.Namespace) -> str:
     """The command that continues a study."""
     parts = ["python main.py study", str(arguments.study)]
     parts += ["--quick"] if arguments.quick else []
-    for option in ("seeds", "workers", "data", "device", "threads", "figure", "score"):
-        value = getattr(arguments, option)
+    options = ("seeds", "workers", "data", "device", "threads", "scheduler", "figure", "score")
+    for option in (*options, "tls-ca", "tls-cert", "tls-key"):
+        value = getattr(arguments, option.replace("-", "_"))
         parts += [f"--{option} {value}"] if value is not None else []
     return " ".join([*parts, f"--runs {arguments.runs}"])

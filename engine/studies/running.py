@@ -10,7 +10,7 @@ from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from filelock import FileLock, Timeout
 
@@ -27,10 +27,18 @@ from engine.studies.machine import Plan, plan_for
 from engine.studies.study import Study
 from engine.studies.workers import Evaluating, Reports, Task, WorkerPool, failure_words
 
+if TYPE_CHECKING:
+    from distributed.security import Security
+
+    from engine.studies.cluster.host import ClusterHost
+
 POLL_SECONDS = 0.1
 """Interval at which the job yields, to receive requests to pause or stop."""
 
 log = logging.getLogger(__name__)
+
+Host: TypeAlias = "WorkerPool | ClusterHost"
+"""What trains the cells: processes of this machine, or a cluster."""
 
 Events: TypeAlias = Generator[Event, Request | None, None]
 Data: TypeAlias = tuple[str, Path | None, int]
@@ -42,12 +50,16 @@ def run_study(
     workers: int | None = None,
     device: str = "auto",
     threads: int | None = None,
+    scheduler: str | None = None,
+    security: "Security | None" = None,
 ) -> Job:
     """Train, resume and evaluate the remaining cells of a study; a cell that fails does not affect the others.
 
-    `workers` runs are trained in parallel, with `threads` each; by default, both are chosen for this machine. Yields
-    StudyProgress, CellStarted, CellFinished and Warned, and finally Finished. On a request to pause or stop, or when
-    closed, it saves checkpoints within two seconds. Cells that failed before are tried again.
+    `workers` runs are trained in parallel, with `threads` each; by default, both are chosen for this machine. With the
+    address of a `scheduler` of `distributed`, they are trained on its workers instead, on all of their slots with one
+    thread each, and with `security` over TLS. Yields StudyProgress, CellStarted, CellFinished and Warned, and finally
+    Finished. On a request to pause or stop, or when closed, it saves checkpoints, on this machine within two seconds.
+    Cells that failed before are tried again.
 
     Raises
     ------
@@ -56,13 +68,20 @@ def run_study(
     RunLockedError
         The study is running in this folder in another window or process.
     DataError
-        The data of all remaining cells cannot be used.
+        The data of all remaining cells cannot be used, or are missing on a worker of the cluster.
     RunError
-        The folder cannot be written to.
+        The folder cannot be written to, there is no scheduler at the address, or the cluster is lost.
     """
-    plan = plan_for(len(study.cells), device, workers, threads)
-    with _alone(study, runs_folder):
-        yield from _StudyJob(study, runs_folder, plan).events()
+    if scheduler is None:
+        plan = plan_for(len(study.cells), device, workers, threads)
+        with _alone(study, runs_folder):
+            yield from _StudyJob(study, runs_folder, plan, WorkerPool(plan.workers)).events()
+        return
+    from engine.studies.cluster.host import ClusterHost
+
+    with _alone(study, runs_folder), ClusterHost(scheduler, runs_folder, workers, security) as host:
+        plan = Plan(max(1, host.slots), 1 if threads is None else threads, device, "cpu")
+        yield from _StudyJob(study, runs_folder, plan, host).events()
 
 
 def check_cells(states: Iterable[CellState]) -> None:
@@ -106,8 +125,8 @@ def _alone(study: Study, runs_folder: Path) -> Iterator[None]:
 class _StudyJob:
     """An execution of a study: remaining cells, their workers, and their costs."""
 
-    def __init__(self, study: Study, runs_folder: Path, plan: Plan) -> None:
-        self._study, self._folder, self._plan = study, runs_folder, plan
+    def __init__(self, study: Study, runs_folder: Path, plan: Plan, host: "Host") -> None:
+        self._study, self._folder, self._plan, self._host = study, runs_folder, plan, host
         self._data = DataOnDisk()
         self._states: list[CellState] = []
         self._todo: deque[int] = deque()
@@ -145,7 +164,7 @@ class _StudyJob:
             yield self._end(stopped=True)
             return
         stopped = False
-        with WorkerPool(self._plan.workers) as pool:
+        with self._host as pool:
             while not stopped and (self._todo or pool.busy or self._release_held()):
                 yield from self._assign(pool)
                 yield from self._receive(pool.receive(POLL_SECONDS) if pool.busy else [])
@@ -168,6 +187,11 @@ class _StudyJob:
     def _prepare(self) -> Generator[Event, Request | None, Request | None]:
         """Prepare the data sets once for all workers. Raises StudioError if no cell can continue."""
         wanted = {data_of(self._states[number]) for number in self._todo}
+        if not isinstance(self._host, WorkerPool):
+            for note in self._host.notes():
+                yield from self._warn(note)
+            self._host.check_data(sorted({data[:2] for data in wanted}, key=str))
+            return None
         failed: StudioError | None = None
         for data in wanted:
             try:
@@ -181,7 +205,7 @@ class _StudyJob:
             raise failed
         return None
 
-    def _assign(self, pool: WorkerPool) -> Events:
+    def _assign(self, pool: "Host") -> Events:
         """Give each free worker a cell."""
         while self._todo and pool.has_room:
             number = self._todo.popleft()
@@ -241,7 +265,7 @@ class _StudyJob:
         self._states[number] = replace(self._refresh(number), state="failed", message=reason, busy=False)
         return CellFinished(self._states[number])
 
-    def _obey(self, pool: WorkerPool, request: Request | None) -> Generator[Event, Request | None, Request | None]:
+    def _obey(self, pool: "Host", request: Request | None) -> Generator[Event, Request | None, Request | None]:
         """Pause on request, and end workers that do not answer if the host requests that."""
         if request is not Request.PAUSE:
             return request
