@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 PORT = 8786
 MAX_SLOTS = 256
+LOCAL = "127.0.0.1:0"
+"""Address of the health pages that `distributed` serves without a dashboard: this machine only."""
+
 SIDES = ("scheduler", "worker", "client")
 
 OPEN = (
@@ -93,7 +96,12 @@ def _scheduler(arguments: argparse.Namespace) -> int:
         protocol = "tls://" if safe else "tcp://"
         try:
             scheduler = Scheduler(
-                host=arguments.host, port=port, protocol=protocol, security=safe or {}, dashboard=False
+                host=arguments.host,
+                port=port,
+                protocol=protocol,
+                security=safe or {},
+                dashboard=False,
+                dashboard_address=LOCAL,
             )
             async with scheduler:
                 answer(scheduler.address)
@@ -127,6 +135,7 @@ def _worker(arguments: argparse.Namespace) -> int:
                 nthreads=slots,
                 memory_limit=0,
                 dashboard=False,
+                dashboard_address=LOCAL,
                 security=safe or {},
                 death_timeout=30,
                 local_directory=scratch,

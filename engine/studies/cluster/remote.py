@@ -76,6 +76,9 @@ class _Cell:
 
 
 _cells: dict[tuple[str, int], _Cell] = {}
+_idle: list[Worker] = []
+"""Child processes for the next cells: loading torch takes seconds."""
+
 _lock = threading.Lock()
 
 
@@ -140,13 +143,16 @@ def _work(cell: _Cell, task: Task) -> Outcome:
         time.sleep(1)
         if _forgotten(cell) or "stop" in cell.commands:
             return Outcome()
-    worker = Worker(who)
+    with _lock:
+        worker = _idle.pop() if _idle and who == IT else Worker(who)
+    done = False
     try:
         worker.begin(work_on, task)
         stopped: float | None = None
         while True:
             message = worker.receive() if worker.connection.poll(0.1) or worker.dead else None
             if isinstance(message, Outcome):
+                done = not worker.gone
                 return _noted(run, who, message) if worker.gone else message
             if message is not None:
                 _add(cell, message)
@@ -163,7 +169,11 @@ def _work(cell: _Cell, task: Task) -> Outcome:
             if stopped is not None and time.monotonic() - stopped > SAVING:
                 return Outcome()
     finally:
-        worker.end()
+        if done and who == IT:  # a plug-in's code may have changed anything in its process
+            with _lock:
+                _idle.append(worker)
+        else:
+            worker.end()
 
 
 def _command(name: str) -> Command:
@@ -245,6 +255,10 @@ def stop_all(seconds: float = SAVING) -> None:
     end = time.monotonic() + seconds
     for cell in cells:
         cell.over.wait(max(0.0, end - time.monotonic()))
+    with _lock:
+        idle, _idle[:] = _idle[:], []
+    for worker in idle:
+        worker.end()
 
 
 def sees(path: str, content: str) -> bool:
