@@ -23,6 +23,7 @@ from engine.errors import ConfigError, RunError, RunLockedError
 from engine.methods.registry import METHODS
 from engine.networks.network import SIDES
 from engine.runs.colours import PALETTE
+from engine.runs.heartbeat import HEARTBEAT, beating, beats_elsewhere
 from engine.runs.plugins_used import plugin_changes, plugins_used
 from engine.runs.small_files import SMALL_FILES, Checked, checked_evaluation, checked_marks, checked_state, read_checked
 from engine.settings.absent import PluginUse, read_plugins
@@ -362,7 +363,7 @@ class Run:
 
     def discard(self) -> None:
         """Remove the folder of a run that was never trained, unless it holds other files."""
-        ours = {"config.json", "state.json", "marks.json", "lock"}
+        ours = {"config.json", "state.json", "marks.json", "lock", HEARTBEAT}
         with suppress(OSError):
             if {file.name for file in self.path.iterdir()} <= ours:
                 shutil.rmtree(self.path)
@@ -393,23 +394,27 @@ class Run:
         """
         self._require_own()
         lock = FileLock(self.path / "lock")
+        elsewhere = RunLockedError(
+            f"{self.name} is being trained by another window, process or machine. It can be viewed meanwhile, but not "
+            "changed."
+        )
+        if beats_elsewhere(self.path / HEARTBEAT):
+            raise elsewhere
         try:
             lock.acquire(timeout=LOCK_TIMEOUT, poll_interval=0.05)
         except Timeout:
-            raise RunLockedError(
-                f"{self.name} is being trained by another window or process. It can be viewed meanwhile, but not "
-                "changed."
-            ) from None
+            raise elsewhere from None
         except OSError as error:
             raise RunError(f"{self.path} cannot be written: {error.strerror or error}.") from None
         try:
-            yield
+            with beating(self.path / HEARTBEAT):
+                yield
         finally:
             lock.release()
 
     def _require_own(self) -> None:
         """Check that the files and folders that training writes to are not links. Raises RunError."""
-        for path in (self.path / "lock", self.metrics_file, self.held_out_file, self.scores_file,
+        for path in (self.path / "lock", self.path / HEARTBEAT, self.metrics_file, self.held_out_file, self.scores_file,
                      self.checkpoint_folder, self.previews_folder):  # fmt: skip
             if is_link(path):
                 raise RunError(
@@ -418,7 +423,9 @@ class Run:
                 )
 
     def is_locked(self) -> bool:
-        """Return whether the run is locked for writing."""
+        """Return whether the run is locked for writing, here or on another machine that shares the folder."""
+        if beats_elsewhere(self.path / HEARTBEAT):
+            return True
         if not (self.path / "lock").exists() or is_link(self.path / "lock"):
             return False
         lock = FileLock(self.path / "lock")

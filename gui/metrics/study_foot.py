@@ -4,8 +4,12 @@ from PySide6.QtWidgets import QPushButton
 
 from engine.studies import StudyProgress
 from gui.metrics.study_session import StudySession
+from gui.widgets.combo import Combo
 from gui.widgets.layouts import JobFoot
 from gui.widgets.words import duration
+
+HERE, CLUSTER = "here", "cluster"
+HERE_TITLE = "On this machine"
 
 
 class StudyFoot(JobFoot):
@@ -18,7 +22,20 @@ class StudyFoot(JobFoot):
         self.stop.setShortcut("Ctrl+.")
         self.start = QPushButton("Start")
         self.start.setObjectName("primary")
-        super().__init__(self.pause, self.stop, self.start)
+        self.where = Combo()
+        self.where.setAccessibleName("Where the study is trained")
+        self.where.setToolTip(
+            "Train on the processors of this machine, or on the workers of a cluster; choose the cluster again to "
+            "change its address"
+        )
+        for title, key in ((HERE_TITLE, HERE), ("On a cluster…", CLUSTER)):
+            self.where.addItem(title, key)
+        super().__init__(self.pause, self.stop, self.where, self.start)
+
+    @property
+    def on_cluster(self) -> bool:
+        """Whether the study is to be trained on a cluster."""
+        return bool(self.where.currentData() == CLUSTER)
 
     def show_running(self, session: StudySession) -> None:
         """Show a running study."""
@@ -35,6 +52,7 @@ class StudyFoot(JobFoot):
         if self.window().focusWidget() is self.start:
             self.stop.setFocus()  # or the focus would move to the next widget on the page
         self.start.hide()
+        self.where.hide()
 
     def show_idle(self, words: str, start: str, *, enabled: bool) -> None:
         """Show that no study is running, and what `start` would do."""
@@ -42,6 +60,7 @@ class StudyFoot(JobFoot):
         self.start.setText(start)
         self.start.setEnabled(enabled)
         self.start.show()
+        self.where.show()
         if self.window().focusWidget() in (self.pause, self.stop):
             self.start.setFocus()
         for widget in (self.bar, self.pause, self.stop):

@@ -8,16 +8,20 @@ from engine.errors import DataError
 from engine.evaluation.table import Table
 from engine.figures.looks import looks_of
 from engine.studies import DataOnDisk, Study, StudyEstimate, check_cells, methods_text
+from engine.system.plain_text import one_line
 from gui.bridge import LatestWorker
 from gui.metrics.study_choice import StudyChoice
 from gui.metrics.study_estimator import StudyEstimator
-from gui.metrics.study_foot import StudyFoot
+from gui.metrics.study_foot import HERE, StudyFoot
 from gui.metrics.study_session import StudySession
 from gui.metrics.study_standing import Standing, read_standing
 from gui.metrics.study_text import estimate_text, summary_text
+from gui.settings.preferences import KEYS, read_preferences
 from gui.widgets.layouts import label
+from gui.widgets.plain import ask_text
 
 EACH = "metrics/study-each"
+WHERE = "metrics/study-where"
 
 
 class StudyPanel(QObject):
@@ -66,6 +70,8 @@ class StudyPanel(QObject):
             "Copy a paragraph for a paper's methods section: data, network, settings, seeds, protocols, versions"
         )
         self.text.clicked.connect(self._copy_text)
+        self.foot.where.setCurrentIndex(max(0, self.foot.where.findData(str(settings.value(WHERE, HERE)))))
+        self.foot.where.activated.connect(self._where_chosen)
         self.foot.start.clicked.connect(self._start)
         self.foot.pause.clicked.connect(self._pause)
         self.foot.stop.clicked.connect(session.stop)
@@ -190,15 +196,41 @@ class StudyPanel(QObject):
         if self.study is None or self.standing is None:
             return
         left = [state for state in self.standing.states if state.state != "evaluated"]
+        scheduler = self._scheduler() if self.foot.on_cluster else None
+        if self.foot.on_cluster and not scheduler:
+            return
         try:
-            check_cells(left)
+            if scheduler is None:  # a cluster's workers have their own data
+                check_cells(left)
         except DataError as error:
             self.no_data.emit(left[0].cell.config.dataset, f"The study was not started. {error}")
             return
         self.estimator.forget()
         self._said = ""
         self.error.setText("")
-        self.session.start(self.study)
+        self.session.start(self.study, scheduler)
+
+    def _scheduler(self) -> str:
+        """The scheduler's address, which is asked for and remembered if it is not known; empty on Cancel."""
+        known = read_preferences(self._settings).scheduler
+        return known or self._ask_scheduler(known)
+
+    def _ask_scheduler(self, known: str) -> str:
+        words = "Address of the cluster's scheduler. Start one with: python main.py scheduler"
+        typed, accepted = ask_text(self.top, "Train on a cluster", words, known or "tcp://")
+        address = one_line(typed) if accepted else ""
+        if address:
+            self._settings.setValue(KEYS["scheduler"], address)
+        return address
+
+    @Slot()
+    def _where_chosen(self) -> None:
+        """Remember where studies are trained; ask for the cluster's address, with the known one to confirm."""
+        known = read_preferences(self._settings).scheduler
+        if self.foot.on_cluster and not self._ask_scheduler(known):
+            self.foot.where.setCurrentIndex(self.foot.where.findData(HERE))
+        self._settings.setValue(WHERE, self.foot.where.currentData())
+        self._show()
 
     @Slot()
     def _pause(self) -> None:
@@ -254,6 +286,8 @@ class StudyPanel(QObject):
         words = summary_text(self.standing, self.session)
         if self.session.active or self.standing.done == len(self.standing.states):
             return words
+        if self.foot.on_cluster:
+            return f"{words} On the cluster at {read_preferences(self._settings).scheduler}."
         return f"{words} {estimate_text(self._needed, self.session.root, measuring=self._measuring)}".strip()
 
     @Slot()

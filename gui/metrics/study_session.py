@@ -46,8 +46,8 @@ class StudySession(JobSession):
             self.blocked_by = reason
             self.changed.emit()
 
-    def start(self, study: Study) -> None:
-        """Train and evaluate the remaining runs of a study."""
+    def start(self, study: Study, scheduler: str | None = None) -> None:
+        """Train and evaluate the remaining runs of a study, here or on the cluster of a scheduler."""
         if self.active or self.blocked_by:
             return
         self.study, self.progress = study, None
@@ -55,7 +55,7 @@ class StudySession(JobSession):
         root = self.root
 
         def job() -> Job:
-            return run_study(study, root)
+            return run_study(study, root, scheduler=scheduler)
 
         self.begin(job)
         self.changed.emit()

@@ -26,12 +26,14 @@ from engine.settings.folders import Folders, choose_folders, chosen_folders
 from engine.settings.run_config import RunConfig
 from engine.system.fields import choices_of, unit_of
 from engine.system.paths import cache_folder, usual_runs_folder
+from engine.system.plain_text import one_line
 from gui.plugins.host import PluginHost
 from gui.plugins.page import PluginsPage
 from gui.settings.preferences import NEW_RUNS, REDRAW_SECONDS, Preferences, read_preferences, write_preferences
 from gui.training.editors import TextField
 from gui.widgets.layouts import label
 
+EXAMPLE_ADDRESS = "tcp://192.168.1.5:8786"
 GENERAL, PLUGINS = range(2)
 """Pages of the dialog."""
 
@@ -87,6 +89,7 @@ class SettingsDialog(QDialog):
         self._add_appearance()
         self._add_folders()
         self._add_new_runs()
+        self._add_cluster()
         self._add_questions()
         self._grid.setRowStretch(self._rows, 1)
         area = QScrollArea()
@@ -200,6 +203,13 @@ class SettingsDialog(QDialog):
             field = RunConfig.model_fields[name]
             self._add(field.title or name, getattr(self, name), field.description or "")
 
+    def _add_cluster(self) -> None:
+        self._heading("Cluster", "cluster")
+        self.scheduler = QLineEdit()
+        self.scheduler.setPlaceholderText(EXAMPLE_ADDRESS)
+        words = "Address of the scheduler of a Dask cluster, on which studies can be trained"
+        self._add("Scheduler", self.scheduler, words)
+
     def _add_questions(self) -> None:
         self._heading("Confirmations and notifications", "questions")
         self.boxes: dict[str, QCheckBox] = {}
@@ -244,6 +254,7 @@ class SettingsDialog(QDialog):
             line.setText(str(number))
         for path_line, path in ((self.runs, folders.runs), (self.cache, folders.data_cache)):
             path_line.setText(str(path or ""))
+        self.scheduler.setText(preferences.scheduler)
         for name, box in self.boxes.items():
             box.setChecked(getattr(preferences, name))
 
@@ -256,6 +267,7 @@ class SettingsDialog(QDialog):
             device=str(self.device.currentData()),
             threads=numbers.threads,
             preview_steps=numbers.preview_steps,
+            scheduler=one_line(self.scheduler.text()),
             **{name: box.isChecked() for name, box in self.boxes.items()},
         )
 

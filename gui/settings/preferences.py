@@ -11,6 +11,7 @@ from PySide6.QtCore import QSettings
 from engine.errors import ConfigError
 from engine.settings.folders import with_remembered_data
 from engine.settings.run_config import RunConfig
+from engine.system.plain_text import one_line
 from gui.widgets import theme
 
 REDRAW_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0)
@@ -27,6 +28,7 @@ KEYS = {
     "ask_long": "ask/long-run",
     "notifications": "notifications",
     "evaluate_after": "evaluate-after-training",
+    "scheduler": "cluster/scheduler",
 }
 """The settings key of each preference."""
 
@@ -49,6 +51,8 @@ class Preferences:
     ask_long: bool = True
     notifications: bool = True
     evaluate_after: bool = False
+    scheduler: str = ""
+    """Address of the scheduler on whose cluster studies are trained; empty if there is none."""
 
     def begin_with(self, config: RunConfig) -> RunConfig:
         """Return a preset's settings, with preferred or remembered values for those that it does not set."""
@@ -83,6 +87,8 @@ def _valid(name: str, default: object, kept: str) -> object:
             return getattr(RunConfig.parse({name: kept}), name)
         except ConfigError:
             return None
+    if name == "scheduler":
+        return one_line(kept)
     if name == "theme":
         return kept if kept in theme.SCHEMES else None
     return next((seconds for seconds in REDRAW_SECONDS if str(seconds) == kept), None)

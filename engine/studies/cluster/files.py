@@ -14,6 +14,7 @@ from zlib import crc32
 
 from engine.errors import CheckpointError, RunError
 from engine.runs.checkpoints import read_files
+from engine.runs.heartbeat import HEARTBEAT
 from engine.runs.kept_weights import WEIGHTS
 from engine.system.files import is_link, write_bytes
 
@@ -23,7 +24,7 @@ PIECE = 4_000_000
 TABLES = (".csv",)
 """Endings of files that grow."""
 
-NOT_SENT = frozenset({"lock", "heartbeat"})
+NOT_SENT = frozenset({"lock", HEARTBEAT})
 
 
 @dataclass(frozen=True, slots=True)

@@ -174,7 +174,7 @@ def test_a_run_trained_by_another_process_is_running_until_that_is_killed(run, h
 def test_a_run_locked_elsewhere_is_refused_by_name(run):
     with (
         run.locked(),
-        pytest.raises(RunLockedError, match="first is being trained by another window or process"),
+        pytest.raises(RunLockedError, match="first is being trained by another window, process or machine"),
         Run.open(run.path).locked(),
     ):
         pass
