@@ -29,6 +29,7 @@ from engine.settings.run_config import DATASET_TITLES, RunConfig, over
 from engine.system.leftovers import clear_leftovers, folders_to_clear
 from engine.system.numbers import plain, rounded_text, whole_number
 from engine.system.plain_text import one_line
+from engine.system.program import COMMAND, NAME
 from engine.system.user_code import explained
 
 INTERRUPTED = 130
@@ -46,7 +47,7 @@ class Parser(argparse.ArgumentParser):
 def parser() -> Parser:
     """Return the parser of the complete command line, including the window's options."""
     main = Parser(
-        prog="main.py",
+        prog=NAME,
         description="Train models with disentangled latent spaces, watch how factors separate during training, and "
         "measure disentanglement. Without a command, open the window.",
     )
@@ -160,7 +161,7 @@ def commands_of(main: argparse.ArgumentParser) -> dict[str, argparse.ArgumentPar
 def run_command(arguments: argparse.Namespace) -> int:
     """Execute a parsed command and return the exit status."""
     if problem := chosen_folders().problem:
-        say(f"main.py: {problem}")
+        say(f"{NAME}: {problem}")
     clear_leftovers(folders_to_clear(data_cache(), arguments.runs))
     if arguments.command != "plugins":
         plugins.note_waiting()
@@ -187,7 +188,7 @@ def run_command(arguments: argparse.Namespace) -> int:
 
 
 def _fail(error: Exception, status: int) -> int:
-    say(f"main.py: {one_line(str(error))}")
+    say(f"{NAME}: {one_line(str(error))}")
     return status
 
 
@@ -231,7 +232,7 @@ def _train_run(run: Run, *, fresh: bool = False, accept_changes: bool = False) -
                 if isinstance(event, Paused) and event.message:
                     raise RunError(event.message)  # a command does not wait for room on the disk
                 if isinstance(event, Finished) and event.stopped:
-                    say(f"Stopped; resume with: python main.py resume {run.path}")
+                    say(f"Stopped; resume with: {COMMAND} resume {run.path}")
                     status = INTERRUPTED
         except PluginError as error:
             if control.request is not Request.STOP:

@@ -7,12 +7,13 @@ from typing import Any
 from engine.errors import ConfigError
 from engine.runs.run import Run, find_run
 from engine.settings.folders import default_runs_folder
+from engine.system.program import NAME
 
 
 def runs_option(to: argparse.ArgumentParser) -> None:
     """Add --runs."""
     # It may precede or follow the command; SUPPRESS prevents the command's default from replacing the former.
-    default: Any = default_runs_folder() if to.prog == "main.py" else argparse.SUPPRESS
+    default: Any = default_runs_folder() if to.prog == NAME else argparse.SUPPRESS
     to.add_argument("--runs", type=_folder, default=default, metavar="DIR", help="runs folder")
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.cli.progress import answer, say
 from engine.errors import ConfigError, PluginError
+from engine.system.program import COMMAND
 
 if TYPE_CHECKING:
     from engine.plugins.loading import Listed, Plugins
@@ -56,7 +57,7 @@ def note_waiting() -> None:
             if one
             else (f"The plug-ins {files} are not loaded until you allow them")
         )
-        say(f"Note: {what}: python main.py plugins allow {waiting[0].key if one else 'NAME'}")
+        say(f"Note: {what}: {COMMAND} plugins allow {waiting[0].key if one else 'NAME'}")
     for listed in plugins.listed():
         if listed.standing == "not loaded":
             say(f"Note: {listed.problem}")
@@ -82,7 +83,7 @@ def _plugins(arguments: argparse.Namespace) -> int:
             say(f"{listed.key} was added. It is allowed already.")
             answer(listed.place)
             return 0
-        say(f"{listed.key} was added. It is not loaded until you allow it: python main.py plugins allow {listed.key}")
+        say(f"{listed.key} was added. It is not loaded until you allow it: {COMMAND} plugins allow {listed.key}")
         say(TRUST)
         answer(listed.place)
         return 0
@@ -105,7 +106,7 @@ def _list(plugins: "Plugins") -> int:
     if plugins.problem:
         say(plugins.problem)
     if not every:
-        say(f"There are no plug-ins. Put a file into {plugins.folder}, or add one: python main.py plugins add FILE")
+        say(f"There are no plug-ins. Put a file into {plugins.folder}, or add one: {COMMAND} plugins add FILE")
     return 0
 
 

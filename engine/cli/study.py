@@ -18,6 +18,7 @@ from engine.jobs.events import Event, Finished, Job, Progress, Warned
 from engine.system.files import write_bytes
 from engine.system.numbers import whole_number
 from engine.system.plain_text import one_line, without_invisible
+from engine.system.program import COMMAND, NAME
 
 if TYPE_CHECKING:
     from engine.evaluation.table import Table
@@ -171,7 +172,7 @@ def _run(study: "Study", arguments: argparse.Namespace, machine: dict[str, Any],
     written(study_table(study, arguments.runs, states), text)
     missing = missing_cells(states)
     if missing:
-        say(f"main.py: {' '.join(missing)} The same command tries again.")
+        say(f"{NAME}: {' '.join(missing)} The same command tries again.")
     return FAILED if missing else 0
 
 
@@ -262,7 +263,7 @@ def _writer(arguments: argparse.Namespace) -> _Writer:
 
 def _again(arguments: argparse.Namespace) -> str:
     """The command that continues a study."""
-    parts = ["python main.py study", str(arguments.study)]
+    parts = [f"{COMMAND} study", str(arguments.study)]
     parts += ["--quick"] if arguments.quick else []
     options = ("seeds", "workers", "data", "device", "threads", "scheduler", "figure", "score")
     for option in (*options, "tls-ca", "tls-cert", "tls-key"):

@@ -27,6 +27,7 @@ from engine.jobs.events import Finished, Job, Progress
 from engine.settings.folders import data_cache
 from engine.system.files import replacing
 from engine.system.paths import readable
+from engine.system.program import COMMAND
 
 SIDE = 64
 SIZES = (3, 6, 40, 32, 32)
@@ -141,7 +142,7 @@ def load(official: Path | None = None) -> Dataset:
     positions = _positions(source)
     path = _packed_file(source)
     if not _complete(path, len(positions)):
-        raise DataError("dSprites is not prepared yet. Run: python main.py datasets prepare dsprites")
+        raise DataError(f"dSprites is not prepared yet. Run: {COMMAND} datasets prepare dsprites")
     try:
         bits = np.memmap(path, np.uint8, "r", shape=(len(positions), ROW_BYTES))
     except OSError as error:

@@ -93,7 +93,7 @@ class _Drawing:
         for number, term in enumerate(terms):
             self._plot(axes, reader, term.name, color=PALETTE[number % len(PALETTE)], label=term.title)
         units = dict.fromkeys(term.unit for term in terms if term.unit)
-        self._finish(axes, "Terms of the method", unit=", ".join(units))
+        self._finish(axes, "Terms", unit=", ".join(units))
         _explain(axes, reader, "upper right")
 
     def _weights(self, axes: "Axes", run: Run, reader: MetricsReader) -> None:

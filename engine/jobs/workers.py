@@ -42,7 +42,10 @@ SEND_EVERY = 0.1
 """Seconds between two reports of progress."""
 
 LOOK_SECONDS = 0.5
-"""Seconds for a process to write down where its code is."""
+"""Seconds for a process that receives messages to write down where its code is."""
+
+SIGNAL_SECONDS = 3.0
+"""Seconds for one that is stuck in its code, and writes it down when signalled; a busy machine may take long."""
 
 Command: TypeAlias = Literal["pause", "resume", "stop", "cancel"]
 _LOOK = "look"
@@ -137,14 +140,14 @@ class Worker:
             self._watched |= bool(self._dumped())  # until it is, the signal would end the process
             self._dump.write_bytes(b"")
             self._send(_LOOK)
-            if not self._is_dumped() and self._watched and hasattr(signal, "SIGUSR1") and self._process.pid:
+            if not self._is_dumped(LOOK_SECONDS) and self._watched and hasattr(signal, "SIGUSR1") and self._process.pid:
                 os.kill(self._process.pid, signal.SIGUSR1)
-                self._is_dumped()
+                self._is_dumped(SIGNAL_SECONDS)
         return place_in_dump(self._dumped())
 
-    def _is_dumped(self) -> bool:
-        """Wait until the process has written down where its code is."""
-        end = time.monotonic() + LOOK_SECONDS
+    def _is_dumped(self, seconds: float) -> bool:
+        """Wait until the process has written down where its code is, at most some seconds."""
+        end = time.monotonic() + seconds
         while time.monotonic() < end:
             time.sleep(0.02)
             if self._dumped().endswith("\n"):

@@ -35,7 +35,7 @@ class PairSettings(MethodSettings):
         "Number of factors that are redrawn for the second image of a pair; the images share all others. Empty: for "
         "each pair, with equal probability, either 1 or a random number up to all but one.",
         unit="factors",
-        empty="drawn",
+        empty="random",
         ge=1,
         le=64,
     )

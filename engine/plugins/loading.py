@@ -134,6 +134,8 @@ class Plugins:
             if name in (listed.key, listed.name, listed.key.removesuffix(".py"), listed.place):
                 return listed
         there = f" There are: {', '.join(one_line(each.key) for each in every)}." if every else ""
+        if not all(each.name for each in every):
+            there += " Until it is loaded, a plug-in goes by the name of its file."
         raise PluginError(f"There is no plug-in {one_line(name)} in {self.folder}.{there}")
 
     def _list(self, key: str) -> Listed:

@@ -309,13 +309,18 @@ class RunConfig(Settings):
     @field_validator("method", mode="before")
     @classmethod
     def _of_method(cls, value: Any, info: ValidationInfo) -> Any:
-        """Validate the method's own settings; all invalid ones, and those of other methods, become one error."""
+        """Validate the method's own settings; all invalid ones, and those of other methods, become one error.
+
+        Without a known method there is nothing to validate them by.
+        """
+        method = METHODS.get(info.data.get("objective", ""))
+        if method is None:
+            return None
         given = value if isinstance(value, _Given) else _Given({}, {})
         errors = [error for name, v in given.others.items() for error in _wrong_everywhere(name, v)]
-        method = METHODS.get(info.data.get("objective", ""))
         found = None
         try:
-            found = method.Settings.model_validate(given.own) if method else None
+            found = method.Settings.model_validate(given.own)
         except ValidationError as error:
             errors += _errors(error, method)
         if errors:
@@ -423,6 +428,8 @@ class RunConfig(Settings):
             wrong: list[Any] = []
             for each in error.errors():
                 wrong += each["ctx"]["errors"] if each["type"] == "of_method" else [each]
+            if any(each["loc"] == ("objective",) for each in wrong):  # its settings are not known then
+                wrong = [each for each in wrong if each["type"] != "extra_forbidden"]
             more = f" {len(wrong) - MOST_SHOWN:,} more settings are not valid." if len(wrong) > MOST_SHOWN else ""
             raise ConfigError(" ".join(map(_sentence, wrong[:MOST_SHOWN])) + more) from None
 

@@ -4,6 +4,8 @@ from collections.abc import Callable, ItemsView, Iterator, Mapping, MutableMappi
 from dataclasses import dataclass
 from typing import TypeVar
 
+from engine.system.program import NAME
+
 T = TypeVar("T")
 
 
@@ -37,7 +39,7 @@ def needed(missing: Mapping[Origin, Sequence[str]]) -> str:
         return ""
     words, they = "; ".join(each), ", which is not loaded" if len(each) == 1 else "; none of these is loaded"
     file, package = ("its file", "its package") if len(each) == 1 else ("their files", "their packages")
-    where = f"Add or allow {file} under Plug-ins in the settings or with main.py plugins, or install {package}."
+    where = f"Add or allow {file} under Plug-ins in the settings or with {NAME} plugins, or install {package}."
     return f"{words[:1].upper()}{words[1:]}{they}. {where}"
 
 

@@ -15,6 +15,7 @@ from engine.plugins.registering import PLUGINS
 from engine.settings.run_config import Group, RunConfig
 from engine.system.fields import choices_of, group_of, help_of, is_weight, range_text, unit_of
 from engine.system.paths import RESOURCES
+from engine.system.program import COMMAND
 from engine.system.registry import Origin
 from engine.system.schedule import Schedule, weight_text
 
@@ -258,7 +259,7 @@ def command_line_topic() -> str:
     main = parser()
     parts = [
         "<h1>The command line</h1>",
-        "<p>The same engine without the window: <code>python main.py COMMAND</code>. Runs trained there appear in the "
+        f"<p>The same engine without the window: <code>{COMMAND} …</code>. Runs trained there appear in the "
         "window, and vice versa. Progress goes to stderr; <code>train</code> and <code>resume</code> print the run's "
         "folder as the last line on stdout. Ctrl-C saves a checkpoint and exits with status 130; wrong usage exits "
         "with 2 and a failure with 1, each with one line that says what to do. RUN is a run's folder or its name.</p>",

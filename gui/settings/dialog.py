@@ -6,7 +6,6 @@ from PySide6.QtCore import QSettings, QSignalBlocker, Qt, Signal, Slot
 from PySide6.QtWidgets import (
     QButtonGroup,
     QCheckBox,
-    QComboBox,
     QDialog,
     QDialogButtonBox,
     QFileDialog,
@@ -31,6 +30,7 @@ from gui.plugins.host import PluginHost
 from gui.plugins.page import PluginsPage
 from gui.settings.preferences import NEW_RUNS, REDRAW_SECONDS, Preferences, read_preferences, write_preferences
 from gui.training.editors import TextField
+from gui.widgets.combo import Combo
 from gui.widgets.layouts import label
 
 EXAMPLE_ADDRESS = "tcp://192.168.1.5:8786"
@@ -337,8 +337,8 @@ class _FolderRow(QWidget):
             self._line.setText(chosen)
 
 
-def _combo(choices: dict[str, str]) -> QComboBox:
-    combo = QComboBox()
+def _combo(choices: dict[str, str]) -> Combo:
+    combo = Combo()
     for value, title in choices.items():
         combo.addItem(title, value)
     return combo

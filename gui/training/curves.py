@@ -88,7 +88,7 @@ class Curves(QWidget):
         self.reconstruction = CurvePlot("Loss and reconstruction", "nats")
         self.kl = CurvePlot("KL divergence", "nats")
         self.latents = CurvePlot("KL per latent", "nats")
-        self.terms = CurvePlot("Terms of the method", "nats")
+        self.terms = CurvePlot("Terms", "nats")
         self.weights = CurvePlot("Weights", "")
         self.scores = CurvePlot("Scores", "")
         self.plots = (self.reconstruction, self.kl, self.latents, self.terms, self.weights, self.scores)
@@ -236,7 +236,7 @@ class Curves(QWidget):
         terms = (term for item in having for term in METHODS[item.run.config.objective].terms)
         known = {term.name: term for term in terms if term.name != CAPACITY}
         self.terms.setVisible(bool(having))
-        self.terms.title.setText(next(iter(known.values())).title if len(known) == 1 else "Terms of the method")
+        self.terms.title.setText(next(iter(known.values())).title if len(known) == 1 else "Terms")
         self.terms.title.setToolTip(tip(*(f"{_named(term)}: {term.help}" for term in known.values())))
         self.terms.note.setText(", ".join(dict.fromkeys(term.unit for term in known.values() if term.unit)))
         curves = [c for item in having for c in self._own_terms(item, known, several=len(items) > 1)]

@@ -1,7 +1,7 @@
 """A combo box that elides its text where Qt would cut it off."""
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QPaintEvent
+from PySide6.QtGui import QPaintEvent, QWheelEvent
 from PySide6.QtWidgets import QComboBox, QStyle, QStyleOptionComboBox, QStylePainter
 
 MOST = 40
@@ -14,6 +14,11 @@ class Combo(QComboBox):
     def __init__(self) -> None:
         super().__init__()
         self.setMaxVisibleItems(MOST)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        """Leave the wheel to the scroll area: who scrolls a form would change what is chosen in passing."""
+        event.ignore()
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Draw the box, eliding text that is too long."""

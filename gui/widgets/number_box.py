@@ -7,7 +7,8 @@ numbers are shown without thousands separators; separators that are typed or pas
 import re
 from collections.abc import Callable
 
-from PySide6.QtGui import QValidator
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QValidator, QWheelEvent
 from PySide6.QtWidgets import QDoubleSpinBox, QSpinBox
 
 from engine.system.numbers import SMALLEST_GROUPED, number, plain_characters, whole_number
@@ -27,6 +28,14 @@ class NumberBox(QDoubleSpinBox):
         super().__init__()
         self._least = decimals if least is None else least
         self.setDecimals(decimals)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        """Leave the wheel to the scroll area unless this has the focus, which the wheel does not give."""
+        if self.hasFocus():
+            super().wheelEvent(event)
+        else:
+            event.ignore()
 
     def textFromValue(self, value: float) -> str:
         """Return the number as displayed."""
@@ -55,6 +64,17 @@ class NumberBox(QDoubleSpinBox):
 
 class WholeNumberBox(QSpinBox):
     """An integer; a comma is a thousands separator."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        """Leave the wheel to the scroll area unless this has the focus, which the wheel does not give."""
+        if self.hasFocus():
+            super().wheelEvent(event)
+        else:
+            event.ignore()
 
     def textFromValue(self, value: int) -> str:
         """Return the number as displayed."""

@@ -97,6 +97,11 @@ def test_a_file_that_was_edited_replaces_the_former_one_when_that_is_asked_for(r
     own = tmp_path / "mine.py"
     own.write_text(EXAMPLE.read_text("utf-8"))
     run_main("plugins", "add", own)
+    status, _, err = run_main("plugins", "allow", "free-bits")  # its name, which nobody knows yet
+    assert (status, "There are: mine.py. Until it is loaded, a plug-in goes by the name of its file." in err) == (
+        1,
+        True,
+    )
     assert run_main("plugins", "allow", "mine")[0] == 0
     status, _, err = run_main("plugins", "add", own)
     assert (status, err) == (0, "mine.py was added. It is allowed already.\n")

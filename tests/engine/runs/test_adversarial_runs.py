@@ -267,7 +267,7 @@ def test_the_message_of_a_diverging_run_names_its_own_learning_rates(tmp_path):
 
 
 def test_its_curves_have_no_empty_panel(run, tiny_run, tmp_path):
-    assert [axes.get_title() for axes in curves_figure(run).axes] == ["Loss (nats)", "Terms of the method (nats)"]
+    assert [axes.get_title() for axes in curves_figure(run).axes] == ["Loss (nats)", "Terms (nats)"]
     both = curves_figure(run, tiny_run)
     titles = [axes.get_title().split("\n")[0] for axes in both.axes]
     assert titles == ["Loss (nats)", "Reconstruction (nats)", "KL (nats)", "KL per latent (nats)"]

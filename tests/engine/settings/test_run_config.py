@@ -438,3 +438,13 @@ def test_a_single_training_image_is_said_as_one():
 
 def test_the_method_in_words_says_conditional():
     assert RunConfig(objective="beta-vae", conditional=True).method_title == "Conditional β-VAE"
+
+
+def test_settings_of_an_unknown_method_are_not_judged_by_those_of_others():
+    """Once the only thing that mattered, that a plug-in is not loaded, stood before the names of all settings."""
+    with pytest.raises(ConfigError) as raised:
+        RunConfig.parse({"objective": "lean-vae", "margin": 0.2, "alpha": "0 to 2 over 200 steps", "latents": 0})
+    only, latents = "or come with a plug-in that is loaded.", " latents is 0; it must be a whole number from 1 to 256."
+    assert str(raised.value).endswith(only + latents)
+    with pytest.raises(ConfigError, match="There is no setting 'margin'"):
+        RunConfig.parse({"objective": "vae", "margin": 0.2})

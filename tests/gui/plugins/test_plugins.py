@@ -25,12 +25,14 @@ from gui.plugins.review import ReviewDialog
 from gui.runs.store import RunItem
 from gui.settings.dialog import SettingsDialog
 from gui.training.method_box import ABOUT
-from gui.window import closing
 from gui.window.in_use import plugins_in_use
 
 EXAMPLES = RESOURCES / "examples" / "plugins"
 TIMEOUT = 60_000
 """Milliseconds: a process takes seconds to import the application on a busy machine."""
+
+HANGS = "while context.step == 15: open({mark!r}, 'w').close()"
+"""A step that never ends; a file says when it has begun."""
 
 ODD = """'''A VAE whose step a test writes.'''
 from engine.plugins.interface import INTERFACE, MethodSettings, Plugin, setting
@@ -98,8 +100,13 @@ def press(qtbot, button):
     qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
 
 
+def wait_until(qtbot, condition):
+    """Wait as long as a busy machine may need: a limit that is reached is a failure, whatever its length."""
+    qtbot.waitUntil(condition, timeout=TIMEOUT)
+
+
 def wait_for_loaded(qtbot, window, key):
-    qtbot.waitUntil(lambda: window.plugins.plugins.find(key).standing == "loaded", timeout=TIMEOUT)
+    wait_until(qtbot, lambda: window.plugins.plugins.find(key).standing == "loaded")
 
 
 def add(qtbot, window, path):
@@ -117,7 +124,7 @@ def methods_offered(window):
 def open_page(qtbot, window):
     next(action for action in window.actions() if action.text() == "Plug-ins…").trigger()
     dialog = dialog_of(window, SettingsDialog)
-    qtbot.waitUntil(dialog.plugins.isVisible)
+    wait_until(qtbot, dialog.plugins.isVisible)
     return dialog
 
 
@@ -144,7 +151,7 @@ def test_a_dropped_file_is_asked_about_and_what_it_brings_is_there_without_a_res
     assert (plugins_folder() / path.name).read_bytes() == path.read_bytes()
     assert "free-bits-vae" in methods_offered(window)
     assert form.edits["batch_size"] == "17"  # what was typed stays
-    qtbot.waitUntil(lambda: window.banner.text.text() == "free-bits 1.0 is loaded: method free-bits-vae.")
+    wait_until(qtbot, lambda: window.banner.text.text() == "free-bits 1.0 is loaded: method free-bits-vae.")
     combo = form._editors["objective"]
     place = combo.findData("free-bits-vae")
     assert "From the plug-in free-bits 1.0." in combo.itemData(place, Qt.ItemDataRole.ToolTipRole)
@@ -166,7 +173,7 @@ def test_several_files_are_asked_about_one_after_the_other(qtbot, window, tmp_pa
     first = dialog_of(window, ReviewDialog)
     assert first.title.text() == "Add the plug-in free_bits_vae.py?"
     press(qtbot, first.cancel)
-    qtbot.waitUntil(lambda: not first.isVisible())
+    wait_until(qtbot, lambda: not first.isVisible())
     second = dialog_of(window, ReviewDialog)
     assert second.title.text() == "Add the plug-in broadcast_network.py?"
     assert "long.py" in window.banner.text.text()  # what can be no plug-in does not keep the others back
@@ -200,7 +207,7 @@ def test_what_can_be_no_plug_in_is_a_sentence(qtbot, window, tmp_path):
 def test_a_new_file_in_the_folder_is_offered_once_and_refused_in_the_list(qtbot, window, folder):
     (folder / "odd.py").write_text(odd())
     words = "odd.py is new in the plug-in folder. It is not loaded until you allow it."
-    qtbot.waitUntil(lambda: window.banner.text.text() == words)
+    wait_until(qtbot, lambda: window.banner.text.text() == words)
     press(qtbot, window.banner.action)
     page = dialog_of(window, SettingsDialog).plugins
     assert rows(page) == [["odd.py", "new, not allowed yet", ""]]
@@ -210,7 +217,7 @@ def test_a_new_file_in_the_folder_is_offered_once_and_refused_in_the_list(qtbot,
     assert "odd-vae" not in METHODS
     press(qtbot, page.allow)
     wait_for_loaded(qtbot, window, "odd.py")
-    qtbot.waitUntil(lambda: rows(page) == [["odd 1.0", "loaded", "method odd-vae"]])
+    wait_until(qtbot, lambda: rows(page) == [["odd 1.0", "loaded", "method odd-vae"]])
     assert page.about.text() == "Its step is written by a test."
 
 
@@ -219,13 +226,13 @@ def test_the_code_that_was_shown_is_allowed_and_not_what_the_file_holds_by_then(
     shown, changed = odd().encode(), odd(version="6.6").encode()
     (folder / "odd.py").write_bytes(shown)
     page = open_page(qtbot, window).plugins
-    qtbot.waitUntil(lambda: rows(page) == [["odd.py", "new, not allowed yet", ""]])
+    wait_until(qtbot, lambda: rows(page) == [["odd.py", "new, not allowed yet", ""]])
     press(qtbot, page.text)
     asked = dialog_of(window, ReviewDialog)
     assert asked.text.toPlainText().encode() == shown
     (folder / "odd.py").write_bytes(changed)
     plugins = window.plugins.plugins
-    qtbot.waitUntil(lambda: plugins.find("odd.py").fingerprint == hashlib.sha256(changed).hexdigest())
+    wait_until(qtbot, lambda: plugins.find("odd.py").fingerprint == hashlib.sha256(changed).hexdigest())
     press(qtbot, asked.allow_button)
     answers = plugins.consent.read()
     assert [answers.answer(hashlib.sha256(code).hexdigest()) for code in (shown, changed)] == ["allowed", None]
@@ -272,7 +279,7 @@ def test_an_answer_given_in_a_terminal_withdraws_the_offer_and_counts(qtbot, win
     from engine.plugins.consent import Consent
 
     (folder / "odd.py").write_text(odd())
-    qtbot.waitUntil(lambda: window.banner.text.text().startswith("odd.py is new"))
+    wait_until(qtbot, lambda: window.banner.text.text().startswith("odd.py is new"))
     listed = window.plugins.plugins.find("odd.py")
     Consent(folder.parent / "plugins.json").give(listed.fingerprint, "odd.py", "allowed")
     wait_for_loaded(qtbot, window, "odd.py")
@@ -286,12 +293,12 @@ def test_a_changed_file_is_asked_about_and_replaces_what_was_loaded(qtbot, windo
     first = METHODS["odd-vae"]
     (folder / "odd.py").write_text(odd(version="1.1"))
     words = "odd.py has changed since you were asked about it. It is not loaded until you allow it."
-    qtbot.waitUntil(lambda: window.banner.text.text() == words)
+    wait_until(qtbot, lambda: window.banner.text.text() == words)
     assert METHODS["odd-vae"] is first
     press(qtbot, window.banner.action)
     page = dialog_of(window, SettingsDialog).plugins
     press(qtbot, page.allow)
-    qtbot.waitUntil(lambda: rows(page) == [["odd 1.1", "loaded", "method odd-vae"]], timeout=TIMEOUT)
+    wait_until(qtbot, lambda: rows(page) == [["odd 1.1", "loaded", "method odd-vae"]])
     assert METHODS["odd-vae"] is not first
     config = window.training_page.settings.form.config()
     assert (config.objective, config.value("beta")) == ("odd-vae", 7)
@@ -324,9 +331,9 @@ def test_what_cannot_be_loaded_says_why_and_can_be_tried_again(qtbot, window, fo
     (tmp_path / "odd.py").write_text(f"import pathlib\npathlib.Path({str(mark)!r}).read_text()\n{odd()}")
     drop(window, tmp_path / "odd.py")
     press(qtbot, dialog_of(window, ReviewDialog).allow_button)
-    qtbot.waitUntil(lambda: window.plugins.plugins.find("odd.py").standing == "not loaded", timeout=TIMEOUT)
+    wait_until(qtbot, lambda: window.plugins.plugins.find("odd.py").standing == "not loaded")
     sentence = "odd.py cannot be loaded: it raised FileNotFoundError"
-    qtbot.waitUntil(lambda: sentence in window.banner.text.text())
+    wait_until(qtbot, lambda: sentence in window.banner.text.text())
     assert "(odd.py, line 2)" in window.banner.text.text()
     page = open_page(qtbot, window).plugins
     assert "line 2" in page.problem.text()
@@ -365,7 +372,7 @@ def test_the_help_lists_what_is_loaded_and_f1_leads_to_it(qtbot, window):
 
 def test_everything_on_the_page_has_a_name_and_a_tooltip(qtbot, window, folder):
     (folder / "odd.py").write_text(odd())
-    qtbot.waitUntil(window.banner.isVisible)
+    wait_until(qtbot, window.banner.isVisible)
     page = open_page(qtbot, window).plugins
     assert page.list.accessibleName() == "Plug-ins"
     for button in page.findChildren(QPushButton):
@@ -391,33 +398,43 @@ def train_odd(qtbot, window, tmp_path, **changes):
     assert window.training.active
 
 
+def train_until_it_hangs(qtbot, window, tmp_path):
+    """Train to step 15, which does not end; the checkpoint is that of step 10."""
+    mark = tmp_path / "it hangs"
+    train_odd(qtbot, window, tmp_path, step=HANGS.format(mark=str(mark)))
+    wait_until(qtbot, mark.exists)
+    assert (window.training.run.checkpoint_folder / "model.safetensors").exists()
+
+
 def test_a_run_with_it_trains_and_a_change_waits_until_it_has_ended(qtbot, window, folder, tmp_path):
-    train_odd(qtbot, window, tmp_path, step="import time; time.sleep(0.01)")
+    may_end = tmp_path / "may end"
+    waits = f"while context.step == 15 and not os.path.exists({str(may_end)!r}): time.sleep(0.01)"
+    train_odd(qtbot, window, tmp_path, step=f"import os, time\n        {waits}")
     (folder / "odd.py").unlink()
     page = open_page(qtbot, window).plugins
-    qtbot.waitUntil(lambda: page.problem.text() == host.WAITING)
+    wait_until(qtbot, lambda: page.problem.text() == host.WAITING)
     assert "odd-vae" in METHODS
     with qtbot.waitSignal(window.training.ended, timeout=TIMEOUT):
-        pass
+        may_end.touch()
     [item] = window.store.items
     assert item.run.state().state == "finished"
-    qtbot.waitUntil(lambda: rows(page) == [], timeout=TIMEOUT)
+    wait_until(qtbot, lambda: rows(page) == [])
 
 
 def test_a_step_that_never_ends_is_offered_to_be_ended_and_the_window_goes_on(qtbot, window, tmp_path, monkeypatch):
     monkeypatch.setattr(workers, "SILENCE", 1.5)
-    window.training._reminder.setInterval(100)
-    train_odd(qtbot, window, tmp_path, step="while context.step == 15: pass")
-    weights = window.training.run.checkpoint_folder / "model.safetensors"
-    qtbot.waitUntil(weights.exists, timeout=TIMEOUT)
-    qtbot.wait(500)  # it hangs, five steps later
+    reminder = window.training._reminder
+    reminder.setInterval(100)
+    train_until_it_hangs(qtbot, window, tmp_path)
     window.training_page.settings.stop_button.click()
     kept = "The run keeps its checkpoint at step 10."
     words = f"odd does not answer (odd.py, line 15). {kept}"
-    qtbot.waitUntil(lambda: window.banner.text.text() == words, timeout=TIMEOUT)
+    wait_until(qtbot, lambda: window.banner.text.text() == words)
+    reminder.stop()  # it could be back at once
     press(qtbot, window.banner.dismiss)
     assert not window.banner.isVisible()
-    qtbot.waitUntil(lambda: window.banner.isVisible() and window.banner.text.text() == words, timeout=TIMEOUT)
+    reminder.start()
+    wait_until(qtbot, lambda: window.banner.isVisible() and window.banner.text.text() == words)
     with qtbot.waitSignal(window.training.ended, timeout=TIMEOUT):
         press(qtbot, window.banner.action)
     ended = f"odd did not answer (odd.py, line 15) and was ended. {kept}"
@@ -427,12 +444,10 @@ def test_a_step_that_never_ends_is_offered_to_be_ended_and_the_window_goes_on(qt
 
 
 def test_closing_the_window_ends_what_does_not_answer(qtbot, window, tmp_path, monkeypatch):
-    monkeypatch.setattr(closing, "PATIENCE", 1.0)
     monkeypatch.setattr(QMessageBox, "exec", lambda box: box.buttons()[0].click() or 0)
-    train_odd(qtbot, window, tmp_path, step="while context.step == 15: pass")
+    window.closing._limit.setInterval(1000)  # not the five seconds of `closing.PATIENCE`
+    train_until_it_hangs(qtbot, window, tmp_path)
     run = window.training.run
-    qtbot.waitUntil((run.checkpoint_folder / "model.safetensors").exists, timeout=TIMEOUT)
-    qtbot.wait(500)
     with qtbot.waitSignal(window.training.ended, timeout=TIMEOUT):
         window.leave()
     assert run.state().state == "failed"
@@ -451,4 +466,4 @@ def test_a_decoder_that_raises_costs_its_answer_and_names_the_line(qtbot, window
     window.run_list.select(run.path)
     window._show_page(1)
     words = "odd raised ZeroDivisionError: no picture (odd.py, line 19)."
-    qtbot.waitUntil(lambda: window.traversal_page.card.message.text() == words, timeout=TIMEOUT)
+    wait_until(qtbot, lambda: window.traversal_page.card.message.text() == words)

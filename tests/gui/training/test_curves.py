@@ -269,10 +269,10 @@ def test_terms_without_a_unit_have_no_brackets(page, show, tmp_path):
     run = schedule_run(tmp_path / "runs", "own", "dip-vae-i")
     show()
     plot = page.curves.terms
-    assert plot.title.text() == "Terms of the method"
+    assert plot.title.text() == "Terms"
     assert "Off-diagonal: Sum of" in plot.title.toolTip()
     assert plot.note.text() == ""
-    assert curves_figure(run).axes[-1].get_title() == "Terms of the method"
+    assert curves_figure(run).axes[-1].get_title() == "Terms"
 
 
 def test_a_weight_that_follows_a_schedule_is_drawn_dashed_in_a_plot_of_its_own(page, show, tmp_path):
