@@ -3,7 +3,7 @@ weights that follow a schedule, and scores.
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np

@@ -333,8 +333,11 @@ def test_rows_are_equally_high_and_wide_plots_stay_wide(page, show, tmp_path):
     schedule_run(tmp_path / "runs", "two", "d-vae")
     show()
     assert rows(curves) == [
-        [curves.reconstruction, curves.kl], [curves.latents], [*curves.terms[:2]], [*curves.terms[2:], curves.weights, curves.scores]
-    ]  # fmt: skip
+        [curves.reconstruction, curves.kl],
+        [curves.latents],
+        [*curves.terms[:2]],
+        [*curves.terms[2:], curves.weights, curves.scores],
+    ]
 
 
 def test_terms_share_a_plot_only_if_they_have_a_common_scale(page, show, tmp_path):
