@@ -257,7 +257,11 @@ class Curves(QWidget):
             style = STYLES[number % len(STYLES)] if several else STYLES[0]
             whose = str(item.path) if several else ""
             name = item.name if several else ""
-            curves.append(self._curve(item, term.name, words, colour, style=style, group=whose, group_title=name))
+            curve = self._curve(
+                item, term.name, words, colour, style=style, group=whose, group_title=name,
+                in_legend=several or not alone,  # the plot's title is the name of a single curve
+            )  # fmt: skip
+            curves.append(curve)
         return curves
 
     def _draw_weights(self, items: Sequence[RunItem], view: View, across: tuple[float, float]) -> None:
