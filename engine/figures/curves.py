@@ -2,12 +2,14 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from engine.evaluation.catalogue import METRICS
 from engine.figures.drawing import blank_figure
+from engine.methods.base import Term, terms_by_unit
 from engine.methods.registry import METHODS
 from engine.runs.colours import PALETTE
 from engine.runs.curves import Values, View, logarithms, smooth, value_range
@@ -60,7 +62,8 @@ class _Drawing:
     def one(self, run: Run, reader: MetricsReader) -> "Figure":
         method = METHODS[run.config.objective]
         panels = [self._losses, *([self._divergence, self._latents] if method.has("kl") else [])]
-        panels += [self._terms] if set(reader.own) & {term.name for term in method.terms} else []
+        groups = terms_by_unit([term for term in method.terms if term.name in reader.own])
+        panels += [partial(self._terms, group) for group in groups]
         panels += [self._weights] if method.scheduled(reader.own) else []
         panels += [self._scores] if len(_scores_of(run)) else []
         figure = blank_figure(3.6 * len(panels), 3.2)
@@ -88,12 +91,10 @@ class _Drawing:
         self._plot_latents(axes, reader, latent_names(run.marks()))
         self._finish(axes, "KL per latent")
 
-    def _terms(self, axes: "Axes", run: Run, reader: MetricsReader) -> None:
-        terms = [term for term in METHODS[run.config.objective].terms if term.name in reader.own]
+    def _terms(self, terms: Sequence[Term], axes: "Axes", run: Run, reader: MetricsReader) -> None:
         for number, term in enumerate(terms):
             self._plot(axes, reader, term.name, color=PALETTE[number % len(PALETTE)], label=term.title)
-        units = dict.fromkeys(term.unit for term in terms if term.unit)
-        self._finish(axes, "Terms", unit=", ".join(units))
+        self._finish(axes, terms[0].title if len(terms) == 1 else "Terms", unit=terms[0].unit)
         _explain(axes, reader, "upper right")
 
     def _weights(self, axes: "Axes", run: Run, reader: MetricsReader) -> None:

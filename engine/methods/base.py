@@ -62,6 +62,21 @@ class Term:
     help: str
 
 
+def terms_by_unit(*methods: Sequence[Term]) -> list[list[Term]]:
+    """Return the terms that can share a y axis, each once: those of one unit, and plain numbers of one method.
+
+    Plain numbers of different methods, such as an accuracy and a squared error, have no common scale. A capacity, which
+    is drawn with KL, is left out.
+    """
+    groups: dict[object, dict[str, Term]] = {}
+    for terms in methods:
+        plain = tuple(term.name for term in terms if not term.unit)
+        for term in terms:
+            if term.name != CAPACITY:
+                groups.setdefault(term.unit or plain, {}).setdefault(term.name, term)
+    return [list(group.values()) for group in groups.values()]
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Images of a step, float32 (n, channels, height, width) in 0..1, and labels (n,) if the model is conditional.
@@ -163,7 +178,7 @@ class Supervision(StrEnum):
     @property
     def short(self) -> str:
         """The label for narrow places."""
-        return {Supervision.NONE: "unsup.", Supervision.WEAK: "weak", Supervision.FULL: "superv."}[self]
+        return {Supervision.NONE: "unsup.", Supervision.WEAK: "weakly sup.", Supervision.FULL: "supervised"}[self]
 
     @property
     def rank(self) -> int:

@@ -19,8 +19,7 @@ TEXT_LEFT = 23
 class RunDelegate(QStyledItemDelegate):
     """Paints a run: colour, name, data set, method, supervision and seed, state, tags, reconstruction, KL, progress.
 
-    Where there is no room for it, "unsupervised" is left out and other supervision shortened, if need be at the cost of
-    the seed.
+    Where there is no room for it, "unsupervised" is left out; other supervision costs the seed, and is then shortened.
 
     Emits `dot_clicked(index)` after a click on the colour.
     """
@@ -86,9 +85,10 @@ class RunDelegate(QStyledItemDelegate):
         kind = f"{DATASET_TITLES[config.dataset]} · {short_method_title(config)}"
         label, seed = config.supervision, f"seed {config.seed}"
         kinds = [f"{kind} · {label} · {seed}"]
-        if label is not Supervision.NONE:
-            kinds += [f"{kind} · {label.short} · {seed}", f"{kind} · {label.short}"]
-        kinds.append(f"{kind} · {seed}")
+        if label is Supervision.NONE:
+            kinds.append(f"{kind} · {seed}")
+        else:
+            kinds += [f"{kind} · {words}" for words in (f"{label.short} · {seed}", label, label.short)]
         values = " · ".join(
             words.format(value)
             for words, value in (("{:,.1f}", reconstruction), ("KL {:,.1f}", kl))

@@ -108,7 +108,10 @@ class RunFilter(QSortFilterProxyModel):
         self._sort()
 
     def show_only(self, text: str) -> None:
-        """Show only runs whose name and description contain every word of the text."""
+        """Show only runs whose name and description contain every word of the text.
+
+        Supervision is matched from its beginning: "supervised" finds neither unsupervised nor weakly supervised runs.
+        """
         self.beginFilterChange()
         self._words = text.casefold().split()
         self.endFilterChange(QSortFilterProxyModel.Direction.Rows)
@@ -134,8 +137,9 @@ class RunFilter(QSortFilterProxyModel):
         item = self._item(self.sourceModel().index(row, 0, parent))
         if item.hidden and not self.show_hidden:
             return False
-        text = f"{item.name} {description_of(item)}".casefold()
-        return all(word in text for word in self._words)
+        text = f"{item.name} {_described(item, '')}".casefold()
+        supervision = item.run.config.supervision.split()
+        return all(word in text or _tells(word, supervision, self._words) for word in self._words)
 
     def lessThan(self, left: Index, right: Index) -> bool:
         """Compare two runs; ties are broken by when they were started."""
@@ -150,9 +154,21 @@ class RunFilter(QSortFilterProxyModel):
 
 def description_of(item: RunItem) -> str:
     """Return a one-line description of a run, without its name."""
+    return _described(item, item.run.config.supervision)
+
+
+def _described(item: RunItem, supervision: str) -> str:
     config = item.run.config
-    parts = [DATASET_TITLES[config.dataset], short_method_title(config), config.supervision, f"seed {config.seed}"]
-    return ", ".join([*parts, state_text(item), *(f"#{tag}" for tag in item.tags)])
+    parts = [DATASET_TITLES[config.dataset], short_method_title(config), supervision, f"seed {config.seed}"]
+    return ", ".join([*filter(None, parts), state_text(item), *(f"#{tag}" for tag in item.tags)])
+
+
+def _tells(word: str, supervision: list[str], words: list[str]) -> bool:
+    """Return whether a typed word begins a word of the supervision, with those before it typed as well."""
+    return any(
+        part.startswith(word) and all(any(before.startswith(w) for w in words) for before in supervision[:number])
+        for number, part in enumerate(supervision)
+    )
 
 
 def _number(value: float | None) -> float:

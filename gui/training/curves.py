@@ -3,7 +3,7 @@ weights that follow a schedule, and scores.
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ from PySide6.QtCore import Qt, QTimer, Slot
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from engine.evaluation.catalogue import METRICS
-from engine.methods.base import CAPACITY, Term
+from engine.methods.base import CAPACITY, Term, terms_by_unit
 from engine.methods.registry import METHODS
 from engine.runs.curves import Smoothing, View
 from engine.runs.latent_names import latent_title
@@ -35,6 +35,9 @@ TURN_MS = 40
 
 MOST_ROWS = 4
 """Plots that there is room for, one below the other."""
+
+TERM_PLOTS = 3
+"""Maximum number of plots of terms. Every method needs at most two; terms of further units share the last plot."""
 
 MOST_AT_ONCE = 4
 """Number of runs up to which all plots are drawn at once; with more they are drawn one by one."""
@@ -73,8 +76,8 @@ class SmoothColumn:
 class Curves(QWidget):
     """Curves of the selected runs, one colour per run; KL per latent of the first, one colour per latent.
 
-    A plot is hidden if no selected run has its values, such as terms of the method's own, weights that follow a
-    schedule, or scores.
+    Terms of the methods' own have a plot for each unit. A plot is hidden if no selected run has its values, such as
+    terms, weights that follow a schedule, or scores.
 
     The plots pan and zoom along x together and share a crosshair. Growing curves are redrawn at most every `redraw_ms`
     milliseconds.
@@ -82,31 +85,31 @@ class Curves(QWidget):
 
     def __init__(self, redraw_ms: int) -> None:
         super().__init__()
-        layout = self._rows = QVBoxLayout(self)
+        layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(8)
         self.reconstruction = CurvePlot("Loss and reconstruction", "nats")
         self.kl = CurvePlot("KL divergence", "nats")
         self.latents = CurvePlot("KL per latent", "nats")
-        self.terms = CurvePlot("Terms", "nats")
+        self.terms = tuple(CurvePlot("Terms", "nats") for _ in range(TERM_PLOTS))
         self.weights = CurvePlot("Weights", "")
         self.scores = CurvePlot("Scores", "")
-        self.plots = (self.reconstruction, self.kl, self.latents, self.terms, self.weights, self.scores)
-        for plot in self.plots[3:]:
-            plot.hide()
-        topics = ("reconstruction", "kl", "latents", "terms", "weights", "scores")
+        self.plots = (self.reconstruction, self.kl, self.latents, *self.terms, self.weights, self.scores)
+        topics = ("reconstruction", "kl", "latents", *["terms"] * TERM_PLOTS, "weights", "scores")
         for plot, topic in zip(self.plots, topics, strict=True):
+            plot.setParent(self)
+            plot.setVisible(plot in self.plots[:3])
             plot.setProperty("helpTopic", f"curves#{topic}")
-            if plot not in self.plots[3:]:
-                layout.addWidget(plot, 1)
             plot.canvas.zoomed.connect(self._zoom)
             plot.canvas.all_asked.connect(self._show_all)
             plot.canvas.pointed.connect(self._point)
             plot.readout.setParent(self)
-        self._last = QHBoxLayout()
-        self._last.setSpacing(8)
-        layout.addLayout(self._last, 1)
-        self._place(beside=False)
+        self._rows = [QHBoxLayout() for _ in range(MOST_ROWS)]
+        for row in self._rows:
+            row.setSpacing(8)
+            layout.addLayout(row, 1)
+        self._placed: list[list[CurvePlot]] = []
+        self._place()
         self._items: Sequence[RunItem] = ()
         self._options = ViewOptions()
         self._held_out: dict[Path, MetricsReader] = {}
@@ -117,6 +120,14 @@ class Curves(QWidget):
         self._turn = QTimer(self)
         self._turn.setSingleShot(True)
         self._turn.timeout.connect(self._draw_next)
+        self._drawing = (
+            self._draw_losses,
+            self._draw_divergences,
+            self._draw_latents,
+            self._draw_terms,
+            self._draw_weights,
+            self._draw_scores,
+        )
         self._next = 0
         self._stale = False
         self._drawn_at = 0.0
@@ -175,30 +186,22 @@ class Curves(QWidget):
     def _draw(self) -> None:
         """Draw all plots now."""
         self._turn.stop()
-        for number in range(len(self.plots)):
-            self._draw_plot(number)
+        for number in range(len(self._drawing)):
+            self._draw_plots(number)
 
     @Slot()
     def _draw_next(self) -> None:
-        """Draw one plot, and give the window some time before the next."""
-        self._draw_plot(self._next)
+        """Draw one kind of plot, and give the window some time before the next."""
+        self._draw_plots(self._next)
         self._next += 1
-        if self._next < len(self.plots):
+        if self._next < len(self._drawing):
             self._turn.start(TURN_MS)
         elif self._stale:
             self._draw_later()
 
-    def _draw_plot(self, number: int) -> None:
+    def _draw_plots(self, number: int) -> None:
         self._drawn_at = time.monotonic()
-        draw = (
-            self._draw_losses,
-            self._draw_divergences,
-            self._draw_latents,
-            self._draw_terms,
-            self._draw_weights,
-            self._draw_scores,
-        )[number]
-        draw(self._items, self._options.view, self._zoomed or self._all())
+        self._drawing[number](self._items, self._options.view, self._zoomed or self._all())
 
     def _draw_losses(self, items: Sequence[RunItem], view: View, across: tuple[float, float]) -> None:
         """Draw reconstruction, or the loss if no run has a reconstruction."""
@@ -231,29 +234,34 @@ class Curves(QWidget):
         self.latents.show_curves(self._per_latent(items[0]) if items else [], view, across)
 
     def _draw_terms(self, items: Sequence[RunItem], view: View, across: tuple[float, float]) -> None:
-        """Draw the methods' own terms: one colour per run, or one per term if a single run has several."""
-        having = [item for item in items if _terms(item)]
-        terms = (term for item in having for term in METHODS[item.run.config.objective].terms)
-        known = {term.name: term for term in terms if term.name != CAPACITY}
-        self.terms.setVisible(bool(having))
-        self.terms.title.setText(next(iter(known.values())).title if len(known) == 1 else "Terms")
-        self.terms.title.setToolTip(tip(*(f"{_named(term)}: {term.help}" for term in known.values())))
-        self.terms.note.setText(", ".join(dict.fromkeys(term.unit for term in known.values() if term.unit)))
-        curves = [c for item in having for c in self._own_terms(item, known, several=len(items) > 1)]
-        self.terms.show_curves(curves, view, across)
+        """Draw the methods' own terms, those of each unit in a plot: one colour per run, or one per term of a run."""
+        groups = terms_by_unit(*(_terms(item) for item in items))
+        groups[TERM_PLOTS - 1 :] = [[term for group in groups[TERM_PLOTS - 1 :] for term in group]]
+        groups = [group for group in groups if group]
+        for number, plot in enumerate(self.terms):
+            group = groups[number] if number < len(groups) else []
+            plot.setVisible(bool(group))
+            plot.title.setText(group[0].title if len(group) == 1 else "Terms")
+            plot.title.setToolTip(tip(*(f"{_named(term)}: {term.help}" for term in group if term.help)))
+            units = ", ".join(dict.fromkeys(term.unit for term in group if term.unit))
+            plot.note.setText(units)
+            plot.note.setVisible(bool(units))
+            plot.show_curves([c for it in items for c in self._own_terms(it, group, len(items) > 1)], view, across)
 
-    def _own_terms(self, item: RunItem, known: Mapping[str, Term], *, several: bool) -> list[Curve]:
-        palette, names = tokens().runs, _terms(item)
-        curves = []
-        for number, name in enumerate(names):
-            title = known[name].title if name in known else name
-            alone = len(names) == 1
+    def _own_terms(self, item: RunItem, group: Sequence[Term], several: bool) -> list[Curve]:
+        palette, own = tokens().runs, {term.name for term in _terms(item)}
+        curves, alone = [], len(group) == 1
+        for number, term in enumerate(term for term in group if term.name in own):
             colour = run_colour(item) if several or alone else palette[number % len(palette)]
-            words = (item.name if alone else f"{item.name} · {title}") if several else title
+            words = (item.name if alone else f"{item.name} · {term.title}") if several else term.title
             style = STYLES[number % len(STYLES)] if several else STYLES[0]
-            group = str(item.path) if several else ""
-            whose = item.name if several else ""
-            curves.append(self._curve(item, name, words, colour, style=style, group=group, group_title=whose))
+            whose = str(item.path) if several else ""
+            name = item.name if several else ""
+            curve = self._curve(
+                item, term.name, words, colour, style=style, group=whose, group_title=name,
+                in_legend=several or not alone,  # the plot's title is the name of a single curve
+            )  # fmt: skip
+            curves.append(curve)
         return curves
 
     def _draw_weights(self, items: Sequence[RunItem], view: View, across: tuple[float, float]) -> None:
@@ -274,7 +282,7 @@ class Curves(QWidget):
         having, several = [item for item in items if len(self._of_scores[item.path])], len(items) > 1
         self.scores.setVisible(bool(having))
         self.scores.title.setToolTip(tip(*(f"{METRICS[name].name}: {METRICS[name].about}" for name in SCORES)))
-        self._share_room()
+        self._place()
         self.scores.show_curves([c for item in having for c in self._own_scores(item, several=several)], view, across)
 
     def _own_scores(self, item: RunItem, *, several: bool) -> list[Curve]:
@@ -294,17 +302,29 @@ class Curves(QWidget):
             for number, name in enumerate(SCORES)
         ]
 
-    def _share_room(self) -> None:
-        """Place terms, weights and scores side by side if more than four plots are shown, for lack of room."""
-        beside = sum(not plot.isHidden() for plot in self.plots) > MOST_ROWS
-        if beside is not self._beside:
-            self._place(beside=beside)
+    def _place(self) -> None:
+        """Place the shown plots in rows of equal height.
 
-    def _place(self, *, beside: bool) -> None:
-        """Put terms, weights and scores into one row, or into a row each, all of which are equally high."""
-        self._beside = beside
-        for plot in self.plots[3:]:
-            (self._last if beside else self._rows).addWidget(plot, 1)
+        Each has a row of its own if there is room. Otherwise terms, weights and scores share rows, and if these would
+        be too narrow, so do reconstruction and KL.
+        """
+        shown = [[plot] for plot in self.plots if not plot.isHidden()]
+        if len(shown) > MOST_ROWS:
+            rows, more = ([row for row in shown if (row[0] in self.plots[:3]) is first] for first in (True, False))
+            if len(rows) == 3 and len(more) > 2:
+                rows = [rows[0] + rows[1], rows[2]]
+            room = MOST_ROWS - len(rows)
+            for number in range(room):
+                rows.append([plot for [plot] in more[number * len(more) // room : (number + 1) * len(more) // room]])
+            shown = rows
+        if shown == self._placed:
+            return
+        self._placed = shown
+        for number, row in enumerate(self._rows):
+            while row.count():
+                row.takeAt(0)
+            for plot in shown[number] if number < len(shown) else []:
+                row.addWidget(plot, 1)
 
     def _own_weights(self, item: RunItem, *, several: bool, alone: bool) -> list[Curve]:
         palette, fields = tokens().runs, _weights(item)
@@ -449,7 +469,7 @@ def _named(term: Term) -> str:
     return f"{term.title} ({term.unit})" if term.unit else term.title
 
 
-def _terms(item: RunItem) -> list[str]:
-    """Return the names of the method's own curves that are terms."""
-    weights = _weights(item)
-    return [name for name in item.metrics.own if name not in weights]
+def _terms(item: RunItem) -> list[Term]:
+    """Return the method's own curves that are terms, also those that its present version does not have."""
+    known, weights = {term.name: term for term in METHODS[item.run.config.objective].terms}, _weights(item)
+    return [known.get(name) or Term(name, name, "", "") for name in item.metrics.own if name not in weights]

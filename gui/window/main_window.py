@@ -80,6 +80,8 @@ class MainWindow(QMainWindow):
         self.plugins.load_known()
         self.store = RunStore(runs, self)
         self.training = TrainingSession(runs, self)
+        self._trained: Path | None = None
+        """The run that trained last, in this session."""
         self.evaluation = EvaluationSession(self)
         self.studies = StudySession(runs, self)
         self.closing = Closing(self, self.training, self.evaluation, self.studies, settings)
@@ -394,10 +396,15 @@ class MainWindow(QMainWindow):
 
     @Slot(object)
     def _training_began(self, path: Path) -> None:
-        """Select a run that has started, unless several runs are selected."""
+        """Select a run that has started if its predecessor is watched: a queue must not turn to another run what the
+        user is looking at. `_start` selects a run that the user has started.
+        """
         self.store.refresh()
-        if len(self.run_list.items()) <= 1:
+        chosen = [item.path for item in self.run_list.items()]
+        watched = self.pages.currentWidget() is self.training_page and chosen == [self._trained]
+        if watched or not chosen:
             self.run_list.select(path)
+        self._trained = path
 
     @Slot(object)
     def _training_ended(self, path: Path) -> None:

@@ -1,10 +1,13 @@
 """Presets of the application and of the user."""
 
+import tomllib
+
 import pytest
 
 from engine.errors import ConfigError
 from engine.settings.presets import load_preset, quick_preset, shipped_presets
 from engine.settings.run_config import RunConfig
+from engine.system.paths import RESOURCES
 from engine.system.schedule import Schedule
 
 IMAGES = {"mnist": 60_000, "dsprites": 737_280}
@@ -36,6 +39,17 @@ def test_a_preset_describes_its_purpose(preset):
     assert preset.title
     assert preset.description.endswith(".")
     assert preset.config.data_folder is None  # no folders of the author's machine
+
+
+@pytest.mark.parametrize(
+    "preset", [p for p in PRESETS if p.title.endswith("ten minutes") and p.config.network != "mlp"], ids=lambda p: p.name
+)
+def test_ten_minutes_are_ten_minutes(preset):
+    # Measured with two threads: 70 ms for a step of the VAE with batches of 64 (the help's costs are relative to it).
+    costs = tomllib.loads((RESOURCES / "help" / "costs.toml").read_text(encoding="utf-8"))
+    seconds = 0.07 * costs[preset.config.objective]["step"] * preset.config.batch_size / 64
+    assert 8 <= seconds * preset.config.steps / 60 <= 11
+    assert "about ten minutes on two cores" in preset.description.casefold()
 
 
 def test_there_are_presets_of_the_reports_methods_for_both_data_sets():

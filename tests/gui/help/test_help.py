@@ -352,11 +352,11 @@ def test_f1_in_a_field_opens_its_entry(qtbot, window, name):
 def test_f1_elsewhere_opens_the_topic_of_the_widget(qtbot, window):
     curves = window.training_page.curves
     window.training_page._stack.setCurrentIndex(1)
-    for plot in (curves.terms, curves.weights, curves.scores):  # as for a run that has such curves
+    for plot in (*curves.terms, curves.weights, curves.scores):  # as for a run that has such curves
         plot.show()
-    for plot, topic in zip(
-        curves.plots, ("reconstruction", "kl", "latents", "terms", "weights", "scores"), strict=True
-    ):
+    terms = ["terms"] * len(curves.terms)
+    topics = ("reconstruction", "kl", "latents", *terms, "weights", "scores")
+    for plot, topic in zip(curves.plots, topics, strict=True):
         assert f1(qtbot, window, plot.canvas) == f"curves#{topic}"
     assert f1(qtbot, window, window.run_list.filter) == "runs"
     for number, topic in enumerate((FIRST, "traversal", "table", "data")):

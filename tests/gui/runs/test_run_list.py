@@ -201,9 +201,18 @@ def test_the_supervision_is_said_found_and_compared(window, make_run):
     for settings in ({"objective": "ada-gvae"}, {"objective": "vae", "conditional": True}, {"objective": "vae"}):
         make_run(window.store.root, dataset="dsprites", data_folder=None, **settings)
     window.store.refresh()
-    window.run_list.filter.setText("weakly")
-    [item] = window.run_list.shown_items()
-    assert item.run.config.objective == "ada-gvae"
+    supervised, paired, plain = (("vae", True),), (("ada-gvae", False),), (("vae", False),)
+    for text, left in (
+        ("supervised", supervised),
+        ("unsuperv", plain),
+        ("weakly supervised", paired),
+        ("supervised weak", paired),
+        ("supervised ada", ()),
+        ("weakly", paired),
+    ):
+        window.run_list.filter.setText(text)
+        shown = [item.run.config for item in window.run_list.shown_items()]
+        assert tuple((config.objective, config.conditional) for config in shown) == left, text
     tip = window.run_list.shown.index(0, 0).data(Qt.ItemDataRole.ToolTipRole)
     assert "Ada-GVAE (weakly supervised), dSprites" in tip
     window.run_list.filter.clear()
@@ -220,7 +229,7 @@ def test_the_supervision_is_painted_where_there_is_room(window, runs, make_run, 
     make_run(window.store.root, dataset="dsprites", data_folder=None, objective="ada-gvae", name="pairs")
     window.store.refresh()
     window.run_list.filter.setText("pairs")
-    for width, label, seed in ((500, "weakly supervised", True), (250, "weak", True), (190, "weak", False)):
+    for width, label, seed in ((500, "weakly supervised", True), (290, "weakly sup", True), (222, "weakly sup", False)):
         painted.clear()
         window.run_list.view.setFixedWidth(width)
         window.run_list.view.grab()

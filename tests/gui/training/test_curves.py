@@ -1,5 +1,7 @@
 """The curves and live pictures of the Training page, used as a user would."""
 
+from itertools import groupby
+
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
@@ -236,10 +238,10 @@ def test_terms_have_a_plot_if_a_selected_run_has_some(page, show, tmp_path):
     page.options.smoothing.setValue(0)
     make_run(tmp_path / "runs", "plain")
     show()
-    assert page.curves.terms.isHidden()
+    assert all(plot.isHidden() for plot in page.curves.terms)
     make_run(tmp_path / "runs", "own", objective="beta-tcvae")
     items = show()
-    plot, [own] = page.curves.terms, [item for item in items if item.name == "own"]
+    plot, [own] = page.curves.terms[0], [item for item in items if item.name == "own"]
     assert not plot.isHidden()
     assert plot.title.text() == "Total correlation"
     assert "independent" in plot.title.toolTip()
@@ -268,7 +270,7 @@ def schedule_run(root, name, objective="beta-vae", **weights):
 def test_terms_without_a_unit_have_no_brackets(page, show, tmp_path):
     run = schedule_run(tmp_path / "runs", "own", "dip-vae-i")
     show()
-    plot = page.curves.terms
+    plot = page.curves.terms[0]
     assert plot.title.text() == "Terms"
     assert "Off-diagonal: Sum of" in plot.title.toolTip()
     assert plot.note.text() == ""
@@ -283,7 +285,7 @@ def test_a_weight_that_follows_a_schedule_is_drawn_dashed_in_a_plot_of_its_own(p
     items = show()
     plot, [warm] = page.curves.weights, [item for item in items if item.name == "warm"]
     assert not plot.isHidden()
-    assert page.curves.terms.isHidden()  # a weight is no term
+    assert all(plot.isHidden() for plot in page.curves.terms)  # a weight is no term
     [key] = plot.drawn  # no smoothing of it, whatever the slider says
     assert key == f"beta {warm.path}"
     x, y = drawn(plot, key)
@@ -312,24 +314,60 @@ def test_terms_and_weights_share_a_row_where_all_plots_are_there(page, show, tmp
     assert page.curves.weights.width() == page.curves.kl.width()
     schedule_run(tmp_path / "runs", "two", "beta-tcvae", beta="8 to 1 over 50 steps")
     show()
-    terms, weights = page.curves.terms, page.curves.weights
+    terms, weights = page.curves.terms[0], page.curves.weights
     QApplication.processEvents()
     assert terms.y() == weights.y()
     assert terms.x() + terms.width() < weights.x()
     assert abs(weights.height() - page.curves.kl.height()) <= 2
 
 
-def test_four_plots_are_equally_high_whichever_they_are(page, show, tmp_path):
+def test_rows_are_equally_high_and_wide_plots_stay_wide(page, show, tmp_path):
     run = schedule_run(tmp_path / "runs", "one", "info-gan-cr", contrast_weight="0 to 2 over 50 steps jump")
     begin_rows(run.scores_file, ",".join(SCORE_COLUMNS))
     add_row(run.scores_file, "100,1,100,0.5,0.1")
     show()
+    curves = page.curves
+    assert rows(curves) == [
+        [curves.reconstruction], [curves.terms[0]], [curves.terms[1]], [curves.weights, curves.scores]
+    ]  # fmt: skip
+    schedule_run(tmp_path / "runs", "two", "d-vae")
+    show()
+    assert rows(curves) == [
+        [curves.reconstruction, curves.kl],
+        [curves.latents],
+        [*curves.terms[:2]],
+        [*curves.terms[2:], curves.weights, curves.scores],
+    ]
+
+
+def test_terms_share_a_plot_only_if_they_have_a_common_scale(page, show, tmp_path):
+    run = make_run(tmp_path / "runs", "gan", objective="info-gan-cr")
+    show()
+    plots = page.curves.terms
+    said = [(plot.title.text(), plot.note.text(), plot.isHidden()) for plot in plots]
+    assert said[:2] == [("Terms", "nats", False), ("Contrast, accuracy", "", False)]
+    assert said[2][2]
+    titles = ["Discriminator", "Generator", "Information", "Contrast"]
+    assert [button.entry.title for button in plots[0].legend.buttons] == titles
+    panels = [axes.get_title() for axes in curves_figure(run).axes]
+    assert panels == ["Loss (nats)", "Terms of the method (nats)", "Contrast, accuracy"]
+    make_run(tmp_path / "runs", "rounded", objective="qlae")  # a plain number and one in codes
+    make_run(tmp_path / "runs", "tc", objective="beta-tcvae")
+    page.options.smoothing.setValue(0)
+    show()
+    columns = [{key.split()[0] for key in plot.drawn} for plot in plots]
+    assert sum(map(len, columns)) == 8
+    assert any("total_correlation" in names and "contrast_loss" in names for names in columns)
+    assert not any({"contrast_accuracy", "total_correlation"} <= names for names in columns)
+
+
+def rows(curves):
+    """The visible plots from the top, each row from the left, all of which are equally high."""
     QApplication.processEvents()
-    shown = [plot for plot in page.curves.plots if not plot.isHidden()]
-    assert shown == [page.curves.reconstruction, page.curves.terms, page.curves.weights, page.curves.scores]
-    heights = [plot.height() for plot in shown]
+    shown = sorted((plot.y(), plot.x(), number) for number, plot in enumerate(curves.plots) if plot.isVisible())
+    heights = {curves.plots[number].height() for _, _, number in shown}
     assert max(heights) - min(heights) <= 12
-    assert [plot.y() for plot in shown] == sorted({plot.y() for plot in shown})
+    return [[curves.plots[number] for _, _, number in row] for _, row in groupby(shown, lambda each: each[0])]
 
 
 def test_all_runs_are_fully_visible_and_plots_zoom_together(qtbot, page, show, tmp_path):

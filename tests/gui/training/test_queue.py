@@ -264,3 +264,20 @@ def test_undoing_a_removal_starts_no_training(qtbot, queued):
     assert waiting(queued) == ["3"]
     assert not queued.training.active
     assert queued.queue_card.hold.text() == "Start"
+
+
+def test_the_next_run_is_selected_only_while_its_predecessor_is_watched(window, make_run):
+    first, second, third = (make_run(window.store.root, objective="vae", seed=seed).path for seed in range(3))
+    window.store.refresh()
+
+    def chosen_after(selected, begun, page):
+        window.header.tabs.button(page).click()
+        window.run_list.select(selected)
+        window.training.began.emit(begun)
+        [item] = window.run_list.items()
+        return item.path
+
+    chosen_after(first, first, 0)
+    assert chosen_after(first, second, 0) == second
+    assert chosen_after(first, third, 0) == first  # another run is looked at
+    assert chosen_after(third, second, 1) == third  # its traversal is looked at

@@ -147,7 +147,7 @@ def test_there_is_no_empty_plot_and_pictures_are_titled(page, window):
     training = window.training_page
     training.curves._draw()
     plots = training.curves
-    assert [plot.isHidden() for plot in (plots.reconstruction, plots.kl, plots.latents, plots.terms)] == [
+    assert [plot.isHidden() for plot in (plots.reconstruction, plots.kl, plots.latents, plots.terms[0])] == [
         False, True, True, False
     ]  # fmt: skip
     assert plots.reconstruction.title.text() == "Loss"
@@ -166,10 +166,10 @@ def test_with_several_runs_the_legend_names_the_run_and_terms_are_read_separatel
     window.header.tabs.button(0).click()
     curves = window.training_page.curves
     curves._draw()
-    names = [button.entry.title for button in curves.terms.legend.buttons]
+    names = [button.entry.title for button in curves.terms[0].legend.buttons]
     assert sorted(names) == sorted(item.name for item in window.store.items)
     assert len(names) == 2
-    assert {curve.title.split(" · ")[-1] for curve in curves.terms._curves} == {
+    assert {curve.title.split(" · ")[-1] for curve in curves.terms[0]._curves} == {
         "Discriminator", "Generator", "Category", "Continuous codes"
     }  # fmt: skip
 
