@@ -66,6 +66,7 @@ class Matrix:
 MATRICES = {
     "mutual_information": ("mig", "Mutual information", "nats"),
     "accuracies": ("sap", "Accuracy of each latent (SAP)", ""),
+    "votes": ("factor_vae", "Votes (FactorVAE)", "share of votes"),
     "importance": ("dci_disentanglement", "Importance (DCI)", ""),
 }
 """Matrices behind scores, by name in evaluation.json: the metric they are stored with, title and unit."""

@@ -10,13 +10,16 @@ from numpy.typing import NDArray
 
 from engine.data import Dataset, Fingerprint, fingerprint_of, load_if_available, load_prepared, prepare
 from engine.errors import CheckpointError, ConfigError, DataError, StudioError
-from engine.evaluation.catalogue import IMAGES, METRICS, OURS, VERSION
+from engine.evaluation.catalogue import METRICS, OURS, VERSION, Need
 from engine.evaluation.forward import forward
+from engine.evaluation.further_scores import FURTHER
 from engine.evaluation.ground_truth import SCORES
 from engine.evaluation.metric import PLUGIN_METRICS, Metric, Score, found_by
+from engine.evaluation.prediction import PREDICTIONS
 from engine.evaluation.reasons import NEEDS_CATEGORY, method_reason, no_labels, no_training_split
 from engine.evaluation.representation import Representation
 from engine.evaluation.results import SEED, Results, missing, of_other_code, of_plugin, too_narrow
+from engine.evaluation.sampling import sample_of
 from engine.evaluation.summaries import category_results, correlation_results, headline_results, training_results
 from engine.jobs.events import Evaluated, Event, Job, Progress, Request, Warned
 from engine.jobs.processes import Children
@@ -30,9 +33,12 @@ from engine.system.reading import DamagedError, read_limited, reason_of
 from engine.system.user_code import raised_words
 
 TRAINING = ("reconstruction_train", "reconstruction_train_mean")
-GROUND_TRUTH = tuple(column.metric for metric in SCORES for column in metric.columns)
-HEADLINE = tuple(name for name in OURS if name not in TRAINING and name not in GROUND_TRUTH)
-WITHOUT_FACTORS = tuple(name for name in OURS if name not in GROUND_TRUTH)
+MEASURED: tuple[Metric, ...] = (*SCORES, *FURTHER, *PREDICTIONS)
+"""Metrics of the application that are computed from a representation, in this order."""
+GROUND_TRUTH = tuple(name for name in OURS if Need.FACTORS in METRICS[name].needs)
+_OF_METRICS = frozenset(column.metric for metric in MEASURED for column in metric.columns)
+HEADLINE = tuple(name for name in OURS if name not in TRAINING and name not in _OF_METRICS)
+WITHOUT_FACTORS = (*HEADLINE, *TRAINING)
 """Metrics that need no ground-truth factors and take seconds each."""
 
 Computing = Generator[Event, Request | None, dict[str, Any]]
@@ -163,7 +169,7 @@ def _compute(run: Run, dataset: Dataset, lacking: Sequence[str]) -> Computing:
             kept = _keep(trained, key, (yield from _compute_headline(trained, what)))
         if set(lacking) & set(TRAINING):
             kept = _keep(trained, key, (yield from _compute_training(trained, what)))
-        for metric in (*SCORES, *PLUGIN_METRICS.values()):
+        for metric in (*MEASURED, *PLUGIN_METRICS.values()):
             if set(lacking) & {column.metric for column in metric.columns}:
                 kept = _keep(trained, key, {"metrics": (yield from _measured(metric, representation))})
     return kept
@@ -257,11 +263,3 @@ def _compute_training(trained: TrainedModel, what: str) -> Computing:
         return {"metrics": {name: missing(no_training_split(dataset.title)) for name in TRAINING}}
     passed = yield from forward(trained, sample_of(dataset, "train"), SEED, f"{what}: training images", sharpness=False)
     return {"metrics": training_results(passed, len(dataset.splits["train"]))}
-
-
-def sample_of(dataset: Dataset, split: str, limit: int = IMAGES) -> NDArray[np.int64]:
-    """Return positions of at most `limit` images of a split, drawn with a fixed seed, in ascending order."""
-    indices = np.asarray(dataset.splits[split], dtype=np.int64)
-    if len(indices) <= limit:
-        return indices
-    return np.sort(np.random.default_rng(SEED).choice(indices, limit, replace=False))

@@ -174,6 +174,16 @@ class Representation:
         yield from self._means.encode(wanted, f"{self._what}: encoding")
         return _fixed(self._means.means.view())
 
+    def sampled(self, images: NDArray[np.int64]) -> Generator[Event, Request | None, NDArray[np.float64]]:
+        """Draw z from the posterior of each image, with a fixed seed, (n, latents). Needs a reconstruction."""
+        noise, parts = torch.Generator().manual_seed(SEED), []
+        for part in _batches(images):
+            with torch.inference_mode():
+                z = self._trained.model.sample(self._trained.encode(self._dataset.images(part)), noise)
+            parts.append(z.double().numpy())
+            yield Progress(sum(map(len, parts)), len(images), f"{self._what}: drawing z", "images")
+        return np.concatenate(parts)
+
     @cached_property
     def _sums(self) -> NDArray[np.float64]:
         return pair_sums(self._means.means, self.pairs)

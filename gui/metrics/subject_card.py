@@ -41,6 +41,7 @@ SHARPNESS = "Sharpness: mean over the images shown, z = mean; point at an image 
 TIPS = {
     "mutual_information": "{row} has {value} nats of information about {column}",
     "accuracies": "{row} alone predicts {column} with an accuracy of {value}",
+    "votes": "{row} casts {value} of the votes, for {column}",
     "importance": "The importance of {row} for {column} is {value}",
 }
 

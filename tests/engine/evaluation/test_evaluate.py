@@ -15,9 +15,10 @@ from engine.data import load_dataset
 from engine.errors import CheckpointError, DataError, RunError, StudioError
 from engine.evaluation import evaluate as module
 from engine.evaluation.catalogue import METRICS
-from engine.evaluation.evaluate import GROUND_TRUTH, HEADLINE, evaluate, sample_of
+from engine.evaluation.evaluate import GROUND_TRUTH, HEADLINE, evaluate
 from engine.evaluation.reasons import NEEDS_CATEGORY
 from engine.evaluation.rows import row_of
+from engine.evaluation.sampling import sample_of
 from engine.evaluation.sharpness import laplacian_variance
 from engine.evaluation.table import table_of
 from engine.evaluation.table_formats import comma_separated, markdown
