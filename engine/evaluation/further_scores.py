@@ -92,9 +92,10 @@ class SampledMig(FactorMetric):
         groups, counts = representation.groups, {"n": len(sample)}
         classes = groups.classes[sample]
         information, entropy = mig.mutual_information(z, classes), mig.entropies(classes)
+        ordered = mig.ordered_gap(information, entropy, groups.named)
         return {
-            "mig_sampled": Score(mig.gap(information, entropy), counts=counts),
-            "mig_sampled_ordered": _counted(mig.ordered_gap(information, entropy, groups.named), counts),
+            "mig_sampled": Score(mig.gap(information, entropy), counts=counts, z="sampled"),
+            "mig_sampled_ordered": ordered if isinstance(ordered, str) else Score(ordered, counts=counts, z="sampled"),
         }
 
 

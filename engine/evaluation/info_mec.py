@@ -115,7 +115,7 @@ def info_e(codes: NDArray[np.floating], classes: NDArray[np.int64], quantised: S
 
 
 def _largest_share(nmi: NDArray[np.float64]) -> float:
-    """Mean over rows of the largest over the sum, from chance, one over the columns, to 1; an empty row is at chance."""
+    """Largest share of each row, mean over rows, from 0 at chance to 1; an empty row is at chance."""
     total, chance = nmi.sum(axis=1), 1 / nmi.shape[1]
     share = np.divide(nmi.max(axis=1), total, out=np.full(len(nmi), chance), where=total > 0)
     return float((share.mean() - chance) / (1 - chance))

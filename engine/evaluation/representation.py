@@ -228,7 +228,7 @@ class Representation:
         return {
             **entry(
                 score.value, column.unit, column.protocol or column.about, "all",
-                of=len(self._dataset), z="mean", factors=factors, **about, **counts,
+                of=len(self._dataset), z=score.z, factors=factors, **about, **counts,
             ),
             **score.more,
         }  # fmt: skip

@@ -17,8 +17,8 @@ class MigSup(Metric):
             "MIG-sup",
             "Li et al. 2020: gap in information, over entropy, between the two factors that a latent knows most about. "
             "Several latents may share a factor, and a latent that is hardly informative counts as much as any other.",
-            "MIG-sup (Li et al. 2020): mutual information of each latent (20 bins of equal width) with each factor over "
-            "the factor's entropy; gap between the two largest, mean over informative latents",
+            "MIG-sup (Li et al. 2020): mutual information of each latent (20 bins of equal width) with each factor "
+            "over the factor's entropy; gap between the two largest, mean over informative latents",
             short="Li et al.",
         ),
     )
@@ -35,7 +35,7 @@ class MigSup(Metric):
 
 
 def mig_sup(information, entropies):
-    """MIG-sup of (latents, factors) mutual information, of which not all is 0, and of two entropies or more, in nats."""
+    """MIG-sup of mutual information (latents, factors), not all 0, and entropies (factors,), two or more, in nats."""
     shares = np.sort(information / entropies, axis=1)
     return float(np.mean((shares[:, -1] - shares[:, -2])[shares[:, -1] > 0]))
 

@@ -325,7 +325,7 @@ def test_a_metric_of_another_version_is_computed_again(run, without_plugins, loa
     without_plugins()
     for name in EVERY:
         load_example(name, "2" * 64 if name == "mig_sup_metric" else "")
-    words = "Modularity was computed by another version of the plug-in than is loaded"
+    words = "MIG-sup was computed by another version of the plug-in than is loaded"
     assert read_row(Run.open(run.path)).code_note == words
     list(evaluate(Run.open(run.path), ["mig_sup"]))
     entry = Run.open(run.path).evaluation()["metrics"]["mig_sup"]
