@@ -19,9 +19,12 @@ from engine.evaluation import (
     infogan_cr,
     irs,
     mig,
+    model_centrality,
     modularity,
+    pipe,
     predictors,
     sap,
+    udr,
 )
 from engine.runs.divergence import ACTIVE_NATS
 from engine.system.plain_text import one_line
@@ -35,6 +38,7 @@ VERSION = 1
 
 RECONSTRUCTION, LATENTS, SHARPNESS = "Reconstruction", "KL and latents", "Sharpness"
 FACTORS, DCI, PROTOCOLS, PREDICTION = "Disentanglement", "DCI", "Other protocols", "Prediction"
+COMPARISON, GENERATED = "Compared with other runs, no factors needed", "Generated images, no factors needed"
 OF_PLUGINS = "Plug-ins"
 GROUPS = {
     RECONSTRUCTION: "seconds",
@@ -44,11 +48,13 @@ GROUPS = {
     DCI: "many minutes on dSprites",
     PROTOCOLS: "some minutes on dSprites",
     PREDICTION: "seconds",
+    COMPARISON: "seconds for each pair of runs; ModelCentrality some minutes",
+    GENERATED: "some minutes",
     OF_PLUGINS: "an unknown time",
 }
 """Groups of metrics, in order, and roughly how long each takes."""
 
-ON_REQUEST = (DCI, PROTOCOLS)
+ON_REQUEST = (DCI, PROTOCOLS, COMPARISON, GENERATED)
 """Groups that are slow or of special interest, and not chosen at first."""
 
 
@@ -287,10 +293,32 @@ _OURS = (
     Column("factor_neighbours", "Factors (k-NN)", "", 3, "↑", PREDICTION, "5 neighbours",
            "Accuracy with which the nearest images, by their latents, predict factors or attributes, mean over "
            "factors.", full="Factors by nearest neighbours", protocol=predictors.FACTOR_NEIGHBOURS, needs=_FACTORS),
+    Column("udr_lasso", "UDR", "", 3, "↑", COMPARISON, "Lasso",
+           "Duan et al. 2020: whether a run's latents correspond one to one to those of the other runs that it was "
+           "evaluated with. Values of different selections of runs cannot be compared.", usual=True,
+           full="UDR (Lasso)", protocol=udr.LASSO),
+    Column("udr_spearman", "UDR (ρ)", "", 3, "↑", COMPARISON, "Spearman",
+           "Duan et al. 2020, with rank correlations instead of a regression. Values of different selections of runs "
+           "cannot be compared.", full="UDR (Spearman)", protocol=udr.SPEARMAN),
+    Column("model_centrality", "ModelCentrality", "", 3, "↑", COMPARISON, "Lin et al.",
+           "Lin et al. 2020: how well a run's encoder finds the latents of the other runs in the images that they "
+           "generate, and the other way round. Values of different selections of runs cannot be compared.",
+           usual=True, protocol=model_centrality.PROTOCOL),
+    Column("pipe", "PIPE", "", 3, "↑", GENERATED, "Estermann et al.",
+           "Estermann & Wattenhofer 2023: whether images decoded from independent latents look like reconstructions "
+           "to a discriminator; 1 if it cannot tell them apart.", protocol=pipe.PROTOCOL, needs=_RECONSTRUCTS),
 )  # fmt: skip
 
 OURS = tuple(column.metric for column in _OURS)
 """Names of the metrics that do not come from plug-ins."""
 
+COMPARED = tuple(column.metric for column in _OURS if column.group == COMPARISON)
+"""Metrics whose value for a run depends on the other runs that it is compared with."""
+
 METRICS: Registry[Column] = Registry({column.metric: column for column in _OURS})
 """By the names that `--metrics` and evaluation.json have, in the order of the table."""
+
+
+def usual_metrics() -> list[str]:
+    """Return the names of the metrics computed by default: all but PIPE and those that compare runs."""
+    return [name for name, column in METRICS.items() if column.group not in (COMPARISON, GENERATED)]

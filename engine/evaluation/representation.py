@@ -113,6 +113,11 @@ class Representation:
             logits = self._trained.logits(torch.from_numpy(np.asarray(z, np.float32)), given)
         return to_images(logits.sigmoid())
 
+    @property
+    def conditional(self) -> bool:
+        """Whether the decoder is given labels."""
+        return self._trained.model.classes > 0
+
     def rng(self, draw: int = 0) -> np.random.Generator:
         """Return the random generator of a draw: draw 0 gives the values, the others their spread."""
         return np.random.default_rng((SEED, draw) if draw else SEED)
