@@ -39,14 +39,14 @@ def comparison(runs: Sequence[Run], metrics: Sequence[str]) -> Job:
     yield from apart(who, _compare, tuple(runs), metrics, saves=False)
 
 
-def evaluations(runs: Sequence[Run], metrics: Sequence[str] | None = None) -> Iterator[tuple[str, Job]]:
-    """Return the jobs that evaluate several runs, each with its name: one for each run, then one that compares them."""
+def evaluations(runs: Sequence[Run], metrics: Sequence[str] | None = None) -> Iterator[tuple[Run | None, Job]]:
+    """Return the jobs that evaluate several runs: one for each, then one that compares them, without a run."""
     own = None if metrics is None else [name for name in metrics if name not in COMPARED]
     if own is None or own:
         for run in runs:
-            yield run.name, evaluation(run, own)
+            yield run, evaluation(run, own)
     if metrics is not None and (compared := [name for name in metrics if name in COMPARED]):
-        yield "", comparison(runs, compared)
+        yield None, comparison(runs, compared)
 
 
 def _compare(runs: Sequence[Run], metrics: Sequence[str]) -> Job:

@@ -48,10 +48,10 @@ Computing = Generator[Event, Request | None, dict[str, Any]]
 def evaluate(run: Run, metrics: Sequence[str] | None = None) -> Job:
     """Compute a run's metrics, or take them from evaluation.json if weights and data are the same.
 
-    By default these are `usual_metrics`; those that compare runs are never computed here. Missing metrics are added to the existing ones and stored as soon as each is known. Metrics of other weights or data
-    are computed again. Yields Warned if the data differ from those of the previous evaluation or of training, Progress,
-    then one Evaluated. Raises ConfigError for unknown metrics, CheckpointError, DataError, PluginMissingError or
-    RunError.
+    By default these are `usual_metrics`; those that compare runs are never computed here. Missing metrics are added to
+    the existing ones and stored as soon as each is known. Metrics of other weights or data are computed again. Yields
+    Warned if the data differ from those of the previous evaluation or of training, Progress, then one Evaluated. Raises
+    ConfigError for unknown metrics, CheckpointError, DataError, PluginMissingError or RunError.
     """
     wanted = list(dict.fromkeys(metrics or usual_metrics()))
     unknown = [name for name in wanted if name not in METRICS]

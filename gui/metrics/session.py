@@ -48,15 +48,14 @@ def _evaluation_of(runs: Sequence[Run], metrics: Sequence[str] | None) -> Callab
         from engine.evaluation.apart import evaluations
 
         failures = []
-        by_name = {run.name: run for run in runs}
-        for number, (name, each) in enumerate(evaluations(runs, metrics)):
-            place = f"Run {number + 1} of {len(runs)}: " if len(runs) > 1 and name else ""
+        for number, (run, each) in enumerate(evaluations(runs, metrics)):
+            name = "" if run is None else run.name
+            place = f"Run {number + 1} of {len(runs)}: " if len(runs) > 1 and run is not None else ""
             try:
                 with closing(each) as events:
                     for event in events:
                         yield replace(event, what=place + event.what) if isinstance(event, Progress) else event
             except StudioError as error:
-                run = by_name.get(name)
                 here = run is None or is_file(run.path / "config.json")
                 failures.append(str(error) if here else gone(name))
         yield Finished(message=_ending(len(runs), failures))

@@ -1,13 +1,27 @@
 """A study on the Metrics page: the choice, the estimate, the status, and the job."""
 
+from pathlib import Path
+
 from PySide6.QtCore import QObject, QSettings, Signal, Slot
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QMenu, QPushButton, QVBoxLayout, QWidget
 
 from engine.errors import DataError
+from engine.evaluation.catalogue import COMPARED, METRICS
+from engine.evaluation.rows import read_row
 from engine.evaluation.table import Table
 from engine.figures.looks import looks_of
-from engine.studies import DataOnDisk, Study, StudyEstimate, check_cells, methods_text
+from engine.runs.run import Run
+from engine.studies import (
+    DataOnDisk,
+    Study,
+    StudyEstimate,
+    best_runs,
+    check_cells,
+    methods_text,
+    selection_text,
+    selectors,
+)
 from gui.bridge import LatestWorker
 from gui.metrics.study_choice import StudyChoice
 from gui.metrics.study_estimator import StudyEstimator
@@ -16,6 +30,7 @@ from gui.metrics.study_session import StudySession
 from gui.metrics.study_standing import Standing, read_standing
 from gui.metrics.study_text import estimate_text, summary_text
 from gui.widgets.layouts import label
+from gui.widgets.plain import for_button
 
 EACH = "metrics/study-each"
 
@@ -24,11 +39,12 @@ class StudyPanel(QObject):
     """Connects the controls above the table (`top`), those below it (`foot`) and the session.
 
     Emits `changed` when the table has changed, and `no_data(data set, message)` instead of starting a study whose data
-    are missing.
+    are missing; `select(metric)` to choose the best run by a metric.
     """
 
     changed = Signal()
     no_data = Signal(str, str)
+    select = Signal(str)
 
     def __init__(self, settings: QSettings, session: StudySession) -> None:
         super().__init__()
@@ -66,6 +82,12 @@ class StudyPanel(QObject):
             "Copy a paragraph for a paper's methods section: data, network, settings, seeds, protocols, versions"
         )
         self.text.clicked.connect(self._copy_text)
+        self.best = QPushButton("Select best")
+        self.best.setToolTip(
+            "Choose the best run of this study by a metric; UDR and ModelCentrality compare runs and need no factors"
+        )
+        self.best.setMenu(QMenu(self.best))
+        self.best.menu().aboutToShow.connect(self._fill_selectors)
         self.foot.start.clicked.connect(self._start)
         self.foot.pause.clicked.connect(self._pause)
         self.foot.stop.clicked.connect(session.stop)
@@ -103,7 +125,7 @@ class StudyPanel(QObject):
 
     def show_controls(self, *, shown: bool) -> None:
         """Show or hide the study; while it is hidden nothing is read or timed."""
-        for widget in (self.top, self.foot, self.each, self.text):
+        for widget in (self.top, self.foot, self.each, self.best, self.text):
             widget.setVisible(shown)
         if shown and not self.shown:
             self.shown = True
@@ -224,6 +246,7 @@ class StudyPanel(QObject):
         study, session, standing = self.study, self.session, self.standing
         self.choice.lock(session.active)
         self.text.setEnabled(study is not None)
+        self.best.setEnabled(standing is not None and standing.done > 0)
         self.each.setEnabled(study is not None)
         self.summary.setText(self._summary())
         warnings = "" if study is None or session.active else " ".join(study.warnings())
@@ -260,6 +283,37 @@ class StudyPanel(QObject):
     def _each_toggled(self) -> None:
         self._settings.setValue(EACH, "true" if self.each.isChecked() else "false")
         self.changed.emit()
+
+    @Slot()
+    def _fill_selectors(self) -> None:
+        """Offer the metrics by which the best run can be chosen."""
+        menu = self.best.menu()
+        menu.clear()
+        menu.setToolTipsVisible(True)
+        for metric in selectors(self.study) if self.study is not None else ():
+            if metric not in COMPARED and menu.actions() and menu.actions()[-1].data() in COMPARED:
+                menu.addSeparator()
+            column = METRICS[metric]
+            action = menu.addAction(for_button(f"By {column.name}"))
+            action.setData(metric)
+            action.setToolTip(column.about)
+            action.triggered.connect(lambda _, metric=metric: self.select.emit(metric))
+
+    @property
+    def evaluated(self) -> list[Path]:
+        """The folders of the evaluated runs of the study."""
+        states = self.standing.states if self.standing is not None else ()
+        return [state.run for state in states if state.state == "evaluated" and state.run is not None]
+
+    def say_best(self, metric: str) -> Path | None:
+        """Say which run is the best by a metric, and return the folder of the first; None if there is none."""
+        if self.study is None:
+            return None
+        rows = [read_row(Run.open(path)) for path in self.evaluated]
+        self.say(selection_text(rows, metric))
+        self.refresh()
+        best = best_runs(rows, metric)
+        return best[0].path if best else None
 
     @Slot()
     def _copy_text(self) -> None:
