@@ -100,7 +100,9 @@ class Mig(FactorMetric):
             return mig.mutual_information(means[images], classes), mig.entropies(classes)
 
         first, *others = [measured(images) for images in (sample, *further)]
-        counts, more = {"n": len(sample)}, {"mutual_information": representation.table(first[0])}
+        entropies = {name: round(value, 6) for name, value in zip(groups.names, first[1].tolist(), strict=True)}
+        more = {"mutual_information": representation.table(first[0]), "entropies": entropies}
+        counts = {"n": len(sample)}
 
         def score(work: Callable[[NDArray[np.float64], NDArray[np.float64]], float | str], **kept: Any) -> Value:
             value = work(*first)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from engine.evaluation.catalogue import Column
+from engine.evaluation.explanations import explanation
 from engine.evaluation.grouping import RowGroup, differing, grouped, setting_title
 from engine.evaluation.paper_tables import NOTE, SHARPNESS_NOTE, Published, published
 from engine.evaluation.protocols import protocol_text
@@ -151,6 +152,10 @@ class Table:
         for column in (heading.column for heading in self.headings if heading.column and not heading.published):
             if len({each for line in self.lines for each in _comparisons(line.rows, column)}) > 1:
                 found.append(COMPARISON_NOTE.format(column.title))
+        if len(self.lines) == 1 and len(self.lines[0].rows) == 1:
+            shown = [heading.column for heading in self.headings if heading.column and not heading.published]
+            whys = {column.title: explanation(self.lines[0].rows[0], column.metric) for column in shown}
+            found += [f"{title}: {why}" for title, why in whys.items() if why]
         titles = self.datasets
         for line in self.lines:
             names = differing(line.rows)
@@ -281,6 +286,8 @@ def _value_cell(rows: Sequence[Row], column: Column, *, single: bool) -> Cell:
         for row in rows
         if row.value(column.metric) is not None
     )
+    if single and len(rows) == 1 and (why := explanation(rows[0], column.metric)):
+        notes[why] = None
     if not single:
         each = ", ".join(f"{row.value(column.metric):.{column.decimals}f}" for row in rows
                          if row.value(column.metric) is not None)  # fmt: skip
