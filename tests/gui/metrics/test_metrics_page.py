@@ -233,7 +233,7 @@ def test_the_matrix_of_a_run_whose_kl_was_not_evaluated_is_by_number_and_says_so
     page.show_runs(items, [])
     page.view.setCurrentIndex(page.model.index(1, 0))
     np.testing.assert_array_equal(page.subject.map.values, [[0.1, 0.2], [0.9, 0.0]])
-    assert page.subject.words.text() == "nats; latents by number"
+    assert page.subject.words.text().splitlines() == ["Clear: x in z1, y in z0.", "nats; latents by number"]
 
 
 def test_a_run_without_factors_shows_its_reconstructions_unless_another_view_was_chosen(page):
