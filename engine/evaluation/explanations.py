@@ -78,24 +78,27 @@ def _gaps(
 ) -> str:
     """What each factor costs MIG: in no latent, split over several, or known only in part."""
     known = entropies if isinstance(entropies, dict) else {}
-    clean, costs, lost = [], [], []
+    costs, lost = [], []
+    clean: dict[str, list[str]] = {}
     for k, factor in enumerate(factors):
         order = np.argsort(-information[:, k], kind="stable")
         best = float(information[order[0], k])
         # An evaluation by an earlier version did not keep entropies: then a nat stands for them.
         entropy = float(known.get(factor, 1.0)) if isinstance(known.get(factor, 1.0), int | float) else 1.0
         several = [int(j) for j in order if information[j, k] >= CLEAR * best]
+        idle = [latents[j] for j in several if len(kl) == len(information) and not is_active(kl[j])]
         if best < KNOWN * entropy:
             lost.append(factor)
+        elif len(idle) == len(several):
+            costs.append(f"{factor} is only in inactive latents ({_and(idle)})")
         elif len(several) > 1:
-            idle = [latents[j] for j in several if len(kl) == len(information) and not is_active(kl[j])]
             inactive = f" ({_and(idle)} {'is' if len(idle) == 1 else 'are'} inactive)" if idle else ""
             costs.append(f"{factor} is split over {_and([latents[j] for j in several])}{inactive}")
         elif known and best < CLEAR * entropy:
             costs.append(f"{latents[order[0]]} has only {100 * best / entropy:.0f} % of {factor}")
         else:
-            clean.append(f"{factor} in {latents[order[0]]}")
-    return _sentences(costs, lost, "in no latent", clean)
+            clean.setdefault(latents[order[0]], []).append(factor)
+    return _sentences(costs, lost, "in no latent", [f"{_and(own)} in {latent}" for latent, own in clean.items()])
 
 
 def _votes(votes: NDArray[np.float64], factors: Sequence[str], latents: Sequence[str]) -> str:

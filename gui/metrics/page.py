@@ -70,10 +70,11 @@ class MetricsPage(QWidget):
         self.study = StudyPanel(settings, studies)
         self.study.changed.connect(self._show)
         self.study.select.connect(self._select_best)
+        self.study.chosen.connect(self._show_best)
         self._chosen_by = ""
         """The metric by which the best run of the study is to be chosen once its runs are compared."""
         self._best: object = None
-        """The folder of the run that was chosen and is to become the current row."""
+        """The folder of the run that is the best one and becomes the current row."""
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         self.charts, self.subject = ChartCard(), SubjectCard()
@@ -300,19 +301,20 @@ class MetricsPage(QWidget):
     def _select_best(self, metric: str) -> None:
         """Choose the best run of the study by a metric; if that compares runs, once they are compared."""
         if metric not in COMPARED:
-            self._choose_best(metric)
+            self.study.choose_best(metric)
         elif self._busy:
             self.study.say("Another evaluation is running. Select the best run when it has ended.")
         else:
             self._chosen_by = metric
             self.compare.emit(self.study.evaluated, metric)
 
-    def _choose_best(self, metric: str) -> None:
-        """Show each run of the study, and make the best one by a metric the current row."""
-        self._best = self.study.say_best(metric)
-        if self._best is not None:
-            self.study.each.setChecked(True)
-            self._show()
+    @Slot(object)
+    def _show_best(self, path: object) -> None:
+        """Show each run of the study, and make the best one the current row."""
+        self._best = path
+        self.study.each.setChecked(True)
+        self._show()
+        self._best = None
 
     def _show_foot(self) -> None:
         """Below a study, show only the progress of the comparison of its runs."""
@@ -353,7 +355,7 @@ class MetricsPage(QWidget):
         if metric and not words.startswith("Evaluated"):
             self.study.say(words)  # cancelled, or failed
         elif metric:
-            self._choose_best(metric)
+            self.study.choose_best(metric)
 
     @Slot()
     def _cancel(self) -> None:

@@ -1,5 +1,6 @@
 """A study on the Metrics page: the choice, the estimate, the status, and the job."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QObject, QSettings, Signal, Slot
@@ -8,7 +9,7 @@ from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QMenu, QPushButton, QVBoxL
 
 from engine.errors import DataError
 from engine.evaluation.catalogue import COMPARED, METRICS
-from engine.evaluation.rows import read_row
+from engine.evaluation.rows import Row, read_row
 from engine.evaluation.table import Table
 from engine.figures.looks import looks_of
 from engine.runs.run import Run
@@ -39,12 +40,14 @@ class StudyPanel(QObject):
     """Connects the controls above the table (`top`), those below it (`foot`) and the session.
 
     Emits `changed` when the table has changed, and `no_data(data set, message)` instead of starting a study whose data
-    are missing; `select(metric)` to choose the best run by a metric.
+    are missing; `select(metric)` to choose the best run by a metric, and `chosen(path)`
+    with its folder.
     """
 
     changed = Signal()
     no_data = Signal(str, str)
     select = Signal(str)
+    chosen = Signal(object)
 
     def __init__(self, settings: QSettings, session: StudySession) -> None:
         super().__init__()
@@ -97,6 +100,9 @@ class StudyPanel(QObject):
         self.worker = LatestWorker(self)
         self.worker.answered.connect(self._answered)
         self.worker.failed.connect(self._failed)
+        self.reader = LatestWorker(self)
+        self.reader.answered.connect(self._rows_read)
+        self.reader.failed.connect(self._not_read)
         session.changed.connect(self._show)
         session.moved.connect(self.refresh)
         session.ended.connect(self._ended)
@@ -143,6 +149,7 @@ class StudyPanel(QObject):
         self.shown = False
         self.estimator.close()
         self.worker.close()
+        self.reader.close()
 
     # Status and estimate
 
@@ -305,15 +312,21 @@ class StudyPanel(QObject):
         states = self.standing.states if self.standing is not None else ()
         return [state.run for state in states if state.state == "evaluated" and state.run is not None]
 
-    def say_best(self, metric: str) -> Path | None:
-        """Say which run is the best by a metric, and return the folder of the first; None if there is none."""
-        if self.study is None:
-            return None
-        rows = [read_row(Run.open(path)) for path in self.evaluated]
+    def choose_best(self, metric: str) -> None:
+        """Find the best run by a metric in the background, say which it is, and emit `chosen`."""
+        paths = self.evaluated
+        self.reader.ask(metric, lambda: [read_row(Run.open(path)) for path in paths])
+
+    @Slot(object, str)
+    def _not_read(self, metric: str, sentence: str) -> None:
+        self.say(sentence)
+
+    @Slot(object, object)
+    def _rows_read(self, metric: str, rows: Sequence[Row]) -> None:
         self.say(selection_text(rows, metric))
         self.refresh()
-        best = best_runs(rows, metric)
-        return best[0].path if best else None
+        if best := best_runs(rows, metric):
+            self.chosen.emit(best[0].path)
 
     @Slot()
     def _copy_text(self) -> None:

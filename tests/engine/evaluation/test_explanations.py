@@ -42,6 +42,14 @@ def test_mig_says_which_factors_are_split_lost_faint_and_clear():
 def test_mig_says_that_a_latent_that_shares_a_factor_is_inactive():
     row = row_of((2.0, 2.0, 0.01, 1.0), mig={"mutual_information": table(INFORMATION), "entropies": ENTROPIES})
     assert "x is split over z0 and z2 (z2 is inactive)" in explanation(row, "mig")
+    none = row_of((0.0, 2.0, 0.01, 1.0), mig={"mutual_information": table(INFORMATION), "entropies": ENTROPIES})
+    assert "x is only in inactive latents (z0 and z2)" in explanation(none, "mig")
+
+
+def test_factors_in_one_latent_are_named_together():
+    both = [[0.9, 1.5, 1.8, 0.0], [0.0, 0.1, 0.2, 1.2], [0.0] * 4, [0.0] * 4]
+    words = explanation(row_of(mig={"mutual_information": table(both), "entropies": ENTROPIES}), "mig")
+    assert words == "Clear: shape, x and y in z0, scale in z1."
 
 
 def test_without_kept_entropies_it_is_explained_as_far_as_possible():

@@ -251,16 +251,16 @@ def test_the_best_run_is_selected_by_a_metric_that_compares_runs_or_by_one_of_th
         assert not page.evaluate_button.isVisible()
     values = {run: Run.open(run).evaluation()["metrics"]["udr_lasso"]["value"] for run in panel.evaluated}
     best = max(values, key=values.get)
-    qtbot.waitUntil(lambda: page.subject.row is not None and page.subject.row.path == best, timeout=PATIENCE)
-    assert panel.foot.words.text().startswith("Best of 2 runs by UDR (Lasso): ")
+    qtbot.waitUntil(lambda: panel.foot.words.text().startswith("Best of 2 runs by UDR (Lasso): "), timeout=PATIENCE)
     assert panel.each.isChecked()
+    assert page.subject.row.path == best
     assert not page.cancel_button.isVisible()
     qtbot.waitUntil(lambda: page.model.table.index("udr_lasso") is not None, timeout=PATIENCE)
     menu.aboutToShow.emit()
     next(action for action in menu.actions() if action.text() == "By Reconstruction loss").trigger()
     values = {run: Run.open(run).evaluation()["metrics"]["reconstruction"]["value"] for run in panel.evaluated}
+    qtbot.waitUntil(lambda: "by Reconstruction loss" in panel.foot.words.text(), timeout=PATIENCE)
     assert page.subject.row.path == min(values, key=values.get)  # lower is better
-    assert "by Reconstruction loss" in panel.foot.words.text()
 
 
 def test_more_seeds_add_runs_and_are_remembered(qtbot, window_with_half, settings):
