@@ -101,7 +101,12 @@ def parser() -> Parser:
 
     evaluate = commands.add_parser("evaluate", help="compute metrics", description="Compute the metrics of runs.")
     evaluate.add_argument("runs_given", nargs="+", metavar="RUN", help="folder or name of a run")
-    evaluate.add_argument("--metrics", metavar="A,B", help="metrics to compute (default: all)")
+    evaluate.add_argument(
+        "--metrics",
+        metavar="A,B",
+        help="metrics to compute (default: all but pipe and those that compare runs: "
+        "udr_lasso, udr_spearman, model_centrality)",
+    )
     how = evaluate.add_mutually_exclusive_group()
     how.add_argument("--json", action="store_true", help="print JSON with protocols instead of a table")
     how.add_argument("--format", choices=["markdown", "csv", "latex"], help="format of the table (default markdown)")
@@ -261,7 +266,7 @@ def _resume(arguments: argparse.Namespace) -> int:
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:
-    from engine.evaluation.apart import evaluation
+    from engine.evaluation.apart import evaluations
     from engine.evaluation.grouping import METHOD
     from engine.evaluation.rows import row_of
     from engine.evaluation.table import table_of
@@ -269,11 +274,14 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 
     metrics = [name.strip() for name in arguments.metrics.split(",")] if arguments.metrics else None
     runs = [find(name, arguments) for name in arguments.runs_given]
-    results: list[dict[str, Any]] = []
-    for run in runs:
-        results += [
-            event.result for event in shown(evaluation(run, metrics), Control()) if isinstance(event, Evaluated)
-        ]
+    found: dict[Path, dict[str, Any]] = {}
+    for _, job in evaluations(runs, metrics):
+        for event in shown(job, Control()):
+            if isinstance(event, Evaluated):
+                before = found.setdefault(event.run, event.result)
+                before["metrics"] = before["metrics"] | event.result["metrics"]
+    compared = [run for run in runs if run.path in found]  # the others could not be loaded, as was said
+    results = [found[run.path] for run in compared]
     if arguments.json:
         answer(json.dumps(results, indent=2, ensure_ascii=False))
     elif metrics and not (arguments.format or arguments.by_method):
@@ -283,7 +291,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     else:
         rows = [
             replace(row, metrics=result["metrics"])
-            for run, result in zip(runs, results, strict=True)
+            for run, result in zip(compared, results, strict=True)
             if (row := row_of(run))
         ]
         table = table_of(rows, (METHOD,) if arguments.by_method else None).filled()

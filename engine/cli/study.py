@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from engine.cli.cluster import security, tls_options
 from engine.cli.options import data_option, machine_options, runs_option
-from engine.cli.progress import answer, say, stop_on_interrupt
+from engine.cli.progress import answer, say, shown, stop_on_interrupt
 from engine.cli.score_figure import check_score, draw_score, score_options
 from engine.errors import ConfigError, RunError
 from engine.jobs.control import Control, drive, last_event
@@ -59,6 +59,12 @@ def add_command(commands: "argparse._SubParsersAction[Any]") -> None:
         help="also draw a score of all runs (.png, .svg, .pdf); with --dry-run, of those evaluated so far, and nothing "
         "else",
     )
+    study.add_argument(
+        "--select",
+        metavar="METRIC",
+        help="print the folder of the best run by a metric, the last line; udr_lasso, udr_spearman and "
+        "model_centrality need no factors, and compare the runs first; with --dry-run, of those evaluated so far",
+    )
     score_options(study, "default: the FactorVAE score, else the study's last metric")
     data_option(study)
     machine_options(study)
@@ -68,7 +74,7 @@ def add_command(commands: "argparse._SubParsersAction[Any]") -> None:
 
 
 def _study(arguments: argparse.Namespace) -> int:
-    from engine.studies import load_study
+    from engine.studies import check_selector, load_study
 
     if arguments.study is None:
         return _list()
@@ -86,12 +92,16 @@ def _study(arguments: argparse.Namespace) -> int:
         "threads": None if arguments.threads is None else _whole("--threads", arguments.threads),
     }
     study.cells[0].config.changed(device=machine["device"], threads=machine["threads"] or 0)  # checks their values
-    if arguments.dry_run:
-        if arguments.figure is not None:
-            return _draw(study, arguments, score)
+    if arguments.select is not None:
+        check_selector(study, arguments.select)
+    if arguments.dry_run and arguments.figure is None and arguments.select is None:
         return _dry_run(study, arguments, machine)
-    status = _run(study, arguments, machine, written)
-    return status if arguments.figure is None or status == INTERRUPTED else _draw(study, arguments, score) or status
+    status = 0 if arguments.dry_run else _run(study, arguments, machine, written)
+    if status == INTERRUPTED:
+        return status
+    if arguments.figure is not None:
+        status = _draw(study, arguments, score) or status
+    return status if arguments.select is None else _select(study, arguments) or status
 
 
 def _draw(study: "Study", arguments: argparse.Namespace, score: str) -> int:
@@ -100,6 +110,26 @@ def _draw(study: "Study", arguments: argparse.Namespace, score: str) -> int:
     draw_score(study_table(study, arguments.runs), score, arguments.against, arguments.figure)
     answer(arguments.figure.absolute())
     return 0
+
+
+def _select(study: "Study", arguments: argparse.Namespace) -> int:
+    """Print the folder of the best run so far; with several kinds of supervision, the best of each."""
+    from engine.evaluation.apart import comparison
+    from engine.evaluation.catalogue import COMPARED
+    from engine.runs.run import Run
+    from engine.studies import best_runs, cell_states, selection_text, study_rows
+
+    states = [state for state in cell_states(study, arguments.runs) if state.state == "evaluated"]
+    if arguments.select in COMPARED:
+        runs = [Run.open(state.run) for state in states if state.run is not None]
+        for _ in shown(comparison(runs, [arguments.select]), Control()):
+            pass
+    rows = study_rows(study, states)
+    say(selection_text(rows, arguments.select))
+    chosen = best_runs(rows, arguments.select)
+    for row in chosen:
+        answer(row.path)
+    return 0 if chosen else FAILED
 
 
 def _list() -> int:
@@ -265,7 +295,7 @@ def _again(arguments: argparse.Namespace) -> str:
     """The command that continues a study."""
     parts = [f"{COMMAND} study", str(arguments.study)]
     parts += ["--quick"] if arguments.quick else []
-    options = ("seeds", "workers", "data", "device", "threads", "scheduler", "figure", "score")
+    options = ("seeds", "workers", "data", "device", "threads", "scheduler", "figure", "score", "select")
     for option in (*options, "tls-ca", "tls-cert", "tls-key"):
         value = getattr(arguments, option.replace("-", "_"))
         parts += [f"--{option} {value}"] if value is not None else []

@@ -150,7 +150,7 @@ def _start(run: "Run", arguments: argparse.Namespace) -> "tuple[TrainedModel, St
     """Load the model and the start; a picture or the prior needs no data set."""
     from engine.data import load_dataset
     from engine.data.input_pictures import fit_picture, read_picture, style_of
-    from engine.evaluation.evaluate import sample_of
+    from engine.evaluation.sampling import sample_of
     from engine.runs.trained import load_model, load_model_with_data_if_present
     from engine.traversal import start_from_image, start_from_picture, start_from_prior
 

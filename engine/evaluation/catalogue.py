@@ -5,7 +5,27 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from engine.evaluation import beta_vae, category_error, correlation, dci, disentanglement, factor_vae, mig, sap
+from engine.evaluation import (
+    beta_vae,
+    category_error,
+    correlation,
+    dci,
+    dci_fast,
+    dci_forest,
+    disentanglement,
+    explicitness,
+    factor_vae,
+    info_mec,
+    infogan_cr,
+    irs,
+    mig,
+    model_centrality,
+    modularity,
+    pipe,
+    predictors,
+    sap,
+    udr,
+)
 from engine.runs.divergence import ACTIVE_NATS
 from engine.system.plain_text import one_line
 from engine.system.registry import Registry
@@ -17,7 +37,8 @@ VERSION = 1
 """To be raised when a metric is computed differently, so that saved values are computed again."""
 
 RECONSTRUCTION, LATENTS, SHARPNESS = "Reconstruction", "KL and latents", "Sharpness"
-FACTORS, DCI = "Disentanglement", "DCI"
+FACTORS, DCI, PROTOCOLS, PREDICTION = "Disentanglement", "DCI", "Other protocols", "Prediction"
+COMPARISON, GENERATED = "Compared with other runs, no factors needed", "Generated images, no factors needed"
 OF_PLUGINS = "Plug-ins"
 GROUPS = {
     RECONSTRUCTION: "seconds",
@@ -25,12 +46,16 @@ GROUPS = {
     SHARPNESS: "seconds",
     FACTORS: "some minutes on dSprites",
     DCI: "many minutes on dSprites",
+    PROTOCOLS: "some minutes on dSprites",
+    PREDICTION: "seconds",
+    COMPARISON: "seconds for each pair of runs; ModelCentrality some minutes",
+    GENERATED: "some minutes",
     OF_PLUGINS: "an unknown time",
 }
 """Groups of metrics, in order, and roughly how long each takes."""
 
-SLOW = (DCI,)
-"""Groups that are computed only on request."""
+ON_REQUEST = (DCI, PROTOCOLS, COMPARISON, GENERATED)
+"""Groups that are slow or of special interest, and not chosen at first."""
 
 
 BETTER = {
@@ -191,6 +216,24 @@ _OURS = (
     Column("sap", "SAP", "", 3, "↑", FACTORS, "Kumar et al.",
            "Kumar et al. 2018: gap in accuracy between the two latents that best predict a factor, mean over factors.",
            protocol=sap.PROTOCOL, needs=_FACTORS),
+    Column("info_m", "InfoM", "", 3, "↑", FACTORS, "Hsu et al.",
+           "Hsu et al. 2023: whether each latent follows one factor only.", full="InfoM (InfoMEC modularity)",
+           protocol=info_mec.PROTOCOL_M, needs=_FACTORS),
+    Column("info_c", "InfoC", "", 3, "↑", FACTORS, "Hsu et al.",
+           "Hsu et al. 2023: whether each factor is in one latent only.", full="InfoC (InfoMEC compactness)",
+           protocol=info_mec.PROTOCOL_C, needs=_FACTORS),
+    Column("info_e", "InfoE", "", 3, "↑", FACTORS, "Hsu et al.",
+           "Hsu et al. 2023: how much of the factors a linear classifier finds in the latents.",
+           full="InfoE (InfoMEC explicitness)", protocol=info_mec.PROTOCOL_E, needs=_FACTORS),
+    Column("modularity", "Modularity", "", 3, "↑", FACTORS, "Ridgeway & Mozer",
+           "Ridgeway & Mozer 2018: whether each latent is informative about one factor only.",
+           protocol=modularity.PROTOCOL, needs=_FACTORS),
+    Column("explicitness", "Explicitness", "", 3, "↑", FACTORS, "Ridgeway & Mozer",
+           "Ridgeway & Mozer 2018: how well a linear classifier tells each value of a factor from the others, 0.5 by "
+           "chance.", protocol=explicitness.PROTOCOL, needs=_FACTORS),
+    Column("irs", "IRS", "", 3, "↑", FACTORS, "Suter et al.",
+           "Suter et al. 2019: whether each latent stays where it is while all factors but one change.",
+           full="Interventional robustness score", protocol=irs.PROTOCOL, needs=_FACTORS),
     Column("dci_disentanglement", "DCI disentanglement", "", 3, "↑", DCI, "boosted trees",
            "Eastwood & Williams 2018: whether each latent matters to one factor only, by boosted trees.", usual=True,
            protocol=dci.DISENTANGLEMENT, needs=_FACTORS),
@@ -200,10 +243,82 @@ _OURS = (
     Column("dci_informativeness", "DCI informativeness", "", 3, "↑", DCI, "boosted trees",
            "Eastwood & Williams 2018: accuracy with which boosted trees predict the factors from the latents.",
            protocol=dci.INFORMATIVENESS, needs=_FACTORS),
+    Column("dci_fast_disentanglement", "DCI-D (fast)", "", 3, "↑", PROTOCOLS, "binned trees",
+           "DCI disentanglement by boosted trees on binned latents: on known representations within 0.03 of DCI, in a "
+           "fraction of the time.", full="DCI disentanglement, fast", protocol=dci_fast.DISENTANGLEMENT,
+           needs=_FACTORS),
+    Column("dci_fast_completeness", "DCI-C (fast)", "", 3, "↑", PROTOCOLS, "binned trees",
+           "DCI completeness by boosted trees on binned latents.", full="DCI completeness, fast",
+           protocol=dci_fast.COMPLETENESS, needs=_FACTORS),
+    Column("dci_fast_informativeness", "DCI-I (fast)", "", 3, "↑", PROTOCOLS, "binned trees",
+           "DCI informativeness by boosted trees on binned latents.", full="DCI informativeness, fast",
+           protocol=dci_fast.INFORMATIVENESS, needs=_FACTORS),
+    Column("dci_forest_disentanglement", "DCI-D (forest)", "", 3, "↑", PROTOCOLS, "as InfoGAN-CR",
+           "DCI disentanglement by shallow forests, as IB-GAN and InfoGAN-CR report it: far higher than by boosted "
+           "trees.", full="DCI disentanglement, forest", protocol=dci_forest.DISENTANGLEMENT, needs=_FACTORS),
+    Column("dci_forest_completeness", "DCI-C (forest)", "", 3, "↑", PROTOCOLS, "as InfoGAN-CR",
+           "DCI completeness by shallow forests, as IB-GAN and InfoGAN-CR report it.", full="DCI completeness, forest",
+           protocol=dci_forest.COMPLETENESS, needs=_FACTORS),
+    Column("factor_vae_infogan_cr", "FactorVAE (CR)", "", 3, "↑", PROTOCOLS, "as InfoGAN-CR",
+           "The FactorVAE score as InfoGAN-CR and many after it report it: 500 votes, scored on themselves.",
+           full="FactorVAE score, InfoGAN-CR protocol", protocol=infogan_cr.FACTOR_VAE, needs=_FACTORS),
+    Column("beta_vae_infogan_cr", "β-VAE (CR)", "", 3, "↑", PROTOCOLS, "as InfoGAN-CR",
+           "The β-VAE score as InfoGAN-CR and many after it report it: 500 points, scored on themselves.",
+           full="β-VAE score, InfoGAN-CR protocol", protocol=infogan_cr.BETA_VAE, needs=_FACTORS),
+    Column("mig_ordered", "MIG (no shape)", "", 3, "↑", PROTOCOLS, "z = mean",
+           "MIG without factors whose values have names, such as shape.", full="MIG without named factors",
+           protocol=mig.ORDERED, needs=_FACTORS),
+    Column("mig_sampled", "MIG (sampled)", "", 3, "↑", PROTOCOLS, "z sampled",
+           "MIG with z sampled from the posterior instead of its mean.", full="MIG, z sampled", protocol=mig.SAMPLED,
+           needs=_FACTORS | _RECONSTRUCTS),
+    Column("mig_sampled_ordered", "MIG (Chen)", "", 3, "↑", PROTOCOLS, "sampled, no shape",
+           "MIG with both conventions of Chen et al.: z sampled, without factors whose values have names.",
+           full="MIG, z sampled, without named factors", protocol=mig.SAMPLED_ORDERED, needs=_FACTORS | _RECONSTRUCTS),
+    Column("mig_nearest", "MIG (no bins)", "", 3, "↑", PROTOCOLS, "nearest neighbours",
+           "MIG from nearest neighbours instead of bins: latents that equal the factors reach 1.",
+           full="MIG without bins", protocol=info_mec.PROTOCOL_NEAREST, needs=_FACTORS),
+    Column("sap_continuous", "SAP (lines)", "", 3, "↑", PROTOCOLS, "R², as InfoGAN-CR",
+           "SAP with continuous factors: R² of a line instead of the accuracy of a classifier. Values in papers above "
+           "about 0.2 on dSprites are most likely this one.", full="SAP with continuous factors",
+           protocol=sap.CONTINUOUS, needs=_FACTORS),
+    Column("class_probe", "Class (linear)", "", 3, "↑", PREDICTION, "linear probe",
+           "Accuracy with which logistic regression predicts the class of an image from its latents.",
+           full="Class by a linear probe", protocol=predictors.CLASS_PROBE, needs=frozenset({Need.LABELS})),
+    Column("class_neighbours", "Class (k-NN)", "", 3, "↑", PREDICTION, "5 neighbours",
+           "Accuracy with which the nearest images, by their latents, predict the class of an image.",
+           full="Class by nearest neighbours", protocol=predictors.CLASS_NEIGHBOURS, needs=frozenset({Need.LABELS})),
+    Column("factor_probe", "Factors (linear)", "", 3, "↑", PREDICTION, "linear probe",
+           "Accuracy with which logistic regression predicts factors or attributes from latents, mean over factors.",
+           full="Factors by a linear probe", protocol=predictors.FACTOR_PROBE, needs=_FACTORS),
+    Column("factor_neighbours", "Factors (k-NN)", "", 3, "↑", PREDICTION, "5 neighbours",
+           "Accuracy with which the nearest images, by their latents, predict factors or attributes, mean over "
+           "factors.", full="Factors by nearest neighbours", protocol=predictors.FACTOR_NEIGHBOURS, needs=_FACTORS),
+    Column("udr_lasso", "UDR", "", 3, "↑", COMPARISON, "Lasso",
+           "Duan et al. 2020: whether a run's latents correspond one to one to those of the other runs that it was "
+           "evaluated with. Values of different selections of runs cannot be compared.", usual=True,
+           full="UDR (Lasso)", protocol=udr.LASSO),
+    Column("udr_spearman", "UDR (ρ)", "", 3, "↑", COMPARISON, "Spearman",
+           "Duan et al. 2020, with rank correlations instead of a regression. Values of different selections of runs "
+           "cannot be compared.", full="UDR (Spearman)", protocol=udr.SPEARMAN),
+    Column("model_centrality", "ModelCentrality", "", 3, "↑", COMPARISON, "Lin et al.",
+           "Lin et al. 2020: how well a run's encoder finds the latents of the other runs in the images that they "
+           "generate, and the other way round. Values of different selections of runs cannot be compared.",
+           usual=True, protocol=model_centrality.PROTOCOL),
+    Column("pipe", "PIPE", "", 3, "↑", GENERATED, "Estermann et al.",
+           "Estermann & Wattenhofer 2023: whether images decoded from independent latents look like reconstructions "
+           "to a discriminator; 1 if it cannot tell them apart.", protocol=pipe.PROTOCOL, needs=_RECONSTRUCTS),
 )  # fmt: skip
 
 OURS = tuple(column.metric for column in _OURS)
 """Names of the metrics that do not come from plug-ins."""
 
+COMPARED = tuple(column.metric for column in _OURS if column.group == COMPARISON)
+"""Metrics whose value for a run depends on the other runs that it is compared with."""
+
 METRICS: Registry[Column] = Registry({column.metric: column for column in _OURS})
 """By the names that `--metrics` and evaluation.json have, in the order of the table."""
+
+
+def usual_metrics() -> list[str]:
+    """Return the names of the metrics computed by default: all but PIPE and those that compare runs."""
+    return [name for name, column in METRICS.items() if column.group not in (COMPARISON, GENERATED)]

@@ -1,19 +1,14 @@
-"""Data of the metrics charts: points, bars and matrices, the same for the window and for files."""
+"""Data of the metrics charts: points and bars, the same for the window and for files."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
-
-import numpy as np
-from numpy.typing import NDArray
 
 from engine.evaluation.catalogue import Column
 from engine.evaluation.costs import COSTS, evaluations, spent
 from engine.evaluation.rows import DataKey, Row
 from engine.evaluation.table import REPORT, Line, Table
 from engine.methods.base import Supervision
-from engine.runs.divergence import is_active
-from engine.runs.latent_names import latent_title
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,33 +37,6 @@ class Bar:
     high: float | None = None
     printed: float | None = None
     supervision: Supervision = Supervision.NONE
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Matrix:
-    """Values by latent and factor, (latents, factors), float64.
-
-    Latents are ordered by KL, largest first, or by number if `by_kl` is False because their KL is not known.
-
-    `idle` marks latents that are inactive by their mean KL: their means hardly vary, but scale-invariant methods (bins
-    over each latent's own range, trees) may still find factors in them.
-    """
-
-    title: str
-    unit: str
-    latents: tuple[str, ...]
-    factors: tuple[str, ...]
-    values: NDArray[np.float64]
-    idle: tuple[bool, ...]
-    by_kl: bool
-
-
-MATRICES = {
-    "mutual_information": ("mig", "Mutual information", "nats"),
-    "accuracies": ("sap", "Accuracy of each latent (SAP)", ""),
-    "importance": ("dci_disentanglement", "Importance (DCI)", ""),
-}
-"""Matrices behind scores, by name in evaluation.json: the metric they are stored with, title and unit."""
 
 
 def points(table: Table, x: str, y: str, data: DataKey) -> list[Point]:
@@ -117,30 +85,6 @@ def bars(table: Table, column: Column, data: DataKey) -> list[Bar]:
             beside = line.cells[printed].value if printed is not None and column.metric != "sharpness" else None
             found.append(Bar(line.title, number, cell.value, low, high, beside, line.supervision))
     return found
-
-
-def matrix(row: Row, name: str, names: Mapping[int, str] | None = None) -> Matrix | None:
-    """Return a matrix of `MATRICES`; None if the run has none or it is damaged.
-
-    `names` are the user's names of latents, by number.
-    """
-    metric, title, unit = MATRICES[name]
-    kept = row.metrics.get(metric, {}).get(name)
-    if not isinstance(kept, dict) or "latents" not in kept or "factors" not in kept:
-        return None
-    try:
-        values = np.array(kept["latents"], dtype=np.float64)
-    except (TypeError, ValueError):
-        return None
-    factors = tuple(map(str, kept["factors"])) if isinstance(kept["factors"], list) else ()
-    if values.ndim != 2 or values.shape[1] != len(factors) or not values.size or not np.isfinite(values).all():
-        return None
-    by_kl = len(row.kl_per_latent) == len(values)
-    kl = row.kl_per_latent if by_kl else (float("inf"),) * len(values)
-    order = sorted(range(len(values)), key=lambda latent: -kl[latent])
-    idle = tuple(not is_active(kl[latent]) for latent in order)
-    titles = tuple(latent_title(latent, names or {}) for latent in order)
-    return Matrix(title, unit, titles, factors, values[order], idle, by_kl)
 
 
 def _ends(line: Line, metric: str, value: float, deviation: float | None) -> tuple[float | None, float | None]:

@@ -10,13 +10,17 @@ from numpy.typing import NDArray
 
 from engine.data import Dataset, Fingerprint, fingerprint_of, load_if_available, load_prepared, prepare
 from engine.errors import CheckpointError, ConfigError, DataError, StudioError
-from engine.evaluation.catalogue import IMAGES, METRICS, OURS, VERSION
+from engine.evaluation.catalogue import COMPARED, METRICS, OURS, VERSION, Need, usual_metrics
 from engine.evaluation.forward import forward
+from engine.evaluation.further_scores import FURTHER
+from engine.evaluation.generated import GENERATED
 from engine.evaluation.ground_truth import SCORES
 from engine.evaluation.metric import PLUGIN_METRICS, Metric, Score, found_by
-from engine.evaluation.reasons import NEEDS_CATEGORY, method_reason, no_labels, no_training_split
+from engine.evaluation.prediction import PREDICTIONS
+from engine.evaluation.reasons import COMPARES, NEEDS_CATEGORY, method_reason, no_labels, no_training_split
 from engine.evaluation.representation import Representation
 from engine.evaluation.results import SEED, Results, missing, of_other_code, of_plugin, too_narrow
+from engine.evaluation.sampling import sample_of
 from engine.evaluation.summaries import category_results, correlation_results, headline_results, training_results
 from engine.jobs.events import Evaluated, Event, Job, Progress, Request, Warned
 from engine.jobs.processes import Children
@@ -30,23 +34,26 @@ from engine.system.reading import DamagedError, read_limited, reason_of
 from engine.system.user_code import raised_words
 
 TRAINING = ("reconstruction_train", "reconstruction_train_mean")
-GROUND_TRUTH = tuple(column.metric for metric in SCORES for column in metric.columns)
-HEADLINE = tuple(name for name in OURS if name not in TRAINING and name not in GROUND_TRUTH)
-WITHOUT_FACTORS = tuple(name for name in OURS if name not in GROUND_TRUTH)
+MEASURED: tuple[Metric, ...] = (*SCORES, *FURTHER, *PREDICTIONS, *GENERATED)
+"""Metrics of the application that are computed from a representation, in this order."""
+GROUND_TRUTH = tuple(name for name in OURS if Need.FACTORS in METRICS[name].needs)
+_OF_METRICS = frozenset(column.metric for metric in MEASURED for column in metric.columns)
+HEADLINE = tuple(name for name in OURS if name not in (*TRAINING, *COMPARED, *_OF_METRICS))
+WITHOUT_FACTORS = (*HEADLINE, *TRAINING)
 """Metrics that need no ground-truth factors and take seconds each."""
 
 Computing = Generator[Event, Request | None, dict[str, Any]]
 
 
 def evaluate(run: Run, metrics: Sequence[str] | None = None) -> Job:
-    """Compute a run's metrics (all by default), or take them from evaluation.json if weights and data are the same.
+    """Compute a run's metrics, or take them from evaluation.json if weights and data are the same.
 
-    Missing metrics are added to the existing ones and stored as soon as each is known. Metrics of other weights or data
-    are computed again. Yields Warned if the data differ from those of the previous evaluation or of training, Progress,
-    then one Evaluated. Raises ConfigError for unknown metrics, CheckpointError, DataError, PluginMissingError or
-    RunError.
+    By default these are `usual_metrics`; those that compare runs are never computed here. Missing metrics are added to
+    the existing ones and stored as soon as each is known. Metrics of other weights or data are computed again. Yields
+    Warned if the data differ from those of the previous evaluation or of training, Progress, then one Evaluated. Raises
+    ConfigError for unknown metrics, CheckpointError, DataError, PluginMissingError or RunError.
     """
-    wanted = list(dict.fromkeys(metrics or METRICS))
+    wanted = list(dict.fromkeys(metrics or usual_metrics()))
     unknown = [name for name in wanted if name not in METRICS]
     if unknown:
         raise ConfigError(f"There is no metric {unknown[0]!r}. Choose from: {', '.join(METRICS)}.")
@@ -54,11 +61,12 @@ def evaluate(run: Run, metrics: Sequence[str] | None = None) -> Job:
     if step is None:
         raise CheckpointError(f"{run.name} has no weights yet: training has not reached its first checkpoint.")
     none = {name: missing(reason) for name in METRICS if (reason := method_reason(run.config, name))}
+    none |= {name: missing(COMPARES) for name in COMPARED}
     kept = _of_weights(run, _key(run))
     complete = "data" in kept and not any(_lacks(none | kept["metrics"], name) for name in wanted)
     if not complete:
         require_plugins(run.config)
-    dataset, gone = yield from _data_of(run, needed=not complete)
+    dataset, gone = yield from data_of(run, needed=not complete)
     if dataset is None:
         yield Warned(f"{gone} The saved metrics of {run.name} are shown; they cannot be checked against its data.")
     else:
@@ -80,8 +88,8 @@ def evaluate(run: Run, metrics: Sequence[str] | None = None) -> Job:
     yield Evaluated(run.path, result)
 
 
-def _data_of(run: Run, *, needed: bool) -> Generator[Event, Request | None, tuple[Dataset | None, str]]:
-    """The run's data set, or None and the reason if it is not available and not `needed`. Raises DataError."""
+def data_of(run: Run, *, needed: bool) -> Generator[Event, Request | None, tuple[Dataset | None, str]]:
+    """Return the run's data set, or None and the reason if it is not available and not `needed`. Raises DataError."""
     if not needed and run.config.data_folder is None:
         return load_if_available(*run.data)
     try:
@@ -152,7 +160,7 @@ def _kept(run: Run, key: str, data: Fingerprint) -> dict[str, Any]:
 
 
 def _compute(run: Run, dataset: Dataset, lacking: Sequence[str]) -> Computing:
-    key, trained = _load(run, dataset)
+    key, trained = load_with_key(run, dataset)
     if trained.device_note:
         yield Warned(trained.device_note)
     what = f"Evaluating {run.name}"
@@ -160,12 +168,12 @@ def _compute(run: Run, dataset: Dataset, lacking: Sequence[str]) -> Computing:
     with Children(torch.get_num_threads()) as children:
         representation = Representation(trained, children, what)
         if set(lacking) & set(HEADLINE):
-            kept = _keep(trained, key, (yield from _compute_headline(trained, what)))
+            kept = keep(trained, key, (yield from _compute_headline(trained, what)))
         if set(lacking) & set(TRAINING):
-            kept = _keep(trained, key, (yield from _compute_training(trained, what)))
-        for metric in (*SCORES, *PLUGIN_METRICS.values()):
+            kept = keep(trained, key, (yield from _compute_training(trained, what)))
+        for metric in (*MEASURED, *PLUGIN_METRICS.values()):
             if set(lacking) & {column.metric for column in metric.columns}:
-                kept = _keep(trained, key, {"metrics": (yield from _measured(metric, representation))})
+                kept = keep(trained, key, {"metrics": (yield from _measured(metric, representation))})
     return kept
 
 
@@ -190,8 +198,8 @@ def _measured(metric: Metric, representation: Representation) -> Generator[Event
     return found if origin is None else {name: of_plugin(METRICS[name], found[name], origin) for name in names}
 
 
-def _load(run: Run, dataset: Dataset) -> tuple[str, TrainedModel]:
-    """The model and the key of its weights, consistent even while training replaces them."""
+def load_with_key(run: Run, dataset: Dataset) -> tuple[str, TrainedModel]:
+    """Return the key of the run's weights and the model, consistent even while training replaces them."""
     while True:
         key = _key(run)
         trained = load_model(run, dataset)
@@ -199,7 +207,7 @@ def _load(run: Run, dataset: Dataset) -> tuple[str, TrainedModel]:
             return key, trained
 
 
-def _keep(trained: TrainedModel, key: str, new: dict[str, Any]) -> dict[str, Any]:
+def keep(trained: TrainedModel, key: str, new: dict[str, Any]) -> dict[str, Any]:
     """Add results to evaluation.json and return its content."""
     run, data = trained.run, fingerprint_of(trained.dataset)
     before = _kept(run, key, data)
@@ -257,11 +265,3 @@ def _compute_training(trained: TrainedModel, what: str) -> Computing:
         return {"metrics": {name: missing(no_training_split(dataset.title)) for name in TRAINING}}
     passed = yield from forward(trained, sample_of(dataset, "train"), SEED, f"{what}: training images", sharpness=False)
     return {"metrics": training_results(passed, len(dataset.splits["train"]))}
-
-
-def sample_of(dataset: Dataset, split: str, limit: int = IMAGES) -> NDArray[np.int64]:
-    """Return positions of at most `limit` images of a split, drawn with a fixed seed, in ascending order."""
-    indices = np.asarray(dataset.splits[split], dtype=np.int64)
-    if len(indices) <= limit:
-        return indices
-    return np.sort(np.random.default_rng(SEED).choice(indices, limit, replace=False))

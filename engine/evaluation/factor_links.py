@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.evaluation.evaluate import sample_of
 from engine.evaluation.mig import entropies, mutual_information
 from engine.evaluation.posterior_means import PosteriorMeans
+from engine.evaluation.sampling import sample_of
 from engine.jobs.events import Event, Request
 from engine.runs.divergence import is_active
 from engine.runs.trained import TrainedModel

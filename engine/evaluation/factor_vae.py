@@ -29,11 +29,21 @@ def factor_vae_score(
     active = np.sqrt(global_variance) >= MIN_DEVIATION
     if not active.any():
         return 0.0
-    latents, factors = int(active.sum()), int(max(factor.max(), test_factor.max())) + 1
-    votes = np.zeros((latents, factors), np.int64)
-    np.add.at(votes, (_voting(variances, global_variance, active), factor), 1)
+    factors = int(max(factor.max(), test_factor.max())) + 1
+    votes = counted(global_variance, variances, factor, factors)[active]
     predicted = votes.argmax(axis=1)[_voting(test_variances, global_variance, active)]
     return float(np.mean(predicted == test_factor))
+
+
+def counted(
+    global_variance: NDArray[np.float64], variances: NDArray[np.float64], factor: NDArray[np.int64], factors: int
+) -> NDArray[np.int64]:
+    """Return how often each latent voted for each factor, (latents, factors); a latent without a vote has none."""
+    active = np.sqrt(global_variance) >= MIN_DEVIATION
+    votes = np.zeros((len(active), factors), np.int64)
+    if active.any():
+        np.add.at(votes, (np.flatnonzero(active)[_voting(variances, global_variance, active)], factor), 1)
+    return votes
 
 
 def _voting(

@@ -1,15 +1,15 @@
 """Scores that need ground-truth factors, each with its protocol; images are drawn and encoded once."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.evaluation import beta_vae, dci, disentanglement, factor_vae, mig, sap
+from engine.evaluation import beta_vae, dci, disentanglement, factor_vae, mig, modularity, sap
 from engine.evaluation.catalogue import METRICS, Need
 from engine.evaluation.intervals import DRAWS, OVER_DRAWS, OVER_POINTS, around_one_draw, wilson
-from engine.evaluation.metric import Computing, Metric, Score
+from engine.evaluation.metric import Computing, Metric, Score, Value
 from engine.evaluation.representation import Representation
 from engine.evaluation.results import SEED
 from engine.evaluation.sampling import BATCH, TESTING, TRAINING, Batches, batch_variances
@@ -58,40 +58,64 @@ class FactorVaeScore(FactorMetric):
         """Count the votes of latents."""
         means = yield from representation.means()
 
+        def spread(sample: NDArray[np.int64]) -> NDArray[np.float64]:
+            found: NDArray[np.float64] = means[sample].astype(np.float64).var(axis=0, ddof=1)
+            return found
+
         def score(sample: NDArray[np.int64], batches: Batches) -> float:
             variances, factor = batch_variances(means, batches), batches.factor
             return factor_vae.factor_vae_score(
-                means[sample].astype(np.float64).var(axis=0, ddof=1),
+                spread(sample),
                 variances[:TRAINING],
                 factor[:TRAINING],
                 variances[TRAINING:],
                 factor[TRAINING:],
             )
 
-        sample = representation.sample
-        value = score(sample, representation.batches())
+        sample, batches = representation.sample, representation.batches()
+        value = score(sample, batches)
+        votes = factor_vae.counted(
+            spread(sample), batch_variances(means, batches)[:TRAINING], batches.factor[:TRAINING],
+            len(representation.factors),
+        )  # fmt: skip
+        more = {"votes": representation.table(votes / TRAINING)}
         others = yield from representation.further_draws(
             lambda draw: score(representation.fitting(draw), representation.batches(draw)), "FactorVAE score"
         )
         counts = {"n": TRAINING, "n_test": TESTING, "batch": BATCH, "n_variance": len(sample)}
-        return over_draws(value, others, counts)
+        return over_draws(value, others, counts, more)
 
 
 class Mig(FactorMetric):
-    """The mutual information gap of Chen et al. 2018."""
+    """The mutual information gap of Chen et al. 2018, also without factors that are no quantities, and modularity."""
 
     def compute(self, representation: Representation) -> Computing:
         """Estimate mutual information from binned latents."""
-        sample = representation.sample
+        sample, groups = representation.sample, representation.groups
         further = [representation.fitting(draw) for draw in range(1, DRAWS + 1)]
         means = yield from representation.means(sample, *further)
-        every = representation.groups.classes
-        codes, classes = means[sample], every[sample]
-        information = mig.mutual_information(codes, classes)
-        value = mig.gap(information, mig.entropies(classes))
-        others = [mig.mig(means[images], every[images]) for images in further]
-        more = {"mutual_information": representation.table(information)}
-        return over_draws(value, others, {"n": len(sample)}, more)
+
+        def measured(images: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+            classes = groups.classes[images]
+            return mig.mutual_information(means[images], classes), mig.entropies(classes)
+
+        first, *others = [measured(images) for images in (sample, *further)]
+        entropies = {name: round(value, 6) for name, value in zip(groups.names, first[1].tolist(), strict=True)}
+        more = {"mutual_information": representation.table(first[0]), "entropies": entropies}
+        counts = {"n": len(sample)}
+
+        def score(work: Callable[[NDArray[np.float64], NDArray[np.float64]], float | str], **kept: Any) -> Value:
+            value = work(*first)
+            if isinstance(value, str):
+                return value
+            spread = [found for draw in others if not isinstance(found := work(*draw), str)]
+            return over_draws(value, spread, counts, kept)
+
+        return {
+            "mig": score(mig.gap, **more),
+            "mig_ordered": score(lambda information, entropy: mig.ordered_gap(information, entropy, groups.named)),
+            "modularity": score(lambda information, entropy: modularity.modularity(information)),
+        }
 
 
 class Sap(FactorMetric):
@@ -142,7 +166,7 @@ class Dci(FactorMetric):
 
 
 SCORES: tuple[FactorMetric, ...] = (
-    Mig("mig"),
+    Mig("mig", "mig_ordered", "modularity"),
     Sap("sap"),
     FactorVaeScore("factor_vae"),
     BetaVaeScore("beta_vae"),

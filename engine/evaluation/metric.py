@@ -21,7 +21,7 @@ class Score:
 
     `interval` is a 95 % interval, `interval_of` says what it covers. `counts` are numbers of images or points: "n", and
     "n_test" for testing; "n" is by default that of `Representation.sample`. `more` is stored beside the value in
-    evaluation.json.
+    evaluation.json. `z` is what was scored: the "mean" of the posterior, or z "sampled" from it.
     """
 
     value: float
@@ -29,6 +29,7 @@ class Score:
     interval_of: str = ""
     counts: Mapping[str, int] = field(default_factory=dict)
     more: Mapping[str, Any] = field(default_factory=dict)
+    z: str = "mean"
 
 
 Value: TypeAlias = float | Score | str

@@ -3,6 +3,9 @@
 Estimated as in disentanglement_lib, from 20 bins of equal width per latent. Bins follow the range of each latent, so
 neither the order, the sign (except for values on an edge) nor the scale of latents matters, but a single far outlier
 widens all bins. A latent that is constant to single precision carries no information.
+
+Published values follow several conventions. Chen et al. leave out the shape of dSprites, whose values are not
+quantities, and sample z from the posterior; disentanglement_lib counts every factor and takes posterior means.
 """
 
 from collections.abc import Sequence
@@ -17,6 +20,16 @@ PROTOCOL = (
     f"mutual information gap (Chen et al. 2018): {BINS} bins of equal width per latent, gap between the two "
     "most informative latents over the factor's entropy, mean over factors"
 )
+
+_CONVENTIONS = f"mutual information gap (Chen et al. 2018), {BINS} bins of equal width per latent"
+ORDERED = f"{_CONVENTIONS}; factors whose values have names, such as shape, are left out, mean over the others"
+SAMPLED = f"{_CONVENTIONS}; z sampled from the posterior, mean over factors"
+SAMPLED_ORDERED = (
+    f"{_CONVENTIONS}; as Chen et al. report it, z sampled from the posterior, and factors whose values have names, "
+    "such as shape, left out (but with bins instead of the densities of posteriors), mean over the others"
+)
+NO_NAMES = "no factor has values with names: the same as MIG"
+ONLY_NAMES = "every factor has values with names: none is left"
 
 
 def mutual_information(codes: NDArray[np.floating], classes: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -46,6 +59,15 @@ def gap(information: NDArray[np.float64], entropy: NDArray[np.float64]) -> float
     if not varying.any():
         return 0.0
     return float(np.mean((best[0] - best[1])[varying] / entropy[varying]))
+
+
+def ordered_gap(
+    information: NDArray[np.float64], entropy: NDArray[np.float64], named: NDArray[np.bool_]
+) -> float | str:
+    """Return MIG without the factors whose values have names, (factors,), or why that is no other number."""
+    if not named.any():
+        return NO_NAMES
+    return ONLY_NAMES if named.all() else gap(information[:, ~named], entropy[~named])
 
 
 def mig(codes: NDArray[np.floating], classes: NDArray[np.int64]) -> float:

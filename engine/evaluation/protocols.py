@@ -7,7 +7,10 @@ from engine.evaluation.catalogue import Column
 from engine.evaluation.results import plugin_of
 from engine.system.plain_text import one_line
 
-SPLITS = {"train": "training images", "test": "test images", "all": "images"}
+SPLITS = {"train": "training images", "test": "test images", "all": "images", "generated": "generated images"}
+
+MOST_NAMES = 8
+"""Maximum number of runs that a protocol names."""
 
 
 def protocol_text(entry: Mapping[str, Any], column: Column, *, interval: bool = True) -> str:
@@ -18,6 +21,8 @@ def protocol_text(entry: Mapping[str, Any], column: Column, *, interval: bool = 
         parts.append("z sampled" if protocol["z"] == "sampled" else "z = posterior mean")
     if protocol.get("factors"):
         parts.append(f"factors: {', '.join(map(str, protocol['factors']))}")
+    if protocol.get("among"):
+        parts.append(_among(protocol["among"]))
     if plugin := plugin_of(entry):
         parts.append(f"computed by the plug-in {plugin.get('name', '')} {plugin.get('version', '')}".rstrip())
     words = one_line("; ".join(parts))
@@ -27,6 +32,13 @@ def protocol_text(entry: Mapping[str, Any], column: Column, *, interval: bool = 
         words += f"; 95 % interval {low:.{decimals}f} to {high:.{decimals}f}"
         words += f" {protocol['interval']}" if protocol.get("interval") else ""
     return words
+
+
+def _among(names: Any) -> str:
+    """The runs that were compared, the first by name."""
+    known = [str(name) for name in names] if isinstance(names, list) else []
+    more = f" and {len(known) - MOST_NAMES:,} others" if len(known) > MOST_NAMES else ""
+    return f"compared {len(known):,} runs: {', '.join(known[:MOST_NAMES])}{more}"
 
 
 def counts_text(protocol: Mapping[str, Any]) -> str:

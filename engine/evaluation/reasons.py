@@ -1,12 +1,13 @@
 """Reasons why a metric has no value that are known before anything is computed."""
 
 from engine.data import ENTRIES
-from engine.evaluation.catalogue import METRICS, OURS, Need
+from engine.evaluation.catalogue import COMPARED, METRICS, OURS, Need
 from engine.methods.base import Method
 from engine.methods.registry import METHODS
 from engine.settings.run_config import DATASET_TITLES, OWN_DATA, RunConfig
 
 ONE_LATENT = "a model with one latent cannot be scored: scores compare latents"
+COMPARES = "it compares runs: evaluate several runs on the same data together"
 NEEDS_CATEGORY = frozenset(name for name in OURS if Need.CATEGORY in METRICS[name].needs)
 
 
@@ -53,6 +54,8 @@ def known_reason(config: RunConfig, metric: str) -> str:
         return no_factors(title) if not entry.factors else ONE_LATENT if len(latents) < 2 else ""
     if Need.LABELS in needs and not entry.classes and config.dataset not in OWN_DATA:
         return no_labels(title)
+    if metric in COMPARED:
+        return COMPARES
     split = entry.images is None or entry.images != entry.training_images
     return no_training_split(title) if Need.TRAINING_SPLIT in needs and not split else ""
 

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from engine.evaluation.evaluate import sample_of
+from engine.evaluation.sampling import sample_of
 from engine.evaluation.sharpness import laplacian_variance
 from engine.runs.trained import TrainedModel
 

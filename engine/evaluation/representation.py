@@ -113,6 +113,11 @@ class Representation:
             logits = self._trained.logits(torch.from_numpy(np.asarray(z, np.float32)), given)
         return to_images(logits.sigmoid())
 
+    @property
+    def conditional(self) -> bool:
+        """Whether the decoder is given labels."""
+        return self._trained.model.classes > 0
+
     def rng(self, draw: int = 0) -> np.random.Generator:
         """Return the random generator of a draw: draw 0 gives the values, the others their spread."""
         return np.random.default_rng((SEED, draw) if draw else SEED)
@@ -174,6 +179,16 @@ class Representation:
         yield from self._means.encode(wanted, f"{self._what}: encoding")
         return _fixed(self._means.means.view())
 
+    def sampled(self, images: NDArray[np.int64]) -> Generator[Event, Request | None, NDArray[np.float64]]:
+        """Draw z from the posterior of each image, with a fixed seed, (n, latents). Needs a reconstruction."""
+        noise, parts = torch.Generator().manual_seed(SEED), []
+        for part in _batches(images):
+            with torch.inference_mode():
+                z = self._trained.model.sample(self._trained.encode(self._dataset.images(part)), noise)
+            parts.append(z.double().numpy())
+            yield Progress(sum(map(len, parts)), len(images), f"{self._what}: drawing z", "images")
+        return np.concatenate(parts)
+
     @cached_property
     def _sums(self) -> NDArray[np.float64]:
         return pair_sums(self._means.means, self.pairs)
@@ -218,7 +233,7 @@ class Representation:
         return {
             **entry(
                 score.value, column.unit, column.protocol or column.about, "all",
-                of=len(self._dataset), z="mean", factors=factors, **about, **counts,
+                of=len(self._dataset), z=score.z, factors=factors, **about, **counts,
             ),
             **score.more,
         }  # fmt: skip

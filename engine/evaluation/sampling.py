@@ -5,7 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.data.dataset import Factors
+from engine.data.dataset import Dataset, Factors
+from engine.evaluation.catalogue import IMAGES
+from engine.evaluation.results import SEED
 
 BATCH = 64
 """Pairs or images per point of a score (disentanglement_lib's batch size; the report's L)."""
@@ -31,7 +33,8 @@ class Groups:
     """The images of a data set grouped by the class of each factor that varies.
 
     `classes` is int64 (images, factors). `order[k]` lists the images by their class of factor k; the `counts[k, c]`
-    images of class c start at `starts[k, c]`.
+    images of class c start at `starts[k, c]`. `values[k]` are the values of its classes; where `named[k]`, they have
+    names, and so no order.
     """
 
     names: tuple[str, ...]
@@ -39,6 +42,8 @@ class Groups:
     order: NDArray[np.int64]
     starts: NDArray[np.int64]
     counts: NDArray[np.int64]
+    values: tuple[NDArray[np.float64], ...]
+    named: NDArray[np.bool_]
 
     @classmethod
     def of(cls, factors: Factors, images: int) -> "Groups":
@@ -51,7 +56,10 @@ class Groups:
             counts[k] = np.bincount(column, minlength=counts.shape[1])
         order = np.argsort(classes.astype(np.int32), axis=0, kind="stable").T
         names = tuple(factors.names[k] for k in varying)
-        return cls(names, classes, np.ascontiguousarray(order), np.cumsum(counts, axis=1) - counts, counts)
+        values = tuple(np.asarray(factors.values[k], np.float64) for k in varying)
+        named = np.array([bool(factors.value_names.get(name)) for name in names], bool)
+        starts = np.cumsum(counts, axis=1) - counts
+        return cls(names, classes, np.ascontiguousarray(order), starts, counts, values, named)
 
     def sharing(
         self, factor: NDArray[np.int64], images: NDArray[np.int64], rng: np.random.Generator
@@ -94,11 +102,26 @@ def draw_batches(groups: Groups, points: int, rng: np.random.Generator, batch: i
     return Batches(factor, groups.sharing(factor[:, None], alike, rng))
 
 
+def draw_in_turn(groups: Groups, points: int, rng: np.random.Generator, batch: int) -> Batches:
+    """Draw, for each point, images that share one class of a factor, the factors in turn (Lin et al. 2020)."""
+    factor = np.arange(points) % len(groups.names)
+    alike = np.repeat(rng.integers(0, len(groups.classes), (points, 1)), batch, axis=1)
+    return Batches(factor, groups.sharing(factor[:, None], alike, rng))
+
+
 def draw_images(images: int, rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Draw 10,000 training and 5,000 other test images; with fewer than 15,000, two thirds and one third of all."""
     drawn = rng.permutation(images)[: TRAINING + TESTING]
     cut = min(TRAINING, len(drawn) * 2 // 3)
     return drawn[:cut], drawn[cut:]
+
+
+def sample_of(dataset: Dataset, split: str, limit: int = IMAGES) -> NDArray[np.int64]:
+    """Return positions of at most `limit` images of a split, drawn with a fixed seed, in ascending order."""
+    indices = np.asarray(dataset.splits[split], dtype=np.int64)
+    if len(indices) <= limit:
+        return indices
+    return np.sort(np.random.default_rng(SEED).choice(indices, limit, replace=False))
 
 
 def pair_sums(means: NDArray[np.float32], pairs: Pairs) -> NDArray[np.float64]:

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from engine.data.dataset import FactorIndex, Factors
 from engine.errors import DataError
-from engine.evaluation.evaluate import sample_of
 from engine.evaluation.factor_vae import MIN_DEVIATION
 from engine.evaluation.posterior_means import PosteriorMeans
 from engine.evaluation.reasons import no_factors
 from engine.evaluation.results import SEED
+from engine.evaluation.sampling import sample_of
 from engine.jobs.events import Event, Request
 from engine.runs.latent_names import latent_title
 from engine.runs.trained import TrainedModel

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from engine.evaluation.catalogue import Column
+from engine.evaluation.explanations import explanation
 from engine.evaluation.grouping import RowGroup, differing, grouped, setting_title
 from engine.evaluation.paper_tables import NOTE, SHARPNESS_NOTE, Published, published
 from engine.evaluation.protocols import protocol_text
@@ -19,6 +20,8 @@ from engine.methods.registry import METHODS
 DASH = "–"
 REPORT = "report:"
 """Prefix of the key of a column with the report's values; the metric follows."""
+
+COMPARISON_NOTE = "{}: values are of different selections of runs, and only those of the same are ranked."
 
 SUPERVISION_NOTE = (
     "Methods of different supervision are not ranked against each other: the best value is marked within each label."
@@ -146,6 +149,13 @@ class Table:
             found.append(SHARPNESS_NOTE)
         if len({line.supervision for line in self.lines}) > 1:
             found.append(SUPERVISION_NOTE)
+        for column in (heading.column for heading in self.headings if heading.column and not heading.published):
+            if len({each for line in self.lines for each in _comparisons(line.rows, column)}) > 1:
+                found.append(COMPARISON_NOTE.format(column.title))
+        if len(self.lines) == 1 and len(self.lines[0].rows) == 1:
+            shown = [heading.column for heading in self.headings if heading.column and not heading.published]
+            whys = {column.title: explanation(self.lines[0].rows[0], column.metric) for column in shown}
+            found += [f"{title}: {why}" for title, why in whys.items() if why]
         titles = self.datasets
         for line in self.lines:
             names = differing(line.rows)
@@ -276,6 +286,8 @@ def _value_cell(rows: Sequence[Row], column: Column, *, single: bool) -> Cell:
         for row in rows
         if row.value(column.metric) is not None
     )
+    if single and len(rows) == 1 and (why := explanation(rows[0], column.metric)):
+        notes[why] = None
     if not single:
         each = ", ".join(f"{row.value(column.metric):.{column.decimals}f}" for row in rows
                          if row.value(column.metric) is not None)  # fmt: skip
@@ -288,10 +300,10 @@ def _with_best(cells: list[Cell], rows: Sequence[Sequence[Row]], column: Column)
     """Mark the best cell of each data set and supervision, compared as rounded; none if all are equal."""
     if not column.better:
         return cells
-    comparable: dict[tuple[DataKey, Supervision], dict[int, float]] = {}
+    comparable: dict[tuple[DataKey, Supervision, frozenset[str]], dict[int, float]] = {}
     for number, (cell, members) in enumerate(zip(cells, rows, strict=True)):
         if cell.value is not None:
-            key = members[0].data, members[0].supervision
+            key = members[0].data, members[0].supervision, _comparisons(members, column)
             comparable.setdefault(key, {})[number] = round(cell.value, column.decimals)
     found = list(cells)
     for values in comparable.values():
@@ -303,6 +315,12 @@ def _with_best(cells: list[Cell], rows: Sequence[Sequence[Row]], column: Column)
             if eligible[number] == best:
                 found[number] = replace(found[number], best=True)
     return found
+
+
+def _comparisons(rows: Sequence[Row], column: Column) -> frozenset[str]:
+    """The selections of runs among which values hold, for metrics that compare runs; empty for others."""
+    kept = (row.metrics.get(column.metric, {}).get("protocol", {}).get("comparison") for row in rows)
+    return frozenset(str(each) for each in kept if each)
 
 
 def _within(rows: Sequence[Row], value: float, column: Column) -> bool:

@@ -5,8 +5,9 @@ from pathlib import Path
 
 from engine.data import load_dataset
 from engine.errors import RunError
-from engine.evaluation.evaluate import WITHOUT_FACTORS, evaluate, sample_of
+from engine.evaluation.evaluate import WITHOUT_FACTORS, evaluate
 from engine.evaluation.rows import row_of
+from engine.evaluation.sampling import sample_of
 from engine.evaluation.table import table_of
 from engine.evaluation.table_formats import comma_separated, markdown
 from engine.figures.curves import curves_figure

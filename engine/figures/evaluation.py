@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.evaluation.catalogue import Column
-from engine.evaluation.charts import Bar, Matrix, Point, courses, places
+from engine.evaluation.charts import Bar, Point, courses, places
 from engine.evaluation.costs import STEPS
+from engine.evaluation.matrices import Matrix
 from engine.figures.looks import Look
 
 if TYPE_CHECKING:

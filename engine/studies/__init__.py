@@ -7,6 +7,7 @@ from engine.studies.events import CellFinished, CellStarted, StudyProgress
 from engine.studies.files import load_study, own_studies, shipped_studies
 from engine.studies.methods_text import methods_text
 from engine.studies.running import check_cells, run_study
+from engine.studies.selection import best_runs, check_selector, selection_text, selectors
 from engine.studies.study import Cell, Method, Study
 from engine.studies.table import missing_cells, state_text, study_rows, study_table
 
@@ -21,14 +22,18 @@ __all__ = [
     "StudyEstimate",
     "StudyEstimated",
     "StudyProgress",
+    "best_runs",
     "cell_states",
     "check_cells",
+    "check_selector",
     "estimate_study",
     "load_study",
     "methods_text",
     "missing_cells",
     "own_studies",
     "run_study",
+    "selection_text",
+    "selectors",
     "shipped_studies",
     "state_text",
     "study_rows",

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import ConfigError
-from engine.evaluation.catalogue import METRICS
+from engine.evaluation.catalogue import COMPARED, METRICS
 from engine.runs.differences import experiment_settings
 from engine.settings.folders import with_remembered_data
 from engine.settings.run_config import FIRST_SCHEMA, RunConfig, migrated, over
@@ -170,6 +170,11 @@ def _metrics(value: Any) -> tuple[str, ...]:
     for name in value:
         if not isinstance(name, str) or name not in METRICS:
             raise ConfigError(f"metrics has {name!r}, which is not a metric. Choose from: {', '.join(METRICS)}.")
+        if name in COMPARED:
+            raise ConfigError(
+                f"metrics has {name!r}, which compares runs. Leave it out; choose the best run by it once runs are "
+                f"evaluated: study NAME --select {name}."
+            )
     return tuple(dict.fromkeys(value))
 
 

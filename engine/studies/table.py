@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from engine.errors import RunError
+from engine.evaluation.catalogue import COMPARED
 from engine.evaluation.grouping import METHOD
 from engine.evaluation.rows import NOT_YET, Row, dataset_title, read_row
 from engine.evaluation.table import REPORT, Table, table_of
@@ -22,7 +23,8 @@ def study_table(study: Study, runs_folder: Path, states: Sequence[CellState] | N
     titles = [method.title for method in study.methods]
     by_method = sorted(rows, key=lambda row: (row.supervision.rank, titles.index(row.method)))
     table = table_of(by_method, (METHOD,), report=True)
-    metrics = {*study.metrics, *(f"{REPORT}{metric}" for metric in study.metrics)}
+    compared = {name for name in COMPARED if any(row.value(name) is not None for row in rows)}
+    metrics = {*study.metrics, *compared, *(f"{REPORT}{metric}" for metric in study.metrics)}
     return table.only({heading.key for heading in table.headings if heading.column is None} | metrics)
 
 
@@ -60,7 +62,7 @@ def _row(study: Study, state: CellState) -> Row:
         except RunError:
             row = None
         if row is not None:
-            metrics = {name: row.metrics[name] for name in study.metrics if name in row.metrics}
+            metrics = {name: row.metrics[name] for name in (*study.metrics, *COMPARED) if name in row.metrics}
             # The study's settings, since an earlier run may differ in some that do not matter.
             return replace(row, method=cell.method.title, dataset=title, config=cell.config, metrics=metrics)
     return Row(cell.title, cell.method.title, title, cell.seed, 0, {}, cell.config, state.run, note=state_text(state))

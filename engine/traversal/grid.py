@@ -9,8 +9,9 @@ import torch
 from numpy.typing import NDArray
 
 from engine.errors import ConfigError
-from engine.evaluation.evaluate import kept_kl, sample_of
+from engine.evaluation.evaluate import kept_kl
 from engine.evaluation.posterior_means import BATCH
+from engine.evaluation.sampling import sample_of
 from engine.methods.latents import Latent
 from engine.runs.divergence import latents_by_kl
 from engine.runs.metrics_file import MetricsReader

@@ -2,7 +2,7 @@
 
 from PySide6.QtCore import QSettings, Slot
 
-from engine.evaluation.catalogue import GROUPS, METRICS, SLOW
+from engine.evaluation.catalogue import GROUPS, METRICS, ON_REQUEST
 from gui.metrics.options import metric_choices
 from gui.widgets.check_popup import CheckPopup, ChoiceGroup
 
@@ -17,7 +17,7 @@ class MetricChooser(CheckPopup):
         self._settings = settings
         self.setToolTip("Choose the metrics that Evaluate computes")
         self.add_preset("All", "Every metric; DCI takes minutes on dSprites", ())
-        self.add_preset("All but DCI", "Every metric except the slow ones", ())
+        self.add_preset("Usual", "The metrics chosen at first: neither slow nor of other protocols", ())
         self.add_preset("None", "Clear the selection", ())
         usual = self._fill()
         kept = settings.value(KEPT)
@@ -34,12 +34,12 @@ class MetricChooser(CheckPopup):
         self._changed()
 
     def _fill(self) -> tuple[str, ...]:
-        """Offer every metric; return the fast ones."""
+        """Offer every metric; return the usual ones."""
         choices = metric_choices()
-        usual = tuple(column.metric for column in METRICS.values() if column.group not in SLOW)
+        usual = tuple(column.metric for column in METRICS.values() if column.group not in ON_REQUEST)
         self.show_groups([ChoiceGroup(group, choices[group], time) for group, time in GROUPS.items() if choices[group]])
         self.change_preset("All", list(METRICS))
-        self.change_preset("All but DCI", usual)
+        self.change_preset("Usual", usual)
         self._offered = set(METRICS)
         return usual
 

@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
 )
 
 from engine.errors import StudioError
+from engine.evaluation.catalogue import COMPARED
 from engine.evaluation.grouping import sorted_rows
 from engine.evaluation.rows import NOT_YET, Row, read_row
 from engine.evaluation.table import Line, Table, table_of
@@ -47,11 +48,13 @@ NONE_SELECTED = "No runs are selected.\n\nSelect runs on the left, or clear “S
 
 
 class MetricsPage(QWidget):
-    """Shows a table of evaluated runs or of a study, with charts. Emits `evaluate`, `cancel` and `open_run(path)`."""
+    """Shows a table of evaluated runs or of a study, with charts. Emits `evaluate`, `cancel`, `open_run(path)`,
+    and `compare(paths, metric)` for runs of a study that are to be compared."""
 
     evaluate = Signal()
     cancel = Signal()
     open_run = Signal(object)
+    compare = Signal(object, str)
 
     def __init__(self, settings: QSettings, studies: StudySession) -> None:
         super().__init__()
@@ -73,6 +76,12 @@ class MetricsPage(QWidget):
         self.chooser.setProperty("helpTopic", "metrics")
         self.study = StudyPanel(settings, studies)
         self.study.changed.connect(self._show)
+        self.study.select.connect(self._select_best)
+        self.study.chosen.connect(self._show_best)
+        self._chosen_by = ""
+        """The metric by which the best run of the study is to be chosen once its runs are compared."""
+        self._best: object = None
+        """The folder of the run that is the best one and becomes the current row."""
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         self.charts, self.subject = ChartCard(), SubjectCard()
@@ -104,7 +113,7 @@ class MetricsPage(QWidget):
         self.export.clicked.connect(self._export)
         card.head.takeAt(card.head.count() - 1)
         card.head.addWidget(self.options, 1)
-        for widget in (self.study.each, self.study.text, self.copy, self.export):
+        for widget in (self.study.each, self.study.best, self.study.text, self.copy, self.export):
             card.head.addWidget(widget)
         card.body.addWidget(self.study.top)
         self.view = MetricsView()
@@ -191,7 +200,7 @@ class MetricsPage(QWidget):
     def _show(self) -> None:
         study = self.options.study
         self.study.show_controls(shown=study and self.isVisible())
-        self._foot.setVisible(not study)
+        self._show_foot()
         table = self.study.table if study else self._table_of_runs()
         sorting = self.options.sorting
         self.full = table.sorted_by(sorting[0], descending=sorting[1]) if sorting else table
@@ -207,6 +216,8 @@ class MetricsPage(QWidget):
         self.notes.show_notes([*shown.notes(), *([] if study else reasons(self.full, self.chooser.metrics))])
         self.charts.show_table(self.full, looks)
         self._select_line(next((n for n, line in enumerate(self.full.lines) if self._key(line) == current), 0))
+        if study and self._best is not None:
+            self._follow(self._best)
         self._show_subject()
         self._say_button()
 
@@ -298,6 +309,34 @@ class MetricsPage(QWidget):
         names = {item.path: item.latent_names for item in self._items}
         self.subject.show_rows(rows, beside, names)
 
+    # The best run of a study
+
+    @Slot(str)
+    def _select_best(self, metric: str) -> None:
+        """Choose the best run of the study by a metric; if that compares runs, once they are compared."""
+        if metric not in COMPARED:
+            self.study.choose_best(metric)
+        elif self._busy:
+            self.study.say("Another evaluation is running. Select the best run when it has ended.")
+        else:
+            self._chosen_by = metric
+            self.compare.emit(self.study.evaluated, metric)
+
+    @Slot(object)
+    def _show_best(self, path: object) -> None:
+        """Show each run of the study, and make the best one the current row."""
+        self._best = path
+        self.study.each.setChecked(True)
+        self._show()
+        self._best = None
+
+    def _show_foot(self) -> None:
+        """Below a study, show only the progress of the comparison of its runs."""
+        study = self.options.study
+        self._foot.setVisible(not study or self._busy)
+        for widget in (self.chooser, self.evaluate_button):
+            widget.setVisible(not study)
+
     @Slot(str, bool)
     def _sort(self, key: str, descending: bool) -> None:
         self.options.sorting = (key, descending)
@@ -308,6 +347,7 @@ class MetricsPage(QWidget):
     def show_progress(self, progress: Progress) -> None:
         """Show the progress of the evaluation."""
         self._busy = True
+        self._show_foot()
         self.bar.show()
         self.cancel_button.show()
         if progress.what != self._part or progress.done < self._done:
@@ -330,7 +370,13 @@ class MetricsPage(QWidget):
         self.cancel_button.hide()
         self.cancel_button.setEnabled(True)
         self.words.setText(words)
+        self._show_foot()
         self._say_button()
+        metric, self._chosen_by = self._chosen_by, ""
+        if metric and not words.startswith("Evaluated"):
+            self.study.say(words)  # cancelled, or failed
+        elif metric:
+            self.study.choose_best(metric)
 
     @Slot()
     def _cancel(self) -> None:

@@ -62,17 +62,19 @@ def _evaluation_of(runs: Sequence[Run], metrics: Sequence[str] | None) -> Callab
     """Return a job that evaluates several runs; if one fails, the others are still evaluated."""
 
     def job() -> Job:
-        from engine.evaluation.apart import evaluation
+        from engine.evaluation.apart import evaluations
 
         failures = []
-        for number, run in enumerate(runs):
-            name, place = run.name, f"Run {number + 1} of {len(runs)}: " if len(runs) > 1 else ""
+        for number, (run, each) in enumerate(evaluations(runs, metrics)):
+            name = "" if run is None else run.name
+            place = f"Run {number + 1} of {len(runs)}: " if len(runs) > 1 and run is not None else ""
             try:
-                with closing(evaluation(run, metrics)) as events:
+                with closing(each) as events:
                     for event in events:
                         yield replace(event, what=place + event.what) if isinstance(event, Progress) else event
             except StudioError as error:
-                failures.append(str(error) if is_file(run.path / "config.json") else gone(name))
+                here = run is None or is_file(run.path / "config.json")
+                failures.append(str(error) if here else gone(name))
         yield Finished(message=_ending(len(runs), failures))
 
     return job

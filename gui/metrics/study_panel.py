@@ -1,13 +1,28 @@
 """A study on the Metrics page: the choice, the estimate, the status, and the job."""
 
+from collections.abc import Sequence
+from pathlib import Path
+
 from PySide6.QtCore import QObject, QSettings, Signal, Slot
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QMenu, QPushButton, QVBoxLayout, QWidget
 
 from engine.errors import DataError
+from engine.evaluation.catalogue import COMPARED, METRICS
+from engine.evaluation.rows import Row, read_row
 from engine.evaluation.table import Table
 from engine.figures.looks import looks_of
-from engine.studies import DataOnDisk, Study, StudyEstimate, check_cells, methods_text
+from engine.runs.run import Run
+from engine.studies import (
+    DataOnDisk,
+    Study,
+    StudyEstimate,
+    best_runs,
+    check_cells,
+    methods_text,
+    selection_text,
+    selectors,
+)
 from engine.system.plain_text import one_line
 from gui.bridge import LatestWorker
 from gui.metrics.study_choice import StudyChoice
@@ -18,7 +33,7 @@ from gui.metrics.study_standing import Standing, read_standing
 from gui.metrics.study_text import estimate_text, summary_text
 from gui.settings.preferences import KEYS, read_preferences
 from gui.widgets.layouts import label
-from gui.widgets.plain import ask_text
+from gui.widgets.plain import ask_text, for_button
 
 EACH = "metrics/study-each"
 WHERE = "metrics/study-where"
@@ -28,11 +43,14 @@ class StudyPanel(QObject):
     """Connects the controls above the table (`top`), those below it (`foot`) and the session.
 
     Emits `changed` when the table has changed, and `no_data(data set, message)` instead of starting a study whose data
-    are missing.
+    are missing; `select(metric)` to choose the best run by a metric, and `chosen(path)`
+    with its folder.
     """
 
     changed = Signal()
     no_data = Signal(str, str)
+    select = Signal(str)
+    chosen = Signal(object)
 
     def __init__(self, settings: QSettings, session: StudySession) -> None:
         super().__init__()
@@ -72,6 +90,12 @@ class StudyPanel(QObject):
         self.text.clicked.connect(self._copy_text)
         self.foot.where.setCurrentIndex(max(0, self.foot.where.findData(str(settings.value(WHERE, HERE)))))
         self.foot.where.activated.connect(self._where_chosen)
+        self.best = QPushButton("Select best")
+        self.best.setToolTip(
+            "Choose the best run of this study by a metric; UDR and ModelCentrality compare runs and need no factors"
+        )
+        self.best.setMenu(QMenu(self.best))
+        self.best.menu().aboutToShow.connect(self._fill_selectors)
         self.foot.start.clicked.connect(self._start)
         self.foot.pause.clicked.connect(self._pause)
         self.foot.stop.clicked.connect(session.stop)
@@ -81,6 +105,9 @@ class StudyPanel(QObject):
         self.worker = LatestWorker(self)
         self.worker.answered.connect(self._answered)
         self.worker.failed.connect(self._failed)
+        self.reader = LatestWorker(self)
+        self.reader.answered.connect(self._rows_read)
+        self.reader.failed.connect(self._not_read)
         session.changed.connect(self._show)
         session.moved.connect(self.refresh)
         session.ended.connect(self._ended)
@@ -109,7 +136,7 @@ class StudyPanel(QObject):
 
     def show_controls(self, *, shown: bool) -> None:
         """Show or hide the study; while it is hidden nothing is read or timed."""
-        for widget in (self.top, self.foot, self.each, self.text):
+        for widget in (self.top, self.foot, self.each, self.best, self.text):
             widget.setVisible(shown)
         if shown and not self.shown:
             self.shown = True
@@ -127,6 +154,7 @@ class StudyPanel(QObject):
         self.shown = False
         self.estimator.close()
         self.worker.close()
+        self.reader.close()
 
     # Status and estimate
 
@@ -256,6 +284,7 @@ class StudyPanel(QObject):
         study, session, standing = self.study, self.session, self.standing
         self.choice.lock(session.active)
         self.text.setEnabled(study is not None)
+        self.best.setEnabled(standing is not None and standing.done > 0)
         self.each.setEnabled(study is not None)
         self.summary.setText(self._summary())
         warnings = "" if study is None or session.active else " ".join(study.warnings())
@@ -294,6 +323,43 @@ class StudyPanel(QObject):
     def _each_toggled(self) -> None:
         self._settings.setValue(EACH, "true" if self.each.isChecked() else "false")
         self.changed.emit()
+
+    @Slot()
+    def _fill_selectors(self) -> None:
+        """Offer the metrics by which the best run can be chosen."""
+        menu = self.best.menu()
+        menu.clear()
+        menu.setToolTipsVisible(True)
+        for metric in selectors(self.study) if self.study is not None else ():
+            if metric not in COMPARED and menu.actions() and menu.actions()[-1].data() in COMPARED:
+                menu.addSeparator()
+            column = METRICS[metric]
+            action = menu.addAction(for_button(f"By {column.name}"))
+            action.setData(metric)
+            action.setToolTip(column.about)
+            action.triggered.connect(lambda _, metric=metric: self.select.emit(metric))
+
+    @property
+    def evaluated(self) -> list[Path]:
+        """The folders of the evaluated runs of the study."""
+        states = self.standing.states if self.standing is not None else ()
+        return [state.run for state in states if state.state == "evaluated" and state.run is not None]
+
+    def choose_best(self, metric: str) -> None:
+        """Find the best run by a metric in the background, say which it is, and emit `chosen`."""
+        paths = self.evaluated
+        self.reader.ask(metric, lambda: [read_row(Run.open(path)) for path in paths])
+
+    @Slot(object, str)
+    def _not_read(self, metric: str, sentence: str) -> None:
+        self.say(sentence)
+
+    @Slot(object, object)
+    def _rows_read(self, metric: str, rows: Sequence[Row]) -> None:
+        self.say(selection_text(rows, metric))
+        self.refresh()
+        if best := best_runs(rows, metric):
+            self.chosen.emit(best[0].path)
 
     @Slot()
     def _copy_text(self) -> None:

@@ -1,5 +1,6 @@
 """The view of one row of the table: latents against factors, sweeps of factors, or reconstructions with sharpness."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,7 +10,8 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QSignalBlocker, Qt, Signal, Slot
 from PySide6.QtWidgets import QComboBox, QPushButton, QScrollArea, QStackedLayout
 
-from engine.evaluation.charts import MATRICES, Matrix, matrix
+from engine.evaluation.explanations import explanations
+from engine.evaluation.matrices import MATRICES, Matrix, matrix
 from engine.evaluation.rows import Row
 from engine.methods.registry import METHODS
 from engine.runs.divergence import ACTIVE_NATS
@@ -41,6 +43,7 @@ SHARPNESS = "Sharpness: mean over the images shown, z = mean; point at an image 
 TIPS = {
     "mutual_information": "{row} has {value} nats of information about {column}",
     "accuracies": "{row} alone predicts {column} with an accuracy of {value}",
+    "votes": "{row} casts {value} of the votes, for {column}",
     "importance": "The importance of {row} for {column} is {value}",
 }
 
@@ -166,7 +169,8 @@ class SubjectCard(Card):
 
         about = f"{self.row.name} ({self.row.dataset}, {self.row.method})" if self.row is not None else ""
         if self._matrix is not None:
-            return matrix_figure(self._matrix, about)
+            why = explanations(self.row, str(self.view.currentData()), self._latent_names) if self.row else ""
+            return matrix_figure(self._matrix, "\n".join([about, *textwrap.wrap(why, 90)]))
         if self.view.currentData() == SWEEPS and self._sweeps is not None:
             return sweeps_figure(self._sweeps.sweeps, self._latent_names, f"{about}, step {self._sweeps.step:,}")
         return compared_figure([(f"{row.title}\n{row.note}", row.images) for row in self.grid.rows])
@@ -212,7 +216,8 @@ class SubjectCard(Card):
         self.map.show_values(found.values, found.latents, found.factors, TIPS[name], found.idle)
         grey = f"; inactive ones (KL at most {ACTIVE_NATS} nats) in grey" if any(found.idle) else ""
         order = "by KL, largest first" if found.by_kl else "by number"
-        self.words.setText(f"{found.unit + '; ' if found.unit else ''}latents {order}{grey}")
+        how = f"{found.unit + '; ' if found.unit else ''}latents {order}{grey}"
+        self.words.setText("\n".join(filter(None, (explanations(row, name, self._latent_names), how))))
         self.save.setEnabled(True)
         self._stack.setCurrentWidget(self.map)
 

@@ -206,7 +206,7 @@ def _load(weights: Weights, data: dict[object, Dataset]) -> Loaded:
 def _start(loaded: Loaded, source: Source, label: int | None) -> "tuple[Start, int | None]":
     """Return the start of the traversal, and the image's position if it is from the data set."""
     from engine.data.input_pictures import fit_picture, style_of
-    from engine.evaluation.evaluate import sample_of
+    from engine.evaluation.sampling import sample_of
     from engine.traversal import start_from_image, start_from_picture, start_from_prior
 
     trained, dataset = loaded.trained, loaded.dataset

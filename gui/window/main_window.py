@@ -1,5 +1,6 @@
 """The main window: the pages, the run list beside every page, the status bar, and the actions on runs."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QByteArray, QSettings, Qt, QUrl, Slot
@@ -182,6 +183,7 @@ class MainWindow(QMainWindow):
         self.store.listed.connect(self._show_queue)
         self.metrics_page.evaluate.connect(self._evaluate)
         self.metrics_page.cancel.connect(self.evaluation.cancel)
+        self.metrics_page.compare.connect(self._compare)
         self.evaluation.progressed.connect(self._evaluation_progressed)
         self.evaluation.warned.connect(self.banner.note)
         self.evaluation.ended.connect(self._evaluation_ended)
@@ -424,6 +426,12 @@ class MainWindow(QMainWindow):
             self.metrics_page.show_idle("Select runs on the left first.")
             return
         self.evaluation.start([item.run for item in items], self.metrics_page.chooser.metrics)
+        self._evaluation_progressed(Progress(0, 1, "Loading"))
+
+    @Slot(object, str)
+    def _compare(self, paths: Sequence[Path], metric: str) -> None:
+        """Compare the runs of a study."""
+        self.evaluation.start([item.run for item in self.store.items if item.path in paths], [metric])
         self._evaluation_progressed(Progress(0, 1, "Loading"))
 
     @Slot(object)

@@ -70,6 +70,16 @@ def test_a_study_ends_in_its_table_in_any_format_and_is_not_done_twice(run_main,
     assert (status, err.count("\n")) == (2, 1)
     assert "has both" in err
 
+    status, out, err = run_main("study", tiny, "--quick", "--select", "udr_lasso", "--dry-run")
+    runs = sorted(list_runs(tmp_path / "runs"))
+    values = {str(run): Run.open(run).evaluation()["metrics"]["udr_lasso"]["value"] for run in runs}
+    assert (status, out.strip()) == (0, max(values, key=values.get))
+    assert err.splitlines()[-1].startswith("Best of 2 runs by UDR (Lasso): tiny-")
+    status, out, _ = run_main("study", tiny, "--quick", *ONE)
+    assert "| UDR ↑ |" in out.splitlines()[0]
+    status, _, err = run_main("study", tiny, "--quick", "--select", "sap", "--dry-run")
+    assert (status, "cannot choose the best run of this study" in err) == (2, True)
+
 
 def test_a_dry_run_says_what_is_left_and_how_long_it_takes_and_does_nothing(run_main, tiny, tmp_path):
     status, out, _ = run_main("study", tiny, "--seeds", 2, *ONE, "--dry-run")

@@ -15,9 +15,10 @@ from engine.data import load_dataset
 from engine.errors import CheckpointError, DataError, RunError, StudioError
 from engine.evaluation import evaluate as module
 from engine.evaluation.catalogue import METRICS
-from engine.evaluation.evaluate import GROUND_TRUTH, HEADLINE, evaluate, sample_of
+from engine.evaluation.evaluate import GROUND_TRUTH, HEADLINE, TRAINING, evaluate
 from engine.evaluation.reasons import NEEDS_CATEGORY
 from engine.evaluation.rows import row_of
+from engine.evaluation.sampling import sample_of
 from engine.evaluation.sharpness import laplacian_variance
 from engine.evaluation.table import table_of
 from engine.evaluation.table_formats import comma_separated, markdown
@@ -209,6 +210,11 @@ def test_every_value_has_its_protocol(evaluated):
             continue
         training = "train" in name
         protocol = entry["protocol"]
+        if name.startswith("class_"):  # fitted to one split, tested on the other
+            assert (protocol["split"], protocol["n"], protocol["n_test"]) == ("all", 1500, 297)
+            low, high = entry["interval"]
+            assert 0.1 < low < entry["value"] < high < 1  # chance is a tenth
+            continue
         assert set(protocol["versions"]) == {"numpy", "opencv", "scikit-learn", "torch"}
         assert protocol["name"]
         assert protocol["split"] == ("train" if training else "test")
@@ -362,7 +368,8 @@ def test_an_abandoned_evaluation_keeps_the_metrics_computed_so_far(tiny_copy):
 
 
 def test_progress_ends_at_its_total(tiny_copy):
-    counted = [event for event in evaluate(tiny_copy) if isinstance(event, Progress) and event.unit == "images"]
+    wanted = (*HEADLINE, *TRAINING)
+    counted = [event for event in evaluate(tiny_copy, wanted) if isinstance(event, Progress) and event.unit == "images"]
     last = {event.what: (event.done, event.total) for event in counted}
     assert sorted(last.values()) == [(297, 297), (1500, 1500)]
     name = tiny_copy.name

@@ -8,9 +8,10 @@ import pytest
 import torch
 
 from engine.evaluation.catalogue import METRICS
-from engine.evaluation.charts import bars, courses, matrix, places, points
+from engine.evaluation.charts import bars, courses, places, points
 from engine.evaluation.costs import COSTS, course_note
 from engine.evaluation.evaluate import evaluate
+from engine.evaluation.matrices import matrix
 from engine.evaluation.reconstructions import originals, reconstructions
 from engine.evaluation.rows import Row
 from engine.evaluation.sweeps import Sweep

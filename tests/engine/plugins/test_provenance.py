@@ -39,7 +39,7 @@ from engine.training.lengthening import lengthen
 from engine.training.trainer import train
 
 EXAMPLES = RESOURCES / "examples" / "plugins"
-EVERY = ("free_bits_vae", "broadcast_network", "modularity_metric", "blobs_dataset")
+EVERY = ("free_bits_vae", "broadcast_network", "mig_sup_metric", "blobs_dataset")
 SETTINGS = {
     "dataset": "blobs",
     "objective": "free-bits-vae",
@@ -71,7 +71,7 @@ def run(tmp_path, load_example, trained):
     if not trained.exists():
         made = Run.create(trained.parent, RunConfig.parse(SETTINGS), trained.name)
         list(train(made))
-        list(evaluate(made, ["modularity", "mig", "reconstruction"]))
+        list(evaluate(made, ["mig_sup", "mig", "reconstruction"]))
     return Run.open(shutil.copytree(trained, tmp_path / "runs" / "own"))
 
 
@@ -82,8 +82,8 @@ def test_its_settings_name_the_plugins_with_their_fingerprints(run):
         for origin in (METHODS.origin("free-bits-vae"), NETWORKS.origin("broadcast"), ENTRIES.origin("blobs"))
     ]
     assert [each.keys() & {"method", "network", "dataset"} for each in kept] == [{"method"}, {"network"}, {"dataset"}]
-    entry = run.evaluation()["metrics"]["modularity"]
-    assert entry["protocol"]["plugin"]["name"] == "modularity"
+    entry = run.evaluation()["metrics"]["mig_sup"]
+    assert entry["protocol"]["plugin"]["name"] == "mig-sup"
     assert "plugin" not in run.evaluation()["metrics"]["mig"]["protocol"]
 
 
@@ -111,17 +111,17 @@ def test_without_its_plugins_it_opens_and_is_shown(run, without_plugins, tmp_pat
     assert (tmp_path / "curves.png").stat().st_size > 1000
     table = table_of([read_row(opened)])
     words = markdown(table.filled())
-    value = run.evaluation()["metrics"]["modularity"]["value"]
-    assert "Modularity ↑" in words
+    value = run.evaluation()["metrics"]["mig_sup"]["value"]
+    assert "MIG-sup ↑" in words
     assert f"{value:.3f}" in words
     text = methods_text([opened])
     assert "which minimises reconstruction loss + Σ max(λ, KL of a latent) with λ = 0.25" in text
     assert "convolutions of 32 channels" in text
-    assert "modularity (Ridgeway & Mozer 2018)" in text
-    assert "computed by the plug-in modularity 1.0." in text
+    assert "MIG-sup (Li et al. 2020)" in text
+    assert "computed by the plug-in mig-sup 1.0." in text
     fingerprints = [use.fingerprint for use in run.plugins]
     named = ", ".join(f"plug-in {use.words} (SHA-256 {use.fingerprint[:8]}…)" for use in run.plugins)
-    assert f"{named}, plug-in modularity 1.0 (SHA-256 " in text
+    assert f"{named}, plug-in mig-sup 1.0 (SHA-256 " in text
     assert len(set(fingerprints)) == 3
 
 
@@ -193,8 +193,8 @@ def test_kept_metrics_are_still_evaluated_without_them(run, without_plugins):
     *_, event = evaluate(Run.open(run.path), ["mig", "reconstruction"])
     assert isinstance(event, Evaluated)
     assert event.result["metrics"] == {name: kept[name] for name in ("mig", "reconstruction")}
-    with pytest.raises(ConfigError, match="There is no metric 'modularity'"):
-        list(evaluate(Run.open(run.path), ["modularity"]))
+    with pytest.raises(ConfigError, match="There is no metric 'mig_sup'"):
+        list(evaluate(Run.open(run.path), ["mig_sup"]))
     assert Run.open(run.path).evaluation()["metrics"] == kept
 
 
@@ -321,14 +321,14 @@ def test_runs_of_several_versions_in_one_row_are_said(run):
 
 
 def test_a_metric_of_another_version_is_computed_again(run, without_plugins, load_example):
-    value = run.evaluation()["metrics"]["modularity"]["value"]
+    value = run.evaluation()["metrics"]["mig_sup"]["value"]
     without_plugins()
     for name in EVERY:
-        load_example(name, "2" * 64 if name == "modularity_metric" else "")
-    words = "Modularity was computed by another version of the plug-in than is loaded"
+        load_example(name, "2" * 64 if name == "mig_sup_metric" else "")
+    words = "MIG-sup was computed by another version of the plug-in than is loaded"
     assert read_row(Run.open(run.path)).code_note == words
-    list(evaluate(Run.open(run.path), ["modularity"]))
-    entry = Run.open(run.path).evaluation()["metrics"]["modularity"]
+    list(evaluate(Run.open(run.path), ["mig_sup"]))
+    entry = Run.open(run.path).evaluation()["metrics"]["mig_sup"]
     assert entry["protocol"]["plugin"]["fingerprint"] == "2" * 64
     assert entry["value"] == value
     assert read_row(Run.open(run.path)).code_note == ""

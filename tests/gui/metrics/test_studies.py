@@ -110,6 +110,17 @@ def half(tmp_path_factory, study):
     return folder
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory, half, study):
+    """The same folder with both cells trained and evaluated."""
+    folder = shutil.copytree(half, tmp_path_factory.mktemp("whole") / "runs")
+    run = Run.open(folder / study.run_name(study.cells[1]))
+    for job in (train(run), evaluate(run, study.metrics)):
+        for _ in job:
+            pass
+    return folder
+
+
 @pytest.fixture
 def open_window(request, settings, study, tmp_path, monkeypatch):
     """Open the window on the Metrics page with that study; `open_window(runs, length)` returns its panel."""
@@ -223,6 +234,35 @@ def test_a_row_opens_its_run(qtbot, window_with_half, study):
     page.view.setCurrentIndex(page.model.index(0, 0))
     qtbot.mouseClick(page.subject.open, LEFT)
     assert [item.path for item in window_with_half.run_list.items()] == [runs / study.run_name(study.cells[0])]
+
+
+def test_the_best_run_is_selected_by_a_metric_that_compares_runs_or_by_one_of_the_study(
+    qtbot, open_window, whole, study
+):
+    window = open_window(whole)
+    page, panel = window.metrics_page, window.metrics_page.study
+    qtbot.waitUntil(panel.best.isEnabled, timeout=PATIENCE)
+    menu = panel.best.menu()
+    menu.aboutToShow.emit()
+    offered = {action.text(): action for action in menu.actions() if action.data()}
+    assert list(offered)[:3] == ["By UDR (Lasso)", "By UDR (Spearman)", "By ModelCentrality"]
+    assert "By Reconstruction loss" in offered
+    with qtbot.waitSignal(window.evaluation.ended, timeout=PATIENCE):
+        offered["By UDR (Lasso)"].trigger()
+        assert page.cancel_button.isVisible()
+        assert not page.evaluate_button.isVisible()
+    values = {run: Run.open(run).evaluation()["metrics"]["udr_lasso"]["value"] for run in panel.evaluated}
+    best = max(values, key=values.get)
+    qtbot.waitUntil(lambda: panel.foot.words.text().startswith("Best of 2 runs by UDR (Lasso): "), timeout=PATIENCE)
+    assert panel.each.isChecked()
+    assert page.subject.row.path == best
+    assert not page.cancel_button.isVisible()
+    qtbot.waitUntil(lambda: page.model.table.index("udr_lasso") is not None, timeout=PATIENCE)
+    menu.aboutToShow.emit()
+    next(action for action in menu.actions() if action.text() == "By Reconstruction loss").trigger()
+    values = {run: Run.open(run).evaluation()["metrics"]["reconstruction"]["value"] for run in panel.evaluated}
+    qtbot.waitUntil(lambda: "by Reconstruction loss" in panel.foot.words.text(), timeout=PATIENCE)
+    assert page.subject.row.path == min(values, key=values.get)  # lower is better
 
 
 def test_more_seeds_add_runs_and_are_remembered(qtbot, window_with_half, settings):

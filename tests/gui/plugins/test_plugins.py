@@ -343,11 +343,11 @@ def test_what_cannot_be_loaded_says_why_and_can_be_tried_again(qtbot, window, fo
 
 
 def test_a_metric_that_came_is_chosen_and_says_whose_it_is(qtbot, window):
-    add(qtbot, window, EXAMPLES / "modularity_metric.py")
-    assert "modularity" in METRICS
+    add(qtbot, window, EXAMPLES / "mig_sup_metric.py")
+    assert "mig_sup" in METRICS
     chooser = window.metrics_page.chooser
-    assert "modularity" in chooser.metrics
-    assert "From the plug-in modularity 1.0." in chooser.box("modularity").toolTip()
+    assert "mig_sup" in chooser.metrics
+    assert "From the plug-in mig-sup 1.0." in chooser.box("mig_sup").toolTip()
 
 
 def test_a_data_set_that_came_is_listed_and_says_whose_it_is(qtbot, window):

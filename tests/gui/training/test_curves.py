@@ -350,7 +350,7 @@ def test_terms_share_a_plot_only_if_they_have_a_common_scale(page, show, tmp_pat
     titles = ["Discriminator", "Generator", "Information", "Contrast"]
     assert [button.entry.title for button in plots[0].legend.buttons] == titles
     panels = [axes.get_title() for axes in curves_figure(run).axes]
-    assert panels == ["Loss (nats)", "Terms of the method (nats)", "Contrast, accuracy"]
+    assert panels == ["Loss (nats)", "Terms (nats)", "Contrast, accuracy"]
     make_run(tmp_path / "runs", "rounded", objective="qlae")  # a plain number and one in codes
     make_run(tmp_path / "runs", "tc", objective="beta-tcvae")
     page.options.smoothing.setValue(0)
