@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 
 from gui.help import FIRST, KEYBOARD
 from gui.help.posteriors import FigureOneDialog
-from gui.window.keys import keys_of
+from gui.palette.commands import keys_of
 
 if TYPE_CHECKING:
     from gui.help.window import HelpWindow

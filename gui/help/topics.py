@@ -2,8 +2,10 @@
 
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
+from html import unescape
 
 from PySide6.QtGui import QTextDocument
 
@@ -13,6 +15,9 @@ from gui.help.generated import GENERATED, keyboard_topic
 from gui.widgets.words import GREEK
 
 FOLDER = RESOURCES / "help"
+
+HEADING = re.compile("<h[12]([^>]*)>(.*?)</h[12]>", re.DOTALL)
+ANCHOR = re.compile("id=['\"]([^'\"]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +61,9 @@ class Library:
     """Every topic by name, created when the help is first opened; `keys` are the window's keyboard shortcuts."""
 
     def __init__(self, keys: Mapping[str, str]) -> None:
-        makers: dict[str, Callable[[], str]] = {**GENERATED, KEYBOARD: lambda: keyboard_topic(keys)}
-        contents = tomllib.loads((FOLDER / "contents.toml").read_text(encoding="utf-8"))
         self.chapters = tuple(
-            Chapter(
-                chapter["title"],
-                tuple(
-                    read_topic(name, makers[name]() if name in makers else _file(name)) for name in chapter["topics"]
-                ),
-            )
-            for chapter in contents["chapter"]
+            Chapter(title, tuple(read_topic(name, make()) for name, make in topics))
+            for title, topics in _chapters(keys)
         )
         self.topics = {topic.name: topic for chapter in self.chapters for topic in chapter.topics}
 
@@ -118,6 +116,30 @@ def read_topic(name: str, html: str) -> Topic:
             sections.append(Section(names[0], words, block.position()))
         block = block.next()
     return Topic(name, title, html, document.toPlainText(), tuple(sections))
+
+
+def outline(keys: Mapping[str, str]) -> list[tuple[str, str, str]]:
+    """Return all topics and sections: "topic#section", the title, and that of the chapter or topic it belongs to.
+
+    It needs no GUI, unlike the library, which takes longer, too.
+    """
+    found = []
+    for chapter, topics in _chapters(keys):
+        for name, make in topics:
+            place = chapter
+            for tag, words in HEADING.findall(make()):
+                anchor, title = ANCHOR.search(tag), unescape(re.sub("<[^>]*>", "", words)).strip()
+                found.append((f"{name}#{anchor.group(1)}" if anchor else name, title, place))
+                place = place if anchor else title
+    return found
+
+
+def _chapters(keys: Mapping[str, str]) -> Iterator[tuple[str, list[tuple[str, Callable[[], str]]]]]:
+    """Yield the title of each chapter, with the names of its topics and what makes their HTML."""
+    makers: dict[str, Callable[[], str]] = {**GENERATED, KEYBOARD: lambda: keyboard_topic(keys)}
+    contents = tomllib.loads((FOLDER / "contents.toml").read_text(encoding="utf-8"))
+    for chapter in contents["chapter"]:
+        yield chapter["title"], [(name, makers.get(name, partial(_file, name))) for name in chapter["topics"]]
 
 
 def _file(name: str) -> str:

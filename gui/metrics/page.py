@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QModelIndex, QSettings, Qt, Signal, Slot
-from PySide6.QtGui import QCursor, QGuiApplication, QKeySequence, QShortcut, QShowEvent
+from PySide6.QtGui import QCursor, QGuiApplication, QKeySequence, QShowEvent
 from PySide6.QtWidgets import (
     QMenu,
     QPushButton,
@@ -32,6 +32,7 @@ from gui.metrics.subject_card import SubjectCard
 from gui.metrics.table_model import MetricsModel
 from gui.metrics.table_view import MetricsView
 from gui.runs.store import RunItem
+from gui.widgets.keys import add_shortcut
 from gui.widgets.layouts import Card, JobFoot, empty_state
 from gui.widgets.notes import Notes
 from gui.widgets.plain import for_button
@@ -125,7 +126,7 @@ class MetricsPage(QWidget):
         for view in (self.view, self.view.frozen):
             view.doubleClicked.connect(self._open_line)
         self.view.selectionModel().currentRowChanged.connect(self._row_changed)
-        QShortcut(QKeySequence(QKeySequence.StandardKey.Copy), self.view).activated.connect(self._copy_text)
+        add_shortcut(self.view, "Copy the table", QKeySequence.StandardKey.Copy, self._copy_text, within=True)
         self._message = empty_state(NO_RUNS)
         self._stack = QStackedLayout()
         self._stack.addWidget(self._message)

@@ -57,6 +57,7 @@ class RunActions(QObject):
             changed.connect(self._enable)  # the shortcuts work without opening the menu
         run_list.renamed.connect(self._rename)
         run_list.colour_asked.connect(self._ask_colour)
+        self._enable()
 
     def _build(self, menu: QMenu) -> None:
         self.resume = self._add(menu, "Resume", self._resume, "Ctrl+Shift+R")
@@ -65,7 +66,7 @@ class RunActions(QObject):
         menu.addSeparator()
         self.use = self._add(menu, "Use these settings", self._use, "Ctrl+U")
         self.again = self._add(menu, "Train again with another seed", self._train_again, "Ctrl+D")
-        self.compare = self._add(menu, "Compare settings…", self._compare, "Ctrl+K")
+        self.compare = self._add(menu, "Compare settings…", self._compare, "Ctrl+Shift+K")
         menu.addSeparator()
         self.rename = self._add(menu, "Rename", self._list.rename, "F2", shown_only=True)
         self.tags = self._add(menu, "Edit tags…", self._ask_tags, "Ctrl+T")

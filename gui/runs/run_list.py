@@ -4,7 +4,7 @@ from itertools import groupby
 from pathlib import Path
 
 from PySide6.QtCore import QItemSelection, QPoint, QSettings, QSignalBlocker, Qt, Signal, Slot
-from PySide6.QtGui import QAction, QActionGroup, QKeySequence, QShortcut
+from PySide6.QtGui import QAction, QActionGroup, QKeySequence
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 from gui.runs.delegate import RunDelegate
 from gui.runs.model import SORTS, Index, RunFilter, RunListModel
 from gui.runs.store import RunItem, RunStore
+from gui.widgets.keys import add_shortcut
 from gui.widgets.layouts import Card, empty_state, label, tool_button
 from gui.widgets.words import count
 
@@ -88,7 +89,7 @@ class RunList(Card):
             "Show only runs whose name, data set, method, seed, state or #tags contain these words (Ctrl+F)"
         )
         self.filter.textChanged.connect(self._filter_changed)
-        QShortcut(QKeySequence(QKeySequence.StandardKey.Find), self).activated.connect(self._focus_filter)
+        add_shortcut(self, "Filter runs", QKeySequence.StandardKey.Find, self._focus_filter)
         row.addWidget(self.filter, 1)
         self._sort_button = tool_button("⇅", "Sort runs, show hidden runs", menu=self._sort_menu())
         row.addWidget(self._sort_button)

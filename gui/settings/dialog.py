@@ -64,6 +64,16 @@ QUESTIONS = {
         "With the metrics chosen on the Metrics page; the queue continues meanwhile, more slowly.",
     ),
 }
+PREFERENCES = {
+    "theme": "Theme",
+    "redraw": "Redraw curves every",
+    "runs": "Folder of runs",
+    "cache": "Folder of the data cache",
+    **{name: RunConfig.model_fields[name].title or name for name in NEW_RUNS},
+    **{name: title for name, (title, _) in QUESTIONS.items()},
+}
+"""Titles of the settings by the names of their editors, for those who look for one."""
+
 RUNS_HINT = "Takes effect at the next start, here and on the command line. Existing runs are not moved."
 CACHE_HINT = "Takes effect with the next data set. Prepared copies are not moved, but prepared again here when needed."
 
@@ -92,7 +102,7 @@ class SettingsDialog(QDialog):
         self._add_cluster()
         self._add_questions()
         self._grid.setRowStretch(self._rows, 1)
-        area = QScrollArea()
+        area = self._area = QScrollArea()
         area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         area.setWidget(inside)
         area.setWidgetResizable(True)
@@ -122,6 +132,12 @@ class SettingsDialog(QDialog):
         self.segments.button(PLUGINS).click()
         if key:
             self.plugins.choose(key)
+
+    def show_setting(self, name: str) -> None:
+        """Give the editor of one of `PREFERENCES` the focus, and scroll to it."""
+        editor: QWidget = self.boxes[name] if name in self.boxes else getattr(self, name)
+        editor.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        self._area.ensureWidgetVisible(editor)
 
     # Building
 
@@ -175,10 +191,10 @@ class SettingsDialog(QDialog):
     def _add_appearance(self) -> None:
         self._heading("Appearance", "appearance")
         self.theme = _combo(THEMES)
-        self._add("Theme", self.theme, "Colours of the window; applied at once, saved on OK")
+        self._add(PREFERENCES["theme"], self.theme, "Colours of the window; applied at once, saved on OK")
         self.redraw = _combo({str(s): f"{s:g} s" for s in REDRAW_SECONDS})
         self._add(
-            "Redraw curves every",
+            PREFERENCES["redraw"],
             self.redraw,
             "How often the curves of a run in training are redrawn. Each redraw slows training down slightly.",
         )
@@ -187,11 +203,11 @@ class SettingsDialog(QDialog):
         self._heading("Folders", "folders")
         self.runs, self.cache = QLineEdit(), QLineEdit()
         for line, title, usual, hint in (
-            (self.runs, "Runs", usual_runs_folder(), RUNS_HINT),
-            (self.cache, "Data cache", cache_folder(), CACHE_HINT),
+            (self.runs, PREFERENCES["runs"], usual_runs_folder(), RUNS_HINT),
+            (self.cache, PREFERENCES["cache"], cache_folder(), CACHE_HINT),
         ):
             line.setPlaceholderText(str(usual))
-            self._add(title, _FolderRow(line, f"Folder: {title.lower()}"), f"Default if empty: {usual}", hint)
+            self._add(title, _FolderRow(line, title), f"Default if empty: {usual}", hint)
 
     def _add_new_runs(self) -> None:
         self._heading("Defaults for new runs, unless the preset sets them", "new-runs")

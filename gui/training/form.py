@@ -322,6 +322,35 @@ class ConfigForm(QWidget):
             if editor is line and name in self._read and typed != _shown(self._read[name]):
                 _put(editor, self._read[name])
 
+    @property
+    def offered(self) -> list[tuple[str, str, str]]:
+        """Key, title and heading of each setting that the chosen method and data set use, also of closed groups."""
+        unused, own = self._unused, METHODS[self._objective].Settings.model_fields
+        found = {
+            name: (Group.METHOD, own[name]) if name in own else (group_of(field), field)
+            for name, field in (RunConfig.model_fields | own).items()
+            if name in _names(self._objective) and name not in unused
+        }
+        order = [str(group) for group in Group]
+        return [
+            (_key(self._objective, name), field.title or name, str(group))
+            for name, (group, field) in sorted(found.items(), key=lambda each: order.index(str(each[1][0])))
+        ]
+
+    def focus_on(self, key: str) -> QWidget:
+        """Give a setting the focus, opening its group if it is closed; return its editor."""
+        editor = self._editors[key]
+        if editor.isHidden():
+            self._toggle_more()
+        self._grid.activate()  # what was hidden has no place yet
+        editor.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        return editor
+
+    @property
+    def _unused(self) -> set[str]:
+        """Names of the settings that the chosen method does not use with the chosen data set and network."""
+        return set(unused_settings(self._objective, _get(self._editors["dataset"]), _get(self._editors["network"])))
+
     @Slot()
     def _toggle_more(self) -> None:
         self._more_open = not self._more_open
@@ -336,7 +365,7 @@ class ConfigForm(QWidget):
         folder = self._editors["data_folder"]
         assert isinstance(folder, FolderField)
         folder.accept(dataset.path_kind, required=dataset.own)
-        unused = unused_settings(self._objective, dataset.name, _get(self._editors["network"]))
+        unused = self._unused
         used = {_key(self._objective, name) for name in _names(self._objective) if name not in unused}
         shown_groups = set()
         for group in Group:

@@ -1,13 +1,13 @@
 """The queue, below the run list: the runs to train next, in order."""
 
-from PySide6.QtCore import QEvent, QObject, Qt, Slot
-from PySide6.QtGui import QKeyEvent
+from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QAbstractItemView, QHBoxLayout, QListWidget, QListWidgetItem, QPushButton
 
 from engine.system.plain_text import clean_name
 from gui.runs.queue_edits import QueueEdits
 from gui.runs.store import RunStore
 from gui.training.session import TrainingSession
+from gui.widgets.keys import add_shortcut
 from gui.widgets.layouts import Card, tool_button
 from gui.widgets.theme import px
 from gui.widgets.words import count
@@ -38,18 +38,18 @@ class QueueCard(Card):
             "Drag to reorder (Alt+Up, Alt+Down). Delete removes a run from the queue, not from the list. Ctrl+Z undoes."
         )
         self.list.model().rowsMoved.connect(self._dragged)
-        self.list.installEventFilter(self)
         self.body.addWidget(self.list)
         buttons = QHBoxLayout()
         buttons.setSpacing(4)
-        for text, tip, slot in (
-            ("↑", "Train earlier (Alt+Up)", self._up),
-            ("↓", "Train later (Alt+Down)", self._down),
-            ("✕", "Remove from queue (Delete)", self._remove),
+        for text, words, keys, slot in (
+            ("↑", "Train earlier", "Alt+Up", self._up),
+            ("↓", "Train later", "Alt+Down", self._down),
+            ("✕", "Remove from queue", "Del", self._remove),
         ):
-            button = tool_button(text, tip)
+            button = tool_button(text, f"{words} ({keys})", words)
             button.clicked.connect(slot)
             buttons.addWidget(button)
+            add_shortcut(self.list, f"In the queue: {words.lower()}", keys, slot, within=True)
         buttons.addStretch(1)
         self.body.addLayout(buttons)
         session.queue_changed.connect(self._show)
@@ -81,18 +81,6 @@ class QueueCard(Card):
     def _chosen(self) -> str:
         item = self.list.currentItem()
         return str(item.data(Qt.ItemDataRole.UserRole)) if item else ""
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Handle keys in the list."""
-        if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
-            alt = event.modifiers() & Qt.KeyboardModifier.AltModifier
-            if event.key() == Qt.Key.Key_Delete:
-                self._remove()
-                return True
-            if alt and event.key() in (Qt.Key.Key_Up, Qt.Key.Key_Down):
-                self._move(-1 if event.key() == Qt.Key.Key_Up else 1)
-                return True
-        return super().eventFilter(watched, event)
 
     @Slot()
     def _toggle_hold(self) -> None:

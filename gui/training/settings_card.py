@@ -76,7 +76,7 @@ class SettingsCard(Card):
         self.body.addLayout(row)
 
         self.form = ConfigForm()
-        area = QScrollArea()
+        area = self._area = QScrollArea()
         area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         area.setWidget(self.form)
         area.setWidgetResizable(True)
@@ -144,6 +144,17 @@ class SettingsCard(Card):
         """The chosen preset; None when the form shows a run's settings."""
         data = self.presets.currentData()
         return data[0] if data else None
+
+    @property
+    def preset_titles(self) -> list[str]:
+        """Titles of all presets, in order."""
+        return [self.presets.itemText(n) for n in range(self.presets.count()) if self.presets.itemData(n)]
+
+    def use_preset(self, title: str) -> None:
+        """Fill in the form with a preset."""
+        self._show_preset(title)
+        self._choose_preset(self.presets.currentIndex())
+        self.presets.setFocus()
 
     def _show_preset(self, title: str) -> None:
         """Select a preset without changing the form; a title that no longer exists selects none."""
@@ -225,6 +236,10 @@ class SettingsCard(Card):
         """Show the settings of a run."""
         self._show_preset(FROM_RUN)
         self.form.show_config(config)
+
+    def show_setting(self, key: str) -> None:
+        """Scroll to a setting of the form and give it the focus."""
+        self._area.ensureWidgetVisible(self.form.focus_on(key))
 
     def use_data(self, name: str, path: Path | None) -> None:
         """Set the data set with its folder or file, and keep everything else."""

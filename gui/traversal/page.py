@@ -4,14 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QSettings, Qt, Signal, Slot
+from PySide6.QtCore import QSettings, Signal, Slot
 from PySide6.QtGui import (
     QDragEnterEvent,
     QDropEvent,
     QHideEvent,
     QKeySequence,
     QResizeEvent,
-    QShortcut,
     QShowEvent,
 )
 from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QWidget
@@ -39,6 +38,7 @@ from gui.traversal.requests import (
 )
 from gui.traversal.sliders_card import SlidersCard
 from gui.traversal.source_card import SourceCard
+from gui.widgets.keys import add_shortcut
 from gui.widgets.theme import px
 
 NOTHING = "Select a run on the left, or train one.\n\nIts latent space appears here."
@@ -97,9 +97,8 @@ class TraversalPage(QWidget):
         self.exports.fill(self.card.export_menu)
         self._connect()
         self.setAcceptDrops(True)
-        paste = QShortcut(QKeySequence.StandardKey.Paste, self)
-        paste.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-        paste.activated.connect(self.incoming.paste)
+        paste = QKeySequence.StandardKey.Paste
+        add_shortcut(self, "Paste an image", paste, self.incoming.paste, within=True)
         self._say(NOTHING)
 
     def _connect(self) -> None:

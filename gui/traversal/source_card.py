@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QSignalBlocker, Qt, Signal, Slot
-from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QButtonGroup,
     QFrame,
@@ -27,6 +26,7 @@ from gui.traversal.image_picker import ImagePicker, named_button
 from gui.traversal.requests import FromPrior, GivenPicture, ImageAt, Source
 from gui.widgets.combo import Combo
 from gui.widgets.image_grid import ImageGrid, Row
+from gui.widgets.keys import add_shortcut
 from gui.widgets.layouts import Card, label
 from gui.widgets.theme import px
 
@@ -87,12 +87,9 @@ class SourceCard(Card):
         area.setFrameShape(QFrame.Shape.NoFrame)
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.body.addWidget(area, 1)
-        for keys, slot in (
-            ("Ctrl+R", self._random),
-            ("Alt+Left", self.images.previous_image),
-            ("Alt+Right", self.images.next_image),
-        ):
-            QShortcut(QKeySequence(keys), self).activated.connect(slot)
+        add_shortcut(self, "Random image", "Ctrl+R", self._random)
+        add_shortcut(self, "Previous image", "Alt+Left", self.images.previous_image)
+        add_shortcut(self, "Next image", "Alt+Right", self.images.next_image)
         self.segments.idToggled.connect(self._segment_chosen)
         self.segments.button(IMAGE).setChecked(True)
 

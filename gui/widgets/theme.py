@@ -163,6 +163,7 @@ def style_sheet(t: Tokens) -> str:
     QFrame#header {{ border-bottom: 1px solid {t.border}; }}
     QFrame#footer {{ border-top: 1px solid {t.border}; }}
     QFrame#banner {{ background: {t.card}; border: 1px solid {t.error}; border-radius: 8px; }}
+    QFrame#palette {{ background: {t.card}; border: 1px solid {t.muted}; border-radius: 8px; }}
     QFrame#banner[kind="note"] {{ border-color: {t.warning}; }}
     QFrame#banner[kind="offer"] {{ border-color: {t.accent}; }}
     QLabel#title {{ font-weight: 600; }}

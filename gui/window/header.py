@@ -1,10 +1,11 @@
 """The header of the window: name, tabs, theme and menu."""
 
 from PySide6.QtCore import Signal
-from PySide6.QtGui import QIcon, QKeySequence, QShortcut
+from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QButtonGroup, QFrame, QHBoxLayout, QLabel, QMenu, QPushButton, QWidget
 
 from engine.system.paths import APP, RESOURCES
+from gui.widgets.keys import add_shortcut
 from gui.widgets.layouts import label
 from gui.widgets.theme import px
 
@@ -37,14 +38,14 @@ class Header(QFrame):
             button.setCheckable(True)
             self.tabs.addButton(button, number)
             bar.addWidget(button)
-            QShortcut(QKeySequence(f"Ctrl+{number + 1}"), window).activated.connect(button.click)
+            add_shortcut(window, f"Show the {title} page", f"Ctrl+{number + 1}", button.click)
         self.tabs.button(0).setChecked(True)
         self.tabs.idClicked.connect(self.page_chosen)
         bar.addStretch(1)
         self._theme = _tab("", "Switch between light and dark; Settings can also follow the system")
         self._theme.clicked.connect(self.theme_asked)
         bar.addWidget(self._theme)
-        more = _tab("Menu", "Undo, import, settings, help, quit (Alt+M)")
+        more = _tab("Menu", "Command palette, undo, import, settings, help, quit (Alt+M)")
         more.setShortcut("Alt+M")
         more.setMenu(menu)
         bar.addWidget(more)

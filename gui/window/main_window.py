@@ -31,6 +31,10 @@ from gui.metrics.page import MetricsPage
 from gui.metrics.session import EvaluationSession
 from gui.metrics.study_builder import StudyBuilder
 from gui.metrics.study_session import StudySession
+from gui.palette import sources
+from gui.palette.commands import commands_of, keys_of
+from gui.palette.entries import Entry
+from gui.palette.palette import Palette
 from gui.plugins.desk import PluginDesk
 from gui.plugins.host import PluginHost
 from gui.runs.actions import RunActions
@@ -97,7 +101,9 @@ class MainWindow(QMainWindow):
         self.traversal_page = TraversalPage(settings)
         self.metrics_page = MetricsPage(settings, self.studies)
         self.data_page = DataPage(settings)
-        for page in (self.training_page, self.traversal_page, self.metrics_page, self.data_page):
+        pages = (self.training_page, self.traversal_page, self.metrics_page, self.data_page)
+        for page, title in zip(pages, TABS, strict=True):
+            page.setAccessibleName(title)
             self.pages.addWidget(page)
         self.banner = Banner()
         self.plugin_desk = PluginDesk(self.plugins, self.banner, self)
@@ -111,10 +117,14 @@ class MainWindow(QMainWindow):
             self._open_runs_folder,
             self._ask_settings,
             self._show_plugins,
+            self._open_palette,
         )
         self.header = Header(menu, self)
         self.theme = ThemeChoice(self.header, settings, self)
         self._lay_out()
+        self.outline = sources.HelpOutline(lambda: keys_of(self), self.help.show_topic, self)
+        self.palette_ = Palette(self, settings, self._gather)
+        self.outline.known.connect(self.palette_.gather_again)
         self._connect()
         self._take_preferences()
         self._restore_place()
@@ -239,6 +249,32 @@ class MainWindow(QMainWindow):
     def _run_updated(self, path: Path) -> None:
         if self.run_list.is_chosen(path) or self.pages.currentWidget() is self.metrics_page:
             self._show_runs()
+
+    # The command palette
+
+    @Slot()
+    def _open_palette(self) -> None:
+        self.palette_.open()
+
+    def _gather(self) -> list[Entry]:
+        """Return everything that the command palette offers."""
+        card = self.training_page.settings
+        return [
+            *commands_of(self, self.pages, self._show_page),
+            *sources.settings(card, self._show_setting),
+            *sources.preferences(lambda name: self._open_settings().show_setting(name)),
+            *sources.presets(card, self._use_preset),
+            *self.outline.entries(),
+            *sources.runs(self.store.items, lambda item: self.run_list.select(item.path)),
+        ]
+
+    def _show_setting(self, key: str) -> None:
+        self._show_page(TABS.index("Training"))
+        self.training_page.settings.show_setting(key)
+
+    def _use_preset(self, title: str) -> None:
+        self._show_page(TABS.index("Training"))
+        self.training_page.settings.use_preset(title)
 
     # Actions on runs
 
@@ -505,6 +541,7 @@ class MainWindow(QMainWindow):
         self.metrics_page.take_plugins()
         self.traversal_page.forget_models()
         self.help.forget()
+        self.outline.forget()
         self._show_runs()
 
     # Preferences, geometry, closing
@@ -577,6 +614,7 @@ class MainWindow(QMainWindow):
             self._keep_place()
         self.desktop.close()
         self.help.close()
+        self.outline.close()
         self.plugins.close()
         self.store.close()
         self.banner.close_timer()

@@ -22,11 +22,14 @@ class WindowMenu(QMenu):
         open_runs_folder: Callable[[], None],
         ask_settings: Callable[[], None],
         show_plugins: Callable[[], None],
+        open_palette: Callable[[], None],
     ) -> None:
         super().__init__(window)
         undo, redo = undo_stack.createUndoAction(self, "Undo"), undo_stack.createRedoAction(self, "Redo")
         undo.setShortcut(QKeySequence.StandardKey.Undo)
         redo.setShortcut(QKeySequence.StandardKey.Redo)
+        self.addAction("Command palette…", QKeySequence("Ctrl+K"), open_palette)
+        self.addSeparator()
         self.addActions([undo, redo])
         self.addSeparator()
         self.addAction("Import runs…", import_runs)

@@ -105,6 +105,12 @@ def test_the_window_over_two_thousand_runs(qapp, tmp_path, monkeypatch):
         button = next(b for b in window.header.tabs.buttons() if b.text().replace("&", "") == tab)
         cost(f"the page {tab}, all selected", button.click, qapp)
         run_events(0.5)
+    for time_ in ("first", "second"):
+        cost(f"opening the command palette, the {time_} time", window.palette_.open, qapp)
+        run_events(1)
+        for words in ("s", "se", "seed 1999"):
+            cost(f"typing {words!r}", lambda words=words: window.palette_.line.setText(words), qapp)
+        window.palette_.close_again()
     cost("selecting none", window.run_list.view.clearSelection, qapp)
     window.close()
 

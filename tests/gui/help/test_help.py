@@ -397,7 +397,7 @@ def test_f1_works_in_a_modal_dialog(qtbot, window):
 
 
 def test_the_shortcuts_listed_are_those_of_the_window(qtbot, window):
-    from gui.window.keys import keys_of
+    from gui.palette.commands import keys_of
 
     window.help.show_keys()
     text = window.help.shown.browser.toPlainText()

@@ -62,6 +62,8 @@ def test_the_queue_is_reordered_and_shortened(qtbot, window, long):
     for seed in (1, 2, 3):
         start(window, long.changed(seed=seed))
     card = window.queue_card
+    qtbot.waitActive(window)
+    card.list.setFocus()
     card.list.setCurrentRow(2)
     qtbot.keyClick(card.list, Qt.Key.Key_Up, Qt.KeyboardModifier.AltModifier)
     assert [entry.run[-1] for entry in window.training.queue.waiting] == ["1", "3", "2"]
@@ -185,6 +187,8 @@ def queued(qtbot, window, long):
     for seed in (1, 2, 3):
         start(window, long.changed(seed=seed))
     assert waiting(window) == ["1", "2", "3"]
+    qtbot.waitActive(window)
+    window.queue_card.list.setFocus()
     return window
 
 
