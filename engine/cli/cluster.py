@@ -13,6 +13,7 @@ from engine.cli.progress import answer, say
 from engine.errors import ConfigError, RunError
 from engine.jobs.processes import termination_signals
 from engine.system.numbers import whole_number
+from engine.system.program import COMMAND
 
 if TYPE_CHECKING:
     from distributed.security import Security
@@ -107,7 +108,7 @@ def _scheduler(arguments: argparse.Namespace) -> int:
                 answer(scheduler.address)
                 if safe is None and not _is_loopback(arguments.host):
                     say(OPEN.format(address=scheduler.address))
-                say(f"Connect workers with: python main.py worker {scheduler.address}")
+                say(f"Connect workers with: {COMMAND} worker {scheduler.address}")
                 await _until_stopped(scheduler.finished())
         except OSError as error:
             raise RunError(f"{arguments.host}:{port} cannot be used: {error.strerror or error}.") from None
@@ -143,7 +144,7 @@ def _worker(arguments: argparse.Namespace) -> int:
             await asyncio.wait_for(worker.start(), 30)
         except (OSError, TimeoutError, ValueError, RuntimeError):
             raise RunError(
-                f"There is no scheduler at {arguments.address}. Start one with: python main.py scheduler"
+                f"There is no scheduler at {arguments.address}. Start one with: {COMMAND} scheduler"
             ) from None
         say(f"Connected to {arguments.address} with {slots} slot{'s' if slots > 1 else ''}.")
         stopped = await _until_stopped(worker.finished())

@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
 )
 
 from engine.errors import ConfigError
-from engine.evaluation.catalogue import GROUPS, METRICS, SLOW
+from engine.evaluation.catalogue import GROUPS, METRICS, ON_REQUEST
 from engine.methods.registry import METHODS, by_supervision
 from engine.settings.presets import own_presets, shipped_presets
 from engine.settings.run_config import RunConfig, all_settings
@@ -85,7 +85,7 @@ class StudyBuilder(QDialog):
         self.metrics.setAccessibleName("Metrics")
         choices = metric_choices()
         self.metrics.show_groups([ChoiceGroup(g, choices[g], time) for g, time in GROUPS.items() if choices[g]])
-        self.metrics.choose([column.metric for column in METRICS.values() if column.group not in SLOW])
+        self.metrics.choose([column.metric for column in METRICS.values() if column.group not in ON_REQUEST])
         self.summary = label("", "", wrap=True)
         self.cost = label("", "muted", wrap=True)
         self.warning = label("", "warning", wrap=True)

@@ -24,6 +24,7 @@ from engine.studies import (
     selectors,
 )
 from engine.system.plain_text import one_line
+from engine.system.program import COMMAND
 from gui.bridge import LatestWorker
 from gui.metrics.study_choice import StudyChoice
 from gui.metrics.study_estimator import StudyEstimator
@@ -244,7 +245,7 @@ class StudyPanel(QObject):
         return known or self._ask_scheduler(known)
 
     def _ask_scheduler(self, known: str) -> str:
-        words = "Address of the cluster's scheduler. Start one with: python main.py scheduler"
+        words = f"Address of the cluster's scheduler. Start one with: {COMMAND} scheduler"
         typed, accepted = ask_text(self.top, "Train on a cluster", words, known or "tcp://")
         address = one_line(typed) if accepted else ""
         if address:

@@ -25,6 +25,7 @@ from engine.studies.cluster import remote
 from engine.studies.cluster.files import Arriving, whole
 from engine.studies.cluster.remote import Order, Report
 from engine.studies.workers import Reports, Task
+from engine.system.program import COMMAND
 from engine.system.versions import library_versions
 
 if TYPE_CHECKING:
@@ -156,7 +157,7 @@ class ClusterHost:
             if isinstance(answer, ImportError | AttributeError):
                 raise RunError(
                     f"The worker {where} does not have this version of Disentangle Studio ({answer}). Start workers "
-                    f"with: python main.py worker {self.address}"
+                    f"with: {COMMAND} worker {self.address}"
                 )
             if isinstance(answer, Exception):
                 raise RunError(f"The worker {where} answered with an error ({type(answer).__name__}: {answer}).")
@@ -350,9 +351,7 @@ def _connected(address: str, security: "Security | None") -> "Client":
     try:
         return Client(address, timeout=CONNECT_SECONDS, security=security, set_as_default=False)
     except (OSError, TimeoutError):
-        raise RunError(
-            f"There is no scheduler at {address}. Start one with: python main.py scheduler, or dask scheduler"
-        ) from None
+        raise RunError(f"There is no scheduler at {address}. Start one with: {COMMAND} scheduler") from None
     except Exception as error:  # another protocol or version at the other end, a wrong address, TLS
         raise RunError(f"The scheduler at {address} cannot be used: {_cause(error)}.") from None
 
