@@ -23,6 +23,9 @@ MAX_SLOTS = 256
 LOCAL = "127.0.0.1:0"
 """Address of the health pages that `distributed` serves without a dashboard: this machine only."""
 
+CONNECT_SECONDS = 30
+"""Time limit for a worker to reach its scheduler, which may be starting, too."""
+
 SIDES = ("scheduler", "worker", "client")
 
 OPEN = (
@@ -95,23 +98,26 @@ def _scheduler(arguments: argparse.Namespace) -> int:
 
         _quiet()
         protocol = "tls://" if safe else "tcp://"
+        scheduler = Scheduler(
+            host=arguments.host,
+            port=port,
+            protocol=protocol,
+            security=safe or {},
+            dashboard=False,
+            dashboard_address=LOCAL,
+        )
         try:
-            scheduler = Scheduler(
-                host=arguments.host,
-                port=port,
-                protocol=protocol,
-                security=safe or {},
-                dashboard=False,
-                dashboard_address=LOCAL,
-            )
-            async with scheduler:
-                answer(scheduler.address)
-                if safe is None and not _is_loopback(arguments.host):
-                    say(OPEN.format(address=scheduler.address))
-                say(f"Connect workers with: {COMMAND} worker {scheduler.address}")
-                await _until_stopped(scheduler.finished())
-        except OSError as error:
-            raise RunError(f"{arguments.host}:{port} cannot be used: {error.strerror or error}.") from None
+            await scheduler.start()
+        except (OSError, RuntimeError, ValueError) as error:  # RuntimeError stands for what went wrong in starting
+            cause = error.__cause__ or error
+            words = getattr(cause, "strerror", None) or cause
+            raise RunError(f"{arguments.host}:{port} cannot be used: {words}.") from None
+        answer(scheduler.address)
+        if safe is None and not _is_loopback(arguments.host):
+            say(OPEN.format(address=scheduler.address))
+        say(f"Connect workers with: {COMMAND} worker {scheduler.address}")
+        await _until_stopped(scheduler.finished())
+        await scheduler.close()
 
     asyncio.run(serve())
     return 0
@@ -138,10 +144,10 @@ def _worker(arguments: argparse.Namespace) -> int:
                 dashboard=False,
                 dashboard_address=LOCAL,
                 security=safe or {},
-                death_timeout=30,
+                death_timeout=CONNECT_SECONDS,
                 local_directory=scratch,
             )
-            await asyncio.wait_for(worker.start(), 30)
+            await asyncio.wait_for(worker.start(), CONNECT_SECONDS)
         except (OSError, TimeoutError, ValueError, RuntimeError):
             raise RunError(
                 f"There is no scheduler at {arguments.address}. Start one with: {COMMAND} scheduler"
