@@ -136,22 +136,27 @@ def _worker(arguments: argparse.Namespace) -> int:
         from distributed import Worker
 
         _quiet()
+        missing = RunError(f"There is no scheduler at {arguments.address}. Start one with: {COMMAND} scheduler")
         try:
             worker = Worker(
                 arguments.address,
                 nthreads=slots,
                 memory_limit=0,
+                host="127.0.0.1" if _is_loopback(_host_of(arguments.address)) else None,
                 dashboard=False,
                 dashboard_address=LOCAL,
                 security=safe or {},
                 death_timeout=CONNECT_SECONDS,
                 local_directory=scratch,
             )
+        except (OSError, ValueError):
+            raise missing from None
+        try:
             await asyncio.wait_for(worker.start(), CONNECT_SECONDS)
         except (OSError, TimeoutError, ValueError, RuntimeError):
-            raise RunError(
-                f"There is no scheduler at {arguments.address}. Start one with: {COMMAND} scheduler"
-            ) from None
+            with contextlib.suppress(Exception):  # it has not started completely
+                await worker.close()
+            raise missing from None
         say(f"Connected to {arguments.address} with {slots} slot{'s' if slots > 1 else ''}.")
         stopped = await _until_stopped(worker.finished())
         await asyncio.to_thread(stop_all)
@@ -183,6 +188,11 @@ def _quiet() -> None:
     for name in ("distributed", "distributed.scheduler", "distributed.worker", "distributed.core", "distributed.comm"):
         logging.getLogger(name).setLevel(logging.ERROR)
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _host_of(address: str) -> str:
+    """The host of an address such as tcp://127.0.0.1:8786."""
+    return address.rpartition("//")[2].rpartition(":")[0].strip("[]")
 
 
 def _is_loopback(host: str) -> bool:
