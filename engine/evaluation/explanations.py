@@ -21,6 +21,9 @@ CLEAR = 0.5
 USED = 0.05
 """Share of all importance below which a latent is not used."""
 
+MOST_NATS = 100
+"""An entropy that a factor cannot have."""
+
 MATRIX_OF = {
     "mig": "mutual_information",
     "factor_vae": "votes",
@@ -83,8 +86,9 @@ def _gaps(
     for k, factor in enumerate(factors):
         order = np.argsort(-information[:, k], kind="stable")
         best = float(information[order[0], k])
+        kept = known.get(factor)
         # An evaluation by an earlier version did not keep entropies: then a nat stands for them.
-        entropy = float(known.get(factor, 1.0)) if isinstance(known.get(factor, 1.0), int | float) else 1.0
+        entropy = float(kept) if isinstance(kept, int | float) and 0 < kept < MOST_NATS else 1.0
         several = [int(j) for j in order if information[j, k] >= CLEAR * best]
         idle = [latents[j] for j in several if len(kl) == len(information) and not is_active(kl[j])]
         if best < KNOWN * entropy:

@@ -85,8 +85,9 @@ def test_a_missing_or_damaged_matrix_explains_nothing(broken):
     assert explanation(row_of(mig={"mutual_information": broken}), "mig") == ""
     assert explanation(row_of(mig={"value": None, "mutual_information": table(INFORMATION)}), "mig") == ""
     assert explanation(row_of(kl={}), "kl") == ""
-    odd = row_of(mig={"mutual_information": table(INFORMATION), "entropies": {"x": "much"}})
-    assert "x is split over z0 and z2" in explanation(odd, "mig")
+    for odd in ("much", 10**400, 0, -1.0, math.nan):
+        row = row_of(mig={"mutual_information": table(INFORMATION), "entropies": {"x": odd}})
+        assert "x is split over z0 and z2" in explanation(row, "mig")
 
 
 def test_exports_of_a_run_say_why():
