@@ -81,7 +81,7 @@ def _gaps(
 ) -> str:
     """What each factor costs MIG: in no latent, split over several, or known only in part."""
     known = entropies if isinstance(entropies, dict) else {}
-    costs, lost = [], []
+    costs, lost, faint = [], [], []
     clean: dict[str, list[str]] = {}
     for k, factor in enumerate(factors):
         order = np.argsort(-information[:, k], kind="stable")
@@ -94,7 +94,7 @@ def _gaps(
         if best < KNOWN * entropy:
             lost.append(factor)
         elif len(idle) == len(several):
-            costs.append(f"{factor} is only in inactive latents ({_and(idle)})")
+            faint.append(factor)
         elif len(several) > 1:
             inactive = f" ({_and(idle)} {'is' if len(idle) == 1 else 'are'} inactive)" if idle else ""
             costs.append(f"{factor} is split over {_and([latents[j] for j in several])}{inactive}")
@@ -102,6 +102,8 @@ def _gaps(
             costs.append(f"{latents[order[0]]} has only {100 * best / entropy:.0f} % of {factor}")
         else:
             clean.setdefault(latents[order[0]], []).append(factor)
+    if faint:
+        costs.append(f"{_and(faint)} {'is' if len(faint) == 1 else 'are'} only in inactive latents")
     return _sentences(costs, lost, "in no latent", [f"{_and(own)} in {latent}" for latent, own in clean.items()])
 
 

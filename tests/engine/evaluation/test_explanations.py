@@ -43,7 +43,7 @@ def test_mig_says_that_a_latent_that_shares_a_factor_is_inactive():
     row = row_of((2.0, 2.0, 0.01, 1.0), mig={"mutual_information": table(INFORMATION), "entropies": ENTROPIES})
     assert "x is split over z0 and z2 (z2 is inactive)" in explanation(row, "mig")
     none = row_of((0.0, 2.0, 0.01, 1.0), mig={"mutual_information": table(INFORMATION), "entropies": ENTROPIES})
-    assert "x is only in inactive latents (z0 and z2)" in explanation(none, "mig")
+    assert "; x is only in inactive latents; shape is in no latent." in explanation(none, "mig")
 
 
 def test_factors_in_one_latent_are_named_together():
