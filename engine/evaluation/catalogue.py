@@ -38,7 +38,7 @@ VERSION = 1
 
 RECONSTRUCTION, LATENTS, SHARPNESS = "Reconstruction", "KL and latents", "Sharpness"
 FACTORS, DCI, PROTOCOLS, PREDICTION = "Disentanglement", "DCI", "Other protocols", "Prediction"
-COMPARISON, GENERATED = "Compared with other runs, no factors needed", "Generated images, no factors needed"
+COMPARISON, GENERATED = "Comparison of runs", "Generated images"
 OF_PLUGINS = "Plug-ins"
 GROUPS = {
     RECONSTRUCTION: "seconds",
@@ -48,7 +48,7 @@ GROUPS = {
     DCI: "many minutes on dSprites",
     PROTOCOLS: "some minutes on dSprites",
     PREDICTION: "seconds",
-    COMPARISON: "seconds for each pair of runs; ModelCentrality some minutes",
+    COMPARISON: "seconds; ModelCentrality minutes",
     GENERATED: "some minutes",
     OF_PLUGINS: "an unknown time",
 }

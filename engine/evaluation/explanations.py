@@ -21,6 +21,9 @@ CLEAR = 0.5
 USED = 0.05
 """Share of all importance below which a latent is not used."""
 
+MOST_NATS = 100
+"""An entropy that a factor cannot have."""
+
 MATRIX_OF = {
     "mig": "mutual_information",
     "factor_vae": "votes",
@@ -78,19 +81,20 @@ def _gaps(
 ) -> str:
     """What each factor costs MIG: in no latent, split over several, or known only in part."""
     known = entropies if isinstance(entropies, dict) else {}
-    costs, lost = [], []
+    costs, lost, faint = [], [], []
     clean: dict[str, list[str]] = {}
     for k, factor in enumerate(factors):
         order = np.argsort(-information[:, k], kind="stable")
         best = float(information[order[0], k])
+        kept = known.get(factor)
         # An evaluation by an earlier version did not keep entropies: then a nat stands for them.
-        entropy = float(known.get(factor, 1.0)) if isinstance(known.get(factor, 1.0), int | float) else 1.0
+        entropy = float(kept) if isinstance(kept, int | float) and 0 < kept < MOST_NATS else 1.0
         several = [int(j) for j in order if information[j, k] >= CLEAR * best]
         idle = [latents[j] for j in several if len(kl) == len(information) and not is_active(kl[j])]
         if best < KNOWN * entropy:
             lost.append(factor)
         elif len(idle) == len(several):
-            costs.append(f"{factor} is only in inactive latents ({_and(idle)})")
+            faint.append(factor)
         elif len(several) > 1:
             inactive = f" ({_and(idle)} {'is' if len(idle) == 1 else 'are'} inactive)" if idle else ""
             costs.append(f"{factor} is split over {_and([latents[j] for j in several])}{inactive}")
@@ -98,6 +102,8 @@ def _gaps(
             costs.append(f"{latents[order[0]]} has only {100 * best / entropy:.0f} % of {factor}")
         else:
             clean.setdefault(latents[order[0]], []).append(factor)
+    if faint:
+        costs.append(f"{_and(faint)} {'is' if len(faint) == 1 else 'are'} only in inactive latents")
     return _sentences(costs, lost, "in no latent", [f"{_and(own)} in {latent}" for latent, own in clean.items()])
 
 

@@ -16,7 +16,7 @@ class MetricChooser(CheckPopup):
         super().__init__("Metrics")
         self._settings = settings
         self.setToolTip("Choose the metrics that Evaluate computes")
-        self.add_preset("All", "Every metric; DCI takes minutes on dSprites", ())
+        self.add_preset("All", "Every metric; DCI, PIPE and ModelCentrality take minutes", ())
         self.add_preset("Usual", "The metrics chosen at first: neither slow nor of other protocols", ())
         self.add_preset("None", "Clear the selection", ())
         usual = self._fill()

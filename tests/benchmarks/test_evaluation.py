@@ -12,7 +12,8 @@ import pytest
 import torch
 
 from engine.data import load_dataset
-from engine.evaluation.evaluate import METRICS, evaluate
+from engine.evaluation.catalogue import usual_metrics
+from engine.evaluation.evaluate import evaluate
 from engine.evaluation.posterior_means import PosteriorMeans
 from engine.evaluation.sampling import BATCH, TESTING, TRAINING, Groups, draw_batches, draw_pairs
 from engine.jobs.events import Progress
@@ -111,7 +112,7 @@ def test_all_metrics(run: Run) -> None:
             what = event.what.partition(": ")[2] or event.what
         parts[what] = parts.get(what, 0.0) + now - last
         last = now
-    print(f"\nall {len(METRICS)} metrics: {last - start:.0f} s on {os.cpu_count()} processors")
+    print(f"\nall {len(usual_metrics())} usual metrics: {last - start:.0f} s on {os.cpu_count()} processors")
     for what, seconds in parts.items():
         print(f"  {seconds:7.1f} s  {what}")
 
@@ -119,7 +120,7 @@ def test_all_metrics(run: Run) -> None:
 def test_peak_memory(run: Run) -> None:
     """The whole process, torch included, without its children; everything but the trees."""
     (run.path / "evaluation.json").unlink(missing_ok=True)
-    names = [name for name in METRICS if not name.startswith("dci")]
+    names = [name for name in usual_metrics() if not name.startswith("dci")]
     command = [sys.executable, "-c", PEAK, "evaluate", str(run.path), "--metrics", ",".join(names), "--json"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     print(f"\nevaluating a dSprites model: peak {done.stderr.rsplit('peak ', 1)[-1].strip()} MB")

@@ -220,7 +220,7 @@ def test_the_whole_path_by_mouse(moved, home, screen, tmp_path):
         time.sleep(1)
         screen.click(1360, 469)  # Evaluate
         evaluated = functools.partial(kept, runs, "evaluation.json")
-        until(lambda: len(evaluated().get("metrics", {})) == 17, 900, "all but DCI is evaluated")
+        until(lambda: "factor_neighbours" in evaluated().get("metrics", {}), 900, "the last usual metric is evaluated")
         time.sleep(3)
         screen.picture(pictures / "frozen-metrics.png")
         screen.click(1380, 84)  # Export…

@@ -15,7 +15,7 @@ from engine.data.dataset import ArrayStore, Dataset, Factors
 from engine.errors import RunError
 from engine.evaluation import ground_truth as module
 from engine.evaluation import representation, sampling
-from engine.evaluation.catalogue import METRICS
+from engine.evaluation.catalogue import METRICS, usual_metrics
 from engine.evaluation.evaluate import GROUND_TRUTH, MEASURED, evaluate
 from engine.evaluation.intervals import wilson
 from engine.evaluation.mig import mig, mutual_information
@@ -278,7 +278,7 @@ def test_degenerate_data_have_finite_values_or_a_reason(tmp_path, monkeypatch, p
                               "batch_size": 16, "device": "cpu"})  # fmt: skip
     made = Run.create(tmp_path / "runs", config)
     list(train(made))
-    metrics = result_of(made, [name for name in COLUMN if not name.startswith("dci")])["metrics"]
+    metrics = result_of(made, [name for name in usual_metrics() if not name.startswith("dci")])["metrics"]
     for name, entry in metrics.items():
         numbers = [entry["value"], *entry.get("interval", ())] if entry["value"] is not None else []
         assert all(map(np.isfinite, numbers)), name
@@ -350,5 +350,5 @@ def test_data_and_models_that_cannot_be_scored_get_a_reason(classes, latents, wo
 
 def test_scores_cover_all_names(scored):
     measured = {column.metric for metric in MEASURED for column in metric.columns}
-    assert measured - {"class_probe", "class_neighbours"} == set(GROUND_TRUTH)
+    assert measured - {"class_probe", "class_neighbours", "pipe"} == set(GROUND_TRUTH)
     assert set(GROUND_TRUTH) <= set(scored["metrics"])
