@@ -91,7 +91,7 @@ class Curves(QWidget):
         self.reconstruction = CurvePlot("Loss and reconstruction", "nats")
         self.kl = CurvePlot("KL divergence", "nats")
         self.latents = CurvePlot("KL per latent", "nats")
-        self.terms = tuple(CurvePlot("Terms of the method", "nats") for _ in range(TERM_PLOTS))
+        self.terms = tuple(CurvePlot("Terms", "nats") for _ in range(TERM_PLOTS))
         self.weights = CurvePlot("Weights", "")
         self.scores = CurvePlot("Scores", "")
         self.plots = (self.reconstruction, self.kl, self.latents, *self.terms, self.weights, self.scores)
@@ -223,7 +223,7 @@ class Curves(QWidget):
             term.help for item in items for term in METHODS[item.run.config.objective].terms if term.name == CAPACITY
         }
         self.kl.title.setToolTip(tip(*(f"Capacity C: {words}" for words in sorted(own))))
-        self.kl.title.setText("KL divergence and capacity C" if annealed else "KL divergence")
+        self.kl.title.setText("KL and capacity C" if annealed else "KL divergence")
         self.kl.show_curves([c for item in items for c in self._divergences(item, several)], view, across)
 
     def _draw_latents(self, items: Sequence[RunItem], view: View, across: tuple[float, float]) -> None:
@@ -241,7 +241,7 @@ class Curves(QWidget):
         for number, plot in enumerate(self.terms):
             group = groups[number] if number < len(groups) else []
             plot.setVisible(bool(group))
-            plot.title.setText(group[0].title if len(group) == 1 else "Terms of the method")
+            plot.title.setText(group[0].title if len(group) == 1 else "Terms")
             plot.title.setToolTip(tip(*(f"{_named(term)}: {term.help}" for term in group if term.help)))
             units = ", ".join(dict.fromkeys(term.unit for term in group if term.unit))
             plot.note.setText(units)

@@ -42,7 +42,9 @@ def test_a_preset_describes_its_purpose(preset):
 
 
 @pytest.mark.parametrize(
-    "preset", [p for p in PRESETS if p.title.endswith("ten minutes") and p.config.network != "mlp"], ids=lambda p: p.name
+    "preset",
+    [p for p in PRESETS if p.title.endswith("ten minutes") and p.config.network != "mlp"],
+    ids=lambda p: p.name,
 )
 def test_ten_minutes_are_ten_minutes(preset):
     # Measured with two threads: 70 ms for a step of the VAE with batches of 64 (the help's costs are relative to it).

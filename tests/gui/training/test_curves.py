@@ -231,7 +231,7 @@ def test_titles_name_the_capacity_only_if_there_is_one(page, show, tmp_path):
     assert page.curves.kl.title.text() == "KL divergence"
     make_run(tmp_path / "runs", "annealed", objective="annealed-abs")
     show()
-    assert page.curves.kl.title.text() == "KL divergence and capacity C"
+    assert page.curves.kl.title.text() == "KL and capacity C"
 
 
 def test_terms_have_a_plot_if_a_selected_run_has_some(page, show, tmp_path):
@@ -271,7 +271,7 @@ def test_terms_without_a_unit_have_no_brackets(page, show, tmp_path):
     run = schedule_run(tmp_path / "runs", "own", "dip-vae-i")
     show()
     plot = page.curves.terms[0]
-    assert plot.title.text() == "Terms of the method"
+    assert plot.title.text() == "Terms"
     assert "Off-diagonal: Sum of" in plot.title.toolTip()
     assert plot.note.text() == ""
     assert curves_figure(run).axes[-1].get_title() == "Terms of the method"
@@ -345,7 +345,7 @@ def test_terms_share_a_plot_only_if_they_have_a_common_scale(page, show, tmp_pat
     show()
     plots = page.curves.terms
     said = [(plot.title.text(), plot.note.text(), plot.isHidden()) for plot in plots]
-    assert said[:2] == [("Terms of the method", "nats", False), ("Contrast, accuracy", "", False)]
+    assert said[:2] == [("Terms", "nats", False), ("Contrast, accuracy", "", False)]
     assert said[2][2]
     titles = ["Discriminator", "Generator", "Information", "Contrast"]
     assert [button.entry.title for button in plots[0].legend.buttons] == titles
