@@ -208,6 +208,7 @@ class CurvePlot(Card):
                 for key, c in reversed(list(entries.items()))
             ]
         )
+        self.legend.setVisible(bool(entries))
         self.canvas.value.logarithmic = view.logarithmic
         self.canvas.place.show_column(view.column)
         self.show_range(*across)
