@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 BETA_1 = 0.5
 """First decay rate of all Adam optimisers (the authors' code)."""
 
-NO_RECONSTRUCTION = "InfoGAN has no reconstruction loss: it recovers only the codes of an image, not its noise"
-NO_KL = "InfoGAN has no posterior with a KL divergence: its recogniser estimates which codes are likely"
+NO_RECONSTRUCTION = "{} has no reconstruction loss: it recovers only the codes of an image, not its noise"
+NO_KL = "{} has no posterior with a KL divergence: its recogniser estimates which codes are likely"
 
 DISCRIMINATOR = Term(
     "discriminator_loss",
@@ -45,8 +45,13 @@ class CodeGan(Method):
 
     ignores = frozenset({"learning_rate", "latents", "network", "normalisation", "conditional"})
     conditional = False
-    lacks = MappingProxyType({"reconstruction": NO_RECONSTRUCTION, "kl": NO_KL})
     colour = 6
+
+    def __init_subclass__(cls) -> None:
+        """Name the method in the reasons for what it lacks."""
+        super().__init_subclass__()
+        reasons = {"reconstruction": NO_RECONSTRUCTION, "kl": NO_KL}
+        cls.lacks = MappingProxyType({name: reason.format(cls.title) for name, reason in reasons.items()})
 
     @classmethod
     def advice(cls, config: "RunConfig") -> str:

@@ -110,7 +110,7 @@ class Dava(GaussianMethod):
         ),
         Term(
             "discriminator_accuracy",
-            "Accuracy of the discriminator",
+            "Discriminator, accuracy",
             "",
             "Share of images that it correctly classifies as reconstructions or as decodings of latents from several "
             "images. 0.5: it cannot tell them apart, and C rises; well above: the latents depend on each other, and C "

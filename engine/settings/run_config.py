@@ -29,7 +29,7 @@ from engine.system.fields import (
     shown,
     unit_of,
 )
-from engine.system.numbers import rounded_text
+from engine.system.numbers import exact_text, rounded_text
 from engine.system.reading import MAX_STEPS, DamagedError, read_json, reason_of
 from engine.system.registry import Registry
 
@@ -401,9 +401,17 @@ class RunConfig(Settings):
                 continue
             field = self.field(name)
             lasts = f"{total:,} steps" if schedule.unit == "steps" else f"{rounded_text(total / per_epoch)} epochs"
+            title = field.title or name
+            if schedule.shape == "jump":
+                end = f"{exact_text(schedule.end)} {unit_of(field)}".rstrip()
+                found.append(
+                    f"{title} stays at {exact_text(schedule.start)}: it jumps to {end} after {schedule.length_text()}, "
+                    f"and the run lasts {lasts}."
+                )
+                continue
             found.append(
-                f"{field.title or name} will reach only {rounded_text(reached)} on its way from "
-                f"{schedule.text(unit_of(field))}: the run lasts {lasts}."
+                f"{title} will reach only {rounded_text(reached)} on its way from {schedule.text(unit_of(field))}: "
+                f"the run lasts {lasts}."
             )
         return found
 

@@ -202,6 +202,7 @@ class Curves(QWidget):
     def _draw_plots(self, number: int) -> None:
         self._drawn_at = time.monotonic()
         self._drawing[number](self._items, self._options.view, self._zoomed or self._all())
+        self._place()
 
     def _draw_losses(self, items: Sequence[RunItem], view: View, across: tuple[float, float]) -> None:
         """Draw reconstruction, or the loss if no run has a reconstruction."""
@@ -223,7 +224,7 @@ class Curves(QWidget):
             term.help for item in items for term in METHODS[item.run.config.objective].terms if term.name == CAPACITY
         }
         self.kl.title.setToolTip(tip(*(f"Capacity C: {words}" for words in sorted(own))))
-        self.kl.title.setText("KL divergence and capacity C" if annealed else "KL divergence")
+        self.kl.title.setText("KL and capacity C" if annealed else "KL divergence")
         self.kl.show_curves([c for item in items for c in self._divergences(item, several)], view, across)
 
     def _draw_latents(self, items: Sequence[RunItem], view: View, across: tuple[float, float]) -> None:
@@ -235,7 +236,7 @@ class Curves(QWidget):
 
     def _draw_terms(self, items: Sequence[RunItem], view: View, across: tuple[float, float]) -> None:
         """Draw the methods' own terms, those of each unit in a plot: one colour per run, or one per term of a run."""
-        groups = terms_by_unit(*(_terms(item) for item in items))
+        groups = terms_by_unit(*([term for term in _terms(item) if _begun(item, term)] for item in items))
         groups[TERM_PLOTS - 1 :] = [[term for group in groups[TERM_PLOTS - 1 :] for term in group]]
         groups = [group for group in groups if group]
         for number, plot in enumerate(self.terms):
@@ -282,7 +283,6 @@ class Curves(QWidget):
         having, several = [item for item in items if len(self._of_scores[item.path])], len(items) > 1
         self.scores.setVisible(bool(having))
         self.scores.title.setToolTip(tip(*(f"{METRICS[name].name}: {METRICS[name].about}" for name in SCORES)))
-        self._place()
         self.scores.show_curves([c for item in having for c in self._own_scores(item, several=several)], view, across)
 
     def _own_scores(self, item: RunItem, *, several: bool) -> list[Curve]:
@@ -463,6 +463,11 @@ def _weights(item: RunItem) -> dict[str, FieldInfo]:
     """Return the weights with their own curves, by name."""
     method = METHODS[item.run.config.objective]
     return {name: method.Settings.model_fields[name] for name in method.scheduled(item.metrics.own)}
+
+
+def _begun(item: RunItem, term: Term) -> bool:
+    """Return whether a run has values of a term, which may begin long after the run."""
+    return bool(np.isfinite(item.metrics.column(term.name)).any())
 
 
 def _named(term: Term) -> str:

@@ -82,7 +82,7 @@ class Canvas(pg.PlotWidget):
         self.place, self.value = PlaceAxis(), ValueAxis()
         super().__init__(viewBox=Box(), axisItems={"bottom": self.place, "left": self.value})
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self.setMinimumHeight(70)
+        self.setMinimumHeight(60)
         self.setMenuEnabled(False)
         self.hideButtons()
         self.setObjectName("plot")
@@ -208,6 +208,7 @@ class CurvePlot(Card):
                 for key, c in reversed(list(entries.items()))
             ]
         )
+        self.legend.setVisible(bool(entries))
         self.canvas.value.logarithmic = view.logarithmic
         self.canvas.place.show_column(view.column)
         self.show_range(*across)

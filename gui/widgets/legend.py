@@ -20,6 +20,9 @@ BAR = 12
 LINES = 2
 """Number of visible lines; further ones scroll."""
 
+NARROW = 220
+"""Width in pixels below which entries that need scrolling have a single line, since the plot is low as well."""
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -138,7 +141,8 @@ class Legend(QScrollArea):
 
     def heightForWidth(self, width: int) -> int:
         """Return the height of the visible lines."""
-        return min(max(LINE, self._flow.heightForWidth(width)), LINES * LINE)
+        needed = max(LINE, self._flow.heightForWidth(width))
+        return needed if needed <= LINES * LINE else LINE if width < NARROW else LINES * LINE
 
     @Slot(bool)
     def _toggle(self, shown: bool) -> None:

@@ -195,6 +195,11 @@ def test_a_schedule_that_will_not_end_is_said_when_training_begins(tmp_path):
     assert "β will reach only 1 on its way from 0 to 4 over 2 epochs: the run lasts 0.5 epochs." in note
 
 
+def test_a_jump_after_the_end_of_the_run_is_said_as_one():
+    config = RunConfig(dataset="digits", objective="info-gan-cr", steps=100)
+    assert config.warnings(1000) == ["α stays at 0: it jumps to 2 after 288,000 steps, and the run lasts 100 steps."]
+
+
 def test_a_schedule_added_by_hand_to_a_begun_run_gets_its_column(tmp_path):
     run = made(tmp_path, objective="beta-vae", steps=2)
     list(train(run))

@@ -163,7 +163,7 @@ def test_a_missing_metric_is_a_dash_with_the_reason(run, evaluated):
         "sharpness_ratio",
     ):
         assert metrics[name]["value"] is None
-        assert metrics[name]["reason"].startswith("InfoGAN has no reconstruction loss")
+        assert metrics[name]["reason"].startswith(f"{run.config.method_title} has no reconstruction loss")
         assert known_reason(run.config, name) == metrics[name]["reason"]
     for name in ("kl", "active_latents"):
         assert metrics[name] == {"value": None, "reason": METHODS["info-gan"].lacks["kl"]}

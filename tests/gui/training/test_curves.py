@@ -231,7 +231,7 @@ def test_titles_name_the_capacity_only_if_there_is_one(page, show, tmp_path):
     assert page.curves.kl.title.text() == "KL divergence"
     make_run(tmp_path / "runs", "annealed", objective="annealed-abs")
     show()
-    assert page.curves.kl.title.text() == "KL divergence and capacity C"
+    assert page.curves.kl.title.text() == "KL and capacity C"
 
 
 def test_terms_have_a_plot_if_a_selected_run_has_some(page, show, tmp_path):
