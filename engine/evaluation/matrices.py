@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.evaluation.rows import Row
+from engine.jobs.events import Link
 from engine.runs.divergence import is_active
-from engine.runs.latent_names import latent_title
+from engine.runs.latent_names import latent_title, link_text
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,10 +40,12 @@ MATRICES = {
 """Matrices behind scores, by name in evaluation.json: the metric they are stored with, title and unit."""
 
 
-def matrix(row: Row, name: str, names: Mapping[int, str] | None = None) -> Matrix | None:
+def matrix(
+    row: Row, name: str, names: Mapping[int, str] | None = None, links: Mapping[int, Link] | None = None
+) -> Matrix | None:
     """Return a matrix of `MATRICES`; None if the run has none or it is damaged.
 
-    `names` are the user's names of latents, by number.
+    `names` are the user's names of latents, by number, and `links` what those without a name follow at the row's step.
     """
     metric, title, unit = MATRICES[name]
     kept = row.metrics.get(metric, {}).get(name)
@@ -59,5 +62,10 @@ def matrix(row: Row, name: str, names: Mapping[int, str] | None = None) -> Matri
     kl = row.kl_per_latent if by_kl else (float("inf"),) * len(values)
     order = sorted(range(len(values)), key=lambda latent: -kl[latent])
     idle = tuple(not is_active(kl[latent]) for latent in order)
-    titles = tuple(latent_title(latent, names or {}) for latent in order)
+    titles = tuple(_title(latent, names or {}, links or {}) for latent in order)
     return Matrix(title, unit, titles, factors, values[order], idle, by_kl)
+
+
+def _title(latent: int, names: Mapping[int, str], links: Mapping[int, Link]) -> str:
+    title = latent_title(latent, names)
+    return title if latent in names or latent not in links else f"{title} {link_text(links[latent])}"

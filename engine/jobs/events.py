@@ -90,13 +90,30 @@ class StepMetrics(Event):
     own: tuple[float, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Link:
+    """The factor, or class, that a latent follows most: how closely, 0..1, in a sample of so many images.
+
+    `share` is the share of the variance of the latent's posterior mean that `factor` explains. A categorical latent has
+    a `majority`, the value that is most frequent in each category ("" in one without images); its `share` is that of
+    the errors in guessing the factor that knowing the category avoids.
+    """
+
+    latent: int
+    factor: str
+    share: float
+    images: int
+    majority: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Preview(Event):
     """Pictures of what the model does at a step, all uint8.
 
     `originals` and `reconstructions`: (n, height, width, channels). `traversal`: (rows, columns, height, width,
-    channels), one row for each of `latents`, which are ordered by KL, largest first; the row of a latent with fewer
-    values than there are columns ends in black tiles. `kl_per_latent` is empty for methods without a KL.
+    channels), one row for each of `latents`, which keep their rows while a run trains; the row of a latent with fewer
+    values than there are columns ends in black tiles. `kl_per_latent` is empty for methods without a KL. `links` are
+    what active latents follow at this step; empty for data without factors and classes.
     """
 
     step: int
@@ -105,6 +122,7 @@ class Preview(Event):
     traversal: NDArray[np.uint8]
     latents: tuple[int, ...]
     kl_per_latent: tuple[float, ...]
+    links: tuple[Link, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from engine.errors import RunError
 from engine.methods.registry import METHODS, make, spec_for
 from engine.networks.network import SIDES
 from engine.runs.plugins_used import plugins_used
-from engine.runs.previews import LATENT_ROWS, MAX_PREVIEWS, columns_for
+from engine.runs.previews import EARLY, LATENT_ROWS, MAX_PREVIEWS, columns_for
 from engine.runs.run import MAX_CLASSES
 from engine.settings.absent import missing_words
 from engine.settings.run_config import RunConfig
@@ -80,7 +80,7 @@ def _allowed(config: RunConfig) -> dict[str, tuple[int, int]]:
     columns = 7 + len(method.curves(config)) + method.kl_columns(config)
     tables = {} if rows is None else {
         r"metrics\.csv": (((rows // config.log_steps) + 3) * columns * NUMBER + SLACK, 1),
-        r"held_out\.csv": (((rows // config.preview_steps) + 3) * 5 * NUMBER + SLACK, 1),
+        r"held_out\.csv": (((rows // config.preview_steps) + 2 + len(EARLY)) * 5 * NUMBER + SLACK, 1),
         r"scores\.csv": (((rows // (config.score_steps or rows or 1)) + 3) * 5 * NUMBER + SLACK, 1),
     }  # fmt: skip
     return tables | {

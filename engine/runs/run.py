@@ -34,6 +34,9 @@ from engine.system.reading import DamagedError, is_file, path_exists, read_objec
 from engine.system.schedule import Schedule
 from engine.system.versions import library_versions
 
+PREVIEWS = "previews"
+"""Name of the folder of previews in a run's folder."""
+
 COLOURS = len(PALETTE)
 """Number of colours for runs."""
 
@@ -255,7 +258,7 @@ class Run:
     @property
     def previews_folder(self) -> Path:
         """Folder of the previews."""
-        return self.path / "previews"
+        return self.path / PREVIEWS
 
     def state(self) -> RunState:
         """Return the run's state. A run that is recorded as active but not locked was interrupted."""

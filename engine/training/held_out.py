@@ -8,6 +8,7 @@ from engine.methods.base import Method
 from engine.methods.terms import reconstruction_per_image
 from engine.networks.tensors import to_tensor
 from engine.runs.metrics_file import HELD_OUT_COLUMNS, add_row, begin_rows, cut_back
+from engine.runs.previews import is_due
 from engine.runs.run import Run
 from engine.training.previewer import EvaluationCopy
 
@@ -43,7 +44,7 @@ class HeldOut:
 
     def cut_back(self, step: int) -> None:
         """Remove rows after a step, and the extra row written at the end of a run. Raises OSError."""
-        cut_back(self._path, lambda kept: kept <= step and (kept % self._every == 0 or kept == 1))
+        cut_back(self._path, lambda kept: kept <= step and is_due(kept, self._every))
 
     def record(self, model: Method, step: int, epoch: float, seconds: float) -> None:
         """Write a row, replacing an earlier one for the same step. Raises OSError."""

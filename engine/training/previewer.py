@@ -1,16 +1,18 @@
 """Previews of a model during training."""
 
+from pathlib import Path
+
 import numpy as np
 import torch
 
 from engine.data.dataset import Dataset
+from engine.evaluation.factor_links import Follower
 from engine.jobs.events import Preview
 from engine.methods.base import Method
 from engine.methods.building import spec_of
 from engine.methods.registry import make
 from engine.networks.tensors import to_images, to_tensor
-from engine.runs.divergence import latents_by_kl
-from engine.runs.previews import COLUMNS, LATENT_ROWS, columns_for
+from engine.runs.previews import COLUMNS, columns_for, list_previews, load_preview, rows_for
 from engine.settings.run_config import RunConfig
 
 
@@ -43,15 +45,23 @@ class Previewer:
         if config.conditional and dataset.labels is not None:
             self._labels = torch.from_numpy(dataset.labels[chosen]).to(device)
         self._copy = EvaluationCopy(config, dataset, device)
+        self._follower = Follower(dataset)
+        self._rows: tuple[int, ...] = ()
         self._device = device
+
+    def continue_from(self, folder: Path) -> None:
+        """Keep the rows of the last preview in a folder, so that they do not move when a run is resumed."""
+        before = list_previews(folder)[-1:]
+        last = load_preview(before[0]) if before else None
+        known = last is not None and max(last.latents, default=0) < self._copy.latents
+        self._rows = last.latents if last is not None and known else ()
 
     @torch.no_grad()
     def __call__(self, model: Method, step: int, kl: tuple[float, ...]) -> Preview:
-        """Reconstruct the originals, and traverse the latents with the largest KL from the first original."""
+        """Reconstruct the originals, traverse latents from the first original, and find what the latents follow."""
         frozen = self._copy(model)
         mean, _ = frozen.encode(to_tensor(self._originals, self._device))
-        latents = tuple(range(frozen.latents)) if not kl else tuple(latents_by_kl(np.array(kl)).tolist())
-        latents = latents[:LATENT_ROWS]
+        latents = self._rows = rows_for(self._rows, kl, frozen.latents)
         columns = columns_for(frozen.kinds)
         z = mean[:1].repeat(len(latents) * columns, 1)
         filled = np.ones((len(latents), columns), bool)
@@ -70,4 +80,5 @@ class Previewer:
             traversal=traversal.reshape(len(latents), columns, *traversal.shape[1:]),
             latents=latents,
             kl_per_latent=kl,
+            links=self._follower.links(frozen, kl),
         )

@@ -45,7 +45,7 @@ from engine.runs.checkpoints import checkpoint_step as saved_step
 from engine.runs.kept_weights import WEIGHTS, keep_checkpoint
 from engine.runs.metrics_file import MetricsWriter, cut_back
 from engine.runs.plugins_used import names_of, require_plugins
-from engine.runs.previews import drop_after, save_preview
+from engine.runs.previews import drop_after, is_due, save_preview
 from engine.runs.run import Run, RunState
 from engine.settings.run_config import DEVICE_TITLES, RunConfig
 from engine.system.leftovers import clear_leftovers, folders_of_run
@@ -227,6 +227,7 @@ class Trainer:
         run.record_plugins(self.step)
         cut_back(run.metrics_file, lambda step: step <= self.step and step % self.config.log_steps == 0)
         drop_after(run.previews_folder, self.step)
+        self.previewer.continue_from(run.previews_folder)
         if self.held_out:
             self.held_out.cut_back(self.step)
         self.scores.cut_back(self.step)
@@ -273,7 +274,7 @@ class Trainer:
             events.append(metrics)
             if time.monotonic() - self.state_time > 1:
                 self._write_state("running")
-        if self.step % config.preview_steps == 0 or last or self.step == 1:
+        if is_due(self.step, config.preview_steps) or last:
             preview = self.previewer(self.model, self.step, self._kl_means())
             save_preview(self.run.previews_folder, preview)
             if self.held_out:

@@ -13,8 +13,12 @@ from PySide6.QtWidgets import QComboBox, QPushButton, QScrollArea, QStackedLayou
 from engine.evaluation.explanations import explanations
 from engine.evaluation.matrices import MATRICES, Matrix, matrix
 from engine.evaluation.rows import Row
+from engine.jobs.events import Link
 from engine.methods.registry import METHODS
 from engine.runs.divergence import ACTIVE_NATS
+from engine.runs.latent_names import followed
+from engine.runs.previews import load_links, preview_path
+from engine.runs.run import PREVIEWS
 from gui.bridge import LatestWorker
 from gui.metrics.pictures import MOST_RUNS, Compared, Comparer, Sweeper
 from gui.widgets.combo import Combo
@@ -206,7 +210,7 @@ class SubjectCard(Card):
             self._show_matrix(row, name)
 
     def _show_matrix(self, row: Row, name: str) -> None:
-        found = matrix(row, name, self._latent_names)
+        found = matrix(row, name, self._latent_names, _links_of(row))
         metric = MATRICES[name][0]
         if found is None:
             reason = row.reason(metric) if row.value(metric) is None else "these values were not stored; evaluate again"
@@ -307,6 +311,11 @@ def _first_view(row: Row) -> str:
     if tables or row.value("reconstruction") is None:
         return [*tables, *VIEWS][0]
     return RECONSTRUCTIONS
+
+
+def _links_of(row: Row) -> dict[int, Link]:
+    """Return what the latents follow at the step that was evaluated, by latent; empty if no preview says so."""
+    return {} if row.path is None else followed(load_links(preview_path(row.path / PREVIEWS, row.step)))
 
 
 def _sharpness(value: float) -> str:

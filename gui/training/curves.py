@@ -13,11 +13,13 @@ from PySide6.QtCore import Qt, QTimer, Slot
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from engine.evaluation.catalogue import METRICS
+from engine.jobs.events import Link
 from engine.methods.base import CAPACITY, Term, terms_by_unit
 from engine.methods.registry import METHODS
 from engine.runs.curves import Smoothing, View
-from engine.runs.latent_names import latent_title
+from engine.runs.latent_names import followed, latent_title, link_text
 from engine.runs.metrics_file import SCORES, MetricsReader
+from engine.runs.previews import list_previews, load_links
 from engine.system.fields import unit_of
 from gui.runs.delegate import run_colour
 from gui.runs.store import RunItem
@@ -115,6 +117,7 @@ class Curves(QWidget):
         self._held_out: dict[Path, MetricsReader] = {}
         self._of_scores: dict[Path, MetricsReader] = {}
         self._smooth: dict[tuple[Path, str], SmoothColumn] = {}
+        self._links: tuple[Path, dict[int, Link]] | None = None
         self._zoomed: tuple[float, float] | None = None
         self.redraw_ms = redraw_ms
         self._turn = QTimer(self)
@@ -417,17 +420,32 @@ class Curves(QWidget):
         return curves
 
     def _per_latent(self, item: RunItem) -> list[Curve]:
-        palette = tokens().runs
+        palette, links = tokens().runs, self._links_of(item)
+
+        def title(latent: int) -> str:
+            named = latent in item.latent_names or latent not in links
+            whole = latent_title(latent, item.latent_names)
+            return shortened(whole, 24) if named else f"{whole} {link_text(links[latent])}"
+
         return [
             self._curve(
                 item,
                 f"kl_{latent}",
-                shortened(latent_title(latent, item.latent_names), 24),
+                title(latent),
                 palette[latent % len(palette)],
                 style=STYLES[latent // len(palette) % len(STYLES)],
             )
             for latent in range(item.metrics.latents)
         ]
+
+    def _links_of(self, item: RunItem) -> dict[int, Link]:
+        """Return what a run's latents follow at its newest preview, by latent; its file is read once."""
+        newest = next(reversed(list_previews(item.run.previews_folder)), None)
+        if newest is None:
+            return {}
+        if self._links is None or self._links[0] != newest:
+            self._links = newest, followed(load_links(newest))
+        return self._links[1]
 
     @Slot(float, float)
     def _zoom(self, low: float, high: float) -> None:

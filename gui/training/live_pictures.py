@@ -1,4 +1,4 @@
-"""The card with live pictures: originals, reconstructions, and a traversal of the latents with the largest KL.
+"""The card with live pictures: originals, reconstructions, and a traversal of the latents with what they follow.
 
 A slider moves through their history, and a button plays it.
 """
@@ -8,15 +8,16 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QSignalBlocker, Qt, QTimer, Slot
+from PySide6.QtCore import QSignalBlocker, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QHideEvent
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QSlider, QStackedLayout, QVBoxLayout, QWidget
 
-from engine.jobs.events import Preview
+from engine.jobs.events import Link, Preview
 from engine.methods.base import CAPACITY
 from engine.methods.latents import Latent
 from engine.methods.registry import METHODS
-from engine.runs.latent_names import latent_title
+from engine.runs.divergence import is_active
+from engine.runs.latent_names import followed, latent_title, link_text, link_words
 from engine.runs.previews import list_previews, load_preview
 from engine.settings.run_config import RunConfig
 from engine.system.numbers import rounded_text
@@ -29,12 +30,14 @@ from gui.widgets.theme import px
 from gui.widgets.words import shortened
 
 ORIGINALS = "Originals"
-TRAVERSAL = "Each row varies one latent; the others stay at the encoding of the first original. Next to its number: "
-BY_KL = (
-    "the name you gave it on the Traversal page, or its KL in nats as recorded in the curves: the mean over the steps "
-    "since the previous point."
+TRAVERSAL = (
+    "Each row varies one latent; the others stay at the encoding of the first original. Next to its number: the name "
+    "you gave it, or the factor or class that it follows at this step and how closely, from 0 to 1"
 )
-BY_KIND = "the name you gave it on the Traversal page."
+BY_KL = (
+    ", or its KL in nats as recorded in the curves, the mean over the steps since the previous point. A latent with a "
+    "KL of at most 0.1 nats is inactive, and its number grey."
+)
 LONGEST_NAME = 20
 """Longest displayed name of a run, in characters; the tooltip has the full name."""
 
@@ -45,9 +48,12 @@ SECONDS = 20
 class LivePictures(Card):
     """Shows the previews of a run: the latest as they arrive, or older ones chosen with the slider.
 
+    Emits `named(path, names)` when the user takes what a latent follows as its name: the run's names by latent number.
     Earlier pictures are read in a separate thread, so that the slider never waits for the disk. The owner of the card
     calls `close_worker` at the end.
     """
+
+    named = Signal(object, object)
 
     def __init__(self) -> None:
         super().__init__("Live")
@@ -56,6 +62,7 @@ class LivePictures(Card):
         self.originals = ImageGrid(largest=56)
         self.reconstructions = ImageGrid(largest=56)
         self.traversal = ImageGrid(side=44, largest=56, above=True)
+        self.traversal.title_clicked.connect(self._take_link)
         self.play = QPushButton("▶")
         self.play.setFixedWidth(px(38))
         self.play.setToolTip("Play the history (Space)")
@@ -71,6 +78,7 @@ class LivePictures(Card):
         self.body.addLayout(self._stack, 1)
         self._item: RunItem | None = None
         self._names: dict[int, str] = {}
+        self._links: dict[int, Link] = {}
         self._paths: list[Path] = []
         self._asked: Path | None = None
         self._arrived: Path | None = None
@@ -208,20 +216,36 @@ class LivePictures(Card):
         config = self._item.run.config if self._item is not None else RunConfig()
         method, kinds = METHODS[config.objective], METHODS[config.objective].latents_of(config)
         self._second_title.setText("Reconstructions" if method.has("reconstruction") else "Generated from the codes")
-        self._third_title.setText(f"Latents{' by KL' if method.has('kl') else ''}, {_ranges(kinds)}")
-        self.traversal.setToolTip(TRAVERSAL + (BY_KL if method.has("kl") else BY_KIND))
+        self._third_title.setText(f"Latents, {_ranges(kinds)}")
+        self.traversal.setToolTip(TRAVERSAL + (BY_KL if method.has("kl") else "."))
+        self._links = followed(preview.links)
         rows = zip(preview.traversal, preview.latents, strict=True)
         self.traversal.show_rows([self._row(images, latent, kinds, preview) for images, latent in rows])
 
     def _row(self, images: NDArray[np.uint8], latent: int, kinds: Sequence[Latent], preview: Preview) -> Row:
-        """Return a latent's row with its name or KL next to its number."""
+        """Return a latent's row with its name, what it follows or its KL next to its number."""
         kind = kinds[latent] if latent < len(kinds) else Latent.gaussian()
         images = images[: kind.steps] if kind.integer else images
-        known = preview.kl_per_latent
-        note = self._names.get(latent) or (f"{known[latent]:.1f}" if known else "")
-        title = latent_title(latent, self._names)
-        tips = [f"{title}, {f'{known[latent]:.2f} nats' if known else kind.prior}"] * len(images)
-        return Row(images, f"z{latent}", note, tips)
+        known, link = preview.kl_per_latent, self._links.get(latent)
+        note = self._names.get(latent) or (link_text(link) if link else f"{known[latent]:.1f}" if known else "")
+        words = f"{latent_title(latent, self._names)}, {f'{known[latent]:.2f} nats' if known else kind.prior}"
+        tips = [words] * len(images)
+        if link and link.majority:
+            tips = [f"{words}, category {n}: {value or 'no image'}" for n, value in enumerate(link.majority)]
+        button = link is not None and link.factor != self._names.get(latent)
+        about = f"{words}\n{link_words(link)}" if link else words
+        if button and link:
+            about += f"\nClick to name z{latent} “{link.factor}”."
+        pale = bool(known) and not is_active(known[latent])
+        return Row(images, f"z{latent}", note, tips, about=about, button=button, pale=pale)
+
+    @Slot(int)
+    def _take_link(self, row: int) -> None:
+        """Take what a row's latent follows as its name."""
+        if self._item is not None and self.preview is not None:
+            link = self._links[self.preview.latents[row]]
+            names = self._item.latent_names | {link.latent: link.factor}
+            self.named.emit(self._item.path, dict(sorted(names.items())))
 
     def _weight_text(self, step: int) -> str:
         """Return the values at a step of C, for a run that has a capacity, and of weights that follow a schedule."""

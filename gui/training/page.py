@@ -42,12 +42,13 @@ FIRST = (
 class TrainingPage(QWidget):
     """Shows the selected runs; the main window handles actions on them.
 
-    Emits `export(options)` to save the curves as displayed, `quick` to train the two-minute preset, and
-    `help_asked(topic)` to open the help.
+    Emits `export(options)` to save the curves as displayed, `quick` to train the two-minute preset, `named(path,
+    names)` when the user names a latent, and `help_asked(topic)` to open the help.
     """
 
     export = Signal(object)
     quick = Signal()
+    named = Signal(object, object)
     help_asked = Signal(str)
 
     def __init__(self, card: SettingsCard, settings: QSettings) -> None:
@@ -59,6 +60,7 @@ class TrainingPage(QWidget):
         self.pictures = LivePictures()
         self.pictures.setProperty("helpTopic", "pictures")
         self.pictures.setMinimumWidth(px(210))
+        self.pictures.named.connect(self.named)
         self._nothing = self._nothing_card()
         middle = QWidget()
         middle.setMinimumWidth(px(220))

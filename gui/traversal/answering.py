@@ -3,6 +3,7 @@
 The engine's modules that load torch are imported on the first request, so that the window opens at once.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -11,8 +12,9 @@ from numpy.typing import NDArray
 
 from engine.data import Dataset
 from engine.errors import ConfigError, RunError, StudioError
+from engine.jobs.events import Link
 from engine.methods.latents import Latent
-from engine.runs.latent_names import latent_names
+from engine.runs.latent_names import followed, latent_names
 from engine.runs.run import Run
 from gui.traversal.compare_view import Compared
 from gui.traversal.requests import (
@@ -41,7 +43,8 @@ KEPT = 8
 class Loaded:
     """A loaded model, the mean KL of each latent (nats), what it is a mean over, and the latents ordered by it.
 
-    Without a KL it is NaN, and `kl_over` is empty. `gone` says why the data set is missing; empty if it is there.
+    Without a KL it is NaN, and `kl_over` is empty. `links` are what latents follow, by latent. `gone` says why the data
+    set is missing; empty if it is there.
     """
 
     weights: Weights
@@ -49,6 +52,7 @@ class Loaded:
     kl: NDArray[np.float64]
     kl_over: str
     order: tuple[int, ...]
+    links: Mapping[int, Link]
     gone: str
 
     @property
@@ -184,6 +188,7 @@ def decode_one(loaded: Loaded, z: NDArray[np.float64], label: int | None) -> NDA
 def _load(weights: Weights, data: dict[object, Dataset]) -> Loaded:
     from engine.data import load_dataset
     from engine.errors import DataError
+    from engine.evaluation.factor_links import Follower
     from engine.runs.divergence import latents_by_kl
     from engine.runs.trained import load_model, load_model_without_data
     from engine.traversal import latent_kl
@@ -200,7 +205,8 @@ def _load(weights: Weights, data: dict[object, Dataset]) -> Loaded:
         gone = f"{error} Image files, drawings and the prior still work."
         trained = load_model_without_data(run, weights.checkpoint)
     kl, over = latent_kl(trained)
-    return Loaded(weights, trained, kl, over, tuple(int(latent) for latent in latents_by_kl(kl)), gone)
+    links = followed(Follower(trained.dataset).links(trained.model, kl.tolist()))
+    return Loaded(weights, trained, kl, over, tuple(int(latent) for latent in latents_by_kl(kl)), links, gone)
 
 
 def _start(loaded: Loaded, source: Source, label: int | None) -> "tuple[Start, int | None]":

@@ -1,18 +1,19 @@
-"""One latent as a row: name, factor, KL, slider and exact value."""
+"""One latent as a row: name, what it follows, KL, slider and exact value."""
 
 from PySide6.QtCore import QRectF, QSignalBlocker, Qt, Signal, Slot
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
+from engine.jobs.events import Link
 from engine.methods.latents import Latent
 from engine.runs.divergence import is_active
-from engine.runs.latent_names import MAX_CHARACTERS
+from engine.runs.latent_names import MAX_CHARACTERS, link_text, link_words
 from engine.system.plain_text import one_line
 from gui.traversal.labels import latent_text, value_text
 from gui.traversal.track import TICKS, LatentTrack
 from gui.widgets.layouts import label
 from gui.widgets.number_box import NumberBox
-from gui.widgets.plain import as_plain
+from gui.widgets.plain import as_plain, for_button
 from gui.widgets.theme import px, tokens
 
 
@@ -36,7 +37,11 @@ class LatentRow(QWidget):
         self.name.setAccessibleName(f"Name of latent {latent}")
         self.name.setToolTip("Name this latent, for example “thickness”; the name is saved with the run")
         self.name.editingFinished.connect(self._named)
-        self.link = label("", "muted")
+        self._link: Link | None = None
+        self.link = QPushButton()
+        self.link.setObjectName("followed")
+        self.link.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.link.hide()
         self.bar = KlBar()
         self.track = LatentTrack(integer=kind.integer)
         self.track.setAccessibleName(f"Latent {latent}")
@@ -60,6 +65,7 @@ class LatentRow(QWidget):
         self.track.reset.connect(self.reset)
         self.value.valueChanged.connect(self._typed)
         self.play_button.clicked.connect(self._play)
+        self.link.clicked.connect(self._take_link)
 
     def _lay_out(self) -> None:
         words = QHBoxLayout()
@@ -107,10 +113,13 @@ class LatentRow(QWidget):
             self.name.setText(name)
             self.name.setCursorPosition(0)
 
-    def show_link(self, words: str, tip: str) -> None:
-        """Show the factor that the latent encodes; empty for data without factors."""
-        self.link.setText(words)
-        self.link.setToolTip(as_plain(tip))
+    def show_link(self, link: Link | None) -> None:
+        """Show what the latent follows, which a click takes as its name; None if it follows nothing."""
+        self._link = link
+        self.link.setVisible(link is not None)
+        self.link.setText("" if link is None else for_button(link_text(link)))
+        self.link.setToolTip("" if link is None else as_plain(f"{link_words(link)}\nClick to take it as the name."))
+        self.link.setAccessibleName("" if link is None else f"Name latent {self.latent} {link.factor}")
 
     def set_range(self, low: float, high: float) -> None:
         """Set the slider's range; a category or code keeps its own."""
@@ -155,6 +164,11 @@ class LatentRow(QWidget):
         if name != self._name:
             self._name = name
             self.named.emit(self.latent, name)
+
+    @Slot()
+    def _take_link(self) -> None:
+        if self._link is not None and self._link.factor != self._name:
+            self.named.emit(self.latent, one_line(self._link.factor, MAX_CHARACTERS))
 
     @Slot()
     def _play(self) -> None:

@@ -9,8 +9,9 @@ from PySide6.QtCore import QSignalBlocker, Signal, Slot
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QPushButton, QVBoxLayout, QWidget
 
+from engine.jobs.events import Link
 from engine.methods.latents import Latent
-from engine.runs.latent_names import latent_title
+from engine.runs.latent_names import latent_title, link_text
 from gui.traversal.labels import column_headings, latent_text, tips_of
 from gui.widgets.image_grid import ImageGrid, Row
 from gui.widgets.layouts import label
@@ -34,6 +35,7 @@ class LatentsView(QWidget):
         self._traversal: Traversal | None = None
         self._changes: NDArray[np.uint8] | None = None
         self._names: Mapping[int, str] = {}
+        self._links: Mapping[int, Link] = {}
         self._hidden: set[int] = set()
         self.options = QWidget()
         row = QHBoxLayout(self.options)
@@ -84,9 +86,18 @@ class LatentsView(QWidget):
             if not kl < self.min_kl.value() and latent not in self._hidden  # some methods have no KL
         ]
 
-    def show_traversal(self, traversal: "Traversal", changes: NDArray[np.uint8], names: Mapping[int, str]) -> None:
-        """Show these rows; `changes` is what each latent changes, uint8 (latents, height, width, channels)."""
-        self._traversal, self._changes, self._names = traversal, changes, names
+    def show_traversal(
+        self,
+        traversal: "Traversal",
+        changes: NDArray[np.uint8],
+        names: Mapping[int, str],
+        links: Mapping[int, Link],
+    ) -> None:
+        """Show these rows; `changes` is what each latent changes, uint8 (latents, height, width, channels).
+
+        Beside a latent is its name, or what it follows, or its KL.
+        """
+        self._traversal, self._changes, self._names, self._links = traversal, changes, names, links
         for widget in (self._min_kl_title, self.min_kl):
             widget.setVisible(not np.isnan(traversal.kl).all())
         self._list_latents()
@@ -114,8 +125,9 @@ class LatentsView(QWidget):
             if self.with_difference:
                 parts.append(changes[number][None])
                 tips.append(f"What z{latent} changes over the range; white is most")
-            name = self._names.get(latent, "")
-            rows.append(Row(np.concatenate(parts), f"z{latent}", name or traversal.note(number), tips))
+            link = self._links.get(latent)
+            note = self._names.get(latent) or (link_text(link) if link else traversal.note(number))
+            rows.append(Row(np.concatenate(parts), f"z{latent}", note, tips))
         headings = column_headings(traversal)
         if original is not None:
             headings.insert(0, "original")
@@ -144,6 +156,7 @@ class LatentsView(QWidget):
     def begin_run(self) -> None:
         """Show all latents of a new run."""
         self._traversal, self._changes = None, None
+        self._links = {}
         self._hidden.clear()
         self.menu.clear()
         self.nothing.hide()

@@ -24,7 +24,6 @@ from gui.traversal.answering import Answer, Answerer, Classes, Latents, Walk, de
 from gui.traversal.export import Exports
 from gui.traversal.grid_card import CLASSES, COMPARE, WALK, GridCard
 from gui.traversal.incoming import Incoming
-from gui.traversal.linking import Linker
 from gui.traversal.player import Moving, Player
 from gui.traversal.requests import (
     ClassesWanted,
@@ -75,8 +74,6 @@ class TraversalPage(QWidget):
         self.decoder.answered.connect(self._decode_arrived)
         self.decoder.failed.connect(self._decode_failed)
         self.incoming = Incoming(self, settings)
-        self.linker = Linker(self)
-        self.linker.found.connect(self._show_links)
         self.player = Player(self)
         self.player.step.connect(self._play_step)
         self.player.changed.connect(self._playing_changed)
@@ -172,7 +169,6 @@ class TraversalPage(QWidget):
     def close_worker(self) -> None:
         """End the background work."""
         self.player.stop()
-        self.linker.close()
         self.incoming.close()
         for worker in (self.decoder, self.worker):
             worker.close()
@@ -251,8 +247,7 @@ class TraversalPage(QWidget):
         self.source.show_priors(draws_words(loaded.kinds))
         self.sliders.show_step(self._step_text(loaded.trained.step))
         self._show_names(self._names)
-        self._show_links(loaded.weights)
-        self.linker.ask(loaded)
+        self.sliders.show_links(loaded.links)
         self.source.show_pictures(start.original, answer.decoded)
         if self.sliders.touched:
             self._decode()
@@ -275,7 +270,7 @@ class TraversalPage(QWidget):
             card.say("Select two or more runs in the list (with Ctrl or Shift) to see them side by side.")
             return
         if isinstance(result, Latents):
-            card.latents.show_traversal(result.traversal, result.changes, self._names)
+            card.latents.show_traversal(result.traversal, result.changes, self._names, answer.loaded.links)
         elif isinstance(result, Classes):
             card.classes.show_grid(result.images, result.latent, result.values, answer.loaded.class_names)
         elif isinstance(result, Walk):
@@ -392,7 +387,7 @@ class TraversalPage(QWidget):
     def _playing_changed(self) -> None:
         self.card.show_playing(self.player.playing)
 
-    # Names and links
+    # Names
 
     @Slot(int, str)
     def _named(self, latent: int, name: str) -> None:
@@ -406,11 +401,6 @@ class TraversalPage(QWidget):
         self.sliders.show_names(names)
         if changed and self._answer is not None:
             self._show_result(self._answer)
-
-    @Slot(object)
-    def _show_links(self, weights: Weights) -> None:
-        if self._answer is not None and self._answer.loaded.weights == weights:
-            self.sliders.show_links(self.linker.texts_of(weights))
 
     # Images from outside
 

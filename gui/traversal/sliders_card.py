@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QFrame, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
+from engine.jobs.events import Link
 from engine.methods.latents import Latent
 from gui.traversal.latent_row import LatentRow
 from gui.widgets.layouts import Card, label
@@ -149,10 +150,10 @@ class SlidersCard(Card):
         for row in self.rows:
             row.show_name(names.get(row.latent, ""))
 
-    def show_links(self, links: Mapping[int, tuple[str, str]]) -> None:
-        """Show for each latent the factor it encodes, as text and a tooltip."""
+    def show_links(self, links: Mapping[int, Link]) -> None:
+        """Show what each latent follows."""
         for row in self.rows:
-            row.show_link(*links.get(row.latent, ("", "")))
+            row.show_link(links.get(row.latent))
 
     def put(self, z: NDArray[np.float64]) -> None:
         """Set all latents as the user would."""
@@ -182,6 +183,6 @@ class SlidersCard(Card):
 
 def _tab_in_order(before: QWidget, rows: Sequence[LatentRow]) -> None:
     """Set the tab order from the widget above through the rows as displayed."""
-    parts = [part for row in rows for part in (row.name, row.track, row.value, row.play_button)]
+    parts = [part for row in rows for part in (row.name, row.link, row.track, row.value, row.play_button)]
     for one, other in pairwise([before, *parts]):
         QWidget.setTabOrder(one, other)

@@ -43,12 +43,19 @@ HIGH = 28
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row of images, uint8 (n, height, width, channels), with a title, a note below it, and tooltips."""
+    """A row of images, uint8 (n, height, width, channels), with a title, a note below it, and tooltips.
+
+    `about` is the tooltip of title and note; `button` says that a click on them does something, `pale` that they are
+    drawn in grey.
+    """
 
     images: NDArray[np.uint8]
     title: str = ""
     note: str = ""
     tips: Sequence[str] = field(default_factory=tuple)
+    about: str = ""
+    button: bool = False
+    pale: bool = False
 
 
 class ImageGrid(QWidget):
@@ -56,10 +63,12 @@ class ImageGrid(QWidget):
 
     With `above`, titles move above their images if there is no room beside them. Emits `clicked(row, column)` on a
     click, or with `keys` also on Return at the image reached with the arrow keys, and `hovered(row, column)` when the
-    pointer or the keys reach an image, (-1, -1) when they leave.
+    pointer or the keys reach an image, (-1, -1) when they leave. A click on the title of a row with a button emits
+    `title_clicked(row)`.
     """
 
     clicked = Signal(int, int)
+    title_clicked = Signal(int)
     hovered = Signal(int, int)
 
     def __init__(
@@ -199,14 +208,21 @@ class ImageGrid(QWidget):
         return None
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        """Report a click on an image."""
-        found = self._at(event.position().toPoint())
+        """Report a click on an image or a title."""
+        place = event.position().toPoint()
+        found, title = self._at(place), self._title_at(place)
         if found:
             self.clicked.emit(*found)
+        elif title is not None and self._rows[title].button:
+            self.title_clicked.emit(title)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         """Report the image under the pointer."""
-        self._come_to(self._at(event.position().toPoint()))
+        place = event.position().toPoint()
+        self._come_to(self._at(place))
+        title = self._title_at(place)
+        active = title is not None and self._rows[title].button
+        self.setCursor(Qt.CursorShape.PointingHandCursor if active else Qt.CursorShape.ArrowCursor)
 
     def leaveEvent(self, event: QEvent) -> None:
         """Report that the pointer has left."""
@@ -256,12 +272,21 @@ class ImageGrid(QWidget):
         if found:
             tips = self._rows[found[0]].tips
             return tips[found[1]] if found[1] < len(tips) else ""
-        for number, row in enumerate(self._rows):
-            box, line = self._rect(number, 0), self._line(self.width())
+        title = self._title_at(place)
+        if title is None:
+            return ""
+        row = self._rows[title]
+        return row.about or f"{row.title} {row.note}".strip()
+
+    def _title_at(self, place: QPoint) -> int | None:
+        """Return the row whose title or note is at a position."""
+        line = self._line(self.width())
+        for number in range(len(self._rows)):
+            box = self._rect(number, 0)
             at_words = place.y() < box.top() if line else place.x() < box.left()
             if at_words and box.top() - line <= place.y() <= box.bottom():
-                return f"{row.title} {row.note}".strip()
-        return ""
+                return number
+        return None
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Draw headings and images."""
@@ -298,7 +323,7 @@ class ImageGrid(QWidget):
         row, colours, box = self._rows[number], tokens(), self._rect(number, 0)
         title, note = self.shown_text(number)
         painter.setFont(self._font(bold=True))
-        painter.setPen(QColor(colours.text))
+        painter.setPen(QColor(colours.muted if row.pale else colours.text))
         line = self._line(self.width())
         middle = box.top() - px(10) if line else box.center().y()
         beside = bool(row.note) and (bool(line) or box.height() < HIGH)

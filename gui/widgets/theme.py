@@ -201,6 +201,10 @@ def style_sheet(t: Tokens) -> str:
     QPushButton#link {{ background: transparent; border: none; color: {t.muted}; text-align: left; padding: 6px 0; }}
     QPushButton#inline {{ background: transparent; border: none; color: {t.accent}; padding: 0; }}
     QPushButton#inline:hover, QPushButton#inline:focus {{ text-decoration: underline; }}
+    QPushButton#followed {{ background: transparent; border: none; color: {t.muted}; padding: 0;
+        font-size: {px(12)}px; }}
+    QPushButton#followed:hover, QPushButton#followed:focus {{ color: {t.accent}; text-decoration: underline; }}
+    QPushButton#followed:disabled {{ background: transparent; }}
     QPushButton#link:hover, QPushButton#link:focus {{ color: {t.accent}; }}
 
     QLineEdit, QComboBox, QSpinBox, QDoubleSpinBox {{ background: {t.field}; border: 1px solid {t.border};

@@ -205,7 +205,8 @@ class MainWindow(QMainWindow):
         self.studies.resolved.connect(self.banner.withdraw)
         self.studies.warned.connect(self.banner.note)
         self.studies.ended.connect(self._study_ended)
-        self.traversal_page.named.connect(self.actions_of_runs.name_latents)
+        for page in (self.training_page, self.traversal_page):
+            page.named.connect(self.actions_of_runs.name_latents)
         self.data_page.use.connect(self._use_data)
         self.data_page.failed.connect(self.banner.say)
         self.data_page.resolved.connect(self.banner.withdraw)

@@ -19,6 +19,7 @@ from engine.evaluation.table import table_of
 from engine.figures.drawing import save
 from engine.figures.evaluation import bars_figure, compared_figure, matrix_figure, scatter_figure, sweeps_figure
 from engine.figures.looks import Look, look, looks_of
+from engine.jobs.events import Link
 from engine.runs.colours import PALETTE
 from engine.runs.metrics_file import SCORE_COLUMNS, header
 from engine.runs.trained import load_model
@@ -156,6 +157,10 @@ def test_a_matrix_is_ordered_by_kl_and_drawn_with_its_values():
     assert found.latents == ("z1", "z2", "z0")
     np.testing.assert_array_equal(found.values, [[0.9, 0.0], [0.3, 0.4], [0.1, 0.2]])
     assert found.idle == (False, False, True)  # a KL of at most 0.1 nats
+    links = {latent: Link(latent, "x", 0.4321, 500) for latent in (1, 2)}
+    evaluated = row("a", "vae", 0, (0.05, 3.0, 1.0), mig={"value": 0.1, "mutual_information": kept})
+    titles = matrix(evaluated, "mutual_information", {2: "tilt"}, links).latents
+    assert titles == ("z1 ≈ x 0.43", "z2 (tilt)", "z0")
     [axes] = matrix_figure(found, "caption").axes
     assert [text.get_text() for text in axes.texts] == ["0.90", "0.00", "0.30", "0.40", "0.10", "0.20"]
     assert [label.get_text() for label in axes.get_xticklabels()] == ["x", "$y$"]

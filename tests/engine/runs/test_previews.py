@@ -1,16 +1,20 @@
 """Previews do not disturb training, and are saved as PNG files that can be loaded again."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from engine.data import load_dataset
-from engine.jobs.events import Preview
+from engine.evaluation.factor_links import Follower
+from engine.jobs.events import Link, Preview
 from engine.runs import previews
-from engine.runs.previews import drop_after, list_previews, load_preview, save_preview
+from engine.runs.previews import drop_after, is_due, list_previews, load_links, load_preview, rows_for, save_preview
 from engine.runs.trained import load_model
 from engine.training.previewer import Previewer
 
@@ -24,6 +28,7 @@ def make_preview(step=30, images=8, rows=5, side=28, channels=1):
         traversal=rng.integers(0, 256, (rows, 8, side, side, channels), np.uint8),
         latents=tuple(range(rows)),
         kl_per_latent=tuple(float(k) for k in np.round(rng.uniform(0, 3, 10), 4)),
+        links=(Link(1, "x position", 0.4321, 500), Link(2, "class", 0.9, 500, ("7", "", "cat"))),
     )
 
 
@@ -40,6 +45,47 @@ def test_a_preview_is_loaded_as_saved(tmp_path, shape):
         np.testing.assert_array_equal(getattr(again, name), getattr(preview, name))
     assert (again.step, again.latents) == (preview.step, preview.latents)
     assert again.kl_per_latent == pytest.approx(preview.kl_per_latent, abs=5e-5)
+    assert again.links == load_links(path) == preview.links
+
+
+def test_names_in_a_picture_from_elsewhere_are_made_harmless(tmp_path):
+    save_preview(tmp_path, replace(make_preview(), links=(Link(0, "a\n\u202eb" + 99 * "c", 0.5, 9),)))
+    [link] = load_preview(list_previews(tmp_path)[0]).links
+    assert link.factor == "a b" + 36 * "c" + "…"
+
+
+def test_a_picture_of_an_earlier_version_has_no_links_and_its_rows_in_order(tmp_path):
+    # Version 1.0.0 ordered the rows by KL, which made them change places, and knew no links.
+    about = '{"step": 1, "tile": [4, 4, 1], "images": 8, "latents": [2, 0, 1], "kl": [1.5, 0.2, 3.0]}'
+    text = PngInfo()
+    text.add_text("disentangle-studio", about)
+    pixels = np.repeat(np.arange(5, dtype=np.uint8) * 10, 4)[:, None] + np.zeros((1, 32), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "000000001.png", pnginfo=text)
+    preview = load_preview(tmp_path / "000000001.png")
+    assert (preview.latents, preview.kl_per_latent, preview.links) == ((0, 1, 2), (1.5, 0.2, 3.0), ())
+    assert preview.traversal[:, 0, 0, 0, 0].tolist() == [30, 40, 20]
+
+
+def test_pictures_are_close_at_the_start_of_a_run_and_then_regular():
+    due = {every: [step for step in range(1, 1501) if is_due(step, every)] for every in (7, 100, 500, 10_000)}
+    assert due[7] == [1, *range(7, 1501, 7)]
+    assert due[100] == [1, 10, 20, *range(100, 1501, 100)]
+    assert due[500] == [1, 10, 20, 50, 100, 500, 1000, 1500]
+    assert due[10_000] == [1, 10, 20, 50, 100, 200, 500]
+
+
+def test_a_latent_keeps_its_row_and_a_new_one_takes_that_of_an_inactive_one():
+    assert rows_for((), (5.0, 0.0, 9.0), 3) == rows_for((), (), 3) == (0, 1, 2)
+    first = rows_for((), (0.0,) * 14, 14)
+    assert first == tuple(range(10))
+    kl = [0.0] * 14
+    kl[3], kl[0], kl[12], kl[13] = 2.0, 0.5, 1.0, 4.0
+    second = rows_for(first, kl, 14)
+    assert second == (0, 13, 12, 3, 4, 5, 6, 7, 8, 9)  # by hand: 13 before 12 into the first free rows, 1 and 2
+    kl[0] = kl[13] = 0.0
+    assert rows_for(second, kl, 14) == second  # nobody waits for their rows
+    assert rows_for(second, [1.0] * 14, 14) == second  # no row is free
+    assert rows_for(second, (), 14) == second
 
 
 def test_the_file_is_a_picture_of_originals_reconstructions_and_rows(tmp_path):
@@ -123,8 +169,6 @@ def test_other_files_are_not_previews(tmp_path):
     ids=range(12),
 )
 def test_a_picture_with_an_invalid_description_is_not_a_preview(tmp_path, about):
-    from PIL.PngImagePlugin import PngInfo
-
     text = PngInfo()
     text.add_text("disentangle-studio", about)
     Image.new("L", (224, 196)).save(tmp_path / "wrong.png", pnginfo=text)
@@ -165,19 +209,31 @@ def test_making_a_preview_changes_nothing_in_the_model(trained, tiny_run):
         model.eval()
 
 
-def test_a_preview_decodes_posterior_means_and_orders_rows_by_kl(trained, tiny_run):
+def test_a_preview_decodes_posterior_means_and_says_what_the_latents_follow(trained, tiny_run):
     kl = (0.1, 3.0, 0.2, 0.9, 0.0, 2.0, 0.0, 0.0, 0.5, 0.0)
     preview = Previewer(tiny_run.config, trained.dataset, torch.device("cpu"))(trained.model, 60, kl)
-    assert preview.latents == (1, 5, 3, 8, 2, 0, 4, 6, 7, 9)  # by hand; of equal KL the first
+    assert preview.latents == tuple(range(10))
+    assert preview.links == Follower(trained.dataset).links(trained.model, kl)
+    assert {link.latent for link in preview.links} == {1, 2, 3, 5, 8}  # those with more than 0.1 nats
     images = torch.tensor(preview.originals / 255, dtype=torch.float32).permute(0, 3, 1, 2)
     with torch.no_grad():
         mean, _ = trained.model.encode(images)
         expected = trained.model.decode(mean)[:, 0].numpy() * 255
         z = mean[:1].clone()
-        z[0, 5] = -3  # the second row begins there
+        z[0, 1] = -3  # the second row begins there
         corner = trained.model.decode(z)[0, 0].numpy() * 255
     assert np.abs(preview.reconstructions[..., 0] - expected).max() <= 0.51
     assert np.abs(preview.traversal[1, 0, ..., 0] - corner).max() <= 0.51
+
+
+def test_rows_stay_where_they_were_when_a_run_is_resumed(tmp_path, trained, tiny_run):
+    previewer = Previewer(tiny_run.config, trained.dataset, torch.device("cpu"))
+    save_preview(tmp_path, replace(make_preview(rows=3), latents=(9, 4, 2)))
+    previewer.continue_from(tmp_path)
+    assert previewer(trained.model, 60, (1.0,) * 10).latents == (9, 4, 2)
+    save_preview(tmp_path, replace(make_preview(40, rows=2), latents=(9, 10)))  # of another model: it has ten latents
+    previewer.continue_from(tmp_path)
+    assert previewer(trained.model, 60, (1.0,) * 10).latents == tuple(range(10))
 
 
 def test_the_same_test_images_are_shown_every_time(trained, tiny_run):

@@ -243,7 +243,7 @@ def test_previews_do_not_change_training(tmp_path, few_digits):
     list(train(often))
     list(train(seldom))
     assert_trained_the_same(often, seldom)
-    assert held_out(often)[0::25] == held_out(seldom)[0::2]
+    assert held_out(often)[0::25] == held_out(seldom)[0::4]  # which has the early steps 10 and 20, too
 
 
 def test_an_unchecked_loss_is_never_saved(tmp_path, few_digits):

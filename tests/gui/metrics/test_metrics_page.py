@@ -19,11 +19,12 @@ from engine.evaluation.intervals import OVER_DRAWS
 from engine.evaluation.metric import Metric
 from engine.evaluation.metric import column as column_of_own
 from engine.evaluation.results import of_plugin
-from engine.jobs.events import Progress
+from engine.jobs.events import Link, Preview, Progress
 from engine.jobs.processes import Children
 from engine.plugins.plugin import Plugin
 from engine.plugins.registering import register, unregister
 from engine.runs.metrics_file import SCORE_COLUMNS
+from engine.runs.previews import save_preview
 from engine.runs.run import Run
 from engine.settings.run_config import RunConfig
 from engine.system.registry import Origin
@@ -585,6 +586,20 @@ def test_names_of_latents_appear_in_the_heat_map(make_page, items):
     page.subject.view.setCurrentIndex(page.subject.view.findData("mutual_information"))
     page.subject._chosen()
     assert page.subject.map._rows == ("z1 (thickness)", "z0")
+
+
+def test_the_heat_map_says_what_latents_follow_at_the_step_that_was_evaluated(make_page, items):
+    item = items[1]
+    grey = np.zeros((8, 28, 28, 1), np.uint8)
+    for step, share in ((100, 0.4321), (200, 0.9)):  # the evaluation is of step 100
+        links = (Link(0, "x", 0.05, 500), Link(1, "y", share, 500))
+        rows = np.zeros((2, 8, 28, 28, 1), np.uint8)
+        save_preview(item.run.previews_folder, Preview(step, grey, grey, rows, (0, 1), (0.5, 3.0), links))
+    page = make_page(items)
+    page._select_line(next(n for n, line in enumerate(page.full.lines) if line.rows[0].path == item.path))
+    page.subject.view.setCurrentIndex(page.subject.view.findData("mutual_information"))
+    page.subject._chosen()
+    assert page.subject.map._rows == ("z1 ≈ y 0.43", "z0")
 
 
 class Own(Metric):

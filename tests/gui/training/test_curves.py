@@ -10,7 +10,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
 from engine.figures.curves import curves_figure
-from engine.jobs.events import Preview, StepMetrics
+from engine.jobs.events import Link, Preview, StepMetrics
 from engine.methods.registry import METHODS
 from engine.runs.curves import smooth
 from engine.runs.metrics_file import SCORE_COLUMNS, MetricsWriter, add_row, begin_rows
@@ -554,10 +554,13 @@ def test_list_health_line_and_crosshair_show_the_same_kl(page, show, tmp_path):
     assert reading.value == pytest.approx(14.3)
 
 
-def picture(step):
+LINKS = (Link(0, "x position", 0.05, 500), Link(1, "y position", 0.4321, 500))
+
+
+def picture(step, links=()):
     grey = np.full((8, 28, 28, 1), step % 256, np.uint8)
     rows = np.zeros((2, 8, 28, 28, 1), np.uint8)
-    return Preview(step, grey, grey, rows, (1, 0), (0.5, 2.0, 0.0))
+    return Preview(step, grey, grey, rows, (1, 0), (0.5, 2.0, 0.0), links)
 
 
 @pytest.fixture
@@ -598,6 +601,57 @@ def test_a_latent_is_shown_by_the_name_its_user_gave_it(qtbot, pictures, page, s
     assert pictures.traversal.rows[0].tips[0] == "z1 (slant), 2.00 nats"
     legend = page.curves.latents.legend
     qtbot.waitUntil(lambda: "z1 (slant)" in [button.entry.title for button in legend.buttons])
+
+
+def test_rows_and_legend_say_what_each_latent_follows_and_a_click_takes_it_as_the_name(qtbot, pictures, page, show):
+    [item] = show()
+    legend = page.curves.latents.legend
+    assert [button.entry.title for button in legend.buttons] == ["z0", "z1", "z2"]  # the pictures say nothing
+    save_preview(item.run.previews_folder, picture(400, LINKS))
+    page.show_runs([item])
+    grid = pictures.traversal
+    # z0 follows a factor with a share of 0.05, under the 0.1 from which it is shown.
+    assert [(row.title, row.note, row.button) for row in grid.rows] == [
+        ("z1", "≈ y position 0.43", True),
+        ("z0", "0.5", False),
+    ]
+    assert "it explains 43% of the variance of z1 over 500 images" in grid.rows[0].about
+    qtbot.waitUntil(lambda: [b.entry.title for b in legend.buttons] == ["z0", "z1 ≈ y position 0.43", "z2"])
+
+    def click(row):
+        box, above = grid._rect(row, 0), grid._line(grid.width())
+        qtbot.mouseClick(grid, Qt.MouseButton.LeftButton, pos=QPoint(4, box.top() - 4 if above else box.center().y()))
+
+    click(1)
+    assert "latents" not in item.run.marks()  # it follows nothing
+    click(0)
+    assert item.run.marks()["latents"] == {"1": "y position"}
+    show()
+    assert [(row.note, row.button) for row in grid.rows] == [("y position", False), ("0.5", False)]
+
+
+def test_earlier_pictures_say_what_the_latents_followed_then(qtbot, page, show, tmp_path):
+    run = make_run(tmp_path / "runs", "one", objective="annealed-abs")
+    for step, share in ((100, 0.2), (200, 0.8)):
+        save_preview(run.previews_folder, picture(step, (Link(1, "class 3 vs rest", share, 500),)))
+    show()
+    pictures = page.pictures
+    qtbot.waitUntil(lambda: pictures.traversal.rows[0].note == "≈ class 3 vs rest 0.80")
+    QTest.keyClick(pictures.slider, Qt.Key.Key_Home)
+    qtbot.waitUntil(lambda: pictures.traversal.rows[0].note == "≈ class 3 vs rest 0.20")
+
+
+def test_the_majority_of_each_category_is_said(page, show, tmp_path):
+    run = make_run(tmp_path / "runs", "one", objective="info-gan")
+    kinds = METHODS["info-gan"].latents_of(run.config)
+    grey = np.zeros((8, 28, 28, 1), np.uint8)
+    rows = np.zeros((len(kinds), 10, 28, 28, 1), np.uint8)
+    link = Link(0, "class", 0.9, 500, ("7", *"123456789"))
+    save_preview(run.previews_folder, Preview(100, grey, grey, rows, tuple(range(len(kinds))), (), (link,)))
+    show()
+    row = page.pictures.traversal.rows[0]
+    assert row.note == "≈ class 0.90"
+    assert [tip.rsplit(", ", 1)[1] for tip in row.tips[:2]] == ["category 0: 7", "category 1: 1"]
 
 
 def test_the_history_plays_to_its_end(qtbot, pictures):

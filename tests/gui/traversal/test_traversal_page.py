@@ -11,6 +11,8 @@ from PySide6.QtGui import QDropEvent, QGuiApplication
 from PySide6.QtWidgets import QApplication
 
 from engine.data import load_dataset
+from engine.runs.latent_names import followed
+from engine.runs.previews import list_previews, load_links
 from engine.runs.run import Run
 from engine.runs.trained import load_model
 from engine.traversal import decode, encode
@@ -339,11 +341,24 @@ def test_the_factor_of_a_latent_is_shown_and_factor_sliders_choose_the_image(qtb
     settled(qtbot, page)
     page.source.segments.button(FACTORS).click()
     assert [slider.value() for slider in page.source.factors._sliders] == list(factors[page.answer.index])
-    qtbot.waitUntil(lambda: any(row.link.text() for row in page.sliders.rows), timeout=WAIT)
-    words = [row.link.text() for row in page.sliders.rows if row.link.text()]
-    assert all(text.split(",")[0] in ("place", "level") for text in words)
+    found = page.answer.loaded.links
+    assert found
     idle = [latent for latent, kl in enumerate(page.answer.loaded.kl) if kl <= 0.1]
     assert not any(page.sliders.rows[latent].link.text() for latent in idle)
+    rows = page.sliders.rows
+    assert {row.latent: row.link.text() for row in rows if not row.link.isHidden()} == {
+        latent: f"≈ {link.factor} {link.share:.2f}" for latent, link in found.items()
+    }
+    # They are those of the last pictures of the run, which have the same weights.
+    assert found == followed(load_links(list_previews(run.previews_folder)[-1]))
+    notes = {row.title: row.note for row in page.card.latents.grid.rows}
+    assert all(notes[f"z{latent}"] == rows[latent].link.text() for latent in found)
+    latent, link = next(iter(found.items()))
+    qtbot.mouseClick(rows[latent].link, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: rows[latent].name.text() == link.factor)
+    assert run.marks()["latents"] == {str(latent): link.factor}
+    window.actions_of_runs.undo_stack.undo()
+    qtbot.waitUntil(lambda: rows[latent].name.text() == "")
     page.source.segments.button(FACTORS).click()
     for slider, value in zip(page.source.factors._sliders, (5, 2), strict=True):
         slider.setValue(value)
