@@ -7,7 +7,8 @@ from engine.evaluation.rows import DataKey, Row
 from engine.methods.base import Supervision
 from engine.methods.registry import METHODS
 from engine.runs.differences import MACHINE, differing_settings
-from engine.settings.run_config import RunConfig, all_settings
+from engine.runs.run import short_method_title
+from engine.settings.run_config import DATASET_TITLES, RunConfig, all_settings
 from engine.system.fields import choices_of, unit_of
 from engine.system.plain_text import one_line
 from engine.system.schedule import Schedule, weight_text
@@ -38,6 +39,29 @@ def title_of(row: Row, by: Sequence[str]) -> str:
     parts = [row.method] if METHOD in by else []
     parts += [f"{setting_title(name)} = {setting_text(row.config, name)}" for name in by if name != METHOD]
     return ", ".join(parts) or "All runs"
+
+
+def experiment_titles(configs: Sequence[RunConfig]) -> list[str]:
+    """Return titles of experiments without their seed: method, data set, and the settings in which they differ.
+
+    What all of them share is left out, except the method. Those that differ in nothing else, but in their data or code,
+    are numbered.
+    """
+    several_data = len({config.dataset for config in configs}) > 1
+    by_method: dict[str, list[RunConfig]] = {}
+    for config in configs:
+        by_method.setdefault(short_method_title(config), []).append(config)
+    found = []
+    for config in configs:
+        method = short_method_title(config)
+        names = [n for n in differing_settings(by_method[method]) if n not in INCIDENTAL]
+        parts = [method, *([DATASET_TITLES[config.dataset]] if several_data else [])]
+        parts += [f"{setting_title(name)} = {setting_text(config, name)}" for name in names]
+        found.append(", ".join(parts))
+    return [
+        f"{title} ({found[: number + 1].count(title)})" if found.count(title) > 1 else title
+        for number, title in enumerate(found)
+    ]
 
 
 def sorted_rows(rows: Sequence[Row]) -> list[Row]:
