@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from engine.evaluation.rows import DataKey, Row
 from engine.methods.base import Supervision
 from engine.methods.registry import METHODS
-from engine.runs.differences import MACHINE, differing_settings
+from engine.runs.alike import Key, seed_groups
+from engine.runs.differences import MACHINE, differing_settings, experiment_settings
 from engine.runs.run import short_method_title
 from engine.settings.run_config import DATASET_TITLES, RunConfig, all_settings
 from engine.system.fields import choices_of, unit_of
@@ -14,6 +15,9 @@ from engine.system.plain_text import one_line
 from engine.system.schedule import Schedule, weight_text
 
 METHOD = "method"
+ALIKE = "alike"
+"""Groups runs that are alike but for the seed: of the same settings, data, code and training steps."""
+
 INCIDENTAL = MACHINE | {"dataset", "data_folder", "objective", "conditional", "seed"}
 """Settings implied by method and data set, and those in which runs of one experiment may differ."""
 
@@ -27,11 +31,24 @@ class RowGroup:
 
 
 def grouped(rows: Sequence[Row], by: Sequence[str] = (METHOD,)) -> list[RowGroup]:
-    """Group runs by data set, supervision and `by` ("method" or names of settings), in order of first occurrence."""
+    """Group runs by data set, supervision and `by` ("method" or names of settings), in order of first occurrence.
+
+    If `by` is only "alike", the groups are those of runs that are alike but for the seed.
+    """
+    if tuple(by) == (ALIKE,):
+        alike = seed_groups(rows, _experiment, lambda row: row.seed)
+        titles = experiment_titles([group[0].config for group in alike])
+        return [RowGroup(title, tuple(group)) for title, group in zip(titles, alike, strict=True)]
     groups: dict[tuple[str, DataKey, Supervision], list[Row]] = {}
     for row in rows:
         groups.setdefault((title_of(row, by), row.data, row.supervision), []).append(row)
     return [RowGroup(title, tuple(members)) for (title, *_), members in groups.items()]
+
+
+def _experiment(row: Row) -> Key:
+    """What runs that are alike but for the seed have in common, and what their metrics must to be comparable."""
+    settings = tuple((name, value) for name, value in experiment_settings(row.config) if name != "seed")
+    return (settings, row.data, row.supervision, row.fingerprint, row.data_note, row.code_note, row.plugins, row.step)
 
 
 def title_of(row: Row, by: Sequence[str]) -> str:

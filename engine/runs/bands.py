@@ -18,8 +18,8 @@ SPREADS = {"std": "standard deviation", "range": "minimum to maximum", "interval
 class Band:
     """Mean and spread of a value over runs at each step, all (steps,).
 
-    `low` and `high` are the ends of the spread, NaN where there are too few runs for one. `n` is the number of runs that
-    have a value at a step; `interpolated` of them have none recorded there, but before and after it.
+    `low` and `high` are the ends of the spread, NaN where there are too few runs for one. `n` is the number of runs
+    that have a value at a step; `interpolated` of them have none recorded there, but before and after it.
     """
 
     mean: Values
@@ -129,9 +129,7 @@ class BandReader:
             self._columns[name] = np.fmax.accumulate(mean) if name in POSITION_COLUMNS else mean
         return self._columns[name]
 
-    def band(
-        self, name: str, smoothing: float = 0.0, smoothed: Callable[[], Sequence[Values]] | None = None
-    ) -> Band:
+    def band(self, name: str, smoothing: float = 0.0, smoothed: Callable[[], Sequence[Values]] | None = None) -> Band:
         """Return the band of a column; with a factor of `smoothing`, of the columns that `smoothed` returns.
 
         These are the column of each run, in their order, smoothed by that factor.

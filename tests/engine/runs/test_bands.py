@@ -22,7 +22,8 @@ def plainly(curves, step, spread):
     """Mean, low, high, n and number interpolated at a step, one value at a time."""
     values, interpolated = [], 0
     for own, column in curves:
-        for (x, y), (x2, y2) in zip(zip(own, column), list(zip(own, column))[1:] + [(None, None)]):
+        rows = list(zip(own, column, strict=True))
+        for (x, y), (x2, y2) in zip(rows, [*rows[1:], (None, None)], strict=True):
             if x == step:
                 value = y
             elif x2 is not None and x < step < x2:
