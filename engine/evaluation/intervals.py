@@ -5,10 +5,11 @@ draws, a 95 % interval covers the mean over all draws. It says nothing about tra
 """
 
 from collections.abc import Sequence
-from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
+
+from engine.system.student import quantile
 
 OVER_IMAGES = "of the mean over other images of this kind"
 OVER_POINTS = "of the accuracy's mean over draws like this one, from the number of test points"
@@ -26,7 +27,7 @@ def around_one_draw(value: float, others: Sequence[float]) -> tuple[float, float
     (exactly if draws are normal). No assumption is made about how a value is computed, so that the effects of bins
     chosen from each draw's range, and of votes from each draw's points, are included.
     """
-    half = _quantile(len(others) - 1) * float(np.std(others, ddof=1))
+    half = quantile(len(others) - 1) * float(np.std(others, ddof=1))
     return value - half, value + half
 
 
@@ -47,13 +48,5 @@ def around_mean(values: NDArray[np.floating]) -> tuple[float, float] | None:
     if len(values) < 2:
         return None
     mean = float(values.mean())
-    half = _quantile(len(values) - 1) * float(values.std(ddof=1)) / len(values) ** 0.5
+    half = quantile(len(values) - 1) * float(values.std(ddof=1)) / len(values) ** 0.5
     return mean - half, mean + half
-
-
-@cache
-def _quantile(freedom: int) -> float:
-    """The 97.5 % quantile of Student's t."""
-    from scipy.special import stdtrit
-
-    return float(stdtrit(freedom, 0.975))

@@ -3,14 +3,14 @@
 The same `Table` is shown in the window and written to files.
 """
 
-import statistics
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from engine.evaluation.catalogue import Column
 from engine.evaluation.explanations import explanation
 from engine.evaluation.grouping import RowGroup, differing, grouped, setting_title
+from engine.evaluation.over_runs import OverRuns
 from engine.evaluation.paper_tables import NOTE, SHARPNESS_NOTE, Published, published
 from engine.evaluation.protocols import protocol_text
 from engine.evaluation.rows import DataKey, Row, by_version, columns_of, distinct_titles
@@ -45,22 +45,27 @@ class Heading:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A cell: its text, the value for sorting and charts, whether it is the best of its data set and supervision, and
-    its protocol."""
+    """A cell: its text, the value for sorting and charts, whether it is the best of its data set and supervision, its
+    protocol, and the statistics of several runs."""
 
     text: str
     value: float | None = None
     deviation: float | None = None
     best: bool = False
     note: str = ""
+    over_runs: OverRuns | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A row of the table and its runs, all of the same data set and supervision."""
+    """A row of the table and its runs, all of the same data set and supervision.
+
+    `member` says that it is one of the runs of the row of several above it, which is opened.
+    """
 
     rows: tuple[Row, ...]
     cells: tuple[Cell, ...]
+    member: bool = False
 
     @property
     def title(self) -> str:
@@ -107,6 +112,15 @@ class Table:
         if heading.column is not None:
             ordered.sort(key=lambda line: line.supervision.rank)
         return replace(self, lines=tuple(ordered))
+
+    def opened(self, is_open: Callable[[Line], bool]) -> "Table":
+        """Return the table with a row for each run below those rows of several for which `is_open` is true."""
+        lines: list[Line] = []
+        for line in self.lines:
+            lines.append(line)
+            if len(line.rows) > 1 and is_open(line):
+                lines += [_member(row, line, self.headings) for row in line.rows]
+        return replace(self, lines=tuple(lines))
 
     @property
     def group_ends(self) -> frozenset[int]:
@@ -173,11 +187,14 @@ class Table:
         return found
 
 
-def table_of(rows: Sequence[Row], by: Sequence[str] | None = None, *, report: bool = False) -> Table:
+def table_of(
+    rows: Sequence[Row], by: Sequence[str] | None = None, *, report: bool = False, spread: str = "std"
+) -> Table:
     """Return the table of these runs: a row for each run or, with `by`, for each group of `grouped`.
 
-    A group has mean, standard deviation (n - 1) and number of evaluated runs. With `report`, the report's values are
-    shown beside ours where it has some for the data set and method of a row.
+    A group has the number of evaluated runs, and for each metric what `spread` of `SPREADS` says. Values of different
+    protocols are not averaged. With `report`, the report's values are shown beside ours where it has some for the data
+    set and method of a row.
     """
     rows = by_version(rows)
     titles = distinct_titles(rows)
@@ -197,7 +214,7 @@ def table_of(rows: Sequence[Row], by: Sequence[str] | None = None, *, report: bo
     columns = [list(column) for column in zip(*(cells for _, cells in lines), strict=True)] or [[] for _ in lead]
     for column in columns_of(rows):
         headings.append(Heading(column.metric, column.heading, column))
-        cells = [_value_cell(members, column, single=by is None) for members, _ in lines]
+        cells = [_value_cell(members, column, single=by is None, spread=spread) for members, _ in lines]
         columns.append(_with_best(cells, [members for members, _ in lines], column))
         if any(column.metric in numbers for numbers in printed):
             headings.append(Heading(REPORT + column.metric, f"{column.title} (report)", column))
@@ -206,28 +223,6 @@ def table_of(rows: Sequence[Row], by: Sequence[str] | None = None, *, report: bo
         tuple(headings),
         tuple(Line(members, tuple(column[n] for column in columns)) for n, (members, _) in enumerate(lines)),
     )
-
-
-def spread_of(values: Sequence[float]) -> tuple[float | None, float | None]:
-    """Return mean and standard deviation (n - 1); None where there are too few values."""
-    return (
-        statistics.mean(values) if values else None,
-        statistics.stdev(values) if len(values) > 1 else None,
-    )
-
-
-def decimals_of(column: Column, *, several: bool) -> int:
-    """Return the number of decimals shown: a mean over several runs needs at least one."""
-    return max(column.decimals, 1) if several else column.decimals
-
-
-def shown_spread(values: Sequence[float], column: Column) -> str:
-    """Return "mean ± standard deviation", only the mean for a single value, or a dash for none."""
-    mean, deviation = spread_of(values)
-    decimals = decimals_of(column, several=len(values) > 1)
-    if mean is None:
-        return DASH
-    return f"{mean:.{decimals}f}" + ("" if deviation is None else f" ± {deviation:.{decimals}f}")
 
 
 def _run_cells(row: Row, dataset: str) -> list[Cell]:
@@ -275,12 +270,37 @@ def _group_cells(group: RowGroup, titles: Mapping[DataKey, str]) -> list[Cell]:
     return [Cell(group.title, note=names), _supervision_cell(group.rows[0]), Cell(dataset), count]
 
 
-def _value_cell(rows: Sequence[Row], column: Column, *, single: bool) -> Cell:
+def _member(row: Row, line: Line, headings: Sequence[Heading]) -> Line:
+    """A run of a row of several, in the columns of that row."""
+    shared = dict(zip((heading.key for heading in headings), line.cells, strict=True))
+    given = {
+        "name": Cell(row.name, note=f"{row.method}, seed {row.seed}"),
+        "supervision": shared.get("supervision", Cell("")),
+        "dataset": shared.get("dataset", Cell("")),
+        "n": Cell(""),
+    }
+    cells = (
+        given[heading.key]
+        if heading.column is None
+        else Cell("")
+        if heading.published
+        else _value_cell((row,), heading.column, single=True)
+        for heading in headings
+    )
+    return Line((row,), tuple(cells), member=True)
+
+
+def _value_cell(rows: Sequence[Row], column: Column, *, single: bool, spread: str = "std") -> Cell:
     values = [value for row in rows if (value := row.value(column.metric)) is not None]
     if not values:
         reasons = dict.fromkeys(row.reason(column.metric) for row in rows)
         return Cell(DASH, note="; ".join(reasons))
-    mean, deviation = spread_of(values)
+    found = OverRuns.of(values)
+    assert found is not None
+    by_protocol = _by_protocol(rows, column)
+    if len(by_protocol) > 1:
+        each = "; ".join(f"{', '.join(names)}: {protocol}" for protocol, names in by_protocol.items())
+        return Cell(DASH, note=f"The runs were evaluated with different protocols, so they have no mean. {each}")
     notes = dict.fromkeys(
         protocol_text(row.metrics[column.metric], column, interval=single)
         for row in rows
@@ -292,8 +312,19 @@ def _value_cell(rows: Sequence[Row], column: Column, *, single: bool) -> Cell:
         each = ", ".join(f"{row.value(column.metric):.{column.decimals}f}" for row in rows
                          if row.value(column.metric) is not None)  # fmt: skip
         lacking = {f"{row.name}: {row.reason(column.metric)}": None for row in rows if row.value(column.metric) is None}
-        notes = {f"Mean ± standard deviation of {len(values)} of {len(rows)} runs: {each}": None, **notes, **lacking}
-    return Cell(shown_spread(values, column), mean, deviation, note="\n".join(notes))
+        notes = {f"{found.in_full(column, len(rows))}. Each: {each}": None, **notes, **lacking}
+    text, deviation = found.text(column, spread), found.deviation
+    return Cell(text, found.centre(spread), deviation, note="\n".join(notes), over_runs=None if single else found)
+
+
+def _by_protocol(rows: Sequence[Row], column: Column) -> dict[str, list[str]]:
+    """The names of the runs that have a metric, by its protocol in words."""
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        if row.value(column.metric) is not None:
+            words = protocol_text(row.metrics[column.metric], column, interval=False)
+            found.setdefault(words, []).append(row.name)
+    return found
 
 
 def _with_best(cells: list[Cell], rows: Sequence[Sequence[Row]], column: Column) -> list[Cell]:
@@ -327,8 +358,8 @@ def _within(rows: Sequence[Row], value: float, column: Column) -> bool:
     """Whether a value may be the best: where a limit should be approached from below, it must not exceed it."""
     if not isinstance(column.limit, str):
         return column.limit is None or value <= column.limit
-    limit, _ = spread_of([own for row in rows if (own := row.value(column.limit)) is not None])
-    return limit is not None and value <= round(limit, column.decimals)
+    limit = OverRuns.of([own for row in rows if (own := row.value(column.limit)) is not None])
+    return limit is not None and value <= round(limit.mean, column.decimals)
 
 
 def _printed(rows: Sequence[Row]) -> dict[str, Published]:

@@ -5,7 +5,8 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from engine.evaluation.table import DASH, Cell, Heading, Table, decimals_of
+from engine.evaluation.over_runs import decimals_of
+from engine.evaluation.table import DASH, Cell, Heading, Table
 from engine.system.plain_text import one_line
 from engine.system.spreadsheet import csv_text, tabbed_text
 
@@ -159,6 +160,7 @@ def _about(heading: Heading) -> dict[str, Any]:
 def _json_cell(heading: Heading, cell: Cell) -> dict[str, Any]:
     found: dict[str, Any] = {"text": cell.text}
     numbers = {"value": cell.value, "deviation": cell.deviation}
+    numbers |= cell.over_runs.numbers() if cell.over_runs is not None else {}
     column = None if heading.published else heading.column
     for name, number in numbers.items():
         if number is not None:

@@ -17,12 +17,14 @@ from engine.system.spreadsheet import csv_text
 ENDINGS = (*FORMATS, "csv", "zip")
 
 
-def export(runs: Sequence[Run], path: Path, *, view: View | None = None, smoothing: float = 0.0) -> Job:
+def export(
+    runs: Sequence[Run], path: Path, *, view: View | None = None, smoothing: float = 0.0, spread: str = ""
+) -> Job:
     """Write runs to a file; its extension decides: curves (.png, .svg, .pdf, .csv) or complete runs (.zip).
 
-    `view` and `smoothing` apply to figures, as in `curves_figure`; tables contain the recorded values. Yields Progress
-    and Finished. Raises ConfigError for another extension, RunError if there is nothing to write or the file cannot be
-    written.
+    `view`, `smoothing` and `spread` apply to figures, as in `curves_figure`; tables contain the recorded values. Yields
+    Progress and Finished. Raises ConfigError for another extension, RunError if there is nothing to write or the file
+    cannot be written.
     """
     kind = check_format(path, ENDINGS)
     if kind == "zip":
@@ -37,7 +39,7 @@ def export(runs: Sequence[Run], path: Path, *, view: View | None = None, smoothi
         rows = [[line.split(",") for line in lines] for lines in tables]
         _write(path, csv_text(rows[0] if len(runs) == 1 else _long_table(runs, rows), "\n"))
     else:
-        save(curves_figure(*runs, view=view, smoothing=smoothing), path)
+        save(curves_figure(*runs, view=view, smoothing=smoothing, spread=spread), path)
     yield Finished(message=f"Saved to {path}")
 
 

@@ -3,14 +3,18 @@
 import math
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from engine.evaluation.catalogue import METRICS
+from engine.evaluation.grouping import experiment_titles
 from engine.figures.drawing import blank_figure
 from engine.methods.base import Term, terms_by_unit
 from engine.methods.registry import METHODS
+from engine.runs.alike import experiment_key, seed_groups
+from engine.runs.bands import BandReader
 from engine.runs.colours import PALETTE
 from engine.runs.curves import Values, View, logarithms, smooth, value_range
 from engine.runs.latent_names import latent_names, latent_title
@@ -31,7 +35,7 @@ COLUMNS = {"loss": "Loss", "reconstruction": "Reconstruction", "kl": "KL"}
 ALONG = {"step": "step", "epoch": "epoch", "seconds": "training time (min)"}
 
 
-def curves_figure(*runs: Run, view: View | None = None, smoothing: float = 0.0) -> "Figure":
+def curves_figure(*runs: Run, view: View | None = None, smoothing: float = 0.0, spread: str = "") -> "Figure":
     """Draw loss and reconstruction, KL with the capacity C dashed, KL per latent, the method's own terms, those of its
     weights that follow a schedule, dashed, and scores if there are any.
 
@@ -45,12 +49,53 @@ def curves_figure(*runs: Run, view: View | None = None, smoothing: float = 0.0) 
         are drawn as recorded.
     smoothing
         Factor of the debiased exponential average, from 0 to below 1; recorded points are shown faintly behind it.
+    spread
+        With one of `SPREADS`, runs that are alike but for the seed are one curve with this spread; KL per latent is
+        that of the first seed.
     """
     drawing = _Drawing(view or View(), smoothing)
-    readers = [MetricsReader(run.metrics_file) for run in runs]
-    for reader in readers:
-        reader.refresh()
-    return drawing.one(runs[0], readers[0]) if len(runs) == 1 else drawing.several(runs, readers)
+    if len(runs) == 1:
+        return drawing.one(runs[0], _read(runs[0].metrics_file))
+    groups = seed_groups(runs, experiment_key, lambda run: run.config.seed) if spread else [[run] for run in runs]
+    return drawing.several(_subjects(groups, spread))
+
+
+class _Subject(NamedTuple):
+    """What a line is drawn of: a run, or several of different seeds, given by the first."""
+
+    run: Run
+    name: str
+    metrics: MetricsReader | BandReader
+    scores: MetricsReader | BandReader
+    first: MetricsReader
+    """The metrics of the first run."""
+    first_name: str
+
+
+def _subjects(groups: Sequence[Sequence[Run]], spread: str) -> list[_Subject]:
+    titles = experiment_titles([group[0].config for group in groups])
+    names = distinct_names([group[0] for group in groups])
+    found = []
+    for group, title, name in zip(groups, titles, names, strict=True):
+        metrics, scores = [_read(run.metrics_file) for run in group], [_read(run.scores_file) for run in group]
+        alone = len(group) == 1
+        found.append(
+            _Subject(
+                group[0],
+                name if alone else f"{title} · {len(group)} seeds",
+                metrics[0] if alone else BandReader(metrics, spread),
+                scores[0] if alone else BandReader(scores, spread),
+                metrics[0],
+                name,
+            )
+        )
+    return found
+
+
+def _read(file: Path) -> MetricsReader:
+    reader = MetricsReader(file)
+    reader.refresh()
+    return reader
 
 
 class _Drawing:
@@ -65,7 +110,7 @@ class _Drawing:
         groups = terms_by_unit([term for term in method.terms if term.name in reader.own])
         panels += [partial(self._terms, group) for group in groups]
         panels += [self._weights] if method.scheduled(reader.own) else []
-        panels += [self._scores] if len(_scores_of(run)) else []
+        panels += [self._scores] if len(_read(run.scores_file)) else []
         figure = blank_figure(3.6 * len(panels), 3.2)
         for axes, panel in zip(np.atleast_1d(figure.subplots(1, len(panels))), panels, strict=True):
             panel(axes, run, reader)
@@ -108,26 +153,24 @@ class _Drawing:
         _explain(axes, reader, "upper right")
 
     def _scores(self, axes: "Axes", run: Run, reader: MetricsReader) -> None:
-        scores = _scores_of(run)
+        scores = _read(run.scores_file)
         for number, name in enumerate(SCORES):
             colour = PALETTE[number % len(PALETTE)]
             self._plot(axes, scores, name, color=colour, marker=".", label=METRICS[name].title, plain=True)
         self._finish(axes, "Scores", unit="")
         _explain(axes, scores, "lower right")
 
-    def several(self, runs: Sequence[Run], readers: Sequence[MetricsReader]) -> "Figure":
-        names = distinct_names(runs)
+    def several(self, subjects: Sequence[_Subject]) -> "Figure":
+        runs, readers = [each.run for each in subjects], [each.metrics for each in subjects]
         having = {column: [METHODS[run.config.objective].has(column) for run in runs] for column in COLUMNS}
-        divergent = [
-            each for each, has in zip(zip(runs, names, readers, strict=True), having["kl"], strict=True) if has
-        ]
+        divergent = [each for each, has in zip(subjects, having["kl"], strict=True) if has]
         methods = [METHODS[run.config.objective] for run in runs]
         weights = {
             weight: method.Settings.model_fields[weight]
             for method, reader in zip(methods, readers, strict=True)
             for weight in method.scheduled(reader.own)
         }
-        scored = [_scores_of(run) for run in runs]
+        scored = [each.scores for each in subjects]
         scores = SCORES if any(map(len, scored)) else ()
         rows = 1 + math.ceil((len(divergent) + len(weights) + len(scores)) / 3)
         figure = blank_figure(11, 0.3 * math.ceil(len(runs) / 4) + 2.9 * rows)
@@ -145,11 +188,11 @@ class _Drawing:
             if _has_capacity(reader):
                 self._plot(shared["kl"], reader, "capacity", color=colour, ls="--", alpha=0.7, plain=True)
         first = None
-        for number, (run, name, reader) in enumerate(divergent):
+        for number, each in enumerate(divergent):
             axes = figure.add_subplot(grid[1 + number // 3, number % 3], sharex=first, sharey=first)
             first = first or axes
-            self._plot_latents(axes, reader, latent_names(run.marks()))
-            self._finish(axes, "KL per latent", name)
+            self._plot_latents(axes, each.first, latent_names(each.run.marks()))
+            self._finish(axes, "KL per latent", each.first_name)
         for number, (weight, field) in enumerate(weights.items(), len(divergent)):
             axes = figure.add_subplot(grid[1 + number // 3, number % 3])
             for run, reader, (colour, _) in zip(runs, readers, _lines(runs), strict=True):
@@ -168,19 +211,27 @@ class _Drawing:
         legend = figure.legend(
             ends, ["run"] * len(ends), loc="outside upper center", ncols=min(4, len(runs)), fontsize=8, frameon=False
         )
-        for text, name in zip(legend.get_texts(), names, strict=True):
+        for text, each in zip(legend.get_texts(), subjects, strict=True):
             text.set_parse_math(False)
-            text.set_text(name)
+            text.set_text(each.name)
         return figure
 
-    def _plot(self, axes: "Axes", reader: MetricsReader, column: str, *, plain: bool = False, **look: Any) -> Any:
-        """Draw a curve, smoothed unless `plain`, and return its line."""
+    def _plot(
+        self, axes: "Axes", reader: MetricsReader | BandReader, column: str, *, plain: bool = False, **look: Any
+    ) -> Any:
+        """Draw a curve, smoothed unless `plain`, with its spread if it is that of several runs; return its line."""
         x, y = reader.column(self._view.column), reader.column(column)
         if self._view.column == "seconds":
             x = x / 60
         if self._smoothing and not plain:
             axes.plot(x, y, color=look["color"], lw=0.6, alpha=0.25)
-            y = smooth(y, self._smoothing)
+            y = smooth(y, self._smoothing) if isinstance(reader, MetricsReader) else y
+        if isinstance(reader, BandReader):
+            factor = 0.0 if plain else self._smoothing
+            each = [smooth(own.column(column), factor) for own in reader.readers]
+            band = reader.band(column, factor, lambda: each)
+            y = band.mean
+            axes.fill_between(x, band.low, band.high, color=look["color"], alpha=0.2, lw=0)
         [line] = axes.plot(x, y, **({"lw": 1.1} | look))
         return line
 
@@ -243,13 +294,6 @@ class _Drawing:
             axes.set_ylim((10**low, 10**high) if self._view.logarithmic else (low, high))
 
 
-def _scores_of(run: Run) -> MetricsReader:
-    """The scores that a run recorded during training."""
-    reader = MetricsReader(run.scores_file)
-    reader.refresh()
-    return reader
-
-
 def _colour(run: Run) -> str:
     return PALETTE[run.colour_in(run.marks())]
 
@@ -260,7 +304,7 @@ def _explain(axes: "Axes", reader: MetricsReader, place: str) -> None:
         axes.legend(fontsize=7, frameon=False, loc=place)
 
 
-def _has_capacity(reader: MetricsReader) -> bool:
+def _has_capacity(reader: MetricsReader | BandReader) -> bool:
     """Whether the curves have a capacity C."""
     return bool(np.isfinite(reader.column("capacity")).any())
 

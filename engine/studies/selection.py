@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from engine.errors import ConfigError
 from engine.evaluation.catalogue import COMPARED, METRICS
 from engine.evaluation.rows import Row
-from engine.evaluation.table import decimals_of
 from engine.studies.study import Study
 
 
@@ -41,7 +40,7 @@ def selection_text(rows: Sequence[Row], metric: str) -> str:
     for best in chosen:
         alike = [row for row in rows if row.supervision == best.supervision and row.value(metric) is not None]
         values = [value for row in alike if row is not best and (value := row.value(metric)) is not None]
-        places = decimals_of(column, several=False)
+        places = column.decimals
         others = f" (the others {min(values):.{places}f} to {max(values):.{places}f})" if values else ""
         kind = f" {best.supervision}" if len(chosen) > 1 else ""
         words = f"Best of {len(alike):,}{kind} run{'s' if len(alike) > 1 else ''} by {column.name}: {best.name}"

@@ -4,16 +4,18 @@ import json
 from collections.abc import Sequence
 
 from PySide6.QtCore import QSettings, Signal, Slot
-from PySide6.QtWidgets import QButtonGroup, QCheckBox, QHBoxLayout, QPushButton, QWidget
+from PySide6.QtWidgets import QButtonGroup, QCheckBox, QComboBox, QHBoxLayout, QPushButton, QWidget
 
 from engine.evaluation.catalogue import GROUPS, METRICS
-from engine.evaluation.grouping import METHOD, differing, setting_title
+from engine.evaluation.grouping import ALIKE, METHOD, differing, setting_title
+from engine.evaluation.over_runs import SPREADS
 from engine.evaluation.rows import Row
 from engine.evaluation.table import REPORT, Heading, Table
 from engine.settings.run_config import all_settings
 from engine.system.reading import parse_json
 from gui.plugins.words import origin_tip
 from gui.widgets.check_popup import CheckPopup, Choice, ChoiceGroup
+from gui.widgets.combo import Combo
 from gui.widgets.plain import tip
 
 LEAD = {
@@ -32,8 +34,11 @@ USUAL = frozenset({"name", "supervision", "dataset", "n", "step"})
 REPORT_COLUMNS = "report"
 """Key of the check box that shows the report's numbers."""
 
-ROWS = ("runs", "methods", "study")
+ROWS = ("runs", "methods", "study", "seeds")
 """Kinds of rows, as stored in the settings."""
+
+ORDER = ("runs", "seeds", "methods", "study")
+"""Their order on the screen."""
 
 
 class TableOptions(QWidget):
@@ -53,34 +58,49 @@ class TableOptions(QWidget):
         self.segments = QButtonGroup(self)
         pair = QHBoxLayout()
         pair.setSpacing(0)
-        tips = (
-            "A row for each run",
-            "A row for each method: mean ± standard deviation over its runs",
-            "Train and compare methods over seeds: the report's tables, or your own study",
-        )
-        for number, (title, words) in enumerate(zip(("Runs", "Methods", "Study"), tips, strict=True)):
-            button = QPushButton(title)
+        tips = {
+            "runs": "A row for each run",
+            "seeds": "A row for runs that are alike in all settings but the seed, and of the same data; ▸ opens it",
+            "methods": "A row for each method, over all of its runs; ▸ opens it",
+            "study": "Train and compare methods over seeds: the report's tables, or your own study",
+        }
+        for rows in ORDER:
+            button = QPushButton(rows.capitalize())
             button.setObjectName("segment")
             button.setCheckable(True)
-            button.setToolTip(words)
-            button.setProperty("last", number == len(ROWS) - 1)
-            self.segments.addButton(button, number)
+            button.setToolTip(tips[rows])
+            button.setProperty("last", rows == ORDER[-1])
+            self.segments.addButton(button, ROWS.index(rows))
             pair.addWidget(button)
         row.addLayout(pair)
         row.addStretch(1)  # keeps them in place when controls on the right appear and disappear
         self.group_by = CheckPopup("Group by ▾")
         self.group_by.setToolTip("What the runs of a row have in common besides the data set")
+        self.statistic = Combo()
+        for name, title in SPREADS.items():
+            self.statistic.addItem(title, name)
+        self.statistic.setMinimumContentsLength(10)
+        self.statistic.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.statistic.setAccessibleName("What a cell of several runs shows")
+        self.statistic.setToolTip(
+            tip(
+                "What a cell of several runs shows. The standard deviation is over runs (n − 1); the 95 % interval is "
+                "that of their mean (Student’s t). A cell’s tooltip has all of them.",
+                "Values evaluated with different protocols are not averaged.",
+            )
+        )
         self.selected_only = QCheckBox("&Selected only")
         self.selected_only.setToolTip(
             "Show the runs selected on the left, evaluated or not, instead of all evaluated runs"
         )
         self.columns = CheckPopup("Columns ▾")
         self.columns.setToolTip("Choose columns; a heading's context menu also hides its column")
-        for widget in (self.group_by, self.selected_only, self.columns):
+        for widget in (self.statistic, self.group_by, self.selected_only, self.columns):
             row.addWidget(widget)
         self._load()
         self.segments.idClicked.connect(self._change)
         self.group_by.changed.connect(self._change)
+        self.statistic.activated.connect(self._change)
         self.selected_only.toggled.connect(self._change)
         self.columns.changed.connect(self._columns_chosen)
 
@@ -103,8 +123,15 @@ class TableOptions(QWidget):
         """Settings that runs are grouped by; None for a row for each run."""
         if self._rows == "runs":
             return None
+        if self._rows == "seeds":
+            return (ALIKE,)
         order = [METHOD, *all_settings()]
         return tuple(sorted(self.group_by.chosen, key=order.index)) or (METHOD,)
+
+    @property
+    def spread(self) -> str:
+        """What a cell of several runs shows, by name."""
+        return str(self.statistic.currentData())
 
     @property
     def report(self) -> bool:
@@ -174,11 +201,14 @@ class TableOptions(QWidget):
         kept = str(self._settings.value("metrics/rows", "runs"))
         self.segments.button(ROWS.index(kept) if kept in ROWS else 0).setChecked(True)
         self.selected_only.setChecked(str(self._settings.value("metrics/selected-only", "false")) == "true")
+        spread = self.statistic.findData(str(self._settings.value("metrics/spread", "std")))
+        self.statistic.setCurrentIndex(max(0, spread))
         self._show_controls()
 
     def _show_controls(self) -> None:
         """Show the controls that apply; a study has its own runs and columns."""
         self.group_by.setVisible(self._rows == "methods")
+        self.statistic.setVisible(self._rows in ("methods", "seeds"))
         for widget in (self.selected_only, self.columns):
             widget.setVisible(not self.study)
 
@@ -186,6 +216,7 @@ class TableOptions(QWidget):
     def _change(self) -> None:
         self._show_controls()
         self._settings.setValue("metrics/rows", self._rows)
+        self._settings.setValue("metrics/spread", self.spread)
         self._settings.setValue("metrics/selected-only", "true" if self.selected_only.isChecked() else "false")
         self.changed.emit()
 

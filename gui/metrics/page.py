@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from PySide6.QtCore import QModelIndex, QSettings, Qt, Signal, Slot
@@ -16,7 +17,7 @@ from PySide6.QtWidgets import (
 
 from engine.errors import StudioError
 from engine.evaluation.catalogue import COMPARED
-from engine.evaluation.grouping import sorted_rows
+from engine.evaluation.grouping import ALIKE, sorted_rows
 from engine.evaluation.rows import NOT_YET, Row, read_row
 from engine.evaluation.table import Line, Table, table_of
 from engine.evaluation.table_formats import latex, markdown, tabbed
@@ -70,6 +71,9 @@ class MetricsPage(QWidget):
         """The part of the evaluation that is shown, when it began (seconds), and how far it is."""
         self.full = Table((), ())
         """The table with all columns, in the displayed order."""
+        self.displayed = self.full
+        """The same, with the runs of the rows that are opened."""
+        self._opened: set[object] = set()
         self.model = MetricsModel(self)
         self.chooser = MetricChooser(settings)
         self.options = TableOptions(settings)
@@ -123,6 +127,7 @@ class MetricsPage(QWidget):
         self.view.hide_asked.connect(self.options.hide_column)
         self.view.columns_asked.connect(self.options.columns.open)
         self.view.usual_asked.connect(self.options.usual_columns)
+        self.view.fold_asked.connect(self._fold)
         for view in (self.view, self.view.frozen):
             view.doubleClicked.connect(self._open_line)
         self.view.selectionModel().currentRowChanged.connect(self._row_changed)
@@ -205,18 +210,18 @@ class MetricsPage(QWidget):
         table = self.study.table if study else self._table_of_runs()
         sorting = self.options.sorting
         self.full = table.sorted_by(sorting[0], descending=sorting[1]) if sorting else table
-        looks = self._looks()
         current = self._current_key()
-        shown = self.full if study else self.options.visible(self.full)
-        self.model.show_table(shown, [look(number, tokens().runs) for number in looks])
+        self.displayed = self.full.opened(lambda line: self._key(line) in self._opened)
+        shown = self.displayed if study else self.options.visible(self.displayed)
+        self.model.show_table(shown, [look(number, tokens().runs) for number in self._looks(self.displayed)])
         self.view.show_sorting(sorting)
         self._message.setText(self._nothing())
         self._stack.setCurrentIndex(1 if table.lines else 0)
         self.copy.setEnabled(bool(table.lines))
         self.export.setEnabled(bool(table.lines))
         self.notes.show_notes([*shown.notes(), *([] if study else reasons(self.full, self.chooser.metrics))])
-        self.charts.show_table(self.full, looks)
-        self._select_line(next((n for n, line in enumerate(self.full.lines) if self._key(line) == current), 0))
+        self.charts.show_table(self.full, self._looks(self.full))
+        self._select_line(next((n for n, line in enumerate(self.displayed.lines) if self._key(line) == current), 0))
         if study and self._best is not None:
             self._follow(self._best)
         self._show_subject()
@@ -228,14 +233,17 @@ class MetricsPage(QWidget):
         items = self._selected if only else self._items
         rows = sorted_rows([row for row in map(self._row_of, items) if only or row.note != NOT_YET])
         self.options.show_rows(rows)
-        return table_of(rows, self.options.by, report=self.options.report)
+        return table_of(rows, self.options.by, report=self.options.report, spread=self.options.spread)
 
-    def _looks(self) -> list[int]:
+    def _looks(self, table: Table) -> list[int]:
         """Return the number of a look for each row."""
-        if self.options.study:
-            return self.study.looks(self.full)
         of_runs = {item.path: item.colour for item in self._items}
-        return looks_of(self.full, of_runs, methods=self.options.by is not None)
+        methods = self.options.by not in (None, (ALIKE,))
+        lines = [line for line in table.lines if not line.member]
+        closed = replace(table, lines=tuple(lines))
+        rows = self.study.looks(closed) if self.options.study else looks_of(closed, of_runs, methods=methods)
+        found = iter(rows)
+        return [of_runs.get(line.rows[0].path or Path(), 0) if line.member else next(found, 0) for line in table.lines]
 
     def _nothing(self) -> str:
         """Return what to do while the table is empty."""
@@ -260,11 +268,19 @@ class MetricsPage(QWidget):
 
     @Slot(int)
     def _pick(self, line: int) -> None:
-        self._select_line(line)
+        key = self._key(self.full.lines[line])
+        self._select_line(next(n for n, shown in enumerate(self.displayed.lines) if self._key(shown) == key))
+
+    @Slot(int)
+    def _fold(self, row: int) -> None:
+        """Show the runs of a row of several below it, or no longer."""
+        key = self._key(self.displayed.lines[row])
+        self._opened ^= {key}
+        self._show()
 
     def _follow(self, path: object) -> None:
         """Go to the row of a run that has been selected in the list."""
-        for number, line in enumerate(self.full.lines):
+        for number, line in enumerate(self.displayed.lines):
             if path in [row.path for row in line.rows]:
                 self._select_line(number)
 
@@ -279,12 +295,14 @@ class MetricsPage(QWidget):
 
     def _key(self, line: Line) -> object:
         """Return what identifies a row while the table is sorted and refreshed; a study's rows gain runs meanwhile."""
-        return line.title if self.options.study else tuple(row.path for row in line.rows)
+        if self.options.study and not line.member:
+            return line.title
+        return tuple(row.path for row in line.rows)
 
     @Slot(QModelIndex)
     def _open_line(self, index: QModelIndex) -> None:
         """Open the run of a row; if there are several, let the user choose one in a menu."""
-        rows = [row for row in self.full.lines[index.row()].rows if row.path is not None]
+        rows = [row for row in self.displayed.lines[index.row()].rows if row.path is not None]
         if len(rows) == 1:
             self.open_run.emit(rows[0].path)
         elif rows:
@@ -302,8 +320,8 @@ class MetricsPage(QWidget):
 
     def _show_subject(self) -> None:
         line = self.view.currentIndex().row()
-        lines = self.full.lines
-        beside = [row for other in lines for row in other.rows[:1]]
+        lines = self.displayed.lines
+        beside = [row for other in self.full.lines for row in other.rows[:1]]
         rows = lines[line].rows if 0 <= line < len(lines) else ()
         if rows:
             self.charts.show_data(rows[0].data)

@@ -24,6 +24,9 @@ HEADING = int(Role.UserRole) + 1
 ENDS_GROUP = HEADING + 1
 """Role that returns whether the rows below have another supervision."""
 
+FOLDED = HEADING + 2
+"""Role that returns whether a row of several runs is closed; None for any other row."""
+
 AS_THEY_ARE = ("seed",)
 """Numeric columns without thousands separators, as they are names rather than quantities."""
 
@@ -75,6 +78,10 @@ class MetricsModel(QAbstractTableModel):
         """Return a cell's text, alignment, font, colour and tooltip."""
         heading = self.table.headings[index.column()]
         cell = self.table.lines[index.row()].cells[index.column()]
+        if role == FOLDED:
+            return self._folded(index.row())
+        if role == Role.DisplayRole and index.column() == 0:
+            return f"{self._marker(index.row())}{cell.text}"
         if role == Role.DisplayRole:
             return cell.text if heading.key in AS_THEY_ARE or not heading.numeric else grouped(cell.text)
         if role == Role.TextAlignmentRole:
@@ -84,18 +91,36 @@ class MetricsModel(QAbstractTableModel):
         if role == Role.ForegroundRole and (heading.published or (heading.column and cell.value is None)):
             return QColor(tokens().muted)
         if role == Role.ToolTipRole and cell.note:
-            return tip(*cell.note.split("\n"), title=heading.column.name if heading.column else cell.text)
+            more = (
+                ["Click ▸ or press Space to show its runs."]
+                if index.column() == 0 and self._folded(index.row())
+                else []
+            )
+            return tip(*cell.note.split("\n"), *more, title=heading.column.name if heading.column else cell.text)
         if role == ENDS_GROUP:
             return index.row() in self._group_ends
         if role == Role.DecorationRole and index.column() == 0 and index.row() < len(self._looks):
             return dot(*self._looks[index.row()])
         return None
 
+    def _folded(self, row: int) -> bool | None:
+        lines = self.table.lines
+        if len(lines[row].rows) < 2:
+            return None
+        return row + 1 >= len(lines) or not lines[row + 1].member
+
+    def _marker(self, row: int) -> str:
+        """What is before the title of a row: whether it can be opened, and space before the runs of one."""
+        folded = self._folded(row)
+        if folded is not None:
+            return "▸ " if folded else "▾ "
+        return "     " if self.table.lines[row].member else ""
+
 
 def _alike(table: Table, other: Table) -> bool:
     """Return whether two tables have the same columns and rows, possibly with different values."""
-    same = table.headings == other.headings and [line.title for line in table.lines] == [
-        line.title for line in other.lines
+    same = table.headings == other.headings and [(line.title, line.member) for line in table.lines] == [
+        (line.title, line.member) for line in other.lines
     ]
     return same and bool(table.lines)
 

@@ -1,16 +1,29 @@
 """The table on the screen: two-line headings; clicking one sorts, its context menu hides the column."""
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRect, QSize, Qt, Signal, Slot
-from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter
+from PySide6.QtCore import (
+    QAbstractItemModel,
+    QEvent,
+    QModelIndex,
+    QPersistentModelIndex,
+    QPoint,
+    QRect,
+    QSize,
+    Qt,
+    Signal,
+    Slot,
+)
+from PySide6.QtGui import QColor, QFont, QFontMetrics, QKeyEvent, QMouseEvent, QPainter
 from PySide6.QtWidgets import QHeaderView, QMenu, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from engine.evaluation.table import Heading
-from gui.metrics.table_model import ENDS_GROUP, HEADING
+from gui.metrics.table_model import ENDS_GROUP, FOLDED, HEADING
 from gui.widgets.frozen_table import FrozenTable
 from gui.widgets.theme import px, tokens
 
 HEIGHT = 46
 MARGIN = 13
+MARKER = 44
+"""Width of the dot and the marker at the left of a row, in pixels."""
 
 
 class Header(QHeaderView):
@@ -80,7 +93,27 @@ class Header(QHeaderView):
 
 
 class Cells(QStyledItemDelegate):
-    """Cells with a thin line below, or a stronger one if the rows below have another supervision."""
+    """Cells with a thin line below, or a stronger one if the rows below have another supervision.
+
+    Emits `fold_asked(row)` after a click on the marker of a row of several runs.
+    """
+
+    fold_asked = Signal(int)
+
+    def editorEvent(
+        self,
+        event: QEvent,
+        model: QAbstractItemModel,
+        option: QStyleOptionViewItem,
+        index: QModelIndex | QPersistentModelIndex,
+    ) -> bool:
+        """Emit a click on the marker, which is behind the dot."""
+        if isinstance(event, QMouseEvent) and event.type() == QEvent.Type.MouseButtonPress and index.column() == 0:
+            near = event.position().x() < option.rect.left() + px(MARKER)
+            if near and event.button() == Qt.MouseButton.LeftButton and index.data(FOLDED) is not None:
+                self.fold_asked.emit(index.row())
+                return True
+        return bool(super().editorEvent(event, model, option, index))
 
     def paint(
         self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
@@ -95,16 +128,22 @@ class Cells(QStyledItemDelegate):
 
 
 class MetricsView(FrozenTable):
-    """The table. Its headings emit `sort_asked(key, descending)`, `hide_asked(key)`, `columns_asked`, `usual_asked`."""
+    """The table. Its headings emit `sort_asked(key, descending)`, `hide_asked(key)`, `columns_asked`, `usual_asked`.
+
+    Emits `fold_asked(row)` to open or close a row of several runs, by a click on its marker or with the space bar.
+    """
 
     sort_asked = Signal(str, bool)
     hide_asked = Signal(str)
     columns_asked = Signal()
     usual_asked = Signal()
+    fold_asked = Signal(int)
 
     def __init__(self) -> None:
         super().__init__(Header)
-        self.set_delegate(Cells(self))
+        cells = Cells(self)
+        cells.fold_asked.connect(self.fold_asked)
+        self.set_delegate(cells)
         self.setAccessibleName("Evaluated runs")
         self._explain(None)
         for view in (self, self.frozen):
@@ -119,6 +158,14 @@ class MetricsView(FrozenTable):
         """Make F1 explain the metric of the current cell's column."""
         super().currentChanged(current, previous)
         self._explain(self._heading(current.column()) if current.isValid() else None)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Open or close a row of several runs with the space bar."""
+        index = self.currentIndex()
+        if event.key() == Qt.Key.Key_Space and index.isValid() and index.data(FOLDED) is not None:
+            self.fold_asked.emit(index.row())
+        else:
+            super().keyPressEvent(event)
 
     def _explain(self, heading: Heading | None) -> None:
         metric = heading.column.metric if heading is not None and heading.column is not None else ""

@@ -1,5 +1,7 @@
 """Paints a run in the list."""
 
+from typing import Protocol
+
 from PySide6.QtCore import QAbstractItemModel, QEvent, QPoint, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QFontMetrics, QMouseEvent, QPainter, QPen
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
@@ -127,7 +129,15 @@ class RunDelegate(QStyledItemDelegate):
         painter.drawRoundedRect(track, 1.5, 1.5)
 
 
-def run_colour(item: RunItem) -> str:
+class Coloured(Protocol):
+    """What has the number of a colour: a run, or several as one."""
+
+    @property
+    def colour(self) -> int:
+        """The number."""
+
+
+def run_colour(item: Coloured) -> str:
     """Return the colour that a run has everywhere in the window."""
     palette = tokens().runs
     return palette[item.colour % len(palette)]

@@ -67,8 +67,8 @@ EVENTS = Kind("TensorBoard event files", "A folder with scalars and images for T
 KINDS = (CURVES, TABLE, ARCHIVE, EVENTS)
 
 
-RECORDED = ViewOptions(smoothing=0)
-"""Curves as recorded, over steps."""
+RECORDED = ViewOptions(smoothing=0, spread="")
+"""Curves of each run as recorded, over steps."""
 
 
 def export_runs(parent: QWidget, settings: QSettings, runs: Sequence[Run]) -> str:
@@ -109,7 +109,7 @@ def _ask_and_export(
         from engine.export.tensorboard import write_events
 
         if kind.formats:
-            yield from export(runs, path, view=options.view, smoothing=options.smoothing)
+            yield from export(runs, path, view=options.view, smoothing=options.smoothing, spread=options.spread)
         else:
             yield from write_events(runs, path)
 

@@ -13,6 +13,7 @@ from typing import TypeAlias
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from engine.errors import StudioError
+from engine.runs.alike import Key, experiment_key
 from engine.runs.kept_weights import kept_steps
 from engine.runs.latent_names import latent_names
 from engine.runs.metrics_file import MetricsReader, newest_row
@@ -59,6 +60,7 @@ class RunItem:
         """Whether its training is paused in this window; on a full disk its files cannot say so."""
         self._reader: MetricsReader | None = None
         self._newest: dict[str, float] | None = None
+        self._alike: tuple[Run, Key] | None = None
         self._files = tuple(f"{run.path}{os.sep}{name}" for name in FILES)
         self._look_again = False
         self._stamp_files()
@@ -87,6 +89,30 @@ class RunItem:
             self._reader = MetricsReader(self.run.metrics_file)
             self._reader.refresh(READ_BYTES)
         return self._reader
+
+    @property
+    def opened(self) -> bool:
+        """Whether its curves have been read, though of a long file perhaps only a part."""
+        return self._reader is not None
+
+    @property
+    def unread(self) -> bool:
+        """Whether its curves have not been read, or of a long file only a part."""
+        return self._reader is None or self._reader.behind
+
+    def read_on(self) -> None:
+        """Read some more of its curves."""
+        if self._reader is None:
+            self.metrics  # noqa: B018 (the first access reads)
+        else:
+            self._reader.refresh(READ_BYTES)
+
+    @property
+    def alike(self) -> Key:
+        """What it has in common with the runs that differ from it only in their seed."""
+        if self._alike is None or self._alike[0] is not self.run:
+            self._alike = self.run, experiment_key(self.run)
+        return self._alike[1]
 
     @property
     def seconds(self) -> float:

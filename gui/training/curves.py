@@ -3,19 +3,22 @@ weights that follow a schedule, and scores.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic.fields import FieldInfo
-from PySide6.QtCore import Qt, QTimer, Slot
+from PySide6.QtCore import Qt, QTimer, Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from engine.evaluation.catalogue import METRICS
 from engine.jobs.events import Link
 from engine.methods.base import CAPACITY, Term, terms_by_unit
 from engine.methods.registry import METHODS
+from engine.runs.bands import Band, BandReader
 from engine.runs.curves import Smoothing, View
 from engine.runs.latent_names import followed, latent_title, link_text
 from engine.runs.metrics_file import SCORES, MetricsReader
@@ -23,9 +26,11 @@ from engine.runs.previews import list_previews, load_links
 from engine.system.fields import unit_of
 from gui.runs.delegate import run_colour
 from gui.runs.store import RunItem
+from gui.training.seed_band import SeedBand, Subject
 from gui.training.view_options import ViewOptions
 from gui.widgets.curve_plot import Curve, CurvePlot
 from gui.widgets.plain import tip
+from gui.widgets.readout import value_text
 from gui.widgets.theme import tokens
 from gui.widgets.words import shortened
 
@@ -78,12 +83,15 @@ class SmoothColumn:
 class Curves(QWidget):
     """Curves of the selected runs, one colour per run; KL per latent of the first, one colour per latent.
 
+    Runs that are alike but for the seed may come as one `SeedBand`; emits `fold_asked(key)` to open or close one.
     Terms of the methods' own have a plot for each unit. A plot is hidden if no selected run has its values, such as
     terms, weights that follow a schedule, or scores.
 
     The plots pan and zoom along x together and share a crosshair. Growing curves are redrawn at most every `redraw_ms`
     milliseconds.
     """
+
+    fold_asked = Signal(object)
 
     def __init__(self, redraw_ms: int) -> None:
         super().__init__()
@@ -106,16 +114,17 @@ class Curves(QWidget):
             plot.canvas.all_asked.connect(self._show_all)
             plot.canvas.pointed.connect(self._point)
             plot.readout.setParent(self)
+            plot.legend.fold_asked.connect(self._fold)
         self._rows = [QHBoxLayout() for _ in range(MOST_ROWS)]
         for row in self._rows:
             row.setSpacing(8)
             layout.addLayout(row, 1)
         self._placed: list[list[CurvePlot]] = []
         self._place()
-        self._items: Sequence[RunItem] = ()
+        self._items: Sequence[Subject] = ()
         self._options = ViewOptions()
-        self._held_out: dict[Path, MetricsReader] = {}
-        self._of_scores: dict[Path, MetricsReader] = {}
+        self._held_out: dict[Path, MetricsReader | BandReader] = {}
+        self._of_scores: dict[Path, MetricsReader | BandReader] = {}
         self._smooth: dict[tuple[Path, str], SmoothColumn] = {}
         self._links: tuple[Path, dict[int, Link]] | None = None
         self._zoomed: tuple[float, float] | None = None
@@ -154,21 +163,15 @@ class Curves(QWidget):
         self._options = options
         self._draw()
 
-    def show_runs(self, items: Sequence[RunItem]) -> None:
+    def show_runs(self, items: Sequence[Subject]) -> None:
         """Draw the runs' current metrics: at once if the runs have changed, else when the next redraw is due."""
-        before = [item.path for item in self._items]
+        before = [_identity(item) for item in self._items]
         self._items = [item for item in items if len(item.metrics)]
-        shown = {item.path for item in self._items}
-        self._smooth = {key: kept for key, kept in self._smooth.items() if key[0] in shown}
-        self._held_out = {
-            item.path: self._held_out.get(item.path) or MetricsReader(item.run.held_out_file) for item in self._items
-        }
-        self._of_scores = {
-            item.path: self._of_scores.get(item.path) or MetricsReader(item.run.scores_file) for item in self._items
-        }
-        for reader in (*self._held_out.values(), *self._of_scores.values()):
-            reader.refresh()
-        if before != [item.path for item in self._items]:
+        runs = {run.path: run for item in self._items for run in _runs_of(item)}
+        self._smooth = {key: kept for key, kept in self._smooth.items() if key[0] in runs}
+        self._held_out = self._followed(self._held_out, {path: item.run.held_out_file for path, item in runs.items()})
+        self._of_scores = self._followed(self._of_scores, {path: item.run.scores_file for path, item in runs.items()})
+        if before != [_identity(item) for item in self._items]:
             if len(self._items) > MOST_AT_ONCE:
                 self._next = 0
                 self._turn.stop()
@@ -179,6 +182,29 @@ class Curves(QWidget):
             self._draw_later()
         elif self._next:
             self._stale = True  # the first plots of this redraw are already drawn
+
+    def _followed(
+        self, before: Mapping[Path, MetricsReader | BandReader], files: Mapping[Path, Path]
+    ) -> dict[Path, MetricsReader | BandReader]:
+        """Return readers of these files by run, read up to their ends, and those of bands over them."""
+        found: dict[Path, MetricsReader | BandReader] = {}
+        for path, file in files.items():
+            kept = before.get(path)
+            own = kept if isinstance(kept, MetricsReader) else MetricsReader(file)
+            own.refresh()
+            found[path] = own
+        for band in self._items:
+            if isinstance(band, SeedBand):
+                each = [reader for run in band.members if isinstance(reader := found[run.path], MetricsReader)]
+                found[band.path] = BandReader(each, band.spread)
+        return found
+
+    @Slot(str)
+    def _fold(self, group: str) -> None:
+        """Ask to open or close the band of a legend entry."""
+        for item in self._items:
+            if isinstance(item, SeedBand) and str(item.path) == group:
+                self.fold_asked.emit(item.key)
 
     def _draw_later(self) -> None:
         """Draw the plots one by one when the next redraw is due."""
@@ -207,9 +233,9 @@ class Curves(QWidget):
         self._drawing[number](self._items, self._options.view, self._zoomed or self._all())
         self._place()
 
-    def _draw_losses(self, items: Sequence[RunItem], view: View, across: tuple[float, float]) -> None:
+    def _draw_losses(self, items: Sequence[Subject], view: View, across: tuple[float, float]) -> None:
         """Draw reconstruction, or the loss if no run has a reconstruction."""
-        several, having = len(items) > 1, _having("reconstruction", items)
+        several, having = _several(items), _having("reconstruction", items)
         title = "Reconstruction" if several else "Loss and reconstruction"
         self.reconstruction.title.setText(title if having or not items else "Loss")
         curves = [c for item in having for c in self._losses(item, several)]
@@ -218,8 +244,8 @@ class Curves(QWidget):
             curves.append(self._curve(item, "loss", words, colour, group=str(item.path) if several else ""))
         self.reconstruction.show_curves(curves, view, across)
 
-    def _draw_divergences(self, items: Sequence[RunItem], view: View, across: tuple[float, float]) -> None:
-        several, shown = len(items) > 1, items
+    def _draw_divergences(self, items: Sequence[Subject], view: View, across: tuple[float, float]) -> None:
+        several, shown = _several(items), items
         items = _having("kl", items)
         self.kl.setVisible(bool(items) or not shown)
         annealed = any(_has_capacity(item) for item in items)
@@ -230,14 +256,15 @@ class Curves(QWidget):
         self.kl.title.setText("KL and capacity C" if annealed else "KL divergence")
         self.kl.show_curves([c for item in items for c in self._divergences(item, several)], view, across)
 
-    def _draw_latents(self, items: Sequence[RunItem], view: View, across: tuple[float, float]) -> None:
-        several, shown = len(items) > 1, items
+    def _draw_latents(self, items: Sequence[Subject], view: View, across: tuple[float, float]) -> None:
+        several, shown = _several(items), items
         items = _having("kl", items)
         self.latents.setVisible(bool(items) or not shown)
-        self.latents.note.setText(f"nats · {shortened(items[0].name, 24)}" if several and items else "nats")
-        self.latents.show_curves(self._per_latent(items[0]) if items else [], view, across)
+        first = _runs_of(items[0])[0] if items else None
+        self.latents.note.setText(f"nats · {shortened(first.name, 24)}" if several and first else "nats")
+        self.latents.show_curves(self._per_latent(first) if first else [], view, across)
 
-    def _draw_terms(self, items: Sequence[RunItem], view: View, across: tuple[float, float]) -> None:
+    def _draw_terms(self, items: Sequence[Subject], view: View, across: tuple[float, float]) -> None:
         """Draw the methods' own terms, those of each unit in a plot: one colour per run, or one per term of a run."""
         groups = terms_by_unit(*([term for term in _terms(item) if _begun(item, term)] for item in items))
         groups[TERM_PLOTS - 1 :] = [[term for group in groups[TERM_PLOTS - 1 :] for term in group]]
@@ -250,9 +277,9 @@ class Curves(QWidget):
             units = ", ".join(dict.fromkeys(term.unit for term in group if term.unit))
             plot.note.setText(units)
             plot.note.setVisible(bool(units))
-            plot.show_curves([c for it in items for c in self._own_terms(it, group, len(items) > 1)], view, across)
+            plot.show_curves([c for it in items for c in self._own_terms(it, group, _several(items))], view, across)
 
-    def _own_terms(self, item: RunItem, group: Sequence[Term], several: bool) -> list[Curve]:
+    def _own_terms(self, item: Subject, group: Sequence[Term], several: bool) -> list[Curve]:
         palette, own = tokens().runs, {term.name for term in _terms(item)}
         curves, alone = [], len(group) == 1
         for number, term in enumerate(term for term in group if term.name in own):
@@ -268,7 +295,7 @@ class Curves(QWidget):
             curves.append(curve)
         return curves
 
-    def _draw_weights(self, items: Sequence[RunItem], view: View, across: tuple[float, float]) -> None:
+    def _draw_weights(self, items: Sequence[Subject], view: View, across: tuple[float, float]) -> None:
         """Draw the scheduled weights, dashed: one colour per run, or one per weight for a single run."""
         fields = {name: field for item in items for name, field in _weights(item).items()}
         units = dict.fromkeys(unit for field in fields.values() if (unit := unit_of(field)))
@@ -277,25 +304,25 @@ class Curves(QWidget):
         self.weights.title.setToolTip(tip(*words))
         self.weights.note.setText(", ".join(units))
         self.weights.note.setVisible(bool(units))
-        several, alone = len(items) > 1, len(fields) == 1
+        several, alone = _several(items), len(fields) == 1
         curves = [c for item in items for c in self._own_weights(item, several=several, alone=alone)]
         self.weights.show_curves(curves, view, across)
 
-    def _draw_scores(self, items: Sequence[RunItem], view: View, across: tuple[float, float]) -> None:
+    def _draw_scores(self, items: Sequence[Subject], view: View, across: tuple[float, float]) -> None:
         """Draw the scores: one colour per run, or one per score for a single run."""
-        having, several = [item for item in items if len(self._of_scores[item.path])], len(items) > 1
+        having, several = [item for item in items if len(self._of_scores[item.path])], _several(items)
         self.scores.setVisible(bool(having))
         self.scores.title.setToolTip(tip(*(f"{METRICS[name].name}: {METRICS[name].about}" for name in SCORES)))
         self.scores.show_curves([c for item in having for c in self._own_scores(item, several=several)], view, across)
 
-    def _own_scores(self, item: RunItem, *, several: bool) -> list[Curve]:
+    def _own_scores(self, item: Subject, *, several: bool) -> list[Curve]:
         palette, reader = tokens().runs, self._of_scores[item.path]
         return [
-            Curve(
-                f"{name} {item.path}",
+            self._recorded(
+                item,
+                reader,
+                name,
                 f"{item.name} · {METRICS[name].title}" if several else METRICS[name].title,
-                reader.column(self._options.view.column),
-                reader.column(name),
                 run_colour(item) if several else palette[number % len(palette)],
                 style=STYLES[number % len(STYLES)] if several else STYLES[0],
                 marked=True,
@@ -329,18 +356,18 @@ class Curves(QWidget):
             for plot in shown[number] if number < len(shown) else []:
                 row.addWidget(plot, 1)
 
-    def _own_weights(self, item: RunItem, *, several: bool, alone: bool) -> list[Curve]:
+    def _own_weights(self, item: Subject, *, several: bool, alone: bool) -> list[Curve]:
         palette, fields = tokens().runs, _weights(item)
         curves = []
         for number, (name, field) in enumerate(fields.items()):
             title = field.title or name
             colour = run_colour(item) if several or alone else palette[number % len(palette)]
             curves.append(
-                Curve(
-                    f"{name} {item.path}",
+                self._recorded(
+                    item,
+                    item.metrics,
+                    name,
                     (item.name if alone else f"{item.name} · {title}") if several else title,
-                    item.metrics.column(self._options.view.column),
-                    item.metrics.column(name),
                     colour,
                     style=Qt.PenStyle.DashLine,
                     group=str(item.path) if several else "",
@@ -358,24 +385,51 @@ class Curves(QWidget):
         low = 0.0 if low > 0 else float(low)
         return low, float(high) if high > low else low + 1.0
 
-    def _curve(self, item: RunItem, column: str, title: str, colour: str, **drawn: object) -> Curve:
+    def _curve(self, item: Subject, column: str, title: str, colour: str, **drawn: object) -> Curve:
         """Return a column as a smoothed curve, with the raw one behind it."""
-        raw = item.metrics.column(column)
-        smooth = raw
-        if self._options.smoothing:
-            kept = self._smooth.setdefault((item.path, column), SmoothColumn(self._options.smoothing))
-            smooth = kept.follow(item.metrics, column)
-        return Curve(
-            f"{column} {item.path}",
+        recorded = self._recorded(item, item.metrics, column, title, colour, **drawn)  # type: ignore[arg-type]
+        if not self._options.smoothing:
+            return recorded
+        if isinstance(item, SeedBand):
+            band = item.metrics.band(
+                column, self._options.smoothing, lambda: [self._smoothed(run, column) for run in item.members]
+            )
+            return replace(recorded, y=band.mean, raw=recorded.y, spread=(band.low, band.high))
+        return replace(recorded, y=self._smoothed(item, column), raw=recorded.y)
+
+    def _smoothed(self, item: RunItem, column: str) -> NDArray[np.float64]:
+        kept = self._smooth.setdefault((item.path, column), SmoothColumn(self._options.smoothing))
+        return kept.follow(item.metrics, column)
+
+    def _recorded(
+        self,
+        item: Subject,
+        reader: MetricsReader | BandReader,
+        column: str,
+        title: str,
+        colour: str,
+        *,
+        key: str = "",
+        **drawn: object,
+    ) -> Curve:
+        """Return a column of a reader as a curve, with the spread of a band; `key` is the column's, if it differs."""
+        curve = Curve(
+            f"{key or column} {item.path}",
             title,
-            item.metrics.column(self._options.view.column),
-            smooth,
+            reader.column(self._options.view.column),
+            reader.column(column),
             colour,
-            raw=raw if self._options.smoothing else None,
             **drawn,  # type: ignore[arg-type]
         )
+        if not isinstance(item, SeedBand) or not isinstance(reader, BandReader):
+            return curve
+        band = reader.band(column)
+        return replace(
+            curve, spread=(band.low, band.high), notes=partial(_note, band, item.spread), folded=not item.opened,
+            about=item.about,
+        )  # fmt: skip
 
-    def _losses(self, item: RunItem, several: bool) -> list[Curve]:
+    def _losses(self, item: Subject, several: bool) -> list[Curve]:
         group = str(item.path) if several else ""
         title = item.name if several else "reconstruction"
         reconstruction = self._curve(item, "reconstruction", title, run_colour(item), group=group)
@@ -383,13 +437,13 @@ class Curves(QWidget):
         curves = [reconstruction] if several else [self._curve(item, "loss", "loss", tokens().muted), reconstruction]
         held_out = self._held_out[item.path]
         if len(held_out):
-            x, y = held_out.column(self._options.view.column), held_out.column("reconstruction")
-            drawn = Curve(
-                f"held-out {item.path}",
+            drawn = self._recorded(
+                item,
+                held_out,
+                "reconstruction",
                 "held-out",
-                x,
-                y,
                 run_colour(item),
+                key="held-out",
                 style=Qt.PenStyle.DotLine,
                 marked=True,
                 group=group,
@@ -399,17 +453,16 @@ class Curves(QWidget):
             curves.append(drawn)
         return curves
 
-    def _divergences(self, item: RunItem, several: bool) -> list[Curve]:
+    def _divergences(self, item: Subject, several: bool) -> list[Curve]:
         group = str(item.path) if several else ""
         curves = [self._curve(item, "kl", item.name if several else "KL", run_colour(item), group=group)]
         if _has_capacity(item):
-            x, capacity = item.metrics.column(self._options.view.column), item.metrics.column("capacity")
             curves.append(
-                Curve(
-                    f"capacity {item.path}",
+                self._recorded(
+                    item,
+                    item.metrics,
+                    "capacity",
                     "C",
-                    x,
-                    capacity,
                     run_colour(item) if several else tokens().text,
                     style=Qt.PenStyle.DashLine,
                     group=group,
@@ -467,32 +520,57 @@ class Curves(QWidget):
             plot.point_at(x, here=plot.canvas is pointed)
 
 
-def _having(name: str, items: Sequence[RunItem]) -> list[RunItem]:
+def _identity(item: Subject) -> object:
+    """Return what tells whether the same curves are drawn as before."""
+    if isinstance(item, SeedBand):
+        return item.spread, item.opened, *(run.path for run in item.members)
+    return item.path
+
+
+def _runs_of(item: Subject) -> Sequence[RunItem]:
+    return item.members if isinstance(item, SeedBand) else (item,)
+
+
+def _several(items: Sequence[Subject]) -> bool:
+    """Return whether curves are told apart by their run: even a single band can be opened."""
+    return len(items) > 1 or any(isinstance(item, SeedBand) for item in items)
+
+
+def _note(band: Band, spread: str, point: int) -> str:
+    """Return the spread of a band at a point, and over how many runs, e.g. "± 0.51, n = 5 (1 interpolated)"."""
+    low, high, mean = float(band.low[point]), float(band.high[point]), float(band.mean[point])
+    ends = f"± {value_text(high - mean)}" if spread == "std" else f"[{value_text(low)}, {value_text(high)}]"
+    between = int(band.interpolated[point])
+    n = f"n = {band.n[point]}" + (f" ({between} interpolated)" if between else "")
+    return ", ".join([ends, n]) if np.isfinite(low) else n
+
+
+def _having(name: str, items: Sequence[Subject]) -> list[Subject]:
     """Return the runs whose method has "reconstruction" or "kl"."""
     return [item for item in items if METHODS[item.run.config.objective].has(name)]
 
 
-def _has_capacity(item: RunItem) -> bool:
+def _has_capacity(item: Subject) -> bool:
     """Return whether a run's curves have a capacity C."""
     return bool(np.isfinite(item.metrics.column("capacity")).any())
 
 
-def _weights(item: RunItem) -> dict[str, FieldInfo]:
+def _weights(item: Subject) -> dict[str, FieldInfo]:
     """Return the weights with their own curves, by name."""
     method = METHODS[item.run.config.objective]
     return {name: method.Settings.model_fields[name] for name in method.scheduled(item.metrics.own)}
 
 
-def _begun(item: RunItem, term: Term) -> bool:
+def _begun(item: Subject, term: Term) -> bool:
     """Return whether a run has values of a term, which may begin long after the run."""
-    return bool(np.isfinite(item.metrics.column(term.name)).any())
+    return any(np.isfinite(run.metrics.column(term.name)).any() for run in _runs_of(item))
 
 
 def _named(term: Term) -> str:
     return f"{term.title} ({term.unit})" if term.unit else term.title
 
 
-def _terms(item: RunItem) -> list[Term]:
+def _terms(item: Subject) -> list[Term]:
     """Return the method's own curves that are terms, also those that its present version does not have."""
     known, weights = {term.name: term for term in METHODS[item.run.config.objective].terms}, _weights(item)
     return [known.get(name) or Term(name, name, "", "") for name in item.metrics.own if name not in weights]

@@ -1,14 +1,17 @@
 """The Training page: settings, live curves, live pictures."""
 
+import time
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSettings, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QHideEvent, QPaintEvent, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QStackedLayout, QVBoxLayout, QWidget
 
+from engine.runs.alike import Key
 from gui.runs.store import RunItem
 from gui.training.health_line import HealthLine
 from gui.training.live_pictures import LivePictures
+from gui.training.seed_band import Subject, grouped_by_seed, shown_first, subjects_of
 from gui.training.settings_card import SettingsCard
 from gui.training.view_options import OptionsBar
 from gui.widgets.layouts import Card, empty_state, label
@@ -27,11 +30,14 @@ Each redraw takes processor time away from training.
 """
 
 READ_MS = 15
-READ_BYTES = 200_000
-"""How often a long metrics file is read on, and how much at a time (5 ms), until all of it has been read."""
+READ_SECONDS = 0.01
+"""How often metrics files are read on, and for how long at a time, until all that are shown have been read."""
+
+AT_ONCE_SECONDS = 0.03
+"""How long curves are read at once when runs are selected; the rest is read bit by bit."""
 
 MOST_SHOWN = 16
-"""Maximum number of runs whose curves are drawn: more would be unreadable and take seconds."""
+"""Maximum number of curves in a plot, of runs or of several seeds: more would be unreadable and take seconds."""
 
 FIRST = (
     "Loss, KL and capacity appear here while a run is training.\n\n"
@@ -84,6 +90,11 @@ class TrainingPage(QWidget):
         layout.addWidget(self.settings)
         layout.addLayout(right, 1)
         self._items: list[RunItem] = []
+        """The runs whose curves are shown."""
+        self._selected: list[RunItem] = []
+        self._groups: list[list[RunItem]] = []
+        self._opened: set[Key] = set()
+        """The bands of which the single runs are shown as well."""
         self._reader = QTimer(self)
         self._reader.setInterval(READ_MS)
         self._reader.timeout.connect(self._read_on)
@@ -100,7 +111,8 @@ class TrainingPage(QWidget):
 
             self._curves = Curves(self._redraw_ms)
             self._curves.show_options(self.options.options)
-            self._curves.show_runs(self._items)
+            self._curves.fold_asked.connect(self._fold)
+            self._curves.show_runs(self._subjects())
             self._stack.addWidget(self._curves)
             follow(self._curves, self.pictures)
         return self._curves
@@ -114,8 +126,11 @@ class TrainingPage(QWidget):
     @Slot()
     def _show_curves(self) -> None:
         curves = self.curves
-        filled = any(len(item.metrics) for item in self._items)
-        self._stack.setCurrentWidget(curves if filled else self._nothing)
+        self._stack.setCurrentWidget(curves if self._filled() else self._nothing)
+
+    def _filled(self) -> bool:
+        """Return whether any run has curves, as far as they have been read."""
+        return any(len(item.metrics) for item in self._items if item.opened)
 
     @property
     def redraw_ms(self) -> int:
@@ -157,35 +172,65 @@ class TrainingPage(QWidget):
         self.help_asked.emit("first-steps")
 
     def show_runs(self, items: list[RunItem]) -> None:
-        """Draw the curves of these runs (of many, only the first) and the latest pictures of the first."""
-        self.not_all.setVisible(len(items) > MOST_SHOWN)
-        self.not_all.setText(f"Showing the curves of the first {MOST_SHOWN} of {count(len(items), 'selected run')}.")
-        items = items[:MOST_SHOWN]
-        self._items = items
-        filled = any(len(item.metrics) for item in items)
+        """Draw the curves of these runs (of many, only the first) and the latest pictures of the first.
+
+        Runs that are alike but for the seed are one curve, unless the options say otherwise.
+        """
+        self._selected = items
+        groups = grouped_by_seed(items) if self.options.options.spread else [[item] for item in items]
+        self._groups = shown_first(groups, self._opened, MOST_SHOWN)
+        items = self._items = [item for group in self._groups for item in group]
+        self.not_all.setVisible(len(items) < len(self._selected))
+        self.not_all.setText(
+            f"Showing the curves of the first {len(items)} of {count(len(self._selected), 'selected run')}."
+        )
+        self._open(AT_ONCE_SECONDS)
+        filled = self._filled()
         self._empty.setText("" if filled else _why_empty(items))
         self.first.setVisible(not items)
         self.options.export_button.setEnabled(filled)
         if self._curves is not None:
-            self._curves.show_runs(items)
+            self._curves.show_runs(self._subjects())
             self._show_curves()
         self.pictures.show_run(items[0] if items else None, named=len(items) > 1)
         self.health.show_run(items[0] if items else None, named=len(items) > 1)
         self._follow()
 
     def _follow(self) -> None:
-        if self.isVisible() and any(item.metrics.behind for item in self._items):
+        if self.isVisible() and any(item.unread for item in self._items):
             self._reader.start()
+
+    def _open(self, seconds: float) -> None:
+        """Begin to read the curves of at least one run that has not been read, for so long."""
+        end = time.monotonic() + seconds
+        for item in self._items:
+            if not item.opened:
+                item.read_on()
+                if time.monotonic() >= end:
+                    break
+
+    def _subjects(self) -> list[Subject]:
+        """Return what curves are drawn of: runs whose curves are at hand, and bands of such runs."""
+        ready = [group for group in self._groups if all(item.opened for item in group)]
+        return subjects_of(ready, self.options.options.spread, self._opened)
+
+    @Slot(object)
+    def _fold(self, key: Key) -> None:
+        """Show the runs of a band as well, or only the band."""
+        self._opened ^= {key}
+        self.show_runs(self._selected)
 
     @Slot()
     def _read_on(self) -> None:
-        """Read on in a metrics file that is too long to read at once."""
-        behind = [item for item in self._items if item.metrics.behind]
-        if behind:
-            behind[0].metrics.refresh(READ_BYTES)
-        if not any(item.metrics.behind for item in self._items):
+        """Read on in the metrics files, which are too many or too long to read at once."""
+        self._open(READ_SECONDS)
+        if all(item.opened for item in self._items):
+            behind = next((item for item in self._items if item.unread), None)
+            if behind is not None:
+                behind.read_on()
+        if not any(item.unread for item in self._items):
             self._reader.stop()
-            self.show_runs(self._items)
+            self.show_runs(self._selected)
 
     def showEvent(self, event: QShowEvent) -> None:
         """Continue reading metrics files."""
@@ -217,6 +262,7 @@ class TrainingPage(QWidget):
     def _look(self) -> None:
         if self._curves is not None:
             self._curves.show_options(self.options.options)
+            self.show_runs(self._selected)
 
 
 def _why_empty(items: list[RunItem]) -> str:

@@ -1,14 +1,14 @@
 """A plot of curves in the theme's colours, with legend and crosshair, thinned to the resolution of the screen."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
 from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Signal, Slot
-from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainterPath
-from PySide6.QtWidgets import QSizePolicy, QWidget
+from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainterPath, QPen
+from PySide6.QtWidgets import QGraphicsPathItem, QSizePolicy, QWidget
 
 from engine.runs.curves import View, logarithms, nearest, thinned, value_range, visible
 from gui.widgets.axes import PlaceAxis, ValueAxis, clock
@@ -20,6 +20,9 @@ from gui.widgets.theme import tokens
 
 MOST_POINTS = 4000
 """Maximum number of points drawn for a curve."""
+
+BAND_ALPHA = 55
+"""Opacity of a band around a curve, of 255: bands that overlap can be told apart."""
 
 DOT = 4
 """Size of a dot in pixels."""
@@ -33,6 +36,9 @@ Values = NDArray[np.float64]
 @dataclass(frozen=True, slots=True, eq=False)
 class Curve:
     """One curve: all its points, and how to draw them.
+
+    A `spread` around it, as (low, high), is drawn as a band; `notes(i)` says in the readout what its point i is.
+    `about` explains it in the legend, where it can be opened or closed if `folded` is not None.
 
     `raw` is drawn faintly behind it, at the same `x`. Curves of a `group` are shown and hidden together and share a
     legend entry, that of their first curve with `in_legend`, under its `group_title` if there is one.
@@ -50,6 +56,10 @@ class Curve:
     group_title: str = ""
     in_legend: bool = True
     read: bool = True
+    spread: tuple[Values, Values] | None = None
+    notes: Callable[[int], str] | None = None
+    folded: bool | None = None
+    about: str = ""
 
     @property
     def recorded(self) -> Values:
@@ -168,6 +178,7 @@ class CurvePlot(Card):
         self.readout = Readout(self.canvas)
         self._curves: Sequence[Curve] = ()
         self._items: dict[str, pg.PlotDataItem] = {}
+        self._bands: dict[str, QGraphicsPathItem] = {}
         self._view = View()
         self._pointer: float | None = None
         self._here = False
@@ -204,7 +215,7 @@ class CurvePlot(Card):
         entries = {c.group or c.key: c for c in reversed(curves) if c.in_legend}
         self.legend.show_entries(
             [
-                Entry(key, c.group_title or c.title, c.colour, c.style, c.marked)
+                Entry(key, c.group_title or c.title, c.colour, c.style, c.marked, c.folded, c.about)
                 for key, c in reversed(list(entries.items()))
             ]
         )
@@ -251,7 +262,12 @@ class CurvePlot(Card):
         )
         self._dots.show()
         readings = [
-            Reading(c.title, None if i is None else float(c.recorded[i]), c.colour)
+            Reading(
+                c.title,
+                None if i is None else float(c.recorded[i]),
+                c.colour,
+                c.notes(i) if c.notes is not None and i is not None else "",
+            )
             for c, i in zip(read, indices, strict=True)
         ]
         heading = {"step": f"step {x:,.0f}", "epoch": f"epoch {x:.2f}", "seconds": clock(max(0, x), fine=True)}
@@ -265,11 +281,15 @@ class CurvePlot(Card):
         points = min(MOST_POINTS, 2 * int(max(200, self.canvas.area().width()) * self.devicePixelRatioF()))
         wanted: set[str] = set()
         seen: list[Values] = []
+        for key in self._bands:
+            self._bands[key].hide()
         shown = self.shown_curves()
         bold = len(shown) <= MOST_BOLD
         for curve in shown:
             part = visible(curve.x, low, high)
             x = curve.x[part]
+            if curve.spread is not None:
+                seen += self._draw_band(curve, x, [self._heights(end[part]) for end in curve.spread], points)
             for key, values in ((f"raw {curve.key}", curve.raw), (curve.key, curve.y)):
                 if values is None:
                     continue
@@ -312,9 +332,35 @@ class CurvePlot(Card):
         )
         item.show()
 
+    def _draw_band(self, curve: Curve, x: Values, ends: Sequence[Values], points: int) -> list[Values]:
+        """Fill the spread around a curve, and return the heights of its ends.
+
+        On a logarithmic axis, where the lower end is not positive, the band ends at the curve's lowest point.
+        """
+        low, high = ends
+        if self._view.logarithmic and np.isfinite(low).any():
+            low = np.where(np.isfinite(high) & np.isnan(low), np.nanmin(low), low)
+        (few_x, lower), (_, upper) = thinned(x, low, points), thinned(x, high, points)
+        if len(few_x) < len(x):  # thinning keeps minimum and maximum of each bucket
+            few_x, lower, upper = few_x[::2], lower[::2], upper[1::2]
+        item = self._bands.get(curve.key)
+        if item is None:
+            item = self._bands[curve.key] = QGraphicsPathItem()
+            item.setZValue(-2)
+            item.setPen(QPen(Qt.PenStyle.NoPen))
+            self.canvas.addItem(item, ignoreBounds=True)
+        colour = pg.mkColor(curve.colour)
+        colour.setAlpha(BAND_ALPHA)
+        item.setBrush(colour)
+        item.setPath(_area_between(few_x, lower, upper))
+        item.show()
+        return [lower, upper]
+
     def _forget_items(self) -> None:
         """Remove items whose curves are gone."""
         known = {curve.key for curve in self._curves}
+        for key in [key for key in self._bands if key not in known]:
+            self.canvas.removeItem(self._bands.pop(key))
         for key in [key for key in self._items if key.removeprefix("raw ") not in known]:
             self.canvas.removeItem(self._items.pop(key))
 
@@ -322,6 +368,18 @@ class CurvePlot(Card):
         """Redraw the curves for the new width."""
         super().resizeEvent(event)  # type: ignore[arg-type]
         self._redraw()
+
+
+def _area_between(x: Values, low: Values, high: Values) -> QPainterPath:
+    """Return the area between two curves, in a part for each stretch without gaps."""
+    path = QPainterPath()
+    whole = np.concatenate([[False], np.isfinite(low) & np.isfinite(high), [False]])
+    edges = np.flatnonzero(whole[1:] != whole[:-1])
+    for first, last in zip(edges[::2], edges[1::2], strict=True):
+        around_x = np.concatenate([x[first:last], x[first:last][::-1]])
+        around_y = np.concatenate([low[first:last], high[first:last][::-1]])
+        path.addPath(pg.functions.arrayToQPath(around_x, around_y))
+    return path
 
 
 def _faint(colour: str) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from html import escape
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal, Slot
-from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QColor, QFont, QFontMetrics, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QAbstractButton, QFrame, QScrollArea, QSizePolicy, QWidget
 
 from gui.widgets.flow import FlowLayout
@@ -15,6 +15,7 @@ WIDEST = 150
 """Maximum width of a name in pixels; longer ones are elided, with the full name in the tooltip."""
 
 SAMPLE = 14
+MARKER = 12
 LINE = 17
 BAR = 12
 LINES = 2
@@ -26,17 +27,27 @@ NARROW = 220
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """The legend entry of a curve, or of a group of curves that are shown and hidden together."""
+    """The legend entry of a curve, or of a group of curves that are shown and hidden together.
+
+    `folded` says whether a curve that stands for several is closed; None for any other. `about` is for the tooltip.
+    """
 
     key: str
     title: str
     colour: str
     style: Qt.PenStyle = Qt.PenStyle.SolidLine
     marked: bool = False
+    folded: bool | None = None
+    about: str = ""
 
 
 class EntryButton(QAbstractButton):
-    """A sample of the line and its name; checked while the curve is shown."""
+    """A sample of the line and its name; checked while the curve is shown.
+
+    Before an entry that can be opened is ▸ or ▾: a click there, or the arrow keys, emit `fold_asked`.
+    """
+
+    fold_asked = Signal()
 
     def __init__(self, entry: Entry, checked: bool) -> None:
         super().__init__()
@@ -45,13 +56,37 @@ class EntryButton(QAbstractButton):
         self.setChecked(checked)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
-        self.setAccessibleName(f"{entry.title}, shown" if checked else f"{entry.title}, hidden")
-        self.setToolTip(f"<p>{escape(entry.title)}</p><p>Click to show or hide.</p>")
+        state = [] if entry.folded is None else ["closed" if entry.folded else "opened"]
+        self.setAccessibleName(", ".join([entry.title, "shown" if checked else "hidden", *state]))
+        lines = [entry.title, *([entry.about] if entry.about else []), "Click to show or hide."]
+        if entry.folded is not None:
+            lines.append("Click ▸ or press → to show each run." if entry.folded else "Click ▾ or press ← to close.")
+        self.setToolTip("".join(f"<p>{escape(line)}</p>" for line in lines))
+
+    @property
+    def _left(self) -> int:
+        """Where the sample of the line begins, in pixels."""
+        return 0 if self.entry.folded is None else MARKER
 
     def sizeHint(self) -> QSize:
         """Return the size of sample and name."""
         words = min(WIDEST, QFontMetrics(self._small()).horizontalAdvance(self.entry.title))
-        return QSize(SAMPLE + 5 + words + 2, LINE)
+        return QSize(self._left + SAMPLE + 5 + words + 2, LINE)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Open or close it by a click on the marker; elsewhere, show or hide it."""
+        if event.position().x() < self._left:
+            self.fold_asked.emit()
+        else:
+            super().mousePressEvent(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Open it with → and close it with ←."""
+        keys = {Qt.Key.Key_Right: True, Qt.Key.Key_Left: False}
+        if self.entry.folded is not None and keys.get(Qt.Key(event.key())) is self.entry.folded:
+            self.fold_asked.emit()
+        else:
+            super().keyPressEvent(event)
 
     def _small(self) -> QFont:
         font = QFont(self.font())
@@ -63,6 +98,13 @@ class EntryButton(QAbstractButton):
         painter = QPainter(self)
         colours, shown, middle = tokens(), self.isChecked(), self.height() / 2
         colour = QColor(self.entry.colour if shown else colours.border)
+        font = self._small()
+        if self.entry.folded is not None:
+            painter.setFont(font)
+            painter.setPen(QColor(colours.text if self.underMouse() else colours.muted))
+            marker = QRectF(0, 0, MARKER, self.height())
+            painter.drawText(marker, Qt.AlignmentFlag.AlignVCenter, "▸" if self.entry.folded else "▾")
+            painter.translate(MARKER, 0)
         painter.setPen(QPen(colour, 2, self.entry.style))
         painter.drawLine(QPointF(0, middle), QPointF(SAMPLE, middle))
         if self.entry.marked:
@@ -70,13 +112,13 @@ class EntryButton(QAbstractButton):
             painter.setBrush(colour)
             painter.setPen(Qt.PenStyle.NoPen)
             painter.drawEllipse(QPointF(SAMPLE / 2, middle), 3, 3)
-        font = self._small()
         font.setStrikeOut(not shown)
         painter.setFont(font)
         painter.setPen(QColor(colours.text if self.underMouse() else colours.muted))
-        box = QRectF(SAMPLE + 5, 0, self.width() - SAMPLE - 5, self.height())
+        box = QRectF(SAMPLE + 5, 0, self.width() - self._left - SAMPLE - 5, self.height())
         words = painter.fontMetrics().elidedText(self.entry.title, Qt.TextElideMode.ElideRight, int(box.width()) + 1)
         painter.drawText(box, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, words)
+        painter.resetTransform()
         if self.hasFocus():
             painter.setPen(QPen(QColor(colours.accent), 1))
             painter.setBrush(Qt.BrushStyle.NoBrush)
@@ -84,9 +126,13 @@ class EntryButton(QAbstractButton):
 
 
 class Legend(QScrollArea):
-    """Entries in up to two lines, then scrolling. Emits `toggled(key, shown)` when one is clicked."""
+    """Entries in up to two lines, then scrolling.
+
+    Emits `toggled(key, shown)` when one is clicked, and `fold_asked(key)` to open or close one.
+    """
 
     toggled = Signal(str, bool)
+    fold_asked = Signal(str)
 
     def __init__(self) -> None:
         super().__init__()
@@ -121,6 +167,7 @@ class Legend(QScrollArea):
         for entry in entries:
             button = EntryButton(entry, entry.key not in self.hidden)
             button.toggled.connect(self._toggle)
+            button.fold_asked.connect(self._fold)
             self._flow.addWidget(button)
             button.show()
             if entry.key == focused:
@@ -143,6 +190,12 @@ class Legend(QScrollArea):
         """Return the height of the visible lines."""
         needed = max(LINE, self._flow.heightForWidth(width))
         return needed if needed <= LINES * LINE else LINE if width < NARROW else LINES * LINE
+
+    @Slot()
+    def _fold(self) -> None:
+        button = self.sender()
+        assert isinstance(button, EntryButton)
+        self.fold_asked.emit(button.entry.key)
 
     @Slot(bool)
     def _toggle(self, shown: bool) -> None:

@@ -19,20 +19,26 @@ DOT = 12
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The value of a curve, with the curve's title and colour."""
+    """The value of a curve, with the curve's title and colour, and a note after the value."""
 
     title: str
     value: float | None
     colour: str
+    note: str = ""
 
     @property
     def text(self) -> str:
-        """The value with about four digits; a dash if there is none."""
-        if self.value is None:
-            return "–"
-        if abs(self.value) >= 1e5:
-            return rounded_text(self.value, 4)
-        return f"{self.value:,.1f}" if abs(self.value) >= 99.95 else f"{self.value:.2f}"
+        """The value and its note."""
+        return " ".join(filter(None, (value_text(self.value), self.note)))
+
+
+def value_text(value: float | None) -> str:
+    """Return a value with about four digits; a dash if there is none."""
+    if value is None:
+        return "–"
+    if abs(value) >= 1e5:
+        return rounded_text(value, 4)
+    return f"{value:,.1f}" if abs(value) >= 99.95 else f"{value:.2f}"
 
 
 class Readout(QWidget):

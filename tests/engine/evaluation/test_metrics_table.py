@@ -5,15 +5,18 @@ import io
 import json
 import re
 import statistics
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from engine.data.fingerprint import Fingerprint
 from engine.evaluation.catalogue import METRICS, VERSION
-from engine.evaluation.grouping import sorted_rows
+from engine.evaluation.grouping import ALIKE, sorted_rows
+from engine.evaluation.over_runs import SPREADS
 from engine.evaluation.protocols import protocol_text
 from engine.evaluation.rows import DAMAGED, NOT_YET, OTHER_VERSION, Row, dataset_title, read_row
-from engine.evaluation.table import SUPERVISION_NOTE, shown_spread, table_of
+from engine.evaluation.table import SUPERVISION_NOTE, table_of
 from engine.evaluation.table_formats import ENDINGS, comma_separated, json_text, latex, markdown, tabbed
 from engine.runs.run import Run
 from engine.settings.run_config import DATASET_TITLES, RunConfig
@@ -21,7 +24,10 @@ from engine.settings.run_config import DATASET_TITLES, RunConfig
 
 def row(name, objective, seed, dataset="dsprites", settings=None, **values):
     config = RunConfig(objective=objective, dataset=dataset, seed=seed, **(settings or {}))
-    metrics = {m: {"value": v} | ({"reason": "no such thing"} if v is None else {}) for m, v in values.items()}
+    metrics = {
+        m: v if isinstance(v, dict) else {"value": v} | ({"reason": "no such thing"} if v is None else {})
+        for m, v in values.items()
+    }
     title = {"dsprites": "dSprites", "mnist": "MNIST"}[dataset]
     return Row(name, config.method_title, title, seed, 100, metrics, config)
 
@@ -297,8 +303,49 @@ def test_a_missing_value_has_a_reason(rows):
     assert table.lines[0].cells[table.index("kl")].note == "not computed yet"
 
 
-def test_a_missing_value_is_a_dash():
-    assert shown_spread([], METRICS["reconstruction"]) == "–"
+def test_runs_alike_but_for_the_seed_share_a_row_with_all_statistics_which_can_be_opened():
+    """Against the statistics module; the quantile 4.303 of Student's t is in any table."""
+    values = {0: 0.25, 1: 0.375, 2: 0.75}
+    rows = [row(f"s{seed}", "vae", seed, mig={"value": value, "protocol": {"name": "p"}}) for seed, value in
+            values.items()]  # fmt: skip
+    rows += [row("other", "vae", 7, settings={"latents": 3}, mig=0.5), row("again", "vae", 2, mig=0.1)]
+    tables = {spread: table_of(rows, (ALIKE,), spread=spread) for spread in SPREADS}
+    place = tables["std"].index("mig")
+    # The second run of seed 2 is not a further seed.
+    assert [[r.name for r in line.rows] for line in tables["std"].lines] == [["s0", "s1", "s2"], ["other"], ["again"]]
+    assert tables["std"].lines[0].title == "VAE, Latents = 10 (1)"
+    each = list(values.values())
+    mean, deviation = statistics.mean(each), statistics.stdev(each)
+    half = 4.303 * deviation / 3**0.5
+    cells = {spread: table.lines[0].cells[place] for spread, table in tables.items()}
+    assert cells["std"].text == f"{mean:.3f} ± {deviation:.3f}"
+    assert cells["range"].text == "0.375 [0.250, 0.750]"
+    assert cells["interval"].text == f"{mean:.3f} [{mean - half:.3f}, {mean + half:.3f}]"
+    assert (cells["std"].value, cells["range"].value) == (mean, 0.375)
+    assert f"standard deviation {deviation:.4f}" in cells["std"].note
+    assert "median 0.3750, minimum 0.2500, maximum 0.7500" in cells["std"].note
+    kept = json.loads(json_text(tables["std"]))["rows"][0][place]
+    assert (kept["n"], kept["median"], kept["minimum"], kept["maximum"]) == (3, 0.375, 0.25, 0.75)
+    opened = tables["std"].opened(lambda line: True)
+    assert [(line.title, line.member) for line in opened.lines[1:4]] == [("s0", True), ("s1", True), ("s2", True)]
+    assert [line.cells[place].text for line in opened.lines[1:4]] == ["0.250", "0.375", "0.750"]
+    assert len(opened.lines) == 6
+
+
+def test_values_of_different_protocols_or_data_are_not_averaged():
+    def one(seed, protocol, **settings):
+        return row(str(seed), "vae", seed, settings=settings, mig={"value": 0.1 * seed, "protocol": protocol})
+
+    full, quick = {"name": "MIG", "n": 10000, "of": 10000}, {"name": "MIG", "n": 1000, "of": 10000}
+    table = table_of([one(1, full), one(2, quick)], (ALIKE,))
+    cell = table.lines[0].cells[table.index("mig")]
+    assert (cell.text, cell.value) == ("–", None)
+    assert "different protocols" in cell.note
+    assert "1: MIG; all 10 000" in cell.note.replace(",", " ")
+    rows = [one(seed, full) for seed in (1, 2, 3)]
+    rows[1] = replace(rows[1], step=rows[1].step + 1)
+    rows[2] = replace(rows[2], fingerprint=Fingerprint("a", "b", "", "", "c"))
+    assert len(table_of(rows, (ALIKE,)).lines) == 3
 
 
 REPORT = {  # Nguyen and Qiu, Tables 1 and 2, as printed

@@ -30,6 +30,7 @@ from engine.settings.run_config import RunConfig
 from engine.system.registry import Origin
 from gui.help.generated import metrics_topic
 from gui.metrics import exports
+from gui.metrics.options import ROWS
 from gui.metrics.page import MetricsPage
 from gui.metrics.session import EvaluationSession
 from gui.metrics.study_session import StudySession
@@ -132,6 +133,32 @@ def test_methods_have_mean_and_deviation_and_are_grouped_by_settings(qtbot, page
     assert column(page, "n") == ["1", "2", "1"]
     assert column(page, "reconstruction")[1] == "82.00 ± 1.41"  # 81 and 83: the deviation is sqrt(2)
     assert page.options.by == (METHOD,)
+
+
+def test_seeds_share_a_row_that_is_opened_and_closed(qtbot, page, settings):
+    qtbot.mouseClick(page.options.segments.button(ROWS.index("seeds")), Qt.MouseButton.LeftButton)
+    assert column(page, "n") == ["1", "2", "1"]
+    assert column(page, "mig")[1] == "0.250 ± 0.071"  # 0.2 and 0.3: the deviation is 0.1 / sqrt(2)
+    assert column(page, "name")[1].startswith("▸ β-VAE")
+    place = page.view.visualRect(page.model.index(1, 0))
+    view = page.view.frozen.viewport()
+    qtbot.mouseClick(view, Qt.MouseButton.LeftButton, pos=place.topLeft() + QPoint(30, 10))
+    assert column(page, "name")[1:4] == ["▾ β-VAE, dSprites", "     β-VAE · 0", "     β-VAE · 1"]
+    assert column(page, "mig")[1:4] == ["0.250 ± 0.071", "0.200", "0.300"]
+    assert len(page.full.lines) == 3  # the charts show each run once
+    page.charts.picked.emit(2)
+    assert page.view.currentIndex().row() == 4
+    click_heading(qtbot, page, "mig")  # the best first; its runs stay below it
+    assert column(page, "mig")[:3] == ["0.250 ± 0.071", "0.200", "0.300"]
+    page.view.setCurrentIndex(page.model.index(0, 0))
+    qtbot.keyClick(page.view, Qt.Key.Key_Space)
+    assert len(column(page, "name")) == 3
+    box = page.options.statistic
+    box.setCurrentIndex(box.findData("range"))
+    box.activated.emit(box.currentIndex())
+    assert column(page, "mig")[0] == "0.250 [0.200, 0.300]"
+    assert settings.value("metrics/spread") == "range"
+    assert "standard deviation 0.0707" in page.model.index(0, page.model.table.index("mig")).data(Tip)
 
 
 def test_a_click_on_a_heading_sorts_best_first_and_another_reverses(qtbot, page):

@@ -14,6 +14,7 @@ from engine.runs.run import Run, RunState
 from gui.runs import store
 from gui.runs.store import RunStore
 from gui.training.page import MOST_SHOWN
+from gui.training.view_options import ViewOptions
 
 TURN = 20
 LONG_AGO = 1_600_000_000
@@ -190,6 +191,8 @@ def test_of_many_selected_runs_the_first_are_drawn_with_a_note(qtbot, window, ma
     window.store.refresh()
     window.run_list.view.selectAll()
     page = window.training_page
+    page.options.show_options(ViewOptions(spread=""))
+    page.show_runs(window.run_list.items())
     assert len(window.run_list.items()) == MOST_SHOWN + 4
     first = {f"kl {item.path}" for item in window.run_list.items()[:MOST_SHOWN]}
     qtbot.waitUntil(lambda: {key for key in page.curves.kl.drawn if not key.startswith("raw ")} == first)

@@ -19,8 +19,7 @@ from engine.runs.run import Run, RunState
 from engine.settings.run_config import RunConfig
 from engine.training.held_out import HEADER
 from gui.runs.delegate import run_colour
-from gui.training import page as page_module
-from gui.training.view_options import OptionsBar
+from gui.training.view_options import OptionsBar, ViewOptions
 from gui.widgets.curve_plot import MOST_POINTS
 
 
@@ -50,19 +49,22 @@ def write_rows(run, first, last, seed=0):
 
 @pytest.fixture
 def page(qtbot, window):
-    """The page on its own, in a large window."""
+    """The page on its own, in a large window, with a curve for each run."""
     window.resize(1500, 800)
+    window.training_page.options.show_options(ViewOptions(spread=""))
     return window.training_page
 
 
 @pytest.fixture
-def show(window):
+def show(qtbot, window):
     """Show all runs of the folder, newest first as in the list; call again after changes."""
 
     def shown():
         window.store.refresh()
         window.run_list.view.selectAll()
         window._show_runs()
+        qtbot.waitUntil(lambda: all(item.opened for item in window.training_page._items))
+        window.training_page.show_runs(window.run_list.items())
         window.training_page.curves._draw()  # as its timer does within a second
         QApplication.processEvents()  # lay out plots that may have just been created
         return window.store.items
@@ -475,7 +477,6 @@ def test_ignoring_outliers_shows_the_body_of_a_steep_curve(page, show, tmp_path)
 
 
 def test_a_long_file_is_read_in_parts_and_thinned(qtbot, page, show, tmp_path, monkeypatch):
-    monkeypatch.setattr(page_module, "READ_BYTES", 40_000)
     monkeypatch.setattr("gui.runs.store.READ_BYTES", 40_000)
     make_run(tmp_path / "runs", "long", rows=9000)
     [item] = show()
