@@ -105,7 +105,7 @@ class MainWindow(QMainWindow):
             self.pages.addWidget(page)
         self.banner = Banner()
         self.plugin_desk = PluginDesk(self.plugins, self.banner, self)
-        self.status = StatusBar()
+        self.status = StatusBar(runs)
         self.zoom = Zoom(self, settings)
         actions = self.actions_of_runs
         menu = WindowMenu(
@@ -596,6 +596,7 @@ class MainWindow(QMainWindow):
         self.store.close()
         self.banner.close_timer()
         self.estimator.close()
+        self.status.machine.close_worker()
         self.training_page.close_worker()
         self.traversal_page.close_worker()
         self.metrics_page.close_worker()
