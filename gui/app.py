@@ -25,6 +25,7 @@ from gui.window.errors import Catcher, Presenter, Problem, problem_of, show_prob
 from gui.window.garbage import Collector
 from gui.window.main_window import MainWindow
 from gui.window.theming import ThemeFollower
+from gui.window.zooming import kept_zoom
 
 log = logging.getLogger(__name__)
 
@@ -87,6 +88,7 @@ def _show_window(app: QApplication, runs: Path, theme_name: str | None, lock: In
         settings.setValue("theme", theme_name)
     chosen = str(settings.value("theme", "system"))
     theme.remember_scheme(app, chosen if chosen in theme.SCHEMES else "system")
+    theme.remember_zoom(app, kept_zoom(settings))
     window = MainWindow(runs, settings)
     theme.apply(app)
     follower = ThemeFollower(app, window.apply_theme, window)

@@ -41,8 +41,7 @@ def plan_for(cells: int, device: str = "auto", workers: int | None = None, threa
     if threads is None:
         threads = max(1, cores // (workers or min(cores, cells)))
     if workers is None:
-        room = available_memory()
-        fit = cores if room is None else int(room / WORKER_MEMORY)
+        fit = int(available_memory() / WORKER_MEMORY)
         workers = max(1, min(cells, cores // max(1, threads), fit))
     return Plan(workers, threads, device, resolved)
 

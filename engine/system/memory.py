@@ -1,11 +1,9 @@
 """Memory: how much is available, and how the C library takes it from the system."""
 
 import ctypes
-import os
-import re
 import sys
-from contextlib import suppress
-from pathlib import Path
+
+import psutil
 
 # glibc's malloc.h.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
@@ -27,12 +25,6 @@ def keep_freed_memory() -> None:
         mallopt(M_ARENA_MAX, 1)
 
 
-def available_memory() -> int | None:
-    """Return the bytes available without swapping; half of all memory if only that is known, None if nothing is."""
-    with suppress(OSError):
-        text = Path("/proc/meminfo").read_text(encoding="ascii")
-        if found := re.search(r"^MemAvailable:\s+(\d+) kB", text, re.MULTILINE):
-            return int(found.group(1)) * 1024
-    with suppress(OSError, ValueError, AttributeError):
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
-    return None
+def available_memory() -> int:
+    """Return the bytes available without swapping."""
+    return int(psutil.virtual_memory().available)

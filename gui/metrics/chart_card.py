@@ -80,6 +80,7 @@ class ChartCard(Card):
         for box in (self.kind, self.data, self.across, self.up):
             box.activated.connect(self._chosen)
         self._wanted = {"x": "reconstruction", "y": ""}
+        self.save_shown = self.export.emit
 
     @property
     def scatter(self) -> "ScatterChart":
@@ -88,6 +89,7 @@ class ChartCard(Card):
             from gui.metrics.charts import ScatterChart
 
             self._scatter = ScatterChart()
+            self._scatter.setAccessibleName("Scatter plot")
             self._scatter.picked.connect(self.picked)
             self._stack.addWidget(self._scatter)
         return self._scatter
@@ -99,6 +101,7 @@ class ChartCard(Card):
             from gui.metrics.charts import BarChart
 
             self._bars = BarChart()
+            self._bars.setAccessibleName("Bar chart")
             self._area.setWidget(self._bars)
         return self._bars
 

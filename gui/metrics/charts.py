@@ -5,14 +5,14 @@ from collections.abc import Sequence
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import Signal, Slot
-from PySide6.QtGui import QFontMetrics, QMouseEvent, QResizeEvent, QWheelEvent
-from PySide6.QtWidgets import QSizePolicy
+from PySide6.QtGui import QFontMetrics, QResizeEvent, QWheelEvent
 
 from engine.evaluation.catalogue import Column
 from engine.evaluation.charts import Bar, Point, courses, places
 from engine.figures.looks import Look
 from gui.widgets.axes import NumberAxis
 from gui.widgets.plain import as_plain
+from gui.widgets.plot import Plot
 from gui.widgets.theme import px, tokens
 
 LONGEST = 24
@@ -28,28 +28,14 @@ ROW = 17
 """Least height of a bar's row in pixels."""
 
 
-class Chart(pg.PlotWidget):
-    """A plot in the theme's colours."""
+class Chart(Plot):
+    """A plot of numbers."""
 
     def __init__(self) -> None:
-        super().__init__(axisItems={side: NumberAxis(side) for side in ("bottom", "left")})
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.across, self.up = NumberAxis("bottom"), NumberAxis("left")
+        super().__init__(self.across, self.up)
         self.setMinimumSize(160, 90)
-        self.setMenuEnabled(False)
-        self.hideButtons()
-        self.plot = self.getPlotItem()
         self.plot.layout.setContentsMargins(0, 4, 10, 0)
-        self.across, self.up = self.plot.getAxis("bottom"), self.plot.getAxis("left")
-        self.apply_theme()
-
-    def apply_theme(self) -> None:
-        """Apply the current colour scheme."""
-        colours = tokens()
-        self.setBackground(colours.card)
-        for axis in (self.across, self.up):
-            axis.setPen(colours.border)
-            axis.setTextPen(colours.muted)
-        self.showGrid(x=True, y=True, alpha=0.12)
 
 
 class ScatterChart(Chart):
@@ -89,7 +75,7 @@ class ScatterChart(Chart):
         )
         self._join(each, looks)
         if moved:
-            self._show_all()
+            self.show_all()
 
     def _join(self, each: Sequence[Sequence[Point]], looks: Sequence[Look]) -> None:
         for line in self.lines:
@@ -117,7 +103,8 @@ class ScatterChart(Chart):
             room = QFontMetrics(axis.label.font()).horizontalAdvance(column.heading) <= length
             axis.setLabel(column.heading if room else column.title)
 
-    def _show_all(self) -> None:
+    @Slot()
+    def show_all(self) -> None:
         """Show every point; around a single one, or equal values, leave a twentieth of the value."""
         if not self._shown or self._columns is None:
             return
@@ -128,10 +115,6 @@ class ScatterChart(Chart):
             low, high = min(values), max(values)
             around = 0.0 if high > low else max(abs(low) / 20, 10.0**-column.decimals)
             show(low - around, high + around, padding=0.08)
-
-    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
-        """Reset the zoom."""
-        self._show_all()
 
     def _tip(self, x: float, y: float, data: int) -> str:
         if self._columns is None or not 0 <= data < len(self._shown):
@@ -155,8 +138,10 @@ class BarChart(Chart):
 
     def __init__(self) -> None:
         super().__init__()
-        self.setMouseEnabled(x=False, y=False)
+        self.setMouseEnabled(x=True, y=False)
         self.plot.getViewBox().invertY(True)
+        self._ends = 0.0, 1.0, 0
+        """Smallest and largest value, and number of rows."""
         self.bars = pg.BarGraphItem(x0=[], y=[], height=0.6, width=[])
         self.errors = pg.ErrorBarItem(beam=0.2)
         self.printed = pg.ScatterPlotItem(symbol="d", size=11)
@@ -186,17 +171,28 @@ class BarChart(Chart):
         self.across.setLabel(column.heading)
         self.up.setTicks([[*((place, _short(bar.title)) for place, bar in placed), *headings.items()]])
         self.setMinimumHeight(px(ROW) * (len(at) + len(headings)) + 50)
-        self.plot.setYRange(-0.6, max(0.6, len(at) + len(headings) - 0.4), padding=0)
         ends = [0.0, *(v for bar in bars for v in (bar.value, bar.low, bar.high, bar.printed) if v is not None)]
-        self.plot.setXRange(min(ends), max(ends) or 1.0, padding=0.04)
+        self._ends = min(ends), max(ends) or 1.0, len(at) + len(headings)
+        self.show_all()
         self.setToolTip(
             "Error bars: ± standard deviation over runs, or the 95 % interval of a single run."
             + (" Diamonds: the report's numbers." if any(bar.printed is not None for bar in bars) else "")
         )
 
+    @Slot()
+    def show_all(self) -> None:
+        """Show every bar from end to end."""
+        low, high, rows = self._ends
+        self.plot.setYRange(-0.6, max(0.6, rows - 0.4), padding=0)
+        self.plot.setXRange(low, high, padding=0.04)
+
     def wheelEvent(self, event: QWheelEvent) -> None:
-        """Leave the wheel to the scroll area."""
-        event.ignore()
+        """Zoom along the values; leave the wheel to the scroll area while there are more bars than it shows."""
+        above = self.parentWidget()
+        if above is not None and self.height() > above.height():
+            event.ignore()
+        else:
+            super().wheelEvent(event)
 
 
 def _short(title: str) -> str:

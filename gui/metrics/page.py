@@ -92,6 +92,7 @@ class MetricsPage(QWidget):
         self.charts, self.subject = ChartCard(), SubjectCard()
         for card in (self.charts, self.subject):
             card.setProperty("helpTopic", "table#pictures")
+            card.group = (self.charts, self.subject)
         self.charts.picked.connect(self._pick)
         self.charts.export.connect(self._save_chart)
         self.subject.export.connect(self._save_subject)

@@ -102,7 +102,9 @@ class SubjectCard(Card):
         for widget, stretch in ((self.view, 3), (self.run, 2), (self.open, 0), (self.save, 0)):
             self.head.addWidget(widget, stretch)
         self.map = HeatMap()
-        self.grid = ImageGrid(side=128, largest=72)
+        self.map.setAccessibleName("Matrix of latents and factors")
+        self.grid = ImageGrid(side=128, largest=72, opens=True)
+        self.grid.setAccessibleName("Reconstructions")
         self._pictures = _scrolled("Images of the run")
         self._pictures.setWidget(self.grid)
         self._plots = _scrolled("Inferred against true values of the factors")
@@ -113,6 +115,7 @@ class SubjectCard(Card):
         self.body.addLayout(self._stack, 1)
         self.words = label("", "muted", wrap=True)
         self.body.addWidget(self.words)
+        self.save_shown = self.export.emit
         self._draw()
 
     def show_rows(

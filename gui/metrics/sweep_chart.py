@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import pyqtgraph as pg
-from PySide6.QtGui import QFont
 from PySide6.QtWidgets import QGridLayout, QWidget
 
 from gui.metrics.charts import Chart
 from gui.widgets.layouts import label
+from gui.widgets.plot import axis_font
 from gui.widgets.theme import px, tokens
 
 if TYPE_CHECKING:
@@ -55,16 +55,13 @@ class SweepChart(QWidget):
     def _chart(self, sweep: "Sweep") -> Chart:
         chart = Chart()
         chart.setMinimumSize(px(90), px(HEIGHT))
-        chart.setMouseEnabled(x=False, y=False)
         title = sweep.axis_title(self._names)
         chart.setAccessibleName(f"{title} along {sweep.factor}")
         chart.setToolTip(f"Posterior mean of {title}, against the true value of {sweep.factor}")
         chart.up.setLabel(title)
         if sweep.names:
             chart.across.setTicks([list(zip(sweep.places.tolist(), sweep.names, strict=True))])
-            small = QFont()
-            small.setPixelSize(px(9))
-            chart.across.setTickFont(small)
+            chart.across.setTickFont(axis_font(0.75))
             chart.plot.setXRange(-0.4, len(sweep.names) - 0.6, padding=0)  # so that no name is cut off
         colour = pg.mkColor(tokens().runs[0])
         colour.setAlpha(140)

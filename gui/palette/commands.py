@@ -37,8 +37,10 @@ def commands_of(window: QMainWindow, pages: QStackedWidget, show_page: Callable[
     A button of a page that is not shown first shows its page.
     """
     found: dict[str, Entry] = {}
+    for menu in window.findChildren(QMenu):
+        menu.aboutToShow.emit()  # menus bring themselves up to date when they open
     buttons = [b for b in window.findChildren(QAbstractButton) if isinstance(b, KINDS) and b.window() is window]
-    owners = {id(menu): _words(button) for button in buttons if (menu := _menu(button)) is not None}
+    owners = {id(own): _words(button) for button in buttons if (own := _menu(button)) is not None}
     for action in window.findChildren(QAction):
         entry = _of_action(action, owners, pages, show_page)
         if entry is not None:
@@ -68,6 +70,8 @@ def _of_action(
     if not title or not objects or action.isSeparator() or action.menu() is not None or not action.isVisible():
         return None
     menus = [each for each in objects if isinstance(each, QMenu)]
+    if any(_hidden(menu, pages) for menu in menus):
+        return None
     widgets = [each for each in objects if isinstance(each, QWidget) and not isinstance(each, QMenu)]
     place = next((words for menu in menus if (words := owners.get(id(menu)) or _title(menu))), "")
     page = next((number for each in (*widgets, *menus) if (number := _page(each, pages)) is not None), None)
@@ -106,6 +110,13 @@ def _page(widget: QWidget, pages: QStackedWidget) -> int | None:
             return number
         each = each.parentWidget()
     return None
+
+
+def _hidden(menu: QMenu, pages: QStackedWidget) -> bool:
+    """Return whether the widget that a menu belongs to is not shown on its page."""
+    holder, page = menu.parentWidget(), _page(menu, pages)
+    inside = pages.widget(page) if page is not None else None
+    return holder is not None and inside is not None and not holder.isVisibleTo(inside)
 
 
 def _card(widget: QWidget) -> str:

@@ -59,10 +59,16 @@ class LivePictures(Card):
         super().__init__("Live")
         self.step = label("", "pill")
         self.head.insertWidget(1, self.step)
-        self.originals = ImageGrid(largest=56)
-        self.reconstructions = ImageGrid(largest=56)
-        self.traversal = ImageGrid(side=44, largest=56, above=True)
+        self.originals = ImageGrid(largest=56, opens=True)
+        self.reconstructions = ImageGrid(largest=56, opens=True)
+        self.traversal = ImageGrid(side=44, largest=56, above=True, opens=True)
         self.traversal.title_clicked.connect(self._take_link)
+        for grid, name in (
+            (self.originals, ORIGINALS),
+            (self.reconstructions, "Reconstructions"),
+            (self.traversal, "Latents"),
+        ):
+            grid.setAccessibleName(name)
         self.play = QPushButton("▶")
         self.play.setFixedWidth(px(38))
         self.play.setToolTip("Play the history (Space)")

@@ -113,6 +113,9 @@ class TrainingPage(QWidget):
             self._curves.show_options(self.options.options)
             self._curves.fold_asked.connect(self._fold)
             self._curves.show_runs(self._subjects())
+            for plot in self._curves.plots:
+                plot.group = self._curves.plots
+                plot.save_shown, plot.logarithmic = self._export, self.options.logarithmic
             self._stack.addWidget(self._curves)
             follow(self._curves, self.pictures)
         return self._curves

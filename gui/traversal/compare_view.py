@@ -69,7 +69,8 @@ class CompareView(QWidget):
         if run.traversal is None:
             column.addWidget(label(run.error, "warning", wrap=True), 1, 0)
         else:
-            grid = ImageGrid(side=64, head=True, largest=72)
+            grid = ImageGrid(side=64, head=True, largest=72, opens=True)
+            grid.setAccessibleName(f"Latents of {run.name}")
             grid.show_rows(_rows(run, min_kl), _headings(run.traversal), framed=_framed(run.traversal))
             column.addWidget(grid, 1, 0)
             self.grids.append(grid)

@@ -7,16 +7,18 @@ import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
 from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Signal, Slot
-from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainterPath, QPen
-from PySide6.QtWidgets import QGraphicsPathItem, QSizePolicy, QWidget
+from PySide6.QtGui import QKeyEvent, QPainterPath, QPen
+from PySide6.QtWidgets import QGraphicsPathItem, QWidget
 
 from engine.runs.curves import View, logarithms, nearest, thinned, value_range, visible
 from gui.widgets.axes import PlaceAxis, ValueAxis, clock
 from gui.widgets.flow import FlowLayout
-from gui.widgets.layouts import Card
+from gui.widgets.large import enlarge
+from gui.widgets.layouts import Card, tool_button
 from gui.widgets.legend import Entry, Legend
+from gui.widgets.plot import Plot
 from gui.widgets.readout import Reading, Readout
-from gui.widgets.theme import tokens
+from gui.widgets.theme import px, tokens
 
 MOST_POINTS = 4000
 """Maximum number of points drawn for a curve."""
@@ -77,7 +79,7 @@ class Box(pg.ViewBox):
         return path
 
 
-class Canvas(pg.PlotWidget):
+class Canvas(Plot):
     """The plot itself, which reports interaction.
 
     Emits `zoomed(low, high)` after zooming or panning along x, `all_asked` to reset the view, and `pointed(x)` with the
@@ -90,22 +92,21 @@ class Canvas(pg.PlotWidget):
 
     def __init__(self) -> None:
         self.place, self.value = PlaceAxis(), ValueAxis()
-        super().__init__(viewBox=Box(), axisItems={"bottom": self.place, "left": self.value})
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        super().__init__(self.place, self.value, lines="y", box=Box())
         self.setMinimumHeight(60)
-        self.setMenuEnabled(False)
-        self.hideButtons()
-        self.setObjectName("plot")
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.getPlotItem().layout.setContentsMargins(0, 4, 8, 0)
-        self.value.setWidth(44)
+        self.plot.layout.setContentsMargins(0, 4, 8, 0)
         self.value.setStyle(hideOverlappingLabels=True)
-        self.box = self.getPlotItem().getViewBox()
+        self.box = self.plot.getViewBox()
         self.box.disableAutoRange()
         # Only along x: the y axis always fits the visible values.
         self.box.setMouseEnabled(x=True, y=False)
         self.box.sigRangeChangedManually.connect(self._moved)
         self.scene().sigMouseMoved.connect(self._point)
+
+    def apply_theme(self) -> None:
+        """Apply the current colour scheme and zoom."""
+        super().apply_theme()
+        self.value.setWidth(px(44))
 
     def area(self) -> QRectF:
         """Return the area of the curves in pixels of this widget."""
@@ -131,7 +132,8 @@ class Canvas(pg.PlotWidget):
         super().leaveEvent(event)
         self.pointed.emit(None)
 
-    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+    @Slot()
+    def show_all(self) -> None:
         """Request a reset of the view."""
         self.all_asked.emit()
 
@@ -146,12 +148,10 @@ class Canvas(pg.PlotWidget):
             Qt.Key.Key_Left: (low - width / 10, high - width / 10),
             Qt.Key.Key_Right: (low + width / 10, high + width / 10),
         }
-        if event.key() == Qt.Key.Key_Home:
-            self.all_asked.emit()
-        elif event.key() in moves:
+        if event.key() in moves:
             self.zoomed.emit(*moves[Qt.Key(event.key())])
         else:
-            event.ignore()
+            super().keyPressEvent(event)
 
 
 class CurvePlot(Card):
@@ -166,7 +166,7 @@ class CurvePlot(Card):
         self.canvas.setAccessibleName(title)
         self.title.setToolTip(
             "Wheel or + and −: zoom along x. Drag or arrow keys: pan. Double-click or Home: show all. "
-            "All plots zoom and pan together."
+            "All plots zoom and pan together. Right-click: enlarge, copy, save, hide."
         )
         self.body.addWidget(self.canvas, 1)
         self._line = pg.InfiniteLine(movable=False)
@@ -176,6 +176,8 @@ class CurvePlot(Card):
             mark.hide()
             self.canvas.addItem(mark, ignoreBounds=True)
         self.readout = Readout(self.canvas)
+        self._readout_home: QWidget | None = None
+        """What the readout may extend over while this plot is there."""
         self._curves: Sequence[Curve] = ()
         self._items: dict[str, pg.PlotDataItem] = {}
         self._bands: dict[str, QGraphicsPathItem] = {}
@@ -190,19 +192,28 @@ class CurvePlot(Card):
             self.head.takeAt(0)
         top = QWidget()
         flow = FlowLayout(top, spacing=8, line_spacing=3)
-        for widget in (self.title, self.note, self.legend):
+        self.large = tool_button("⤢", "Enlarge, and close again with Escape", "Enlarge")
+        self.large.setObjectName("small")
+        self.large.clicked.connect(self._enlarge)
+        for widget in (self.title, self.note, self.large, self.legend):
             flow.addWidget(widget)
         self.head.addWidget(top, 1)
 
+    @Slot()
+    def _enlarge(self) -> None:
+        enlarge(self, self.group)
+
+    def event(self, event: QEvent) -> bool:
+        """Take the readout along when the plot is shown large, and bring it back."""
+        if event.type() == QEvent.Type.ParentChange and (home := self.readout.parentWidget()) is not self.canvas:
+            self._readout_home = self._readout_home or home
+            self.readout.setParent(self._readout_home if self._readout_home.isAncestorOf(self) else self)
+        return super().event(event)
+
     def apply_theme(self) -> None:
         """Apply the current colour scheme."""
-        colours = tokens()
-        self.canvas.setBackground(colours.card)
-        for axis in (self.canvas.place, self.canvas.value):
-            axis.setPen(colours.border)
-            axis.setTextPen(colours.muted)
-        self.canvas.showGrid(x=False, y=True, alpha=0.12)
-        self._line.setPen(pg.mkPen(colours.muted, width=1, style=Qt.PenStyle.DashLine))
+        self.canvas.apply_theme()
+        self._line.setPen(pg.mkPen(tokens().muted, width=1, style=Qt.PenStyle.DashLine))
 
     @property
     def drawn(self) -> dict[str, pg.PlotDataItem]:

@@ -10,6 +10,7 @@ from PySide6.QtGui import QColor, QFont, QFontMetrics, QHelpEvent, QPainter, QPa
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from gui.widgets.plain import as_plain
+from gui.widgets.plot_menu import PlotMenu
 from gui.widgets.theme import px, tokens
 
 SIDE, HEAD, GAP = 40, 24, 3
@@ -28,6 +29,7 @@ class HeatMap(QWidget):
         self._tip = ""
         self._pale: Sequence[bool] = ()
         self._wanted = 0
+        self.menu = PlotMenu(self)
         self.setMouseTracking(True)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
 

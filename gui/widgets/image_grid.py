@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, QSize, Qt, Signal, Slot
 from PySide6.QtGui import (
     QColor,
     QFocusEvent,
@@ -23,8 +23,10 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
+from gui.widgets.large import enlarge_picture
 from gui.widgets.plain import as_plain
-from gui.widgets.theme import px, tokens
+from gui.widgets.plot_menu import PlotMenu
+from gui.widgets.theme import px, tokens, zoom
 
 GAP = 4
 RADIUS = 3.0
@@ -62,23 +64,31 @@ class ImageGrid(QWidget):
     """Rows of square images, as large as fit, with titles of at least `side` pixels on the left.
 
     With `above`, titles move above their images if there is no room beside them. Emits `clicked(row, column)` on a
-    click, or with `keys` also on Return at the image reached with the arrow keys, and `hovered(row, column)` when the
-    pointer or the keys reach an image, (-1, -1) when they leave. A click on the title of a row with a button emits
+    click, or with `keys` also on Return at the image reached with the arrow keys, `hovered(row, column)` when the
+    pointer or the keys reach an image, (-1, -1) when they leave, and `changed` when other images are shown. With
+    `opens`, a click or Return enlarges an image. A click on the title of a row with a button emits
     `title_clicked(row)`.
     """
 
     clicked = Signal(int, int)
     title_clicked = Signal(int)
     hovered = Signal(int, int)
+    changed = Signal()
 
     def __init__(
-        self, *, side: int = 0, head: bool = False, largest: int = 96, keys: bool = False, above: bool = False
+        self,
+        *,
+        side: int = 0,
+        head: bool = False,
+        largest: int = 96,
+        keys: bool = False,
+        above: bool = False,
+        opens: bool = False,
     ) -> None:
         super().__init__()
-        self._side = px(side)
+        self._sizes = side, 20 if head else 0, largest
+        """Width of titles, height of headings and largest side of an image, in pixels at 100 %."""
         self._may_stand_above = above
-        self._head = px(20) if head else 0
-        self._largest = largest
         self._rows: list[Row] = []
         self._words = (0, 0)
         """Width in pixels of the widest title with its note below it, and beside it."""
@@ -86,8 +96,12 @@ class ImageGrid(QWidget):
         self._headings: Sequence[str] = ()
         self._framed: int | None = None
         self._under: tuple[int, int] | None = None
-        if keys:
+        if keys or opens:
             self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        if opens:
+            self.clicked.connect(self._enlarge)
+            self.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.menu = PlotMenu(self, enlarge=self._enlarge_pointed)
         self.setMouseTracking(True)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
 
@@ -101,6 +115,41 @@ class ImageGrid(QWidget):
             self._come_to(None)
         self.updateGeometry()
         self.update()
+        self.changed.emit()
+
+    def image(self, row: int, column: int) -> QImage | None:
+        """Return a displayed image; None if there is none at that place."""
+        found = row < len(self._images) and column < len(self._images[row])
+        return self._images[row][column] if found else None
+
+    def caption(self, row: int, column: int) -> str:
+        """Return what is known about an image: the title and note of its row, and its tooltip or its heading."""
+        if self.image(row, column) is None:
+            return ""
+        shown, heading = self._rows[row], self._headings[column] if column < len(self._headings) else ""
+        tip = shown.tips[column] if column < len(shown.tips) else heading
+        return " · ".join(part for part in dict.fromkeys((f"{shown.title} {shown.note}".strip(), tip)) if part)
+
+    @Slot(int, int)
+    def _enlarge(self, row: int, column: int) -> None:
+        enlarge_picture(self, row, column)
+
+    def _enlarge_pointed(self) -> None:
+        """Enlarge the image under the pointer or reached by keys, else the first."""
+        if self._rows:
+            enlarge_picture(self, *(self._under or (0, 0)))
+
+    @property
+    def _side(self) -> int:
+        return px(self._sizes[0])
+
+    @property
+    def _head(self) -> int:
+        return px(self._sizes[1])
+
+    @property
+    def _largest(self) -> int:
+        return round(self._sizes[2] * zoom())
 
     @property
     def rows(self) -> list[Row]:
@@ -211,6 +260,8 @@ class ImageGrid(QWidget):
         """Report a click on an image or a title."""
         place = event.position().toPoint()
         found, title = self._at(place), self._title_at(place)
+        if event.button() != Qt.MouseButton.LeftButton:
+            return
         if found:
             self.clicked.emit(*found)
         elif title is not None and self._rows[title].button:

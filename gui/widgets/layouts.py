@@ -1,7 +1,19 @@
 """Cards, titles and labels: the building blocks of every page."""
 
+from collections.abc import Callable, Sequence
+
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QProgressBar, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QMenu,
+    QProgressBar,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 
 class Card(QFrame):
@@ -9,6 +21,14 @@ class Card(QFrame):
 
     def __init__(self, title: str, note: str = "") -> None:
         super().__init__()
+        self.group: Sequence[Card] = ()
+        """The cards among which it can be hidden, and to which the arrow keys go on from it while it is large."""
+        self.save_shown: Callable[[], object] | None = None
+        """What asks where to save the plot or pictures of this card."""
+        self.logarithmic: QAbstractButton | None = None
+        """The box that makes its plot logarithmic."""
+        self.away = False
+        """Whether the user has hidden it."""
         self.setObjectName("card")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(12, 10, 12, 12)
@@ -24,6 +44,15 @@ class Card(QFrame):
         self.body = QVBoxLayout()
         self.body.setSpacing(6)
         layout.addLayout(self.body, 1)
+
+    def put_away(self, away: bool) -> None:
+        """Hide it until it is wanted again, whether or not it has something to show."""
+        self.away = away
+        self.setVisible(not away)
+
+    def setVisible(self, visible: bool) -> None:
+        """Show or hide it; what the user has hidden stays so."""
+        super().setVisible(visible and not self.away)
 
 
 def label(text: str, name: str = "", *, wrap: bool = False) -> QLabel:

@@ -1,4 +1,7 @@
-"""The status bar: the current job with its progress, speed and time left."""
+"""The status bar: the current job with its progress, speed and time left, other jobs, and what the machine does."""
+
+from collections.abc import Mapping
+from pathlib import Path
 
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QWidget
 
@@ -7,14 +10,18 @@ from engine.studies import StudyProgress
 from gui.metrics.study_session import StudySession
 from gui.training.session import TrainingSession
 from gui.widgets.layouts import job_bar, label
+from gui.widgets.machine_meter import MachineMeter
 from gui.widgets.theme import px
 from gui.widgets.words import duration
 
 
 class StatusBar(QFrame):
-    """Shows the run in training, else the running study, else any other job."""
+    """Shows the run in training, else the running study, else any other job; other jobs beside it, and the machine.
 
-    def __init__(self) -> None:
+    `folder` is on the disk whose room is shown.
+    """
+
+    def __init__(self, folder: Path) -> None:
         super().__init__()
         self.setObjectName("footer")
         self.setFixedHeight(px(32))
@@ -26,25 +33,37 @@ class StatusBar(QFrame):
         self.bar = job_bar()
         self.words = label("", "muted")
         self.speed = label("", "muted")
+        self.beside = label("", "muted")
+        self.machine = MachineMeter(folder)
         for widget in (self.task, self.name, self.bar, self.words):
             layout.addWidget(widget)
-        layout.addStretch(1)
         layout.addWidget(self.speed)
+        layout.addWidget(self.beside)
+        layout.addStretch(1)
+        layout.addWidget(self.machine)
         self.bar.hide()
         self._trains = False
         self._others: dict[str, Progress] = {}
 
     def show_job(self, task: str, progress: Progress | None) -> None:
-        """Show the progress of another job, e.g. "Evaluating", while nothing is training; None when it has ended."""
+        """Show the progress of another job, e.g. "Evaluating"; None when it has ended."""
         if progress is None:
             self._others.pop(task, None)
         else:
             self._others[task] = progress
-        if not self._trains:
+        if self._trains:
+            self._show_beside(self._others)
+        else:
             self._show_others()
+
+    def _show_beside(self, jobs: Mapping[str, Progress]) -> None:
+        """Show jobs in a few words, beside the one that has the bar."""
+        words = [f"{task} {100 * done.done / max(1, done.total):.0f} %" for task, done in jobs.items()]
+        self.beside.setText(" · ".join(words))
 
     def _show_others(self) -> None:
         task, progress = next(iter(self._others.items()), ("Ready", None))
+        self._show_beside({name: each for name, each in self._others.items() if name != task})
         self.task.setText(task)
         for text in (self.name, self.words, self.speed):
             text.setText("")
@@ -61,6 +80,7 @@ class StatusBar(QFrame):
         if not session.active or session.run is None:
             self._show_others()
             return
+        self._show_beside(self._others)
         self.bar.setVisible(progress is not None)
         self.name.setText(session.run.name)
         preparing = progress is not None and progress.what != "Training"
@@ -86,6 +106,7 @@ class StatusBar(QFrame):
         """Show the progress of the study running in this window."""
         progress = session.progress
         self._trains = True
+        self._show_beside(self._others)
         self.bar.setVisible(progress is not None)
         self.task.setText("Stopping" if session.stopping else "Paused" if session.paused else "Study")
         self.name.setText(session.study.title if session.study else "")

@@ -1,5 +1,6 @@
 """Colours and style sheet of the window, light and dark."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from PySide6.QtCore import Qt
@@ -15,7 +16,7 @@ SCHEMES = {
     "system": Qt.ColorScheme.Unknown,
 }
 
-CHOSEN = "disentangle-scheme"
+CHOSEN, ZOOM = "disentangle-scheme", "disentangle-zoom"
 
 TEXT = 13
 """Default text size in pixels; a larger one set on the desktop takes precedence."""
@@ -88,12 +89,24 @@ def is_dark() -> bool:
 
 
 def px(size: int) -> int:
-    """Scale a length in pixels from the default text size (13 pixels) to the size set on the desktop.
+    """Scale a length in pixels from the default text size (13 pixels) to the size set on the desktop, and by the zoom.
 
-    Text is never smaller than the default, which most desktops use.
+    Unless the user zooms out, text is never smaller than the default, which most desktops use.
     """
     wanted = QFontInfo(QApplication.font()).pixelSize() if QApplication.instance() is not None else TEXT
-    return round(size * max(1.0, wanted / TEXT))
+    return round(size * zoom() * max(1.0, wanted / TEXT))
+
+
+def zoom() -> float:
+    """Return the zoom of the window that the user has chosen."""
+    app = QApplication.instance()
+    chosen = app.property(ZOOM) if app is not None else None
+    return float(chosen) if chosen else 1.0
+
+
+def remember_zoom(app: QApplication, factor: float) -> None:
+    """Set the zoom without applying it."""
+    app.setProperty(ZOOM, factor)
 
 
 def choose_scheme(app: QApplication, name: str) -> None:
@@ -121,8 +134,11 @@ def toggle_scheme(app: QApplication) -> str:
     return str(app.property(CHOSEN))
 
 
-def apply(app: QApplication) -> None:
-    """Apply palette and style sheet of the current scheme to the application."""
+def apply(app: QApplication, meanwhile: Callable[[], object] | None = None) -> None:
+    """Apply palette and style sheet of the current scheme to the application.
+
+    `meanwhile` is called while widgets have no style sheet, and so no sizes but those that were set.
+    """
     t = tokens()
     palette = QPalette()
     for role, colour in (
@@ -144,6 +160,8 @@ def apply(app: QApplication) -> None:
     for role in (QPalette.ColorRole.Text, QPalette.ColorRole.WindowText, QPalette.ColorRole.ButtonText):
         palette.setColor(QPalette.ColorGroup.Disabled, role, QColor(t.muted))
     app.setStyleSheet("")  # replacing one style sheet by another takes a window three times as long
+    if meanwhile is not None:
+        meanwhile()
     app.setPalette(palette)
     app.setStyleSheet(style_sheet(t))
 
@@ -163,6 +181,11 @@ def style_sheet(t: Tokens) -> str:
     QFrame#header {{ border-bottom: 1px solid {t.border}; }}
     QFrame#footer {{ border-top: 1px solid {t.border}; }}
     QFrame#banner {{ background: {t.card}; border: 1px solid {t.error}; border-radius: 8px; }}
+    QWidget#large {{ background: {t.window}; }}
+    QToolButton#small {{ background: transparent; border: 1px solid transparent; border-radius: 4px; padding: 0 3px;
+        color: {t.muted}; }}
+    QToolButton#small:hover {{ color: {t.accent}; }}
+    QToolButton#small:focus {{ border-color: {t.accent}; }}
     QFrame#palette {{ background: {t.card}; border: 1px solid {t.muted}; border-radius: 8px; }}
     QFrame#banner[kind="note"] {{ border-color: {t.warning}; }}
     QFrame#banner[kind="offer"] {{ border-color: {t.accent}; }}

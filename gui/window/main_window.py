@@ -9,6 +9,7 @@ from PySide6.QtWidgets import (
     QApplication,
     QHBoxLayout,
     QMainWindow,
+    QScrollArea,
     QStackedWidget,
     QVBoxLayout,
     QWidget,
@@ -62,6 +63,7 @@ from gui.window.in_use import plugins_in_use
 from gui.window.left_out import files_left_out, runs_left_out
 from gui.window.menu import WindowMenu
 from gui.window.theming import ThemeChoice
+from gui.window.zooming import Zoom
 
 EVALUATING, PREPARING = "Evaluating", "Preparing data"
 """Names of jobs other than training in the status bar."""
@@ -107,7 +109,8 @@ class MainWindow(QMainWindow):
             self.pages.addWidget(page)
         self.banner = Banner()
         self.plugin_desk = PluginDesk(self.plugins, self.banner, self)
-        self.status = StatusBar()
+        self.status = StatusBar(runs)
+        self.zoom = Zoom(self, settings)
         actions = self.actions_of_runs
         menu = WindowMenu(
             self,
@@ -118,6 +121,7 @@ class MainWindow(QMainWindow):
             self._ask_settings,
             self._show_plugins,
             self._open_palette,
+            self.zoom,
         )
         self.header = Header(menu, self)
         self.theme = ThemeChoice(self.header, settings, self)
@@ -156,11 +160,17 @@ class MainWindow(QMainWindow):
         rows.addWidget(self.header)
         rows.addWidget(middle, 1)
         rows.addWidget(self.status)
-        self.setCentralWidget(everything)
+        area = QScrollArea()  # what the zoom makes larger than the window
+        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        area.setFrameShape(QScrollArea.Shape.NoFrame)
+        area.setWidgetResizable(True)
+        area.setWidget(everything)
+        self.setCentralWidget(area)
 
     def _connect(self) -> None:
         self.header.page_chosen.connect(self._show_page)
         self.theme.changed.connect(self.apply_theme)
+        self.zoom.changed.connect(self.apply_theme)
         self.run_list.selected.connect(self._show_runs)
         self.actions_of_runs.use_settings.connect(self._use_settings)
         self.actions_of_runs.failed.connect(self.banner.say)
@@ -620,6 +630,7 @@ class MainWindow(QMainWindow):
         self.store.close()
         self.banner.close_timer()
         self.estimator.close()
+        self.status.machine.close_worker()
         self.training_page.close_worker()
         self.traversal_page.close_worker()
         self.metrics_page.close_worker()
