@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from engine.errors import DataError
 from engine.system.reading import open_regular
 
-LARGEST = 2**33
+LARGEST = 2**34
 """Largest size of an array in bytes, whatever the file's size."""
 
 
