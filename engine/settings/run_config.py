@@ -70,6 +70,20 @@ DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 DEVICE_TITLES = {"auto": "Automatic", "cpu": "CPU", "cuda": "GPU (CUDA)", "mps": "GPU (Apple)"}
 _DATASETS = {
     "dsprites": "dSprites",
+    "dsprites-colour": "dSprites in colour",
+    "dsprites-noise": "dSprites with noise",
+    "dsprites-textures": "dSprites on textures",
+    "xy-squares": "XYSquares",
+    "room": "Room",
+    "shapes3d": "Shapes3D",
+    "mpi3d-toy": "MPI3D toy",
+    "mpi3d-realistic": "MPI3D realistic",
+    "mpi3d-real": "MPI3D real",
+    "mpi3d-complex": "MPI3D complex",
+    "smallnorb": "SmallNORB",
+    "smallnorb-instances": "SmallNORB with instances",
+    "cars3d": "Cars3D",
+    "celeba": "CelebA",
     "mnist": "MNIST",
     "fashion-mnist": "Fashion-MNIST",
     "kmnist": "KMNIST",
@@ -113,8 +127,9 @@ class RunConfig(Settings):
     dataset: str = setting(
         "dsprites",
         "Data set",
-        "The images to learn from. dSprites is generated on this machine, Digits comes with the application, the MNIST "
-        "family is read from a folder or downloaded; own pictures and own arrays are your data.",
+        "The images to learn from. dSprites and its variants, XYSquares and Room are drawn on this machine, Digits "
+        "comes with the application; published data sets are read from their files or downloaded; own pictures and own "
+        "arrays are your data.",
         Group.DATA,
         choices=lambda: DATASET_TITLES,
     )
