@@ -48,7 +48,7 @@ class FolderField(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._kind = "folder"
+        self._kind, self._file_types = "folder", ""
         self.line = QLineEdit()
         self.line.textChanged.connect(self.edited)
         button = QToolButton()
@@ -70,9 +70,12 @@ class FolderField(QWidget):
         super().setAccessibleName(name)
         self.line.setAccessibleName(name)
 
-    def accept(self, kind: str, *, required: bool) -> None:
-        """Set what is accepted ("folder", "file" or "folder or file"), and whether it may be empty."""
-        self._kind = kind
+    def accept(self, kind: str, file_types: str, *, required: bool) -> None:
+        """Set what is accepted ("folder", "file" or "folder or file"), and whether it may be empty.
+
+        `file_types` are those that the dialog offers.
+        """
+        self._kind, self._file_types = kind, file_types
         self.line.setPlaceholderText(f"choose a {kind}" if required else "automatic")
 
     @Slot()
@@ -81,7 +84,7 @@ class FolderField(QWidget):
         if self._kind == "folder":
             chosen = QFileDialog.getExistingDirectory(self, "Choose the folder with the data set's files", start)
         else:
-            chosen, _ = QFileDialog.getOpenFileName(self, "Choose the data set's file", start, "NumPy arrays (*.npz)")
+            chosen, _ = QFileDialog.getOpenFileName(self, "Choose the data set's file", start, self._file_types)
         if chosen:
             self.line.setText(chosen)
 

@@ -30,6 +30,7 @@ from engine.system.fields import choices_of, empty_text, group_of, help_of, is_w
 from engine.system.numbers import exact
 from engine.system.reading import path_exists
 from engine.system.registry import Registry
+from gui.data.entry_list import EntryBox
 from gui.plugins.words import origin_tip
 from gui.training.editors import FolderField, TextField, WeightField
 from gui.training.method_box import MethodBox, method_tip
@@ -163,6 +164,10 @@ class ConfigForm(QWidget):
             methods = MethodBox()
             methods.currentIndexChanged.connect(self._edited)
             return methods
+        if name == "dataset":
+            entries = EntryBox()
+            entries.currentIndexChanged.connect(self._edited)
+            return entries
         if choices:
             combo = Combo()
             combo.setMinimumContentsLength(8)
@@ -335,7 +340,7 @@ class ConfigForm(QWidget):
         dataset = ENTRIES[_get(self._editors["dataset"])]
         folder = self._editors["data_folder"]
         assert isinstance(folder, FolderField)
-        folder.accept(dataset.path_kind, required=dataset.own)
+        folder.accept(dataset.path_kind, dataset.file_types, required=dataset.needs_path)
         unused = unused_settings(self._objective, dataset.name, _get(self._editors["network"]))
         used = {_key(self._objective, name) for name in _names(self._objective) if name not in unused}
         shown_groups = set()
