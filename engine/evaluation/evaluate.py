@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from engine.data import Dataset, Fingerprint, fingerprint_of, load_if_available, load_prepared, prepare
+from engine.data.subsets import subset_of, training_positions
 from engine.errors import CheckpointError, ConfigError, DataError, StudioError
 from engine.evaluation.catalogue import IMAGES, METRICS, OURS, VERSION
 from engine.evaluation.forward import forward
@@ -203,7 +204,8 @@ def _keep(trained: TrainedModel, key: str, new: dict[str, Any]) -> dict[str, Any
     """Add results to evaluation.json and return its content."""
     run, data = trained.run, fingerprint_of(trained.dataset)
     before = _kept(run, key, data)
-    metrics = before["metrics"] | {name: _with_data(entry, data) for name, entry in new["metrics"].items()}
+    about_data = {"data": data.values(), **_trained_on(trained)}
+    metrics = before["metrics"] | {name: _with_data(entry, about_data) for name, entry in new["metrics"].items()}
     about = {
         "run": str(run.path),
         "name": run.name,
@@ -222,11 +224,18 @@ def _keep(trained: TrainedModel, key: str, new: dict[str, Any]) -> dict[str, Any
     return kept
 
 
-def _with_data(entry: dict[str, Any], data: Fingerprint) -> dict[str, Any]:
-    """An entry whose protocol, if any, names its data."""
-    if "protocol" not in entry:
-        return entry
-    return entry | {"protocol": entry["protocol"] | {"data": data.values()}}
+def _with_data(entry: dict[str, Any], about: dict[str, Any]) -> dict[str, Any]:
+    """An entry whose protocol, if any, names its data, and what was trained on if that was a subset."""
+    return entry | {"protocol": entry["protocol"] | about} if "protocol" in entry else entry
+
+
+def _trained_on(trained: TrainedModel) -> dict[str, Any]:
+    """The subset that a run was trained on, and its size, for protocols; empty for all training images."""
+    config, dataset = trained.run.config, trained.dataset
+    if not (subset := subset_of(config)):
+        return {}
+    n = len(training_positions(dataset, config))
+    return {"trained_on": {"subset": subset, "n": n, "of": len(dataset.training)}}
 
 
 def _compute_headline(trained: TrainedModel, what: str) -> Computing:
@@ -255,13 +264,18 @@ def _compute_training(trained: TrainedModel, what: str) -> Computing:
         return {"metrics": {name: missing(method_reason(trained.run.config, name)) for name in TRAINING}}
     if "train" not in dataset.splits:
         return {"metrics": {name: missing(no_training_split(dataset.title)) for name in TRAINING}}
-    passed = yield from forward(trained, sample_of(dataset, "train"), SEED, f"{what}: training images", sharpness=False)
-    return {"metrics": training_results(passed, len(dataset.splits["train"]))}
+    positions = training_positions(dataset, trained.run.config)
+    passed = yield from forward(trained, drawn_from(positions), SEED, f"{what}: training images", sharpness=False)
+    return {"metrics": training_results(passed, len(positions))}
 
 
 def sample_of(dataset: Dataset, split: str, limit: int = IMAGES) -> NDArray[np.int64]:
     """Return positions of at most `limit` images of a split, drawn with a fixed seed, in ascending order."""
-    indices = np.asarray(dataset.splits[split], dtype=np.int64)
+    return drawn_from(np.asarray(dataset.splits[split], dtype=np.int64), limit)
+
+
+def drawn_from(indices: NDArray[np.int64], limit: int = IMAGES) -> NDArray[np.int64]:
+    """Return at most `limit` of these positions, drawn with a fixed seed, in ascending order."""
     if len(indices) <= limit:
         return indices
     return np.sort(np.random.default_rng(SEED).choice(indices, limit, replace=False))

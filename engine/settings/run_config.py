@@ -19,6 +19,7 @@ from engine.methods.base import MethodSettings, Supervision
 from engine.methods.registry import METHODS, same_setting, supervision_of, titles
 from engine.networks.architectures import NETWORKS, NORMALISATIONS
 from engine.settings.absent import let_stand_in
+from engine.settings.subset import Subset
 from engine.system.fields import (
     Settings,
     WholeNumbers,
@@ -139,6 +140,16 @@ class RunConfig(Settings):
         "Where the data set's files are: a folder, or an .npz file for own arrays. Empty: the application's own cache, "
         "filled by generating or downloading.",
         Group.DATA,
+    )
+    subset: str = setting(
+        "",
+        "Train on",
+        "Images to learn from, by their factors. 'scale ~ x width 0.2' correlates two factors along a line (Träuble et "
+        "al. 2021): the smaller the width, the stronger; 'without shape = heart & x = 16..31' leaves combinations "
+        "out; several parts are separated by semicolons. Evaluation uses all images. Empty: all training images.",
+        Group.DATA,
+        empty="all training images",
+        max_length=500,
     )
     image_size: int = setting(
         64,
@@ -287,6 +298,14 @@ class RunConfig(Settings):
             return value.expanduser().absolute() if value else None
         except RuntimeError as error:
             raise ValueError(str(error)) from None
+
+    @field_validator("subset")
+    @classmethod
+    def _in_one_form(cls, value: str) -> str:
+        try:
+            return str(Subset.parse(value))
+        except ValueError as error:
+            raise PydanticCustomError("reason", "{reason}", {"reason": str(error)}) from None
 
     @field_validator("keep_steps")
     @classmethod
@@ -530,6 +549,8 @@ def _sentence(error: Any) -> str:
     """One pydantic error as a sentence that names the field, the value and what is allowed."""
     name = str(error["loc"][0]) if error["loc"] else "settings"
     field = error.get("field") or RunConfig.model_fields.get(name)
+    if field is not None and error["type"] == "reason":
+        return f"{name} is {shown(error.get('input'))}: {error['ctx']['reason']}."
     if field is not None:
         return invalid_text(name, field, error.get("input"))
     if error["type"] == "extra_forbidden":
