@@ -3,15 +3,16 @@
 from pathlib import Path
 from typing import NoReturn
 
-from engine.data import digits, dsprites, mnist, own
-from engine.data.cache import prepared_folder, size_on_disk
+from engine.data import own
+from engine.data.cache import size_on_disk
 from engine.data.dataset import ArrayStore, BitStore, Dataset, Factors
+from engine.data.entries import OURS
 from engine.data.entry import Entry
 from engine.data.fingerprint import Fingerprint, fingerprint_of
 from engine.errors import DataError
 from engine.jobs.events import Finished, Job
 from engine.settings.absent import DATASETS_ABSENT
-from engine.settings.run_config import DATASET_TITLES, ClassOrder
+from engine.settings.run_config import ClassOrder
 from engine.system.registry import Registry
 
 __all__ = [
@@ -32,121 +33,6 @@ __all__ = [
     "load_prepared",
     "prepare",
 ]
-
-
-def _mnist_entry(name: str, description: str, licence: str, citation: str) -> Entry:
-    def state() -> str:
-        return "ready" if mnist.is_downloaded(name) else "needs download (or choose a folder)"
-
-    return Entry(
-        name=name,
-        title=DATASET_TITLES[name],
-        description=description,
-        images=70_000,
-        training_images=60_000,
-        shape=(28, 28, 1),
-        classes=", ".join(mnist.FAMILY[name].classes),
-        licence=licence,
-        citation=citation,
-        path_kind="folder",
-        load=lambda path, size: mnist.load(name, path),
-        prepare=lambda path, size: mnist.prepare(name, path),
-        state=state,
-        cached=lambda: [path for path in [mnist.cached_folder(name)] if any(path.glob("*"))],
-        holds=lambda path: mnist.recognise(path) == name,
-        check=lambda path: mnist.check(name, path),
-        downloads=lambda: not mnist.is_downloaded(name),
-    )
-
-
-def _own_entry(name: str, description: str, path_kind: str) -> Entry:
-    return Entry(
-        name=name,
-        title=DATASET_TITLES[name],
-        description=description,
-        images=None,
-        training_images=None,
-        shape=(),
-        classes="from the data",
-        factors="from the data" if name == "arrays" else "",
-        licence="yours",
-        path_kind=path_kind,
-        own=True,
-        load=own.load,
-        prepare=own.prepare,
-        state=lambda: f"choose a {path_kind}",
-        cached=lambda: [*prepared_folder().glob(f"own-{name}-*")],
-        holds=Path.is_dir if path_kind == "folder" else Path.is_file,
-        check=own.check,
-    )
-
-
-_OURS = (
-    Entry(
-        name="dsprites",
-        title=DATASET_TITLES["dsprites"],
-        description="2D shapes that vary in shape, scale, orientation and position; drawn on this machine, or "
-        "read from a file of originals.",
-        images=dsprites.COUNT,
-        training_images=dsprites.COUNT,
-        shape=(64, 64, 1),
-        classes=", ".join(dsprites.SHAPES),
-        factors=", ".join(f"{n} ({s})" for n, s in zip(dsprites.NAMES, dsprites.SIZES, strict=True)),
-        licence="Apache 2.0",
-        citation="L. Matthey, I. Higgins, D. Hassabis, A. Lerchner. dSprites: Disentanglement testing sprites "
-        "dataset. 2017.",
-        path_kind="folder or file",
-        load=lambda path, size: dsprites.load(path),
-        prepare=lambda path, size: dsprites.prepare(path),
-        state=lambda: "ready" if dsprites.is_drawn() else "needs preparing: drawn in seconds, 377 MB",
-        cached=dsprites.cached_files,
-        holds=dsprites.recognise,
-        check=dsprites.check,
-    ),
-    _mnist_entry(
-        "mnist",
-        "Handwritten digits.",
-        "CC BY-SA 3.0",
-        "Y. LeCun, C. Cortes, C. Burges. The MNIST database of handwritten digits. 1998.",
-    ),
-    _mnist_entry(
-        "fashion-mnist",
-        "Pictures of clothes.",
-        "MIT",
-        "H. Xiao, K. Rasul, R. Vollgraf. Fashion-MNIST: a novel image dataset for benchmarking machine learning "
-        "algorithms. arXiv:1708.07747, 2017.",
-    ),
-    _mnist_entry(
-        "kmnist",
-        "Handwritten cursive Japanese characters.",
-        "CC BY-SA 4.0",
-        "T. Clanuwat, M. Bober-Irizar, A. Kitamoto, A. Lamb, K. Yamamoto, D. Ha. Deep learning for classical "
-        "Japanese literature. arXiv:1812.01718, 2018.",
-    ),
-    Entry(
-        name="digits",
-        title=DATASET_TITLES["digits"],
-        description="Small handwritten digits, enlarged from 8 x 8; trains in seconds, so good for first steps.",
-        images=digits.COUNT,
-        training_images=digits.COUNT - digits.COUNT // 10,
-        shape=(32, 32, 1),
-        classes=", ".join("0123456789"),
-        licence="CC BY 4.0",
-        citation="E. Alpaydin, C. Kaynak. Optical recognition of handwritten digits. UCI Machine Learning "
-        "Repository, 1998.",
-        load=lambda path, size: digits.load(),
-    ),
-    _own_entry(
-        "images",
-        "A folder of pictures, cut to squares and resized; subfolders are classes, train, val and test a split.",
-        "folder",
-    ),
-    _own_entry(
-        "arrays",
-        "An .npz file with images and, optionally, labels, factors (n x k whole numbers) and factor_names.",
-        "file",
-    ),
-)
 
 
 def _absent_entry(name: str) -> Entry:
@@ -176,7 +62,7 @@ def _absent_entry(name: str) -> Entry:
     )
 
 
-ENTRIES: Registry[Entry] = Registry({entry.name: entry for entry in _OURS}, _absent_entry)
+ENTRIES: Registry[Entry] = Registry({entry.name: entry for entry in OURS}, _absent_entry)
 
 
 def entry_for(path: Path) -> Entry:
@@ -200,7 +86,7 @@ def check_data(name: str, path: Path | None = None) -> None:
     entry = ENTRIES[name]
     if path is not None and entry.path_kind:
         entry.check(path)
-    elif entry.own:
+    elif entry.needs_path:
         raise DataError(f"{entry.title}: no {entry.path_kind} is chosen. Choose one on the Data page or in the form.")
     elif entry.downloads():
         raise DataError(

@@ -1,4 +1,4 @@
-"""Prepared data sets in the user's cache: memory-mapped pixels, and the rest in a second file."""
+"""The user's cache of prepared data sets: its folder, names, disk space; and the split of data without one."""
 
 import hashlib
 import os

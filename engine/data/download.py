@@ -5,12 +5,13 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.data.cache import require_space
 from engine.errors import DataError
 from engine.jobs.events import Event, Progress, Request
 
 CHUNK = 2**18
 TIMEOUT = 30
-LARGEST = 2**32
+LARGEST = 2**34
 """Largest size of a file in bytes; a server that sends more is sending something else."""
 
 
@@ -64,6 +65,7 @@ def _fetch(url: str, remote: Remote, path: Path) -> Generator[Event, Request | N
             total = have + int(answer.headers.get("Content-Length") or 0)
             if total > LARGEST or (remote.size and total > have and total != remote.size):
                 raise DataError(f"{host} offers {total:,} bytes, not the {remote.size:,} expected")
+            require_space(part.parent, total - have, f"Downloading {path.name}")
             with part.open("ab" if have else "wb") as file:
                 while chunk := answer.read(CHUNK):
                     file.write(chunk)

@@ -4,7 +4,7 @@ L. Matthey, I. Higgins, D. Hassabis, A. Lerchner, "dSprites: Disentanglement tes
 geometry was measured on 64,834 of the original images: it reproduces 64,825 of them exactly, and the others differ in
 one pixel each. It also reproduces exactly a further sheet of 92 originals on which it was not measured.
 
-Files of originals can be read, too: the official one, or one with some of its images (dsprites_files.py).
+Files of originals can be read, too: the official ones, or one with some of its images (dsprites_files.py).
 
 An image row is one 64-bit word. A polygon edge that crosses the row's centre line at x flips every pixel whose centre
 lies to the right of x, so a row is the exclusive or of one mask per crossing. Where an edge crosses a row depends only
@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from engine.data.cache import key_of, require_space, stamp
 from engine.data.dataset import BitStore, Dataset, Factors
 from engine.data.download import Remote, download
-from engine.data.dsprites_files import OFFICIAL_NAME, find_file, is_hdf5, pack_images, read_positions
-from engine.errors import DataError
+from engine.data.dsprites_files import OFFICIAL_HDF5, OFFICIAL_NAME, find_file, pack_images, read_positions
+from engine.errors import DataError, NotPreparedError
 from engine.jobs.events import Finished, Job, Progress
 from engine.settings.folders import data_cache
 from engine.system.files import replacing
@@ -142,7 +142,7 @@ def load(official: Path | None = None) -> Dataset:
     positions = _positions(source)
     path = _packed_file(source)
     if not _complete(path, len(positions)):
-        raise DataError(f"dSprites is not prepared yet. Run: {COMMAND} datasets prepare dsprites")
+        raise NotPreparedError(f"dSprites is not prepared yet. Run: {COMMAND} datasets prepare dsprites")
     try:
         bits = np.memmap(path, np.uint8, "r", shape=(len(positions), ROW_BYTES))
     except OSError as error:
@@ -192,11 +192,11 @@ def downloaded_file() -> Path:
 
 
 def recognise(path: Path) -> bool:
-    """Return whether a path is a file of originals or a folder with one; HDF5 files count by their name."""
+    """Return whether a path is a file of originals or a folder with one; a damaged HDF5 file counts by its name."""
     try:
         find_file(path)
     except DataError:
-        return is_hdf5(path)
+        return OFFICIAL_HDF5 in (path.name, *(file.name for file in path.glob(OFFICIAL_HDF5)))
     return True
 
 

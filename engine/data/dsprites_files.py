@@ -1,6 +1,7 @@
-"""Files of original dSprites images: the official .npz, and others with some of its images in the same arrays."""
+"""Files of original dSprites images: the official .npz or HDF5, and others with some of its images in the same form."""
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import IO, NoReturn
 
@@ -8,13 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.data.dataset import Factors
+from engine.data.hdf5 import ENDINGS, Hdf5File, open_hdf5
 from engine.data.npz import NpzFile, open_npz
 from engine.errors import DataError
 from engine.jobs.events import Progress
 
 OFFICIAL_NAME = "dsprites_ndarray_co1sh3sc6or40x32y32_64x64.npz"
+OFFICIAL_HDF5 = OFFICIAL_NAME.replace(".npz", ".hdf5")
 SIDE = 64
-HDF5_ENDINGS = (".h5", ".hdf5")
 
 
 def find_file(path: Path) -> Path:
@@ -29,29 +31,21 @@ def find_file(path: Path) -> Path:
         files = sorted(path.iterdir())
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}.") from None
-    found = [file for file in files if file.suffix.lower() == ".npz" and _holds_originals(file)]
+    found = [file for file in files if file.suffix.lower() in (".npz", *ENDINGS) and _holds_originals(file)]
     if len(found) > 1:
         names = ", ".join(file.name for file in found)
         raise DataError(f"{path} has several dSprites files: {names}. Choose one of them.")
     if not found:
-        _refuse(next(filter(is_hdf5, files), path / OFFICIAL_NAME))
+        _refuse(path / (OFFICIAL_HDF5 if (path / OFFICIAL_HDF5).is_file() else OFFICIAL_NAME))
     return found[0]
-
-
-def is_hdf5(path: Path) -> bool:
-    """Return whether a path is, by its name, a dSprites HDF5 file or a folder with one."""
-    files = path.glob("*") if path.is_dir() else [path]
-    return any(
-        "dsprites" in file.name.lower() and file.suffix.lower() in HDF5_ENDINGS and file.is_file() for file in files
-    )
 
 
 def _refuse(path: Path) -> NoReturn:
     """Raise DataError that says what a file without originals is, and what to do."""
     if not path.is_file():
         problem = "does not exist"
-    elif path.suffix.lower() in HDF5_ENDINGS:
-        problem = "is an HDF5 file; this version reads dSprites from .npz files"
+    elif path.name == OFFICIAL_HDF5:
+        problem = "is damaged or truncated"
     else:
         problem = "is not a dSprites file: it has no arrays 'imgs' and 'latents_classes'"
     raise DataError(
@@ -60,9 +54,14 @@ def _refuse(path: Path) -> NoReturn:
     )
 
 
+def open_originals(path: Path) -> "AbstractContextManager[NpzFile | Hdf5File]":
+    """Open a file of originals, whose arrays have the same names in either format. Raises DataError."""
+    return open_hdf5(path) if path.suffix.lower() in ENDINGS else open_npz(path)
+
+
 def _holds_originals(path: Path) -> bool:
     try:
-        with open_npz(path) as file:
+        with open_originals(path) as file:
             return {"imgs", "latents_classes"} <= set(file.names)
     except DataError:
         return False
@@ -75,7 +74,7 @@ def read_positions(path: Path, factors: Factors, everything: int) -> NDArray[np.
     from the values of the factors; `latents_classes` are not used, since files with some of the images renumber them.
     Raises DataError.
     """
-    with open_npz(path) as file:
+    with open_originals(path) as file:
         header = file.header("imgs")
         if header.shape[1:] != (SIDE, SIDE) or header.dtype != np.uint8 or header.fortran or not header.shape[0]:
             raise DataError(
@@ -99,7 +98,7 @@ def read_positions(path: Path, factors: Factors, everything: int) -> NDArray[np.
     return positions
 
 
-def _array(file: NpzFile, name: str, shapes: list[tuple[int, ...]], kinds: str) -> NDArray[np.generic]:
+def _array(file: NpzFile | Hdf5File, name: str, shapes: list[tuple[int, ...]], kinds: str) -> NDArray[np.generic]:
     """Read an array with one of these shapes and kinds of numbers. Raises DataError."""
     header = file.header(name)
     if header.shape not in shapes or header.dtype.kind not in kinds:
@@ -123,7 +122,7 @@ def _from_values(path: Path, values: NDArray[np.generic], factors: Factors) -> N
 
 def pack_images(path: Path, count: int, out: IO[bytes]) -> Iterator[Progress]:
     """Pack the images of a file, one byte of 0 or 1 per pixel, into bits, as a stream. Raises DataError or OSError."""
-    with open_npz(path) as archive:
+    with open_originals(path) as archive:
         rest, done = b"", 0
         for chunk in archive.chunks("imgs", 1024 * SIDE * SIDE):
             rest += chunk

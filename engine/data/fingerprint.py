@@ -6,7 +6,6 @@ It is stored with a run and with each evaluation, so that results are never mist
 import hashlib
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
-from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -19,7 +18,6 @@ SAMPLE = 512
 """Images read where reading all would take too long: one at a random position in each of as many equal intervals."""
 
 DIGITS = 20
-CHUNK = 2**22
 
 WORDS = {
     "images": "the images",
@@ -99,12 +97,6 @@ def fingerprint_of(dataset: Dataset) -> Fingerprint:
             splits=_of_splits(dataset),
         )
     return known
-
-
-def file_digest(path: Path) -> str:
-    """Return the digest of a file's content. Raises OSError."""
-    with path.open("rb") as file:
-        return _digest(iter(lambda: file.read(CHUNK), b""))
 
 
 def _of_images(dataset: Dataset) -> str:

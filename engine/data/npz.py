@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from engine.errors import DataError
 from engine.system.reading import open_regular
 
-LARGEST = 2**33
+LARGEST = 2**34
 """Largest size of an array in bytes, whatever the file's size."""
 
 
@@ -117,11 +117,7 @@ def _kind(path: Path) -> str:
     with suppress(OSError), path.open("rb") as file:
         start = file.read(8)
     if start == b"\x89HDF\r\n\x1a\n":
-        dsprites = " dSprites needs no file: leave the data folder empty to draw the same images on this machine."
-        return (
-            "is an HDF5 file, which this version does not read. Save its arrays with numpy.savez."
-            f"{dsprites if 'dsprites' in path.name.lower() else ''}"
-        )
+        return "is an HDF5 file; only those of published data sets are read. Save its arrays with numpy.savez."
     if start[:6] == b"\x93NUMPY":
         return "is a single array. Save it as 'images' in an .npz file: numpy.savez(FILE, images=...)."
     return "is not an .npz file or is truncated."

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from engine.data import Dataset, Fingerprint, fingerprint_of, load_if_available, load_prepared, prepare
+from engine.data.subsets import subset_of, training_positions
 from engine.errors import CheckpointError, ConfigError, DataError, StudioError
 from engine.evaluation.catalogue import COMPARED, METRICS, OURS, VERSION, Need, usual_metrics
 from engine.evaluation.forward import forward
@@ -20,7 +21,7 @@ from engine.evaluation.prediction import PREDICTIONS
 from engine.evaluation.reasons import COMPARES, NEEDS_CATEGORY, method_reason, no_labels, no_training_split
 from engine.evaluation.representation import Representation
 from engine.evaluation.results import SEED, Results, missing, of_other_code, of_plugin, too_narrow
-from engine.evaluation.sampling import sample_of
+from engine.evaluation.sampling import drawn_from, sample_of
 from engine.evaluation.summaries import category_results, correlation_results, headline_results, training_results
 from engine.jobs.events import Evaluated, Event, Job, Progress, Request, Warned
 from engine.jobs.processes import Children
@@ -211,7 +212,8 @@ def keep(trained: TrainedModel, key: str, new: dict[str, Any]) -> dict[str, Any]
     """Add results to evaluation.json and return its content."""
     run, data = trained.run, fingerprint_of(trained.dataset)
     before = _kept(run, key, data)
-    metrics = before["metrics"] | {name: _with_data(entry, data) for name, entry in new["metrics"].items()}
+    about_data = {"data": data.values(), **_trained_on(trained)}
+    metrics = before["metrics"] | {name: _with_data(entry, about_data) for name, entry in new["metrics"].items()}
     about = {
         "run": str(run.path),
         "name": run.name,
@@ -230,11 +232,18 @@ def keep(trained: TrainedModel, key: str, new: dict[str, Any]) -> dict[str, Any]
     return kept
 
 
-def _with_data(entry: dict[str, Any], data: Fingerprint) -> dict[str, Any]:
-    """An entry whose protocol, if any, names its data."""
-    if "protocol" not in entry:
-        return entry
-    return entry | {"protocol": entry["protocol"] | {"data": data.values()}}
+def _with_data(entry: dict[str, Any], about: dict[str, Any]) -> dict[str, Any]:
+    """An entry whose protocol, if any, names its data, and what was trained on if that was a subset."""
+    return entry | {"protocol": entry["protocol"] | about} if "protocol" in entry else entry
+
+
+def _trained_on(trained: TrainedModel) -> dict[str, Any]:
+    """The subset that a run was trained on, and its size, for protocols; empty for all training images."""
+    config, dataset = trained.run.config, trained.dataset
+    if not (subset := subset_of(config)):
+        return {}
+    n = len(training_positions(dataset, config))
+    return {"trained_on": {"subset": subset, "n": n, "of": len(dataset.training)}}
 
 
 def _compute_headline(trained: TrainedModel, what: str) -> Computing:
@@ -263,5 +272,6 @@ def _compute_training(trained: TrainedModel, what: str) -> Computing:
         return {"metrics": {name: missing(method_reason(trained.run.config, name)) for name in TRAINING}}
     if "train" not in dataset.splits:
         return {"metrics": {name: missing(no_training_split(dataset.title)) for name in TRAINING}}
-    passed = yield from forward(trained, sample_of(dataset, "train"), SEED, f"{what}: training images", sharpness=False)
-    return {"metrics": training_results(passed, len(dataset.splits["train"]))}
+    positions = training_positions(dataset, trained.run.config)
+    passed = yield from forward(trained, drawn_from(positions), SEED, f"{what}: training images", sharpness=False)
+    return {"metrics": training_results(passed, len(positions))}

@@ -23,6 +23,8 @@ def protocol_text(entry: Mapping[str, Any], column: Column, *, interval: bool = 
         parts.append(f"factors: {', '.join(map(str, protocol['factors']))}")
     if protocol.get("among"):
         parts.append(_among(protocol["among"]))
+    if subset := _subset_text(protocol):
+        parts.append(subset)
     if plugin := plugin_of(entry):
         parts.append(f"computed by the plug-in {plugin.get('name', '')} {plugin.get('version', '')}".rstrip())
     words = one_line("; ".join(parts))
@@ -57,6 +59,15 @@ def counts_text(protocol: Mapping[str, Any]) -> str:
     else:
         words = f"{_number(n)} of {f'{_number(of)} ' if of else 'the '}{images}"
     return f"{words}, tested on {_number(tested)} others" if tested else words
+
+
+def _subset_text(protocol: Mapping[str, Any]) -> str:
+    """What a run was trained on if that was a subset, which the images of the value need not belong to."""
+    trained = protocol.get("trained_on")
+    if not isinstance(trained, Mapping):
+        return ""
+    count = f"{_number(trained.get('n'))} of {_number(trained.get('of'))} training images"
+    return f"the run was trained on {count}: {trained.get('subset', '')}"
 
 
 def _number(value: Any) -> str:

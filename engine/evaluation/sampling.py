@@ -118,7 +118,11 @@ def draw_images(images: int, rng: np.random.Generator) -> tuple[NDArray[np.int64
 
 def sample_of(dataset: Dataset, split: str, limit: int = IMAGES) -> NDArray[np.int64]:
     """Return positions of at most `limit` images of a split, drawn with a fixed seed, in ascending order."""
-    indices = np.asarray(dataset.splits[split], dtype=np.int64)
+    return drawn_from(np.asarray(dataset.splits[split], dtype=np.int64), limit)
+
+
+def drawn_from(indices: NDArray[np.int64], limit: int = IMAGES) -> NDArray[np.int64]:
+    """Return at most `limit` of these positions, drawn with a fixed seed, in ascending order."""
     if len(indices) <= limit:
         return indices
     return np.sort(np.random.default_rng(SEED).choice(indices, limit, replace=False))

@@ -5,6 +5,7 @@ import re
 import torch
 
 from engine.data import ENTRIES
+from engine.data.subsets import training_count
 from engine.errors import RunError
 from engine.methods.registry import METHODS, make, spec_for
 from engine.networks.network import SIDES
@@ -102,6 +103,6 @@ def _network(config: RunConfig) -> tuple[int, int, int]:
 
 def _steps(config: RunConfig) -> int | None:
     """Length of the run in steps; None if it depends on the user's files."""
-    images = ENTRIES[config.dataset].training_images
+    images = training_count(config)
     known = images is not None and config.data_folder is None
     return config.total_steps(images or 0) if known or config.steps is not None else None

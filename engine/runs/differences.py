@@ -22,6 +22,8 @@ def unused_settings(objective: str, dataset: str, network: str) -> frozenset[str
     unused = {*METHODS[objective].ignores}
     if not ENTRIES[dataset].path_kind:
         unused.add("data_folder")
+    if not ENTRIES[dataset].factors:
+        unused.add("subset")
     if dataset != "images":
         unused.add("image_size")
     if not NETWORKS[network].normalises:

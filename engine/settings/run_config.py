@@ -19,6 +19,7 @@ from engine.methods.base import MethodSettings, Supervision
 from engine.methods.registry import METHODS, same_setting, supervision_of, titles
 from engine.networks.architectures import NETWORKS, NORMALISATIONS
 from engine.settings.absent import let_stand_in
+from engine.settings.subset import Subset
 from engine.system.fields import (
     Settings,
     WholeNumbers,
@@ -70,6 +71,20 @@ DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 DEVICE_TITLES = {"auto": "Automatic", "cpu": "CPU", "cuda": "GPU (CUDA)", "mps": "GPU (Apple)"}
 _DATASETS = {
     "dsprites": "dSprites",
+    "dsprites-colour": "dSprites in colour",
+    "dsprites-noise": "dSprites with noise",
+    "dsprites-textures": "dSprites on textures",
+    "xy-squares": "XYSquares",
+    "room": "Room",
+    "shapes3d": "Shapes3D",
+    "mpi3d-toy": "MPI3D toy",
+    "mpi3d-realistic": "MPI3D realistic",
+    "mpi3d-real": "MPI3D real",
+    "mpi3d-complex": "MPI3D complex",
+    "smallnorb": "SmallNORB",
+    "smallnorb-instances": "SmallNORB with instances",
+    "cars3d": "Cars3D",
+    "celeba": "CelebA",
     "mnist": "MNIST",
     "fashion-mnist": "Fashion-MNIST",
     "kmnist": "KMNIST",
@@ -113,8 +128,9 @@ class RunConfig(Settings):
     dataset: str = setting(
         "dsprites",
         "Data set",
-        "The images to learn from. dSprites is generated on this machine, Digits comes with the application, the MNIST "
-        "family is read from a folder or downloaded; own pictures and own arrays are your data.",
+        "The images to learn from. dSprites and its variants, XYSquares and Room are drawn on this machine, Digits "
+        "comes with the application; published data sets are read from their files or downloaded; own pictures and own "
+        "arrays are your data.",
         Group.DATA,
         choices=lambda: DATASET_TITLES,
     )
@@ -124,6 +140,16 @@ class RunConfig(Settings):
         "Where the data set's files are: a folder, or an .npz file for own arrays. Empty: the application's own cache, "
         "filled by generating or downloading.",
         Group.DATA,
+    )
+    subset: str = setting(
+        "",
+        "Train on",
+        "Images to learn from, by their factors. 'scale ~ x width 0.2' correlates two factors along a line (Träuble et "
+        "al. 2021): the smaller the width, the stronger; 'without shape = heart & x = 16..31' leaves combinations "
+        "out; several parts are separated by semicolons. Evaluation uses all images. Empty: all training images.",
+        Group.DATA,
+        empty="all training images",
+        max_length=500,
     )
     image_size: int = setting(
         64,
@@ -272,6 +298,14 @@ class RunConfig(Settings):
             return value.expanduser().absolute() if value else None
         except RuntimeError as error:
             raise ValueError(str(error)) from None
+
+    @field_validator("subset")
+    @classmethod
+    def _in_one_form(cls, value: str) -> str:
+        try:
+            return str(Subset.parse(value))
+        except ValueError as error:
+            raise PydanticCustomError("reason", "{reason}", {"reason": str(error)}) from None
 
     @field_validator("keep_steps")
     @classmethod
@@ -530,6 +564,8 @@ def _sentence(error: Any) -> str:
     """One pydantic error as a sentence that names the field, the value and what is allowed."""
     name = str(error["loc"][0]) if error["loc"] else "settings"
     field = error.get("field") or RunConfig.model_fields.get(name)
+    if field is not None and error["type"] == "reason":
+        return f"{name} is {shown(error.get('input'))}: {error['ctx']['reason']}."
     if field is not None:
         return invalid_text(name, field, error.get("input"))
     if error["type"] == "extra_forbidden":

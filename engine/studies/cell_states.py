@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from engine.data import ENTRIES
+from engine.data.subsets import training_count
 from engine.errors import RunError
 from engine.evaluation.results import of_other_code
 from engine.evaluation.rows import read_row
@@ -61,7 +61,7 @@ def cell_states(study: Study, runs_folder: Path, data: DataOnDisk | None = None)
 
 def expected_steps(config: RunConfig) -> int:
     """Return the length of a run in steps; 0 if the data set's size is known only after loading it."""
-    images = ENTRIES[config.dataset].training_images
+    images = training_count(config)
     return config.steps or (config.total_steps(images) if images is not None else 0)
 
 

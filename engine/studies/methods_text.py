@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.data import ENTRIES
+from engine.data.subsets import subset_of, training_count
 from engine.errors import RunError
 from engine.evaluation.grouping import setting_text, setting_title
 from engine.evaluation.protocols import protocol_text
@@ -76,6 +77,9 @@ def _data(entries: Sequence[_Entry], words: str) -> str:
         words += (
             f" ({which} {entry.training_images:,} {'images' if which == 'all' else 'training images'}, {side} pixels)"
         )
+    if subset := subset_of(first):
+        count = training_count(first)
+        words += f', on {"those" if count is None else f"the {count:,}"} chosen by "{subset}"'
     listed = "; ".join(f"{title} ({how}), which minimises {formula}" for (title, how), formula in methods.items())
     return f"We trained on {words}: {listed}."
 
@@ -130,7 +134,7 @@ def _training(entries: Sequence[_Entry]) -> str:
 
 
 def _length(config: RunConfig) -> str:
-    images = ENTRIES[config.dataset].training_images
+    images = training_count(config)
     if config.steps is None:
         steps = f" ({config.total_steps(images):,} steps)" if images is not None else ""
         return f"{config.epochs:,} epoch{'s' if config.epochs != 1 else ''}{steps}"
@@ -145,7 +149,7 @@ def _schedules(entries: Sequence[_Entry]) -> str:
 
 
 def _schedule(config: RunConfig) -> str:
-    return METHODS[config.objective].schedule_words(config, ENTRIES[config.dataset].training_images)
+    return METHODS[config.objective].schedule_words(config, training_count(config))
 
 
 def _seeds(entries: Sequence[_Entry]) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from engine.data import ENTRIES
+from engine.data.subsets import training_count
 from engine.methods.base import Supervision
 from engine.settings.run_config import RunConfig
 from engine.system.plain_text import slug
@@ -67,7 +67,7 @@ class Study:
         """Return warnings about settings that do not go together, as sentences with their methods."""
         found: dict[str, list[str]] = {}
         for cell in self.cells:
-            images = ENTRIES[cell.config.dataset].training_images
+            images = training_count(cell.config)
             if images is not None and cell.seed == self.seeds[0]:
                 for warning in cell.config.warnings(images):
                     found.setdefault(warning, []).append(cell.method.title)

@@ -6,7 +6,8 @@ what was done, and differs from that of a run which was as long from the start.
 
 from dataclasses import replace
 
-from engine.data import ENTRIES, load_dataset
+from engine.data import load_dataset
+from engine.data.subsets import training_count, training_positions
 from engine.errors import ConfigError
 from engine.runs.checkpoints import checkpoint_step
 from engine.runs.plugins_used import require_plugins
@@ -52,10 +53,10 @@ def _steps_per_epoch(run: Run, changed: bool) -> int:
 
     The run's state is not used if the data may have `changed`.
     """
-    images = ENTRIES[run.config.dataset].training_images if run.config.data_folder is None else None
+    images = training_count(run.config) if run.config.data_folder is None else None
     if images is None:
         epochs, total = run.config.epochs, run.state().total
         if run.config.steps is None and total and total % epochs == 0 and not changed:
             return total // epochs
-        images = len(load_dataset(*run.data).training)
+        images = len(training_positions(load_dataset(*run.data), run.config))
     return run.config.steps_per_epoch(images)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.data import ENTRIES
-from engine.errors import PluginError
+from engine.data.subsets import training_count, training_positions
+from engine.errors import DataError, PluginError
 from engine.evaluation.sampling import QUICK_IMAGES
 from engine.jobs.events import Event, Idle, Job
 from engine.jobs.workers import apart
@@ -77,7 +78,8 @@ def pace_key(config: RunConfig) -> tuple[Any, ...]:
         config.normalisation,
         METHODS[config.objective].step,  # methods that share a step do the same work
     )
-    return (*size, config.device, config.threads)
+    # How many images a subset has is known before they are read, or else measured.
+    return (*size, config.device, config.threads, config.subset if training_count(config) is None else "")
 
 
 def pace_of(trained: Iterable[tuple[RunConfig, int, float, int]], config: RunConfig) -> Pace | None:
@@ -85,7 +87,7 @@ def pace_of(trained: Iterable[tuple[RunConfig, int, float, int]], config: RunCon
 
     None if none of them trained for at least five seconds, or if the length of an epoch is not known.
     """
-    images = ENTRIES[config.dataset].training_images
+    images = training_count(config)
     key = pace_key(config)
     long_enough = [run for run in trained if run[2] >= 5]
     alike = [(seconds / steps, weights) for c, steps, seconds, weights in long_enough if pace_key(c) == key]
@@ -97,23 +99,28 @@ def pace_of(trained: Iterable[tuple[RunConfig, int, float, int]], config: RunCon
 def measure_pace(config: RunConfig) -> Pace:
     """Time a few training steps on random images of the data set's shape. Takes about a second and imports torch.
 
-    The user's own data are read for their shape. Raises DataError or ConfigError.
+    The user's own data are opened for their shape, but not prepared. Raises DataError or ConfigError.
     """
     import torch
 
-    from engine.data import load_dataset
+    from engine.data import load_if_available, load_prepared
     from engine.methods.base import Batch, Supervision
     from engine.methods.registry import make, spec_for
     from engine.networks.tensors import choose_device
     from engine.training.stepper import Stepper
 
-    entry = ENTRIES[config.dataset]
+    entry, images = ENTRIES[config.dataset], training_count(config)
     if entry.own:
-        dataset = load_dataset(*config.data)
-        shape, images, classes = dataset.image_shape, len(dataset.training), dataset.classes
+        dataset = load_prepared(*config.data)
+        shape, images, classes = dataset.image_shape, len(training_positions(dataset, config)), dataset.classes
     else:
         height, width, *channels = entry.shape
-        shape, images, classes = (height, width, channels[0] if channels else 1), entry.training_images or 1, 10
+        shape, classes = (height, width, channels[0] if channels else 1), 10
+        if images is None:
+            found, missing = load_if_available(*config.data)
+            if found is None:
+                raise DataError(missing)
+            images = len(training_positions(found, config))
     device = choose_device(config.device)
     noise = torch.Generator(device).manual_seed(0)
     method = make(config, spec_for(config, shape, classes))
@@ -162,7 +169,8 @@ def _measuring(config: RunConfig) -> Job:
 
 def estimate(config: RunConfig, pace: Pace) -> Estimate:
     """Return what a run with these settings needs at a given pace."""
-    steps = config.total_steps(pace.images)
+    images = training_count(config) or pace.images
+    steps = config.total_steps(images)
     rows = steps // config.log_steps + 1
     method = METHODS[config.objective]
     disk = (
@@ -171,5 +179,5 @@ def estimate(config: RunConfig, pace: Pace) -> Estimate:
         + (steps // config.preview_steps + 2) * PREVIEW_BYTES
     )
     scores = steps // config.score_steps if config.score_steps else 0
-    encoded = scores * min(pace.images, QUICK_IMAGES) / config.batch_size
+    encoded = scores * min(images, QUICK_IMAGES) / config.batch_size
     return Estimate(steps, (steps + ENCODING * encoded) * pace.seconds, disk)

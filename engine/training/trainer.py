@@ -15,6 +15,7 @@ from typing import TypeVar
 import torch
 
 from engine.data import Dataset, fingerprint_of, load_prepared, prepare
+from engine.data.subsets import training_positions
 from engine.errors import (
     CheckpointError,
     ConfigError,
@@ -152,7 +153,7 @@ class Trainer:
         self.dataset: Dataset = load_prepared(*run.data)
         self.data_note = check_unchanged(run, self.dataset, accept_changes=accept_changes)
         self.config: RunConfig = run.config
-        self.indices = self.dataset.training
+        self.indices = training_positions(self.dataset, self.config)
         self.model: Method = build(self.config, self.dataset).to(self.device)
         check_codes(self.model, self._few())
         self.images = DeviceImages(self.dataset, self.indices, self.device, room_on(self.device))

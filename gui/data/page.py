@@ -9,26 +9,23 @@ from PySide6.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
     QLayout,
-    QListWidget,
-    QListWidgetItem,
     QPushButton,
     QWidget,
 )
 
-from engine.data import ENTRIES, Entry, delete_cached, disk_used, entry_for, prepare
+from engine.data import Entry, delete_cached, disk_used, entry_for, prepare
 from engine.data.dsprites import download_official, downloaded_file
 from engine.errors import StudioError
 from engine.jobs.events import Job, Progress
 from engine.settings.folders import remember_data, remembered_data
 from gui.bridge import JobSession, JobThread, LatestWorker
 from gui.data.details import Details, read_details
+from gui.data.entry_list import EntryList
 from gui.data.facts import facts
 from gui.data.images_view import ImagesView
-from gui.plugins.words import origin_tip
 from gui.settings.asking import may
 from gui.widgets.flow import FlowLayout
 from gui.widgets.layouts import Card, empty_state, job_bar, label
-from gui.widgets.plain import as_plain
 from gui.widgets.theme import px
 
 
@@ -53,6 +50,8 @@ class DataPage(QWidget):
         """Chosen folders and files that have not yet been read successfully."""
         self._said: dict[str, str] = {}
         """Why a data set could not be prepared, until it can be read."""
+        self._held: set[str] = set()
+        """Data sets that are not prepared unless asked for, since that was cancelled or failed."""
         self._size = 64
         self._page = 0
         self._details: Details | None = None
@@ -66,16 +65,12 @@ class DataPage(QWidget):
         layout.setSpacing(8)
         layout.addWidget(self._list_card())
         layout.addWidget(self._details_card(), 1)
-        self.list.setCurrentRow(0)
 
     def _list_card(self) -> Card:
         card = Card("Data sets")
         card.setFixedWidth(px(268))
-        self.list = QListWidget()
-        self.list.setAccessibleName("Data sets")
-        self.list.setSpacing(2)
-        self._fill_list()
-        self.list.currentRowChanged.connect(self._chosen)
+        self.list = EntryList()
+        self.list.chosen.connect(self._chosen)
         card.body.addWidget(self.list, 1)
         card.body.addWidget(
             label(
@@ -147,8 +142,7 @@ class DataPage(QWidget):
     @property
     def entry(self) -> Entry:
         """The selected data set."""
-        item = self.list.currentItem()
-        return ENTRIES[item.data(Qt.ItemDataRole.UserRole)]
+        return self.list.entry
 
     @property
     def path(self) -> Path | None:
@@ -158,23 +152,15 @@ class DataPage(QWidget):
 
     def list_entries(self) -> None:
         """List the available data sets, keeping the selection if possible."""
-        chosen = str(self.list.currentItem().data(Qt.ItemDataRole.UserRole))
+        chosen = self.list.entry.name
         with QSignalBlocker(self.list):
-            self._fill_list()
-            self.list.setCurrentRow(max(0, [*ENTRIES].index(chosen) if chosen in ENTRIES else 0))
-        self._chosen(self.list.currentRow())
-
-    def _fill_list(self) -> None:
-        self.list.clear()
-        for entry in ENTRIES.values():
-            item = QListWidgetItem(entry.title)
-            item.setData(Qt.ItemDataRole.UserRole, entry.name)
-            item.setToolTip(as_plain(origin_tip(ENTRIES.origin(entry.name))))
-            self.list.addItem(item)
+            self.list.fill()
+            self.list.select(chosen)
+        self._chosen()
 
     def show_entry(self, name: str) -> None:
         """Select a data set."""
-        self.list.setCurrentRow(list(ENTRIES).index(name))
+        self.list.select(name)
 
     def open_path(self, path: Path) -> None:
         """Select the data set that a folder or file holds, and prepare it with progress."""
@@ -188,11 +174,10 @@ class DataPage(QWidget):
             return
         self._tried[name] = path
         self._start(lambda: prepare(name, path, self._size))  # before it is shown, since reading would prepare it too
-        row = list(ENTRIES).index(name)
-        if self.list.currentRow() == row:
-            self._chosen(row)
+        if self.entry.name == name:
+            self._chosen()
         else:
-            self.list.setCurrentRow(row)
+            self.list.select(name)
 
     def close_worker(self) -> None:
         """End the threads."""
@@ -209,34 +194,36 @@ class DataPage(QWidget):
         loaded = self._details.dataset if self._details is not None else None
         known = loaded if loaded is not None and loaded.name == entry.name else None
         self.facts.setText(facts(entry, path, known))
-        needed = not ready or (entry.name == "dsprites" and path is None and entry.state() != "ready")
-        self.prepare_button.setVisible(needed and not entry.own)
-        self.prepare_button.setText("Download" if entry.path_kind == "folder" and not entry.own else "Prepare")
+        lacking = not ready or entry.name in self._held
+        self.prepare_button.setVisible(lacking and not (entry.needs_path and path is None) and not self.preparing)
+        self.prepare_button.setText("Download" if entry.downloads() else "Prepare")
         self.choose_button.setVisible(bool(entry.path_kind))
         self.official_button.setVisible(entry.name == "dsprites" and path is None)
         self.delete_button.setVisible(bool(entry.cached()) and not self.preparing)
         self.folder_button.setVisible(path is not None or bool(entry.cached()))
         self.forget_button.setVisible(path is not None and not self.preparing)
         self.forget_button.setText(f"Forget this {'file' if path is not None and path.is_file() else 'folder'}")
-        self.use_button.setEnabled(ready or not entry.own)
+        self.use_button.setEnabled(ready or not entry.needs_path)
         self.images.setVisible(self._details is not None)
         self.nothing.setVisible(self._details is None)
         self.nothing.setText(self._what_to_do(ready))
 
     def _what_to_do(self, ready: bool) -> str:
         """Text in place of the images."""
-        if self.preparing or ready:
+        if self.preparing or (ready and self.entry.name not in self._held):
             return "Its images will appear here."
         does = {"folder": "Choose a folder of images", "file": "Choose an .npz file"}
-        if self.entry.own:
+        if self.entry.own and self.path is None:
             return f"{does[self.entry.path_kind]}, or drop one on the window.\n\nIts images will appear here."
+        if self.entry.needs_path and self.path is None:
+            return "Choose its folder or file, or drop it on the window.\n\nIts images will appear here."
         again = " to try again" if self.error.text() else ""
         return f"Press {self.prepare_button.text()}{again}.\n\nIts images will appear here."
 
     # Reading
 
-    @Slot(int)
-    def _chosen(self, row: int) -> None:
+    @Slot()
+    def _chosen(self) -> None:
         self._details = self._asked = None
         self.images.forget()
         self._page = 0
@@ -263,8 +250,15 @@ class DataPage(QWidget):
         self.worker.ask(asked, lambda: read_details(*asked))
 
     @Slot(object, object)
-    def _answered(self, key: object, details: Details) -> None:
+    def _answered(self, key: object, details: Details | None) -> None:
         if key != self._asked:
+            return
+        if details is None:
+            self._asked = None
+            if self.entry.name in self._held:
+                self.refresh()
+            else:
+                self._prepare()
             return
         if said := self._said.pop(self.entry.name, ""):
             self.resolved.emit(said)
@@ -305,6 +299,7 @@ class DataPage(QWidget):
     def _start(self, make_job: Callable[[], Job]) -> None:
         if self.preparing:
             return
+        self._held.discard(self.entry.name)
         self.words.setText("")
         self._say_error("")
         self._job.begin(make_job)
@@ -334,6 +329,8 @@ class DataPage(QWidget):
         tried = self._tried.pop(name, None)
         if tried is not None and complete:
             self._remember(name, tried)
+        if not complete:
+            self._held.add(name)
         self._asked, self._details = None, None
         self.images.forget()
         self._say_error(thread.error)
@@ -362,7 +359,7 @@ class DataPage(QWidget):
         self._tried.pop(self.entry.name, None)
         self._remember(self.entry.name, None)
         self._asked = None
-        self._chosen(self.list.currentRow())
+        self._chosen()
 
     def _show_idle(self) -> None:
         self.bar.hide()
@@ -374,11 +371,11 @@ class DataPage(QWidget):
         if self.entry.path_kind == "folder":
             chosen = QFileDialog.getExistingDirectory(self, "Choose the folder with the images")
         else:
-            chosen, _ = QFileDialog.getOpenFileName(self, "Choose the file with the images", "", "NumPy arrays (*.npz)")
+            chosen, _ = QFileDialog.getOpenFileName(self, "Choose the file with the images", "", self.entry.file_types)
         if chosen:
             self._tried[self.entry.name] = Path(chosen)
             self._prepare()
-            self._chosen(self.list.currentRow())
+            self._chosen()
 
     @Slot()
     def _open_folder(self) -> None:
@@ -402,7 +399,7 @@ class DataPage(QWidget):
             self.failed.emit(str(error))
         if self.path == downloaded_file() and not downloaded_file().exists():
             self._remember(self.entry.name, None)
-        self._chosen(self.list.currentRow())
+        self._chosen()
 
     @Slot()
     def _use(self) -> None:

@@ -1,4 +1,4 @@
-"""Editors of settings: a line edit with a unit, a folder, and a weight that is constant or follows a schedule."""
+"""Editors of settings: a line edit with a unit, a folder, a subset, and a weight that is constant or not."""
 
 import re
 from typing import Any
@@ -14,9 +14,11 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from engine.data import Entry
 from engine.system.fields import limits_of, unit_of
 from engine.system.numbers import exact, number
 from engine.system.schedule import SHAPES, UNITS, Schedule
+from gui.training.subset_dialog import SubsetDialog
 from gui.widgets.combo import Combo
 from gui.widgets.layouts import label, tool_button
 from gui.widgets.theme import px
@@ -41,28 +43,26 @@ class TextField(QLineEdit):
         self._unit.setGeometry(self.width() - size.width() - 8, 0, size.width(), self.height())
 
 
-class FolderField(QWidget):
-    """A line edit for a folder or file, with a button to choose it; empty for the default."""
+class ButtonField(QWidget):
+    """A line edit with a button that helps to fill it. Emits `edited` after every change."""
 
     edited = Signal()
 
-    def __init__(self) -> None:
+    def __init__(self, words: str, tip: str) -> None:
         super().__init__()
-        self._kind = "folder"
         self.line = QLineEdit()
         self.line.textChanged.connect(self.edited)
-        button = QToolButton()
-        button.setObjectName("button")
-        button.setIcon(self.style().standardIcon(QStyle.StandardPixmap.SP_DirOpenIcon))
-        button.setToolTip("Choose the data folder or file")
-        button.setAccessibleName("Choose data")
-        button.setIconSize(QSize(14, 14))
-        button.clicked.connect(self._choose)
+        self.button = QToolButton()
+        self.button.setObjectName("button")
+        self.button.setToolTip(tip)
+        self.button.setAccessibleName(words)
+        self.button.setIconSize(QSize(14, 14))
+        self.button.clicked.connect(self.help)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
         layout.addWidget(self.line, 1)
-        layout.addWidget(button)
+        layout.addWidget(self.button)
         self.setFocusProxy(self.line)
 
     def setAccessibleName(self, name: str) -> None:
@@ -70,20 +70,63 @@ class FolderField(QWidget):
         super().setAccessibleName(name)
         self.line.setAccessibleName(name)
 
-    def accept(self, kind: str, *, required: bool) -> None:
-        """Set what is accepted ("folder", "file" or "folder or file"), and whether it may be empty."""
-        self._kind = kind
+    @Slot()
+    def help(self) -> None:
+        """Let the user fill the line in another way."""
+
+
+class FolderField(ButtonField):
+    """A line edit for a folder or file, with a button to choose it; empty for the default."""
+
+    def __init__(self) -> None:
+        super().__init__("Choose data", "Choose the data folder or file")
+        self._kind, self._file_types = "folder", ""
+        self.button.setIcon(self.style().standardIcon(QStyle.StandardPixmap.SP_DirOpenIcon))
+
+    def accept(self, kind: str, file_types: str, *, required: bool) -> None:
+        """Set what is accepted ("folder", "file" or "folder or file"), and whether it may be empty.
+
+        `file_types` are those that the dialog offers.
+        """
+        self._kind, self._file_types = kind, file_types
         self.line.setPlaceholderText(f"choose a {kind}" if required else "automatic")
 
     @Slot()
-    def _choose(self) -> None:
+    def help(self) -> None:
+        """Let the user choose a folder or file."""
         start = self.line.text()
         if self._kind == "folder":
             chosen = QFileDialog.getExistingDirectory(self, "Choose the folder with the data set's files", start)
         else:
-            chosen, _ = QFileDialog.getOpenFileName(self, "Choose the data set's file", start, "NumPy arrays (*.npz)")
+            chosen, _ = QFileDialog.getOpenFileName(self, "Choose the data set's file", start, self._file_types)
         if chosen:
             self.line.setText(chosen)
+
+
+class SubsetField(ButtonField):
+    """A line edit for the images to train on, with a button that opens a dialog if the data set's factors are known."""
+
+    def __init__(self, empty: str) -> None:
+        super().__init__("Choose a subset", "")
+        self._entry: Entry | None = None
+        self.line.setPlaceholderText(empty)
+        self.button.setText("…")
+
+    def offer(self, entry: Entry) -> None:
+        """Set the data set whose factors the dialog offers."""
+        self._entry = entry
+        self.button.setEnabled(entry.grid is not None)
+        words = "Correlate two factors, or leave combinations out"
+        self.button.setToolTip(words if entry.grid else f"Type it: {entry.title}'s images are not a complete grid")
+
+    @Slot()
+    def help(self) -> None:
+        """Let the user choose a subset by factors and values."""
+        if self._entry is not None and self._entry.grid is not None:
+            dialog = SubsetDialog(self, self._entry, self.line.text())
+            if dialog.exec():
+                self.line.setText(dialog.text())
+            dialog.deleteLater()
 
 
 PROPOSED = Schedule(0.0, 0.0, 50.0, "%")

@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 )
 
 from engine.data import ENTRIES
+from engine.data.subsets import problem_with_subset
 from engine.errors import ConfigError
 from engine.methods.registry import METHODS, network_lacking, same_setting, setting_key, supervision_of
 from engine.networks.architectures import NETWORKS
@@ -30,8 +31,9 @@ from engine.system.fields import choices_of, empty_text, group_of, help_of, is_w
 from engine.system.numbers import exact
 from engine.system.reading import path_exists
 from engine.system.registry import Registry
+from gui.data.entry_list import EntryBox
 from gui.plugins.words import origin_tip
-from gui.training.editors import FolderField, TextField, WeightField
+from gui.training.editors import ButtonField, FolderField, SubsetField, TextField, WeightField
 from gui.training.method_box import MethodBox, method_tip
 from gui.widgets.combo import Combo
 from gui.widgets.layouts import label
@@ -163,6 +165,10 @@ class ConfigForm(QWidget):
             methods = MethodBox()
             methods.currentIndexChanged.connect(self._edited)
             return methods
+        if name == "dataset":
+            entries = EntryBox()
+            entries.currentIndexChanged.connect(self._edited)
+            return entries
         if choices:
             combo = Combo()
             combo.setMinimumContentsLength(8)
@@ -182,6 +188,11 @@ class ConfigForm(QWidget):
             folder = FolderField()
             folder.edited.connect(self._edited)
             return folder
+        if name == "subset":
+            subset = SubsetField(empty_text(field))
+            subset.edited.connect(self._edited)
+            subset.line.editingFinished.connect(self._show_subset)
+            return subset
         if is_weight(field):
             weight = WeightField(field)
             weight.edited.connect(self._edited)
@@ -288,6 +299,10 @@ class ConfigForm(QWidget):
             chosen = RunConfig.parse({"data_folder": folder}).data_folder
             if chosen is not None and not path_exists(chosen):
                 self._errors["data_folder"] = f"{chosen} does not exist."
+        if "subset" not in self._errors:
+            chosen_data = {"dataset": _get(self._editors["dataset"]), "subset": _get(self._editors["subset"])}
+            if problem := problem_with_subset(RunConfig.parse(chosen_data)):
+                self._errors["subset"] = problem
         lacking = self._lacking()
         if lacking:
             self._errors["objective"] = lacking
@@ -352,6 +367,12 @@ class ConfigForm(QWidget):
         return set(unused_settings(self._objective, _get(self._editors["dataset"]), _get(self._editors["network"])))
 
     @Slot()
+    def _show_subset(self) -> None:
+        """Show a typed subset in the form in which it is stored."""
+        if "subset" in self._read and "subset" not in self._errors:
+            _put(self._editors["subset"], self._read["subset"])
+
+    @Slot()
     def _toggle_more(self) -> None:
         self._more_open = not self._more_open
         self._more.setText("More settings  ▾" if self._more_open else "More settings  ▸")
@@ -364,7 +385,10 @@ class ConfigForm(QWidget):
         dataset = ENTRIES[_get(self._editors["dataset"])]
         folder = self._editors["data_folder"]
         assert isinstance(folder, FolderField)
-        folder.accept(dataset.path_kind, required=dataset.own)
+        folder.accept(dataset.path_kind, dataset.file_types, required=dataset.needs_path)
+        subset = self._editors["subset"]
+        assert isinstance(subset, SubsetField)
+        subset.offer(dataset)
         unused = self._unused
         used = {_key(self._objective, name) for name in _names(self._objective) if name not in unused}
         shown_groups = set()
@@ -426,7 +450,7 @@ def _put(editor: QWidget, value: Any) -> None:
             editor.setCurrentIndex(place)
     elif isinstance(editor, QCheckBox):
         editor.setChecked(value)
-    elif isinstance(editor, FolderField):
+    elif isinstance(editor, ButtonField):
         with QSignalBlocker(editor.line):
             editor.line.setText(_shown(value))
     elif isinstance(editor, QLineEdit | WeightField):
@@ -438,7 +462,7 @@ def _get(editor: QWidget) -> Any:
         return editor.currentData()
     if isinstance(editor, QCheckBox):
         return editor.isChecked()
-    if isinstance(editor, FolderField):
+    if isinstance(editor, ButtonField):
         return editor.line.text().strip()
     assert isinstance(editor, QLineEdit | WeightField)
     return editor.text().strip()
@@ -451,7 +475,7 @@ def _mark(editor: QWidget, invalid: bool) -> None:
         for part in editor.lines:
             _mark(part, part in wrong)
         return
-    line = editor.line if isinstance(editor, FolderField) else editor
+    line = editor.line if isinstance(editor, ButtonField) else editor
     if isinstance(line, QLineEdit) and _set_property(line, "invalid", invalid):
         line.setPalette(QPalette())
 

@@ -2,18 +2,18 @@
 
 import time
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize, Qt
-from PySide6.QtGui import QColor, QFont, QFontMetrics, QGuiApplication, QPainter, QStandardItem, QStandardItemModel
+from PySide6.QtCore import QRect, QSize, Qt
+from PySide6.QtGui import QColor, QFontMetrics, QGuiApplication, QPainter, QStandardItem, QStandardItemModel
 from PySide6.QtWidgets import QComboBox, QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from engine.methods.registry import METHODS, by_supervision
 from gui.plugins.words import origin_tip
 from gui.widgets.combo import Combo
+from gui.widgets.headings import EDGE, Index, draw_heading, heading, heading_size, small
 from gui.widgets.plain import tip
 from gui.widgets.theme import px, tokens
 from gui.widgets.words import spelt
 
-Index = QModelIndex | QPersistentModelIndex
 Role = Qt.ItemDataRole
 ABOUT = int(Role.UserRole) + 1
 """Role of a method's short description; None for a heading."""
@@ -21,7 +21,7 @@ ABOUT = int(Role.UserRole) + 1
 NAMES = ABOUT + 1
 """Role of the names by which a method is found."""
 
-GAP, EDGE = 16, 10
+GAP = 16
 
 
 class MethodBox(Combo):
@@ -36,10 +36,9 @@ class MethodBox(Combo):
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         items = QStandardItemModel(self)
         for label, names in by_supervision().items():
-            heading = QStandardItem(str(label))
-            heading.setFlags(Qt.ItemFlag.NoItemFlags)
-            heading.setToolTip(tip(label.about))
-            items.appendRow(heading)
+            above = heading(str(label))
+            above.setToolTip(tip(label.about))
+            items.appendRow(above)
             for name in names:
                 items.appendRow(_item(name))
         view = MethodView()
@@ -107,34 +106,29 @@ class MethodDelegate(QStyledItemDelegate):
         height = QFontMetrics(option.font).height() + px(6)
         about = index.data(ABOUT)
         if about is None:
-            return QSize(120, height)
-        wide = QFontMetrics(_small(option.font)).horizontalAdvance(about)
+            return heading_size(option)
+        wide = QFontMetrics(small(option.font)).horizontalAdvance(about)
         return QSize(self._column(option, index) + wide + EDGE, height)
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         """Draw a heading or a method."""
         colours, about = tokens(), index.data(ABOUT)
+        if about is None:
+            draw_heading(painter, option, str(index.data()))
+            return
         box: QRect = option.rect
         painter.save()
-        if about is None:
-            font = _small(option.font)
-            font.setWeight(QFont.Weight.DemiBold)
-            painter.setFont(font)
-            painter.setPen(QColor(colours.muted))
-            line = box.adjusted(EDGE // 2, 0, 0, -2)
-            painter.drawText(line, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignBottom, index.data())
-        else:
-            if option.state & QStyle.StateFlag.State_Selected:
-                painter.fillRect(box, QColor(colours.accent_soft))
-            middle = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
-            painter.setPen(QColor(colours.text))
-            painter.setFont(option.font)
-            painter.drawText(box.adjusted(EDGE, 0, 0, 0), middle, index.data())
-            painter.setFont(_small(option.font))
-            painter.setPen(QColor(colours.muted))
-            right = box.adjusted(self._column(option, index), 0, -EDGE, 0)
-            words = painter.fontMetrics().elidedText(about, Qt.TextElideMode.ElideRight, right.width())
-            painter.drawText(right, middle, words)
+        if option.state & QStyle.StateFlag.State_Selected:
+            painter.fillRect(box, QColor(colours.accent_soft))
+        middle = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+        painter.setPen(QColor(colours.text))
+        painter.setFont(option.font)
+        painter.drawText(box.adjusted(EDGE, 0, 0, 0), middle, index.data())
+        painter.setFont(small(option.font))
+        painter.setPen(QColor(colours.muted))
+        right = box.adjusted(self._column(option, index), 0, -EDGE, 0)
+        words = painter.fontMetrics().elidedText(about, Qt.TextElideMode.ElideRight, right.width())
+        painter.drawText(right, middle, words)
         painter.restore()
 
     def _column(self, option: QStyleOptionViewItem, index: Index) -> int:
@@ -142,9 +136,3 @@ class MethodDelegate(QStyledItemDelegate):
         items, metrics = index.model(), QFontMetrics(option.font)
         titles = (items.index(row, 0) for row in range(items.rowCount()))
         return EDGE + GAP + max(metrics.horizontalAdvance(it.data()) for it in titles if it.data(ABOUT) is not None)
-
-
-def _small(font: QFont) -> QFont:
-    smaller = QFont(font)
-    smaller.setPixelSize(px(12))
-    return smaller

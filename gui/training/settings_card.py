@@ -13,7 +13,7 @@ from PySide6.QtWidgets import (
     QSizePolicy,
 )
 
-from engine.data import ENTRIES
+from engine.data.subsets import training_count
 from engine.errors import ConfigError
 from engine.settings.presets import Preset, delete_preset, own_presets, quick_preset, save_preset, shipped_presets
 from engine.settings.run_config import PATHS, RunConfig
@@ -364,7 +364,7 @@ class SettingsCard(Card):
         warnings: list[str] = []
         differing = ""
         if config is not None:
-            images, needs = ENTRIES[config.dataset].training_images, self._estimate
+            images, needs = training_count(config), self._estimate
             if images is not None:
                 steps = config.total_steps(images)
                 warnings = config.warnings(images)

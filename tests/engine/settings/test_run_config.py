@@ -306,7 +306,7 @@ def test_settings_that_version_1_0_0_wrote_have_its_network_and_keep_what_their_
     config = RunConfig.from_json(written)
     kept = {name: value for name, value in written.items() if name in config.flat()}
     assert config.flat() == kept | {
-        "keep_steps": (100,), "score_steps": None, "network": "report", "normalisation": "batch",
+        "keep_steps": (100,), "score_steps": None, "subset": "", "network": "report", "normalisation": "batch",
     }  # fmt: skip
     assert config.flat().keys().isdisjoint(CapacitySettings.model_fields)
 

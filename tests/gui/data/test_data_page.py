@@ -34,7 +34,7 @@ def pictures(tmp_path):
 
 
 def choose(page, name):
-    page.list.setCurrentRow(list(ENTRIES).index(name))
+    page.show_entry(name)
 
 
 def drop(window, path):

@@ -202,7 +202,7 @@ def test_the_facts_of_a_data_set_are_shown_literally(qtbot, window, tmp_path):
         factors=Factors((BAD,), (np.arange(len(digits), dtype=float),), table=np.arange(len(digits))[:, None]),
     )
     page = window.data_page
-    page.list.setCurrentRow([page.list.item(i).data(Role.UserRole) for i in range(page.list.count())].index("digits"))
+    page.show_entry("digits")
     page._asked = "asked"
     page._answered("asked", Details(bad, bad.images(np.arange(4)), np.arange(4)))
     assert plain(page.facts.text()).count(BAD) >= 4
