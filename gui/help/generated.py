@@ -60,7 +60,7 @@ def _own_settings() -> list[str]:
     for objective, method in METHODS.items():
         for name in method.Settings.model_fields:
             owners.setdefault(setting_key(objective, name), []).append(objective)
-    parts, heading = [], ""
+    parts, heading, titles = [], "", set()
     for key, objectives in owners.items():
         methods = [METHODS[objective] for objective in objectives]
         above = ", ".join(method.title for method in methods)
@@ -70,8 +70,11 @@ def _own_settings() -> list[str]:
             parts.append(f"<h3>{escape(above)}</h3>{_whose(origin)}")
             heading = above
         name = key.removeprefix(f"{objectives[0]}-")
-        whose = above if key != name else ""
-        parts.append(_setting(key, name, methods[0].Settings.model_fields[name], more, whose))
+        field = methods[0].Settings.model_fields[name]
+        title = field.title or name
+        whose = above if key != name or title in titles else ""
+        titles.add(title)
+        parts.append(_setting(key, name, field, more, whose))
     return parts
 
 

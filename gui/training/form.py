@@ -402,6 +402,10 @@ class ConfigForm(QWidget):
         supervision = supervision_of(self._objective, conditional=bool(self._values().get("conditional")))
         self._headings[Group.METHOD].setText(f"{method.title} · {supervision}")
         self._headings[Group.METHOD].setToolTip(method_tip(self._objective))
+        shipped = METHODS.origin(self._objective) is None
+        self._editors["objective"].setProperty(
+            "helpTopic", f"methods#{self._objective}" if shipped else "settings#objective"
+        )
         for group, heading in self._headings.items():
             heading.setVisible((group in shown_groups or group is Group.METHOD) and group is not Group.DATA)
         epochs = self._editors["epochs"]

@@ -20,6 +20,7 @@ from gui.help import FIRST
 from gui.help.browser import HelpBrowser
 from gui.help.desk import topic_of
 from gui.help.formulas import FOLDER, formula, sources
+from gui.help.generated import settings_topic
 from gui.help.illustrations import FIGURES
 from gui.help.topics import Library, pattern_of
 from gui.help.window import HelpWindow
@@ -347,6 +348,23 @@ def test_f1_in_a_field_opens_its_entry(qtbot, window, name):
     assert f1(qtbot, window, window.training_page.settings.form.findChild(QWidget, f"field-{name}")) == (
         f"settings#{name}"
     )
+
+
+def test_f1_in_the_field_of_the_method_opens_the_chosen_method(qtbot, window):
+    box = window.training_page.settings.form.findChild(QWidget, "field-objective")
+    shipped = [name for name in METHODS if METHODS.origin(name) is None]
+    for name in shipped:
+        box.setCurrentIndex(box.findData(name))
+        assert topic_of(box) == f"methods#{name}"
+    assert f1(qtbot, window, box) == f"methods#{name}"
+    text = (RESOURCES / "help" / "methods.html").read_text(encoding="utf-8")
+    assert set(shipped) <= set(re.findall('id="([^"]*)"', text))
+
+
+def test_settings_of_one_symbol_are_told_apart_in_the_contents():
+    titles = re.findall("<h2 id='[^']*'>(.*?)</h2>", settings_topic())
+    assert len(titles) == len(set(titles))
+    assert {"λ", "λ (λβ-VAE)", "γ", "γ (DAVA)"} <= set(titles)
 
 
 def test_f1_elsewhere_opens_the_topic_of_the_widget(qtbot, window):
