@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from engine.data.dataset import Dataset
 from engine.evaluation.correlation import vary
 from engine.evaluation.posterior_means import BATCH
-from engine.evaluation.sampling import sample_of
+from engine.evaluation.results import SEED
 from engine.jobs.events import Link
 from engine.methods.base import Method
 from engine.methods.latents import Latent
@@ -70,7 +70,7 @@ class Follower:
 
     def __init__(self, dataset: Dataset) -> None:
         self._dataset = dataset
-        self._images = sample_of(dataset, dataset.headline_split, IMAGES) if len(dataset) else np.empty(0, np.int64)
+        self._images = _sample(dataset)
         self._targets = Targets.of(dataset, self._images) if len(self._images) > 1 else None
 
     @torch.inference_mode()
@@ -142,6 +142,14 @@ def errors_avoided(categories: NDArray[np.int64], values: NDArray[np.int64]) -> 
     np.add.at(table, (categories, values), 1)
     commonest = int(table.sum(axis=0).max())
     return float((table.max(axis=1).sum() - commonest) / max(1, len(values) - commonest))
+
+
+def _sample(dataset: Dataset) -> NDArray[np.int64]:
+    """Return the images of the headline split, or of all splits if that is smaller than the sample."""
+    images = dataset.splits[dataset.headline_split]
+    if len(images) < IMAGES:
+        images = np.concatenate(list(dataset.splits.values()))
+    return np.sort(np.random.default_rng(SEED).choice(images, min(IMAGES, len(images)), replace=False))
 
 
 def _share(codes: NDArray[np.floating], values: NDArray[np.int64], kind: Latent) -> float:

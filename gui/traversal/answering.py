@@ -16,7 +16,7 @@ from engine.jobs.events import Link
 from engine.methods.latents import Latent
 from engine.runs.latent_names import followed, latent_names
 from engine.runs.run import Run
-from gui.traversal.compare_view import Compared
+from gui.traversal.alignment import Compared
 from gui.traversal.requests import (
     ClassesWanted,
     CompareWanted,
@@ -174,7 +174,7 @@ class Answerer:
             begin = _same_start(loaded, first, start, request)
             return _compared(loaded, begin, _label(loaded, begin, request.label), chosen)
         except StudioError as error:
-            return Compared(weights.run.name, {}, None, str(error))
+            return Compared(weights.run.name, {}, None, error=str(error))
 
 
 def decode_one(loaded: Loaded, z: NDArray[np.float64], label: int | None) -> NDArray[np.uint8]:
@@ -273,4 +273,4 @@ def _compared(loaded: Loaded, start: "Start", label: int | None, chosen: Range) 
 
     run = loaded.trained.run
     grid = traverse_from(loaded.trained, start, loaded.order, loaded.kl, chosen.span, chosen.steps, label)
-    return Compared(run.name, latent_names(run.marks()), grid)
+    return Compared(run.name, latent_names(run.marks()), grid, loaded.links)

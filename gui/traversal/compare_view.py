@@ -1,49 +1,108 @@
-"""Traversals of several runs side by side: the same image and range, each with its own latents ordered by KL."""
+"""Several runs side by side: traversals of the same image over the same range, aligned by what the latents follow."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PySide6.QtCore import QSize
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QGridLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 
+from engine.runs.latent_names import latent_title, link_text, link_words
+from gui.traversal.alignment import Compared, Line, aligned
 from gui.traversal.labels import column_headings, tips_of
-from gui.widgets.image_grid import ImageGrid, Row
+from gui.widgets.image_grid import GAP, ImageGrid, Row
 from gui.widgets.layouts import label
+from gui.widgets.plain import as_plain
+from gui.widgets.theme import px
 from gui.widgets.words import count
 
 if TYPE_CHECKING:
     from engine.traversal import Traversal
 
-NARROWEST = 400
+MOST_BESIDE = 4
+"""Maximum number of runs side by side; further ones go below."""
+
+NARROWEST = 150
 """Minimum width of a run in pixels; if there is less, the next run goes below."""
 
+SMALLEST, LARGEST = 30, 72
+"""Side of an image in pixels; if it would be smaller, values of the range are left out."""
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Compared:
-    """A run's traversal, or a sentence that says why there is none."""
+BETWEEN = 18
+"""Space between two runs in pixels."""
 
-    name: str
-    names: dict[int, str]
-    traversal: "Traversal | None"
-    error: str = ""
+
+class Panel(QWidget):
+    """One run: its name, the image with its reconstruction, and its rows."""
+
+    def __init__(self, run: Compared) -> None:
+        super().__init__()
+        self.run = run
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(4)
+        self.title = label(run.name, "title")
+        self.title.setToolTip(as_plain(run.name))
+        column.addWidget(self.title)
+        self.image = ImageGrid(largest=LARGEST, opens=True)
+        self.grid = ImageGrid(titled=True, head=True, largest=LARGEST, opens=True)
+        self.grid.setAccessibleName(f"Latents of {run.name}")
+        self.nothing = label("No latent is active.", "muted", wrap=True)
+        if run.traversal is None:
+            column.addWidget(label(run.error, "warning", wrap=True))
+        else:
+            column.addWidget(self.image)
+            column.addWidget(self.grid)
+            column.addWidget(self.nothing)
+        column.addStretch(1)
+
+    def show_lines(self, lines: Sequence[Line], number: int, width: int, columns: int) -> None:
+        """Show the rows of this run, which has this number among the runs, with so many columns of the given width."""
+        self.setFixedWidth(width)
+        self.title.setText(self.title.fontMetrics().elidedText(self.run.name, Qt.TextElideMode.ElideMiddle, width))
+        traversal = self.run.traversal
+        if traversal is None:
+            return
+        first = [] if traversal.original is None else [traversal.original]
+        tips = ["The image", "Its reconstruction"] if first else ["The start"]
+        self.image.show_rows([Row(np.stack([*first, traversal.reconstruction]), tips=tips)])
+        rows = [self._row(traversal, line, line.rows[number], columns) for line in lines]
+        self.nothing.setVisible(not any(len(row.images) for row in rows))
+        headings = column_headings(traversal)[: len(traversal.columns)]
+        self.grid.show_rows(rows, [headings[n] for n in _some(len(headings), columns)], columns=columns)
+
+    def _row(self, traversal: "Traversal", line: Line, number: int | None, columns: int) -> Row:
+        if number is None:
+            nothing = f"no latent follows {line.factor}" if line.factor else ""
+            return Row(traversal.images[0, :0], "", nothing, about=nothing, pale=True)
+        latent, images, tips = traversal.latents[number], traversal.row(number), tips_of(traversal, number)
+        shown = _some(len(images), columns)
+        link = self.run.links.get(latent)
+        name = latent_title(latent, self.run.names)
+        note = link_text(link) if link else traversal.note(number)
+        about = f"{name}, {traversal.note(number)}" + (f"\n{link_words(link)}" if link else "")
+        return Row(images[shown], name, note, [tips[n] for n in shown], about=about)
 
 
 class CompareView(QWidget):
-    """A panel for each run, as many side by side as fit."""
+    """A panel for each run, up to four side by side, with the latents that follow the same factor in one row."""
 
     def __init__(self) -> None:
         super().__init__()
         self._layout = QGridLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
-        self._layout.setHorizontalSpacing(18)
+        self._layout.setHorizontalSpacing(px(BETWEEN))
         self._layout.setVerticalSpacing(14)
-        self.panels: list[QWidget] = []
-        self.grids: list[ImageGrid] = []
+        self.panels: list[Panel] = []
+        self.lines: list[Line] = []
         self.left_out = label("", "muted")
         self.left_out.hide()
+
+    @property
+    def grids(self) -> list[ImageGrid]:
+        """The rows of each run that has any."""
+        return [panel.grid for panel in self.panels if panel.run.traversal is not None]
 
     def say_left_out(self, number: int) -> None:
         """Show how many selected runs are left out."""
@@ -51,40 +110,30 @@ class CompareView(QWidget):
         self.left_out.setText(f"{count(number, 'more selected run')} not shown: too many to compare at once.")
 
     def show_runs(self, runs: Sequence[Compared], min_kl: float) -> None:
-        """Show the traversals of these runs."""
+        """Show the traversals of these runs, without inactive latents and those with a KL below `min_kl` nats."""
         for panel in self.panels:
             self._layout.removeWidget(panel)
             panel.deleteLater()
-        self.panels, self.grids = [], []
-        for run in runs:
-            self.panels.append(self._panel(run, min_kl))
+        self.panels, self.lines = [Panel(run) for run in runs], aligned(runs, min_kl)
         self._arrange()
 
-    def _panel(self, run: Compared, min_kl: float) -> QWidget:
-        panel = QWidget()
-        column = QGridLayout(panel)
-        column.setContentsMargins(0, 0, 0, 0)
-        title = label(run.name, "title", wrap=True)
-        column.addWidget(title, 0, 0)
-        if run.traversal is None:
-            column.addWidget(label(run.error, "warning", wrap=True), 1, 0)
-        else:
-            grid = ImageGrid(side=64, head=True, largest=72, opens=True)
-            grid.setAccessibleName(f"Latents of {run.name}")
-            grid.show_rows(_rows(run, min_kl), _headings(run.traversal), framed=_framed(run.traversal))
-            column.addWidget(grid, 1, 0)
-            self.grids.append(grid)
-        column.setRowStretch(2, 1)
-        return panel
-
     def _arrange(self) -> None:
-        columns = max(1, min(len(self.panels), self.width() // NARROWEST))
+        beside = (self.width() + px(BETWEEN)) // (px(NARROWEST) + px(BETWEEN))
+        columns = max(1, min(len(self.panels), MOST_BESIDE, beside))
+        width = (self.width() + px(BETWEEN)) // columns - px(BETWEEN)
+        width = max(px(NARROWEST), width)
+        values = max((p.run.traversal.images.shape[1] for p in self.panels if p.run.traversal is not None), default=0)
+        room = (width + GAP) // (px(SMALLEST) + GAP)
         for number, panel in enumerate(self.panels):
+            panel.show_lines(self.lines, number, width, min(values, room))
             self._layout.removeWidget(panel)
             self._layout.addWidget(panel, number // columns, number % columns)
-        self._layout.addWidget(self.left_out, -(-len(self.panels) // columns), 0, 1, columns)
+        below = -(-len(self.panels) // columns)
+        self._layout.addWidget(self.left_out, below, 0, 1, columns)
         for column in range(self._layout.columnCount()):
             self._layout.setColumnStretch(column, 1 if column < columns else 0)
+        for row in range(self._layout.rowCount()):
+            self._layout.setRowStretch(row, 1 if row == below + 1 else 0)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Place as many panels side by side as fit."""
@@ -96,25 +145,6 @@ class CompareView(QWidget):
         return QSize(200, 100)
 
 
-def _rows(run: Compared, min_kl: float) -> list[Row]:
-    traversal = run.traversal
-    assert traversal is not None
-    rows = []
-    for number, (latent, kl) in enumerate(zip(traversal.latents, traversal.kl, strict=True)):
-        if kl < min_kl:
-            continue
-        images, tips = traversal.row(number), tips_of(traversal, number)
-        if traversal.original is not None:
-            images = np.concatenate([traversal.original[None], images])
-            tips.insert(0, "The image")
-        rows.append(Row(images, f"z{latent}", run.names.get(latent) or traversal.note(number), tips))
-    return rows
-
-
-def _headings(traversal: "Traversal") -> list[str]:
-    words = column_headings(traversal)
-    return words if traversal.original is None else ["original", *words]
-
-
-def _framed(traversal: "Traversal") -> int | None:
-    return None if traversal.original is None else 0
+def _some(number: int, most: int) -> list[int]:
+    """Return which of so many values are shown: all, or `most` of them, about evenly spaced, with both ends."""
+    return list(range(number)) if number <= most else np.rint(np.linspace(0, number - 1, most)).astype(int).tolist()

@@ -32,7 +32,7 @@ VIEWS = (
     ("Latents", "One row per latent, with the others fixed"),
     ("Classes", "One latent against all classes of a conditional model"),
     ("Walk", "Interpolate from this image to another"),
-    ("Compare", "The selected runs side by side"),
+    ("Compare", "The selected runs side by side, with the latents that follow the same factor in one row"),
 )
 
 

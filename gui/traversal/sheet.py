@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.runs.latent_names import latent_title
+from engine.runs.latent_names import latent_title, link_text
+from gui.traversal.alignment import Compared, aligned
 from gui.traversal.answering import Answer, Classes, Walk
-from gui.traversal.compare_view import Compared
 from gui.traversal.labels import column_headings, heading_texts
 from gui.traversal.walk_view import WAYS, with_ends
 
@@ -38,23 +38,25 @@ def sheet_of(answer: Answer, names: Mapping[int, str], min_kl: float) -> "Sheet 
 
 
 def _compared(runs: tuple[Compared, ...], start: str, min_kl: float) -> "Sheet | None":
-    """Return all runs, one below the other."""
+    """Return the rows of all runs, those that follow the same factor one below the other."""
     from engine.export.sheets import Sheet
 
     tiles: list[NDArray[np.uint8]] = []
     side: list[str] = []
     head: list[str] = []
-    for run in runs:
-        grid = run.traversal
-        if grid is None:
-            continue
-        first = grid.reconstruction if grid.original is None else grid.original
-        words = ["start" if grid.original is None else "original", *column_headings(grid)]
-        head = max(head, words, key=len)
-        for latent, kl, images in zip(grid.latents, grid.kl, grid.images, strict=True):
-            if not kl < min_kl:
-                tiles.append(np.concatenate([first[None], images]))
-                side.append(f"{run.name}\n{latent_title(latent, run.names)}")
+    for line in aligned(runs, min_kl):
+        for run, row in zip(runs, line.rows, strict=True):
+            grid = run.traversal
+            if grid is None or row is None:
+                continue
+            first = grid.reconstruction if grid.original is None else grid.original
+            words = ["start" if grid.original is None else "original", *column_headings(grid)]
+            head = max(head, words, key=len)
+            latent = grid.latents[row]
+            link = run.links.get(latent)
+            tiles.append(np.concatenate([first[None], grid.images[row]]))
+            follows = f" {link_text(link)}" if link else ""
+            side.append(f"{run.name}\n{latent_title(latent, run.names)}{follows}")
     # A category may have more values than the others: shorter rows are padded with black.
     missing = [(0, len(head) - len(row)) for row in tiles]
     tiles = [np.pad(row, [room, (0, 0), (0, 0), (0, 0)]) for row, room in zip(tiles, missing, strict=True)]

@@ -63,10 +63,11 @@ class Row:
 class ImageGrid(QWidget):
     """Rows of square images, as large as fit, with titles of at least `side` pixels on the left.
 
-    With `above`, titles move above their images if there is no room beside them. Emits `clicked(row, column)` on a
-    click, or with `keys` also on Return at the image reached with the arrow keys, `hovered(row, column)` when the
-    pointer or the keys reach an image, (-1, -1) when they leave, and `changed` when other images are shown. With
-    `opens`, a click or Return enlarges an image. A click on the title of a row with a button emits
+    With `above`, titles move above their images if there is no room beside them; with `titled` they are always there,
+    so that grids of the same width and number of columns are alike. Emits `clicked(row, column)` on a click, or with
+    `keys` also on Return at the image reached with the arrow keys, `hovered(row, column)` when the pointer or the keys
+    reach an image, (-1, -1) when they leave, and `changed` when other images are shown. With `opens`, a click or Return
+    enlarges an image. A click on the title of a row with a button emits
     `title_clicked(row)`.
     """
 
@@ -83,12 +84,15 @@ class ImageGrid(QWidget):
         largest: int = 96,
         keys: bool = False,
         above: bool = False,
+        titled: bool = False,
         opens: bool = False,
     ) -> None:
         super().__init__()
         self._sizes = side, 20 if head else 0, largest
         """Width of titles, height of headings and largest side of an image, in pixels at 100 %."""
         self._may_stand_above = above
+        self._titled = titled
+        self._least = 0
         self._rows: list[Row] = []
         self._words = (0, 0)
         """Width in pixels of the widest title with its note below it, and beside it."""
@@ -105,9 +109,14 @@ class ImageGrid(QWidget):
         self.setMouseTracking(True)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
 
-    def show_rows(self, rows: Sequence[Row], headings: Sequence[str] = (), framed: int | None = None) -> None:
-        """Show these rows; `framed` is a column drawn with a frame, such as the originals."""
-        self._rows = list(rows)
+    def show_rows(
+        self, rows: Sequence[Row], headings: Sequence[str] = (), framed: int | None = None, columns: int = 0
+    ) -> None:
+        """Show these rows, with room for at least so many `columns`.
+
+        `framed` is a column drawn with a frame, such as the originals.
+        """
+        self._rows, self._least = list(rows), columns
         self._images = [[to_qimage(image) for image in row.images] for row in rows]
         self._headings, self._framed = headings, framed
         self._words = self._measured()
@@ -157,7 +166,7 @@ class ImageGrid(QWidget):
         return self._rows
 
     def _columns(self) -> int:
-        return max((len(row.images) for row in self._rows), default=0)
+        return max((self._least, *(len(row.images) for row in self._rows))) if self._rows else 0
 
     def cell(self) -> int:
         """Return the side of an image on the screen, in pixels."""
@@ -212,6 +221,8 @@ class ImageGrid(QWidget):
 
     def _line(self, width: int) -> int:
         """Return the height of titles above images at a grid's width; 0 if they are beside them."""
+        if self._titled:
+            return px(LINE)
         needed, room = self._needed_and_room(width)
         return px(LINE) if self._may_stand_above and needed > room else 0
 
@@ -369,7 +380,7 @@ class ImageGrid(QWidget):
                 painter.drawPath(path)
 
     def _paint_title(self, painter: QPainter, number: int) -> None:
-        if not self._side:
+        if not self._side and not self._titled:
             return
         row, colours, box = self._rows[number], tokens(), self._rect(number, 0)
         title, note = self.shown_text(number)

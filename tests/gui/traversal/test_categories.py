@@ -9,6 +9,7 @@ from PySide6.QtCore import QPoint, Qt
 
 from engine.export.traversal import Look
 from engine.methods.latents import Latent
+from engine.runs.latent_names import link_text
 from engine.runs.run import Run
 from engine.settings.run_config import RunConfig
 from engine.training.trainer import train
@@ -79,10 +80,10 @@ def test_playing_a_category_steps_through_its_values():
 def test_the_grid_has_a_row_of_categories_and_does_not_mention_kl(qtbot, page):
     view = page.card.latents
     assert view.min_kl.isHidden()
+    links = page.answer.loaded.links
     assert [(row.title, row.note) for row in view.grid.rows] == [
-        ("z0", "0 to 9"),
-        ("z1", "U(−1, 1)"),
-        ("z2", "U(−1, 1)"),
+        (f"z{latent}", link_text(links[latent]) if latent in links else prior)
+        for latent, prior in enumerate(("0 to 9", "U(−1, 1)", "U(−1, 1)"))
     ]
     assert [len(row.images) for row in view.grid.rows] == [11, 11, 11]
     assert (page.card.low.value(), page.card.high.value(), page.card.steps.value()) == (-2, 2, 10)
@@ -126,18 +127,21 @@ def test_the_range_is_remembered_for_each_kind_of_latent(qtbot, page, window, ti
 
 
 def test_runs_of_both_kinds_are_compared_and_saved(qtbot, page, window, tmp_path):
-    config = RunConfig.parse({"dataset": "digits", "objective": "vae", "latents": 2, "steps": 2, "threads": 1})
+    settings = {"dataset": "digits", "objective": "beta-vae", "beta": 0.001, "latents": 2, "steps": 30, "threads": 1}
+    config = RunConfig.parse(settings)
     list(train(Run.create(window.store.root, config, "vae")))
     window.store.refresh()
     window.run_list.view.selectAll()
     page.card.show_view(COMPARE)
     qtbot.waitUntil(lambda: len(page.card.compare.grids) == 2, timeout=WAIT)
-    lengths = {tuple(len(row.images) for row in grid.rows) for grid in page.card.compare.grids}
-    steps = page.card.range.steps + 1  # and the original
-    assert lengths == {(steps, steps), (11, steps, steps)}
+    steps = page.card.range.steps
+    kinds = [run.traversal.kinds for run in page.answer.result]
+    both = [[row for row in grid.rows if len(row.images)] for grid in page.card.compare.grids]
+    assert sorted(len(rows) for rows in both) == [2, 3]  # all latents are active
+    assert sorted(len(each) for each in kinds) == [2, 3]
     sheet = sheet_of(page.answer, page.names, 0.0)
-    assert sheet.tiles.shape == (5, max(11, steps), 32, 32, 1)
-    assert len(sheet.head) == max(11, steps)
+    assert sheet.tiles.shape == (5, max(11, steps + 1), 32, 32, 1)  # the original first
+    assert len(sheet.head) == max(11, steps + 1)
     sheet.save(tmp_path / "compared.png", Look())
     assert (tmp_path / "compared.png").exists()
 

@@ -169,7 +169,7 @@ def test_a_latents_name_appears_everywhere_and_can_be_undone(qtbot, show, window
     window.actions_of_runs.undo_stack.undo()
     assert "latents" not in Run.open(page.item.path).marks()
     assert name.text() == ""
-    assert "nats" in page.card.latents.grid.rows[0].note
+    assert page.card.latents.grid.rows[0].note == page.sliders.rows[latent].link.text()  # what it follows
 
 
 def test_images_are_dropped_pasted_drawn_or_refused_with_a_message(qtbot, show, window, tiny_run, tmp_path):
@@ -252,9 +252,15 @@ def test_runs_are_compared_on_the_same_image(qtbot, show, window, tiny_run, cond
         [window.store.find(window.store.root / name) for name in ("0-tiny", f"1-{conditional_run.path.name}")]
     )
     settled(qtbot, page)
-    first, second = page.card.compare.grids
-    assert np.array_equal(first.rows[0].images[0], second.rows[0].images[0])
-    assert not np.array_equal(first.rows[0].images[1], second.rows[0].images[1])
+    first, second = page.card.compare.panels
+    assert np.array_equal(first.image.rows[0].images[0], second.image.rows[0].images[0])
+    assert not np.array_equal(first.image.rows[0].images[1], second.image.rows[0].images[1])
+    loaded = page.answer.loaded
+    shown = {row.title for row in first.grid.rows if len(row.images)}
+    assert shown == {f"z{latent}" for latent, kl in enumerate(loaded.kl) if kl > 0.1}
+    for row in first.grid.rows:
+        link = loaded.links.get(int(row.title[1:])) if row.title else None
+        assert link is None or row.note == f"≈ {link.factor} {link.share:.2f}"
 
 
 def test_without_its_data_the_prior_still_works_with_a_message(qtbot, window, make_run, tiny_run, tmp_path):
@@ -349,8 +355,10 @@ def test_the_factor_of_a_latent_is_shown_and_factor_sliders_choose_the_image(qtb
     assert {row.latent: row.link.text() for row in rows if not row.link.isHidden()} == {
         latent: f"≈ {link.factor} {link.share:.2f}" for latent, link in found.items()
     }
-    # They are those of the last pictures of the run, which have the same weights.
-    assert found == followed(load_links(list_previews(run.previews_folder)[-1]))
+    # They are those of the last pictures of the run, which have the same weights, but the KL of the last steps.
+    kept = followed(load_links(list_previews(run.previews_folder)[-1]))
+    assert found.keys() & kept.keys()
+    assert all(found[latent] == kept[latent] for latent in found.keys() & kept.keys())
     notes = {row.title: row.note for row in page.card.latents.grid.rows}
     assert all(notes[f"z{latent}"] == rows[latent].link.text() for latent in found)
     latent, link = next(iter(found.items()))
