@@ -22,9 +22,9 @@ def export(
 ) -> Job:
     """Write runs to a file; its extension decides: curves (.png, .svg, .pdf, .csv) or complete runs (.zip).
 
-    `view`, `smoothing` and `spread` apply to figures, as in `curves_figure`; tables contain the recorded values. Yields Progress
-    and Finished. Raises ConfigError for another extension, RunError if there is nothing to write or the file cannot be
-    written.
+    `view`, `smoothing` and `spread` apply to figures, as in `curves_figure`; tables contain the recorded values. Yields
+    Progress and Finished. Raises ConfigError for another extension, RunError if there is nothing to write or the file
+    cannot be written.
     """
     kind = check_format(path, ENDINGS)
     if kind == "zip":

@@ -44,11 +44,13 @@ NONE_SELECTED = "No runs are selected.\n\nSelect runs on the left, or clear “S
 
 
 class MetricsPage(QWidget):
-    """Shows a table of evaluated runs or of a study, with charts. Emits `evaluate`, `cancel` and `open_run(path)`."""
+    """Shows a table of evaluated runs or of a study, with charts. Emits `evaluate`, `cancel`, `open_run(path)` and
+    `select_runs(paths)`."""
 
     evaluate = Signal()
     cancel = Signal()
     open_run = Signal(object)
+    select_runs = Signal(object)
 
     def __init__(self, settings: QSettings, studies: StudySession) -> None:
         super().__init__()
@@ -73,11 +75,12 @@ class MetricsPage(QWidget):
         self.study.changed.connect(self._show)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        self.charts, self.subject = ChartCard(), SubjectCard()
+        self.charts, self.subject = ChartCard(settings), SubjectCard()
         for card in (self.charts, self.subject):
             card.setProperty("helpTopic", "table#pictures")
         self.charts.picked.connect(self._pick)
         self.charts.export.connect(self._save_chart)
+        self.charts.settings.brushed.connect(self.select_runs)
         self.subject.export.connect(self._save_subject)
         self.subject.open_run.connect(self.open_run)
         across, down = Qt.Orientation.Horizontal, Qt.Orientation.Vertical
@@ -148,6 +151,8 @@ class MetricsPage(QWidget):
         moved = chosen != [item.path for item in self._selected]
         self._items, self._selected = list(items), list(selected)
         known = [(self._row_of(item), item.colour, item.latent_names) for item in items]
+        colours = {item.path: item.colour for item in items}
+        self.charts.settings.show_runs([row for row, _, _ in known], colours, chosen)
         if known != self._known or moved:
             self._known = known
             self._show()
@@ -172,6 +177,7 @@ class MetricsPage(QWidget):
     def close_worker(self) -> None:
         """End the threads that draw images and read studies."""
         self.subject.close_worker()
+        self.charts.settings.close_worker()
         self.study.close()
 
     def showEvent(self, event: QShowEvent) -> None:
@@ -190,7 +196,7 @@ class MetricsPage(QWidget):
         current = self._current_key()
         self.displayed = self.full.opened(lambda line: self._key(line) in self._opened)
         shown = self.displayed if study else self.options.visible(self.displayed)
-        self.model.show_table(shown, [look(number, tokens().runs) for number in self._looks(self.displayed)])
+        self.model.show_table(shown, [look(number, tokens().all_runs) for number in self._looks(self.displayed)])
         self.view.show_sorting(sorting)
         self._message.setText(self._nothing())
         self._stack.setCurrentIndex(1 if table.lines else 0)

@@ -19,7 +19,6 @@ from engine.runs.run import Run, RunState
 from engine.settings.run_config import RunConfig
 from engine.training.held_out import HEADER
 from gui.runs.delegate import run_colour
-from gui.training import page as page_module
 from gui.training.view_options import OptionsBar, ViewOptions
 from gui.widgets.curve_plot import MOST_POINTS
 
@@ -336,7 +335,8 @@ def test_rows_are_equally_high_and_wide_plots_stay_wide(page, show, tmp_path):
     schedule_run(tmp_path / "runs", "two", "d-vae")
     show()
     assert rows(curves) == [
-        [curves.reconstruction, curves.kl], [curves.latents], [*curves.terms[:2]], [*curves.terms[2:], curves.weights, curves.scores]
+        [curves.reconstruction, curves.kl], [curves.latents], [*curves.terms[:2]],
+        [*curves.terms[2:], curves.weights, curves.scores],
     ]  # fmt: skip
 
 
