@@ -15,7 +15,7 @@ from engine.methods.base import Term, terms_by_unit
 from engine.methods.registry import METHODS
 from engine.runs.alike import experiment_key, seed_groups
 from engine.runs.bands import BandReader
-from engine.runs.colours import PALETTE
+from engine.runs.colours import FURTHER, PALETTE, distinct
 from engine.runs.curves import Values, View, logarithms, smooth, value_range
 from engine.runs.latent_names import latent_names, latent_title
 from engine.runs.metrics_file import SCORES, MetricsReader
@@ -310,8 +310,12 @@ def _has_capacity(reader: MetricsReader | BandReader) -> bool:
 
 
 def _lines(runs: Sequence[Run]) -> list[tuple[str, str]]:
-    """Colour and style of each run's line: its own colour, in another style if an earlier run has the same."""
-    numbers = [run.colour_in(run.marks()) for run in runs]
+    """Colour and style of each run's line, as in the window: its own colour, another if an earlier run has the same."""
+    order = sorted(range(len(runs)), key=lambda place: (runs[place].created, runs[place].path.name))
+    lent = distinct([runs[place].colour_in(runs[place].marks()) for place in order])
+    palette = PALETTE + FURTHER
+    numbers = dict(zip(order, lent, strict=True))
     return [
-        (PALETTE[number], STYLES[numbers[:place].count(number) % len(STYLES)]) for place, number in enumerate(numbers)
+        (palette[numbers[place] % len(palette)], STYLES[numbers[place] // len(palette) % len(STYLES)])
+        for place in range(len(runs))
     ]

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from engine.evaluation.table import Table
 from engine.methods.registry import METHODS
-from engine.runs.colours import PALETTE
+from engine.runs.colours import FURTHER, PALETTE, distinct
 
 SHAPES = 4
 """Number of shapes: disc, square, triangle, diamond."""
@@ -22,14 +22,13 @@ class Look(NamedTuple):
 
 
 def looks_of(table: Table, of_runs: Mapping[Path, int], *, methods: bool) -> list[int]:
-    """Return the number of a look for each row: a run's own, or one per method, the same wherever the method occurs."""
+    """Return the number of a look for each row: a run's own, never one twice, or one per method, wherever it occurs."""
+    if not methods:
+        return distinct([of_runs.get(line.rows[0].path, 0) if line.rows[0].path else 0 for line in table.lines])
     found: list[int] = []
     by_title: dict[str, int] = {}
     for line in table.lines:
         first = line.rows[0]
-        if not methods:
-            found.append(of_runs.get(first.path, 0) if first.path else 0)
-            continue
         if line.title not in by_title:
             usual = METHODS[first.config.objective].colour
             free = [c for c in (usual, *OTHERS) if c not in by_title.values()]
@@ -38,6 +37,6 @@ def looks_of(table: Table, of_runs: Mapping[Path, int], *, methods: bool) -> lis
     return found
 
 
-def look(number: int, palette: Sequence[str] = PALETTE) -> Look:
+def look(number: int, palette: Sequence[str] = PALETTE + FURTHER) -> Look:
     """Return a look by its number: the colours of a palette with the first shape, then with the next."""
     return Look(palette[number % len(palette)], number // len(palette) % SHAPES)

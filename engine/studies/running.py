@@ -19,6 +19,7 @@ from engine.errors import DataError, RunError, RunLockedError, StudioError
 from engine.jobs.events import Event, Finished, Job, Paused, Progress, Request, Unanswered, Warned
 from engine.jobs.workers import Outcome
 from engine.runs.run import LOCK_TIMEOUT, Run
+from engine.runs.study_of import STUDY
 from engine.studies.cell_states import CellState, State, cell_states, expected_steps
 from engine.studies.data import DataOnDisk, source_of
 from engine.studies.estimate import Cost, Key, cell_config, cost_of, key_of, known_paces, seconds_left
@@ -228,7 +229,9 @@ class _StudyJob:
                 yield CellStarted(state)
 
     def _new_run(self, state: CellState) -> Path:
-        return Run.create(self._folder, cell_config(state, self._plan), self._study.run_name(state.cell)).path
+        run = Run.create(self._folder, cell_config(state, self._plan), self._study.run_name(state.cell))
+        run.write_marks(run.marks() | {STUDY: self._study.title})
+        return run.path
 
     def _receive(self, reports: Reports) -> Events:
         """Process what workers reported."""

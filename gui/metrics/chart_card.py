@@ -6,7 +6,7 @@ A scatter plot can also have the cost of the runs on its x axis: training steps,
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QSignalBlocker, Qt, Signal, Slot
+from PySide6.QtCore import QSettings, QSignalBlocker, Qt, Signal, Slot
 from PySide6.QtWidgets import QComboBox, QFrame, QPushButton, QScrollArea, QStackedLayout
 
 from engine.evaluation.catalogue import Column
@@ -15,8 +15,10 @@ from engine.evaluation.costs import COSTS, course_note
 from engine.evaluation.rows import DataKey, columns_of
 from engine.evaluation.table import Table
 from engine.figures.looks import look
+from gui.metrics.settings_panel import SettingsPanel
 from gui.widgets.combo import Combo
 from gui.widgets.layouts import Card, empty_state, label
+from gui.widgets.plain import tip
 from gui.widgets.theme import LIGHT, tokens
 
 if TYPE_CHECKING:
@@ -24,20 +26,21 @@ if TYPE_CHECKING:
 
     from gui.metrics.charts import BarChart, ScatterChart
 
-SCATTER, BARS = range(2)
+SCATTER, BARS, PARALLEL, SETTINGS = range(4)
 NOTHING = "A chart of the evaluated runs appears here."
 PREFERRED = ("disentanglement", "sharpness", "kl")
 """Metrics plotted against reconstruction unless another is chosen."""
 
 
 class ChartCard(Card):
-    """Emits `picked(line)` when a point is clicked, and `export`."""
+    """Emits `picked(line)` when a point is clicked, and `export`. Its `settings` view brushes runs."""
 
     picked = Signal(int)
     export = Signal()
 
-    def __init__(self) -> None:
+    def __init__(self, settings: QSettings) -> None:
         super().__init__("")
+        self._kept = settings
         self.title.hide()
         self.note.hide()
         self._table = Table((), ())
@@ -45,8 +48,18 @@ class ChartCard(Card):
         self._followed: DataKey = ()
         self._looks: Sequence[int] = ()
         self.kind = Combo()
-        self.kind.addItems(["Scatter", "Bars"])
+        self.kind.addItems(["Scatter", "Bars", "Parallel axes", "Settings"])
         self.kind.setAccessibleName("Type of chart")
+        self.kind.setToolTip(
+            tip(
+                "Scatter: two metrics of the rows, or a metric against training steps or hours",
+                "Bars: a metric of the rows",
+                "Parallel axes: settings, metrics and final terms of all runs",
+                "Settings: any of these against any other",
+            )
+        )
+        kept = str(settings.value("metrics/chart", "0"))
+        self.kind.setCurrentIndex(int(kept) if kept in map(str, range(4)) else 0)
         self.across, self.up = Combo(), Combo()
         self.across.setToolTip("Metric on the x axis, or training steps or hours")
         self.up.setToolTip("Metric on the y axis")
@@ -76,6 +89,8 @@ class ChartCard(Card):
         self._area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._stack.addWidget(self._area)
+        self.settings = SettingsPanel(settings)
+        self._stack.addWidget(self.settings)
         self.body.addLayout(self._stack, 1)
         for box in (self.kind, self.data, self.across, self.up):
             box.activated.connect(self._chosen)
@@ -140,7 +155,6 @@ class ChartCard(Card):
             self.data.clear()
             self.data.addItems(list(offered.values()))
             self.data.setCurrentIndex(self._datasets.index(before) if before in offered else 0)
-        self.data.setVisible(len(offered) > 1)
 
     @property
     def _chosen_data(self) -> DataKey:
@@ -162,7 +176,7 @@ class ChartCard(Card):
         x, y = self._columns()
         assert x is not None
         assert y is not None
-        paper = [look(number, LIGHT.runs) for number in self._looks]
+        paper = [look(number, LIGHT.all_runs) for number in self._looks]
         titles = [line.title for line in self._table.lines]
         if self.kind.currentIndex() == SCATTER:
             found = points(self._table, x.metric, y.metric, self._chosen_data)
@@ -185,6 +199,7 @@ class ChartCard(Card):
     @Slot()
     def _chosen(self) -> None:
         self._wanted = {"x": str(self.across.currentData()), "y": str(self.up.currentData())}
+        self._kept.setValue("metrics/chart", self.kind.currentIndex())
         self._draw()
 
     def _columns(self) -> tuple[Column | None, Column | None]:
@@ -194,12 +209,19 @@ class ChartCard(Card):
 
     def _draw(self) -> None:
         scatter = self.kind.currentIndex() == SCATTER
+        of_runs = self.kind.currentIndex() in (PARALLEL, SETTINGS)
+        for widget in (self.up, self.save):
+            widget.setVisible(not of_runs)
+        self.data.setVisible(self.data.count() > 1 and not of_runs)
         self.across.setVisible(scatter)
         self._against.setVisible(scatter)
         x, y = self._columns()
         self.save.setEnabled(x is not None)
-        looks = [look(number, tokens().runs) for number in self._looks]
-        if x is None or y is None:
+        looks = [look(number, tokens().all_runs) for number in self._looks]
+        if of_runs:
+            self.settings.show_pairs(self.kind.currentIndex() == SETTINGS)
+            self._stack.setCurrentWidget(self.settings)
+        elif x is None or y is None:
             self._message.setText(NOTHING)
             self._stack.setCurrentWidget(self._message)
         elif scatter:

@@ -50,13 +50,17 @@ NONE_SELECTED = "No runs are selected.\n\nSelect runs on the left, or clear “S
 
 
 class MetricsPage(QWidget):
-    """Shows a table of evaluated runs or of a study, with charts. Emits `evaluate`, `cancel`, `open_run(path)`,
-    and `compare(paths, metric)` for runs of a study that are to be compared."""
+    """Shows a table of evaluated runs or of a study, with charts.
+
+    Emits `evaluate`, `cancel`, `open_run(path)`, `select_runs(paths)`, and `compare(paths, metric)` for runs of a study
+    that are to be compared.
+    """
 
     evaluate = Signal()
     cancel = Signal()
     open_run = Signal(object)
     compare = Signal(object, str)
+    select_runs = Signal(object)
 
     def __init__(self, settings: QSettings, studies: StudySession) -> None:
         super().__init__()
@@ -89,12 +93,13 @@ class MetricsPage(QWidget):
         """The folder of the run that is the best one and becomes the current row."""
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        self.charts, self.subject = ChartCard(), SubjectCard()
+        self.charts, self.subject = ChartCard(settings), SubjectCard()
         for card in (self.charts, self.subject):
             card.setProperty("helpTopic", "table#pictures")
             card.group = (self.charts, self.subject)
         self.charts.picked.connect(self._pick)
         self.charts.export.connect(self._save_chart)
+        self.charts.settings.brushed.connect(self.select_runs)
         self.subject.export.connect(self._save_subject)
         self.subject.open_run.connect(self.open_run)
         across, down = Qt.Orientation.Horizontal, Qt.Orientation.Vertical
@@ -165,6 +170,8 @@ class MetricsPage(QWidget):
         moved = chosen != [item.path for item in self._selected]
         self._items, self._selected = list(items), list(selected)
         known = [(self._row_of(item), item.colour, item.latent_names) for item in items]
+        colours = {item.path: item.colour for item in items}
+        self.charts.settings.show_runs([row for row, _, _ in known], colours, chosen)
         if known != self._known or moved:
             self._known = known
             self._show()
@@ -196,6 +203,7 @@ class MetricsPage(QWidget):
     def close_worker(self) -> None:
         """End the threads that draw images and read studies."""
         self.subject.close_worker()
+        self.charts.settings.close_worker()
         self.study.close()
 
     def showEvent(self, event: QShowEvent) -> None:
@@ -214,7 +222,7 @@ class MetricsPage(QWidget):
         current = self._current_key()
         self.displayed = self.full.opened(lambda line: self._key(line) in self._opened)
         shown = self.displayed if study else self.options.visible(self.displayed)
-        self.model.show_table(shown, [look(number, tokens().runs) for number in self._looks(self.displayed)])
+        self.model.show_table(shown, [look(number, tokens().all_runs) for number in self._looks(self.displayed)])
         self.view.show_sorting(sorting)
         self._message.setText(self._nothing())
         self._stack.setCurrentIndex(1 if table.lines else 0)

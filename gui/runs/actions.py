@@ -56,6 +56,7 @@ class RunActions(QObject):
         for changed in (run_list.selected, store.updated, session.began, session.ended, session.queue_changed):
             changed.connect(self._enable)  # the shortcuts work without opening the menu
         run_list.renamed.connect(self._rename)
+        run_list.noted.connect(self._note)
         run_list.colour_asked.connect(self._ask_colour)
         self._enable()
 
@@ -70,6 +71,7 @@ class RunActions(QObject):
         menu.addSeparator()
         self.rename = self._add(menu, "Rename", self._list.rename, "F2", shown_only=True)
         self.tags = self._add(menu, "Edit tags…", self._ask_tags, "Ctrl+T")
+        self.notes = self._add(menu, "Edit notes", self._edit_notes, "Ctrl+Shift+M")
         self._colours = menu.addMenu("Colour")
         self._colours.aboutToShow.connect(self._show_colours)
         self._dot_colours = QMenu(menu)
@@ -110,7 +112,7 @@ class RunActions(QObject):
         self.resume.setText("Resume after the current run" if training else "Resume")
         self.longer.setEnabled(any(item.state.state == "finished" for item in items))
         self.unqueue.setVisible(waits)
-        for action in (self.use, self.rename, self.folder):
+        for action in (self.use, self.rename, self.notes, self.folder):
             action.setEnabled(one is not None)
         self.again.setEnabled(bool(items))
         self.export.setEnabled(bool(items))
@@ -192,6 +194,14 @@ class RunActions(QObject):
     @Slot(object, str)
     def _rename(self, path: Path, name: str) -> None:
         self._mark("renaming a run", {path: {"name": name}})
+
+    @Slot()
+    def _edit_notes(self) -> None:
+        self._list.notes.edit()
+
+    @Slot(object, str)
+    def _note(self, path: Path, notes: str) -> None:
+        self._mark("editing notes", {path: {"notes": notes or None}})
 
     @Slot()
     def _ask_tags(self) -> None:

@@ -9,12 +9,18 @@ from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem,
 from engine.methods.base import Supervision
 from engine.runs.run import short_method_title
 from engine.settings.run_config import DATASET_TITLES
-from gui.runs.model import Index
+from gui.runs.groups import Group
+from gui.runs.model import Index, RunFilter
 from gui.runs.store import RunItem, state_text
 from gui.widgets.theme import px, tokens
 from gui.widgets.words import duration
 
 HEIGHT = 70
+HEADING = 26
+UNSELECTED_ALPHA = 120
+"""Opacity of the dot of a run that is not selected, of 255: its colour may be that of one that is."""
+
+LEFT, RIGHT = Qt.AlignmentFlag.AlignLeft, Qt.AlignmentFlag.AlignRight
 TEXT_LEFT = 23
 
 
@@ -23,14 +29,22 @@ class RunDelegate(QStyledItemDelegate):
 
     Where there is no room for it, "unsupervised" is left out; other supervision costs the seed, and is then shortened.
 
+    The first run of a group is below its heading, which is all that is painted of a folded group.
+
     Emits `dot_clicked(index)` after a click on the colour.
     """
 
     dot_clicked = Signal(object)
 
+    def __init__(self, parent: QWidget, shown: RunFilter) -> None:
+        super().__init__(parent)
+        self._shown = shown
+
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
-        """Return the height of three lines."""
-        return QSize(120, px(HEIGHT))
+        """Return the height of three lines and of a heading, or of the heading of a folded group."""
+        group = self._shown.heading(index)
+        heading = px(HEADING) if group is not None else 0
+        return QSize(120, heading + (0 if group is not None and group.folded else px(HEIGHT)))
 
     def setEditorData(self, editor: QWidget, index: Index) -> None:
         """Fill the editor only once, since a run in training changes while its name is being edited."""
@@ -40,14 +54,15 @@ class RunDelegate(QStyledItemDelegate):
 
     def updateEditorGeometry(self, editor: QWidget, option: QStyleOptionViewItem, index: Index) -> None:
         """Place the editor over the name."""
-        box = option.rect
+        box = self._run_box(option.rect, index)
         editor.setGeometry(box.left() + TEXT_LEFT - 1, box.top() + 2, box.width() - TEXT_LEFT - 3, px(28))
 
     def editorEvent(self, event: QEvent, model: QAbstractItemModel, option: QStyleOptionViewItem, index: Index) -> bool:
         """Emit a click on the dot."""
         if isinstance(event, QMouseEvent) and event.type() == QEvent.Type.MouseButtonPress:
             at = event.position()
-            on_dot = at.x() < option.rect.left() + TEXT_LEFT and at.y() < option.rect.top() + px(30)
+            box = self._run_box(option.rect, index)
+            on_dot = at.x() < box.left() + TEXT_LEFT and box.top() <= at.y() < box.top() + px(30)
             if on_dot and event.button() == Qt.MouseButton.LeftButton:
                 self.dot_clicked.emit(index)
                 return True
@@ -56,10 +71,16 @@ class RunDelegate(QStyledItemDelegate):
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         """Draw one run."""
         item: RunItem = index.data(Qt.ItemDataRole.UserRole)
-        colours, box = tokens(), option.rect
+        group = self._shown.heading(index)
+        colours, box, state = tokens(), self._run_box(option.rect, index), option.state
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        state = option.state
+        if group is not None:
+            selected = group.folded and bool(state & QStyle.StateFlag.State_Selected)
+            self._paint_heading(painter, group, option.rect, selected=selected)
+            if group.folded:
+                painter.restore()
+                return
         if state & QStyle.StateFlag.State_Selected:
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(QColor(colours.accent_soft))
@@ -71,6 +92,8 @@ class RunDelegate(QStyledItemDelegate):
         if item.hidden:
             painter.setOpacity(0.5)
         colour = QColor(run_colour(item))
+        if not state & QStyle.StateFlag.State_Selected:
+            colour.setAlpha(UNSELECTED_ALPHA)
         painter.setPen(QPen(colour, 2))
         painter.setBrush(colour if item.state.state == "finished" or item.state.active else Qt.BrushStyle.NoBrush)
         painter.drawEllipse(QPoint(box.left() + 11, box.top() + px(16)), 4, 4)
@@ -78,6 +101,33 @@ class RunDelegate(QStyledItemDelegate):
         if item.state.step and item.state.total and item.state.state != "finished":
             self._paint_progress(painter, item, box, colour)
         painter.restore()
+
+    def _run_box(self, box: QRect, index: Index) -> QRect:
+        """The part of a row that shows the run: what is below the heading of its group."""
+        return box.adjusted(0, px(HEADING), 0, 0) if self._shown.heading(index) is not None else box
+
+    def _paint_heading(self, painter: QPainter, group: Group, box: QRect, *, selected: bool) -> None:
+        colours = tokens()
+        line = QRect(box.left() + 4, box.top() + 2, box.width() - 12, px(HEADING) - 4)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(QColor(colours.accent_soft if selected else colours.faint))
+        painter.drawRoundedRect(QRectF(line).adjusted(-4, 0, 8, 0), 5, 5)
+        font = painter.font()
+        font.setPixelSize(px(11))
+        font.setBold(True)
+        painter.setFont(font)
+        number = str(len(group.members))
+        left, right = (side | Qt.AlignmentFlag.AlignVCenter for side in (LEFT, RIGHT))
+        painter.setPen(QColor(colours.muted))
+        painter.drawText(line, right, number)
+        painter.drawText(line, left, "▸" if group.folded else "▾")
+        metrics, indent = QFontMetrics(font), px(14)
+        room = line.width() - indent - metrics.horizontalAdvance(number) - 8
+        painter.setPen(QColor(colours.text))
+        words = metrics.elidedText(group.title, Qt.TextElideMode.ElideRight, room)
+        painter.drawText(line.adjusted(indent, 0, 0, 0), left, words)
+        font.setBold(False)
+        painter.setFont(font)
 
     def _paint_text(self, painter: QPainter, item: RunItem, box: QRect) -> None:
         colours, config = tokens(), item.run.config
@@ -139,7 +189,7 @@ class Coloured(Protocol):
 
 def run_colour(item: Coloured) -> str:
     """Return the colour that a run has everywhere in the window."""
-    palette = tokens().runs
+    palette = tokens().all_runs
     return palette[item.colour % len(palette)]
 
 

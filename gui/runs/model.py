@@ -1,6 +1,6 @@
 """The Qt model of the run list, with filtering and sorting."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +16,15 @@ from PySide6.QtCore import (
 )
 
 from engine.methods.registry import METHODS
+from engine.runs.cost import cost_of
 from engine.runs.run import short_method_title
 from engine.settings.run_config import DATASET_TITLES
-from engine.system.plain_text import clean_name
+from engine.system.numbers import rounded_text
+from engine.system.plain_text import clean_name, one_line
+from gui.runs.groups import GROUPINGS, NAMES, NO_GROUPS, Group, groups_of
 from gui.runs.store import RunItem, RunStore, state_text
 from gui.widgets.plain import tip
-from gui.widgets.words import duration
+from gui.widgets.words import duration, shortened
 
 Index = QModelIndex | QPersistentModelIndex
 
@@ -97,11 +100,18 @@ class RunListModel(QAbstractListModel):
 
 
 class RunFilter(QSortFilterProxyModel):
-    """Filters by words and by the hidden mark, and sorts by one of `SORTS`."""
+    """Filters by words and by the hidden mark, groups by one of `GROUPINGS`, and sorts by one of `SORTS`.
+
+    The runs of a group are one below the other, the first of them under the group's heading. A folded group has a
+    single row, that of its first run, which stands for all of them.
+    """
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
         self._words: list[str] = []
+        self._groups: dict[Path, Group] = {}
+        self._folded: set[str] = set()
+        self.grouping = NO_GROUPS
         self.show_hidden = False
         self.by = "Started"
         self.descending = True
@@ -122,6 +132,58 @@ class RunFilter(QSortFilterProxyModel):
         self.show_hidden = shown
         self.endFilterChange(QSortFilterProxyModel.Direction.Rows)
 
+    def group_by(self, items: Sequence[RunItem], grouping: str) -> None:
+        """Group these runs by one of `GROUPINGS`; call it again when runs, filter, marks or order have changed."""
+        if grouping != self.grouping:
+            self._folded = set()
+        self.grouping = grouping if grouping in GROUPINGS else NO_GROUPS
+        self.beginFilterChange()
+        self._groups = groups_of(self._sorted([item for item in items if self._passes(item)]), self.grouping)
+        for group in self._groups.values():
+            group.folded = group.title in self._folded
+        self.endFilterChange(QSortFilterProxyModel.Direction.Rows)
+        self._sort()
+
+    def fold(self, group: Group, folded: bool) -> None:
+        """Fold or unfold a group; `group_by` must follow."""
+        self._folded = self._folded | {group.title} if folded else self._folded - {group.title}
+
+    def group_of(self, item: RunItem) -> Group | None:
+        """Return the group of a run; None if runs are not grouped."""
+        return self._groups.get(item.path)
+
+    def heading(self, index: Index) -> Group | None:
+        """Return the group whose heading is above a row; None if it has none."""
+        if not self._groups:
+            return None
+        group = self._groups.get(index.data(Qt.ItemDataRole.UserRole).path)
+        if group is None or index.row() == 0:
+            return group
+        before = self._groups.get(self.index(index.row() - 1, 0).data(Qt.ItemDataRole.UserRole).path)
+        return None if before is group else group
+
+    def items(self) -> list[RunItem]:
+        """Return the runs that pass the filter, in the order of the list, with those in folded groups."""
+        found: list[RunItem] = []
+        for row in range(self.rowCount()):
+            item = self.index(row, 0).data(Qt.ItemDataRole.UserRole)
+            group = self._groups.get(item.path)
+            found += group.members if group is not None and group.folded else [item]
+        return found
+
+    def is_outdated(self, item: RunItem) -> bool:
+        """Return whether a run has left its group, or the list, or has come into it."""
+        if self.grouping == NO_GROUPS:
+            return False
+        group = self._groups.get(item.path)
+        if (group is not None) != self._passes(item):
+            return True
+        return group is not None and self.grouping in NAMES and NAMES[self.grouping](item) != group.title
+
+    def _sorted(self, items: list[RunItem]) -> list[RunItem]:
+        key, started = SORTS[self.by], SORTS["Started"]
+        return sorted(items, key=lambda item: (key(item), started(item)), reverse=self.descending)
+
     def sort_by(self, by: str, *, descending: bool) -> None:
         """Sort by one of `SORTS`; an unknown name changes nothing."""
         if by in SORTS:
@@ -135,6 +197,12 @@ class RunFilter(QSortFilterProxyModel):
     def filterAcceptsRow(self, row: int, parent: Index) -> bool:
         """Return whether a run is shown."""
         item = self._item(self.sourceModel().index(row, 0, parent))
+        if not self._passes(item):
+            return False
+        group = self._groups.get(item.path)
+        return group is None or not group.folded or group.members[0] is item
+
+    def _passes(self, item: RunItem) -> bool:
         if item.hidden and not self.show_hidden:
             return False
         text = f"{item.name} {_described(item, '')}".casefold()
@@ -144,6 +212,9 @@ class RunFilter(QSortFilterProxyModel):
     def lessThan(self, left: Index, right: Index) -> bool:
         """Compare two runs; ties are broken by when they were started."""
         first, second = self._item(left), self._item(right)
+        groups = [self._groups[item.path].title for item in (first, second) if item.path in self._groups]
+        if len(groups) == 2 and groups[0] != groups[1]:  # groups are in ascending order, whatever that of runs
+            return (groups[0].casefold() < groups[1].casefold()) is not self.descending
         key, started = SORTS[self.by], SORTS["Started"]
         return bool((key(first), started(first)) < (key(second), started(second)))
 
@@ -171,6 +242,15 @@ def _tells(word: str, supervision: list[str], words: list[str]) -> bool:
     )
 
 
+def cost_text(item: RunItem) -> str:
+    """Return what a run has cost so far, e.g. "12 min · 410 images/s · CPU, 2 threads"; empty before it has trained."""
+    cost = cost_of(item.run, item.last)
+    if not cost.seconds:
+        return ""
+    speed = f"{rounded_text(cost.images_per_second, 3)} images/s" if cost.images_per_second else ""
+    return " · ".join(filter(None, (duration(cost.seconds), speed, cost.machine)))
+
+
 def _number(value: float | None) -> float:
     """Return a value for sorting: unknown values come last in ascending order."""
     return float("inf") if value is None or value != value else value
@@ -183,8 +263,10 @@ def _tip(item: RunItem) -> str:
         *(f"uses the plug-in {use.words}" for use in item.run.plugins),
         f"{state_text(item)}, step {state.step:,} of {state.total:,}",
     ]
-    if item.seconds:
-        lines.append(f"trained for {duration(item.seconds)}")
+    if words := cost_text(item):
+        lines.append(words)
+    if item.notes:
+        lines.append(f"notes: {shortened(one_line(item.notes), 120)}")
     if item.run.created:
         lines.append(f"created {item.run.created[:16].replace('T', ' ')} UTC")
     if item.tags:

@@ -9,14 +9,17 @@ from PySide6.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
     QLineEdit,
-    QListView,
     QMenu,
     QStackedLayout,
     QWidget,
 )
 
+from engine.runs.colours import distinct
 from gui.runs.delegate import RunDelegate
-from gui.runs.model import SORTS, Index, RunFilter, RunListModel
+from gui.runs.groups import GROUPINGS, NO_GROUPS, Group
+from gui.runs.model import SORTS, Index, RunFilter, RunListModel, cost_text
+from gui.runs.notes_box import NotesBox
+from gui.runs.run_view import RunView
 from gui.runs.store import RunItem, RunStore
 from gui.widgets.keys import add_shortcut
 from gui.widgets.layouts import Card, empty_state, label, tool_button
@@ -27,10 +30,14 @@ NONE_SHOWN = "No runs match the filter."
 
 
 class RunList(Card):
-    """Shows the store's runs. Emits `selected` after the selection changes, `renamed(path, name)` after an edit."""
+    """Shows the store's runs, and notes and cost of the one that is selected.
+
+    Emits `selected` after the selection changes, and after an edit `renamed(path, name)` or `noted(path, notes)`.
+    """
 
     selected = Signal()
     renamed = Signal(object, str)
+    noted = Signal(object, str)
     colour_asked = Signal(object, QPoint)
 
     def __init__(self, store: RunStore, settings: QSettings) -> None:
@@ -43,9 +50,13 @@ class RunList(Card):
         self.shown = RunFilter(self)
         self.shown.setSourceModel(self._model)
         self.shown.sort_by(str(settings.value("runs/sort", "Started")), descending=_flag(settings, "runs/descending"))
-        self.view = QListView()
+        kept = str(settings.value("runs/grouping", NO_GROUPS))
+        self.shown.grouping = kept if kept in GROUPINGS else NO_GROUPS
+        self.view = RunView()
+        self.view.fold_asked.connect(self._fold)
+        self.view.group_chosen.connect(self._choose_group)
         self.view.setModel(self.shown)
-        delegate = RunDelegate(self.view)
+        delegate = RunDelegate(self.view, self.shown)
         delegate.dot_clicked.connect(self._dot_clicked)
         self.view.setItemDelegate(delegate)
         self.view.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
@@ -65,16 +76,24 @@ class RunList(Card):
         self._stack.addWidget(self.view)
         self.body.addWidget(self._filter_line())
         self.body.addLayout(self._stack, 1)
+        self.notes = NotesBox()
+        self.notes.changed.connect(self.noted)
+        self.body.addWidget(self.notes)
+        self.cost = label("", "muted", wrap=True)
+        self.cost.setToolTip("Training time without pauses, training images per second, and the machine")
+        self.body.addWidget(self.cost)
         self._count = label("", "muted")
         self.body.addWidget(self._count)
+        self.selected.connect(self._show_one)
         self._chosen: list[Path] = []
+        self._coloured: list[RunItem] = []
         self._order: list[Path] = []
         """The runs in the order last shown."""
         self._before: list[Path] = []
         """The last selection, kept because the view deselects a run that leaves the list."""
         store.listed.connect(self._listed)
         store.updated.connect(self._hidden_or_shown)
-        self._listed()
+        self._group(self.shown.grouping)
 
     def _filter_line(self) -> QWidget:
         line = QWidget()
@@ -91,7 +110,7 @@ class RunList(Card):
         self.filter.textChanged.connect(self._filter_changed)
         add_shortcut(self, "Filter runs", QKeySequence.StandardKey.Find, self._focus_filter)
         row.addWidget(self.filter, 1)
-        self._sort_button = tool_button("⇅", "Sort runs, show hidden runs", menu=self._sort_menu())
+        self._sort_button = tool_button("⇅", "Sort and group runs, show hidden runs", menu=self._sort_menu())
         row.addWidget(self._sort_button)
         self.actions_button = tool_button("⋯", "Actions for the selected runs", menu=self.menu)
         row.addWidget(self.actions_button)
@@ -113,6 +132,15 @@ class RunList(Card):
         self._descending.setChecked(self.shown.descending)
         self._descending.toggled.connect(self._direction_chosen)
         menu.addSeparator()
+        groups = menu.addMenu("Group by")
+        self._group_choices = QActionGroup(groups)
+        for title in GROUPINGS:
+            action = groups.addAction(title)
+            action.setCheckable(True)
+            action.setChecked(title == self.shown.grouping)
+            self._group_choices.addAction(action)
+        self._group_choices.triggered.connect(self._grouping_chosen)
+        menu.addSeparator()
         self._hidden = menu.addAction("Show hidden runs")
         self._hidden.setCheckable(True)
         self._hidden.toggled.connect(self._hidden_toggled)
@@ -129,6 +157,10 @@ class RunList(Card):
 
     def shown_items(self) -> list[RunItem]:
         """Return the runs that pass the filter, in the order of the list."""
+        return self.shown.items()
+
+    def _rows(self) -> list[RunItem]:
+        """Return the run of each row: of a folded group, the one that stands for all."""
         return [self.shown.index(row, 0).data(Qt.ItemDataRole.UserRole) for row in range(self.shown.rowCount())]
 
     def select(self, *paths: Path) -> None:
@@ -136,6 +168,12 @@ class RunList(Card):
         self._chosen = self._before = list(paths)
         if not set(paths) <= {item.path for item in self.shown_items()}:
             self.filter.clear()
+        groups = [self.shown.group_of(item) for path in paths if (item := self._store.find(path)) is not None]
+        folded = [group for group in groups if group is not None and group.folded]
+        for group in folded:
+            self.shown.fold(group, False)
+        if folded:
+            self._group(self.shown.grouping)
         self._restore()
         chosen = self.view.selectionModel().selectedIndexes()
         if chosen:
@@ -155,6 +193,13 @@ class RunList(Card):
 
     @Slot()
     def _listed(self) -> None:
+        if self.shown.grouping != NO_GROUPS:
+            self._group(self.shown.grouping)
+        else:
+            self._show_listed()
+
+    def _show_listed(self) -> None:
+        """Show the number of runs, and keep the selection, or select a neighbour of what has gone."""
         hidden = {item.path for item in self._store.items if item.hidden and not self.shown.show_hidden}
         self._chosen = [path for path in self._chosen if self._store.find(path) and path not in hidden]
         shown = [item.path for item in self.shown_items()]
@@ -166,7 +211,7 @@ class RunList(Card):
         self.selected.emit()
 
     def _show_count(self) -> None:
-        total, shown = len(self._store.items), self.shown.rowCount()
+        total, shown = len(self._store.items), len(self._order)
         self._empty.setText(NONE_SHOWN if total else NO_RUNS)
         self._stack.setCurrentIndex(1 if shown else 0)
         words = count(total, "run") if shown == total else f"{shown} of {count(total, 'run')} shown"
@@ -176,7 +221,7 @@ class RunList(Card):
         """Restore the selection in the view."""
         selection = QItemSelection()
         chosen = set(self._chosen)
-        rows = [row for row, item in enumerate(self.shown_items()) if item.path in chosen]
+        rows = [row for row, item in enumerate(self._rows()) if item.path in chosen]
         for _, neighbours in groupby(enumerate(rows), lambda pair: pair[1] - pair[0]):
             block = [row for _, row in neighbours]  # one range for all of them: time grows with the number of ranges
             selection.select(self.shown.index(block[0], 0), self.shown.index(block[-1], 0))
@@ -185,20 +230,76 @@ class RunList(Card):
             chooser.select(selection, chooser.SelectionFlag.ClearAndSelect)
             if not selection.isEmpty() and not chooser.currentIndex().isValid():
                 chooser.setCurrentIndex(selection.first().topLeft(), chooser.SelectionFlag.NoUpdate)
+        self._lend_colours()
         self.view.viewport().update()
 
     @Slot()
-    def _hidden_or_shown(self) -> None:
-        """Refresh the list if a run has been hidden or unhidden."""
-        if self.shown.rowCount() != len(self._order):
+    def _show_one(self) -> None:
+        """Show notes and cost of the selected run, if it is a single one."""
+        item = self._store.find(self._chosen[0]) if len(self._chosen) == 1 else None
+        self.notes.show_run(item)
+        words = cost_text(item) if item is not None else ""
+        self.cost.setText(words)
+        self.cost.setVisible(bool(words))
+
+    def _lend_colours(self) -> None:
+        """Give the selected runs distinct colours: the first that was started keeps its own."""
+        for item in self._coloured:
+            item.lent_colour = None
+        chosen = [found for path in self._chosen if (found := self._store.find(path)) is not None]
+        self._coloured = sorted(chosen, key=lambda item: (item.run.created, item.path.name))
+        for item, number in zip(self._coloured, distinct([item.own_colour for item in self._coloured]), strict=True):
+            item.lent_colour = number
+
+    @Slot(object)
+    def _hidden_or_shown(self, path: Path) -> None:
+        """Refresh the list if a run has been hidden or unhidden, or belongs to another group."""
+        item = self._store.find(path)
+        if path in self._chosen:
+            self._lend_colours()
+            self._show_one()
+        if self.shown.grouping != NO_GROUPS:
+            if item is not None and self.shown.is_outdated(item):
+                self._listed()
+        elif self.shown.rowCount() != len(self._order):
             self._listed()
+
+    def _group(self, grouping: str) -> None:
+        """Group the runs; what is selected stays selected, also in folded groups."""
+        with QSignalBlocker(self.view.selectionModel()):
+            self.shown.group_by(self._store.items, grouping)
+        self.view.setUniformItemSizes(self.shown.grouping == NO_GROUPS)  # else each of thousands of rows is measured
+        self.view.scheduleDelayedItemsLayout()
+        self._show_listed()
+
+    @Slot(QAction)
+    def _grouping_chosen(self, action: QAction) -> None:
+        self._settings.setValue("runs/grouping", action.text())
+        self._group(action.text())
+
+    @Slot(object)
+    def _fold(self, group: Group) -> None:
+        self.shown.fold(group, not group.folded)
+        self._group(self.shown.grouping)
+
+    @Slot(object)
+    def _choose_group(self, group: Group) -> None:
+        """Select the runs of a group."""
+        self._chosen = self._before = [item.path for item in group.members]
+        self._restore()
+        self.selected.emit()
 
     @Slot()
     def _selection_changed(self) -> None:
-        chosen = [index.data(Qt.ItemDataRole.UserRole).path for index in self.view.selectedIndexes()]
+        chosen = []
+        for index in self.view.selectedIndexes():
+            item = index.data(Qt.ItemDataRole.UserRole)
+            group = self.shown.group_of(item)
+            chosen += [each.path for each in group.members] if group is not None and group.folded else [item.path]
         if chosen != self._chosen:
             self._chosen = chosen
             self._before = chosen or self._before
+            self._lend_colours()
             self.view.viewport().update()
             self.selected.emit()
 
@@ -232,6 +333,8 @@ class RunList(Card):
         self.shown.sort_by(by, descending=descending)
         self._settings.setValue("runs/sort", by)
         self._settings.setValue("runs/descending", descending)
+        if self.shown.grouping != NO_GROUPS:
+            self._group(self.shown.grouping)
         self._restore()
 
     @Slot(object)

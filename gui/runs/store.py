@@ -58,6 +58,8 @@ class RunItem:
         """Position in the queue, from 0; None if the run is not queued."""
         self.paused = False
         """Whether its training is paused in this window; on a full disk its files cannot say so."""
+        self.lent_colour: int | None = None
+        """The colour that it has while it is selected with another run of the same colour."""
         self._reader: MetricsReader | None = None
         self._newest: dict[str, float] | None = None
         self._alike: tuple[Run, Key] | None = None
@@ -68,10 +70,11 @@ class RunItem:
         self._read_marks()
 
     def _read_marks(self) -> None:
-        marks = self.run.marks()
+        marks = self.marks = self.run.marks()
         self.name = self.run.name_in(marks)
-        self.colour = self.run.colour_in(marks)
+        self.own_colour = self.run.colour_in(marks)
         self.hidden = marks.get("hidden") is True
+        self.notes = str(marks.get("notes") or "")
         self.latent_names = latent_names(marks)
         tags = marks.get("tags")
         words = [clean_name(str(tag)) for tag in tags] if isinstance(tags, list) else []
@@ -81,6 +84,11 @@ class RunItem:
     def path(self) -> Path:
         """The run's folder."""
         return self.run.path
+
+    @property
+    def colour(self) -> int:
+        """The number of the colour that it has everywhere in the window."""
+        return self.own_colour if self.lent_colour is None else self.lent_colour
 
     @property
     def metrics(self) -> MetricsReader:

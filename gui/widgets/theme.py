@@ -7,7 +7,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QFontInfo, QPalette
 from PySide6.QtWidgets import QApplication
 
-from engine.runs.colours import PALETTE
+from engine.runs.colours import FURTHER, PALETTE
 from engine.system.paths import RESOURCES
 
 SCHEMES = {
@@ -39,6 +39,12 @@ class Tokens:
     warning: str
     error: str
     runs: tuple[str, ...]
+    further: tuple[str, ...]
+
+    @property
+    def all_runs(self) -> tuple[str, ...]:
+        """The colours of runs, with those lent to runs that are shown beside another one of the same colour."""
+        return self.runs + self.further
 
 
 LIGHT = Tokens(
@@ -55,6 +61,7 @@ LIGHT = Tokens(
     warning="#8a5a00",
     error="#b3261e",
     runs=PALETTE,
+    further=FURTHER,
 )
 DARK = Tokens(
     window="#16181c",
@@ -70,6 +77,7 @@ DARK = Tokens(
     warning="#f0b849",
     error="#ff8a80",
     runs=("#F08030", "#4BA3DB", "#2CC295", "#E09AC4", "#E6B93D", "#8CCDF5", "#B48BD0", "#A8A8A8"),
+    further=("#C98F75", "#8FA8E0", "#A9C45B", "#F06595", "#4DD0E1", "#CE70E0", "#FFAB91", "#CFD8DC"),
 )
 """Run colours after Okabe & Ito (2008), the dark ones lightened for the dark background."""
 
@@ -282,6 +290,9 @@ def style_sheet(t: Tokens) -> str:
 
     QWidget#help-window {{ background: {t.window}; }}
     QTextBrowser#help {{ background: {t.card}; border-left: 1px solid {t.border}; }}
+    QTextBrowser#notes, QPlainTextEdit#notes {{ background: {t.field}; border: 1px solid {t.border};
+        border-radius: 5px; }}
+    QTextBrowser#notes:focus, QPlainTextEdit#notes:focus {{ border-color: {t.accent}; }}
     QTreeView#contents {{ background: transparent; }}
     QTreeView#contents::item {{ padding: 4px 2px; }}
     QTreeView#contents::item:selected {{ background: {t.accent_soft}; color: {t.text}; }}

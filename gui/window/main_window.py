@@ -208,6 +208,7 @@ class MainWindow(QMainWindow):
         self.evaluation.warned.connect(self.banner.note)
         self.evaluation.ended.connect(self._evaluation_ended)
         self.metrics_page.open_run.connect(self._open_run)
+        self.metrics_page.select_runs.connect(self._select_runs)
         self.studies.changed.connect(self._study_changed)
         self.studies.moved.connect(self.store.refresh)
         self.studies.failed.connect(self.banner.say)
@@ -530,6 +531,11 @@ class MainWindow(QMainWindow):
             self.training_page.settings.show_idle()
         self.training.block(False)
         self.closing.finish()
+
+    @Slot(object)
+    def _select_runs(self, paths: list[Path]) -> None:
+        """Select the runs that were brushed in a chart."""
+        self.run_list.select(*paths)
 
     @Slot(object)
     def _open_run(self, path: Path) -> None:

@@ -58,6 +58,86 @@ def test_the_list_is_sorted_and_the_order_is_remembered(qtbot, window, runs, set
     again.close()
 
 
+def group_by(window, title):
+    next(action for action in window.run_list._group_choices.actions() if action.text() == title).trigger()
+
+
+def headings(window):
+    """The headings in the list, with the number of their runs, and the names below them."""
+    found = []
+    for row in range(window.run_list.shown.rowCount()):
+        index = window.run_list.shown.index(row, 0)
+        group = window.run_list.shown.heading(index)
+        if group is not None:
+            found.append((group.title, len(group.members), []))
+        if not (group is not None and group.folded):
+            found[-1][2].append(index.data())
+    return found
+
+
+def click_heading(qtbot, window, row, *, marker):
+    view = window.run_list.view
+    place = view.visualRect(window.run_list.shown.index(row, 0))
+    qtbot.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=place.topLeft() + QPoint(10 if marker else 80, 12))
+
+
+@pytest.mark.parametrize(
+    ("by", "found"),
+    [
+        ("Method", [("VAE", 2, ["VAE · 1", "VAE · 3"]), ("β-VAE", 2, ["β-VAE · 3", "β-VAE · 2"])]),
+        ("Tag", [("#thick", 1, ["VAE · 1"]), ("No tag", 3, ["β-VAE · 3", "β-VAE · 2", "VAE · 3"])]),
+        ("Data set", [("MNIST", 4, ["β-VAE · 3", "β-VAE · 2", "VAE · 1", "VAE · 3"])]),
+        ("Settings but the seed", [("VAE", 2, ["VAE · 1", "VAE · 3"]), ("β-VAE", 2, ["β-VAE · 3", "β-VAE · 2"])]),
+        ("Study", [("My study", 1, ["β-VAE · 3"]), ("No study", 3, ["β-VAE · 2", "VAE · 1", "VAE · 3"])]),
+    ],
+)
+def test_runs_are_grouped(window, runs, by, found):
+    runs[1].write_marks(runs[1].marks() | {"tags": ["thick"]})
+    runs[3].write_marks(runs[3].marks() | {"study": "My study"})
+    window.store.refresh()
+    group_by(window, by)
+    assert headings(window) == found
+    window.run_list.filter.setText("VAE · 3")
+    assert sum(number for _, number, _ in headings(window)) == 2
+    window.run_list.filter.setText("")
+    group_by(window, "None")
+    assert shown(window) == ["β-VAE · 3", "β-VAE · 2", "VAE · 1", "VAE · 3"]
+
+
+def test_a_group_is_folded_and_selected_by_its_heading(qtbot, window, runs, settings, another_window):
+    group_by(window, "Method")
+    click_heading(qtbot, window, 2, marker=False)
+    assert [item.name for item in window.run_list.items()] == ["β-VAE · 3", "β-VAE · 2"]
+    click_heading(qtbot, window, 2, marker=True)
+    assert headings(window)[1] == ("β-VAE", 2, [])
+    assert len(window.run_list.items()) == 2  # what is selected stays selected
+    click_heading(qtbot, window, 0, marker=False)
+    assert [item.name for item in window.run_list.items()] == ["VAE · 1", "VAE · 3"]
+    click_heading(qtbot, window, 2, marker=False)  # the single row of the folded group
+    assert [item.name for item in window.run_list.items()] == ["β-VAE · 3", "β-VAE · 2"]
+    assert window.run_list._count.text() == "4 runs"
+    qtbot.keyClick(window.run_list.view, Qt.Key.Key_Right)
+    assert headings(window)[1] == ("β-VAE", 2, ["β-VAE · 3", "β-VAE · 2"])
+    qtbot.keyClick(window.run_list.view, Qt.Key.Key_Left)
+    window.run_list.select(runs[2].path)  # unfolds its group
+    assert headings(window)[1][2] == ["β-VAE · 3", "β-VAE · 2"]
+    window.close()
+    again = another_window(window.store.root)
+    assert [title for title, _, _ in headings(again)] == ["VAE", "β-VAE"]
+    again.close()
+
+
+def test_a_tagged_or_hidden_run_changes_its_group_at_once(window, runs):
+    group_by(window, "Tag")
+    assert [title for title, _, _ in headings(window)] == ["No tag"]
+    runs[1].write_marks(runs[1].marks() | {"tags": ["new"]})
+    window.store.refresh()
+    assert [(title, number) for title, number, _ in headings(window)] == [("#new", 1), ("No tag", 3)]
+    choose(window, runs[1])
+    window.actions_of_runs.hide.trigger()
+    assert [(title, number) for title, number, _ in headings(window)] == [("No tag", 3)]
+
+
 def test_hidden_runs_leave_the_list_and_return(window, runs):
     choose(window, runs[0], runs[2])
     window.actions_of_runs.hide.trigger()
