@@ -24,6 +24,7 @@ from gui.traversal.requests import (
     GivenPicture,
     ImageAt,
     LatentsWanted,
+    MapWanted,
     Range,
     Request,
     Source,
@@ -99,7 +100,8 @@ class Walk:
     end: "Start"
 
 
-Result: TypeAlias = Latents | Classes | Walk | tuple[Compared, ...]
+Result: TypeAlias = Latents | Classes | Walk | tuple[Compared, ...] | None
+"""What a view shows; None for the map, which is made elsewhere."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -161,6 +163,8 @@ class Answerer:
                 begin, possible = replace(start, label=label), ways(trained.model.kinds)
                 images = np.stack([walk(trained, begin, end, steps, spherical=way) for way in possible])
                 return Walk(images, tuple(path(trained, start, end, steps, spherical=way) for way in possible), end)
+            case MapWanted():
+                return None
             case CompareWanted(others=others, range=chosen):
                 return (
                     _compared(loaded, start, label, chosen),

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QSettings, Slot
-from PySide6.QtGui import QAction
+from PySide6.QtGui import QAction, QGuiApplication
 from PySide6.QtWidgets import QDialog, QMenu
 
 from engine.errors import ConfigError, StudioError
@@ -14,12 +14,14 @@ from engine.figures.report_figures import MIN_KL, REPORT_FIGURES, SPAN
 from engine.jobs.events import Finished, Job
 from gui.runs.export import JobDialog
 from gui.traversal.answering import Latents
+from gui.traversal.grid_card import MAP
 from gui.traversal.picture_dialog import PictureDialog
 from gui.traversal.requests import Range
 from gui.traversal.sheet import sheet_of
-from gui.widgets.save_dialog import PICTURES, Format, ask_file, ask_new_folder, proposed_name
+from gui.widgets.save_dialog import CSV, PICTURES, Format, ask_file, ask_new_folder, proposed_name
 
 if TYPE_CHECKING:
+    from engine.export.latent_map import MapPicture
     from engine.export.sheets import Sheet
     from engine.traversal import Traversal
     from gui.traversal.page import TraversalPage
@@ -42,12 +44,14 @@ class Exports(QObject):
         menu.setToolTipsVisible(True)
         self._picture = menu.addAction("Figure…", self.save_picture)
         self._picture.setToolTip("The current view as PNG, SVG or PDF")
+        self._copy = menu.addAction("Copy picture", self.copy_picture)
+        self._copy.setToolTip("Copy the current view to the clipboard, as on the screen")
         self._animation = menu.addAction("Animation…", self.save_animation)
         self._animation.setToolTip("Each latent in turn, or the view from left to right, as GIF")
         self._frames = menu.addAction("Frames…", self.save_frames)
         self._frames.setToolTip("The frames of the animation as images, in a new folder")
         self._numbers = menu.addAction("Numbers…", self.save_numbers)
-        self._numbers.setToolTip("Images, values, latents and related data as .npz")
+        self._numbers.setToolTip("Images, values, latents and related data as .npz; the points of the map also as .csv")
         menu.addSeparator()
         self._latents = menu.addAction("Latents of the whole data set…", self.save_latents)
         self._latents.setToolTip("Posterior means, log-variances, labels and factors of every image as .npz")
@@ -63,8 +67,10 @@ class Exports(QObject):
     def _enable(self) -> None:
         """Enable the actions that apply to the current view."""
         answer, item = self._page.answer, self._page.item
-        for action in (self._picture, self._animation, self._frames, self._numbers):
+        for action in (self._picture, self._copy, self._animation, self._frames, self._numbers):
             action.setEnabled(answer is not None)
+        for action in (self._animation, self._frames):
+            action.setVisible(not self._is_map)
         self._latents.setEnabled(answer is not None and answer.loaded.dataset is not None)
         for action in self._figures:
             try:
@@ -73,6 +79,10 @@ class Exports(QObject):
                 action.setEnabled(item is not None)
             except ConfigError:
                 action.setEnabled(False)
+
+    @property
+    def _is_map(self) -> bool:
+        return self._page.card.view == MAP
 
     def _traversal(self) -> "Traversal | None":
         """Return the visible rows of the grid of latents."""
@@ -94,6 +104,11 @@ class Exports(QObject):
         answer, traversal = self._page.answer, self._traversal()
         if answer is None:
             return None
+        if self._is_map:
+            picture = self._page.map.picture()
+            if picture is None:
+                self._say("Nothing to save: the map has no points yet.")
+            return None if picture is None else _Shown(picture)
         if traversal is not None:
             return _Shown(traversal, self._caption(traversal), self._page.names)
         sheet = sheet_of(answer, self._page.names, self._page.card.latents.min_kl.value())
@@ -118,17 +133,23 @@ class Exports(QObject):
     @Slot()
     def save_animation(self) -> None:
         """Ask for a file, and save the view as an animation."""
-        self._save_shown("Save animation", GIF)
+        self._save_shown("Save animation", (GIF,))
 
     @Slot()
     def save_numbers(self) -> None:
         """Ask for a file, and save the arrays."""
-        self._save_shown("Save numbers", NPZ)
+        self._save_shown("Save numbers", (CSV, NPZ) if self._is_map else (NPZ,))
 
-    def _save_shown(self, title: str, kind: Format) -> None:
+    def _save_shown(self, title: str, formats: tuple[Format, ...]) -> None:
         shown = self._shown()
         if shown is not None:
-            self._save_file(title, (kind,), shown.save)
+            self._save_file(title, formats, shown.save)
+
+    @Slot()
+    def copy_picture(self) -> None:
+        """Copy the current view to the clipboard as an image."""
+        QGuiApplication.clipboard().setPixmap(self._page.card.picture())
+        self._say("Copied to the clipboard.")
 
     @Slot()
     def save_frames(self) -> None:
@@ -189,18 +210,18 @@ class Exports(QObject):
 
 @dataclass(frozen=True, slots=True)
 class _Shown:
-    """A grid of latents, or the sheet of another view, ready to be saved."""
+    """A grid of latents, the map, or the sheet of another view, ready to be saved."""
 
-    content: "Traversal | Sheet"
+    content: "Traversal | Sheet | MapPicture"
     caption: str = ""
     names: Mapping[int, str] = field(default_factory=dict)
 
     def save(self, path: Path, width: float | None = None, dpi: int = 200, *, labels: bool = True) -> None:
-        from engine.export.sheets import Sheet
         from engine.export.traversal import Look, save_traversal
+        from engine.traversal import Traversal
 
         look = Look(width, dpi, labels, self.caption, self.names)
-        if isinstance(self.content, Sheet):
+        if not isinstance(self.content, Traversal):
             self.content.save(path, look)
         else:
             save_traversal(self.content, path, look)
@@ -208,11 +229,12 @@ class _Shown:
     def save_frames(self, folder: Path) -> None:
         from engine.export.sheets import Sheet
         from engine.export.traversal import Look, save_frames
+        from engine.traversal import Traversal
 
         look = Look(names=self.names)
         if isinstance(self.content, Sheet):
             self.content.save_frames(folder, look)
-        else:
+        elif isinstance(self.content, Traversal):
             save_frames(self.content, folder, look)
 
 

@@ -1,8 +1,9 @@
-"""The card on the right: latents, classes, a walk, or several runs, over a range of values."""
+"""The card on the right: latents, classes, a walk, several runs, or the latent map."""
 
 from collections.abc import Sequence
 
 from PySide6.QtCore import QSettings, QSignalBlocker, Qt, Signal, Slot
+from PySide6.QtGui import QColor, QPixmap
 from PySide6.QtWidgets import (
     QButtonGroup,
     QFrame,
@@ -20,19 +21,21 @@ from engine.system.reading import LARGEST_INTEGER
 from gui.traversal.classes_view import ClassesView
 from gui.traversal.compare_view import CompareView
 from gui.traversal.latents_view import LatentsView
+from gui.traversal.map_view import MapView
 from gui.traversal.requests import Range
 from gui.traversal.walk_view import WalkView
 from gui.widgets.flow import FlowLayout
 from gui.widgets.layouts import Card, empty_state, label
 from gui.widgets.number_box import NumberBox, WholeNumberBox
-from gui.widgets.theme import px
+from gui.widgets.theme import px, tokens
 
-LATENTS, CLASSES, WALK, COMPARE = range(4)
+LATENTS, CLASSES, WALK, COMPARE, MAP = range(5)
 VIEWS = (
     ("Latents", "One row per latent, with the others fixed"),
     ("Classes", "One latent against all classes of a conditional model"),
     ("Walk", "Interpolate from this image to another"),
     ("Compare", "The selected runs side by side, with the latents that follow the same factor in one row"),
+    ("Map", "The codes of the data in a plane, coloured by class or factor"),
 )
 
 
@@ -52,13 +55,14 @@ class GridCard(Card):
         self._fixed = False
         """Whether all latents of the run have values of their own, so that there is no range to choose."""
         self.latents, self.classes, self.walk, self.compare = LatentsView(), ClassesView(), WalkView(), CompareView()
+        self.map = MapView(settings)
         self.views = QButtonGroup(self)
         self._build_head()
         self._build_options()
         self.words = label("", "muted")
         self.words.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._views = QStackedWidget()
-        parts = (self.latents, self.classes, self.walk, self.compare)
+        parts = (self.latents, self.classes, self.walk, self.compare, self.map)
         for view, (title, _) in zip(parts, VIEWS, strict=True):
             self._views.addWidget(_scrolled(view, title))
         self.message = empty_state("")
@@ -68,8 +72,9 @@ class GridCard(Card):
         self._stack.addWidget(self._views)
         self.body.addWidget(holder, 1)
         self.body.addWidget(self.words)
-        for view in (self.latents, self.classes, self.walk):
+        for view in (self.latents, self.classes, self.walk, self.map):
             view.hovered.connect(self._hovered)
+        self.map.manifold_changed.connect(self._show_options)
         self._load()
         self.views.idToggled.connect(self._view_chosen)
         self._show_options()
@@ -122,7 +127,7 @@ class GridCard(Card):
         for widget in (*self._range_parts, label("Steps", "muted"), self.steps):
             row.addWidget(widget)
         flow.addWidget(self._range)
-        for view in (self.latents, self.classes, self.walk):
+        for view in (self.latents, self.classes, self.walk, self.map):
             flow.addWidget(view.options)
         self.body.addWidget(options)
 
@@ -199,6 +204,15 @@ class GridCard(Card):
         self._stack.setCurrentIndex(1)
         self._enable()
 
+    def picture(self) -> QPixmap:
+        """Return the current view as on the screen, with what a scroll bar hides."""
+        view = (self.latents, self.classes, self.walk, self.compare, self.map)[self.view]
+        found = QPixmap(view.size() * view.devicePixelRatioF())
+        found.setDevicePixelRatio(view.devicePixelRatioF())
+        found.fill(QColor(tokens().card))
+        view.render(found, renderFlags=QWidget.RenderFlag.DrawChildren)
+        return found
+
     def show_playing(self, playing: bool) -> None:
         """Update the button's text."""
         self.play_button.setText("❚❚ Stop" if playing else "▶ Play")
@@ -208,15 +222,16 @@ class GridCard(Card):
         for widget in (self.play_button, self.export):
             widget.setEnabled(shown)
 
+    @Slot()
     def _show_options(self) -> None:
-        parts = (self.latents.options, self.classes.options, self.walk.options)
-        for number, options in enumerate(parts):
-            options.setVisible(number == self.view or (number == LATENTS and self.view == COMPARE))
+        for view, part in ((LATENTS, self.latents), (CLASSES, self.classes), (WALK, self.walk), (MAP, self.map)):
+            part.options.setVisible(view == self.view or (view == LATENTS and self.view == COMPARE))
         for button in (self.latents.latents, self.latents.difference):
             button.setVisible(self.view == LATENTS)
         for widget in self._range_parts:
             widget.setVisible(self.view != WALK)
-        self._range.setVisible(not self._fixed or self.view in (WALK, COMPARE))
+        needed = self.map.manifold.isChecked() if self.view == MAP else not self._fixed or self.view in (WALK, COMPARE)
+        self._range.setVisible(needed)
 
     @Slot(int, bool)
     def _view_chosen(self, number: int, checked: bool) -> None:

@@ -21,15 +21,18 @@ from engine.runs.latent_names import latent_names
 from gui.bridge import LatestWorker
 from gui.runs.store import RunItem
 from gui.traversal.answering import Answer, Answerer, Classes, Latents, Walk, decode_one
+from gui.traversal.coder import Coder
 from gui.traversal.export import Exports
-from gui.traversal.grid_card import CLASSES, COMPARE, WALK, GridCard
+from gui.traversal.grid_card import CLASSES, COMPARE, MAP, WALK, GridCard
 from gui.traversal.incoming import Incoming
+from gui.traversal.map_desk import MapDesk
 from gui.traversal.player import Moving, Player
 from gui.traversal.requests import (
     ClassesWanted,
     CompareWanted,
     ImageAt,
     LatentsWanted,
+    MapWanted,
     Request,
     WalkWanted,
     Wanted,
@@ -79,6 +82,8 @@ class TraversalPage(QWidget):
         self.player.changed.connect(self._playing_changed)
 
         self.source, self.sliders, self.card = SourceCard(), SlidersCard(), GridCard(settings)
+        self.coder = Coder(self)
+        self.map = MapDesk(self, self.card.map, self.coder)
         self.source.setProperty("helpTopic", "traversal#source")
         self.sliders.setProperty("helpTopic", "traversal#sliders")
         layout = QHBoxLayout(self)
@@ -116,6 +121,8 @@ class TraversalPage(QWidget):
         card.walk.changed.connect(self._ask)
         card.walk.take_source.connect(self._end_walk_here)
         card.walk.picked.connect(self._take_latents)
+        self.map.image_picked.connect(self.source.choose_image)
+        self.map.code_picked.connect(self._take_latents)
         self.sliders.set_range(*card.range.span)
 
     # The run
@@ -151,6 +158,8 @@ class TraversalPage(QWidget):
             self.source.begin_run(item)
             self.sliders.clear()
             self.card.begin_run(_kinds(item))
+            self.coder.cancel()
+            self.map.begin_run()
         if item is None or not item.has_weights:
             self._asked = None
             self._say(_why_none(item, before))
@@ -161,6 +170,10 @@ class TraversalPage(QWidget):
         if self.isVisible():
             self._ask()
 
+    def apply_theme(self) -> None:
+        """Apply the current colour scheme to what does not follow the style sheet."""
+        self.card.map.apply_theme()
+
     def forget_models(self) -> None:
         """Load models again when they are needed next: their code may have changed."""
         self._answerer = Answerer()
@@ -169,6 +182,8 @@ class TraversalPage(QWidget):
     def close_worker(self) -> None:
         """End the background work."""
         self.player.stop()
+        self.map.close()
+        self.coder.close()
         self.incoming.close()
         for worker in (self.decoder, self.worker):
             worker.close()
@@ -195,6 +210,8 @@ class TraversalPage(QWidget):
             return ClassesWanted(card.classes.latent, card.range)
         if view == WALK:
             return WalkWanted(card.walk.end, card.range.steps)
+        if view == MAP:
+            return MapWanted()
         others = [other for other in self._items[1:] if other.has_weights]
         card.compare.say_left_out(max(0, len(others) + 1 - MOST_COMPARED))
         if view == COMPARE and others:
@@ -269,13 +286,15 @@ class TraversalPage(QWidget):
         if card.view == COMPARE and self._asked is not None and not isinstance(self._asked.wanted, CompareWanted):
             card.say("Select two or more runs in the list (with Ctrl or Shift) to see them side by side.")
             return
-        if isinstance(result, Latents):
+        if card.view == MAP:
+            self.map.show(answer, self.sliders.z, self._names, card.range)
+        elif isinstance(result, Latents):
             card.latents.show_traversal(result.traversal, result.changes, self._names, answer.loaded.links)
         elif isinstance(result, Classes):
             card.classes.show_grid(result.images, result.latent, result.values, answer.loaded.class_names)
         elif isinstance(result, Walk):
             card.walk.show_walk(result.images, result.paths, (answer.start.original, result.end.original))
-        else:
+        elif result is not None:
             card.compare.show_runs(result, card.latents.min_kl.value())
         card.show_grid()
 
@@ -303,6 +322,7 @@ class TraversalPage(QWidget):
         if answer is None or not len(self.sliders.rows):
             return
         z, loaded, label = self.sliders.z, answer.loaded, answer.label
+        self.map.show_code(z)
         self.decoder.ask(answer, lambda: decode_one(loaded, z, label))
 
     @Slot(object, object)

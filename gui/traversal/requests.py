@@ -96,7 +96,12 @@ class CompareWanted:
     range: Range
 
 
-Wanted: TypeAlias = LatentsWanted | ClassesWanted | WalkWanted | CompareWanted
+@dataclass(frozen=True, slots=True)
+class MapWanted:
+    """The image's code alone: the map's points come from all images."""
+
+
+Wanted: TypeAlias = LatentsWanted | ClassesWanted | WalkWanted | CompareWanted | MapWanted
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from gui.widgets.layouts import Card, tool_button
 from gui.widgets.legend import Entry, Legend
 from gui.widgets.plot import Plot
 from gui.widgets.readout import Reading, Readout
-from gui.widgets.theme import px, tokens
+from gui.widgets.theme import faint, px, tokens
 
 MOST_POINTS = 4000
 """Maximum number of points drawn for a curve."""
@@ -31,6 +31,9 @@ DOT = 4
 
 MOST_BOLD = 6
 """Number of curves up to which lines are two pixels wide: they are slower to paint, and clutter a full plot."""
+
+RAW = 0.28
+"""Share of a curve's colour in the raw curve behind it."""
 
 Values = NDArray[np.float64]
 
@@ -309,8 +312,8 @@ class CurvePlot(Card):
                 # Thinning keeps the extremes, but ignoring outliers needs all points.
                 seen.append(heights if self._view.ignore_outliers else few)
                 wanted.add(key)
-                faint = values is curve.raw
-                self._draw(key, curve, few_x, few, faint=faint, bold=bold and not (faint or curve.marked))
+                raw = values is curve.raw
+                self._draw(key, curve, few_x, few, raw=raw, bold=bold and not (raw or curve.marked))
         for key, item in self._items.items():
             if key not in wanted:
                 item.hide()
@@ -323,20 +326,20 @@ class CurvePlot(Card):
     def _heights(self, values: Values) -> Values:
         return logarithms(values) if self._view.logarithmic else values
 
-    def _draw(self, key: str, curve: Curve, x: Values, y: Values, *, faint: bool, bold: bool) -> None:
+    def _draw(self, key: str, curve: Curve, x: Values, y: Values, *, raw: bool, bold: bool) -> None:
         item = self._items.get(key)
         if item is None:
             item = pg.PlotDataItem(connect="finite")
-            item.setZValue(-1 if faint else 1)
+            item.setZValue(-1 if raw else 1)
             self._items[key] = item
             self.canvas.addItem(item, ignoreBounds=True)
-        colour = _faint(curve.colour) if faint else curve.colour
-        style = Qt.PenStyle.SolidLine if faint else curve.style
+        colour = faint(curve.colour, RAW) if raw else curve.colour
+        style = Qt.PenStyle.SolidLine if raw else curve.style
         item.setData(
             x,
             y,
             pen=pg.mkPen(colour, width=2 if bold else 1, style=style),
-            symbol="o" if not faint and (curve.marked or len(x) == 1) else None,
+            symbol="o" if not raw and (curve.marked or len(x) == 1) else None,
             symbolSize=DOT,
             symbolBrush=colour,
             symbolPen=None,
@@ -391,13 +394,6 @@ def _area_between(x: Values, low: Values, high: Values) -> QPainterPath:
         around_y = np.concatenate([low[first:last], high[first:last][::-1]])
         path.addPath(pg.functions.arrayToQPath(around_x, around_y))
     return path
-
-
-def _faint(colour: str) -> str:
-    """Return a colour blended with the card's: as faint as a transparent one, but much faster to draw."""
-    front, back = pg.mkColor(colour), pg.mkColor(tokens().card)
-    mixed = [round(0.28 * f + 0.72 * b) for f, b in zip(front.getRgb()[:3], back.getRgb()[:3], strict=True)]
-    return "#{:02x}{:02x}{:02x}".format(*mixed)
 
 
 def _index_at(curve: Curve, x: float, reach: float) -> int | None:

@@ -568,6 +568,7 @@ class MainWindow(QMainWindow):
     def apply_theme(self) -> None:
         """Apply the current colour scheme."""
         self.training_page.apply_theme()
+        self.traversal_page.apply_theme()
         self.metrics_page.apply_theme()
         self._show_runs()
 
