@@ -49,6 +49,10 @@ QUESTIONS = {
         "Confirm before deleting the prepared copy of a data set",
         "If off, it is deleted at once; it can be prepared again.",
     ),
+    "ask_identical": (
+        "Confirm before training settings that a run already has",
+        "If off, the same run is trained again without confirmation.",
+    ),
     "notifications": (
         "Notify when a run ends while another window is active",
         "A desktop notification with the run's reconstruction and KL.",

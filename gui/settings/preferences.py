@@ -24,6 +24,7 @@ KEYS = {
     "ask_close": "ask/close",
     "ask_preset": "ask/delete-preset",
     "ask_data": "ask/delete-data",
+    "ask_identical": "ask/identical",
     "notifications": "notifications",
 }
 """The settings key of each preference."""
@@ -44,6 +45,7 @@ class Preferences:
     ask_close: bool = True
     ask_preset: bool = True
     ask_data: bool = True
+    ask_identical: bool = True
     notifications: bool = True
 
     def begin_with(self, config: RunConfig) -> RunConfig:
