@@ -55,6 +55,10 @@ QUESTIONS = {
         "Confirm before a run that will take more than a day",
         "If off, it is started or queued at once.",
     ),
+    "ask_identical": (
+        "Confirm before training settings that a run already has",
+        "If off, the same run is trained again without confirmation.",
+    ),
     "notifications": (
         "Notify when a run ends while another window is active",
         "A desktop notification with the run's reconstruction and KL.",

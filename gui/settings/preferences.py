@@ -26,6 +26,7 @@ KEYS = {
     "ask_preset": "ask/delete-preset",
     "ask_data": "ask/delete-data",
     "ask_long": "ask/long-run",
+    "ask_identical": "ask/identical",
     "notifications": "notifications",
     "evaluate_after": "evaluate-after-training",
     "scheduler": "cluster/scheduler",
@@ -49,6 +50,7 @@ class Preferences:
     ask_preset: bool = True
     ask_data: bool = True
     ask_long: bool = True
+    ask_identical: bool = True
     notifications: bool = True
     evaluate_after: bool = False
     scheduler: str = ""

@@ -51,6 +51,11 @@ class QueueCard(Card):
             buttons.addWidget(button)
             add_shortcut(self.list, f"In the queue: {words.lower()}", keys, slot, within=True)
         buttons.addStretch(1)
+        clear = tool_button(
+            "Clear", "Remove all runs from the queue, not from the list; Ctrl+Z undoes", "Clear the queue"
+        )
+        clear.clicked.connect(self._clear)
+        buttons.addWidget(clear)
         self.body.addLayout(buttons)
         session.queue_changed.connect(self._show)
         store.listed.connect(self._show)
@@ -102,6 +107,10 @@ class QueueCard(Card):
     def _move(self, by: int) -> None:
         if self._chosen():
             self._edits.move(self._session.root / self._chosen(), by)
+
+    @Slot()
+    def _clear(self) -> None:
+        self._edits.remove([self._session.queue.path(entry) for entry in self._session.queue.waiting])
 
     @Slot()
     def _remove(self) -> None:

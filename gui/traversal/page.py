@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QSettings, Signal, Slot
 from PySide6.QtGui import (
     QDragEnterEvent,
+    QDragLeaveEvent,
     QDropEvent,
     QHideEvent,
     QKeySequence,
@@ -40,6 +41,7 @@ from gui.traversal.requests import (
 )
 from gui.traversal.sliders_card import SlidersCard
 from gui.traversal.source_card import SourceCard
+from gui.widgets.drop_hint import DropHint
 from gui.widgets.keys import add_shortcut
 from gui.widgets.theme import px
 
@@ -98,6 +100,7 @@ class TraversalPage(QWidget):
         self.exports = Exports(self, settings)
         self.exports.fill(self.card.export_menu)
         self._connect()
+        self.hint = DropHint(self)
         self.setAcceptDrops(True)
         paste = QKeySequence.StandardKey.Paste
         add_shortcut(self, "Paste an image", paste, self.incoming.paste, within=True)
@@ -426,10 +429,18 @@ class TraversalPage(QWidget):
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Accept images; everything else is left to the window."""
-        event.setAccepted(self.incoming.welcomes(event.mimeData()))
+        welcome = self.incoming.welcomes(event.mimeData())
+        event.setAccepted(welcome)
+        if welcome:
+            self.hint.invite("Drop the image to encode it with this run")
+
+    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
+        """Withdraw the invitation."""
+        self.hint.hide()
 
     def dropEvent(self, event: QDropEvent) -> None:
         """Take a dropped image."""
+        self.hint.hide()
         event.setAccepted(self.incoming.take(event.mimeData()))
 
 

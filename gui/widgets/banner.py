@@ -13,6 +13,8 @@ from gui.widgets.theme import px
 NOTE_MS = 15_000
 """How long a note stays once the pointer is not on it; an error stays until it is dismissed."""
 
+DISMISS, NOT_NOW = "Dismiss", "Not now"
+
 WIDTH = 600
 """Maximum width of a banner, in pixels at 100 %."""
 
@@ -31,7 +33,7 @@ class Banner(QFrame):
         self.action = QPushButton()
         self.action.clicked.connect(self._act)
         layout.addWidget(self.action, 0, Qt.AlignmentFlag.AlignTop)
-        self.dismiss = QPushButton("Dismiss")
+        self.dismiss = QPushButton(DISMISS)
         self.dismiss.clicked.connect(self._dismissed)
         layout.addWidget(self.dismiss, 0, Qt.AlignmentFlag.AlignTop)
         self._timer = QTimer(self)
@@ -100,7 +102,7 @@ class Banner(QFrame):
         error = self.text.text() if not self.isHidden() and self.property("kind") == "error" else ""
         self._show(message, "offer", action)
         self._later = error
-        self.dismiss.setText("Not now")
+        self._say_dismiss(NOT_NOW)
         self._accepted, self._refused = accepted, refused
 
     def note_undoable(self, message: str, undo: Callable[[], None]) -> None:
@@ -121,11 +123,20 @@ class Banner(QFrame):
         self.text.setText(without_invisible(message))
         self.action.setText(action)
         self.action.setVisible(bool(action))
-        self.dismiss.setText("Dismiss")
+        self._say_dismiss(DISMISS)
         self.setProperty("kind", kind)
         self.style().unpolish(self)
         self.style().polish(self)
         self.show()
+
+    def _say_dismiss(self, words: str) -> None:
+        """Set the words of the button, which stays as wide as for any of them: a click meant for it meets no other."""
+        self.dismiss.setMinimumWidth(0)
+        widths = []
+        for each in (DISMISS, NOT_NOW, words):
+            self.dismiss.setText(each)
+            widths.append(self.dismiss.sizeHint().width())
+        self.dismiss.setMinimumWidth(max(widths))
 
     @Slot()
     def _act(self) -> None:

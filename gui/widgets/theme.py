@@ -196,6 +196,8 @@ def style_sheet(t: Tokens) -> str:
     QFrame#header {{ border-bottom: 1px solid {t.border}; }}
     QFrame#footer {{ border-top: 1px solid {t.border}; }}
     QFrame#banner {{ background: {t.card}; border: 1px solid {t.error}; border-radius: 8px; }}
+    QLabel#drop {{ background: #e6{t.accent_soft[1:]}; border: 2px dashed {t.accent}; border-radius: 10px;
+        color: {t.accent}; font-size: {px(18)}px; font-weight: 600; padding: 20px; }}
     QWidget#large {{ background: {t.window}; }}
     QToolButton#small {{ background: transparent; border: 1px solid transparent; border-radius: 4px; padding: 0 3px;
         color: {t.muted}; }}

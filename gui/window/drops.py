@@ -18,6 +18,15 @@ def dropped_paths(event: QDropEvent) -> list[Path]:
     return paths if data or all(is_plugin(path) for path in paths) else []
 
 
+def invitation(paths: list[Path]) -> str:
+    """Return what dropping these paths would do."""
+    if is_plugin(paths[0]):
+        return "Drop the plug-in to review it" if len(paths) == 1 else "Drop the plug-ins to review them"
+    return (
+        "Drop the folder to use its images as data" if paths[0].is_dir() else "Drop the file to use its images as data"
+    )
+
+
 def is_plugin(path: Path) -> bool:
     """Return whether a path is that of a Python file."""
     return path.suffix.lower() == PLUGIN and not path.is_dir()

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QByteArray, QSettings, Qt, QUrl, Slot
-from PySide6.QtGui import QCloseEvent, QDesktopServices, QDragEnterEvent, QDropEvent, QIcon
+from PySide6.QtGui import QCloseEvent, QDesktopServices, QDragEnterEvent, QDragLeaveEvent, QDropEvent, QIcon
 from PySide6.QtWidgets import (
     QApplication,
     QHBoxLayout,
@@ -40,9 +40,9 @@ from gui.plugins.desk import PluginDesk
 from gui.plugins.host import PluginHost
 from gui.runs.actions import RunActions
 from gui.runs.run_list import RunList
-from gui.runs.store import RunItem, RunStore
+from gui.runs.store import RunItem, RunStore, state_text
 from gui.runs.unfinished import offer_unfinished
-from gui.settings.asking import ask
+from gui.settings.asking import ask, may
 from gui.settings.dialog import SettingsDialog
 from gui.settings.preferences import read_preferences
 from gui.training.estimator import Estimator
@@ -52,11 +52,12 @@ from gui.training.session import TrainingSession
 from gui.training.settings_card import SettingsCard
 from gui.traversal.page import TraversalPage
 from gui.widgets.banner import Banner, UnderBanner
+from gui.widgets.drop_hint import DropHint
 from gui.widgets.splitter import Splitter
 from gui.widgets.status_bar import StatusBar
 from gui.widgets.theme import px
 from gui.window.closing import Closing
-from gui.window.drops import dropped_paths, is_plugin
+from gui.window.drops import dropped_paths, invitation, is_plugin
 from gui.window.fitting import Fitter, usual_size
 from gui.window.header import TABS, Header
 from gui.window.in_use import plugins_in_use
@@ -229,6 +230,7 @@ class MainWindow(QMainWindow):
         self.data_page.ended.connect(self._data_ended)
         self.plugins.registered.connect(self._take_plugins)
         self.plugin_desk.review.connect(self._show_plugin)
+        self.hint = DropHint(self)
         self.setAcceptDrops(True)
 
     # Displaying
@@ -293,6 +295,8 @@ class MainWindow(QMainWindow):
     @Slot(object)
     def _start(self, config: RunConfig) -> None:
         self.banner.hide()
+        if not self._may_repeat(config):
+            return
         path = self.actions_of_runs.queue.start(config)
         if path is not None:
             self._remember_data(config)
@@ -301,6 +305,15 @@ class MainWindow(QMainWindow):
             selected = [item.path for item in self.run_list.items()]
             if self.training.run is not None and path == self.training.run.path and selected != [path]:
                 self.run_list.select(path)
+
+    def _may_repeat(self, config: RunConfig) -> bool:
+        """Ask before training settings, seed included, that a run already has; one that failed does not count."""
+        same = next((i for i in self.store.items if i.run.config == config and i.state.state != "failed"), None)
+        if same is None:
+            return True
+        text = f"{same.name} already has these settings, including the seed."
+        more = f"It is {state_text(same)}. The same settings train the same run. Another seed shows how results vary."
+        return may(self, self._settings, "ask_identical", text, more, "Train anyway", "Cancel")
 
     # Locations of data sets
 
@@ -406,12 +419,19 @@ class MainWindow(QMainWindow):
         self._show_page(TABS.index("Training"))
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        """Accept a folder, an .npz file or plug-ins."""
-        if dropped_paths(event):
+        """Accept a folder, an .npz file or plug-ins, and say what a drop would do."""
+        paths = dropped_paths(event)
+        if paths:
             event.acceptProposedAction()
+            self.hint.invite(invitation(paths))
+
+    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
+        """Withdraw the invitation."""
+        self.hint.hide()
 
     def dropEvent(self, event: QDropEvent) -> None:
         """Open dropped data on the Data page; ask about dropped plug-ins."""
+        self.hint.hide()
         paths = dropped_paths(event)
         if not paths:
             return

@@ -200,6 +200,7 @@ def test_the_window_closes_without_asking_if_so_configured(qtbot, window, dialog
     settings.setValue(KEYS["ask_close"], True)
     assert not window.closing.may_begin()
     assert asked == ["A run is training."]
+    monkeypatch.setattr(window.closing, "_training", window.training)  # so that the window can close now
 
 
 # What is kept

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QLabel
+from PySide6.QtWidgets import QLabel, QMessageBox, QToolButton
 
 from engine.runs.checkpoints import checkpoint_step
 from engine.runs.queue import QueuedRun, RunQueue
@@ -285,3 +285,33 @@ def test_the_next_run_is_selected_only_while_its_predecessor_is_watched(window, 
     assert chosen_after(first, second, 0) == second
     assert chosen_after(first, third, 0) == first  # another run is looked at
     assert chosen_after(third, second, 1) == third  # its traversal is looked at
+
+
+def test_clearing_the_queue_is_undone(qtbot, queued):
+    [clear] = [b for b in queued.queue_card.findChildren(QToolButton) if b.text() == "Clear"]
+    clear.click()
+    assert waiting(queued) == []
+    assert queued.queue_card.isHidden()
+    undo(queued)
+    assert waiting(queued) == ["1", "2", "3"]
+
+
+@pytest.mark.parametrize("answer", [True, False])
+def test_identical_settings_ask_before_they_train_again(qtbot, window, long, small, monkeypatch, answer):
+    asked = []
+
+    def press(box):
+        asked.append(box.text())
+        role = QMessageBox.ButtonRole.AcceptRole if answer else QMessageBox.ButtonRole.RejectRole
+        next(b for b in box.buttons() if box.buttonRole(b) == role).click()
+        return 0
+
+    monkeypatch.setattr(QMessageBox, "exec", press)
+    start(window, long)
+    qtbot.waitUntil(lambda: trains(window), timeout=WAIT)
+    [item] = window.store.items
+    start(window, long.changed(seed=1))
+    assert asked == []
+    start(window, long)
+    assert asked == [f"{item.name} already has these settings, including the seed."]
+    assert len(window.training.queue) == (2 if answer else 1)

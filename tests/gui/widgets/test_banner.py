@@ -49,3 +49,16 @@ def test_a_note_does_not_vanish_from_under_the_pointer(qtbot):
     assert banner.isVisible()
     QApplication.sendEvent(banner, QEvent(QEvent.Type.Leave))
     qtbot.waitUntil(banner.isHidden)
+
+
+def test_whatever_is_said_no_other_button_comes_to_where_dismiss_was(qtbot):
+    banner = Banner()
+    qtbot.addWidget(banner)
+    banner.resize(600, 60)
+    banner.say("One")
+    banner.layout().activate()
+    before = banner.dismiss.geometry()
+    banner.offer("Two", "Resume training", lambda: None, lambda: None)
+    banner.layout().activate()
+    assert banner.dismiss.geometry() == before
+    assert not banner.action.geometry().intersects(before)
