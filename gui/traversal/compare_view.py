@@ -1,6 +1,6 @@
 """Several runs side by side: traversals of the same image over the same range, aligned by what the latents follow."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,6 +28,9 @@ NARROWEST = 150
 
 SMALLEST, LARGEST = 30, 72
 """Side of an image in pixels; if it would be smaller, values of the range are left out."""
+
+WIDEST_HEADING = 42
+"""Width of a heading in pixels; if columns are narrower, every other one has none."""
 
 BETWEEN = 18
 """Space between two runs in pixels."""
@@ -67,15 +70,20 @@ class Panel(QWidget):
         first = [] if traversal.original is None else [traversal.original]
         tips = ["The image", "Its reconstruction"] if first else ["The start"]
         self.image.show_rows([Row(np.stack([*first, traversal.reconstruction]), tips=tips)])
-        rows = [self._row(traversal, line, line.rows[number], columns) for line in lines]
+        said = {line.factor for line in lines if line.rows[number] is not None} | {""}
+        rows = []
+        for line in lines:
+            row = line.rows[number]
+            rows.append(_nothing(line.factor, said) if row is None else self._row(traversal, row, columns))
+            said.add(line.factor)
         self.nothing.setVisible(not any(len(row.images) for row in rows))
         headings = column_headings(traversal)[: len(traversal.columns)]
-        self.grid.show_rows(rows, [headings[n] for n in _some(len(headings), columns)], columns=columns)
+        headings = [headings[n] for n in _some(len(headings), columns)]
+        every = 1 if width // max(1, columns) >= px(WIDEST_HEADING) else 2
+        shown = [words if n % every == 0 else "" for n, words in enumerate(headings)]
+        self.grid.show_rows(rows, shown, columns=columns)
 
-    def _row(self, traversal: "Traversal", line: Line, number: int | None, columns: int) -> Row:
-        if number is None:
-            nothing = f"no latent follows {line.factor}" if line.factor else ""
-            return Row(traversal.images[0, :0], "", nothing, about=nothing, pale=True)
+    def _row(self, traversal: "Traversal", number: int, columns: int) -> Row:
         latent, images, tips = traversal.latents[number], traversal.row(number), tips_of(traversal, number)
         shown = _some(len(images), columns)
         link = self.run.links.get(latent)
@@ -143,6 +151,12 @@ class CompareView(QWidget):
     def minimumSizeHint(self) -> QSize:
         """Return a small size, so that the panels shrink with the window."""
         return QSize(200, 100)
+
+
+def _nothing(factor: str, said: Set[str]) -> Row:
+    """Return the row of a run that has no latent for a factor, which says so unless that is said or known."""
+    words = "" if factor in said else f"no latent follows {factor}"
+    return Row(np.empty((0, 1, 1, 1), np.uint8), "", words, about=words)
 
 
 def _some(number: int, most: int) -> list[int]:

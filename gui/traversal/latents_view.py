@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QHBoxLayout, QMenu, QPushButton, QVBoxLayout, QWid
 
 from engine.jobs.events import Link
 from engine.methods.latents import Latent
-from engine.runs.latent_names import latent_title, link_text
+from engine.runs.latent_names import latent_title, link_text, link_words
 from gui.traversal.labels import column_headings, latent_text, tips_of
 from gui.widgets.image_grid import ImageGrid, Row
 from gui.widgets.layouts import label
@@ -127,7 +127,9 @@ class LatentsView(QWidget):
                 tips.append(f"What z{latent} changes over the range; white is most")
             link = self._links.get(latent)
             note = self._names.get(latent) or (link_text(link) if link else traversal.note(number))
-            rows.append(Row(np.concatenate(parts), f"z{latent}", note, tips))
+            about = f"{latent_title(latent, self._names)}, {traversal.note(number)}"
+            about += f"\n{link_words(link)}" if link else ""
+            rows.append(Row(np.concatenate(parts), f"z{latent}", note, tips, about=about))
         headings = column_headings(traversal)
         if original is not None:
             headings.insert(0, "original")

@@ -201,7 +201,12 @@ class TraversalPage(QWidget):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Move the sliders below the image in a narrow window."""
+        self._place_sliders()
+
+    def _place_sliders(self) -> None:
+        """Put the sliders beside the image or, in a narrow window, below it; a comparison has their room beside it."""
         narrow = self.width() < px(NARROW)
+        self.sliders.setVisible(narrow or self.card.view != COMPARE)
         self._left.setDirection(QBoxLayout.Direction.TopToBottom if narrow else QBoxLayout.Direction.LeftToRight)
         self.source.set_narrow(narrow, self.sliders.width())
 
@@ -360,6 +365,7 @@ class TraversalPage(QWidget):
     @Slot()
     def _grid_changed(self) -> None:
         self.sliders.set_range(*self.card.range.span)
+        self._place_sliders()
         self._ask()
         if self._answer is not None:
             self._show_result(self._answer)

@@ -391,7 +391,7 @@ class ImageGrid(QWidget):
         beside = bool(row.note) and (bool(line) or box.height() < HIGH)
         painter.drawText(QPointF(0, middle + px(5) if beside or not row.note else middle), title)
         if row.note:
-            left = painter.fontMetrics().horizontalAdvance(title) + 4 if beside else 0
+            left = painter.fontMetrics().horizontalAdvance(title) + 4 if beside and title else 0
             painter.setFont(self._font(bold=False))
             painter.setPen(QColor(colours.muted))
             painter.drawText(QPointF(left, middle + px(5 if beside else 14)), note)

@@ -61,7 +61,8 @@ def test_columns_stand_side_by_side_with_their_rows_at_the_same_height(qtbot):
     assert len({panel.y() for panel in view.panels}) == 1
     first, second, third = view.grids
     assert [row.title for row in first.rows] == ["z1", "z4", "z2", "", "z7"]
-    assert [row.note for row in second.rows][1:3] == ["no latent follows x", "no latent follows y"]
+    assert [row.note for row in second.rows][:3] == ["≈ x 0.60", "", "no latent follows y"]
+    assert [row.note for row in first.rows][3:] == ["no latent follows scale", "3.00 nats"]
     assert [(row.title, row.note) for row in second.rows][3:] == [("z3", "≈ scale 0.70"), ("z5", "0.50 nats")]
     assert [row.images[0, 0, 0, 0] for row in first.rows if len(row.images)] == [3, 0, 1, 2]
     for row in range(5):
@@ -70,7 +71,7 @@ def test_columns_stand_side_by_side_with_their_rows_at_the_same_height(qtbot):
         assert (len(heights), len(sizes)) == (1, 1)
     # 700 pixels for four runs leave room for four images of 30 pixels each: both ends and two between them.
     assert first.rows[0].tips == ["z1 = −3.00", "z1 = −0.75", "z1 = +0.75", "z1 = +3.00"]
-    assert list(first._headings) == ["−3.00", "−0.75", "+0.75", "+3.00"]
+    assert list(first._headings) == ["−3.00", "", "+0.75", ""]  # narrower than a heading
     view.resize(1500, 900)
     qtbot.waitUntil(lambda: len(first.rows[0].images) == 9)
 
