@@ -16,10 +16,14 @@ from gui.widgets.flow import FlowLayout
 from gui.widgets.layouts import Card
 from gui.widgets.legend import Entry, Legend
 from gui.widgets.readout import Reading, Readout
+from gui.widgets.theme import faint as blended
 from gui.widgets.theme import tokens
 
 MOST_POINTS = 4000
 """Maximum number of points drawn for a curve."""
+
+RAW = 0.28
+"""Share of its colour in the curve of the recorded points behind a smoothed one."""
 
 BAND_ALPHA = 55
 """Opacity of a band around a curve, of 255: bands that overlap can be told apart."""
@@ -318,7 +322,7 @@ class CurvePlot(Card):
             item.setZValue(-1 if faint else 1)
             self._items[key] = item
             self.canvas.addItem(item, ignoreBounds=True)
-        colour = _faint(curve.colour) if faint else curve.colour
+        colour = blended(curve.colour, RAW) if faint else curve.colour
         style = Qt.PenStyle.SolidLine if faint else curve.style
         item.setData(
             x,
@@ -379,13 +383,6 @@ def _area_between(x: Values, low: Values, high: Values) -> QPainterPath:
         around_y = np.concatenate([low[first:last], high[first:last][::-1]])
         path.addPath(pg.functions.arrayToQPath(around_x, around_y))
     return path
-
-
-def _faint(colour: str) -> str:
-    """Return a colour blended with the card's: as faint as a transparent one, but much faster to draw."""
-    front, back = pg.mkColor(colour), pg.mkColor(tokens().card)
-    mixed = [round(0.28 * f + 0.72 * b) for f, b in zip(front.getRgb()[:3], back.getRgb()[:3], strict=True)]
-    return "#{:02x}{:02x}{:02x}".format(*mixed)
 
 
 def _index_at(curve: Curve, x: float, reach: float) -> int | None:

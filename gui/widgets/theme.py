@@ -86,6 +86,13 @@ def tokens() -> Tokens:
     return DARK if is_dark() else LIGHT
 
 
+def faint(colour: str, share: float) -> str:
+    """Return a share of a colour blended with the card's: as faint as a transparent one, but much faster to draw."""
+    front, back = QColor(colour), QColor(tokens().card)
+    mixed = [round(share * f + (1 - share) * b) for f, b in zip(front.getRgb()[:3], back.getRgb()[:3], strict=True)]
+    return "#{:02x}{:02x}{:02x}".format(*mixed)
+
+
 def is_dark() -> bool:
     """Return whether the current scheme is dark, by the user's choice or the system's."""
     app = QApplication.instance()

@@ -25,7 +25,7 @@ def test_numbers_lie_between_the_smallest_and_the_largest_and_names_have_a_tick_
     np.testing.assert_allclose(found["β"].places, [0, 0.25, 1, np.nan])  # a VAE has no β
     np.testing.assert_allclose(found["MIG ↑"].places, [0, 1, np.nan, 1 / 3])
     assert found["β"].ticks == ((0, "2"), (0.25, "4"), (1, "10"))
-    assert [name for _, name in found["Network"].ticks] == sorted({t for t in found["Network"].texts}, key=str.casefold)
+    assert [name for _, name in found["Network"].ticks] == sorted(set(found["Network"].texts), key=str.casefold)
     assert set(found["Network"].places) == {0.0, 1.0}
     assert found["β"].texts[3] == "–"
     assert "Seed" not in found
@@ -38,7 +38,7 @@ def test_a_schedule_counts_with_its_end_value():
 
 def test_axes_that_span_two_powers_of_ten_are_logarithmic():
     found = by_title([run(learning_rate=rate) for rate in (1e-5, 1e-4, 1e-3)])
-    [(title, dimension)] = [(title, d) for title, d in found.items() if title.endswith(", log")]
+    [(_title, dimension)] = [(title, d) for title, d in found.items() if title.endswith(", log")]
     np.testing.assert_allclose(dimension.places, [0, 0.5, 1], atol=1e-12)
 
 

@@ -62,7 +62,7 @@ def selected(window):
 
 def test_a_range_on_an_axis_selects_its_runs_and_another_narrows_the_choice(window, panel):
     chart = panel.chart
-    assert [d.key for d in chart.dimensions][0] == "setting:beta"
+    assert next(d.key for d in chart.dimensions) == "setting:beta"
     drag(chart, on_axis(chart, "setting:beta", 0.0), on_axis(chart, "setting:beta", 0.5))
     assert selected(window) == [1, 2, 4]
     # The final KL falls with β: from 18 at 1 to 4 at 8.
