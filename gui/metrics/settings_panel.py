@@ -107,6 +107,8 @@ class SettingsPanel(QWidget):
 
     def show_pairs(self, pairs: bool) -> None:
         """Show a scatter plot of two dimensions instead of parallel axes."""
+        if pairs != self._pairs:
+            self.chart.brushes = {}
         self._pairs = pairs
         for widget in (self.across, self._against, self.up):
             widget.setVisible(pairs)
@@ -116,7 +118,6 @@ class SettingsPanel(QWidget):
             if pairs
             else "Drag along an axis to select the runs in that range; click the axis to remove it."
         )
-        self.chart.brushes = {}
         self._draw()
 
     def showEvent(self, event: QShowEvent) -> None:

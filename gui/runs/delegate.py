@@ -12,13 +12,13 @@ from engine.settings.run_config import DATASET_TITLES
 from gui.runs.groups import Group
 from gui.runs.model import Index, RunFilter
 from gui.runs.store import RunItem, state_text
-from gui.widgets.theme import px, tokens
+from gui.widgets.theme import faint, px, tokens
 from gui.widgets.words import duration
 
 HEIGHT = 70
 HEADING = 26
-UNSELECTED_ALPHA = 120
-"""Opacity of the dot of a run that is not selected, of 255: its colour may be that of one that is."""
+UNSELECTED = 0.5
+"""Share of its colour in the dot of a run that is not selected: its colour may be that of one that is."""
 
 LEFT, RIGHT = Qt.AlignmentFlag.AlignLeft, Qt.AlignmentFlag.AlignRight
 TEXT_LEFT = 23
@@ -93,7 +93,7 @@ class RunDelegate(QStyledItemDelegate):
             painter.setOpacity(0.5)
         colour = QColor(run_colour(item))
         if not state & QStyle.StateFlag.State_Selected:
-            colour.setAlpha(UNSELECTED_ALPHA)
+            colour = QColor(faint(run_colour(item), UNSELECTED))
         painter.setPen(QPen(colour, 2))
         painter.setBrush(colour if item.state.state == "finished" or item.state.active else Qt.BrushStyle.NoBrush)
         painter.drawEllipse(QPoint(box.left() + 11, box.top() + px(16)), 4, 4)

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import Qt, QUrl, Signal
+from PySide6.QtCore import QEvent, Qt, QUrl, Signal
 from PySide6.QtGui import QFocusEvent, QKeyEvent, QMouseEvent, QTextDocument
 from PySide6.QtWidgets import QPlainTextEdit, QStackedLayout, QTextBrowser, QWidget
 
@@ -64,17 +64,20 @@ class Editor(QPlainTextEdit):
         self.setToolTip("Markdown. Ctrl+Return or a click elsewhere saves, Escape does not.")
         self.setTabChangesFocus(True)
 
+    def event(self, event: QEvent) -> bool:
+        """Take the keys that end editing before a shortcut of the window does."""
+        if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.ShortcutOverride and _ends(event) is not None:
+            event.accept()
+            return True
+        return super().event(event)
+
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Save with Ctrl+Return, discard with Escape."""
-        if event.key() == Qt.Key.Key_Escape:
-            self.done.emit(False)
-        elif (
-            event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
-            and event.modifiers() & Qt.KeyboardModifier.ControlModifier
-        ):
-            self.done.emit(True)
-        else:
+        save = _ends(event)
+        if save is None:
             super().keyPressEvent(event)
+        else:
+            self.done.emit(save)
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
         """Save, unless a menu or another window only covers it for a while."""
@@ -82,6 +85,14 @@ class Editor(QPlainTextEdit):
         passing = (Qt.FocusReason.PopupFocusReason, Qt.FocusReason.ActiveWindowFocusReason)
         if event.reason() not in passing:
             self.done.emit(True)
+
+
+def _ends(event: QKeyEvent) -> bool | None:
+    """Return whether a key ends editing and saves (true) or discards (false); None for any other key."""
+    control = event.modifiers() & Qt.KeyboardModifier.ControlModifier
+    if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and control:
+        return True
+    return False if event.key() == Qt.Key.Key_Escape else None
 
 
 class NotesBox(QWidget):
@@ -100,12 +111,13 @@ class NotesBox(QWidget):
         self.editor.done.connect(self._done)
         self._path: Path | None = None
         self._text = ""
+        self._editing = False
         self.hide()
 
     @property
     def editing(self) -> bool:
         """Whether the notes are being edited."""
-        return self._stack.currentWidget() is self.editor
+        return self._editing
 
     def show_run(self, item: RunItem | None) -> None:
         """Show the notes of this run; another run's that are being edited are saved first."""
@@ -124,6 +136,7 @@ class NotesBox(QWidget):
         """Edit the notes of the run that is shown."""
         if self._path is None or self.editing:
             return
+        self._editing = True
         self.editor.setPlainText(self._text)
         self._stack.setCurrentWidget(self.editor)
         self.show()
@@ -132,6 +145,7 @@ class NotesBox(QWidget):
     def _done(self, save: bool) -> None:
         if not self.editing:
             return
+        self._editing = False  # first, since hiding the editor takes its focus, which would save
         text = self.editor.toPlainText().strip()[:MAX_CHARACTERS]
         self._stack.setCurrentWidget(self.rendered)
         if save and text != self._text and self._path is not None:

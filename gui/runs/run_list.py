@@ -14,6 +14,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from engine.runs.alike import seed_groups
 from engine.runs.colours import distinct
 from gui.runs.delegate import RunDelegate
 from gui.runs.groups import GROUPINGS, NO_GROUPS, Group
@@ -243,11 +244,16 @@ class RunList(Card):
         self.cost.setVisible(bool(words))
 
     def _lend_colours(self) -> None:
-        """Give the selected runs distinct colours: the first that was started keeps its own."""
+        """Give the selected runs distinct colours: the first that was started keeps its own.
+
+        Of runs that are alike but for the seed, the first comes before all others, since it gives its colour to all.
+        """
         for item in self._coloured:
             item.lent_colour = None
         chosen = [found for path in self._chosen if (found := self._store.find(path)) is not None]
-        self._coloured = sorted(chosen, key=lambda item: (item.run.created, item.path.name))
+        groups = seed_groups(chosen, lambda item: item.alike, lambda item: item.run.config.seed)
+        first = {group[0].path for group in groups}
+        self._coloured = sorted(chosen, key=lambda item: (item.path not in first, item.run.created, item.path.name))
         for item, number in zip(self._coloured, distinct([item.own_colour for item in self._coloured]), strict=True):
             item.lent_colour = number
 

@@ -23,6 +23,9 @@ from gui.widgets.theme import faint, px, tokens
 MOST_POINTS = 4000
 """Maximum number of points drawn for a curve."""
 
+RAW = 0.28
+"""Share of its colour in the curve of the recorded points behind a smoothed one."""
+
 BAND_ALPHA = 55
 """Opacity of a band around a curve, of 255: bands that overlap can be told apart."""
 

@@ -11,8 +11,11 @@ from PySide6.QtWidgets import QAbstractButton, QFrame, QScrollArea, QSizePolicy,
 from gui.widgets.flow import FlowLayout
 from gui.widgets.theme import px, tokens
 
-WIDEST = 150
-"""Maximum width of a name in pixels; longer ones are elided, with the full name in the tooltip."""
+WIDEST, WIDEST_OF_SEVERAL = 150, 210
+"""Maximum width of a name in pixels, and of that of several runs, which says in what they differ from others.
+
+Longer ones are elided, with the full name in the tooltip.
+"""
 
 SAMPLE = 14
 MARKER = 12
@@ -70,7 +73,8 @@ class EntryButton(QAbstractButton):
 
     def sizeHint(self) -> QSize:
         """Return the size of sample and name."""
-        words = min(WIDEST, QFontMetrics(self._small()).horizontalAdvance(self.entry.title))
+        widest = WIDEST if self.entry.folded is None else WIDEST_OF_SEVERAL
+        words = min(widest, QFontMetrics(self._small()).horizontalAdvance(self.entry.title))
         return QSize(self._left + SAMPLE + 5 + words + 2, LINE)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:

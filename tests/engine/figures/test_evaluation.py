@@ -20,7 +20,7 @@ from engine.figures.drawing import save
 from engine.figures.evaluation import bars_figure, compared_figure, matrix_figure, scatter_figure, sweeps_figure
 from engine.figures.looks import Look, look, looks_of
 from engine.jobs.events import Link
-from engine.runs.colours import PALETTE
+from engine.runs.colours import FURTHER, PALETTE
 from engine.runs.metrics_file import SCORE_COLUMNS, header
 from engine.runs.trained import load_model
 from engine.settings.run_config import RunConfig
@@ -86,9 +86,9 @@ def test_rows_are_below_the_label_of_their_supervision():
 
 
 def test_more_methods_than_colours_have_other_shapes():
-    numbers = range(4 * len(PALETTE))
+    numbers = range(4 * len(PALETTE + FURTHER))
     assert len({look(number) for number in numbers}) == len(numbers)
-    assert [look(number).shape for number in (0, 7, 8)] == [0, 0, 1]
+    assert [look(number).shape for number in (0, 15, 16)] == [0, 0, 1]
     table = table_of([row(str(n), "vae", n, mig={"value": 0.1}) for n in range(15)], ("seed",))
     assert sorted(looks_of(table, {}, methods=True)) == list(range(15))
 
