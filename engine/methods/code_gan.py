@@ -47,6 +47,7 @@ class CodeGan(Method):
     conditional = False
     lacks = MappingProxyType({"reconstruction": NO_RECONSTRUCTION, "kl": NO_KL})
     colour = 6
+    decoding = "All images are decoded with the same noise, so they differ in their codes alone."
 
     @classmethod
     def advice(cls, config: "RunConfig") -> str:
