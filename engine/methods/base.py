@@ -198,7 +198,7 @@ class Method(ABC):
     KL; none has the name of a weight, and one named "capacity" is drawn with KL. `lacks` has those of "reconstruction"
     and "kl" that it does not have, each with the reason as a sentence without a full stop; it then also lacks what
     depends on them (the held-out curve, the ELBO, the order of latents by KL). `colour` is its number in charts by
-    method, among the colours of runs.
+    method, among the colours of runs. `decoding` is a sentence about what all decoded images share; empty if nothing.
 
     `settings` are its own, with a number for each weight: the value at the current step, or before the first step that
     at the end of its schedule.
@@ -218,6 +218,7 @@ class Method(ABC):
     terms: ClassVar[tuple[Term, ...]] = ()
     lacks: ClassVar[Mapping[str, str]] = MappingProxyType({})
     colour: ClassVar[int] = 3
+    decoding: ClassVar[str] = ""
 
     def __init__(self, config: "RunConfig", spec: NetworkSpec) -> None:
         self.config, self.spec = config, spec

@@ -46,6 +46,7 @@ class CodeGan(Method):
     ignores = frozenset({"learning_rate", "latents", "network", "normalisation", "conditional"})
     conditional = False
     colour = 6
+    decoding = "All images are decoded with the same noise, so they differ in their codes alone."
 
     def __init_subclass__(cls) -> None:
         """Name the method in the reasons for what it lacks."""

@@ -27,6 +27,7 @@ from gui.traversal.requests import (
     MapWanted,
     Range,
     Request,
+    SamplesWanted,
     Source,
     WalkWanted,
     Weights,
@@ -34,7 +35,7 @@ from gui.traversal.requests import (
 
 if TYPE_CHECKING:
     from engine.runs.trained import TrainedModel
-    from engine.traversal import Start, Traversal
+    from engine.traversal import Samples, Start, Traversal
 
 KEPT = 8
 """Maximum number of models kept in memory, a few MB each."""
@@ -100,7 +101,7 @@ class Walk:
     end: "Start"
 
 
-Result: TypeAlias = Latents | Classes | Walk | tuple[Compared, ...] | None
+Result: TypeAlias = "Latents | Classes | Walk | Samples | tuple[Compared, ...] | None"
 """What a view shows; None for the map, which is made elsewhere."""
 
 
@@ -146,7 +147,7 @@ class Answerer:
         return found
 
     def _result(self, request: Request, loaded: Loaded, start: "Start", label: int | None) -> Result:
-        from engine.traversal import class_grid, difference, path, traverse_from, walk, ways
+        from engine.traversal import class_grid, difference, draw_samples, path, traverse_from, walk, ways
 
         trained, wanted = loaded.trained, request.wanted
         match wanted:
@@ -165,6 +166,8 @@ class Answerer:
                 return Walk(images, tuple(path(trained, start, end, steps, spherical=way) for way in possible), end)
             case MapWanted():
                 return None
+            case SamplesWanted(number=number, seed=seed, label=of):
+                return draw_samples(trained, number, seed, _possible(loaded, of))
             case CompareWanted(others=others, range=chosen):
                 return (
                     _compared(loaded, start, label, chosen),

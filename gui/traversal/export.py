@@ -14,7 +14,7 @@ from engine.figures.report_figures import MIN_KL, REPORT_FIGURES, SPAN
 from engine.jobs.events import Finished, Job
 from gui.runs.export import JobDialog
 from gui.traversal.answering import Latents
-from gui.traversal.grid_card import MAP
+from gui.traversal.grid_card import MAP, SAMPLES
 from gui.traversal.picture_dialog import PictureDialog
 from gui.traversal.requests import Range
 from gui.traversal.sheet import sheet_of
@@ -70,7 +70,7 @@ class Exports(QObject):
         for action in (self._picture, self._copy, self._animation, self._frames, self._numbers):
             action.setEnabled(answer is not None)
         for action in (self._animation, self._frames):
-            action.setVisible(not self._is_map)
+            action.setVisible(self._page.card.view not in (MAP, SAMPLES))
         self._latents.setEnabled(answer is not None and answer.loaded.dataset is not None)
         for action in self._figures:
             try:

@@ -1,4 +1,4 @@
-"""The card on the right: latents, classes, a walk, several runs, or the latent map."""
+"""The card on the right: latents, classes, a walk, several runs, the latent map, or samples."""
 
 from collections.abc import Sequence
 
@@ -23,19 +23,21 @@ from gui.traversal.compare_view import CompareView
 from gui.traversal.latents_view import LatentsView
 from gui.traversal.map_view import MapView
 from gui.traversal.requests import Range
+from gui.traversal.samples_view import SamplesView
 from gui.traversal.walk_view import WalkView
 from gui.widgets.flow import FlowLayout
 from gui.widgets.layouts import Card, empty_state, label
 from gui.widgets.number_box import NumberBox, WholeNumberBox
 from gui.widgets.theme import px, tokens
 
-LATENTS, CLASSES, WALK, COMPARE, MAP = range(5)
+LATENTS, CLASSES, WALK, COMPARE, MAP, SAMPLES = range(6)
 VIEWS = (
     ("Latents", "One row per latent, with the others fixed"),
     ("Classes", "One latent against all classes of a conditional model"),
     ("Walk", "Interpolate from this image to another"),
     ("Compare", "The selected runs side by side, with the latents that follow the same factor in one row"),
     ("Map", "The codes of the data in a plane, coloured by class or factor"),
+    ("Samples", "Images decoded from samples of the prior, and the training images nearest to them"),
 )
 
 
@@ -55,14 +57,14 @@ class GridCard(Card):
         self._fixed = False
         """Whether all latents of the run have values of their own, so that there is no range to choose."""
         self.latents, self.classes, self.walk, self.compare = LatentsView(), ClassesView(), WalkView(), CompareView()
-        self.map = MapView(settings)
+        self.map, self.samples = MapView(settings), SamplesView(settings)
         self.views = QButtonGroup(self)
         self._build_head()
         self._build_options()
         self.words = label("", "muted")
         self.words.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._views = QStackedWidget()
-        parts = (self.latents, self.classes, self.walk, self.compare, self.map)
+        parts = (self.latents, self.classes, self.walk, self.compare, self.map, self.samples)
         for view, (title, _) in zip(parts, VIEWS, strict=True):
             self._views.addWidget(_scrolled(view, title))
         self.message = empty_state("")
@@ -72,7 +74,7 @@ class GridCard(Card):
         self._stack.addWidget(self._views)
         self.body.addWidget(holder, 1)
         self.body.addWidget(self.words)
-        for view in (self.latents, self.classes, self.walk, self.map):
+        for view in (self.latents, self.classes, self.walk, self.map, self.samples):
             view.hovered.connect(self._hovered)
         self.map.manifold_changed.connect(self._show_options)
         self._load()
@@ -127,7 +129,7 @@ class GridCard(Card):
         for widget in (*self._range_parts, label("Steps", "muted"), self.steps):
             row.addWidget(widget)
         flow.addWidget(self._range)
-        for view in (self.latents, self.classes, self.walk, self.map):
+        for view in (self.latents, self.classes, self.walk, self.map, self.samples):
             flow.addWidget(view.options)
         self.body.addWidget(options)
 
@@ -206,7 +208,7 @@ class GridCard(Card):
 
     def picture(self) -> QPixmap:
         """Return the current view as on the screen, with what a scroll bar hides."""
-        view = (self.latents, self.classes, self.walk, self.compare, self.map)[self.view]
+        view = (self.latents, self.classes, self.walk, self.compare, self.map, self.samples)[self.view]
         found = QPixmap(view.size() * view.devicePixelRatioF())
         found.setDevicePixelRatio(view.devicePixelRatioF())
         found.fill(QColor(tokens().card))
@@ -224,13 +226,22 @@ class GridCard(Card):
 
     @Slot()
     def _show_options(self) -> None:
-        for view, part in ((LATENTS, self.latents), (CLASSES, self.classes), (WALK, self.walk), (MAP, self.map)):
-            part.options.setVisible(view == self.view or (view == LATENTS and self.view == COMPARE))
+        own = (
+            (LATENTS, self.latents.options),
+            (CLASSES, self.classes.options),
+            (WALK, self.walk.options),
+            (MAP, self.map.options),
+            (SAMPLES, self.samples.options),
+        )
+        for view, options in own:
+            options.setVisible(view == self.view or (view == LATENTS and self.view == COMPARE))
         for button in (self.latents.latents, self.latents.difference):
             button.setVisible(self.view == LATENTS)
         for widget in self._range_parts:
             widget.setVisible(self.view != WALK)
-        needed = self.map.manifold.isChecked() if self.view == MAP else not self._fixed or self.view in (WALK, COMPARE)
+        needed = not self._fixed or self.view in (WALK, COMPARE)
+        if self.view in (MAP, SAMPLES):
+            needed = self.view == MAP and self.map.manifold.isChecked()
         self._range.setVisible(needed)
 
     @Slot(int, bool)

@@ -24,7 +24,7 @@ from gui.runs.store import RunItem
 from gui.traversal.answering import Answer, Answerer, Classes, Latents, Walk, decode_one
 from gui.traversal.coder import Coder
 from gui.traversal.export import Exports
-from gui.traversal.grid_card import CLASSES, COMPARE, MAP, WALK, GridCard
+from gui.traversal.grid_card import CLASSES, COMPARE, MAP, SAMPLES, WALK, GridCard
 from gui.traversal.incoming import Incoming
 from gui.traversal.map_desk import MapDesk
 from gui.traversal.player import Moving, Player
@@ -35,10 +35,12 @@ from gui.traversal.requests import (
     LatentsWanted,
     MapWanted,
     Request,
+    SamplesWanted,
     WalkWanted,
     Wanted,
     Weights,
 )
+from gui.traversal.samples_desk import SamplesDesk
 from gui.traversal.sliders_card import SlidersCard
 from gui.traversal.source_card import SourceCard
 from gui.widgets.drop_hint import DropHint
@@ -86,6 +88,7 @@ class TraversalPage(QWidget):
         self.source, self.sliders, self.card = SourceCard(), SlidersCard(), GridCard(settings)
         self.coder = Coder(self)
         self.map = MapDesk(self, self.card.map, self.coder)
+        self.samples = SamplesDesk(self, self.card.samples)
         self.source.setProperty("helpTopic", "traversal#source")
         self.sliders.setProperty("helpTopic", "traversal#sliders")
         layout = QHBoxLayout(self)
@@ -126,6 +129,9 @@ class TraversalPage(QWidget):
         card.walk.picked.connect(self._take_latents)
         self.map.image_picked.connect(self.source.choose_image)
         self.map.code_picked.connect(self._take_latents)
+        card.samples.changed.connect(self._ask)
+        self.samples.code_picked.connect(self._take_sample)
+        self.samples.image_picked.connect(self.source.choose_image)
         self.sliders.set_range(*card.range.span)
 
     # The run
@@ -163,6 +169,7 @@ class TraversalPage(QWidget):
             self.card.begin_run(_kinds(item))
             self.coder.cancel()
             self.map.begin_run()
+            self.samples.begin_run()
         if item is None or not item.has_weights:
             self._asked = None
             self._say(_why_none(item, before))
@@ -186,6 +193,7 @@ class TraversalPage(QWidget):
         """End the background work."""
         self.player.stop()
         self.map.close()
+        self.samples.close()
         self.coder.close()
         self.incoming.close()
         for worker in (self.decoder, self.worker):
@@ -220,6 +228,8 @@ class TraversalPage(QWidget):
             return WalkWanted(card.walk.end, card.range.steps)
         if view == MAP:
             return MapWanted()
+        if view == SAMPLES:
+            return SamplesWanted(*card.samples.chosen)
         others = [other for other in self._items[1:] if other.has_weights]
         card.compare.say_left_out(max(0, len(others) + 1 - MOST_COMPARED))
         if view == COMPARE and others:
@@ -302,8 +312,10 @@ class TraversalPage(QWidget):
             card.classes.show_grid(result.images, result.latent, result.values, answer.loaded.class_names)
         elif isinstance(result, Walk):
             card.walk.show_walk(result.images, result.paths, (answer.start.original, result.end.original))
-        elif result is not None:
+        elif isinstance(result, tuple):
             card.compare.show_runs(result, card.latents.min_kl.value())
+        elif result is not None and self._shown is not None:
+            self.samples.show(answer, self._shown, result)
         card.show_grid()
 
     @Slot(object, str)
@@ -357,6 +369,12 @@ class TraversalPage(QWidget):
     def _take_class(self, latent: int, value: float, number: int) -> None:
         self._take_value(latent, value)
         self.source.label_box.setCurrentIndex(self.source.label_box.findData(number))
+
+    @Slot(object, object)
+    def _take_sample(self, z: NDArray[np.float64], label: int | None) -> None:
+        self.sliders.put(z)
+        if label is not None:
+            self.source.label_box.setCurrentIndex(self.source.label_box.findData(label))
 
     @Slot(object)
     def _take_latents(self, z: NDArray[np.float64]) -> None:

@@ -101,7 +101,16 @@ class MapWanted:
     """The image's code alone: the map's points come from all images."""
 
 
-Wanted: TypeAlias = LatentsWanted | ClassesWanted | WalkWanted | CompareWanted | MapWanted
+@dataclass(frozen=True, slots=True)
+class SamplesWanted:
+    """Samples from the prior, decoded as `label`, or as classes drawn at random if that is None."""
+
+    number: int
+    seed: int
+    label: int | None
+
+
+Wanted: TypeAlias = LatentsWanted | ClassesWanted | WalkWanted | CompareWanted | MapWanted | SamplesWanted
 
 
 @dataclass(frozen=True, slots=True)

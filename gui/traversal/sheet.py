@@ -1,4 +1,4 @@
-"""The classes, walk and comparison views as a sheet of images that can be saved."""
+"""The classes, walk, comparison and samples views as a sheet of images that can be saved."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 def sheet_of(answer: Answer, names: Mapping[int, str], min_kl: float) -> "Sheet | None":
     """Return what is shown; None for the grid of latents, or if there is nothing."""
     from engine.export.sheets import Sheet
+    from engine.traversal import Samples
 
     run, start, result = answer.loaded.trained.run, answer.start, answer.result
     about = f"{run.name}, step {answer.loaded.trained.step:,}, {start.words}"
@@ -32,6 +33,12 @@ def sheet_of(answer: Answer, names: Mapping[int, str], min_kl: float) -> "Sheet 
             points = {"latents": np.stack(paths)}
             between = slice(start.original is not None, len(head) - (end.original is not None))
             return Sheet(tiles, head, list(WAYS[: len(tiles)]), f"{about}, to {end.words}", between, points)
+        case Samples(z=z, images=images, labels=labels):
+            side = round(len(images) ** 0.5)
+            drawn = {"latents": z} | ({} if labels is None else {"labels": labels})
+            words = f"{run.name}, step {answer.loaded.trained.step:,}: {len(images)} samples from the prior"
+            blank = [""] * side
+            return Sheet(images.reshape(side, side, *images.shape[1:]), blank, blank, words, numbers=drawn)
         case tuple():
             return _compared(result, start.words, min_kl)
     return None
