@@ -26,6 +26,7 @@ KEYS = {
     "ask_data": "ask/delete-data",
     "ask_identical": "ask/identical",
     "notifications": "notifications",
+    "reduced_motion": "reduced-motion",
 }
 """The settings key of each preference."""
 
@@ -47,6 +48,7 @@ class Preferences:
     ask_data: bool = True
     ask_identical: bool = True
     notifications: bool = True
+    reduced_motion: bool = False
 
     def begin_with(self, config: RunConfig) -> RunConfig:
         """Return a preset's settings, with preferred or remembered values for those that it does not set."""
