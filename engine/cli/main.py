@@ -52,7 +52,7 @@ def parser() -> Parser:
         "measure disentanglement. Without a command, open the window.",
     )
     main.add_argument("--version", action="version", version=f"Disentangle Studio {__version__}")
-    main.add_argument("--theme", choices=["light", "dark", "system"], help="colours of the window")
+    main.add_argument("--theme", choices=["light", "dark", "contrast", "system"], help="colours of the window")
     main.add_argument(
         "--selftest",
         action="store_true",

@@ -37,7 +37,7 @@ EXAMPLE_ADDRESS = "tcp://192.168.1.5:8786"
 GENERAL, PLUGINS = range(2)
 """Pages of the dialog."""
 
-THEMES = {"system": "Follow the system", "light": "Light", "dark": "Dark"}
+THEMES = {"system": "Follow the system", "light": "Light", "dark": "Dark", "contrast": "High contrast"}
 QUESTIONS = {
     "ask_close": (
         "Confirm before closing the window while a run is training",
@@ -58,6 +58,10 @@ QUESTIONS = {
     "ask_identical": (
         "Confirm before training settings that a run already has",
         "If off, the same run is trained again without confirmation.",
+    ),
+    "reduced_motion": (
+        "Reduced motion",
+        "Menus, lists and bars do not slide or fade, and playing moves in steps of a second. In effect after OK.",
     ),
     "notifications": (
         "Notify when a run ends while another window is active",
@@ -231,7 +235,7 @@ class SettingsDialog(QDialog):
         self._add("Scheduler", self.scheduler, words)
 
     def _add_questions(self) -> None:
-        self._heading("Confirmations and notifications", "questions")
+        self._heading("Confirmations, notifications, motion", "questions")
         self.boxes: dict[str, QCheckBox] = {}
         for name, (title, tip) in QUESTIONS.items():
             box = QCheckBox(title)

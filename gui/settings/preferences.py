@@ -30,6 +30,7 @@ KEYS = {
     "notifications": "notifications",
     "evaluate_after": "evaluate-after-training",
     "scheduler": "cluster/scheduler",
+    "reduced_motion": "reduced-motion",
 }
 """The settings key of each preference."""
 
@@ -55,6 +56,7 @@ class Preferences:
     evaluate_after: bool = False
     scheduler: str = ""
     """Address of the scheduler on whose cluster studies are trained; empty if there is none."""
+    reduced_motion: bool = False
 
     def begin_with(self, config: RunConfig) -> RunConfig:
         """Return a preset's settings, with preferred or remembered values for those that it does not set."""

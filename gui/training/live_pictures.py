@@ -26,7 +26,7 @@ from gui.runs.store import RunItem
 from gui.widgets.image_grid import ImageGrid, Row
 from gui.widgets.layouts import Card, empty_state, label
 from gui.widgets.plain import as_plain
-from gui.widgets.theme import px
+from gui.widgets.theme import px, reduced_motion
 from gui.widgets.words import shortened
 
 ORIGINALS = "Originals"
@@ -172,7 +172,8 @@ class LivePictures(Card):
             return
         if self.live:
             self.slider.setValue(0)
-        self._timer.start(min(250, max(40, 1000 * SECONDS // len(self._paths))))
+        pace = min(250, max(40, 1000 * SECONDS // len(self._paths)))
+        self._timer.start(1000 if reduced_motion() else pace)
         self.play.setText("❚❚")
 
     def _stop(self) -> None:

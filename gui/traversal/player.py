@@ -7,9 +7,14 @@ from itertools import cycle
 import numpy as np
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
+from gui.widgets.theme import reduced_motion
+
 INTERVAL_MS = 40
 TICKS = 72
 """Frames per latent, about three seconds."""
+
+STILL_TICKS = 12
+"""Frames per latent, a second each, with reduced motion."""
 
 
 class Player(QObject):
@@ -35,7 +40,9 @@ class Player(QObject):
     def start(self, latents: Sequence["Moving"]) -> None:
         """Move these latents, each from its value to `high`, to `low` and back, in an endless loop."""
         if latents:
-            self._path = _paths(latents)
+            still = reduced_motion()
+            self._path = _paths(latents, STILL_TICKS if still else TICKS)
+            self._timer.setInterval(1000 if still else INTERVAL_MS)
             self.waiting = False
             self._timer.start()
             self.changed.emit()
@@ -64,11 +71,11 @@ class Moving:
     integer: bool = False
 
 
-def _paths(latents: Sequence[Moving]) -> Iterator[tuple[int, float]]:
+def _paths(latents: Sequence[Moving], ticks: int) -> Iterator[tuple[int, float]]:
     for moving in cycle(latents):
         own, low, high = moving.own, moving.low, moving.high
         way = abs(high - own) + (high - low) + abs(own - low)
         for begin, end in ((own, high), (high, low), (low, own)):
-            count = max(2, round(TICKS * abs(end - begin) / way)) if way else 2
+            count = max(2, round(ticks * abs(end - begin) / way)) if way else 2
             for value in np.linspace(begin, end, count + 1)[1:]:
                 yield moving.latent, float(round(value) if moving.integer else value)

@@ -1,10 +1,11 @@
-"""Colours and style sheet of the window, light and dark."""
+"""Colours and style sheet of the window: light, dark and high contrast."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QColor, QFontInfo, QPalette
+from PySide6.QtGui import QAccessibilityHints, QColor, QFontInfo, QPalette
 from PySide6.QtWidgets import QApplication
 
 from engine.runs.colours import FURTHER, PALETTE
@@ -13,10 +14,21 @@ from engine.system.paths import RESOURCES
 SCHEMES = {
     "light": Qt.ColorScheme.Light,
     "dark": Qt.ColorScheme.Dark,
+    "contrast": Qt.ColorScheme.Dark,
     "system": Qt.ColorScheme.Unknown,
 }
 
-CHOSEN, ZOOM = "disentangle-scheme", "disentangle-zoom"
+CHOSEN, ZOOM, STILL = "disentangle-scheme", "disentangle-zoom", "disentangle-still"
+
+EFFECTS = (
+    Qt.UIEffect.UI_General,
+    Qt.UIEffect.UI_AnimateMenu,
+    Qt.UIEffect.UI_FadeMenu,
+    Qt.UIEffect.UI_AnimateCombo,
+    Qt.UIEffect.UI_AnimateTooltip,
+    Qt.UIEffect.UI_FadeTooltip,
+)
+"""What Qt animates where the desktop wants it."""
 
 TEXT = 13
 """Default text size in pixels; a larger one set on the desktop takes precedence."""
@@ -82,8 +94,30 @@ DARK = Tokens(
 """Run colours after Okabe & Ito (2008), the dark ones lightened for the dark background."""
 
 
+CONTRAST = Tokens(
+    window="#000000",
+    card="#000000",
+    field="#000000",
+    border="#c8c8c8",
+    text="#ffffff",
+    muted="#e6e6e6",
+    faint="#3c3c3c",
+    accent="#ffd400",
+    on_accent="#000000",
+    accent_soft="#4d4000",
+    warning="#ffc966",
+    error="#ffa8a0",
+    runs=DARK.runs,
+)
+"""High contrast: text has at least 7 to 1 (WCAG 2.1, AAA), lines at least 3 to 1."""
+
+
 def tokens() -> Tokens:
-    """Return the colours of the current scheme."""
+    """Return the colours of the current scheme; high contrast also if the desktop asks for it."""
+    chosen = _chosen()
+    wanted = accessibility_hints().contrastPreference()
+    if chosen == "contrast" or (chosen not in ("light", "dark") and wanted == Qt.ContrastPreference.HighContrast):
+        return CONTRAST
     return DARK if is_dark() else LIGHT
 
 
@@ -94,12 +128,28 @@ def faint(colour: str, share: float) -> str:
     return "#{:02x}{:02x}{:02x}".format(*(round(share * f + (1 - share) * b) for f, b in pairs))
 
 
+@cache
+def accessibility_hints() -> QAccessibilityHints:
+    """Return what the desktop tells about contrast. Kept, since Qt's binding loses track of it otherwise."""
+    hints = QApplication.styleHints()
+    found = hints.accessibility()
+    _kept.extend((hints, found))
+    return found
+
+
+_kept: list[object] = []
+
+
+def _chosen() -> object:
+    app = QApplication.instance()
+    return app.property(CHOSEN) if app is not None else None
+
+
 def is_dark() -> bool:
     """Return whether the current scheme is dark, by the user's choice or the system's."""
-    app = QApplication.instance()
-    chosen = app.property(CHOSEN) if app is not None else None
-    if chosen in ("light", "dark"):
-        return bool(chosen == "dark")
+    chosen = _chosen()
+    if chosen in ("light", "dark", "contrast"):
+        return bool(chosen != "light")
     return QApplication.styleHints().colorScheme() == Qt.ColorScheme.Dark
 
 
@@ -110,6 +160,22 @@ def px(size: int) -> int:
     """
     wanted = QFontInfo(QApplication.font()).pixelSize() if QApplication.instance() is not None else TEXT
     return round(size * zoom() * max(1.0, wanted / TEXT))
+
+
+def reduced_motion() -> bool:
+    """Return whether the user wants nothing to move that need not."""
+    app = QApplication.instance()
+    return bool(app.property(STILL)) if app is not None else False
+
+
+def reduce_motion(app: QApplication, reduced: bool) -> None:
+    """Set whether anything may move that need not. Qt 6.10 does not tell what the desktop prefers, beyond its effects.
+
+    Applied by `apply`, as far as the style sheet is concerned.
+    """
+    app.setProperty(STILL, reduced)
+    for effect in EFFECTS if reduced else ():
+        app.setEffectEnabled(effect, False)
 
 
 def zoom() -> float:
@@ -125,7 +191,7 @@ def remember_zoom(app: QApplication, factor: float) -> None:
 
 
 def choose_scheme(app: QApplication, name: str) -> None:
-    """Set the scheme to "light", "dark", or "system" to follow the system, and apply it."""
+    """Set the scheme to "light", "dark", "contrast", or "system" to follow the system, and apply it."""
     remember_scheme(app, name)
     apply(app)
 
@@ -183,9 +249,10 @@ def apply(app: QApplication, meanwhile: Callable[[], object] | None = None) -> N
 
 def style_sheet(t: Tokens) -> str:
     """Return the style sheet for these colours."""
-    icons, scheme = (RESOURCES / "icons").as_posix(), "dark" if t is DARK else "light"
+    still = "widget-animation-duration: 0;" if reduced_motion() else ""
+    icons, scheme = (RESOURCES / "icons").as_posix(), "light" if t is LIGHT else "dark"
     return f"""
-    QWidget {{ color: {t.text}; font-size: {px(13)}px; }}
+    QWidget {{ color: {t.text}; font-size: {px(13)}px; {still} }}
     QMainWindow, QDialog, QMessageBox {{ background: {t.window}; }}
     QToolTip {{ background: {t.card}; color: {t.text}; border: 1px solid {t.border}; padding: 5px; }}
     QScrollArea, QScrollArea > QWidget > QWidget {{ background: transparent; border: none; }}

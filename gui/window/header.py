@@ -57,7 +57,7 @@ class Header(QFrame):
         self.tabs.button(number).setChecked(True)
 
     def show_theme(self, name: str) -> None:
-        """Show the chosen theme: "light", "dark" or "system"."""
+        """Show the chosen theme: "light", "dark", "contrast" or "system"."""
         self._theme.setText(f"Theme: {name}")
 
 

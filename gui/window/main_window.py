@@ -51,6 +51,7 @@ from gui.training.queue_card import QueueCard
 from gui.training.session import TrainingSession
 from gui.training.settings_card import SettingsCard
 from gui.traversal.page import TraversalPage
+from gui.widgets import theme
 from gui.widgets.banner import Banner, UnderBanner
 from gui.widgets.drop_hint import DropHint
 from gui.widgets.splitter import Splitter
@@ -623,7 +624,13 @@ class MainWindow(QMainWindow):
         self._next_runs = folder
 
     def _take_preferences(self) -> None:
-        self.training_page.redraw_ms = round(1000 * read_preferences(self._settings).redraw_seconds)
+        preferences = read_preferences(self._settings)
+        app = QApplication.instance()
+        if isinstance(app, QApplication) and preferences.reduced_motion != theme.reduced_motion():
+            theme.reduce_motion(app, preferences.reduced_motion)
+            if self.isVisible():
+                theme.apply(app)
+        self.training_page.redraw_ms = round(1000 * preferences.redraw_seconds)
 
     def _restore_place(self) -> None:
         geometry = self._settings.value("geometry")

@@ -30,7 +30,7 @@ class ThemeChoice(QObject):
 
     @Slot(str)
     def choose(self, chosen: str) -> None:
-        """Show "light", "dark" or "system", as stored in the settings."""
+        """Show "light", "dark", "contrast" or "system", as stored in the settings."""
         theme.choose_scheme(_app(), chosen)
         self._shown(chosen)
 
@@ -46,6 +46,7 @@ class ThemeFollower(QObject):
         super().__init__(parent)
         self._app, self._apply_to_window = app, apply
         app.styleHints().colorSchemeChanged.connect(self._apply)
+        theme.accessibility_hints().contrastPreferenceChanged.connect(self._apply)
 
     @Slot()
     def _apply(self) -> None:
