@@ -108,6 +108,7 @@ CONTRAST = Tokens(
     warning="#ffc966",
     error="#ffa8a0",
     runs=DARK.runs,
+    further=DARK.further,
 )
 """High contrast: text has at least 7 to 1 (WCAG 2.1, AAA), lines at least 3 to 1."""
 
