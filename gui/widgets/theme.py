@@ -89,7 +89,8 @@ def tokens() -> Tokens:
 def faint(colour: str, share: float) -> str:
     """Return a share of a colour blended with the card's: as faint as a transparent one, but much faster to draw."""
     front, back = QColor(colour), QColor(tokens().card)
-    mixed = [round(share * f + (1 - share) * b) for f, b in zip(front.getRgb()[:3], back.getRgb()[:3], strict=True)]
+    ends = zip((front.red(), front.green(), front.blue()), (back.red(), back.green(), back.blue()), strict=True)
+    mixed = [round(share * f + (1 - share) * b) for f, b in ends]
     return "#{:02x}{:02x}{:02x}".format(*mixed)
 
 
