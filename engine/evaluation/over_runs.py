@@ -10,8 +10,8 @@ from engine.evaluation.catalogue import Column
 from engine.evaluation.intervals import around_mean
 
 SPREADS = {
-    "std": "mean ± standard deviation",
-    "range": "median [minimum, maximum]",
+    "std": "mean ± SD",
+    "range": "median [min, max]",
     "interval": "mean [95 % interval]",
 }
 """What a cell of several runs can show, by name in the settings."""

@@ -19,10 +19,11 @@ def distinct(wanted: Sequence[int]) -> list[int]:
     The others get the first free numbers from `len(PALETTE)` on: colours of `FURTHER`, then none that a palette has.
     """
     taken: set[int] = set()
+    free = count(len(PALETTE))
     found = []
     for number in wanted:
-        if number in taken:
-            number = next(n for n in count(len(PALETTE)) if n not in taken)
+        while number in taken:
+            number = next(free)
         taken.add(number)
         found.append(number)
     return found

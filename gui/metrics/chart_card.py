@@ -91,6 +91,7 @@ class ChartCard(Card):
         self._stack.addWidget(self._area)
         self.settings = SettingsPanel(settings)
         self._stack.addWidget(self.settings)
+        self.head.insertWidget(1, self.settings.controls, 1)
         self.body.addLayout(self._stack, 1)
         for box in (self.kind, self.data, self.across, self.up):
             box.activated.connect(self._chosen)
@@ -212,6 +213,7 @@ class ChartCard(Card):
         of_runs = self.kind.currentIndex() in (PARALLEL, SETTINGS)
         for widget in (self.up, self.save):
             widget.setVisible(not of_runs)
+        self.settings.controls.setVisible(of_runs)
         self.data.setVisible(self.data.count() > 1 and not of_runs)
         self.across.setVisible(scatter)
         self._against.setVisible(scatter)

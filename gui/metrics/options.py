@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 
 from PySide6.QtCore import QSettings, Signal, Slot
-from PySide6.QtWidgets import QButtonGroup, QCheckBox, QComboBox, QHBoxLayout, QPushButton, QWidget
+from PySide6.QtWidgets import QButtonGroup, QCheckBox, QHBoxLayout, QPushButton, QWidget
 
 from engine.evaluation.catalogue import GROUPS, METRICS
 from engine.evaluation.grouping import ALIKE, METHOD, differing, setting_title
@@ -79,8 +79,6 @@ class TableOptions(QWidget):
         self.statistic = Combo()
         for name, title in SPREADS.items():
             self.statistic.addItem(title, name)
-        self.statistic.setMinimumContentsLength(10)
-        self.statistic.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.statistic.setAccessibleName("What a cell of several runs shows")
         self.statistic.setToolTip(
             tip(

@@ -16,7 +16,7 @@ from gui.widgets.plain import as_plain
 from gui.widgets.theme import px, tokens
 
 TOP, BOTTOM, SIDE = 34, 12, 46
-NEAREST = 110
+NEAREST = 84
 """Smallest distance between two axes in pixels; a wider picture scrolls."""
 
 REACH = 12

@@ -59,7 +59,9 @@ class SettingsPanel(QWidget):
             box.setAccessibleName(words)
             box.setMinimumContentsLength(6)
             box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        line = QHBoxLayout()
+        self.controls = QWidget()
+        """What the chart shows; for the head of the card."""
+        line = QHBoxLayout(self.controls)
         line.setContentsMargins(0, 0, 0, 0)
         for widget, stretch in ((self.data, 1), (self.up, 1), (self._against, 0), (self.across, 1), (self.axes, 0)):
             line.addWidget(widget, stretch)
@@ -77,7 +79,6 @@ class SettingsPanel(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
-        layout.addLayout(line)
         layout.addLayout(self._stack, 1)
         layout.addWidget(self.hint)
         self.data.activated.connect(self._data_chosen)

@@ -33,12 +33,14 @@ NONE_SHOWN = "No runs match the filter."
 class RunList(Card):
     """Shows the store's runs, and notes and cost of the one that is selected.
 
-    Emits `selected` after the selection changes, and after an edit `renamed(path, name)` or `noted(path, notes)`.
+    Emits `selected` after the selection changes, after an edit `renamed(path, name)` or `noted(path, notes)`, and
+    `seeds_folded(key, folded)` after a group of runs that are alike but for the seed was folded or unfolded.
     """
 
     selected = Signal()
     renamed = Signal(object, str)
     noted = Signal(object, str)
+    seeds_folded = Signal(object, bool)
     colour_asked = Signal(object, QPoint)
 
     def __init__(self, store: RunStore, settings: QSettings) -> None:
@@ -285,8 +287,11 @@ class RunList(Card):
 
     @Slot(object)
     def _fold(self, group: Group) -> None:
-        self.shown.fold(group, not group.folded)
+        folded = not group.folded
+        self.shown.fold(group, folded)
         self._group(self.shown.grouping)
+        if group.key is not None:
+            self.seeds_folded.emit(group.key, folded)
 
     @Slot(object)
     def _choose_group(self, group: Group) -> None:

@@ -217,6 +217,12 @@ class TrainingPage(QWidget):
         ready = [group for group in self._groups if all(item.opened for item in group)]
         return subjects_of(ready, self.options.options.spread, self._opened)
 
+    @Slot(object, bool)
+    def fold_band(self, key: Key, folded: bool) -> None:
+        """Show only the band of runs that are alike but for the seed, or the runs as well."""
+        if (key in self._opened) is folded:
+            self._fold(key)
+
     @Slot(object)
     def _fold(self, key: Key) -> None:
         """Show the runs of a band as well, or only the band."""

@@ -174,6 +174,7 @@ class MainWindow(QMainWindow):
         self.theme.changed.connect(self.apply_theme)
         self.zoom.changed.connect(self.apply_theme)
         self.run_list.selected.connect(self._show_runs)
+        self.run_list.seeds_folded.connect(self.training_page.fold_band)
         self.actions_of_runs.use_settings.connect(self._use_settings)
         self.actions_of_runs.failed.connect(self.banner.say)
         self.actions_of_runs.noted.connect(self.banner.note)

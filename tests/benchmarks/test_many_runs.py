@@ -1,10 +1,11 @@
-"""What a folder of 2,000 runs costs the window: opening it, doing nothing, selecting, filtering and scrolling.
+"""What a folder of 300 or 2,000 runs costs the window: opening it, doing nothing, selecting, grouping and scrolling.
 
 Processor time of the whole process, since the clock says little on a busy machine.
 """
 
 import json
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,18 +15,21 @@ from PySide6.QtCore import QEventLoop, QSettings, QTimer
 from engine.runs.metrics_file import header
 from engine.runs.run import RunState
 from engine.settings.run_config import RunConfig
+from gui.runs.groups import NO_GROUPS, SEEDS
 from gui.training.estimator import Estimator
 from gui.widgets import theme
 from gui.window.main_window import MainWindow
 
 pytestmark = pytest.mark.benchmark
 
-RUNS = 2000
+SIZES = (0, 300, 2000)
+"""Numbers of runs; opening without any is the window itself."""
+
 ROWS = 2000
 IDLE_SECONDS = 20.0
 
 
-def many_runs(folder: Path) -> None:
+def many_runs(folder: Path, runs: int) -> None:
     """Write finished runs of 100,000 steps with curves of 2,000 points, weights and an evaluation."""
     numbers = np.random.default_rng(0).random((ROWS, 15)) * 100
     lines = [
@@ -36,7 +40,8 @@ def many_runs(folder: Path) -> None:
     settings = RunConfig(steps=50 * ROWS).to_json()
     state = RunState("finished", 50 * ROWS, 50 * ROWS).values()
     metrics = {"reconstruction": {"value": 90.5, "unit": "nats", "protocol": {}}}
-    for number in range(RUNS):
+    folder.mkdir(exist_ok=True)
+    for number in range(runs):
         run = folder / f"annealed-relu-dsprites-{number}"
         (run / "checkpoint").mkdir(parents=True)
         created = f"2026-01-{1 + number % 28:02}T00:{number % 60:02}:00.000+00:00"
@@ -64,9 +69,10 @@ def cost(what: str, act, qapp) -> None:
     print(f"{what}: {1e3 * (time.thread_time() - before):.0f} ms")
 
 
-def test_the_window_over_two_thousand_runs(qapp, tmp_path, monkeypatch):
+@pytest.mark.parametrize("runs", SIZES)
+def test_the_window_over_many_runs(qapp, tmp_path, monkeypatch, runs):
     monkeypatch.setattr(Estimator, "_measure", lambda self: None)  # steps tried beside the window are another cost
-    many_runs(tmp_path / "runs")
+    many_runs(tmp_path / "runs", runs)
     qapp.setStyle("Fusion")
     theme.choose_scheme(qapp, "light")
     theme.apply(qapp)
@@ -79,9 +85,12 @@ def test_the_window_over_two_thousand_runs(qapp, tmp_path, monkeypatch):
         made[0].resize(1440, 900)
         made[0].show()
 
-    cost(f"opening over {RUNS:,} runs", open_window, qapp)
+    cost(f"opening over {runs:,} runs", open_window, qapp)
     [window] = made
     run_events(3)
+    if not runs:
+        window.close()
+        return
     for what in ("idle", "idle, all selected"):
         clock, processor = time.perf_counter(), time.process_time()
         run_events(IDLE_SECONDS)
@@ -91,9 +100,17 @@ def test_the_window_over_two_thousand_runs(qapp, tmp_path, monkeypatch):
         if what == "idle":
             cost("selecting all", window.run_list.view.selectAll, qapp)
             run_events(1)
+    cost("selecting none", window.run_list.view.clearSelection, qapp)
+    for grouping in (SEEDS, "Data set"):
+        cost(f"grouping by {grouping.lower()}", partial(window.run_list._group, grouping), qapp)
+        cost("selecting all", window.run_list.view.selectAll, qapp)
+        group = window.run_list.shown.heading(window.run_list.shown.index(0, 0))
+        cost("folding", partial(window.run_list._fold, group), qapp)
+        run_events(2)
+    window.run_list._group(NO_GROUPS)
     bar = window.run_list.view.verticalScrollBar()
     longest = 0.0
-    for value in range(0, bar.maximum(), bar.maximum() // 200):
+    for value in range(0, bar.maximum(), max(1, bar.maximum() // 200)):
         before = time.thread_time()
         bar.setValue(value)
         qapp.processEvents()

@@ -15,6 +15,7 @@ from engine.runs.metrics_file import MetricsWriter
 from engine.runs.run import Run, RunState
 from engine.settings.run_config import RunConfig
 from gui.runs.delegate import run_colour
+from gui.runs.groups import SEEDS
 from gui.training import page as page_module
 from gui.training.seed_band import SeedBand
 from gui.training.view_options import OptionsBar
@@ -133,6 +134,19 @@ def test_a_band_is_opened_and_closed_in_the_legend(qtbot, page, show, tmp_path):
     qtbot.mouseClick(shown, Qt.MouseButton.LeftButton, pos=QPoint(30, shown.height() // 2))
     assert key not in plot.drawn
     assert not plot._bands[key].isVisible()
+
+
+def test_a_band_is_opened_and_closed_in_the_list(window, page, show, tmp_path):
+    for seed in range(3):
+        make_run(tmp_path / "runs", seed)
+    show()
+    runs = window.run_list
+    runs._group(SEEDS)
+    assert titles(page.curves.kl) == ["VAE · 3 seeds"]
+    for shown in (1, 4, 1):  # folded, unfolded, folded
+        runs.view.fold_asked.emit(runs.shown.heading(runs.shown.index(0, 0)))
+        page.curves._draw()
+        assert len(titles(page.curves.kl)) == shown
 
 
 def test_the_crosshair_says_how_many_seeds_there_are_at_a_step(page, show, tmp_path):
