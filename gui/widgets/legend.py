@@ -47,8 +47,8 @@ class EntryButton(QAbstractButton):
 
     def sizeHint(self) -> QSize:
         """Return the size of sample and name."""
-        words = min(WIDEST, QFontMetrics(self._small()).horizontalAdvance(self.entry.title))
-        return QSize(SAMPLE + 5 + words + 2, LINE)
+        words = min(px(WIDEST), QFontMetrics(self._small()).horizontalAdvance(self.entry.title))
+        return QSize(SAMPLE + 5 + words + 2, px(LINE))
 
     def _small(self) -> QFont:
         font = QFont(self.font())
@@ -126,7 +126,7 @@ class Legend(QScrollArea):
 
     def sizeHint(self) -> QSize:
         """Return the size with all entries in one line, and room for a scroll bar, so that one can disappear again."""
-        return QSize(self._flow.sizeHint().width() + BAR, LINE)
+        return QSize(self._flow.sizeHint().width() + BAR, px(LINE))
 
     def minimumSizeHint(self) -> QSize:
         """Return about the size of one entry."""
@@ -138,7 +138,7 @@ class Legend(QScrollArea):
 
     def heightForWidth(self, width: int) -> int:
         """Return the height of the visible lines."""
-        return min(max(LINE, self._flow.heightForWidth(width)), LINES * LINE)
+        return min(max(px(LINE), self._flow.heightForWidth(width)), LINES * px(LINE))
 
     @Slot(bool)
     def _toggle(self, shown: bool) -> None:
