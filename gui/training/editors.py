@@ -176,6 +176,8 @@ class WeightField(QWidget):
         for line in (self.start, self.end, self.length):
             line.setMinimumWidth(px(40))
         self.setFocusProxy(self.end)
+        QWidget.setTabOrder(self.start, self.end)
+        QWidget.setTabOrder(self.end, self.ramp)
         self._fill(proposed)
         self._unfold(False)
         for line in (self.start, self.end, self.length):

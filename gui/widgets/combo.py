@@ -35,5 +35,6 @@ class Combo(QComboBox):
     def showPopup(self) -> None:
         """Open the list at the width of its longest choice."""
         view = self.view()
+        view.setAccessibleName(self.accessibleName())
         view.setMinimumWidth(max(self.width(), view.sizeHintForColumn(0) + view.verticalScrollBar().sizeHint().width()))
         super().showPopup()

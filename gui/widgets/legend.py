@@ -73,9 +73,9 @@ class EntryButton(QAbstractButton):
 
     def sizeHint(self) -> QSize:
         """Return the size of sample and name."""
-        widest = WIDEST if self.entry.folded is None else WIDEST_OF_SEVERAL
+        widest = px(WIDEST if self.entry.folded is None else WIDEST_OF_SEVERAL)
         words = min(widest, QFontMetrics(self._small()).horizontalAdvance(self.entry.title))
-        return QSize(self._left + SAMPLE + 5 + words + 2, LINE)
+        return QSize(self._left + SAMPLE + 5 + words + 2, px(LINE))
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Open or close it by a click on the marker; elsewhere, show or hide it."""
@@ -180,7 +180,7 @@ class Legend(QScrollArea):
 
     def sizeHint(self) -> QSize:
         """Return the size with all entries in one line, and room for a scroll bar, so that one can disappear again."""
-        return QSize(self._flow.sizeHint().width() + BAR, LINE)
+        return QSize(self._flow.sizeHint().width() + BAR, px(LINE))
 
     def minimumSizeHint(self) -> QSize:
         """Return about the size of one entry."""
@@ -192,8 +192,9 @@ class Legend(QScrollArea):
 
     def heightForWidth(self, width: int) -> int:
         """Return the height of the visible lines."""
-        needed = max(LINE, self._flow.heightForWidth(width))
-        return needed if needed <= LINES * LINE else LINE if width < NARROW else LINES * LINE
+        line = px(LINE)
+        needed = max(line, self._flow.heightForWidth(width))
+        return needed if needed <= LINES * line else line if width < NARROW else LINES * line
 
     @Slot()
     def _fold(self) -> None:

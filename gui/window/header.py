@@ -2,10 +2,9 @@
 
 from PySide6.QtCore import Signal
 from PySide6.QtGui import QIcon
-from PySide6.QtWidgets import QButtonGroup, QFrame, QHBoxLayout, QLabel, QMenu, QPushButton, QWidget
+from PySide6.QtWidgets import QButtonGroup, QFrame, QHBoxLayout, QLabel, QMenu, QPushButton
 
 from engine.system.paths import APP, RESOURCES
-from gui.widgets.keys import add_shortcut
 from gui.widgets.layouts import label
 from gui.widgets.theme import px
 
@@ -19,7 +18,7 @@ class Header(QFrame):
     page_chosen = Signal(int)
     theme_asked = Signal()
 
-    def __init__(self, menu: QMenu, window: QWidget) -> None:
+    def __init__(self, menu: QMenu) -> None:
         super().__init__()
         self.setObjectName("header")
         self.setFixedHeight(px(HEIGHT))
@@ -38,7 +37,7 @@ class Header(QFrame):
             button.setCheckable(True)
             self.tabs.addButton(button, number)
             bar.addWidget(button)
-            add_shortcut(window, f"Show the {title} page", f"Ctrl+{number + 1}", button.click)
+            button.setShortcut(f"Ctrl+{number + 1}")
         self.tabs.button(0).setChecked(True)
         self.tabs.idClicked.connect(self.page_chosen)
         bar.addStretch(1)

@@ -70,6 +70,9 @@ from gui.window.zooming import Zoom
 EVALUATING, PREPARING = "Evaluating", "Preparing data"
 """Names of jobs other than training in the status bar."""
 
+LEAST = 1000, 600
+"""Size in pixels at 100 % below which the contents scroll."""
+
 TRAINING = "A run is training. A study uses all cores, so it can only start once the run and the queue are done."
 
 
@@ -125,7 +128,7 @@ class MainWindow(QMainWindow):
             self._open_palette,
             self.zoom,
         )
-        self.header = Header(menu, self)
+        self.header = Header(menu)
         self.theme = ThemeChoice(self.header, settings, self)
         self._lay_out()
         self.outline = sources.HelpOutline(lambda: keys_of(self), self.help.show_topic, self)
@@ -162,6 +165,7 @@ class MainWindow(QMainWindow):
         rows.addWidget(self.header)
         rows.addWidget(middle, 1)
         rows.addWidget(self.status)
+        everything.setMinimumSize(round(LEAST[0] * theme.zoom()), round(LEAST[1] * theme.zoom()))
         area = QScrollArea()  # what the zoom makes larger than the window
         area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         area.setFrameShape(QScrollArea.Shape.NoFrame)

@@ -146,11 +146,11 @@ def test_escape_closes_it_and_gives_the_focus_back(qtbot, window):
 
 
 def test_the_arrow_keys_choose_and_the_choice_is_remembered(qtbot, window):
-    palette = open_palette(qtbot, window, "show the")
+    palette = open_palette(qtbot, window, "tra")
     second = palette.found.entries[1]
     qtbot.keyClick(palette.line, Qt.Key.Key_Down)
     qtbot.keyClick(palette.line, Qt.Key.Key_Return)
-    assert second.title == f"Show the {TABS[window.pages.currentIndex()]} page"
+    assert second.title == TABS[window.pages.currentIndex()] == "Traversal"
     assert open_palette(qtbot, window).found.entries[0].key == second.key
 
 
