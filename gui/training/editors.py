@@ -175,9 +175,6 @@ class WeightField(QWidget):
                 row.addWidget(part, stretch.get(part, 0))
         for line in (self.start, self.end, self.length):
             line.setMinimumWidth(px(40))
-        self.setFocusProxy(self.end)
-        QWidget.setTabOrder(self.start, self.end)
-        QWidget.setTabOrder(self.end, self.ramp)
         self._fill(proposed)
         self._unfold(False)
         for line in (self.start, self.end, self.length):
@@ -264,6 +261,8 @@ class WeightField(QWidget):
         self.below.setVisible(visible and self.ramp.isChecked())
 
     def _unfold(self, unfolded: bool) -> None:
+        # Tab comes to the proxy first, and would pass over what stands before it.
+        self.setFocusProxy(self.start if unfolded else self.end)
         self.start.setVisible(unfolded)
         self._to.setVisible(unfolded)
         self.below.setVisible(unfolded and self.below.parent() is not None and not self.isHidden())
