@@ -1,6 +1,6 @@
 """How the rows of the table look in charts: a colour, and further shapes when all colours are used."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,10 +21,16 @@ class Look(NamedTuple):
     shape: int = 0
 
 
-def looks_of(table: Table, of_runs: Mapping[Path, int], *, methods: bool) -> list[int]:
-    """Return the number of a look for each row: a run's own, never one twice, or one per method, wherever it occurs."""
+def looks_of(table: Table, of_runs: Mapping[Path, int], *, methods: bool, selected: Collection[Path] = ()) -> list[int]:
+    """Return the number of a look for each row: a run's own, or one per method, the same wherever it occurs.
+
+    No two runs have the same: a row whose run is `selected` keeps the run's own first.
+    """
     if not methods:
-        return distinct([of_runs.get(line.rows[0].path, 0) if line.rows[0].path else 0 for line in table.lines])
+        paths = [line.rows[0].path or Path() for line in table.lines]
+        order = sorted(range(len(paths)), key=lambda place: paths[place] not in selected)
+        numbers = dict(zip(order, distinct([of_runs.get(paths[place], 0) for place in order]), strict=True))
+        return [numbers[place] for place in range(len(paths))]
     found: list[int] = []
     by_title: dict[str, int] = {}
     for line in table.lines:

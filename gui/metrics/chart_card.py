@@ -91,7 +91,7 @@ class ChartCard(Card):
         self._stack.addWidget(self._area)
         self.settings = SettingsPanel(settings)
         self._stack.addWidget(self.settings)
-        self.head.insertWidget(1, self.settings.controls, 1)
+        self.head.insertWidget(self.head.indexOf(self.kind) + 1, self.settings.controls, 1)
         self.body.addLayout(self._stack, 1)
         for box in (self.kind, self.data, self.across, self.up):
             box.activated.connect(self._chosen)

@@ -250,7 +250,12 @@ class MetricsPage(QWidget):
         methods = self.options.by not in (None, (ALIKE,))
         lines = [line for line in table.lines if not line.member]
         closed = replace(table, lines=tuple(lines))
-        rows = self.study.looks(closed) if self.options.study else looks_of(closed, of_runs, methods=methods)
+        selected = {item.path for item in self._selected}
+        rows = (
+            self.study.looks(closed)
+            if self.options.study
+            else looks_of(closed, of_runs, methods=methods, selected=selected)
+        )
         found = iter(rows)
         return [of_runs.get(line.rows[0].path or Path(), 0) if line.member else next(found, 0) for line in table.lines]
 

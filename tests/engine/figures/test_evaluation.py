@@ -93,6 +93,13 @@ def test_more_methods_than_colours_have_other_shapes():
     assert sorted(looks_of(table, {}, methods=True)) == list(range(15))
 
 
+def test_no_two_runs_have_the_same_look_and_the_selected_keep_theirs():
+    table = table_of([replace(row(str(n), "vae", n, mig={"value": 0.1}), path=Path(str(n))) for n in range(4)])
+    wanted = {Path(str(n)): 3 for n in range(4)}
+    assert looks_of(table, wanted, methods=False) == [3, 8, 9, 10]
+    assert looks_of(table, wanted, methods=False, selected={Path("2")}) == [8, 9, 3, 10]
+
+
 @pytest.fixture
 def trained_row(tmp_path):
     """A run that was evaluated at step 150: 100 steps took 3,600 s, 200 steps 14,400 s, with two threads."""
