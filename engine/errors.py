@@ -17,6 +17,10 @@ class DataError(StudioError):
     """A data set is missing, damaged or not what it claims to be."""
 
 
+class NotPreparedError(DataError):
+    """A data set has not been prepared, or its prepared copy was damaged and removed."""
+
+
 class ChangedError(StudioError):
     """A data set or plug-in differs from the one that a run was trained with, and the user has not accepted that."""
 

@@ -22,7 +22,7 @@ from engine.data.cache import key_of, require_space, stamp
 from engine.data.dataset import BitStore, Dataset, Factors
 from engine.data.download import Remote, download
 from engine.data.dsprites_files import OFFICIAL_HDF5, OFFICIAL_NAME, find_file, pack_images, read_positions
-from engine.errors import DataError
+from engine.errors import DataError, NotPreparedError
 from engine.jobs.events import Finished, Job, Progress
 from engine.settings.folders import data_cache
 from engine.system.files import replacing
@@ -141,7 +141,7 @@ def load(official: Path | None = None) -> Dataset:
     positions = _positions(source)
     path = _packed_file(source)
     if not _complete(path, len(positions)):
-        raise DataError("dSprites is not prepared yet. Run: python main.py datasets prepare dsprites")
+        raise NotPreparedError("dSprites is not prepared yet. Run: python main.py datasets prepare dsprites")
     try:
         bits = np.memmap(path, np.uint8, "r", shape=(len(positions), ROW_BYTES))
     except OSError as error:

@@ -13,7 +13,7 @@ from engine.data.cache import key_of, prepared_folder, require_space, stamp
 from engine.data.dataset import Dataset, Factors, Indices
 from engine.data.download import Remote, download
 from engine.data.prepared import About, Contents, PreparedCopy
-from engine.errors import DataError
+from engine.errors import DataError, NotPreparedError
 from engine.jobs.events import Event, Finished, Job, Progress, Request
 from engine.settings.folders import data_cache
 from engine.system.paths import readable
@@ -112,7 +112,7 @@ class Original:
         files = self._files(path)
         copy = self._copy(files)
         if not copy.ready:
-            raise DataError(f"{self.title} is not prepared yet. Prepare it on the Data page.")
+            raise NotPreparedError(f"{self.title} is not prepared yet. Prepare it on the Data page.")
         contents = copy.open(files[0])
         known = self.describe(contents)
         where = readable(files[0] if len(files) == 1 else files[0].parent)

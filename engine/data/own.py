@@ -23,7 +23,7 @@ from engine.data.npz import open_npz
 from engine.data.picture_folder import Listing, arrange, list_pictures, some
 from engine.data.pixel_file import keep_images, write_images
 from engine.data.prepared import About, PreparedCopy, Writing, factors_of, finished
-from engine.errors import DataError
+from engine.errors import DataError, NotPreparedError
 from engine.jobs.events import Finished, Job, Progress
 from engine.system.files import replacing
 from engine.system.paths import readable
@@ -57,7 +57,7 @@ def load(path: Path | None, size: int) -> Dataset:
     path = _require(path)
     copy, listing = _copy_of(path, size)
     if not copy.ready:
-        raise DataError(f"{path} changed while it was opened. Try again.")
+        raise NotPreparedError(f"{path} changed while it was opened. Try again.")
     contents = copy.open(path)
     place = one_line(readable(path))
     return Dataset(

@@ -12,7 +12,7 @@ from engine.data.dataset import Factors
 from engine.data.file_store import FileStore
 from engine.data.npz import open_npz
 from engine.data.pixel_file import finish_images, sample_digest, write_images
-from engine.errors import DataError
+from engine.errors import DataError, NotPreparedError
 from engine.jobs.events import Event, Progress, Request
 from engine.system.files import replacing
 from engine.system.plain_text import one_line
@@ -102,7 +102,7 @@ class PreparedCopy:
     def open(self, original: object) -> Contents:
         """Open the copy of `original`, the path that messages name.
 
-        Raises DataError if it is damaged; it is then removed, to be prepared again.
+        Raises NotPreparedError if it is damaged; it is then removed, to be prepared again.
         """
         try:
             with open_npz(self.about) as about:
@@ -122,7 +122,8 @@ class PreparedCopy:
                 raise ValueError(f"{self.about} does not fit the images")
         except (OSError, EOFError, ValueError, DataError):
             self.about.unlink(missing_ok=True)
-            raise DataError(f"The prepared copy of {original} was damaged and has been removed. Try again.") from None
+            words = f"The prepared copy of {original} was damaged and has been removed. Try again."
+            raise NotPreparedError(words) from None
         splits = {name: np.flatnonzero(split == i) for i, name in enumerate(split_names)}
         return Contents(labels, names, table, factor_names, splits, notes, store=store, pixel_digest=digest)
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from engine.data.cache import require_space
 from engine.data.dataset import Dataset, Images, Indices
 from engine.data.shapes3d import SHAPES, SIZES, factors
-from engine.errors import DataError
+from engine.errors import DataError, NotPreparedError
 from engine.jobs.events import Finished, Job, Progress
 from engine.settings.folders import data_cache
 from engine.system.files import replacing
@@ -98,7 +98,7 @@ def prepare() -> Job:
 def load() -> Dataset:
     """Open the data set. `prepare` must have run; raises DataError otherwise."""
     if not is_drawn():
-        raise DataError("Room is not prepared yet. Run: python main.py datasets prepare room")
+        raise NotPreparedError("Room is not prepared yet. Run: python main.py datasets prepare room")
     try:
         layouts = np.fromfile(_file(), np.uint8).reshape(LAYOUTS, PARTS, SIDE, SIDE)
     except OSError as error:

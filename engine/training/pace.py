@@ -95,11 +95,11 @@ def pace_of(trained: Iterable[tuple[RunConfig, int, float, int]], config: RunCon
 def measure_pace(config: RunConfig) -> Pace:
     """Time a few training steps on random images of the data set's shape. Takes about a second and imports torch.
 
-    The user's own data are read for their shape. Raises DataError or ConfigError.
+    The user's own data are opened for their shape, but not prepared. Raises DataError or ConfigError.
     """
     import torch
 
-    from engine.data import load_dataset, load_if_available
+    from engine.data import load_if_available, load_prepared
     from engine.methods.base import Batch, Supervision
     from engine.methods.registry import make, spec_for
     from engine.networks.tensors import choose_device
@@ -107,7 +107,7 @@ def measure_pace(config: RunConfig) -> Pace:
 
     entry, images = ENTRIES[config.dataset], training_count(config)
     if entry.own:
-        dataset = load_dataset(*config.data)
+        dataset = load_prepared(*config.data)
         shape, images, classes = dataset.image_shape, len(training_positions(dataset, config)), dataset.classes
     else:
         height, width, *channels = entry.shape

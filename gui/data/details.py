@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.data import Dataset, load_dataset
+from engine.data import ENTRIES, Dataset, load_dataset, load_prepared
+from engine.errors import NotPreparedError
 
 SAMPLES = 48
 
@@ -20,9 +21,16 @@ class Details:
     indices: NDArray[np.int64]
 
 
-def read_details(name: str, path: Path | None, size: int, page: int) -> Details:
-    """Load a data set that is ready and draw a page of random samples, seeded by its number. Raises DataError."""
-    dataset = load_dataset(name, path, size)
+def read_details(name: str, path: Path | None, size: int, page: int) -> Details | None:
+    """Load a data set and draw a page of random samples, seeded by its number; None if it must be prepared first.
+
+    A plug-in's data set is prepared here, since it does not say whether it is. Raises DataError.
+    """
+    load = load_prepared if ENTRIES.origin(name) is None else load_dataset
+    try:
+        dataset = load(name, path, size)
+    except NotPreparedError:
+        return None
     count = min(SAMPLES, len(dataset))
     indices = np.sort(np.random.default_rng(page).choice(len(dataset), count, replace=False))
     return Details(dataset, dataset.images(indices), indices)

@@ -31,6 +31,7 @@ class EntryList(QListWidget):
     def __init__(self) -> None:
         super().__init__()
         self.setAccessibleName("Data sets")
+        self.setObjectName("grouped")
         self.setItemDelegate(HeadingDelegate(self))
         self.fill()
         self.select(next(iter(ENTRIES)))

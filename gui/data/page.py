@@ -50,6 +50,8 @@ class DataPage(QWidget):
         """Chosen folders and files that have not yet been read successfully."""
         self._said: dict[str, str] = {}
         """Why a data set could not be prepared, until it can be read."""
+        self._held: set[str] = set()
+        """Data sets that are not prepared unless asked for, since that was cancelled or failed."""
         self._size = 64
         self._page = 0
         self._details: Details | None = None
@@ -192,7 +194,8 @@ class DataPage(QWidget):
         loaded = self._details.dataset if self._details is not None else None
         known = loaded if loaded is not None and loaded.name == entry.name else None
         self.facts.setText(facts(entry, path, known))
-        self.prepare_button.setVisible(not ready and not entry.needs_path)
+        lacking = not ready or entry.name in self._held
+        self.prepare_button.setVisible(lacking and not (entry.needs_path and path is None) and not self.preparing)
         self.prepare_button.setText("Download" if entry.downloads() else "Prepare")
         self.choose_button.setVisible(bool(entry.path_kind))
         self.official_button.setVisible(entry.name == "dsprites" and path is None)
@@ -207,12 +210,12 @@ class DataPage(QWidget):
 
     def _what_to_do(self, ready: bool) -> str:
         """Text in place of the images."""
-        if self.preparing or ready:
+        if self.preparing or (ready and self.entry.name not in self._held):
             return "Its images will appear here."
         does = {"folder": "Choose a folder of images", "file": "Choose an .npz file"}
-        if self.entry.own:
+        if self.entry.own and self.path is None:
             return f"{does[self.entry.path_kind]}, or drop one on the window.\n\nIts images will appear here."
-        if self.entry.needs_path:
+        if self.entry.needs_path and self.path is None:
             return "Choose its folder or file, or drop it on the window.\n\nIts images will appear here."
         again = " to try again" if self.error.text() else ""
         return f"Press {self.prepare_button.text()}{again}.\n\nIts images will appear here."
@@ -247,8 +250,15 @@ class DataPage(QWidget):
         self.worker.ask(asked, lambda: read_details(*asked))
 
     @Slot(object, object)
-    def _answered(self, key: object, details: Details) -> None:
+    def _answered(self, key: object, details: Details | None) -> None:
         if key != self._asked:
+            return
+        if details is None:
+            self._asked = None
+            if self.entry.name in self._held:
+                self.refresh()
+            else:
+                self._prepare()
             return
         if said := self._said.pop(self.entry.name, ""):
             self.resolved.emit(said)
@@ -289,6 +299,7 @@ class DataPage(QWidget):
     def _start(self, make_job: Callable[[], Job]) -> None:
         if self.preparing:
             return
+        self._held.discard(self.entry.name)
         self.words.setText("")
         self._say_error("")
         self._job.begin(make_job)
@@ -318,6 +329,8 @@ class DataPage(QWidget):
         tried = self._tried.pop(name, None)
         if tried is not None and complete:
             self._remember(name, tried)
+        if not complete:
+            self._held.add(name)
         self._asked, self._details = None, None
         self.images.forget()
         self._say_error(thread.error)

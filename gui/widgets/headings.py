@@ -47,8 +47,10 @@ class HeadingDelegate(QStyledItemDelegate):
     """Draws rows without a name (user data) as headings, and the others as usual."""
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
-        """Return the size of a row."""
-        return heading_size(option) if _is_heading(index) else super().sizeHint(option, index)
+        """Return the size of a row: lists with headings are long, so rows are as low as headings and a little."""
+        size = super().sizeHint(option, index)
+        size.setHeight(heading_size(option).height() + (0 if _is_heading(index) else px(2)))
+        return size
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         """Draw a heading or a choice."""

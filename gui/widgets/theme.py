@@ -262,6 +262,7 @@ def style_sheet(t: Tokens) -> str:
     QTreeView#plugins::item:selected {{ background: {t.accent_soft}; color: {t.text}; }}
 
     QListWidget::item {{ padding: 7px 8px; border-radius: 6px; color: {t.text}; }}
+    QListWidget#grouped::item {{ padding: 0 8px; }}
     QListWidget::item:selected {{ background: {t.accent_soft}; color: {t.text}; }}
     QSlider::groove:horizontal {{ height: 4px; background: {t.faint}; border-radius: 2px; }}
     QSlider::sub-page:horizontal {{ background: {t.accent}; border-radius: 2px; }}

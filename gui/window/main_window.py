@@ -282,6 +282,7 @@ class MainWindow(QMainWindow):
 
     @Slot()
     def _data_ended(self) -> None:
+        self.estimator.data_prepared()
         self.status.show_job(PREPARING, None)
 
     @Slot(object, str)
