@@ -21,6 +21,7 @@ from engine.system.schedule import Schedule, weight_text
 SEE_OF_FIELDS = {
     "dataset": "data",
     "data_folder": "data",
+    "subset": "data#subset",
     "image_size": "data#own",
     "objective": "methods",
     "conditional": "methods#conditional",

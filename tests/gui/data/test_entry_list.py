@@ -7,6 +7,7 @@ from PySide6.QtCore import Qt
 from engine.data import ENTRIES
 from engine.data.entry import FROM_PLUGINS
 from gui.data.entry_list import EntryBox, EntryList
+from gui.data.page import DataPage
 
 Role = Qt.ItemDataRole
 WAIT = 60_000
@@ -50,9 +51,10 @@ def test_arrow_keys_pass_over_headings(qtbot):
     assert entries.entry.name == "room"
 
 
-def test_a_published_data_set_can_be_downloaded_or_chosen_and_celeba_only_chosen(qtbot, window):
-    qtbot.mouseClick(window.header.tabs.button(3), Qt.MouseButton.LeftButton)
-    page = window.data_page
+def test_a_published_data_set_can_be_downloaded_or_chosen_and_celeba_only_chosen(qtbot, settings):
+    page = DataPage(settings)
+    qtbot.addWidget(page, before_close_func=DataPage.close_worker)
+    page.show()
     page.show_entry("shapes3d")
     assert page.prepare_button.text() == "Download"
     assert page.prepare_button.isVisible()
