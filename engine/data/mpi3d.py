@@ -28,6 +28,7 @@ from engine.data.originals import (
 from engine.data.prepared import Contents
 from engine.errors import DataError
 
+BLOCK = 2**20
 NAMES = ("object color", "object shape", "object size", "camera height", "background color", "horizontal axis",
          "vertical axis")  # fmt: skip
 SIZES = (6, 6, 2, 3, 3, 40, 40)
@@ -103,7 +104,7 @@ def mpi3d(kind: str, known: tuple[tuple[int, ...], ...] = (SIZES, FEWER)) -> Ori
             row = SIDE * SIDE * 3
             with open_npz(files[0]) as file:
                 rest = b""
-                for chunk in file.chunks("images", 256 * row):
+                for chunk in file.chunks("images", BLOCK):
                     rest += chunk
                     whole = len(rest) - len(rest) % row
                     yield np.frombuffer(rest, np.uint8, whole).reshape(-1, SIDE, SIDE, 3)
