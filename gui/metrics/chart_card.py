@@ -91,6 +91,7 @@ class ChartCard(Card):
         self._stack.addWidget(self._area)
         self.settings = SettingsPanel(settings)
         self._stack.addWidget(self.settings)
+        self.settings.controls.hide()
         self.head.insertWidget(self.head.indexOf(self.kind) + 1, self.settings.controls, 1)
         self.body.addLayout(self._stack, 1)
         for box in (self.kind, self.data, self.across, self.up):
