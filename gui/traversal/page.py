@@ -23,6 +23,7 @@ from gui.bridge import LatestWorker
 from gui.runs.store import RunItem
 from gui.traversal.answering import Answer, Answerer, Classes, Latents, Walk, decode_one
 from gui.traversal.coder import Coder
+from gui.traversal.directions_desk import DirectionsDesk
 from gui.traversal.export import Exports
 from gui.traversal.grid_card import CLASSES, COMPARE, MAP, SAMPLES, WALK, GridCard
 from gui.traversal.incoming import Incoming
@@ -89,6 +90,7 @@ class TraversalPage(QWidget):
         self.coder = Coder(self)
         self.map = MapDesk(self, self.card.map, self.coder)
         self.samples = SamplesDesk(self, self.card.samples)
+        self.directions = DirectionsDesk(self, self.sliders.directions, self.coder, settings)
         self.source.setProperty("helpTopic", "traversal#source")
         self.sliders.setProperty("helpTopic", "traversal#sliders")
         layout = QHBoxLayout(self)
@@ -130,6 +132,7 @@ class TraversalPage(QWidget):
         self.map.image_picked.connect(self.source.choose_image)
         self.map.code_picked.connect(self._take_latents)
         card.samples.changed.connect(self._ask)
+        self.directions.offered.connect(self.sliders.offer_directions)
         self.samples.code_picked.connect(self._take_sample)
         self.samples.image_picked.connect(self.source.choose_image)
         self.sliders.set_range(*card.range.span)
@@ -170,6 +173,7 @@ class TraversalPage(QWidget):
             self.coder.cancel()
             self.map.begin_run()
             self.samples.begin_run()
+            self.directions.begin_run()
         if item is None or not item.has_weights:
             self._asked = None
             self._say(_why_none(item, before))
@@ -281,6 +285,7 @@ class TraversalPage(QWidget):
         self.sliders.show_latents(*shown, start.mean, deviation, keep=keep)
         self.source.show_priors(draws_words(loaded.kinds))
         self.sliders.show_step(self._step_text(loaded.trained.step))
+        self.directions.show(loaded)
         self._show_names(self._names)
         self.sliders.show_links(loaded.links)
         self.source.show_pictures(start.original, answer.decoded)
@@ -305,7 +310,7 @@ class TraversalPage(QWidget):
             card.say("Select two or more runs in the list (with Ctrl or Shift) to see them side by side.")
             return
         if card.view == MAP:
-            self.map.show(answer, self.sliders.z, self._names, card.range)
+            self.map.show(answer, self.sliders.code, self._names, card.range)
         elif isinstance(result, Latents):
             card.latents.show_traversal(result.traversal, result.changes, self._names, answer.loaded.links)
         elif isinstance(result, Classes):
@@ -341,7 +346,7 @@ class TraversalPage(QWidget):
         answer = self._answer
         if answer is None or not len(self.sliders.rows):
             return
-        z, loaded, label = self.sliders.z, answer.loaded, answer.label
+        z, loaded, label = self.sliders.code, answer.loaded, answer.label
         self.map.show_code(z)
         self.decoder.ask(answer, lambda: decode_one(loaded, z, label))
 

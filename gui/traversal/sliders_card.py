@@ -1,4 +1,4 @@
-"""The card with a slider for each latent, ordered by mean KL."""
+"""The card with a slider for each latent, ordered by mean KL, and for each direction."""
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QFrame, QPushButton, QScrollArea, QVBoxLayout, QWi
 
 from engine.jobs.events import Link
 from engine.methods.latents import Latent
+from gui.traversal.directions_panel import DirectionsPanel
 from gui.traversal.latent_row import LatentRow
 from gui.widgets.layouts import Card, label
 from gui.widgets.plain import as_plain
@@ -46,11 +47,21 @@ class SlidersCard(Card):
         self.whose = label("", "muted")
         self.whose.hide()
         self.body.addWidget(self.whose)
+        self.add_direction = QPushButton("+")
+        self.add_direction.setObjectName("compact")
+        self.add_direction.setAccessibleName("Add a direction")
+        self.add_direction.setShortcut("Ctrl+D")
+        self.offer_directions("There is no model yet.")
+        self.head.addWidget(self.add_direction)
         self.head.addWidget(self.reset_button)
+        self.directions = DirectionsPanel()
+        self.directions.moved.connect(self.moved)
+        self.add_direction.clicked.connect(self.directions.open_form)
         inside = QWidget()
         self._column = QVBoxLayout(inside)
         self._column.setContentsMargins(0, 0, 4, 0)
         self._column.setSpacing(0)
+        self._column.addWidget(self.directions)
         self._column.addStretch(1)
         area = QScrollArea()
         area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
@@ -72,9 +83,23 @@ class SlidersCard(Card):
         return np.array([row.number for row in self.rows])
 
     @property
+    def code(self) -> NDArray[np.float64]:
+        """The values of the sliders with the directions added: what is decoded, (latents,)."""
+        return self.directions.code(self.z)
+
+    def offer_directions(self, reason: str) -> None:
+        """Allow adding a direction, or say why there are none."""
+        self.add_direction.setEnabled(not reason)
+        self.add_direction.setToolTip(
+            as_plain(
+                reason or "Add a direction: the difference between the mean codes of two groups of images (Ctrl+D)"
+            )
+        )
+
+    @property
     def touched(self) -> bool:
         """Whether the user has moved a latent away from the image's own value."""
-        return bool(self._touched)
+        return bool(self._touched) or self.directions.touched
 
     def clear(self) -> None:
         """Show no latents."""
@@ -106,6 +131,7 @@ class SlidersCard(Card):
             self._make_rows(kinds)
         if not keep:
             self._touched.clear()
+            self.directions.reset()
         self._mean = mean
         self.title.setToolTip(f"Ordered by mean KL over {over}, largest first" if over else "")
         highest = float(kl.max(initial=0.0))
@@ -120,7 +146,7 @@ class SlidersCard(Card):
             self.order = list(order)
             for place, latent in enumerate(order):
                 self._column.removeWidget(self.rows[latent])
-                self._column.insertWidget(place, self.rows[latent])
+                self._column.insertWidget(place + 1, self.rows[latent])  # below the directions
             _tab_in_order(self.reset_button, [self.rows[latent] for latent in order])
         self.reset_button.setEnabled(True)
 
@@ -156,7 +182,8 @@ class SlidersCard(Card):
             row.show_link(links.get(row.latent))
 
     def put(self, z: NDArray[np.float64]) -> None:
-        """Set all latents as the user would."""
+        """Set all latents as the user would, without directions."""
+        self.directions.reset()
         for row, value in zip(self.rows, z, strict=True):
             if abs(row.number - value) > 0.005:
                 self._touched.add(row.latent)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QApplication
 
 from engine.data import load_dataset
 from engine.runs.trained import load_model
@@ -31,6 +32,8 @@ def page(qtbot, window, tiny_run):
     page = window.traversal_page
     page.card.views.button(MAP).click()
     qtbot.waitUntil(lambda: len(page.card.map.plot.points) > 0, timeout=WAIT)
+    for _ in range(3):  # the legend has just appeared, so the plot finds its size
+        QApplication.processEvents()
     return page
 
 
