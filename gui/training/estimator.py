@@ -67,12 +67,6 @@ class Estimator(QObject):
             del self._measured[key]
         self.ask(self._config)
 
-    def data_prepared(self) -> None:
-        """Measure again where that failed: it may have been for lack of data."""
-        for key in [key for key, pace in self._measured.items() if pace is None]:
-            del self._measured[key]
-        self.ask(self._config)
-
     def close(self) -> None:
         """End the thread that measures."""
         self.ask(None)
