@@ -144,7 +144,7 @@ class StudyBuilder(QDialog):
             ("Met&rics", self.metrics, self.metrics),
         )
         for number, (words, inside, buddy) in enumerate(rows):
-            heading = QLabel(words)
+            heading = label(words)
             heading.setBuddy(buddy)
             top = inside is self._varied  # several lines
             heading.setContentsMargins(0, px(7) if top else 0, 0, 0)

@@ -43,7 +43,7 @@ def settings(card: SettingsCard, show: Callable[[str], object]) -> list[Entry]:
     """Return the settings that the chosen method and data set use, each of which is shown in the form."""
     return [
         Entry(f"setting/{key}", title, f"Setting · {group}", lambda key=key: show(key), weight=SETTING)  # type: ignore[misc]
-        for key, title, group in card.form.offered
+        for key, title, group in card.offered
     ]
 
 

@@ -3,6 +3,7 @@
 Folders are stored separately (engine/settings/folders.py), since the command line uses them too.
 """
 
+import re
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -13,6 +14,9 @@ from engine.settings.folders import with_remembered_data
 from engine.settings.run_config import RunConfig
 from engine.system.plain_text import one_line
 from gui.widgets import theme
+
+ADDRESS = re.compile(r"([a-z]+://)?[^\s/]+:\d{1,5}|[a-z]+://\S+")
+"""Addresses of schedulers, such as tcp://192.168.1.5:8786 or host:8786."""
 
 REDRAW_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0)
 
@@ -92,7 +96,7 @@ def _valid(name: str, default: object, kept: str) -> object:
         except ConfigError:
             return None
     if name == "scheduler":
-        return one_line(kept)
+        return one_line(kept) if ADDRESS.fullmatch(one_line(kept)) else None
     if name == "theme":
         return kept if kept in theme.SCHEMES else None
     return next((seconds for seconds in REDRAW_SECONDS if str(seconds) == kept), None)

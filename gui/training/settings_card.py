@@ -228,6 +228,11 @@ class SettingsCard(Card):
         self._choose_preset(self.presets.currentIndex())
         self._start()
 
+    @property
+    def offered(self) -> list[tuple[str, str, str]]:
+        """Key, title and heading of each setting that the chosen method and data set use, also of closed groups."""
+        return self.form.offered
+
     def config(self) -> RunConfig:
         """Return the settings in the form. Raises ConfigError if they are not valid."""
         return self.form.config()

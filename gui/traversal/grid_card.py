@@ -105,8 +105,7 @@ class GridCard(Card):
         self.export_menu = QMenu(self.export)
         self.export.setMenu(self.export_menu)
         self.head.insertLayout(0, segments)
-        for button in (self.play_button, self.export):
-            self.head.addWidget(button)
+        self.head.addWidget(self.export)
 
     def _build_options(self) -> None:
         options = QWidget()
@@ -129,6 +128,7 @@ class GridCard(Card):
         for widget in (*self._range_parts, label("Steps", "muted"), self.steps):
             row.addWidget(widget)
         flow.addWidget(self._range)
+        flow.addWidget(self.play_button)
         for view in (self.latents, self.classes, self.walk, self.map, self.samples):
             flow.addWidget(view.options)
         self.body.addWidget(options)

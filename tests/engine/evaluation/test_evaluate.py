@@ -421,7 +421,8 @@ def test_the_protocol_of_a_sample_says_how_many_images_there_are(tiny_copy, monk
     from engine.evaluation.protocols import protocol_text
 
     whole = module.drawn_from
-    monkeypatch.setattr(module, "drawn_from", lambda indices, limit=100: whole(indices, 100))
+    for place in ("evaluate", "sampling"):
+        monkeypatch.setattr(f"engine.evaluation.{place}.drawn_from", lambda indices, limit=100: whole(indices, 100))
     metrics = result_of(tiny_copy, ("kl", "reconstruction_train"))["metrics"]
     assert (metrics["kl"]["protocol"]["n"], metrics["kl"]["protocol"]["of"]) == (100, 297)
     words = {name: protocol_text(metrics[name], COLUMN[name], interval=False) for name in metrics}

@@ -53,7 +53,11 @@ def metrics_of(run, *names):
     return [event.result for event in evaluate(run, names) if isinstance(event, Evaluated)][-1]["metrics"]
 
 
-@pytest.mark.parametrize("path", sorted(EXAMPLES.parent.rglob("*.py")), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path",
+    sorted(path for path in EXAMPLES.parent.rglob("*.py") if path.parent.name != "cluster"),
+    ids=lambda path: path.stem,
+)
 def test_an_example_imports_nothing_of_the_application_but_the_interface(path):
     imported = set()
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):

@@ -181,7 +181,7 @@ def test_a_cache_without_room_for_the_data_gets_a_message(tmp_path, small_disk, 
     filling = Filling(small_disk)
     job = prepare(kind, data, 64)
     until(job, Progress)
-    filling.fill(noise.nbytes * 5 // 4 if kind == "images" else 0)  # room for the pictures as read, not for the copy
+    filling.fill(noise.nbytes * 3 // 4 if kind == "images" else 0)  # room for most of the pictures
     with pytest.raises(DataError, match="cannot be prepared: No space left on device"):
         list(job)
     assert not [path for path in small_disk.rglob("*") if path.is_file() and path.name != "filling"]

@@ -288,7 +288,7 @@ def test_a_refused_resume_leaves_the_run_unchanged(tmp_path, tiny_copy, digits_f
     refused(tiny_copy, CheckpointError, "do not fit its settings")
     change_config(tiny_copy, latents=10)
     with Run.open(tiny_copy.path).locked():
-        refused(tiny_copy, RunLockedError, "another window or process")
+        refused(tiny_copy, RunLockedError, "another window, process or machine")
     trainer_file(tiny_copy).unlink()
     refused(tiny_copy, CheckpointError, r"trainer-60\.pt cannot be read")
     assert tiny_copy.state().state == state

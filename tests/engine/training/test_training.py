@@ -328,7 +328,7 @@ def test_a_second_trainer_of_the_same_run_is_refused(tmp_path, few_digits):
     run = make(tmp_path, few_digits)
     job = train(run)
     advance(job, StepMetrics)
-    with pytest.raises(RunLockedError, match="another window or process"):
+    with pytest.raises(RunLockedError, match="another window, process or machine"):
         next(train(Run.open(run.path)))
     assert run.state().state == "running"
     job.close()

@@ -15,6 +15,7 @@ from engine.settings.run_config import RunConfig
 from engine.training.trainer import train
 from gui.traversal.grid_card import COMPARE, LATENTS, WALK
 from gui.traversal.latent_row import LatentRow
+from gui.traversal.player import TICKS as PLAYED
 from gui.traversal.player import Moving, _paths
 from gui.traversal.sheet import sheet_of
 from gui.traversal.source_card import PRIOR
@@ -71,7 +72,7 @@ def test_a_category_has_a_slider_of_integers(qtbot):
 
 
 def test_playing_a_category_steps_through_its_values():
-    path = _paths([Moving(0, 4.0, 0.0, 9.0, integer=True)])
+    path = _paths([Moving(0, 4.0, 0.0, 9.0, integer=True)], PLAYED)
     values = [next(path)[1] for _ in range(72)]
     assert set(values) == set(range(10))
     assert all(abs(a - b) in (0, 1) for a, b in pairwise(values))

@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
     QLabel,
     QPushButton,
     QRadioButton,
+    QScrollArea,
     QToolButton,
     QWidget,
 )
@@ -106,12 +107,26 @@ def backwards(window: QWidget) -> list[str]:
     for (one, card), (two, other) in itertools.pairwise(order):
         if card is not other:
             continue
-        before, after = (QRect(w.mapTo(window, QPoint(0, 0)), w.size()) for w in (one, two))
+        before, after = _places(one, two, window)
         up = after.bottom() <= before.top() and after.left() < before.right()
         left = after.right() <= before.left() and after.top() < before.bottom()
         if up or left:
             lines.append(f"{_say(one)} -> {_say(two)} in {_place(one)}")
     return lines
+
+
+def _places(one: QWidget, two: QWidget, window: QWidget) -> tuple[QRect, QRect]:
+    """The places of two widgets; if one is in an area that scrolls and the other is not, that of the area."""
+    areas = [_area(widget) for widget in (one, two)]
+    shown = [one, two] if areas[0] is areas[1] else [area or w for area, w in zip(areas, (one, two), strict=True)]
+    first, second = (QRect(w.mapTo(window, QPoint(0, 0)), w.size()) for w in shown)
+    return first, second
+
+
+def _area(widget: QWidget) -> QScrollArea | None:
+    while widget is not None and not isinstance(widget, QScrollArea):
+        widget = widget.parentWidget()
+    return widget
 
 
 def leaps(window: QWidget) -> list[str]:
