@@ -30,6 +30,8 @@ class SlidersCard(Card):
 
     def __init__(self) -> None:
         super().__init__("Latents")
+        self.note.hide()
+        self.head.setSpacing(6)
         self.setFixedWidth(px(286))
         self._span = (-3.0, 3.0)
         self._mean: NDArray[np.float64] | None = None
@@ -49,6 +51,7 @@ class SlidersCard(Card):
         self.body.addWidget(self.whose)
         self.add_direction = QPushButton("+")
         self.add_direction.setObjectName("compact")
+        self.add_direction.setFixedWidth(px(32))
         self.add_direction.setAccessibleName("Add a direction")
         self.add_direction.setShortcut("Ctrl+D")
         self.offer_directions("There is no model yet.")
@@ -169,6 +172,7 @@ class SlidersCard(Card):
     def show_step(self, words: str) -> None:
         """Show the step of the weights."""
         self.step.setText(words)
+        self.step.setToolTip(words)
         self.step.show()
 
     def show_names(self, names: Mapping[int, str]) -> None:
