@@ -4,7 +4,8 @@ import json
 from collections.abc import Sequence
 
 from PySide6.QtCore import QSettings, Signal, Slot
-from PySide6.QtWidgets import QButtonGroup, QCheckBox, QHBoxLayout, QPushButton, QWidget
+from PySide6.QtGui import QActionGroup
+from PySide6.QtWidgets import QButtonGroup, QCheckBox, QHBoxLayout, QMenu, QPushButton, QWidget
 
 from engine.evaluation.catalogue import GROUPS, METRICS
 from engine.evaluation.grouping import ALIKE, METHOD, differing, setting_title
@@ -15,7 +16,7 @@ from engine.settings.run_config import all_settings
 from engine.system.reading import parse_json
 from gui.plugins.words import origin_tip
 from gui.widgets.check_popup import CheckPopup, Choice, ChoiceGroup
-from gui.widgets.combo import Combo
+from gui.widgets.layouts import tool_button
 from gui.widgets.plain import tip
 
 LEAD = {
@@ -54,7 +55,7 @@ class TableOptions(QWidget):
         self.sorting: tuple[str, bool] | None = None
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(6)
+        row.setSpacing(4)
         self.segments = QButtonGroup(self)
         pair = QHBoxLayout()
         pair.setSpacing(0)
@@ -70,23 +71,14 @@ class TableOptions(QWidget):
             button.setCheckable(True)
             button.setToolTip(tips[rows])
             button.setProperty("last", rows == ORDER[-1])
+            button.setProperty("tight", True)
             self.segments.addButton(button, ROWS.index(rows))
             pair.addWidget(button)
         row.addLayout(pair)
         row.addStretch(1)  # keeps them in place when controls on the right appear and disappear
         self.group_by = CheckPopup("Group by ▾")
         self.group_by.setToolTip("What the runs of a row have in common besides the data set")
-        self.statistic = Combo()
-        for name, title in SPREADS.items():
-            self.statistic.addItem(title, name)
-        self.statistic.setAccessibleName("What a cell of several runs shows")
-        self.statistic.setToolTip(
-            tip(
-                "What a cell of several runs shows. The standard deviation is over runs (n − 1); the 95 % interval is "
-                "that of their mean (Student’s t). A cell’s tooltip has all of them.",
-                "Values evaluated with different protocols are not averaged.",
-            )
-        )
+        self.statistic = tool_button("±", "", "What a cell of several runs shows", menu=self._statistics())
         self.selected_only = QCheckBox("&Selected only")
         self.selected_only.setToolTip(
             "Show the runs selected on the left, evaluated or not, instead of all evaluated runs"
@@ -98,9 +90,20 @@ class TableOptions(QWidget):
         self._load()
         self.segments.idClicked.connect(self._change)
         self.group_by.changed.connect(self._change)
-        self.statistic.activated.connect(self._change)
+        self._statistic_choices.triggered.connect(self._change)
         self.selected_only.toggled.connect(self._change)
         self.columns.changed.connect(self._columns_chosen)
+
+    def _statistics(self) -> QMenu:
+        """Return the menu of what a cell of several runs shows."""
+        menu = QMenu(self)
+        self._statistic_choices = QActionGroup(menu)
+        for name, title in SPREADS.items():
+            action = menu.addAction(title)
+            action.setData(name)
+            action.setCheckable(True)
+            self._statistic_choices.addAction(action)
+        return menu
 
     @property
     def _rows(self) -> str:
@@ -129,7 +132,8 @@ class TableOptions(QWidget):
     @property
     def spread(self) -> str:
         """What a cell of several runs shows, by name."""
-        return str(self.statistic.currentData())
+        chosen = self._statistic_choices.checkedAction()
+        return str(chosen.data()) if chosen is not None else next(iter(SPREADS))
 
     @property
     def report(self) -> bool:
@@ -199,14 +203,22 @@ class TableOptions(QWidget):
         kept = str(self._settings.value("metrics/rows", "runs"))
         self.segments.button(ROWS.index(kept) if kept in ROWS else 0).setChecked(True)
         self.selected_only.setChecked(str(self._settings.value("metrics/selected-only", "false")) == "true")
-        spread = self.statistic.findData(str(self._settings.value("metrics/spread", "std")))
-        self.statistic.setCurrentIndex(max(0, spread))
+        kept = str(self._settings.value("metrics/spread", "std"))
+        for action in self._statistic_choices.actions():
+            action.setChecked(action.data() == (kept if kept in SPREADS else "std"))
         self._show_controls()
 
     def _show_controls(self) -> None:
         """Show the controls that apply; a study has its own runs and columns."""
         self.group_by.setVisible(self._rows == "methods")
         self.statistic.setVisible(self._rows in ("methods", "seeds"))
+        self.statistic.setToolTip(
+            tip(
+                f"A cell of several runs shows {SPREADS[self.spread]}. The standard deviation (SD) is over runs "
+                "(n − 1); the 95 % interval is that of their mean (Student’s t). A cell’s tooltip has all of them.",
+                "Values evaluated with different protocols are not averaged.",
+            )
+        )
         for widget in (self.selected_only, self.columns):
             widget.setVisible(not self.study)
 

@@ -153,9 +153,7 @@ def test_seeds_share_a_row_that_is_opened_and_closed(qtbot, page, settings):
     page.view.setCurrentIndex(page.model.index(0, 0))
     qtbot.keyClick(page.view, Qt.Key.Key_Space)
     assert len(column(page, "name")) == 3
-    box = page.options.statistic
-    box.setCurrentIndex(box.findData("range"))
-    box.activated.emit(box.currentIndex())
+    next(action for action in page.options.statistic.menu().actions() if action.data() == "range").trigger()
     assert column(page, "mig")[0] == "0.250 [0.200, 0.300]"
     assert settings.value("metrics/spread") == "range"
     assert "standard deviation 0.0707" in page.model.index(0, page.model.table.index("mig")).data(Tip)
