@@ -165,7 +165,7 @@ class DirectionsPanel(QWidget):
         self._show()
 
     def _build_form(self) -> QWidget:
-        self.form = QWidget()
+        self.asking = QWidget()
         self.of, self.start, self.end = Combo(), Combo(), Combo()
         for box, name, tip in (
             (self.of, "Direction of", "The class or factor whose values differ"),
@@ -176,7 +176,7 @@ class DirectionsPanel(QWidget):
             box.setToolTip(tip)
         self.add_button, self.cancel = QPushButton("Add"), QPushButton("Cancel")
         self.add_button.setToolTip("Add the difference of the two groups' mean codes as a slider")
-        layout = QGridLayout(self.form)
+        layout = QGridLayout(self.asking)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(6)
         layout.addWidget(label("Of", "muted"), 0, 0)
@@ -193,13 +193,13 @@ class DirectionsPanel(QWidget):
         layout.addLayout(buttons, 2, 1, 1, 3)
         layout.setColumnStretch(1, 1)
         layout.setColumnStretch(3, 1)
-        self.form.hide()
+        self.asking.hide()
         self.of.currentIndexChanged.connect(self._list_values)
         self.start.currentIndexChanged.connect(self._check)
         self.end.currentIndexChanged.connect(self._check)
         self.add_button.clicked.connect(self._add)
         self.cancel.clicked.connect(self.close_form)
-        return self.form
+        return self.asking
 
     # The form
 
@@ -229,14 +229,14 @@ class DirectionsPanel(QWidget):
     @Slot()
     def open_form(self) -> None:
         """Show the form, or hide it if it is open."""
-        self.form.setVisible(self.form.isHidden())
+        self.asking.setVisible(self.asking.isHidden())
         self._show()
         self.of.setFocus()
 
     @Slot()
     def close_form(self) -> None:
         """Hide the form."""
-        self.form.hide()
+        self.asking.hide()
         self._show()
 
     @Slot()
@@ -304,4 +304,4 @@ class DirectionsPanel(QWidget):
 
     def _show(self) -> None:
         """Take no room while there is nothing to show."""
-        self.setVisible(bool(self.rows) or not self.form.isHidden())
+        self.setVisible(bool(self.rows) or not self.asking.isHidden())

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QPoint, QPointF, QRectF, QSettings, QSignalBlocker, Qt, Signal, Slot
 from PySide6.QtGui import QPixmap, QStandardItemModel
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from engine.jobs.events import Progress
 from engine.methods.latents import Latent
@@ -69,7 +69,8 @@ class MapView(QWidget):
         self.note = label("", "muted", wrap=True)
         self.foot = JobFoot(self._job_button())
         self.about = label("", "muted")
-        self._preview = QLabel(self.plot)
+        self._preview = label("")
+        self._preview.setParent(self.plot)
         self._preview.setObjectName("card")
         self._preview.setStyleSheet("border: 1px solid palette(mid); background: palette(base); padding: 2px;")
         self._preview.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)

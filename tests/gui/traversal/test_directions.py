@@ -45,7 +45,7 @@ def add(qtbot, page, start, end):
     """Add a direction between two classes by the form."""
     sliders, panel = page.sliders, page.sliders.directions
     sliders.add_direction.click()
-    assert panel.form.isVisible()
+    assert panel.asking.isVisible()
     for box, name in ((panel.start, start), (panel.end, end)):
         box.setCurrentIndex(box.findText(name))
     panel.add_button.click()
@@ -58,7 +58,7 @@ def test_a_direction_is_added_to_the_code_and_reset(qtbot, show, tiny_run, digit
     page = show(tiny_run, "tiny")
     row = add(qtbot, page, "3", "8")
     assert row.name.placeholderText() == "class 3 → 8"
-    assert page.sliders.directions.form.isHidden()
+    assert page.sliders.directions.asking.isHidden()
     trained = load_model(tiny_run, load_dataset("mnist", digits_folder))
     images = trained.dataset.splits["test"]
     means, labels = encode(trained, trained.dataset.images(images)).mean, trained.dataset.labels[images]
