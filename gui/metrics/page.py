@@ -111,6 +111,7 @@ class MetricsPage(QWidget):
 
     def _table_card(self) -> Card:
         card = Card("Metrics")
+        card.title.hide()  # the page's tab says it, and the controls need the room
         self.copy = QPushButton("Copy")
         self.copy.setToolTip("Copy the table to the clipboard as displayed")
         menu = QMenu(self.copy)

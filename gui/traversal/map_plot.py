@@ -170,7 +170,7 @@ class MapPlot(Chart):
             self.line.setData([place.x() for place in closed], [place.y() for place in closed])
             return
         super().mouseMoveEvent(event)
-        self._come_to(-1 if event.buttons() else self.point_at(event.position()), event.position())
+        self._come_to(-1 if self._pressed is not None else self.point_at(event.position()), event.position())
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         """End a click, a lasso or panning."""
