@@ -111,7 +111,7 @@ def cluster(monkeypatch):
         remote.stop_all(2)
 
 
-@pytest.mark.parametrize("shared", [False, True])
+@pytest.mark.parametrize("shared", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_a_study_on_a_cluster_has_the_table_of_one_on_this_machine(
     cluster, study, study_runs, tmp_path, monkeypatch, shared
 ):
