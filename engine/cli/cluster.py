@@ -29,8 +29,8 @@ CONNECT_SECONDS = 30
 SIDES = ("scheduler", "worker", "client")
 
 OPEN = (
-    "Note: without TLS, whoever can reach {address} can run code as you on this machine and on every worker. Use it "
-    "only in a network that you trust, or pass --tls-ca, --tls-cert and --tls-key."
+    "Note: without TLS, anyone who can reach {address} can run code as you, on this machine and on every worker. Use "
+    "it only on a network that you trust, or pass --tls-ca, --tls-cert and --tls-key."
 )
 
 

@@ -80,7 +80,7 @@ def info_c(nmi: NDArray[np.float64]) -> float | str:
 
 
 NO_LATENT = "no latent varies over the images"
-TOO_FEW = "only one latent is active: whether a factor is in one latent cannot be told"
+TOO_FEW = "only one latent is active, so factors cannot be spread over several"
 
 
 def normalised(information: NDArray[np.float64], classes: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -1,6 +1,6 @@
 """The header of the window: name, tabs, theme and menu."""
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import QEvent, Signal
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QButtonGroup, QFrame, QHBoxLayout, QLabel, QMenu, QPushButton
 
@@ -60,8 +60,19 @@ class Header(QFrame):
         self._theme.setText(f"Theme: {name}")
 
 
+class Tab(QPushButton):
+    """A button of the header. Its shortcut takes effect at once; a button's usually shows it pressed for a moment."""
+
+    def event(self, event: QEvent) -> bool:
+        """Click on the shortcut."""
+        if event.type() == QEvent.Type.Shortcut and self.menu() is None:
+            self.click()
+            return True
+        return super().event(event)
+
+
 def _tab(text: str, tip: str) -> QPushButton:
-    button = QPushButton(text)
+    button = Tab(text)
     button.setObjectName("tab")
     button.setToolTip(tip)
     return button

@@ -180,7 +180,7 @@ class ClusterHost:
         placed = _Placed(task, self._submit(number, 1))
         if not self.shared:
             placed.arriving = Arriving(task.run)
-            placed.held.enter_context(Run.open(task.run).locked())  # for whoever looks at it on this machine
+            placed.held.enter_context(Run.open(task.run).locked())  # so that it counts as in training here, too
         self._placed[number] = placed
 
     def receive(self, timeout: float) -> Reports:
@@ -283,15 +283,23 @@ class ClusterHost:
         return reports
 
     def _end_without_outcome(self, number: int) -> Reports:
-        """Place a cell again whose task ended without an outcome: its worker was lost, more than once."""
+        """Place a cell again whose task ended without an outcome, unless the scheduler has given it up.
+
+        The scheduler itself places a task again whose worker is lost, up to its limit (`allowed-failures`).
+        """
         placed = self._placed.get(number)
         if placed is None:
             return []
-        if placed.attempt < ATTEMPTS:
+        if placed.future.status == "error":
+            words = (
+                f"The cluster gave it up ({_cause(placed.future.exception() or RunError('lost'))}). It can be resumed."
+            )
+        elif placed.attempt < ATTEMPTS:
             placed.attempt += 1
             placed.future = self._submit(number, placed.attempt)
             return []
-        words = f"Its workers were lost {ATTEMPTS} times, most likely for lack of memory. It can be resumed."
+        else:
+            words = f"It ended {ATTEMPTS} times on the cluster without a result. It can be resumed."
         return [(number, self._released(number, Outcome(StudioError(words))))]
 
     def _released(self, number: int, outcome: Outcome) -> Outcome:

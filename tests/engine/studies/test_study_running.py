@@ -65,7 +65,6 @@ def test_a_study_ends_with_every_cell_evaluated_and_its_table(study, study_runs,
     }
 
 
-@pytest.mark.slow
 def test_two_workers_give_the_same_table_as_one(study, study_runs, tmp_path):
     events = list(run_study(study, tmp_path, workers=2, threads=1))
     assert len(finished(events)) == 4
@@ -78,7 +77,6 @@ def test_two_workers_give_the_same_table_as_one(study, study_runs, tmp_path):
     assert table_text(study, tmp_path) == table_text(study, study_runs)
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs kill -9")
 def test_a_killed_and_restarted_study_ends_with_the_same_table(study, study_runs, tmp_path):
     command = [sys.executable, ROOT / "main.py", "study", study.path, "--workers", "1", "--threads", "1"]

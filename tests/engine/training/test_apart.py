@@ -61,7 +61,6 @@ def test_a_run_in_a_child_process_is_bit_for_bit_the_run_in_this_one(odd_run):
     assert json.loads((there.path / "state.json").read_text())["state"] == "finished"
 
 
-@pytest.mark.slow
 def test_stopped_and_resumed_in_a_child_it_is_still_that_run(odd_run):
     there, here = odd_run("pass"), odd_run("pass")
     control, seen = Control(), []

@@ -74,7 +74,6 @@ def test_notes_of_an_archive_are_shown_without_html_and_pictures(window, run, tm
     assert shown.loadResource(picture, "file:///etc/passwd") is None
 
 
-@pytest.mark.slow
 def test_notes_are_cut_before_they_would_make_the_marks_unreadable(window, run):
     window.actions_of_runs.notes.trigger()
     window.run_list.notes.editor.setPlainText("ü" * (MAX_CHARACTERS + 10))

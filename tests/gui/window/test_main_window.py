@@ -285,7 +285,7 @@ def test_the_keyboard_reaches_every_page(qtbot, window):
     qtbot.waitActive(window)
     for number in (2, 3, 1):
         qtbot.keyClick(window, getattr(Qt.Key, f"Key_{number}"), Qt.KeyboardModifier.ControlModifier)
-        qtbot.waitUntil(lambda number=number: window.pages.currentIndex() == number - 1)  # the button is seen pressed
+        assert window.pages.currentIndex() == number - 1
 
 
 def test_shortcuts_in_tooltips_work_whatever_the_buttons_text(qtbot, window, small):
