@@ -1,14 +1,11 @@
 """`main.py --selftest`: the whole path through the window, as users and the standalone build check themselves."""
 
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-
-from engine.evaluation.catalogue import usual_metrics
 
 ROOT = Path(__file__).resolve().parents[2]
 STEPS = (
@@ -72,8 +69,7 @@ def test_the_selftest_tells_of_each_step_and_leaves_nothing_behind(start):
     assert done.returncode == 0, done.stdout + done.stderr
     assert [line[2:25].rstrip() for line in lines[1:-1]] == list(STEPS)
     assert "offscreen" in lines[0]
-    [number] = re.findall(r"(\d+) metrics on", done.stdout)
-    assert 20 < int(number) <= len(usual_metrics())
+    assert "38 metrics" in done.stdout
     assert lines[-1].startswith("All steps passed")
 
 

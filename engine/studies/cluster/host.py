@@ -291,9 +291,8 @@ class ClusterHost:
         if placed is None:
             return []
         if placed.future.status == "error":
-            words = (
-                f"The cluster gave it up ({_cause(placed.future.exception() or RunError('lost'))}). It can be resumed."
-            )
+            reason = placed.future.exception()
+            words = f"The cluster gave it up{f' ({_cause(reason)})' if reason else ''}. It can be resumed."
         elif placed.attempt < ATTEMPTS:
             placed.attempt += 1
             placed.future = self._submit(number, placed.attempt)

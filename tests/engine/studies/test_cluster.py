@@ -132,6 +132,21 @@ def test_a_study_on_a_cluster_has_the_table_of_one_on_this_machine(
         assert (state.run / "checkpoint" / "model.safetensors").read_bytes() == same.read_bytes()
 
 
+def test_a_cell_that_the_scheduler_gives_up_fails_with_the_reason_and_the_others_go_on(
+    cluster, study, tmp_path, monkeypatch
+):
+    """The task of every cell raises: none is tried for ever, and each can be resumed."""
+
+    def broken(token, number):
+        raise RuntimeError("no such luck")
+
+    monkeypatch.setattr(remote, "run_cell", broken)
+    failed = [event.state for event in run_study(study, tmp_path, scheduler=cluster) if isinstance(event, CellFinished)]
+    assert [state.state for state in failed] == ["failed"] * 4
+    assert {state.message for state in failed} == {"The cluster gave it up (no such luck). It can be resumed."}
+    assert not any(Run.open(state.run).is_locked() for state in failed)
+
+
 def test_a_study_without_a_cluster_says_so(study, tmp_path, monkeypatch):
     monkeypatch.setattr(host, "CONNECT_SECONDS", 1)
     with pytest.raises(RunError, match=r"no scheduler at tcp://127\.0\.0\.1:9"):
