@@ -68,6 +68,8 @@ def rescale(window: QWidget, before: float, after: float) -> None:
     What a size is at 100 % is remembered as long as nothing else sets it, so that rounding does not add up.
     """
     for widget in window.findChildren(QWidget):
+        if widget.objectName().startswith("qt_"):
+            continue  # Qt sizes the holders of its scroll bars itself
         for name, (size_of, set_size) in SIZES.items():
             size = size_of(widget)
             if not 0 < size < UNLIMITED:

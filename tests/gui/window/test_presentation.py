@@ -33,6 +33,7 @@ def large(window):
 def test_text_fields_and_pictures_grow_together_and_return(qtbot, window, settings):
     qtbot.waitActive(window)
     card, grid = window.training_page.settings, ImageGrid(side=40, largest=50)
+    # Qt sizes the holders of its scroll bars itself, whenever they are shown.
     parts = [w for w in window.findChildren(QWidget) if not w.objectName().startswith("qt_scrollarea")]
     sizes = {w: (w.minimumSize(), w.maximumSize()) for w in parts}
     text, width = text_size(card.start_button), card.width()
