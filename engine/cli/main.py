@@ -101,11 +101,15 @@ def parser() -> Parser:
 
     evaluate = commands.add_parser("evaluate", help="compute metrics", description="Compute the metrics of runs.")
     evaluate.add_argument("runs_given", nargs="+", metavar="RUN", help="folder or name of a run")
-    evaluate.add_argument(
+    which = evaluate.add_mutually_exclusive_group()
+    which.add_argument(
         "--metrics",
         metavar="A,B",
         help="metrics to compute (default: all but pipe and those that compare runs: "
         "udr_lasso, udr_spearman, model_centrality)",
+    )
+    which.add_argument(
+        "--quick", action="store_true", help="a quick look: what takes seconds, with scores from a sample of images"
     )
     how = evaluate.add_mutually_exclusive_group()
     how.add_argument("--json", action="store_true", help="print JSON with protocols instead of a table")
@@ -267,12 +271,15 @@ def _resume(arguments: argparse.Namespace) -> int:
 
 def _evaluate(arguments: argparse.Namespace) -> int:
     from engine.evaluation.apart import evaluations
+    from engine.evaluation.catalogue import quick_metrics
     from engine.evaluation.grouping import METHOD
     from engine.evaluation.rows import row_of
     from engine.evaluation.table import table_of
     from engine.evaluation.table_formats import FORMATS
 
     metrics = [name.strip() for name in arguments.metrics.split(",")] if arguments.metrics else None
+    if arguments.quick:
+        metrics = quick_metrics()
     runs = [find(name, arguments) for name in arguments.runs_given]
     found: dict[Path, dict[str, Any]] = {}
     for _, job in evaluations(runs, metrics):

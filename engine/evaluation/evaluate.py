@@ -18,6 +18,7 @@ from engine.evaluation.generated import GENERATED
 from engine.evaluation.ground_truth import SCORES
 from engine.evaluation.metric import PLUGIN_METRICS, Metric, Score, found_by
 from engine.evaluation.prediction import PREDICTIONS
+from engine.evaluation.quick import QUICK_LOOK
 from engine.evaluation.reasons import COMPARES, NEEDS_CATEGORY, method_reason, no_labels, no_training_split
 from engine.evaluation.representation import Representation
 from engine.evaluation.results import SEED, Results, missing, of_other_code, of_plugin, too_narrow
@@ -35,7 +36,7 @@ from engine.system.reading import DamagedError, read_limited, reason_of
 from engine.system.user_code import raised_words
 
 TRAINING = ("reconstruction_train", "reconstruction_train_mean")
-MEASURED: tuple[Metric, ...] = (*SCORES, *FURTHER, *PREDICTIONS, *GENERATED)
+MEASURED: tuple[Metric, ...] = (QUICK_LOOK, *SCORES, *FURTHER, *PREDICTIONS, *GENERATED)
 """Metrics of the application that are computed from a representation, in this order."""
 GROUND_TRUTH = tuple(name for name in OURS if Need.FACTORS in METRICS[name].needs)
 _OF_METRICS = frozenset(column.metric for metric in MEASURED for column in metric.columns)

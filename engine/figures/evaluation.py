@@ -36,7 +36,7 @@ def scatter_figure(
     `titles` and `looks` are by row of the table. The evaluations of a run are joined by lines, and the legend lists the
     rows by supervision.
     """
-    figure = _figure(5.2, 3.8)
+    figure = new_figure(5.2, 3.8)
     axes = figure.subplots()
     labels = {point.line: point.row.supervision for point in points}
     lines = sorted(labels, key=lambda line: labels[line].rank)
@@ -53,7 +53,7 @@ def scatter_figure(
     if x is STEPS:
         axes.xaxis.set_major_formatter("{x:,.0f}")
         axes.locator_params(axis="x", nbins=6)
-    _clean(axes)
+    cleaned(axes)
     if lines:
         _explain(figure, [(label, [line for line in lines if labels[line] == label]) for label in
                           dict.fromkeys(labels[line] for line in lines)], dots, titles)  # fmt: skip
@@ -68,7 +68,7 @@ def bars_figure(bars: Sequence[Bar], looks: Sequence[Look], column: Column, capt
     Bars are below a heading that names their supervision.
     """
     at, headings = places(bars)
-    figure = _figure(5.2, 1.1 + 0.32 * max(1, len(at) + len(headings)))
+    figure = new_figure(5.2, 1.1 + 0.32 * max(1, len(at) + len(headings)))
     axes = figure.subplots()
     axes.barh(at, [b.value for b in bars], height=0.62, color=[looks[b.line].colour for b in bars])
     for place, bar in zip(at, bars, strict=True):
@@ -84,7 +84,7 @@ def bars_figure(bars: Sequence[Bar], looks: Sequence[Look], column: Column, capt
             label.set(style="italic", color=GREY)
     axes.invert_yaxis()
     axes.set_xlabel(column.heading, fontsize=9)
-    _clean(axes)
+    cleaned(axes)
     if caption:
         figure.supxlabel(caption, fontsize=7, color=GREY, parse_math=False)
     return figure
@@ -95,7 +95,7 @@ def matrix_figure(matrix: Matrix, caption: str = "") -> "Figure":
     from matplotlib.colors import LinearSegmentedColormap
 
     rows, columns = matrix.values.shape
-    figure = _figure(1.2 + 0.8 * columns, 1.1 + 0.34 * rows)
+    figure = new_figure(1.2 + 0.8 * columns, 1.1 + 0.34 * rows)
     axes = figure.subplots()
     top = float(matrix.values.max()) or 1.0
     tints = [LinearSegmentedColormap.from_list("tint", ["#f4f5f7", colour]) for colour in (ORANGE, GREY)]
@@ -127,7 +127,7 @@ def sweeps_figure(sweeps: "Sequence[Sweep]", names: Mapping[int, str] | None = N
     """
     columns = min(3, len(sweeps))
     rows = -(-len(sweeps) // columns)
-    figure = _figure(0.3 + 2.3 * columns, 0.3 + 1.9 * rows)
+    figure = new_figure(0.3 + 2.3 * columns, 0.3 + 1.9 * rows)
     panels = figure.subplots(rows, columns, squeeze=False).flat
     for sweep, axes in zip(sweeps, panels, strict=False):
         for means in sweep.means:
@@ -138,7 +138,7 @@ def sweeps_figure(sweeps: "Sequence[Sweep]", names: Mapping[int, str] | None = N
             axes.set_xticks(sweep.places)
             for label in axes.set_xticklabels(sweep.names):
                 label.set_parse_math(False)
-        _clean(axes)
+        cleaned(axes)
     for axes in list(panels):
         axes.set_axis_off()
     if caption:
@@ -151,7 +151,7 @@ def compared_figure(rows: Sequence[tuple[str, NDArray[np.uint8]]]) -> "Figure":
     columns = max(len(images) for _, images in rows)
     left, width = 1.9, 1.9 + columns * CELL + 0.05
     height = len(rows) * CELL + 0.1
-    figure = _figure(width, height, constrained=False)
+    figure = new_figure(width, height, constrained=False)
     for number, (words, images) in enumerate(rows):
         bottom = height - 0.05 - (number + 1) * CELL
         for column, image in enumerate(images):
@@ -189,14 +189,16 @@ def _explain(
             text.set(style="italic", color=GREY)
 
 
-def _clean(axes: "Axes") -> None:
+def cleaned(axes: "Axes") -> None:
+    """Give axes the plain look of all charts."""
     axes.tick_params(labelsize=8)
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(color="#e7e9ed", lw=0.7)
     axes.set_axisbelow(True)
 
 
-def _figure(width: float, height: float, *, constrained: bool = True) -> "Figure":
+def new_figure(width: float, height: float, *, constrained: bool = True) -> "Figure":
+    """Return an empty figure of this size in inches, drawn without a screen."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 SCATTER, BARS, PARALLEL, SETTINGS = range(4)
 NOTHING = "A chart of the evaluated runs appears here."
-PREFERRED = ("disentanglement", "sharpness", "kl")
+PREFERRED = ("disentanglement", "factor_vae", "mig", "factor_vae_quick", "sharpness", "kl")
 """Metrics plotted against reconstruction unless another is chosen."""
 
 
@@ -90,6 +90,7 @@ class ChartCard(Card):
         self._area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._stack.addWidget(self._area)
         self.settings = SettingsPanel(settings)
+        self.settings.drawn.connect(self._allow_saving)
         self._stack.addWidget(self.settings)
         self.settings.controls.hide()
         self.head.insertWidget(self.head.indexOf(self.kind) + 1, self.settings.controls, 1)
@@ -175,6 +176,8 @@ class ChartCard(Card):
         """Draw the chart in a style for papers."""
         from engine.figures.evaluation import bars_figure, scatter_figure
 
+        if self._of_runs:
+            return self.settings.figure()
         x, y = self._columns()
         assert x is not None
         assert y is not None
@@ -189,9 +192,16 @@ class ChartCard(Card):
     @property
     def file_name(self) -> str:
         """What the chart shows, for the file name."""
+        if self._of_runs:
+            return self.settings.file_name
         x, y = self.across.currentText(), self.up.currentText()
         shown = f"{y} against {x}" if self.kind.currentIndex() == SCATTER else y
         return f"{shown} {self._caption}".strip()
+
+    @property
+    def _of_runs(self) -> bool:
+        """Whether all runs are shown, with their settings, rather than the rows of the table."""
+        return self.kind.currentIndex() in (PARALLEL, SETTINGS)
 
     @property
     def _caption(self) -> str:
@@ -204,6 +214,11 @@ class ChartCard(Card):
         self._kept.setValue("metrics/chart", self.kind.currentIndex())
         self._draw()
 
+    @Slot()
+    def _allow_saving(self) -> None:
+        if self._of_runs:
+            self.save.setEnabled(self.settings.complete)
+
     def _columns(self) -> tuple[Column | None, Column | None]:
         rows = [row for line in self._table.lines for row in line.rows]
         by_name = COSTS | {column.metric: column for column in columns_of(rows)}
@@ -211,15 +226,14 @@ class ChartCard(Card):
 
     def _draw(self) -> None:
         scatter = self.kind.currentIndex() == SCATTER
-        of_runs = self.kind.currentIndex() in (PARALLEL, SETTINGS)
-        for widget in (self.up, self.save):
-            widget.setVisible(not of_runs)
+        of_runs = self._of_runs
+        self.up.setVisible(not of_runs)
         self.settings.controls.setVisible(of_runs)
         self.data.setVisible(self.data.count() > 1 and not of_runs)
         self.across.setVisible(scatter)
         self._against.setVisible(scatter)
         x, y = self._columns()
-        self.save.setEnabled(x is not None)
+        self.save.setEnabled(self.settings.complete if of_runs else x is not None)
         looks = [look(number, tokens().all_runs) for number in self._looks]
         if of_runs:
             self.settings.show_pairs(self.kind.currentIndex() == SETTINGS)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSettings, QSignalBlocker, Qt, Signal, Slot
 from PySide6.QtGui import QShowEvent
@@ -15,7 +16,10 @@ from gui.metrics.settings_chart import SettingsChart
 from gui.widgets.check_popup import CheckPopup, Choice, ChoiceGroup
 from gui.widgets.combo import Combo
 from gui.widgets.layouts import empty_state, label
-from gui.widgets.theme import tokens
+from gui.widgets.theme import LIGHT, tokens
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 MOST_SETTINGS, MOST_RESULTS = 5, 3
 """Numbers of axes that are shown unless others are chosen."""
@@ -29,12 +33,13 @@ NOTHING = (
 
 
 class SettingsPanel(QWidget):
-    """Shows all runs of a data set. Emits `brushed(paths)` with the runs to select in the list.
+    """Shows all runs of a data set. Emits `brushed(paths)` with the runs to select in the list, and `drawn`.
 
     The last values of curves are read in a thread of its own; the owner calls `close_worker` at the end.
     """
 
     brushed = Signal(object)
+    drawn = Signal()
 
     def __init__(self, settings: QSettings) -> None:
         super().__init__()
@@ -212,18 +217,52 @@ class SettingsPanel(QWidget):
         self._draw()
 
     def _draw(self) -> None:
-        by_key = {d.key: d for d in self._dimensions}
-        shown = [d for d in self._dimensions if d.key in self.axes.chosen]
+        names = [row.name for row in self._shown]
+        self.chart.show_runs(self._axes(), names, self._of_selected(tokens().all_runs), self._pair())
+        self._stack.setCurrentIndex(1 if self.complete else 0)
+        self.drawn.emit()
+
+    @property
+    def complete(self) -> bool:
+        """Whether there is a chart."""
+        return len(self._dimensions) > 1 and (self._pairs or len(self._axes()) > 1)
+
+    def _axes(self) -> list[Dimension]:
+        """The dimensions chosen for parallel axes."""
+        return [dimension for dimension in self._dimensions if dimension.key in self.axes.chosen]
+
+    def _pair(self) -> tuple[Dimension, Dimension] | None:
+        """The dimensions of the scatter plot; None for parallel axes."""
+        by_key = {dimension.key: dimension for dimension in self._dimensions}
         x, y = (by_key.get(str(box.currentData())) for box in (self.across, self.up))
-        pair = (x, y) if self._pairs and x is not None and y is not None else None
-        chosen, palette = set(self._selected), tokens().all_runs
-        colours = {
+        return (x, y) if self._pairs and x is not None and y is not None else None
+
+    def _of_selected(self, palette: Sequence[str]) -> dict[int, str]:
+        """The colours of the runs that are selected in the list, by number."""
+        chosen = set(self._selected)
+        return {
             number: palette[self._colours.get(row.path, 0) % len(palette)]
             for number, row in enumerate(self._shown)
             if row.path is not None and row.path in chosen
         }
-        self.chart.show_runs(shown, [row.name for row in self._shown], colours, pair)
-        self._stack.setCurrentIndex(1 if len(self._dimensions) > 1 else 0)
+
+    def figure(self) -> "Figure":
+        """Draw the chart in a style for papers; the runs selected in the list are in colour."""
+        from engine.figures.settings import pair_figure, parallel_figure
+
+        names, colours = [row.name for row in self._shown], self._of_selected(LIGHT.all_runs)
+        caption = f"{self.data.currentText()}, {len(names):,} runs"
+        pair = self._pair()
+        if pair is not None:
+            return pair_figure(*pair, colours, names, caption)
+        return parallel_figure(self._axes(), colours, names, caption)
+
+    @property
+    def file_name(self) -> str:
+        """What the chart shows, for the file name."""
+        if self._pairs:
+            return f"{self.up.currentText()} against {self.across.currentText()}"
+        return "Settings against results"
 
     @Slot(object)
     def _brushed(self, numbers: list[int]) -> None:

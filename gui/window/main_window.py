@@ -494,13 +494,13 @@ class MainWindow(QMainWindow):
                 self.evaluation.start_later(item.run, self.metrics_page.chooser.metrics)
         self.closing.finish()
 
-    @Slot()
-    def _evaluate(self) -> None:
+    @Slot(object)
+    def _evaluate(self, metrics: list[str]) -> None:
         items = self.run_list.items()
         if not items:
             self.metrics_page.show_idle("Select runs on the left first.")
             return
-        self.evaluation.start([item.run for item in items], self.metrics_page.chooser.metrics)
+        self.evaluation.start([item.run for item in items], metrics)
         self._evaluation_progressed(Progress(0, 1, "Loading"))
 
     @Slot(object, str)

@@ -15,7 +15,7 @@ from engine.data.dataset import ArrayStore, Dataset, Factors
 from engine.errors import RunError
 from engine.evaluation import ground_truth as module
 from engine.evaluation import representation, sampling
-from engine.evaluation.catalogue import METRICS, usual_metrics
+from engine.evaluation.catalogue import METRICS, quick_metrics, usual_metrics
 from engine.evaluation.evaluate import GROUND_TRUTH, MEASURED, evaluate
 from engine.evaluation.intervals import wilson
 from engine.evaluation.mig import mig, mutual_information
@@ -79,7 +79,7 @@ def result_of(run, metrics=None):
 
 @pytest.fixture(scope="module")
 def scored(run):
-    return result_of(run)
+    return result_of(run, [*usual_metrics(), *quick_metrics()])
 
 
 @pytest.fixture(scope="module")

@@ -10,10 +10,11 @@ import pytest
 import torch
 
 from engine.data import load_dataset
+from engine.evaluation.catalogue import quick_metrics
 from engine.evaluation.evaluate import evaluate
 from engine.evaluation.sampling import Groups, draw_batches, draw_images
 from engine.figures.curves import curves_figure
-from engine.jobs.events import Paused, Progress, Request, Warned
+from engine.jobs.events import Evaluated, Paused, Progress, Request, Warned
 from engine.runs.archive import read_archive, write_archive
 from engine.runs.archive_limits import check_sizes
 from engine.runs.checkpoints import load_weights
@@ -90,6 +91,20 @@ def test_each_row_has_the_scores_of_the_weights_at_its_step(run):
     *_, last = evaluate(run, ["mig"])
     assert float(rows(run)[-1]["mig"]) == pytest.approx(last.result["metrics"]["mig"]["value"], rel=1e-6)
     assert len({row["mig"] for row in rows(run)}) == 3
+
+
+def test_a_quick_look_has_the_scores_during_training_and_says_how_many_votes_they_have(run, tmp_path):
+    run = Run.open(Path(shutil.copytree(run.path, tmp_path / "copy", ignore=shutil.ignore_patterns("evaluation*"))))
+    [last] = [event for event in evaluate(run, quick_metrics()) if isinstance(event, Evaluated)]
+    found = last.result["metrics"]
+    assert list(found) == quick_metrics()
+    final = rows(run)[-1]
+    assert found["factor_vae_quick"]["value"] == pytest.approx(float(final["factor_vae"]))
+    assert found["mig_quick"]["value"] == pytest.approx(float(final["mig"]))
+    votes = found["factor_vae_quick"]["protocol"]
+    assert (votes["n"], votes["n_test"], votes["batch"]) == (1000, 500, 64)
+    assert "interval" not in found["mig_quick"]
+    assert "mig" not in run.evaluation()["metrics"]  # a quick value never stands for one of the full protocol
 
 
 def test_scores_change_nothing_of_the_training(run, settings, tmp_path):

@@ -105,7 +105,7 @@ def test_a_dropped_folder_is_prepared_shown_and_trained_on(qtbot, window, pictur
     assert item.state.state == "finished"
     assert "could not be read" in window.banner.text.text()
     with qtbot.waitSignal(window.evaluation.ended, timeout=WAIT):
-        window.metrics_page.evaluate.emit()
+        window.metrics_page.evaluate_button.click()
     protocol = item.run.evaluation()["metrics"]["reconstruction"]["protocol"]
     assert protocol.pop("versions")
     assert protocol.pop("data") == item.run.trained_on.values()

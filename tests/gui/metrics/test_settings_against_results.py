@@ -107,3 +107,27 @@ def test_the_axes_are_chosen_and_remembered(window, panel, settings):
     panel.axes.box("metric:mig").setChecked(False)
     assert "metric:mig" not in [d.key for d in panel.chart.dimensions]
     assert "metric:mig" not in settings.value("metrics/axes")
+
+
+def test_both_charts_are_saved_with_all_runs_and_the_selected_ones_in_colour(window, panel, runs, tmp_path):
+    card = window.metrics_page.charts
+    window.run_list.select(runs[1].path, runs[3].path)
+    assert card.save.isEnabled()
+    [axes] = card.figure().axes
+    lines = [line for line in axes.lines if len(line.get_xdata()) == len(panel.chart.dimensions)]
+    betas = [dimension.key for dimension in panel.chart.dimensions].index("setting:beta")
+    by_hand = [0, 1 / 7, 3 / 7, 1]  # β 1, 2, 4, 8 from 0 to 1
+    assert sorted(line.get_ydata()[betas] for line in lines) == pytest.approx(by_hand)
+    assert {text.get_text() for text in card.figure().legends[0].get_texts()} == {runs[1].name, runs[3].name}
+    choose(window, SETTINGS)
+    assert card.file_name == f"{panel.up.currentText()} against {panel.across.currentText()}"
+    [axes] = card.figure().axes
+    assert len(axes.lines) == 4
+    card.figure().savefig(tmp_path / "chart.svg")
+    assert (tmp_path / "chart.svg").stat().st_size > 1000
+
+
+def test_without_a_second_axis_there_is_no_chart_to_save(window, panel):
+    panel.axes.choose({"setting:beta"})
+    panel.axes.changed.emit()
+    assert not window.metrics_page.charts.save.isEnabled()

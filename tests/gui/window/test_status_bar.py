@@ -31,7 +31,7 @@ def test_an_evaluation_is_shown_and_then_ready(qtbot, window, tiny_run, tasks):
     shutil.copytree(tiny_run.path, window.store.root / "tiny")
     window.store.refresh()
     window.run_list.select(window.store.root / "tiny")
-    window.metrics_page.evaluate.emit()
+    window.metrics_page.evaluate_button.click()
     assert window.status.task.text() == "Evaluating"
     with qtbot.waitSignal(window.evaluation.ended, timeout=WAIT):
         window.evaluation.cancel()
