@@ -14,6 +14,7 @@ from engine.evaluation.metric import Computing, Metric, Score
 from engine.evaluation.representation import Representation
 from engine.evaluation.results import SEED
 from engine.jobs.events import Event, Progress, Request
+from engine.methods.updates import lean
 from engine.networks.pipe import PipeDiscriminator
 from engine.networks.tensors import to_tensor
 from engine.networks.vae import initialise
@@ -55,7 +56,8 @@ class Pipe(Metric):
         with torch.random.fork_rng(devices=[]):  # layers draw weights when they are made, which are replaced
             discriminator = PipeDiscriminator(side, channels)
         initialise(discriminator, torch.Generator().manual_seed(SEED), glorot=False)
-        optimiser, half = torch.optim.Adam(discriminator.parameters(), lr=pipe.RATE), pipe.BATCH // 2
+        weights, half = list(discriminator.parameters()), pipe.BATCH // 2
+        [optimiser] = lean(lambda: {"all": torch.optim.Adam(weights, lr=pipe.RATE)}).values()
         for step in range(pipe.STEPS):
             images, made = pictures(slice(step * half, (step + 1) * half))
             optimiser.zero_grad()

@@ -4,6 +4,7 @@ The equations are numbered as in Nguyen & Qiu, "Understanding Disentangled Repre
 Nothing is rescaled by image or batch size, so beta and gamma mean what they mean in the papers.
 """
 
+from functools import cache
 from inspect import get_annotations
 from typing import TYPE_CHECKING
 
@@ -118,5 +119,11 @@ def setting_key(objective: str, name: str) -> str:
 
 def owner_of(name: str, method: type[Method]) -> type[MethodSettings] | None:
     """Return the class that defines one of a method's own settings; None if the method has none of this name."""
-    classes = [c for c in method.Settings.__mro__ if issubclass(c, MethodSettings)]
-    return next((c for c in classes if name in get_annotations(c)), None)
+    return _owners(method.Settings).get(name)
+
+
+@cache
+def _owners(settings: type[MethodSettings]) -> dict[str, type[MethodSettings]]:
+    """Return the class that defines each of these settings. Kept, since a form asks 50,000 times while it is built."""
+    classes = [c for c in settings.__mro__ if issubclass(c, MethodSettings)]
+    return {name: c for c in reversed(classes) for name in get_annotations(c)}

@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 
 from engine.methods.base import Batch, Context, Method
+from engine.methods.updates import lean
 from engine.training.own_code import check_terms
 
 SHARED = ("loss", "reconstruction", "kl")
@@ -21,7 +22,7 @@ class Stepper:
 
     def __init__(self, method: Method, device: torch.device, images: int, steps_per_epoch: int, total: int) -> None:
         self.method = method
-        self.optimisers = method.optimisers()
+        self.optimisers = lean(method.optimisers)
         self.noise = torch.Generator(device).manual_seed(method.config.seed)
         self._scalars = (*(name for name in SHARED if method.has(name)), *own_terms(method))
         self.kl_columns = method.kl_columns(method.config)

@@ -98,7 +98,7 @@ class Canvas(Plot):
 
     def __init__(self) -> None:
         self.place, self.value = PlaceAxis(), ValueAxis()
-        super().__init__(self.place, self.value, lines="y", box=Box())
+        super().__init__(self.place, self.value, lines="y", box=Box(enableMenu=False))
         self.setMinimumHeight(60)
         self.plot.layout.setContentsMargins(0, 4, 8, 0)
         self.value.setStyle(hideOverlappingLabels=True)

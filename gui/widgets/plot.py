@@ -18,11 +18,12 @@ class Plot(pg.PlotWidget):
     def __init__(
         self, across: pg.AxisItem, up: pg.AxisItem, *, lines: str = "xy", box: pg.ViewBox | None = None
     ) -> None:
-        super().__init__(viewBox=box, axisItems={"bottom": across, "left": up})
+        # Without the library's own menus, which are not shown and take as long to create as all the rest.
+        box = box or pg.ViewBox(enableMenu=False)
+        super().__init__(viewBox=box, axisItems={"bottom": across, "left": up}, enableMenu=False)
         self._axes, self._lines = (across, up), lines
         self.plot = self.getPlotItem()
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self.setMenuEnabled(False)
         self.hideButtons()
         self.setObjectName("plot")
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
