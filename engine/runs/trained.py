@@ -125,7 +125,8 @@ def _network_of(weights: Weights, run: Run) -> Method:
     shapes = {name: tensor.shape for name, tensor in weights.tensors.items()}
     for image_shape, classes in _candidates(run, shapes):
         model = make(run.config, spec_for(run.config, image_shape, classes))
-        if {name: tensor.shape for name, tensor in model.networks.state_dict().items()} == shapes:
+        own = {name: tensor.shape for name, tensor in model.networks.state_dict().items()}
+        if {name: shape for name, shape in own.items() if name not in weights.left_out} == shapes:
             return model
     raise CheckpointError(
         f"The weights of {run.name} do not fit its settings: config.json or the checkpoint has changed."
