@@ -9,7 +9,7 @@ import tomllib
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -23,6 +23,7 @@ from engine.evaluation.evaluate import evaluate
 from engine.evaluation.factor_links import Targets, correlation_ratio, errors_avoided
 from engine.evaluation.posterior_means import PosteriorMeans
 from engine.gallery.models import CODES, STRIP, Model, read_model
+from engine.gallery.opening import sample_path
 from engine.gallery.samples import Chosen, choose_images, choose_values, read_sample, write_codes, write_sample
 from engine.jobs.events import Event, Finished, Job, Progress, Request
 from engine.methods.latents import Latent
@@ -54,8 +55,6 @@ TOLD = 0.15
 
 COMPARED = 16
 """Images from which traversals are decoded to compare packed weights with the original ones."""
-
-SAMPLES = "samples"
 
 
 class _Strict(BaseModel):
@@ -142,7 +141,7 @@ def _sample(name: str, wanted: _SampleWanted, run: Run, output: Path) -> Generat
             yield event
     dataset = load_prepared(*run.data)
     chosen = choose_values(dataset, wanted.values) if wanted.values else choose_images(dataset, wanted.images)
-    path = output / SAMPLES / f"{name}.npz"
+    path = sample_path(output / name, name)
     path.parent.mkdir(exist_ok=True)
     write_sample(path, dataset, chosen)
     images = read_sample(path, name)
@@ -285,7 +284,9 @@ def _rows(
     if trained.model.classes:
         rows.append((None, "class given"))
     for latent in map(int, active):
-        words = names.get(latent) or " + ".join(_factors_of(sample.images, means[:, latent], trained.model.kinds[latent]))
+        words = names.get(latent) or " + ".join(
+            _factors_of(sample.images, means[:, latent], trained.model.kinds[latent])
+        )
         rows.append((latent, words or f"z{latent}"))
     return rows[:CELLS]
 

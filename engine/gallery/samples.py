@@ -90,7 +90,16 @@ def read_sample(path: Path, name: str) -> Dataset:
         return _dataset(found, name)
     except OSError as error:
         raise DataError(f"The gallery's images {path} cannot be read: {error.strerror or error}.") from None
-    except (ValueError, TypeError, KeyError, EOFError, IndexError, zipfile.BadZipFile, lzma.LZMAError, NotImplementedError):
+    except (
+        ValueError,
+        TypeError,
+        KeyError,
+        EOFError,
+        IndexError,
+        zipfile.BadZipFile,
+        lzma.LZMAError,
+        NotImplementedError,
+    ):
         raise DataError(
             f"The gallery's images {path} are damaged. Install the application again to restore them."
         ) from None

@@ -79,6 +79,14 @@ def load_model(run: Run, dataset: Dataset, step: int | None = None) -> TrainedMo
     return replace(trained, data_note=run.data_note(fingerprint_of(dataset), weights.step))
 
 
+def load_model_on_sample(run: Run, dataset: Dataset) -> TrainedModel:
+    """Load a run's last checkpoint with some images of its data set, which differ from the data it was trained on.
+
+    Raises CheckpointError or ConfigError.
+    """
+    return _trained(run, dataset, build(run.config, dataset), load_weights(run.checkpoint_folder))
+
+
 def load_model_without_data(run: Run, step: int | None = None) -> TrainedModel:
     """Load only a run's weights; the data set is a placeholder without images, but with title and classes.
 
