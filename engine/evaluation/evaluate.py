@@ -55,7 +55,8 @@ def evaluate(run: Run, metrics: Sequence[str] | None = None) -> Job:
     By default these are `usual_metrics`; those that compare runs are never computed here. Missing metrics are added to
     the existing ones and stored as soon as each is known. Metrics of other weights or data are computed again. Yields
     Warned if the data differ from those of the previous evaluation or of training, Progress, then one Evaluated. For a
-    run of the gallery nothing is computed. Raises ConfigError for unknown metrics, CheckpointError, DataError, PluginMissingError or RunError.
+    run of the gallery nothing is computed. Raises ConfigError for unknown metrics, CheckpointError, DataError,
+    PluginMissingError or RunError.
     """
     wanted = list(dict.fromkeys(metrics or usual_metrics()))
     unknown = [name for name in wanted if name not in METRICS]
@@ -147,7 +148,7 @@ def kept_kl(trained: TrainedModel) -> NDArray[np.float64] | None:
 
 
 def key_of_weights(run: Run) -> str:
-    """Return the key of saved metrics: the digest of the weights, the version of the metrics, and the code of plug-ins."""
+    """Return the key of saved metrics: the digest of weights, the version of the metrics, and the code of plug-ins."""
     try:
         weights = read_limited(run.checkpoint_folder / WEIGHTS, MAX_WEIGHTS_BYTES)
     except (OSError, DamagedError) as error:

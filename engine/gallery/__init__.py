@@ -4,6 +4,6 @@ Each model is an ordinary run folder in resources/gallery, with packed weights, 
 of its data set, and pre-rendered pictures. `making` makes it; all else only reads.
 """
 
-from engine.gallery.models import GALLERY, Cell, Model, model_folders, read_gallery, read_model
+from engine.gallery.models import GALLERY, Cell, Model, Value, model_folders, read_gallery, read_model
 
-__all__ = ["GALLERY", "Cell", "Model", "model_folders", "read_gallery", "read_model"]
+__all__ = ["GALLERY", "Cell", "Model", "Value", "model_folders", "read_gallery", "read_model"]

@@ -26,11 +26,10 @@ from engine.gallery.models import CODES, STRIP, Model, read_model
 from engine.gallery.opening import sample_path
 from engine.gallery.samples import Chosen, choose_images, choose_values, read_sample, write_codes, write_sample
 from engine.jobs.events import Event, Finished, Job, Progress, Request
-from engine.methods.latents import Latent
+from engine.methods.latents import Kind, Latent
 from engine.runs.checkpoints import checkpoint_step, load_weights, weights_bytes
 from engine.runs.divergence import is_active, latents_by_kl
 from engine.runs.kept_weights import WEIGHTS
-from engine.runs.latent_names import latent_names
 from engine.runs.packed_weights import pack
 from engine.runs.previews import list_previews
 from engine.runs.run import Run, RunState
@@ -48,7 +47,7 @@ CELLS = 4
 """Traversals on a card."""
 
 SPAN = (-2.5, 2.5)
-"""Values of a latent that a card plays."""
+"""Values of a Gaussian latent that a card plays; others take all of theirs."""
 
 TOLD = 0.15
 """Share of a latent's variance from which a factor is named on a card."""
@@ -76,7 +75,7 @@ class _ModelWanted(_Strict):
     story: str
     numbers: list[str]
     names: dict[str, str] = {}
-    """Names of latents, by number, where factors give none."""
+    """Names of latents, by number, where factors give none, and of what is given to a conditional model, by "class"."""
 
 
 class _Wanted(_Strict):
@@ -156,7 +155,7 @@ def _make(
     place = output / wanted.folder
     with scratch_folder(place) as temporary:
         folder = temporary / wanted.folder
-        _write_run(source, folder, wanted.names)
+        _write_run(source, folder, wanted)
         original = load_model(source, sample.dataset)
         left_out = unused(original)
         _write_weights(source, folder, left_out)
@@ -171,7 +170,7 @@ def _make(
         write_codes(folder / CODES, posterior.means)
         largest, mean = yield from differences(original, packed, sample)
         kl = np.array(run.evaluation().get("kl_per_latent", []) or [np.nan] * packed.model.latents)
-        rows = _rows(packed, sample, kl, posterior.means, latent_names(run.marks()))
+        rows = _rows(packed, sample, kl, posterior.means, wanted.names)
         pictures = [_frames(packed, start_from_image(packed, _position(sample)), latent) for latent, _ in rows]
         _write_strip(folder / STRIP, pictures)
         _shorten(folder, source)
@@ -205,7 +204,7 @@ def _position(sample: _Sample) -> int:
 # The run
 
 
-def _write_run(source: Run, folder: Path, names: Mapping[str, str]) -> None:
+def _write_run(source: Run, folder: Path, wanted: _ModelWanted) -> None:
     """Write settings, state and marks; what belongs to the machine it was trained on is left out. Raises RunError."""
     step = checkpoint_step(source.checkpoint_folder)
     if source.state().state != "finished" or step is None:
@@ -214,7 +213,8 @@ def _write_run(source: Run, folder: Path, names: Mapping[str, str]) -> None:
     config = json.loads((source.path / "config.json").read_text(encoding="utf-8"))
     write_json(folder / "config.json", config | {"data_folder": None, "steps": step, "keep_steps": []})
     write_json(folder / "state.json", RunState("finished", step, step).values())
-    write_json(folder / "marks.json", {"latents": names} if names else {})
+    names = {latent: name for latent, name in wanted.names.items() if latent.isdecimal()}
+    write_json(folder / "marks.json", {"name": wanted.title} | ({"latents": names} if names else {}))
     for name in ("metrics.csv", "held_out.csv", "scores.csv"):
         if (source.path / name).exists():
             shutil.copyfile(source.path / name, folder / name)
@@ -255,7 +255,7 @@ def _take_metrics(place: Path, folder: Path) -> None:
 def _tidy_evaluation(folder: Path, name: str) -> None:
     """Leave out where it was evaluated."""
     file = folder / "evaluation.json"
-    write_json(file, json.loads(file.read_text(encoding="utf-8")) | {"run": name, "name": name})
+    write_json(file, json.loads(file.read_text(encoding="utf-8")) | {"run": name})
 
 
 def _shorten(folder: Path, source: Run) -> None:
@@ -276,18 +276,16 @@ def _rows(
     sample: _Sample,
     kl: NDArray[np.float64],
     means: NDArray[np.float32],
-    names: Mapping[int, str],
+    names: Mapping[str, str],
 ) -> list[tuple[int | None, str]]:
     """Return what a card plays: the class of a conditional model, then latents by KL, each with what it changes."""
     active = [i for i in latents_by_kl(kl) if np.isnan(kl[i]) or is_active(float(kl[i]))]
     rows: list[tuple[int | None, str]] = []
     if trained.model.classes:
-        rows.append((None, "class given"))
+        rows.append((None, names.get("class", "class")))
     for latent in map(int, active):
-        words = names.get(latent) or " + ".join(
-            _factors_of(sample.images, means[:, latent], trained.model.kinds[latent])
-        )
-        rows.append((latent, words or f"z{latent}"))
+        factors = _factors_of(sample.images, means[:, latent], trained.model.kinds[latent])
+        rows.append((latent, names.get(str(latent)) or " + ".join(factors) or f"z{latent}"))
     return rows[:CELLS]
 
 
@@ -310,7 +308,7 @@ def _frames(trained: TrainedModel, start: Start, latent: int | None) -> NDArray[
         labels = np.arange(FRAMES) * trained.model.classes // FRAMES
         return decode(trained, np.tile(start.mean, (FRAMES, 1)), labels)
     kind, z = trained.model.kinds[latent], np.tile(start.mean, (FRAMES, 1))
-    values = np.array(kind.values(SPAN, FRAMES))
+    values = np.array(kind.values(SPAN if kind.kind is Kind.GAUSSIAN else None, FRAMES))
     z[:, latent] = values[np.arange(FRAMES) * len(values) // FRAMES]
     return decode(trained, z, None if start.label is None else np.full(FRAMES, start.label))
 

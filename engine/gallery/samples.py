@@ -21,6 +21,11 @@ from engine.system.plain_text import one_line
 
 SEED = 0
 
+DAMAGE = (
+    ValueError, TypeError, KeyError, EOFError, IndexError, NotImplementedError, zipfile.BadZipFile, lzma.LZMAError
+)  # fmt: skip
+"""Exceptions that reading a damaged sample raises."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Chosen:
@@ -43,7 +48,8 @@ def choose_values(dataset: Dataset, numbers: Sequence[int]) -> Chosen:
         for size, number in zip(factors.sizes, numbers, strict=True)
     )
     grid = np.stack(np.meshgrid(*classes, indexing="ij"), axis=-1).reshape(-1, len(classes))
-    return Chosen(np.ravel_multi_index(tuple(grid.T), factors.sizes).astype(np.int64), classes)
+    positions = np.asarray(np.ravel_multi_index(tuple(grid.T), factors.sizes), np.int64)
+    return Chosen(positions, classes)
 
 
 def choose_images(dataset: Dataset, number: int) -> Chosen:
@@ -90,16 +96,7 @@ def read_sample(path: Path, name: str) -> Dataset:
         return _dataset(found, name)
     except OSError as error:
         raise DataError(f"The gallery's images {path} cannot be read: {error.strerror or error}.") from None
-    except (
-        ValueError,
-        TypeError,
-        KeyError,
-        EOFError,
-        IndexError,
-        zipfile.BadZipFile,
-        lzma.LZMAError,
-        NotImplementedError,
-    ):
+    except DAMAGE:
         raise DataError(
             f"The gallery's images {path} are damaged. Install the application again to restore them."
         ) from None

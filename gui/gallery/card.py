@@ -4,7 +4,7 @@ from PySide6.QtCore import QEvent, Qt, Signal, Slot
 from PySide6.QtGui import QEnterEvent, QFocusEvent, QImage, QMouseEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout
 
-from engine.gallery import Model
+from engine.gallery import Model, Value
 from engine.settings.run_config import DATASET_TITLES
 from gui.gallery.strip import Strip
 from gui.widgets.layouts import label
@@ -12,15 +12,19 @@ from gui.widgets.plain import tip
 from gui.widgets.theme import px
 
 
+BY_KEYS = (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason)
+
+
 class _Open(QPushButton):
-    """A button that says when it gets and loses the focus."""
+    """A button that says when it gets the focus by the keyboard, and when it loses it."""
 
     focused = Signal(bool)
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         """Tell the card."""
         super().focusInEvent(event)
-        self.focused.emit(True)
+        if event.reason() in BY_KEYS:
+            self.focused.emit(True)
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
         """Tell the card."""
@@ -55,7 +59,7 @@ class ModelCard(QFrame):
         layout.addWidget(self.story, 1)
         foot = QHBoxLayout()
         foot.setSpacing(px(8))
-        self.numbers = label("  ".join(f"{value.title} {value.text}" for value in model.values), "muted", wrap=True)
+        self.numbers = label(" · ".join(_unbroken(value) for value in model.values), "muted", wrap=True)
         self.numbers.setToolTip(tip(*(f"{value.title} {value.text}: {value.about}" for value in model.values)))
         foot.addWidget(self.numbers, 1)
         self.button = _Open("Open")
@@ -92,11 +96,16 @@ class ModelCard(QFrame):
         super().enterEvent(event)
 
     def leaveEvent(self, event: QEvent) -> None:
-        """Rest, unless the button has the focus."""
-        self._live(self.button.hasFocus())
+        """Rest."""
+        self._live(False)
         super().leaveEvent(event)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         """Open the model by a click anywhere on the card."""
         if event.button() == Qt.MouseButton.LeftButton and self.rect().contains(event.position().toPoint()):
             self._open()
+
+
+def _unbroken(value: Value) -> str:
+    """Return a metric's title and value, which stay in one line."""
+    return f"{value.title} {value.text}".replace(" ", "\N{NO-BREAK SPACE}")

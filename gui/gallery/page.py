@@ -22,7 +22,7 @@ NARROWEST = 285
 """Least width of a card in pixels at 100 %; as many as fit are side by side."""
 
 GAP = 12
-MEASURING = "How long it takes here is being measured…"
+MEASURING = "Its time on this machine is being measured…"
 
 
 class GalleryPage(QWidget):
@@ -115,7 +115,7 @@ class GalleryPage(QWidget):
         return card
 
     def _say_cost(self, words: str) -> None:
-        self.cost.setText(f"An annealed VAE on dSprites, from nothing, before your eyes. {words}")
+        self.cost.setText(f"An annealed VAE on dSprites, from nothing. {words}")
 
     # Displaying
 
@@ -198,9 +198,8 @@ def _read(gallery: Path) -> tuple[list[tuple[Model, QImage]], list[str]]:
     for model in models:
         picture = QImage(str(model.strip))
         if picture.width() < model.frames or picture.height() < len(model.cells):
-            problems.append(
-                f"The gallery's model {model.run.path.name} cannot be shown: {model.strip.name} is damaged."
-            )
+            name = model.run.path.name
+            problems.append(f"The gallery's model {name} cannot be shown: {model.strip.name} is damaged.")
         else:
             found.append((model, picture))
     return found, problems

@@ -69,7 +69,7 @@ class Tour(QFrame):
 
     def __init__(self, window: QWidget, settings: QSettings, show_page: Callable[[int], object]) -> None:
         super().__init__(window)
-        self._settings, self._show_page = settings, show_page
+        self._window, self._settings, self._show_page = window, settings, show_page
         self._at = 0
         self.setObjectName("palette")
         self.setFixedWidth(px(WIDTH))
@@ -149,7 +149,7 @@ class Tour(QFrame):
         self.next_button.setFocus()
 
     def _place(self) -> None:
-        window = self.parentWidget()
+        window = self._window
         height = max(self.heightForWidth(px(WIDTH)), self.minimumSizeHint().height())
         self.setGeometry((window.width() - px(WIDTH)) // 2, window.height() - height - px(52), px(WIDTH), height)
 

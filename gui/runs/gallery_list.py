@@ -55,7 +55,7 @@ class GalleryList(QWidget):
         self.view.selectionModel().selectionChanged.connect(self._selection_changed)
         layout.addWidget(self.view)
         store.listed.connect(self._listed)
-        self.fold_button.setChecked(settings.value(OPEN, False, type=bool))
+        self.fold_button.setChecked(bool(settings.value(OPEN, False, type=bool)))
         self._folded(self.fold_button.isChecked())
 
     def items(self) -> list[RunItem]:

@@ -51,16 +51,13 @@ class Header(QFrame):
 
     def show_page(self, number: int, before: int) -> None:
         """Select a tab, and move the focus with it if the previous one had it; a page without a tab selects none."""
-        tab, former = self.tabs.button(number), self.tabs.button(before)
-        if tab is None:
-            self.tabs.setExclusive(False)
-            for each in self.tabs.buttons():
-                each.setChecked(False)
-            self.tabs.setExclusive(True)
-            return
-        if former is not None and former.hasFocus():
-            tab.setFocus()
-        tab.setChecked(True)
+        self.tabs.setExclusive(False)
+        for tab in self.tabs.buttons():
+            of = self.tabs.id(tab)
+            tab.setChecked(of == number)
+            if of == before and tab.hasFocus() and number < len(TABS):
+                self.tabs.button(number).setFocus()
+        self.tabs.setExclusive(True)
 
     def show_theme(self, name: str) -> None:
         """Show the chosen theme: "light", "dark", "contrast" or "system"."""
