@@ -91,7 +91,7 @@ def write_sample(path: Path, dataset: Dataset, chosen: Chosen) -> None:
 def read_sample(path: Path, name: str) -> Dataset:
     """Read the sample of the data set `name`. Raises DataError if the file is missing or damaged."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             found = {key: file[key] for key in file.files}
         return _dataset(found, name)
     except OSError as error:

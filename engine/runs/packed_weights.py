@@ -81,7 +81,7 @@ def _unpacked(content: Tensor | None, steps: Tensor | None, shape: object) -> Te
         bytes_ = reader.decompress(content.numpy().tobytes(), 2 * size)  # no more than the shape needs
     except zlib.error:
         raise ValueError("a packed tensor cannot be read") from None
-    if len(bytes_) != 2 * size:
+    if len(bytes_) != 2 * size or not reader.eof:
         raise ValueError("a packed tensor is incomplete")
     low, high = np.frombuffer(bytes_, np.int8).reshape(2, shape[0], -1).astype(np.float32)
     return (torch.from_numpy(low + LOW * high) * steps.float()[:, None]).reshape(shape)

@@ -11,7 +11,6 @@ from gui.widgets.layouts import label
 from gui.widgets.plain import tip
 from gui.widgets.theme import px
 
-
 BY_KEYS = (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason)
 
 
