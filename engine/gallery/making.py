@@ -79,6 +79,8 @@ class _ModelWanted(_Strict):
 
 
 class _Wanted(_Strict):
+    metrics: list[str] = []
+    """Metrics to compute; by default all the usual ones."""
     samples: dict[str, _SampleWanted]
     models: list[_ModelWanted]
 
@@ -118,7 +120,7 @@ def build_gallery(spec: Path, runs: Path, output: Path, only: str = "") -> Job:
             raise ConfigError(f"{spec.name} has no sample of {name}, which {each.run} needs.")
         if name not in known:
             known[name] = yield from _sample(name, wanted.samples[name], source, output)
-        made.append((yield from _make(each, order, source, known[name], output)))
+        made.append((yield from _make(each, order, source, known[name], output, wanted.metrics)))
     size = sum(file.stat().st_size for file in output.rglob("*") if file.is_file())
     largest = max((model.largest_difference for model in made), default=0)
     yield Finished(
@@ -149,7 +151,7 @@ def _sample(name: str, wanted: _SampleWanted, run: Run, output: Path) -> Generat
 
 
 def _make(
-    wanted: _ModelWanted, order: int, source: Run, sample: _Sample, output: Path
+    wanted: _ModelWanted, order: int, source: Run, sample: _Sample, output: Path, metrics: list[str]
 ) -> Generator[Event, Request | None, Model]:
     """Make a model in a folder beside its place, and put it there."""
     place = output / wanted.folder
@@ -163,7 +165,7 @@ def _make(
         run.config = source.config  # with the folder of the data
         packed = load_model(run, sample.dataset)
         _take_metrics(place, folder)
-        yield from evaluate(run)
+        yield from evaluate(run, metrics)
         _tidy_evaluation(folder, wanted.folder)
         posterior = PosteriorMeans(replace(packed, dataset=sample.images))
         yield from posterior.encode(np.arange(len(sample.images)), f"Encoding the images of {wanted.folder}")

@@ -36,7 +36,6 @@ class GalleryPage(QWidget):
     train_asked = Signal()
     tour_asked = Signal()
     help_asked = Signal(str)
-    estimate_asked = Signal(object)
 
     def __init__(self, settings: QSettings, gallery: Path = GALLERY) -> None:
         super().__init__()
@@ -133,6 +132,12 @@ class GalleryPage(QWidget):
         if estimate is not None and config.changed(device="auto", threads=0) == quick_preset().config:
             about = "at most" if estimate.beside else "about"
             self._say_cost(f"It takes {about} {duration(estimate.seconds)} on this machine.")
+
+    def apply_theme(self) -> None:
+        """Fit the cards to the current size of text."""
+        self._place()
+        for card in self.cards:
+            card.strip.updateGeometry()
 
     def close_worker(self) -> None:
         """End the thread that reads."""

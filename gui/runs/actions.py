@@ -12,6 +12,7 @@ from engine.errors import StudioError
 from engine.runs.kept_weights import keep_checkpoint
 from engine.runs.run import COLOURS
 from engine.runs.shipped import READ_ONLY
+from engine.settings.folders import with_remembered_data
 from engine.system.plain_text import clean_name
 from gui.bridge import LatestWorker
 from gui.runs.compare import CompareDialog
@@ -205,7 +206,7 @@ class RunActions(QObject):
     def _train_again(self) -> None:
         """Queue the same settings with the smallest seed not used by any run with these settings."""
         for item in self._list.items():
-            config = item.run.config
+            config = with_remembered_data(item.run.config) if item.shipped else item.run.config
             same = [other.run.config for other in self._store.items]
             used = {other.seed for other in same if other.changed(seed=config.seed) == config}
             self.queue.start(config.changed(seed=next(s for s in range(len(used) + 1) if s not in used)))

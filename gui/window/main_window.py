@@ -78,6 +78,9 @@ LEAST = 1000, 600
 GALLERY_PAGE = len(TABS)
 """The number of the page without a tab."""
 
+GREETING_MS = 4000
+"""How long the first measurement of the preset waits while the gallery greets: opening a model comes first."""
+
 COME_WITH_METRICS = "The gallery's models come with their metrics. Copy one to your runs to evaluate it yourself."
 
 TRAINING = "A run is training. A study uses all cores, so it can only start once the run and the queue are done."
@@ -160,6 +163,7 @@ class MainWindow(QMainWindow):
         self.store.start()
         if gallery is not None and not self.store.items:
             self._show_gallery()
+            self.estimator.hold(GREETING_MS)
         self.banner.say_also(files_left_out(self.training.queue))
         self._show_queue()
         offer_unfinished(self.store, self.training, self.run_list, self.banner, settings)
@@ -661,6 +665,8 @@ class MainWindow(QMainWindow):
         self.training_page.apply_theme()
         self.traversal_page.apply_theme()
         self.metrics_page.apply_theme()
+        if self.gallery_page is not None:
+            self.gallery_page.apply_theme()
         self._show_runs()
 
     @Slot()

@@ -12,6 +12,7 @@ from engine.gallery import read_gallery
 from gui.gallery.strip import Strip
 from gui.gallery.tour import STOPS, TOUR_OVER
 from gui.runs.trash import move_to_trash
+from gui.training.estimator import PATIENCE_MS
 from gui.widgets import theme
 from gui.window.header import TABS
 from gui.window.main_window import COME_WITH_METRICS, GALLERY_PAGE, MainWindow
@@ -81,6 +82,10 @@ def test_a_user_with_runs_is_not_greeted(with_run, open_with):
     window.header.tabs.button(2).click()
     assert window.header.tabs.button(2).isChecked()
     assert window.run_list.isVisible()
+
+
+def test_opening_a_model_comes_before_measuring_the_preset(greeting):
+    assert greeting.estimator._timer.remainingTime() > PATIENCE_MS
 
 
 def test_a_card_has_the_story_and_the_numbers(greeting, tiny_gallery):
