@@ -10,6 +10,7 @@ from engine.evaluation.catalogue import METRICS, VERSION, Column, column_of
 from engine.evaluation.reasons import known_reason
 from engine.evaluation.results import of_other_code, too_narrow
 from engine.methods.base import Supervision
+from engine.methods.registry import METHODS
 from engine.runs.kept_weights import weights_step
 from engine.runs.plugins_used import in_full
 from engine.runs.run import Run
@@ -191,8 +192,11 @@ def dataset_title(config: RunConfig) -> str:
 def data_key(config: RunConfig) -> DataKey:
     """Return the key of a data set: its name and, for the user's own data, its path and image size.
 
-    The folder of a built-in data set does not count, since its images are the same anywhere.
+    The folder of a built-in data set does not count, since its images are the same anywhere; nor does the path of a
+    representation's file, which has factors and labels of its own.
     """
+    if own := METHODS[config.objective].own_data(config):
+        return (config.dataset, own)
     if config.dataset not in OWN_DATA:
         return (config.dataset,)
     size = (config.image_size,) if config.dataset == "images" else ()

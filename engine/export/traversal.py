@@ -184,9 +184,10 @@ def save_latents(run: Run, path: Path, step: int | None = None) -> Job:
     """Write the posteriors of a complete data set, with labels and factors of its images, as .npz.
 
     The arrays are means and log_variances, float32 (images, latents), for a category or code its number and 0; labels
-    and label_names; factors, the class of every factor, (images, factors), factor_values and factor_names; split, a
-    number for every image, and split_names; data, the fingerprint of the data set as JSON. Yields Progress in images,
-    Warned if the run was trained on other data, then Finished. Raises ConfigError for another extension,
+    and label_names; factors, the class of every factor, (images, factors), factor_values, factor_names and, of those
+    whose values are names, named_factors; split, a number for every image, and split_names; data, the fingerprint of
+    the data set as JSON. The file can be scored like a representation from elsewhere. Yields Progress in images, Warned
+    if the run was trained on other data, then Finished. Raises ConfigError for another extension,
     CheckpointError, DataError or RunError.
     """
     check_format(path, ("npz",))
@@ -224,11 +225,13 @@ def _known(dataset: Dataset) -> dict[str, Any]:
         known |= {"labels": dataset.labels, "label_names": np.array(dataset.label_names, np.str_)}
     if dataset.factors is not None:
         classes = dataset.factors.classes(everything)
+        named = [name for name in dataset.factors.names if dataset.factors.value_names.get(name)]
         values = [of[column] for of, column in zip(dataset.factors.values, classes.T, strict=True)]
         known |= {
             "factors": classes,
             "factor_values": np.stack(values, axis=1),
             "factor_names": np.array(dataset.factors.names, np.str_),
+            "named_factors": np.array(named, np.str_),
         }
     return known
 

@@ -7,6 +7,7 @@ Nothing is rescaled by image or batch size, so beta and gamma mean what they mea
 from inspect import get_annotations
 from typing import TYPE_CHECKING
 
+from engine.methods import stored_codes
 from engine.methods.ada_gvae import AdaGvae
 from engine.methods.annealed import AnnealedAbs, AnnealedRelu
 from engine.methods.base import Method, MethodSettings, Supervision
@@ -56,8 +57,8 @@ _OURS: dict[str, type[Method]] = {
     "info-gan-cr": InfoGanCr,
 }
 
-METHODS: Registry[type[Method]] = Registry(_OURS)
-"""The methods by their names in `--objective` and config.json."""
+METHODS: Registry[type[Method]] = Registry(_OURS, unlisted={stored_codes.NAME: stored_codes.StoredCodes})
+"""The methods by their names in `--objective` and config.json; unlisted are those of what was trained elsewhere."""
 
 
 def spec_for(config: "RunConfig", image_shape: tuple[int, int, int], classes: int) -> NetworkSpec:

@@ -1,21 +1,22 @@
 """A trained model: the weights of a run's checkpoint, in eval mode, with its data set."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engine.data import ENTRIES, ArrayStore, Dataset, fingerprint_of, load_if_available
+from engine.data import ENTRIES, ArrayStore, Dataset, fingerprint_of, load_dataset, load_if_available
 from engine.errors import CheckpointError
 from engine.methods.base import Method, Posterior
 from engine.methods.building import build
-from engine.methods.registry import make, spec_for
+from engine.methods.registry import METHODS, make, spec_for
 from engine.networks.network import SIDES
 from engine.networks.tensors import choose_device, is_available, to_tensor
 from engine.runs.checkpoints import Weights, fill, load_weights
 from engine.runs.run import Run
+from engine.runs.stored_codes import holds_codes, load_codes
 from engine.settings.run_config import DEVICE_TITLES
 
 
@@ -38,8 +39,9 @@ class TrainedModel:
 
     @property
     def device(self) -> torch.device:
-        """Device of the weights."""
-        return next(self.model.networks.parameters()).device
+        """Device of the weights; the CPU if there are none."""
+        first = next(self.model.networks.parameters(), None)
+        return torch.device("cpu") if first is None else first.device
 
     @property
     def notes(self) -> str:
@@ -54,6 +56,10 @@ class TrainedModel:
         """Return the posteriors of images, uint8 (n, height, width, channels)."""
         found = self.model.encode(to_tensor(images, self.device))
         return (found if isinstance(found, Posterior) else Posterior(*found)).to("cpu")  # a plug-in's may be a pair
+
+    def posterior_of(self, positions: NDArray[np.int64]) -> Posterior:
+        """Return the posteriors of images of the data set."""
+        return self.encode(self.dataset.images(positions))
 
     def logits(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         """Decode latents (n, latents), with class numbers (n,) if conditional: logits (n, channels, height, width)."""
@@ -72,8 +78,33 @@ class TrainedModel:
         return torch.from_numpy(self.dataset.labels[indices])
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class CodedImages(TrainedModel):
+    """The codes of a run that holds those of a file, (images, latents), in place of a model."""
+
+    codes: Tensor = field(default_factory=lambda: torch.empty(0, 0))
+
+    def fused(self) -> "CodedImages":
+        """Return itself."""
+        return self
+
+    def posterior_of(self, positions: NDArray[np.int64]) -> Posterior:
+        """Return the codes of images; their variances are not known, and 0."""
+        codes = self.codes[torch.from_numpy(np.asarray(positions, np.int64))]
+        return Posterior(codes, torch.zeros_like(codes))
+
+
+def load_dataset_of(run: Run) -> Dataset:
+    """Load a run's data set, which a run of codes brings with it. Raises DataError or CheckpointError."""
+    return load_codes(run)[1] if holds_codes(run.config) else load_dataset(*run.data)
+
+
 def load_model(run: Run, dataset: Dataset, step: int | None = None) -> TrainedModel:
     """Load a run's last checkpoint or the weights kept at a step. Raises CheckpointError or ConfigError."""
+    if holds_codes(run.config):
+        codes, _ = load_codes(run)
+        model = make(run.config, spec_for(run.config, dataset.image_shape, 0))
+        return CodedImages(run, dataset, model, 0, codes=codes)
     weights = load_weights(run.checkpoint_folder, step)
     trained = _trained(run, dataset, build(run.config, dataset), weights)
     return replace(trained, data_note=run.data_note(fingerprint_of(dataset), weights.step))
@@ -84,6 +115,10 @@ def load_model_without_data(run: Run, step: int | None = None) -> TrainedModel:
 
     The image shape and the number of classes follow from the weights. Raises CheckpointError.
     """
+    if holds_codes(run.config):
+        raise CheckpointError(
+            f"{run.name} cannot be traversed: {METHODS[run.config.objective].lacks['reconstruction']}."
+        )
     weights = load_weights(run.checkpoint_folder, step)
     model = _network_of(weights, run)
     return _trained(run, _stand_in(run, model), model, weights)
@@ -94,7 +129,7 @@ def load_model_with_data_if_present(run: Run, step: int | None = None) -> tuple[
 
     No data are drawn or downloaded. Raises CheckpointError or ConfigError.
     """
-    dataset, missing = load_if_available(*run.data)
+    dataset, missing = (None, "") if holds_codes(run.config) else load_if_available(*run.data)
     if dataset is None:
         return load_model_without_data(run, step), missing
     return load_model(run, dataset, step), ""
