@@ -75,10 +75,7 @@ def _subset_text(protocol: Mapping[str, Any]) -> str:
 def _source_text(protocol: Mapping[str, Any]) -> str:
     """Where the codes come from, if not from a model trained here."""
     source = protocol.get("from_elsewhere")
-    if not isinstance(source, Mapping):
-        return ""
-    size = f"{_number(source.get('n'))} × {_number(source.get('latents'))}"
-    return f"codes ({size}) in {source.get('file', '')}, contents {str(source.get('contents', ''))[:8]}…"
+    return one_line(str(source.get("words", "")), 300) if isinstance(source, Mapping) else ""
 
 
 def _number(value: Any) -> str:

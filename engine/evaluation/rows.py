@@ -73,6 +73,11 @@ class Row:
         return self.config.supervision
 
     @property
+    def elsewhere(self) -> str:
+        """Where its codes come from in a few words, if it was not trained here; else empty."""
+        return str(METHODS[self.config.objective].provenance(self.config).get("words", ""))
+
+    @property
     def older(self) -> bool:
         """Whether the metrics are for earlier weights than the current ones."""
         return bool(self.metrics) and self.newest is not None and self.newest != self.step
@@ -183,8 +188,13 @@ def columns_of(rows: Iterable[Row]) -> list[Column]:
 
 
 def dataset_title(config: RunConfig) -> str:
-    """Return the title of the data set, with the name of the file or folder for the user's own data."""
+    """Return the title of the data set, with the name of the file or folder for the user's own data.
+
+    For factors that a representation brings with it, it has the beginning of their fingerprint instead.
+    """
     title = DATASET_TITLES[config.dataset]
+    if brought := METHODS[config.objective].own_data(config):
+        return f"From files ({brought[:4]})"
     own = config.dataset in OWN_DATA and config.data_folder is not None
     return f"{title} ({clean_name(config.data_folder.name)})" if own and config.data_folder else title
 

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from engine.data import Dataset, fingerprint_of, load_prepared, prepare
+from engine.data import Dataset, fingerprint_of
 from engine.errors import ConfigError, RunError
 from engine.evaluation.forward import require_finite
 from engine.evaluation.posterior_means import BATCH
@@ -20,7 +20,7 @@ from engine.figures.drawing import FORMATS, check_format, save, traversal_figure
 from engine.jobs.events import Finished, Job, Progress, Warned
 from engine.runs.latent_names import latent_title
 from engine.runs.run import Run
-from engine.runs.trained import load_model
+from engine.runs.trained import load_model, prepared_dataset_of
 from engine.system.files import place_folder, replacing, scratch_folder
 from engine.system.numbers import exact_text
 from engine.traversal import Traversal
@@ -191,10 +191,7 @@ def save_latents(run: Run, path: Path, step: int | None = None) -> Job:
     CheckpointError, DataError or RunError.
     """
     check_format(path, ("npz",))
-    for event in prepare(*run.config.data):
-        if isinstance(event, Progress):
-            yield event
-    dataset = load_prepared(*run.data)
+    dataset = yield from prepared_dataset_of(run)
     trained = load_model(run, dataset, step)
     if trained.notes:
         yield Warned(trained.notes)
@@ -204,7 +201,7 @@ def save_latents(run: Run, path: Path, step: int | None = None) -> Job:
     for first in range(0, count, BATCH):
         chosen = np.arange(first, min(first + BATCH, count))
         with torch.inference_mode():
-            found = fused.encode(dataset.images(chosen))
+            found = fused.posterior_of(chosen)
         statistics[0, chosen], statistics[1, chosen] = (tensor.numpy() for tensor in found)
         require_finite(trained, statistics[:, chosen])
         yield Progress(first + len(chosen), count, f"Encoding {dataset.title}", "images")

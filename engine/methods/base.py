@@ -272,7 +272,10 @@ class Method(ABC):
 
     @classmethod
     def provenance(cls, config: "RunConfig") -> dict[str, Any]:
-        """Return what the protocols of a run's metrics say about where its codes come from, if not from training."""
+        """Return what the protocols of a run's metrics say about where its codes come from, if not from training.
+
+        "words" says it in a few words, beginning with a small letter.
+        """
         return {}
 
     @classmethod

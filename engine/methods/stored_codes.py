@@ -55,7 +55,9 @@ class StoredCodes(Method):
     def provenance(cls, config: "RunConfig") -> dict[str, Any]:
         """Return the file's name, the fingerprint of what was read, and the size of the codes."""
         own = config.method
-        return {"file": own.file, "contents": own.contents, "n": own.samples, "latents": config.latents}
+        words = f"codes ({own.samples:,} × {config.latents}) in {own.file}, contents {own.contents[:8]}…"
+        about = {"file": own.file, "contents": own.contents, "n": own.samples, "latents": config.latents}
+        return {"words": words, **about}
 
     @classmethod
     def own_data(cls, config: "RunConfig") -> str:

@@ -1,5 +1,6 @@
 """A trained model: the weights of a run's checkpoint, in eval mode, with its data set."""
 
+from collections.abc import Generator
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -7,8 +8,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engine.data import ENTRIES, ArrayStore, Dataset, fingerprint_of, load_dataset, load_if_available
+from engine.data import ENTRIES, ArrayStore, Dataset, fingerprint_of, load_dataset, load_if_available, prepare
 from engine.errors import CheckpointError
+from engine.jobs.events import Event, Progress, Request
 from engine.methods.base import Method, Posterior
 from engine.methods.building import build
 from engine.methods.registry import METHODS, make, spec_for
@@ -99,6 +101,22 @@ def load_dataset_of(run: Run) -> Dataset:
     return load_codes(run)[1] if holds_codes(run.config) else load_dataset(*run.data)
 
 
+def prepared_dataset_of(run: Run) -> Generator[Event, Request | None, Dataset]:
+    """Prepare a run's data set, with Progress, and return it. Raises as `load_dataset_of` does."""
+    if not holds_codes(run.config):
+        for event in prepare(*run.config.data):
+            if isinstance(event, Progress):
+                yield event
+    return load_dataset_of(run)
+
+
+def require_decoder(run: Run) -> None:
+    """Raise CheckpointError if a run has no decoder, so that nothing of it can be traversed."""
+    method = METHODS[run.config.objective]
+    if not method.decodes:
+        raise CheckpointError(f"{run.name} cannot be traversed: {method.lacks['reconstruction']}.")
+
+
 def load_model(run: Run, dataset: Dataset, step: int | None = None) -> TrainedModel:
     """Load a run's last checkpoint or the weights kept at a step. Raises CheckpointError or ConfigError."""
     if holds_codes(run.config):
@@ -115,10 +133,7 @@ def load_model_without_data(run: Run, step: int | None = None) -> TrainedModel:
 
     The image shape and the number of classes follow from the weights. Raises CheckpointError.
     """
-    if holds_codes(run.config):
-        raise CheckpointError(
-            f"{run.name} cannot be traversed: {METHODS[run.config.objective].lacks['reconstruction']}."
-        )
+    require_decoder(run)
     weights = load_weights(run.checkpoint_folder, step)
     model = _network_of(weights, run)
     return _trained(run, _stand_in(run, model), model, weights)
