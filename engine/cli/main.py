@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from engine import __version__
-from engine.cli import cluster, evaluate, export, plugins, study, traverse
+from engine.cli import cluster, evaluate, export, import_model, plugins, study, traverse
 from engine.cli.options import check_takes_data, data_option, find, machine_options, runs_option
 from engine.cli.progress import answer, say, shown, stop_on_interrupt
 from engine.errors import ChangedError, ConfigError, OutputError, PluginError, RunError, StudioError
@@ -99,6 +99,7 @@ def parser() -> Parser:
 
     evaluate.add_commands(commands)
     traverse.add_commands(commands)
+    import_model.add_command(commands)
     study.add_command(commands)
     cluster.add_commands(commands)
 

@@ -24,6 +24,8 @@ from engine.system.numbers import exact_text
 from engine.system.schedule import Schedule
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy as np
     import torch
     from numpy.typing import NDArray
@@ -369,6 +371,10 @@ class Method(ABC):
     def classes(self) -> int:
         """Number of classes whose label the decoder is given; 0 if it is given none."""
         return self.spec.classes
+
+    def open_files(self, folder: "Path") -> Self:
+        """Load networks that are not weights in a checkpoint, from a run's folder of checkpoints; return self."""
+        return self
 
     def to(self, device: "torch.device") -> Self:
         """Move the networks to a device, with convolutions channels last (fastest on a CPU); return self."""

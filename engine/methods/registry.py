@@ -19,6 +19,7 @@ from engine.methods.dc_ign import DcIgn, DcIgnTransformations
 from engine.methods.dip_vae import DipVaeI, DipVaeII
 from engine.methods.factor_d_vae import FactorDVae
 from engine.methods.factor_vae import FactorVae
+from engine.methods.imported import IMPORTED
 from engine.methods.info_gan import InfoGan
 from engine.methods.info_gan_cr import InfoGanCr
 from engine.methods.info_vae import InfoVae
@@ -57,7 +58,7 @@ _OURS: dict[str, type[Method]] = {
     "info-gan-cr": InfoGanCr,
 }
 
-METHODS: Registry[type[Method]] = Registry(_OURS, unlisted={stored_codes.NAME: stored_codes.StoredCodes})
+METHODS: Registry[type[Method]] = Registry(_OURS, unlisted={stored_codes.NAME: stored_codes.StoredCodes, **IMPORTED})
 """The methods by their names in `--objective` and config.json; unlisted are those of what was trained elsewhere."""
 
 

@@ -151,7 +151,10 @@ def load_model_with_data_if_present(run: Run, step: int | None = None) -> tuple[
 
 
 def _trained(run: Run, dataset: Dataset, model: Method, weights: Weights) -> TrainedModel:
-    fill(model.networks, weights, run.name)
+    if model.untrainable:
+        model.open_files(run.checkpoint_folder)
+    else:
+        fill(model.networks, weights, run.name)
     device, note = _device_of(run)
     model = model.eval().to(device)
     return TrainedModel(run, dataset, model, weights.step, device_note=note, plugin_note=run.plugin_note(weights.step))
@@ -172,6 +175,8 @@ def _device_of(run: Run) -> tuple[torch.device, str]:
 
 def _network_of(weights: Weights, run: Run) -> Method:
     """The method whose networks fit the shapes of these weights."""
+    if METHODS[run.config.objective].untrainable and run.image_shape is not None:
+        return make(run.config, spec_for(run.config, run.image_shape, 0))
     shapes = {name: tensor.shape for name, tensor in weights.tensors.items()}
     for image_shape, classes in _candidates(run, shapes):
         model = make(run.config, spec_for(run.config, image_shape, classes))
