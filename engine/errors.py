@@ -21,6 +21,10 @@ class NotPreparedError(DataError):
     """A data set has not been prepared, or its prepared copy was damaged and removed."""
 
 
+class NoImagesError(DataError):
+    """Images are needed of which only codes, labels or factors are known."""
+
+
 class ChangedError(StudioError):
     """A data set or plug-in differs from the one that a run was trained with, and the user has not accepted that."""
 

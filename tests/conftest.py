@@ -271,9 +271,9 @@ def study_file():
 @pytest.fixture
 def plugins(tmp_path, monkeypatch):
     """No plug-in of another test: a folder of its own, and what this one loads is removed again."""
-    from engine.plugins.consent import Consent
     from engine.plugins.loading import Plugins
     from engine.plugins.registering import PLUGINS, unregister
+    from engine.system.consent import Consent
 
     monkeypatch.setattr("engine.jobs.processes._preparation", [])
     folder = tmp_path / "plugins"

@@ -6,28 +6,26 @@ one line on stderr that says what to do.
 
 import argparse
 import errno
-import json
 import re
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
 from engine import __version__
-from engine.cli import cluster, export, gallery, plugins, study, traverse
-from engine.cli.options import check_takes_data, data_option, find, machine_options, runs_option, threads_option
+from engine.cli import cluster, evaluate, export, gallery, import_model, plugins, study, traverse
+from engine.cli.options import check_takes_data, data_option, find, machine_options, runs_option
 from engine.cli.progress import answer, say, shown, stop_on_interrupt
 from engine.errors import ChangedError, ConfigError, OutputError, PluginError, RunError, StudioError
 from engine.jobs.control import Control
-from engine.jobs.events import Evaluated, Finished, Paused, Request
+from engine.jobs.events import Finished, Paused, Request
 from engine.methods.registry import METHODS, by_supervision
 from engine.runs.run import Run
 from engine.settings.folders import chosen_folders, data_cache, with_remembered_data
 from engine.settings.presets import quick_preset
 from engine.settings.run_config import DATASET_TITLES, RunConfig, over
 from engine.system.leftovers import clear_leftovers, folders_to_clear
-from engine.system.numbers import plain, rounded_text, whole_number
+from engine.system.numbers import plain, whole_number
 from engine.system.plain_text import one_line
 from engine.system.program import COMMAND, NAME
 from engine.system.user_code import explained
@@ -99,30 +97,9 @@ def parser() -> Parser:
     runs_option(resume)
     resume.set_defaults(do=_resume)
 
-    evaluate = commands.add_parser("evaluate", help="compute metrics", description="Compute the metrics of runs.")
-    evaluate.add_argument("runs_given", nargs="+", metavar="RUN", help="folder or name of a run")
-    which = evaluate.add_mutually_exclusive_group()
-    which.add_argument(
-        "--metrics",
-        metavar="A,B",
-        help="metrics to compute (default: all but pipe and those that compare runs: "
-        "udr_lasso, udr_spearman, model_centrality)",
-    )
-    which.add_argument(
-        "--quick", action="store_true", help="a quick look: what takes seconds, with scores from a sample of images"
-    )
-    how = evaluate.add_mutually_exclusive_group()
-    how.add_argument("--json", action="store_true", help="print JSON with protocols instead of a table")
-    how.add_argument("--format", choices=["markdown", "csv", "latex"], help="format of the table (default markdown)")
-    evaluate.add_argument(
-        "--by-method", action="store_true", help="one row per method: mean and standard deviation over its runs"
-    )
-    data_option(evaluate)
-    threads_option(evaluate)
-    runs_option(evaluate)
-    evaluate.set_defaults(do=_evaluate)
-
+    evaluate.add_commands(commands)
     traverse.add_commands(commands)
+    import_model.add_command(commands)
     study.add_command(commands)
     cluster.add_commands(commands)
     gallery.add_command(commands)
@@ -268,63 +245,6 @@ def _resume(arguments: argparse.Namespace) -> int:
         return _train_run(run, accept_changes=accept)
     except ChangedError as error:
         raise RunError(f"{error} To accept this, add --accept-changes.") from None
-
-
-def _evaluate(arguments: argparse.Namespace) -> int:
-    from engine.evaluation.apart import evaluations
-    from engine.evaluation.catalogue import quick_metrics
-    from engine.evaluation.grouping import METHOD
-    from engine.evaluation.rows import row_of
-    from engine.evaluation.table import table_of
-    from engine.evaluation.table_formats import FORMATS
-
-    metrics = [name.strip() for name in arguments.metrics.split(",")] if arguments.metrics else None
-    if arguments.quick:
-        metrics = quick_metrics()
-    runs = [find(name, arguments) for name in arguments.runs_given]
-    found: dict[Path, dict[str, Any]] = {}
-    for _, job in evaluations(runs, metrics):
-        for event in shown(job, Control()):
-            if isinstance(event, Evaluated):
-                before = found.setdefault(event.run, event.result)
-                before["metrics"] = before["metrics"] | event.result["metrics"]
-    compared = [run for run in runs if run.path in found]  # the others could not be loaded, as was said
-    results = [found[run.path] for run in compared]
-    if arguments.json:
-        answer(json.dumps(results, indent=2, ensure_ascii=False))
-    elif metrics and not (arguments.format or arguments.by_method):
-        for result in results:
-            for name, entry in result["metrics"].items():
-                answer(f"{result['name']}  {name}  {_value_of(entry)}")
-    else:
-        rows = [
-            replace(row, metrics=result["metrics"])
-            for run, result in zip(compared, results, strict=True)
-            if (row := row_of(run))
-        ]
-        table = table_of(rows, (METHOD,) if arguments.by_method else None).filled()
-        answer(FORMATS[arguments.format or "markdown"](table), end="")
-        for line in _reasons(results):
-            say(line)
-    return 0
-
-
-def _value_of(entry: dict[str, Any]) -> str:
-    if entry["value"] is None:
-        return str(entry["reason"])
-    interval = entry.get("interval")
-    within = f"  (95 %: {rounded_text(interval[0], 6)} to {rounded_text(interval[1], 6)})" if interval else ""
-    return f"{rounded_text(entry['value'], 6)} {entry['unit']}".strip() + within
-
-
-def _reasons(results: list[dict[str, Any]]) -> list[str]:
-    """Reasons for missing values, each once, with its metrics."""
-    lacking: dict[str, list[str]] = {}
-    for result in results:
-        for name, entry in result["metrics"].items():
-            if entry["value"] is None and name not in lacking.setdefault(entry["reason"], []):
-                lacking[entry["reason"]].append(name)
-    return [f"No {', '.join(names)}: {reason}." for reason, names in lacking.items()]
 
 
 def _datasets(arguments: argparse.Namespace) -> int:

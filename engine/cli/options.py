@@ -7,6 +7,7 @@ from typing import Any
 from engine.errors import ConfigError
 from engine.runs.run import Run, find_run
 from engine.settings.folders import default_runs_folder
+from engine.settings.run_config import RunConfig
 from engine.system.program import NAME
 
 
@@ -48,14 +49,19 @@ def find(name: str, arguments: argparse.Namespace) -> Run:
     if arguments.data is not None:
         check_takes_data(run.config.dataset)
         run.config = run.config.changed(data_folder=arguments.data)
+    use_threads(arguments)
+    return run
+
+
+def use_threads(arguments: argparse.Namespace) -> None:
+    """Compute with the threads of --threads. Raises ConfigError for anything but a number of threads."""
     threads = getattr(arguments, "threads", None)
     if threads is not None:
         import torch
 
-        count = run.config.changed(threads=threads).threads
+        count = RunConfig().changed(threads=threads).threads
         if count:
             torch.set_num_threads(count)
-    return run
 
 
 def _folder(text: str) -> Path:

@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -12,16 +12,15 @@ from engine.cli.cluster import security, tls_options
 from engine.cli.options import data_option, machine_options, runs_option
 from engine.cli.progress import answer, say, shown, stop_on_interrupt
 from engine.cli.score_figure import check_score, draw_score, score_options
-from engine.errors import ConfigError, RunError
+from engine.cli.tables import check_output, write_table
+from engine.errors import ConfigError
 from engine.jobs.control import Control, drive, last_event
 from engine.jobs.events import Event, Finished, Job, Progress, Warned
-from engine.system.files import write_bytes
 from engine.system.numbers import whole_number
 from engine.system.plain_text import one_line, without_invisible
 from engine.system.program import COMMAND, NAME
 
 if TYPE_CHECKING:
-    from engine.evaluation.table import Table
     from engine.studies import CellState, Study
 
 FAILED, INTERRUPTED = 1, 130
@@ -80,7 +79,7 @@ def _study(arguments: argparse.Namespace) -> int:
         return _list()
     seeds = None if arguments.seeds is None else _whole("--seeds", arguments.seeds)
     study = load_study(arguments.study, arguments.quick, seeds, data_folder=arguments.data)
-    written = _writer(arguments)
+    check_output(arguments)
     score = arguments.score or ("factor_vae" if "factor_vae" in study.metrics else study.metrics[-1])
     if arguments.figure is not None:
         check_score(score, arguments.figure)
@@ -96,7 +95,7 @@ def _study(arguments: argparse.Namespace) -> int:
         check_selector(study, arguments.select)
     if arguments.dry_run and arguments.figure is None and arguments.select is None:
         return _dry_run(study, arguments, machine)
-    status = 0 if arguments.dry_run else _run(study, arguments, machine, written)
+    status = 0 if arguments.dry_run else _run(study, arguments, machine)
     if status == INTERRUPTED:
         return status
     if arguments.figure is not None:
@@ -167,7 +166,7 @@ def _dry_run(study: "Study", arguments: argparse.Namespace, machine: dict[str, A
     return 0
 
 
-def _run(study: "Study", arguments: argparse.Namespace, machine: dict[str, Any], written: "_Writer") -> int:
+def _run(study: "Study", arguments: argparse.Namespace, machine: dict[str, Any]) -> int:
     from engine.studies import (
         CellFinished,
         CellStarted,
@@ -199,7 +198,7 @@ def _run(study: "Study", arguments: argparse.Namespace, machine: dict[str, Any],
                     return INTERRUPTED
     states = [failed.get(state.cell.title, state) for state in cell_states(study, arguments.runs)]
     text = methods_text(study, arguments.runs) if arguments.methods_text else None
-    written(study_table(study, arguments.runs, states), text)
+    write_table(study_table(study, arguments.runs, states), arguments, text)
     missing = missing_cells(states)
     if missing:
         say(f"{NAME}: {' '.join(missing)} The same command tries again.")
@@ -257,38 +256,6 @@ def _whole(option: str, text: str) -> int:
         return whole_number(text)
     except ValueError:
         raise ConfigError(f"{option} is {text!r}; it must be a whole number.") from None
-
-
-_Writer = Callable[["Table", str | None], None]
-
-
-def _writer(arguments: argparse.Namespace) -> _Writer:
-    """A function that writes the table, or the text instead. Raises ConfigError for another extension."""
-    from engine.evaluation.table_formats import ENDINGS, FORMATS
-
-    output: Path | None = arguments.output
-    render = FORMATS[arguments.format or "markdown"]
-    if output is not None and not arguments.format and not arguments.methods_text:
-        ending = output.suffix.lower().lstrip(".")
-        if ending not in ENDINGS:
-            raise ConfigError(
-                f"--output ends in {output.suffix or 'nothing'!r}; use .{', .'.join(ENDINGS)} or --format."
-            )
-        render = ENDINGS[ending]
-
-    def write(table: "Table", text: str | None) -> None:
-        content = render(table) if text is None else text
-        if output is None:
-            answer(content, end="")
-            return
-        try:
-            output.absolute().parent.mkdir(parents=True, exist_ok=True)
-            write_bytes(output, content.encode())
-        except OSError as error:
-            raise RunError(f"{output} cannot be written: {error.strerror or error}.") from None
-        answer(output.absolute())
-
-    return write
 
 
 def _again(arguments: argparse.Namespace) -> str:

@@ -151,9 +151,10 @@ def _start(run: "Run", arguments: argparse.Namespace) -> "tuple[TrainedModel, St
     from engine.data import load_dataset
     from engine.data.input_pictures import fit_picture, read_picture, style_of
     from engine.evaluation.sampling import sample_of
-    from engine.runs.trained import load_model, load_model_with_data_if_present
+    from engine.runs.trained import load_model, load_model_with_data_if_present, require_decoder
     from engine.traversal import start_from_image, start_from_picture, start_from_prior
 
+    require_decoder(run)
     if arguments.prior or arguments.input is not None:
         picture = None if arguments.prior else read_picture(arguments.input)
         trained, missing = load_model_with_data_if_present(run, arguments.checkpoint)

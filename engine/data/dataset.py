@@ -8,7 +8,7 @@ from typing import Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.errors import DataError
+from engine.errors import DataError, NoImagesError
 
 Images: TypeAlias = NDArray[np.uint8]
 Indices: TypeAlias = NDArray[np.int64]
@@ -54,6 +54,21 @@ class BitStore:
         pixels = np.unpackbits(self.bits[indices], axis=1)
         np.multiply(pixels, 255, out=pixels)
         return pixels.reshape(-1, self.height, self.width, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class NoImages:
+    """The place of images of which only codes, labels or factors are known."""
+
+    count: int
+    file: str
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __call__(self, indices: Indices) -> Images:
+        """Raise NoImagesError."""
+        raise NoImagesError(f"{self.file} holds no images.")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -155,6 +170,11 @@ class Dataset:
     def images(self, indices: Indices) -> Images:
         """Return the images at these positions, uint8 (n, height, width, channels)."""
         return self.store(np.asarray(indices, dtype=np.int64))
+
+    @property
+    def has_images(self) -> bool:
+        """Whether its images are known, and not only their number."""
+        return not isinstance(self.store, NoImages)
 
     @property
     def classes(self) -> int:

@@ -76,8 +76,14 @@ class Need(StrEnum):
     KL = "kl"
     CATEGORY = "category"
     FACTORS = "factors"
+    FACTOR_VALUES = "values of factors"
+    """Factors of any number of values, which may be continuous, unless they have names."""
     LABELS = "labels"
     TRAINING_SPLIT = "training split"
+
+
+OF_FACTORS = frozenset({Need.FACTORS, Need.FACTOR_VALUES})
+"""Either of these requires ground-truth factors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,7 +294,7 @@ _OURS = (
     Column("sap_continuous", "SAP (lines)", "", 3, "↑", PROTOCOLS, "R², as InfoGAN-CR",
            "SAP with continuous factors: R² of a line instead of the accuracy of a classifier. Values in papers above "
            "about 0.2 on dSprites are most likely this one.", full="SAP with continuous factors",
-           protocol=sap.CONTINUOUS, needs=_FACTORS),
+           protocol=sap.CONTINUOUS, needs=frozenset({Need.FACTOR_VALUES})),
     Column("class_probe", "Class (linear)", "", 3, "↑", PREDICTION, "linear probe",
            "Accuracy with which logistic regression predicts the class of an image from its latents.",
            full="Class by a linear probe", protocol=predictors.CLASS_PROBE, needs=frozenset({Need.LABELS})),

@@ -27,6 +27,7 @@ from engine.runs.trained import TrainedModel
 BATCH = 64
 _MADE = ("model_centrality",)
 """Metrics of images that the runs generate."""
+INCOMPLETE = "it compares generated images, and one of the compared runs has no encoder or no decoder"
 ALONE = "it compares runs, and no other of the evaluated runs is on the same data"
 
 
@@ -64,20 +65,27 @@ def compare(runs: Sequence[Run], metrics: Sequence[str]) -> Job:
     for data in dict.fromkeys(model.data for model in models):
         alike = [model for model in models if model.data == data]
         found: dict[str, NDArray[np.float64]] = {}
+        complete = all(model.trained.model.decodes and model.trained.model.encodes for model in alike)
         if len(alike) > 1:
             for name in wanted:
-                found[name] = yield from (_centralities(alike) if name in _MADE else _udr(alike, name))
+                if name not in _MADE:
+                    found[name] = yield from _udr(alike, name)
+                elif complete:
+                    found[name] = yield from _centralities(alike)
         for number, model in enumerate(alike):
-            entries = {name: _entry(alike, number, name, found.get(name)) for name in wanted}
+            alone = ALONE if complete or len(alike) < 2 else INCOMPLETE
+            entries = {name: _entry(alike, number, name, found.get(name), alone) for name in wanted}
             kept = keep(model.trained, model.key, {"metrics": entries})
             config = model.trained.run.config
             about = {"method": config.method_title, "supervision": str(config.supervision)}
             yield Evaluated(model.trained.run.path, kept | about | {"metrics": entries})
 
 
-def _entry(models: Sequence[_Compared], number: int, name: str, values: NDArray[np.float64] | None) -> dict[str, Any]:
+def _entry(
+    models: Sequence[_Compared], number: int, name: str, values: NDArray[np.float64] | None, alone: str
+) -> dict[str, Any]:
     if values is None:
-        return missing(ALONE)
+        return missing(alone)
     dataset = models[number].trained.dataset
     split, column = dataset.headline_split, METRICS[name]
     n, of = len(models[number].codes), len(dataset.splits[split])
@@ -101,7 +109,7 @@ def _encoded(run: Run) -> Generator[Event, Request | None, _Compared]:
     codes, kl = [], []
     with torch.inference_mode():
         for start in range(0, len(chosen), BATCH):
-            posterior = trained.encode(dataset.images(chosen[start : start + BATCH]))
+            posterior = trained.posterior_of(chosen[start : start + BATCH])
             codes.append(posterior.mean.double().numpy())
             if trained.model.has("kl"):
                 kl.append(trained.model.kl(posterior).double().numpy())

@@ -50,6 +50,8 @@ def evaluations(row: Row, metric: str) -> list[Evaluated]:
 
 def spent(row: Row, evaluated: Evaluated, cost: str) -> float | None:
     """Return the cost of a run until an evaluation, in the unit of a column of `COSTS`; None if it is not known."""
+    if row.elsewhere:
+        return None
     if cost == STEPS.metric:
         return float(evaluated.step)
     if evaluated.seconds is None or row.threads is None or (row.threads > 0) != (cost == PROCESSOR_HOURS.metric):

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from engine.data import Dataset, Fingerprint, fingerprint_of, load_if_available, load_prepared, prepare
 from engine.data.subsets import subset_of, training_positions
-from engine.errors import CheckpointError, ConfigError, DataError, StudioError
-from engine.evaluation.catalogue import COMPARED, METRICS, OURS, VERSION, Need, usual_metrics
+from engine.errors import CheckpointError, ConfigError, DataError, NoImagesError, StudioError
+from engine.evaluation.catalogue import COMPARED, METRICS, OF_FACTORS, OURS, VERSION, usual_metrics
 from engine.evaluation.forward import forward
 from engine.evaluation.further_scores import FURTHER
 from engine.evaluation.generated import GENERATED
@@ -26,10 +26,12 @@ from engine.evaluation.sampling import drawn_from, sample_of
 from engine.evaluation.summaries import category_results, correlation_results, headline_results, training_results
 from engine.jobs.events import Evaluated, Event, Job, Progress, Request, Warned
 from engine.jobs.processes import Children
+from engine.methods.registry import METHODS
 from engine.runs.checkpoints import checkpoint_step
 from engine.runs.kept_weights import MAX_WEIGHTS_BYTES, WEIGHTS
 from engine.runs.plugins_used import plugins_used, require_plugins
 from engine.runs.run import Run
+from engine.runs.stored_codes import holds_codes, load_codes
 from engine.runs.trained import TrainedModel, load_model
 from engine.settings.absent import missing_words
 from engine.system.reading import DamagedError, read_limited, reason_of
@@ -38,7 +40,7 @@ from engine.system.user_code import raised_words
 TRAINING = ("reconstruction_train", "reconstruction_train_mean")
 MEASURED: tuple[Metric, ...] = (QUICK_LOOK, *SCORES, *FURTHER, *PREDICTIONS, *GENERATED)
 """Metrics of the application that are computed from a representation, in this order."""
-GROUND_TRUTH = tuple(name for name in OURS if Need.FACTORS in METRICS[name].needs)
+GROUND_TRUTH = tuple(name for name in OURS if OF_FACTORS & METRICS[name].needs)
 _OF_METRICS = frozenset(column.metric for metric in MEASURED for column in metric.columns)
 HEADLINE = tuple(name for name in OURS if name not in (*TRAINING, *COMPARED, *_OF_METRICS))
 WITHOUT_FACTORS = (*HEADLINE, *TRAINING)
@@ -104,6 +106,8 @@ def _result(run: Run, kept: dict[str, Any], none: Results, wanted: Sequence[str]
 
 def data_of(run: Run, *, needed: bool) -> Generator[Event, Request | None, tuple[Dataset | None, str]]:
     """Return the run's data set, or None and the reason if it is not available and not `needed`. Raises DataError."""
+    if holds_codes(run.config):
+        return load_codes(run)[1], ""
     if not needed and run.config.data_folder is None:
         return load_if_available(*run.data)
     try:
@@ -202,6 +206,8 @@ def _measured(metric: Metric, representation: Representation) -> Generator[Event
         for name, value in (yield from found_by(metric, representation)).items():
             score = Score(value) if isinstance(value, float) else value
             found[name] = missing(score) if isinstance(score, str) else representation.entry(METRICS[name], score)
+    except NoImagesError:
+        found = {name: missing("its images are not known, only their codes") for name in names}
     except StudioError:
         raise
     except Exception as error:
@@ -226,6 +232,8 @@ def keep(trained: TrainedModel, key: str, new: dict[str, Any]) -> dict[str, Any]
     run, data = trained.run, fingerprint_of(trained.dataset)
     before = _kept(run, key, data)
     about_data = {"data": data.values(), **_trained_on(trained)}
+    if provenance := METHODS[run.config.objective].provenance(run.config):
+        about_data["from_elsewhere"] = provenance
     metrics = before["metrics"] | {name: _with_data(entry, about_data) for name, entry in new["metrics"].items()}
     about = {
         "run": str(run.path),

@@ -64,10 +64,14 @@ def require_finite(trained: TrainedModel, *values: NDArray[np.floating]) -> None
 def _batch(
     trained: TrainedModel, indices: NDArray[np.int64], noise: torch.Generator, sharpness: bool
 ) -> tuple[NDArray[np.float64], ...]:
-    model, originals = trained.model, trained.dataset.images(indices)
+    model, sampled, at_mean, sharp, sharp_originals = trained.model, *(np.empty(0) for _ in range(4))
+    if not trained.dataset.has_images:
+        return sampled, at_mean, np.empty((0, 0)), _numbers(trained.posterior_of(indices).mean), sharp, sharp_originals
+    originals = trained.dataset.images(indices)
     images, labels = to_tensor(originals), trained.labels(indices)
-    posterior = trained.encode(originals)
-    sampled = at_mean = sharp = np.empty(0)
+    posterior = trained.encode(originals) if model.encodes else trained.posterior_of(indices)
+    if sharpness:
+        sharp_originals = laplacian_variance(originals)
     if model.has("reconstruction"):
         z = model.sample(posterior, noise)  # the same noise on every device
         sampled = _numbers(reconstruction_per_image(trained.logits(z, labels), images))
@@ -76,7 +80,7 @@ def _batch(
         if sharpness:
             sharp = laplacian_variance(torch.sigmoid(logits).permute(0, 2, 3, 1).numpy() * 255.0)
     kl = _numbers(model.kl(posterior)) if model.has("kl") else np.empty((0, 0))
-    return sampled, at_mean, kl, _numbers(posterior.mean), sharp, laplacian_variance(originals) if sharpness else sharp
+    return sampled, at_mean, kl, _numbers(posterior.mean), sharp, sharp_originals
 
 
 def _numbers(values: torch.Tensor) -> NDArray[np.float64]:

@@ -102,6 +102,8 @@ class SampledMig(FactorMetric):
 class ContinuousSap(FactorMetric):
     """SAP by the fit of lines."""
 
+    needs = frozenset({Need.FACTOR_VALUES})
+
     def compute(self, representation: Representation) -> Computing:
         """Fit lines, and support vector machines for factors whose values have names."""
         training, testing = representation.drawn

@@ -83,7 +83,7 @@ def experiment_titles(configs: Sequence[RunConfig]) -> list[str]:
 
 def sorted_rows(rows: Sequence[Row]) -> list[Row]:
     """Return runs sorted by data set, supervision, method (in the report's order) and seed."""
-    methods = list(METHODS)
+    methods = {name: number for number, name in enumerate(METHODS)}
     return sorted(
         rows,
         key=lambda row: (
@@ -91,7 +91,7 @@ def sorted_rows(rows: Sequence[Row]) -> list[Row]:
             tuple(map(str, row.data)),
             row.supervision.rank,
             row.config.conditional,
-            methods.index(row.config.objective),
+            methods.get(row.config.objective, len(methods)),
             row.seed,
             row.name,
         ),

@@ -37,6 +37,6 @@ class PosteriorMeans:
 
     @torch.inference_mode()
     def _encode(self, images: NDArray[np.int64]) -> NDArray[np.float32]:
-        mean: NDArray[np.float32] = self._fused.encode(self._trained.dataset.images(images)).mean.numpy()
+        mean: NDArray[np.float32] = self._fused.posterior_of(images).mean.numpy()
         require_finite(self._trained, mean)
         return mean

@@ -17,7 +17,9 @@ def protocol_text(entry: Mapping[str, Any], column: Column, *, interval: bool = 
     """Return the protocol of an entry of evaluation.json as a sentence, with its 95 % interval if it has one."""
     protocol = entry.get("protocol", {})
     parts = [str(protocol.get("name", "no protocol was recorded")), counts_text(protocol)]
-    if protocol.get("z"):
+    if source := _source_text(protocol):
+        parts.append(source)
+    elif protocol.get("z"):
         parts.append("z sampled" if protocol["z"] == "sampled" else "z = posterior mean")
     if protocol.get("factors"):
         parts.append(f"factors: {', '.join(map(str, protocol['factors']))}")
@@ -68,6 +70,12 @@ def _subset_text(protocol: Mapping[str, Any]) -> str:
         return ""
     count = f"{_number(trained.get('n'))} of {_number(trained.get('of'))} training images"
     return f"the run was trained on {count}: {trained.get('subset', '')}"
+
+
+def _source_text(protocol: Mapping[str, Any]) -> str:
+    """Where the codes come from, if not from a model trained here."""
+    source = protocol.get("from_elsewhere")
+    return one_line(str(source.get("words", "")), 300) if isinstance(source, Mapping) else ""
 
 
 def _number(value: Any) -> str:

@@ -1,7 +1,7 @@
 """Reasons why a metric has no value that are known before anything is computed."""
 
 from engine.data import ENTRIES
-from engine.evaluation.catalogue import COMPARED, METRICS, OURS, Need
+from engine.evaluation.catalogue import COMPARED, METRICS, OF_FACTORS, OURS, Need
 from engine.methods.base import Method
 from engine.methods.registry import METHODS
 from engine.settings.run_config import DATASET_TITLES, OWN_DATA, RunConfig
@@ -49,7 +49,7 @@ def known_reason(config: RunConfig, metric: str) -> str:
     entry, needs = ENTRIES[config.dataset], _needs(metric)
     folder = config.data_folder if config.dataset in OWN_DATA else None
     title = DATASET_TITLES[config.dataset] if folder is None else folder.stem or folder.name
-    if Need.FACTORS in needs:
+    if OF_FACTORS & needs:
         latents = METHODS[config.objective].latents_of(config)
         return no_factors(title) if not entry.factors else ONE_LATENT if len(latents) < 2 else ""
     if Need.LABELS in needs and not entry.classes and config.dataset not in OWN_DATA:

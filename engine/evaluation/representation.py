@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from engine.data import Dataset
-from engine.evaluation.catalogue import Column, Need
+from engine.evaluation.catalogue import OF_FACTORS, Column, Need
 from engine.evaluation.intervals import DRAWS
 from engine.evaluation.metric import Score
 from engine.evaluation.posterior_means import PosteriorMeans
@@ -102,7 +102,7 @@ class Representation:
     def posteriors(self, positions: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return posterior mean and log-variance of images, each (n, latents)."""
         with torch.inference_mode():
-            parts = [self._trained.encode(self._dataset.images(part)) for part in _batches(positions)]
+            parts = [self._trained.posterior_of(part) for part in _batches(positions)]
         mean, log_variance = (torch.cat(values).double().numpy() for values in zip(*parts, strict=True))
         return mean, log_variance
 
@@ -129,17 +129,16 @@ class Representation:
         model, title = self._trained.model, self._dataset.title
         if reasons := [reason for name, reason in model.lacks.items() if name in needs]:
             return reasons[0]
-        if Need.FACTORS in needs and self._factors_lacking:
-            return self._factors_lacking
+        if OF_FACTORS & needs and (lacking := self._factors_lacking(classes=Need.FACTORS in needs)):
+            return lacking
         if Need.CATEGORY in needs and all(kind.quantity for kind in self.kinds):
             return no_category(type(model))
         if Need.LABELS in needs and self._dataset.labels is None:
             return no_labels(title)
         return no_training_split(title) if Need.TRAINING_SPLIT in needs and "train" not in self._dataset.splits else ""
 
-    @cached_property
-    def _factors_lacking(self) -> str:
-        return unscorable_reason(self._dataset, self._groups, self._means.means.shape[1])
+    def _factors_lacking(self, *, classes: bool) -> str:
+        return unscorable_reason(self._dataset, self._groups, self._means.means.shape[1], classes=classes)
 
     # Images that a metric draws itself
 
@@ -184,7 +183,7 @@ class Representation:
         noise, parts = torch.Generator().manual_seed(SEED), []
         for part in _batches(images):
             with torch.inference_mode():
-                z = self._trained.model.sample(self._trained.encode(self._dataset.images(part)), noise)
+                z = self._trained.model.sample(self._trained.posterior_of(part), noise)
             parts.append(z.double().numpy())
             yield Progress(sum(map(len, parts)), len(images), f"{self._what}: drawing z", "images")
         return np.concatenate(parts)
@@ -228,7 +227,7 @@ class Representation:
     def entry(self, column: Column, score: Score) -> dict[str, Any]:
         """Return the entry of a score in evaluation.json, with its protocol, counts and factors."""
         counts: dict[str, Any] = {"n": len(self.sample), **score.counts}
-        factors = list(self.groups.names) if Need.FACTORS in column.needs else None
+        factors = list(self.groups.names) if OF_FACTORS & column.needs else None
         about: dict[str, Any] = {"interval": score.interval, "interval_of": score.interval_of} if score.interval else {}
         return {
             **entry(
@@ -239,8 +238,11 @@ class Representation:
         }  # fmt: skip
 
 
-def unscorable_reason(dataset: Dataset, groups: Groups | None, latents: int) -> str:
-    """Return why a data set or model cannot be scored; empty if it can."""
+def unscorable_reason(dataset: Dataset, groups: Groups | None, latents: int, *, classes: bool = True) -> str:
+    """Return why a data set or model cannot be scored; empty if it can.
+
+    If a score does not take the values of factors as `classes`, only factors whose values have names need few of them.
+    """
     if groups is None:
         return no_factors(dataset.title)
     if len(groups.names) < 2:
@@ -249,7 +251,7 @@ def unscorable_reason(dataset: Dataset, groups: Groups | None, latents: int) -> 
         return ONE_LATENT
     if len(dataset) < MIN_IMAGES:
         return f"{dataset.title} has {len(dataset)} images; the scores need at least {MIN_IMAGES}"
-    used = (groups.counts > 0).sum(axis=1)
+    used = (groups.counts > 0).sum(axis=1) * (groups.named | classes)
     if used.max() > MAX_CLASSES:
         most = groups.names[int(used.argmax())]
         return f"factor {most!r} has {used.max():,} values; the scores accept at most {MAX_CLASSES}"

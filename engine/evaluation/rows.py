@@ -10,6 +10,7 @@ from engine.evaluation.catalogue import METRICS, VERSION, Column, column_of
 from engine.evaluation.reasons import known_reason
 from engine.evaluation.results import of_other_code, too_narrow
 from engine.methods.base import Supervision
+from engine.methods.registry import METHODS
 from engine.runs.kept_weights import weights_step
 from engine.runs.plugins_used import in_full
 from engine.runs.run import Run
@@ -70,6 +71,11 @@ class Row:
     def supervision(self) -> Supervision:
         """What the run learned from in addition to images; values are only ranked within the same supervision."""
         return self.config.supervision
+
+    @property
+    def elsewhere(self) -> str:
+        """Where its codes come from in a few words, if it was not trained here; else empty."""
+        return str(METHODS[self.config.objective].provenance(self.config).get("words", ""))
 
     @property
     def older(self) -> bool:
@@ -182,8 +188,13 @@ def columns_of(rows: Iterable[Row]) -> list[Column]:
 
 
 def dataset_title(config: RunConfig) -> str:
-    """Return the title of the data set, with the name of the file or folder for the user's own data."""
+    """Return the title of the data set, with the name of the file or folder for the user's own data.
+
+    For factors that a representation brings with it, it has the beginning of their fingerprint instead.
+    """
     title = DATASET_TITLES[config.dataset]
+    if brought := METHODS[config.objective].own_data(config):
+        return f"From files ({brought[:4]})"
     own = config.dataset in OWN_DATA and config.data_folder is not None
     return f"{title} ({clean_name(config.data_folder.name)})" if own and config.data_folder else title
 
@@ -191,8 +202,11 @@ def dataset_title(config: RunConfig) -> str:
 def data_key(config: RunConfig) -> DataKey:
     """Return the key of a data set: its name and, for the user's own data, its path and image size.
 
-    The folder of a built-in data set does not count, since its images are the same anywhere.
+    The folder of a built-in data set does not count, since its images are the same anywhere; nor does the path of a
+    representation's file, which has factors and labels of its own.
     """
+    if own := METHODS[config.objective].own_data(config):
+        return (config.dataset, own)
     if config.dataset not in OWN_DATA:
         return (config.dataset,)
     size = (config.image_size,) if config.dataset == "images" else ()

@@ -26,7 +26,9 @@ UNIT = "grey levels²"
 
 def headline_results(passed: ForwardPass, kinds: Sequence[Latent], split: str, of: int) -> Results:
     """Return reconstruction, KL, ELBO, active latents and sharpness of images from a split of `of`, where available."""
-    found: Results = {"sharpness_originals": mean_entry(passed.sharpness_originals, UNIT, SHARPNESS, split, of)}
+    found: Results = {"sharpness_originals": missing("its images are not known, only their codes")}
+    if len(passed.sharpness_originals):
+        found["sharpness_originals"] = mean_entry(passed.sharpness_originals, UNIT, SHARPNESS, split, of)
     if len(passed.reconstruction):
         found |= _reconstruction_results(passed, split, of)
     if len(passed.kl):

@@ -21,6 +21,8 @@ DASH = "–"
 REPORT = "report:"
 """Prefix of the key of a column with the report's values; the metric follows."""
 
+UNTRAINED = "It was not trained here."
+
 COMPARISON_NOTE = "{}: values are of different selections of runs, and only those of the same are ranked."
 
 SUPERVISION_NOTE = (
@@ -226,13 +228,15 @@ def table_of(
 
 
 def _run_cells(row: Row, dataset: str) -> list[Cell]:
-    note = f"{row.method}, seed {row.seed}" + (f": {row.note}" if row.note else "")
+    about = row.elsewhere or f"seed {row.seed}"
+    note = f"{row.method}, {about}" + (f": {row.note}" if row.note else "")
+    seed = Cell(DASH, note=UNTRAINED) if row.elsewhere else Cell(str(row.seed), row.seed)
     return [
         Cell(row.name, note=note),
         Cell(row.method),
         _supervision_cell(row),
         _dataset_cell(row, dataset),
-        Cell(str(row.seed), row.seed),
+        seed,
         _step_cell(row),
     ]
 
@@ -256,6 +260,8 @@ def _step_cell(row: Row) -> Cell:
     """The step of a row's metrics, and the step of the current weights if that is later."""
     if not row.metrics:
         return Cell(DASH, note=row.note)
+    if row.elsewhere:
+        return Cell(DASH, note=UNTRAINED)
     if not row.older:
         return Cell(str(row.step), row.step, note=row.note)
     note = f"The run has been trained to step {row.newest}; these values are of step {row.step}. Evaluate it again."
@@ -274,7 +280,7 @@ def _member(row: Row, line: Line, headings: Sequence[Heading]) -> Line:
     """A run of a row of several, in the columns of that row."""
     shared = dict(zip((heading.key for heading in headings), line.cells, strict=True))
     given = {
-        "name": Cell(row.name, note=f"{row.method}, seed {row.seed}"),
+        "name": Cell(row.name, note=f"{row.method}, {row.elsewhere or f'seed {row.seed}'}"),
         "supervision": shared.get("supervision", Cell("")),
         "dataset": shared.get("dataset", Cell("")),
         "n": Cell(""),

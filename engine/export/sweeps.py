@@ -2,14 +2,13 @@
 
 from pathlib import Path
 
-from engine.data import load_prepared, prepare
 from engine.evaluation.sweeps import find_sweeps
 from engine.figures.drawing import check_format, save
 from engine.figures.evaluation import sweeps_figure
-from engine.jobs.events import Finished, Job, Progress, Warned
+from engine.jobs.events import Finished, Job, Warned
 from engine.runs.latent_names import latent_names
 from engine.runs.run import Run
-from engine.runs.trained import load_model
+from engine.runs.trained import load_model, prepared_dataset_of
 
 
 def save_sweeps(run: Run, path: Path, step: int | None = None) -> Job:
@@ -20,10 +19,7 @@ def save_sweeps(run: Run, path: Path, step: int | None = None) -> Job:
     `save`.
     """
     check_format(path)
-    for event in prepare(*run.config.data):
-        if isinstance(event, Progress):
-            yield event
-    trained = load_model(run, load_prepared(*run.data), step)
+    trained = load_model(run, (yield from prepared_dataset_of(run)), step)
     found = yield from find_sweeps(trained)
     if note := " ".join(note for note in (trained.notes, found.note) if note):
         yield Warned(note)

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from engine.data import Dataset, fingerprint_of, load_prepared, prepare
+from engine.data import Dataset, fingerprint_of
 from engine.errors import ConfigError, RunError
 from engine.evaluation.forward import require_finite
 from engine.evaluation.posterior_means import BATCH
@@ -20,7 +20,7 @@ from engine.figures.drawing import FORMATS, check_format, save, traversal_figure
 from engine.jobs.events import Finished, Job, Progress, Warned
 from engine.runs.latent_names import latent_title
 from engine.runs.run import Run
-from engine.runs.trained import load_model
+from engine.runs.trained import load_model, prepared_dataset_of
 from engine.system.files import place_folder, replacing, scratch_folder
 from engine.system.numbers import exact_text
 from engine.traversal import Traversal
@@ -184,16 +184,14 @@ def save_latents(run: Run, path: Path, step: int | None = None) -> Job:
     """Write the posteriors of a complete data set, with labels and factors of its images, as .npz.
 
     The arrays are means and log_variances, float32 (images, latents), for a category or code its number and 0; labels
-    and label_names; factors, the class of every factor, (images, factors), factor_values and factor_names; split, a
-    number for every image, and split_names; data, the fingerprint of the data set as JSON. Yields Progress in images,
-    Warned if the run was trained on other data, then Finished. Raises ConfigError for another extension,
+    and label_names; factors, the class of every factor, (images, factors), factor_values, factor_names and, of those
+    whose values are names, named_factors; split, a number for every image, and split_names; data, the fingerprint of
+    the data set as JSON. The file can be scored like a representation from elsewhere. Yields Progress in images, Warned
+    if the run was trained on other data, then Finished. Raises ConfigError for another extension,
     CheckpointError, DataError or RunError.
     """
     check_format(path, ("npz",))
-    for event in prepare(*run.config.data):
-        if isinstance(event, Progress):
-            yield event
-    dataset = load_prepared(*run.data)
+    dataset = yield from prepared_dataset_of(run)
     trained = load_model(run, dataset, step)
     if trained.notes:
         yield Warned(trained.notes)
@@ -203,7 +201,7 @@ def save_latents(run: Run, path: Path, step: int | None = None) -> Job:
     for first in range(0, count, BATCH):
         chosen = np.arange(first, min(first + BATCH, count))
         with torch.inference_mode():
-            found = fused.encode(dataset.images(chosen))
+            found = fused.posterior_of(chosen)
         statistics[0, chosen], statistics[1, chosen] = (tensor.numpy() for tensor in found)
         require_finite(trained, statistics[:, chosen])
         yield Progress(first + len(chosen), count, f"Encoding {dataset.title}", "images")
@@ -224,11 +222,13 @@ def _known(dataset: Dataset) -> dict[str, Any]:
         known |= {"labels": dataset.labels, "label_names": np.array(dataset.label_names, np.str_)}
     if dataset.factors is not None:
         classes = dataset.factors.classes(everything)
+        named = [name for name in dataset.factors.names if dataset.factors.value_names.get(name)]
         values = [of[column] for of, column in zip(dataset.factors.values, classes.T, strict=True)]
         known |= {
             "factors": classes,
             "factor_values": np.stack(values, axis=1),
             "factor_names": np.array(dataset.factors.names, np.str_),
+            "named_factors": np.array(named, np.str_),
         }
     return known
 

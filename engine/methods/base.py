@@ -24,6 +24,8 @@ from engine.system.numbers import exact_text
 from engine.system.schedule import Schedule
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy as np
     import torch
     from numpy.typing import NDArray
@@ -164,6 +166,7 @@ class Supervision(StrEnum):
     NONE = "unsupervised"
     WEAK = "weakly supervised"
     FULL = "supervised"
+    UNKNOWN = "not known"
 
     @property
     def about(self) -> str:
@@ -173,12 +176,13 @@ class Supervision(StrEnum):
             Supervision.WEAK: "Also learns from relations between images, such as pairs that share most factors, "
             "without the value of any factor.",
             Supervision.FULL: "Also learns from labels: the class given to the network, or which factor varies.",
+            Supervision.UNKNOWN: "Was trained elsewhere; what it learned from is not recorded.",
         }[self]
 
     @property
     def short(self) -> str:
         """The label for narrow places."""
-        return {Supervision.NONE: "unsup.", Supervision.WEAK: "weakly sup.", Supervision.FULL: "supervised"}[self]
+        return {Supervision.NONE: "unsup.", Supervision.WEAK: "weakly sup."}.get(self, str(self))
 
     @property
     def rank(self) -> int:
@@ -199,6 +203,8 @@ class Method(ABC):
     and "kl" that it does not have, each with the reason as a sentence without a full stop; it then also lacks what
     depends on them (the held-out curve, the ELBO, the order of latents by KL). `colour` is its number in charts by
     method, among the colours of runs. `decoding` is a sentence about what all decoded images share; empty if nothing.
+    `untrainable` says, as a sentence, why its runs cannot be trained, if they come from elsewhere; such a method may
+    also lack an encoder (`encodes`) or a decoder (`decodes`).
 
     `settings` are its own, with a number for each weight: the value at the current step, or before the first step that
     at the end of its schedule.
@@ -219,6 +225,9 @@ class Method(ABC):
     lacks: ClassVar[Mapping[str, str]] = MappingProxyType({})
     colour: ClassVar[int] = 3
     decoding: ClassVar[str] = ""
+    untrainable: ClassVar[str] = ""
+    encodes: bool = True
+    decodes: bool = True
 
     def __init__(self, config: "RunConfig", spec: NetworkSpec) -> None:
         self.config, self.spec = config, spec
@@ -262,6 +271,19 @@ class Method(ABC):
             f"{cls.title} learns from images chosen by their ground-truth factors, and {dataset} has none. Choose "
             "dSprites, or own arrays with factors."
         )
+
+    @classmethod
+    def provenance(cls, config: "RunConfig") -> dict[str, Any]:
+        """Return what the protocols of a run's metrics say about where its codes come from, if not from training.
+
+        "words" says it in a few words, beginning with a small letter.
+        """
+        return {}
+
+    @classmethod
+    def own_data(cls, config: "RunConfig") -> str:
+        """Return a fingerprint of the factors and labels that a run brings with it; empty if it has a data set."""
+        return ""
 
     @classmethod
     def has(cls, name: str) -> bool:
@@ -349,6 +371,10 @@ class Method(ABC):
     def classes(self) -> int:
         """Number of classes whose label the decoder is given; 0 if it is given none."""
         return self.spec.classes
+
+    def open_files(self, folder: "Path") -> Self:
+        """Load networks that are not weights in a checkpoint, from a run's folder of checkpoints; return self."""
+        return self
 
     def to(self, device: "torch.device") -> Self:
         """Move the networks to a device, with convolutions channels last (fastest on a CPU); return self."""

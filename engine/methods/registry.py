@@ -8,6 +8,7 @@ from functools import cache
 from inspect import get_annotations
 from typing import TYPE_CHECKING
 
+from engine.methods import stored_codes
 from engine.methods.ada_gvae import AdaGvae
 from engine.methods.annealed import AnnealedAbs, AnnealedRelu
 from engine.methods.base import Method, MethodSettings, Supervision
@@ -19,6 +20,7 @@ from engine.methods.dc_ign import DcIgn, DcIgnTransformations
 from engine.methods.dip_vae import DipVaeI, DipVaeII
 from engine.methods.factor_d_vae import FactorDVae
 from engine.methods.factor_vae import FactorVae
+from engine.methods.imported import IMPORTED
 from engine.methods.info_gan import InfoGan
 from engine.methods.info_gan_cr import InfoGanCr
 from engine.methods.info_vae import InfoVae
@@ -57,8 +59,8 @@ _OURS: dict[str, type[Method]] = {
     "info-gan-cr": InfoGanCr,
 }
 
-METHODS: Registry[type[Method]] = Registry(_OURS)
-"""The methods by their names in `--objective` and config.json."""
+METHODS: Registry[type[Method]] = Registry(_OURS, unlisted={stored_codes.NAME: stored_codes.StoredCodes, **IMPORTED})
+"""The methods by their names in `--objective` and config.json; unlisted are those of what was trained elsewhere."""
 
 
 def spec_for(config: "RunConfig", image_shape: tuple[int, int, int], classes: int) -> NetworkSpec:

@@ -17,8 +17,8 @@ from pathlib import Path
 from engine.errors import PluginError
 from engine.jobs.events import Event, Idle, Job, Request
 from engine.jobs.processes import prepare_children
-from engine.plugins.consent import Consent
 from engine.plugins.sources import FileSource, PackageSource, Source, find_files, find_packages, read_file, unload
+from engine.system.consent import Consent
 from engine.system.files import is_link, write_bytes
 from engine.system.plain_text import one_line
 from engine.system.reading import path_exists

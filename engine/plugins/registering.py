@@ -198,8 +198,8 @@ def _wrong_method(what: str, method: Any) -> str:
     if method.about and not _is_line(method.about):
         return f"about of {_lower(what)} must be a line of text: what distinguishes it, in a few words."
     supervision: object = method.supervision
-    if not isinstance(supervision, Supervision):
-        known = ", ".join(f"Supervision.{each.name}" for each in Supervision)
+    if not isinstance(supervision, Supervision) or supervision is Supervision.UNKNOWN:
+        known = ", ".join(f"Supervision.{each.name}" for each in Supervision if each is not Supervision.UNKNOWN)
         return f"supervision of {_lower(what)} must be one of {known}."
     settings: Any = method.Settings
     if not (inspect.isclass(settings) and issubclass(settings, MethodSettings)):

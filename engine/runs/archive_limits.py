@@ -65,9 +65,10 @@ def check_sizes(sizes: dict[str, int], config: RunConfig, archive: str) -> None:
 def _allowed(config: RunConfig) -> dict[str, tuple[int, int]]:
     """Largest size in bytes and largest number of the files of each kind.
 
-    What a plug-in's network would weigh is not known if it is not loaded: then only `LIMITS` apply.
+    What a plug-in's network would weigh is not known if it is not loaded, nor what comes from elsewhere: then only
+    `LIMITS` apply.
     """
-    if missing_words(config):
+    if missing_words(config) or METHODS[config.objective].untrainable:
         return {}
     try:
         weights, side, channels = _network(config)

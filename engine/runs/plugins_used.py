@@ -1,15 +1,18 @@
 """Which plug-ins a run needs, and whether they are still those that it was trained with."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from engine.data import ENTRIES, Entry
-from engine.errors import PluginMissingError
+from engine.errors import ConfigError, PluginMissingError
 from engine.methods.absent import description_of
 from engine.methods.registry import METHODS
 from engine.networks.architectures import NETWORKS
 from engine.settings.absent import AbsentDataset, PluginUse, missing_words
 from engine.settings.run_config import RunConfig
 from engine.system.registry import Origin, Registry
+
+if TYPE_CHECKING:
+    from engine.runs.run import Run
 
 _KINDS = {"method": "method", "network": "network", "dataset": "data set"}
 _REGISTRIES: dict[str, Registry[Any]] = {"method": METHODS, "network": NETWORKS, "dataset": ENTRIES}
@@ -95,3 +98,10 @@ def require_plugins(config: RunConfig) -> None:
     """Raise PluginMissingError if a plug-in that settings need is not loaded."""
     if words := missing_words(config):
         raise PluginMissingError(words)
+
+
+def require_trainable(run: "Run") -> None:
+    """Raise PluginMissingError as `require_plugins` does, or ConfigError if a run comes from elsewhere."""
+    require_plugins(run.config)
+    if words := METHODS[run.config.objective].untrainable:
+        raise ConfigError(f"{run.name} cannot be trained. {words}")

@@ -1,21 +1,24 @@
 """A trained model: the weights of a run's checkpoint, in eval mode, with its data set."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Generator
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engine.data import ENTRIES, ArrayStore, Dataset, fingerprint_of, load_if_available
+from engine.data import ENTRIES, ArrayStore, Dataset, fingerprint_of, load_dataset, load_if_available, prepare
 from engine.errors import CheckpointError
+from engine.jobs.events import Event, Progress, Request
 from engine.methods.base import Method, Posterior
 from engine.methods.building import build
-from engine.methods.registry import make, spec_for
+from engine.methods.registry import METHODS, make, spec_for
 from engine.networks.network import SIDES
 from engine.networks.tensors import choose_device, is_available, to_tensor
 from engine.runs.checkpoints import Weights, fill, load_weights
 from engine.runs.run import Run
+from engine.runs.stored_codes import holds_codes, load_codes
 from engine.settings.run_config import DEVICE_TITLES
 
 
@@ -38,8 +41,9 @@ class TrainedModel:
 
     @property
     def device(self) -> torch.device:
-        """Device of the weights."""
-        return next(self.model.networks.parameters()).device
+        """Device of the weights; the CPU if there are none."""
+        first = next(self.model.networks.parameters(), None)
+        return torch.device("cpu") if first is None else first.device
 
     @property
     def notes(self) -> str:
@@ -54,6 +58,10 @@ class TrainedModel:
         """Return the posteriors of images, uint8 (n, height, width, channels)."""
         found = self.model.encode(to_tensor(images, self.device))
         return (found if isinstance(found, Posterior) else Posterior(*found)).to("cpu")  # a plug-in's may be a pair
+
+    def posterior_of(self, positions: NDArray[np.int64]) -> Posterior:
+        """Return the posteriors of images of the data set."""
+        return self.encode(self.dataset.images(positions))
 
     def logits(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         """Decode latents (n, latents), with class numbers (n,) if conditional: logits (n, channels, height, width)."""
@@ -72,8 +80,49 @@ class TrainedModel:
         return torch.from_numpy(self.dataset.labels[indices])
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class CodedImages(TrainedModel):
+    """The codes of a run that holds those of a file, (images, latents), in place of a model."""
+
+    codes: Tensor = field(default_factory=lambda: torch.empty(0, 0))
+
+    def fused(self) -> "CodedImages":
+        """Return itself."""
+        return self
+
+    def posterior_of(self, positions: NDArray[np.int64]) -> Posterior:
+        """Return the codes of images; their variances are not known, and 0."""
+        codes = self.codes[torch.from_numpy(np.asarray(positions, np.int64))]
+        return Posterior(codes, torch.zeros_like(codes))
+
+
+def load_dataset_of(run: Run) -> Dataset:
+    """Load a run's data set, which a run of codes brings with it. Raises DataError or CheckpointError."""
+    return load_codes(run)[1] if holds_codes(run.config) else load_dataset(*run.data)
+
+
+def prepared_dataset_of(run: Run) -> Generator[Event, Request | None, Dataset]:
+    """Prepare a run's data set, with Progress, and return it. Raises as `load_dataset_of` does."""
+    if not holds_codes(run.config):
+        for event in prepare(*run.config.data):
+            if isinstance(event, Progress):
+                yield event
+    return load_dataset_of(run)
+
+
+def require_decoder(run: Run) -> None:
+    """Raise CheckpointError if a run has no decoder, so that nothing of it can be traversed."""
+    method = METHODS[run.config.objective]
+    if not method.decodes:
+        raise CheckpointError(f"{run.name} cannot be traversed: {method.lacks['reconstruction']}.")
+
+
 def load_model(run: Run, dataset: Dataset, step: int | None = None) -> TrainedModel:
     """Load a run's last checkpoint or the weights kept at a step. Raises CheckpointError or ConfigError."""
+    if holds_codes(run.config):
+        codes, _ = load_codes(run)
+        model = make(run.config, spec_for(run.config, dataset.image_shape, 0))
+        return CodedImages(run, dataset, model, 0, codes=codes)
     weights = load_weights(run.checkpoint_folder, step)
     trained = _trained(run, dataset, build(run.config, dataset), weights)
     return replace(trained, data_note=run.data_note(fingerprint_of(dataset), weights.step))
@@ -92,6 +141,7 @@ def load_model_without_data(run: Run, step: int | None = None) -> TrainedModel:
 
     The image shape and the number of classes follow from the weights. Raises CheckpointError.
     """
+    require_decoder(run)
     weights = load_weights(run.checkpoint_folder, step)
     model = _network_of(weights, run)
     return _trained(run, _stand_in(run, model), model, weights)
@@ -102,14 +152,17 @@ def load_model_with_data_if_present(run: Run, step: int | None = None) -> tuple[
 
     No data are drawn or downloaded. Raises CheckpointError or ConfigError.
     """
-    dataset, missing = load_if_available(*run.data)
+    dataset, missing = (None, "") if holds_codes(run.config) else load_if_available(*run.data)
     if dataset is None:
         return load_model_without_data(run, step), missing
     return load_model(run, dataset, step), ""
 
 
 def _trained(run: Run, dataset: Dataset, model: Method, weights: Weights) -> TrainedModel:
-    fill(model.networks, weights, run.name)
+    if model.untrainable:
+        model.open_files(run.checkpoint_folder)
+    else:
+        fill(model.networks, weights, run.name)
     device, note = _device_of(run)
     model = model.eval().to(device)
     return TrainedModel(run, dataset, model, weights.step, device_note=note, plugin_note=run.plugin_note(weights.step))
@@ -130,6 +183,8 @@ def _device_of(run: Run) -> tuple[torch.device, str]:
 
 def _network_of(weights: Weights, run: Run) -> Method:
     """The method whose networks fit the shapes of these weights."""
+    if METHODS[run.config.objective].untrainable and run.image_shape is not None:
+        return make(run.config, spec_for(run.config, run.image_shape, 0))
     shapes = {name: tensor.shape for name, tensor in weights.tensors.items()}
     for image_shape, classes in _candidates(run, shapes):
         model = make(run.config, spec_for(run.config, image_shape, classes))

@@ -317,8 +317,8 @@ class RunConfig(Settings):
     def _known(cls, value: str | int, info: ValidationInfo) -> str | int:
         registries: dict[str, Registry[Any]] = {"dataset": DATASET_TITLES, "objective": METHODS, "network": NETWORKS}
         registry = registries.get(str(info.field_name))
-        absent = registry is not None and registry.missing(str(value)) is not None
-        if not absent and str(value) not in choices_of(cls.model_fields[str(info.field_name)]):
+        known = registry is not None and (registry.missing(str(value)) is not None or registry.is_unlisted(str(value)))
+        if not known and str(value) not in choices_of(cls.model_fields[str(info.field_name)]):
             raise ValueError("not one of its choices")
         return value
 
@@ -332,9 +332,10 @@ class RunConfig(Settings):
         given = given.model_dump() if isinstance(given, MethodSettings) else given
         if not isinstance(given, dict):
             raise ValueError("method holds no settings")
-        of_methods = {name for method in METHODS.every() for name in method.Settings.names()}
-        given = over(given, {name: value for name, value in values.items() if name in of_methods})
         method = METHODS.get(str(values.get("objective", cls.model_fields["objective"].default)))
+        all_methods = [*METHODS.every(), *([method] if method else [])]
+        of_methods = {name for each in all_methods for name in each.Settings.names()}
+        given = over(given, {name: value for name, value in values.items() if name in of_methods})
         others = of_methods - (method.Settings.names() if method else set())
         common = {name: value for name, value in values.items() if name not in of_methods}
         own = {name: value for name, value in given.items() if name not in others}

@@ -60,10 +60,18 @@ class Registry(MutableMapping[str, T]):
         The application's own objects.
     stand_in_of
         A function that makes stand-ins on demand: it returns one for a name, or raises KeyError.
+    unlisted
+        Objects of the application that runs may name, but that cannot be chosen: they are found by name, not listed.
     """
 
-    def __init__(self, known: Mapping[str, T], stand_in_of: Callable[[str], T] | None = None) -> None:
+    def __init__(
+        self,
+        known: Mapping[str, T],
+        stand_in_of: Callable[[str], T] | None = None,
+        unlisted: Mapping[str, T] | None = None,
+    ) -> None:
         self._known = dict(known)
+        self._unlisted = dict(unlisted or {})
         self._origins: dict[str, Origin] = {}
         self._stand_ins: dict[str, tuple[T, Origin]] = {}
         self._stand_in_of = stand_in_of
@@ -71,6 +79,8 @@ class Registry(MutableMapping[str, T]):
     def __getitem__(self, name: str) -> T:
         if name in self._known:
             return self._known[name]
+        if name in self._unlisted:
+            return self._unlisted[name]
         if self._stand_in_of is not None:
             return self._stand_in_of(name)
         return self._stand_ins[name][0]
@@ -103,7 +113,7 @@ class Registry(MutableMapping[str, T]):
 
     def add(self, name: str, value: T, origin: Origin) -> None:
         """Add an object of a plug-in. Raises ValueError if the name is taken."""
-        if name in self._known:
+        if name in self._known or name in self._unlisted:
             raise ValueError(f"{name} is taken")
         self[name] = value
         self._origins = self._origins | {name: origin}
@@ -116,11 +126,15 @@ class Registry(MutableMapping[str, T]):
         """Set the stand-in for an object of a plug-in that is not loaded."""
         self._stand_ins = self._stand_ins | {name: (value, origin)}
 
+    def is_unlisted(self, name: str) -> bool:
+        """Return whether a name is that of an unlisted object."""
+        return name in self._unlisted
+
     def every(self) -> list[T]:
         """Return all objects, and the stand-ins of those that are missing."""
         return [*self._known.values(), *(thing for name, (thing, _) in self._stand_ins.items() if name not in self)]
 
     def missing(self, name: str) -> Origin | None:
         """Return the plug-in of an object that has only a stand-in; None for all others."""
-        found = None if name in self._known else self._stand_ins.get(name)
+        found = None if name in self._known or name in self._unlisted else self._stand_ins.get(name)
         return found[1] if found else None

@@ -10,7 +10,7 @@ from engine.data import load_dataset
 from engine.data.subsets import training_count, training_positions
 from engine.errors import ConfigError
 from engine.runs.checkpoints import checkpoint_step
-from engine.runs.plugins_used import require_plugins
+from engine.runs.plugins_used import require_trainable
 from engine.runs.run import Run
 from engine.system.schedule import Schedule
 
@@ -22,7 +22,7 @@ def lengthen(run: Run, epochs: int | None, steps: int | None, *, accept_changes:
     have changed is checked then, too. Images are read only if their number is not known otherwise. Raises ConfigError,
     CheckpointError or PluginMissingError, and DataError if images must be counted.
     """
-    require_plugins(run.config)
+    require_trainable(run)
     new = run.config.changed(epochs=epochs if epochs is not None else run.config.epochs, steps=steps)
     total = new.steps if new.steps is not None else new.epochs * _steps_per_epoch(run, accept_changes)
     reached = checkpoint_step(run.checkpoint_folder) or 0

@@ -45,7 +45,7 @@ from engine.runs.checkpoints import NOT_RESUMED, Weights, fill, load_trainer, lo
 from engine.runs.checkpoints import checkpoint_step as saved_step
 from engine.runs.kept_weights import WEIGHTS, keep_checkpoint
 from engine.runs.metrics_file import MetricsWriter, cut_back, newest_row
-from engine.runs.plugins_used import names_of, require_plugins
+from engine.runs.plugins_used import names_of, require_trainable
 from engine.runs.previews import drop_after, is_due, save_preview
 from engine.runs.run import Run, RunState
 from engine.settings.run_config import DEVICE_TITLES, RunConfig
@@ -97,7 +97,7 @@ def train(run: Run, *, fresh: bool = False, accept_changes: bool = False) -> Job
         with run.locked():
             clear_leftovers(folders_of_run(run.path))
             try:
-                require_plugins(run.config)
+                require_trainable(run)
                 for event in prepare(*run.config.data):
                     if isinstance(event, Progress) and (yield event) is Request.STOP:
                         if not _has_trained(run):

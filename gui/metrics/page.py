@@ -41,7 +41,10 @@ from gui.widgets.splitter import Splitter
 from gui.widgets.theme import tokens
 from gui.widgets.words import count, duration
 
-NO_RUNS = "No runs have been evaluated.\n\nSelect runs on the left (Ctrl or Shift for several) and press Evaluate (F5)."
+NO_RUNS = (
+    "No runs have been evaluated.\n\nSelect runs on the left (Ctrl or Shift for several) and press Evaluate (F5).\n"
+    "Or drop an .npz file with codes and factors here to score them."
+)
 NO_STUDY = "This study cannot be used.\n\nChoose another one, or open a study file."
 SHORT = 2.0
 """Seconds after which the time left of a part of the evaluation is estimated."""
@@ -52,11 +55,12 @@ NONE_SELECTED = "No runs are selected.\n\nSelect runs on the left, or clear “S
 class MetricsPage(QWidget):
     """Shows a table of evaluated runs or of a study, with charts.
 
-    Emits `evaluate(metrics)`, `cancel`, `open_run(path)`, `select_runs(paths)`, and `compare(paths, metric)` for runs
-    of a study that are to be compared.
+    Emits `evaluate(metrics)`, `open_asked` to score a representation from elsewhere, `cancel`, `open_run(path)`,
+    `select_runs(paths)`, and `compare(paths, metric)` for runs of a study that are to be compared.
     """
 
     evaluate = Signal(object)
+    open_asked = Signal()
     cancel = Signal()
     open_run = Signal(object)
     compare = Signal(object, str)
@@ -169,7 +173,11 @@ class MetricsPage(QWidget):
         self.quick_button.setShortcut("Shift+F5")
         self.quick_button.clicked.connect(lambda: self.evaluate.emit(quick_metrics()))
         self.chooser.changed.connect(self._say_button)
-        foot = JobFoot(self.cancel_button, self.quick_button, self.chooser, self.evaluate_button)
+        self.open_button = QPushButton("Open representation…")
+        self.open_button.setToolTip("Score codes that any program computed: an .npz file, which you can also drop here")
+        self.open_button.setProperty("helpTopic", "representations")
+        self.open_button.clicked.connect(self.open_asked)
+        foot = JobFoot(self.cancel_button, self.open_button, self.quick_button, self.chooser, self.evaluate_button)
         self.bar, self.words = foot.bar, foot.words
         return foot
 
@@ -378,7 +386,7 @@ class MetricsPage(QWidget):
         """Below a study, show only the progress of the comparison of its runs."""
         study = self.options.study
         self._foot.setVisible(not study or self._busy)
-        for widget in (self.quick_button, self.chooser, self.evaluate_button):
+        for widget in (self.open_button, self.quick_button, self.chooser, self.evaluate_button):
             widget.setVisible(not study)
 
     @Slot(str, bool)

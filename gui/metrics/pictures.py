@@ -41,8 +41,7 @@ class ByWeights(Generic[Made]):
 
     def __call__(self, path: Path) -> Made:
         """Return what is made of a run, given its folder. Raises StudioError."""
-        from engine.data import load_dataset
-        from engine.runs.trained import load_model
+        from engine.runs.trained import load_dataset_of, load_model
 
         run = Run.open(path)
         weights = run.checkpoint_folder / "model.safetensors"
@@ -50,7 +49,7 @@ class ByWeights(Generic[Made]):
         stamp = tuple(file.stat().st_mtime_ns if file and file.exists() else None for file in (weights, data))
         kept = self._kept.get(path)
         if kept is None or kept[0] != stamp:
-            kept = stamp, self._make(load_model(run, load_dataset(*run.data)))
+            kept = stamp, self._make(load_model(run, load_dataset_of(run)))
             self._kept[path] = kept
         return kept[1]
 

@@ -125,17 +125,19 @@ class RunActions(QObject):
         one = items[0] if len(items) == 1 else None
         training = self._session.active
         waits = any(item.place is not None for item in items)
-        resumable = [item for item in items if item.state.unfinished and item.place is None]
+        resumable = [item for item in items if item.state.unfinished and item.place is None and not item.untrainable]
         self.resume.setEnabled(bool(resumable))
         self.resume.setText("Resume after the current run" if training else "Resume")
-        self.longer.setEnabled(any(item.state.state == "finished" for item in items))
+        trained = [item for item in items if not item.untrainable]
+        self.longer.setEnabled(any(item.state.state == "finished" for item in trained))
         self.unqueue.setVisible(waits)
-        for action in (self.use, self.rename, self.notes, self.folder):
+        for action in (self.rename, self.notes, self.folder):
             action.setEnabled(one is not None)
-        self.again.setEnabled(bool(items))
+        self.use.setEnabled(one is not None and bool(trained))
+        self.again.setEnabled(bool(trained))
         self.export.setEnabled(bool(items))
         self.compare.setEnabled(len(items) > 1)
-        self.keep.setEnabled(one is not None and one.has_weights)
+        self.keep.setEnabled(one is not None and one.has_weights and bool(trained))
         self.tags.setEnabled(bool(items))
         self._colours.setEnabled(bool(items))
         self.hide.setEnabled(bool(items))
@@ -158,13 +160,13 @@ class RunActions(QObject):
     @Slot()
     def _resume(self) -> None:
         for item in self._list.items():
-            if item.state.unfinished:
+            if item.state.unfinished and not item.untrainable:
                 self.queue.add(item.path)
 
     @Slot()
     def _train_longer(self) -> None:
         """Ask once for all runs whose length is set in steps, and once for those set in epochs."""
-        items = [item for item in self._list.items() if item.state.state == "finished"]
+        items = [item for item in self._list.items() if item.state.state == "finished" and not item.untrainable]
         for unit, runs in (
             ("steps", [item for item in items if item.run.config.steps is not None]),
             ("epochs", [item for item in items if item.run.config.steps is None]),
@@ -206,6 +208,8 @@ class RunActions(QObject):
     def _train_again(self) -> None:
         """Queue the same settings with the smallest seed not used by any run with these settings."""
         for item in self._list.items():
+            if item.untrainable:
+                continue
             config = with_remembered_data(item.run.config) if item.shipped else item.run.config
             same = [other.run.config for other in self._store.items]
             used = {other.seed for other in same if other.changed(seed=config.seed) == config}

@@ -6,6 +6,7 @@ from PySide6.QtCore import QAbstractItemModel, QEvent, QPoint, QRect, QRectF, QS
 from PySide6.QtGui import QColor, QFontMetrics, QMouseEvent, QPainter, QPen
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
+from engine.evaluation.rows import dataset_title
 from engine.methods.base import Supervision
 from engine.runs.run import short_method_title
 from engine.settings.run_config import DATASET_TITLES
@@ -134,10 +135,13 @@ class RunDelegate(QStyledItemDelegate):
         reconstruction, kl = item.last("reconstruction"), item.last("kl")
         left, width = box.left() + TEXT_LEFT, box.width() - TEXT_LEFT - 8
         state_colour = {"failed": colours.error, "interrupted": colours.warning}.get(item.state.state, colours.muted)
-        kind = f"{DATASET_TITLES[config.dataset]} · {short_method_title(config)}"
+        kind = f"{dataset_title(config) if item.untrainable else DATASET_TITLES[config.dataset]}"
+        kind += f" · {short_method_title(config)}"
         label, seed = config.supervision, f"seed {config.seed}"
         kinds = [f"{kind} · {label} · {seed}"]
-        if label is Supervision.NONE:
+        if item.untrainable:
+            kinds = [kind]
+        elif label is Supervision.NONE:
             kinds.append(f"{kind} · {seed}")
         else:
             kinds += [f"{kind} · {words}" for words in (f"{label.short} · {seed}", label, label.short)]

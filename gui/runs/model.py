@@ -264,6 +264,9 @@ def _tip(item: RunItem) -> str:
         *(f"uses the plug-in {use.words}" for use in item.run.plugins),
         f"{state_text(item)}, step {state.step:,} of {state.total:,}",
     ]
+    if item.untrainable:
+        words = str(METHODS[config.objective].provenance(config).get("words", ""))
+        lines = [f"{config.method_title}, {DATASET_TITLES[config.dataset]}", words]
     if words := cost_text(item):
         lines.append(words)
     if item.shipped:

@@ -13,6 +13,7 @@ from typing import TypeAlias
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from engine.errors import StudioError
+from engine.methods.registry import METHODS
 from engine.runs.alike import Key, experiment_key
 from engine.runs.kept_weights import kept_steps
 from engine.runs.latent_names import latent_names
@@ -133,6 +134,16 @@ class RunItem:
     def has_weights(self) -> bool:
         """Whether a checkpoint has been saved."""
         return self._stamps["checkpoint/model.safetensors"] is not None
+
+    @property
+    def untrainable(self) -> str:
+        """Why it cannot be trained, as a sentence, if it comes from elsewhere; else empty."""
+        return METHODS[self.run.config.objective].untrainable
+
+    @property
+    def decodes(self) -> bool:
+        """Whether it has a checkpoint whose method has a decoder."""
+        return self.has_weights and METHODS[self.run.config.objective].decodes
 
     @property
     def weights_size(self) -> int:
@@ -377,6 +388,8 @@ def state_text(item: RunItem) -> str:
     """Return a run's state as shown in the list."""
     if item.place is not None and not item.state.active:
         return f"queued, {ordinal(item.place + 1)}"
+    if item.untrainable:
+        return "from elsewhere"
     words = {"new": "not started", "running": "paused" if item.paused else "training"}
     return words.get(item.state.state, item.state.state)
 

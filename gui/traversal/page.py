@@ -174,7 +174,7 @@ class TraversalPage(QWidget):
             self.map.begin_run()
             self.samples.begin_run()
             self.directions.begin_run()
-        if item is None or not item.has_weights:
+        if item is None or not item.decodes:
             self._asked = None
             self._say(_why_none(item, before))
             return
@@ -235,7 +235,7 @@ class TraversalPage(QWidget):
             return MapWanted()
         if view == SAMPLES:
             return SamplesWanted(*card.samples.chosen)
-        others = [other for other in self._items[1:] if other.has_weights]
+        others = [other for other in self._items[1:] if other.decodes]
         card.compare.say_left_out(max(0, len(others) + 1 - MOST_COMPARED))
         if view == COMPARE and others:
             compared = others[: MOST_COMPARED - 1]
@@ -246,7 +246,7 @@ class TraversalPage(QWidget):
     @Slot()
     def _ask(self) -> None:
         item = self.item
-        if item is None or not item.has_weights:
+        if item is None or not item.decodes:
             return
         kept = self.source.checkpoint
         weights = Weights(item.path, kept, item.weights_stamp if kept is None else None, item.data_stamp)
@@ -487,6 +487,8 @@ def _why_none(item: RunItem | None, before: RunItem | None) -> str:
     if item is None:
         gone = before is not None and not before.path.exists()
         return f"The folder of {before.name} has been moved or deleted. {NOTHING}" if before and gone else NOTHING
+    if item.has_weights:
+        return f"{item.name} cannot be traversed: {METHODS[item.run.config.objective].lacks['reconstruction']}."
     if item.state.state == "failed" and item.state.message:
         return f"{item.name} failed before its first checkpoint: {item.state.message}"
     return (

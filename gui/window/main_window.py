@@ -30,6 +30,7 @@ from gui.desktop.notify import ending
 from gui.gallery.page import GalleryPage
 from gui.gallery.tour import Tour
 from gui.help.desk import HelpDesk
+from gui.metrics.opening import ask_representations, open_representations
 from gui.metrics.page import MetricsPage
 from gui.metrics.session import EvaluationSession
 from gui.metrics.study_builder import StudyBuilder
@@ -60,7 +61,7 @@ from gui.widgets.splitter import Splitter
 from gui.widgets.status_bar import StatusBar
 from gui.widgets.theme import px
 from gui.window.closing import Closing
-from gui.window.drops import dropped_paths, invitation, is_plugin
+from gui.window.drops import are_representations, dropped_paths, invitation, is_plugin
 from gui.window.fitting import Fitter, usual_size
 from gui.window.header import TABS, Header
 from gui.window.in_use import plugins_in_use
@@ -236,6 +237,7 @@ class MainWindow(QMainWindow):
         self.training.queue_changed.connect(self._show_queue)
         self.store.listed.connect(self._show_queue)
         self.metrics_page.evaluate.connect(self._evaluate)
+        self.metrics_page.open_asked.connect(self._ask_representations)
         self.metrics_page.cancel.connect(self.evaluation.cancel)
         self.metrics_page.compare.connect(self._compare)
         self.evaluation.progressed.connect(self._evaluation_progressed)
@@ -478,7 +480,7 @@ class MainWindow(QMainWindow):
     @Slot(object)
     def _use_settings(self, path: Path) -> None:
         item = self.store.find(path)
-        if item is not None and (missing := missing_words(item.run.config)):
+        if item is not None and (missing := missing_words(item.run.config) or item.untrainable):
             self.banner.say(f"The settings of {item.run.name} cannot be used: {missing}")
         elif item is not None:
             self.training_page.settings.show_config(item.run.config)
@@ -490,28 +492,57 @@ class MainWindow(QMainWindow):
         self._show_page(TABS.index("Training"))
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        """Accept a folder, an .npz file or plug-ins, and say what a drop would do."""
-        paths = dropped_paths(event)
+        """Accept a folder, .npz files or plug-ins, and say what a drop would do."""
+        paths = dropped_paths(event, scores=self._scores)
         if paths:
             event.acceptProposedAction()
-            self.hint.invite(invitation(paths))
+            self.hint.invite(invitation(paths, scores=self._scores))
 
     def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
         """Withdraw the invitation."""
         self.hint.hide()
 
     def dropEvent(self, event: QDropEvent) -> None:
-        """Open dropped data on the Data page; ask about dropped plug-ins."""
+        """Open dropped data on the Data page, codes on the Metrics page; ask about dropped plug-ins."""
         self.hint.hide()
-        paths = dropped_paths(event)
+        paths = dropped_paths(event, scores=self._scores)
         if not paths:
             return
         event.acceptProposedAction()
         if is_plugin(paths[0]):
             self.plugin_desk.drop(paths)
+        elif are_representations(paths, scores=self._scores):
+            self._open_representations(paths)
         else:
             self._show_page(TABS.index("Data"))
             self.data_page.open_path(paths[0])
+
+    @property
+    def _scores(self) -> bool:
+        """Whether the page is shown on which dropped arrays are scored."""
+        return self.pages.currentWidget() is self.metrics_page
+
+    @Slot()
+    def _ask_representations(self) -> None:
+        if paths := ask_representations(self, self._settings):
+            self._open_representations(paths)
+
+    def _open_representations(self, paths: Sequence[Path]) -> None:
+        """Keep representations from elsewhere as runs, select them on the Metrics page, and evaluate them."""
+        found, words, problem = open_representations(self, self._runs, paths)
+        self._show_page(TABS.index("Metrics"))
+        if problem:
+            self.banner.say(problem)
+        elif words:
+            self.banner.note(words)
+        if not found:
+            return
+        self.store.refresh()
+        self.run_list.select(*found)
+        metrics = self.metrics_page.chooser.metrics
+        for path in found:
+            if metrics and (item := self.store.find(path)) is not None:
+                self.evaluation.start_later(item.run, metrics)
 
     @Slot()
     def _open_runs_folder(self) -> None:

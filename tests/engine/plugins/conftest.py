@@ -7,12 +7,12 @@ from engine.evaluation.catalogue import METRICS
 from engine.evaluation.metric import PLUGIN_METRICS
 from engine.methods.registry import METHODS
 from engine.networks.architectures import NETWORKS
-from engine.plugins.consent import Consent
 from engine.plugins.loading import Plugins
 from engine.plugins.registering import PLUGINS, register, unregister
 from engine.plugins.sources import read_file
 from engine.settings import absent
 from engine.settings.run_config import DATASET_TITLES
+from engine.system.consent import Consent
 from engine.system.paths import RESOURCES
 from engine.system.registry import Origin
 

@@ -14,9 +14,9 @@ from engine.jobs.workers import apart
 from engine.methods.beta_vae import BetaVae
 from engine.methods.registry import METHODS
 from engine.plugins import loading, sources
-from engine.plugins.consent import Consent
 from engine.plugins.loading import Standing, Tried, check_file
 from engine.plugins.sources import LARGEST, find_packages
+from engine.system.consent import Consent
 
 HEAD = "from engine.plugins.plugin import Plugin\nfrom engine.methods.beta_vae import BetaVae\n"
 

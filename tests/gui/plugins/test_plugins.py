@@ -276,7 +276,7 @@ def test_runs_of_ours_are_not_opened_again_when_a_plug_in_comes(window, tiny_run
 
 
 def test_an_answer_given_in_a_terminal_withdraws_the_offer_and_counts(qtbot, window, folder):
-    from engine.plugins.consent import Consent
+    from engine.system.consent import Consent
 
     (folder / "odd.py").write_text(odd())
     wait_until(qtbot, lambda: window.banner.text.text().startswith("odd.py is new"))

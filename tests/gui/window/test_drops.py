@@ -30,6 +30,7 @@ def enter(widget, data):
         (["images.npz"], "Drop the file to use its images as data"),
         (["method.py"], "Drop the plug-in to review it"),
         (["method.py", "metric.py"], "Drop the plug-ins to review them"),
+        (["one.npz", "two.npz"], ""),
         (["notes.txt"], ""),
     ],
 )

@@ -1,4 +1,4 @@
-"""Which plug-ins the user has allowed or refused, by the SHA-256 of their files.
+"""Which files with code the user has allowed or refused, plug-ins and TorchScript, by their SHA-256.
 
 The answers are stored in plugins.json in the configuration folder. A file that is new or has changed has no answer and
 is not executed; if plugins.json is damaged, no file is.
