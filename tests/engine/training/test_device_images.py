@@ -121,7 +121,7 @@ def test_a_step_reads_no_values_and_stays_on_its_device(make_run, tmp_path, monk
     np.savez(tmp_path / "grid.npz", images=np.zeros((64, 32, 32), np.uint8), factors=grid)
     list(prepare("arrays", tmp_path / "grid.npz"))
     made = Trainer(make_run(tmp_path, objective=objective, **data))
-    meta, batch = torch.device("meta"), made._batch()
+    meta, batch = torch.device("meta"), made.steps.batch(0)
     values = [getattr(batch, field.name) for field in fields(Batch)]
     batch = Batch(*(value.to(meta) if isinstance(value, torch.Tensor) else value for value in values))
     method = made.model.to(meta).train()
