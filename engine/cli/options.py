@@ -58,7 +58,9 @@ def processes_of(arguments: argparse.Namespace) -> int:
     except ValueError:
         raise ConfigError(f"--gpus is {arguments.gpus!r}; it must be a whole number.") from None
     if found < 1 or place_given() is not None:
-        raise ConfigError("--gpus must be at least 1." if found < 1 else "torchrun has chosen the GPUs; leave --gpus out.")
+        raise ConfigError(
+            "--gpus must be at least 1." if found < 1 else "torchrun has chosen the GPUs; leave --gpus out."
+        )
     return found
 
 

@@ -23,9 +23,7 @@ if TYPE_CHECKING:
     from engine.training.team import Team
 
 
-def training(
-    run: Run, *, fresh: bool = False, more: int = 0, accept_changes: bool = False, processes: int = 1
-) -> Job:
+def training(run: Run, *, fresh: bool = False, more: int = 0, accept_changes: bool = False, processes: int = 1) -> Job:
     """Train a run like `engine.training.trainer.train`, first lengthening it by `more` steps or epochs, if any.
 
     With several `processes`, they take each step together, each on a GPU of its own unless the run's device is the CPU.

@@ -29,6 +29,7 @@ def place_given(environment: Mapping[str, str] = os.environ) -> Place | None:
     if "TORCHELASTIC_RUN_ID" not in environment or environment.get("WORLD_SIZE", "1") == "1":
         return None
     try:
-        return Place(*(int(environment[name]) for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK")))
+        rank, size, local = (int(environment[name]) for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"))
     except (KeyError, ValueError):
         raise ConfigError("The environment names torchrun, but not RANK, WORLD_SIZE and LOCAL_RANK.") from None
+    return Place(rank, size, local)

@@ -27,6 +27,7 @@ from torch.func import functional_call
 
 from engine.errors import RunError
 
+
 class LostError(RunError):
     """Another process of a training is gone."""
 

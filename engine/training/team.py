@@ -59,9 +59,9 @@ class Team:
             else:
                 _stay_on_this_machine()
                 torch.set_num_threads(max(1, torch.get_num_threads() // place.size))
-                store = dist.FileStore(str(place.meeting), place.size)
+                store = dist.FileStore(str(place.meeting), place.size)  # type: ignore[attr-defined]
                 dist.init_process_group(backend, store=store, rank=place.rank, world_size=place.size)
-            self._channel = dist.new_group(backend="gloo", timeout=WAITING)
+            self._channel: Any = dist.new_group(backend="gloo", timeout=WAITING)
 
     @property
     def size(self) -> int:

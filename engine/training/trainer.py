@@ -160,7 +160,7 @@ class Trainer:
         self.data_note = check_unchanged(run, self.dataset, accept_changes=accept_changes)
         self.config: RunConfig = run.config
         self.team = team
-        self.steps = Steps(self.config, self.dataset, self.device, team and team.sharing)
+        self.steps = Steps(self.config, self.dataset, self.device, None if team is None else team.sharing)
         self.model, self.stepper, self.indices = self.steps.method, self.steps.stepper, self.steps.indices
         self.steps_per_epoch, self.total = self.steps.per_epoch, self.steps.total
         self.sums = torch.zeros(len(self.stepper.names), dtype=torch.float64, device=self.stepper.at)

@@ -79,6 +79,23 @@ class Cluster:
         return (self._folder / f"{name}.log").read_text(errors="replace")
 
 
+class Moment:
+    """When the next process is killed: after a random amount of training or, one time in three, of time."""
+
+    def __init__(self, chance, runs):
+        self._runs = runs
+        self._rows = self._written()
+        self._more = chance.randint(1, 30)
+        self._end = time.monotonic() + chance.uniform(0, 15) if chance.random() < 1 / 3 else float("inf")
+
+    def is_due(self):
+        return time.monotonic() > self._end or self._written() - self._rows >= self._more
+
+    def _written(self):
+        """Rows of all curves, of which a kill may cost some."""
+        return sum(path.read_bytes().count(b"\n") for path in self._runs.glob("*/metrics.csv"))
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs kill -9")
 @pytest.mark.parametrize("shared", [True, False], ids=["shared", "unshared"])
@@ -101,18 +118,17 @@ def test_twenty_kills_at_random_moments_change_nothing(study_file, tmp_path, sha
         pass
     undisturbed = time.monotonic() - began
     chance, killed, began = random.Random(SEED), [], time.monotonic()
-    cluster = Cluster(tmp_path, path, runs, shared=shared)
+    cluster, moment = Cluster(tmp_path, path, runs, shared=shared), Moment(chance, runs)
     try:
         for name in cluster.names:
             cluster.start(name)
-        due = time.monotonic() + chance.uniform(5, 12)
         while not cluster.tend():
             time.sleep(0.1)
             assert time.monotonic() - began < LONGEST, "the study does not end"
-            if len(killed) < KILLS and time.monotonic() > due:
+            if len(killed) < KILLS and moment.is_due():
                 killed.append(chance.choice(cluster.names))
                 cluster.kill(killed[-1])
-                due = time.monotonic() + chance.uniform(1, 12)
+                moment = Moment(chance, runs)
     finally:
         cluster.end()
     took = time.monotonic() - began
