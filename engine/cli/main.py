@@ -7,6 +7,7 @@ one line on stderr that says what to do.
 import argparse
 import errno
 import re
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,11 +15,20 @@ from typing import Any, NoReturn
 
 from engine import __version__
 from engine.cli import cluster, evaluate, export, gallery, import_model, plugins, study, traverse
-from engine.cli.options import check_takes_data, data_option, find, machine_options, runs_option
+from engine.cli.options import (
+    check_takes_data,
+    data_option,
+    find,
+    gpus_option,
+    machine_options,
+    processes_of,
+    runs_option,
+)
 from engine.cli.progress import answer, say, shown, stop_on_interrupt
 from engine.errors import ChangedError, ConfigError, OutputError, PluginError, RunError, StudioError
 from engine.jobs.control import Control
 from engine.jobs.events import Finished, Paused, Request
+from engine.jobs.processes import termination_signals
 from engine.methods.registry import METHODS, by_supervision
 from engine.runs.run import Run
 from engine.settings.folders import chosen_folders, data_cache, with_remembered_data
@@ -29,6 +39,7 @@ from engine.system.numbers import plain, whole_number
 from engine.system.plain_text import one_line
 from engine.system.program import COMMAND, NAME
 from engine.system.user_code import explained
+from engine.training.place import Place, place_given
 
 INTERRUPTED = 130
 
@@ -82,6 +93,7 @@ def parser() -> Parser:
     )
     data_option(train)
     machine_options(train)
+    gpus_option(train)
     runs_option(train)
     train.set_defaults(do=_train)
 
@@ -94,6 +106,7 @@ def parser() -> Parser:
         "--accept-changes", action="store_true", help="resume even if the data or a plug-in have changed since"
     )
     data_option(resume)
+    gpus_option(resume)
     runs_option(resume)
     resume.set_defaults(do=_resume)
 
@@ -180,8 +193,22 @@ def _fail(error: Exception, status: int) -> int:
 
 
 def _train(arguments: argparse.Namespace) -> int:
+    processes = processes_of(arguments)
+    if (place := place_given()) is not None and place.rank:
+        return _follow(place)
     run = Run.create(arguments.runs, _config(arguments), arguments.name)
-    return _train_run(run, fresh=True)
+    return _train_run(run, fresh=True, processes=processes, place=place)
+
+
+def _follow(place: Place) -> int:
+    """Take the steps of the first process that torchrun has started; that one is asked to stop, and this one ends."""
+    from engine.training.following import follow
+    from engine.training.team import Team
+
+    for number in termination_signals():
+        signal.signal(number, signal.SIG_IGN)
+    follow(Team(place))
+    return 0
 
 
 def _config(arguments: argparse.Namespace) -> RunConfig:
@@ -209,13 +236,20 @@ def _config(arguments: argparse.Namespace) -> RunConfig:
     return config if values.get("data_folder") == "" else with_remembered_data(config)
 
 
-def _train_run(run: Run, *, fresh: bool = False, accept_changes: bool = False) -> int:
-    from engine.training.apart import training
+def _train_run(
+    run: Run, *, fresh: bool = False, accept_changes: bool = False, processes: int = 1, place: Place | None = None
+) -> int:
+    """Train a run in this process, in several that it starts, or as the first of those that torchrun has started."""
+    from engine.training.apart import leading, training
 
     status = 0
-    with stop_on_interrupt() as control:
+    if place is None:
+        job = training(run, fresh=fresh, accept_changes=accept_changes, processes=processes)
+    else:
+        job = leading(run, place, fresh, 0, accept_changes)
+    with stop_on_interrupt(once=place is None) as control:
         try:
-            for event in shown(training(run, fresh=fresh, accept_changes=accept_changes), control):
+            for event in shown(job, control):
                 if isinstance(event, Paused) and event.message:
                     raise RunError(event.message)  # a command does not wait for room on the disk
                 if isinstance(event, Finished) and event.stopped:
@@ -231,6 +265,9 @@ def _train_run(run: Run, *, fresh: bool = False, accept_changes: bool = False) -
 
 
 def _resume(arguments: argparse.Namespace) -> int:
+    processes = processes_of(arguments)
+    if (place := place_given()) is not None and place.rank:
+        return _follow(place)
     run = find(arguments.run, arguments)
     accept = arguments.accept_changes
     try:
@@ -242,7 +279,7 @@ def _resume(arguments: argparse.Namespace) -> int:
             say(f"{run.name} has reached its full length; give a longer one with --epochs or --steps.")
             answer(run.path)
             return 0
-        return _train_run(run, accept_changes=accept)
+        return _train_run(run, accept_changes=accept, processes=processes, place=place)
     except ChangedError as error:
         raise RunError(f"{error} To accept this, add --accept-changes.") from None
 

@@ -8,7 +8,9 @@ from engine.errors import ConfigError
 from engine.runs.run import Run, find_run
 from engine.settings.folders import default_runs_folder
 from engine.settings.run_config import RunConfig
+from engine.system.numbers import whole_number
 from engine.system.program import NAME
+from engine.training.place import place_given
 
 
 def runs_option(to: argparse.ArgumentParser) -> None:
@@ -36,6 +38,31 @@ def machine_options(to: argparse.ArgumentParser) -> None:
     """Add --device and --threads."""
     to.add_argument("--device", metavar="D", help="auto, cpu, cuda or mps")
     threads_option(to)
+
+
+def gpus_option(to: argparse.ArgumentParser) -> None:
+    """Add --gpus."""
+    to.add_argument(
+        "--gpus",
+        metavar="N",
+        help="GPUs that share each step, each computing the networks for its part of the batch (default 1; with "
+        "--device cpu: processes). Or start the command with torchrun",
+    )
+
+
+def processes_of(arguments: argparse.Namespace) -> int:
+    """Return the number of processes of --gpus. Raises ConfigError."""
+    if arguments.gpus is None:
+        return 1
+    try:
+        found = whole_number(arguments.gpus)
+    except ValueError:
+        raise ConfigError(f"--gpus is {arguments.gpus!r}; it must be a whole number.") from None
+    if found < 1 or place_given() is not None:
+        raise ConfigError(
+            "--gpus must be at least 1." if found < 1 else "torchrun has chosen the GPUs; leave --gpus out."
+        )
+    return found
 
 
 def threads_option(to: argparse.ArgumentParser) -> None:

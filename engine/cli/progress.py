@@ -73,15 +73,17 @@ def shown(job: Job, control: Control) -> Iterator[Event]:
 
 
 @contextmanager
-def stop_on_interrupt() -> Iterator[Control]:
+def stop_on_interrupt(*, once: bool = True) -> Iterator[Control]:
     """Turn the first Ctrl-C, termination signal or loss of the terminal into a stop that saves the run.
 
-    A second Ctrl-C ends the process at once. After any other signal, what does not answer is ended.
+    A second Ctrl-C ends the process at once, unless signals are turned into a stop more than `once`, because another
+    program passes each on again. After any other signal, what does not answer is ended.
     """
     control = Control()
 
     def ask(number: int, frame: object) -> None:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        if once:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         control.unattended |= number != signal.SIGINT
         control.stop()
 

@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -206,8 +206,13 @@ def _signal_words(code: int | None) -> str:
         return f" with signal {-code}"
 
 
-def apart(who: str, make: Callable[..., Job], *arguments: Any, saves: bool = True) -> Job:
+def apart(
+    who: str, make: Callable[..., Job], *arguments: Any, saves: bool = True, beside: Sequence[tuple[Any, ...]] = ()
+) -> Job:
     """Run the job `make(*arguments)` in a child process; events and requests pass through.
+
+    Jobs `beside` it, each a function with its arguments, run in child processes of their own. Their events are dropped;
+    an error or the end of one of these processes ends all.
 
     `make` is a module's function; it, the arguments and the events can be pickled. Yields Idle while nothing happens,
     and Unanswered if a request is not answered; `Request.END` then ends the process. Closing cancels the job; if it
@@ -215,10 +220,13 @@ def apart(who: str, make: Callable[..., Job], *arguments: Any, saves: bool = Tru
 
     Raises what the job raises, and PluginError if the process crashes, exits or is ended.
     """
-    worker = Worker(who)
+    worker, others = Worker(who), []
     try:
         worker.begin(make, *arguments)
-        outcome = yield from _pass_through(worker)
+        for job, *given in beside:
+            others.append(Worker(who))
+            others[-1].begin(job, *given)
+        outcome = yield from _pass_through(worker, others)
     except GeneratorExit:
         if saves:
             worker.ask("cancel")
@@ -228,7 +236,8 @@ def apart(who: str, make: Callable[..., Job], *arguments: Any, saves: bool = Tru
     except KeyboardInterrupt:
         raise PluginError(worker.given_up()) from None
     finally:
-        worker.end()
+        for each in (*others, worker):
+            each.end()
     raise_outcome(outcome)
 
 
@@ -240,14 +249,16 @@ def raise_outcome(outcome: Outcome) -> None:
         raise outcome.error from RemoteError(f"\n{outcome.trace}")
 
 
-def _pass_through(worker: Worker) -> Generator[Event, Request | None, Outcome]:
+def _pass_through(worker: Worker, others: Sequence[Worker]) -> Generator[Event, Request | None, Outcome]:
     asked: Request | None = None
     unanswered = False
     while True:
+        if failed := _failure_of(others):
+            return failed
         ready = worker.connection.poll(POLL_SECONDS) or worker.dead
         message: Event | Outcome = worker.receive() if ready else Idle()
         if isinstance(message, Outcome):
-            return message
+            return (_failure_of(others) or message) if message.error is not None else message
         events = [message]
         if worker.silent is not unanswered:
             unanswered = not unanswered
@@ -262,6 +273,16 @@ def _pass_through(worker: Worker) -> Generator[Event, Request | None, Outcome]:
         if request is not None and asked not in (request, Request.STOP):
             worker.ask("stop" if request is Request.STOP else "pause")
             asked = request
+
+
+def _failure_of(others: Sequence[Worker]) -> Outcome | None:
+    """The error with which one of several workers has ended, if any has."""
+    for other in others:
+        while not other.gone and (other.connection.poll() or other.dead):
+            message = other.receive()
+            if isinstance(message, Outcome) and message.error is not None:
+                return message
+    return None
 
 
 def _answers(worker: Worker) -> bool:

@@ -1,5 +1,7 @@
 """A training step, used by the trainer and timed by the estimate."""
 
+from contextlib import nullcontext
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -7,6 +9,7 @@ from torch import Tensor
 from engine.methods.base import Batch, Context, Method
 from engine.methods.updates import lean
 from engine.training.own_code import check_terms
+from engine.training.sharing import Sharing
 
 SHARED = ("loss", "reconstruction", "kl")
 """Terms that all methods report, unless they lack them."""
@@ -17,11 +20,19 @@ class Stepper:
 
     `images` is the number of training images, `total` that of the run's steps. `names` are the terms that a step
     reports, in the order of its values: loss, reconstruction, KL, the method's own terms, then the KL of each latent,
-    without those that the method lacks.
+    without those that the method lacks. `sharing` is this process's part if several take each step together.
     """
 
-    def __init__(self, method: Method, device: torch.device, images: int, steps_per_epoch: int, total: int) -> None:
-        self.method = method
+    def __init__(
+        self,
+        method: Method,
+        device: torch.device,
+        images: int,
+        steps_per_epoch: int,
+        total: int,
+        sharing: Sharing | None = None,
+    ) -> None:
+        self.method, self._sharing = method, sharing
         self.optimisers = lean(method.optimisers)
         self.noise = torch.Generator(device).manual_seed(method.config.seed)
         self._scalars = (*(name for name in SHARED if method.has(name)), *own_terms(method))
@@ -41,7 +52,8 @@ class Stepper:
         self.method.settings = own.at(step, *length)
         jumped = own.jumped(step, *length)
         context = Context(step, self._steps_per_epoch, self._images, self.noise, self.optimisers, jumped)
-        terms = self.method.step(batch, context)
+        with nullcontext() if self._sharing is None else self._sharing.of(self.method.networks):
+            terms = self.method.step(batch, context)
         if not self._checked:
             check_terms(self.method, terms, self._scalars, self.kl_columns)
             self._checked = True

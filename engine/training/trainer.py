@@ -15,7 +15,6 @@ from typing import TypeVar
 import torch
 
 from engine.data import Dataset, fingerprint_of, load_prepared, prepare
-from engine.data.subsets import training_positions
 from engine.errors import (
     CheckpointError,
     ConfigError,
@@ -38,9 +37,8 @@ from engine.jobs.events import (
     TrainingStarted,
     Warned,
 )
-from engine.methods.base import CAPACITY, Batch, Method, Supervision
-from engine.methods.building import build
-from engine.networks.tensors import choose_device, is_available, to_tensor
+from engine.methods.base import CAPACITY
+from engine.networks.tensors import choose_device, is_available
 from engine.runs.checkpoints import NOT_RESUMED, Weights, fill, load_trainer, load_weights, save_checkpoint
 from engine.runs.checkpoints import checkpoint_step as saved_step
 from engine.runs.kept_weights import WEIGHTS, keep_checkpoint
@@ -53,25 +51,29 @@ from engine.system.leftovers import clear_leftovers, folders_of_run
 from engine.system.schedule import Schedule
 from engine.system.user_code import error_words, explained
 from engine.training.apart import kept_words
-from engine.training.device_images import DeviceImages, room_on
 from engine.training.held_out import HeldOut
-from engine.training.own_code import CHECKED_IMAGES, check_codes, place_of_step
+from engine.training.own_code import place_of_step
 from engine.training.previewer import Previewer
 from engine.training.scores import Scores
-from engine.training.stepper import Stepper, seed_of_new_noise
+from engine.training.sharing import LostError
+from engine.training.stepper import seed_of_new_noise
+from engine.training.steps import Steps
+from engine.training.team import Start, Team
 from engine.training.trainer_state import TrainerState
 from engine.training.unchanged import check_unchanged
 
 Result = TypeVar("Result")
 
 
-def train(run: Run, *, fresh: bool = False, accept_changes: bool = False) -> Job:
+def train(run: Run, *, fresh: bool = False, accept_changes: bool = False, team: Team | None = None) -> Job:
     """Train a run to its full length, from its last checkpoint or from the start.
 
     Yields TrainingStarted, then StepMetrics, Preview and CheckpointSaved when due and Progress after every step, and
     finally Finished. On a request to pause, it saves a checkpoint and yields Paused; on a request to stop, or when
     closed, it saves a checkpoint and ends. If the disk cannot be written to, it yields Paused with the reason and tries
     again when its host continues. A run whose device is missing continues on another one, and yields Warned.
+
+    With a `team`, which this process leads, its processes take each step together; they end with this job.
 
     A run that cannot be resumed is left unchanged, or becomes "failed" if it was never trained. If it is `fresh`, i.e.
     was created for this training, and its data or settings cannot be used, its folder is removed.
@@ -90,7 +92,8 @@ def train(run: Run, *, fresh: bool = False, accept_changes: bool = False) -> Job
     TrainingDivergedError
         The loss became NaN or infinite. The last checkpoint is kept.
     RunError
-        The run folder is gone, or cannot be written to and the host requested to stop. The last checkpoint is kept.
+        The run folder is gone, or cannot be written to and the host requested to stop, or another process of the team
+        has ended. The last checkpoint is kept.
     """
     trainer: Trainer | None = None
     try:
@@ -104,7 +107,7 @@ def train(run: Run, *, fresh: bool = False, accept_changes: bool = False) -> Job
                             run.write_state(RunState("stopped", message="Stopped before training began."))
                         yield Finished(run.path, stopped=True)
                         return
-                trainer = Trainer(run, accept_changes=accept_changes)
+                trainer = Trainer(run, accept_changes=accept_changes, team=team)
                 yield from trainer.loop()
             except Exception as error:
                 reason = _explain(error, run)
@@ -119,6 +122,9 @@ def train(run: Run, *, fresh: bool = False, accept_changes: bool = False) -> Job
         if fresh and trainer is None:
             run.discard()
         raise
+    finally:
+        if team is not None:
+            team.end()
 
 
 @dataclass
@@ -146,21 +152,17 @@ class Clock:
 class Trainer:
     """Everything needed to train a run whose data are prepared: method, batches, and sums for the curves."""
 
-    def __init__(self, run: Run, *, accept_changes: bool = False) -> None:
+    def __init__(self, run: Run, *, accept_changes: bool = False, team: Team | None = None) -> None:
         self.run = run
         self.device, self.threads, self.notes = _machine(run)
         torch.set_num_threads(self.threads)
         self.dataset: Dataset = load_prepared(*run.data)
         self.data_note = check_unchanged(run, self.dataset, accept_changes=accept_changes)
         self.config: RunConfig = run.config
-        self.indices = training_positions(self.dataset, self.config)
-        self.model: Method = build(self.config, self.dataset).to(self.device)
-        check_codes(self.model, self._few())
-        self.images = DeviceImages(self.dataset, self.indices, self.device, room_on(self.device))
-        self.sampler = self.model.sampler(self.dataset, self.indices)
-        self.steps_per_epoch = self.sampler.steps_per_epoch
-        self.total = self.config.total_steps(len(self.indices))
-        self.stepper = Stepper(self.model, self.device, len(self.indices), self.steps_per_epoch, self.total)
+        self.team = team
+        self.steps = Steps(self.config, self.dataset, self.device, None if team is None else team.sharing)
+        self.model, self.stepper, self.indices = self.steps.method, self.steps.stepper, self.steps.indices
+        self.steps_per_epoch, self.total = self.steps.per_epoch, self.steps.total
         self.sums = torch.zeros(len(self.stepper.names), dtype=torch.float64, device=self.stepper.at)
         self.summed = 0
         self.step = 0
@@ -188,6 +190,8 @@ class Trainer:
             yield Warned(" ".join(notes))
         yield TrainingStarted(self.run.path, self.step, self.total, self.config.batch_size)
         self.model.train()
+        if self.team is not None:
+            self.team.start(self._start())
         try:
             request = yield from self._scored()  # those that a stop kept from being computed
             while request is not Request.STOP and (request is Request.PAUSE or self.step < self.total):
@@ -252,7 +256,9 @@ class Trainer:
 
     def _update(self) -> None:
         """Take one step and add its values to the sums for the next row of the curves."""
-        values = self.stepper(self._batch(), self.step + 1)
+        if self.team is not None:
+            self.team.step(self.step + 1)
+        values = self.steps.take(self.step + 1)
         if values.device.type == "cpu" and not math.isfinite(values[0].item()):
             raise TrainingDivergedError(self._diverged(self.step + 1))
         self.step += 1
@@ -318,22 +324,16 @@ class Trainer:
         yield from self._persist(lambda: self.scores.record(found, self.step, epoch, seconds))
         return None
 
-    def _few(self) -> Batch:
-        """The first images, to see whether the method takes them."""
-        chosen = self.indices[:CHECKED_IMAGES]
-        labels = self.dataset.labels if self.config.conditional else None
-        given = None if labels is None else torch.from_numpy(labels[chosen]).to(self.device)
-        return Batch(to_tensor(self.dataset.images(chosen), self.device), given)
-
-    def _batch(self) -> Batch:
-        """The images of the next step: with labels for a conditional model, with factors for a supervised method."""
-        chosen = self.sampler(self.step)
-        labelled = self.config.conditional and self.dataset.labels is not None
-        supervised = self.model.supervision is Supervision.FULL and self.dataset.factors is not None
-        return Batch(
-            self.images.images(chosen),
-            self.images.labels(chosen) if labelled else None,
-            self.images.factors(chosen) if supervised else None,
+    def _start(self) -> Start:
+        """What the other processes of the team start with."""
+        return Start(
+            self.config,
+            fingerprint_of(self.dataset),
+            self.device.type,
+            self.threads,
+            {name: values.cpu() for name, values in self.model.networks.state_dict().items()},
+            {name: optimiser.state_dict() for name, optimiser in self.stepper.optimisers.items()},
+            self.stepper.noise.get_state(),
         )
 
     def _weight(self, name: str) -> float:
@@ -387,6 +387,10 @@ class Trainer:
             f"{self.model.advice(self.config)}."
         )
 
+    @property
+    def _processes(self) -> int:
+        return 1 if self.team is None else self.team.size
+
     def _save(self) -> None:
         if self.saved_step == self.step:
             return
@@ -401,6 +405,7 @@ class Trainer:
                 "optimisers": {name: each.state_dict() for name, each in self.stepper.optimisers.items()},
                 "noise": self.stepper.noise.get_state(),
                 "device": self.device.type,
+                "processes": self._processes,
                 "terms": list(self.stepper.names),
                 "sums": self.sums.cpu(),
                 "summed": self.summed,
@@ -433,6 +438,8 @@ class Trainer:
         for name, optimiser in self.stepper.optimisers.items():
             settings = optimiser.state_dict()["param_groups"]
             optimiser.load_state_dict({"state": state.moments[name], "param_groups": settings})
+        if state.processes != self._processes:
+            self.notes = [*self.notes, _regrouped(state.processes, self._processes)]
         self.sums.copy_(state.sums)
         self.summed = state.summed
         self.clock.seconds = state.seconds
@@ -498,6 +505,15 @@ def _moved(before: str, now: str) -> str:
     )
 
 
+def _regrouped(before: int, now: int) -> str:
+    """Say what a change of the number of processes means."""
+    return (
+        f"The run was trained by {before} process{'es' if before > 1 else ''} so far and continues with {now}: sums "
+        "are added in another order, so that from here on it is no longer, bit for bit, the run that it would have "
+        "been."
+    )
+
+
 def _title(device: str) -> str:
     return DEVICE_TITLES.get(device, "another device")
 
@@ -509,6 +525,8 @@ def _has_trained(run: Run) -> bool:
 
 def _explain(error: Exception, run: Run) -> Exception:
     """Return an error of a plug-in or the file system as an error about the run; other errors unchanged."""
+    if isinstance(error, LostError):
+        return LostError(f"{error} {kept_words(run)}")
     found = explained(error)
     if isinstance(found, PluginError) and found is not error:
         return PluginError(f"{found} {kept_words(run)}")

@@ -21,7 +21,7 @@ class TrainerState:
     `moments` holds Adam's state for each optimiser, by parameter number; nothing for one that has not taken a step yet,
     while another has. `noise` is the state of a random generator of
     `device`; states differ between devices. `sums`, (terms,), are over the `summed` steps since the last row of the
-    curves. `device` is empty in files of version 1.0.0.
+    curves. `device` is empty in files of version 1.0.0. `processes` is the number of those that took each step together.
     """
 
     moments: dict[str, dict[int, dict[str, Tensor]]]
@@ -30,6 +30,7 @@ class TrainerState:
     summed: int
     seconds: float
     device: str
+    processes: int
 
     @classmethod
     def parse(
@@ -68,7 +69,10 @@ class TrainerState:
         device = values.get("device", "")
         if not isinstance(device, str):
             raise ValueError("'device' is not a name")
-        return cls(moments, values["noise"], sums, values["summed"], float(seconds), device)
+        processes = values.get("processes", 1)
+        if not _is_count(processes) or processes < 1:
+            raise ValueError("'processes' must be a number of processes")
+        return cls(moments, values["noise"], sums, values["summed"], float(seconds), device, processes)
 
 
 def _parameters(optimiser: torch.optim.Optimizer) -> list[Tensor]:

@@ -24,7 +24,7 @@ STEPS = 10
 
 def bare_step(trainer: Trainer) -> Callable[[], None]:
     """The torch calls of one step and nothing else, always on the same images."""
-    images = trainer._batch().images
+    images = trainer.steps.batch(0).images
     [optimiser] = trainer.stepper.optimisers.values()
 
     def step() -> None:

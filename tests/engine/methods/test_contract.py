@@ -120,9 +120,9 @@ def test_only_a_supervised_method_is_given_the_factors_of_its_images(data_file, 
     values = SETTINGS | SMALL | {"dataset": "arrays", "data_folder": data_file, "objective": name, "steps": 1}
     list(prepare("arrays", data_file))
     trainer = Trainer(Run.create(tmp_path, RunConfig.parse(values)))
-    given = trainer._batch().factors
+    given = trainer.steps.batch(0).factors
     if METHODS[name].supervision is Supervision.FULL:
-        expected = trainer.dataset.factors.classes(trainer.sampler(0))
+        expected = trainer.dataset.factors.classes(trainer.steps.sampler(0))
         np.testing.assert_array_equal(given.numpy(), expected)
     else:
         assert given is None

@@ -12,7 +12,7 @@ from engine.methods.base import Batch, Context
 from engine.methods.registry import METHODS
 from engine.networks.tensors import to_tensor
 from engine.runs.checkpoints import load_weights
-from engine.training import trainer
+from engine.training import steps
 from engine.training.device_images import SHARE, DeviceImages, room_on
 from engine.training.trainer import Trainer, train
 
@@ -95,7 +95,7 @@ def test_images_may_take_a_quarter_of_free_gpu_memory_and_none_elsewhere(monkeyp
 def test_training_is_the_same_with_images_kept_on_the_device(make_small_run, tmp_path, monkeypatch, conditional):
     plain = make_small_run(tmp_path, "plain", conditional=conditional, steps=60)
     list(train(plain))
-    monkeypatch.setattr(trainer, "room_on", lambda device: PLENTY)
+    monkeypatch.setattr(steps, "room_on", lambda device: PLENTY)
     kept = make_small_run(tmp_path, "kept", conditional=conditional, steps=60)
     list(train(kept))
     weights = [load_weights(run.checkpoint_folder).tensors for run in (plain, kept)]
@@ -121,7 +121,7 @@ def test_a_step_reads_no_values_and_stays_on_its_device(make_run, tmp_path, monk
     np.savez(tmp_path / "grid.npz", images=np.zeros((64, 32, 32), np.uint8), factors=grid)
     list(prepare("arrays", tmp_path / "grid.npz"))
     made = Trainer(make_run(tmp_path, objective=objective, **data))
-    meta, batch = torch.device("meta"), made._batch()
+    meta, batch = torch.device("meta"), made.steps.batch(0)
     values = [getattr(batch, field.name) for field in fields(Batch)]
     batch = Batch(*(value.to(meta) if isinstance(value, torch.Tensor) else value for value in values))
     method = made.model.to(meta).train()

@@ -226,7 +226,7 @@ def test_each_image_is_used_once_per_epoch(tmp_path, few_digits):
     trainer = training.Trainer(make(tmp_path, few_digits, batch_size=64))
     seen = []
     for step in range(trainer.steps_per_epoch):
-        seen.extend(trainer.sampler(step))
+        seen.extend(trainer.steps.sampler(step))
     assert trainer.steps_per_epoch == math.ceil(373 / 64)
     assert sorted(seen) == list(range(373))
 
