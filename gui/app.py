@@ -24,7 +24,7 @@ from gui.desktop.single import InstanceLock
 from gui.widgets import theme
 from gui.window.errors import Catcher, Presenter, Problem, problem_of, show_problem
 from gui.window.garbage import Collector
-from gui.window.main_window import MainWindow
+from gui.window.main_window import GALLERY_PAGE, MainWindow
 from gui.window.theming import ThemeFollower
 from gui.window.zooming import kept_zoom
 
@@ -97,7 +97,7 @@ def _show_window(app: QApplication, runs: Path, theme_name: str | None, lock: In
     leaving = Leaving(window.leave, window.closing.wait, window)
     window.show()
     Thread(target=_clear_leftovers, args=(runs,), name="leftovers", daemon=True).start()
-    if window.pages.currentWidget() is not window.gallery_page:
+    if window.pages.currentIndex() != GALLERY_PAGE:
         QTimer.singleShot(0, window.training_page.settings.presets.setFocus)
     status = app.exec()
     listener.close()

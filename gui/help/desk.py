@@ -3,6 +3,7 @@
 A widget names its topic in the property `helpTopic` ("settings#beta"); without it, the parent's topic applies.
 """
 
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QSettings, Qt, Slot
@@ -11,7 +12,6 @@ from PySide6.QtWidgets import QApplication, QWidget
 
 from gui.help import FIRST, KEYBOARD
 from gui.help.posteriors import FigureOneDialog
-from gui.palette.commands import keys_of
 
 if TYPE_CHECKING:
     from gui.help.window import HelpWindow
@@ -31,11 +31,14 @@ def topic_of(widget: QWidget | None) -> str:
 
 
 class HelpDesk(QObject):
-    """Opens the only help window, and makes F1 open it from every dialog; the main window's menu has its own F1."""
+    """Opens the only help window, and makes F1 open it from every dialog; the main window's menu has its own F1.
 
-    def __init__(self, window: QWidget, settings: QSettings) -> None:
+    `keys` returns the window's shortcuts and what they do.
+    """
+
+    def __init__(self, window: QWidget, settings: QSettings, keys: Callable[[], Mapping[str, str]]) -> None:
         super().__init__(window)
-        self._window, self._settings = window, settings
+        self._window, self._settings, self._keys = window, settings, keys
         self.shown: HelpWindow | None = None
         """The help window, created when help is first requested."""
         app = QApplication.instance()
@@ -73,7 +76,7 @@ class HelpDesk(QObject):
             from gui.help.topics import Library
             from gui.help.window import HelpWindow
 
-            self.shown = HelpWindow(Library(keys_of(self._window)), self._settings)
+            self.shown = HelpWindow(Library(self._keys()), self._settings)
             self.shown.asked.connect(self._do)
         self._let_through(self.shown)
         self.shown.show()

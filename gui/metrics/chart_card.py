@@ -81,20 +81,19 @@ class ChartCard(Card):
         self._scatter: ScatterChart | None = None
         self._bars: BarChart | None = None
         self._message = empty_state(NOTHING)
-        self._stack = QStackedLayout()
-        self._stack.addWidget(self._message)
         self._area = QScrollArea()
         self._area.setFrameShape(QFrame.Shape.NoFrame)
         self._area.setWidgetResizable(True)
         self._area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self._stack.addWidget(self._area)
         self.settings = SettingsPanel(settings)
         self.settings.drawn.connect(self._allow_saving)
-        self._stack.addWidget(self.settings)
         self.settings.controls.hide()
         self.head.insertWidget(self.head.indexOf(self.kind) + 1, self.settings.controls, 1)
+        self._stack = QStackedLayout()
         self.body.addLayout(self._stack, 1)
+        for part in (self._message, self._area, self.settings):
+            self._stack.addWidget(part)
         for box in (self.kind, self.data, self.across, self.up):
             box.activated.connect(self._chosen)
         self._wanted = {"x": "reconstruction", "y": ""}

@@ -110,9 +110,9 @@ class SubjectCard(Card):
         self._plots = _scrolled("Inferred against true values of the factors")
         self._message = empty_state(NOTHING)
         self._stack = QStackedLayout()
+        self.body.addLayout(self._stack, 1)
         for page in (self.map, self._pictures, self._plots, self._message):
             self._stack.addWidget(page)
-        self.body.addLayout(self._stack, 1)
         self.words = label("", "muted", wrap=True)
         self.body.addWidget(self.words)
         self.save_shown = self.export.emit

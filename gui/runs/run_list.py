@@ -76,11 +76,11 @@ class RunList(Card):
         self.view.selectionModel().selectionChanged.connect(self._selection_changed)
         self.menu = QMenu(self)
         self._empty = empty_state(NO_RUNS)
+        self.body.addWidget(self._filter_line())
         self._stack = QStackedLayout()
+        self.body.addLayout(self._stack, 1)
         self._stack.addWidget(self._empty)
         self._stack.addWidget(self.view)
-        self.body.addWidget(self._filter_line())
-        self.body.addLayout(self._stack, 1)
         self.gallery = GalleryList(store.gallery, settings) if store.gallery is not None else None
         if self.gallery is not None:
             self.gallery.selected.connect(self._gallery_chosen)

@@ -79,9 +79,9 @@ class LivePictures(Card):
         self.slider.setToolTip("Move left for earlier pictures, also with the arrow keys; the right end is live")
         self.slider.valueChanged.connect(self._show_chosen)
         self._stack = QStackedLayout()
+        self.body.addLayout(self._stack, 1)
         self._stack.addWidget(empty_state("Pictures appear here while a run trains."))
         self._stack.addWidget(self._lay_out())
-        self.body.addLayout(self._stack, 1)
         self._item: RunItem | None = None
         self._names: dict[int, str] = {}
         self._links: dict[int, Link] = {}

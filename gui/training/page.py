@@ -14,6 +14,7 @@ from gui.training.live_pictures import LivePictures
 from gui.training.seed_band import Subject, grouped_by_seed, shown_first, subjects_of
 from gui.training.settings_card import SettingsCard
 from gui.training.view_options import OptionsBar
+from gui.widgets.ahead import Ahead
 from gui.widgets.layouts import Card, empty_state, label
 from gui.widgets.splitter import Splitter
 from gui.widgets.tab_order import follow
@@ -100,6 +101,7 @@ class TrainingPage(QWidget):
         self._reader.timeout.connect(self._read_on)
         self._redraw_ms = REDRAW_MS
         self._curves: Curves | None = None
+        Ahead(self, self._create_curves)
         self.options.changed.connect(self._look)
         self.options.export.connect(self._export)
 
@@ -121,10 +123,15 @@ class TrainingPage(QWidget):
         return self._curves
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Create the curves as soon as the page is on the screen."""
+        """Create the curves as soon as the page is on the screen, if there is something to draw."""
         super().paintEvent(event)
-        if self._curves is None:
+        if self._curves is None and self._filled():
             QTimer.singleShot(0, self._show_curves)
+
+    def _create_curves(self) -> bool:
+        """Create the curves before there is something to draw; return that nothing is left to create."""
+        self._show_curves()
+        return False
 
     @Slot()
     def _show_curves(self) -> None:
@@ -194,6 +201,7 @@ class TrainingPage(QWidget):
         self.options.export_button.setEnabled(filled)
         if self._curves is not None:
             self._curves.show_runs(self._subjects())
+        if self._curves is not None or (filled and self.isVisible()):
             self._show_curves()
         self.pictures.show_run(items[0] if items else None, named=len(items) > 1)
         self.health.show_run(items[0] if items else None, named=len(items) > 1)

@@ -1,7 +1,8 @@
 """The main window: the pages, the run list beside every page, the status bar, and the actions on runs."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 from PySide6.QtCore import QByteArray, QSettings, Qt, QUrl, Slot
 from PySide6.QtGui import QCloseEvent, QDesktopServices, QDragEnterEvent, QDragLeaveEvent, QDropEvent, QIcon
@@ -10,7 +11,6 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QMainWindow,
     QScrollArea,
-    QStackedWidget,
     QVBoxLayout,
     QWidget,
 )
@@ -24,14 +24,11 @@ from engine.settings.folders import default_runs_folder, remember_data, remember
 from engine.settings.run_config import RunConfig
 from engine.studies import Study
 from engine.system.paths import APP, RESOURCES
-from gui.data.page import DataPage
 from gui.desktop.desktop import Desktop
 from gui.desktop.notify import ending
-from gui.gallery.page import GalleryPage
 from gui.gallery.tour import Tour
 from gui.help.desk import HelpDesk
 from gui.metrics.opening import ask_representations, open_representations
-from gui.metrics.page import MetricsPage
 from gui.metrics.session import EvaluationSession
 from gui.metrics.study_builder import StudyBuilder
 from gui.metrics.study_session import StudySession
@@ -53,7 +50,6 @@ from gui.training.page import TrainingPage
 from gui.training.queue_card import QueueCard
 from gui.training.session import TrainingSession
 from gui.training.settings_card import SettingsCard
-from gui.traversal.page import TraversalPage
 from gui.widgets import theme
 from gui.widgets.banner import Banner, UnderBanner
 from gui.widgets.drop_hint import DropHint
@@ -67,8 +63,17 @@ from gui.window.header import TABS, Header
 from gui.window.in_use import plugins_in_use
 from gui.window.left_out import files_left_out, runs_left_out
 from gui.window.menu import WindowMenu
+from gui.window.pages import Pages
 from gui.window.theming import ThemeChoice
 from gui.window.zooming import Zoom
+
+if TYPE_CHECKING:
+    from gui.data.page import DataPage
+    from gui.gallery.page import GalleryPage
+    from gui.metrics.page import MetricsPage
+    from gui.traversal.page import TraversalPage
+
+TRAINING_PAGE, TRAVERSAL_PAGE, METRICS_PAGE, DATA_PAGE = range(len(TABS))
 
 EVALUATING, PREPARING = "Evaluating", "Preparing data"
 """Names of jobs other than training in the status bar."""
@@ -113,24 +118,18 @@ class MainWindow(QMainWindow):
         self.studies = StudySession(runs, self)
         self.closing = Closing(self, self.training, self.evaluation, self.studies, settings)
         self.desktop = Desktop(self, settings)
-        self.help = HelpDesk(self, settings)
+        self.help = HelpDesk(self, settings, self._keys)
         self.run_list = RunList(self.store, settings)
         self.actions_of_runs = RunActions(self.run_list, self.store, self.training, settings, self)
         self.queue_card = QueueCard(self.training, self.store, self.actions_of_runs.queue)
         self.estimator = Estimator(self.store, self.training, self)
-        self.pages = QStackedWidget()
         self.training_page = TrainingPage(SettingsCard(settings, self.estimator, runs), settings)
-        self.traversal_page = TraversalPage(settings)
-        self.metrics_page = MetricsPage(settings, self.studies)
-        self.data_page = DataPage(settings)
-        pages = (self.training_page, self.traversal_page, self.metrics_page, self.data_page)
-        for page, title in zip(pages, TABS, strict=True):
-            page.setAccessibleName(title)
-            self.pages.addWidget(page)
-        self.gallery_page = GalleryPage(settings, gallery) if gallery is not None else None
-        if self.gallery_page is not None:
-            self.gallery_page.setAccessibleName("Gallery")
-            self.pages.addWidget(self.gallery_page)
+        of_tabs = (lambda: self.training_page, self._make_traversal, self._make_metrics, self._make_data)
+        makers: dict[str, Callable[[], QWidget]] = dict(zip(TABS, of_tabs, strict=True))
+        if gallery is not None:
+            makers["Gallery"] = lambda: self._make_gallery(gallery)
+        self.pages = Pages(makers)
+        self.pages.setCurrentIndex(TRAINING_PAGE)
         self.banner = Banner()
         self.plugin_desk = PluginDesk(self.plugins, self.banner, self)
         self.status = StatusBar(runs)
@@ -153,7 +152,7 @@ class MainWindow(QMainWindow):
         self.theme = ThemeChoice(self.header, settings, self)
         self._lay_out()
         self.tour = Tour(self, settings, self._show_page)
-        self.outline = sources.HelpOutline(lambda: keys_of(self), self.help.show_topic, self)
+        self.outline = sources.HelpOutline(self._keys, self.help.show_topic, self)
         self.palette_ = Palette(self, settings, self._gather)
         self.outline.known.connect(self.palette_.gather_again)
         self._connect()
@@ -228,7 +227,6 @@ class MainWindow(QMainWindow):
         self.training.resolved.connect(self.banner.withdraw)
         self.training.unanswered.connect(self._offer_end)
         self.training.no_data.connect(self._offer_data)
-        self.metrics_page.study.no_data.connect(self._offer_data)
         self.training.warned.connect(self.banner.note)
         self.training.changes_to_accept.connect(self._ask_about_changes)
         self.training.began.connect(self._training_began)
@@ -236,15 +234,9 @@ class MainWindow(QMainWindow):
         self.training.cancelled.connect(self._discard)
         self.training.queue_changed.connect(self._show_queue)
         self.store.listed.connect(self._show_queue)
-        self.metrics_page.evaluate.connect(self._evaluate)
-        self.metrics_page.open_asked.connect(self._ask_representations)
-        self.metrics_page.cancel.connect(self.evaluation.cancel)
-        self.metrics_page.compare.connect(self._compare)
         self.evaluation.progressed.connect(self._evaluation_progressed)
         self.evaluation.warned.connect(self.banner.note)
         self.evaluation.ended.connect(self._evaluation_ended)
-        self.metrics_page.open_run.connect(self._open_run)
-        self.metrics_page.select_runs.connect(self._select_runs)
         self.studies.changed.connect(self._study_changed)
         self.studies.moved.connect(self.store.refresh)
         self.studies.failed.connect(self.banner.say)
@@ -252,47 +244,96 @@ class MainWindow(QMainWindow):
         self.studies.resolved.connect(self.banner.withdraw)
         self.studies.warned.connect(self.banner.note)
         self.studies.ended.connect(self._study_ended)
-        for page in (self.training_page, self.traversal_page):
-            page.named.connect(self.actions_of_runs.name_latents)
-        self.data_page.use.connect(self._use_data)
-        self.data_page.failed.connect(self.banner.say)
-        self.data_page.resolved.connect(self.banner.withdraw)
-        self.data_page.placed.connect(self._data_placed)
-        self.metrics_page.study.choice.data_chosen.connect(self._data_placed)
-        self.metrics_page.study.choice.new_asked.connect(self._build_study)
+        self.training_page.named.connect(self.actions_of_runs.name_latents)
         card.study_asked.connect(self._build_study)
-        self.data_page.progressed.connect(self._data_progressed)
-        self.data_page.ended.connect(self._data_ended)
         self.plugins.registered.connect(self._take_plugins)
         self.plugin_desk.review.connect(self._show_plugin)
-        if self.gallery_page is not None:
-            self._connect_gallery(self.gallery_page)
         self.hint = DropHint(self)
         self.setAcceptDrops(True)
 
-    def _connect_gallery(self, page: GalleryPage) -> None:
+    # The pages that are built when they are first needed
+
+    def _make_traversal(self) -> "TraversalPage":
+        from gui.traversal.page import TraversalPage
+
+        page = TraversalPage(self._settings)
+        page.named.connect(self.actions_of_runs.name_latents)
+        return page
+
+    def _make_metrics(self) -> "MetricsPage":
+        from gui.metrics.page import MetricsPage
+
+        page = MetricsPage(self._settings, self.studies)
+        page.evaluate.connect(self._evaluate)
+        page.open_asked.connect(self._ask_representations)
+        page.cancel.connect(self.evaluation.cancel)
+        page.compare.connect(self._compare)
+        page.open_run.connect(self._open_run)
+        page.select_runs.connect(self._select_runs)
+        page.study.no_data.connect(self._offer_data)
+        page.study.choice.data_chosen.connect(self._data_placed)
+        page.study.choice.new_asked.connect(self._build_study)
+        return page
+
+    def _make_data(self) -> "DataPage":
+        from gui.data.page import DataPage
+
+        page = DataPage(self._settings)
+        page.use.connect(self._use_data)
+        page.failed.connect(self.banner.say)
+        page.resolved.connect(self.banner.withdraw)
+        page.placed.connect(self._data_placed)
+        page.progressed.connect(self._data_progressed)
+        page.ended.connect(self._data_ended)
+        return page
+
+    def _make_gallery(self, folder: Path) -> "GalleryPage":
+        from gui.gallery.page import GalleryPage
+
+        page = GalleryPage(self._settings, folder)
         page.opened.connect(self._open_model)
         page.train_asked.connect(self._train_before_ones_eyes)
         page.tour_asked.connect(self._begin_tour)
         page.help_asked.connect(self.help.show_topic)
         self.estimator.estimated.connect(page.take_estimate)
+        return page
+
+    @property
+    def traversal_page(self) -> "TraversalPage":
+        """The Traversal page."""
+        return cast("TraversalPage", self.pages.page(TRAVERSAL_PAGE))
+
+    @property
+    def metrics_page(self) -> "MetricsPage":
+        """The Metrics page."""
+        return cast("MetricsPage", self.pages.page(METRICS_PAGE))
+
+    @property
+    def data_page(self) -> "DataPage":
+        """The Data page."""
+        return cast("DataPage", self.pages.page(DATA_PAGE))
+
+    @property
+    def gallery_page(self) -> "GalleryPage | None":
+        """The gallery; None if there are no models."""
+        return cast("GalleryPage", self.pages.page(GALLERY_PAGE)) if self.gallery is not None else None
 
     # The gallery
 
     @Slot()
     def _show_gallery(self) -> None:
-        if self.gallery_page is not None:
+        if self.gallery is not None:
             self._show_page(GALLERY_PAGE)
 
     @Slot(object)
     def _open_model(self, path: Path) -> None:
         """Show a model of the gallery in Traversal."""
         self.run_list.select(path)
-        self._show_page(TABS.index("Traversal"))
+        self._show_page(TRAVERSAL_PAGE)
 
     @Slot()
     def _train_before_ones_eyes(self) -> None:
-        self._show_page(TABS.index("Training"))
+        self._show_page(TRAINING_PAGE)
         self.training_page.settings.start_quick()
 
     @Slot()
@@ -314,12 +355,12 @@ class MainWindow(QMainWindow):
         """Show the selected runs on the current page."""
         items = self.run_list.items()
         self.store.watch(items)
-        page = self.pages.currentWidget()
-        if page is self.training_page:
+        number = self.pages.currentIndex()
+        if number == TRAINING_PAGE:
             self.training_page.show_runs(items)
-        elif page is self.traversal_page:
+        elif number == TRAVERSAL_PAGE:
             self.traversal_page.show_runs(items)
-        elif page is self.metrics_page:
+        elif number == METRICS_PAGE:
             self._show_metrics()
 
     def _show_metrics(self) -> None:
@@ -333,7 +374,7 @@ class MainWindow(QMainWindow):
 
     @Slot(object)
     def _run_updated(self, path: Path) -> None:
-        if self.run_list.is_chosen(path) or self.pages.currentWidget() is self.metrics_page:
+        if self.run_list.is_chosen(path) or self.pages.currentIndex() == METRICS_PAGE:
             self._show_runs()
 
     # The command palette
@@ -345,6 +386,7 @@ class MainWindow(QMainWindow):
     def _gather(self) -> list[Entry]:
         """Return everything that the command palette offers."""
         card = self.training_page.settings
+        self.pages.build_all()  # their buttons are commands too
         return [
             *commands_of(self, self.pages, self._show_page),
             *sources.settings(card, self._show_setting),
@@ -355,12 +397,17 @@ class MainWindow(QMainWindow):
             *sources.models(self.gallery.items if self.gallery is not None else [], self._open_model),
         ]
 
+    def _keys(self) -> dict[str, str]:
+        """Return all keys of the window with what they do."""
+        self.pages.build_all()
+        return keys_of(self)
+
     def _show_setting(self, key: str) -> None:
-        self._show_page(TABS.index("Training"))
+        self._show_page(TRAINING_PAGE)
         self.training_page.settings.show_setting(key)
 
     def _use_preset(self, title: str) -> None:
-        self._show_page(TABS.index("Training"))
+        self._show_page(TRAINING_PAGE)
         self.training_page.settings.use_preset(title)
 
     # Actions on runs
@@ -403,8 +450,9 @@ class MainWindow(QMainWindow):
     def _data_placed(self) -> None:
         """Update the form, the study and the Data page after a data set's location has changed."""
         self.training_page.settings.take_preferences()
-        self.data_page.refresh()
-        if not self.studies.active:
+        if self.pages.has(DATA_PAGE):
+            self.data_page.refresh()
+        if self.pages.has(METRICS_PAGE) and not self.studies.active:
             self.metrics_page.study.choice.take_data()
 
     @Slot(str, str)
@@ -412,7 +460,7 @@ class MainWindow(QMainWindow):
         """Show which data are missing, and offer the page where they can be chosen or downloaded."""
 
         def show() -> None:
-            self._show_page(TABS.index("Data"))
+            self._show_page(DATA_PAGE)
             self.data_page.show_entry(dataset)
 
         self.banner.say_with(sentence, "Open Data page", show)
@@ -484,12 +532,12 @@ class MainWindow(QMainWindow):
             self.banner.say(f"The settings of {item.run.name} cannot be used: {missing}")
         elif item is not None:
             self.training_page.settings.show_config(item.run.config)
-            self._show_page(0)
+            self._show_page(TRAINING_PAGE)
 
     @Slot(str, object)
     def _use_data(self, name: str, path: Path | None) -> None:
         self.training_page.settings.use_data(name, path)
-        self._show_page(TABS.index("Training"))
+        self._show_page(TRAINING_PAGE)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Accept a folder, .npz files or plug-ins, and say what a drop would do."""
@@ -514,13 +562,13 @@ class MainWindow(QMainWindow):
         elif are_representations(paths, scores=self._scores):
             self._open_representations(paths)
         else:
-            self._show_page(TABS.index("Data"))
+            self._show_page(DATA_PAGE)
             self.data_page.open_path(paths[0])
 
     @property
     def _scores(self) -> bool:
         """Whether the page is shown on which dropped arrays are scored."""
-        return self.pages.currentWidget() is self.metrics_page
+        return self.pages.currentIndex() == METRICS_PAGE
 
     @Slot()
     def _ask_representations(self) -> None:
@@ -530,7 +578,7 @@ class MainWindow(QMainWindow):
     def _open_representations(self, paths: Sequence[Path]) -> None:
         """Keep representations from elsewhere as runs, select them on the Metrics page, and evaluate them."""
         found, words, problem = open_representations(self, self._runs, paths)
-        self._show_page(TABS.index("Metrics"))
+        self._show_page(METRICS_PAGE)
         if problem:
             self.banner.say(problem)
         elif words:
@@ -574,7 +622,7 @@ class MainWindow(QMainWindow):
         """
         self.store.refresh()
         chosen = [item.path for item in self.run_list.items()]
-        watched = self.pages.currentWidget() is self.training_page and chosen == [self._trained]
+        watched = self.pages.currentIndex() == TRAINING_PAGE and chosen == [self._trained]
         if watched or not chosen:
             self.run_list.select(path)
         self._trained = path
@@ -633,7 +681,7 @@ class MainWindow(QMainWindow):
     @Slot(object)
     def _show_study(self, path: Path) -> None:
         """Show a study on the Metrics page."""
-        self._show_page(TABS.index("Metrics"))
+        self._show_page(METRICS_PAGE)
         self.metrics_page.show_study(path)
 
     @Slot()
@@ -668,22 +716,26 @@ class MainWindow(QMainWindow):
         """Select a run and show its training."""
         self.store.refresh()
         self.run_list.select(path)
-        self._show_page(TABS.index("Training"))
+        self._show_page(TRAINING_PAGE)
 
     # Plug-ins
 
     def _uses(self, plugin: str) -> bool:
         """Whether a job is running that uses a plug-in."""
-        return plugin in plugins_in_use(self.training, self.evaluation, self.studies, self.data_page)
+        data = self.data_page if self.pages.has(DATA_PAGE) else None
+        return plugin in plugins_in_use(self.training, self.evaluation, self.studies, data)
 
     @Slot()
     def _take_plugins(self) -> None:
         """Show the available methods, networks, metrics and data sets."""
         self.store.reopen()
         self.training_page.settings.take_plugins()
-        self.data_page.list_entries()
-        self.metrics_page.take_plugins()
-        self.traversal_page.forget_models()
+        if self.pages.has(DATA_PAGE):
+            self.data_page.list_entries()
+        if self.pages.has(METRICS_PAGE):
+            self.metrics_page.take_plugins()
+        if self.pages.has(TRAVERSAL_PAGE):
+            self.traversal_page.forget_models()
         self.help.forget()
         self.outline.forget()
         self._show_runs()
@@ -694,9 +746,11 @@ class MainWindow(QMainWindow):
     def apply_theme(self) -> None:
         """Apply the current colour scheme."""
         self.training_page.apply_theme()
-        self.traversal_page.apply_theme()
-        self.metrics_page.apply_theme()
-        if self.gallery_page is not None:
+        if self.pages.has(TRAVERSAL_PAGE):
+            self.traversal_page.apply_theme()
+        if self.pages.has(METRICS_PAGE):
+            self.metrics_page.apply_theme()
+        if self.pages.has(GALLERY_PAGE) and self.gallery_page is not None:
             self.gallery_page.apply_theme()
         self._show_runs()
 
@@ -724,7 +778,8 @@ class MainWindow(QMainWindow):
     def _settings_changed(self) -> None:
         self._take_preferences()
         self.training_page.settings.take_preferences()
-        self.data_page.refresh()
+        if self.pages.has(DATA_PAGE):
+            self.data_page.refresh()
         folder = default_runs_folder()
         if folder not in (self._runs, self._next_runs):
             self.banner.note(f"From the next start on, the runs folder is {folder}; until then it is {self._runs}.")
@@ -771,15 +826,18 @@ class MainWindow(QMainWindow):
         self.plugins.close()
         self.store.close()
         self.actions_of_runs.close_worker()
-        if self.gallery_page is not None:
+        if self.pages.has(GALLERY_PAGE) and self.gallery_page is not None:
             self.gallery_page.close_worker()
         self.banner.close_timer()
         self.estimator.close()
         self.status.machine.close_worker()
         self.training_page.close_worker()
-        self.traversal_page.close_worker()
-        self.metrics_page.close_worker()
-        self.data_page.close_worker()
+        if self.pages.has(TRAVERSAL_PAGE):
+            self.traversal_page.close_worker()
+        if self.pages.has(METRICS_PAGE):
+            self.metrics_page.close_worker()
+        if self.pages.has(DATA_PAGE):
+            self.data_page.close_worker()
         event.accept()
         if self.closing.begun:
             QApplication.quit()  # closing a hidden window does not end the application

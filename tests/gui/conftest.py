@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 import shiboken6
+import torch  # noqa: F401  (here and not in a thread, for which a closing window would wait)
 from PySide6.QtCore import QCoreApplication, QEvent, QSettings, QThread, QTimer
 from PySide6.QtWidgets import QApplication, QMessageBox
 
-from gui.widgets import theme
+from gui.widgets import ahead, theme
 from gui.window import fitting
 from gui.window.garbage import Collector
 from gui.window.main_window import MainWindow
@@ -49,6 +50,12 @@ def nothing_outlives_a_test():
 def wide_screen(monkeypatch):
     """Keep the window sizes set by tests: the screen of Qt's offscreen platform is smaller than any real one."""
     monkeypatch.setattr(fitting, "fit", lambda window: None)
+
+
+@pytest.fixture(autouse=True)
+def nothing_ahead(monkeypatch):
+    """Build what a test needs when it needs it, and nothing else in the meantime."""
+    monkeypatch.setattr(ahead, "AHEAD_MS", 3_600_000)
 
 
 @pytest.fixture
