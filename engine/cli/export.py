@@ -8,7 +8,7 @@ from engine.cli.progress import answer, say, shown
 from engine.cli.score_figure import check_score, draw_score, score_options
 from engine.errors import ConfigError
 from engine.jobs.control import Control
-from engine.jobs.events import Imported, Warned
+from engine.jobs.events import Finished, Imported, Warned
 from engine.runs.run import find_run
 
 
@@ -18,12 +18,14 @@ def add_commands(commands: "argparse._SubParsersAction[Any]") -> list[argparse.A
         "export",
         help="save curves or complete runs to a file",
         description="Save runs to a file; its extension decides: their curves (.png, .svg, .pdf, .csv) or the complete "
-        "runs (.zip, for `import` on another machine). With --tensorboard, save event files to a folder; with --score, "
-        "draw a metric of the runs instead of their curves.",
+        "runs (.zip, for `import` on another machine). With --tensorboard, save event files to a folder; with --onnx, "
+        "the networks; with --score, draw a metric of the runs instead of their curves.",
     )
     export.add_argument("runs_given", nargs="+", metavar="RUN", help="folder or name of a run")
     export.add_argument("--output", type=Path, required=True, metavar="FILE", help="file or folder to write")
-    export.add_argument("--tensorboard", action="store_true", help="write TensorBoard event files to a new folder")
+    folders = export.add_mutually_exclusive_group()
+    folders.add_argument("--tensorboard", action="store_true", help="write TensorBoard event files to a new folder")
+    folders.add_argument("--onnx", action="store_true", help="write encoder and decoder as ONNX files to a new folder")
     score_options(export, "instead of curves")
     export.set_defaults(do=_export)
     imported = commands.add_parser(
@@ -37,19 +39,24 @@ def add_commands(commands: "argparse._SubParsersAction[Any]") -> list[argparse.A
 
 
 def _export(arguments: argparse.Namespace) -> int:
+    from engine.export.onnx import export_onnx
     from engine.export.runs import ENDINGS, export
     from engine.export.tensorboard import write_events
     from engine.figures.drawing import check_format
 
     output = arguments.output.absolute()
-    if arguments.tensorboard and output.suffix.lower().lstrip(".") in ENDINGS:
-        raise ConfigError(f"{output.name} is a file name; --tensorboard writes to a folder.")
+    to_folder = write_events if arguments.tensorboard else export_onnx if arguments.onnx else None
+    if to_folder is not None and output.suffix.lower().lstrip(".") in (*ENDINGS, "onnx"):
+        option = "--onnx" if arguments.onnx else "--tensorboard"
+        raise ConfigError(f"{output.name} is a file name; {option} writes to a folder.")
     if arguments.score is not None:
         return _export_score(arguments, output)
-    if not arguments.tensorboard:
+    if to_folder is None:
         check_format(output, ENDINGS)
     runs = [find_run(name, arguments.runs) for name in arguments.runs_given]
-    for event in shown(write_events(runs, output) if arguments.tensorboard else export(runs, output), Control()):
+    for event in shown(to_folder(runs, output) if to_folder else export(runs, output), Control()):
+        if isinstance(event, Finished) and arguments.onnx:
+            say(event.message)
         if isinstance(event, Warned):
             say(f"Note: {event.message}")
     answer(output)
@@ -61,8 +68,8 @@ def _export_score(arguments: argparse.Namespace, output: Path) -> int:
     from engine.evaluation.rows import read_row
     from engine.evaluation.table import table_of
 
-    if arguments.tensorboard:
-        raise ConfigError("--score draws a figure; leave --tensorboard out.")
+    if arguments.tensorboard or arguments.onnx:
+        raise ConfigError("--score draws a figure; leave --tensorboard and --onnx out.")
     check_score(arguments.score, output)
     rows = [read_row(find_run(name, arguments.runs)) for name in arguments.runs_given]
     draw_score(table_of(sorted_rows(rows), (METHOD,)), arguments.score, arguments.against, output)

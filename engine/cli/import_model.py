@@ -9,13 +9,10 @@ from engine.cli.progress import answer, say, shown
 from engine.errors import ConfigError
 from engine.jobs.control import Control
 from engine.jobs.events import Finished, Imported
+from engine.networks.foreign_files import DECODED, LAYOUTS, RANGES, Known
 from engine.runs.run import find_run
 from engine.settings.folders import with_remembered_data
 from engine.settings.run_config import DATASET_TITLES, RunConfig
-
-LAYOUTS = ("mean", "pair", "joined", "interleaved")
-DECODED = ("pixels", "logits")
-RANGES = ("0..1", "-1..1", "0..255")
 
 
 def add_command(commands: "argparse._SubParsersAction[Any]") -> None:
@@ -31,9 +28,9 @@ def add_command(commands: "argparse._SubParsersAction[Any]") -> None:
     command.add_argument("encoder", type=Path, metavar="ENCODER", help="file of the encoder; with --allow alone, a run")
     command.add_argument("--decoder", type=Path, metavar="FILE", help="file of the decoder")
     command.add_argument("--dataset", metavar="N", help=f"data set that it takes: {', '.join(DATASET_TITLES)}")
-    command.add_argument("--layout", choices=LAYOUTS, help="what the encoder gives (default: as found)")
-    command.add_argument("--decoded", choices=DECODED, help="what the decoder gives (default: as found)")
-    command.add_argument("--values", choices=RANGES, help="range of the pixels that it takes (default: as found)")
+    command.add_argument("--layout", choices=[*LAYOUTS], help="what the encoder gives (default: as found)")
+    command.add_argument("--decoded", choices=[*DECODED], help="what the decoder gives (default: as found)")
+    command.add_argument("--values", choices=[*RANGES], help="range of the pixels that it takes (default: as found)")
     command.add_argument("--name", help="name of the run (default: that of the encoder's file)")
     command.add_argument("--allow", action="store_true", help="allow programs to be executed, in their present version")
     data_option(command)
@@ -42,7 +39,6 @@ def add_command(commands: "argparse._SubParsersAction[Any]") -> None:
 
 
 def _import(arguments: argparse.Namespace) -> int:
-    from engine.networks.foreign import Known
     from engine.runs.imported import GivenNetworks, allow_programs, import_networks, programs_of
 
     if arguments.dataset is None:

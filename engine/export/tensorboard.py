@@ -3,10 +3,8 @@
 The package `tensorboard` is an optional extra; it is imported when the first run is written.
 """
 
-import importlib.util
 import io
 import math
-import sys
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -17,6 +15,7 @@ import numpy as np
 from PIL import Image
 
 from engine.errors import RunError
+from engine.export.installed import check_tensorboard
 from engine.jobs.events import Finished, Job, Progress
 from engine.runs.metrics_file import COLUMNS, MetricsReader
 from engine.runs.previews import MAX_BYTES, list_previews
@@ -40,7 +39,7 @@ def write_events(runs: Sequence[Run], folder: Path) -> Job:
     the seconds trained. Raises RunError if TensorBoard is not installed, or if the folder is not empty or cannot be
     written to.
     """
-    check_installed()
+    check_tensorboard()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise RunError(f"{folder} exists already. TensorBoard files need a new folder: choose another name.")
     try:
@@ -52,18 +51,6 @@ def write_events(runs: Sequence[Run], folder: Path) -> Job:
     except OSError as error:
         raise RunError(f"{folder} cannot be written: {error.strerror or error}.") from None
     yield Finished(message=f'Saved to {folder}; to view it: tensorboard --logdir "{folder}"')
-
-
-def check_installed() -> None:
-    """Raise RunError, saying what to do, if TensorBoard is not installed."""
-    if importlib.util.find_spec("tensorboard") is not None:
-        return
-    if getattr(sys, "frozen", False):
-        raise RunError("TensorBoard files need Python and the package tensorboard; this is the standalone program.")
-    raise RunError(
-        "TensorBoard files need the package tensorboard, which is not installed. Install it with: "
-        f'"{sys.executable}" -m pip install tensorboard'
-    )
 
 
 def _write_run(run: Run, folder: Path) -> Job:

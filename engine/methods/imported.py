@@ -60,7 +60,7 @@ class Imported(Method):
     @classmethod
     def provenance(cls, config: "RunConfig") -> dict[str, Any]:
         """Return the names of the files, the fingerprints of their contents, and how their outputs are read."""
-        from engine.networks.foreign import LAYOUTS
+        from engine.networks.foreign_files import LAYOUTS
 
         own = config.method
         parts = [f"encoder {own.encoder} ({own.encoder_digest[:8]}…, gives {LAYOUTS.get(own.layout, own.layout)})"]
@@ -71,7 +71,7 @@ class Imported(Method):
     @classmethod
     def output_words(cls, config: "RunConfig") -> str:
         """Return what the encoder outputs."""
-        from engine.networks.foreign import LAYOUTS
+        from engine.networks.foreign_files import LAYOUTS
 
         return f"{LAYOUTS[config.method.layout]} of {config.latents:,} latents"
 
@@ -197,7 +197,7 @@ def checked_content(folder: Path, part: str, name: str, digest: str) -> bytes:
 
     Raises CheckpointError.
     """
-    from engine.networks.foreign import is_program, read_network
+    from engine.networks.foreign_files import is_program, read_network
     from engine.system.consent import Consent
     from engine.system.paths import plugins_file
 

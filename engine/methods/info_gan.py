@@ -262,7 +262,7 @@ class InfoGan(CodeGan):
 
         k = self.settings.categories
         category = z[:, 0].round().long().clamp(0, k - 1)
-        fixed = self.networks.fixed_noise.expand(len(z), -1)
+        fixed = self.networks.fixed_noise.expand(z.shape[0], -1)
         inputs = torch.cat([fixed, functional.one_hot(category, k).to(z.dtype), z[:, 1:]], dim=1)
         logits: Tensor = self.networks.generator(inputs)
         return logits

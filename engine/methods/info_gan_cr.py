@@ -374,6 +374,6 @@ class InfoGanCr(CodeGan):
         """Codes (n, latents) to logits (n, channels, side, side), with the fixed noise."""
         import torch
 
-        fixed = self.networks.fixed_noise.expand(len(z), -1)
+        fixed = self.networks.fixed_noise.expand(z.shape[0], -1)
         logits: Tensor = self.networks.generator(torch.cat([fixed, z], dim=1))
         return logits

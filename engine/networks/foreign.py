@@ -20,29 +20,18 @@ import torch
 from torch import Tensor, nn
 
 from engine.errors import ConfigError, RunError
+from engine.networks.foreign_files import (
+    INTERLEAVED,
+    JOINED,
+    LOGITS,
+    MEAN,
+    PAIR,
+    PIXELS,
+    RANGES,
+    Known,
+    is_program,
+)
 from engine.system.plain_text import one_line
-from engine.system.reading import MB, DamagedError, read_limited, reason_of
-
-PROGRAMS, DATA = (".pt", ".ts", ".pth", ".pt2"), (".onnx",)
-"""Endings of files that are executed when loaded, and of those that are not."""
-
-MOST_BYTES = 1000 * MB
-
-MEAN, PAIR, JOINED, INTERLEAVED = "mean", "pair", "joined", "interleaved"
-LAYOUTS = {
-    MEAN: "mean",
-    PAIR: "mean and log-variance, two outputs",
-    JOINED: "means, then log-variances",
-    INTERLEAVED: "mean, log-variance, mean, …",
-}
-"""How an encoder's output holds mean and log-variance."""
-
-PIXELS, LOGITS = "pixels", "logits"
-DECODED = {PIXELS: "pixels", LOGITS: "logits"}
-"""What a decoder gives."""
-
-RANGES = {"0..1": (0.0, 1.0), "-1..1": (-1.0, 1.0), "0..255": (0.0, 255.0)}
-"""Ranges of the values of pixels, black to white."""
 
 POINT = -20.0
 """Log-variance of an encoder that gives a mean only, whose posterior is a point."""
@@ -51,23 +40,6 @@ NEAR = 1e-6
 """Distance of a decoder's pixels from black and white, where their logits would be infinite."""
 
 _NO_ONNX = "{} is an ONNX file, and the package onnxruntime is not installed. Install it with: pip install onnxruntime"
-
-
-def is_program(name: str) -> bool:
-    """Return whether a file of this name is executed when loaded. Raises ConfigError for a file of another kind."""
-    ending = Path(name).suffix.lower()
-    if ending not in (*PROGRAMS, *DATA):
-        raise ConfigError(f"{one_line(name)} is no network: use a TorchScript file (.pt, .ts), .pt2 or an ONNX file.")
-    return ending in PROGRAMS
-
-
-def read_network(path: Path) -> bytes:
-    """Return the content of a network's file. Raises ConfigError if it cannot be read or is of another kind."""
-    is_program(path.name)
-    try:
-        return read_limited(path, MOST_BYTES)
-    except (OSError, DamagedError) as error:
-        raise ConfigError(f"{path} {reason_of(error)}.") from None
 
 
 def open_network(content: bytes, name: str) -> nn.Module:
@@ -242,18 +214,6 @@ def tensors_in(output: Any) -> list[Tensor]:
 def shapes_words(tensors: Sequence[Tensor]) -> str:
     """Return the shapes of tensors in words, e.g. "(2, 10) and (2, 10)"."""
     return " and ".join(str(tuple(each.shape)) for each in tensors) or "nothing"
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """Parts of a `Reading` that are known; None for those to be found by a forward pass."""
-
-    layout: str | None = None
-    decoded: str | None = None
-    values: str | None = None
-
-
-ANYTHING = Known()
 
 
 @dataclass(frozen=True, slots=True)

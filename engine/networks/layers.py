@@ -6,6 +6,7 @@ from typing import cast
 
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.onnx import is_in_onnx_export
 
 from engine.networks.architectures import GROUPS
 
@@ -27,8 +28,8 @@ class Down(nn.Conv2d):
 class Up(nn.ConvTranspose2d):
     """A transposed convolution, computed as a matrix product from a single pixel and, on a CPU, to a single channel.
 
-    The latter then sums overlapping pieces. In these two cases oneDNN takes half as long again, or more. Groups and
-    dilation are not supported.
+    The latter then sums overlapping pieces, for which ONNX has no operator. In these two cases oneDNN takes half as
+    long again, or more. Groups and dilation are not supported.
     """
 
     def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
@@ -38,7 +39,7 @@ class Up(nn.ConvTranspose2d):
             pixels = (input.flatten(1) @ _rows(self.weight)).unflatten(1, (*self.kernel_size, self.out_channels))
             images: Tensor = pixels if self.bias is None else pixels + self.bias
             return images.permute(0, 3, 1, 2)
-        if self.out_channels == 1 and input.device.type == "cpu":
+        if self.out_channels == 1 and input.device.type == "cpu" and not is_in_onnx_export():
             pieces = functional.linear(input.permute(0, 2, 3, 1), self.weight.flatten(1).t())
             sides = tuple(
                 (side - 1) * self.stride[i] - 2 * padding[i] + self.kernel_size[i] + self.output_padding[i]

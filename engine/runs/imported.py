@@ -14,7 +14,8 @@ from engine.data.dataset import Dataset
 from engine.errors import ConfigError, RunError
 from engine.jobs.events import Finished, Imported, Job, Progress, Warned
 from engine.methods.imported import DECODER, ENCODER, file_in, name_of
-from engine.networks.foreign import ANYTHING, Detected, Known, detect, is_program, open_network, read_network
+from engine.networks.foreign import Detected, detect, open_network
+from engine.networks.foreign_files import ANYTHING, Known, is_program, read_network
 from engine.networks.tensors import to_tensor
 from engine.runs.checkpoints import weights_bytes
 from engine.runs.kept_weights import WEIGHTS

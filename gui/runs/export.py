@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
 )
 
 from engine.errors import StudioError
+from engine.export.installed import check_onnx, check_tensorboard
 from engine.jobs.events import Job, Progress, Warned
 from engine.runs.run import Run
 from gui.bridge import Handlers, JobSession, JobThread
@@ -64,7 +65,13 @@ ARCHIVE = Kind(
     (ZIP,),
 )
 EVENTS = Kind("TensorBoard event files", "A folder with scalars and images for TensorBoard.", "tensorboard", ())
-KINDS = (CURVES, TABLE, ARCHIVE, EVENTS)
+NETWORKS = Kind(
+    "Networks as ONNX",
+    "A folder with encoder.onnx and decoder.onnx for other programs, checked against PyTorch.",
+    "onnx",
+    (),
+)
+KINDS = (CURVES, TABLE, ARCHIVE, EVENTS, NETWORKS)
 
 
 RECORDED = ViewOptions(smoothing=0, spread="")
@@ -105,10 +112,13 @@ def _ask_and_export(
 
     def job() -> Job:
         # Imported in the job's thread: these load torch.
+        from engine.export.onnx import export_onnx
         from engine.export.runs import export
         from engine.export.tensorboard import write_events
 
-        if kind.formats:
+        if kind is NETWORKS:
+            yield from export_onnx(runs, path)
+        elif kind.formats:
             yield from export(runs, path, view=options.view, smoothing=options.smoothing, spread=options.spread)
         else:
             yield from write_events(runs, path)
@@ -144,7 +154,7 @@ class KindDialog(QDialog):
         layout.addSpacing(8)
         self._group = QButtonGroup(self)
         for number, kind in enumerate(KINDS):
-            missing = _missing() if kind is EVENTS else ""
+            missing = _missing(kind)
             button = QRadioButton(kind.title + ("s" if kind is ARCHIVE and len(runs) > 1 else ""))
             button.setEnabled(not missing)
             button.setAccessibleDescription(missing or kind.help)
@@ -228,12 +238,13 @@ class JobDialog(QDialog):
         self.accept()
 
 
-def _missing() -> str:
-    """Return why TensorBoard files cannot be written here; empty if they can."""
-    from engine.export.tensorboard import check_installed
-
+def _missing(kind: Kind) -> str:
+    """Return why something cannot be written here, since a package is not installed; empty if it can."""
     try:
-        check_installed()
+        if kind is EVENTS:
+            check_tensorboard()
+        elif kind is NETWORKS:
+            check_onnx()
     except StudioError as error:
         return str(error)
     return ""
