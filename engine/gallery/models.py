@@ -12,7 +12,6 @@ from pydantic import BaseModel, Field, TypeAdapter
 
 from engine.errors import ConfigError, RunError, StudioError
 from engine.evaluation.catalogue import METRICS
-from engine.evaluation.matrices import matrix
 from engine.evaluation.rows import Row, read_row
 from engine.runs.divergence import is_active
 from engine.runs.run import Run
@@ -25,6 +24,9 @@ from engine.system.reading import MB, DamagedError, Text, checked, read_object, 
 GALLERY = RESOURCES / "gallery"
 STRIP = "strip.png"
 CODES = "codes.npy.xz"
+
+DCI = ("dci_disentanglement", "dci_fast_disentanglement")
+"""Metrics that come with the importance of each latent for each factor."""
 
 MIXED = 0.5
 """Importance of a second factor for a latent, as a share of that of the first, from which it mixes both."""
@@ -166,7 +168,7 @@ def story_of(text: str, row: Row) -> str:
     """Return a story with the numbers of the evaluation. Raises RunError if it names one that is not there."""
     try:
         return one_line(text.format_map(counts_of(row) | _Words(row)))
-    except (KeyError, ValueError, IndexError):
+    except (KeyError, ValueError, IndexError, TypeError):
         raise RunError(f"{row.name} cannot be shown: its story names a number that its evaluation lacks.") from None
 
 
@@ -194,10 +196,14 @@ def counts_of(row: Row) -> dict[str, str]:
 
 
 def mixed_latents(row: Row) -> Mapping[int, tuple[str, ...]] | None:
-    """Return the factors of each active latent that mixes several, by number; None without DCI and KL."""
-    if matrix(row, "importance") is None or not row.kl_per_latent:
+    """Return the factors of each active latent that mixes several, by number; None without DCI and KL.
+
+    DCI may be that of the reference or, where that was not computed, the fast one, whose importances are close to it.
+    """
+    kept = next((found for name in DCI if (found := row.metrics.get(name, {}).get("importance"))), None)
+    if not isinstance(kept, dict) or not row.kl_per_latent:
         return None
-    table: Mapping[str, Any] = row.metrics["dci_disentanglement"]["importance"]
+    table: Mapping[str, Any] = kept
     mixed = {}
     for latent, importance in enumerate(table["latents"]):
         largest = max(importance)

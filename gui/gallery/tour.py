@@ -89,7 +89,7 @@ class Tour(QFrame):
         self.leave_button = QPushButton("Leave")
         self.leave_button.setToolTip("End the tour (Escape); the menu has it whenever you want it")
         self.back_button = QPushButton("Back")
-        self.next_button = QPushButton()
+        self.next_button = QPushButton("Next")
         self.next_button.setObjectName("primary")
         self.leave_button.clicked.connect(self.leave)
         self.back_button.clicked.connect(self._back)

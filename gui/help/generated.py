@@ -13,10 +13,10 @@ from engine.evaluation.catalogue import BETTER, GROUPS, IMAGES, METRICS, Column
 from engine.evaluation.explanations import explanation
 from engine.evaluation.rows import dataset_title, read_row
 from engine.gallery import Model, read_gallery
-from engine.gallery.models import values_of
+from engine.gallery.models import mixed_latents, values_of
 from engine.methods.registry import METHODS, by_supervision, setting_key
 from engine.plugins.registering import PLUGINS
-from engine.runs.latent_names import latent_names
+from engine.runs.latent_names import latent_names, latent_title
 from engine.settings.run_config import Group, RunConfig
 from engine.system.fields import choices_of, group_of, help_of, is_weight, range_text, unit_of
 from engine.system.paths import RESOURCES
@@ -25,13 +25,10 @@ from engine.system.registry import Origin
 from engine.system.schedule import Schedule, weight_text
 
 WALKED = (
-    "active_latents", "mig", "dci_disentanglement", "dci_completeness", "factor_vae", "beta_vae", "category_error",
-    "total_correlation",
+    "active_latents", "mig", "dci_disentanglement", "dci_fast_disentanglement", "dci_fast_completeness", "factor_vae",
+    "beta_vae", "category_error",
 )  # fmt: skip
 """Metrics of the gallery's models that the walk through them shows."""
-
-EXPLAINED = ("mig", "dci_disentanglement")
-"""Metrics whose values the walk explains."""
 
 SEE_OF_FIELDS = {
     "dataset": "data",
@@ -328,8 +325,13 @@ def _model(model: Model) -> str:
         heads = "".join(f"<th>{escape(value.title)}</th>" for value in values)
         cells = "".join(f"<td>{escape(value.text)}</td>" for value in values)
         parts.append(f"<table><tr>{heads}</tr><tr>{cells}</tr></table>")
-    said = [(METRICS[metric].title, explanation(row, metric, names)) for metric in EXPLAINED]
-    parts += [f"<p><b>{escape(title)}:</b> {escape(words)}</p>" for title, words in said if words]
+    if words := explanation(row, "mig", names):
+        parts.append(f"<p><b>MIG:</b> {escape(words)}</p>")
+    if mixed := mixed_latents(row):
+        each = "; ".join(f"{latent_title(z, names)} mixes {', '.join(factors)}" for z, factors in mixed.items())
+        parts.append(f"<p><b>DCI:</b> {escape(each)}.</p>")
+    elif mixed is not None:
+        parts.append("<p><b>DCI:</b> no latent in use mixes factors.</p>")
     parts.append(
         f"<p class='muted'>Pixels differ from those of the original weights by at most {model.largest_difference} of "
         f"255 grey levels, on average by {model.mean_difference:.2f}.</p>"

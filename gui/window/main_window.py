@@ -161,7 +161,7 @@ class MainWindow(QMainWindow):
         if self.gallery is not None:
             self.gallery.refresh()
         self.store.start()
-        if gallery is not None and not self.store.items:
+        if self.gallery is not None and self.gallery.items and not self.store.items:
             self._show_gallery()
             self.estimator.hold(GREETING_MS)
         self.banner.say_also(files_left_out(self.training.queue))

@@ -13,9 +13,11 @@ from engine.data import load_dataset
 from engine.data.dataset import ArrayStore, Dataset, Factors
 from engine.errors import ConfigError, DataError, RunError, StudioError
 from engine.evaluation.evaluate import evaluate
+from engine.evaluation.rows import read_row
 from engine.gallery import read_gallery, read_model
 from engine.gallery.copying import copy_model
 from engine.gallery.making import FRAMES, build_gallery, unused
+from engine.gallery.models import mixed_latents
 from engine.gallery.opening import open_model
 from engine.gallery.samples import choose_images, choose_values, read_sample, write_sample
 from engine.jobs.events import Evaluated, Warned
@@ -61,6 +63,25 @@ def test_numbers_on_a_card_are_those_of_the_evaluation(model_folder):
         assert text.endswith(" nats")
     active = kept["metrics"]["active_latents"]["value"]
     assert model.story == f"{active:.0f} of 10 latents are in use after a KL of {shown['kl']}."
+
+
+def test_mixed_latents_are_counted_by_importance(own_gallery):
+    """A second factor counts from half the importance of the first on; latents out of use do not count."""
+    folder = own_gallery / "tiny-model"
+    evaluation = json.loads((folder / "evaluation.json").read_text())
+    rows = [[0.9, 0.1], [0.6, 0.4], [0.7, 0.2], [0.2, 0.4], [0.5, 0.5]] + 5 * [[0.0, 0.0]]
+    evaluation["metrics"]["dci_fast_disentanglement"] = {
+        "value": 0.4,
+        "unit": "",
+        "protocol": {"name": "", "n": 1},
+        "importance": {"factors": ["x", "y"], "latents": rows},
+    }
+    evaluation["kl_per_latent"] = [2.0, 2.0, 2.0, 2.0, 0.0, 3.0, 0.0, 0.0, 0.0, 0.0]
+    (folder / "evaluation.json").write_text(json.dumps(evaluation))
+    about = json.loads((folder / "gallery.json").read_text())
+    (folder / "gallery.json").write_text(json.dumps(about | {"story": "{mixed}, {clean}, {active}, {latents}"}))
+    assert read_model(folder).story == "2, 3, 5, 10"
+    assert mixed_latents(read_row(Run.open(folder))) == {1: ("x", "y"), 3: ("x", "y")}
 
 
 def test_a_model_names_nothing_of_the_machine_it_was_trained_on(model_folder, tiny_run):
