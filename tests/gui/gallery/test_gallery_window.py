@@ -248,7 +248,7 @@ def test_a_model_does_not_go_to_the_trash(tiny_gallery):
 def test_evaluating_a_model_says_that_it_has_metrics(greeting, tiny_gallery):
     greeting.run_list.select(tiny_gallery / "tiny-model")
     greeting._show_page(TABS.index("Metrics"))
-    greeting.metrics_page.evaluate.emit()
+    greeting.metrics_page.evaluate_button.click()
     assert greeting.metrics_page.words.text() == COME_WITH_METRICS
     assert not greeting.evaluation.active
 

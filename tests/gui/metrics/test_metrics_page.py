@@ -356,7 +356,7 @@ def test_a_scatter_plot_shows_the_current_rows_data_set_unless_another_is_chosen
     assert charts.data.currentText() == "dSprites"
     one = make_page(items[:3])
     assert not one.charts.data.isVisible()
-    assert one.charts.file_name == "Sharpness against Reconstruction"
+    assert one.charts.file_name == "MIG against Reconstruction"
 
 
 @pytest.mark.parametrize("format", PICTURES, ids=lambda each: each.ending)
