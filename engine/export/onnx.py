@@ -17,13 +17,13 @@ import torch
 from torch import Tensor, nn
 
 from engine.errors import ConfigError, RunError
-from engine.export.installed import check_onnx
 from engine.jobs.events import Finished, Job, Progress, Warned
 from engine.methods.base import Method
 from engine.methods.registry import METHODS
 from engine.runs.run import Run, distinct_names, new_folder
 from engine.runs.trained import TrainedModel, load_model_with_data_if_present
 from engine.system.files import place_folder, scratch_folder, write_bytes
+from engine.system.installed import check_onnx
 from engine.system.plain_text import one_line, slug
 
 OPSET = 18

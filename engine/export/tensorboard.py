@@ -15,12 +15,12 @@ import numpy as np
 from PIL import Image
 
 from engine.errors import RunError
-from engine.export.installed import check_tensorboard
 from engine.jobs.events import Finished, Job, Progress
 from engine.runs.metrics_file import COLUMNS, MetricsReader
 from engine.runs.previews import MAX_BYTES, list_previews
 from engine.runs.run import Run, distinct_names, new_folder
 from engine.system.files import is_link, place_folder, scratch_folder
+from engine.system.installed import check_tensorboard
 from engine.system.plain_text import slug
 from engine.system.reading import read_limited
 

@@ -43,7 +43,7 @@ class Imported(Method):
     """Networks that were trained elsewhere."""
 
     title = "Network from elsewhere"
-    short = "from elsewhere"
+    short = "imported"
     about = "networks trained by another program"
     formula = "not known"
     source = "files"

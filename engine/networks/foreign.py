@@ -31,6 +31,7 @@ from engine.networks.foreign_files import (
     Known,
     is_program,
 )
+from engine.system.installed import check_installed
 from engine.system.plain_text import one_line
 
 POINT = -20.0
@@ -38,8 +39,6 @@ POINT = -20.0
 
 NEAR = 1e-6
 """Distance of a decoder's pixels from black and white, where their logits would be infinite."""
-
-_NO_ONNX = "{} is an ONNX file, and the package onnxruntime is not installed. Install it with: pip install onnxruntime"
 
 
 def open_network(content: bytes, name: str) -> nn.Module:
@@ -83,10 +82,9 @@ class OnnxNetwork(nn.Module):
     def __init__(self, content: bytes, name: str) -> None:
         super().__init__()
         self.name = name
-        try:
-            import onnxruntime
-        except ImportError:
-            raise ConfigError(_NO_ONNX.format(name)) from None
+        check_installed(f"{name} is an ONNX file; networks in ONNX files", "onnxruntime")
+        import onnxruntime
+
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = torch.get_num_threads()
         options.log_severity_level = 3

@@ -1,6 +1,6 @@
 """Actions on the selected runs: the context menu, its keyboard shortcuts, and what they do."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from engine.system.plain_text import clean_name
 from gui.bridge import LatestWorker
 from gui.runs.compare import CompareDialog
 from gui.runs.export import ask_and_export_curves, export_runs, import_runs
+from gui.runs.import_network import ask_to_allow, has_program, import_network
 from gui.runs.queue_edits import QueueEdits
 from gui.runs.run_list import RunList
 from gui.runs.store import RunItem, RunStore
@@ -37,8 +38,8 @@ class RunActions(QObject):
     """Fills the run list's menu and performs its actions.
 
     Emits `use_settings(path)` to show a run's settings in the form, `failed` and `noted` with a message,
-    `undoable(message)` after an action that Ctrl+Z can undo, and `copied(path)` after a model of the gallery has been
-    copied to the user's runs.
+    `undoable(message)` after an action that Ctrl+Z can undo, `copied(path)` after a model of the gallery has been copied
+    to the user's runs, `imported(path)` after a network was imported, and `allowed` after one may be executed.
     """
 
     use_settings = Signal(object)
@@ -46,6 +47,8 @@ class RunActions(QObject):
     failed = Signal(str)
     noted = Signal(str)
     undoable = Signal(str)
+    imported = Signal(object)
+    allowed = Signal()
 
     def __init__(
         self, run_list: RunList, store: RunStore, session: TrainingSession, settings: QSettings, parent: QWidget
@@ -94,6 +97,8 @@ class RunActions(QObject):
         self.hide = self._add(menu, "Hide", self._toggle_hidden, "Ctrl+H")
         self.keep = self._add(menu, "Keep current weights", self._keep_checkpoint)
         self.keep.setToolTip("Keep a copy of the latest weights, which you can select on the Traversal page")
+        self.allow = self._add(menu, "Allow network…", self._ask_to_allow)
+        self.allow.setToolTip("Allow the TorchScript files of this run to be executed")
         menu.addSeparator()
         self.export = self._add(menu, "Export…", self._export, "Ctrl+Shift+E")
         self.folder = self._add(menu, "Open folder", self._open_folder, "Ctrl+O")
@@ -138,6 +143,7 @@ class RunActions(QObject):
         self.export.setEnabled(bool(items))
         self.compare.setEnabled(len(items) > 1)
         self.keep.setEnabled(one is not None and one.has_weights and bool(trained))
+        self.allow.setVisible(one is not None and has_program(one.run))
         self.tags.setEnabled(bool(items))
         self._colours.setEnabled(bool(items))
         self.hide.setEnabled(bool(items))
@@ -352,6 +358,28 @@ class RunActions(QObject):
         """Ask for a .zip file and add the runs it contains."""
         self._report(lambda: import_runs(self._window, self._settings, self._store.root))
         self._store.refresh()
+
+    @Slot()
+    def import_network(self) -> None:
+        """Ask for a trained network from another program, and add it as a run."""
+        self.import_files([])
+
+    def import_files(self, files: Sequence[Path]) -> None:
+        """Do the same, with files proposed: those named like a decoder as the decoder."""
+        files = sorted(files, key=lambda file: "dec" in file.stem.lower())
+        try:
+            path, words = import_network(self._window, self._settings, self._store.root, files)
+        except StudioError as error:
+            self.failed.emit(str(error))
+            return
+        if path is not None:
+            self.imported.emit(path)
+            self.noted.emit(words)
+
+    @Slot()
+    def _ask_to_allow(self) -> None:
+        for item in self._list.items()[:1]:
+            ask_to_allow(self._window, item.run, self.allowed.emit)
 
     def _report(self, work: Callable[[], str]) -> None:
         """Do some work and emit its closing message, or its error."""

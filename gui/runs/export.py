@@ -17,9 +17,9 @@ from PySide6.QtWidgets import (
 )
 
 from engine.errors import StudioError
-from engine.export.installed import check_onnx, check_tensorboard
 from engine.jobs.events import Job, Progress, Warned
 from engine.runs.run import Run
+from engine.system.installed import check_onnx, check_tensorboard
 from gui.bridge import Handlers, JobSession, JobThread
 from gui.training.view_options import ViewOptions
 from gui.widgets.layouts import job_bar, label

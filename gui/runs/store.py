@@ -389,7 +389,7 @@ def state_text(item: RunItem) -> str:
     if item.place is not None and not item.state.active:
         return f"queued, {ordinal(item.place + 1)}"
     if item.untrainable:
-        return "from elsewhere"
+        return "not trained here"
     words = {"new": "not started", "running": "paused" if item.paused else "training"}
     return words.get(item.state.state, item.state.state)
 

@@ -1,4 +1,4 @@
-"""What can be dropped on the window: a folder or .npz files, or Python files with plug-ins."""
+"""What can be dropped on the window: a folder, .npz files, networks, or Python files with plug-ins."""
 
 from pathlib import Path
 
@@ -6,6 +6,7 @@ from PySide6.QtGui import QDropEvent
 
 from engine.data.npz import open_npz
 from engine.errors import StudioError
+from gui.runs.import_network import is_network
 
 PLUGIN = ".py"
 """Ending of a plug-in's file."""
@@ -21,7 +22,8 @@ def dropped_paths(event: QDropEvent, *, scores: bool) -> list[Path]:
         return []
     paths = [Path(url.toLocalFile()) for url in urls]
     data = len(paths) == 1 and (paths[0].is_dir() or is_arrays(paths[0]))
-    return paths if data or all(map(is_plugin, paths)) or are_representations(paths, scores=scores) else []
+    known = all(map(is_plugin, paths)) or are_networks(paths) or are_representations(paths, scores=scores)
+    return paths if data or known else []
 
 
 def invitation(paths: list[Path], *, scores: bool) -> str:
@@ -29,6 +31,8 @@ def invitation(paths: list[Path], *, scores: bool) -> str:
     several = len(paths) > 1
     if is_plugin(paths[0]):
         return "Drop the plug-ins to review them" if several else "Drop the plug-in to review it"
+    if are_networks(paths):
+        return "Drop encoder and decoder to import them" if several else "Drop the network to import it"
     if paths[0].is_dir():
         return "Drop the folder to use its images as data"
     if are_representations(paths, scores=scores):
@@ -39,6 +43,11 @@ def invitation(paths: list[Path], *, scores: bool) -> str:
 def is_plugin(path: Path) -> bool:
     """Return whether a path is that of a Python file."""
     return path.suffix.lower() == PLUGIN and not path.is_dir()
+
+
+def are_networks(paths: list[Path]) -> bool:
+    """Return whether dropped files are an encoder, possibly with a decoder."""
+    return 0 < len(paths) <= 2 and all(map(is_network, paths))
 
 
 def is_arrays(path: Path) -> bool:

@@ -57,7 +57,7 @@ from gui.widgets.splitter import Splitter
 from gui.widgets.status_bar import StatusBar
 from gui.widgets.theme import px
 from gui.window.closing import Closing
-from gui.window.drops import are_representations, dropped_paths, invitation, is_plugin
+from gui.window.drops import are_networks, are_representations, dropped_paths, invitation, is_plugin
 from gui.window.fitting import Fitter, usual_size
 from gui.window.header import TABS, Header
 from gui.window.in_use import plugins_in_use
@@ -140,6 +140,7 @@ class MainWindow(QMainWindow):
             actions.undo_stack,
             self.help,
             actions.import_runs,
+            actions.import_network,
             self._open_runs_folder,
             self._ask_settings,
             self._show_plugins,
@@ -210,6 +211,8 @@ class MainWindow(QMainWindow):
         self.actions_of_runs.failed.connect(self.banner.say)
         self.actions_of_runs.noted.connect(self.banner.note)
         self.actions_of_runs.undoable.connect(self._offer_undo)
+        self.actions_of_runs.imported.connect(self._show_imported)
+        self.actions_of_runs.allowed.connect(self._show_allowed)
         self.actions_of_runs.undo_stack.indexChanged.connect(self.banner.withdraw_undo)
         self.store.updated.connect(self._run_updated)
         self.store.unreadable.connect(self._say_left_out)
@@ -559,11 +562,27 @@ class MainWindow(QMainWindow):
         event.acceptProposedAction()
         if is_plugin(paths[0]):
             self.plugin_desk.drop(paths)
+        elif are_networks(paths):
+            self.actions_of_runs.import_files(paths)
         elif are_representations(paths, scores=self._scores):
             self._open_representations(paths)
         else:
             self._show_page(DATA_PAGE)
             self.data_page.open_path(paths[0])
+
+    @Slot(object)
+    def _show_imported(self, path: Path) -> None:
+        """Select an imported network, on a page that shows what it does."""
+        self.store.refresh()
+        self.run_list.select(path)
+        item = self.store.find(path)
+        self._show_page(TABS.index("Traversal" if item is not None and item.decodes else "Metrics"))
+
+    @Slot()
+    def _show_allowed(self) -> None:
+        """Load a network that has been allowed."""
+        self.traversal_page.forget_models()
+        self._show_runs()
 
     @property
     def _scores(self) -> bool:

@@ -21,6 +21,7 @@ class WindowMenu(QMenu):
         undo_stack: QUndoStack,
         help_desk: HelpDesk,
         import_runs: Callable[[], None],
+        import_network: Callable[[], None],
         open_runs_folder: Callable[[], None],
         ask_settings: Callable[[], None],
         show_plugins: Callable[[], None],
@@ -45,6 +46,7 @@ class WindowMenu(QMenu):
         self._full.setCheckable(True)
         self.addSeparator()
         self.addAction("Import runs…", import_runs)
+        self.addAction("Import network…", import_network)
         self.addAction("Open runs folder", open_runs_folder)
         self.addAction("Plug-ins…", show_plugins)
         self.addAction("Settings…", QKeySequence("Ctrl+,"), ask_settings)

@@ -379,6 +379,27 @@ def celeba_folder(tmp_path):
     return folder, (np.array(rows) > 0).astype(int)
 
 
+def test_an_attribute_of_celeba_is_a_direction_from_those_without_it_to_those_with_it(celeba_folder):
+    from engine.methods.latents import Latent
+    from engine.traversal import find_direction, groupings
+
+    folder, _ = celeba_folder
+    rows = np.array([(number % 2, number % 3 == 0, number < 7) for number in range(12)]).astype(int)
+    for number in range(1, 13):
+        Image.fromarray(np.zeros((218, 178, 3), np.uint8)).save(folder / "img_align_celeba" / f"{number:06d}.jpg")
+    text = "".join(f"{i:06d}.jpg " + " ".join(f"{2 * v - 1:2d}" for v in row) + "\n" for i, row in enumerate(rows, 1))
+    (folder / "list_attr_celeba.txt").write_text(f"12\nBald Eyeglasses Smiling \n{text}")
+    (folder / "list_eval_partition.txt").write_text("".join(f"{i:06d}.jpg 0\n" for i in range(1, 13)))
+    found = {each.title: each for each in groupings(opened(celeba(), folder), np.arange(12))}
+    assert list(found) == ["Bald", "Eyeglasses", "Smiling"]
+    assert found["Smiling"].names == ("no", "yes")
+    means = np.random.default_rng(0).normal(size=(12, 4))
+    smiling = rows[:, 2] == 1
+    expected = means[smiling].mean(axis=0) - means[~smiling].mean(axis=0)
+    direction = find_direction(means, found["Smiling"], 0, 1, (Latent.gaussian(),) * 4)
+    np.testing.assert_allclose(direction, expected)
+
+
 def test_celeba_is_cropped_split_and_has_its_attributes_as_factors(celeba_folder):
     folder, attributes = celeba_folder
     with zipfile.ZipFile(folder / "img_align_celeba.zip", "w") as archive:

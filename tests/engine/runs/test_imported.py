@@ -316,5 +316,5 @@ def test_networks_that_do_not_fit_are_explained(tmp_path, files, digits_folder):
 
 def test_without_onnxruntime_a_sentence_says_what_to_install(tmp_path, files, digits_folder, monkeypatch):
     encoder, _ = files(ending=".onnx")
-    monkeypatch.setitem(__import__("sys").modules, "onnxruntime", None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert "pip install onnxruntime" in refused(tmp_path, digits_folder, encoder)

@@ -2,14 +2,16 @@
 
 import importlib.util
 import sys
+from contextlib import suppress
 
 from engine.errors import RunError
 
 
 def check_installed(what: str, *packages: str) -> None:
     """Raise RunError, saying what to do, if the first of the packages is not installed."""
-    if importlib.util.find_spec(packages[0]) is not None:
-        return
+    with suppress(ValueError):  # as if it were not there
+        if importlib.util.find_spec(packages[0]) is not None:
+            return
     several = len(packages) > 1
     need = f"{what} need the package{'s' if several else ''} {' and '.join(packages)}"
     if getattr(sys, "frozen", False):
