@@ -18,7 +18,7 @@ from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from engine.data import Dataset, load_prepared, prepare
-from engine.errors import ConfigError, RunError
+from engine.errors import ConfigError, RunError, StudioError
 from engine.evaluation.evaluate import evaluate
 from engine.evaluation.factor_links import Targets, correlation_ratio, errors_avoided
 from engine.evaluation.posterior_means import PosteriorMeans
@@ -32,7 +32,7 @@ from engine.runs.divergence import is_active, latents_by_kl
 from engine.runs.kept_weights import WEIGHTS
 from engine.runs.packed_weights import pack
 from engine.runs.previews import list_previews
-from engine.runs.run import Run, RunState
+from engine.runs.run import COLOURS, Run, RunState
 from engine.runs.shipped import GALLERY_FILE
 from engine.runs.trained import TrainedModel, load_model
 from engine.system.files import place_folder, scratch_folder, write_bytes, write_json
@@ -46,14 +46,18 @@ FRAMES = 25
 CELLS = 4
 """Traversals on a card."""
 
-SPAN = (-2.5, 2.5)
-"""Values of a Gaussian latent that a card plays; others take all of theirs."""
+SPANS = {Kind.GAUSSIAN: (-2.5, 2.5), Kind.UNIFORM: (-1.0, 1.0)}
+"""Values of a latent that a card plays, by its kind; others take all of theirs."""
 
 TOLD = 0.15
 """Share of a latent's variance from which a factor is named on a card."""
 
 COMPARED = 16
 """Images from which traversals are decoded to compare packed weights with the original ones."""
+
+
+LARGEST_PREVIEW = 100_000
+"""Bytes up to which the last preview of a run comes with its model."""
 
 
 class _Strict(BaseModel):
@@ -103,9 +107,9 @@ class _Sample:
 def build_gallery(spec: Path, runs: Path, output: Path, only: str = "") -> Job:
     """Make the gallery that a file describes from runs below `runs`, or only the model made from the run `only`.
 
-    A model whose packed weights are those already in `output` keeps its metrics. Yields Progress and Finished, whose
-    message says the size and the largest difference of pixels. Raises ConfigError for the file, RunError for a run that
-    is not there or not finished, OSError.
+    A model whose packed weights are those already in `output` keeps what was computed of them. Yields Progress and
+    Finished, whose message says the size and the largest difference of pixels. Raises ConfigError for the file,
+    RunError for a run that is not there or not finished, OSError.
     """
     wanted = _read_spec(spec)
     output.mkdir(parents=True, exist_ok=True)
@@ -157,25 +161,30 @@ def _make(
     place = output / wanted.folder
     with scratch_folder(place) as temporary:
         folder = temporary / wanted.folder
-        _write_run(source, folder, wanted)
+        _write_run(source, folder, wanted, order)
         original = load_model(source, sample.dataset)
         left_out = unused(original)
         _write_weights(source, folder, left_out)
         run = Run.open(folder)
         run.config = source.config  # with the folder of the data
         packed = load_model(run, sample.dataset)
-        _take_metrics(place, folder)
+        same = _same_weights(place, folder)
+        if same is not None:
+            shutil.copyfile(place / "evaluation.json", folder / "evaluation.json")
         yield from evaluate(run, metrics)
         _tidy_evaluation(folder, wanted.folder)
         posterior = PosteriorMeans(replace(packed, dataset=sample.images))
         yield from posterior.encode(np.arange(len(sample.images)), f"Encoding the images of {wanted.folder}")
         write_codes(folder / CODES, posterior.means)
-        largest, mean = yield from differences(original, packed, sample)
+        if same is None:
+            largest, mean = yield from differences(original, packed, sample)
+        else:
+            largest, mean = same.largest_difference, same.mean_difference
         kl = np.array(run.evaluation().get("kl_per_latent", []) or [np.nan] * packed.model.latents)
         rows = _rows(packed, sample, kl, posterior.means, wanted.names)
         pictures = [_frames(packed, start_from_image(packed, _position(sample)), latent) for latent, _ in rows]
         _write_strip(folder / STRIP, pictures)
-        _shorten(folder, source)
+        _take_last_preview(folder, source)
         write_json(
             folder / GALLERY_FILE,
             {
@@ -206,7 +215,7 @@ def _position(sample: _Sample) -> int:
 # The run
 
 
-def _write_run(source: Run, folder: Path, wanted: _ModelWanted) -> None:
+def _write_run(source: Run, folder: Path, wanted: _ModelWanted, order: int) -> None:
     """Write settings, state and marks; what belongs to the machine it was trained on is left out. Raises RunError."""
     step = checkpoint_step(source.checkpoint_folder)
     if source.state().state != "finished" or step is None:
@@ -216,7 +225,8 @@ def _write_run(source: Run, folder: Path, wanted: _ModelWanted) -> None:
     write_json(folder / "config.json", config | {"data_folder": None, "steps": step, "keep_steps": []})
     write_json(folder / "state.json", RunState("finished", step, step).values())
     names = {latent: name for latent, name in wanted.names.items() if latent.isdecimal()}
-    write_json(folder / "marks.json", {"name": wanted.title} | ({"latents": names} if names else {}))
+    marks = {"name": wanted.title, "colour": order % COLOURS}
+    write_json(folder / "marks.json", marks | ({"latents": names} if names else {}))
     for name in ("metrics.csv", "held_out.csv", "scores.csv"):
         if (source.path / name).exists():
             shutil.copyfile(source.path / name, folder / name)
@@ -247,11 +257,15 @@ def unused(trained: TrainedModel) -> list[str]:
     return [name for (name, _), gradient in zip(named, gradients, strict=True) if gradient is None]
 
 
-def _take_metrics(place: Path, folder: Path) -> None:
-    """Take the metrics of the model that is there already, if its weights are the same."""
+def _same_weights(place: Path, folder: Path) -> Model | None:
+    """Return the model that is there already if its weights are the same; None if they are not or it is damaged."""
     old, new = place / "checkpoint" / WEIGHTS, folder / "checkpoint" / WEIGHTS
-    if old.exists() and (place / "evaluation.json").exists() and old.read_bytes() == new.read_bytes():
-        shutil.copyfile(place / "evaluation.json", folder / "evaluation.json")
+    if not old.exists() or old.read_bytes() != new.read_bytes():
+        return None
+    try:
+        return read_model(place)
+    except StudioError:
+        return None
 
 
 def _tidy_evaluation(folder: Path, name: str) -> None:
@@ -260,10 +274,10 @@ def _tidy_evaluation(folder: Path, name: str) -> None:
     write_json(file, json.loads(file.read_text(encoding="utf-8")) | {"run": name})
 
 
-def _shorten(folder: Path, source: Run) -> None:
-    """Keep only the last of the previews."""
+def _take_last_preview(folder: Path, source: Run) -> None:
+    """Keep the last of the previews, unless it is large, and nothing that belongs to a run in training."""
     previews = list_previews(source.previews_folder)
-    if previews:
+    if previews and previews[-1].stat().st_size <= LARGEST_PREVIEW:
         (folder / "previews").mkdir()
         shutil.copyfile(previews[-1], folder / "previews" / previews[-1].name)
     for rest in (folder / "lock", folder / "heartbeat"):
@@ -310,14 +324,17 @@ def _frames(trained: TrainedModel, start: Start, latent: int | None) -> NDArray[
         labels = np.arange(FRAMES) * trained.model.classes // FRAMES
         return decode(trained, np.tile(start.mean, (FRAMES, 1)), labels)
     kind, z = trained.model.kinds[latent], np.tile(start.mean, (FRAMES, 1))
-    values = np.array(kind.values(SPAN if kind.kind is Kind.GAUSSIAN else None, FRAMES))
+    values = np.array(kind.values(SPANS.get(kind.kind), FRAMES))
     z[:, latent] = values[np.arange(FRAMES) * len(values) // FRAMES]
     return decode(trained, z, None if start.label is None else np.full(FRAMES, start.label))
 
 
 def _write_strip(path: Path, rows: list[NDArray[np.uint8]]) -> None:
     joined = np.concatenate([np.concatenate(list(row), axis=1) for row in rows])
-    Image.fromarray(joined[..., 0] if joined.shape[-1] == 1 else joined).save(path, optimize=True)
+    picture = Image.fromarray(joined[..., 0] if joined.shape[-1] == 1 else joined)
+    if picture.mode == "RGB":  # in 256 colours it takes a third of the room, and looks the same at its size
+        picture = picture.quantize(256, dither=Image.Dither.NONE)
+    picture.save(path, optimize=True)
 
 
 def differences(

@@ -65,10 +65,11 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """A metric's value as text, with the metric's title and explanation."""
+    """A metric's value as text, with the metric's short and full title and its explanation."""
 
     metric: str
     title: str
+    full: str
     text: str
     about: str
 
@@ -152,7 +153,7 @@ def values_of(row: Row, metrics: Sequence[str]) -> tuple[Value, ...]:
         value = row.value(name)
         if name in METRICS and value is not None:
             column = METRICS[name]
-            found.append(Value(name, column.name, value_text(name, value), column.about))
+            found.append(Value(name, column.title, column.name, value_text(name, value), column.about))
     return tuple(found)
 
 

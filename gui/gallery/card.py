@@ -59,7 +59,7 @@ class ModelCard(QFrame):
         foot = QHBoxLayout()
         foot.setSpacing(px(8))
         self.numbers = label(" · ".join(_unbroken(value) for value in model.values), "muted", wrap=True)
-        self.numbers.setToolTip(tip(*(f"{value.title} {value.text}: {value.about}" for value in model.values)))
+        self.numbers.setToolTip(tip(*(f"{value.full} {value.text}: {value.about}" for value in model.values)))
         foot.addWidget(self.numbers, 1)
         self.button = _Open("Open")
         self.button.setAccessibleName(f"Open {model.title}")

@@ -14,9 +14,9 @@ from engine.training.pace import Estimate
 from gui.bridge import LatestWorker
 from gui.gallery.card import ModelCard
 from gui.gallery.tour import TOUR_OVER
+from gui.training.quick import quick_time
 from gui.widgets.layouts import Card, label
 from gui.widgets.theme import px
-from gui.widgets.words import duration
 
 NARROWEST = 285
 """Least width of a card in pixels at 100 %; as many as fit are side by side."""
@@ -129,9 +129,8 @@ class GalleryPage(QWidget):
 
     def take_estimate(self, config: RunConfig, estimate: Estimate | None) -> None:
         """Say how long the preset takes on this machine, once that has been measured."""
-        if estimate is not None and config.changed(device="auto", threads=0) == quick_preset().config:
-            about = "at most" if estimate.beside else "about"
-            self._say_cost(f"It takes {about} {duration(estimate.seconds)} on this machine.")
+        if words := quick_time(config, estimate):
+            self._say_cost(f"It takes {words} on this machine.")
 
     def apply_theme(self) -> None:
         """Fit the cards to the current size of text."""

@@ -14,6 +14,8 @@ TOUR_OVER = "tour/over"
 """Key of the setting that the tour has been seen or left, and is no longer offered by itself."""
 
 WIDTH = 430
+PLACE = 0.66
+"""Where its middle is across the window: beside the run list and the form."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,7 @@ STOPS = (
 
 
 class Tour(QFrame):
-    """Lies over the lower middle of its window while it is open.
+    """Lies over the lower part of its window's pages while it is open.
 
     `show_page(number)` shows the page that a card is about. Emits `ended` when it is left or finished.
     """
@@ -151,10 +153,12 @@ class Tour(QFrame):
     def _place(self) -> None:
         window = self._window
         height = max(self.heightForWidth(px(WIDTH)), self.minimumSizeHint().height())
-        self.setGeometry((window.width() - px(WIDTH)) // 2, window.height() - height - px(52), px(WIDTH), height)
+        self.setGeometry(
+            round(PLACE * window.width() - px(WIDTH) / 2), window.height() - height - px(52), px(WIDTH), height
+        )
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Stay in the lower middle of the window."""
+        """Keep its place in the window."""
         if event.type() == QEvent.Type.Resize and not self.isHidden():
             self._place()
         return False

@@ -322,7 +322,7 @@ def _model(model: Model) -> str:
     ]
     values = values_of(row, WALKED)
     if values:
-        heads = "".join(f"<th>{escape(value.title)}</th>" for value in values)
+        heads = "".join(f"<th>{escape(value.full)}</th>" for value in values)
         cells = "".join(f"<td>{escape(value.text)}</td>" for value in values)
         parts.append(f"<table><tr>{heads}</tr><tr>{cells}</tr></table>")
     if words := explanation(row, "mig", names):

@@ -216,6 +216,7 @@ class MainWindow(QMainWindow):
         self.actions_of_runs.undo_stack.indexChanged.connect(self.banner.withdraw_undo)
         self.store.updated.connect(self._run_updated)
         self.store.unreadable.connect(self._say_left_out)
+        self.estimator.estimated.connect(self.training_page.take_estimate)
         card = self.training_page.settings
         card.start.connect(self._start)
         card.pause.connect(self.training.pause)
