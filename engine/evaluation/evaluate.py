@@ -43,6 +43,9 @@ HEADLINE = tuple(name for name in OURS if name not in (*TRAINING, *COMPARED, *_O
 WITHOUT_FACTORS = (*HEADLINE, *TRAINING)
 """Metrics that need no ground-truth factors and take seconds each."""
 
+NOT_SHIPPED = "models of the gallery have the metrics they came with; copy it to your runs to compute others"
+"""Why a model of the gallery lacks a metric."""
+
 Computing = Generator[Event, Request | None, dict[str, Any]]
 
 
@@ -51,8 +54,9 @@ def evaluate(run: Run, metrics: Sequence[str] | None = None) -> Job:
 
     By default these are `usual_metrics`; those that compare runs are never computed here. Missing metrics are added to
     the existing ones and stored as soon as each is known. Metrics of other weights or data are computed again. Yields
-    Warned if the data differ from those of the previous evaluation or of training, Progress, then one Evaluated. Raises
-    ConfigError for unknown metrics, CheckpointError, DataError, PluginMissingError or RunError.
+    Warned if the data differ from those of the previous evaluation or of training, Progress, then one Evaluated. For a
+    run of the gallery nothing is computed. Raises ConfigError for unknown metrics, CheckpointError, DataError,
+    PluginMissingError or RunError.
     """
     wanted = list(dict.fromkeys(metrics or usual_metrics()))
     unknown = [name for name in wanted if name not in METRICS]
@@ -63,7 +67,11 @@ def evaluate(run: Run, metrics: Sequence[str] | None = None) -> Job:
         raise CheckpointError(f"{run.name} has no weights yet: training has not reached its first checkpoint.")
     none = {name: missing(reason) for name in METRICS if (reason := method_reason(run.config, name))}
     none |= {name: missing(COMPARES) for name in COMPARED}
-    kept = _of_weights(run, _key(run))
+    kept = _of_weights(run, key_of_weights(run))
+    if run.shipped:  # nothing is computed, since nothing could be kept
+        none |= {name: missing(NOT_SHIPPED) for name in wanted if name not in none | kept["metrics"]}
+        yield Evaluated(run.path, _result(run, kept, none, wanted))
+        return
     complete = "data" in kept and not any(_lacks(none | kept["metrics"], name) for name in wanted)
     if not complete:
         require_plugins(run.config)
@@ -75,18 +83,22 @@ def evaluate(run: Run, metrics: Sequence[str] | None = None) -> Job:
         notes = [note for note in (run.data_note(now, step), run.plugin_note(step), _outdated(run, kept, now)) if note]
         if notes:
             yield Warned(" ".join(notes))
-        kept = _kept(run, _key(run), now)
+        kept = _kept(run, key_of_weights(run), now)
         lacking = [name for name in wanted if _lacks(none | kept["metrics"], name)]
         if lacking:
             kept = yield from _compute(run, dataset, lacking)
-    result = kept | {
+    yield Evaluated(run.path, _result(run, kept, none, wanted))
+
+
+def _result(run: Run, kept: dict[str, Any], none: Results, wanted: Sequence[str]) -> dict[str, Any]:
+    """What is reported of the wanted metrics: those kept, else the reasons in `none`."""
+    return kept | {
         "run": str(run.path),
         "name": run.name,
         "method": run.config.method_title,
         "supervision": str(run.config.supervision),
         "metrics": {name: (none | kept["metrics"])[name] for name in wanted},
     }
-    yield Evaluated(run.path, result)
 
 
 def data_of(run: Run, *, needed: bool) -> Generator[Event, Request | None, tuple[Dataset | None, str]]:
@@ -126,7 +138,7 @@ def _lacks(metrics: dict[str, Any], name: str) -> bool:
 def kept_kl(trained: TrainedModel) -> NDArray[np.float64] | None:
     """Return the mean KL of each latent, (latents,), from an evaluation of these weights and data; None without one."""
     try:
-        kept = _kept(trained.run, _key(trained.run), fingerprint_of(trained.dataset))
+        kept = _kept(trained.run, key_of_weights(trained.run), fingerprint_of(trained.dataset))
     except CheckpointError:  # the model may have kept weights although the newest are gone
         return None
     found = kept.get("kl_per_latent")
@@ -135,8 +147,8 @@ def kept_kl(trained: TrainedModel) -> NDArray[np.float64] | None:
     return np.array(found, np.float64) if all(isinstance(value, int | float) for value in found) else None
 
 
-def _key(run: Run) -> str:
-    """Key of saved metrics: the digest of the weights, the version of the metrics, and the code of plug-ins."""
+def key_of_weights(run: Run) -> str:
+    """Return the key of saved metrics: the digest of weights, the version of the metrics, and the code of plug-ins."""
     try:
         weights = read_limited(run.checkpoint_folder / WEIGHTS, MAX_WEIGHTS_BYTES)
     except (OSError, DamagedError) as error:
@@ -202,9 +214,9 @@ def _measured(metric: Metric, representation: Representation) -> Generator[Event
 def load_with_key(run: Run, dataset: Dataset) -> tuple[str, TrainedModel]:
     """Return the key of the run's weights and the model, consistent even while training replaces them."""
     while True:
-        key = _key(run)
+        key = key_of_weights(run)
         trained = load_model(run, dataset)
-        if key == _key(run):
+        if key == key_of_weights(run):
             return key, trained
 
 

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from engine.errors import CheckpointError
 from engine.runs.kept_weights import MAX_WEIGHTS_BYTES, WEIGHTS, damaged, kept_file, kept_steps, no_weights, step_of
+from engine.runs.packed_weights import unpack
 from engine.system.files import write_bytes
 from engine.system.reading import MB, DamagedError, open_regular, path_exists, read_limited
 
@@ -33,11 +34,15 @@ NOT_RESUMED = "The weights are intact, so the run can be viewed and evaluated, b
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """Weights and buffers of a model at a step, and the name of their trainer file."""
+    """Weights and buffers of a model at a step, and the name of their trainer file.
+
+    `left_out` are those that packed weights do not hold, since neither encoding nor decoding needs them.
+    """
 
     step: int
     trainer: str
     tensors: dict[str, Tensor]
+    left_out: tuple[str, ...] = ()
 
 
 def save_checkpoint(folder: Path, step: int, model: nn.Module, trainer: dict[str, Any]) -> None:
@@ -119,9 +124,13 @@ def read_files(folder: Path) -> tuple[int, dict[str, bytes]] | None:
 
 
 def fill(model: nn.Module, weights: Weights, run: str) -> None:
-    """Copy weights into a model. Raises CheckpointError if they do not fit it."""
+    """Copy weights into a model, which keeps its own where they are left out.
+
+    Raises CheckpointError if they do not fit it.
+    """
+    own = model.state_dict() if weights.left_out else {}
     try:
-        model.load_state_dict(weights.tensors)
+        model.load_state_dict({name: own[name] for name in weights.left_out if name in own} | weights.tensors)
     except RuntimeError:
         raise CheckpointError(
             f"The weights of {run} do not fit its settings or its data: config.json, the checkpoint or the data have "
@@ -136,10 +145,11 @@ def _read(path: Path, *, tensors: bool) -> Weights:
             metadata = file.metadata() or {}
             values = {key: file.get_tensor(key) for key in file.keys()} if tensors else {}  # noqa: SIM118
         step, trainer = step_of(metadata), metadata["trainer"]
+        values, left_out = unpack(values, metadata) if tensors else (values, ())
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read: {error.strerror or error}.") from None
     except (SafetensorError, KeyError, ValueError):
         raise damaged(path) from None
     if trainer != f"trainer-{step}.pt":
         raise CheckpointError(f"{path} is not valid: it names the trainer file of another step.")
-    return Weights(step, trainer, values)
+    return Weights(step, trainer, values, left_out)

@@ -9,6 +9,7 @@ from pathlib import Path
 from safetensors import SafetensorError, deserialize
 
 from engine.errors import CheckpointError
+from engine.runs.shipped import require_own
 from engine.system.files import write_bytes
 from engine.system.reading import MAX_STEPS, MB, DamagedError, open_regular, parse_json, read_limited
 
@@ -36,8 +37,10 @@ def kept_steps(checkpoint_folder: Path) -> list[int]:
 def keep_checkpoint(checkpoint_folder: Path) -> int:
     """Keep a copy of the current weights and return their step.
 
-    Raises CheckpointError if there are none or they are damaged, OSError if the copy cannot be written.
+    Raises CheckpointError if there are none or they are damaged, RunError for a run of the gallery, OSError if the copy
+    cannot be written.
     """
+    require_own(checkpoint_folder.parent, checkpoint_folder.parent.name)
     path = checkpoint_folder / WEIGHTS
     try:
         content = read_limited(path, MAX_WEIGHTS_BYTES)  # at once: training replaces the file

@@ -25,6 +25,7 @@ from engine.networks.network import SIDES
 from engine.runs.colours import PALETTE
 from engine.runs.heartbeat import HEARTBEAT, beating, beats_elsewhere
 from engine.runs.plugins_used import plugin_changes, plugins_used
+from engine.runs.shipped import is_shipped, require_own
 from engine.runs.small_files import SMALL_FILES, Checked, checked_evaluation, checked_marks, checked_state, read_checked
 from engine.settings.absent import PluginUse, read_plugins
 from engine.settings.run_config import PATHS, ClassOrder, RunConfig
@@ -139,6 +140,8 @@ class Run:
         self._rescheduled = False
         self.former_plugins: tuple[FormerPlugins, ...] = ()
         """Those it was trained with before, in order, if it was resumed with other versions."""
+        self.bare_step: int | None = None
+        """The step whose checkpoint has weights alone, in a copy of a model of the gallery; None for other runs."""
 
     @classmethod
     def create(cls, root: Path, config: RunConfig, name: str | None = None) -> "Run":
@@ -170,7 +173,7 @@ class Run:
             ) from None
         run = cls(path, config, {}, created)
         run.plugins = plugins
-        run.write_marks({"colour": _rarest_colour(root)} | ({"name": name} if name and slug(name) != name else {}))
+        run.write_marks({"colour": rarest_colour(root)} | ({"name": name} if name and slug(name) != name else {}))
         return run
 
     @classmethod
@@ -206,6 +209,8 @@ class Run:
         before = values.get("former_plugins")
         read_before = map(FormerPlugins.read, before if isinstance(before, list) else [])
         run.former_plugins = tuple(entry for entry in read_before if entry is not None)
+        bare = values.get("bare_step")
+        run.bare_step = bare if type(bare) is int else None
         return run
 
     @property
@@ -234,6 +239,15 @@ class Run:
         """Return the number of the run's permanent colour, from 0 to COLOURS - 1, given its marks."""
         kept = marks.get("colour")
         return kept % COLOURS if isinstance(kept, int) else crc32(self.path.name.encode()) % COLOURS
+
+    @property
+    def shipped(self) -> bool:
+        """Whether it is one of the gallery's runs, which come with the application and are never written to."""
+        return is_shipped(self.path)
+
+    def require_own(self) -> None:
+        """Raise RunError for a run of the gallery."""
+        require_own(self.path, self.name)
 
     @property
     def metrics_file(self) -> Path:
@@ -271,7 +285,8 @@ class Run:
         return state
 
     def write_state(self, state: RunState) -> None:
-        """Write the run's state. Raises OSError."""
+        """Write the run's state. Raises OSError, or RunError for a run of the gallery."""
+        self.require_own()
         write_json(self.path / "state.json", state.values())
 
     def marks(self) -> dict[str, Any]:
@@ -280,6 +295,7 @@ class Run:
 
     def write_marks(self, marks: dict[str, Any]) -> None:
         """Write what the user added; a damaged file is kept under another name. Raises RunError."""
+        self.require_own()
         try:
             if "marks.json" in self.problems:
                 (self.path / "marks.json").replace(self.path / "marks-damaged.json")
@@ -293,6 +309,7 @@ class Run:
 
     def write_evaluation(self, result: dict[str, Any]) -> None:
         """Write evaluation.json. Raises RunError."""
+        self.require_own()
         try:
             write_json(self.path / "evaluation.json", result)
         except OSError as error:
@@ -366,7 +383,7 @@ class Run:
 
     def discard(self) -> None:
         """Remove the folder of a run that was never trained, unless it holds other files."""
-        ours = {"config.json", "state.json", "marks.json", "lock", HEARTBEAT}
+        ours = {"config.json", "state.json", "marks.json", "lock", HEARTBEAT}  # not the gallery's file
         with suppress(OSError):
             if {file.name for file in self.path.iterdir()} <= ours:
                 shutil.rmtree(self.path)
@@ -381,6 +398,7 @@ class Run:
         return values
 
     def _rewrite_config(self, changes: dict[str, Any]) -> None:
+        self.require_own()
         file = self.path / "config.json"
         try:
             kept = read_object(file, SMALL_FILES[file.name], PATHS)
@@ -393,9 +411,11 @@ class Run:
     def locked(self) -> Iterator[None]:
         """Lock the run for writing.
 
-        Raises RunLockedError if another process or window has locked it, RunError if a part of it is a link.
+        Raises RunLockedError if another process or window has locked it, RunError if a part of it is a link or if it
+        belongs to the gallery.
         """
-        self._require_own()
+        self.require_own()
+        self._require_no_links()
         lock = FileLock(self.path / "lock")
         elsewhere = RunLockedError(
             f"{self.name} is being trained by another window, process or machine. It can be viewed meanwhile, but not "
@@ -415,7 +435,7 @@ class Run:
         finally:
             lock.release()
 
-    def _require_own(self) -> None:
+    def _require_no_links(self) -> None:
         """Check that the files and folders that training writes to are not links. Raises RunError."""
         for path in (self.path / "lock", self.path / HEARTBEAT, self.metrics_file, self.held_out_file, self.scores_file,
                      self.checkpoint_folder, self.previews_folder):  # fmt: skip
@@ -494,8 +514,8 @@ def _shape_in(values: dict[str, Any]) -> tuple[tuple[int, int, int] | None, int]
     return None, 0
 
 
-def _rarest_colour(root: Path) -> int:
-    """The colour that the fewest runs below `root` have."""
+def rarest_colour(root: Path) -> int:
+    """Return the colour that the fewest runs below `root` have."""
     used = [read_checked(path / "marks.json", checked_marks)[0].get("colour") for path in list_runs(root)]
     return min(range(COLOURS), key=used.count)
 

@@ -79,6 +79,14 @@ def load_model(run: Run, dataset: Dataset, step: int | None = None) -> TrainedMo
     return replace(trained, data_note=run.data_note(fingerprint_of(dataset), weights.step))
 
 
+def load_model_on_sample(run: Run, dataset: Dataset) -> TrainedModel:
+    """Load a run's last checkpoint with some images of its data set, which differ from the data it was trained on.
+
+    Raises CheckpointError or ConfigError.
+    """
+    return _trained(run, dataset, build(run.config, dataset), load_weights(run.checkpoint_folder))
+
+
 def load_model_without_data(run: Run, step: int | None = None) -> TrainedModel:
     """Load only a run's weights; the data set is a placeholder without images, but with title and classes.
 
@@ -125,7 +133,8 @@ def _network_of(weights: Weights, run: Run) -> Method:
     shapes = {name: tensor.shape for name, tensor in weights.tensors.items()}
     for image_shape, classes in _candidates(run, shapes):
         model = make(run.config, spec_for(run.config, image_shape, classes))
-        if {name: tensor.shape for name, tensor in model.networks.state_dict().items()} == shapes:
+        own = {name: tensor.shape for name, tensor in model.networks.state_dict().items()}
+        if {name: shape for name, shape in own.items() if name not in weights.left_out} == shapes:
             return model
     raise CheckpointError(
         f"The weights of {run.name} do not fit its settings: config.json or the checkpoint has changed."

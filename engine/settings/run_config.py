@@ -36,7 +36,7 @@ from engine.system.registry import Registry
 
 ENVELOPE = frozenset(
     {"schema", "created", "versions", "resolved", "class_order", "data", "former_data", "image_shape", "classes"}
-    | {"plugins", "former_plugins"}
+    | {"plugins", "former_plugins", "bare_step"}
 )
 """Keys of a run's config.json that are not settings, but describe how the run was created."""
 

@@ -41,10 +41,10 @@ from engine.jobs.events import (
 from engine.methods.base import CAPACITY, Batch, Method, Supervision
 from engine.methods.building import build
 from engine.networks.tensors import choose_device, is_available, to_tensor
-from engine.runs.checkpoints import NOT_RESUMED, fill, load_trainer, load_weights, save_checkpoint
+from engine.runs.checkpoints import NOT_RESUMED, Weights, fill, load_trainer, load_weights, save_checkpoint
 from engine.runs.checkpoints import checkpoint_step as saved_step
 from engine.runs.kept_weights import WEIGHTS, keep_checkpoint
-from engine.runs.metrics_file import MetricsWriter, cut_back
+from engine.runs.metrics_file import MetricsWriter, cut_back, newest_row
 from engine.runs.plugins_used import names_of, require_plugins
 from engine.runs.previews import drop_after, is_due, save_preview
 from engine.runs.run import Run, RunState
@@ -418,6 +418,9 @@ class Trainer:
         if saved_step(self.run.checkpoint_folder) is None:
             return
         weights = load_weights(self.run.checkpoint_folder)
+        if weights.step == self.run.bare_step:
+            self._begin_from(weights)
+            return
         path = self.run.checkpoint_folder / weights.trainer
         values = load_trainer(self.run.checkpoint_folder, weights)
         fill(self.model.networks, weights, self.run.name)
@@ -433,6 +436,18 @@ class Trainer:
         self.sums.copy_(state.sums)
         self.summed = state.summed
         self.clock.seconds = state.seconds
+
+    def _begin_from(self, weights: Weights) -> None:
+        """Continue from weights alone: optimisers and noise start afresh, as do networks that are left out."""
+        fill(self.model.networks, weights, self.run.name)
+        self.step = weights.step
+        self.stepper.noise.manual_seed(seed_of_new_noise(self.config.seed, self.step))
+        self.clock.seconds = newest_row(self.run.metrics_file).get("seconds", 0.0)
+        self.notes.append(
+            f"{self.run.name} is a copy of a model of the gallery, which has no optimiser state: Adam starts afresh"
+            f"{', as does what only training needs' if weights.left_out else ''}. From step {self.step:,} on it is "
+            "not, bit for bit, the run that it would have been."
+        )
 
     def _restore_noise(self, state: TrainerState) -> None:
         """Restore the noise generator; after a change of device, seed it again for this step.
