@@ -77,6 +77,19 @@ PLUGIN = Plugin("odd", "1.0", 1, methods={{"odd-vae": Odd}})
 """
 """A plug-in whose method does something at its 15th step, line 12."""
 
+GALLERY = """
+[samples.mnist]
+images = 40
+start = [3]
+
+[[models]]
+run = "tiny"
+folder = "tiny-model"
+title = "A tiny VAE"
+story = "{active} of {latents} latents are in use after a KL of {kl}."
+numbers = ["kl", "elbo", "mig"]
+"""
+
 hypothesis.settings.register_profile("studio", deadline=None, derandomize=True, database=None)
 hypothesis.settings.load_profile("studio")
 
@@ -286,3 +299,19 @@ def odd_plugin(plugins):
         return plugins
 
     return load
+
+
+@pytest.fixture(scope="session")
+def tiny_gallery(tmp_path_factory, tiny_run):
+    """A gallery of one model, made from the run trained for 60 steps. Tests that damage it copy it."""
+    from engine.gallery.making import build_gallery
+
+    folder = tmp_path_factory.mktemp("gallery")
+    spec = folder / "gallery.toml"
+    spec.write_text(GALLERY, encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("engine.gallery.making.COMPARED", 2)
+        patch.setattr("engine.evaluation.evaluate.usual_metrics", lambda: ["kl", "elbo", "active_latents", "mig"])
+        for _ in build_gallery(spec, tiny_run.path.parent, folder):
+            pass
+    return folder

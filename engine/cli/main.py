@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from engine import __version__
-from engine.cli import cluster, export, plugins, study, traverse
+from engine.cli import cluster, export, gallery, plugins, study, traverse
 from engine.cli.options import check_takes_data, data_option, find, machine_options, runs_option, threads_option
 from engine.cli.progress import answer, say, shown, stop_on_interrupt
 from engine.errors import ChangedError, ConfigError, OutputError, PluginError, RunError, StudioError
@@ -121,6 +121,7 @@ def parser() -> Parser:
     traverse.add_commands(commands)
     study.add_command(commands)
     cluster.add_commands(commands)
+    gallery.add_command(commands)
 
     datasets = commands.add_parser(
         "datasets", help="list or prepare data sets", description="List data sets, or prepare one."

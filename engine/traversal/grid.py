@@ -23,6 +23,10 @@ KL_IMAGES = 1000
 """Images over which the KL of each latent is averaged to order the latents."""
 
 
+EVALUATED = "the images of the evaluation, as on the Metrics page"
+"""What the KL of an evaluation is averaged over."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Traversal:
     """A grid of images with a row for each latent, over absolute values of that latent.
@@ -106,7 +110,7 @@ def latent_kl(trained: TrainedModel, images: int = KL_IMAGES) -> LatentKL:
         return LatentKL(np.full(trained.model.latents, np.nan), "")
     evaluated = kept_kl(trained)
     if evaluated is not None:
-        return LatentKL(evaluated, "the images of the evaluation, as on the Metrics page")
+        return LatentKL(evaluated, EVALUATED)
     if not trained.has_data:
         return LatentKL(_logged_kl(trained), "the last steps of training before these weights")
     indices = sample_of(trained.dataset, trained.dataset.headline_split, images)

@@ -111,7 +111,12 @@ def find_codes(trained: TrainedModel) -> Generator[Event, Request | None, Codes]
     images = sample_of(dataset, split)
     posterior = PosteriorMeans(trained)
     yield from posterior.encode(images, "Encoding the images of the map")
-    means = posterior.means[images]
+    return codes_of(trained, images, posterior.means[images])
+
+
+def codes_of(trained: TrainedModel, images: NDArray[np.int64], means: NDArray[np.float32]) -> Codes:
+    """Return images of the headline split, given by position, (n,), with their posterior means, (n, latents)."""
+    dataset, split = trained.dataset, trained.dataset.headline_split
     principal = principal_plane(means, trained.model.kinds)
     of = len(dataset.splits[split])
     return Codes(images, means, groupings(dataset, images), split, of, trained.step, principal)
