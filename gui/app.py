@@ -11,6 +11,7 @@ from PySide6.QtCore import QLocale, QSettings, QTimer, qVersion
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
 
+from engine.gallery import GALLERY
 from engine.settings.folders import data_cache
 from engine.system.leftovers import clear_leftovers, folders_to_clear, run_folders_to_clear
 from engine.system.log_file import end_log, start_log
@@ -89,14 +90,15 @@ def _show_window(app: QApplication, runs: Path, theme_name: str | None, lock: In
     chosen = str(settings.value("theme", "system"))
     theme.remember_scheme(app, chosen if chosen in theme.SCHEMES else "system")
     theme.remember_zoom(app, kept_zoom(settings))
-    window = MainWindow(runs, settings)
+    window = MainWindow(runs, settings, GALLERY)
     theme.apply(app)
     follower = ThemeFollower(app, window.apply_theme, window)
     listener = Listener(lock.address, window)
     leaving = Leaving(window.leave, window.closing.wait, window)
     window.show()
     Thread(target=_clear_leftovers, args=(runs,), name="leftovers", daemon=True).start()
-    QTimer.singleShot(0, window.training_page.settings.presets.setFocus)
+    if window.pages.currentWidget() is not window.gallery_page:
+        QTimer.singleShot(0, window.training_page.settings.presets.setFocus)
     status = app.exec()
     listener.close()
     leaving.close()

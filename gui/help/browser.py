@@ -7,6 +7,7 @@ from PySide6.QtGui import QColor, QResizeEvent, QTextCharFormat, QTextCursor
 from PySide6.QtWidgets import QTextBrowser, QTextEdit, QWidget
 
 from gui.help.formulas import formula
+from gui.help.gallery_pictures import gallery_picture
 from gui.help.illustrations import FIGURES
 from gui.help.topics import Topic
 from gui.widgets.theme import Tokens, tokens
@@ -71,13 +72,15 @@ class HelpBrowser(QTextBrowser):
                 bar.setValue(bar.value() + place.top() - self.viewport().height() // 3)
 
     def loadResource(self, type: int, name: QUrl | str) -> Any:
-        """Draw a formula or an illustration; nothing is ever loaded from files or the network."""
+        """Draw a formula, an illustration or a model of the gallery; no other file is ever loaded."""
         kind, _, what = (name if isinstance(name, str) else name.toString()).partition(":")
         colours, ratio = tokens(), self.devicePixelRatioF()
         if kind == "formula":
             return formula(what, colours.text, self.em + 2, ratio)
         if kind == "figure":
             return FIGURES[what](colours, self.font(), ratio)
+        if kind == "gallery":
+            return gallery_picture(what, colours, self.font(), ratio)
         return None
 
     def changeEvent(self, event: QEvent) -> None:

@@ -10,14 +10,25 @@ from typing import Any
 from pydantic.fields import FieldInfo
 
 from engine.evaluation.catalogue import BETTER, GROUPS, IMAGES, METRICS, Column
+from engine.evaluation.explanations import explanation
+from engine.evaluation.rows import dataset_title, read_row
+from engine.gallery import Model, read_gallery
+from engine.gallery.models import mixed_latents, values_of
 from engine.methods.registry import METHODS, by_supervision, setting_key
 from engine.plugins.registering import PLUGINS
+from engine.runs.latent_names import latent_names, latent_title
 from engine.settings.run_config import Group, RunConfig
 from engine.system.fields import choices_of, group_of, help_of, is_weight, range_text, unit_of
 from engine.system.paths import RESOURCES
 from engine.system.program import COMMAND
 from engine.system.registry import Origin
 from engine.system.schedule import Schedule, weight_text
+
+WALKED = (
+    "active_latents", "mig", "dci_disentanglement", "dci_fast_disentanglement", "dci_fast_completeness", "factor_vae",
+    "beta_vae", "category_error",
+)  # fmt: skip
+"""Metrics of the gallery's models that the walk through them shows."""
 
 SEE_OF_FIELDS = {
     "dataset": "data",
@@ -286,11 +297,54 @@ def _options(parser: argparse.ArgumentParser) -> str:
     return f"<table>{''.join(rows)}</table>"
 
 
+MODELS = "<!-- models -->"
+"""Where gallery.html has the models."""
+
+
+def gallery_topic() -> str:
+    """Return the walk through the gallery's models, with the numbers of their evaluations."""
+    text = (RESOURCES / "help" / "gallery.html").read_text(encoding="utf-8")
+    models, problems = read_gallery()
+    parts = [*(_model(model) for model in models), *(f"<p>{escape(problem)}</p>" for problem in problems)]
+    return text.replace(MODELS, "\n".join(parts))
+
+
+def _model(model: Model) -> str:
+    """A model of the gallery: its pictures, its story, its numbers, and why its scores are what they are."""
+    row = read_row(model.run)
+    names = latent_names(model.run.marks())
+    parts = [
+        f"<h2 id='{model.run.path.name}'>{escape(model.title)}</h2>",
+        f"<p class='muted'>{escape(model.run.config.method_title)} · {model.run.config.supervision} · "
+        f"{escape(dataset_title(model.run.config))} · {row.step:,} steps</p>",
+        f"<p class='picture'><img src='gallery:{model.run.path.name}'></p>",
+        f"<p>{escape(model.story)}</p>",
+    ]
+    values = values_of(row, WALKED)
+    if values:
+        heads = "".join(f"<th>{escape(value.full)}</th>" for value in values)
+        cells = "".join(f"<td>{escape(value.text)}</td>" for value in values)
+        parts.append(f"<table><tr>{heads}</tr><tr>{cells}</tr></table>")
+    if words := explanation(row, "mig", names):
+        parts.append(f"<p><b>MIG:</b> {escape(words)}</p>")
+    if mixed := mixed_latents(row):
+        each = "; ".join(f"{latent_title(z, names)} mixes {', '.join(factors)}" for z, factors in mixed.items())
+        parts.append(f"<p><b>DCI:</b> {escape(each)}.</p>")
+    elif mixed is not None:
+        parts.append("<p><b>DCI:</b> no latent in use mixes factors.</p>")
+    parts.append(
+        f"<p class='muted'>Pixels differ from those of the original weights by at most {model.largest_difference} of "
+        f"255 grey levels, on average by {model.mean_difference:.2f}.</p>"
+    )
+    return "\n".join(parts)
+
+
 GENERATED: dict[str, Callable[[], str]] = {
     "methods": methods_topic,
     "settings": settings_topic,
     "metrics": metrics_topic,
     "command-line": command_line_topic,
     "plugins": plugins_topic,
+    "gallery": gallery_topic,
 }
 """Generated topics by name; the keyboard topic is not among them, as it needs the window."""

@@ -1,6 +1,7 @@
 """What the command palette offers besides commands: runs, presets, help pages and their headings, settings."""
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
@@ -24,6 +25,21 @@ def runs(items: Sequence[RunItem], open_run: Callable[[RunItem], object]) -> lis
             item.name,
             f"Run · {DATASET_TITLES[item.run.config.dataset]} · {short_method_title(item.run.config)}",
             lambda item=item: open_run(item),  # type: ignore[misc]
+            weight=RUN,
+            listed=False,
+        )
+        for item in items
+    ]
+
+
+def models(items: Sequence[RunItem], open_model: Callable[[Path], object]) -> list[Entry]:
+    """Return the gallery's models, each of which is shown in Traversal."""
+    return [
+        Entry(
+            f"model/{item.path.name}",
+            item.name,
+            f"Gallery · {DATASET_TITLES[item.run.config.dataset]} · {short_method_title(item.run.config)}",
+            lambda item=item: open_model(item.path),  # type: ignore[misc]
             weight=RUN,
             listed=False,
         )

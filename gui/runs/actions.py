@@ -11,7 +11,10 @@ from PySide6.QtWidgets import QMenu, QWidget
 from engine.errors import StudioError
 from engine.runs.kept_weights import keep_checkpoint
 from engine.runs.run import COLOURS
+from engine.runs.shipped import READ_ONLY
+from engine.settings.folders import with_remembered_data
 from engine.system.plain_text import clean_name
+from gui.bridge import LatestWorker
 from gui.runs.compare import CompareDialog
 from gui.runs.export import ask_and_export_curves, export_runs, import_runs
 from gui.runs.queue_edits import QueueEdits
@@ -33,11 +36,13 @@ COLOUR_NAMES = ("vermilion", "blue", "green", "pink", "ochre", "sky blue", "viol
 class RunActions(QObject):
     """Fills the run list's menu and performs its actions.
 
-    Emits `use_settings(path)` to show a run's settings in the form, `failed` and `noted` with a message, and
-    `undoable(message)` after an action that Ctrl+Z can undo.
+    Emits `use_settings(path)` to show a run's settings in the form, `failed` and `noted` with a message,
+    `undoable(message)` after an action that Ctrl+Z can undo, and `copied(path)` after a model of the gallery has been
+    copied to the user's runs.
     """
 
     use_settings = Signal(object)
+    copied = Signal(object)
     failed = Signal(str)
     noted = Signal(str)
     undoable = Signal(str)
@@ -50,6 +55,9 @@ class RunActions(QObject):
         self._window = parent
         self.undo_stack = QUndoStack(self)
         self.undo_stack.indexChanged.connect(store.refresh)
+        self._copier = LatestWorker(self)
+        self._copier.answered.connect(self._copied)
+        self._copier.failed.connect(self._copy_failed)
         self.queue = QueueEdits(session, self.undo_stack, self)
         self._build(run_list.menu)
         run_list.menu.aboutToShow.connect(self._enable)
@@ -61,6 +69,12 @@ class RunActions(QObject):
         self._enable()
 
     def _build(self, menu: QMenu) -> None:
+        menu.setToolTipsVisible(True)
+        self.copy = self._add(menu, "Copy to my runs", self._copy)
+        self.copy.setToolTip(
+            "Make a run of your own from this model, which can be renamed, evaluated and resumed. It has no optimiser "
+            "state: resuming starts Adam afresh."
+        )
         self.resume = self._add(menu, "Resume", self._resume, "Ctrl+Shift+R")
         self.longer = self._add(menu, "Train longer…", self._train_longer)
         self.unqueue = self._add(menu, "Remove from queue", self._unqueue)
@@ -85,6 +99,10 @@ class RunActions(QObject):
         self.folder = self._add(menu, "Open folder", self._open_folder, "Ctrl+O")
         self.trash = self._add(menu, "Move to trash", self._trash, "Del")
         self._colour_targets: list[Path] = []
+        changing = (self.resume, self.longer, self.rename, self.tags, self.notes, self._colours.menuAction(), self.hide,
+                    self.keep, self.trash)  # fmt: skip
+        self._changing = {action: action.toolTip() for action in changing}
+        """What is not possible with models of the gallery, with its usual tooltip."""
 
     def _add(
         self, menu: QMenu, text: str, slot: Callable[[], None], keys: str = "", *, shown_only: bool = False
@@ -123,6 +141,17 @@ class RunActions(QObject):
         self.hide.setEnabled(bool(items))
         self.hide.setText("Unhide" if items and all(item.hidden for item in items) else "Hide")
         self.trash.setEnabled(any(not item.state.active for item in items))
+        self._protect([item for item in items if item.shipped])
+
+    def _protect(self, shipped: list[RunItem]) -> None:
+        """Disable what would change the gallery's models, if some are selected, and say why."""
+        self.copy.setVisible(bool(shipped))
+        self.copy.setEnabled(bool(shipped))
+        words = f"{shipped[0].name} {READ_ONLY}" if shipped else ""
+        for action, usual in self._changing.items():
+            if shipped:
+                action.setEnabled(False)
+            action.setToolTip(words or usual)
 
     # Training
 
@@ -177,7 +206,7 @@ class RunActions(QObject):
     def _train_again(self) -> None:
         """Queue the same settings with the smallest seed not used by any run with these settings."""
         for item in self._list.items():
-            config = item.run.config
+            config = with_remembered_data(item.run.config) if item.shipped else item.run.config
             same = [other.run.config for other in self._store.items]
             used = {other.seed for other in same if other.changed(seed=config.seed) == config}
             self.queue.start(config.changed(seed=next(s for s in range(len(used) + 1) if s not in used)))
@@ -188,6 +217,32 @@ class RunActions(QObject):
         items = self._list.items()
         if len(items) > 1:
             CompareDialog(items, self._window).exec()
+
+    # The gallery
+
+    @Slot()
+    def _copy(self) -> None:
+        """Copy the selected models of the gallery to the runs folder, which takes a moment."""
+        names = tuple(item.path for item in self._list.items() if item.shipped)
+        if names:
+            root = self._store.root
+            self._copier.ask(names, lambda: _copies(names, root))
+
+    @Slot(object, object)
+    def _copied(self, asked: object, runs: list[Path]) -> None:
+        self._store.refresh()
+        self._list.select(*runs)
+        words = "The copy is a run of your own" if len(runs) == 1 else "The copies are runs of your own"
+        self.noted.emit(f"{words}. “Train longer…” in its menu continues its training, with Adam started afresh.")
+        self.copied.emit(runs)
+
+    @Slot(object, str)
+    def _copy_failed(self, asked: object, message: str) -> None:
+        self.failed.emit(message)
+
+    def close_worker(self) -> None:
+        """End the thread that copies."""
+        self._copier.close()
 
     # Marks
 
@@ -252,6 +307,10 @@ class RunActions(QObject):
         self._mark("naming a latent", {path: {"latents": kept or None}})
 
     def _mark(self, text: str, changes: dict[Path, dict[str, Any]]) -> None:
+        shipped = [item for path in changes if (item := self._store.find(path)) is not None and item.shipped]
+        if shipped:
+            self.noted.emit(f"{shipped[0].name} {READ_ONLY}")
+            return
         self.undo_stack.push(ChangeMarks(text, changes, self.failed.emit))
 
     @Slot()
@@ -332,6 +391,13 @@ class RunActions(QObject):
         if command.moved:
             words = names if command.moved == len(items) else count(command.moved, "run")
             self.undoable.emit(f"Moved {words} to the trash.")
+
+
+def _copies(folders: tuple[Path, ...], root: Path) -> list[Path]:
+    """Copy models of the gallery; called in a thread."""
+    from engine.gallery.copying import copy_model
+
+    return [copy_model(folder.name, root, folder.parent).path for folder in folders]
 
 
 def _fill_with_colours(menu: QMenu) -> None:

@@ -74,8 +74,9 @@ class RunListModel(QAbstractListModel):
         return None
 
     def flags(self, index: Index) -> Qt.ItemFlag:
-        """Runs can be selected and renamed."""
-        return Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemIsEditable
+        """Runs can be selected and renamed, models of the gallery only selected."""
+        flags = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
+        return flags if self._store.items[index.row()].shipped else flags | Qt.ItemFlag.ItemIsEditable
 
     def setData(self, index: Index, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:
         """Emit a run's new name."""
@@ -265,6 +266,8 @@ def _tip(item: RunItem) -> str:
     ]
     if words := cost_text(item):
         lines.append(words)
+    if item.shipped:
+        lines.append("comes with the application and cannot be changed")
     if item.notes:
         lines.append(f"notes: {shortened(one_line(item.notes), 120)}")
     if item.run.created:

@@ -111,7 +111,7 @@ class NotesBox(QWidget):
         self.editor.done.connect(self._done)
         self._path: Path | None = None
         self._text = ""
-        self._editing = False
+        self._editing = self._fixed = False
         self.hide()
 
     @property
@@ -126,15 +126,15 @@ class NotesBox(QWidget):
             if path == self._path:
                 return
             self._done(True)
-        self._path = path
+        self._path, self._fixed = path, item is not None and item.shipped
         if text != self._text or not text:
             self._text = text
             self.rendered.show_text(text)
         self.setVisible(bool(text))
 
     def edit(self) -> None:
-        """Edit the notes of the run that is shown."""
-        if self._path is None or self.editing:
+        """Edit the notes of the run that is shown; those of the gallery's models cannot be edited."""
+        if self._path is None or self.editing or self._fixed:
             return
         self._editing = True
         self.editor.setPlainText(self._text)

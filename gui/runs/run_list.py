@@ -7,6 +7,7 @@ from PySide6.QtCore import QItemSelection, QPoint, QSettings, QSignalBlocker, Qt
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence
 from PySide6.QtWidgets import (
     QAbstractItemView,
+    QApplication,
     QHBoxLayout,
     QLineEdit,
     QMenu,
@@ -17,6 +18,7 @@ from PySide6.QtWidgets import (
 from engine.runs.alike import seed_groups
 from engine.runs.colours import distinct
 from gui.runs.delegate import RunDelegate
+from gui.runs.gallery_list import GalleryList
 from gui.runs.groups import GROUPINGS, NO_GROUPS, Group
 from gui.runs.model import SORTS, Index, RunFilter, RunListModel, cost_text
 from gui.runs.notes_box import NotesBox
@@ -79,6 +81,11 @@ class RunList(Card):
         self._stack.addWidget(self.view)
         self.body.addWidget(self._filter_line())
         self.body.addLayout(self._stack, 1)
+        self.gallery = GalleryList(store.gallery, settings) if store.gallery is not None else None
+        if self.gallery is not None:
+            self.gallery.selected.connect(self._gallery_chosen)
+            self.gallery.menu_asked.connect(self.menu.popup)
+            self.body.addWidget(self.gallery)
         self.notes = NotesBox()
         self.notes.changed.connect(self.noted)
         self.body.addWidget(self.notes)
@@ -150,13 +157,16 @@ class RunList(Card):
         return menu
 
     def items(self) -> list[RunItem]:
-        """Return the selected runs in the order of the list."""
+        """Return the selected runs in the order of the list, then the selected models of the gallery."""
         chosen = set(self._chosen)
-        return [item for item in self.shown_items() if item.path in chosen]
+        return [*(item for item in self.shown_items() if item.path in chosen), *self._of_gallery()]
 
     def is_chosen(self, path: Path) -> bool:
         """Return whether a run is selected."""
-        return path in self._chosen
+        return path in self._chosen or any(item.path == path for item in self._of_gallery())
+
+    def _of_gallery(self) -> list[RunItem]:
+        return self.gallery.items() if self.gallery is not None else []
 
     def shown_items(self) -> list[RunItem]:
         """Return the runs that pass the filter, in the order of the list."""
@@ -167,7 +177,12 @@ class RunList(Card):
         return [self.shown.index(row, 0).data(Qt.ItemDataRole.UserRole) for row in range(self.shown.rowCount())]
 
     def select(self, *paths: Path) -> None:
-        """Select only these runs, and scroll to the first."""
+        """Select only these runs, or models of the gallery, and scroll to the first."""
+        items = [item for path in paths if (item := self._store.find(path)) is not None]
+        shipped = {item.path for item in items if item.shipped}
+        if self.gallery is not None:
+            self.gallery.select(shipped)
+        paths = tuple(path for path in paths if path not in shipped)
         self._chosen = self._before = list(paths)
         if not set(paths) <= {item.path for item in self.shown_items()}:
             self.filter.clear()
@@ -206,7 +221,7 @@ class RunList(Card):
         hidden = {item.path for item in self._store.items if item.hidden and not self.shown.show_hidden}
         self._chosen = [path for path in self._chosen if self._store.find(path) and path not in hidden]
         shown = [item.path for item in self.shown_items()]
-        if not self._chosen and shown:
+        if not self._chosen and shown and not self._of_gallery():
             self._chosen = [_neighbour(self._before, self._order, shown)]
         self._order, self._before = shown, self._chosen
         self._show_count()
@@ -239,7 +254,8 @@ class RunList(Card):
     @Slot()
     def _show_one(self) -> None:
         """Show notes and cost of the selected run, if it is a single one."""
-        item = self._store.find(self._chosen[0]) if len(self._chosen) == 1 else None
+        items = self.items() if len(self._chosen) < 2 else []
+        item = items[0] if len(items) == 1 else None
         self.notes.show_run(item)
         words = cost_text(item) if item is not None else ""
         self.cost.setText(words)
@@ -253,6 +269,7 @@ class RunList(Card):
         for item in self._coloured:
             item.lent_colour = None
         chosen = [found for path in self._chosen if (found := self._store.find(path)) is not None]
+        chosen += self._of_gallery()
         groups = seed_groups(chosen, lambda item: item.alike, lambda item: item.run.config.seed)
         first = {group[0].path for group in groups}
         self._coloured = sorted(chosen, key=lambda item: (item.path not in first, item.run.created, item.path.name))
@@ -310,9 +327,21 @@ class RunList(Card):
         if chosen != self._chosen:
             self._chosen = chosen
             self._before = chosen or self._before
+            if chosen and self.gallery is not None and not _adding():
+                self.gallery.select(set())
             self._lend_colours()
             self.view.viewport().update()
             self.selected.emit()
+
+    @Slot()
+    def _gallery_chosen(self) -> None:
+        """Take the models selected in the gallery, in place of the runs or with Ctrl or Shift beside them."""
+        if self._of_gallery() and not _adding():
+            self._chosen = []
+            self._restore()
+        self._lend_colours()
+        self.view.viewport().update()
+        self.selected.emit()
 
     @Slot()
     def _focus_filter(self) -> None:
@@ -323,6 +352,8 @@ class RunList(Card):
     def _filter_changed(self, text: str) -> None:
         with QSignalBlocker(self.view.selectionModel()):  # it would emit a signal for each row that leaves
             self.shown.show_only(text)
+        if self.gallery is not None:
+            self.gallery.show_only(text)
         self._listed()
 
     @Slot(bool)
@@ -365,6 +396,12 @@ def _neighbour(gone: list[Path], before: list[Path], shown: list[Path]) -> Path:
     place = next((number for number, path in enumerate(before) if path in left), 0)
     near = [*before[place:], *reversed(before[:place])]
     return next((path for path in near if path in still), shown[0])
+
+
+def _adding() -> bool:
+    """Return whether the user adds to a selection, with Ctrl or Shift."""
+    held = QApplication.keyboardModifiers()
+    return bool(held & (Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier))
 
 
 def _flag(settings: QSettings, key: str) -> bool:

@@ -65,6 +65,8 @@ class RunItem:
         self._alike: tuple[Run, Key] | None = None
         self._files = tuple(f"{run.path}{os.sep}{name}" for name in FILES)
         self._look_again = False
+        self.shipped = run.shipped
+        """Whether it is one of the gallery's models, which cannot be changed."""
         self._stamp_files()
         self.state = run.state()
         self._read_marks()
@@ -235,9 +237,11 @@ class RunStore(QObject):
     updated = Signal(object)
     unreadable = Signal(object, object)
 
-    def __init__(self, root: Path, parent: QObject | None = None) -> None:
+    def __init__(self, root: Path, parent: QObject | None = None, gallery: "RunStore | None" = None) -> None:
         super().__init__(parent)
         self.root = root
+        self.gallery = gallery
+        """The models that come with the application; they are not among `items`, but `find` finds them."""
         self.items: list[RunItem] = []
         self._found: dict[Path, RunItem] = {}
         self._others: dict[Path, Stamp] = {}
@@ -260,8 +264,9 @@ class RunStore(QObject):
         self._timer.stop()
 
     def find(self, path: Path) -> RunItem | None:
-        """Return the run in that folder."""
-        return self._found.get(path)
+        """Return the run, or the model of the gallery, in that folder."""
+        found = self._found.get(path)
+        return self.gallery.find(path) if found is None and self.gallery is not None else found
 
     def watch(self, items: Sequence[RunItem]) -> None:
         """Check these displayed runs in every poll; of many, only the first."""

@@ -13,9 +13,11 @@ from engine.runs.run import Run
 def move_to_trash(path: Path) -> Path | None:
     """Move a run's folder to the system's trash; return its new path, or None if the system does not report it.
 
-    Raises RunLockedError if the run is being trained, RunError if there is no trash for this folder.
+    Raises RunLockedError if the run is being trained, RunError if it belongs to the gallery or if there is no trash for
+    this folder.
     """
     run = Run.open(path)
+    run.require_own()
     if run.is_locked():
         raise RunLockedError(f"{run.name} is still training. Stop it before moving it to the trash.")
     # On Linux the trash is in this folder, which Qt does not create.

@@ -61,6 +61,11 @@ class Estimator(QObject):
         if key not in self._measured and (rough is None or not self._busy):
             self._timer.start()
 
+    def hold(self, milliseconds: int) -> None:
+        """Let a measurement that is due wait so long, while there is something more urgent to load."""
+        if self._timer.isActive():
+            self._timer.start(milliseconds)
+
     def data_prepared(self) -> None:
         """Measure again where that failed: it may have been for lack of data."""
         for key in [key for key, pace in self._measured.items() if pace is None]:
@@ -78,6 +83,7 @@ class Estimator(QObject):
 
     @Slot()
     def _measure(self) -> None:
+        self._timer.setInterval(PATIENCE_MS)
         config = self._config
         if config is None or (ENTRIES[config.dataset].own and config.data_folder is None):
             return

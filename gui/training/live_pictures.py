@@ -239,7 +239,8 @@ class LivePictures(Card):
         tips = [words] * len(images)
         if link and link.majority:
             tips = [f"{words}, category {n}: {value or 'no image'}" for n, value in enumerate(link.majority)]
-        button = link is not None and link.factor != self._names.get(latent)
+        fixed = self._item is not None and self._item.shipped
+        button = link is not None and link.factor != self._names.get(latent) and not fixed
         about = f"{words}\n{link_words(link)}" if link else words
         if button and link:
             about += f"\nClick to name z{latent} “{link.factor}”."

@@ -8,9 +8,12 @@ from PySide6.QtGui import QHideEvent, QPaintEvent, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QStackedLayout, QVBoxLayout, QWidget
 
 from engine.runs.alike import Key
+from engine.settings.run_config import RunConfig
+from engine.training.pace import Estimate
 from gui.runs.store import RunItem
 from gui.training.health_line import HealthLine
 from gui.training.live_pictures import LivePictures
+from gui.training.quick import quick_time
 from gui.training.seed_band import Subject, grouped_by_seed, shown_first, subjects_of
 from gui.training.settings_card import SettingsCard
 from gui.training.view_options import OptionsBar
@@ -39,16 +42,18 @@ AT_ONCE_SECONDS = 0.03
 MOST_SHOWN = 16
 """Maximum number of curves in a plot, of runs or of several seeds: more would be unreadable and take seconds."""
 
+QUICK = "Train the quick preset"
+
 FIRST = (
     "Loss, KL and capacity appear here while a run is training.\n\n"
-    "Choose settings on the left and press Start, or begin with a preset that takes about two minutes."
+    "Choose settings on the left and press Start, or begin with the quick preset."
 )
 
 
 class TrainingPage(QWidget):
     """Shows the selected runs; the main window handles actions on them.
 
-    Emits `export(options)` to save the curves as displayed, `quick` to train the two-minute preset, `named(path,
+    Emits `export(options)` to save the curves as displayed, `quick` to train the quick preset, `named(path,
     names)` when the user names a latent, and `help_asked(topic)` to open the help.
     """
 
@@ -153,7 +158,7 @@ class TrainingPage(QWidget):
         self.first = QWidget()
         row = QHBoxLayout(self.first)
         row.setContentsMargins(0, 0, 0, 0)
-        self.quick_button = QPushButton("Train the two-minute preset")
+        self.quick_button = QPushButton(QUICK)
         self.quick_button.setObjectName("primary")
         self.quick_button.setToolTip("An annealed VAE on dSprites; the images are generated on this machine")
         self.quick_button.clicked.connect(self.quick)
@@ -169,6 +174,11 @@ class TrainingPage(QWidget):
         card.body.addWidget(self.first)
         card.body.addStretch(1)
         return card
+
+    def take_estimate(self, config: RunConfig, estimate: Estimate | None) -> None:
+        """Say how long the quick preset takes on this machine, once that has been measured."""
+        if words := quick_time(config, estimate):
+            self.quick_button.setText(f"{QUICK} ({words})")
 
     @Slot()
     def _ask_first_steps(self) -> None:

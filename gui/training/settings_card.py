@@ -223,7 +223,7 @@ class SettingsCard(Card):
     # The form
 
     def start_quick(self) -> None:
-        """Select the two-minute preset, unchanged, and start it."""
+        """Select the quick preset, unchanged, and start it."""
         self._show_preset(quick_preset().title)
         self._choose_preset(self.presets.currentIndex())
         self._start()

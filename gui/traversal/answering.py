@@ -46,7 +46,8 @@ class Loaded:
     """A loaded model, the mean KL of each latent (nats), what it is a mean over, and the latents ordered by it.
 
     Without a KL it is NaN, and `kl_over` is empty. `links` are what latents follow, by latent. `gone` says why the data
-    set is missing; empty if it is there.
+    set is missing; empty if it is there. A model of the gallery has a sample of its data set, with the posterior
+    `means` of all its images, and the `start`, the position of the image shown first.
     """
 
     weights: Weights
@@ -56,6 +57,8 @@ class Loaded:
     order: tuple[int, ...]
     links: Mapping[int, Link]
     gone: str
+    means: NDArray[np.float32] | None = None
+    start: int | None = None
 
     @property
     def dataset(self) -> Dataset | None:
@@ -201,6 +204,8 @@ def _load(weights: Weights, data: dict[object, Dataset]) -> Loaded:
     from engine.traversal import latent_kl
 
     run, gone = Run.open(weights.run), ""
+    if run.shipped:
+        return _open_shipped(weights)
     try:
         key = run.data, weights.data
         dataset = data.pop(key, None) or load_dataset(*run.data)
@@ -216,6 +221,21 @@ def _load(weights: Weights, data: dict[object, Dataset]) -> Loaded:
     return Loaded(weights, trained, kl, over, tuple(int(latent) for latent in latents_by_kl(kl)), links, gone)
 
 
+def _open_shipped(weights: Weights) -> Loaded:
+    """Open a model of the gallery."""
+    from engine.gallery.opening import open_model
+    from engine.runs.divergence import latents_by_kl
+    from engine.traversal.grid import EVALUATED
+
+    opened = open_model(weights.run)
+    kl = opened.kl
+    order = tuple(int(latent) for latent in latents_by_kl(kl))
+    over = "" if np.isnan(kl).all() else EVALUATED
+    return Loaded(
+        weights, opened.trained, kl, over, order, followed(opened.links), "", opened.means, opened.model.start
+    )
+
+
 def _start(loaded: Loaded, source: Source, label: int | None) -> "tuple[Start, int | None]":
     """Return the start of the traversal, and the image's position if it is from the data set."""
     from engine.data.input_pictures import fit_picture, style_of
@@ -225,7 +245,9 @@ def _start(loaded: Loaded, source: Source, label: int | None) -> "tuple[Start, i
     trained, dataset = loaded.trained, loaded.dataset
     match source:
         case ImageAt(index=index) if dataset is not None:
-            if index is None:
+            if index is None and loaded.start is not None:
+                index = loaded.start
+            elif index is None:
                 index = int(sample_of(dataset, dataset.headline_split, 1)[0])
             index = min(index, len(dataset) - 1)
             return start_from_image(trained, index), index
@@ -264,7 +286,8 @@ def _same_start(loaded: Loaded, first: Loaded, start: "Start", request: Request)
     from engine.traversal import start_from_picture
 
     trained, other = loaded.trained, first.trained
-    if start.original is None or (isinstance(request.source, ImageAt) and trained.run.data == other.run.data):
+    same = trained.run.data == other.run.data and len(trained.dataset) == len(other.dataset)  # not of a sample and all
+    if start.original is None or (isinstance(request.source, ImageAt) and same):
         return _start(loaded, request.source, request.label)[0]
     if trained.model.image_shape != start.original.shape:
         mine, its = (

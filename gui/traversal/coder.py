@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 from PySide6.QtCore import QObject, Signal, Slot
 
 from engine.jobs.events import Progress
@@ -41,13 +42,15 @@ class Coder(QObject):
         return self._job.key is not None
 
     def ask(self, loaded: Loaded) -> None:
-        """Find the codes of these weights, unless they are known or being computed."""
+        """Find the codes of these weights, unless they are known or being computed; the gallery's come with it."""
         if loaded.weights in self._known:
             return
 
         def work() -> Working:
-            from engine.traversal import find_codes
+            from engine.traversal import codes_of, find_codes
 
+            if loaded.means is not None:
+                return codes_of(loaded.trained, np.arange(len(loaded.means)), loaded.means)
             return (yield from find_codes(loaded.trained))
 
         self._job.ask(loaded.weights, work)

@@ -16,6 +16,8 @@ from gui.widgets.number_box import NumberBox
 from gui.widgets.plain import as_plain, for_button
 from gui.widgets.theme import px, tokens
 
+FIXED = "Latents of the gallery's models cannot be named; those of a copy among your runs can."
+
 
 class LatentRow(QWidget):
     """Emits `moved(latent)` for each new value, `named(latent, name)` and `play(latent)`."""
@@ -33,9 +35,7 @@ class LatentRow(QWidget):
         self.name = QLineEdit()
         self.name.setObjectName("inplace")
         self.name.setMaxLength(MAX_CHARACTERS)
-        self.name.setPlaceholderText("name")
         self.name.setAccessibleName(f"Name of latent {latent}")
-        self.name.setToolTip("Name this latent, for example “thickness”; the name is saved with the run")
         self.name.editingFinished.connect(self._named)
         self._link: Link | None = None
         self.link = QPushButton()
@@ -60,6 +60,7 @@ class LatentRow(QWidget):
         self.play_button.setFixedWidth(px(18))
         self.play_button.setAccessibleName(f"Play latent {latent}")
         self.play_button.setToolTip(f"Move z{latent} back and forth over the range")
+        self.fix_name(False)
         self._lay_out()
         self.track.valueChanged.connect(self._slid)
         self.track.reset.connect(self.reset)
@@ -105,6 +106,14 @@ class LatentRow(QWidget):
         elif deviation is not None:
             tip += f"\nPosterior of the image: mean {value_text(mean)}, standard deviation {deviation:.2f}."
         self.track.setToolTip(tip)
+
+    def fix_name(self, fixed: bool) -> None:
+        """Let the name be edited, or not."""
+        self.name.setReadOnly(fixed)
+        self.name.setPlaceholderText("" if fixed else "name")
+        usual = "Name this latent, for example “thickness”; the name is saved with the run"
+        self.name.setToolTip(FIXED if fixed else usual)
+        self.link.setEnabled(not fixed)
 
     def show_name(self, name: str) -> None:
         """Show the latent's name, unless it is being edited."""

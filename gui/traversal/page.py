@@ -179,6 +179,7 @@ class TraversalPage(QWidget):
             self._say(_why_none(item, before))
             return
         self.source.list_weights(item)
+        self.sliders.fix_names(item.shipped)
         self.sliders.show_name(item.name if len(items) > 1 else "")
         self._show_names(latent_names(item.run.marks()))
         if self.isVisible():

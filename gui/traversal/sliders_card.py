@@ -35,6 +35,7 @@ class SlidersCard(Card):
         self.setFixedWidth(px(286))
         self._span = (-3.0, 3.0)
         self._mean: NDArray[np.float64] | None = None
+        self._fixed = False
         self._touched: set[int] = set()
         self.rows: list[LatentRow] = []
         self.order: list[int] = []
@@ -158,6 +159,7 @@ class SlidersCard(Card):
         for latent, kind in enumerate(kinds):
             row = LatentRow(latent, kind)
             row.set_range(*self._span)
+            row.fix_name(self._fixed)
             row.moved.connect(self._row_moved)
             row.named.connect(self.named)
             row.play.connect(self.play)
@@ -174,6 +176,12 @@ class SlidersCard(Card):
         self.step.setText(words)
         self.step.setToolTip(words)
         self.step.show()
+
+    def fix_names(self, fixed: bool) -> None:
+        """Let names be edited, or not."""
+        self._fixed = fixed
+        for row in self.rows:
+            row.fix_name(fixed)
 
     def show_names(self, names: Mapping[int, str]) -> None:
         """Show the latents' names."""

@@ -201,7 +201,7 @@ class SourceCard(Card):
 
     def begin_run(self, item: RunItem | None) -> None:
         """Start with a new run: the same image if it has the same data, else a typical one; the image's own class."""
-        data = item.run.data if item is not None else None
+        data = (item.run.data, item.shipped) if item is not None else None  # the gallery has a sample of the data
         if data != self._data:
             self._index = None
         self._data, self._known = data, False

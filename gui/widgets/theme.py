@@ -275,6 +275,14 @@ def style_sheet(t: Tokens) -> str:
     QFrame#banner[kind="note"] {{ border-color: {t.warning}; }}
     QFrame#banner[kind="offer"] {{ border-color: {t.accent}; }}
     QLabel#title {{ font-weight: 600; }}
+    QLabel#headline {{ font-weight: 600; font-size: {px(19)}px; }}
+    QLabel#lead {{ color: {t.muted}; }}
+    QFrame#model {{ background: {t.card}; border: 1px solid {t.border}; border-radius: 8px; }}
+    QFrame#model[live="true"] {{ border-color: {t.accent}; }}
+    QPushButton#fold {{ background: transparent; border: 1px solid transparent; border-radius: 5px; text-align: left;
+        padding: 4px 6px; font-weight: 600; font-size: {px(12)}px; color: {t.muted}; }}
+    QPushButton#fold:hover {{ color: {t.text}; }}
+    QPushButton#fold:focus {{ border-color: {t.accent}; }}
     QLabel#app {{ font-weight: 600; font-size: {px(14)}px; }}
     QLabel#group {{ font-weight: 600; color: {t.muted}; font-size: {px(12)}px; padding-top: 6px; }}
     QLabel[changed="true"] {{ color: {t.accent}; }}

@@ -50,10 +50,14 @@ class Header(QFrame):
         bar.addWidget(more)
 
     def show_page(self, number: int, before: int) -> None:
-        """Select a tab, and move the focus with it if the previous one had it."""
-        if self.tabs.button(before).hasFocus():
-            self.tabs.button(number).setFocus()
-        self.tabs.button(number).setChecked(True)
+        """Select a tab, and move the focus with it if the previous one had it; a page without a tab selects none."""
+        self.tabs.setExclusive(False)
+        for tab in self.tabs.buttons():
+            of = self.tabs.id(tab)
+            tab.setChecked(of == number)
+            if of == before and tab.hasFocus() and number < len(TABS):
+                self.tabs.button(number).setFocus()
+        self.tabs.setExclusive(True)
 
     def show_theme(self, name: str) -> None:
         """Show the chosen theme: "light", "dark", "contrast" or "system"."""

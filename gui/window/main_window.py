@@ -27,6 +27,8 @@ from engine.system.paths import APP, RESOURCES
 from gui.data.page import DataPage
 from gui.desktop.desktop import Desktop
 from gui.desktop.notify import ending
+from gui.gallery.page import GalleryPage
+from gui.gallery.tour import Tour
 from gui.help.desk import HelpDesk
 from gui.metrics.page import MetricsPage
 from gui.metrics.session import EvaluationSession
@@ -73,13 +75,24 @@ EVALUATING, PREPARING = "Evaluating", "Preparing data"
 LEAST = 1000, 600
 """Size in pixels at 100 % below which the contents scroll."""
 
+GALLERY_PAGE = len(TABS)
+"""The number of the page without a tab."""
+
+GREETING_MS = 4000
+"""How long the first measurement of the preset waits while the gallery greets: opening a model comes first."""
+
+COME_WITH_METRICS = "The gallery's models come with their metrics. Copy one to your runs to evaluate it yourself."
+
 TRAINING = "A run is training. A study uses all cores, so it can only start once the run and the queue are done."
 
 
 class MainWindow(QMainWindow):
-    """Connects the run list, the pages and the three sessions (training, evaluation, study)."""
+    """Connects the run list, the pages and the three sessions (training, evaluation, study).
 
-    def __init__(self, runs: Path, settings: QSettings) -> None:
+    With a folder of trained models as `gallery`, it greets a user without runs with them.
+    """
+
+    def __init__(self, runs: Path, settings: QSettings, gallery: Path | None = None) -> None:
         super().__init__()
         self.setWindowTitle(APP)
         self.setWindowIcon(QIcon(str(RESOURCES / "icons" / "icon.svg")))
@@ -90,7 +103,8 @@ class MainWindow(QMainWindow):
 
         self.plugins = PluginHost(self._uses, self)
         self.plugins.load_known()
-        self.store = RunStore(runs, self)
+        self.gallery = RunStore(gallery, self) if gallery is not None else None
+        self.store = RunStore(runs, self, self.gallery)
         self.training = TrainingSession(runs, self)
         self._trained: Path | None = None
         """The run that trained last, in this session."""
@@ -112,6 +126,10 @@ class MainWindow(QMainWindow):
         for page, title in zip(pages, TABS, strict=True):
             page.setAccessibleName(title)
             self.pages.addWidget(page)
+        self.gallery_page = GalleryPage(settings, gallery) if gallery is not None else None
+        if self.gallery_page is not None:
+            self.gallery_page.setAccessibleName("Gallery")
+            self.pages.addWidget(self.gallery_page)
         self.banner = Banner()
         self.plugin_desk = PluginDesk(self.plugins, self.banner, self)
         self.status = StatusBar(runs)
@@ -127,17 +145,25 @@ class MainWindow(QMainWindow):
             self._show_plugins,
             self._open_palette,
             self.zoom,
+            self._show_gallery if gallery is not None else None,
+            self._begin_tour,
         )
         self.header = Header(menu)
         self.theme = ThemeChoice(self.header, settings, self)
         self._lay_out()
+        self.tour = Tour(self, settings, self._show_page)
         self.outline = sources.HelpOutline(lambda: keys_of(self), self.help.show_topic, self)
         self.palette_ = Palette(self, settings, self._gather)
         self.outline.known.connect(self.palette_.gather_again)
         self._connect()
         self._take_preferences()
         self._restore_place()
+        if self.gallery is not None:
+            self.gallery.refresh()
         self.store.start()
+        if self.gallery is not None and self.gallery.items and not self.store.items:
+            self._show_gallery()
+            self.estimator.hold(GREETING_MS)
         self.banner.say_also(files_left_out(self.training.queue))
         self._show_queue()
         offer_unfinished(self.store, self.training, self.run_list, self.banner, settings)
@@ -152,6 +178,7 @@ class MainWindow(QMainWindow):
         lists.addWidget(self.run_list, 1)
         lists.addWidget(self.queue_card)
         left.setMinimumWidth(px(190))
+        self._left = left
         sizes = (px(248), 1000)
         splitter = Splitter(Qt.Orientation.Horizontal, (left, right), sizes, (0, 1), self._settings, "splitter")
         middle = QWidget()
@@ -186,6 +213,7 @@ class MainWindow(QMainWindow):
         self.actions_of_runs.undo_stack.indexChanged.connect(self.banner.withdraw_undo)
         self.store.updated.connect(self._run_updated)
         self.store.unreadable.connect(self._say_left_out)
+        self.estimator.estimated.connect(self.training_page.take_estimate)
         card = self.training_page.settings
         card.start.connect(self._start)
         card.pause.connect(self.training.pause)
@@ -236,14 +264,46 @@ class MainWindow(QMainWindow):
         self.data_page.ended.connect(self._data_ended)
         self.plugins.registered.connect(self._take_plugins)
         self.plugin_desk.review.connect(self._show_plugin)
+        if self.gallery_page is not None:
+            self._connect_gallery(self.gallery_page)
         self.hint = DropHint(self)
         self.setAcceptDrops(True)
+
+    def _connect_gallery(self, page: GalleryPage) -> None:
+        page.opened.connect(self._open_model)
+        page.train_asked.connect(self._train_before_ones_eyes)
+        page.tour_asked.connect(self._begin_tour)
+        page.help_asked.connect(self.help.show_topic)
+        self.estimator.estimated.connect(page.take_estimate)
+
+    # The gallery
+
+    @Slot()
+    def _show_gallery(self) -> None:
+        if self.gallery_page is not None:
+            self._show_page(GALLERY_PAGE)
+
+    @Slot(object)
+    def _open_model(self, path: Path) -> None:
+        """Show a model of the gallery in Traversal."""
+        self.run_list.select(path)
+        self._show_page(TABS.index("Traversal"))
+
+    @Slot()
+    def _train_before_ones_eyes(self) -> None:
+        self._show_page(TABS.index("Training"))
+        self.training_page.settings.start_quick()
+
+    @Slot()
+    def _begin_tour(self) -> None:
+        self.tour.begin()
 
     # Displaying
 
     @Slot(int)
     def _show_page(self, number: int) -> None:
         self.header.show_page(number, self.pages.currentIndex())
+        self._left.setVisible(number != GALLERY_PAGE)
         self.pages.setCurrentIndex(number)
         self.setProperty("helpTopic", self.pages.currentWidget().property("helpTopic"))
         self._show_runs()
@@ -259,7 +319,12 @@ class MainWindow(QMainWindow):
         elif page is self.traversal_page:
             self.traversal_page.show_runs(items)
         elif page is self.metrics_page:
-            self.metrics_page.show_runs(self.store.items, items)
+            self._show_metrics()
+
+    def _show_metrics(self) -> None:
+        """Show the metrics of the user's runs, and of the gallery's models that are selected."""
+        items = self.run_list.items()
+        self.metrics_page.show_runs([*self.store.items, *(item for item in items if item.shipped)], items)
 
     @Slot(object, object)
     def _say_left_out(self, broken: dict[str, str], damaged: list[RunItem]) -> None:
@@ -286,6 +351,7 @@ class MainWindow(QMainWindow):
             *sources.presets(card, self._use_preset),
             *self.outline.entries(),
             *sources.runs(self.store.items, lambda item: self.run_list.select(item.path)),
+            *sources.models(self.gallery.items if self.gallery is not None else [], self._open_model),
         ]
 
     def _show_setting(self, key: str) -> None:
@@ -500,7 +566,11 @@ class MainWindow(QMainWindow):
         if not items:
             self.metrics_page.show_idle("Select runs on the left first.")
             return
-        self.evaluation.start([item.run for item in items], self.metrics_page.chooser.metrics)
+        own = [item for item in items if not item.shipped]
+        if not own:
+            self.metrics_page.show_idle(COME_WITH_METRICS)
+            return
+        self.evaluation.start([item.run for item in own], self.metrics_page.chooser.metrics)
         self._evaluation_progressed(Progress(0, 1, "Loading"))
 
     @Slot(object, str)
@@ -518,7 +588,7 @@ class MainWindow(QMainWindow):
     def _evaluation_ended(self, words: str) -> None:
         self.metrics_page.show_idle(words)
         self.status.show_job(EVALUATING, None)
-        self.metrics_page.show_runs(self.store.items, self.run_list.items())
+        self._show_metrics()
         self.closing.finish()
 
     # Studies
@@ -596,6 +666,8 @@ class MainWindow(QMainWindow):
         self.training_page.apply_theme()
         self.traversal_page.apply_theme()
         self.metrics_page.apply_theme()
+        if self.gallery_page is not None:
+            self.gallery_page.apply_theme()
         self._show_runs()
 
     @Slot()
@@ -668,6 +740,9 @@ class MainWindow(QMainWindow):
         self.outline.close()
         self.plugins.close()
         self.store.close()
+        self.actions_of_runs.close_worker()
+        if self.gallery_page is not None:
+            self.gallery_page.close_worker()
         self.banner.close_timer()
         self.estimator.close()
         self.status.machine.close_worker()
@@ -682,5 +757,6 @@ class MainWindow(QMainWindow):
     def _keep_place(self) -> None:
         """Save layout, tab and form for the next session."""
         self._settings.setValue("geometry", self.saveGeometry())
-        self._settings.setValue("tab", self.pages.currentIndex())
+        if self.pages.currentIndex() != GALLERY_PAGE:
+            self._settings.setValue("tab", self.pages.currentIndex())
         self.training_page.settings.keep()

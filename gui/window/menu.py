@@ -26,6 +26,8 @@ class WindowMenu(QMenu):
         show_plugins: Callable[[], None],
         open_palette: Callable[[], None],
         zoom: Zoom,
+        show_gallery: Callable[[], None] | None,
+        begin_tour: Callable[[], None],
     ) -> None:
         super().__init__(window)
         undo, redo = undo_stack.createUndoAction(self, "Undo"), undo_stack.createRedoAction(self, "Redo")
@@ -49,6 +51,9 @@ class WindowMenu(QMenu):
         self.addSeparator()
         self.addAction("Help", QKeySequence("F1"), help_desk.help_with_focus)
         self.addAction("Keyboard shortcuts", QKeySequence("Ctrl+/"), help_desk.show_keys)
+        if show_gallery is not None:
+            self.addAction("Gallery", QKeySequence("Ctrl+G"), show_gallery)
+        self.addAction("Tour", begin_tour)
         self.addAction("What β does…", lambda: FigureOneDialog(window).exec())
         AboutMenu(window, self)
         self.addSeparator()

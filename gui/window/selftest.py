@@ -18,6 +18,7 @@ from typing import NoReturn
 import numpy as np
 from PySide6.QtCore import QEventLoop, QSettings, QTimer, qVersion
 
+from engine.gallery import GALLERY
 from engine.jobs.events import Finished, Job
 from engine.settings.run_config import RunConfig
 from engine.system.log_file import about, end_log, start_log
@@ -85,6 +86,7 @@ class SelfTest:
         theme.choose_scheme(self._app, "light")
         for name, step in (
             ("window", self._open),
+            ("gallery", self._look_at_gallery),
             ("training on digits", self._train_digits),
             ("training on dSprites", self._train_dsprites),
             ("traversal", self._traverse),
@@ -119,13 +121,25 @@ class SelfTest:
     # The steps
 
     def _open(self) -> str:
-        self._window = MainWindow(self._folder / "runs", self._settings)
+        self._window = MainWindow(self._folder / "runs", self._settings, GALLERY)
         self._window.show()
         self._until(self._window.isVisible)
         picture = self._window.grab().toImage()
         colours = {picture.pixel(x, y) for x in range(0, picture.width(), 7) for y in range(0, picture.height(), 7)}
         _require(len(colours) > 10, "the window to be drawn")
         return f"{self._window.width()} × {self._window.height()} pixels"
+
+    def _look_at_gallery(self) -> str:
+        page, traversal = self._window.gallery_page, self._window.traversal_page
+        assert page is not None
+        self._until(lambda: bool(page.cards) or bool(page.problems.text()))
+        _require(not page.problems.text(), f"no damaged models ({page.problems.text()})")
+        _require(page.isVisible(), "the gallery to greet a user without runs")
+        for card in page.cards:
+            card.button.click()
+            path = card.model.run.path
+            self._until(lambda path=path: traversal.answer is not None and traversal.answer.loaded.weights.run == path)  # type: ignore[misc]
+        return f"{len(page.cards)} models opened without data"
 
     def _train_digits(self) -> str:
         session, card = self._window.training, self._window.training_page.settings

@@ -10,6 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 STEPS = (
     "window",
+    "gallery",
     "training on digits",
     "training on dSprites",
     "traversal",

@@ -1,0 +1,1 @@
+"""The gallery: trained models as cards that move under the pointer, and the tour."""
