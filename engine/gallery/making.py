@@ -18,7 +18,7 @@ from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from engine.data import Dataset, load_prepared, prepare
-from engine.errors import ConfigError, RunError
+from engine.errors import ConfigError, RunError, StudioError
 from engine.evaluation.evaluate import evaluate
 from engine.evaluation.factor_links import Targets, correlation_ratio, errors_avoided
 from engine.evaluation.posterior_means import PosteriorMeans
@@ -54,6 +54,10 @@ TOLD = 0.15
 
 COMPARED = 16
 """Images from which traversals are decoded to compare packed weights with the original ones."""
+
+
+LARGEST_PREVIEW = 100_000
+"""Bytes up to which the last preview of a run comes with its model."""
 
 
 class _Strict(BaseModel):
@@ -103,9 +107,9 @@ class _Sample:
 def build_gallery(spec: Path, runs: Path, output: Path, only: str = "") -> Job:
     """Make the gallery that a file describes from runs below `runs`, or only the model made from the run `only`.
 
-    A model whose packed weights are those already in `output` keeps its metrics. Yields Progress and Finished, whose
-    message says the size and the largest difference of pixels. Raises ConfigError for the file, RunError for a run that
-    is not there or not finished, OSError.
+    A model whose packed weights are those already in `output` keeps what was computed of them. Yields Progress and
+    Finished, whose message says the size and the largest difference of pixels. Raises ConfigError for the file, RunError
+    for a run that is not there or not finished, OSError.
     """
     wanted = _read_spec(spec)
     output.mkdir(parents=True, exist_ok=True)
@@ -164,18 +168,23 @@ def _make(
         run = Run.open(folder)
         run.config = source.config  # with the folder of the data
         packed = load_model(run, sample.dataset)
-        _take_metrics(place, folder)
+        same = _same_weights(place, folder)
+        if same is not None:
+            shutil.copyfile(place / "evaluation.json", folder / "evaluation.json")
         yield from evaluate(run, metrics)
         _tidy_evaluation(folder, wanted.folder)
         posterior = PosteriorMeans(replace(packed, dataset=sample.images))
         yield from posterior.encode(np.arange(len(sample.images)), f"Encoding the images of {wanted.folder}")
         write_codes(folder / CODES, posterior.means)
-        largest, mean = yield from differences(original, packed, sample)
+        if same is None:
+            largest, mean = yield from differences(original, packed, sample)
+        else:
+            largest, mean = same.largest_difference, same.mean_difference
         kl = np.array(run.evaluation().get("kl_per_latent", []) or [np.nan] * packed.model.latents)
         rows = _rows(packed, sample, kl, posterior.means, wanted.names)
         pictures = [_frames(packed, start_from_image(packed, _position(sample)), latent) for latent, _ in rows]
         _write_strip(folder / STRIP, pictures)
-        _shorten(folder, source)
+        _take_last_preview(folder, source)
         write_json(
             folder / GALLERY_FILE,
             {
@@ -248,11 +257,15 @@ def unused(trained: TrainedModel) -> list[str]:
     return [name for (name, _), gradient in zip(named, gradients, strict=True) if gradient is None]
 
 
-def _take_metrics(place: Path, folder: Path) -> None:
-    """Take the metrics of the model that is there already, if its weights are the same."""
+def _same_weights(place: Path, folder: Path) -> Model | None:
+    """Return the model that is there already if its weights are the same; None if they are not or it is damaged."""
     old, new = place / "checkpoint" / WEIGHTS, folder / "checkpoint" / WEIGHTS
-    if old.exists() and (place / "evaluation.json").exists() and old.read_bytes() == new.read_bytes():
-        shutil.copyfile(place / "evaluation.json", folder / "evaluation.json")
+    if not old.exists() or old.read_bytes() != new.read_bytes():
+        return None
+    try:
+        return read_model(place)
+    except StudioError:
+        return None
 
 
 def _tidy_evaluation(folder: Path, name: str) -> None:
@@ -261,10 +274,10 @@ def _tidy_evaluation(folder: Path, name: str) -> None:
     write_json(file, json.loads(file.read_text(encoding="utf-8")) | {"run": name})
 
 
-def _shorten(folder: Path, source: Run) -> None:
-    """Keep only the last of the previews."""
+def _take_last_preview(folder: Path, source: Run) -> None:
+    """Keep the last of the previews, unless it is large, and nothing that belongs to a run in training."""
     previews = list_previews(source.previews_folder)
-    if previews:
+    if previews and previews[-1].stat().st_size <= LARGEST_PREVIEW:
         (folder / "previews").mkdir()
         shutil.copyfile(previews[-1], folder / "previews" / previews[-1].name)
     for rest in (folder / "lock", folder / "heartbeat"):
@@ -318,7 +331,10 @@ def _frames(trained: TrainedModel, start: Start, latent: int | None) -> NDArray[
 
 def _write_strip(path: Path, rows: list[NDArray[np.uint8]]) -> None:
     joined = np.concatenate([np.concatenate(list(row), axis=1) for row in rows])
-    Image.fromarray(joined[..., 0] if joined.shape[-1] == 1 else joined).save(path, optimize=True)
+    picture = Image.fromarray(joined[..., 0] if joined.shape[-1] == 1 else joined)
+    if picture.mode == "RGB":  # in 256 colours it takes a third of the room, and looks the same at its size
+        picture = picture.quantize(256, dither=Image.Dither.NONE)
+    picture.save(path, optimize=True)
 
 
 def differences(
