@@ -108,8 +108,8 @@ def build_gallery(spec: Path, runs: Path, output: Path, only: str = "") -> Job:
     """Make the gallery that a file describes from runs below `runs`, or only the model made from the run `only`.
 
     A model whose packed weights are those already in `output` keeps what was computed of them. Yields Progress and
-    Finished, whose message says the size and the largest difference of pixels. Raises ConfigError for the file, RunError
-    for a run that is not there or not finished, OSError.
+    Finished, whose message says the size and the largest difference of pixels. Raises ConfigError for the file,
+    RunError for a run that is not there or not finished, OSError.
     """
     wanted = _read_spec(spec)
     output.mkdir(parents=True, exist_ok=True)
