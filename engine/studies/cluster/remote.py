@@ -61,7 +61,10 @@ class Report:
 
 @dataclass
 class _Cell:
-    """A cell on the worker `where`, its address, in this process: the mail between the thread that works and the one that answers the host."""
+    """A cell on the worker with the address `where`, and its mail.
+
+    The mail is between the thread that works and the one that answers the host.
+    """
 
     number: int
     where: str = ""
