@@ -76,9 +76,8 @@ def test_pool_and_local_cluster(study_file, tmp_path):
             found[name].append(timed(host, study, tmp_path / f"{name}-{pair}"))
     ratios = [other / own for (_, own), (_, other) in zip(found["pool"], found["local cluster"], strict=True)]
     stops = {name: stopped(host, study, tmp_path / f"{name}-stopped") for name, host in hosts.items()}
-    print(
-        f"\nimport of distributed: {min(imported):.1f} s; memory: {(psutil.Process().memory_info().rss - before) / 1e6:.0f} MB"
-    )
+    held = (psutil.Process().memory_info().rss - before) / 1e6
+    print(f"\nimport of distributed: {min(imported):.1f} s; memory of the client: {held:.0f} MB more")
     for name, pairs in found.items():
         starts, lengths = zip(*pairs, strict=True)
         print(
