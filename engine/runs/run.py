@@ -8,7 +8,7 @@ moment opens again.
 import os
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -144,8 +144,18 @@ class Run:
         """The step whose checkpoint has weights alone, in a copy of a model of the gallery; None for other runs."""
 
     @classmethod
-    def create(cls, root: Path, config: RunConfig, name: str | None = None) -> "Run":
+    def create(
+        cls,
+        root: Path,
+        config: RunConfig,
+        name: str | None = None,
+        *,
+        colour: int | None = None,
+        marks: Mapping[str, Any] | None = None,
+    ) -> "Run":
         """Create a run folder below `root`; a name that is taken gets the suffix -2, -3, ...
+
+        Its colour is by default the one that the fewest runs there have; `marks` are further ones.
 
         Raises RunError if the folder cannot be written to.
         """
@@ -173,7 +183,9 @@ class Run:
             ) from None
         run = cls(path, config, {}, created)
         run.plugins = plugins
-        run.write_marks({"colour": rarest_colour(root)} | ({"name": name} if name and slug(name) != name else {}))
+        colour = rarest_colour(colours_used(root)) if colour is None else colour
+        named = {"name": name} if name and slug(name) != name else {}
+        run.write_marks({"colour": colour} | named | dict(marks or {}))
         return run
 
     @classmethod
@@ -514,10 +526,14 @@ def _shape_in(values: dict[str, Any]) -> tuple[tuple[int, int, int] | None, int]
     return None, 0
 
 
-def rarest_colour(root: Path) -> int:
-    """Return the colour that the fewest runs below `root` have."""
-    used = [read_checked(path / "marks.json", checked_marks)[0].get("colour") for path in list_runs(root)]
-    return min(range(COLOURS), key=used.count)
+def colours_used(root: Path) -> Counter[Any]:
+    """Return how many runs below `root` have each colour."""
+    return Counter(read_checked(path / "marks.json", checked_marks)[0].get("colour") for path in list_runs(root))
+
+
+def rarest_colour(used: Counter[Any]) -> int:
+    """Return the colour that the fewest runs have."""
+    return min(range(COLOURS), key=lambda colour: used[colour])
 
 
 def distinct_names(runs: Sequence[Run]) -> list[str]:

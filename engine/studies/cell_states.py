@@ -3,6 +3,7 @@
 This is cheap enough to do every second: a run's settings are parsed again only if its config.json has changed.
 """
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -25,6 +26,10 @@ State: TypeAlias = Literal["waiting", "training", "paused", "trained", "evaluate
 
 RANK: dict[State, int] = {"evaluated": 5, "trained": 4, "training": 3, "paused": 2, "waiting": 1, "failed": 0}
 """Rank of states: of several runs with a cell's settings, the most advanced is the cell's."""
+
+
+SEARCHES = 20
+"""A study searches its folder for further runs at most a twentieth of its time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,19 +55,48 @@ def cell_states(study: Study, runs_folder: Path, data: DataOnDisk | None = None)
     count. Pass the same `data` in repeated calls to
     avoid computing fingerprints again.
     """
-    data = data or DataOnDisk()
-    found: dict[tuple[Any, ...], list[Path]] = {}
-    for path in list_runs(runs_folder):
-        key = _key_of(path)
-        if key is not None:
-            found.setdefault(key, []).append(path)
+    data, found = data or DataOnDisk(), _runs_by_key(runs_folder)
     return tuple(_best(study, cell, found.get(experiment_settings(cell.config), []), data) for cell in study.cells)
+
+
+class CellReader:
+    """Reads the states of single cells of a study, as often as one ends or begins.
+
+    A cell that has a run keeps it. For one that has none, the folder is searched again, but only if the last search was
+    at least `SEARCHES` times its own duration ago: with thousands of runs it takes long.
+    """
+
+    def __init__(self, study: Study, runs_folder: Path, data: DataOnDisk) -> None:
+        self._study, self._folder, self._data = study, runs_folder, data
+        self._found: dict[tuple[Any, ...], list[Path]] = {}
+        self._next = 0.0
+
+    def read(self, before: CellState) -> CellState:
+        """Return the state of a cell now."""
+        cell, run = before.cell, before.run
+        if run is not None and (run / "config.json").exists():
+            return _best(self._study, cell, [run], self._data)
+        began = time.monotonic()
+        if began >= self._next:
+            self._found = _runs_by_key(self._folder)
+            self._next = began + (1 + SEARCHES) * (time.monotonic() - began)
+        return _best(self._study, cell, self._found.get(experiment_settings(cell.config), []), self._data)
 
 
 def expected_steps(config: RunConfig) -> int:
     """Return the length of a run in steps; 0 if the data set's size is known only after loading it."""
     images = training_count(config)
     return config.steps or (config.total_steps(images) if images is not None else 0)
+
+
+def _runs_by_key(runs_folder: Path) -> dict[tuple[Any, ...], list[Path]]:
+    """The runs of a folder by the settings that change what they learn."""
+    found: dict[tuple[Any, ...], list[Path]] = {}
+    for path in list_runs(runs_folder):
+        key = _key_of(path)
+        if key is not None:
+            found.setdefault(key, []).append(path)
+    return found
 
 
 def _key_of(path: Path) -> tuple[Any, ...] | None:
@@ -73,7 +107,7 @@ def _key_of(path: Path) -> tuple[Any, ...] | None:
     return _read_key(path, status.st_mtime_ns, status.st_size)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=65536)  # more than the largest study has
 def _read_key(path: Path, changed: int, size: int) -> tuple[Any, ...] | None:
     try:
         return experiment_settings(Run.open(path).config)

@@ -177,13 +177,12 @@ def seconds_left(costs: Sequence[Cost], workers: int) -> float | None:
 def known_paces(states: Iterable[CellState], runs_folder: Path, plan: Plan) -> Paces:
     """Return the paces of earlier runs in the folder, by `key_of`, as far as the cells need them."""
     trained = [entry for path in list_runs(runs_folder) if (entry := _trained(path)) is not None]
-    found: Paces = {}
+    found: dict[Key, Pace | None] = {}
     for state in states:
         key = key_of(state, plan)
-        pace = found.get(key) or pace_of(trained, _on(state.cell.config, plan.resolved, plan.threads))
-        if pace is not None:
-            found[key] = pace
-    return found
+        if key not in found:
+            found[key] = pace_of(trained, _on(state.cell.config, plan.resolved, plan.threads))
+    return {key: pace for key, pace in found.items() if pace is not None}
 
 
 def _trained(path: Path) -> tuple[RunConfig, int, float, int] | None:

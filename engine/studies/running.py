@@ -5,12 +5,12 @@ The state of a study is in its run folders, so that the job can be killed at any
 
 import logging
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from filelock import FileLock, Timeout
 
@@ -18,9 +18,9 @@ from engine.data import check_data, load_prepared, prepare
 from engine.errors import DataError, RunError, RunLockedError, StudioError
 from engine.jobs.events import Event, Finished, Job, Paused, Progress, Request, Unanswered, Warned
 from engine.jobs.workers import Outcome
-from engine.runs.run import LOCK_TIMEOUT, Run
+from engine.runs.run import LOCK_TIMEOUT, Run, colours_used, rarest_colour
 from engine.runs.study_of import STUDY
-from engine.studies.cell_states import CellState, State, cell_states, expected_steps
+from engine.studies.cell_states import CellReader, CellState, State, cell_states, expected_steps
 from engine.studies.data import DataOnDisk, source_of
 from engine.studies.estimate import Cost, Key, cell_config, cost_of, key_of, known_paces, seconds_left
 from engine.studies.events import CellFinished, CellStarted, StudyProgress
@@ -129,6 +129,7 @@ class _StudyJob:
     def __init__(self, study: Study, runs_folder: Path, plan: Plan, host: "Host") -> None:
         self._study, self._folder, self._plan, self._host = study, runs_folder, plan, host
         self._data = DataOnDisk()
+        self._reader = CellReader(study, runs_folder, self._data)
         self._states: list[CellState] = []
         self._todo: deque[int] = deque()
         self._held: list[int] = []
@@ -137,6 +138,11 @@ class _StudyJob:
         self._warned: set[str] = set()
         self._keys: list[Key] = []
         self._costs: list[Cost] = []
+        self._step_seconds: dict[Key, float] = {}
+        self._evaluation_seconds: dict[str, float] = {}
+        self._colours: Counter[Any] | None = None
+        self._latest: StudyProgress | None = None
+        self._next_progress = 0.0
         self._since: dict[int, tuple[float, int]] = {}
         self._evaluating: dict[int, float] = {}
 
@@ -150,7 +156,9 @@ class _StudyJob:
                 self._states[number] = replace(self._states[number], state="paused")
         paces = known_paces(self._states, runs_folder, plan)
         self._keys = [key_of(state, plan) for state in self._states]
-        self._costs = [cost_of(study, state, paces.get(key_of(state, plan))) for state in self._states]
+        self._costs = [
+            cost_of(study, state, paces.get(key)) for state, key in zip(self._states, self._keys, strict=True)
+        ]
 
     def events(self) -> Events:
         """Work until no cell remains, yielding events and obeying pause and stop."""
@@ -229,9 +237,12 @@ class _StudyJob:
                 yield CellStarted(state)
 
     def _new_run(self, state: CellState) -> Path:
-        run = Run.create(self._folder, cell_config(state, self._plan), self._study.run_name(state.cell))
-        run.write_marks(run.marks() | {STUDY: self._study.title})
-        return run.path
+        if self._colours is None:
+            self._colours = colours_used(self._folder)
+        colour = rarest_colour(self._colours)
+        self._colours[colour] += 1
+        config, name = cell_config(state, self._plan), self._study.run_name(state.cell)
+        return Run.create(self._folder, config, name, colour=colour, marks={STUDY: self._study.title}).path
 
     def _receive(self, reports: Reports) -> Events:
         """Process what workers reported."""
@@ -295,8 +306,7 @@ class _StudyJob:
 
     def _refresh(self, number: int) -> CellState:
         """Read the state of a cell."""
-        cell = self._study.cells[number]
-        [self._states[number]] = cell_states(replace(self._study, cells=(cell,)), self._folder, self._data)
+        self._states[number] = self._reader.read(self._states[number])
         return self._states[number]
 
     def _warn(self, message: str) -> Iterator[Event]:
@@ -320,24 +330,28 @@ class _StudyJob:
         began, first = self._since.setdefault(number, (now, reached.done))
         if now - began < 1 or reached.done <= first:
             return
-        key, seconds = self._keys[number], (now - began) / (reached.done - first)
-        for other in range(len(self._states)):
-            if self._keys[other] == key:
-                self._costs[other] = replace(self._costs[other], step_seconds=seconds)
+        self._step_seconds[self._keys[number]] = (now - began) / (reached.done - first)
 
     def _evaluated(self, number: int, seconds: float) -> None:
         """Correct the time of evaluations from a finished one."""
-        dataset = self._states[number].cell.config.dataset
-        for other, state in enumerate(self._states):
-            if state.cell.config.dataset == dataset:
-                self._costs[other] = replace(self._costs[other], evaluation_seconds=seconds)
+        self._evaluation_seconds[self._states[number].cell.config.dataset] = seconds
 
     def _progress(self) -> StudyProgress:
-        now = time.monotonic()
+        """The progress now; of a study so large that it takes long to compute, a little earlier."""
+        began = time.monotonic()
+        if self._latest is None or began >= self._next_progress:
+            self._latest = self._progress_at(began)
+            self._next_progress = began + 20 * (time.monotonic() - began)
+        return self._latest
+
+    def _progress_at(self, now: float) -> StudyProgress:
         left = []
         for number, (state, cost) in enumerate(zip(self._states, self._costs, strict=True)):
             if state.state in ("evaluated", "failed"):
                 continue
+            pace = self._step_seconds.get(self._keys[number], cost.step_seconds)
+            evaluation = self._evaluation_seconds.get(state.cell.config.dataset, cost.evaluation_seconds)
+            cost = replace(cost, step_seconds=pace, evaluation_seconds=evaluation)
             started = self._evaluating.get(number)
             if started is not None and cost.evaluation is not None:
                 cost = replace(cost, evaluation_seconds=max(0.0, cost.evaluation - (now - started)) or 1e-9)

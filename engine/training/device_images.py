@@ -5,7 +5,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engine.data.dataset import Dataset, Indices
+from engine.data.dataset import BitStore, Dataset, Indices
 from engine.networks.tensors import to_floats
 
 SHARE = 4
@@ -32,30 +32,38 @@ class DeviceImages:
     device
         The device of the training step.
     room
-        Bytes that images may take there. If all fit, they are kept there as uint8, and a step moves only positions.
+        Bytes that images may take there. If all fit, they are kept there, and a step moves only positions: as uint8 or,
+        where the data set has them so, as packed bits, an eighth of that.
     """
 
     def __init__(self, dataset: Dataset, indices: Indices, device: torch.device, room: int) -> None:
         self._dataset, self._device = dataset, device
-        self._pixels: Tensor | None = None
-        if 0 < len(indices) * int(np.prod(dataset.image_shape)) <= room:
-            self._pixels = torch.empty((len(indices), *dataset.image_shape), dtype=torch.uint8, device=device)
+        self._bits = dataset.store.bits if isinstance(dataset.store, BitStore) else None
+        self._kept: Tensor | None = None
+        size = int(np.prod(dataset.image_shape)) if self._bits is None else self._bits.shape[1]
+        if 0 < len(indices) * size <= room:
+            self._kept = torch.empty((len(indices), size), dtype=torch.uint8, device=device)
             for start in range(0, len(indices), PART):
                 part = indices[start : start + PART]
-                self._pixels[start : start + len(part)] = torch.from_numpy(dataset.images(part)).to(device)
+                rows = dataset.images(part).reshape(len(part), size) if self._bits is None else self._bits[part]
+                self._kept[start : start + len(part)] = torch.from_numpy(rows).to(device)
+            self._shifts = torch.arange(7, -1, -1, dtype=torch.uint8, device=device)  # the first pixel is the highest
             self._places = np.full(len(dataset), len(indices))  # indexing an image that is not kept is an error
             self._places[indices] = np.arange(len(indices))
 
     @property
     def kept(self) -> bool:
         """Whether all images are kept on the device."""
-        return self._pixels is not None
+        return self._kept is not None
 
     def images(self, chosen: Indices) -> Tensor:
         """Return the training images at positions of the data set, float32 (n, channels, height, width) in 0..1."""
-        if self._pixels is None:
+        if self._kept is None:
             return to_floats(self._moved(self._dataset.images(chosen)))
-        return to_floats(self._pixels[self._moved(self._places[chosen])])
+        rows, shape = self._kept[self._moved(self._places[chosen])], (-1, *self._dataset.image_shape)
+        if self._bits is None:
+            return to_floats(rows.view(shape))
+        return (rows[:, :, None] >> self._shifts & 1).view(shape).permute(0, 3, 1, 2).to(torch.float32)
 
     def labels(self, chosen: Indices) -> Tensor:
         """Return their class numbers, int64 (n,). Requires a data set with labels."""

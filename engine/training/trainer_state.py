@@ -19,9 +19,9 @@ class TrainerState:
     """The state of a trainer at a step.
 
     `moments` holds Adam's state for each optimiser, by parameter number; nothing for one that has not taken a step yet,
-    while another has. `noise` is the state of a random generator of
-    `device`; states differ between devices. `sums`, (terms,), are over the `summed` steps since the last row of the
-    curves. `device` is empty in files of version 1.0.0. `processes` is the number of those that took each step together.
+    while another has. `noise` is the state of a random generator of `device`; states differ between devices. `sums`,
+    (terms,), are over the `summed` steps since the last row of the curves. `device` is empty in files of version 1.0.0.
+    `processes` is the number of those that took each step together.
     """
 
     moments: dict[str, dict[int, dict[str, Tensor]]]

@@ -132,7 +132,8 @@ def test_twenty_kills_at_random_moments_change_nothing(study_file, tmp_path, sha
     finally:
         cluster.end()
     took = time.monotonic() - began
-    print(f"\n{len(killed)} kills ({', '.join(killed)}): {took:.0f} s; undisturbed {undisturbed:.0f} s")
+    words = f"{len(killed)} kills ({', '.join(killed)}): {took:.0f} s; undisturbed {undisturbed:.0f} s"
+    print(f"\n{words}")  # noqa: T201
     assert len(killed) > KILLS // 2, "the study ended before it was disturbed enough"
     assert "Traceback" not in cluster.said("client"), cluster.said("client")
     assert [state.state for state in cell_states(study, runs)] == ["evaluated"] * 12

@@ -59,6 +59,7 @@ class _Placed:
     attempt: int = 1
     arriving: Arriving | None = None
     held: ExitStack = field(default_factory=ExitStack)
+    begun: bool = False
     asked: bool = False
     silent: str = ""
 
@@ -93,7 +94,9 @@ class ClusterHost:
         self._client = _connected(address, security)
         try:
             self._count_slots()
-            self.shared = self._is_shared()
+            self._sees: dict[str, bool] = {}
+            """Whether each worker sees the runs folder of this machine, by its address."""
+            self._look()
         except BaseException:
             self._client.close()
             raise
@@ -114,7 +117,7 @@ class ClusterHost:
         return self._slots if self._most is None else min(self._most, self._slots or self._most)
 
     def notes(self) -> list[str]:
-        """Return sentences about the cluster: versions that differ from those here, and whether folders are shared."""
+        """Return sentences about the cluster: versions that differ from those here."""
         found = []
         here = library_versions()
         differing: Counter[str] = Counter()
@@ -137,22 +140,21 @@ class ClusterHost:
             words = [f"{sentence} ({', '.join(sorted(where)[:3])})" for sentence, where in lacking.items()]
             raise DataError(f"Data are missing on workers of the cluster: {' '.join(words)}")
 
-    def _is_shared(self) -> bool:
-        """Whether all workers see the runs folder of this machine."""
-        self._folder.mkdir(parents=True, exist_ok=True)
+    def _look(self, *workers: str) -> None:
+        """Find out which of some workers see the runs folder of this machine; by default all. Raises RunError."""
         mark = self._folder / f".{self._token}"
         try:
+            self._folder.mkdir(parents=True, exist_ok=True)
             mark.write_text(self._token, encoding="utf-8")
-            answers = self._run(remote.sees, str(mark), self._token)
+            self._sees |= self._run(remote.sees, str(mark), self._token, workers=list(workers) or None)
         except OSError as error:
             raise RunError(f"{self._folder} cannot be written: {error.strerror or error}.") from None
         finally:
             mark.unlink(missing_ok=True)
-        return bool(answers) and all(answers.values())
 
-    def _run(self, function: Any, *arguments: Any) -> dict[str, Any]:
-        """Call a function of `remote` on all workers. Raises RunError if the application is not there."""
-        answers: dict[str, Any] = self._client.run(function, *arguments, on_error="return")
+    def _run(self, function: Any, *arguments: Any, workers: list[str] | None = None) -> dict[str, Any]:
+        """Call a function of `remote` on some workers, or on all. Raises RunError if the application is not there."""
+        answers: dict[str, Any] = self._client.run(function, *arguments, workers=workers, on_error="return")
         for where, answer in answers.items():
             if isinstance(answer, ImportError | AttributeError):
                 raise RunError(
@@ -177,11 +179,7 @@ class ClusterHost:
 
     def assign(self, number: int, task: Task) -> None:
         """Place a cell on the cluster."""
-        placed = _Placed(task, self._submit(number, 1))
-        if not self.shared:
-            placed.arriving = Arriving(task.run)
-            placed.held.enter_context(Run.open(task.run).locked())  # so that it counts as in training here, too
-        self._placed[number] = placed
+        self._placed[number] = _Placed(task, self._submit(number, 1))
 
     def receive(self, timeout: float) -> Reports:
         """Return what was reported within `timeout` seconds. Raises RunError if the cluster is lost."""
@@ -262,12 +260,10 @@ class ClusterHost:
         number, placed = report.number, self._placed.get(report.number)
         if placed is None:
             return []
+        placed.begun = not report.waiting
         if report.waiting:
-            pieces = None if self.shared else tuple(whole(placed.task.run))
-            with contextlib.suppress(OSError):  # it is asked again
-                self._client.run(
-                    remote.begin, self._token, number, Order(placed.task, pieces), workers=[where], on_error="return"
-                )
+            with contextlib.suppress(OSError, StudioError):  # it is asked again
+                self._begin(where, number, placed)
         placed.silent = report.silent
         if placed.arriving is not None:
             try:
@@ -281,6 +277,23 @@ class ClusterHost:
         if report.outcome is not None:
             reports.append((number, self._released(number, report.outcome)))
         return reports
+
+    def _begin(self, where: str, number: int, placed: _Placed) -> None:
+        """Send a waiting cell its order, with the files of its run if the worker does not see them.
+
+        Raises RunLockedError while a worker holds the run that was lost a moment ago.
+        """
+        if where not in self._sees:  # it has come later
+            self._look(where)
+        placed.held.close()
+        placed.held, placed.arriving = ExitStack(), None
+        pieces = None
+        if not self._sees[where]:
+            placed.held.enter_context(Run.open(placed.task.run).locked())  # so that it counts as in training here, too
+            placed.arriving = Arriving(placed.task.run)
+            pieces = tuple(whole(placed.task.run))
+        order = Order(placed.task, pieces)
+        self._client.run(remote.begin, self._token, number, order, workers=[where], on_error="return")
 
     def _end_without_outcome(self, number: int) -> Reports:
         """Place a cell again whose task ended without an outcome, unless the scheduler has given it up.
@@ -307,7 +320,7 @@ class ClusterHost:
 
     def _ask(self, command: Command) -> None:
         for placed in self._placed.values():
-            placed.asked = command != "resume"
+            placed.asked = command != "resume" and placed.begun
         self._command(command)
 
     def _command(self, name: str, number: int | None = None) -> None:

@@ -11,6 +11,7 @@ import time
 from collections import deque
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from engine.errors import DataError, StudioError
 from engine.jobs.events import Event, Progress
@@ -60,9 +61,13 @@ class Report:
 
 @dataclass
 class _Cell:
-    """A cell on this worker: the mail between the thread that works and the one that answers the host."""
+    """A cell on the worker with the address `where`, and its mail.
+
+    The mail is between the thread that works and the one that answers the host.
+    """
 
     number: int
+    where: str = ""
     order: Order | None = None
     events: list[Event] = field(default_factory=list)
     commands: deque[str] = field(default_factory=deque)
@@ -84,7 +89,7 @@ _lock = threading.Lock()
 
 def run_cell(token: str, number: int) -> None:
     """Wait for the order of a cell of the study `token`, carry it out, and wait until its outcome has been fetched."""
-    cell = _Cell(number)
+    cell = _Cell(number, _here())
     with _lock:
         _cells[token, number] = cell
     try:
@@ -100,6 +105,16 @@ def run_cell(token: str, number: int) -> None:
         cell.over.set()
         with _lock:
             _cells.pop((token, number), None)
+
+
+def _here() -> str:
+    """Address of the worker whose task this is; a process may have several."""
+    from distributed import get_worker
+
+    try:
+        return get_worker().address
+    except ValueError:
+        return ""
 
 
 def _carry_out(cell: _Cell) -> Outcome:
@@ -206,10 +221,10 @@ def _forgotten(cell: _Cell) -> bool:
 # Called by the host, in the thread of the worker's event loop: each returns at once.
 
 
-def collect(token: str) -> list[Report]:
-    """Return what has happened in the cells of a study on this worker."""
+def collect(token: str, dask_worker: Any = None) -> list[Report]:
+    """Return what has happened in the cells of a study on this worker, which `distributed` passes."""
     with _lock:
-        cells = [cell for (owner, _), cell in _cells.items() if owner == token]
+        cells = [cell for (owner, _), cell in _cells.items() if owner == token and _is_of(cell, dask_worker)]
     return [_report(cell) for cell in cells]
 
 
@@ -236,11 +251,15 @@ def begin(token: str, number: int, order: Order) -> bool:
     return True
 
 
-def command(token: str, name: str, number: int | None = None) -> None:
+def _is_of(cell: _Cell, worker: Any) -> bool:
+    return worker is None or cell.where == worker.address
+
+
+def command(token: str, name: str, number: int | None = None, dask_worker: Any = None) -> None:
     """Send "pause", "resume", "stop" or "end" to the cells of a study on this worker, or to one of them."""
     with _lock:
         for (owner, own), cell in _cells.items():
-            if owner == token and number in (None, own):
+            if owner == token and number in (None, own) and _is_of(cell, dask_worker):
                 cell.commands.append(name)
                 cell.heard = time.monotonic()
 

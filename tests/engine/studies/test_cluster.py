@@ -17,6 +17,7 @@ from engine.runs.run import Run
 from engine.studies import CellFinished, CellStarted, cell_states, load_study, run_study, study_table
 from engine.studies.cluster import files, host, remote
 from engine.studies.cluster.files import Arriving, Changes, Piece, file_names, whole
+from engine.studies.cluster.host import ClusterHost
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -100,24 +101,34 @@ def test_a_lost_piece_is_noticed(tmp_path):
 
 @pytest.fixture
 def cluster(monkeypatch):
-    """A scheduler and a worker with two slots in this process; cells train in child processes as everywhere."""
+    """A scheduler and two workers with one slot each in this process; cells train in child processes as everywhere."""
     from distributed import LocalCluster
 
     monkeypatch.setattr(host, "POLL_SECONDS", 0.05)
     with LocalCluster(
-        n_workers=1, threads_per_worker=2, processes=False, dashboard_address="127.0.0.1:0", silence_logs=50
+        n_workers=2, threads_per_worker=1, processes=False, dashboard_address="127.0.0.1:0", silence_logs=50
     ) as made:
         yield made.scheduler_address
         remote.stop_all(2)
 
 
-@pytest.mark.parametrize("shared", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "seeing", [1, pytest.param(0, marks=pytest.mark.slow), pytest.param(2, marks=pytest.mark.slow)]
+)
 def test_a_study_on_a_cluster_has_the_table_of_one_on_this_machine(
-    cluster, study, study_runs, tmp_path, monkeypatch, shared
+    cluster, study, study_runs, tmp_path, monkeypatch, seeing
 ):
-    """Also without a shared folder, where rows, pictures and checkpoints arrive while runs train."""
-    if not shared:
-        monkeypatch.setattr(remote, "sees", lambda path, content: False)
+    """Also without a shared folder, where rows, pictures and checkpoints arrive while runs train; and where one of two
+    workers, which the host first sees when a cell waits there, has the folder."""
+    seen = []
+
+    def sees(path, content, dask_worker):
+        seen.extend({dask_worker.address} - set(seen))
+        return seen.index(dask_worker.address) < seeing
+
+    monkeypatch.setattr(remote, "sees", sees)
+    look = ClusterHost._look
+    monkeypatch.setattr(ClusterHost, "_look", lambda host, *workers: look(host, *workers) if workers else None)
     events = []
     for event in run_study(study, tmp_path, scheduler=cluster):
         events.append(event)

@@ -74,6 +74,23 @@ def test_images_that_do_not_fit_are_moved_batch_by_batch(dataset):
     assert torch.equal(tight.images(chosen), to_tensor(dataset.store._store(chosen)))
 
 
+def test_packed_bits_are_kept_as_such_and_give_the_same_images_bit_for_bit(monkeypatch):
+    """NumPy's `unpackbits`, by which the store converts them, has the first pixel in the highest bit."""
+    monkeypatch.setattr("engine.training.device_images.PART", 7)
+    store = BitStore(np.random.default_rng(0).integers(0, 256, (60, 32 * 32 // 8), np.uint8), 32, 32)
+    training = np.arange(60)[np.arange(60) % 3 > 0]
+    data = Dataset("own", "Own", store, (32, 32, 1), {"train": training, "test": np.arange(0, 60, 3)}, "memory")
+    assert not DeviceImages(data, training, CPU, len(training) * 128 - 1).kept
+    kept = DeviceImages(data, training, CPU, len(training) * 128)  # an eighth of what pixels would take
+    assert kept.kept
+    chosen = training[[5, 0, 39, 5]]
+    images, expected = kept.images(chosen), to_tensor(store(chosen))
+    assert torch.equal(images, expected)
+    assert images.stride() == expected.stride()
+    with pytest.raises(IndexError):
+        kept.images(np.array([0]))
+
+
 def test_more_images_than_fit_in_one_move(dataset, monkeypatch):
     monkeypatch.setattr("engine.training.device_images.PART", 7)
     kept = DeviceImages(dataset, dataset.training, CPU, PLENTY)

@@ -121,12 +121,13 @@ def test_a_killed_process_ends_the_others_within_seconds_and_the_run_resumes(
 
     monkeypatch.setattr(Worker, "__init__", noted)
     run = make_run(tmp_path, **SETTINGS)
-    killed = None
+    job = training(run, processes=2)
+    while not isinstance(next(job), CheckpointSaved):
+        pass
+    os.kill(started[lost].pid, signal.SIGKILL)
+    killed = time.monotonic()
     with pytest.raises(RunError, match=r"One of the 2 processes was ended by the system|Another process") as error:
-        for event in training(run, processes=2):
-            if isinstance(event, CheckpointSaved) and killed is None:
-                os.kill(started[lost].pid, signal.SIGKILL)
-                killed = time.monotonic()
+        list(job)
     assert time.monotonic() - killed < 10
     assert "keeps its checkpoint at step" in str(error.value)
     assert not any(process.is_alive() for process in started if process.pid)

@@ -26,6 +26,7 @@ from engine.studies import (
     shipped_studies,
     study_table,
 )
+from engine.studies.cluster import host, remote
 from engine.studies.workers import work_on
 from engine.system.paths import RESOURCES
 from engine.training.pace import Pace
@@ -396,3 +397,95 @@ def test_a_setting_is_no_longer_varied_once_it_is_removed(qtbot, open_window, mo
     builder.methods.changed.emit()
     assert "at least one method" in builder.error.text()
     builder.reject()
+
+
+@pytest.fixture
+def cluster(monkeypatch):
+    """The address of a scheduler with one slot; what a cell does in a child process is done in the worker's thread."""
+    from distributed import LocalCluster
+
+    class Commands:
+        """What the host tells a cell, obeyed at once."""
+
+        def __init__(self, control, names):
+            self.append = lambda name: getattr(control, name)()
+            for name in names:
+                self.append(name)
+
+        def __contains__(self, name):
+            return False
+
+    def work(cell, task):
+        control = Control()
+        cell.commands = Commands(control, cell.commands)
+        for event in drive(work_on(task), control):
+            remote._add(cell, event)
+        return Outcome()
+
+    monkeypatch.setattr(remote, "_work", work)
+    monkeypatch.setattr(host, "POLL_SECONDS", 0.05)
+    with LocalCluster(
+        n_workers=1, threads_per_worker=1, processes=False, dashboard_address="127.0.0.1:0", silence_logs=50
+    ) as made:
+        yield made.scheduler_address
+
+
+def choose_cluster(panel, monkeypatch, address):
+    """Choose "On a cluster…" and type an address; return what was offered to be confirmed."""
+    offered = []
+
+    def ask(parent, title, words, text):
+        offered.append(text)
+        return address, True
+
+    monkeypatch.setattr("gui.metrics.study_panel.ask_text", ask)
+    place = panel.foot.where.findData("cluster")
+    panel.foot.where.setCurrentIndex(place)
+    panel.foot.where.activated.emit(place)
+    return offered[0]
+
+
+def test_a_wrong_address_is_a_sentence_and_the_right_one_trains_the_study(
+    qtbot, window_with_half, study, cluster, monkeypatch
+):
+    monkeypatch.setattr(host, "CONNECT_SECONDS", 2)
+    page, panel, session = window_with_half.metrics_page, window_with_half.metrics_page.study, window_with_half.studies
+    assert choose_cluster(panel, monkeypatch, "tcp://127.0.0.1:9") == "tcp://"
+    assert "On the cluster at tcp://127.0.0.1:9." in panel.summary.text()
+    with qtbot.waitSignal(session.ended, timeout=PATIENCE):
+        qtbot.mouseClick(panel.foot.start, LEFT)
+    assert "There is no scheduler at tcp://127.0.0.1:9." in panel.foot.words.text()
+    assert panel.foot.start.isEnabled()
+    assert choose_cluster(panel, monkeypatch, cluster) == "tcp://127.0.0.1:9"
+    with qtbot.waitSignal(session.ended, timeout=PATIENCE):
+        qtbot.mouseClick(panel.foot.start, LEFT)
+    assert panel.foot.words.text() == "2 of 2 runs are trained and evaluated."
+    qtbot.waitUntil(lambda: column(page, "n") == ["1", "1"], timeout=PATIENCE)
+    run = Run.open(session.root / study.run_name(study.cells[1]))
+    assert run.state().step == 60
+
+
+def test_a_study_on_a_cluster_is_paused_resumed_and_stopped(qtbot, open_window, cluster, monkeypatch):
+    window = open_window(length="quick")
+    panel, session = window.metrics_page.study, window.studies
+    qtbot.waitUntil(panel.foot.start.isEnabled, timeout=PATIENCE)
+    choose_cluster(panel, monkeypatch, cluster)
+    qtbot.mouseClick(panel.foot.start, LEFT)
+
+    def steps():
+        window.store.refresh()
+        return window.store.items[0].last("step") or 0 if window.store.items else 0
+
+    qtbot.waitUntil(lambda: steps() > 0, timeout=PATIENCE)
+    qtbot.mouseClick(panel.foot.pause, LEFT)
+    run = window.store.items[0].run
+    qtbot.waitUntil(lambda: run.state().state == "paused", timeout=PATIENCE)
+    assert panel.foot.pause.text() == "Resume"
+    at = run.state().step
+    qtbot.mouseClick(panel.foot.pause, LEFT)
+    qtbot.waitUntil(lambda: steps() > at, timeout=PATIENCE)
+    with qtbot.waitSignal(session.ended, timeout=PATIENCE):
+        qtbot.mouseClick(panel.foot.stop, LEFT)
+    assert run.state().state == "stopped"
+    assert not run.is_locked()
+    qtbot.waitUntil(lambda: panel.foot.start.text() == "Resume", timeout=PATIENCE)
