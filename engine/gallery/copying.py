@@ -10,7 +10,7 @@ from engine.gallery.models import CODES, GALLERY, STRIP, model_folders
 from engine.runs.checkpoints import load_weights, weights_bytes
 from engine.runs.kept_weights import WEIGHTS
 from engine.runs.packed_weights import LEFT_OUT
-from engine.runs.run import Run, new_folder, rarest_colour
+from engine.runs.run import Run, colours_used, new_folder, rarest_colour
 from engine.runs.shipped import GALLERY_FILE
 from engine.settings.folders import with_remembered_data
 from engine.system.files import write_bytes, write_json
@@ -31,7 +31,7 @@ def copy_model(name: str, runs: Path, gallery: Path = GALLERY) -> Run:
     weights = load_weights(source.checkpoint_folder)  # damaged ones are found before anything is written
     try:
         runs.mkdir(parents=True, exist_ok=True)
-        colour = rarest_colour(runs)
+        colour = rarest_colour(colours_used(runs))
         place = new_folder(runs, name)
         shutil.copytree(source.path, place, dirs_exist_ok=True, ignore=shutil.ignore_patterns(*OF_THE_GALLERY))
         metadata = {"step": str(weights.step), "trainer": weights.trainer, LEFT_OUT: json.dumps(list(weights.left_out))}

@@ -20,8 +20,9 @@ class Pages(QStackedWidget):
         super().__init__()
         self._makers = list(makers.items())
         self._built: dict[int, QWidget] = {}
-        for _ in makers:
-            self.addWidget(QWidget())
+        self._holders = [QWidget() for _ in makers]
+        for holder in self._holders:
+            self.addWidget(holder)
         Ahead(self, self.build_next)
 
     def page(self, number: int) -> QWidget:
@@ -30,7 +31,7 @@ class Pages(QStackedWidget):
             title, make = self._makers[number]
             self._built[number] = page = make()
             page.setAccessibleName(title)
-            shown, holder = self.currentIndex(), self.widget(number)
+            shown, holder = self.currentIndex(), self._holders[number]
             self.insertWidget(number, page)
             self.removeWidget(holder)
             holder.deleteLater()
