@@ -38,8 +38,8 @@ class RunActions(QObject):
     """Fills the run list's menu and performs its actions.
 
     Emits `use_settings(path)` to show a run's settings in the form, `failed` and `noted` with a message,
-    `undoable(message)` after an action that Ctrl+Z can undo, `copied(path)` after a model of the gallery has been copied
-    to the user's runs, `imported(path)` after a network was imported, and `allowed` after one may be executed.
+    `undoable(message)` after an action that Ctrl+Z can undo, `copied(path)` after a model of the gallery has been
+    copied to the user's runs, `imported(path)` after a network was imported, and `allowed` after one may be executed.
     """
 
     use_settings = Signal(object)
