@@ -13,6 +13,7 @@ from engine.evaluation.table_formats import comma_separated, markdown
 from engine.figures.curves import curves_figure
 from engine.figures.drawing import reconstructions_figure, save, traversal_figure
 from engine.jobs.events import Finished, Job, Progress
+from engine.methods.registry import METHODS
 from engine.runs.latent_names import latent_names, latent_title
 from engine.runs.previews import list_previews, load_preview
 from engine.runs.run import Run
@@ -69,8 +70,12 @@ def traversal_caption(run: Run, start: str, traversal: Traversal, names: Mapping
         words = f"over its {kind.range_words}" if kind.integer else f"from {values[0]:+g} to {values[-1]:+g}"
         ranges.setdefault(words, []).append(latent_title(latent, names))
     latents = "; ".join(f"{', '.join(titles)} {words}" for words, titles in ranges.items())
-    return f"{_caption(run, start, traversal.step)}{label}: {latents}"
+    return f"{run_caption(run, traversal.step, start)}{label}: {latents}"
 
 
-def _caption(run: Run, start: str, step: int) -> str:
-    return f"{run.name} ({run.config.method_title}, seed {run.config.seed}), {start}, step {step:,}"
+def run_caption(run: Run, step: int, start: str = "") -> str:
+    """Return the caption of a figure of a run: name, method, seed, start, step; without what only a training has."""
+    begun = f", {start}" if start else ""
+    if METHODS[run.config.objective].untrainable:
+        return f"{run.name} ({run.config.method_title}){begun}"
+    return f"{run.name} ({run.config.method_title}, seed {run.config.seed}){begun}, step {step:,}"

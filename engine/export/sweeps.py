@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from engine.evaluation.sweeps import find_sweeps
+from engine.export.summary import run_caption
 from engine.figures.drawing import check_format, save
 from engine.figures.evaluation import sweeps_figure
 from engine.jobs.events import Finished, Job, Warned
@@ -24,7 +25,7 @@ def save_sweeps(run: Run, path: Path, step: int | None = None) -> Job:
     if note := " ".join(note for note in (trained.notes, found.note) if note):
         yield Warned(note)
     names = latent_names(run.marks())
-    caption = f"{run.name} ({run.config.method_title}, seed {run.config.seed}), step {found.step:,}"
+    caption = run_caption(run, found.step)
     save(sweeps_figure(found.sweeps, names, caption), path, caption=caption)
     words = "; ".join(f"{sweep.heading} ({sweep.axis_title(names)})" for sweep in found.sweeps)
     yield Finished(run.path, found.step, message=words)

@@ -281,6 +281,11 @@ class Method(ABC):
         return {}
 
     @classmethod
+    def files_left_out(cls, config: "RunConfig") -> tuple[str, ...]:
+        """Return the names of files that a run needs and that archives of runs do not carry."""
+        return ()
+
+    @classmethod
     def own_data(cls, config: "RunConfig") -> str:
         """Return a fingerprint of the factors and labels that a run brings with it; empty if it has a data set."""
         return ""

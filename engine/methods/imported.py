@@ -69,6 +69,11 @@ class Imported(Method):
         return {"words": ", ".join([*parts, f"pixels {own.values}"]), **about}
 
     @classmethod
+    def files_left_out(cls, config: "RunConfig") -> tuple[str, ...]:
+        """Return the files of the networks: an archive holds nothing that could be executed."""
+        return tuple(filter(None, (config.method.encoder, config.method.decoder)))
+
+    @classmethod
     def output_words(cls, config: "RunConfig") -> str:
         """Return what the encoder outputs."""
         from engine.networks.foreign_files import LAYOUTS
@@ -203,7 +208,7 @@ def checked_content(folder: Path, part: str, name: str, digest: str) -> bytes:
 
     path = file_in(folder, part, name)
     if not path.is_file():
-        raise CheckpointError(f"{path} is missing. Archives of runs carry no programs: copy the file there again.")
+        raise CheckpointError(f"{path} is missing. Archives of runs carry no networks from elsewhere: copy the file.")
     content = read_network(path)
     if hashlib.sha256(content).hexdigest() != digest:
         raise CheckpointError(f"{path} is not the file that the run was imported with. Import the network again.")

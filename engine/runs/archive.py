@@ -51,6 +51,9 @@ def write_archive(runs: Sequence[Run], path: Path) -> Job:
                 damaged += [f"{run.name}: {name}" for name in sorted(problems)]
                 if links:
                     yield Warned(f"Left out of {run.name} because they are links: {', '.join(links)}.")
+                if missing := METHODS[run.config.objective].files_left_out(run.config):
+                    why = f"since archives carry no networks from elsewhere: {', '.join(missing)}"
+                    yield Warned(f"Left out of {run.name}, {why}. Copy the run's folder instead.")
                 for progress, name, content in _contents(run, links, problems):
                     yield progress
                     info = ZipInfo(f"{folder}/{name}", time.localtime()[:6])

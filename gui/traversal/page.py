@@ -298,6 +298,8 @@ class TraversalPage(QWidget):
 
     def _step_text(self, step: int) -> str:
         item = self.item
+        if item is not None and item.untrainable:
+            return "not trained here"
         live = item is not None and item.state.active and self.source.checkpoint is None
         return f"step {step:,}{' · live' if live else ''}"
 

@@ -152,7 +152,11 @@ def test_the_ramp_that_does_not_end_in_time_is_said(run_main, digits_folder):
         (["export", "nothing", "--output", "x.zip", "--tensorboard"], 2, "--tensorboard writes to a folder"),
         (["export", "nothing"], 2, "--output"),
         (["export", "nothing", "--output", "x.csv", "--score", "kl"], 2, "x.csv does not end in a known format"),
-        (["export", "nothing", "--output", "x", "--score", "kl", "--tensorboard"], 2, "leave --tensorboard out"),
+        (
+            ["export", "nothing", "--output", "x", "--score", "kl", "--tensorboard"],
+            2,
+            "and --onnx out",
+        ),
         (["import", "nothing.zip"], 1, "nothing.zip cannot be read"),
         (["train", "--epochs", "1", "--steps", "1"], 2, "not allowed with"),
     ],

@@ -268,14 +268,14 @@ def test_a_run_with_a_program_from_another_machine_asks_first(tmp_path, imported
     load_model_without_data(run)
 
 
-def test_an_archive_carries_no_program(tmp_path, imported):
+def test_an_archive_carries_no_program_and_says_so(tmp_path, imported):
     run, _ = imported()
-    for _ in write_archive([run], tmp_path / "run.zip"):
-        pass
+    said = [event.message for event in write_archive([run], tmp_path / "run.zip") if isinstance(event, Warned)]
+    assert "no networks from elsewhere: encoder.pt, decoder.pt. Copy the run's folder instead." in said[0]
     for _ in read_archive(tmp_path / "run.zip", tmp_path / "elsewhere"):
         pass
     [path] = list_runs(tmp_path / "elsewhere")
-    with pytest.raises(CheckpointError, match="Archives of runs carry no programs"):
+    with pytest.raises(CheckpointError, match="Archives of runs carry no networks from elsewhere"):
         load_model_without_data(Run.open(path))
 
 

@@ -137,7 +137,7 @@ def test_every_command_is_explained(library):
     from engine.cli.main import parser
 
     topic = library.topics["command-line"]
-    listed = re.findall(r"^    (\w+)  ", parser().format_help(), re.MULTILINE)
+    listed = re.findall(r"^    ([\w-]+)  ", parser().format_help(), re.MULTILINE)
     assert len(listed) > 8
     assert topic.anchors() == {"window", *listed}
     assert "new total length in steps" in topic.text
