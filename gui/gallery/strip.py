@@ -7,6 +7,7 @@ from PySide6.QtCore import QRect, QRectF, QSize, Qt, QTimer, Slot
 from PySide6.QtGui import QColor, QFont, QFontMetrics, QHideEvent, QImage, QPainter, QPainterPath, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
+from gui.widgets.plain import as_plain
 from gui.widgets.theme import px, reduced_motion, tokens
 
 TICK_MS = 50
@@ -38,6 +39,7 @@ class Strip(QWidget):
         policy.setHeightForWidth(True)
         self.setSizePolicy(policy)
         self.setAccessibleName("Traversals of " + ", ".join(self._words))
+        self.setToolTip(as_plain("What each latent changes: " + ", ".join(self._words)))
 
     @property
     def playing(self) -> bool:

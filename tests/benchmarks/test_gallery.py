@@ -37,7 +37,7 @@ told = {}
 def tell(what):
     if what not in told:
         told[what] = time.time() - began
-        print(f"{what} {told[what]:.2f}", flush=True)
+        print(f"{what} {told[what]:.2f} {time.process_time():.2f}", flush=True)
 
 def look():
     tell("window")
@@ -75,6 +75,7 @@ def test_seconds_to_moving_pictures_and_to_a_traversal(tmp_path):
         command = [sys.executable, "-c", DRIVER, str(time.time()), str(PROJECT), str(home)]
         environment = os.environ | folders | {"OMP_WAIT_POLICY": "PASSIVE"}
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=True)
-        told = dict(line.split() for line in done.stdout.splitlines() if len(line.split()) == 2)
-        print(f"\nround {number}: " + ", ".join(f"{what} after {seconds} s" for what, seconds in told.items()), end="")
-    print(f" (load {os.getloadavg()[0]:.1f})")
+        told = [line.split() for line in done.stdout.splitlines()]
+        words = (f"{what} after {seconds} s ({of_them} s of a processor)" for what, seconds, of_them in told)
+        print(f"\nround {number}: {', '.join(words)} (load {os.getloadavg()[0]:.1f})", end="")
+    print()

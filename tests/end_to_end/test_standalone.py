@@ -178,7 +178,7 @@ def kept(runs, name):
 
 
 def test_the_whole_path_by_mouse(moved, home, screen, tmp_path):
-    """Train, watch, pause, resume, traverse, evaluate, export, close: places are those of a window of 1440 x 900."""
+    """Open a model, train, watch, pause, resume, traverse, evaluate, export, close: places of a 1440 x 900 window."""
     runs = home / ".local" / "share" / "Disentangle Studio" / "runs"
     pictures = Path(os.environ.get("PICTURES", tmp_path))
     display = {"DISPLAY": screen.environment["DISPLAY"], "QT_QPA_PLATFORM": "xcb"}
@@ -201,7 +201,12 @@ def test_the_whole_path_by_mouse(moved, home, screen, tmp_path):
         screen.do("windowsize", window, *SCREEN, "windowmove", window, 0, 0, "windowactivate", "--sync", window)
         time.sleep(1)
         screen.picture(pictures / "frozen-start.png")
-        screen.click(800, 536)  # Train the two-minute preset
+        screen.click(190, 215)  # the gallery's first model
+        time.sleep(10)
+        screen.picture(pictures / "frozen-gallery.png")
+        screen.do("key", "ctrl+g")
+        time.sleep(1)
+        screen.click(1344, 118)  # Train one now
         until(lambda: kept(runs, "state.json").get("step", 0) >= 200, 120, "the run trains")
         time.sleep(2)
         screen.picture(pictures / "frozen-training.png")
