@@ -49,6 +49,7 @@ SIMULATED = """
 import asyncio, sys, time
 sys.path.insert(0, {root!r})
 from engine.jobs.workers import Outcome
+from engine.evaluation.catalogue import VERSION
 from engine.runs.run import Run, RunState
 from engine.studies.cluster import remote
 
@@ -57,7 +58,7 @@ def work(cell, task):
     run = Run.open(task.run)
     with run.locked():
         run.write_evaluation({{
-            "run": run.name, "name": run.name, "step": 60,
+            "run": run.name, "name": run.name, "step": 60, "checkpoint": f"{{VERSION}}-simulated",
             "metrics": {{"reconstruction": {{"value": 90.5, "unit": "nats", "protocol": {{}}}}}},
         }})
         run.write_state(RunState("finished", 60, 60))
