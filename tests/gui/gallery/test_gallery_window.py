@@ -12,10 +12,10 @@ from engine.gallery import read_gallery
 from gui.gallery.strip import Strip
 from gui.gallery.tour import STOPS, TOUR_OVER
 from gui.runs.trash import move_to_trash
-from gui.training.estimator import PATIENCE_MS
+from gui.training.estimator import PATIENCE_MS, Estimator
 from gui.widgets import theme
 from gui.window.header import TABS
-from gui.window.main_window import COME_WITH_METRICS, GALLERY_PAGE, MainWindow
+from gui.window.main_window import COME_WITH_METRICS, GALLERY_PAGE, GREETING_MS, MainWindow
 
 
 @pytest.fixture
@@ -84,8 +84,12 @@ def test_a_user_with_runs_is_not_greeted(with_run, open_with):
     assert window.run_list.isVisible()
 
 
-def test_opening_a_model_comes_before_measuring_the_preset(greeting):
-    assert greeting.estimator._timer.interval() > PATIENCE_MS
+def test_opening_a_model_comes_before_measuring_the_preset(open_with, monkeypatch):
+    held = []
+    monkeypatch.setattr(Estimator, "hold", lambda self, milliseconds: held.append(milliseconds))
+    open_with()
+    assert held == [GREETING_MS]
+    assert held[0] > PATIENCE_MS
 
 
 def test_a_card_has_the_story_and_the_numbers(greeting, tiny_gallery):
