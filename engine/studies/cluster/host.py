@@ -154,7 +154,10 @@ class ClusterHost:
 
     def _run(self, function: Any, *arguments: Any, workers: list[str] | None = None) -> dict[str, Any]:
         """Call a function of `remote` on some workers, or on all. Raises RunError if the application is not there."""
-        answers: dict[str, Any] = self._client.run(function, *arguments, workers=workers, on_error="return")
+        try:
+            answers = self._call(function, *arguments, workers=workers)
+        except ConnectionError as error:
+            raise RunError(self._lost(str(error))) from None
         for where, answer in answers.items():
             if isinstance(answer, ImportError | AttributeError):
                 raise RunError(
@@ -164,6 +167,23 @@ class ClusterHost:
             if isinstance(answer, Exception):
                 raise RunError(f"The worker {where} answered with an error ({type(answer).__name__}: {answer}).")
         return answers
+
+    def _call(self, function: Any, *arguments: Any, workers: list[str] | None = None) -> dict[str, Any]:
+        """Call a function of `remote` on workers; errors there are among the answers.
+
+        Raises ConnectionError if the scheduler is lost, of which the library says so in many ways.
+        """
+        try:
+            found: dict[str, Any] = self._client.run(function, *arguments, workers=workers, on_error="return")
+        except Exception as error:
+            raise ConnectionError(_lost_words(error)) from error
+        return found
+
+    def _lost(self, cause: str) -> str:
+        return (
+            f"The cluster at {self.address} is lost ({cause}). Every run of the study can be resumed from its last "
+            "checkpoint: start the study again."
+        )
 
     # As a WorkerPool
 
@@ -188,10 +208,7 @@ class ClusterHost:
         except queue.Empty:
             return []
         if answers.lost:
-            raise RunError(
-                f"The cluster at {self.address} is lost ({answers.lost}). Every run of the study can be resumed from "
-                "its last checkpoint: start the study again."
-            )
+            raise RunError(self._lost(answers.lost))
         reports: Reports = []
         for where, report in answers.reports:
             reports += self._take(where, report)
@@ -293,7 +310,7 @@ class ClusterHost:
             placed.arriving = Arriving(placed.task.run)
             pieces = tuple(whole(placed.task.run))
         order = Order(placed.task, pieces)
-        self._client.run(remote.begin, self._token, number, order, workers=[where], on_error="return")
+        self._call(remote.begin, self._token, number, order, workers=[where])
 
     def _end_without_outcome(self, number: int) -> Reports:
         """Place a cell again whose task ended without an outcome, unless the scheduler has given it up.
@@ -325,7 +342,7 @@ class ClusterHost:
 
     def _command(self, name: str, number: int | None = None) -> None:
         with contextlib.suppress(OSError):
-            self._client.run(remote.command, self._token, name, number, on_error="return")
+            self._call(remote.command, self._token, name, number)
         self._wake.set()
 
     # In the thread that asks
@@ -343,7 +360,7 @@ class ClusterHost:
             except Exception as error:  # of any layer of the connection
                 log.info("no answer from the cluster", exc_info=True)
                 if time.monotonic() - heard > LOST_SECONDS or self._client.status == "closed":
-                    self._answers.put(_Answers(lost=_cause(error)))
+                    self._answers.put(_Answers(lost=_lost_words(error)))
                     return
             self._wake.wait(max(POLL_SECONDS, 5 * (time.monotonic() - began)))
             self._wake.clear()
@@ -352,7 +369,7 @@ class ClusterHost:
         self._count_slots()
         ended = tuple(n for n, placed in list(self._placed.items()) if placed.future.status not in ("pending",))
         reports = []
-        for where, answer in self._client.run(remote.collect, self._token, on_error="return").items():
+        for where, answer in self._call(remote.collect, self._token).items():
             if isinstance(answer, list):
                 reports += [(where, report) for report in answer]
         here = {report.number for _, report in reports}
@@ -381,6 +398,11 @@ def _failure(error: Exception) -> StudioError:
         return error
     words = getattr(error, "strerror", None) or error
     return RunError(f"Its files could not be written: {words}. It can be resumed.")
+
+
+def _lost_words(error: BaseException) -> str:
+    """Why the scheduler is lost; in a client that is closed, the library finds None where it expects an object."""
+    return "the connection is closed" if isinstance(error, AttributeError) else _cause(error)
 
 
 def _cause(error: BaseException) -> str:

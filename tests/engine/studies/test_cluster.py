@@ -188,6 +188,26 @@ def test_another_version_on_a_worker_is_said(cluster, study, tmp_path, monkeypat
     assert "disentangle-studio 0.1 (here " in notes[0]
 
 
+def test_a_lost_scheduler_is_a_sentence_whatever_the_library_says(tmp_path, monkeypatch):
+    """Found by killing: a client that has given up raised AttributeError from within, also while the host stopped."""
+    from distributed import LocalCluster
+
+    monkeypatch.setattr(host, "POLL_SECONDS", 0.05)
+    with LocalCluster(
+        n_workers=1, threads_per_worker=1, processes=False, dashboard_address="127.0.0.1:0", silence_logs=50
+    ) as made:
+        cells = ClusterHost(made.scheduler_address, tmp_path)
+        cells._client.close()
+        cells.pause()
+        with pytest.raises(
+            RunError, match=r"^The cluster at .* is lost \([^']+\)\. Every run of the study can be resumed"
+        ):
+            cells.receive(20)
+        with pytest.raises(RunError, match="is lost"):
+            cells.notes()
+        assert cells.stop() == []
+
+
 def test_a_cell_whose_host_is_gone_saves_and_ends(monkeypatch, study, tmp_path):
     """The window was killed: nobody asks any more."""
     monkeypatch.setattr(remote, "PATIENCE", -1)
