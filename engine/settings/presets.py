@@ -1,6 +1,7 @@
 """Presets: named settings to start from, one TOML file each, in resources/presets and in the user's presets folder."""
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -59,8 +60,14 @@ def load_preset(path: Path) -> Preset:
 
 def shipped_presets() -> list[Preset]:
     """Return the presets that come with the application, quick ones first."""
+    return list(_shipped())
+
+
+@cache
+def _shipped() -> tuple[Preset, ...]:
+    """Read them once: every window and every dialog for studies lists them."""
     presets = [load_preset(path) for path in sorted((RESOURCES / "presets").glob("*.toml"))]
-    return sorted(presets, key=lambda preset: (not preset.name.startswith("quick"), preset.name != QUICK))
+    return tuple(sorted(presets, key=lambda preset: (not preset.name.startswith("quick"), preset.name != QUICK)))
 
 
 def own_presets() -> list[Preset]:
