@@ -8,7 +8,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engine.data import ENTRIES, ArrayStore, Dataset, fingerprint_of, load_dataset, load_if_available, prepare
+from engine.data import (
+    ENTRIES,
+    ArrayStore,
+    Dataset,
+    fingerprint_of,
+    load_dataset,
+    load_if_available,
+    load_prepared,
+    prepare,
+)
 from engine.errors import CheckpointError
 from engine.jobs.events import Event, Progress, Request
 from engine.methods.base import Method, Posterior
@@ -103,11 +112,12 @@ def load_dataset_of(run: Run) -> Dataset:
 
 def prepared_dataset_of(run: Run) -> Generator[Event, Request | None, Dataset]:
     """Prepare a run's data set, with Progress, and return it. Raises as `load_dataset_of` does."""
-    if not holds_codes(run.config):
-        for event in prepare(*run.config.data):
-            if isinstance(event, Progress):
-                yield event
-    return load_dataset_of(run)
+    if holds_codes(run.config):
+        return load_codes(run)[1]
+    for event in prepare(*run.config.data):
+        if isinstance(event, Progress):
+            yield event
+    return load_prepared(*run.data)
 
 
 def require_decoder(run: Run) -> None:

@@ -19,6 +19,7 @@ from gui.metrics.settings_panel import SettingsPanel
 from gui.widgets.combo import Combo
 from gui.widgets.layouts import Card, empty_state, label
 from gui.widgets.plain import tip
+from gui.widgets.tab_order import follow
 from gui.widgets.theme import LIGHT, tokens
 
 if TYPE_CHECKING:
@@ -109,6 +110,7 @@ class ChartCard(Card):
             self._scatter.setAccessibleName("Scatter plot")
             self._scatter.picked.connect(self.picked)
             self._stack.addWidget(self._scatter)
+            follow(self.data, self._scatter)
         return self._scatter
 
     @property
@@ -120,6 +122,7 @@ class ChartCard(Card):
             self._bars = BarChart()
             self._bars.setAccessibleName("Bar chart")
             self._area.setWidget(self._bars)
+            follow(self.data, self._bars)
         return self._bars
 
     def show_table(self, table: Table, looks: Sequence[int]) -> None:

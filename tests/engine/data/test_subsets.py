@@ -130,16 +130,16 @@ def own(tmp_path, monkeypatch):
 
 
 def test_training_sees_the_subset_and_evaluation_says_so(own, tmp_path, monkeypatch):
-    import engine.training.trainer as trainer
+    import engine.training.steps as steps
 
     seen = set()
-    original = trainer.DeviceImages.images
+    original = steps.DeviceImages.images
 
     def noting(self, chosen):
         seen.update(chosen.tolist())
         return original(self, chosen)
 
-    monkeypatch.setattr(trainer.DeviceImages, "images", noting)
+    monkeypatch.setattr(steps.DeviceImages, "images", noting)
     config = RunConfig(
         dataset="arrays", data_folder=own, subset="without row = 4; without column = 0..1 & kind = 3",
         objective="vae", epochs=2, batch_size=16, latents=2,

@@ -55,7 +55,7 @@ def metrics_of(run, *names):
 
 @pytest.mark.parametrize(
     "path",
-    sorted(path for path in EXAMPLES.parent.rglob("*.py") if path.parent.name != "cluster"),
+    sorted(path for path in EXAMPLES.parent.rglob("*.py") if path.parent.name not in ("cluster", "representations")),
     ids=lambda path: path.stem,
 )
 def test_an_example_imports_nothing_of_the_application_but_the_interface(path):

@@ -33,7 +33,10 @@ def test_a_dropped_representation_is_scored_beside_the_runs(qtbot, window, tmp_p
     window._show_page(TABS.index("Metrics"))
     drop(window, write(tmp_path / "theirs.npz"))
     page = window.metrics_page
-    qtbot.waitUntil(lambda: not window.evaluation.active and page.full.lines != (), timeout=60_000)
+    qtbot.waitUntil(
+        lambda: any(each.rows[0].value("mig") is not None for each in page.full.lines) and not window.evaluation.active,
+        timeout=60_000,
+    )
     [line] = page.full.lines
     assert line.title == "theirs"
     assert line.cells[page.full.index("mig")].value == pytest.approx(1, abs=0.05)

@@ -169,6 +169,7 @@ def test_the_form(qtbot, enter):
 
 def test_the_window_has_no_other_number_fields(window):
     """All number fields in the window follow this rule."""
+    window.pages.build_all()
     boxes = window.findChildren(QAbstractSpinBox)
     assert boxes
     assert all(isinstance(box, NumberBox | WholeNumberBox) for box in boxes)
