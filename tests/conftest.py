@@ -6,7 +6,6 @@ import os
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import gzip
-import multiprocessing
 import shutil
 import struct
 from pathlib import Path
@@ -104,33 +103,6 @@ def private_folders(tmp_path_factory):
             patch.setenv(f"XDG_{name}_HOME", str(folder / name.lower()))
         yield folder
     shutil.rmtree(folder, ignore_errors=True)  # drawn dSprites, prepared copies of data
-
-
-def _forked(environment, target, arguments):
-    """What a forked child does: it has the environment of the process that started it."""
-    os.environ.clear()
-    os.environ.update(environment)
-    target(*arguments)
-
-
-@pytest.fixture(scope="session", autouse=True)
-def quick_children():
-    """Fork the children of a test from a process that has loaded what they need, which takes 3 s otherwise.
-
-    What they load of their own is tested where commands run in processes of their own (end_to_end).
-    """
-    if "forkserver" not in multiprocessing.get_all_start_methods():
-        yield
-        return
-    server, spawn = multiprocessing.get_context("forkserver"), multiprocessing.get_context("spawn")
-    server.set_forkserver_preload(["engine.training.trainer", "engine.evaluation.evaluate", "engine.studies.workers"])
-
-    def process(target, args, daemon):
-        return server.Process(target=_forked, args=(dict(os.environ), target, args), daemon=daemon)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(spawn, "Process", process, raising=False)
-        yield
 
 
 @pytest.fixture(autouse=True)
