@@ -115,7 +115,8 @@ class Strip(QWidget):
             painter.setPen(QPen(QColor(colours.border), 1))
             painter.drawPath(shape)
             painter.setPen(QColor(colours.muted))
-            below = QRect(place.left() - px(GAP) // 2, side + px(3), side + px(GAP), px(WORDS) - px(3))
+            left, right = max(0, place.left() - px(GAP) // 2), min(self.width(), place.right() + px(GAP) // 2)
+            below = QRect(left, side + px(3), right - left, px(WORDS) - px(3))
             text = metrics.elidedText(words, Qt.TextElideMode.ElideRight, below.width())
             painter.drawText(below, Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop, text)
 

@@ -10,6 +10,9 @@ from engine.system.numbers import grouped
 TIMES = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 4 * 3600, 8 * 3600, 24 * 3600)
 """Possible distances between two ticks of time, in seconds."""
 
+LABEL = 44
+"""Smallest distance between two labels of the x axis, in pixels."""
+
 
 class PlaceAxis(pg.AxisItem):
     """The x axis: steps and epochs as short numbers, seconds as times."""
@@ -30,8 +33,11 @@ class PlaceAxis(pg.AxisItem):
     def tickSpacing(self, minVal: float, maxVal: float, size: float) -> Any:
         """Return the distance between ticks: whole seconds, minutes or hours for a time, whole steps."""
         if self.column != "seconds":
-            spacing = super().tickSpacing(minVal, maxVal, size)
-            return [(max(1, d), o) for d, o in spacing] if self.column == "step" else spacing
+            [(distance, offset), *_] = super().tickSpacing(minVal, maxVal, size)
+            distance = max(1, distance) if self.column == "step" else distance
+            while distance * size < LABEL * (maxVal - minVal):
+                distance *= 2
+            return [(distance, offset)]
         wanted = (maxVal - minVal) / max(2, size / 70)
         return [(next((t for t in TIMES if t >= wanted), math.ceil(wanted / 86400) * 86400), 0)]
 

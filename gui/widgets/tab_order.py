@@ -7,8 +7,14 @@ from PySide6.QtWidgets import QWidget
 
 
 def follow(*parts: QWidget) -> None:
-    """Make Tab move through these widgets and their children in this order."""
-    order = [each for part in parts for each in (part, *part.findChildren(QWidget)) if _takes_tab(each)]
+    """Make Tab move through these widgets and their children in this order; the lists of combo boxes are none."""
+    window = parts[0].window()
+    order = [
+        each
+        for part in parts
+        for each in (part, *part.findChildren(QWidget))
+        if _takes_tab(each) and each.window() is window
+    ]
     for one, other in pairwise(order):
         QWidget.setTabOrder(one, other)
 
