@@ -23,7 +23,7 @@ NO_NETWORK = "a representation from a file holds codes only: it has no encoder, 
 
 
 class StoredCodesSettings(MethodSettings):
-    """What the file was, by which its metrics are told from those of others."""
+    """What is recorded of the file: its name, and fingerprints of the contents that metrics belong to."""
 
     file: str = setting("", "File", "Name of the file that the codes were read from.", max_length=300)
     contents: str = setting("", "Contents", "Fingerprint (SHA-256) of the arrays that were read.", max_length=64)

@@ -130,7 +130,7 @@ def import_networks(given: GivenNetworks, root: Path, name: str | None = None) -
         run.checkpoint_folder.mkdir(exist_ok=True)
         for part, path, content in zip((ENCODER, DECODER), given.files, contents, strict=False):
             write_bytes(file_in(run.checkpoint_folder, part, path.name), content)
-        # In place of weights, by which metrics are told from those of other networks.
+        # This file takes the place of weights: metrics belong to its digest.
         digests = torch.tensor([list(hashlib.sha256(content).digest()) for content in contents], dtype=torch.uint8)
         step = {"step": "0", "trainer": "trainer-0.pt"}
         write_bytes(run.checkpoint_folder / WEIGHTS, weights_bytes({"files": digests}, step))

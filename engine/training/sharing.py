@@ -1,7 +1,7 @@
 """A training step computed by several processes, as a method sees it: exactly the step of one process.
 
-Every process takes the same step, with the same weights, random numbers and batch: the whole of it, of the size that
-the settings say. Only the networks are shared out. Where a method calls one, each process computes it for its own rows
+Every process takes the same step with the same weights, random numbers and complete batch, whose size is the one in the
+settings. Only the evaluation of networks is split. Where a method calls one, each process computes it for its own rows
 and the processes exchange the outputs; in the backward pass they exchange the gradients of the inputs and add up those
 of the weights; batch normalisation uses the statistics of all rows. What a method computes from codes and images is
 therefore that of the whole batch, also where it is no mean over images: a total correlation, a covariance, a

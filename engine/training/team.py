@@ -102,10 +102,10 @@ class Team:
 
     def next(self) -> int:
         """Wait for what comes next: a step, counted from 1, or END. Raises LostError."""
-        told = torch.zeros(1, dtype=torch.int64)
+        received = torch.zeros(1, dtype=torch.int64)
         with exchanging():
-            dist.broadcast(told, 0, self._channel)
-        return int(told)
+            dist.broadcast(received, 0, self._channel)
+        return int(received)
 
     # Both
 
